@@ -1,0 +1,316 @@
+"""The language between a client and the engine's worker process: one JSON object per line, each way.
+
+Commands go to the worker's stdin, events come from its stdout. Every command and event is a frozen dataclass here;
+`encode` and `decode_command` / `decode_event` are the only places where JSON is made and read. Unknown fields are
+ignored, unknown commands and events are an error, so that versions can differ by additions only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from belle.prompts import Message
+
+PROTOCOL_VERSION = 1
+
+StopReason = Literal["end", "stop_string", "length", "stopped", "context_full"]
+"""Why an answer ended: the model's end token, a stop string, `max_tokens`, the user, no room in the context."""
+
+Overflow = Literal["refuse", "drop_oldest"]
+"""What to do when a conversation does not fit: say so (`prompt_too_long`), or leave out its oldest turns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen. `temperature` 0 takes the likeliest token; `seed` None draws a fresh seed."""
+
+    temperature: float = 0.7
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    repeat_penalty: float = 1.1
+    repeat_last_n: int = 64
+    seed: int | None = None
+
+
+# Commands
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load a model; answered by `Loading`… then `Ready`, or by `Failed`.
+
+    Args:
+        path: a GGUF file.
+        n_ctx: context length in tokens; 0 takes the model's own, at most 4096.
+        template: id of a `belle.prompts` template; None takes the one inside the GGUF.
+        n_gpu_layers: layers to offload, -1 for all (used where a GPU backend is compiled in).
+        threads: fixed number of threads, None to adapt while running.
+        check_memory: refuse before loading what cannot fit into free memory.
+    """
+
+    op: ClassVar[str] = "load"
+    path: str
+    n_ctx: int = 4096
+    template: str | None = None
+    n_gpu_layers: int = -1
+    threads: int | None = None
+    check_memory: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SetTemplate:
+    """Choose the prompt template of the loaded model; answered by `Ready`."""
+
+    op: ClassVar[str] = "set_template"
+    template: str
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Answer a conversation; answered by `Prefill`…, `Text`…, then `Done` or `Failed` with the same id.
+
+    Args:
+        id: chosen by the client, distinct per request.
+        messages: the conversation, oldest first, an optional system message at index 0.
+        max_tokens: None for as many as the context holds.
+        stop: stop strings besides the template's own; not part of the text.
+        continue_last: the last message is an assistant's and is to be continued, not answered.
+        overflow: see `Overflow`; the system message and the last turn are always kept.
+    """
+
+    op: ClassVar[str] = "generate"
+    id: int
+    messages: tuple[Message, ...]
+    sampling: Sampling = field(default_factory=Sampling)
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    continue_last: bool = False
+    overflow: Overflow = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop the generation `id`, also in the middle of prefill; its `Done` has the reason `stopped`."""
+
+    op: ClassVar[str] = "stop"
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Ask how many tokens a conversation takes, with the generation prompt; answered by `Counted`."""
+
+    op: ClassVar[str] = "count"
+    id: int
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """End the worker. End of file on its stdin does the same."""
+
+    op: ClassVar[str] = "quit"
+
+
+Command = Load | SetTemplate | Generate | Stop | Count | Quit
+
+
+# Events
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first event of a worker."""
+
+    event: ClassVar[str] = "hello"
+    version: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """A part of the model has been read; `fraction` in 0…1."""
+
+    event: ClassVar[str] = "loading"
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is known of a loaded model. Sizes in bytes, context in tokens.
+
+    `template` is the id of the template in use, `gguf` for the one inside the file, None when the file has none
+    and none was chosen: then the user is to be asked before anything can be generated. `device` is `CPU` or the
+    GPU's name.
+    """
+
+    path: str
+    name: str
+    architecture: str
+    quantization: str
+    n_params: int
+    size_bytes: int
+    n_ctx: int
+    n_ctx_train: int
+    template: str | None
+    device: str
+    kv_bytes_per_token: int
+    license: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The model answers now."""
+
+    event: ClassVar[str] = "ready"
+    model: ModelInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Prefill:
+    """Progress of reading the prompt: `done` of `total` new tokens, `reused` were in the KV cache already."""
+
+    event: ClassVar[str] = "prefill"
+    id: int
+    done: int
+    total: int
+    reused: int
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContextCut:
+    """The oldest messages were left out; `first_kept` is the index in the request's messages of the first one kept
+    (the system message, always kept, is not counted)."""
+
+    event: ClassVar[str] = "context_cut"
+    id: int
+    first_kept: int
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """More of the answer: whole characters, stop strings already removed."""
+
+    event: ClassVar[str] = "text"
+    id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Figures of one generation. `ttft_s`: seconds from the command to the first token; None when there was none."""
+
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    completion_tokens: int = 0
+    ttft_s: float | None = None
+    tokens_per_s: float | None = None
+    context_used: int = 0
+    n_threads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The answer is complete; `text` is the whole of it (what `continue_last` added, when it continued)."""
+
+    event: ClassVar[str] = "done"
+    id: int
+    reason: StopReason
+    text: str
+    stats: Stats
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The answer to `Count`."""
+
+    event: ClassVar[str] = "counted"
+    id: int
+    tokens: int
+    n_ctx: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A command failed in a known way (see `belle.errors.KnownError`); the worker lives on. `id` None: a load."""
+
+    event: ClassVar[str] = "failed"
+    id: int | None
+    kind: str
+    message: str
+    advice: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The worker ended without being asked to. Made by the client, never sent by a worker.
+
+    `kind` is `out_of_memory`, `killed`, `backend_crash` or `worker_bug`; `log` the last lines of its stderr.
+    """
+
+    event: ClassVar[str] = "died"
+    kind: str
+    message: str
+    advice: str
+    returncode: int | None
+    log: str = ""
+
+
+Event = Hello | Loading | Ready | Prefill | ContextCut | Text | Done | Counted | Failed | Died
+
+_COMMANDS: dict[str, type[Any]] = {c.op: c for c in (Load, SetTemplate, Generate, Stop, Count, Quit)}
+_EVENTS: dict[str, type[Any]] = {
+    e.event: e for e in (Hello, Loading, Ready, Prefill, ContextCut, Text, Done, Counted, Failed, Died)
+}
+_NESTED: dict[str, Any] = {"sampling": Sampling, "model": ModelInfo, "stats": Stats}
+
+
+class ProtocolError(ValueError):
+    """A line that is not a command or event of this protocol."""
+
+
+def encode(item: Command | Event) -> bytes:
+    """One line of UTF-8 JSON, newline included."""
+    kind = {"op": item.op} if hasattr(item, "op") else {"event": item.event}
+    line = json.dumps(kind | dataclasses.asdict(item), ensure_ascii=False, separators=(",", ":"))
+    # A lone surrogate (half an emoji pasted from elsewhere) must not break the stream.
+    return line.encode("utf-8", "replace") + b"\n"
+
+
+def decode_command(line: bytes) -> Command:
+    """Raises ProtocolError."""
+    command: Command = _decode(line, "op", _COMMANDS)
+    return command
+
+
+def decode_event(line: bytes) -> Event:
+    """Raises ProtocolError."""
+    event: Event = _decode(line, "event", _EVENTS)
+    return event
+
+
+def _decode(line: bytes, tag: str, types: dict[str, type[Any]]) -> Any:
+    try:
+        fields = json.loads(line)
+        cls = types[fields.pop(tag)]
+        known = {f.name for f in dataclasses.fields(cls)}
+        values = {k: _value(k, v) for k, v in fields.items() if k in known}
+        return cls(**values)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ProtocolError(f"not a line of the engine protocol: {line[:200]!r}") from error
+
+
+def _value(name: str, value: Any) -> Any:
+    if name in _NESTED:
+        return _NESTED[name](**value)
+    if name == "messages":
+        return tuple(Message(**m) for m in value)
+    if name == "stop" and isinstance(value, list):
+        return tuple(value)
+    return value

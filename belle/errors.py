@@ -1,0 +1,31 @@
+"""Known errors: things that go wrong in the world, worded for the person who must act on them.
+
+Everything that is not a `KnownError` is a bug and may be loud. A known error carries a `kind` (stable, for programs
+and for the translated words of the window), the facts (`details`), one sentence of what happened and one of what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class KnownError(Exception):
+    """An error that a person can act on. Never shown with a traceback.
+
+    Args:
+        kind: stable identifier in snake_case, such as `truncated` or `too_big_for_memory`.
+        message: one English sentence that names the file, tensor or number concerned.
+        advice: what to do next; may be empty.
+        details: the facts of the sentence by name (paths as `str`, sizes in bytes), JSON-serializable.
+    """
+
+    def __init__(self, kind: str, message: str, advice: str = "", **details: Any) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.advice = advice
+        self.details: Mapping[str, Any] = details
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.advice}".rstrip()

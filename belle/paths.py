@@ -1,0 +1,55 @@
+"""Every path that the program reads from its own package or writes on the user's disk, in one place.
+
+The folders follow the platform (XDG variables on Linux, `~/Library` on macOS). Nothing is created by asking for a
+path: whoever writes creates the folder, with `private_folder`.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import platformdirs
+
+_APP = "chatbelle"
+
+
+def data_dir() -> Path:
+    """The folder of what must not be lost: conversations, registered models."""
+    return platformdirs.user_data_path(_APP, appauthor=False)
+
+
+def config_dir() -> Path:
+    """The folder of settings."""
+    return platformdirs.user_config_path(_APP, appauthor=False)
+
+
+def cache_dir() -> Path:
+    """The folder of what can be made again."""
+    return platformdirs.user_cache_path(_APP, appauthor=False)
+
+
+def database_file() -> Path:
+    """The SQLite file that holds every conversation."""
+    return data_dir() / "conversations.sqlite3"
+
+
+def models_dir() -> Path:
+    """The folder of installed models."""
+    return data_dir() / "models"
+
+
+def settings_file() -> Path:
+    """The window's settings (INI)."""
+    return config_dir() / "settings.ini"
+
+
+def private_folder(path: Path) -> Path:
+    """Create `path`, readable by its owner only, and return it. Raises OSError."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def asset(name: str) -> Path:
+    """The path of a file that ships with the program, such as `theme.toml`."""
+    return Path(str(resources.files("assets"))) / name

@@ -1,0 +1,1 @@
+"""The Qt client: a window on a model that runs in a process of its own."""
