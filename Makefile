@@ -1,0 +1,47 @@
+# Two commands: `make chat` opens the window on a working model, `make test` runs the whole test suite.
+# Each does its own set-up first (bootstrap.py) and starts at once when nothing changed.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help chat terminal test test-all lint bench screenshots translations format clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+chat:  ## open the window
+	@$(PYTHON) bootstrap.py chat --display && exec $(BIN)/chatbelle
+
+terminal:  ## chat in the terminal
+	@$(PYTHON) bootstrap.py chat && exec $(BIN)/belle chat
+
+test: lint  ## linter, type checker and every test but the long ones
+	@$(BIN)/python -m pytest
+
+test-all: lint  ## the long tests too
+	@$(BIN)/python -m pytest -m ""
+
+lint: .dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+
+bench: .dev  ## measure, print one table, write build/bench.json
+	@$(BIN)/python -m tests.bench
+
+screenshots: .dev  ## make the pictures of the README anew
+	@$(BIN)/python -m tests.screenshots
+
+translations: .dev  ## extract and compile the window's texts
+	@$(BIN)/python -m desktop.i18n.update
+
+format: .dev  ## let ruff format and mend the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean:  ## remove what was made here; pip's wheel cache stays
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.PHONY: .dev
+.dev:
+	@$(PYTHON) bootstrap.py dev
