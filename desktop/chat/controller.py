@@ -1,0 +1,419 @@
+"""The one object the window talks to: every gesture is a method here, everything that happens is a signal.
+
+A message goes composer → `send` → store (committed) → engine → `answer_text` → transcript. The controller knows which
+conversation is open; `Answering` gets questions answered, `ModelHost` keeps the model running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, Signal
+
+from belle.engine.client import EngineClient
+from belle.engine.protocol import Died, Done
+from belle.errors import KnownError
+from desktop.chat.answering import Answering, Question
+from desktop.chat.bridge import EngineFactory
+from desktop.chat.faults import store_faults
+from desktop.chat.model_host import ModelHost
+from desktop.chat.models import ModelLibrary
+from desktop.chat.state import ModelChoice, ModelState, Notice
+from desktop.chat.titles import title_of
+from desktop.settings import SMALLEST_CONTEXT, Settings
+from desktop.store import Conversation, ConversationSummary, Message, SearchHit, Store
+
+
+class ChatController(QObject):
+    """Everything the window can do. Signals about messages concern the open conversation only."""
+
+    conversations_changed = Signal()
+    conversation_opened = Signal(object, object)  # Conversation | None, list[Message]
+    path_changed = Signal(object, object)  # Conversation, list[Message]
+    message_added = Signal(object)  # Message
+    message_updated = Signal(object)  # Message
+    answer_text = Signal(int, str)  # message id, more text
+    prefill = Signal(int, int, object)  # done, total, seconds left | None
+    busy_changed = Signal(bool)
+    waiting_changed = Signal(bool)
+    model_changed = Signal(object)  # ModelState
+    context_usage = Signal(int, int)  # tokens used, tokens there are
+    speed = Signal(object)  # tokens per second | None
+    notice = Signal(object)  # Notice
+    notice_cleared = Signal(str)  # key
+    template_needed = Signal(str)  # file name
+    edit_requested = Signal(int)  # message id: open its editor
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        *,
+        engine_factory: EngineFactory = EngineClient,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._store = store
+        self._settings = settings
+        self._conversation: Conversation | None = None
+        self._new_system_prompt = ""
+        self._deleted: dict[str, int] = {}  # notice key -> conversation that can be brought back
+        self._library = ModelLibrary(settings)
+        self._host = host = ModelHost(engine_factory, self)
+        host.state_changed.connect(self._on_model_state)
+        host.template_needed.connect(self.template_needed)
+        host.failed.connect(self._on_load_failed)
+        host.died.connect(self._on_death)
+        self._answering = answering = Answering(store, host, self._sampling, self)
+        answering.asked.connect(self._show_up_to)
+        answering.context_cut.connect(self._show_up_to)
+        answering.message_added.connect(self._if_open(self.message_added))
+        answering.message_updated.connect(self._if_open(self.message_updated))
+        answering.text.connect(self._on_text)
+        answering.prefill.connect(self._on_prefill)
+        answering.context_usage.connect(self._on_context_usage)
+        answering.finished.connect(self._on_finished)
+        answering.nothing_came.connect(lambda c: self._show_path() if self._is_open(c) else None)
+        answering.busy_changed.connect(self.busy_changed)
+        answering.waiting_changed.connect(self.waiting_changed)
+        answering.notice.connect(self.notice)
+        answering.notice_cleared.connect(self.notice_cleared)
+
+    # What the window reads
+
+    @property
+    def conversation(self) -> Conversation | None:
+        """The open conversation; None while a new one has no message yet."""
+        return self._conversation
+
+    @property
+    def model(self) -> ModelState:
+        """The model as it is now."""
+        return self._host.state
+
+    @property
+    def busy(self) -> bool:
+        """An answer is being made."""
+        return self._answering.busy
+
+    @property
+    def system_prompt(self) -> str:
+        """The system prompt of the open (or next) conversation."""
+        return self._conversation.system_prompt if self._conversation else self._new_system_prompt
+
+    def summaries(self, limit: int = 100, before: ConversationSummary | None = None) -> list[ConversationSummary]:
+        """A page of the conversation list; `before` is the last line of the page before."""
+        with store_faults(self.notice.emit):
+            return self._store.conversations(limit=limit, before=before)
+        return []
+
+    def search(self, text: str) -> list[SearchHit]:
+        """Hits in titles and messages, newest first."""
+        with store_faults(self.notice.emit):
+            return self._store.search(text)
+        return []
+
+    def models(self) -> list[ModelChoice]:
+        """The lines of the model menu."""
+        return self._library.choices()
+
+    # Conversations
+
+    def new_chat(self) -> None:
+        """Show an empty conversation; it is written when its first message is sent."""
+        self._conversation = None
+        self._new_system_prompt = ""
+        self._answering.withdraw()
+        self.conversation_opened.emit(None, [])
+        self._tell_context_usage()
+
+    def open_conversation(self, conversation_id: int) -> None:
+        """Show a conversation. An answer under way elsewhere goes on."""
+        with store_faults(self.notice.emit):
+            conversation = self._store.conversation(conversation_id)
+            path = self._answering.path(conversation)
+            self._answering.withdraw()
+            self._conversation = conversation
+            self.conversation_opened.emit(conversation, path)
+            self._tell_context_usage()
+
+    def rename(self, conversation_id: int, title: str) -> None:
+        """Give a conversation a title of the person's own; an empty one is ignored."""
+        if title.strip():
+            self._change(conversation_id, lambda: self._store.rename(conversation_id, title.strip()))
+
+    def set_pinned(self, conversation_id: int, pinned: bool) -> None:
+        """Keep a conversation at the top of the list."""
+        self._change(conversation_id, lambda: self._store.set_pinned(conversation_id, pinned))
+
+    def set_system_prompt(self, text: str) -> None:
+        """The system prompt of the open conversation, or of the one about to begin."""
+        if self._conversation is None:
+            self._new_system_prompt = text
+            return
+        conversation_id = self._conversation.id
+        self._change(conversation_id, lambda: self._store.set_system_prompt(conversation_id, text))
+        self._tell_context_usage()
+
+    def delete(self, conversation_id: int) -> None:
+        """Delete a conversation; a banner offers to bring it back."""
+        with store_faults(self.notice.emit):
+            title = self._store.conversation(conversation_id).title
+            if self._answering.conversation_id == conversation_id:
+                self._answering.abandon("stopped")
+            self._store.delete_conversation(conversation_id)
+            key = f"deleted-{conversation_id}"
+            self._deleted[key] = conversation_id
+            if self._is_open(conversation_id):
+                self.new_chat()
+            self.conversations_changed.emit()
+            self.notice.emit(Notice("deleted", "info", {"title": title}, ("undo",), key))
+
+    def undo_delete(self, conversation_id: int) -> None:
+        """Bring a deleted conversation back and show it."""
+        with store_faults(self.notice.emit):
+            self._store.restore_conversation(conversation_id)
+            self.conversations_changed.emit()
+            self.open_conversation(conversation_id)
+
+    # Messages
+
+    def send(self, text: str) -> bool:
+        """Store a question and have it answered. Returns False when it was not taken and the text must stay."""
+        if not text.strip() or self._answering.busy or self._answering.waiting:
+            return False
+        stored = False
+        with store_faults(self.notice.emit):
+            conversation = self._conversation or self._begin_conversation(text)
+            path = self._store.active_path(conversation.id)
+            question = self._store.add_message(conversation.id, path[-1].id if path else None, "user", text)
+            stored = True
+            self._conversation = self._store.conversation(conversation.id)
+            if path:
+                self.message_added.emit(question)
+            else:
+                self.conversation_opened.emit(self._conversation, [question])
+            self.conversations_changed.emit()
+            self._answering.ask(Question(conversation.id, question.id))
+        return stored
+
+    def stop(self) -> None:
+        """Stop the answer, or let a question that waits for the model wait no longer."""
+        self._answering.stop()
+
+    def regenerate(self, message_id: int) -> None:
+        """Answer again: another version beside `message_id`, or the missing answer to a question."""
+        with store_faults(self.notice.emit):
+            message = self._store.message(message_id)
+            question_id = message_id if message.role == "user" else message.parent_id
+            if question_id is not None and not self.busy:
+                self._answering.ask(Question(message.conversation_id, question_id))
+
+    def edit(self, message_id: int, text: str) -> None:
+        """A new version of a message. A question is answered anew; of an answer only the text is kept."""
+        if self.busy or not text.strip():
+            return
+        with store_faults(self.notice.emit):
+            message = self._store.message(message_id)
+            edited = self._store.add_message(message.conversation_id, message.parent_id, message.role, text)
+            self._show_path()
+            self.conversations_changed.emit()
+            if message.role == "user":
+                self._answering.ask(Question(message.conversation_id, edited.id))
+
+    def continue_answer(self, message_id: int) -> None:
+        """Go on with an answer that was cut off."""
+        with store_faults(self.notice.emit):
+            message = self._store.message(message_id)
+            if message.parent_id is not None and message.role == "assistant" and not self.busy:
+                self._answering.ask(Question(message.conversation_id, message.parent_id, message_id))
+
+    def switch_version(self, message_id: int, step: int) -> None:
+        """Show the version before (-1) or after (+1) this one."""
+        if self.busy:
+            return
+        with store_faults(self.notice.emit):
+            self._store.switch_version(message_id, step)
+            self._show_path()
+            self._tell_context_usage()
+
+    # The model
+
+    def start(self) -> None:
+        """What happens once the window is there: the model of last time is loaded."""
+        ref = self._library.first_choice()
+        if ref:
+            self.load_model(ref)
+        else:
+            self.notice.emit(Notice("no_model", "info", {}, ("choose_model",), "model"))
+
+    def load_model(self, ref: str) -> None:
+        """Load a model by catalogue name or path. A file that cannot work is refused and the present one stays."""
+        try:
+            model = self._library.to_load(ref)
+        except KnownError as error:
+            self.notice.emit(Notice.of(error, actions=("choose_model",), key="model"))
+            return
+        self._answering.abandon("stopped")
+        self._settings.set_value("model/ref", model.ref)
+        self.notice_cleared.emit("model")
+        self._host.load(model)
+
+    def set_template(self, template: str) -> None:
+        """The person's answer to `template_needed`; it is remembered for the file."""
+        if self._host.current is None:
+            return
+        try:
+            self._library.remember_template(self._host.current, template)
+        except KnownError as error:
+            self.notice.emit(Notice.of(error))
+        self._host.set_template(template)
+
+    def unload_model(self) -> None:
+        """Give the model's memory back."""
+        self._answering.abandon("stopped")
+        self._host.unload()
+
+    def apply_settings(self) -> None:
+        """Settings that belong to loading (context length, threads) have changed: load again with them."""
+        if self._host.current is not None:
+            self.load_model(self._host.current.ref)
+
+    def act(self, key: str, action: str) -> None:
+        """A banner's button was pressed."""
+        self.notice_cleared.emit(key)
+        match action:
+            case "undo":
+                self.undo_delete(self._deleted.pop(key))
+            case "drop_oldest":
+                self._drop_oldest()
+            case "larger_context":
+                self._change_context(2.0)
+            case "smaller_context":
+                self._change_context(0.5)
+            case "edit_question":
+                if self._answering.question:
+                    self.edit_requested.emit(self._answering.question.message_id)
+            case "restart_engine":
+                self._host.reload()
+            case "new_chat":
+                self.new_chat()
+
+    def close(self) -> None:
+        """Write what there is of an answer and end the engine. The store stays open: its owner closes it."""
+        self._answering.abandon("interrupted")
+        self._host.close()
+
+    def _drop_oldest(self) -> None:
+        question = self._answering.question
+        if question is None:
+            return
+        with store_faults(self.notice.emit):
+            self._store.set_overflow(question.conversation_id, "drop_oldest")
+            if self._store.active_path(question.conversation_id)[-1].id == question.message_id:
+                self._answering.ask_again()
+
+    def _change_context(self, factor: float) -> None:
+        """Load the model again with a longer or shorter context, then ask the question that did not fit."""
+        info = self._host.state.info
+        longest = info.n_ctx_train if info else self._settings.n_ctx
+        present = info.n_ctx if info else self._settings.n_ctx
+        n_ctx = min(int(present * factor), longest) if factor > 1 else max(int(present * factor), SMALLEST_CONTEXT)
+        self._settings.set_value("model/n_ctx", n_ctx)
+        self.apply_settings()
+        if factor > 1:
+            with store_faults(self.notice.emit):
+                self._answering.ask_again()
+
+    # What comes from below
+
+    def _on_model_state(self, state: ModelState) -> None:
+        self.model_changed.emit(state)
+        if state.info is not None and state.info.template is not None:
+            self._tell_context_usage()
+        else:
+            self.speed.emit(None)
+
+    def _on_load_failed(self, notice: Notice) -> None:
+        of_size = notice.kind in ("too_big_for_memory", "context_too_large", "out_of_memory")
+        smaller = ("smaller_context",) if of_size and self._settings.n_ctx > SMALLEST_CONTEXT else ()
+        self.notice.emit(replace(notice, actions=(*smaller, "choose_model")))
+
+    def _on_death(self, death: Died, restarting: bool) -> None:
+        self._answering.abandon("interrupted")
+        cause = Notice.of(death)
+        details = {**cause.details, "cause": death.kind}
+        if restarting:
+            self.notice.emit(Notice("engine_restarted", "warn", details, (), "engine"))
+        else:
+            actions = ("restart_engine", "choose_model")
+            self.notice.emit(Notice("engine_gave_up", "bad", details, actions, "engine"))
+
+    def _on_text(self, message: Message, text: str) -> None:
+        if self._is_open(message.conversation_id):
+            self.answer_text.emit(message.id, text)
+
+    def _on_prefill(self, conversation_id: int, done: int, total: int, seconds_left: float | None) -> None:
+        if self._is_open(conversation_id):
+            self.prefill.emit(done, total, seconds_left)
+
+    def _on_context_usage(self, conversation_id: int, used: int, total: int) -> None:
+        if self._is_open(conversation_id):
+            self.context_usage.emit(used, total)
+
+    def _on_finished(self, done: Done) -> None:
+        self.speed.emit(done.stats.tokens_per_s)
+        self.conversations_changed.emit()
+
+    def _show_up_to(self, question: Question) -> None:
+        if self._is_open(question.conversation_id):
+            self._show_path(until=question.message_id)
+
+    # Small things
+
+    def _if_open(self, signal: Signal) -> Callable[[Message], None]:
+        def forward(message: Message) -> None:
+            if self._is_open(message.conversation_id):
+                signal.emit(message)  # type: ignore[attr-defined]
+
+        return forward
+
+    def _sampling(self) -> object:
+        return self._settings.sampling(self._library.sampling(self._host.current))
+
+    def _begin_conversation(self, question: str) -> Conversation:
+        ref = self._host.current.ref if self._host.current else ""
+        return self._store.create_conversation(
+            title=title_of(question), system_prompt=self._new_system_prompt, model=ref
+        )
+
+    def _change(self, conversation_id: int, change: Callable[[], None]) -> None:
+        with store_faults(self.notice.emit):
+            change()
+            if self._is_open(conversation_id):
+                self._conversation = self._store.conversation(conversation_id)
+            self.conversations_changed.emit()
+
+    def _show_path(self, until: int | None = None) -> None:
+        """Show the open conversation's path, up to and including the message `until`."""
+        if self._conversation is None:
+            return
+        self._conversation = self._store.conversation(self._conversation.id)
+        path = self._answering.path(self._conversation)
+        if until is not None:
+            path = path[: [m.id for m in path].index(until) + 1]
+        self.path_changed.emit(self._conversation, path)
+
+    def _is_open(self, conversation_id: int) -> bool:
+        return self._conversation is not None and self._conversation.id == conversation_id
+
+    def _tell_context_usage(self) -> None:
+        info = self._host.state.info
+        if info is None:
+            return
+        if self._conversation is None:
+            self.context_usage.emit(0, info.n_ctx)
+            return
+        with store_faults(self.notice.emit):
+            self._answering.count(self._conversation)

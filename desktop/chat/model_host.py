@@ -1,0 +1,152 @@
+"""Keeps one model running: a worker process per loaded model, one restart when it dies, then advice.
+
+The host knows nothing of conversations. It turns the engine's events about the model into a `ModelState` and passes
+on those about an answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from belle.engine.client import EngineClient
+from belle.engine.protocol import Count, Died, Done, Event, Failed, Generate, Hello, Load, Loading, Ready
+from desktop.chat.bridge import EngineBridge, EngineFactory
+from desktop.chat.state import ModelState, Notice
+
+_CLOSE_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelToLoad:
+    """What to load and how it is called in the window."""
+
+    ref: str
+    name: str
+    load: Load
+    is_starter: bool = False
+    research_only: bool = False
+
+
+class ModelHost(QObject):
+    """One model at a time."""
+
+    state_changed = Signal(object)  # ModelState
+    answer_event = Signal(object)  # events that belong to a request
+    template_needed = Signal(str)  # name of the file that has no template
+    failed = Signal(object)  # Notice: the model could not be loaded
+    died = Signal(object, bool)  # Died, whether it is being restarted
+
+    def __init__(self, factory: EngineFactory = EngineClient, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._factory = factory
+        self._bridge: EngineBridge | None = None
+        self._restarted = False
+        self._closing: list[threading.Thread] = []
+        self.current: ModelToLoad | None = None
+        self.state = ModelState()
+
+    def load(self, model: ModelToLoad) -> None:
+        """Replace the model. The old one's process ends while the new one starts."""
+        self._restarted = False
+        self._start(model)
+
+    def reload(self) -> None:
+        """Start the current model again, after the person has asked for it."""
+        if self.current is not None:
+            self.load(self.current)
+
+    def unload(self) -> None:
+        """End the model's process and free its memory."""
+        self._drop_bridge()
+        self.current = None
+        self._set_state(ModelState())
+
+    def set_template(self, template: str) -> None:
+        """Choose the prompt template of a model whose file has none."""
+        if self._bridge is None or self.current is None:
+            return
+        self.current = replace(self.current, load=replace(self.current.load, template=template))
+        self._bridge.engine.set_template(template)
+
+    def generate(self, request: Generate) -> None:
+        """Ask for an answer; only while `state.status` is `ready`."""
+        if self._bridge is not None:
+            self._bridge.engine.generate(request)
+
+    def stop(self, request_id: int) -> None:
+        """Stop an answer."""
+        if self._bridge is not None:
+            self._bridge.engine.stop(request_id)
+
+    def count(self, request: Count) -> None:
+        """Ask for the size of a conversation."""
+        if self._bridge is not None:
+            self._bridge.engine.count(request)
+
+    def close(self) -> None:
+        """End every process; returns when they are gone."""
+        self._drop_bridge()
+        for thread in self._closing:
+            thread.join(_CLOSE_TIMEOUT_S)
+
+    def _start(self, model: ModelToLoad) -> None:
+        self._drop_bridge()
+        self.current = model
+        self._set_state(self._state_of("loading"))
+        self._bridge = EngineBridge(self._factory, self)
+        self._bridge.event.connect(self._on_event)
+        self._bridge.engine.load(model.load)
+
+    def _drop_bridge(self) -> None:
+        if self._bridge is None:
+            return
+        bridge, self._bridge = self._bridge, None
+        bridge.event.disconnect(self._on_event)
+        # Ending a process that is busy reading a model takes a moment that the window should not wait for.
+        thread = threading.Thread(target=bridge.close, name="close-engine")
+        thread.start()
+        self._closing = [*(t for t in self._closing if t.is_alive()), thread]
+
+    def _on_event(self, event: Event) -> None:
+        match event:
+            case Hello():
+                pass
+            case Loading(fraction=fraction):
+                self._set_state(replace(self._state_of("loading"), fraction=fraction))
+            case Ready(model=info):
+                self._set_state(replace(self._state_of("ready"), fraction=1.0, info=info))
+                if info.template is None:
+                    self.template_needed.emit(Path(info.path).name)
+            case Failed(id=None):
+                self._set_state(self._state_of("failed"))
+                self.failed.emit(Notice.of(event, key="model"))
+            case Died():
+                self._on_death(event)
+            case _:
+                if isinstance(event, Done):
+                    self._restarted = False
+                self.answer_event.emit(event)
+
+    def _on_death(self, death: Died) -> None:
+        restart = not self._restarted and self.current is not None
+        self._drop_bridge()
+        if restart and self.current is not None:
+            self._restarted = True
+            self._start(self.current)
+        else:
+            self._set_state(self._state_of("failed"))
+        self.died.emit(death, restart)
+
+    def _state_of(self, status: str) -> ModelState:
+        model = self.current
+        if model is None:
+            return ModelState()
+        return ModelState(status, model.name, is_starter=model.is_starter, research_only=model.research_only)  # type: ignore[arg-type]
+
+    def _set_state(self, state: ModelState) -> None:
+        self.state = state
+        self.state_changed.emit(state)

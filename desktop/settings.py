@@ -1,0 +1,74 @@
+"""The window's settings: typed names over one INI file, written through at once."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+from PySide6.QtCore import QObject, QSettings, Signal
+
+from belle import paths
+from belle.engine.protocol import Sampling
+
+DEFAULT_CONTEXT = 4096
+"""Tokens. Models with a shorter context of their own get that."""
+
+SMALLEST_CONTEXT = 1024
+"""Tokens. Below this no conversation is worth having."""
+
+
+class Settings(QObject):
+    """`changed` carries the name of the setting that changed."""
+
+    changed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        paths.private_folder(paths.config_dir())
+        self._store = QSettings(str(paths.settings_file()), QSettings.Format.IniFormat, self)
+
+    def value(self, name: str, default: Any = None) -> Any:
+        """A raw value, for what Qt itself made (geometry, splitter state)."""
+        return self._store.value(name, default)
+
+    def set_value(self, name: str, value: Any) -> None:
+        """Write a value; None removes it."""
+        if value is None:
+            self._store.remove(name)
+        else:
+            self._store.setValue(name, value)
+        self.changed.emit(name)
+
+    @property
+    def model(self) -> str:
+        """Catalogue name or path of the model that was chosen last; empty at first start."""
+        return str(self.value("model/ref", ""))
+
+    @property
+    def n_ctx(self) -> int:
+        """Context length to ask for, in tokens."""
+        return self._number("model/n_ctx", DEFAULT_CONTEXT)
+
+    @property
+    def threads(self) -> int | None:
+        """Fixed number of threads; None lets the engine adapt."""
+        return self._number("model/threads", 0) or None
+
+    def sampling(self, base: Sampling) -> Sampling:
+        """`base` (the model's own figures) with what the person has set."""
+        own: dict[str, float | int] = {}
+        for field in fields(Sampling):
+            text = self.value(f"sampling/{field.name}")
+            if text is None:
+                continue
+            try:
+                own[field.name] = float(text) if isinstance(getattr(base, field.name), float) else int(text)
+            except (TypeError, ValueError):
+                continue  # a hand-edited file must not keep the window from opening
+        return replace(base, **own)  # type: ignore[arg-type]
+
+    def _number(self, name: str, default: int) -> int:
+        try:
+            return int(self.value(name, default))
+        except (TypeError, ValueError):
+            return default
