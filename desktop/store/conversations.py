@@ -1,0 +1,135 @@
+"""Conversations without their messages: the list, the settings of each, deleting and bringing back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from desktop.store.database import Database
+from desktop.store.errors import StoreError
+from desktop.store.records import Conversation, ConversationSummary
+
+_DAY_S = 86_400.0
+
+
+class Conversations:
+    """The part of the store that deals with whole conversations. Every method raises StoreError."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._db = database
+        self._clock = clock
+
+    def conversations(
+        self, *, limit: int = 100, before: ConversationSummary | None = None
+    ) -> list[ConversationSummary]:
+        """A page of the list: pinned ones first, then by time of the last message, newest first.
+
+        `before` is the last summary of the page above it.
+        """
+        if before is None:
+            page, place = "", []
+        else:
+            page, place = "AND (pinned, updated_at, id) < (?, ?, ?)", [before.pinned, before.updated_at, before.id]
+        rows = self._db.rows(
+            "SELECT id, title, pinned, updated_at, model FROM conversation"  # noqa: S608
+            f" WHERE deleted_at IS NULL {page} ORDER BY pinned DESC, updated_at DESC, id DESC LIMIT ?",
+            *place,
+            limit,
+        )
+        return [ConversationSummary(id_, title, bool(pinned), *rest) for id_, title, pinned, *rest in rows]
+
+    def create_conversation(self, *, title: str = "", system_prompt: str = "", model: str = "") -> Conversation:
+        """An empty conversation. The title counts as made by the program until `rename`."""
+        now = self._clock()
+        with self._db.transaction():
+            created = self._db.write(
+                "INSERT INTO conversation (title, system_prompt, model, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
+                title,
+                system_prompt,
+                model,
+                now,
+                now,
+            )
+        return self.conversation(created.lastrowid or 0)
+
+    def conversation(self, conversation_id: int) -> Conversation:
+        """One conversation. Raises StoreError `not_found`, also for a deleted one."""
+        row = self._db.row(
+            "SELECT id, title, title_is_auto, system_prompt, model, pinned, created_at, updated_at, active_leaf,"
+            " context_start, overflow FROM conversation WHERE id = ? AND deleted_at IS NULL",
+            conversation_id,
+        )
+        if row is None:
+            raise StoreError.of("not_found", thing="conversation", id=conversation_id)
+        id_, title, is_auto, system_prompt, model, pinned, *rest = row
+        return Conversation(id_, title, bool(is_auto), system_prompt, model, bool(pinned), *rest)
+
+    def rename(self, conversation_id: int, title: str, *, auto: bool = False) -> None:
+        """Set the title. With `auto`, only where no person has named the conversation yet."""
+        if not (auto and not self.conversation(conversation_id).title_is_auto):
+            self._set(conversation_id, title=title, title_is_auto=auto)
+
+    def set_pinned(self, conversation_id: int, pinned: bool) -> None:
+        """Keep the conversation at the top of the list, or no longer."""
+        self._set(conversation_id, pinned=pinned)
+
+    def set_system_prompt(self, conversation_id: int, system_prompt: str) -> None:
+        """What the model is told before the first message."""
+        self._set(conversation_id, system_prompt=system_prompt)
+
+    def set_model(self, conversation_id: int, model: str) -> None:
+        """The model that answers here (a catalogue name or a path)."""
+        self._set(conversation_id, model=model)
+
+    def set_context_start(self, conversation_id: int, message_id: int | None) -> None:
+        """The first message that the model still sees; None: all of them."""
+        if message_id is not None and not self._db.row(
+            "SELECT 1 FROM message WHERE id = ? AND conversation_id = ?", message_id, conversation_id
+        ):
+            raise StoreError.of("not_found", thing="message", id=message_id)
+        self._set(conversation_id, context_start=message_id)
+
+    def set_overflow(self, conversation_id: int, overflow: str) -> None:
+        """What to do when the context is full: `refuse` or `drop_oldest`."""
+        self._set(conversation_id, overflow=overflow)
+
+    def delete_conversation(self, conversation_id: int) -> None:
+        """Make it disappear from the list and from search. Nothing is removed before `purge_deleted`."""
+        self._set(conversation_id, deleted_at=self._clock())
+
+    def restore_conversation(self, conversation_id: int) -> None:
+        """Bring back a deleted conversation as it was. Raises StoreError `not_found` when it has been purged."""
+        with self._db.transaction():
+            found = self._db.write("UPDATE conversation SET deleted_at = NULL WHERE id = ?", conversation_id)
+        if not found.rowcount:
+            raise StoreError.of("not_found", thing="conversation", id=conversation_id)
+
+    def purge_deleted(self, older_than_s: float = 30 * _DAY_S) -> int:
+        """Remove for good what was deleted more than `older_than_s` seconds ago; the number of conversations.
+
+        Nothing of them stays readable in the file, which takes longer the more messages there are (0.15 s with 5,000,
+        5 s with 200,000, nothing when there is nothing to remove). Copies made before a migration keep what they hold.
+        """
+        before = self._clock() - older_than_s
+        gone = [row[0] for row in self._db.rows("SELECT id FROM conversation WHERE deleted_at <= ?", before)]
+        if not gone:
+            return 0
+        with self._db.transaction():
+            for conversation_id in gone:
+                # Parents and children go together: the foreign key between messages is looked at only at the end.
+                self._db.write("DELETE FROM message WHERE conversation_id = ?", conversation_id)
+                self._db.write("DELETE FROM conversation WHERE id = ?", conversation_id)
+        self._db.forget_removed()
+        return len(gone)
+
+    def _set(self, conversation_id: int, **columns: Any) -> None:
+        assignments = ", ".join(f"{column} = ?" for column in columns)
+        with self._db.transaction():
+            changed = self._db.write(
+                f"UPDATE conversation SET {assignments} WHERE id = ? AND deleted_at IS NULL",  # noqa: S608
+                *columns.values(),
+                conversation_id,
+            )
+        if not changed.rowcount:
+            raise StoreError.of("not_found", thing="conversation", id=conversation_id)

@@ -1,0 +1,135 @@
+"""What can go wrong with a file on a disk, in words: reports of SQLite and of the system, sorted by what to do next.
+
+An `sqlite3.IntegrityError` or a wrong statement is not among them: that is a bug of ours, and stays loud.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from belle.errors import KnownError
+
+_HARDLY_ANY_SPACE = 1 << 20  # bytes; an I/O error with less free than this is a full disk
+
+_WORDS = {
+    "newer_schema": (
+        "{path} was written by a newer ChatBELLE (format {found}; this one knows formats up to {known}).",
+        "Open it with the newer ChatBELLE. Nothing was changed.",
+    ),
+    "old_sqlite": (
+        "This Python comes with SQLite {found}; ChatBELLE needs {needed} or newer.",
+        "Install a newer Python. Nothing was changed.",
+    ),
+    "damaged": (
+        "The conversation file {path} is damaged: {reason}.",
+        "Nothing was changed. Put the file aside for repair, or bring back a copy that you trust.",
+    ),
+    "not_a_store": (
+        "{path} is not a ChatBELLE conversation file.",
+        "Move it away or choose another folder. Nothing was changed.",
+    ),
+    "in_use": (
+        "The conversations in {path} are already open in another ChatBELLE window.",
+        "Use that window, or close it first.",
+    ),
+    "locked": (
+        "Another program keeps the conversation file {path} locked.",
+        "Close that program, such as a backup or a database viewer, and try again.",
+    ),
+    "disk_full": (
+        "The disk that holds {path} is full.",
+        "Free some space and try again. What was saved before is safe.",
+    ),
+    "read_only": (
+        "The conversation file {path} can be read but not written.",
+        "Make the file and its folder writable for you.",
+    ),
+    "no_permission": (
+        "ChatBELLE may not open {path}.",
+        "Give your user the right to read and write the file and its folder.",
+    ),
+    "io_error": (
+        "Reading or writing {path} failed: {reason}.",
+        "Check that the disk is connected, has space left and is healthy.",
+    ),
+    "not_found": ("There is no {thing} with the number {id}.", "It may have been deleted."),
+    "not_streaming": ("Message {id} is finished: its text cannot be written any more.", ""),
+}
+
+_KIND_OF_CODE = {
+    sqlite3.SQLITE_FULL: "disk_full",
+    sqlite3.SQLITE_BUSY: "locked",
+    sqlite3.SQLITE_LOCKED: "locked",
+    sqlite3.SQLITE_PROTOCOL: "locked",
+    sqlite3.SQLITE_READONLY: "read_only",
+    sqlite3.SQLITE_PERM: "no_permission",
+    sqlite3.SQLITE_CORRUPT: "damaged",
+    sqlite3.SQLITE_CANTOPEN: "io_error",
+    sqlite3.SQLITE_NOLFS: "io_error",
+    sqlite3.SQLITE_IOERR: "io_error",
+    sqlite3.SQLITE_NOTADB: "damaged",  # what never was one is found out before (`identity`)
+}
+
+_KIND_OF_ERRNO = {
+    errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "disk_full",
+    errno.EROFS: "read_only",
+    errno.EACCES: "no_permission",
+    errno.EPERM: "no_permission",
+    errno.EISDIR: "not_a_store",
+}
+
+
+class StoreError(KnownError):
+    """A trouble with the store that a person can act on. `details` has what the sentence names (`path`, `found` …)."""
+
+    @classmethod
+    def of(cls, kind: str, **details: Any) -> StoreError:
+        """The error of this kind, with its sentence filled in from `details`."""
+        message, advice = _WORDS[kind]
+        return cls(kind, message.format(**details), advice, **details)
+
+
+@contextmanager
+def known_errors(path: Path) -> Iterator[None]:
+    """Turn the errors of SQLite and of the system inside the block into `StoreError`s about the file `path`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        known = _of_sqlite(error, path)
+        if known is None:
+            raise
+        raise known from error
+    except OSError as error:
+        raise _of_system(error, path) from error
+
+
+def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError | None:
+    code = getattr(error, "sqlite_errorcode", None)  # absent on errors of the Python module itself
+    kind = None if code is None else _KIND_OF_CODE.get(code & 0xFF)
+    if kind is None:
+        return None
+    if kind == "io_error" and _is_full(path):
+        kind = "disk_full"
+    return StoreError.of(kind, path=str(path), reason=str(error))
+
+
+def _of_system(error: OSError, path: Path) -> StoreError:
+    kind = _KIND_OF_ERRNO.get(error.errno or 0, "io_error")
+    if kind == "no_permission" and os.access(path, os.R_OK):
+        kind = "read_only"
+    return StoreError.of(kind, path=str(path), reason=error.strerror or str(error))
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _HARDLY_ANY_SPACE
+    except OSError:
+        return False

@@ -1,0 +1,101 @@
+"""Schema versions: how a file of any earlier version becomes one of today.
+
+`PRAGMA user_version` holds the version; migration n leads from version n - 1 to n in one transaction, so a file is
+always of a whole version. A copy of the file is kept before each step. To change the schema, append a function to
+`MIGRATIONS`. A migration that renames or rebuilds `message` calls `search_index.detach` first; the index is made again
+when the file has been brought up to date.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from desktop.store.schema import APPLICATION_ID, VERSION_1
+from desktop.store.transactions import run_script, transaction
+
+Migration = Callable[[sqlite3.Connection], None]
+
+KEPT_COPIES = 3
+"""How many of the copies made before migrations stay beside the file, each of another version."""
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    run_script(connection, VERSION_1)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create,)
+
+
+def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration]) -> None:
+    """Bring the open file up to date. A step that fails leaves the file at the version before it.
+
+    Raises sqlite3.Error and OSError.
+    """
+    version = version_of(connection)
+    for number, migration in enumerate(migrations[version:], start=version + 1):
+        if number > 1:
+            _keep_copy(connection, path, version=number - 1)
+        _step(connection, migration, number)
+    if version < len(migrations):
+        for old in copies(path)[KEPT_COPIES:]:
+            old.unlink()
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version of the open file; 0: it is empty."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def copies(path: Path) -> list[Path]:
+    """The copies made before migrations of the file at `path`, newest first."""
+    return sorted(path.parent.glob(f"{path.name}.version-*.backup"), key=lambda copy: -copy.stat().st_mtime_ns)
+
+
+def _step(connection: sqlite3.Connection, migration: Migration, number: int) -> None:
+    # With foreign keys on, dropping a table to make it anew would take the rows of other tables along.
+    connection.execute("PRAGMA foreign_keys = OFF")
+    try:
+        with transaction(connection):
+            migration(connection)
+            if orphan := connection.execute("PRAGMA foreign_key_check").fetchone():
+                raise sqlite3.IntegrityError(f"migration {number} leaves a row of {orphan[0]} without its parent")
+            connection.execute(f"PRAGMA user_version = {number}")
+    finally:
+        connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _keep_copy(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    earlier = list(path.parent.glob(f"{path.name}.version-{version}.*.backup"))
+    date = time.strftime("%Y%m%d-%H%M%S")
+    copy = path.with_name(f"{path.name}.version-{version}.{date}.backup")
+    partial = copy.with_suffix(".partial")
+    try:
+        os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
+        target = sqlite3.connect(partial, isolation_level=None)
+        try:
+            target.execute("PRAGMA journal_mode = OFF")
+            connection.backup(target)
+        finally:
+            target.close()
+        _sync(partial)
+        partial.replace(copy)
+        _sync(path.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+    for old in earlier:  # a step that failed and is tried again must not push the copies of other versions out
+        if old != copy:
+            old.unlink()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

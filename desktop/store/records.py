@@ -1,0 +1,88 @@
+"""What the store hands out: plain frozen records, so that no caller can change the store by changing one.
+
+Times are seconds since the epoch (float). Ids are SQLite row ids: they grow, and are never used twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Role = Literal["user", "assistant"]
+Status = Literal["streaming", "complete", "stopped", "interrupted", "error", "length"]
+Overflow = Literal["refuse", "drop_oldest"]
+
+ENDINGS = ("complete", "stopped", "interrupted", "error", "length")
+"""Every status but `streaming`: how a message can have ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationSummary:
+    """One row of the conversation list."""
+
+    id: int
+    title: str
+    pinned: bool
+    updated_at: float
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation without its messages.
+
+    `title_is_auto` is true until a person names the conversation. `active_leaf` is the last message of the path that
+    is shown. `context_start` is the first message that the model still sees (None: all of them), and `overflow` what
+    to do when the context is full.
+    """
+
+    id: int
+    title: str
+    title_is_auto: bool
+    system_prompt: str
+    model: str
+    pinned: bool
+    created_at: float
+    updated_at: float
+    active_leaf: int | None
+    context_start: int | None
+    overflow: Overflow
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One node of a conversation's tree.
+
+    Versions of a message are its siblings: the children of one parent, oldest first. `sibling_index` counts from 0,
+    so that `‹ 2/3 ›` is `sibling_index + 1` of `sibling_count`. `stats` holds what the engine measured.
+    """
+
+    id: int
+    conversation_id: int
+    parent_id: int | None
+    role: Role
+    text: str
+    status: Status
+    created_at: float
+    model: str
+    stats: Mapping[str, Any]
+    sibling_index: int
+    sibling_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A message, or with `message_id` None a title, that contains every word of the query.
+
+    `snippet` is one line of text around the first hit; `ranges` are the (start, end) of the words in it, in
+    characters of a Python string (a text widget that counts UTF-16 units must convert), in order and without overlap.
+    `updated_at` is the time of the message, or for a title that of its conversation.
+    """
+
+    conversation_id: int
+    title: str
+    message_id: int | None
+    snippet: str
+    ranges: list[tuple[int, int]]
+    updated_at: float

@@ -1,0 +1,77 @@
+"""The tables, as version 1 of the schema. Published: a change is a new migration, never an edit here.
+
+A conversation is a tree of messages. Versions of a message (edited, answered again) are children of the same parent;
+`active_child` remembers per node which child was last on the shown path, `conversation.active_leaf` where that path
+ends. Triggers keep the promises that must hold whatever the code above does: the text of a finished message never
+changes, a message keeps its place in the tree, and only what was deleted by the user can be removed.
+
+`active_leaf` and `context_start` carry no foreign key: SQLite would search all conversations for each message removed.
+The full-text index is not part of the schema: it can be made again at any time (`search_index`).
+"""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x42454C4C
+"""`BELL` in the header of the file, which tells our files from any other program's."""
+
+VERSION_1 = """
+CREATE TABLE conversation (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    title         TEXT    NOT NULL DEFAULT '',
+    title_is_auto INTEGER NOT NULL DEFAULT 1 CHECK (title_is_auto IN (0, 1)),
+    pinned        INTEGER NOT NULL DEFAULT 0 CHECK (pinned IN (0, 1)),
+    created_at    REAL    NOT NULL,
+    updated_at    REAL    NOT NULL,
+    deleted_at    REAL,
+    active_leaf   INTEGER,
+    context_start INTEGER,
+    overflow      TEXT    NOT NULL DEFAULT 'refuse' CHECK (overflow IN ('refuse', 'drop_oldest')),
+    model         TEXT    NOT NULL DEFAULT '',
+    system_prompt TEXT    NOT NULL DEFAULT ''
+) STRICT;
+
+CREATE INDEX conversation_list ON conversation (pinned DESC, updated_at DESC, id DESC) WHERE deleted_at IS NULL;
+CREATE INDEX conversation_deleted ON conversation (deleted_at) WHERE deleted_at IS NOT NULL;
+
+CREATE TABLE message (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation_id INTEGER NOT NULL REFERENCES conversation (id),
+    parent_id       INTEGER REFERENCES message (id) DEFERRABLE INITIALLY DEFERRED,
+    role            TEXT    NOT NULL CHECK (role IN ('user', 'assistant')),
+    status          TEXT    NOT NULL
+        CHECK (status IN ('streaming', 'complete', 'stopped', 'interrupted', 'error', 'length')),
+    created_at      REAL    NOT NULL,
+    model           TEXT    NOT NULL DEFAULT '',
+    text            TEXT    NOT NULL DEFAULT '',
+    stats           TEXT    NOT NULL DEFAULT '{}'
+) STRICT;
+
+CREATE INDEX message_children ON message (parent_id, conversation_id);
+CREATE INDEX message_conversation ON message (conversation_id);
+CREATE INDEX message_streaming ON message (id) WHERE status = 'streaming';
+
+CREATE TABLE active_child (
+    parent_id INTEGER PRIMARY KEY REFERENCES message (id) ON DELETE CASCADE,
+    child_id  INTEGER NOT NULL
+) STRICT;
+
+CREATE TRIGGER message_parent_is_of_this_conversation BEFORE INSERT ON message
+WHEN new.parent_id IS NOT NULL
+ AND NOT EXISTS (SELECT 1 FROM message WHERE id = new.parent_id AND conversation_id = new.conversation_id)
+BEGIN SELECT RAISE(ABORT, 'the parent is not a message of this conversation'); END;
+
+CREATE TRIGGER message_text_is_kept BEFORE UPDATE OF text ON message
+WHEN old.status <> 'streaming' AND new.text IS NOT old.text
+BEGIN SELECT RAISE(ABORT, 'the text of a finished message never changes'); END;
+
+CREATE TRIGGER message_place_is_kept BEFORE UPDATE OF id, conversation_id, parent_id, role, created_at ON message
+BEGIN SELECT RAISE(ABORT, 'a message keeps its place in the tree'); END;
+
+CREATE TRIGGER message_is_removed_with_its_conversation BEFORE DELETE ON message
+WHEN EXISTS (SELECT 1 FROM conversation WHERE id = old.conversation_id AND deleted_at IS NULL)
+BEGIN SELECT RAISE(ABORT, 'only messages of deleted conversations are removed'); END;
+
+CREATE TRIGGER conversation_is_removed_after_deletion BEFORE DELETE ON conversation
+WHEN old.deleted_at IS NULL
+BEGIN SELECT RAISE(ABORT, 'only deleted conversations are removed'); END;
+"""

@@ -1,0 +1,57 @@
+"""The store as the rest of the program sees it: open it, and everything that was said is there.
+
+Its parts are in the modules beside this one: `Conversations`, `MessageTree` and `Search`, on one `Database`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from desktop.store.conversations import Conversations
+from desktop.store.database import Database
+from desktop.store.migrations import MIGRATIONS, Migration
+from desktop.store.search import Search
+from desktop.store.tree import MessageTree
+
+
+class Store(Conversations, MessageTree, Search):
+    """Every conversation of one user. Use it from the thread that opened it."""
+
+    recovered: list[int]
+    """Ids of the answers that were being written when the last run ended; they are `interrupted` now."""
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        migrations: Sequence[Migration] = MIGRATIONS,
+        clock: Callable[[], float] = time.time,
+    ) -> Store:
+        """Open the file at `path`, or begin a new one. `clock` gives the time in seconds since the epoch.
+
+        Raises StoreError of the kinds `in_use` (another window has it), `locked`, `newer_schema`, `old_sqlite`,
+        `not_a_store`, `damaged`, `disk_full`, `read_only`, `no_permission`, `io_error`. The file is not changed then.
+        """
+        store = cls(Database(path, migrations), clock)
+        try:
+            store.recovered = store._interrupt_streaming()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        """Give the file back. May be called twice."""
+        self._db.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

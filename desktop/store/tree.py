@@ -1,0 +1,189 @@
+"""The messages of a conversation as a tree: editing and answering again add a version, and no text is ever lost.
+
+One path from a root to a leaf is shown: it ends at `conversation.active_leaf`. Each message remembers in `active_child`
+which of its children was last on that path, so that going back to a version shows what was last seen below it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from desktop.store.database import Database, Row
+from desktop.store.errors import StoreError
+from desktop.store.records import ENDINGS, Message
+
+_SIBLINGS = (
+    "SELECT count(*) FROM message AS s WHERE s.parent_id IS m.parent_id AND s.conversation_id = m.conversation_id"
+)
+_MESSAGE = (
+    "SELECT m.id, m.conversation_id, m.parent_id, m.role, m.text, m.status, m.created_at, m.model, m.stats,"  # noqa: S608
+    f" ({_SIBLINGS} AND s.id < m.id), ({_SIBLINGS}) FROM message AS m"
+)
+
+# `height` counts from the message that is asked about.
+_UP = (
+    "WITH RECURSIVE up (id, parent_id, height) AS (SELECT id, parent_id, 0 FROM message WHERE id = ?"
+    " UNION ALL SELECT m.id, m.parent_id, height + 1 FROM up JOIN message AS m ON m.id = up.parent_id)"
+)
+_DOWN = (
+    "WITH RECURSIVE down (id, depth) AS (SELECT ?, 0"
+    " UNION ALL SELECT a.child_id, depth + 1 FROM down JOIN active_child AS a ON a.parent_id = down.id)"
+)
+_REMEMBER = "ON CONFLICT (parent_id) DO UPDATE SET child_id = excluded.child_id WHERE child_id <> excluded.child_id"
+
+
+class MessageTree:
+    """The part of the store that deals with messages. Every method raises StoreError."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._db = database
+        self._clock = clock
+
+    def message(self, message_id: int) -> Message:
+        """One message, also of a deleted conversation. Raises StoreError `not_found`."""
+        row = self._db.row(f"{_MESSAGE} WHERE m.id = ?", message_id)
+        if row is None:
+            raise StoreError.of("not_found", thing="message", id=message_id)
+        return _message(row)
+
+    def active_path(self, conversation_id: int) -> list[Message]:
+        """What is shown: from the first message to the active leaf."""
+        leaf = self._active_leaf(conversation_id)
+        rows = self._db.rows(f"{_UP} {_MESSAGE} JOIN up ON up.id = m.id ORDER BY up.height DESC", leaf)
+        return [_message(row) for row in rows]
+
+    def add_message(
+        self,
+        conversation_id: int,
+        parent_id: int | None,
+        role: str,
+        text: str,
+        *,
+        status: str = "complete",
+        model: str = "",
+    ) -> Message:
+        """Add a message below `parent_id` (None: as a first message), beside those already there, and show it.
+
+        It is on the disk when this returns.
+        """
+        now = self._clock()
+        with self._db.transaction():
+            leaf = self._active_leaf(conversation_id)
+            self._check_parent(conversation_id, parent_id)
+            added = self._db.write(
+                "INSERT INTO message (conversation_id, parent_id, role, text, status, model, created_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                *(conversation_id, parent_id, role, text, status, model, now),
+            )
+            message_id = added.lastrowid or 0
+            if parent_id == leaf:  # the usual case, in which the way up is remembered already
+                if parent_id is not None:
+                    self._db.write(f"INSERT INTO active_child VALUES (?, ?) {_REMEMBER}", parent_id, message_id)  # noqa: S608
+            else:
+                self._remember_way_to(message_id)
+            self._db.write(
+                "UPDATE conversation SET active_leaf = ?, updated_at = ? WHERE id = ?", message_id, now, conversation_id
+            )
+        return self.message(message_id)
+
+    def start_answer(self, conversation_id: int, parent_id: int | None, model: str) -> Message:
+        """Add an answer that is still to come: empty, with the status `streaming`."""
+        return self.add_message(conversation_id, parent_id, "assistant", "", status="streaming", model=model)
+
+    def checkpoint(self, message_id: int, text: str) -> None:
+        """Keep the answer so far. It outlives the process, not a power cut. Raises StoreError `not_streaming`."""
+        with self._db.transaction(durable=False):
+            kept = self._db.write("UPDATE message SET text = ? WHERE id = ? AND status = 'streaming'", text, message_id)
+        self._check_streamed(kept.rowcount, message_id)
+
+    def finish(self, message_id: int, text: str, *, status: str, stats: Mapping[str, Any]) -> None:
+        """Write the whole answer, how it ended (`records.ENDINGS`) and what was measured.
+
+        Raises StoreError `not_streaming`, ValueError for a status that is no ending.
+        """
+        if status not in ENDINGS:
+            raise ValueError(f"{status!r} is not a way in which an answer ends")
+        with self._db.transaction():
+            finished = self._db.write(
+                "UPDATE message SET text = ?, status = ?, stats = ? WHERE id = ? AND status = 'streaming'",
+                *(text, status, json.dumps(dict(stats), ensure_ascii=False), message_id),
+            )
+            self._db.write(
+                "UPDATE conversation SET updated_at = ? WHERE id = (SELECT conversation_id FROM message WHERE id = ?)",
+                *(self._clock(), message_id),
+            )
+            self._check_streamed(finished.rowcount, message_id)
+
+    def resume_answer(self, message_id: int) -> None:
+        """Take an answer up again: `streaming`, with the text that it has."""
+        with self._db.transaction():
+            resumed = self._db.write(
+                "UPDATE message SET status = 'streaming' WHERE id = ? AND role = 'assistant'", message_id
+            )
+            if not resumed.rowcount:
+                raise StoreError.of("not_found", thing="answer", id=message_id)
+
+    def switch_version(self, message_id: int, step: int) -> None:
+        """Show the version before (-1) or after (+1) this one, and below it what was last seen there.
+
+        At the first or last version nothing changes.
+        """
+        message = self.message(message_id)
+        index = message.sibling_index + step
+        if 0 <= index < message.sibling_count:
+            (version,) = self._db.rows(
+                "SELECT id FROM message WHERE parent_id IS ? AND conversation_id = ? ORDER BY id LIMIT 1 OFFSET ?",
+                *(message.parent_id, message.conversation_id, index),
+            )
+            self.show(version[0])
+
+    def show(self, message_id: int) -> None:
+        """Make the path through this message the one that is shown, such as for a search hit in another version."""
+        conversation_id = self.message(message_id).conversation_id
+        with self._db.transaction():
+            leaf = self._db.row(f"{_DOWN} SELECT id FROM down ORDER BY depth DESC LIMIT 1", message_id)  # noqa: S608
+            self._remember_way_to(message_id)
+            self._db.write("UPDATE conversation SET active_leaf = ? WHERE id = ?", leaf and leaf[0], conversation_id)
+
+    def _interrupt_streaming(self) -> list[int]:
+        """Mark what was being written when the last run ended; the ids of those in conversations that are there."""
+        with self._db.transaction():
+            found = self._db.rows(
+                "SELECT m.id FROM message AS m JOIN conversation AS c ON c.id = m.conversation_id"
+                " WHERE m.status = 'streaming' AND c.deleted_at IS NULL ORDER BY m.id"
+            )
+            self._db.write("UPDATE message SET status = 'interrupted' WHERE status = 'streaming'")
+        return [row[0] for row in found]
+
+    def _active_leaf(self, conversation_id: int) -> int | None:
+        row = self._db.row("SELECT active_leaf FROM conversation WHERE id = ? AND deleted_at IS NULL", conversation_id)
+        if row is None:
+            raise StoreError.of("not_found", thing="conversation", id=conversation_id)
+        leaf: int | None = row[0]
+        return leaf
+
+    def _check_parent(self, conversation_id: int, parent_id: int | None) -> None:
+        if parent_id is not None and not self._db.row(
+            "SELECT 1 FROM message WHERE id = ? AND conversation_id = ?", parent_id, conversation_id
+        ):
+            raise StoreError.of("not_found", thing="message", id=parent_id)
+
+    def _check_streamed(self, count: int, message_id: int) -> None:
+        if not count:
+            self.message(message_id)
+            raise StoreError.of("not_streaming", id=message_id)
+
+    def _remember_way_to(self, message_id: int) -> None:
+        self._db.write(
+            f"INSERT INTO active_child (parent_id, child_id) {_UP}"  # noqa: S608
+            f" SELECT parent_id, id FROM up WHERE parent_id IS NOT NULL {_REMEMBER}",
+            message_id,
+        )
+
+
+def _message(row: Row) -> Message:
+    *fields, stats, sibling_index, sibling_count = row
+    return Message(*[*fields, json.loads(stats), sibling_index, sibling_count])

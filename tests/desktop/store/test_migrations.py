@@ -1,0 +1,213 @@
+"""A file of any version becomes one of today, and nothing that goes wrong on the way costs anything."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from desktop.store import Store, StoreError
+from desktop.store.migrations import MIGRATIONS, copies
+from desktop.store.schema import APPLICATION_ID
+from tests.desktop.store.processes import line_of, python
+
+VERSION_1 = MIGRATIONS[:1]
+
+
+def add_note(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE conversation ADD COLUMN note TEXT NOT NULL DEFAULT 'none'")
+    connection.execute("UPDATE conversation SET title = title || '!'")
+
+
+def nothing(_connection: sqlite3.Connection) -> None:
+    pass
+
+
+def fail_halfway(connection: sqlite3.Connection) -> None:
+    add_note(connection)
+    connection.execute("DROP INDEX message_children")
+    raise RuntimeError("halfway")
+
+
+def lose_a_parent(connection: sqlite3.Connection) -> None:
+    connection.execute("DROP TRIGGER conversation_is_removed_after_deletion")
+    connection.execute("DELETE FROM conversation WHERE id = 1")
+
+
+def content(path: Path) -> list[str]:
+    """All of a file, as SQL."""
+    with closing(sqlite3.connect(path)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return [f"version {version}", *connection.iterdump()]
+
+
+@pytest.fixture
+def old(path: Path) -> Iterator[Path]:
+    """A file of version 1."""
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(Path(__file__).with_name("version_1.sql").read_text(encoding="utf-8"))
+        connection.executescript(f"PRAGMA user_version = 1; PRAGMA application_id = {APPLICATION_ID};")
+    return path
+
+
+def test_version_1_is_published_and_never_changes(old: Path, tmp_path: Path) -> None:
+    def schema(path: Path) -> list[tuple[str, str]]:
+        with closing(sqlite3.connect(path)) as connection:
+            return connection.execute(
+                "SELECT name, sql FROM sqlite_master"
+                " WHERE name NOT LIKE 'message_index%' AND sql NOT NULL ORDER BY name"
+            ).fetchall()
+
+    new = tmp_path / "new.sqlite3"
+    Store.open(new, migrations=VERSION_1).close()
+    assert schema(new) == schema(old)
+
+
+def test_a_file_of_version_1_opens_with_all_that_is_in_it(old: Path) -> None:
+    with Store.open(old) as store:
+        assert [row.title for row in store.conversations()] == ["pinned", "量化是什么"]
+        question, answer = store.active_path(1)
+        assert question.text == "量化是什么？"
+        assert answer.stats == {"tokens_per_s": 41.5}
+        assert (answer.sibling_index, answer.sibling_count) == (0, 2)
+        assert store.recovered == [5]
+        assert [hit.message_id for hit in store.search("位数")] == [3]
+        store.restore_conversation(2)
+        assert store.active_path(2)[0].text == "gone"
+    assert len(copies(old)) == len(MIGRATIONS) - 1
+
+
+def test_a_migration_keeps_a_copy_of_the_file_as_it_was(old: Path) -> None:
+    before = content(old)
+    with Store.open(old, migrations=(*VERSION_1, add_note)) as store:
+        assert store.conversation(1).title == "量化是什么!"
+        assert store._db.rows("SELECT DISTINCT note FROM conversation") == [("none",)]
+        assert store._db.rows("PRAGMA user_version") == [(2,)]
+        assert store._db.rows("PRAGMA foreign_keys") == [(1,)]
+    (copy,) = copies(old)
+    assert copy.name.startswith(f"{old.name}.version-1.{time.strftime('%Y')}")
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert content(copy) == before
+    assert sorted(file.name for file in old.parent.iterdir()) == sorted([old.name, f"{old.name}.lock", copy.name])
+
+
+def test_a_copy_can_take_the_place_of_the_file(old: Path) -> None:
+    Store.open(old, migrations=(*VERSION_1, add_note)).close()
+    (copy,) = copies(old)
+    copy.replace(old)
+    with Store.open(old, migrations=VERSION_1) as store:
+        assert store.conversation(1).title == "量化是什么"
+
+
+def test_each_step_is_taken_once_and_the_last_copies_are_kept(old: Path) -> None:
+    steps = (*VERSION_1, add_note, nothing, nothing, nothing, nothing)
+    Store.open(old, migrations=steps[:3]).close()
+    with Store.open(old, migrations=steps) as store:
+        assert store.conversation(1).title == "量化是什么!"
+    assert [content(copy)[0] for copy in copies(old)] == ["version 5", "version 4", "version 3"]
+
+
+@pytest.mark.parametrize(("step", "error"), [(fail_halfway, RuntimeError), (lose_a_parent, sqlite3.IntegrityError)])
+def test_a_step_that_fails_leaves_the_file_as_it_was(old: Path, step: object, error: type[Exception]) -> None:
+    Store.open(old, migrations=VERSION_1).close()
+    before = content(old)
+    for _ in range(3):
+        with pytest.raises(error):
+            Store.open(old, migrations=(*VERSION_1, step))  # type: ignore[arg-type]
+        assert content(old) == before
+    assert [content(copy) for copy in copies(old)] == [before]
+    with Store.open(old, migrations=VERSION_1) as store:
+        assert len(store.conversations()) == 2
+
+
+def test_the_steps_before_a_failing_one_remain(old: Path) -> None:
+    with pytest.raises(RuntimeError):
+        Store.open(old, migrations=(*VERSION_1, nothing, fail_halfway))
+    assert content(old)[0] == "version 2"
+
+
+def test_no_migration_without_a_copy(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = content(old)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError) as caught:
+        Store.open(old, migrations=(*VERSION_1, add_note))
+    assert caught.value.kind == "disk_full"
+    assert content(old) == before
+    assert copies(old) == []
+    assert not list(old.parent.glob("*.partial"))
+
+
+@pytest.mark.faults
+def test_a_migration_that_is_killed_has_not_happened(old: Path) -> None:
+    Store.open(old, migrations=VERSION_1).close()
+    before = content(old)
+    script = """
+import sys, time
+from pathlib import Path
+from desktop.store import Store
+from tests.desktop.store.test_migrations import VERSION_1, add_note
+
+def slow(connection):
+    add_note(connection)
+    connection.execute("PRAGMA cache_size = 1")  # what is changed goes to the disk before it is committed
+    connection.execute("UPDATE conversation SET system_prompt = hex(randomblob(100000))")
+    print("changed", flush=True)
+    time.sleep(600)
+
+Store.open(Path(sys.argv[1]), migrations=(*VERSION_1, slow))
+"""
+    with python(script, old) as process:
+        assert line_of(process) == "changed"
+    assert [content(copy) for copy in copies(old)] == [before]
+    with Store.open(old, migrations=(*VERSION_1, add_note)) as store:
+        assert store.conversation(1).title == "量化是什么!"
+
+
+def test_a_newer_file_is_refused_and_not_a_byte_of_it_changes(old: Path) -> None:
+    Store.open(old, migrations=(*VERSION_1, nothing, nothing)).close()
+    before = old.read_bytes()
+    with pytest.raises(StoreError) as caught:
+        Store.open(old, migrations=VERSION_1)
+    assert caught.value.kind == "newer_schema"
+    assert caught.value.details == {"path": str(old), "found": 3, "known": 1}
+    assert "3" in str(caught.value)
+    assert "newer ChatBELLE" in str(caught.value)
+    assert old.read_bytes() == before
+
+
+@pytest.mark.faults
+def test_a_newer_file_is_known_also_by_what_is_only_in_its_log(path: Path) -> None:
+    # The version is in the log, not yet in the file, when the newer program was killed.
+    script = """
+import sys, time
+from pathlib import Path
+from desktop.store import Store
+from tests.desktop.store.test_migrations import VERSION_1, nothing
+store = Store.open(Path(sys.argv[1]), migrations=(*VERSION_1, nothing))
+store.create_conversation(title="of tomorrow")
+print("written", flush=True)
+time.sleep(600)
+"""
+    with python(script, path) as process:
+        assert line_of(process) == "written"
+    log = path.with_name(f"{path.name}-wal")
+    before = path.read_bytes(), log.read_bytes()
+    assert log.stat().st_size > 0
+    with pytest.raises(StoreError) as caught:
+        Store.open(path, migrations=VERSION_1)
+    assert caught.value.kind == "newer_schema"
+    assert (path.read_bytes(), log.read_bytes()) == before
+    with Store.open(path, migrations=(*VERSION_1, nothing)) as store:
+        assert [row.title for row in store.conversations()] == ["of tomorrow"]
