@@ -6,10 +6,11 @@ path: whoever writes creates the folder, with `private_folder`.
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 import platformdirs
+
+import assets
 
 _APP = "chatbelle"
 
@@ -52,4 +53,4 @@ def private_folder(path: Path) -> Path:
 
 def asset(name: str) -> Path:
     """The path of a file that ships with the program, such as `theme.toml`."""
-    return Path(str(resources.files("assets"))) / name
+    return Path(assets.__file__).parent / name

@@ -302,7 +302,7 @@ def _decode(line: bytes, tag: str, types: dict[str, type[Any]]) -> Any:
         known = {f.name for f in dataclasses.fields(cls)}
         values = {k: _value(k, v) for k, v in fields.items() if k in known}
         return cls(**values)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProtocolError(f"not a line of the engine protocol: {line[:200]!r}") from error
 
 

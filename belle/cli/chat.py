@@ -1,0 +1,181 @@
+"""`belle chat`: a conversation in the terminal, or one question with `--prompt`, for scripts with `--json`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, replace
+
+from belle.catalog import STARTER, ResolvedModel, load_catalog, remember_file, resolve
+from belle.cli.answering import Answering
+from belle.cli.session import Session
+from belle.cli.terminal import Terminal
+from belle.cli.words import is_chinese, say
+from belle.engine.blocking import BlockingEngine, open_engine
+from belle.engine.protocol import Load, Sampling
+from belle.errors import KnownError
+from belle.prompts import TEMPLATES, Message, get_template
+
+OWN_TEMPLATE = "gguf"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _models()
+    parser.add_argument(
+        "-m",
+        "--model",
+        default=STARTER,
+        help="a name from the list below, or the path of a GGUF file (default: starter)",
+    )
+    parser.add_argument("-p", "--prompt", help="ask this one question and end; - reads it from standard input")
+    parser.add_argument("--json", action="store_true", help="with --prompt: print one JSON object and nothing else")
+    parser.add_argument("--system", default="", help="the system prompt")
+    parser.add_argument(
+        "--template",
+        help=f"the prompt template instead of the model's: {', '.join(TEMPLATES)}, {OWN_TEMPLATE} (its own)",
+    )
+    parser.add_argument("--max-tokens", type=_whole(1), metavar="N", help="end an answer after N tokens")
+    parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end an answer at TEXT; repeatable")
+    parser.add_argument(
+        "--ctx", type=_whole(0), default=0, metavar="N", help="context length in tokens (default: 4096)"
+    )
+    parser.add_argument("--threads", type=_whole(1), metavar="N", help="threads (default: adapt to the machine)")
+    sampling = parser.add_argument_group("sampling", "Without these: what the model's card recommends.")
+    sampling.add_argument("--temperature", type=_real(0, 100), metavar="X", help="0 takes the likeliest token")
+    sampling.add_argument("--top-k", type=_whole(0), metavar="N", help="draw from the N likeliest tokens; 0: from all")
+    sampling.add_argument("--top-p", type=_real(0, 1), metavar="X", help="draw from the likeliest that add up to X")
+    sampling.add_argument("--min-p", type=_real(0, 1), metavar="X", help="leave out what is X times less likely")
+    sampling.add_argument("--repeat-penalty", type=_real(0.01, 100), metavar="X", help="1 does nothing")
+    sampling.add_argument("--seed", type=_whole(0), metavar="N", help="the same seed gives the same text")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Load the model and talk. Returns the exit status; raises KnownError."""
+    terminal = Terminal()
+    prompt = _prompt(arguments)
+    model = resolve(arguments.model)
+    template = _template(arguments.template, model)
+    load = Load(str(model.path), n_ctx=arguments.ctx, template=template, threads=arguments.threads)
+
+    def on_loading(fraction: float) -> None:
+        terminal.progress(say("loading", title=model.title, percent=round(fraction * 100)))
+
+    with open_engine(load, on_loading=on_loading) as engine:
+        terminal.clear()
+        if engine.model.template is None:
+            _choose_template(engine, model, terminal, ask=prompt is None)
+        if model.entry is not None and model.entry.research_only:
+            terminal.note(model.entry.license_note["zh" if is_chinese() else "en"])
+        answering = Answering(
+            engine,
+            terminal,
+            sampling=_sampling(arguments, model),
+            max_tokens=arguments.max_tokens,
+            stop=tuple(arguments.stop),
+        )
+        if prompt is None:
+            return Session(answering, model, terminal, system=arguments.system).run()
+        messages = [Message("system", arguments.system)] if arguments.system else []
+        return _answer_once(answering, [*messages, Message("user", prompt)], as_json=arguments.json)
+
+
+def _answer_once(answering: Answering, messages: list[Message], *, as_json: bool) -> int:
+    done = answering.answer(messages, write=None if as_json else _write)
+    if as_json:
+        stats = asdict(done.stats)
+        figures = ("prompt_tokens", "reused_tokens", "completion_tokens", "ttft_s", "tokens_per_s")
+        result = {"text": done.text, "stop_reason": done.reason} | {name: stats[name] for name in figures}
+        print(json.dumps(result, ensure_ascii=False))
+    elif not done.text.endswith("\n"):
+        print()
+    return 130 if done.reason == "stopped" else 0
+
+
+def _write(text: str) -> None:
+    print(text, end="", flush=True)
+
+
+def _prompt(arguments: argparse.Namespace) -> str | None:
+    """The one question; None for a conversation."""
+    prompt: str | None = arguments.prompt
+    if prompt == "-" or (prompt is None and not sys.stdin.isatty()):
+        prompt = sys.stdin.read().removesuffix("\n")
+    if prompt is None and arguments.json:
+        raise KnownError("usage", "--json needs a question.", "Give it with --prompt TEXT, or --prompt - to read it.")
+    if prompt is not None and not prompt.strip():
+        raise KnownError("usage", "The question is empty.", "Give it with --prompt TEXT, or on standard input.")
+    return prompt
+
+
+def _template(wanted: str | None, model: ResolvedModel) -> str | None:
+    if wanted is None:
+        return model.template
+    return None if wanted == OWN_TEMPLATE else get_template(wanted).id
+
+
+def _choose_template(engine: BlockingEngine, model: ResolvedModel, terminal: Terminal, *, ask: bool) -> None:
+    if not (ask and terminal.interactive):
+        raise KnownError(
+            "no_template",
+            f"{model.path.name} does not say how it wants to be talked to: it holds no prompt template.",
+            f"Choose one with --template: {', '.join(TEMPLATES)}.",
+            path=str(model.path),
+        )
+    terminal.note(say("no_template"))
+    choices = list(TEMPLATES.values())
+    for number, template in enumerate(choices, 1):
+        terminal.note(f"{number:3}  {template.title}  ({template.id})", style="0")
+    while True:
+        try:
+            answer = terminal.read(f"{say('no_template_ask')} (1–{len(choices)}) › ").strip()
+        except EOFError:
+            raise KnownError("no_template", "No prompt template was chosen.", "See --template.") from None
+        if answer.isdecimal() and 1 <= int(answer) <= len(choices):
+            chosen = choices[int(answer) - 1].id
+            engine.set_template(chosen)
+            remember_file(model.path, chosen, title=model.title)
+            return
+
+
+def _sampling(arguments: argparse.Namespace, model: ResolvedModel) -> Sampling:
+    sampling = Sampling(**asdict(model.sampling)) if model.sampling else Sampling()
+    names = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty", "seed")
+    return replace(sampling, **{name: value for name in names if (value := getattr(arguments, name)) is not None})
+
+
+def _models() -> str:
+    lines = ["models:"]
+    for entry in load_catalog():
+        if entry.kind != "unsupported":
+            research = " (research only)" if entry.research_only else ""
+            lines.append(f"  {entry.name:24}{entry.title}{research}")
+    return "\n".join(lines)
+
+
+def _whole(least: int) -> type[int]:
+    """A converter for argparse: whole numbers from `least`."""
+
+    def convert(text: str) -> int:
+        number = int(text)
+        if number < least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+        return number
+
+    convert.__name__ = "whole number"
+    return convert  # type: ignore[return-value]  # argparse calls it as it would call int
+
+
+def _real(least: float, most: float) -> type[float]:
+    """A converter for argparse: numbers from `least` to `most`."""
+
+    def convert(text: str) -> float:
+        number = float(text)
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}")
+        return number
+
+    convert.__name__ = "number"
+    return convert  # type: ignore[return-value]

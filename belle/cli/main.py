@@ -1,0 +1,79 @@
+"""`belle`: finds the sub-command, runs it, and says in words what went wrong.
+
+A sub-command is a module with `configure(parser)` and `run(arguments) -> exit status`. It is imported only when it is
+called, so that `belle --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+import belle
+from belle.errors import KnownError
+
+COMMANDS = {
+    "chat": ("belle.cli.chat", "talk to a model in the terminal"),
+    "convert": ("belle.cli.convert", "make a GGUF file from a checkpoint"),
+}
+
+KNOWN_ERROR = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line. Returns the exit status: 2 for a known error, 130 after Ctrl-C."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        # Whatever the locale says, models and people write UTF-8.
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    try:
+        status = _run(words)
+        sys.stdout.flush()
+        return status
+    except KnownError as error:
+        print(f"belle: {error.message}", file=sys.stderr)
+        if error.advice:
+            print(f"       {error.advice}", file=sys.stderr)
+        return KNOWN_ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has gone; Python must not try to flush to it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def _run(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="belle",
+        description="Your own language model on your own computer, offline.",
+        epilog="“belle COMMAND --help” explains a command. The window is started with “chatbelle”.",
+    )
+    parser.add_argument("--version", action="version", version=f"belle {belle.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    called = next((word for word in words if not word.startswith("-")), None)
+    module: ModuleType | None = None
+    for name, (path, summary) in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        if name == called:
+            module = importlib.import_module(path)
+            module.configure(command)
+    if not words:
+        parser.print_help()
+        return 0
+    arguments = parser.parse_args(words)
+    assert module is not None  # argparse has refused everything else
+    status: int = module.run(arguments)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""The interactive conversation of `belle chat`: questions, answers, and the commands that begin with a slash."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from belle.catalog import ResolvedModel
+from belle.cli.answering import Answering
+from belle.cli.terminal import RED, Terminal
+from belle.cli.words import say
+from belle.engine.protocol import Done, Overflow
+from belle.errors import KnownError
+from belle.prompts import Message
+
+_NOTES = {"stopped": "stopped", "length": "length", "context_full": "context_full"}
+
+
+class Session:
+    """A conversation held in memory; `/save` writes it to a file."""
+
+    def __init__(self, answering: Answering, model: ResolvedModel, terminal: Terminal, *, system: str = "") -> None:
+        self._answering = answering
+        self._model = model
+        self._terminal = terminal
+        self._system = system
+        self._turns: list[Message] = []
+        self._last: Done | None = None
+        # Once the person has agreed to leave out the oldest turns, each further question would ask again.
+        self._overflow: Overflow = "refuse"
+        self._commands: dict[str, Callable[[str], None]] = {
+            "/help": self._help,
+            "/new": self._new,
+            "/system": self._set_system,
+            "/retry": self._retry,
+            "/undo": self._undo,
+            "/stats": self._stats,
+            "/save": self._save,
+        }
+
+    def run(self) -> int:
+        """Talk until the person ends it. Returns the exit status."""
+        self._terminal.edit_lines()
+        self._introduce()
+        name = self._model.entry.name if self._model.entry else self._model.path.stem
+        while True:
+            try:
+                line = self._terminal.read(f"{name} › ").strip()
+            except EOFError:
+                print()
+                return 0
+            except KeyboardInterrupt:
+                print()
+                self._terminal.note(say("interrupt_hint"))
+                continue
+            if line.split(maxsplit=1)[:1] == ["/quit"]:
+                return 0
+            try:
+                self._take(line)
+            except KnownError as error:
+                self._terminal.note(error.message, RED)
+                if error.advice:
+                    self._terminal.note(error.advice)
+
+    def _introduce(self) -> None:
+        info = self._answering.engine.model
+        parameters = f"{info.n_params / 1e9:.1f} B" if info.n_params >= 1e9 else f"{info.n_params / 1e6:.0f} M"
+        self._terminal.note(say("intro", title=self._model.title, parameters=parameters, context=info.n_ctx))
+        if self._model.entry is not None and self._model.entry.kind == "bundled":
+            self._terminal.note(say("starter"))
+
+    def _take(self, line: str) -> None:
+        if line.startswith("/") and not line.startswith("//"):
+            word, _, rest = line.partition(" ")
+            command = self._commands.get(word)
+            if command is None:
+                self._terminal.note(say("unknown_command", command=word))
+            else:
+                command(rest.strip())
+        elif line:
+            self._ask(line.removeprefix("/") if line.startswith("//") else line)
+
+    def _ask(self, question: str) -> None:
+        """Put a question; it stays in the conversation only together with an answer."""
+        system = [Message("system", self._system)] if self._system else []
+        turns = [*self._turns, Message("user", question)]
+        try:
+            done = self._answering.answer([*system, *turns], write=self._write, overflow=self._overflow)
+        except KnownError as error:
+            if error.kind != "prompt_too_long" or self._overflow == "drop_oldest" or not self._turns:
+                raise
+            if not self._terminal.agrees(say("too_long", **{k: error.details.get(k, "?") for k in _TOO_LONG})):
+                self._terminal.note(say("kept"))
+                return
+            self._overflow = "drop_oldest"
+            done = self._answering.answer([*system, *turns], write=self._write, overflow=self._overflow)
+        if done.text and not done.text.endswith("\n"):
+            print()
+        if done.reason in _NOTES:
+            self._terminal.note(say(_NOTES[done.reason]))
+        self._last = done
+        if done.text:
+            self._turns = [*turns, Message("assistant", done.text)]
+        print()
+
+    def _write(self, text: str) -> None:
+        print(text, end="", flush=True)
+
+    def _help(self, rest: str) -> None:
+        del rest
+        self._terminal.note(say("help"), style="0")
+
+    def _new(self, rest: str) -> None:
+        del rest
+        self._turns = []
+        self._overflow = "refuse"
+        self._terminal.note(say("new"))
+
+    def _set_system(self, text: str) -> None:
+        if text == "off":
+            self._system = ""
+            self._terminal.note(say("system_off"))
+        elif text:
+            self._system = text
+            self._terminal.note(say("system_set"))
+        else:
+            self._terminal.note(self._system or say("system_none"), style="0")
+
+    def _retry(self, rest: str) -> None:
+        del rest
+        if not self._turns:
+            self._terminal.note(say("nothing"))
+            return
+        before = self._turns
+        self._turns, question = before[:-2], before[-2].content
+        try:
+            self._ask(question)
+        finally:
+            if len(self._turns) < len(before):
+                self._turns = before
+
+    def _undo(self, rest: str) -> None:
+        del rest
+        if not self._turns:
+            self._terminal.note(say("nothing"))
+            return
+        *self._turns, question, _answer = self._turns
+        self._terminal.note(say("undone", question=question.content))
+
+    def _stats(self, rest: str) -> None:
+        del rest
+        if self._last is None:
+            self._terminal.note(say("nothing"))
+            return
+        stats = self._last.stats
+        self._terminal.note(
+            say(
+                "stats",
+                prompt_tokens=stats.prompt_tokens,
+                reused_tokens=stats.reused_tokens,
+                completion_tokens=stats.completion_tokens,
+                ttft="–" if stats.ttft_s is None else f"{stats.ttft_s:.2f}",
+                speed="–" if stats.tokens_per_s is None else f"{stats.tokens_per_s:.1f}",
+                used=stats.context_used,
+                n_ctx=self._answering.engine.model.n_ctx,
+            ),
+            style="0",
+        )
+
+    def _save(self, name: str) -> None:
+        if not name:
+            self._terminal.note(say("save_name"))
+            return
+        path = Path(name).expanduser()
+        if path.exists() and not self._terminal.agrees(say("save_exists", path=path)):
+            return
+        temporary = path.with_name(f".{path.name}.part")
+        try:
+            temporary.write_text(self._as_text(as_json=path.suffix == ".json"), encoding="utf-8")
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            self._terminal.note(say("save_failed", path=path, reason=error.strerror or error), RED)
+            return
+        self._terminal.note(say("saved", path=path))
+
+    def _as_text(self, *, as_json: bool) -> str:
+        messages = [*([Message("system", self._system)] if self._system else []), *self._turns]
+        if as_json:
+            rows = [{"role": m.role, "content": m.content} for m in messages]
+            return json.dumps({"model": self._model.title, "messages": rows}, ensure_ascii=False, indent=2) + "\n"
+        return "\n\n".join(f"## {m.role}\n\n{m.content}" for m in messages) + "\n"
+
+
+_TOO_LONG = ("prompt_tokens", "n_ctx")

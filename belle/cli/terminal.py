@@ -1,0 +1,76 @@
+"""The person's terminal: colours where they are wanted, one line of progress, questions, lines of input.
+
+Everything here goes to stderr, except what `input` shows: stdout belongs to the answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+from belle.cli.words import say
+
+DIM, BOLD, GREEN, RED = "2", "1", "32", "31"
+
+
+class Terminal:
+    """Writes what is not an answer. Without a terminal there are no colours and no progress."""
+
+    def __init__(self) -> None:
+        self.interactive = sys.stdin.isatty() and sys.stdout.isatty()
+        self._moves = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._colours = self._moves and not os.environ.get("NO_COLOR")
+        self._shown = False
+
+    def paint(self, text: str, style: str, *, prompt: bool = False) -> str:
+        """`text` in a colour. In a `prompt` the codes are marked, so that line editing knows them to have no width."""
+        if not self._colours:
+            return text
+        before, after = f"\x1b[{style}m", "\x1b[0m"
+        if prompt:
+            before, after = f"\x01{before}\x02", f"\x01{after}\x02"
+        return before + text + after
+
+    def note(self, text: str, style: str = DIM) -> None:
+        """A line for the person."""
+        self.clear()
+        print(self.paint(text, style), file=sys.stderr, flush=True)
+
+    def progress(self, text: str) -> None:
+        """Replace the line of progress."""
+        if self._moves:
+            print(f"\r\x1b[K{self.paint(text, DIM)}", end="", file=sys.stderr, flush=True)
+            self._shown = True
+
+    def clear(self) -> None:
+        """Remove the line of progress."""
+        if self._shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._shown = False
+
+    def edit_lines(self) -> None:
+        """Give `ask` and `read` line editing and a history, where Python has them."""
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401  # importing it is what does it
+
+    def read(self, prompt: str) -> str:
+        """What the person enters: one line, or several where each but the last ends in a backslash.
+
+        Raises EOFError on Ctrl-D and KeyboardInterrupt on Ctrl-C.
+        """
+        self.clear()
+        line = input(self.paint(prompt, f"{BOLD};{GREEN}", prompt=True))
+        lines = [line]
+        while line.endswith("\\"):
+            lines[-1] = line[:-1]
+            line = input(self.paint("… ", DIM, prompt=True))
+            lines.append(line)
+        return "\n".join(lines)
+
+    def agrees(self, question: str) -> bool:
+        """Ask a question that is answered with yes or no; anything but a yes is a no."""
+        try:
+            return self.read(f"{question} {say('yes_no')} ").strip().casefold() in (say("yes"), "yes", "是")
+        except EOFError:
+            return False

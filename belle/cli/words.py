@@ -1,0 +1,111 @@
+"""What the terminal says to a person, in English and Chinese. Errors of other rooms arrive in English."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+_EN = {
+    "loading": "Loading {title} … {percent} %",
+    "prefill": "Reading the conversation … {percent} %",
+    "prefill_left": "Reading the conversation … {percent} %, about {seconds} s left",
+    "intro": "{title} · {parameters} · context {context} tokens · /help for help, Ctrl-D to quit",
+    "starter": (
+        "This is a very small English model for trying things out. For Chinese and for better answers there are the "
+        "BELLE models: see “belle chat --help”."
+    ),
+    "stopped": "(stopped)",
+    "length": "(cut at --max-tokens)",
+    "context_full": "(the context is full: /new starts afresh)",
+    "interrupt_hint": "(Ctrl-D or /quit ends the conversation)",
+    "too_long": "The conversation has {prompt_tokens} tokens, the context holds {n_ctx}. Leave out the oldest turns?",
+    "cut": "(without the oldest {count} messages)",
+    "kept": "Nothing was sent. Shorten the question, or start afresh with /new.",
+    "no_template": "This model file does not say how it wants to be talked to. Choose its prompt template:",
+    "no_template_ask": "Number",
+    "unknown_command": "There is no command {command}. /help lists them; // at the start sends a message with a slash.",
+    "new": "A new conversation.",
+    "system_set": "System prompt set.",
+    "system_none": "There is no system prompt. /system TEXT sets one.",
+    "system_off": "System prompt removed.",
+    "nothing": "There is nothing yet.",
+    "undone": "Took back: {question}",
+    "stats": (
+        "{prompt_tokens} prompt tokens, {reused_tokens} of them remembered · {completion_tokens} tokens answered · "
+        "first after {ttft} s · {speed} tokens/s · context {used} of {n_ctx}"
+    ),
+    "save_name": "Give the name of a file: /save FILE",
+    "save_exists": "{path} exists. Replace it?",
+    "saved": "Saved to {path}.",
+    "save_failed": "{path} could not be written: {reason}.",
+    "yes_no": "[y/N]",
+    "yes": "y",
+    "help": (
+        "/new            start a new conversation\n"
+        "/system TEXT    set the system prompt; without TEXT show it, “/system off” removes it\n"
+        "/retry          answer the last question again\n"
+        "/undo           take the last question and its answer back\n"
+        "/stats          figures of the last answer\n"
+        "/save FILE      save the conversation (Markdown, or JSON when FILE ends in .json)\n"
+        "/quit           end (also Ctrl-D)\n"
+        "A line that ends in \\ goes on in the next one. Ctrl-C stops an answer."
+    ),
+}
+_ZH = {
+    "loading": "正在加载 {title}…… {percent}%",
+    "prefill": "正在阅读对话…… {percent}%",
+    "prefill_left": "正在阅读对话…… {percent}%，约剩 {seconds} 秒",
+    "intro": "{title} · {parameters} · 上下文 {context} 词元 · 输入 /help 查看帮助，Ctrl-D 退出",
+    "starter": (
+        "这是一个供试用的小型英文模型，不擅长中文。想用中文、要更好的回答，请使用 BELLE 模型：见 “belle chat --help”。"
+    ),
+    "stopped": "（已停止）",
+    "length": "（已达到 --max-tokens 上限）",
+    "context_full": "（上下文已满：用 /new 开始新对话）",
+    "interrupt_hint": "（按 Ctrl-D 或输入 /quit 结束对话）",
+    "too_long": "对话共 {prompt_tokens} 个词元，而上下文只能容纳 {n_ctx} 个。是否舍去最早的几轮？",
+    "cut": "（已舍去最早的 {count} 条消息）",
+    "kept": "没有发送。请缩短问题，或用 /new 开始新对话。",
+    "no_template": "这个模型文件没有说明对话格式，请选择提示词模板：",
+    "no_template_ask": "编号",
+    "unknown_command": "没有 {command} 这个命令。/help 列出所有命令；以 // 开头可发送带斜杠的消息。",
+    "new": "新对话。",
+    "system_set": "已设置系统提示词。",
+    "system_none": "尚无系统提示词。用 “/system 内容” 设置。",
+    "system_off": "已移除系统提示词。",
+    "nothing": "还没有内容。",
+    "undone": "已撤回：{question}",
+    "stats": (
+        "提示 {prompt_tokens} 词元，其中 {reused_tokens} 个已在缓存中 · 回答 {completion_tokens} 词元 · "
+        "首个词元 {ttft} 秒 · 每秒 {speed} 词元 · 上下文 {used} / {n_ctx}"
+    ),
+    "save_name": "请给出文件名：/save 文件",
+    "save_exists": "{path} 已存在，是否替换？",
+    "saved": "已保存到 {path}。",
+    "save_failed": "无法写入 {path}：{reason}。",
+    "yes_no": "[y/N]",
+    "yes": "y",
+    "help": (
+        "/new            开始新对话\n"
+        "/system 内容    设置系统提示词；不带内容则显示，“/system off” 移除\n"
+        "/retry          重新回答上一个问题\n"
+        "/undo           撤回上一个问题及其回答\n"
+        "/stats          上一个回答的统计\n"
+        "/save 文件      保存对话（Markdown；文件名以 .json 结尾则为 JSON）\n"
+        "/quit           结束（也可按 Ctrl-D）\n"
+        "行尾加 \\ 可续行。Ctrl-C 停止当前回答。"
+    ),
+}
+
+
+def is_chinese(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the locale asks for Chinese. The first variable that is set decides, as in the C library."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if environ.get(name):
+            return environ[name].casefold().startswith("zh")
+    return False
+
+
+def say(key: str, **values: object) -> str:
+    """The words for `key`, in the language of the locale."""
+    return (_ZH if is_chinese() else _EN)[key].format(**values)

@@ -1,0 +1,79 @@
+"""The exact tokens of recent answers, so that the next turn finds its history in the KV cache.
+
+An answer goes out as text and comes back as text in the history of the next question. Tokenizing that text again
+often gives other tokens than the model had chosen, also because stop strings and a leading space were taken off; from
+there on nothing of the KV cache could be used again. So the tokens are remembered, by the text.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+_KEPT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTokens:
+    """Tokens that stand for the beginning of a text, and the `rest` of it, which has no tokens yet."""
+
+    tokens: list[int]
+    rest: str
+    starts_with_space: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    text: str
+    tokens: list[int]
+    # Length of text after each token; None where a token ends within a character.
+    ends: list[int | None]
+
+
+class AnswerTokens:
+    """Remembers the last few hundred answers of a model.
+
+    Args:
+        piece: the bytes of a token.
+    """
+
+    def __init__(self, piece: Callable[[int], bytes]) -> None:
+        self._piece = piece
+        self._answers: OrderedDict[str, _Answer] = OrderedDict()
+
+    def remember(self, text: str, tokens: Sequence[int]) -> None:
+        """`tokens` were generated and shown as `text`: without a leading space, perhaps, and up to a stop string."""
+        generated, ends = self._spell(tokens)
+        if not generated.startswith(text):
+            text = " " + text
+        if not text.strip() or not generated.startswith(text):
+            return
+        self._answers[text.strip()] = _Answer(text, list(tokens), ends)
+        self._answers.move_to_end(text.strip())
+        if len(self._answers) > _KEPT:
+            self._answers.popitem(last=False)
+
+    def find(self, text: str) -> KnownTokens | None:
+        """The tokens with which an answer was generated that reads `text`, white space around it aside."""
+        answer = self._answers.get(text.strip())
+        if answer is None:
+            return None
+        spaces_after = text[len(text.rstrip()) :]
+        wanted = answer.text.rstrip() + spaces_after
+        shared = len(answer.text) if wanted.startswith(answer.text) else len(answer.text.rstrip())
+        count, end = max(
+            ((i + 1, e) for i, e in enumerate(answer.ends) if e is not None and e <= shared), default=(0, 0)
+        )
+        return KnownTokens(answer.tokens[:count], wanted[end:], answer.text.startswith(" "))
+
+    def _spell(self, tokens: Sequence[int]) -> tuple[str, list[int | None]]:
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        text = ""
+        ends: list[int | None] = []
+        for token in tokens:
+            text += decoder.decode(self._piece(token))
+            within_character = bool(decoder.getstate()[0])
+            ends.append(None if within_character else len(text))
+        return text, ends

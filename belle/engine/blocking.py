@@ -1,0 +1,137 @@
+"""The engine for programs that have nothing else to do meanwhile: the terminal, measurements, tests.
+
+with open_engine(Load("model.gguf")) as engine:
+    for event in engine.generate(Generate(1, (Message("user", "Hello"),))):
+        ...
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from belle.engine.client import EngineClient
+from belle.engine.protocol import (
+    Count,
+    Counted,
+    Died,
+    Done,
+    Event,
+    Failed,
+    Generate,
+    Load,
+    Loading,
+    ModelInfo,
+    Ready,
+)
+from belle.errors import KnownError
+
+_LOOK_S = 1.0  # how often to see whether the process still runs
+
+
+class BlockingEngine:
+    """A loaded model. `model` is what is known of it; `client` the engine behind."""
+
+    def __init__(self) -> None:
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.client = EngineClient(self._events.put)
+        self.model: ModelInfo
+
+    def load(self, command: Load, on_loading: Callable[[float], object] | None = None) -> ModelInfo:
+        """Load a model. Raises KnownError."""
+        self.client.load(command)
+        return self._wait_until_ready(on_loading)
+
+    def set_template(self, template: str) -> ModelInfo:
+        """Choose the prompt template. Raises KnownError."""
+        self.client.set_template(template)
+        return self._wait_until_ready()
+
+    def generate(self, request: Generate) -> Iterator[Event]:
+        """Yield what happens, ending with `Done`. KeyboardInterrupt stops the answer, a second one gives up.
+
+        Raises KnownError, also when the worker dies.
+        """
+        self.client.generate(request)
+        stopping = False
+        ended = False
+        try:
+            while not ended:
+                try:
+                    event = self._next()
+                except KeyboardInterrupt:
+                    if stopping:
+                        raise
+                    stopping = True
+                    self.client.stop(request.id)
+                    continue
+                if getattr(event, "id", None) == request.id:
+                    ended = isinstance(event, Done)
+                    yield event
+        except GeneratorExit:
+            self._abandon(request.id)
+            raise
+
+    def count(self, request: Count) -> int:
+        """The tokens of a conversation. Raises KnownError."""
+        self.client.count(request)
+        while True:
+            event = self._next()
+            if isinstance(event, Counted) and event.id == request.id:
+                return event.tokens
+
+    def _wait_until_ready(self, on_loading: Callable[[float], object] | None = None) -> ModelInfo:
+        while True:
+            event = self._next()
+            if isinstance(event, Loading) and on_loading is not None:
+                on_loading(event.fraction)
+            elif isinstance(event, Ready):
+                self.model = event.model
+                return event.model
+
+    def _next(self) -> Event:
+        """The next event. Raises KnownError for `Failed` and `Died`."""
+        event = None
+        while event is None:
+            alive = self.client.alive
+            try:
+                event = self._events.get(timeout=_LOOK_S)
+            except queue.Empty:
+                if not alive:
+                    message = "The model's process has ended."
+                    raise KnownError("no_model", message, "Load the model again.") from None
+        match event:
+            case Failed():
+                raise KnownError(event.kind, event.message, event.advice, **event.details)
+            case Died():
+                raise KnownError(event.kind, event.message, event.advice, returncode=event.returncode, log=event.log)
+        return event
+
+    def _abandon(self, request_id: int) -> None:
+        """Nobody listens to the rest of this answer."""
+        self.client.stop(request_id)
+        try:
+            while not isinstance(self._next(), Done):
+                pass
+        except KnownError:
+            pass
+
+
+@contextmanager
+def open_engine(load: Load, on_loading: Callable[[float], object] | None = None) -> Iterator[BlockingEngine]:
+    """Start an engine with a model, and end it afterwards.
+
+    Args:
+        load: the model.
+        on_loading: called with a fraction of 0…1.
+
+    Raises KnownError when the model cannot be loaded.
+    """
+    engine = BlockingEngine()
+    engine.client.start()
+    try:
+        engine.load(load, on_loading)
+        yield engine
+    finally:
+        engine.client.close()

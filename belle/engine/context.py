@@ -1,0 +1,142 @@
+"""The KV cache and what is in it: evaluating tokens, taking back what no longer fits, stopping in the middle."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+
+import llama_cpp.llama_cpp as llama
+
+from belle.engine.memory import N_UBATCH
+from belle.engine.model import Model, not_a_chat_model
+from belle.engine.native_log import NativeLog
+from belle.errors import KnownError
+
+N_BATCH = 512
+"""Most tokens that one call of `Context.evaluate` takes."""
+
+_FLASH_ATTENTION_OFF, _FLASH_ATTENTION_AUTO = 0, -1
+_ABORTED = 2
+_SEQUENCE = 0
+
+
+class Interrupted(Exception):  # noqa: N818 - asked for
+    """An evaluation was stopped by its `StopFlag`; the KV cache is as it was before it."""
+
+
+class StopFlag:
+    """Stops an evaluation from another thread, also in the middle of it.
+
+    llama.cpp asks a C function before each of the thousand steps of a token whether to stop. A Python function would
+    cost a tenth of the speed. `strlen` of the C library is such a function already: it is 0 for an empty string and 1
+    for one of a single byte, so setting that byte is all it takes.
+    """
+
+    def __init__(self) -> None:
+        self._text = ctypes.create_string_buffer(2)
+        strlen = ctypes.cast(ctypes.CDLL(None).strlen, llama.ggml_abort_callback)
+        self.callback = strlen, ctypes.c_void_p(ctypes.addressof(self._text))
+
+    def set(self) -> None:
+        """Stop the evaluation under way, and all that follow until `clear`."""
+        self._text[0] = b"\x01"
+
+    def clear(self) -> None:
+        """Let evaluations run again."""
+        self._text[0] = b"\x00"
+
+    def __bool__(self) -> bool:
+        return self._text[0] != b"\x00"
+
+
+class Context:
+    """One sequence of tokens and their KV cache. Belongs to one thread. To be closed before the model.
+
+    Args:
+        model: outlives the context.
+        n_ctx: size in tokens; llama.cpp rounds it up. `n_ctx` of the context says to what.
+        on_gpu: whether layers were offloaded.
+        stop: interrupts evaluations.
+        log: where llama.cpp's reasons are found.
+
+    Raises KnownError("out_of_memory") when there is no memory for the KV cache, KnownError("not_a_chat_model") when the
+    model has none.
+    """
+
+    def __init__(self, model: Model, n_ctx: int, *, on_gpu: bool, stop: StopFlag, log: NativeLog) -> None:
+        params = llama.llama_context_default_params()
+        params.n_ctx = n_ctx
+        params.n_batch = N_BATCH
+        params.n_ubatch = N_BATCH if on_gpu else N_UBATCH
+        # Only the last token's logits are needed: for a large vocabulary this saves hundreds of megabytes.
+        params.n_outputs_max = 1
+        # On a processor it is no faster, and its results depend on the number of threads, which changes at run time:
+        # the same seed would no longer give the same text.
+        params.flash_attn_type = _FLASH_ATTENTION_AUTO if on_gpu else _FLASH_ATTENTION_OFF
+        log.errors()
+        self.handle = llama.llama_init_from_model(model.handle, params)
+        if self.handle is None:
+            reason = " ".join(line.strip() for line in log.errors())
+            message = f"There is no memory for a context of {n_ctx:,} tokens."
+            raise KnownError("out_of_memory", message, "Choose a smaller context.", n_ctx=n_ctx, log=reason)
+        self._memory = llama.llama_get_memory(self.handle)
+        if self._memory is None:
+            self.close()
+            raise not_a_chat_model(model.path)
+        self._stop = stop
+        self._log = log
+        llama.llama_set_abort_callback(self.handle, *stop.callback)
+        self.n_ctx: int = llama.llama_n_ctx(self.handle)
+        self.tokens: list[int] = []
+        self._ids = (llama.llama_token * N_BATCH)()
+        self._batch = llama.llama_batch_get_one(self._ids, N_BATCH)
+
+    def keep_prefix(self, tokens: Sequence[int]) -> int:
+        """Cut the cache down to what it shares with the beginning of `tokens`; the number of tokens that is.
+
+        Models that cannot take back a part of what they read (recurrent ones) begin anew instead.
+        """
+        shared = 0
+        for ours, theirs in zip(self.tokens, tokens, strict=False):
+            if ours != theirs:
+                break
+            shared += 1
+        self._cut(shared)
+        return len(self.tokens)
+
+    def evaluate(self, tokens: Sequence[int]) -> None:
+        """Read at most `N_BATCH` tokens after those in the cache; the logits of the last can then be sampled from.
+
+        Raises Interrupted when stopped, KnownError("backend_error") when llama.cpp fails; the cache is then as before.
+        """
+        count = len(tokens)
+        self._ids[:count] = tokens
+        self._batch.n_tokens = count
+        status = llama.llama_decode(self.handle, self._batch)
+        if status == 0:
+            self.tokens += tokens
+            return
+        self._cut(len(self.tokens), force=True)
+        if status == _ABORTED:
+            raise Interrupted
+        reason = " ".join(line.strip() for line in self._log.errors())
+        message = f"llama.cpp could not evaluate {count} tokens (llama_decode returned {status})."
+        raise KnownError("backend_error", message, "Try again, or load the model anew.", status=status, log=reason)
+
+    def set_threads(self, decode: int, prefill: int) -> None:
+        """Threads for single tokens, and for more than one at a time."""
+        llama.llama_set_n_threads(self.handle, decode, prefill)
+
+    def close(self) -> None:
+        """Free the memory."""
+        if self.handle is not None:
+            llama.llama_free(self.handle)
+            self.handle = None
+
+    def _cut(self, length: int, *, force: bool = False) -> None:
+        if length == len(self.tokens) and not force:
+            return
+        if length == 0 or not llama.llama_memory_seq_rm(self._memory, _SEQUENCE, length, -1):
+            llama.llama_memory_clear(self._memory, False)
+            length = 0
+        del self.tokens[length:]

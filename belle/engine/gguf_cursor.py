@@ -1,0 +1,162 @@
+"""Reading a GGUF header front to back without trusting a single number in it.
+
+Nothing is allocated or looped over because the file says so: every length is compared with what is left of the file
+first, so that a hostile or damaged file ends in a `KnownError`, never in a hang or a full memory. The file is read, not
+mapped: a mapped file that shrinks meanwhile (a download that starts over) kills the process that looks at it.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO
+
+from belle.errors import KnownError
+
+Scalar = str | int | float | bool
+Value = Scalar | tuple[int | float | bool, ...] | None
+"""A value of the metadata; None stands for an array that was skipped."""
+
+_WINDOW = 1 << 20
+_MAX_STRING = 1 << 26
+_MAX_STRINGS = 5_000_000
+_MAX_NUMBERS_KEPT = 1024
+_STRING, _ARRAY = 8, 9
+# GGUF value type -> code of `struct`.
+_NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_U64 = struct.Struct("<Q")
+
+
+class Cursor:
+    """A position in a file of known size.
+
+    Args:
+        file: opened for reading in binary, at its start.
+        size: of the file in bytes.
+        name: of the file, for messages.
+    """
+
+    def __init__(self, file: BinaryIO, size: int, name: str) -> None:
+        self._file = file
+        self._size = size
+        self._name = name
+        self._window = b""
+        self._window_start = 0
+        self._strings_left = _MAX_STRINGS
+        self.position = 0
+
+    def take(self, length: int) -> bytes:
+        """The next `length` bytes. Raises KnownError("truncated")."""
+        start = self.position - self._window_start
+        if start + length > len(self._window):
+            self._refill(length)
+            start = 0
+        self.position += length
+        return self._window[start : start + length]
+
+    def skip(self, length: int) -> None:
+        """Go on by `length` bytes. Raises KnownError("truncated")."""
+        self._require(length)
+        self.position += length
+
+    def u32(self) -> int:
+        """An unsigned number of four bytes."""
+        return int.from_bytes(self.take(4), "little")
+
+    def u64(self) -> int:
+        """An unsigned number of eight bytes."""
+        return int.from_bytes(self.take(8), "little")
+
+    def string(self, what: str) -> str:
+        """A string with its length in front; `what` it is, for the message when it is impossible."""
+        length = self.u64()
+        if length > _MAX_STRING:
+            raise self.damaged(f"{what} claims to be {length} bytes long")
+        return self.take(length).decode("utf-8", "replace")
+
+    def value(self, key: str) -> Value:
+        """The value of a metadata key, with its type in front. Long arrays and arrays of strings are skipped."""
+        kind = self.u32()
+        if kind == _STRING:
+            return self.string(f"the value of {key}")
+        if kind == _ARRAY:
+            return self._array(key)
+        return self._number(kind, key)
+
+    def damaged(self, what: str) -> KnownError:
+        """The error for contents that contradict themselves."""
+        return KnownError(
+            "damaged",
+            f"{self._name} is damaged: {what}.",
+            "Download or convert it again.",
+            path=self._name,
+            position=self.position,
+        )
+
+    def truncated(self, needed: int) -> KnownError:
+        """The error for a file that ends before `needed` bytes."""
+        return truncated(self._name, self._size, needed)
+
+    def _number(self, kind: int, key: str) -> int | float | bool:
+        code = self._code(kind, key)
+        number: int | float | bool = struct.unpack("<" + code, self.take(struct.calcsize("<" + code)))[0]
+        return number
+
+    def _array(self, key: str) -> Value:
+        kind, count = self.u32(), self.u64()
+        if kind == _STRING:
+            self._skip_strings(count, key)
+            return None
+        code = self._code(kind, key)
+        width = struct.calcsize("<" + code)
+        if count > _MAX_NUMBERS_KEPT:
+            self.skip(count * width)
+            return None
+        return struct.unpack(f"<{count}{code}", self.take(count * width))
+
+    def _code(self, kind: int, key: str) -> str:
+        if kind not in _NUMBERS:
+            raise self.damaged(f"{key} has a value of the unknown type {kind}")
+        return _NUMBERS[kind]
+
+    def _skip_strings(self, count: int, key: str) -> None:
+        """Walk over a vocabulary: 250,000 strings in well under a tenth of a second."""
+        if count > self._strings_left:
+            raise self.damaged(f"{key} claims {count} entries")
+        self._strings_left -= count
+        read = _U64.unpack_from
+        while count:
+            self.take(8)
+            self.position -= 8
+            window, offset = self._window, self.position - self._window_start
+            last = len(window) - 8
+            while count and offset <= last:
+                offset += 8 + read(window, offset)[0]
+                count -= 1
+            step = self._window_start + offset - self.position
+            if step > _WINDOW + _MAX_STRING:
+                raise self.damaged(f"{key} holds an impossibly long entry")
+            self.skip(step)
+
+    def _refill(self, length: int) -> None:
+        self._require(length)
+        self._file.seek(self.position)
+        self._window = self._file.read(max(length, _WINDOW))
+        self._window_start = self.position
+        if len(self._window) < length:
+            raise self.truncated(self.position + length)
+
+    def _require(self, length: int) -> None:
+        if self.position + length > self._size:
+            raise self.truncated(self.position + length)
+
+
+def truncated(name: str, size: int, needed: int) -> KnownError:
+    """The error for the file `name` of `size` bytes that needs at least `needed`."""
+    return KnownError(
+        "truncated",
+        f"{name} is incomplete: it has {size:,} bytes and needs at least {needed:,}.",
+        "Download or copy it again; an interrupted download leaves such a file behind.",
+        path=name,
+        size=size,
+        needed=needed,
+    )

@@ -1,0 +1,294 @@
+"""What a GGUF says about itself: looked at before use, by the window, the catalogue and the memory estimate.
+
+Only the header is read, in a few milliseconds, without llama.cpp. Every way in which a file can be wrong ends in a
+`KnownError` that says which: `file_missing`, `is_a_folder`, `no_permission`, `unreadable`, `empty_file`, `not_gguf`,
+`old_version`, `future_version`, `truncated`, `damaged`, `split_part`, `split_incomplete`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from belle.engine.gguf_cursor import Cursor, Value, truncated
+from belle.engine.gguf_types import FILE_TYPES, TENSOR_TYPES
+from belle.errors import KnownError
+
+VERSION = 3
+_OLDEST_VERSION = 2
+_MAX_ENTRIES = 65_536
+_MAX_DIMENSIONS = 4
+_MAX_ELEMENTS = 1 << 44
+_DEFAULT_ALIGNMENT = 32
+_SPLIT_NAME = re.compile(r"^(?P<prefix>.+)-(?P<part>\d{5})-of-(?P<parts>\d{5})\.gguf$")
+# What people open instead of a GGUF, by the first bytes.
+_OTHER_FORMATS: tuple[tuple[bytes, str], ...] = (
+    (b"lmgg", "a GGML file of the first months of llama.cpp, which today's llama.cpp no longer reads"),
+    (b"fmgg", "a GGML file of the first months of llama.cpp, which today's llama.cpp no longer reads"),
+    (b"tjgg", "a GGML file of the first months of llama.cpp, which today's llama.cpp no longer reads"),
+    (b"PK\x03\x04", "a ZIP archive, such as a PyTorch checkpoint"),
+    (b"\x80\x02", "a PyTorch checkpoint"),
+    (b"version https://git-lfs", "a Git LFS pointer: the real file was not downloaded"),
+    (b"<", "a web page: the download saved an error or login page instead of the file"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GgufHeader:
+    """The header of a GGUF, of all its parts together when it is split. Sizes in bytes, contexts in tokens.
+
+    Numbers the file does not state are 0, texts "". `kv_elements_per_token` is the number of values that the KV cache
+    holds per token; `n_vocab` the number of rows of the token embedding.
+    """
+
+    path: Path
+    version: int
+    architecture: str
+    name: str
+    quantization: str
+    license: str
+    chat_template: str
+    n_tensors: int
+    n_params: int
+    size_bytes: int
+    n_parts: int
+    n_ctx_train: int
+    n_layers: int
+    n_embd: int
+    n_ff: int
+    n_heads: int
+    n_kv_heads: int
+    head_size: int
+    n_vocab: int
+    kv_elements_per_token: int
+    bos_id: int | None
+    eos_id: int | None
+    metadata: Mapping[str, Value] = field(repr=False)
+
+
+def read_header(path: str | Path) -> GgufHeader:
+    """Read and check the header of `path`; of all parts, when it is the first part of a split GGUF.
+
+    Raises KnownError, see the module.
+    """
+    path = Path(path)
+    first = _read_part(path)
+    parts = [first, *(_read_part(other) for other in _other_parts(path))]
+    return _describe(path, parts)
+
+
+@dataclass(slots=True)
+class _Part:
+    version: int
+    size: int
+    metadata: dict[str, Value]
+    n_tensors: int = 0
+    n_params: int = 0
+    n_vocab: int = 0
+    bytes_by_type: dict[int, int] = field(default_factory=dict)
+
+
+def _read_part(path: Path) -> _Part:
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise _unusable("is_a_folder", path, "is a folder, not a file", "Choose a .gguf file inside it.")
+        if not stat.S_ISREG(status.st_mode):
+            raise _unusable("not_gguf", path, "is not a regular file", "Choose a .gguf file.")
+        with path.open("rb") as file:
+            return _read(file, os.fstat(file.fileno()).st_size, path)
+    except FileNotFoundError:
+        raise _unusable("file_missing", path, "does not exist", "Was it moved or deleted?") from None
+    except PermissionError:
+        raise _unusable("no_permission", path, "may not be read by you", "Change its permissions.") from None
+    except (OSError, ValueError) as error:
+        raise _unusable("unreadable", path, f"cannot be read ({error})", "Is its disk still connected?") from None
+
+
+def _read(file: BinaryIO, size: int, path: Path) -> _Part:
+    if size == 0:
+        raise _unusable("empty_file", path, "is empty", "Download or copy it again.")
+    cursor = Cursor(file, size, path.name)
+    _check_magic(cursor, size, path)
+    version = _check_version(cursor, path)
+    n_tensors, n_entries = cursor.u64(), cursor.u64()
+    if n_entries > _MAX_ENTRIES or n_tensors > _MAX_ENTRIES:
+        raise cursor.damaged(f"it claims {n_tensors} tensors and {n_entries} metadata entries")
+    part = _Part(version, size, metadata={}, n_tensors=n_tensors)
+    for _ in range(n_entries):
+        key = cursor.string("a metadata key")
+        part.metadata[key] = cursor.value(key)
+    _read_tensors(cursor, part, path)
+    return part
+
+
+def _check_magic(cursor: Cursor, size: int, path: Path) -> None:
+    start = cursor.take(min(size, 32))
+    cursor.position = min(size, 4)
+    if start[:4] == b"GGUF":
+        return
+    if b"GGUF".startswith(start):
+        raise truncated(path.name, size, 24)
+    found = next((what for magic, what in _OTHER_FORMATS if start.startswith(magic)), None)
+    if found is None and start[8:9] == b"{":
+        found = "a safetensors checkpoint"
+    what = f"is not a GGUF but {found}" if found else "is not a GGUF: it does not begin with “GGUF”"
+    raise _unusable("not_gguf", path, what, "Choose a .gguf file, or convert the checkpoint to one.")
+
+
+def _check_version(cursor: Cursor, path: Path) -> int:
+    version = cursor.u32()
+    if version & 0xFFFF == 0 and version:
+        raise cursor.damaged("its numbers are in the wrong byte order (big-endian)")
+    if version < _OLDEST_VERSION:
+        raise _unusable("old_version", path, f"is a GGUF of version {version}", "Convert the checkpoint again.")
+    if version > VERSION:
+        raise KnownError(
+            "future_version",
+            f"{path.name} is a GGUF of version {version}; this program reads versions up to {VERSION}.",
+            "Update ChatBELLE, or convert the checkpoint with it.",
+            path=str(path),
+            version=version,
+            supported=VERSION,
+        )
+    return version
+
+
+def _read_tensors(cursor: Cursor, part: _Part, path: Path) -> None:
+    """Add up the tensors and check that the file is long enough for all of them. Raises KnownError."""
+    alignment = part.metadata.get("general.alignment", _DEFAULT_ALIGNMENT)
+    if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
+        raise cursor.damaged(f"its alignment is {alignment!r}, which is no power of two")
+    end = 0
+    for _ in range(part.n_tensors):
+        name = cursor.string("the name of a tensor")
+        dimensions = cursor.u32()
+        if dimensions > _MAX_DIMENSIONS:
+            raise cursor.damaged(f"tensor {name!r} has {dimensions} dimensions")
+        shape = [cursor.u64() for _ in range(dimensions)]
+        kind, offset = cursor.u32(), cursor.u64()
+        if offset % alignment:
+            raise cursor.damaged(f"tensor {name!r} begins at {offset}, which is no multiple of {alignment}")
+        elements = 1
+        for length in shape:
+            elements *= length
+        if elements > _MAX_ELEMENTS:
+            raise cursor.damaged(f"tensor {name!r} claims {elements} elements")
+        size = _tensor_bytes(cursor, name, kind, shape, elements)
+        end = max(end, offset + size)
+        part.n_params += elements
+        part.bytes_by_type[kind] = part.bytes_by_type.get(kind, 0) + size
+        if name == "token_embd.weight" and dimensions == 2:
+            part.n_vocab = shape[1]
+    data = -(-cursor.position // alignment) * alignment
+    if end and data + end > part.size:
+        raise truncated(path.name, part.size, data + end)
+
+
+def _tensor_bytes(cursor: Cursor, name: str, kind: int, shape: list[int], elements: int) -> int:
+    """The size of a tensor, 0 for a type that came after this was written: llama.cpp will judge it."""
+    if kind not in TENSOR_TYPES:
+        return 0
+    stored = TENSOR_TYPES[kind]
+    if shape and shape[0] % stored.block_size:
+        raise cursor.damaged(f"tensor {name!r} has rows of {shape[0]} elements, not whole blocks of {stored.name}")
+    return elements // stored.block_size * stored.block_bytes
+
+
+def _other_parts(path: Path) -> list[Path]:
+    match = _SPLIT_NAME.match(path.name)
+    if match is None or int(match["parts"]) < 2:
+        return []
+    prefix, part, parts = match["prefix"], int(match["part"]), int(match["parts"])
+    names = [f"{prefix}-{number:05d}-of-{parts:05d}.gguf" for number in range(1, parts + 1)]
+    if part != 1:
+        message = f"{path.name} is part {part} of a model in {parts} parts."
+        raise KnownError("split_part", message, f"Open the first part, {names[0]}.", path=str(path), first=names[0])
+    missing = [name for name in names if not (path.parent / name).exists()]
+    if missing:
+        message = f"{path.name} is the first of {parts} parts, and {len(missing)} of them are missing: {missing[0]}."
+        advice = "Download the missing parts into the same folder."
+        raise KnownError("split_incomplete", message, advice, path=str(path), missing=missing)
+    return [path.parent / name for name in names[1:]]
+
+
+def _describe(path: Path, parts: list[_Part]) -> GgufHeader:
+    first = parts[0]
+    metadata = first.metadata
+    architecture = _text(metadata, "general.architecture")
+    if not architecture:
+        message = f"{path.name} is damaged: it does not say which architecture it holds."
+        raise KnownError("damaged", message, "Download or convert it again.", path=str(path))
+
+    def number(key: str) -> int:
+        return _number(metadata, f"{architecture}.{key}") or 0
+
+    n_layers, n_embd, n_heads = number("block_count"), number("embedding_length"), number("attention.head_count")
+    head_size = number("attention.key_length") or (n_embd // n_heads if n_heads else 0)
+    value_size = number("attention.value_length") or head_size
+    kv_heads = _per_layer(metadata.get(f"{architecture}.attention.head_count_kv"), n_layers, default=n_heads)
+    return GgufHeader(
+        path=path,
+        version=first.version,
+        architecture=architecture,
+        name=_text(metadata, "general.name") or _text(metadata, "general.basename") or path.stem,
+        quantization=_quantization(parts),
+        license=_text(metadata, "general.license"),
+        chat_template=_text(metadata, "tokenizer.chat_template"),
+        n_tensors=sum(p.n_tensors for p in parts),
+        n_params=sum(p.n_params for p in parts),
+        size_bytes=sum(p.size for p in parts),
+        n_parts=len(parts),
+        n_ctx_train=number("context_length"),
+        n_layers=n_layers,
+        n_embd=n_embd,
+        n_ff=number("feed_forward_length"),
+        n_heads=n_heads,
+        n_kv_heads=max(kv_heads, default=0),
+        head_size=head_size,
+        n_vocab=max(p.n_vocab for p in parts),
+        kv_elements_per_token=sum(kv_heads) * (head_size + value_size),
+        bos_id=_number(metadata, "tokenizer.ggml.bos_token_id"),
+        eos_id=_number(metadata, "tokenizer.ggml.eos_token_id"),
+        metadata=metadata,
+    )
+
+
+def _quantization(parts: list[_Part]) -> str:
+    """What the file calls itself, or the type that most of its bytes have."""
+    stated = _number(parts[0].metadata, "general.file_type")
+    if stated in FILE_TYPES:
+        return FILE_TYPES[stated]
+    total: dict[int, int] = {}
+    for part in parts:
+        for kind, size in part.bytes_by_type.items():
+            total[kind] = total.get(kind, 0) + size
+    largest = max(total, key=lambda kind: total[kind], default=None)
+    return TENSOR_TYPES[largest].name if largest in TENSOR_TYPES else ""
+
+
+def _text(metadata: Mapping[str, Value], key: str) -> str:
+    value = metadata.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _number(metadata: Mapping[str, Value], key: str) -> int | None:
+    value = metadata.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 32 else None
+
+
+def _per_layer(value: Value, n_layers: int, *, default: int) -> list[int]:
+    """One number per layer, from one for all or one for each."""
+    n_layers = min(n_layers, _MAX_ENTRIES)
+    if isinstance(value, tuple):
+        return [int(v) for v in value[:n_layers] if 0 <= v < 1 << 32]
+    return [value if isinstance(value, int) and 0 <= value < 1 << 32 else default] * n_layers
+
+
+def _unusable(kind: str, path: Path, what: str, advice: str) -> KnownError:
+    return KnownError(kind, f"{path.name or path} {what}.", advice, path=str(path))

@@ -1,0 +1,140 @@
+"""One model, ready to answer: everything that a `Load` command builds, checked in the order that fails soonest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from belle.engine.context import Context, StopFlag
+from belle.engine.cores import FreeCores, usable_cores
+from belle.engine.devices import Gpu, gpus
+from belle.engine.gguf_header import GgufHeader, read_header
+from belle.engine.memory import available_memory, check_fits, kv_bytes_per_token
+from belle.engine.model import Model
+from belle.engine.native_log import NativeLog
+from belle.engine.protocol import Event, Load, ModelInfo
+from belle.engine.session import Session
+from belle.engine.threads import DECODE_PACE, PREFILL_PACE, Pace, ThreadTuner, ladder
+from belle.errors import KnownError
+from belle.prompts import PromptTemplate, get_template, template_from_gguf
+
+_DEFAULT_N_CTX = 4096
+_GPU_HOST_THREADS = 4
+
+
+class LoadedModel:
+    """A model with its context and session. To be closed.
+
+    Args:
+        command: what to load.
+        on_progress: called with a fraction of 0…1; returns False to give up (raises LoadCancelled).
+        stop: ends the answer under way.
+        emit: takes the events of the session.
+        log: of llama.cpp.
+
+    Raises KnownError, LoadCancelled.
+    """
+
+    def __init__(
+        self,
+        command: Load,
+        *,
+        on_progress: Callable[[float], bool],
+        stop: StopFlag,
+        emit: Callable[[Event], None],
+        log: NativeLog,
+    ) -> None:
+        free_cores = FreeCores()
+        header = read_header(command.path)
+        if command.template is not None:
+            get_template(command.template)
+        devices = gpus() if command.n_gpu_layers else []
+        n_ctx = _context_length(command.n_ctx, header)
+        if command.check_memory:
+            check_fits(header, n_ctx, available=available_memory() + sum(gpu.own_memory for gpu in devices))
+        self._header = header
+        self._model = Model(header.path, n_gpu_layers=command.n_gpu_layers, log=log, on_progress=on_progress)
+        try:
+            self._context = Context(self._model, n_ctx, on_gpu=bool(devices), stop=stop, log=log)
+        except KnownError:
+            self._model.close()
+            raise
+
+        def tuner(pace: Pace) -> ThreadTuner:
+            return ThreadTuner(_thread_counts(command.threads, devices), pace, free_cores)
+
+        self.session = Session(
+            self._model.vocabulary,
+            self._context,
+            n_ctx_train=self._model.n_ctx_train,
+            decode_threads=tuner(DECODE_PACE),
+            prefill_threads=tuner(PREFILL_PACE),
+            stop=stop,
+            emit=emit,
+        )
+        self._info = self._describe(devices)
+        try:
+            self.session.template = self._template(command.template)
+        except KnownError:
+            self.close()
+            raise
+
+    @property
+    def info(self) -> ModelInfo:
+        """What is known of it."""
+        template = self.session.template
+        return replace(self._info, template=template.id if template else None)
+
+    def set_template(self, template_id: str) -> None:
+        """Answer with another prompt template from now on. Raises KnownError."""
+        self.session.template = self._template(template_id)
+
+    def close(self) -> None:
+        """Free the memory, in the order that llama.cpp needs."""
+        self._context.close()
+        self._model.close()
+
+    def _template(self, template_id: str | None) -> PromptTemplate | None:
+        """By its id; `gguf` and None mean the one inside the file, if there is one."""
+        source = self._header.chat_template
+        if template_id is None and not source:
+            return None
+        if template_id not in (None, "gguf"):
+            return get_template(str(template_id))
+        if not source:
+            message = f"{self._header.path.name} brings no prompt template along."
+            raise KnownError("no_template", message, "Choose one of the built-in templates.")
+        vocabulary = self._model.vocabulary
+        bos, eos = vocabulary.text(vocabulary.bos), vocabulary.text(vocabulary.eos)
+        return template_from_gguf(source, bos_token=bos, eos_token=eos)
+
+    def _describe(self, devices: list[Gpu]) -> ModelInfo:
+        header = self._header
+        return ModelInfo(
+            path=str(header.path),
+            name=header.name,
+            architecture=header.architecture,
+            quantization=header.quantization,
+            n_params=self._model.n_params,
+            size_bytes=header.size_bytes,
+            n_ctx=self._context.n_ctx,
+            n_ctx_train=self._model.n_ctx_train,
+            template=None,
+            device=" + ".join(gpu.name for gpu in devices) or "CPU",
+            kv_bytes_per_token=kv_bytes_per_token(header),
+            license=header.license,
+        )
+
+
+def _context_length(wanted: int, header: GgufHeader) -> int:
+    """No more than the model was trained for: beyond that it talks nonsense."""
+    most = header.n_ctx_train or max(wanted, _DEFAULT_N_CTX)
+    return min(wanted if wanted > 0 else _DEFAULT_N_CTX, most)
+
+
+def _thread_counts(fixed: int | None, devices: list[Gpu]) -> list[int]:
+    physical, _ = usable_cores()
+    if fixed is not None:
+        return [max(1, fixed)]
+    # Beside a GPU the processor has little to do, and nothing to gain from being measured.
+    return [min(physical, _GPU_HOST_THREADS)] if devices else ladder(physical)

@@ -1,0 +1,166 @@
+"""Will it fit? An estimate of the memory that a model needs, against what the machine has free.
+
+A model that does not fit is not slow but useless: the machine swaps, and everything else on it stands still. So the
+worker refuses before it loads, and the catalogue says beforehand what a laptop can hold.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from belle.engine.gguf_header import GgufHeader
+from belle.errors import KnownError
+
+Verdict = Literal["fits", "tight", "too_big"]
+
+N_UBATCH = 128
+"""Most tokens that the worker evaluates at once on a CPU; the compute buffer grows with it."""
+
+_KV_ELEMENT_BYTES = 2  # f16
+_PROCESS_BYTES = 80 << 20  # Python, llama.cpp and its tokenizer tables
+_COMFORTABLE_SHARE = 0.85
+_SMALLEST_CONTEXT = 512
+_CGROUP = Path("/sys/fs/cgroup")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
+# A limit near 2⁶³ is how version 1 of control groups says that there is none.
+_NO_LIMIT = 1 << 60
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryNeed:
+    """What a loaded model takes, in bytes.
+
+    Args:
+        weights: the file; it is mapped, but to answer every byte of it is read for every token.
+        kv: keys and values of the whole context, f16.
+        compute: buffers for intermediate results, and the process itself.
+    """
+
+    weights: int
+    kv: int
+    compute: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.weights + self.kv + self.compute
+
+
+def kv_bytes_per_token(header: GgufHeader) -> int:
+    """Bytes of KV cache per token of context: Σ over layers of n_kv_heads × (key + value length) × 2."""
+    return header.kv_elements_per_token * _KV_ELEMENT_BYTES
+
+
+def estimate(header: GgufHeader, n_ctx: int, n_ubatch: int = N_UBATCH) -> MemoryNeed:
+    """What the model of `header` takes with a context of `n_ctx` tokens.
+
+    The compute buffer holds, for `n_ubatch` tokens in f32, the activations of one layer (about 6 × n_embd, 3 × n_ff),
+    the attention scores against the whole context (n_heads × n_ctx) with their mask, and the logits of the one token
+    that is sampled from.
+    """
+    activations = 6 * header.n_embd + 3 * (header.n_ff or 4 * header.n_embd)
+    scores = (header.n_heads + 1) * n_ctx
+    compute = 4 * (n_ubatch * (activations + scores) + 2 * header.n_vocab)
+    return MemoryNeed(header.size_bytes, n_ctx * kv_bytes_per_token(header), compute + _PROCESS_BYTES)
+
+
+def available_memory() -> int:
+    """Bytes that a new process can use now without swapping, also inside a container with a limit."""
+    import psutil
+
+    available: int = psutil.virtual_memory().available
+    if sys.platform == "linux":
+        available = min([available, *_left_by_cgroups()])
+    return max(0, available)
+
+
+def verdict(needed: int, available: int) -> Verdict:
+    """Whether `needed` bytes fit into `available` ones with room to spare, only just, or not at all."""
+    if needed > available:
+        return "too_big"
+    return "fits" if needed <= available * _COMFORTABLE_SHARE else "tight"
+
+
+def check_fits(header: GgufHeader, n_ctx: int, *, available: int | None = None) -> MemoryNeed:
+    """The estimate for `n_ctx` tokens, if there is room for it.
+
+    Raises KnownError("too_big_for_memory") with the bytes `needed`, `available`, `weights`, `kv`, and `fitting_n_ctx`:
+    the largest context that would fit, 0 when none does.
+    """
+    available = available_memory() if available is None else available
+    need = estimate(header, n_ctx)
+    if verdict(need.total, available) == "too_big":
+        smaller = largest_context(header, available)
+        advice = f"A context of {smaller:,} tokens would fit. " if smaller else ""
+        raise KnownError(
+            "too_big_for_memory",
+            f"{header.name} needs {_gib(need.total)} of memory with a context of {n_ctx:,} tokens, "
+            f"and {_gib(available)} are free.",
+            advice + "Close other programs, or choose a smaller model or a smaller quantization.",
+            needed=need.total,
+            available=available,
+            weights=need.weights,
+            kv=need.kv,
+            n_ctx=n_ctx,
+            fitting_n_ctx=smaller,
+        )
+    return need
+
+
+def largest_context(header: GgufHeader, available: int | None = None) -> int:
+    """The largest context that fits, in tokens: a power of two from 512 on, or what the model was trained for.
+
+    0 when not even the smallest fits.
+    """
+    available = available_memory() if available is None else available
+    n_ctx, best = _SMALLEST_CONTEXT, 0
+    limit = header.n_ctx_train or _SMALLEST_CONTEXT
+    while estimate(header, min(n_ctx, limit)).total <= available:
+        best = min(n_ctx, limit)
+        if best == limit:
+            break
+        n_ctx *= 2
+    return best
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB"
+
+
+def _left_by_cgroups() -> list[int]:
+    """What each limit of a control group (version 1 or 2) leaves to this process, in bytes."""
+    left = []
+    for folder, limit_name, usage_name, cache_key in _cgroup_folders():
+        try:
+            limit = (folder / limit_name).read_text().strip()
+            usage = int((folder / usage_name).read_text())
+            statistics = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        except (OSError, ValueError):
+            continue
+        if limit.isdigit() and int(limit) < _NO_LIMIT:
+            # The kernel drops cached files before it lets the limit be hit.
+            left.append(int(limit) - usage + int(statistics.get(cache_key, "0")))
+    return left
+
+
+def _cgroup_folders() -> list[tuple[Path, str, str, str]]:
+    """The folders that limit this process, from its own up to the root, with the names of their files."""
+    try:
+        lines = _OWN_CGROUPS.read_text().splitlines()
+    except OSError:
+        return []
+    folders = []
+    for line in lines:
+        _, controllers, name = line.split(":", 2)
+        if controllers == "":
+            root, names = _CGROUP, ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            root, names = _CGROUP / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        else:
+            continue
+        own = root / name.lstrip("/")
+        folders += [(folder, *names) for folder in (own, *own.parents) if folder.is_relative_to(root)]
+    return folders

@@ -1,0 +1,173 @@
+"""A loaded model and its vocabulary: the low-level API of llama.cpp behind a few plain methods.
+
+The high-level `Llama` class is not used: it hides why a load failed, decides on templates by itself and has no way to
+stop in the middle of a prompt.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+from collections.abc import Callable, Iterable
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import llama_cpp.llama_cpp as llama
+
+from belle.engine.faults import load_fault
+from belle.engine.native_log import NativeLog
+from belle.errors import KnownError
+
+_SENTENCEPIECE = 1  # enum llama_vocab_type
+_ATTRIBUTE_CONTROL = 1 << 3  # enum llama_token_attr
+_ATTRIBUTE_STRIP_LEFT = 1 << 7
+_ATTRIBUTE_STRIP_RIGHT = 1 << 8
+
+
+class LoadCancelled(Exception):  # noqa: N818 - not an error
+    """`on_progress` asked for an end of loading."""
+
+
+class Vocabulary:
+    """Text to tokens and back.
+
+    `size` is the number of tokens; `bos`, `eos` are None where the model has none. `piece(token)` gives the bytes that a
+    token stands for, none for a control token; `ends_answer(token)` whether it is one of those with which the model ends
+    a turn or a text.
+    """
+
+    def __init__(self, handle: llama.llama_vocab_p) -> None:
+        self._handle = handle
+        self.size: int = llama.llama_vocab_n_tokens(handle)
+        self.bos = self._id(llama.llama_vocab_bos(handle))
+        self.eos = self._id(llama.llama_vocab_eos(handle))
+        self.adds_bos: bool = llama.llama_vocab_get_add_bos(handle)
+        self._buffer = ctypes.create_string_buffer(256)
+        # Asked for every token, in between two evaluations.
+        self.piece = cache(self._piece)
+        self.ends_answer = cache(self._ends_answer)
+
+    def tokenize(self, text: str) -> list[int]:
+        """The tokens of `text` alone; text that looks like a control token stays text."""
+        data = text.encode("utf-8", "replace")
+        room = len(data) + 2
+        for _ in range(2):
+            tokens = (llama.llama_token * room)()
+            count = llama.llama_tokenize(self._handle, data, len(data), tokens, room, False, False)
+            if count >= 0:
+                return list(tokens[:count])
+            room = -count
+        raise RuntimeError(f"llama_tokenize cannot tokenize {len(data)} bytes")
+
+    def tokenize_after(self, text: str) -> list[int]:
+        """The tokens of `text` as it continues other text.
+
+        SentencePiece puts a space before whatever it tokenizes. It does so here before a line feed, which joins with
+        nothing, and both are taken away again.
+        """
+        if llama.llama_vocab_type(self._handle) != _SENTENCEPIECE:
+            return self.tokenize(text)
+        before, whole = self.tokenize("\n"), self.tokenize("\n" + text)
+        return whole[len(before) :] if whole[: len(before)] == before else self.tokenize(text)
+
+    def text(self, token: int | None) -> str:
+        """How `token` is written in the vocabulary, "" for None."""
+        return "" if token is None else llama.llama_vocab_get_text(self._handle, token).decode("utf-8", "replace")
+
+    def is_control(self, token: int) -> bool:
+        """Whether `token` stands for no text but for a role, a beginning or an end."""
+        control: bool = llama.llama_vocab_is_control(self._handle, token)
+        return control
+
+    def split_control(self, text: str) -> Iterable[str | int]:
+        """`text` of a template, cut into plain text and the ids of the control tokens written in it."""
+        pattern, ids = self._control
+        position = 0
+        for match in pattern.finditer(text):
+            token, strip_left, strip_right = ids[match["token"]]
+            before = text[position : match.start()]
+            yield before.rstrip() if strip_left else before
+            yield token
+            position = match.end()
+            if strip_right:
+                position = len(text) - len(text[position:].lstrip())
+        yield text[position:]
+
+    @cached_property
+    def _control(self) -> tuple[re.Pattern[str], dict[str, tuple[int, bool, bool]]]:
+        ids = {}
+        for token in range(self.size):
+            attributes = llama.llama_vocab_get_attr(self._handle, token)
+            if attributes & _ATTRIBUTE_CONTROL and (text := self.text(token)):
+                strip = bool(attributes & _ATTRIBUTE_STRIP_LEFT), bool(attributes & _ATTRIBUTE_STRIP_RIGHT)
+                ids[text] = (token, *strip)
+        longest_first = sorted(ids, key=len, reverse=True)
+        # With no control tokens at all, a pattern that never matches.
+        choice = "|".join(map(re.escape, longest_first)) or r"(?!)"
+        return re.compile(f"(?P<token>{choice})"), ids
+
+    def _piece(self, token: int) -> bytes:
+        length = llama.llama_token_to_piece(self._handle, token, self._buffer, len(self._buffer), 0, False)
+        if length < 0:
+            self._buffer = ctypes.create_string_buffer(-length)
+            return self._piece(token)
+        return self._buffer.raw[:length]
+
+    def _ends_answer(self, token: int) -> bool:
+        ends: bool = llama.llama_vocab_is_eog(self._handle, token)
+        return ends
+
+    @staticmethod
+    def _id(token: int) -> int | None:
+        return token if token >= 0 else None
+
+
+class Model:
+    """The weights of a GGUF in memory. To be closed, after every context that uses them.
+
+    Args:
+        path: a GGUF whose header has been checked.
+        n_gpu_layers: layers to offload, -1 for all.
+        log: where llama.cpp's reasons are found.
+        on_progress: called with a fraction of 0…1; returns False to give up.
+
+    Raises KnownError when llama.cpp cannot load it, LoadCancelled when `on_progress` said so.
+    """
+
+    def __init__(self, path: Path, *, n_gpu_layers: int, log: NativeLog, on_progress: Callable[[float], bool]) -> None:
+        cancelled = False
+
+        def progress(fraction: float, _: Any) -> bool:
+            nonlocal cancelled
+            cancelled = not on_progress(fraction)
+            return not cancelled
+
+        params = llama.llama_model_default_params()
+        params.n_gpu_layers = n_gpu_layers
+        params.progress_callback = llama.llama_progress_callback(progress)
+        log.errors()
+        self.handle = llama.llama_model_load_from_file(os.fsencode(path), params)
+        if self.handle is None:
+            raise LoadCancelled if cancelled else load_fault(path, log.errors())
+        if llama.llama_model_has_encoder(self.handle) or not llama.llama_model_has_decoder(self.handle):
+            self.close()
+            raise not_a_chat_model(path)
+        self.path = path
+        self.vocabulary = Vocabulary(llama.llama_model_get_vocab(self.handle))
+        self.n_ctx_train: int = llama.llama_model_n_ctx_train(self.handle)
+        self.n_params: int = llama.llama_model_n_params(self.handle)
+
+    def close(self) -> None:
+        """Free the memory."""
+        if self.handle is not None:
+            llama.llama_model_free(self.handle)
+            self.handle = None
+
+
+def not_a_chat_model(path: Path) -> KnownError:
+    """The error for models of other kinds, which llama.cpp loads as well."""
+    message = f"{path.name} does not hold a model that can chat."
+    advice = "Choose a text generation model; embedding and translation models cannot be used."
+    return KnownError("not_a_chat_model", message, advice, path=str(path))

@@ -1,0 +1,43 @@
+"""What llama.cpp says while it works. It gives reasons nowhere else: a load that fails just returns nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from typing import Any
+
+import llama_cpp.llama_cpp as llama
+
+_WARNING, _ERROR, _CONTINUED = 3, 4, 5
+_LINES_KEPT = 100
+
+
+class NativeLog:
+    """Takes over llama.cpp's log for the whole process: warnings and errors go to stderr, errors are kept as well."""
+
+    def __init__(self) -> None:
+        self._errors: deque[str] = deque(maxlen=_LINES_KEPT)
+        self._level = 0
+        # llama.cpp keeps only the address: without this reference it would call into freed memory.
+        self._callback = llama.llama_log_callback(self._receive)
+        llama.llama_log_set(self._callback, None)
+
+    def errors(self) -> list[str]:
+        """The error lines since the last call."""
+        lines = [line for line in self._errors if line.strip()]
+        self._errors.clear()
+        return lines
+
+    def _receive(self, level: int, text: bytes | None, _: Any) -> None:
+        more = level == _CONTINUED
+        if not more:
+            self._level = level
+        if self._level < _WARNING or text is None:
+            return
+        words = text.decode("utf-8", "replace")
+        sys.stderr.write(words)
+        sys.stderr.flush()
+        if self._level >= _ERROR:
+            if more and self._errors:
+                words = self._errors.pop() + words
+            self._errors.append(words)

@@ -1,0 +1,61 @@
+"""Which request is being answered and which is to be stopped: known to two threads, kept right by one lock."""
+
+from __future__ import annotations
+
+import threading
+
+from belle.engine.context import StopFlag
+
+
+class OpenRequests:
+    """The requests for answers that were accepted and not yet finished, in order.
+
+    Args:
+        flag: interrupts the evaluation under way.
+    """
+
+    def __init__(self, flag: StopFlag) -> None:
+        self._flag = flag
+        self._lock = threading.Lock()
+        self._open: list[int] = []
+        self._stopped: set[int] = set()
+        self._quitting = False
+
+    def accept(self, request_id: int) -> bool:
+        """Whether `request_id` may wait for its turn: not while an answer is made that nobody has stopped."""
+        with self._lock:
+            if any(other not in self._stopped for other in self._open):
+                return False
+            self._open.append(request_id)
+            return True
+
+    def stop(self, request_id: int) -> None:
+        """Stop `request_id` now, or as soon as its turn comes. Without effect when it is finished."""
+        with self._lock:
+            if request_id in self._open:
+                self._stopped.add(request_id)
+                if request_id == self._open[0]:
+                    self._flag.set()
+
+    def begin(self, request_id: int) -> None:
+        """The turn of `request_id` has come."""
+        with self._lock:
+            if request_id not in self._stopped and not self._quitting:
+                self._flag.clear()
+
+    def finish(self, request_id: int) -> None:
+        """`request_id` is answered, or failed."""
+        with self._lock:
+            self._open.remove(request_id)
+            self._stopped.discard(request_id)
+
+    def quit(self) -> None:
+        """Stop everything for good."""
+        with self._lock:
+            self._quitting = True
+            self._flag.set()
+
+    @property
+    def quitting(self) -> bool:
+        """Whether the worker is to end."""
+        return self._quitting

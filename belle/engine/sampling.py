@@ -1,0 +1,101 @@
+"""Choosing the next token: a chain of llama.cpp's own samplers, in llama.cpp's own order.
+
+penalties → top-k → top-p → min-p → temperature → draw; with temperature 0, penalties → the likeliest. The logits never
+come to Python. The repeat penalty looks at the answer alone, not at the prompt: to repeat a word of the question is
+usually right, and so the same seed gives the same answer however long the history is.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import llama_cpp.llama_cpp as llama
+
+from belle.engine.protocol import Sampling
+from belle.errors import KnownError
+
+_MIN_KEEP = 1
+
+
+class Sampler:
+    """A sampler chain. To be closed, or used in a `with` statement. `seed` is the one in use, also when it was drawn.
+
+    Args:
+        settings: see `Sampling`.
+        n_vocab: size of the vocabulary.
+
+    Raises KnownError("bad_sampling") when a number is out of its range.
+    """
+
+    def __init__(self, settings: Sampling, n_vocab: int) -> None:
+        _check(settings)
+        self.seed = secrets.randbits(31) if settings.seed is None else settings.seed & 0x7FFFFFFF
+        self._chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
+        for sampler in _samplers(settings, self.seed, n_vocab):
+            llama.llama_sampler_chain_add(self._chain, sampler)
+
+    def accept(self, tokens: Sequence[int]) -> None:
+        """Treat `tokens` as if they had been sampled: the beginning of an answer that is continued."""
+        for token in tokens:
+            llama.llama_sampler_accept(self._chain, token)
+
+    def sample(self, context: llama.llama_context_p) -> int:
+        """The next token, by the logits of the last decoded one."""
+        token: int = llama.llama_sampler_sample(self._chain, context, -1)
+        return token
+
+    def close(self) -> None:
+        """Free the chain and the samplers in it."""
+        if self._chain is not None:
+            llama.llama_sampler_free(self._chain)
+            self._chain = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _samplers(settings: Sampling, seed: int, n_vocab: int) -> list[llama.llama_sampler_p]:
+    chain = []
+    if settings.repeat_penalty != 1.0 and settings.repeat_last_n > 0:
+        chain.append(
+            llama.llama_sampler_init_penalties(n_vocab, settings.repeat_last_n, settings.repeat_penalty, 0.0, 0.0)
+        )
+    if settings.temperature == 0:
+        return [*chain, llama.llama_sampler_init_greedy()]
+    if settings.top_k > 0:
+        chain.append(llama.llama_sampler_init_top_k(settings.top_k))
+    if settings.top_p < 1.0:
+        chain.append(llama.llama_sampler_init_top_p(settings.top_p, _MIN_KEEP))
+    if settings.min_p > 0.0:
+        chain.append(llama.llama_sampler_init_min_p(settings.min_p, _MIN_KEEP))
+    return [*chain, llama.llama_sampler_init_temp(settings.temperature), llama.llama_sampler_init_dist(seed)]
+
+
+def _check(settings: Sampling) -> None:
+    """llama.cpp trusts these numbers; some of them would end the process."""
+    ranges = {
+        "temperature": (settings.temperature, 0.0, 100.0),
+        "top_k": (settings.top_k, 0, 1 << 30),
+        "top_p": (settings.top_p, 0.0, 1.0),
+        "min_p": (settings.min_p, 0.0, 1.0),
+        "repeat_penalty": (settings.repeat_penalty, 0.01, 100.0),
+        "repeat_last_n": (settings.repeat_last_n, 0, 1 << 20),
+    }
+    for name, (value, low, high) in ranges.items():
+        if not math.isfinite(value) or not low <= value <= high:
+            raise KnownError(
+                "bad_sampling",
+                f"The sampling setting {name} is {value}; it must lie between {low} and {high}.",
+                "Set it back to its default.",
+                name=name,
+                value=str(value),
+            )

@@ -1,0 +1,220 @@
+"""Answering: from the messages of a request to the text of the answer, one token after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from belle.engine.answers import AnswerTokens
+from belle.engine.context import Context, Interrupted, StopFlag
+from belle.engine.model import Vocabulary
+from belle.engine.overflow import fit
+from belle.engine.prefill import Prefill
+from belle.engine.protocol import (
+    ContextCut,
+    Count,
+    Counted,
+    Done,
+    Event,
+    Generate,
+    Stats,
+    StopReason,
+    Text,
+)
+from belle.engine.protocol import Prefill as PrefillEvent
+from belle.engine.render import Renderer
+from belle.engine.sampling import Sampler
+from belle.engine.text_stream import TextStream
+from belle.engine.threads import ThreadTuner
+from belle.errors import KnownError
+from belle.prompts import PromptTemplate
+
+_PROGRESS_S = 0.15
+
+
+@dataclass(slots=True)
+class _Answer:
+    """An answer in the making."""
+
+    request: Generate
+    arrived: float
+    stream: TextStream
+    prompt_tokens: int
+    reused_tokens: int = 0
+    tokens: list[int] = field(default_factory=list)
+    first_token_at: float | None = None
+
+
+class Session:
+    """Answers conversations with one model. `template` None means that it has to be chosen first.
+
+    Args:
+        vocabulary, context: of the model.
+        decode_threads, prefill_threads: choose the number of threads.
+        stop: ends the answer under way.
+        emit: takes the events.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        context: Context,
+        *,
+        n_ctx_train: int,
+        decode_threads: ThreadTuner,
+        prefill_threads: ThreadTuner,
+        stop: StopFlag,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self.template: PromptTemplate | None = None
+        self._vocabulary = vocabulary
+        self._context = context
+        self._n_ctx_train = n_ctx_train
+        self._decode_threads = decode_threads
+        self._prefill_threads = prefill_threads
+        self._threads = (0, 0)
+        self._stop = stop
+        self._emit = emit
+        self._answers = AnswerTokens(vocabulary.piece)
+        self._prefill = Prefill()
+
+    def count(self, request: Count) -> None:
+        """Emit `Counted`. Raises KnownError."""
+        tokens = len(self._renderer().prompt(request.messages))
+        self._emit(Counted(request.id, tokens, self._context.n_ctx))
+
+    def generate(self, request: Generate, arrived: float) -> Done:
+        """Emit `ContextCut`, `Prefill` and `Text` events and return the end, to be emitted by the caller.
+
+        Args:
+            request: see there.
+            arrived: when the command came, by `perf_counter`.
+
+        Raises KnownError.
+        """
+        renderer = self._renderer()
+        begun = self._begun(request)
+        with Sampler(request.sampling, self._vocabulary.size) as sampler:
+            sampler.accept(begun)
+            prompt = fit(
+                request.messages,
+                lambda messages: renderer.prompt(messages, continue_last=request.continue_last),
+                n_ctx=self._context.n_ctx,
+                n_ctx_train=self._n_ctx_train,
+                max_tokens=request.max_tokens,
+                overflow=request.overflow,
+            )
+            if prompt.first_kept is not None:
+                self._emit(ContextCut(request.id, prompt.first_kept))
+            answer = _Answer(request, arrived, self._new_stream(request), len(prompt.tokens))
+            try:
+                self._read(prompt.tokens, answer)
+                reason = self._write(sampler, answer)
+            except Interrupted:
+                reason = "stopped"
+        return self._finish(answer, reason, begun)
+
+    def _renderer(self) -> Renderer:
+        if self.template is None:
+            message = "This model does not say which prompt template it was trained with."
+            raise KnownError("no_template", message, "Choose one: a wrong template gives poor answers.")
+        return Renderer(self._vocabulary, self.template, self._answers)
+
+    def _begun(self, request: Generate) -> list[int]:
+        """The tokens of the answer that is to be continued, as far as they are known."""
+        if not request.continue_last or not request.messages:
+            return []
+        known = self._answers.find(request.messages[-1].content)
+        return [*known.tokens, *self._vocabulary.tokenize_after(known.rest)] if known else []
+
+    def _new_stream(self, request: Generate) -> TextStream:
+        template = self.template
+        own = template.stop if template else ()
+        strip = template is not None and template.strip_leading_space and not request.continue_last
+        return TextStream((*own, *request.stop), strip_leading_space=strip)
+
+    def _read(self, prompt: Sequence[int], answer: _Answer) -> None:
+        """Bring the prompt into the KV cache. Raises Interrupted."""
+        reused = self._context.keep_prefix(prompt[:-1])
+        answer.reused_tokens = reused
+        new = prompt[reused:]
+        self._prefill_threads.begin()
+        done, last_event = 0, 0.0
+        for chunk in self._prefill.chunks(new):
+            if perf_counter() - last_event >= _PROGRESS_S:
+                last_event = perf_counter()
+                left = self._prefill.seconds_left(len(new) - done)
+                self._emit(PrefillEvent(answer.request.id, done, len(new), reused, left))
+            self._raise_if_stopped()
+            self._set_threads()
+            seconds = self._prefill.timed(self._context.evaluate, chunk)
+            if len(chunk) > 1:
+                self._prefill_threads.observe(seconds)
+            done += len(chunk)
+        self._emit(PrefillEvent(answer.request.id, done, done, reused, 0.0))
+
+    def _write(self, sampler: Sampler, answer: _Answer) -> StopReason:
+        """Sample, show and read token after token. Raises Interrupted."""
+        context, vocabulary, stream, tokens = self._context, self._vocabulary, answer.stream, answer.tokens
+        request_id, most = answer.request.id, answer.request.max_tokens
+        tuner = self._decode_threads
+        tuner.begin()
+        self._set_threads()
+        while most is None or len(tokens) < most:
+            self._raise_if_stopped()
+            token = sampler.sample(context.handle)
+            if answer.first_token_at is None:
+                answer.first_token_at = perf_counter()
+            if vocabulary.ends_answer(token):
+                return "end"
+            tokens.append(token)
+            text = stream.feed(vocabulary.piece(token))
+            if text:
+                self._emit(Text(request_id, text))
+            if stream.stopped_by is not None:
+                return "stop_string"
+            if len(context.tokens) >= context.n_ctx:
+                return "context_full"
+            start = perf_counter()
+            context.evaluate((token,))
+            if tuner.observe(perf_counter() - start):
+                self._set_threads()
+        return "length"
+
+    def _finish(self, answer: _Answer, reason: StopReason, begun: list[int]) -> Done:
+        now = perf_counter()
+        stream, request = answer.stream, answer.request
+        rest = stream.finish(cut=reason not in ("end", "stop_string"))
+        if rest:
+            self._emit(Text(request.id, rest))
+        before = request.messages[-1].content if request.continue_last else ""
+        if begun or not request.continue_last:
+            self._answers.remember(before + stream.text, [*begun, *answer.tokens])
+        stats = Stats(
+            prompt_tokens=answer.prompt_tokens,
+            reused_tokens=answer.reused_tokens,
+            completion_tokens=len(answer.tokens),
+            ttft_s=None if answer.first_token_at is None else answer.first_token_at - answer.arrived,
+            tokens_per_s=_speed(answer, now),
+            context_used=len(self._context.tokens),
+            n_threads=self._decode_threads.best,
+        )
+        return Done(request.id, reason, stream.text, stats)
+
+    def _raise_if_stopped(self) -> None:
+        if self._stop:
+            raise Interrupted
+
+    def _set_threads(self) -> None:
+        threads = self._decode_threads.count, self._prefill_threads.count
+        if threads != self._threads:
+            self._context.set_threads(*threads)
+            self._threads = threads
+
+
+def _speed(answer: _Answer, now: float) -> float | None:
+    """Tokens per second of decoding: those after the first, in the time since the first."""
+    if answer.first_token_at is None or len(answer.tokens) < 2:
+        return None
+    return (len(answer.tokens) - 1) / max(now - answer.first_token_at, 1e-9)

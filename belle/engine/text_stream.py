@@ -1,0 +1,77 @@
+"""From token pieces to text that may be shown: whole characters, and never a part of a stop string.
+
+A token is a piece of bytes, not of text: a Chinese character or an emoji is often spread over several, and a stop
+string may begin in the middle of one. So bytes wait here until they are characters, and characters wait as long as
+they may still turn out to be the beginning of a stop string, and no longer.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+
+
+class TextStream:
+    """Takes pieces of bytes, gives text. Malformed bytes become U+FFFD.
+
+    Args:
+        stop: strings that end the text; empty ones are ignored.
+        strip_leading_space: drop one space at the very beginning.
+    """
+
+    def __init__(self, stop: Sequence[str] = (), *, strip_leading_space: bool = False) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._stop = tuple(s for s in stop if s)
+        self._longest = max(map(len, self._stop), default=0)
+        self._strip = strip_leading_space
+        self._held = ""
+        self._parts: list[str] = []
+        self.stopped_by: str | None = None
+
+    @property
+    def text(self) -> str:
+        """All the text given so far."""
+        return "".join(self._parts)
+
+    def feed(self, piece: bytes) -> str:
+        """Take the next piece and give the text that is certain now. After a stop string nothing more comes."""
+        return self._take(self._decoder.decode(piece))
+
+    def finish(self, *, cut: bool = False) -> str:
+        """Give what is still held back.
+
+        With `cut`, when the text was ended from outside and could go on, the bytes of an unfinished character are
+        dropped, for they will be made again; otherwise they are malformed.
+        """
+        return self._take("" if cut else self._decoder.decode(b"", final=True), last=True)
+
+    def _take(self, new: str, *, last: bool = False) -> str:
+        if self.stopped_by is not None:
+            return ""
+        if self._strip and new:
+            self._strip = False
+            new = new.removeprefix(" ")
+        text = self._held + new
+        end, self.stopped_by = self._find_stop(text)
+        if self.stopped_by is None and not last:
+            end -= self._undecided(text)
+        ready, self._held = text[:end], text[end:]
+        if ready:
+            self._parts.append(ready)
+        return ready
+
+    def _find_stop(self, text: str) -> tuple[int, str | None]:
+        """Where the stop string begins that is complete first, the longest of those; the end of `text` if none is."""
+        found = [(text.find(stop) + len(stop), -len(stop), stop) for stop in self._stop if stop in text]
+        if not found:
+            return len(text), None
+        end, _, stop = min(found)
+        return end - len(stop), stop
+
+    def _undecided(self, text: str) -> int:
+        """How many characters at the end of `text` may be the beginning of a stop string."""
+        for length in range(min(self._longest - 1, len(text)), 0, -1):
+            tail = text[-length:]
+            if any(stop.startswith(tail) for stop in self._stop):
+                return length
+        return 0

@@ -1,0 +1,191 @@
+"""The worker process: `python -m belle.engine.worker`. It loads one model and answers, in JSON lines over its pipes.
+
+Two threads. The reader takes commands from stdin and acts at once on those that cannot wait (`stop`, `quit`, the end of
+stdin); the main thread owns llama.cpp and does everything else in order. stdout belongs to the protocol alone: native
+code that prints to file descriptor 1 writes to stderr instead.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+from collections.abc import Iterator
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from belle.engine.outbox import Outbox
+from belle.engine.protocol import (
+    PROTOCOL_VERSION,
+    Command,
+    Count,
+    Failed,
+    Generate,
+    Hello,
+    Load,
+    Loading,
+    ProtocolError,
+    Quit,
+    Ready,
+    SetTemplate,
+    Stop,
+    decode_command,
+)
+from belle.errors import KnownError
+
+if TYPE_CHECKING:
+    from belle.engine.loaded import LoadedModel
+    from belle.engine.open_requests import OpenRequests
+
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
+_GRACE_S = 1.0
+_PROGRESS_STEP = 0.01
+
+
+class Worker:
+    """Carries out commands with at most one model loaded."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._commands: queue.SimpleQueue[tuple[Command, float] | None] = queue.SimpleQueue()
+        self._model: LoadedModel | None = None
+
+    def run(self) -> None:
+        """Serve until the end of stdin or `quit`."""
+        self._outbox.send(Hello(PROTOCOL_VERSION, os.getpid()))
+        # The import takes a tenth of a second, which the client uses to draw its window.
+        from belle.engine.context import StopFlag
+        from belle.engine.native_log import NativeLog
+        from belle.engine.open_requests import OpenRequests
+
+        self._flag, self._log = StopFlag(), NativeLog()
+        self._requests: OpenRequests = OpenRequests(self._flag)
+        threading.Thread(target=self._read, name="reader", daemon=True).start()
+        while (item := self._commands.get()) is not None:
+            self._carry_out(*item)
+        if self._model is not None:
+            self._model.close()
+
+    def _read(self) -> None:
+        """The reader thread."""
+        for line in _lines(_STDIN):
+            arrived = perf_counter()
+            try:
+                command = decode_command(line)
+            except ProtocolError as error:
+                self._fail(None, KnownError("protocol_error", str(error)))
+                continue
+            match command:
+                case Quit():
+                    break
+                case Stop(id=request_id):
+                    self._requests.stop(request_id)
+                case Generate(id=request_id) if not self._requests.accept(request_id):
+                    message = "Another answer is being made."
+                    self._fail(request_id, KnownError("busy", message, "Stop it first, or wait for its end."))
+                case _:
+                    self._commands.put((command, arrived))
+        self._requests.quit()
+        self._outbox.close()
+        self._commands.put(None)
+        # Should the main thread be stuck in native code, nobody is left to wait for it.
+        threading.Event().wait(_GRACE_S)
+        os._exit(0)
+
+    def _carry_out(self, command: Command, arrived: float) -> None:
+        """One command. A `KnownError` is answered; anything else is a bug, and ends the process loudly."""
+        if self._requests.quitting:
+            return
+        match command:
+            case Generate():
+                self._generate(command, arrived)
+            case Count():
+                try:
+                    self._loaded().session.count(command)
+                except KnownError as error:
+                    self._fail(command.id, error)
+            case Load():
+                self._load(command)
+            case SetTemplate():
+                try:
+                    model = self._loaded()
+                    model.set_template(command.template)
+                    self._outbox.send(Ready(model.info))
+                except KnownError as error:
+                    self._fail(None, error)
+
+    def _load(self, command: Load) -> None:
+        from belle.engine.loaded import LoadedModel
+        from belle.engine.model import LoadCancelled
+
+        if self._model is not None:
+            self._model.close()
+            self._model = None
+        shown = -1.0
+
+        def on_progress(fraction: float) -> bool:
+            nonlocal shown
+            if fraction - shown >= _PROGRESS_STEP or fraction >= 1.0 > shown:
+                shown = fraction
+                self._outbox.send(Loading(fraction))
+            return not self._requests.quitting
+
+        try:
+            self._model = LoadedModel(
+                command, on_progress=on_progress, stop=self._flag, emit=self._outbox.send, log=self._log
+            )
+            self._outbox.send(Ready(self._model.info))
+        except KnownError as error:
+            self._fail(None, error)
+        except LoadCancelled:
+            pass
+
+    def _generate(self, command: Generate, arrived: float) -> None:
+        self._requests.begin(command.id)
+        answered: KnownError | None = None
+        try:
+            done = self._loaded().session.generate(command, arrived)
+        except KnownError as error:
+            answered = error
+        # First the request is over, then the client hears of it: its next one must not find this one in the way.
+        self._requests.finish(command.id)
+        if answered is not None:
+            self._fail(command.id, answered)
+        else:
+            self._outbox.send(done)
+
+    def _loaded(self) -> LoadedModel:
+        if self._model is None:
+            raise KnownError("no_model", "No model is loaded.", "Load one first.")
+        return self._model
+
+    def _fail(self, request_id: int | None, error: KnownError) -> None:
+        self._outbox.send(Failed(request_id, error.kind, error.message, error.advice, dict(error.details)))
+
+
+def _lines(fd: int) -> Iterator[bytes]:
+    """The lines that arrive on `fd`. Not a buffered file: one that another thread reads blocks the end of Python."""
+    rest = b""
+    while data := os.read(fd, 1 << 16):
+        *lines, rest = (rest + data).split(b"\n")
+        yield from (line for line in lines if line.strip())
+
+
+def main() -> None:
+    """Run the worker in this process."""
+    # Ctrl-C in a terminal goes to the whole group; what it means is the client's business.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    protocol = os.dup(_STDOUT)
+    os.dup2(_STDERR, _STDOUT)
+    # OpenMP's threads wait for each other spinning, for some 20 ms before they sleep: asleep they make a quiet machine
+    # four times slower. On a busy one, where spinning is bad, `ThreadTuner` takes threads away instead.
+    os.environ.pop("OMP_WAIT_POLICY", None)
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000000")
+    Worker(Outbox(protocol)).run()
+    # Not `sys.exit`: native libraries have been seen to abort in the destructors that it runs.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""One run of the worker: its process, its pipes, and the threads that keep them from filling up."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import IO
+
+from belle.engine.faults import Death, death
+from belle.engine.protocol import Command, Died, Event, ProtocolError, decode_event, encode
+
+_LOG_LINES = 200
+_LONGEST_LINE = 2000
+_PATIENCE_S = 2.0
+
+
+class WorkerProcess:
+    """Starts a worker and reads it until it ends.
+
+    Args:
+        command: the program with its arguments.
+        environment: of the process.
+        on_event: called with this process and each event, on a thread of its own. `Died` is the last one, and comes
+            only when nobody has called `end`.
+
+    Raises OSError when the process cannot be started.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        on_event: Callable[[WorkerProcess, Event], None],
+    ) -> None:
+        self._on_event = on_event
+        self._log: deque[str] = deque(maxlen=_LOG_LINES)
+        self._writing = threading.Lock()
+        self._ending = False
+        self._death: Death | None = None
+        # A session of its own: Ctrl-C in a terminal is for the client alone.
+        self._popen = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+        )
+        self._stderr_reader = self._thread(self._read_log, "engine-log")
+        self._reader = self._thread(self._read_events, "engine-events")
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._popen.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._popen.poll() is None
+
+    def send(self, command: Command) -> None:
+        """Send a command; dropped when the process has ended."""
+        with self._writing, suppress(OSError, ValueError):
+            pipe = _pipe(self._popen.stdin)
+            pipe.write(encode(command))
+            pipe.flush()
+
+    def end(self, timeout: float) -> None:
+        """Close its stdin, which means quit; terminate it after `timeout` seconds, kill it after some more."""
+        self._ending = True
+        # Not while another thread writes; one that is stuck in writing does not keep the process alive either.
+        held = self._writing.acquire(timeout=_PATIENCE_S)
+        with suppress(OSError, ValueError):
+            _pipe(self._popen.stdin).close()
+        if held:
+            self._writing.release()
+        for harder in (self._popen.terminate, self._popen.kill):
+            with suppress(subprocess.TimeoutExpired):
+                self._popen.wait(timeout)
+                break
+            harder()
+            timeout = _PATIENCE_S
+        if threading.current_thread() is not self._reader:
+            self._reader.join(_PATIENCE_S)
+
+    def kill_unresponsive(self) -> None:
+        """End a process that no longer listens; told by `Died`."""
+        advice = "Start it again, perhaps with a smaller context."
+        self._death = Death("killed", "The model did not stop when asked to, and was ended.", advice)
+        self._popen.terminate()
+        try:
+            self._popen.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+
+    def _thread(self, target: Callable[[], None], name: str) -> threading.Thread:
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def _read_events(self) -> None:
+        with suppress(OSError, ValueError), _pipe(self._popen.stdout) as pipe:
+            for line in pipe:
+                try:
+                    event = decode_event(line)
+                except ProtocolError as error:
+                    self._log.append(str(error))
+                    continue
+                self._on_event(self, event)
+        returncode = self._popen.wait()
+        self._stderr_reader.join(_PATIENCE_S)
+        if not self._ending:
+            log = "\n".join(self._log)
+            self._on_event(self, Died(*(self._death or death(returncode, log)), returncode=returncode, log=log))
+
+    def _read_log(self) -> None:
+        """A pipe that nobody reads fills up, and stops the worker."""
+        with suppress(OSError, ValueError), _pipe(self._popen.stderr) as pipe:
+            for line in pipe:
+                self._log.append(line.decode("utf-8", "replace").rstrip()[:_LONGEST_LINE])
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise ValueError("the process was started without this pipe")
+    return pipe

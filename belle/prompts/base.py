@@ -1,0 +1,130 @@
+"""The parts that every prompt template is made of: messages in, segments out.
+
+A segment is a piece of the prompt that remembers what it is: text a person wrote, text of the template, or a special
+token. That is enough to make token ids, a loss mask, or readable text, without knowing the template.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a prompt.
+
+    `literal` text is the template's own: special tokens in it (`<|im_start|>`) are to be parsed. Other text was
+    written by people or by the model, or holds no special token by design: parsing special tokens in it would let a
+    message forge a turn. Where neighbours are joined (see `PromptTemplate.separate_segments`), split the literal ones
+    at their special tokens first and join what is left, so that no word boundary appears where two segments meet.
+
+    Args:
+        text: the text, "" when `special` is set.
+        special: a token id of the vocabulary instead of text.
+        literal: see above.
+        trained: the loss is computed here (an assistant's text, and the token that closes it).
+    """
+
+    text: str
+    special: Literal["bos", "eos"] | None = None
+    literal: bool = False
+    trained: bool = False
+
+
+BOS = Segment("", special="bos")
+EOS = Segment("", special="eos", trained=True)
+
+
+@dataclass(frozen=True)
+class PromptTemplate(ABC):
+    """How a conversation becomes the text that a model was trained on. A template belongs to a model.
+
+    Args:
+        id: what the catalogue, the command line and the worker call it.
+        title: for people.
+        stop: strings that end an answer and are no part of it.
+        strip_leading_space: one space at the start of an answer is an artefact of the tokenizer, to be dropped.
+        separate_segments: each segment is tokenized on its own (as BELLE was trained); otherwise neighbouring text
+            is joined and tokenized as one.
+        add_bos: whether a beginning-of-sequence token goes in front of everything; None: as the model file says.
+        supports_system: False when the template has no system role; a system message is then put in front of the
+            user message that follows it, with an empty line between.
+        answer_prefix: what stands in front of an answer: the space that `strip_leading_space` takes away, where the
+            model itself, not its tokenizer, produces it.
+    """
+
+    id: str
+    title: str
+    stop: tuple[str, ...] = ()
+    strip_leading_space: bool = False
+    separate_segments: bool = False
+    add_bos: bool | None = None
+    supports_system: bool = True
+    answer_prefix: str = ""
+
+    def segments(
+        self, messages: Sequence[Message], *, continue_last: bool = False, add_generation_prompt: bool = True
+    ) -> list[Segment]:
+        """The prompt for `messages`, oldest first.
+
+        Args:
+            continue_last: the last message is the beginning of an answer; the prompt ends with its text, exactly as
+                it is, so that the model goes on from there.
+            add_generation_prompt: end with what makes the model answer; without effect with `continue_last`, and
+                where a user's turn calls for the answer itself (BELLE, Llama 2).
+
+        Raises KnownError("template_error") when the template cannot express this conversation, and ValueError when
+        `continue_last` is asked for and the last message is not an assistant's.
+        """
+        finished, partial = split_partial(messages, continue_last)
+        if not self.supports_system:
+            finished = list(system_into_user(finished))
+        pieces = self._turns(finished, answer=partial is not None or add_generation_prompt)
+        if partial is not None and partial.content:
+            pieces.append(Segment(self.answer_prefix + partial.content, trained=True))
+        return [piece for piece in pieces if piece.text or piece.special]
+
+    @abstractmethod
+    def _turns(self, messages: Sequence[Message], *, answer: bool) -> list[Segment]:
+        """The segments of finished messages, and with `answer` what makes the model begin an answer."""
+
+
+def split_partial(messages: Sequence[Message], continue_last: bool) -> tuple[Sequence[Message], Message | None]:
+    """The finished messages, and the assistant's unfinished one. Raises ValueError when there is none to continue."""
+    if not continue_last:
+        return messages, None
+    if not messages or messages[-1].role != "assistant":
+        raise ValueError("only an assistant's message can be continued, and it must be the last")
+    return messages[:-1], messages[-1]
+
+
+def system_into_user(messages: Iterable[Message]) -> Iterator[Message]:
+    """`messages` without the system role: each system text goes in front of the user's text that follows it."""
+    waiting = ""
+    for message in messages:
+        if message.role == "system":
+            waiting += message.content + "\n\n" if message.content else ""
+        elif message.role == "user":
+            yield Message("user", waiting + message.content)
+            waiting = ""
+        else:
+            yield message
+
+
+def as_text(segments: Iterable[Segment], *, bos: str = "<s>", eos: str = "</s>") -> str:
+    """The prompt as one readable string, for people and for tests; models get token ids."""
+    special = {None: "", "bos": bos, "eos": eos}
+    return "".join(s.text + special[s.special] for s in segments)

@@ -1,0 +1,145 @@
+"""The prompt template that a GGUF brings along: a Jinja program, written by whoever made the file.
+
+It is run in a sandbox (`sandbox`), and its output is taken apart again, so that what people wrote is told from what
+the template wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from belle.errors import KnownError
+from belle.prompts.base import BOS, Message, PromptTemplate, Segment
+
+if TYPE_CHECKING:
+    from belle.prompts.sandbox import Program
+
+_HELLO = Message("user", "hello")
+# Around the number of a message. Private-use characters: no tokenizer or template gives them a meaning.
+_OPEN, _CLOSE = "\ue000", "\ue001"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GgufTemplate(PromptTemplate):
+    """The template inside a model file.
+
+    The text of each message becomes a segment of its own that is not literal, so that `<|im_end|>` in a message
+    stays seven characters. To find the messages in the output, the template is run a second time with marks in their
+    place; leaving out parts of a message (white space around it, a chain of thought before it) is understood.
+    Templates that rewrite messages in other ways defeat this; then the messages are looked for one after the other, and
+    any that is not found word for word stays in literal text: special tokens written into such a message do act as
+    special tokens.
+
+    No segment is `trained`: such a template does not say where the loss belongs.
+    """
+
+    program: Program
+    bos_token: str
+
+    def _turns(self, messages: Sequence[Message], *, answer: bool) -> list[Segment]:
+        pieces = _take_apart(self.program, messages, add_generation_prompt=answer)
+        if self.add_bos is False and pieces and pieces[0].literal and pieces[0].text.startswith(self.bos_token):
+            pieces[0] = replace(pieces[0], text=pieces[0].text[len(self.bos_token) :])
+            pieces.insert(0, BOS)
+        return pieces
+
+
+def template_from_gguf(source: str, *, bos_token: str, eos_token: str) -> PromptTemplate:
+    """The template `source` (`tokenizer.chat_template` of a GGUF); its id is `gguf`.
+
+    Args:
+        bos_token: the text of the vocabulary's beginning-of-sequence token, "" when it has none.
+        eos_token: the same for the end of sequence.
+
+    Raises KnownError("template_error") when it does not compile or cannot render one question.
+    """
+    from belle.prompts.sandbox import Program
+
+    program = Program(source, bos_token=bos_token, eos_token=eos_token)
+    question = program.render([_HELLO], add_generation_prompt=True)
+    # A template that writes the token itself must not get a second one from the tokenizer.
+    writes_bos = bool(bos_token) and question.startswith(bos_token)
+    return GgufTemplate(
+        id="gguf",
+        title="The model's own",
+        strip_leading_space=not question[-1:].isspace(),
+        add_bos=False if writes_bos else None,
+        supports_system=_supports_system(program),
+        program=program,
+        bos_token=bos_token,
+    )
+
+
+def _supports_system(program: Program) -> bool:
+    """Some templates refuse a system message, others drop it without a word."""
+    mark = "mark-of-the-system-message"
+    try:
+        text = program.render([Message("system", mark), _HELLO], add_generation_prompt=True)
+    except KnownError:
+        return False
+    return mark in text
+
+
+def _take_apart(program: Program, messages: Sequence[Message], *, add_generation_prompt: bool) -> list[Segment]:
+    text = program.render(messages, add_generation_prompt=add_generation_prompt)
+    if any(_OPEN in m.content for m in messages):
+        return _in_order(text, messages)
+    # An empty message stays empty: templates treat it differently.
+    marked = [
+        Message(m.role, f"{_OPEN}{index:06d}{_CLOSE}" if m.content.strip() else m.content)
+        for index, m in enumerate(messages)
+    ]
+    try:
+        marked_text = program.render(marked, add_generation_prompt=add_generation_prompt)
+    except KnownError:
+        return _in_order(text, messages)
+    return _by_marks(text, marked_text, messages) or _in_order(text, messages)
+
+
+def _by_marks(text: str, marked: str, messages: Sequence[Message]) -> list[Segment] | None:
+    """`text` cut as `marked` is; None unless every mark stands for a part of its message, and all else is equal."""
+    first, *rest = marked.split(_OPEN)
+    if not text.startswith(first):
+        return None
+    pieces = [Segment(first, literal=True)]
+    position = len(first)
+    for index, part in enumerate(rest):
+        number, _, after = part.partition(_CLOSE)
+        if not number.isdigit() or int(number) >= len(messages):
+            return None
+        content = messages[int(number)].content
+        found = _part_of(content, text, position, after, last=index == len(rest) - 1)
+        if found is None:
+            return None
+        pieces += [Segment(found), Segment(after, literal=True)]
+        position += len(found) + len(after)
+    return pieces if position == len(text) else None
+
+
+def _part_of(content: str, text: str, position: int, after: str, *, last: bool) -> str | None:
+    """What of `content` stands in `text` at `position`, before `after`: all, or trimmed, or the longest part."""
+    for variant in (content, content.strip(), content.rstrip(), content.lstrip()):
+        if text.startswith(variant + after, position):
+            return variant
+    limit = min(len(text), position + len(content) + len(after))
+    end = len(text) - len(after) if last else text.rfind(after, position, limit) if after else -1
+    while position <= end <= limit:
+        if text.startswith(after, end) and text[position:end] in content:
+            return text[position:end]
+        end = text.rfind(after, position, end + len(after) - 1) if not last else -1
+    return None
+
+
+def _in_order(text: str, messages: Sequence[Message]) -> list[Segment]:
+    """`text` cut at the messages that are found in it word for word, one after the other."""
+    pieces: list[Segment] = []
+    position = 0
+    for message in messages:
+        found = message.content.strip()
+        start = text.find(found, position) if found else -1
+        if start >= 0:
+            pieces += [Segment(text[position:start], literal=True), Segment(found)]
+            position = start + len(found)
+    return [*pieces, Segment(text[position:], literal=True)]

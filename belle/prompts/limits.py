@@ -1,0 +1,283 @@
+"""What a model file's template may cost: a budget, and versions of Jinja's operations that keep to it.
+
+A template is a program by a stranger, and Jinja's sandbox only stops it from reaching Python: it may still loop for
+hours or build a string the size of the memory. Here every value that a template makes is weighed, every step is paid
+for, and what could grow beyond its parts (repetition, replacement, joining, padding) is computed in advance.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any, cast
+
+from jinja2 import Environment, Undefined
+from jinja2.filters import FILTERS
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Context
+from jinja2.tests import TESTS
+
+SECONDS = 5.0
+MAX_ITEMS = 100_000
+MAX_INT_BITS = 1024
+_STEP = 4
+_CHARS_PER_UNIT = 16
+_CONTAINERS = (list, tuple, set, frozenset, ItemsView, KeysView, ValuesView)
+_DATA = (str, int, float, type(None), Undefined, dict, range, Iterator, *_CONTAINERS)
+
+
+class TooMuchError(Exception):
+    """A template asked for more than its budget, or for something that cannot be bounded."""
+
+
+class Budget:
+    """What is left for one compilation or one rendering.
+
+    Args:
+        input_chars: characters of the conversation: a long one may cost more.
+    """
+
+    def __init__(self, input_chars: int = 0) -> None:
+        self.longest = 1_000_000 + 4 * input_chars
+        self._units = 4_000_000 + 64 * input_chars
+        self._deadline = time.monotonic() + SECONDS
+
+    def spend(self, units: int = 0) -> None:
+        """Pay for one step and `units` more. Raises TooMuchError."""
+        self._units -= units + _STEP
+        if self._units < 0 or time.monotonic() > self._deadline:
+            raise TooMuchError("it takes too long")
+
+    def check(self, length: int) -> None:
+        """Raises TooMuchError when a value of `length` characters is not to be made."""
+        if length > self.longest:
+            raise TooMuchError("it makes too long a text")
+
+    def weigh(self, value: Any) -> int:
+        """The length of `value` written out, about; pays for looking at it. Raises TooMuchError.
+
+        A value that is shared counts as often as it would be written, so that a list of lists of itself, doubled
+        thirty times, is found out before anything walks it.
+        """
+        nodes = length = 0
+        todo = [value]
+        while todo:
+            item = todo.pop()
+            nodes += 1
+            if isinstance(item, str):
+                length += len(item)
+            elif isinstance(item, dict):
+                todo.extend(item.keys())
+                todo.extend(item.values())
+            elif isinstance(item, _CONTAINERS):
+                todo.extend(item)
+            elif isinstance(item, int) and item.bit_length() > MAX_INT_BITS:
+                raise TooMuchError("it computes with too large a number")
+            if nodes + len(todo) > MAX_ITEMS:
+                raise TooMuchError("it makes too long a list")
+        self.check(length)
+        self.spend(nodes + length // _CHARS_PER_UNIT)
+        return max(nodes, length)
+
+
+current: ContextVar[Budget] = ContextVar("current")
+
+
+def metered(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter, test or global function whose arguments and result are weighed."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        budget = current.get()
+        for value in (*args, *kwargs.values()):
+            if not isinstance(value, Context | EvalContext | Environment):
+                budget.weigh(value)
+        result = function(*args, **kwargs)
+        budget.weigh(result)
+        return result
+
+    return call
+
+
+def cheap(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter or test that looks at a value without walking through it, and makes no new one."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        current.get().spend()
+        return function(*args, **kwargs)
+
+    return call
+
+
+def of_text(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter or test that takes its first argument as text."""
+
+    @metered
+    @wraps(function)
+    def call(value: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(text_of(value), *args, **kwargs)
+
+    return call
+
+
+def text_of(value: Any) -> str:
+    """`value` as the template writes it into the prompt.
+
+    Raises TooMuchError for lists that hold a namespace: it may hold lists of namespaces in turn, and so on.
+    """
+    current.get().weigh(value)
+    if isinstance(value, str):
+        return str(value)
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if not isinstance(item, _DATA):
+            raise TooMuchError(f"it treats a {type(item).__name__} as text")
+        if isinstance(item, dict):
+            todo.extend(item.values())
+        elif isinstance(item, _CONTAINERS):
+            todo.extend(item)
+    return str(value)
+
+
+def each(values: Iterable[Any]) -> Iterator[Any]:
+    """The items of a loop, each paid for."""
+    budget = current.get()
+    for value in values:
+        budget.spend()
+        yield value
+
+
+def concat(parts: Iterable[str]) -> str:
+    """The parts joined, when that is not too long."""
+    budget = current.get()
+    texts = list(parts)
+    length = sum(map(len, texts))
+    budget.check(length)
+    budget.spend(len(texts) + length // _CHARS_PER_UNIT)
+    return "".join(texts)
+
+
+def replace(text: str, old: str, new: str, count: int = -1) -> str:
+    """`str.replace`."""
+    found = text.count(old) if count is None or count < 0 else min(count, text.count(old))
+    current.get().check(len(text) + found * max(0, len(new) - len(old)))
+    return text.replace(old, new, -1 if count is None else count)
+
+
+def join(separator: str, values: Iterable[Any]) -> str:
+    """`str.join`."""
+    texts = list(each(values))
+    current.get().check(sum(len(t) for t in texts if isinstance(t, str)) + len(separator) * len(texts))
+    return separator.join(texts)
+
+
+def split(method: Callable[..., list[str]], text: str, *args: Any, **kwargs: Any) -> list[str]:
+    """`str.split`, `str.rsplit`, `str.splitlines` on text short enough to fall into that many parts."""
+    separator = args[0] if args else kwargs.get("sep")
+    parts = text.count(separator) if isinstance(separator, str) and separator else len(text) // 2
+    if parts > MAX_ITEMS:
+        raise TooMuchError("it makes too long a list")
+    return method(*args, **kwargs)
+
+
+def strip(method: Callable[..., str], chars: str | None = None) -> str:
+    """`str.strip`, `lstrip`, `rstrip` of a handful of characters."""
+    if chars is not None and len(chars) > 256:
+        raise TooMuchError("it strips too many different characters")
+    return method(chars)
+
+
+def percent_format(text: str, values: Any) -> str:
+    """`text % values` without widths that pad a number to the size of the memory."""
+    if re.search(r"%[^a-zA-Z%]*(\*|\d{4})", text):
+        raise TooMuchError("it pads text to a great width")
+    return str(text % values)
+
+
+def _filter_join(value: Iterable[Any], d: str = "") -> str:
+    return join(text_of(d), (text_of(v) for v in value))
+
+
+def _filter_format(value: str, *args: Any, **kwargs: Any) -> str:
+    return percent_format(value, kwargs or args)
+
+
+def _filter_indent(s: str, width: int | str = 4, first: bool = False, blank: bool = False) -> str:
+    if (len(width) if isinstance(width, str) else width) > 64:
+        raise TooMuchError("it indents text by too much")
+    pad = width if isinstance(width, str) else " " * width
+    current.get().check(len(s) + len(pad) * (s.count("\n") + 1))
+    head, *lines = s.split("\n")
+    return "\n".join([(pad if first else "") + head, *(pad + x if blank or x.strip() else x for x in lines)])
+
+
+def _filter_replace(s: str, old: Any, new: Any, count: int | None = None) -> str:
+    return replace(s, text_of(old), text_of(new), -1 if count is None else count)
+
+
+def _filter_trim(value: str, chars: str | None = None) -> str:
+    return strip(value.strip, chars)
+
+
+def _filter_tojson(
+    x: Any, ensure_ascii: bool = False, indent: int | None = None, separators: Any = None, sort_keys: bool = False
+) -> str:
+    if indent is not None and indent > 16:
+        raise TooMuchError("it indents JSON by too much")
+    budget = current.get()
+    coder = json.JSONEncoder(ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    parts: list[str] = []
+    length = 0
+    for part in coder.iterencode(x):
+        length += len(part)
+        budget.check(length)
+        budget.spend(len(part) // _CHARS_PER_UNIT)
+        parts.append(part)
+    return "".join(parts)
+
+
+def _short(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that would make a list of the characters of a text."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(value, str) and len(value) > MAX_ITEMS for value in args):
+            raise TooMuchError("it makes too long a list")
+        return function(*args, **kwargs)
+
+    return call
+
+
+_FILTERS = cast(dict[str, Callable[..., Any]], FILTERS)
+_TESTS = cast(dict[str, Callable[..., Any]], TESTS)
+_CHEAP = "count d default first items last length"
+_OF_VALUES = "abs dictsort float int"
+_OF_LISTS = "groupby list map max min reject rejectattr reverse select selectattr sort unique"
+_OF_TEXT = "capitalize e escape lower safe string title upper"
+_CHEAP_TESTS = (
+    "boolean callable defined false float integer iterable mapping none number sequence string true undefined"
+)
+
+SAFE_FILTERS: dict[str, Callable[..., Any]] = {
+    **{name: cheap(_FILTERS[name]) for name in _CHEAP.split()},
+    **{name: metered(_FILTERS[name]) for name in _OF_VALUES.split()},
+    **{name: metered(_short(_FILTERS[name])) for name in _OF_LISTS.split()},
+    **{name: of_text(_FILTERS[name]) for name in _OF_TEXT.split()},
+    "format": of_text(_filter_format),
+    "indent": of_text(_filter_indent),
+    "join": metered(_filter_join),
+    "replace": of_text(_filter_replace),
+    "tojson": metered(_filter_tojson),
+    "trim": of_text(_filter_trim),
+}
+SAFE_TESTS: dict[str, Callable[..., Any]] = {
+    **{name: metered(function) for name, function in _TESTS.items()},
+    **{name: cheap(_TESTS[name]) for name in _CHEAP_TESTS.split()},
+    **{name: of_text(_TESTS[name]) for name in ("lower", "upper")},
+}

@@ -1,0 +1,262 @@
+"""Runs the Jinja template of a model file as `transformers` does, and lets it do nothing else.
+
+On top of Jinja's own sandbox (no private attributes, no changing of lists) only plain data and the methods of text and
+lists can be reached, and every step is paid for from a budget (`limits`). To that end the parsed template is
+rewritten before it is compiled: loops, comparisons, `~` and new lists go through metered functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NoReturn, TypeVar, cast
+
+from jinja2 import Template, nodes, pass_context
+from jinja2.exceptions import TemplateSyntaxError
+from jinja2.ext import Extension
+from jinja2.parser import Parser
+from jinja2.runtime import BlockReference, Context, LoopContext, TemplateReference, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Cycler, Joiner, Namespace
+from jinja2.visitor import NodeTransformer
+
+from belle.errors import KnownError
+from belle.prompts import limits
+from belle.prompts.base import Message
+from belle.prompts.limits import Budget, TooMuchError, current
+
+MAX_SOURCE = 256 * 1024
+T = TypeVar("T")
+
+_TEXT_METHODS = (
+    "capitalize casefold count endswith find index isalnum isalpha isdecimal isdigit islower isnumeric isspace istitle"
+    " isupper join lower lstrip partition removeprefix removesuffix replace rfind rindex rpartition rsplit rstrip split"
+    " splitlines startswith strip swapcase title upper"
+)
+_METHODS: dict[type, frozenset[str]] = {
+    str: frozenset(_TEXT_METHODS.split()),
+    dict: frozenset({"copy", "get", "items", "keys", "values"}),
+    list: frozenset({"copy", "count", "index"}),
+    tuple: frozenset({"count", "index"}),
+}
+_ENGINE_OBJECTS = (BlockReference, LoopContext, TemplateReference, Undefined, Cycler, Joiner, Namespace)
+
+
+class _RefusedError(Exception):
+    """The template called `raise_exception`."""
+
+
+class Program:
+    """A compiled template.
+
+    Args:
+        source: Jinja.
+        bos_token: the value of that name in the template.
+        eos_token: likewise.
+
+    Raises KnownError("template_error") when it does not compile.
+    """
+
+    def __init__(self, source: str, *, bos_token: str, eos_token: str) -> None:
+        if len(source) > MAX_SOURCE:
+            raise _error(TooMuchError(f"it is longer than {MAX_SOURCE} characters"))
+        self._variables = {"bos_token": bos_token, "eos_token": eos_token, "tools": None, "documents": None}
+        self._template = _guarded(Budget(), lambda: _compile(source))
+
+    def render(self, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
+        """The prompt. Raises KnownError("template_error")."""
+        rows = [{"role": m.role, "content": m.content} for m in messages]
+        budget = Budget(sum(len(m.content) for m in messages))
+
+        def run() -> str:
+            return self._template.render(self._variables, messages=rows, add_generation_prompt=add_generation_prompt)
+
+        return _guarded(budget, run)
+
+
+def _guarded(budget: Budget, run: Callable[[], T]) -> T:
+    token = current.set(budget)
+    try:
+        return run()
+    # Whatever a stranger's program raises, from a division by zero to too deep a recursion, is its own error.
+    except Exception as error:
+        raise _error(error) from error
+    finally:
+        current.reset(token)
+
+
+def _error(error: Exception) -> KnownError:
+    if isinstance(error, _RefusedError):
+        message = f"The model's own prompt template refuses this conversation: {error}."
+    elif isinstance(error, TooMuchError):
+        message = f"The prompt template in the model file is not run: {error}."
+    elif isinstance(error, TemplateSyntaxError):
+        message = f"The prompt template in the model file is damaged: line {error.lineno}: {error.message}."
+    else:
+        reason = f"{type(error).__name__}: {error}"[:300]
+        message = f"The prompt template in the model file does not work: {reason}."
+    return KnownError(
+        "template_error",
+        message.replace("..", "."),
+        "Choose one of the built-in templates for this model.",
+        reason=str(error)[:1000],
+        refused=isinstance(error, _RefusedError),
+    )
+
+
+def _compile(source: str) -> Template:
+    environment = _Environment()
+    tree = _Metering().visit(environment.parse(source))
+    return Template.from_code(environment, environment.compile(tree), environment.make_globals(None))
+
+
+class _GenerationTag(Extension):
+    """`{% generation %}` marks what training computes the loss on; here it only holds its content."""
+
+    tags = {"generation"}  # noqa: RUF012  # as Jinja declares it
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+class _Metering(NodeTransformer):
+    """Sends through `limits` what the generated Python would do by itself."""
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802  # Jinja's naming
+        if node.recursive:
+            raise TooMuchError("it uses a recursive loop")
+        self.generic_visit(node)
+        node.iter = _through("each", node.iter)
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return _through("concat", nodes.List(node.nodes, lineno=node.lineno))
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        node.expr = _through("weigh", node.expr)
+        for operand in node.ops:
+            operand.expr = _through("weigh", operand.expr)
+        return node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return _through("weigh", node) if isinstance(node.arg, nodes.Slice) else node
+
+    def visit_List(self, node: nodes.List) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return _through("weigh", node)
+
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return _through("weigh", node)
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return _through("weigh", node) if node.ctx == "load" else node
+
+
+def _through(name: str, node: nodes.Node) -> nodes.Filter:
+    # The space keeps these names out of reach of a template.
+    return nodes.Filter(cast(nodes.Expr, node), f"metered {name}", [], [], None, None, lineno=node.lineno)
+
+
+def _weighed(value: Any) -> Any:
+    current.get().weigh(value)
+    return value
+
+
+def _joined(values: list[Any]) -> str:
+    return limits.concat([limits.text_of(value) for value in values])
+
+
+@pass_context
+def _finalize(context: Context, value: Any) -> str:
+    del context  # asked for so that nothing is evaluated while compiling
+    return limits.text_of(value)
+
+
+def _refuse(message: object = "") -> NoReturn:
+    raise _RefusedError(str(message)[:1000].rstrip("."))
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    intercepted_binops = frozenset(ImmutableSandboxedEnvironment.default_binop_table)
+
+    def __init__(self) -> None:
+        super().__init__(
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.loopcontrols", _GenerationTag],
+            finalize=_finalize,
+            optimized=False,
+        )
+        self.filters = {
+            **limits.SAFE_FILTERS,
+            "metered each": limits.each,
+            "metered concat": _joined,
+            "metered weigh": _weighed,
+        }
+        self.tests = dict(limits.SAFE_TESTS)
+        # One moment for the life of the template: a clock that ticks in the prompt would spoil the KV cache each turn.
+        now = datetime.now().astimezone()
+        self.globals = {name: self.globals[name] for name in ("cycler", "dict", "joiner", "namespace", "range")} | {
+            "raise_exception": _refuse,
+            "strftime_now": lambda form: now.strftime(str(form)[:256]),
+        }
+
+    def concat(self, parts: Any) -> str:
+        return limits.concat(parts)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        if not super().is_safe_attribute(obj, attr, value):
+            return False
+        methods = _METHODS.get(type(obj))
+        return attr in methods if methods is not None else isinstance(obj, _ENGINE_OBJECTS)
+
+    def wrap_str_format(self, value: Any) -> None:
+        """`str.format` is not among the methods that can be reached."""
+        del value
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        del context
+        budget = current.get()
+        weights = budget.weigh(left), budget.weigh(right)
+        if operator == "**" and not (_small(left, 10**6) and _small(right, 64)):
+            raise TooMuchError("it computes too large a power")
+        if operator == "*":
+            for times, other, weight in ((left, right, weights[1]), (right, left, weights[0])):
+                if isinstance(times, int) and not isinstance(other, int | float):
+                    budget.check(weight * times)
+        if operator == "%" and isinstance(left, str):
+            return _weighed(limits.percent_format(left, right))
+        return _weighed(self.binop_table[operator](left, right))
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
+        budget = current.get()
+        for value in (*args, *kwargs.values()):
+            budget.weigh(value)
+        return _weighed(super().call(__context, _bounded(__obj), *args, **kwargs))
+
+
+def _small(value: Any, limit: int) -> bool:
+    return isinstance(value, int | float) and abs(value) <= limit
+
+
+def _bounded(function: Any) -> Any:
+    """The method of a text, replaced by one that computes in advance what it would make."""
+    text = getattr(function, "__self__", None)
+    if not isinstance(text, str):
+        return function
+    name = function.__name__
+    if name == "replace":
+        return lambda old, new, count=-1: limits.replace(text, old, new, count)
+    if name == "join":
+        return lambda values: limits.join(text, values)
+    if name in ("split", "rsplit", "splitlines"):
+        return lambda *args, **kwargs: limits.split(function, text, *args, **kwargs)
+    if name in ("strip", "lstrip", "rstrip"):
+        return lambda chars=None: limits.strip(function, chars)
+    return function

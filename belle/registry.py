@@ -1,0 +1,132 @@
+"""The models installed on this computer: `models.json` in the models folder.
+
+It holds what was downloaded and converted, and the files that a person opened, each with the prompt template it is to
+be used with. It is written as a whole (temporary file, fsync, rename); one that cannot be read is never written over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from belle import paths
+from belle.errors import KnownError
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledModel:
+    """A model file on this computer.
+
+    Args:
+        name: what a person types; a name of the catalogue for a model that was installed from there.
+        path: absolute path of the GGUF.
+        template: id of the prompt template it is to be used with; None for its own.
+        title: for people.
+        details: where it came from, such as repository and sha256; JSON values.
+    """
+
+    name: str
+    path: Path
+    template: str | None = None
+    title: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def installed() -> list[InstalledModel]:
+    """The registered models, the newest last. Raises KnownError("registry_damaged")."""
+    path = _registry_file()
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _registry_unreadable(path, error.strerror or str(error)) from error
+    try:
+        rows = json.loads(text)["models"]
+        return [_from_row(row) for row in rows]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _registry_unreadable(path, "it is not a list of models") from error
+
+
+def register(
+    name: str, path: Path, template: str | None = None, *, title: str = "", details: Mapping[str, Any] | None = None
+) -> InstalledModel:
+    """Remember a model file under `name`; replaces what had that name or that path.
+
+    Raises KnownError("registry_damaged"), KnownError("registry_not_written").
+    """
+    model = InstalledModel(name, absolute(path), template, title or path.stem, dict(details or {}))
+    _write([m for m in installed() if m.name != model.name and m.path != model.path] + [model])
+    return model
+
+
+def forget(name: str) -> None:
+    """Take a model off the list; its file stays. Raises like `register`."""
+    known = installed()
+    kept = [model for model in known if model.name != name]
+    if len(kept) != len(known):
+        _write(kept)
+
+
+def start_registry_anew() -> Path | None:
+    """Put a damaged registry aside and return where it is now; None when there was none."""
+    path = _registry_file()
+    copy = next(p for i in range(1, 10_000) if not (p := path.with_name(f"{path.name}.damaged-{i}")).exists())
+    try:
+        return path.rename(copy)
+    except FileNotFoundError:
+        return None
+
+
+def absolute(path: Path) -> Path:
+    """`path` from the root, without following links: behind a link of a download cache the file has no telling name."""
+    return Path(os.path.normpath(path.expanduser().absolute()))
+
+
+def _registry_file() -> Path:
+    return paths.models_dir() / "models.json"
+
+
+def _registry_unreadable(path: Path, reason: str) -> KnownError:
+    return KnownError(
+        "registry_damaged",
+        f"The list of installed models, {path}, cannot be read: {reason}.",
+        "Nothing was changed, and the models are not affected. Repair the file, or rename it to start a new list.",
+        path=str(path),
+        reason=reason,
+    )
+
+
+def _from_row(row: Mapping[str, Any]) -> InstalledModel:
+    values = {f.name: row[f.name] for f in fields(InstalledModel) if f.name in row}
+    if not isinstance(row["name"], str) or not isinstance(row.get("template"), str | None):
+        raise TypeError(row)
+    return InstalledModel(**values | {"path": Path(row["path"])})
+
+
+def _write(models: Sequence[InstalledModel]) -> None:
+    path = _registry_file()
+    rows = [asdict(model) | {"path": str(model.path)} for model in models]
+    text = json.dumps({"version": 1, "models": rows}, ensure_ascii=False, indent=2)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        paths.private_folder(path.parent)
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise KnownError(
+            "registry_not_written",
+            f"The list of installed models, {path}, could not be written: {error.strerror or error}.",
+            "The old list is still there. Check the free space and the permissions of the folder.",
+            path=str(path),
+        ) from error

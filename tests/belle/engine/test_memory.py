@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from belle.engine import memory
+from belle.engine.gguf_header import read_header
+from belle.errors import KnownError
+
+GIB = 1 << 30
+
+
+def test_the_parts_of_the_estimate(starter: Path) -> None:
+    header = read_header(starter)
+    need = memory.estimate(header, 4096)
+    assert need.weights == starter.stat().st_size
+    assert memory.kv_bytes_per_token(header) == 30 * 3 * (64 + 64) * 2
+    assert need.kv == 4096 * 23_040
+    assert need.total == need.weights + need.kv + need.compute
+
+
+def test_too_big_tells_the_numbers_and_what_would_fit(starter: Path) -> None:
+    header = read_header(starter)
+    available = memory.estimate(header, 2048).total
+    with pytest.raises(KnownError) as caught:
+        memory.check_fits(header, 8192, available=available)
+    assert caught.value.kind == "too_big_for_memory"
+    details = caught.value.details
+    assert details["available"] == available < details["needed"]
+    assert details["fitting_n_ctx"] == 2048
+    assert memory.check_fits(header, 2048, available=available).total == available
+
+
+def test_the_largest_context(starter: Path) -> None:
+    header = read_header(starter)
+    assert memory.largest_context(header, 1000 * GIB) == 8192
+    assert memory.largest_context(header, 1) == 0
+
+
+def test_verdicts() -> None:
+    assert memory.verdict(4 * GIB, 8 * GIB) == "fits"
+    assert memory.verdict(int(7.5 * GIB), 8 * GIB) == "tight"
+    assert memory.verdict(9 * GIB, 8 * GIB) == "too_big"
+
+
+def test_available_memory_is_plausible() -> None:
+    assert 16 << 20 < memory.available_memory() < 1 << 50
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_container_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int) -> None:
+    group = tmp_path / ("box" if version == 2 else "memory/box")
+    group.mkdir(parents=True)
+    names = {
+        1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        2: ("memory.max", "memory.current", "inactive_file"),
+    }[version]
+    (group / names[0]).write_text("1000000\n")
+    (group / names[1]).write_text("900000\n")
+    (group / "memory.stat").write_text(f"anon 5\n{names[2]} 300000\n")
+    cgroups = tmp_path / "cgroup"
+    cgroups.write_text("0::/box/inner\n" if version == 2 else "4:cpu,memory:/box/inner\n1:name=x:/\n")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "_OWN_CGROUPS", cgroups)
+    monkeypatch.setattr("sys.platform", "linux")
+    assert memory.available_memory() == 400_000
+    (group / names[0]).write_text("max\n" if version == 2 else f"{2**63 - 4096}\n")
+    assert memory.available_memory() > 16 << 20

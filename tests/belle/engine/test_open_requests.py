@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from belle.engine.context import StopFlag
+from belle.engine.open_requests import OpenRequests
+
+
+def test_one_answer_at_a_time() -> None:
+    flag = StopFlag()
+    requests = OpenRequests(flag)
+    assert requests.accept(1)
+    assert not requests.accept(2)
+    requests.begin(1)
+    requests.finish(1)
+    assert requests.accept(3)
+
+
+def test_a_request_may_wait_for_one_that_is_being_stopped() -> None:
+    flag = StopFlag()
+    requests = OpenRequests(flag)
+    requests.accept(1)
+    requests.begin(1)
+    requests.stop(1)
+    assert flag
+    assert requests.accept(2)
+    assert not requests.accept(3)
+    requests.finish(1)
+    requests.begin(2)
+    assert not flag
+
+
+def test_a_request_stopped_before_its_turn_stays_stopped() -> None:
+    flag = StopFlag()
+    requests = OpenRequests(flag)
+    requests.accept(1)
+    requests.stop(1)
+    requests.begin(1)
+    assert flag
+
+
+def test_stopping_what_is_not_there_has_no_effect() -> None:
+    flag = StopFlag()
+    requests = OpenRequests(flag)
+    requests.stop(7)
+    assert requests.accept(7)
+    requests.begin(7)
+    assert not flag
+
+
+def test_quitting_is_for_good() -> None:
+    flag = StopFlag()
+    requests = OpenRequests(flag)
+    requests.accept(1)
+    requests.quit()
+    requests.begin(1)
+    assert flag and requests.quitting
