@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QSettings, Signal
 
 from belle import paths
 from belle.engine.protocol import Sampling
+from desktop.i18n import Language
 
 DEFAULT_CONTEXT = 4096
 """Tokens. Models with a shorter context of their own get that."""
@@ -38,6 +39,12 @@ class Settings(QObject):
         else:
             self._store.setValue(name, value)
         self.changed.emit(name)
+
+    @property
+    def language(self) -> Language:
+        """The language of the window."""
+        language = self.value("window/language", "system")
+        return language if language in ("zh_CN", "en") else "system"
 
     @property
     def model(self) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from belle.engine.client import Engine, EngineClient
 from PySide6.QtCore import QObject, Signal
 
-from belle.engine.client import Engine, EngineClient
 from belle.engine.protocol import Event
 
 EngineFactory = Callable[[Callable[[Event], None]], Engine]
@@ -14,9 +14,9 @@ EngineFactory = Callable[[Callable[[Event], None]], Engine]
 
 
 class EngineBridge(QObject):
-    """Owns one engine. `event` is emitted in the thread the bridge lives in; nothing after `close`."""
+    """Owns one engine. `told` is emitted in the thread the bridge lives in; nothing after `close`."""
 
-    event = Signal(object)
+    told = Signal(object)
     _arrived = Signal(object)
 
     def __init__(self, factory: EngineFactory = EngineClient, parent: QObject | None = None) -> None:
@@ -28,7 +28,7 @@ class EngineBridge(QObject):
 
     def _deliver(self, event: Event) -> None:
         if self._open:
-            self.event.emit(event)
+            self.told.emit(event)
 
     def close(self) -> None:
         """End the engine. Events still under way are dropped."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-
-from PySide6.QtCore import QObject, Signal
+from typing import TypeVar
 
 from belle.engine.client import EngineClient
-from belle.engine.protocol import Died, Done
+from PySide6.QtCore import QObject, Signal, SignalInstance
+
+from belle.engine.protocol import Died, Done, Sampling
 from belle.errors import KnownError
 from desktop.chat.answering import Answering, Question
 from desktop.chat.bridge import EngineFactory
@@ -22,7 +23,9 @@ from desktop.chat.models import ModelLibrary
 from desktop.chat.state import ModelChoice, ModelState, Notice
 from desktop.chat.titles import title_of
 from desktop.settings import SMALLEST_CONTEXT, Settings
-from desktop.store import Conversation, ConversationSummary, Message, SearchHit, Store
+from desktop.store import Conversation, ConversationSummary, Message, SearchHit, Store, StoreError
+
+_Row = TypeVar("_Row")
 
 
 class ChatController(QObject):
@@ -104,19 +107,19 @@ class ChatController(QObject):
 
     def summaries(self, limit: int = 100, before: ConversationSummary | None = None) -> list[ConversationSummary]:
         """A page of the conversation list; `before` is the last line of the page before."""
-        with store_faults(self.notice.emit):
-            return self._store.conversations(limit=limit, before=before)
-        return []
+        return self._read(lambda: self._store.conversations(limit=limit, before=before))
 
     def search(self, text: str) -> list[SearchHit]:
         """Hits in titles and messages, newest first."""
-        with store_faults(self.notice.emit):
-            return self._store.search(text)
-        return []
+        return self._read(lambda: self._store.search(text))
 
     def models(self) -> list[ModelChoice]:
         """The lines of the model menu."""
-        return self._library.choices()
+        try:
+            return self._library.choices()
+        except KnownError as error:
+            self.notice.emit(Notice.of(error, key="registry"))
+            return []
 
     # Conversations
 
@@ -128,9 +131,11 @@ class ChatController(QObject):
         self.conversation_opened.emit(None, [])
         self._tell_context_usage()
 
-    def open_conversation(self, conversation_id: int) -> None:
-        """Show a conversation. An answer under way elsewhere goes on."""
+    def open_conversation(self, conversation_id: int, message_id: int | None = None) -> None:
+        """Show a conversation, on the path of `message_id` if given. An answer under way elsewhere goes on."""
         with store_faults(self.notice.emit):
+            if message_id is not None and not self.busy:
+                self._store.show(message_id)
             conversation = self._store.conversation(conversation_id)
             path = self._answering.path(conversation)
             self._answering.withdraw()
@@ -241,7 +246,10 @@ class ChatController(QObject):
     # The model
 
     def start(self) -> None:
-        """What happens once the window is there: the model of last time is loaded."""
+        """What happens once the window is there: what was deleted goes for good, the model of last time is loaded."""
+        # Until the program ends a deletion can be undone.
+        with store_faults(self.notice.emit):
+            self._store.purge_deleted(older_than_s=0)
         ref = self._library.first_choice()
         if ref:
             self.load_model(ref)
@@ -372,15 +380,22 @@ class ChatController(QObject):
 
     # Small things
 
-    def _if_open(self, signal: Signal) -> Callable[[Message], None]:
+    def _read(self, read: Callable[[], list[_Row]]) -> list[_Row]:
+        try:
+            return read()
+        except StoreError as error:
+            self.notice.emit(Notice.of(error, key="store"))
+            return []
+
+    def _if_open(self, signal: SignalInstance) -> Callable[[Message], None]:
         def forward(message: Message) -> None:
             if self._is_open(message.conversation_id):
-                signal.emit(message)  # type: ignore[attr-defined]
+                signal.emit(message)
 
         return forward
 
-    def _sampling(self) -> object:
-        return self._settings.sampling(self._library.sampling(self._host.current))
+    def _sampling(self) -> Sampling:
+        return self._settings.sampling(self._library.sampling())
 
     def _begin_conversation(self, question: str) -> Conversation:
         ref = self._host.current.ref if self._host.current else ""

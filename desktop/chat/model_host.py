@@ -10,9 +10,9 @@ import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from belle.engine.client import EngineClient
 from PySide6.QtCore import QObject, Signal
 
-from belle.engine.client import EngineClient
 from belle.engine.protocol import Count, Died, Done, Event, Failed, Generate, Hello, Load, Loading, Ready
 from desktop.chat.bridge import EngineBridge, EngineFactory
 from desktop.chat.state import ModelState, Notice
@@ -98,14 +98,14 @@ class ModelHost(QObject):
         self.current = model
         self._set_state(self._state_of("loading"))
         self._bridge = EngineBridge(self._factory, self)
-        self._bridge.event.connect(self._on_event)
+        self._bridge.told.connect(self._on_event)
         self._bridge.engine.load(model.load)
 
     def _drop_bridge(self) -> None:
         if self._bridge is None:
             return
         bridge, self._bridge = self._bridge, None
-        bridge.event.disconnect(self._on_event)
+        bridge.told.disconnect(self._on_event)
         # Ending a process that is busy reading a model takes a moment that the window should not wait for.
         thread = threading.Thread(target=bridge.close, name="close-engine")
         thread.start()

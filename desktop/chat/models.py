@@ -2,10 +2,86 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
-from belle import catalog
+from belle import catalog, registry
+from belle.engine.gguf_header import read_header
 from belle.engine.protocol import Load, Sampling
 from desktop.chat.model_host import ModelToLoad
 from desktop.chat.state import ModelChoice
+from desktop.i18n import current_language
 from desktop.settings import Settings
+
+STARTER = "starter"
+
+
+class ModelLibrary:
+    """The catalogue and the registry as the window sees them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sampling = Sampling()
+
+    def choices(self) -> list[ModelChoice]:
+        """The lines of the model menu: the starter, BELLE's models, files opened before. Raises KnownError."""
+        language = "zh" if current_language() == "zh_CN" else "en"
+        installed = {model.name: model for model in registry.installed()}
+        lines = []
+        for entry in catalog.load_catalog():
+            if entry.kind == "unsupported":
+                continue
+            known = installed.pop(entry.name, None)
+            there = known.path.exists() if known else entry.bundled_file() is not None
+            lines.append(
+                ModelChoice(
+                    ref=entry.name,
+                    title=entry.title,
+                    subtitle=entry.description[language],
+                    status="installed" if there else "missing" if known else "not_installed",
+                    group="starter" if entry.kind == "bundled" else "belle",
+                    license_note=entry.license_note[language],
+                )
+            )
+        for model in reversed(installed.values()):
+            status = "installed" if model.path.exists() else "missing"
+            title = model.title or model.path.stem
+            lines.append(ModelChoice(str(model.path), title, str(model.path), status, "file"))  # type: ignore[arg-type]
+        return lines
+
+    def first_choice(self) -> str:
+        """The model to begin with: the one of last time, else the starter, else none."""
+        if self._settings.model:
+            return self._settings.model
+        starter = catalog.load_catalog().find(STARTER)
+        return STARTER if starter and starter.bundled_file() else ""
+
+    def to_load(self, ref: str) -> ModelToLoad:
+        """What to load for a name or path. The file's header is read first. Raises KnownError."""
+        found = catalog.resolve(ref)
+        header = read_header(found.path)
+        entry = found.entry
+        if entry is None:
+            catalog.remember_file(found.path, found.template, title=found.title)
+        self._sampling = Sampling(**asdict(found.sampling)) if found.sampling else Sampling()
+        load = Load(
+            path=str(found.path),
+            n_ctx=self._settings.n_ctx,
+            template=found.template,
+            threads=self._settings.threads,
+        )
+        return ModelToLoad(
+            ref=entry.name if entry else str(found.path),
+            name=found.title or header.name or Path(found.path).stem,
+            load=load,
+            is_starter=entry is not None and entry.kind == "bundled",
+            research_only=entry is not None and entry.research_only,
+        )
+
+    def remember_template(self, model: ModelToLoad, template: str) -> None:
+        """Keep the template that was chosen for a file. Raises KnownError."""
+        catalog.remember_file(Path(model.load.path), template)
+
+    def sampling(self) -> Sampling:
+        """The figures that the card of the loaded model recommends, else the program's own."""
+        return self._sampling

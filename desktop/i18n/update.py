@@ -1,0 +1,49 @@
+"""Bring the translations up to date with the sources: `python -m desktop.i18n.update`.
+
+Extracts every `translate("Context", "Text")` of `desktop/` into `assets/translations/chatbelle_*.ts` (Qt Linguist) and
+compiles these to the `.qm` files that the window loads; both are committed. English needs a file only for its plurals.
+Chinese that is missing shows as `type="unfinished"` in `chatbelle_zh_CN.ts`: fill it in there, or with
+`pyside6-linguist`, and run this again.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from belle import paths
+
+LANGUAGES = ("zh_CN", "en")
+
+
+def ts_file(language: str, folder: Path | None = None) -> Path:
+    """The Linguist file of a language."""
+    return (folder or paths.asset("translations")) / f"chatbelle_{language}.ts"
+
+
+def update(folder: Path | None = None) -> None:
+    """Extract and compile into `folder` (the package's own by default). Raises CalledProcessError."""
+    root = Path(__file__).resolve().parents[1]
+    sources = sorted(str(path) for path in root.rglob("*.py"))
+    for language in LANGUAGES:
+        target = ts_file(language, folder)
+        extra = ["-pluralonly"] if language == "en" else []
+        _run(
+            "pyside6-lupdate", *sources, "-ts", str(target), "-target-language", language,
+            "-source-language", "en", "-locations", "none", "-no-obsolete", *extra,
+        )  # fmt: skip
+        compiled = target.with_suffix(".qm")
+        # A draft never replaces the English text: half-translated windows are worse than English ones.
+        _run("pyside6-lrelease", str(target), "-qm", str(compiled), "-nounfinished", "-silent")
+
+
+def _run(tool: str, *arguments: str) -> None:
+    # The tools stand beside the interpreter of a virtual environment, which need not be on the PATH.
+    program = shutil.which(tool, path=str(Path(sys.executable).parent)) or tool
+    subprocess.run([program, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    update()

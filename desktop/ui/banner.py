@@ -1,0 +1,182 @@
+"""Banners under the header: what happened, in words, with what can be done about it. Spoken by screen readers too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from desktop.i18n import translate
+from desktop.ui.controls import IconButton, View, label
+from desktop.ui.icons import icon
+from desktop.ui.theme import theme
+from desktop.ui.words import words_of
+
+if TYPE_CHECKING:
+    from desktop.chat.state import Notice
+
+_COLORS = {"info": "violet", "warn": "warn", "bad": "bad"}
+
+
+class Banner(View):
+    """One notice. `acted` carries the id of the button pressed."""
+
+    acted = Signal(str)
+    closed = Signal()
+
+    def __init__(self, notice: Notice, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.notice = notice
+        self._color = _COLORS[notice.level]
+        self.setObjectName("banner")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._icon = QLabel()
+        self._title = label("strong", wrap=True)
+        self._text = label("muted", wrap=True)
+        self._exact = label("code", wrap=True)
+        self._exact.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._exact.hide()
+        self.fold_button = QPushButton()
+        self.fold_button.setProperty("kind", "link")
+        self.fold_button.setCheckable(False)
+        self.fold_button.clicked.connect(self._toggle_exact)
+        self.close_button = IconButton("x", "ink-3")
+        self.close_button.clicked.connect(self.closed)
+        self.buttons: dict[str, QPushButton] = {}
+        self._button_row = QHBoxLayout()
+        for place, action in enumerate(notice.actions):
+            button = QPushButton()
+            button.setProperty("kind", "primary" if place == 0 and notice.level == "bad" else "")
+            button.clicked.connect(lambda _=False, chosen=action: self.acted.emit(chosen))
+            self.buttons[action] = button
+            self._button_row.addWidget(button)
+        self._button_row.addWidget(self.fold_button)
+        self._button_row.addStretch(1)
+        self._column = QVBoxLayout()
+        for part in (self._title, self._text, self._exact):
+            self._column.addWidget(part)
+        self._column.addLayout(self._button_row)
+        self._row = QHBoxLayout(self)
+        self._row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
+        self._row.addLayout(self._column, 1)
+        self._row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
+        self.ready()
+
+    def controls(self) -> list[QWidget]:
+        """What can be pressed, in the order of reading."""
+        return [*self.buttons.values(), self.fold_button, self.close_button]
+
+    def spoken(self) -> str:
+        """What a screen reader says when the banner appears."""
+        return f"{self._title.text()}. {self._text.text()}"
+
+    def retranslate(self) -> None:
+        """The notice's words in the present language."""
+        words = words_of(self.notice)
+        self._title.setText(words.title)
+        self._text.setText(words.text)
+        self._text.setVisible(bool(words.text))
+        self._exact.setText(words.details)
+        self.fold_button.setVisible(bool(words.details))
+        self._name_fold()
+        for action, text in words.actions:
+            self.buttons[action].setText(text)
+            self.buttons[action].setAccessibleName(text)
+        self.close_button.name(translate("Banner", "Close this message"))
+        self.setAccessibleName(self.spoken())
+
+    def restyle(self) -> None:
+        """Icon and distances."""
+        look = theme()
+        name = "info" if self.notice.level == "info" else "warning"
+        self._icon.setPixmap(icon(name, self._color).pixmap(look.px(20), look.px(20)))
+        self._row.setContentsMargins(look.space(3), look.px(10), look.space(1), look.px(10))
+        self._row.setSpacing(look.space(2))
+        self._column.setSpacing(look.px(2))
+        self._button_row.setContentsMargins(0, look.space(1) if self.buttons else 0, 0, 0)
+        self._button_row.setSpacing(look.space(1))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """A bar in the level's colour at the left edge."""
+        super().paintEvent(event)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(theme().color(self._color)))
+        painter.drawRoundedRect(6, 10, 3, self.height() - 20, 1.5, 1.5)
+
+    def _toggle_exact(self) -> None:
+        self._exact.setVisible(self._exact.isHidden())
+        self._name_fold()
+
+    def _name_fold(self) -> None:
+        shown = not self._exact.isHidden()
+        text = translate("Banner", "Hide the details") if shown else translate("Banner", "What exactly happened")
+        self.fold_button.setText(text)
+        self.fold_button.setAccessibleName(text)
+
+
+class BannerStack(QFrame):
+    """The banners that are shown, the newest on top; one per key. `acted` carries key and action."""
+
+    acted = Signal(str, str)
+    emptied = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._banners: dict[str, Banner] = {}
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self.hide()
+
+    def show_notice(self, notice: Notice) -> Banner:
+        """Show a notice in place of an earlier one of the same key, and have it spoken."""
+        key = notice.key or notice.kind
+        self.clear(key)
+        banner = Banner(notice)
+        banner.acted.connect(lambda action: self._act(key, action))
+        banner.closed.connect(lambda: self.clear(key))
+        self._banners[key] = banner
+        look = theme()
+        self._column.setContentsMargins(look.space(3), look.space(2), look.space(3), 0)
+        self._column.setSpacing(look.space(1))
+        self._column.insertWidget(0, banner)
+        self.show()
+        _announce(banner, banner.spoken(), urgent=notice.level == "bad")
+        return banner
+
+    def clear(self, key: str) -> None:
+        """Take a banner away; nothing happens when there is none."""
+        banner = self._banners.pop(key, None)
+        if banner is None:
+            return
+        had_focus = banner.isAncestorOf(self.focusWidget()) if self.focusWidget() else False
+        banner.hide()
+        banner.deleteLater()
+        if not self._banners:
+            self.hide()
+        if had_focus:
+            self.emptied.emit()
+
+    def banner(self, key: str) -> Banner | None:
+        """The banner of a key."""
+        return self._banners.get(key)
+
+    def keys(self) -> list[str]:
+        """The keys of the banners shown, oldest first."""
+        return list(self._banners)
+
+    def _act(self, key: str, action: str) -> None:
+        self.clear(key)
+        self.acted.emit(key, action)
+
+
+def _announce(widget: QWidget, text: str, *, urgent: bool) -> None:
+    from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
+
+    event = QAccessibleAnnouncementEvent(widget, text)
+    if urgent:
+        event.setPoliteness(QAccessible.AnnouncementPoliteness.Assertive)
+    QAccessible.updateAccessibility(event)

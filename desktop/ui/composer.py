@@ -1,0 +1,316 @@
+"""Where a person writes: a field that grows with the text, and one button that sends or stops.
+
+Two promises are kept here. Enter never sends while an input method is composing (Enter then means "take these
+letters"), and a text leaves the field only after it was stored.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Literal
+
+from PySide6.QtCore import QMimeData, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragMoveEvent,
+    QFocusEvent,
+    QInputMethodEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QResizeEvent,
+    QTextOption,
+)
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSizePolicy, QWidget
+
+from desktop.i18n import translate
+from desktop.ui.controls import IconButton, View, label, repolish
+from desktop.ui.shortcuts import key_text
+from desktop.ui.theme import theme
+
+MAX_LINES = 8
+SendKey = Literal["enter", "ctrl_enter"]
+
+
+class ComposerEdit(QPlainTextEdit):
+    """The text field itself: keys, input method, height."""
+
+    send_pressed = Signal()
+    edit_last_pressed = Signal()
+    escape_pressed = Signal()
+    focus_changed = Signal(bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.send_key: SendKey = "enter"
+        self._preedit = ""
+        self._just_composed = False
+        self.setTabChangesFocus(True)
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.document().setDocumentMargin(0)
+        self.textChanged.connect(self.fit)
+        self.fit()
+
+    def inputMethodEvent(self, event: QInputMethodEvent) -> None:
+        """Remember whether letters are being composed."""
+        if self._preedit and not event.preeditString():
+            # Some input methods pass on the very key press that ended the composition: it must not send either,
+            # so the composition lasts until the event loop has come round.
+            self._just_composed = True
+            QTimer.singleShot(0, self, self._forget_composing)
+        self._preedit = event.preeditString()
+        super().inputMethodEvent(event)
+        self.fit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Send, break the line, or go back to the last question."""
+        plain = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier == Qt.KeyboardModifier.NoModifier
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            with_ctrl = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+            with_shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            if self._is_composing():
+                return
+            if with_ctrl or (self.send_key == "enter" and not with_shift):
+                self.send_pressed.emit()
+            else:
+                # A plain line break: Qt's own Shift+Enter inserts U+2028.
+                self.textCursor().insertBlock()
+                self.ensureCursorVisible()
+            return
+        if event.key() == Qt.Key.Key_Up and plain and not self.toPlainText() and not self._is_composing():
+            self.edit_last_pressed.emit()
+            return
+        if event.key() == Qt.Key.Key_Escape:
+            self.escape_pressed.emit()
+            return
+        super().keyPressEvent(event)
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        """Text only; files are for the window."""
+        return source.hasText() and not source.hasUrls()
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        """Always as plain text."""
+        if source.hasText():
+            self.textCursor().insertText(source.text())
+            self.ensureCursorVisible()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Leave files to the window."""
+        if event.mimeData().hasUrls():
+            event.ignore()
+        else:
+            super().dragEnterEvent(event)
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        """Leave files to the window."""
+        if event.mimeData().hasUrls():
+            event.ignore()
+        else:
+            super().dragMoveEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Tell the frame."""
+        super().focusInEvent(event)
+        self.focus_changed.emit(True)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Tell the frame."""
+        super().focusOutEvent(event)
+        self.focus_changed.emit(False)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Another width, other lines."""
+        super().resizeEvent(event)
+        self.fit()
+
+    def fit(self) -> None:
+        """As high as the text, up to `MAX_LINES`; beyond that a scroll bar."""
+        line = self.fontMetrics().lineSpacing()
+        wanted, block = 0.0, self.document().firstBlock()
+        while block.isValid() and wanted <= line * MAX_LINES * 1.5:
+            wanted += self.blockBoundingRect(block).height()
+            block = block.next()
+        # Fallback fonts (Chinese in a Latin font) make lines higher: measured, not counted.
+        lines = max(1, self.document().lineCount())
+        per_line = max(line, wanted / lines if not block.isValid() else line)
+        limit = per_line * MAX_LINES
+        self.setVerticalScrollBarPolicy(
+            Qt.ScrollBarPolicy.ScrollBarAsNeeded if wanted > limit + 1 else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        )
+        height = math.ceil(min(max(wanted, per_line), limit)) + 2
+        if height != self.height():
+            self.setFixedHeight(height)
+
+    def minimumSizeHint(self) -> QSize:
+        """One line."""
+        return QSize(80, self.fontMetrics().lineSpacing() + 2)
+
+    def _is_composing(self) -> bool:
+        return bool(self._preedit) or self._just_composed
+
+    def _forget_composing(self) -> None:
+        self._just_composed = False
+
+
+class Composer(View):
+    """The framed field with its button. `send_requested` carries the text, which stays until `taken` is called."""
+
+    send_requested = Signal(str)
+    stop_requested = Signal()
+    edit_last_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("composer")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.editor = ComposerEdit(self)
+        self.button = IconButton("send", "on-violet", kind="send", parent=self)
+        self.hint = label("quiet", self)
+        self._busy = False
+        self._waiting = False
+        self._blocked = ""
+        self.sending = False  # the controller is being asked to take the text
+        self._drafts: dict[int | None, str] = {}
+        self._place: int | None = None
+        self._row = QHBoxLayout(self)
+        self._row.addWidget(self.editor, 1, Qt.AlignmentFlag.AlignVCenter)
+        self._row.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignBottom)
+        self._row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
+        self.setFocusProxy(self.editor)
+        self.editor.send_pressed.connect(self._send)
+        self.editor.edit_last_pressed.connect(self.edit_last_requested)
+        self.editor.escape_pressed.connect(self._escape)
+        self.editor.focus_changed.connect(self._frame)
+        self.editor.textChanged.connect(self._refresh)
+        self.button.clicked.connect(self._press)
+        self.ready()
+
+    # State
+
+    def text(self) -> str:
+        """What is written."""
+        return self.editor.toPlainText()
+
+    def set_text(self, text: str) -> None:
+        """Put in a text (a prompt to try) with the cursor at its end."""
+        self.editor.setPlainText(text)
+        self.editor.moveCursor(self.editor.textCursor().MoveOperation.End)
+        self.editor.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def set_conversation(self, conversation_id: int | None) -> None:
+        """Each conversation has its own draft; None is the one not begun yet."""
+        if conversation_id == self._place:
+            return
+        self._drafts[self._place] = self.text()
+        self._place = conversation_id
+        self.editor.setPlainText(self._drafts.pop(conversation_id, ""))
+        self.editor.moveCursor(self.editor.textCursor().MoveOperation.End)
+
+    def move_to_conversation(self, conversation_id: int | None) -> None:
+        """The conversation that had not begun has begun under this id: the text stays where it is."""
+        self._place = conversation_id
+
+    def taken(self) -> None:
+        """The text was stored: the field is free."""
+        self._drafts.pop(self._place, None)
+        self.editor.clear()
+
+    def set_busy(self, busy: bool) -> None:
+        """An answer is being made: the button stops it."""
+        self._busy = busy
+        self._refresh()
+
+    def set_waiting(self, waiting: bool) -> None:
+        """A question waits for the model: the button takes it back."""
+        self._waiting = waiting
+        self._refresh()
+
+    def set_blocked(self, reason: str) -> None:
+        """Why nothing can be sent now; empty when it can. Writing is always possible."""
+        self._blocked = reason
+        self._refresh()
+
+    def set_send_key(self, key: SendKey) -> None:
+        """Which key sends: Enter, or Ctrl+Enter."""
+        self.editor.send_key = key
+        self._refresh()
+
+    def can_send(self) -> bool:
+        """There is a text and nothing is in its way."""
+        return bool(self.text().strip()) and not (self._busy or self._waiting or self._blocked)
+
+    def _send(self) -> None:
+        if self.can_send():
+            self.send_requested.emit(self.text())
+
+    def _escape(self) -> None:
+        if self._busy or self._waiting:
+            self.stop_requested.emit()
+
+    def _press(self) -> None:
+        if self._busy or self._waiting:
+            self.stop_requested.emit()
+        else:
+            self._send()
+
+    # Words and looks
+
+    def retranslate(self) -> None:
+        """The words in the present language."""
+        self.editor.setAccessibleName(translate("Composer", "Message"))
+        self.editor.setPlaceholderText(translate("Composer", "Ask anything…"))
+        self._refresh()
+
+    def restyle(self) -> None:
+        """Distances and font."""
+        look = theme()
+        self.editor.setFont(look.font_body)
+        self._row.setContentsMargins(look.space(3), look.px(10), look.px(10), look.px(10))
+        self._row.setSpacing(look.space(1))
+        side = look.px(32)
+        self.button.setFixedSize(side, side)
+        self.hint.setFixedHeight(side)
+        self.editor.fit()
+        self._refresh()
+
+    def _refresh(self) -> None:
+        stops = self._busy or self._waiting
+        self.button.set_kind("stop" if stops else "send")
+        if stops:
+            self.button.set_icon("stop", "page")
+            self.button.setEnabled(True)
+            self.button.name(translate("Composer", "Stop"), key_text("stop"))
+        else:
+            can = self.can_send()
+            self.button.set_icon("send", "on-violet" if can else "ink-3")
+            self.button.setEnabled(can)
+            self.button.name(self._blocked or translate("Composer", "Send"), "" if self._blocked else self._key())
+        self.hint.setText(self._hint())
+        self.hint.setVisible(bool(self.hint.text()))
+
+    def _hint(self) -> str:
+        if self._blocked:
+            return self._blocked
+        if self._waiting:
+            return translate("Composer", "Waits for the model…")
+        if self._busy or not self.text().strip() or self.width() < theme().px(420):
+            return ""
+        return translate("Composer", "{key} send").format(key=self._key())
+
+    def _key(self) -> str:
+        if self.editor.send_key == "enter":
+            return "⏎"
+        return "⌘⏎" if sys.platform == "darwin" else "Ctrl+⏎"
+
+    def _frame(self, focused: bool) -> None:
+        self.setProperty("focused", focused)
+        repolish(self)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """A click anywhere in the frame writes."""
+        self.editor.setFocus(Qt.FocusReason.MouseFocusReason)
+        super().mousePressEvent(event)

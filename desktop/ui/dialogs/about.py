@@ -1,0 +1,115 @@
+"""What this program is, under which terms, how to cite BELLE, and where everything lies on the disk."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+from PySide6.QtCore import Qt, qVersion
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+import belle
+from belle import paths
+from desktop.i18n import translate
+from desktop.ui.controls import label
+from desktop.ui.dialogs.base import Dialog
+from desktop.ui.theme import theme
+
+CITATION = """@misc{BELLE,
+  author = {BELLEGroup},
+  title = {BELLE: Be Everyone's Large Language model Engine},
+  year = {2023},
+  publisher = {GitHub},
+  howpublished = {\\url{https://github.com/LianjiaTech/BELLE}},
+}"""
+"""The same as in README.md."""
+
+
+class AboutDialog(Dialog):
+    """Nothing here needs a network."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent, width=560, scrolls=True)
+        self._mark = QLabel()
+        self._name = label()
+        self._versions = label("quiet")
+        row = QHBoxLayout()
+        row.addWidget(self._mark)
+        names = QWidget()
+        column = QVBoxLayout(names)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._name)
+        column.addWidget(self._versions)
+        row.addWidget(names, 1)
+        self.body.addLayout(row)
+        self._sections: dict[str, tuple[QLabel, QLabel]] = {}
+        for name in ("licence", "research", "cite", "places"):
+            title = self.paragraph("section")
+            text = self.paragraph("code" if name in ("cite", "places") else "muted")
+            text.setTextInteractionFlags(
+                Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+            )
+            self._sections[name] = (title, text)
+        self.body.addStretch(1)
+        self.add_close_button()
+        self.ready()
+
+    def retranslate(self) -> None:
+        """The words in the present language."""
+        super().retranslate()
+        self.set_heading(translate("About", "About ChatBELLE"))
+        self._name.setText(translate("About", "Your own language model, on your own computer."))
+        self._versions.setText(versions())
+        texts = {
+            "licence": (
+                translate("About", "Licences"),
+                translate(
+                    "About",
+                    "ChatBELLE is free software under the Apache License 2.0. It uses llama.cpp (MIT), Qt through "
+                    "PySide6 (LGPL 3) and the starter model SmolLM2 (Apache License 2.0).",
+                ),
+            ),
+            "research": (
+                translate("About", "BELLE models are for research"),
+                translate(
+                    "About",
+                    "The BELLE weights may be used for research only, not commercially, and their base models "
+                    "(LLaMA and others) add terms of their own. Their answers can be wrong or unsuitable; "
+                    "judge them yourself.",
+                ),
+            ),
+            "cite": (translate("About", "Citing BELLE"), CITATION),
+            "places": (translate("About", "Where things are"), places()),
+        }
+        for name, (title, text) in texts.items():
+            self._sections[name][0].setText(title)
+            self._sections[name][1].setText(text)
+            self._sections[name][1].setAccessibleName(f"{title}: {text}")
+
+    def restyle(self) -> None:
+        """The mark, a height that fits small screens."""
+        super().restyle()
+        look = theme()
+        mark = QPixmap(str(paths.asset("icon/chatbelle-128.png")))
+        mark.setDevicePixelRatio(mark.width() / look.px(48))
+        self._mark.setPixmap(mark)
+        for name in ("cite", "places"):
+            font = look.font_code
+            font.setPixelSize(look.px(11.5))
+            self._sections[name][1].setFont(font)
+        self.setMinimumHeight(look.px(480))
+
+
+def versions() -> str:
+    """`ChatBELLE 0.1.0 · llama-cpp-python 0.3.36 · Qt 6.12.0`"""
+    try:
+        engine = metadata.version("llama-cpp-python")
+    except metadata.PackageNotFoundError:
+        engine = "?"
+    return f"ChatBELLE {belle.__version__} · llama-cpp-python {engine} · Qt {qVersion()}"
+
+
+def places() -> str:
+    """Conversations, models, settings."""
+    return "\n".join(str(path) for path in (paths.database_file(), paths.models_dir(), paths.settings_file()))

@@ -1,0 +1,35 @@
+"""What “offline” means here, in plain words."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QWidget
+
+from belle import paths
+from desktop.i18n import translate
+from desktop.ui.dialogs.base import Dialog
+
+
+class OfflineDialog(Dialog):
+    """Shown by the offline badge."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._words = [self.paragraph() for _ in range(3)]
+        self._place = self.paragraph("quiet")
+        self.add_close_button()
+        self.ready()
+
+    def retranslate(self) -> None:
+        """The words in the present language."""
+        super().retranslate()
+        self.set_heading(translate("Offline", "Nothing leaves this computer"))
+        texts = (
+            translate("Offline", "The model runs here, in a program of its own beside this window."),
+            translate(
+                "Offline", "While you chat no network connection is opened: no account, no statistics, no updates."
+            ),
+            translate("Offline", "What you write is kept in one file that only your user can read:"),
+        )
+        for paragraph, text in zip(self._words, texts, strict=True):
+            paragraph.setText(text)
+        self._place.setText(str(paths.database_file()))

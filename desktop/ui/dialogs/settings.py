@@ -1,0 +1,303 @@
+"""The settings: how the window looks, how answers are drawn, how a model is loaded. Every change takes effect at once;
+what belongs to loading is told by `load_settings_changed` when the dialog closes, so that a model is loaded once."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QDoubleSpinBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from belle.engine.protocol import Sampling
+from desktop.i18n import translate
+from desktop.settings import Settings
+from desktop.ui import figures
+from desktop.ui.controls import Segments, label
+from desktop.ui.dialogs.base import Dialog
+from desktop.ui.theme import ZOOMS, theme, themes
+
+Page = Literal["general", "answers", "model"]
+CONTEXTS = (2048, 4096, 8192, 16384, 32768)
+"""Context lengths offered, in tokens."""
+
+# name, lowest, highest, step, decimals
+_SAMPLING = (
+    ("temperature", 0.0, 2.0, 0.05, 2),
+    ("top_p", 0.05, 1.0, 0.05, 2),
+    ("top_k", 0, 200, 1, 0),
+    ("min_p", 0.0, 0.5, 0.01, 2),
+    ("repeat_penalty", 1.0, 1.5, 0.01, 2),
+)
+
+
+class SettingsDialog(Dialog):
+    """Three pages. `base` are the model's own figures, shown where the person has set none."""
+
+    load_settings_changed = Signal()
+
+    def __init__(
+        self,
+        settings: Settings,
+        parent: QWidget | None = None,
+        *,
+        page: Page = "general",
+        base: Sampling | None = None,
+    ) -> None:
+        super().__init__(parent, width=560)
+        self._settings = settings
+        self._base = base or Sampling()
+        self._loaded_with = (settings.n_ctx, settings.threads)
+        self._lines: dict[str, _Line] = {}
+        self.tabs = Segments(("general", "answers", "model"))
+        self.pages = QStackedWidget()
+        row = QHBoxLayout()
+        row.addWidget(self.tabs)
+        row.addStretch(1)
+        self.body.addLayout(row)
+        self.body.addWidget(self.pages)
+        for build in (self._general, self._answers, self._model):
+            self.pages.addWidget(build())
+        self.tabs.chosen.connect(self._show_page)
+        self.add_close_button()
+        self.finished.connect(self._tell_loading)
+        self.ready()
+        self.tabs.set_value(page)
+        self._show_page(page)
+
+    # Pages
+
+    def _general(self) -> QWidget:
+        value = self._settings.value
+        self.theme_choice = Segments(("system", "light", "dark"))
+        self.theme_choice.set_value(str(value("window/theme", "system")))
+        self.theme_choice.chosen.connect(lambda v: self._settings.set_value("window/theme", v))
+        self.language_choice = Segments(("system", "zh_CN", "en"))
+        self.language_choice.set_value(str(value("window/language", "system")))
+        self.language_choice.chosen.connect(lambda v: self._settings.set_value("window/language", v))
+        self.send_choice = Segments(("enter", "ctrl_enter"))
+        self.send_choice.set_value(str(value("window/send_key", "enter")))
+        self.send_choice.chosen.connect(lambda v: self._settings.set_value("window/send_key", v))
+        self.smaller, self.larger, self._zoom_label = QPushButton("A−"), QPushButton("A＋"), label()
+        self.smaller.clicked.connect(lambda: self._step_zoom(-1))
+        self.larger.clicked.connect(lambda: self._step_zoom(1))
+        zoom = _beside(self.smaller, self._zoom_label, self.larger)
+        return self._page(
+            ("theme", self.theme_choice),
+            ("language", self.language_choice),
+            ("zoom", zoom),
+            ("send_key", self.send_choice),
+        )
+
+    def _answers(self) -> QWidget:
+        self.fields: dict[str, QDoubleSpinBox | QSpinBox] = {}
+        now = self._settings.sampling(self._base)
+        for name, low, high, step, decimals in _SAMPLING:
+            field: QDoubleSpinBox | QSpinBox
+            if decimals:
+                field = QDoubleSpinBox()
+                field.setDecimals(decimals)
+                field.setRange(low, high)
+                field.setSingleStep(step)
+                field.setValue(getattr(now, name))
+            else:
+                field = QSpinBox()
+                field.setRange(int(low), int(high))
+                field.setValue(getattr(now, name))
+            field.setAlignment(Qt.AlignmentFlag.AlignRight)
+            field.valueChanged.connect(lambda v, n=name: self._settings.set_value(f"sampling/{n}", v))
+            self.fields[name] = field
+        self.reset_button = QPushButton()
+        self.reset_button.setProperty("kind", "link")
+        self.reset_button.clicked.connect(self._reset_sampling)
+        return self._page(*self.fields.items(), ("", self.reset_button))
+
+    def _model(self) -> QWidget:
+        contexts = sorted({*CONTEXTS, self._settings.n_ctx})
+        self.context_choice = Segments([str(n) for n in contexts])
+        self.context_choice.set_value(str(self._settings.n_ctx))
+        self.context_choice.chosen.connect(lambda v: self._settings.set_value("model/n_ctx", int(v)))
+        self.threads_choice = Segments(("auto", "fixed"))
+        self.threads_field = QSpinBox()
+        self.threads_field.setRange(1, max(1, os.cpu_count() or 1))
+        self.threads_field.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.threads_field.setValue(self._settings.threads or max(1, (os.cpu_count() or 2) // 2))
+        self.threads_choice.set_value("fixed" if self._settings.threads else "auto")
+        self.threads_field.setEnabled(bool(self._settings.threads))
+        self.threads_choice.chosen.connect(lambda _: self._threads_changed())
+        self.threads_field.valueChanged.connect(lambda _: self._threads_changed())
+        return self._page(("n_ctx", self.context_choice), ("threads", _beside(self.threads_choice, self.threads_field)))
+
+    def _page(self, *lines: tuple[str, QWidget]) -> QWidget:
+        page = QWidget()
+        grid = QGridLayout(page)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setColumnStretch(0, 1)
+        for place, (name, control) in enumerate(lines):
+            if not name:
+                grid.addWidget(control, 2 * place, 0, Qt.AlignmentFlag.AlignLeft)
+                continue
+            line = _Line(control)
+            self._lines[name] = line
+            if name == "n_ctx":  # too wide to stand beside its words
+                grid.addWidget(line.words, 2 * place, 0, 1, 2)
+                grid.addWidget(control, 2 * place + 1, 0, 1, 2, Qt.AlignmentFlag.AlignLeft)
+            else:
+                grid.addWidget(line.words, 2 * place, 0)
+                grid.addWidget(control, 2 * place, 1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        grid.setRowStretch(2 * len(lines), 1)
+        grid.setVerticalSpacing(16)
+        grid.setHorizontalSpacing(16)
+        return page
+
+    # Changes
+
+    def _show_page(self, page: str) -> None:
+        self.pages.setCurrentIndex(("general", "answers", "model").index(page))
+
+    def _step_zoom(self, steps: int) -> None:
+        place = ZOOMS.index(theme().zoom) + steps
+        if 0 <= place < len(ZOOMS):
+            self._settings.set_value("window/zoom", ZOOMS[place])
+            themes().set_zoom(ZOOMS[place])
+        self._show_zoom()
+
+    def _show_zoom(self) -> None:
+        self._zoom_label.setText(f"{round(theme().zoom * 100)} %")
+
+    def _reset_sampling(self) -> None:
+        for name, field in self.fields.items():
+            field.setValue(getattr(self._base, name))
+            self._settings.set_value(f"sampling/{name}", None)
+
+    def _threads_changed(self) -> None:
+        fixed = self.threads_choice.value() == "fixed"
+        self.threads_field.setEnabled(fixed)
+        self._settings.set_value("model/threads", self.threads_field.value() if fixed else None)
+
+    def _tell_loading(self) -> None:
+        if self._loaded_with != (self._settings.n_ctx, self._settings.threads):
+            self.load_settings_changed.emit()
+
+    # Words
+
+    def retranslate(self) -> None:
+        """The words in the present language."""
+        super().retranslate()
+        self.set_heading(translate("Settings", "Settings"))
+        self.tabs.set_texts(
+            translate("Settings", "Page"),
+            (translate("Settings", "General"), translate("Settings", "Answers"), translate("Settings", "Model")),
+        )
+        for name, (title, text) in self._texts().items():
+            self._lines[name].set_words(title, text)
+        self.theme_choice.set_texts(
+            translate("Settings", "Colours"),
+            (
+                translate("Settings", "Like the system"),
+                translate("Settings", "Light"),
+                translate("Settings", "Dark"),
+            ),
+        )
+        self.language_choice.set_texts(
+            translate("Settings", "Language"), (translate("Settings", "Like the system"), "中文", "English")
+        )
+        self.send_choice.set_texts(translate("Settings", "Sending"), ("Enter", "Ctrl+Enter"))
+        self.smaller.setAccessibleName(translate("Settings", "Smaller text"))
+        self.larger.setAccessibleName(translate("Settings", "Larger text"))
+        self.reset_button.setText(translate("Settings", "Back to the model's own values"))
+        self.reset_button.setAccessibleName(self.reset_button.text())
+        contexts = sorted({*CONTEXTS, self._loaded_with[0]})
+        self.context_choice.set_texts(translate("Settings", "Context length"), [figures.count(n) for n in contexts])
+        self.threads_choice.set_texts(
+            translate("Settings", "Threads"), (translate("Settings", "Automatic"), translate("Settings", "Fixed"))
+        )
+        self.threads_field.setAccessibleName(translate("Settings", "Number of threads"))
+        self._show_zoom()
+
+    def _texts(self) -> dict[str, tuple[str, str]]:
+        return {
+            "theme": (translate("Settings", "Colours"), ""),
+            "language": (translate("Settings", "Language"), ""),
+            "zoom": (translate("Settings", "Text size"), ""),
+            "send_key": (
+                translate("Settings", "Send with"),
+                translate("Settings", "Shift+Enter always begins a new line."),
+            ),
+            "temperature": (
+                translate("Settings", "Temperature"),
+                translate("Settings", "Low: sober and repeatable. High: lively and less reliable."),
+            ),
+            "top_p": (
+                translate("Settings", "Top-p"),
+                translate("Settings", "Only the likeliest words that together make up this share."),
+            ),
+            "top_k": (
+                translate("Settings", "Top-k"),
+                translate("Settings", "Only this many of the likeliest words; 0 means all."),
+            ),
+            "min_p": (
+                translate("Settings", "Min-p"),
+                translate("Settings", "Leaves out words this much less likely than the best one."),
+            ),
+            "repeat_penalty": (
+                translate("Settings", "Repeat penalty"),
+                translate("Settings", "Above 1, words that were just used become less likely."),
+            ),
+            "n_ctx": (
+                translate("Settings", "Context length"),
+                translate("Settings", "How many tokens the model holds at once. More takes more memory."),
+            ),
+            "threads": (
+                translate("Settings", "Threads"),
+                translate("Settings", "Automatic follows what else this computer is doing."),
+            ),
+        }
+
+    def restyle(self) -> None:
+        """Widths of the number fields."""
+        super().restyle()
+        for field in (*self.fields.values(), self.threads_field):
+            field.setFixedWidth(theme().px(76))
+
+
+class _Line:
+    """Title and explanation of one setting; they also name its control."""
+
+    def __init__(self, control: QWidget) -> None:
+        self._control = control
+        self.words = QWidget()
+        column = QVBoxLayout(self.words)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        self._title: QLabel = label()
+        self._text: QLabel = label("quiet", wrap=True)
+        column.addWidget(self._title)
+        column.addWidget(self._text)
+
+    def set_words(self, title: str, text: str) -> None:
+        """Say them."""
+        self._title.setText(title)
+        self._text.setText(text)
+        self._text.setVisible(bool(text))
+        self._control.setAccessibleName(title)
+        self._control.setAccessibleDescription(text)
+
+
+def _beside(*controls: QWidget) -> QWidget:
+    made = QWidget()
+    row = QHBoxLayout(made)
+    row.setContentsMargins(0, 0, 0, 0)
+    for control in controls:
+        row.addWidget(control)
+    return made

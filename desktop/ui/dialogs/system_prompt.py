@@ -1,0 +1,58 @@
+"""What the model is told before the conversation begins."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QTextCursor
+from PySide6.QtWidgets import QPlainTextEdit, QWidget
+
+from desktop.i18n import translate
+from desktop.ui.dialogs.base import Dialog
+from desktop.ui.theme import theme
+
+
+class SystemPromptDialog(Dialog):
+    """`chosen` carries the text when it is saved."""
+
+    chosen = Signal(str)
+
+    def __init__(self, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent, width=520)
+        self._words = self.paragraph()
+        self.field = QPlainTextEdit(text)
+        self.field.setProperty("role", "field")
+        self.field.setTabChangesFocus(True)
+        self.field.moveCursor(QTextCursor.MoveOperation.End)
+        self.body.addWidget(self.field)
+        self.cancel_button = self.add_button()
+        self.cancel_button.clicked.connect(self.reject)
+        self.save_button = self.add_button(primary=True)
+        self.save_button.clicked.connect(self._save)
+        self.field.setFocus()
+        self.ready()
+
+    def _save(self) -> None:
+        self.chosen.emit(self.field.toPlainText().strip())
+        self.accept()
+
+    def retranslate(self) -> None:
+        """The words in the present language."""
+        super().retranslate()
+        self.set_heading(translate("SystemPrompt", "System prompt"))
+        self._words.setText(
+            translate(
+                "SystemPrompt",
+                "The model reads this before every question of this conversation: who it is, how it should answer.",
+            )
+        )
+        self.field.setAccessibleName(translate("SystemPrompt", "System prompt"))
+        self.field.setPlaceholderText(translate("SystemPrompt", "For example: Answer briefly and in simple words."))
+        self.cancel_button.setText(translate("Dialog", "Cancel"))
+        self.save_button.setText(translate("Dialog", "Save"))
+        for button in (self.cancel_button, self.save_button):
+            button.setAccessibleName(button.text())
+
+    def restyle(self) -> None:
+        """A comfortable height."""
+        super().restyle()
+        self.field.setMinimumHeight(theme().px(160))

@@ -1,0 +1,41 @@
+"""Figures as people say them, in the present language: sizes, counts, bits of a quantization type."""
+
+from __future__ import annotations
+
+import re
+
+from PySide6.QtCore import QLocale
+
+from desktop.i18n import translate
+
+
+def count(number: int) -> str:
+    """`4,096`"""
+    return QLocale().toString(number)
+
+
+def size(n_bytes: float) -> str:
+    """`98 MB`, `5.2 GB`: decimal units, as file managers and memory sellers count."""
+    if n_bytes >= 1e9:
+        return f"{decimal(n_bytes / 1e9)} GB"
+    if n_bytes >= 1e6:
+        return f"{count(round(n_bytes / 1e6))} MB"
+    return f"{count(max(1, round(n_bytes / 1e3)))} kB"
+
+
+def decimal(number: float, digits: int = 1) -> str:
+    """`5.2`; without the decimals when they are zero."""
+    text = QLocale().toString(number, "f", digits)
+    point = QLocale().decimalPoint()
+    return text.removesuffix(point + "0" * digits)
+
+
+def bits(quantization: str) -> str:
+    """`4-bit` for `Q4_K_M`; empty where the type does not say."""
+    found = re.search(r"(?:I?Q|F|BF|TQ)(\d+)", quantization.upper())
+    return translate("Figures", "{bits}-bit").format(bits=found.group(1)) if found else ""
+
+
+def parameters(n_params: int) -> str:
+    """`7B`, `135M`."""
+    return f"{decimal(n_params / 1e9)}B" if n_params >= 1e9 else f"{round(n_params / 1e6)}M"

@@ -1,0 +1,227 @@
+"""The top of the chat: the conversation's title, the model and its menu, everything else behind ⋯."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QProgressBar, QPushButton, QStackedWidget, QWidget
+
+from desktop.i18n import translate
+from desktop.ui import figures
+from desktop.ui.controls import ElidedLabel, IconButton, View
+from desktop.ui.icons import icon, icon_size
+from desktop.ui.offline import OfflineBadge
+from desktop.ui.shortcuts import key_text
+from desktop.ui.theme import theme
+
+if TYPE_CHECKING:
+    from desktop.chat.state import ModelState
+
+TITLE_LIMIT = 200
+"""Characters."""
+
+
+class TitleLabel(ElidedLabel):
+    """A title that is renamed by a click, or by Enter when it has the keyboard."""
+
+    pressed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "title")
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.IBeamCursor)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """A click."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.pressed.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter or Space."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            self.pressed.emit()
+        else:
+            super().keyPressEvent(event)
+
+
+class Header(View):
+    """`renamed` carries the title a person typed; menus are filled by the window when they open."""
+
+    renamed = Signal(str)
+    sidebar_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("header")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._title = ""
+        self._can_rename = False
+        self._model: ModelState | None = None
+        self.sidebar_button = IconButton("sidebar", parent=self)
+        self.badge = OfflineBadge(compact=True, parent=self)
+        self._title_pile = QStackedWidget(self)
+        self.title_label = TitleLabel(self._title_pile)
+        self.title_field = QLineEdit(self._title_pile)
+        self.title_field.setMaxLength(TITLE_LIMIT)
+        self.title_field.installEventFilter(self)
+        self._title_pile.addWidget(self.title_label)
+        self._title_pile.addWidget(self.title_field)
+        self.model_button = QPushButton(self)
+        self.model_button.setObjectName("model")
+        self.model_button.setProperty("kind", "quiet")
+        self.model_button.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the chevron after the words
+        self.model_menu = QMenu(self.model_button)
+        self.model_menu.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+        self.model_button.setMenu(self.model_menu)
+        self.more_button = IconButton("more", parent=self)
+        self.more_button.setPopupMode(IconButton.ToolButtonPopupMode.InstantPopup)
+        self.more_menu = QMenu(self.more_button)
+        self.more_button.setMenu(self.more_menu)
+        self.progress = QProgressBar(self)
+        self.progress.setTextVisible(False)
+        self.progress.setRange(0, 1000)
+        self.progress.hide()
+        self._row = QHBoxLayout(self)
+        for part in (self.sidebar_button, self.badge):
+            self._row.addWidget(part)
+        self._row.addWidget(self._title_pile, 1)
+        self._row.addWidget(self.model_button)
+        self._row.addWidget(self.more_button)
+        self.sidebar_button.clicked.connect(self.sidebar_requested)
+        self.title_label.pressed.connect(self.edit_title)
+        self.title_field.editingFinished.connect(self._finish_title)
+        self.set_sidebar_shown(shown=True)
+        self.ready()
+
+    def fill_menus(self, models: Callable[[QMenu], None], more: Callable[[QMenu], None]) -> None:
+        """Who fills the two menus, each time they open."""
+        for menu, fill in ((self.model_menu, models), (self.more_menu, more)):
+            menu.aboutToShow.connect(lambda m=menu, f=fill: (m.clear(), f(m)))
+
+    def set_sidebar_shown(self, *, shown: bool) -> None:
+        """With the sidebar folded, its button and the offline badge are here."""
+        self.sidebar_button.setVisible(not shown)
+        self.badge.setVisible(not shown)
+
+    # Title
+
+    def set_title(self, title: str, *, can_rename: bool) -> None:
+        """The open conversation's title; a conversation not begun yet has none to change."""
+        self._title, self._can_rename = title, can_rename
+        if self._title_pile.currentWidget() is not self.title_field:
+            self._show_title()
+
+    def edit_title(self) -> None:
+        """Let the person type another title."""
+        if not self._can_rename:
+            return
+        self.title_field.setText(self._title)
+        self.title_field.selectAll()
+        self._title_pile.setCurrentWidget(self.title_field)
+        self.title_field.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _finish_title(self) -> None:
+        if self._title_pile.currentWidget() is not self.title_field:
+            return
+        title = " ".join(self.title_field.text().split())
+        self._show_title()
+        if title and title != self._title:
+            self.renamed.emit(title)
+
+    def _show_title(self) -> None:
+        self._title_pile.setCurrentWidget(self.title_label)
+        self.title_label.set_text(self._title or translate("Header", "New chat"))
+        self.title_label.setFocusPolicy(Qt.FocusPolicy.TabFocus if self._can_rename else Qt.FocusPolicy.NoFocus)
+        self.title_label.setCursor(Qt.CursorShape.IBeamCursor if self._can_rename else Qt.CursorShape.ArrowCursor)
+        if self._can_rename:
+            self.title_label.setAccessibleDescription(translate("Header", "Press Enter to rename"))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Esc leaves the title as it was."""
+        if watched is self.title_field and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            if event.type() == QEvent.Type.ShortcutOverride:
+                event.accept()
+                return True
+            if event.type() == QEvent.Type.KeyPress:
+                self.title_field.setText(self._title)  # going away, the field will say that editing is finished
+                self._show_title()
+                return True
+        return super().eventFilter(watched, event)
+
+    # Model
+
+    def set_model(self, state: ModelState) -> None:
+        """Name and state of the model; a thin line fills while it is being loaded."""
+        self._model = state
+        loading = state.status == "loading"
+        self.progress.setVisible(loading)
+        self.progress.setValue(round(state.fraction * 1000))
+        self.model_button.setText(model_words(state))
+        exact = exact_model(state)
+        self.model_button.setToolTip(exact)
+        self.model_button.setAccessibleName(translate("Header", "Model: {name}").format(name=model_words(state)))
+        self.model_button.setAccessibleDescription(exact)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The progress line lies on the lower edge."""
+        super().resizeEvent(event)
+        self.progress.setGeometry(0, self.height() - 2, self.width(), 2)
+
+    # Words and looks
+
+    def retranslate(self) -> None:
+        """The words in the present language."""
+        self.sidebar_button.name(translate("Header", "Show the sidebar"), key_text("sidebar"))
+        self.badge.retranslate()
+        self.more_button.name(translate("Header", "More"))
+        self.title_field.setAccessibleName(translate("Header", "Title of the conversation"))
+        self.progress.setAccessibleName(translate("Header", "Loading the model"))
+        self._show_title()
+        if self._model is not None:
+            self.set_model(self._model)
+
+    def restyle(self) -> None:
+        """Icons and distances."""
+        look = theme()
+        self.setFixedHeight(look.shape("header"))
+        self._row.setContentsMargins(look.space(3), 0, look.space(1), 1)
+        self._row.setSpacing(look.space(0))
+        self.model_button.setIcon(icon("chevron-down", "ink-3", 16))
+        self.model_button.setIconSize(icon_size(16))
+        self._title_pile.setFixedHeight(look.px(34))
+
+
+def model_words(state: ModelState) -> str:
+    """The model as the header says it: `SmolLM2 135M · 4-bit`, `Loading SmolLM2 135M… 42 %`, `Choose a model`."""
+    if state.status == "none":
+        return translate("Header", "Choose a model")
+    if state.status == "loading":
+        percent = figures.count(round(state.fraction * 100))
+        return translate("Header", "Loading {name}… {percent} %").format(name=state.name, percent=percent)
+    if state.status == "failed":
+        return translate("Header", "{name} could not be loaded").format(name=state.name)
+    bits = figures.bits(state.info.quantization) if state.info else ""
+    return f"{state.name} · {bits}" if bits else state.name
+
+
+def exact_model(state: ModelState) -> str:
+    """What experts want to know: architecture, quantization type, parameters, size, where it runs."""
+    info = state.info
+    if info is None:
+        return ""
+    return " · ".join(
+        part
+        for part in (
+            info.name,
+            info.architecture,
+            info.quantization,
+            figures.parameters(info.n_params) if info.n_params else "",
+            figures.size(info.size_bytes),
+            info.device,
+        )
+        if part
+    )

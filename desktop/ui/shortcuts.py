@@ -1,0 +1,122 @@
+"""Every shortcut of the window in one table: the actions are made from it, and the dialog that lists them too."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from desktop.i18n import translate
+
+# On a Mac, Qt's "Ctrl" is ⌘, and ⌘Tab belongs to the system.
+_CONTROL = "Meta" if sys.platform == "darwin" else "Ctrl"
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """`id` names the action, `keys` are portable key sequences (Ctrl is ⌘ on a Mac)."""
+
+    id: str
+    group: str
+    keys: tuple[str, ...]
+    global_action: bool = True  # False: handled by the widget that has the keyboard, listed here for people
+
+
+TABLE: tuple[Shortcut, ...] = (
+    Shortcut("new_chat", "conversations", ("Ctrl+N",)),
+    Shortcut("search", "conversations", ("Ctrl+K",)),
+    Shortcut("next_chat", "conversations", (f"{_CONTROL}+Tab",)),
+    Shortcut("previous_chat", "conversations", (f"{_CONTROL}+Shift+Tab",)),
+    Shortcut("rename", "conversations", ("F2",)),
+    Shortcut("delete", "conversations", ("Del",), global_action=False),
+    Shortcut("send", "writing", ("Return",), global_action=False),
+    Shortcut("new_line", "writing", ("Shift+Return",), global_action=False),
+    Shortcut("edit_last", "writing", ("Up",), global_action=False),
+    Shortcut("focus_composer", "writing", ("Ctrl+L",)),
+    Shortcut("stop", "answers", ("Esc",)),
+    Shortcut("regenerate", "answers", ("Ctrl+R",)),
+    Shortcut("copy_last", "answers", ("Ctrl+Shift+C",)),
+    Shortcut("message_up", "answers", ("Alt+Up",)),
+    Shortcut("message_down", "answers", ("Alt+Down",)),
+    Shortcut("open_model", "window", ("Ctrl+O",)),
+    Shortcut("sidebar", "window", ("Ctrl+B",)),
+    Shortcut("settings", "window", ("Ctrl+,",)),
+    Shortcut("shortcuts", "window", ("Ctrl+/",)),
+    Shortcut("zoom_in", "window", ("Ctrl+=", "Ctrl++")),
+    Shortcut("zoom_out", "window", ("Ctrl+-",)),
+    Shortcut("zoom_reset", "window", ("Ctrl+0",)),
+    Shortcut("quit", "window", ("Ctrl+Q",)),
+)
+
+_SIGNS = {"Return": "Enter", "Up": "↑", "Down": "↓", "Del": "Delete"}
+_BY_ID = {shortcut.id: shortcut for shortcut in TABLE}
+
+
+def make_actions(window: QWidget) -> dict[str, QAction]:
+    """One action per global shortcut, added to `window`; texts are set by `name_actions`."""
+    actions: dict[str, QAction] = {}
+    for shortcut in TABLE:
+        if shortcut.global_action:
+            action = QAction(window)
+            action.setShortcuts([QKeySequence(keys) for keys in shortcut.keys])
+            window.addAction(action)
+            actions[shortcut.id] = action
+    name_actions(actions)
+    return actions
+
+
+def name_actions(actions: dict[str, QAction]) -> None:
+    """Give every action its words in the present language."""
+    for name, action in actions.items():
+        action.setText(words(name))
+
+
+def key_text(name: str) -> str:
+    """The first key sequence of a shortcut as this system writes it: ⌘N on a Mac, else Ctrl+N."""
+    keys = QKeySequence(_BY_ID[name].keys[0])
+    if sys.platform == "darwin":
+        return keys.toString(QKeySequence.SequenceFormat.NativeText)
+    # The signs on the keys are the same in both languages; Qt would translate the names.
+    *modifiers, key = keys.toString(QKeySequence.SequenceFormat.PortableText).split("+")
+    return "+".join([*modifiers, _SIGNS.get(key, key)])
+
+
+def group_title(group: str) -> str:
+    """The heading of a group in the dialog."""
+    return {
+        "conversations": translate("Shortcuts", "Conversations"),
+        "writing": translate("Shortcuts", "Writing"),
+        "answers": translate("Shortcuts", "Answers"),
+        "window": translate("Shortcuts", "Window"),
+    }[group]
+
+
+def words(name: str) -> str:
+    """What a shortcut does."""
+    return {
+        "new_chat": translate("Shortcuts", "New chat"),
+        "search": translate("Shortcuts", "Search"),
+        "next_chat": translate("Shortcuts", "Next conversation"),
+        "previous_chat": translate("Shortcuts", "Previous conversation"),
+        "rename": translate("Shortcuts", "Rename the conversation"),
+        "delete": translate("Shortcuts", "Delete the conversation (in the list)"),
+        "send": translate("Shortcuts", "Send"),
+        "new_line": translate("Shortcuts", "New line"),
+        "edit_last": translate("Shortcuts", "Edit the last question (while nothing is typed)"),
+        "focus_composer": translate("Shortcuts", "Go to the text field"),
+        "stop": translate("Shortcuts", "Stop the answer"),
+        "regenerate": translate("Shortcuts", "Answer again"),
+        "copy_last": translate("Shortcuts", "Copy the last answer"),
+        "message_up": translate("Shortcuts", "Previous message"),
+        "message_down": translate("Shortcuts", "Next message"),
+        "open_model": translate("Shortcuts", "Open a model file"),
+        "sidebar": translate("Shortcuts", "Show or hide the sidebar"),
+        "settings": translate("Shortcuts", "Settings"),
+        "shortcuts": translate("Shortcuts", "Keyboard shortcuts"),
+        "zoom_in": translate("Shortcuts", "Larger text"),
+        "zoom_out": translate("Shortcuts", "Smaller text"),
+        "zoom_reset": translate("Shortcuts", "Normal text size"),
+        "quit": translate("Shortcuts", "Quit"),
+    }[name]

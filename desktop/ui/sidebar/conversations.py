@@ -1,0 +1,220 @@
+"""The conversation list as a Qt model: sections and conversations as rows, read page by page.
+
+A list of ten thousand costs what its first page costs: the view asks for more (`fetchMore`) as it is scrolled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+
+from desktop.i18n import translate
+
+if TYPE_CHECKING:
+    from desktop.store import ConversationSummary
+
+PAGE = 100
+"""Conversations read at a time."""
+
+Index = QModelIndex | QPersistentModelIndex
+Pages = Callable[[int, "ConversationSummary | None"], "list[ConversationSummary]"]
+"""`pages(limit, last)`: the conversations after `last` (from the first one when None)."""
+
+
+class Role(IntEnum):
+    """What a row tells the delegate."""
+
+    SUMMARY = Qt.ItemDataRole.UserRole
+    IS_SECTION = Qt.ItemDataRole.UserRole + 1
+    IS_OPEN = Qt.ItemDataRole.UserRole + 2
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading row."""
+
+    name: str
+
+
+class ConversationModel(QAbstractListModel):
+    """`renamed` carries a conversation's id and the title a person typed."""
+
+    renamed = Signal(int, str)
+
+    def __init__(self, pages: Pages, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._pages = pages
+        self._rows: list[Any] = []
+        self._last: ConversationSummary | None = None
+        self._complete = True
+        self._fetching = False
+        self._open_id: int | None = None
+        self._day = 0.0
+
+    def reload(self) -> None:
+        """Read again as many conversations as are shown; rows that only changed keep their place on the screen."""
+        self._day = _midnight()
+        wanted = max(PAGE, sum(1 for row in self._rows if not isinstance(row, Section)))
+        found = self._pages(wanted, None)
+        rows = self._with_sections(found, before="")
+        self._last = found[-1] if found else None
+        if [_key(row) for row in rows] == [_key(row) for row in self._rows]:
+            self._rows = rows
+            if rows:
+                self.dataChanged.emit(self.index(0), self.index(len(rows) - 1))
+        else:
+            self.beginResetModel()
+            self._rows = rows
+            self.endResetModel()
+        self._complete = len(found) < wanted
+
+    def retranslate(self) -> None:
+        """Name the sections in the present language."""
+        if self._rows:
+            self.dataChanged.emit(self.index(0), self.index(len(self._rows) - 1))
+
+    def set_open(self, conversation_id: int | None) -> None:
+        """Mark the conversation that is shown in the window."""
+        before, self._open_id = self._open_id, conversation_id
+        for changed in (before, conversation_id):
+            row = self.row_of(changed)
+            if row is not None:
+                self.dataChanged.emit(self.index(row), self.index(row), [Role.IS_OPEN])
+
+    def row_of(self, conversation_id: int | None) -> int | None:
+        """The row of a conversation, if it has been read."""
+        for number, row in enumerate(self._rows):
+            if not isinstance(row, Section) and row.id == conversation_id:
+                return number
+        return None
+
+    def neighbour(self, conversation_id: int | None, step: int) -> int | None:
+        """The id of the conversation `step` places further in the list; around the end; None in an empty list."""
+        ids = [row.id for row in self._rows if not isinstance(row, Section)]
+        if not ids:
+            return None
+        place = ids.index(conversation_id) + step if conversation_id in ids else 0
+        return int(ids[place % len(ids)])
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  (Qt's signature)
+        """Rows read so far."""
+        return 0 if parent.isValid() else len(self._rows)
+
+    def canFetchMore(self, parent: Index) -> bool:
+        """Whether there are conversations not read yet."""
+        return not parent.isValid() and not self._complete
+
+    def fetchMore(self, parent: Index) -> None:
+        """Read the next page."""
+        # Whoever is told of the new rows may ask for more at once: one page after the other.
+        if parent.isValid() or self._complete or self._fetching:
+            return
+        found = self._pages(PAGE, self._last)
+        self._complete = len(found) < PAGE
+        if not found:
+            return
+        last_section = next((row.name for row in reversed(self._rows) if isinstance(row, Section)), "")
+        rows = self._with_sections(found, before=last_section)
+        self._last = found[-1]
+        self._fetching = True
+        self.beginInsertRows(QModelIndex(), len(self._rows), len(self._rows) + len(rows) - 1)
+        self._rows += rows
+        self.endInsertRows()
+        self._fetching = False
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Sections can be seen, not chosen."""
+        if not index.isValid() or isinstance(self._rows[index.row()], Section):
+            return Qt.ItemFlag.NoItemFlags
+        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEditable
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """See `Role`; the display text is the title or the section's name."""
+        if not index.isValid() or index.row() >= len(self._rows):
+            return None
+        row = self._rows[index.row()]
+        section = isinstance(row, Section)
+        value: Any = None
+        match role:
+            case Role.IS_SECTION:
+                value = section
+            case Role.IS_OPEN:
+                value = not section and row.id == self._open_id
+            case Role.SUMMARY:
+                value = None if section else row
+            case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.EditRole:
+                value = section_title(row.name) if section else shown_title(row.title)
+            case Qt.ItemDataRole.AccessibleTextRole:
+                value = self._spoken(row)
+        return value
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """A title typed in the list: told to whoever keeps the conversations, who then has the list read again."""
+        row = self._rows[index.row()] if index.isValid() else None
+        title = " ".join(str(value).split())
+        if row is None or isinstance(row, Section) or role != Qt.ItemDataRole.EditRole or not title:
+            return False
+        if title != shown_title(row.title):
+            self.renamed.emit(row.id, title)
+        return True
+
+    def _spoken(self, row: Any) -> str:
+        if isinstance(row, Section):
+            return section_title(row.name)
+        title = shown_title(row.title)
+        return translate("Sidebar", "{title}, open").format(title=title) if row.id == self._open_id else title
+
+    def _with_sections(self, found: Sequence[ConversationSummary], *, before: str) -> list[Any]:
+        rows: list[Any] = []
+        for summary in found:
+            name = section_of(summary, self._day)
+            if name != before:
+                rows.append(Section(name))
+                before = name
+            rows.append(summary)
+        return rows
+
+
+def section_of(summary: ConversationSummary, today: float) -> str:
+    """The section of a conversation; `today` is this morning's midnight (epoch seconds, local time)."""
+    if summary.pinned:
+        return "pinned"
+    if summary.updated_at >= today:
+        return "today"
+    day = datetime.fromtimestamp(today)  # noqa: DTZ006  (sections follow the person's own calendar)
+    if summary.updated_at >= (day - timedelta(days=1)).timestamp():
+        return "yesterday"
+    if summary.updated_at >= (day - timedelta(days=7)).timestamp():
+        return "week"
+    return "older"
+
+
+def section_title(name: str) -> str:
+    """The heading of a section."""
+    return {
+        "pinned": translate("Sidebar", "Pinned"),
+        "today": translate("Sidebar", "Today"),
+        "yesterday": translate("Sidebar", "Yesterday"),
+        "week": translate("Sidebar", "Previous 7 days"),
+        "older": translate("Sidebar", "Older"),
+    }[name]
+
+
+def shown_title(title: str) -> str:
+    """A title on one line, also for a conversation that has none yet."""
+    return " ".join(title.split()) or translate("Sidebar", "New chat")
+
+
+def _midnight() -> float:
+    now = time.localtime()
+    return time.mktime((now.tm_year, now.tm_mon, now.tm_mday, 0, 0, 0, 0, 0, -1))
+
+
+def _key(row: Any) -> object:
+    return row.name if isinstance(row, Section) else row.id

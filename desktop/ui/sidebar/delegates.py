@@ -1,0 +1,107 @@
+"""How rows of the sidebar are painted: what all have in common, and sections and conversations with the violet bar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen
+from PySide6.QtWidgets import QLineEdit, QStyledItemDelegate, QWidget
+
+from desktop.i18n import translate
+from desktop.ui.icons import icon
+from desktop.ui.sidebar.conversations import Role
+from desktop.ui.theme import Theme, theme
+
+LINE = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextSingleLine
+
+
+class RowDelegate(QStyledItemDelegate):
+    """Ground, bar and focus ring, the same for all rows. The list tells which rows are hovered and focused (-1: none):
+    asking the style option would cost seven milliseconds of every start, for the class of its flags."""
+
+    hovered = -1
+    focused = -1
+
+    def ground(self, painter: QPainter, rect: QRect, row: int, *, is_open: bool) -> QRect:
+        """Paint behind the words and return where the words may stand."""
+        look = theme()
+        place = QRectF(rect).adjusted(look.px(8), 1, -look.px(8), -1)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        if is_open or row == self.hovered:
+            painter.setBrush(look.color("violet-soft" if is_open else "hover"))
+            painter.drawRoundedRect(place, look.radius, look.radius)
+        if is_open:
+            bar = QRectF(place.left(), place.top() + look.px(7), look.px(3), place.height() - look.px(14))
+            painter.setBrush(look.color("violet"))
+            painter.drawRoundedRect(bar, bar.width() / 2, bar.width() / 2)
+        if row == self.focused:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(look.color("violet"), 1))
+            painter.drawRoundedRect(place.adjusted(0.5, 0.5, -0.5, -0.5), look.radius, look.radius)
+        return place.toRect().adjusted(look.px(12), 0, -look.px(8), 0)
+
+
+class ConversationDelegate(RowDelegate):
+    """Sections and conversations; all rows are of one height, so that a long list lays out at once."""
+
+    def sizeHint(self, _option: Any, _index: Any) -> QSize:
+        """One line."""
+        return QSize(theme().px(120), theme().px(34))
+
+    def paint(self, painter: QPainter, option: Any, index: QModelIndex | QPersistentModelIndex) -> None:
+        """One row."""
+        look = theme()
+        painter.save()
+        text = index.data(Qt.ItemDataRole.DisplayRole)
+        if index.data(Role.IS_SECTION):
+            font = look.font_small
+            font.setWeight(QFont.Weight.DemiBold)
+            painter.setFont(font)
+            painter.setPen(look.color("ink-3"))
+            place = option.rect.adjusted(look.px(20), look.px(8), -look.px(16), 0)
+            painter.drawText(place, LINE, text)
+        else:
+            is_open = bool(index.data(Role.IS_OPEN))
+            place = self.ground(painter, option.rect, index.row(), is_open=is_open)
+            if index.row() == self.hovered:
+                self._more(painter, option.rect, look)
+                place.setRight(self.more_place(option.rect).left())
+            font = list_font(look)
+            if is_open:
+                font.setWeight(QFont.Weight.Medium)
+            painter.setFont(font)
+            painter.setPen(look.color("ink"))
+            shown = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, place.width())
+            painter.drawText(place, LINE, shown)
+        painter.restore()
+
+    def more_place(self, row: QRect) -> QRect:
+        """Where the ⋯ of a hovered row is."""
+        side = theme().px(24)
+        return QRect(row.right() - theme().px(12) - side, row.center().y() - side // 2 + 1, side, side)
+
+    def createEditor(self, parent: QWidget, _option: Any, _index: Any) -> QWidget:
+        """A line edit in the row."""
+        editor = QLineEdit(parent)
+        editor.setProperty("role", "inline")
+        editor.setMaxLength(200)
+        editor.setAccessibleName(translate("Sidebar", "Title of the conversation"))
+        return editor
+
+    def updateEditorGeometry(self, editor: QWidget, option: Any, _index: Any) -> None:
+        """The whole row."""
+        editor.setGeometry(option.rect.adjusted(theme().px(8), 1, -theme().px(8), -1))
+
+    def _more(self, painter: QPainter, row: QRect, look: Theme) -> None:
+        place = self.more_place(row)
+        inset = look.px(2)
+        icon("more").paint(painter, place.adjusted(inset, inset, -inset, -inset))
+
+
+def list_font(look: Theme) -> QFont:
+    """A little smaller than what is read."""
+    font = look.font_body
+    font.setPixelSize(look.px(14))
+    return font

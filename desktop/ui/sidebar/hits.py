@@ -1,0 +1,149 @@
+"""What a search found: the model, how its rows are painted, and the list. Imported when the first search is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPointF,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QTextCharFormat, QTextLayout, QTextOption
+from PySide6.QtWidgets import QWidget
+
+from desktop.ui.sidebar.conversations import Index, Role, shown_title
+from desktop.ui.sidebar.delegates import LINE, RowDelegate, list_font
+from desktop.ui.sidebar.lists import RowList
+from desktop.ui.theme import Theme, theme
+
+if TYPE_CHECKING:
+    from desktop.store import SearchHit
+
+_BEFORE_HIT = 12  # characters
+
+
+class HitModel(QAbstractListModel):
+    """One row per hit, newest first, as the store gives them."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._hits: list[SearchHit] = []
+
+    def set_hits(self, hits: list[SearchHit]) -> None:
+        """Show these."""
+        self.beginResetModel()
+        self._hits = list(hits)
+        self.endResetModel()
+
+    def hit(self, index: Index) -> SearchHit | None:
+        """The hit of a row."""
+        return self._hits[index.row()] if index.isValid() else None
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  (Qt's signature)
+        """Hits."""
+        return 0 if parent.isValid() else len(self._hits)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """The title to show, title and snippet to speak, the hit itself for the delegate."""
+        if not index.isValid() or index.row() >= len(self._hits):
+            return None
+        hit = self._hits[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return shown_title(hit.title)
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{shown_title(hit.title)}: {' '.join(hit.snippet.split())}"
+        if role == Role.SUMMARY:
+            return hit
+        return False if role in (Role.IS_SECTION, Role.IS_OPEN) else None
+
+
+class HitDelegate(RowDelegate):
+    """Title on the first line, the words around the hit on the second, the hit itself set off."""
+
+    def sizeHint(self, _option: Any, _index: Any) -> QSize:
+        """Two lines."""
+        return QSize(theme().px(120), theme().px(56))
+
+    def paint(self, painter: QPainter, option: Any, index: QModelIndex | QPersistentModelIndex) -> None:
+        """One hit."""
+        look = theme()
+        hit = index.data(Role.SUMMARY)
+        painter.save()
+        place = self.ground(painter, option.rect, index.row(), is_open=False)
+        font = list_font(look)
+        painter.setFont(font)
+        painter.setPen(look.color("ink"))
+        upper = QRect(place.left(), place.top() + look.px(6), place.width(), look.px(22))
+        title = str(index.data(Qt.ItemDataRole.DisplayRole))
+        painter.drawText(upper, LINE, QFontMetrics(font).elidedText(title, Qt.TextElideMode.ElideRight, upper.width()))
+        lower = QRect(place.left(), place.top() + look.px(28), place.width(), look.px(20))
+        _paint_marked(painter, lower, hit.snippet, hit.ranges, look)
+        painter.restore()
+
+
+class HitList(RowList):
+    """What a search found. `opened` carries conversation id and message id (None for a hit in the title)."""
+
+    opened = Signal(int, object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        self.hits = HitModel()
+        super().__init__(self.hits, HitDelegate(), parent)
+        self.hits.setParent(self)
+
+    def open_row(self, index: QModelIndex) -> None:
+        """Open the conversation at the message."""
+        hit = index.data(Role.SUMMARY)
+        if hit is not None:
+            self.opened.emit(hit.conversation_id, hit.message_id)
+
+
+def _paint_marked(painter: QPainter, place: QRect, text: str, ranges: list[tuple[int, int]], look: Theme) -> None:
+    """One line of `text` with `ranges` (start, end) marked; what is too long is cut at the edge."""
+    line, ranges = one_line(text, ranges)
+    layout = QTextLayout(line, look.font_small)
+    option = QTextOption()
+    option.setWrapMode(QTextOption.WrapMode.NoWrap)
+    layout.setTextOption(option)
+    plain = _mark(line, 0, len(line), look.color("ink-2"))
+    marks = [_mark(line, start, end, look.color("violet"), look.color("violet-soft")) for start, end in ranges]
+    layout.setFormats([plain, *marks])
+    layout.beginLayout()
+    made = layout.createLine()
+    made.setLineWidth(1e6)
+    layout.endLayout()
+    painter.setClipRect(place)
+    layout.draw(painter, QPointF(place.left(), place.top() + (place.height() - made.height()) / 2))
+
+
+def one_line(text: str, ranges: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
+    """A snippet on one line that begins shortly before its first hit, and where the hits are in it."""
+    line = text.replace("\n", " ").replace("\r", " ").replace("\t", " ")  # one for one: the ranges stay right
+    first = min((start for start, _ in ranges), default=0)
+    if first <= _BEFORE_HIT:
+        return line, list(ranges)
+    cut = first - _BEFORE_HIT
+    return "…" + line[cut:], [(start - cut + 1, end - cut + 1) for start, end in ranges]
+
+
+def _mark(line: str, start: int, end: int, ink: QColor, ground: QColor | None = None) -> QTextLayout.FormatRange:
+    made = QTextLayout.FormatRange()
+    style = QTextCharFormat()
+    style.setForeground(ink)
+    if ground is not None:
+        style.setBackground(ground)
+        style.setFontWeight(QFont.Weight.DemiBold)
+    # Qt counts UTF-16 units, Python characters: they differ after an emoji.
+    made.start, made.length, made.format = _utf16(line[:start]), _utf16(line[start:end]), style
+    return made
+
+
+def _utf16(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -1,0 +1,162 @@
+"""The lists of the sidebar with the keys and the mouse: what they have in common, and the conversations."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QAbstractListModel, QEvent, QModelIndex, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QAbstractItemView, QListView, QMenu, QWidget
+
+from desktop.i18n import translate
+from desktop.ui.icons import icon
+from desktop.ui.sidebar.conversations import ConversationModel, Role
+from desktop.ui.sidebar.delegates import ConversationDelegate, RowDelegate
+
+
+class RowList(QListView):
+    """A list whose rows are opened by a click or Enter."""
+
+    def __init__(self, model: QAbstractListModel, delegate: RowDelegate, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rows = delegate
+        delegate.setParent(self)
+        self.setItemDelegate(delegate)
+        self.setModel(model)
+        self.setUniformItemSizes(True)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMouseTracking(True)
+        self.clicked.connect(self.open_row)
+
+    def open_row(self, index: QModelIndex) -> None:
+        """A row was chosen."""
+        raise NotImplementedError
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter opens."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if self.currentIndex().isValid():
+                self.open_row(self.currentIndex())
+            return
+        super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Coming by keyboard, some row is the current one, so that there is something to see and to press."""
+        super().focusInEvent(event)
+        if not self.currentIndex().isValid():
+            self.choose_first()
+
+        self._follow_focus()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """The ring goes."""
+        super().focusOutEvent(event)
+        self._follow_focus()
+
+    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:
+        """The ring follows."""
+        super().currentChanged(current, previous)
+        self._follow_focus()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """The row under the pointer."""
+        super().mouseMoveEvent(event)
+        index = self.indexAt(event.position().toPoint())
+        self._hover(index.row() if index.flags() & Qt.ItemFlag.ItemIsEnabled else -1)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """No row is."""
+        super().leaveEvent(event)
+        self._hover(-1)
+
+    def _hover(self, row: int) -> None:
+        if row != self._rows.hovered:
+            self._rows.hovered = row
+            self.viewport().update()
+
+    def _follow_focus(self) -> None:
+        row = self.currentIndex().row() if self.hasFocus() else -1
+        if row != self._rows.focused:
+            self._rows.focused = row
+            self.viewport().update()
+
+    def choose_first(self) -> None:
+        """Put the keyboard on the first row that can be chosen."""
+        for row in range(self.model().rowCount()):
+            index = self.model().index(row, 0)
+            if index.flags() & Qt.ItemFlag.ItemIsSelectable:
+                self.setCurrentIndex(index)
+                return
+
+
+class ConversationList(RowList):
+    """The conversations. F2 renames in place, Delete deletes, the menu key opens the row's menu."""
+
+    opened = Signal(int)
+    delete_requested = Signal(int)
+    pin_requested = Signal(int, bool)
+
+    def __init__(self, model: ConversationModel, parent: QWidget | None = None) -> None:
+        self._delegate = ConversationDelegate()
+        super().__init__(model, self._delegate, parent)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+
+    def open_row(self, index: QModelIndex) -> None:
+        """Open the conversation."""
+        summary = index.data(Role.SUMMARY)
+        if summary is not None:
+            self.opened.emit(summary.id)
+
+    def is_editing(self) -> bool:
+        """A title is being typed."""
+        return self.state() == QAbstractItemView.State.EditingState
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """F2 and Delete."""
+        summary = self.currentIndex().data(Role.SUMMARY) if self.currentIndex().isValid() else None
+        if summary is not None and event.key() == Qt.Key.Key_F2:
+            self.edit(self.currentIndex())
+        elif summary is not None and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.delete_requested.emit(summary.id)
+        else:
+            super().keyPressEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """A press on ⋯ opens the row's menu instead of the conversation."""
+        index = self.indexAt(event.position().toPoint())
+        if (
+            event.button() == Qt.MouseButton.LeftButton
+            and index.data(Role.SUMMARY) is not None
+            and self._delegate.more_place(self.visualRect(index)).contains(event.position().toPoint())
+        ):
+            self._show_menu(index, self.viewport().mapToGlobal(event.position().toPoint()))
+            return
+        super().mousePressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """By mouse at the pointer, by keyboard below the current row."""
+        by_mouse = event.reason() == QContextMenuEvent.Reason.Mouse
+        index = self.indexAt(event.pos()) if by_mouse else self.currentIndex()
+        if index.data(Role.SUMMARY) is None:
+            return
+        row: QRect = self.visualRect(index)
+        self._show_menu(index, event.globalPos() if by_mouse else self.viewport().mapToGlobal(row.bottomLeft()))
+
+    def _show_menu(self, index: QModelIndex, place: QPoint) -> None:
+        self.setCurrentIndex(index)
+        menu = self.row_menu(index)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(place)
+
+    def row_menu(self, index: QModelIndex) -> QMenu:
+        """Rename, pin, delete."""
+        summary = index.data(Role.SUMMARY)
+        menu = QMenu(self)
+        rename = menu.addAction(icon("rename", size=16), translate("Sidebar", "Rename"))
+        rename.triggered.connect(lambda: self.edit(self.currentIndex()))
+        words = translate("Sidebar", "Unpin") if summary.pinned else translate("Sidebar", "Pin to the top")
+        pin = menu.addAction(icon("unpin" if summary.pinned else "pin", size=16), words)
+        pin.triggered.connect(lambda: self.pin_requested.emit(summary.id, not summary.pinned))
+        menu.addSeparator()
+        delete = menu.addAction(icon("trash", "bad", 16), translate("Sidebar", "Delete"))
+        delete.triggered.connect(lambda: self.delete_requested.emit(summary.id))
+        return menu

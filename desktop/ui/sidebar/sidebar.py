@@ -1,0 +1,298 @@
+"""The sidebar as a whole: new chat, search, one of the two lists (or the words for an empty one), settings, badge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from desktop.i18n import translate
+from desktop.ui.controls import IconButton, View, label
+from desktop.ui.icons import icon, icon_size
+from desktop.ui.offline import OfflineBadge
+from desktop.ui.shortcuts import key_text
+from desktop.ui.sidebar.conversations import ConversationModel, Pages
+from desktop.ui.sidebar.lists import ConversationList
+from desktop.ui.theme import theme
+
+if TYPE_CHECKING:
+    from desktop.store import SearchHit
+    from desktop.ui.sidebar.hits import HitList
+
+SEARCH_DELAY_MS = 120
+"""Typing may pause this long before a search is made."""
+
+Search = Callable[[str], "list[SearchHit]"]
+
+
+class Sidebar(View):
+    """Asks `pages` for conversations and `search` for hits; says by signal what the person wants."""
+
+    new_chat_requested = Signal()
+    opened = Signal(int)
+    hit_opened = Signal(int, object, str)  # conversation, message | None, what was searched for
+    renamed = Signal(int, str)
+    delete_requested = Signal(int)
+    pin_requested = Signal(int, bool)
+    settings_requested = Signal()
+    fold_requested = Signal()
+
+    def __init__(self, pages: Pages, search: Search, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("sidebar")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._search = search
+        self._stale = False
+        self.model = ConversationModel(pages, self)
+        self._hit_list: HitList | None = None
+        self._build()
+        self._connect()
+        self.ready()
+
+    def _build(self) -> None:
+        self.new_button = QPushButton(self)
+        self.new_button.setProperty("kind", "quiet")
+        self.fold_button = IconButton("sidebar", parent=self)
+        self.search_field = QLineEdit(self)
+        self._search_icon = QLabel(self.search_field)
+        self._search_icon.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.clear_button = IconButton("x", "ink-3", parent=self.search_field)
+        self.clear_button.setObjectName("clear-search")
+        self.clear_button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # by keyboard, Esc does it
+        self.clear_button.hide()
+        self.clear_button.setCursor(Qt.CursorShape.ArrowCursor)
+        self.pile = QStackedWidget(self)
+        self.list = ConversationList(self.model, self.pile)
+        self.empty = _Words(self.pile)
+        self.nothing = _Words(self.pile)
+        for page in (self.list, self.empty, self.nothing):
+            self.pile.addWidget(page)
+        self.settings_button = QPushButton(self)
+        self.settings_button.setProperty("kind", "quiet")
+        self.badge = OfflineBadge(parent=self)
+
+        self._top = QHBoxLayout()
+        self._top.addWidget(self.new_button, 1)
+        self._top.addWidget(self.fold_button)
+        self._middle = QHBoxLayout()
+        self._middle.addWidget(self.search_field)
+        self._bottom = QVBoxLayout()
+        self._bottom.addWidget(self.settings_button)
+        self._bottom.addWidget(self.badge)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addLayout(self._top)
+        whole.addLayout(self._middle)
+        whole.addWidget(self.pile, 1)
+        whole.addLayout(self._bottom)
+
+    def _connect(self) -> None:
+        self._pause = QTimer(self, interval=SEARCH_DELAY_MS, singleShot=True)
+        self._pause.timeout.connect(self._run_search)
+        self.new_button.clicked.connect(self.new_chat_requested)
+        self.fold_button.clicked.connect(self.fold_requested)
+        self.settings_button.clicked.connect(self.settings_requested)
+        self.search_field.textChanged.connect(self._search_changed)
+        self.search_field.returnPressed.connect(self._enter_results)
+        self.search_field.installEventFilter(self)
+        self.clear_button.clicked.connect(self.clear_search)
+        self.list.opened.connect(self.opened)
+        self.list.delete_requested.connect(self.delete_requested)
+        self.list.pin_requested.connect(self.pin_requested)
+        self.list.itemDelegate().closeEditor.connect(self._editor_closed)
+        self.model.renamed.connect(self.renamed)
+
+    # What the window calls
+
+    def reload(self) -> None:
+        """The conversations have changed."""
+        if self.list.is_editing():
+            self._stale = True  # a title is being typed: not under the person's hands
+            return
+        self._stale = False
+        current = self.list.currentIndex()
+        chosen = current.data(Qt.ItemDataRole.UserRole) if current.isValid() else None
+        self.model.reload()
+        row = self.model.row_of(chosen.id) if chosen else None
+        if row is not None:
+            self.list.setCurrentIndex(self.model.index(row))
+        self._show_page()
+
+    def set_open(self, conversation_id: int | None) -> None:
+        """Mark the conversation shown in the window."""
+        self.model.set_open(conversation_id)
+        row = self.model.row_of(conversation_id)
+        if row is not None:
+            self.list.setCurrentIndex(self.model.index(row))
+        else:
+            self.list.clearSelection()
+
+    def focus_search(self) -> None:
+        """Put the keyboard into the search field."""
+        self.search_field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.search_field.selectAll()
+
+    def clear_search(self) -> None:
+        """Show the conversations again."""
+        self.search_field.clear()
+
+    @property
+    def hit_list(self) -> HitList:
+        """The results of a search; made by the first one."""
+        if self._hit_list is None:
+            from desktop.ui.sidebar.hits import HitList
+
+            self._hit_list = HitList()
+            self._hit_list.opened.connect(self._open_hit)
+            self.pile.addWidget(self._hit_list)
+            self.setTabOrder(self.list, self._hit_list)
+            self._name_hits()
+        return self._hit_list
+
+    def rename_current(self) -> None:
+        """Edit the title of the current row in place."""
+        if self.list.currentIndex().isValid():
+            self.list.setFocus()
+            self.list.edit(self.list.currentIndex())
+
+    # Search
+
+    def _search_changed(self, text: str) -> None:
+        self.clear_button.setVisible(bool(text))
+        if text.strip():
+            self._pause.start()
+        else:
+            self._pause.stop()
+            self._show_page()
+
+    def _run_search(self) -> None:
+        self._pause.stop()
+        text = self.search_field.text().strip()
+        if not text:
+            return
+        hits = self._search(text)
+        if hits:
+            self.hit_list.hits.set_hits(hits)
+            self.hit_list.scrollToTop()
+        self.nothing.set_words(
+            translate("Sidebar", "Nothing found"),
+            translate("Sidebar", "No conversation contains “{text}”.").format(text=text),
+        )
+        self.pile.setCurrentWidget(self.hit_list if hits else self.nothing)
+
+    def _enter_results(self) -> None:
+        if self._pause.isActive():
+            self._run_search()
+        shown = self.pile.currentWidget()
+        if shown in (self._hit_list, self.list):
+            shown.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _open_hit(self, conversation_id: int, message_id: int | None) -> None:
+        self.hit_opened.emit(conversation_id, message_id, self.search_field.text().strip())
+
+    def _show_page(self) -> None:
+        if self.search_field.text().strip():
+            self._run_search()
+        else:
+            self.pile.setCurrentWidget(self.list if self.model.rowCount() else self.empty)
+
+    def _editor_closed(self) -> None:
+        # After the view has done with its editor; the list may have changed meanwhile.
+        QTimer.singleShot(0, self, self._after_edit)
+
+    def _after_edit(self) -> None:
+        if self._stale:
+            self.reload()
+
+    # Words, looks, keys
+
+    def retranslate(self) -> None:
+        """The words in the present language."""
+        self.new_button.setText(translate("Sidebar", "New chat"))
+        self.new_button.setAccessibleName(translate("Sidebar", "New chat"))
+        self.new_button.setToolTip(key_text("new_chat"))
+        self.fold_button.name(translate("Sidebar", "Hide the sidebar"), key_text("sidebar"))
+        self.search_field.setPlaceholderText(translate("Sidebar", "Search"))
+        self.search_field.setAccessibleName(translate("Sidebar", "Search in titles and messages"))
+        self.search_field.setToolTip(key_text("search"))
+        self.clear_button.name(translate("Sidebar", "Clear the search"))
+        self.list.setAccessibleName(translate("Sidebar", "Conversations"))
+        self._name_hits()
+        self.empty.set_words(
+            translate("Sidebar", "No conversations yet"),
+            translate("Sidebar", "What you write is kept here, on this computer."),
+        )
+        self.settings_button.setText(translate("Sidebar", "Settings"))
+        self.settings_button.setAccessibleName(translate("Sidebar", "Settings"))
+        self.settings_button.setToolTip(key_text("settings"))
+        self.badge.retranslate()
+        self.model.retranslate()
+
+    def _name_hits(self) -> None:
+        if self._hit_list is not None:
+            self._hit_list.setAccessibleName(translate("Sidebar", "Search results"))
+
+    def restyle(self) -> None:
+        """Icons and distances."""
+        look = theme()
+        self.new_button.setIcon(icon("plus", "violet"))
+        self.settings_button.setIcon(icon("settings"))
+        for button in (self.new_button, self.settings_button):
+            button.setIconSize(icon_size(20))
+        self._search_icon.setPixmap(icon("search", "ink-3").pixmap(icon_size(20)))
+        self._search_icon.setFixedSize(icon_size(20))
+        self._top.setContentsMargins(look.px(8), look.px(8), look.px(8), look.px(4))
+        self._top.setSpacing(look.space(0))
+        self._middle.setContentsMargins(look.px(8), 0, look.px(8), look.px(8))
+        self._bottom.setContentsMargins(look.px(8), look.px(8), look.px(8), look.px(8))
+        self._bottom.setSpacing(look.px(2))
+        for view in (self.list, self._hit_list):
+            if view is not None:
+                view.scheduleDelayedItemsLayout()
+        self.clear_button.setIconSize(icon_size(16))
+        self.search_field.setTextMargins(look.px(28), 0, look.px(24), 0)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """In the search field: Down goes to the results, Esc clears; the icon and clear button keep their places."""
+        if watched is self.search_field:
+            if event.type() == QEvent.Type.Resize:
+                side = self.clear_button.sizeHint().width()
+                field = self.search_field.rect()
+                self.clear_button.move(field.right() - side - 2, (field.height() - side) // 2)
+                self._search_icon.move(theme().px(9), (field.height() - self._search_icon.height()) // 2)
+            elif isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+                if event.key() == Qt.Key.Key_Down:
+                    self._enter_results()
+                    return True
+                if event.key() == Qt.Key.Key_Escape and self.search_field.text():
+                    self.clear_search()
+                    return True
+        return super().eventFilter(watched, event)
+
+
+class _Words(QWidget):
+    """Two lines where a list would be."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._first: QLabel = label("muted", self, wrap=True)
+        self._second: QLabel = label("quiet", self, wrap=True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, 24, 20, 0)
+        column.setSpacing(4)
+        column.addWidget(self._first)
+        column.addWidget(self._second)
+        column.addStretch(1)
+
+    def set_words(self, first: str, second: str) -> None:
+        """Say them."""
+        self._first.setText(first)
+        self._second.setText(second)
+
+    def text(self) -> str:
+        """What is said."""
+        return f"{self._first.text()}\n{self._second.text()}"

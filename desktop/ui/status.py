@@ -1,0 +1,125 @@
+"""The line at the bottom: which model, how full its context is, how fast it writes."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
+
+from desktop.i18n import translate
+from desktop.ui import figures
+from desktop.ui.controls import View, label
+from desktop.ui.theme import theme
+
+NEARLY_FULL = 0.85
+"""From this part of the context on, the gauge warns."""
+
+
+class Gauge(QWidget):
+    """A thin bar, filled to `fraction`."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._fraction = 0.0
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+
+    def set_fraction(self, fraction: float) -> None:
+        """0…1."""
+        self._fraction = min(1.0, max(0.0, fraction))
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """56 × 14 of the design."""
+        return QSize(theme().px(56), theme().px(14))
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Track and filling."""
+        look = theme()
+        height = look.px(4)
+        track = QRectF(0, (self.height() - height) / 2, self.width(), height)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(look.color("line"))
+        painter.drawRoundedRect(track, height / 2, height / 2)
+        if self._fraction > 0:
+            track.setWidth(max(height, track.width() * self._fraction))
+            painter.setBrush(look.color("warn" if self._fraction >= NEARLY_FULL else "violet"))
+            painter.drawRoundedRect(track, height / 2, height / 2)
+
+
+class StatusLine(View):
+    """Context on the right, speed before it, what the model is doing on the left."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("statusline")
+        self._used, self._total = 0, 0
+        self._tokens_per_s: float | None = None
+        self._model = ""
+        self.model_label = label("quiet", self)
+        self.speed_label = label("quiet", self)
+        self.gauge = Gauge(self)
+        self.context_label = label("quiet", self)
+        self._row = QHBoxLayout(self)
+        self._row.addWidget(self.model_label)
+        self._row.addStretch(1)
+        self._row.addWidget(self.speed_label)
+        self._row.addWidget(self.gauge)
+        self._row.addWidget(self.context_label)
+        self.ready()
+
+    def set_model(self, text: str) -> None:
+        """The model and its state, in words."""
+        self._model = text
+        self.model_label.setText(text)
+
+    def set_context(self, used: int, total: int) -> None:
+        """Tokens in the context and tokens that fit into it; `total` 0 shows nothing."""
+        self._used, self._total = used, total
+        self.retranslate()
+
+    def set_speed(self, tokens_per_s: float | None) -> None:
+        """Speed of the last answer; None shows nothing."""
+        self._tokens_per_s = tokens_per_s
+        self.retranslate()
+
+    def retranslate(self) -> None:
+        """Figures and words in the present language."""
+        speed = self._tokens_per_s
+        if speed is None:
+            self.speed_label.setText("")
+        else:
+            shown = figures.decimal(speed, 1 if speed < 10 else 0)
+            self.speed_label.setText(translate("Status", "{speed} tok/s").format(speed=shown))
+            self.speed_label.setToolTip(translate("Status", "{speed} tokens per second").format(speed=shown))
+        known = self._total > 0
+        fraction = self._used / self._total if known else 0.0
+        self.gauge.setVisible(known)
+        self.context_label.setVisible(known)
+        self.gauge.set_fraction(fraction)
+        if not known:
+            return
+        figures_text = f"{figures.count(self._used)} / {figures.count(self._total)}"
+        self.context_label.setText(translate("Status", "context {figures}").format(figures=figures_text))
+        tip = translate(
+            "Status", "The model now holds {used} of {total} tokens; a token is about three quarters of a word."
+        ).format(used=figures.count(self._used), total=figures.count(self._total))
+        if fraction >= NEARLY_FULL:
+            tip = translate("Status", "The model's memory is nearly full.") + " " + tip
+        for part in (self.gauge, self.context_label):
+            part.setToolTip(tip)
+        self.gauge.setAccessibleName(tip)
+        level = "warn" if fraction >= NEARLY_FULL else ""
+        if self.context_label.property("level") != level:
+            self.context_label.setProperty("level", level)
+            self.context_label.style().unpolish(self.context_label)
+            self.context_label.style().polish(self.context_label)
+
+    def restyle(self) -> None:
+        """Distances."""
+        look = theme()
+        self._row.setContentsMargins(look.px(17), 0, look.px(17), 0)
+        self._row.setSpacing(look.space(2))
+        self.setFixedHeight(look.px(28))
+        self.gauge.updateGeometry()

@@ -1,0 +1,305 @@
+"""The look at run time: the tokens of `assets/theme.toml` as colours, fonts and sizes, light or dark, zoomed.
+
+Widgets ask `theme()` when they paint and repaint when `themes().changed` is emitted; what style sheets can do is
+done once, for the whole application, by `assets/window.qss` with the tokens filled in.
+"""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from string import Template
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication
+
+from belle import paths
+
+if TYPE_CHECKING:
+    from desktop.settings import Settings
+
+Mode = Literal["system", "light", "dark"]
+ZOOMS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0)
+"""The steps of the zoom."""
+
+_GENERIC_FAMILIES = {"Sans Serif", "Sans", "sans-serif", "DejaVu Sans", "Monospace", "monospace", "Bitstream Vera Sans"}
+
+
+@cache
+def tokens() -> Mapping[str, Any]:
+    """`assets/theme.toml` as it is."""
+    return tomllib.loads(paths.asset("theme.toml").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class Theme:
+    """One look: a colour scheme at a zoom. Sizes are device-independent pixels."""
+
+    name: Literal["light", "dark"]
+    zoom: float
+    motion_ms: int
+
+    def color(self, name: str) -> QColor:
+        """The colour of a token. Raises KeyError for a name that `theme.toml` does not know."""
+        return QColor(tokens()[self.name][name])
+
+    def px(self, size: float) -> int:
+        """`size` pixels of the design at this zoom."""
+        return int(size * self.zoom + 0.5)
+
+    def space(self, step: int) -> int:
+        """Step 0…5 of the spacing scale 4-8-12-16-24-32."""
+        return self.px(tokens()["shape"]["spacing"][step])
+
+    def shape(self, name: str) -> int:
+        """A size of the `[shape]` table: radius, radius-card, sidebar, header, column."""
+        return self.px(tokens()["shape"][name])
+
+    @property
+    def radius(self) -> int:
+        """Corner radius of controls."""
+        return self.shape("radius")
+
+    @property
+    def radius_card(self) -> int:
+        """Corner radius of cards."""
+        return self.shape("radius-card")
+
+    @property
+    def font_body(self) -> QFont:
+        """What is read and written."""
+        return self._font("body")
+
+    @property
+    def font_small(self) -> QFont:
+        """Labels, statistics, section names."""
+        return self._font("small")
+
+    @property
+    def font_title(self) -> QFont:
+        """The conversation's title; semibold."""
+        font = self._font("title")
+        font.setWeight(QFont.Weight.DemiBold)
+        return font
+
+    @property
+    def font_code(self) -> QFont:
+        """Monospace."""
+        return self._font("code")
+
+    def font_size(self, role: str) -> int:
+        """Pixel size of `body`, `small`, `title` or `code`."""
+        return self.px(tokens()["type"][role])
+
+    def _font(self, role: str) -> QFont:
+        # QFont takes whole pixels only, and a fraction in points depends on the screen: round after zooming.
+        font = QFont()
+        font.setFamilies(list(_families("code" if role == "code" else "body")))
+        font.setPixelSize(self.font_size(role))
+        if role == "code":
+            font.setStyleHint(QFont.StyleHint.Monospace)
+            font.setFixedPitch(True)
+        return font
+
+
+@cache
+def _families(role: Literal["body", "code"]) -> tuple[str, ...]:
+    fixed = role == "code"
+    kind = QFontDatabase.SystemFont.FixedFont if fixed else QFontDatabase.SystemFont.GeneralFont
+    system = QFontDatabase.systemFont(kind).family()
+    if sys.platform == "darwin":
+        return (system,)
+    wanted = tokens()["fonts"]
+    families = [system]
+    if system in _GENERIC_FAMILIES:
+        # A bare desktop: fontconfig's default is readable, but hardly what one wants to look at all day.
+        families = [f for f in wanted[role] if QFontDatabase.hasFamily(f)][:1] or [system]
+    families += [f for f in wanted["chinese"] if QFontDatabase.hasFamily(f)][:1]
+    return tuple(families)
+
+
+class ThemeManager(QObject):
+    """Holds the current `Theme`, follows the system's light or dark, dresses the application."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._mode: Mode = "system"
+        self._zoom = 1.0
+        self._dressed = False
+        self._theme = self._make()
+        if QGuiApplication.instance() is not None:
+            QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_system)
+
+    @property
+    def current(self) -> Theme:
+        """The look now."""
+        return self._theme
+
+    @property
+    def mode(self) -> Mode:
+        """What the user chose: follow the system, or always light or dark."""
+        return self._mode
+
+    def set_mode(self, mode: Mode) -> None:
+        """Choose; takes effect at once."""
+        if mode == self._mode:
+            return
+        self._mode = mode
+        hints = QGuiApplication.styleHints()
+        # Title bars and native dialogs follow too.
+        if mode == "system":
+            hints.unsetColorScheme()
+        else:
+            hints.setColorScheme(Qt.ColorScheme.Dark if mode == "dark" else Qt.ColorScheme.Light)
+        self._refresh()
+
+    def set_zoom(self, zoom: float) -> None:
+        """Choose the nearest of `ZOOMS`; takes effect at once."""
+        self._zoom = min(ZOOMS, key=lambda z: abs(z - zoom))
+        self._refresh()
+
+    def step_zoom(self, steps: int) -> None:
+        """Larger (positive) or smaller by steps of `ZOOMS`."""
+        place = ZOOMS.index(self._zoom) + steps
+        self.set_zoom(ZOOMS[max(0, min(len(ZOOMS) - 1, place))])
+
+    def apply(self, application: QApplication, settings: Settings) -> None:
+        """Dress the application as the settings say and follow them: `window/theme` and `window/zoom`."""
+        del application  # it has to be there first, that is all
+
+        def chosen() -> Mode:
+            mode = str(settings.value("window/theme", "system"))
+            return cast(Mode, mode) if mode in ("system", "light", "dark") else "system"
+
+        def zoom() -> float:
+            try:
+                return float(settings.value("window/zoom", 1.0))
+            except (TypeError, ValueError):
+                return 1.0
+
+        def follow(name: str) -> None:
+            if name == "window/theme":
+                self.set_mode(chosen())
+            elif name == "window/zoom":
+                self.set_zoom(zoom())
+
+        self.dress(chosen(), zoom())
+        settings.changed.connect(follow)
+
+    def dress(self, mode: Mode = "system", zoom: float = 1.0) -> None:
+        """Give the application its style, palette, font and style sheet. Once, before the first window."""
+        self._mode, self._zoom = mode, min(ZOOMS, key=lambda z: abs(z - zoom))
+        if mode != "system":
+            dark = mode == "dark"
+            QGuiApplication.styleHints().setColorScheme(Qt.ColorScheme.Dark if dark else Qt.ColorScheme.Light)
+        self._theme = self._make()
+        _app().setStyle("Fusion")
+        self._dressed = True
+        self._apply()
+
+    def _follow_system(self) -> None:
+        if self._mode == "system":
+            self._refresh()
+
+    def _refresh(self) -> None:
+        made = self._make()
+        if made == self._theme:
+            return
+        self._theme = made
+        if self._dressed:
+            self._apply()
+        self.changed.emit()
+
+    def _make(self) -> Theme:
+        name: Literal["light", "dark"] = "light"
+        motion = tokens()["motion"]["milliseconds"]
+        if QGuiApplication.instance() is not None:
+            if self._mode == "dark" or (self._mode == "system" and _system_is_dark()):
+                name = "dark"
+            if _reduced_motion():
+                motion = 0
+        return Theme(name, self._zoom, motion)
+
+    def _apply(self) -> None:
+        app = _app()
+        app.setFont(self._theme.font_body)
+        app.setPalette(_palette(self._theme))
+        app.setStyleSheet(style_sheet(self._theme))
+
+
+def _app() -> QApplication:
+    return cast(QApplication, QApplication.instance())
+
+
+def _system_is_dark() -> bool:
+    return QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+
+
+def _reduced_motion() -> bool:
+    # Qt 6.11 and later tell; before, the switch of Qt's own effects is the nearest thing.
+    accessibility = getattr(QGuiApplication.styleHints(), "accessibility", None)
+    preference = getattr(accessibility(), "motionPreference", None) if accessibility else None
+    return preference is not None and "Reduced" in str(preference())
+
+
+def _palette(look: Theme) -> QPalette:
+    role = QPalette.ColorRole
+    palette = QPalette()
+    for target, name in (
+        (role.Window, "page"),
+        (role.WindowText, "ink"),
+        (role.Base, "page"),
+        (role.AlternateBase, "sidebar"),
+        (role.Text, "ink"),
+        (role.PlaceholderText, "ink-3"),
+        (role.Button, "raised"),
+        (role.ButtonText, "ink"),
+        (role.BrightText, "bad"),
+        (role.ToolTipBase, "raised"),
+        (role.ToolTipText, "ink"),
+        (role.Highlight, "violet"),
+        (role.HighlightedText, "on-violet"),
+        (role.Link, "violet"),
+        (role.LinkVisited, "violet"),
+        (role.Light, "raised"),
+        (role.Midlight, "hover"),
+        (role.Mid, "line"),
+        (role.Dark, "line"),
+        (role.Shadow, "line"),
+        (role.Accent, "violet"),
+    ):
+        palette.setColor(target, look.color(name))
+    for target in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, target, look.color("ink-3"))
+    return palette
+
+
+def style_sheet(look: Theme) -> str:
+    """`assets/window.qss` with `$names` replaced: colours by token, `$p4` by 4 zoomed pixels, `$font_small`…"""
+    template = Template(paths.asset("window.qss").read_text(encoding="utf-8"))
+    values: dict[str, str] = {
+        name.replace("-", "_"): look.color(name).name(QColor.NameFormat.HexRgb) for name in tokens()[look.name]
+    }
+    values |= {f"font_{role}": f"{look.font_size(role)}px" for role in tokens()["type"]}
+    values |= {f"p{n}": f"{look.px(n)}px" for n in (1, 2, 3, 4, 6, 8, 10, 12, 16, 18, 20, 24, 28, 32, 36, 40, 48)}
+    values["assets"] = paths.asset("icons").as_posix()
+    values["name"] = look.name
+    return template.substitute(values)
+
+
+@cache
+def themes() -> ThemeManager:
+    """The one manager of the application; make a QApplication first."""
+    return ThemeManager()
+
+
+def theme() -> Theme:
+    """The look now."""
+    return themes().current

@@ -1,0 +1,95 @@
+"""What an answer is made of once its Markdown is understood: a flat list of blocks, from top to bottom.
+
+A tree of lists in quotes in lists is what Markdown says; a page is read from top to bottom. So each block carries the
+containers around it, a paragraph is one block per line, and a document can be changed at its end by replacing the
+last few blocks. Blocks are compared by value: equal blocks are not drawn again. No Qt here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Container = Literal["quote", "item"]
+Align = Literal["left", "center", "right"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of text of one look. `link` is an address that may be opened, or empty."""
+
+    text: str
+    bold: bool = False
+    italic: bool = False
+    strike: bool = False
+    code: bool = False
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a paragraph, a list item or (`heading` 1…6) a heading.
+
+    `marker` is the bullet, number or box of a list item, on the item's first line only. `opens` is false on a line
+    that continues the paragraph above it after a line break.
+    """
+
+    spans: tuple[Span, ...]
+    containers: tuple[Container, ...] = ()
+    marker: str = ""
+    heading: int = 0
+    opens: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A block of code without its last newline; `closed` is false while its fence is open."""
+
+    text: str
+    language: str = ""
+    closed: bool = True
+    containers: tuple[Container, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A horizontal rule."""
+
+    containers: tuple[Container, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; `rows[0]` is its head. Every row has `len(aligns)` cells, each a tuple of spans."""
+
+    aligns: tuple[Align, ...]
+    rows: tuple[tuple[tuple[Span, ...], ...], ...]
+    containers: tuple[Container, ...] = ()
+
+
+Block = Line | Code | Rule | Table
+
+
+def plain_text(spans: tuple[Span, ...]) -> str:
+    """The text of spans without their look."""
+    return "".join(span.text for span in spans)
+
+
+def normalize(text: str) -> str:
+    """Newlines as `\\n`, and the characters that no document may hold replaced by U+FFFD."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.translate(_REPLACED) if _needs_replacing(text) else text
+
+
+# NUL and halves of surrogate pairs are no text; U+2028/2029 and U+FDD0/FDD1 steer Qt's documents, U+FFFC is its image.
+_REPLACED = dict.fromkeys([0, 0xFDD0, 0xFDD1, 0xFFFC, *range(0xD800, 0xE000)], "\ufffd") | {
+    0x2028: " ",
+    0x2029: " ",
+    0x0B: " ",
+    0x0C: " ",
+}
+_BAD = frozenset(map(chr, _REPLACED))
+
+
+def _needs_replacing(text: str) -> bool:
+    return not text.isascii() and not _BAD.isdisjoint(text) or any(c in text for c in "\0\x0b\x0c")

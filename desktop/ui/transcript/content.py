@@ -1,0 +1,111 @@
+"""The text of a message as blocks: parsed as it comes, and folded while it is very long.
+
+A folded message gives only its first lines: a pasted book costs nothing until somebody wants to read it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from desktop.ui.transcript.blocks import Block, Code, Line, Table, normalize
+from desktop.ui.transcript.incremental import IncrementalParser
+from desktop.ui.transcript.plain import parse_plain
+
+FOLD_QUESTION = 40
+FOLD_ANSWER = 400
+"""Lines that a folded message shows."""
+_WORTH_IT = 6
+"""A message is folded only when at least so many lines would be hidden."""
+
+
+class Content:
+    """Blocks of one message. A question is shown as typed, an answer as Markdown."""
+
+    def __init__(self, role: str) -> None:
+        self._markdown = role != "user"
+        self.limit = FOLD_ANSWER if self._markdown else FOLD_QUESTION
+        self._parser = IncrementalParser()
+        self._text = ""
+        self._blocks: list[Block] = []
+        self.folded = False
+        self.growing = False
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return self._text
+
+    def set_text(self, text: str, *, fold: bool = False) -> int:
+        """Take a text. Returns the first block that changed."""
+        if self._markdown and not self.folded and self._text and text.startswith(self._text):
+            return self.append(text[len(self._text) :])
+        self._text = text
+        self._parser = IncrementalParser()
+        lines = text.count("\n") + 1
+        self.folded = fold and lines > self.limit + _WORTH_IT
+        if not self._markdown:
+            # Twice as many source lines as shown: blank lines and fences do not count.
+            self._blocks = parse_plain(_head(text, self.limit * 2) if self.folded else text)
+        else:
+            self._parser.feed(_head(text, self.limit * 2) if self.folded else text)
+            self._blocks = self._parser.blocks
+        return 0
+
+    def append(self, text: str) -> int:
+        """Take more text. Returns the first block that changed."""
+        self._text += text
+        first = self._parser.feed(text)
+        self._blocks = self._parser.blocks
+        # The last row of a growing table is shown when it is whole.
+        return min(first, len(self._blocks) - 1) if self.growing and self._blocks else first
+
+    def unfold(self) -> None:
+        """Give the whole text from now on."""
+        self.folded = False
+        self._blocks = []
+        text, self._text = self._text, ""
+        self.set_text(text)
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """What is to be shown now."""
+        if self.folded:
+            return first_lines(self._blocks, self.limit)
+        if self.growing and self._blocks and not self._text.endswith("\n"):
+            last = self._blocks[-1]
+            if isinstance(last, Table) and len(last.rows) > 1:
+                return [*self._blocks[:-1], Table(last.aligns, last.rows[:-1], last.containers)]
+        return self._blocks
+
+    @property
+    def lines(self) -> int:
+        """Lines of the whole text."""
+        return normalize(self._text).strip("\n").count("\n") + 1
+
+
+def _head(text: str, lines: int) -> str:
+    at = -1
+    for _ in range(lines):
+        at = text.find("\n", at + 1)
+        if at < 0:
+            return text
+    return text[:at]
+
+
+def first_lines(blocks: Sequence[Block], count: int) -> list[Block]:
+    """As many of the blocks as make `count` lines."""
+    shown: list[Block] = []
+    for block in blocks:
+        if count <= 0:
+            break
+        if isinstance(block, Code):
+            lines = block.text.split("\n")
+            shown.append(Code("\n".join(lines[:count]), block.language, block.closed, block.containers))
+            count -= len(lines)
+        elif isinstance(block, Table):
+            shown.append(Table(block.aligns, block.rows[: count + 1], block.containers))
+            count -= len(block.rows)
+        else:
+            shown.append(block)
+            count -= 1 if not isinstance(block, Line) or block.spans else 0
+    return shown

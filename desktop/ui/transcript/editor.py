@@ -1,0 +1,122 @@
+"""The card as an editor: a message is changed where it stands."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QTextCursor
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+
+from desktop.ui.theme import theme
+from desktop.ui.transcript import words
+
+_MOST_LINES = 18
+
+
+class _Field(QPlainTextEdit):
+    """As high as its text, up to a point."""
+
+    resized = Signal()
+
+    def __init__(self, text: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._composing = False
+        self.setProperty("role", "field")
+        self.setTabChangesFocus(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setPlainText(text)
+        self.textChanged.connect(self.fit)
+
+    def fit(self) -> None:
+        """Take the height of the text."""
+        self.setFont(theme().font_body)
+        rows = 0
+        block = self.document().firstBlock()
+        width = max(80, self.width() - theme().px(32))
+        metrics = self.fontMetrics()
+        while block.isValid() and rows <= _MOST_LINES:
+            rows += 1 + metrics.horizontalAdvance(block.text()) // width
+            block = block.next()
+        height = min(max(rows, 2), _MOST_LINES) * metrics.lineSpacing() + theme().px(24)
+        if height != self.height():
+            self.setFixedHeight(height)
+            self.resized.emit()
+
+
+class Editor(QWidget):
+    """A field with *Cancel* and *Save*. Ctrl/⌘+Enter saves, Esc cancels."""
+
+    submitted = Signal(str)
+    cancelled = Signal()
+    height_changed = Signal()
+
+    def __init__(self, text: str, role: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._role, self._original = role, text
+        self._field = _Field(text, self)
+        self._cancel = QPushButton(self)
+        self._cancel.setObjectName("cancel")
+        self._save = QPushButton(self)
+        self._save.setObjectName("save")
+        self._save.setProperty("kind", "primary")
+        for button in (self._cancel, self._save):
+            button.setAutoDefault(False)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(self._cancel)
+        buttons.addWidget(self._save)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme().space(1))
+        column.addWidget(self._field)
+        column.addLayout(buttons)
+        self._cancel.clicked.connect(self.cancelled)
+        self._save.clicked.connect(self._submit)
+        self._field.resized.connect(self.height_changed)
+        self._field.textChanged.connect(self._allow)
+        self._field.installEventFilter(self)
+        self.retranslate()
+        self._allow()
+
+    @property
+    def field(self) -> QPlainTextEdit:
+        """Where the text is changed."""
+        return self._field
+
+    def begin(self) -> None:
+        """Put the cursor behind the text."""
+        self._field.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._field.moveCursor(QTextCursor.MoveOperation.End)
+
+    def arrange(self, width: int) -> int:
+        """Lay out in `width`; returns the height."""
+        self.resize(width, self.height())
+        self._field.resize(width, self._field.height())
+        self._field.fit()
+        self.layout().activate()
+        return self.layout().sizeHint().height()
+
+    def retranslate(self) -> None:
+        """Words of the present language."""
+        self._cancel.setText(words.cancel())
+        self._save.setText(words.save_and_answer() if self._role == "user" else words.save_version())
+        self._field.setAccessibleName(words.edit_field(self._role))
+
+    def eventFilter(self, watched: object, event: QEvent) -> bool:
+        """The keys of the field that mean more than text."""
+        if watched is self._field and event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
+            if event.key() == Qt.Key.Key_Escape:
+                self.cancelled.emit()
+                return True
+            enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+            if enter and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+                self._submit()
+                return True
+        return super().eventFilter(watched, event)  # type: ignore[arg-type]
+
+    def _allow(self) -> None:
+        self._save.setEnabled(bool(self._field.toPlainText().strip()))
+
+    def _submit(self) -> None:
+        text = self._field.toPlainText().strip("\n")
+        if text.strip():
+            self.submitted.emit(text)

@@ -1,0 +1,65 @@
+"""The quiet line under the last question while there is nothing to read yet: reading, or waiting for the model."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from desktop.ui.theme import theme
+from desktop.ui.transcript import words
+
+HEIGHT = 40
+
+
+class ProgressLine(QWidget):
+    """One line of words, and under it a thin bar while the prompt is being read."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._percent: int | None = None
+        self._seconds: float | None = None
+        self._waiting = False
+        self.hide()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is something to say."""
+        return self._waiting or self._percent is not None
+
+    def set_prefill(self, percent: int | None, seconds_left: float | None) -> None:
+        """Progress of reading; None when it is over."""
+        self._percent = None if percent is None else max(0, min(100, percent))
+        self._seconds = seconds_left
+        self.refresh()
+
+    def set_waiting(self, waiting: bool) -> None:
+        """Whether a question waits for the model."""
+        self._waiting = waiting
+        self.refresh()
+
+    def text(self) -> str:
+        """What the line says."""
+        if self._percent is not None:
+            return words.reading(self._percent, self._seconds)
+        return words.waiting() if self._waiting else ""
+
+    def refresh(self) -> None:
+        """Words and colours of the present."""
+        self.setAccessibleName(self.text())
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Words, and the bar."""
+        del event
+        look = theme()
+        painter = QPainter(self)
+        painter.setFont(look.font_small)
+        painter.setPen(look.color("ink-2"))
+        painter.drawText(QRectF(0, 0, self.width(), look.px(24)), self.text())
+        if self._percent is None:
+            return
+        bar = QRectF(0, look.px(26), min(self.width(), look.px(220)), 2)
+        painter.fillRect(bar, look.color("line"))
+        bar.setWidth(bar.width() * self._percent / 100)
+        painter.fillRect(bar, look.color("violet"))

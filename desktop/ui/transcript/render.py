@@ -1,0 +1,240 @@
+"""Blocks in a QTextDocument, changed at the end only: what is settled is laid out once.
+
+One document holds a whole message, so that a selection can run through all of it and a screen reader can read it.
+Grounds of code, bars of quotes and rules are not in the document: `MessageText` paints them behind the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from os.path import commonprefix
+
+from PySide6.QtGui import (
+    QTextBlock,
+    QTextCursor,
+    QTextDocument,
+    QTextFrameFormat,
+    QTextLength,
+    QTextTable,
+    QTextTableCellFormat,
+    QTextTableFormat,
+)
+
+from desktop.ui.transcript.blocks import Block, Code, Line, Rule, Span, Table
+from desktop.ui.transcript.style import Style
+
+_KEEP = QTextCursor.MoveMode.KeepAnchor
+_END = QTextCursor.MoveOperation.End
+
+
+class Renderer:
+    """Keeps a document equal to a list of blocks. `starts[i]` is where block `i` begins in the document."""
+
+    def __init__(self, document: QTextDocument, style: Style) -> None:
+        self._document = document
+        self.style = style
+        self.blocks: list[Block] = []
+        self.starts: list[int] = []
+        document.setUndoRedoEnabled(False)
+        document.setDocumentMargin(0)
+
+    def show(self, blocks: Sequence[Block], first: int = 0) -> int:
+        """Show `blocks`; those before `first` are as they were. Returns the first block that was made anew."""
+        cursor = QTextCursor(self._document)
+        cursor.beginEditBlock()
+        if len(self.blocks) > first + 1:
+            self._truncate(cursor, first + 1)
+        if len(self.blocks) > first:
+            if first < len(blocks) and self._grow(cursor, self.blocks[first], blocks[first], first):
+                self.blocks[first] = blocks[first]
+                first += 1
+            else:
+                self._truncate(cursor, first)
+        cursor.movePosition(_END)
+        for block in blocks[first:]:
+            self._append(cursor, block)
+        cursor.endEditBlock()
+        return first
+
+    def clear(self, style: Style) -> None:
+        """Forget everything; show again in another style."""
+        self.style = style
+        self.blocks, self.starts = [], []
+        self._document.clear()
+        self._document.setDocumentMargin(0)
+
+    def first_line_of(self, index: int) -> QTextBlock:
+        """The first text block of a block of the message."""
+        return self._document.findBlock(self.starts[index])
+
+    def lines_of(self, index: int) -> tuple[QTextBlock, QTextBlock]:
+        """The first and the last text block of a block of the message."""
+        end = self.starts[index + 1] - 1 if index + 1 < len(self.starts) else self._document.characterCount() - 1
+        return self.first_line_of(index), self._document.findBlock(end)
+
+    def _truncate(self, cursor: QTextCursor, count: int) -> None:
+        start = self.starts[count]
+        # The separator before a block goes with it; the very first block stays, empty.
+        cursor.setPosition(max(0, start - 1))
+        block_format, char_format = cursor.blockFormat(), cursor.blockCharFormat()
+        cursor.movePosition(_END, _KEEP)
+        cursor.removeSelectedText()
+        # An empty block takes the format of what was joined to it.
+        cursor.setBlockFormat(block_format)
+        cursor.setBlockCharFormat(char_format)
+        del self.blocks[count:], self.starts[count:]
+
+    def _append(self, cursor: QTextCursor, block: Block) -> None:
+        before = self.blocks[-1] if self.blocks else None
+        fresh = before is None
+        match block:
+            case Line():
+                self._begin(cursor, fresh, self.style.line_format(before, block), self.style.marker_format())
+                if block.marker:
+                    cursor.insertText(f"{block.marker}\t", self.style.marker_format())
+                self._spans(cursor, block, block.spans)
+            case Code():
+                chars = self.style.code_char_format()
+                self._begin(cursor, fresh, self.style.code_format(before, block, first=True), chars)
+                self._code_lines(cursor, before, block, block.text)
+            case Rule():
+                self._begin(cursor, fresh, self.style.rule_format(before, block), self.style.thin_char_format())
+            case Table():
+                made = self.style.thin_format()
+                made.setTopMargin(self.style.gap(before, block))
+                self._begin(cursor, fresh, made, self.style.thin_char_format())
+                self._table(cursor, block)
+        self.blocks.append(block)
+
+    def _begin(self, cursor: QTextCursor, fresh: bool, block_format: object, char_format: object) -> None:
+        if fresh:
+            cursor.setBlockFormat(block_format)  # type: ignore[arg-type]
+            cursor.setBlockCharFormat(char_format)  # type: ignore[arg-type]
+        else:
+            cursor.insertBlock(block_format, char_format)  # type: ignore[call-overload]
+        self.starts.append(cursor.position())
+
+    def _spans(self, cursor: QTextCursor, line: Line, spans: Sequence[Span]) -> None:
+        quiet = "quote" in line.containers
+        for span in spans:
+            cursor.insertText(span.text, self.style.char_format(span, line.heading, quiet=quiet))
+
+    def _code_lines(self, cursor: QTextCursor, before: Block | None, code: Code, text: str) -> None:
+        chars = self.style.code_char_format()
+        head, *rest = text.split("\n")
+        cursor.insertText(head, chars)
+        following = self.style.code_format(before, code, first=False)
+        for line in rest:
+            cursor.insertBlock(following, chars)
+            cursor.insertText(line, chars)
+
+    def _table(self, cursor: QTextCursor, block: Table) -> None:
+        theme = self.style.theme
+        made = QTextTableFormat()
+        made.setBorder(0)
+        made.setBorderCollapse(True)
+        made.setCellSpacing(0)
+        made.setCellPadding(0)
+        made.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_None)
+        made.setHeaderRowCount(1)
+        made.setLeftMargin(self.style.indent(block.containers))
+        made.setColumnWidthConstraints([QTextLength()] * len(block.aligns))
+        table = cursor.insertTable(len(block.rows), len(block.aligns), made)
+        for number, row in enumerate(block.rows):
+            self._row(table, block, number, row)
+        cursor.movePosition(_END)
+        cursor.setBlockFormat(self.style.thin_format())
+        cursor.setBlockCharFormat(self.style.thin_char_format())
+
+    def _row(self, table: QTextTable, block: Table, number: int, row: Sequence[tuple[Span, ...]]) -> None:
+        theme = self.style.theme
+        look = QTextTableCellFormat()
+        look.setTopPadding(theme.px(6))
+        look.setBottomPadding(theme.px(6))
+        look.setRightPadding(theme.px(12))
+        look.setLeftPadding(theme.px(12))
+        look.setBottomBorder(1)
+        look.setBottomBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
+        look.setBottomBorderBrush(theme.color("ink-3" if number == 0 else "line"))
+        for column, spans in enumerate(row):
+            cell = table.cellAt(number, column)
+            cell.setFormat(look)
+            cursor = cell.firstCursorPosition()
+            cursor.setBlockFormat(self.style.cell_format(block.aligns[column]))
+            for span in spans:
+                look_of = replace(span, bold=True) if number == 0 else span
+                cursor.insertText(span.text, self.style.char_format(look_of, pill=True))
+
+    # Growing: what a reader may have selected, and what is laid out, stays.
+
+    def _grow(self, cursor: QTextCursor, old: Block, new: Block, index: int) -> bool:
+        match old, new:
+            case Line(), Line():
+                return self._grow_line(cursor, old, new, self.starts[index])
+            case Code(), Code():
+                return self._grow_code(cursor, old, new, index)
+            case Table(), Table():
+                return self._grow_table(cursor, old, new)
+        return False
+
+    def _grow_line(self, cursor: QTextCursor, old: Line, new: Line, start: int) -> bool:
+        was = (old.containers, old.marker, old.heading, old.opens)
+        if was != (new.containers, new.marker, new.heading, new.opens):
+            return False
+        at = start + (len(old.marker) + 1 if old.marker else 0)
+        same = 0
+        for one, other in zip(old.spans, new.spans, strict=False):
+            if one != other:
+                break
+            at += utf16(one.text)
+            same += 1
+        rest = list(new.spans[same:])
+        if rest and same < len(old.spans):
+            was = old.spans[same]
+            if replace(was, text="") == replace(rest[0], text=""):
+                common = commonprefix([was.text, rest[0].text])
+                at += utf16(common)
+                rest[0] = replace(rest[0], text=rest[0].text[len(common) :])
+        cursor.setPosition(at)
+        cursor.movePosition(_END, _KEEP)
+        cursor.removeSelectedText()
+        self._spans(cursor, new, rest)
+        return True
+
+    def _grow_code(self, cursor: QTextCursor, old: Code, new: Code, index: int) -> bool:
+        if (old.language, old.containers) != (new.language, new.containers):
+            return False
+        before = self.blocks[index - 1] if index else None
+        cursor.movePosition(_END)
+        if new.text.startswith(old.text):
+            self._code_lines(cursor, before, new, new.text[len(old.text) :])
+            return True
+        if old.text.startswith(new.text):
+            cursor.setPosition(self.starts[index] + utf16(new.text))
+            cursor.movePosition(_END, _KEEP)
+            cursor.removeSelectedText()
+            return True
+        return False
+
+    def _grow_table(self, cursor: QTextCursor, old: Table, new: Table) -> bool:
+        if (old.aligns, old.containers) != (new.aligns, new.containers) or new.rows[: len(old.rows)] != old.rows:
+            return False
+        cursor.movePosition(_END)
+        cursor.movePosition(QTextCursor.MoveOperation.PreviousCharacter)
+        table = cursor.currentTable()
+        if table is None:
+            return False
+        count = len(new.rows) - len(old.rows)
+        if count:
+            table.appendRows(count)
+        for number in range(len(old.rows), len(new.rows)):
+            self._row(table, new, number, new.rows[number])
+        return True
+
+
+def utf16(text: str) -> int:
+    """Length of a text as Qt counts it."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
+
+

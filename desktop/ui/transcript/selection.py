@@ -1,0 +1,46 @@
+"""What is copied from a document: the text as it looks, with bullets and numbers, and tabs between cells of a table."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QTextBlock, QTextCursor, QTextTable
+
+
+def selected_text(cursor: QTextCursor) -> str:
+    """The selected text of a cursor."""
+    if not cursor.hasSelection():
+        return ""
+    start, end = cursor.selectionStart(), cursor.selectionEnd()
+    block = cursor.document().findBlock(start)
+    lines: list[str] = []
+    row: tuple[int, int] | None = None
+    while block.isValid() and block.position() <= end:
+        text = _part(block, start, end)
+        place = _row_of(block)
+        if place is not None:
+            if place == row:
+                lines[-1] += f"\t{text}"
+            else:
+                lines.append(text)
+        elif not _is_thin(block):
+            lines.append(text.replace("\t", " ", 1) if block.blockFormat().textIndent() < 0 else text)
+        row = place
+        block = block.next()
+    return "\n".join(lines)
+
+
+def _part(block: QTextBlock, start: int, end: int) -> str:
+    encoded = block.text().encode("utf-16-le")
+    begin = max(0, start - block.position())
+    return encoded[begin * 2 : max(0, end - block.position()) * 2].decode("utf-16-le", "replace")
+
+
+def _row_of(block: QTextBlock) -> tuple[int, int] | None:
+    table = QTextCursor(block).currentTable()
+    if not isinstance(table, QTextTable):
+        return None
+    return table.firstPosition(), table.cellAt(block.position()).row()
+
+
+def _is_thin(block: QTextBlock) -> bool:
+    """The empty lines of a pixel around tables."""
+    return block.length() == 1 and block.blockFormat().lineHeight() <= 1

@@ -1,0 +1,164 @@
+"""Every word of the transcript in one place, asked for when it is shown so that the language can change meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from desktop.i18n import translate
+
+
+def speaker(role: str) -> str:
+    """Who a message is from, for those who hear the page."""
+    return translate("Transcript", "You") if role == "user" else translate("Transcript", "Answer")
+
+
+def transcript_name() -> str:
+    """The whole transcript, for those who hear the page."""
+    return translate("Transcript", "Conversation")
+
+
+def note(status: str) -> str:
+    """The quiet line under an answer that did not come to its end; empty for the others."""
+    match status:
+        case "stopped":
+            return translate("Transcript", "Stopped here.")
+        case "interrupted":
+            return translate("Transcript", "Interrupted here; nothing written was lost.")
+        case "length":
+            return translate("Transcript", "The answer reached its length limit.")
+        case "error":
+            return translate("Transcript", "The answer broke off.")
+    return ""
+
+
+def continue_answer() -> str:
+    return translate("Transcript", "Continue")
+
+
+def empty_answer() -> str:
+    return translate("Transcript", "The model had nothing to say. Try asking in other words.")
+
+
+def copy() -> str:
+    return translate("Transcript", "Copy")
+
+
+def copied() -> str:
+    return translate("Transcript", "Copied")
+
+
+def copy_message() -> str:
+    return translate("Transcript", "Copy the whole message")
+
+
+def copy_address() -> str:
+    return translate("Transcript", "Copy the address")
+
+
+def select_all() -> str:
+    return translate("Transcript", "Select all")
+
+
+def copy_code(language: str) -> str:
+    if language:
+        return translate("Transcript", "Copy the code (%1)").replace("%1", language)
+    return translate("Transcript", "Copy the code")
+
+
+def answer_again() -> str:
+    return translate("Transcript", "Answer again")
+
+
+def edit(role: str) -> str:
+    if role == "user":
+        return translate("Transcript", "Edit question")
+    return translate("Transcript", "Edit answer")
+
+
+def previous_version() -> str:
+    return translate("Transcript", "Previous version")
+
+
+def next_version() -> str:
+    return translate("Transcript", "Next version")
+
+
+def version(number: int, count: int) -> str:
+    """For a screen reader; on the screen stands 2/3."""
+    text = translate("Transcript", "Version %1 of %2")
+    return text.replace("%1", str(number)).replace("%2", str(count))
+
+
+def save_and_answer() -> str:
+    return translate("Transcript", "Save and answer")
+
+
+def save_version() -> str:
+    return translate("Transcript", "Save as a new version")
+
+
+def cancel() -> str:
+    return translate("Transcript", "Cancel")
+
+
+def edit_field(role: str) -> str:
+    if role == "user":
+        return translate("Transcript", "Your question, to be changed")
+    return translate("Transcript", "The answer, to be changed")
+
+
+def show_all(lines: int) -> str:
+    return translate("Transcript", "Show all (%1 lines)").replace("%1", f"{lines:,}")
+
+
+def show_less() -> str:
+    return translate("Transcript", "Show less")
+
+
+def context_cut() -> str:
+    return translate("Transcript", "The model no longer sees what is above")
+
+
+def to_the_end() -> str:
+    return translate("Transcript", "Go to the end")
+
+
+def waiting() -> str:
+    return translate("Transcript", "The model is still loading; your question waits.")
+
+
+def reading(percent: int, seconds_left: float | None) -> str:
+    """Progress of reading the prompt."""
+    if seconds_left is None:
+        return translate("Transcript", "Reading your message… %1 %").replace("%1", str(percent))
+    text = translate("Transcript", "Reading your message… %1 % · %2 s")
+    return text.replace("%1", str(percent)).replace("%2", str(max(1, round(seconds_left))))
+
+
+def speed(stats: Mapping[str, Any]) -> str:
+    """Tokens per second and seconds to the first token, as far as they were measured."""
+    parts = []
+    rate, first = stats.get("tokens_per_s"), stats.get("ttft_s")
+    if isinstance(rate, int | float):
+        parts.append(translate("Transcript", "%1 tok/s").replace("%1", _figure(rate)))
+    if isinstance(first, int | float):
+        parts.append(translate("Transcript", "%1 s").replace("%1", f"{first:.1f}"))
+    return " · ".join(parts)
+
+
+def speed_explained(stats: Mapping[str, Any], model: str) -> str:
+    """The same in whole words, for the tooltip."""
+    lines = [model] if model else []
+    count, rate, first = (stats.get(k) for k in ("completion_tokens", "tokens_per_s", "ttft_s"))
+    if isinstance(count, int):
+        lines.append(translate("Transcript", "%1 tokens").replace("%1", f"{count:,}"))
+    if isinstance(rate, int | float):
+        lines.append(translate("Transcript", "%1 tokens per second").replace("%1", _figure(rate)))
+    if isinstance(first, int | float):
+        lines.append(translate("Transcript", "%1 s to the first word").replace("%1", f"{first:.1f}"))
+    return "\n".join(lines)
+
+
+def _figure(value: float) -> str:
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"

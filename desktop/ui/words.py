@@ -1,0 +1,331 @@
+"""What banners say: for every kind of notice a title, a sentence or two, and the words on its buttons.
+
+The rooms below speak English in `details["message"]`; here the same is said in the language of the window, with the
+figures in it. A kind that has no words here (or lacks a fact for them) shows the English message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from desktop.i18n import translate
+from desktop.ui import figures
+
+if TYPE_CHECKING:
+    from desktop.chat.state import Notice
+
+STORE_KEYS = ("store", "disk", "start")
+"""Notices under these keys are about the conversations' file, not about a model's."""
+
+_BYTES = ("needed", "available", "size", "size_bytes", "free", "expected", "actual", "required", "total")
+_TOKENS = ("prompt_tokens", "n_ctx", "n_ctx_train", "n_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a banner shows. `actions` are (id, label); `details` is for those who want to know exactly."""
+
+    title: str
+    text: str
+    actions: tuple[tuple[str, str], ...] = ()
+    details: str = ""
+
+
+def words_of(notice: Notice) -> Words:
+    """The words of a notice in the present language."""
+    facts = _facts(notice.details)
+    kind = notice.kind
+    if notice.key in STORE_KEYS and f"store_{kind}" in _sentences():
+        kind = f"store_{kind}"
+    message = str(notice.details.get("message", ""))
+    title, text = _sentences().get(kind, ("", ""))
+    try:
+        title, text = title.format_map(facts), text.format_map(facts)
+    except KeyError:
+        text = message  # a fact is missing: the room that found the fault knows best
+        title = "" if "{" in title else title
+    if kind in ("engine_restarted", "engine_gave_up"):
+        cause = _cause(str(notice.details.get("cause", "")))
+        text = translate("Notice", "{cause} {text}").format(cause=cause, text=text) if cause else text
+    if not title:
+        title = translate("Notice", "Something went wrong")
+    text = text or message
+    exact = [str(notice.details.get(name, "")).strip() for name in ("message", "advice", "reason", "log")]
+    details = "\n".join(part for part in exact if part and part != text)
+    return Words(title, text, tuple((a, action_label(a)) for a in notice.actions), details)
+
+
+def action_label(action: str) -> str:
+    """The words on a banner's button."""
+    return {
+        "undo": translate("Notice", "Bring it back"),
+        "drop_oldest": translate("Notice", "Leave out the oldest"),
+        "larger_context": translate("Notice", "Give it more room"),
+        "smaller_context": translate("Notice", "Try with less context"),
+        "edit_question": translate("Notice", "Edit question"),
+        "new_chat": translate("Notice", "New chat"),
+        "restart_engine": translate("Notice", "Start again"),
+        "choose_model": translate("Notice", "Choose a model"),
+        "get_belle": translate("Notice", "Get BELLE-7B"),
+        "retry": translate("Notice", "Try again"),
+    }.get(action, action.replace("_", " ").capitalize())
+
+
+def _cause(kind: str) -> str:
+    return {
+        "out_of_memory": translate("Notice", "The memory ran out."),
+        "killed": translate("Notice", "The system ended the model, most likely to free memory."),
+        "backend_crash": translate("Notice", "The part that computes the answer crashed."),
+        "worker_bug": translate("Notice", "The part that computes the answer stopped by a fault of ours."),
+    }.get(kind, "")
+
+
+def _facts(details: Mapping[str, Any]) -> dict[str, str]:
+    facts: dict[str, str] = {}
+    for name, value in details.items():
+        if name in _BYTES and isinstance(value, (int, float)):
+            facts[name] = figures.size(value)
+        elif name in _TOKENS and isinstance(value, int):
+            facts[name] = figures.count(value)
+        else:
+            facts[name] = str(value)
+    path = details.get("path") or details.get("file")
+    if path:
+        facts["file"] = PurePath(str(path)).name
+    return facts
+
+
+def _sentences() -> dict[str, tuple[str, str]]:
+    return {**_about_files(), **_about_memory(), **_about_answers(), **_about_the_store(), **_other()}
+
+
+def _about_files() -> dict[str, tuple[str, str]]:
+    return {
+        "file_missing": (
+            translate("Notice", "The model file is gone"),
+            translate("Notice", "“{file}” is no longer where it was. If you moved it, open it again from there."),
+        ),
+        "is_a_folder": (
+            translate("Notice", "That is a folder"),
+            translate("Notice", "“{file}” is a folder. Open the .gguf file inside it."),
+        ),
+        "no_permission": (
+            translate("Notice", "This file may not be read"),
+            translate("Notice", "Your user has no permission to read “{file}”."),
+        ),
+        "empty_file": (
+            translate("Notice", "The file is empty"),
+            translate("Notice", "“{file}” has nothing in it; the download probably never began. Get it once more."),
+        ),
+        "not_gguf": (
+            translate("Notice", "This is not a model file"),
+            translate("Notice", "“{file}” is not in GGUF format, the one that can be opened here."),
+        ),
+        "future_version": (
+            translate("Notice", "The file is newer than this program"),
+            translate(
+                "Notice", "“{file}” is written in a later version of GGUF. A newer ChatBELLE may be able to read it."
+            ),
+        ),
+        "truncated": (
+            translate("Notice", "The file is incomplete"),
+            translate("Notice", "The end of “{file}” is missing; the download was probably cut off. Get it once more."),
+        ),
+        "damaged": (
+            translate("Notice", "The file is damaged"),
+            translate("Notice", "“{file}” does not make sense inside. Copy or download it once more."),
+        ),
+        "unsupported_architecture": (
+            translate("Notice", "This kind of model cannot be run yet"),
+            translate("Notice", "“{file}” is a model of a kind that the engine does not know."),
+        ),
+        "not_a_chat_model": (
+            translate("Notice", "This model cannot chat"),
+            translate("Notice", "“{file}” is made for something else. Choose a model that generates text."),
+        ),
+        "split_part": (
+            translate("Notice", "This is one part of a model"),
+            translate("Notice", "Open its first part, “{first}”; the others are found from there."),
+        ),
+        "split_incomplete": (
+            translate("Notice", "Parts of the model are missing"),
+            translate("Notice", "Put all its parts into the folder of “{file}”, then open it again."),
+        ),
+        "unsupported_model": (translate("Notice", "This model cannot be used here"), ""),
+        "registry_damaged": (
+            translate("Notice", "The list of your models cannot be read"),
+            translate("Notice", "The models themselves are untouched; open their files again, one by one."),
+        ),
+        "registry_not_written": (
+            translate("Notice", "The list of your models could not be saved"),
+            translate("Notice", "Look whether there is space on the disk and whether your user may write there."),
+        ),
+        "unknown_model": (
+            translate("Notice", "No such model"),
+            translate("Notice", "The model chosen last is not in the list any more. Choose another one."),
+        ),
+        "not_installed": (
+            translate("Notice", "This model is not on this computer yet"),
+            translate(
+                "Notice", "When you have its GGUF file, open it with “Open a model file”, or drop it on this window."
+            ),
+        ),
+        "no_model": (
+            translate("Notice", "No model is open"),
+            translate(
+                "Notice", "Choose one from the list, or drop a .gguf file on this window. What you write is kept."
+            ),
+        ),
+        "starter_model": (
+            translate("Notice", "This is a small English model for trying things out"),
+            translate("Notice", "It makes mistakes and knows next to no Chinese. For real work, use a BELLE model."),
+        ),
+    }
+
+
+def _about_memory() -> dict[str, tuple[str, str]]:
+    return {
+        "too_big_for_memory": (
+            translate("Notice", "Too big for the memory that is free"),
+            translate(
+                "Notice",
+                "It needs about {needed}; {available} are free. Close other programs, or take a smaller model.",
+            ),
+        ),
+        "out_of_memory": (
+            translate("Notice", "The memory ran out"),
+            translate("Notice", "Close other programs, take a smaller model, or give it less context in the settings."),
+        ),
+        "context_too_large": (
+            translate("Notice", "So much context does not fit"),
+            translate(
+                "Notice", "The model fits, but not with a context this long. Choose a shorter one in the settings."
+            ),
+        ),
+    }
+
+
+def _about_answers() -> dict[str, tuple[str, str]]:
+    return {
+        "no_template": (
+            translate("Notice", "The model does not say how to talk to it"),
+            translate("Notice", "The file carries no prompt template. Choose the one that it was trained with."),
+        ),
+        "template_error": (
+            translate("Notice", "The model's own prompt template does not work"),
+            translate("Notice", "Choose one of the built-in templates for it."),
+        ),
+        "unknown_template": (
+            translate("Notice", "No such prompt template"),
+            translate("Notice", "Choose one of the built-in templates."),
+        ),
+        "prompt_too_long": (
+            translate("Notice", "The conversation is longer than the model can hold"),
+            translate(
+                "Notice", "It takes {prompt_tokens} tokens and the model holds {n_ctx}. Nothing was cut: you decide."
+            ),
+        ),
+        "context_full": (
+            translate("Notice", "The model has no room left"),
+            translate("Notice", "The answer ends here because the context is full."),
+        ),
+        "backend_error": (
+            translate("Notice", "The engine could not go on"),
+            translate("Notice", "What had been written is kept. Answer again, or load the model anew."),
+        ),
+        "bad_sampling": (
+            translate("Notice", "A value in the answer settings is not possible"),
+            translate("Notice", "Open the answer settings and go back to the model's own values."),
+        ),
+        "busy": (
+            translate("Notice", "One answer at a time"),
+            translate("Notice", "The model is still answering. Stop it, or wait for the end."),
+        ),
+        "killed": (
+            translate("Notice", "The model was ended by the system"),
+            translate("Notice", "Most likely the memory was needed elsewhere. What had been written is kept."),
+        ),
+        "backend_crash": (
+            translate("Notice", "The engine crashed"),
+            translate("Notice", "The part that computes the answer stopped. What had been written is kept."),
+        ),
+        "worker_bug": (
+            translate("Notice", "The engine stopped by a fault of ours"),
+            translate("Notice", "What had been written is kept. The exact message below helps to find the fault."),
+        ),
+        "engine_restarted": (
+            translate("Notice", "The model was started again"),
+            translate("Notice", "The answer so far is kept; you can continue it."),
+        ),
+        "engine_gave_up": (
+            translate("Notice", "The model stopped twice"),
+            translate("Notice", "Your conversation is safe. Start it again, or choose a smaller model."),
+        ),
+    }
+
+
+def _about_the_store() -> dict[str, tuple[str, str]]:
+    return {
+        "newer_schema": (
+            translate("Notice", "Your conversations were written by a newer ChatBELLE"),
+            translate("Notice", "This version leaves them untouched. Start the newer one to see them."),
+        ),
+        "not_a_store": (
+            translate("Notice", "The conversations' file is something else"),
+            translate("Notice", "“{file}” is not a file of conversations. It was left untouched."),
+        ),
+        "store_damaged": (
+            translate("Notice", "The conversations' file is damaged"),
+            translate("Notice", "Nothing was overwritten. Put back a copy of “{file}”, or move it away to begin anew."),
+        ),
+        "store_no_permission": (
+            translate("Notice", "The conversations cannot be written"),
+            translate("Notice", "Your user has no permission to write “{file}”."),
+        ),
+        "old_sqlite": (
+            translate("Notice", "This Python is too old for the conversations"),
+            translate("Notice", "It comes with SQLite {found}; {needed} or newer is needed. Nothing was changed."),
+        ),
+        "not_found": (
+            translate("Notice", "That is not there any more"),
+            translate("Notice", "It was probably deleted in the meantime."),
+        ),
+        "locked": (
+            translate("Notice", "Another program holds the conversations"),
+            translate("Notice", "Close the other window of ChatBELLE, or wait a moment and try again."),
+        ),
+        "in_use": (
+            translate("Notice", "ChatBELLE is open already"),
+            translate("Notice", "Only one window at a time may write the conversations."),
+        ),
+        "disk_full": (
+            translate("Notice", "The disk is full"),
+            translate("Notice", "What you wrote is not saved yet. Free some space, then send again."),
+        ),
+        "read_only": (
+            translate("Notice", "Reading only"),
+            translate(
+                "Notice", "The conversations can be read, not changed: the place where they are is write-protected."
+            ),
+        ),
+        "io_error": (
+            translate("Notice", "The disk could not be read or written"),
+            translate("Notice", "Look whether the disk is still connected and healthy, then try again."),
+        ),
+    }
+
+
+def _other() -> dict[str, tuple[str, str]]:
+    return {
+        "deleted": (
+            translate("Notice", "Deleted"),
+            translate("Notice", "“{title}” is gone from the list."),
+        ),
+        "research_use": (
+            translate("Notice", "For research only"),
+            translate("Notice", "The licence of this model does not allow commercial use."),
+        ),
+    }

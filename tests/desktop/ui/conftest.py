@@ -1,0 +1,41 @@
+"""Every UI test starts in English, in the light theme at 100 %, with settings of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent
+
+from desktop.i18n import set_language
+from desktop.settings import Settings
+from desktop.ui.theme import themes
+from tests.support.fake_controller import FakeController
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The offscreen platform says of some window managers' wishes that it has none of them; no fault of ours.
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.qt_log_ignore("^This plugin does not support"))
+
+
+@pytest.fixture(autouse=True)
+def dressed(qapp):
+    set_language("en")
+    themes().dress("light", 1.0)
+    yield
+    # What was deleted "later" is gone before the next test looks at the application.
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings()
+
+
+@pytest.fixture
+def controller(qapp) -> FakeController:
+    return FakeController()

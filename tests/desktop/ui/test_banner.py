@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QPushButton
+
+import belle
+import desktop.store
+from belle.engine.protocol import Died
+from belle.errors import KnownError
+from desktop.chat.state import Notice
+from desktop.i18n import set_language
+from desktop.store import errors as store_errors
+from desktop.ui import figures, words
+from desktop.ui.banner import BannerStack
+from desktop.ui.words import action_label, words_of
+
+FACTS = {
+    "path": "/models/belle.gguf",
+    "needed": 5_200_000_000,
+    "available": 3_100_000_000,
+    "prompt_tokens": 5210,
+    "n_ctx": 4096,
+    "title": "Spring rain",
+    "first": "belle-00001-of-00002.gguf",
+    "found": "3.30",
+    "message": "The English sentence.",
+}
+KINDS = sorted(words._sentences())
+WITHOUT_SENTENCE = {"unsupported_model"}  # the catalogue says why
+
+
+@pytest.fixture
+def stack(qtbot) -> BannerStack:
+    made = BannerStack()
+    qtbot.addWidget(made)
+    made.resize(600, 200)
+    return made
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - WITHOUT_SENTENCE))
+def test_every_kind_has_words_with_its_facts(kind, language):
+    set_language(language)
+    said = words_of(Notice(kind, "bad", FACTS))
+    assert said.title
+    assert said.text
+    assert "{" not in said.title + said.text
+    assert "The English sentence." not in said.text
+
+
+def test_kinds_of_the_contract_are_known():
+    wanted = """
+        empty_file not_gguf future_version truncated damaged unsupported_architecture is_a_folder no_permission
+        too_big_for_memory out_of_memory context_too_large no_template template_error prompt_too_long context_full busy
+        killed backend_crash worker_bug engine_restarted engine_gave_up newer_schema not_a_store store_damaged locked
+        in_use disk_full read_only io_error deleted starter_model unknown_model not_installed file_missing no_model
+    """
+    assert set(wanted.split()) <= set(KINDS)
+
+
+OURS = {
+    # Bugs rather than faults of the world, or said by the terminal only: the English message is enough.
+    *("protocol_error", "usage", "empty_prompt", "nothing_to_continue", "not_streaming", "x"),
+}
+
+
+def kinds_raised_in(folder: Path) -> set[str]:
+    """The literal kinds of every `KnownError("kind", …)` and `StoreError.of("kind", …)` in a folder."""
+    found = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                if name in ("of", "KnownError", "StoreError") and isinstance(node.args[0].value, str):
+                    found.add(node.args[0].value)
+    return found
+
+
+@pytest.mark.parametrize("package", [belle, desktop.store])
+def test_every_fault_of_the_rooms_below_has_words(package):
+    kinds = kinds_raised_in(Path(package.__file__).parent)
+    assert len(kinds) > 5
+    assert kinds - OURS <= set(KINDS) | {kind.removeprefix("store_") for kind in KINDS}
+
+
+def test_what_the_store_reports_has_words():
+    details = {"path": "/x/conversations.sqlite3", "found": "1", "needed": "2"}
+    for kind in set(store_errors._WORDS) - OURS:
+        said = words_of(Notice.of(KnownError(kind, "English.", **details), key="store"))
+        assert said.title != "Something went wrong", kind
+        assert said.text != "English.", kind
+
+
+def test_figures_are_in_the_sentence():
+    assert "5.2 GB" in words_of(Notice("too_big_for_memory", "bad", FACTS)).text
+    assert "3.1 GB" in words_of(Notice("too_big_for_memory", "bad", FACTS)).text
+    assert "5,210" in words_of(Notice("prompt_too_long", "bad", FACTS)).text
+    assert "belle.gguf" in words_of(Notice("truncated", "bad", FACTS)).text
+    assert "/models" not in words_of(Notice("truncated", "bad", FACTS)).text
+
+
+def test_damaged_means_the_store_under_its_key():
+    model = words_of(Notice("damaged", "bad", FACTS, key="model")).title
+    store = words_of(Notice("damaged", "bad", FACTS, key="store")).title
+    assert model != store
+    assert "conversations" in store.lower()
+
+
+def test_an_unknown_kind_speaks_english():
+    said = words_of(Notice("comet", "bad", {"message": "A comet hit the disk.", "advice": "Duck."}))
+    assert said.text == "A comet hit the disk."
+    assert said.title
+    assert "Duck." in said.details
+
+
+def test_a_missing_fact_falls_back_to_the_message():
+    said = words_of(Notice("too_big_for_memory", "bad", {"message": "Needs more."}))
+    assert said.text == "Needs more."
+    assert said.title == "Too big for the memory that is free"
+
+
+def test_death_is_told_with_its_cause_and_log():
+    death = Died("out_of_memory", "Killed by signal 9.", "Close programs.", -9, "ggml: failed to allocate")
+    told = Notice("engine_gave_up", "bad", {**Notice.of(death).details, "cause": death.kind})
+    said = words_of(told)
+    assert said.text.startswith("The memory ran out. ")
+    assert "ggml: failed to allocate" in said.details
+    set_language("zh_CN")
+    assert words_of(told).text.startswith("内存用完了。对话")
+
+
+def test_actions_have_labels_in_both_languages():
+    names = [
+        "undo",
+        "drop_oldest",
+        "larger_context",
+        "smaller_context",
+        "edit_question",
+        "new_chat",
+        "restart_engine",
+        "choose_model",
+        "get_belle",
+    ]
+    english = [action_label(name) for name in names]
+    set_language("zh_CN")
+    chinese = [action_label(name) for name in names]
+    assert not set(english) & set(chinese) - {""}
+    assert action_label("fly_away") == "Fly away"
+
+
+def test_a_banner_shows_acts_and_goes(stack, qtbot):
+    banner = stack.show_notice(Notice("deleted", "info", FACTS, ("undo",), "deleted-3"))
+    assert not stack.isHidden()
+    assert "Spring rain" in banner.spoken()
+    with qtbot.waitSignal(stack.acted) as acted:
+        banner.buttons["undo"].click()
+    assert acted.args == ["deleted-3", "undo"]
+    assert stack.keys() == []
+    assert stack.isHidden()
+
+
+def test_one_banner_per_key(stack):
+    stack.show_notice(Notice("truncated", "bad", FACTS, (), "model"))
+    stack.show_notice(Notice("not_gguf", "bad", FACTS, (), "model"))
+    stack.show_notice(Notice("disk_full", "bad", FACTS, (), "disk"))
+    assert stack.keys() == ["model", "disk"]
+    assert stack.banner("model").notice.kind == "not_gguf"
+    stack.clear("model")
+    stack.clear("model")
+    assert stack.keys() == ["disk"]
+    stack.banner("disk").close_button.click()
+    assert stack.keys() == []
+
+
+def test_details_unfold(stack):
+    stack.show()
+    banner = stack.show_notice(Notice("truncated", "bad", FACTS, (), "model"))
+    assert not banner.fold_button.isHidden()
+    assert banner._exact.isHidden()
+    banner.fold_button.click()
+    assert not banner._exact.isHidden()
+    assert "The English sentence." in banner._exact.text()
+    banner.fold_button.click()
+    assert banner._exact.isHidden()
+
+
+def test_a_banner_without_details_has_nothing_to_unfold(stack):
+    banner = stack.show_notice(Notice("deleted", "info", {"title": "x"}, ("undo",), "deleted-1"))
+    assert banner.fold_button.isHidden()
+
+
+def test_a_banner_follows_the_language(stack, qtbot):
+    banner = stack.show_notice(Notice("engine_gave_up", "bad", FACTS, ("restart_engine",), "engine"))
+    set_language("zh_CN")
+    qtbot.waitUntil(lambda: banner.buttons["restart_engine"].text() == "重新启动")
+    assert all(b.accessibleName() for b in banner.findChildren(QPushButton))
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "text"),
+    [(98_000_000, "98 MB"), (5_234_000_000, "5.2 GB"), (16e9, "16 GB"), (1200, "1 kB"), (0, "1 kB")],
+)
+def test_sizes(n_bytes, text):
+    assert figures.size(n_bytes) == text
+
+
+@pytest.mark.parametrize(
+    ("quantization", "text"),
+    [("Q4_K_M", "4-bit"), ("IQ2_XS", "2-bit"), ("Q8_0", "8-bit"), ("F16", "16-bit"), ("BF16", "16-bit"), ("?", "")],
+)
+def test_bits(quantization, text):
+    assert figures.bits(quantization) == text
+
+
+def test_parameters():
+    assert figures.parameters(134_515_008) == "135M"
+    assert figures.parameters(6_738_000_000) == "6.7B"
+    assert figures.parameters(7_000_000_000) == "7B"

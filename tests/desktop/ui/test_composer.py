@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QMimeData, Qt, QUrl
+from PySide6.QtGui import QGuiApplication, QInputMethodEvent
+from PySide6.QtTest import QTest
+
+from desktop.ui.composer import MAX_LINES, Composer
+from desktop.ui.theme import themes
+
+
+@pytest.fixture
+def composer(qtbot) -> Composer:
+    made = Composer()
+    qtbot.addWidget(made)
+    made.resize(600, 60)
+    made.show()
+    made.editor.setFocus()
+    QTest.qWait(1)
+    return made
+
+
+def compose(composer: Composer, preedit: str, commit: str = "") -> None:
+    event = QInputMethodEvent(preedit, [])
+    if commit:
+        event.setCommitString(commit)
+    QGuiApplication.sendEvent(composer.editor, event)
+
+
+def test_enter_sends_and_the_text_stays_until_it_is_taken(composer, qtbot):
+    QTest.keyClicks(composer.editor, "hello")
+    with qtbot.waitSignal(composer.send_requested) as sent:
+        QTest.keyClick(composer.editor, Qt.Key.Key_Return)
+    assert sent.args == ["hello"]
+    assert composer.text() == "hello"
+    composer.taken()
+    assert composer.text() == ""
+
+
+def test_shift_enter_breaks_the_line(composer, qtbot):
+    QTest.keyClicks(composer.editor, "a")
+    with qtbot.assertNotEmitted(composer.send_requested):
+        QTest.keyClick(composer.editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClicks(composer.editor, "b")
+    assert composer.text() == "a\nb"
+    assert "\u2028" not in composer.editor.document().toRawText()
+
+
+def test_ctrl_enter_mode(composer, qtbot):
+    composer.set_send_key("ctrl_enter")
+    QTest.keyClicks(composer.editor, "a")
+    with qtbot.assertNotEmitted(composer.send_requested):
+        QTest.keyClick(composer.editor, Qt.Key.Key_Return)
+    assert composer.text() == "a\n"
+    with qtbot.waitSignal(composer.send_requested):
+        QTest.keyClick(composer.editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+
+
+def test_enter_never_sends_while_composing(composer, qtbot):
+    QTest.keyClicks(composer.editor, "x")
+    compose(composer, "chun")
+    with qtbot.assertNotEmitted(composer.send_requested):
+        QTest.keyClick(composer.editor, Qt.Key.Key_Return)
+        # The input method ends the composition and passes on the key that ended it.
+        compose(composer, "", "春")
+        QTest.keyPress(composer.editor, Qt.Key.Key_Return)
+    assert composer.text() == "x春"
+    qtbot.wait(5)
+    with qtbot.waitSignal(composer.send_requested) as sent:
+        QTest.keyClick(composer.editor, Qt.Key.Key_Return)
+    assert sent.args == ["x春"]
+
+
+def test_a_second_composition_begun_at_once_counts(composer, qtbot):
+    compose(composer, "ni")
+    compose(composer, "", "你")
+    compose(composer, "hao")
+    qtbot.wait(5)
+    with qtbot.assertNotEmitted(composer.send_requested):
+        QTest.keyClick(composer.editor, Qt.Key.Key_Return)
+
+
+def test_up_does_not_leave_while_composing_in_an_empty_field(composer, qtbot):
+    compose(composer, "chun")
+    with qtbot.assertNotEmitted(composer.edit_last_requested):
+        QTest.keyClick(composer.editor, Qt.Key.Key_Up)
+
+
+def test_nothing_is_not_sent(composer, qtbot):
+    QTest.keyClicks(composer.editor, "   ")
+    with qtbot.assertNotEmitted(composer.send_requested):
+        QTest.keyClick(composer.editor, Qt.Key.Key_Return)
+    assert not composer.button.isEnabled()
+
+
+def test_up_in_an_empty_field_edits_the_last_question(composer, qtbot):
+    with qtbot.waitSignal(composer.edit_last_requested):
+        QTest.keyClick(composer.editor, Qt.Key.Key_Up)
+    QTest.keyClicks(composer.editor, "a")
+    with qtbot.assertNotEmitted(composer.edit_last_requested):
+        QTest.keyClick(composer.editor, Qt.Key.Key_Up)
+
+
+def test_it_grows_to_eight_lines_then_scrolls(composer):
+    heights = []
+    for lines in range(1, MAX_LINES + 5):
+        composer.editor.setPlainText("\n".join("x" * lines))
+        heights.append(composer.editor.height())
+    growing = heights[:MAX_LINES]
+    assert growing == sorted(set(growing))
+    assert len(set(heights[MAX_LINES - 1 :])) == 1
+    assert composer.editor.verticalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAsNeeded
+    composer.editor.clear()
+    assert composer.editor.height() == heights[0]
+
+
+def test_long_lines_count_as_wrapped(composer):
+    composer.editor.setPlainText("word " * 60)
+    assert composer.editor.height() > 2 * composer.editor.fontMetrics().lineSpacing()
+
+
+def test_it_grows_with_the_zoom(composer):
+    before = composer.editor.height()
+    themes().set_zoom(2.0)
+    assert composer.editor.height() > 1.7 * before
+
+
+def test_rich_text_is_pasted_plain(composer):
+    data = QMimeData()
+    data.setHtml("<b>bold</b> <script>x</script>")
+    data.setText("bold")
+    composer.editor.insertFromMimeData(data)
+    assert composer.text() == "bold"
+
+
+def test_files_are_left_to_the_window(composer):
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile("/tmp/model.gguf")])
+    assert not composer.editor.canInsertFromMimeData(data)
+
+
+def test_the_button_sends_stops_and_says_which(composer, qtbot):
+    composer.set_text("hello")
+    assert composer.button.accessibleName() == "Send"
+    with qtbot.waitSignal(composer.send_requested):
+        composer.button.click()
+    composer.set_busy(True)
+    assert composer.button.accessibleName() == "Stop"
+    assert composer.button.property("kind") == "stop"
+    with qtbot.waitSignal(composer.stop_requested):
+        composer.button.click()
+    with qtbot.assertNotEmitted(composer.send_requested):
+        QTest.keyClick(composer.editor, Qt.Key.Key_Return)
+    assert composer.text() == "hello"
+    composer.set_busy(False)
+    assert composer.button.accessibleName() == "Send"
+
+
+def test_waiting_for_the_model_can_be_taken_back(composer, qtbot):
+    composer.set_waiting(True)
+    assert "Waits" in composer.hint.text()
+    with qtbot.waitSignal(composer.stop_requested):
+        composer.button.click()
+
+
+def test_a_block_says_why_and_lets_one_write(composer, qtbot):
+    composer.set_blocked("Reading only")
+    QTest.keyClicks(composer.editor, "hello")
+    with qtbot.assertNotEmitted(composer.send_requested):
+        QTest.keyClick(composer.editor, Qt.Key.Key_Return)
+    assert composer.text() == "hello"
+    assert composer.hint.text() == composer.button.accessibleName() == "Reading only"
+    composer.set_blocked("")
+    assert composer.button.isEnabled()
+
+
+def test_every_conversation_has_its_draft(composer):
+    composer.editor.setPlainText("for a new one")
+    composer.set_conversation(1)
+    assert composer.text() == ""
+    composer.editor.setPlainText("for one")
+    composer.set_conversation(2)
+    assert composer.text() == ""
+    composer.set_conversation(1)
+    assert composer.text() == "for one"
+    composer.set_conversation(None)
+    assert composer.text() == "for a new one"
+
+
+def test_a_new_conversation_takes_its_draft_along(composer):
+    composer.editor.setPlainText("first question")
+    composer.move_to_conversation(7)
+    composer.taken()
+    composer.set_conversation(None)
+    assert composer.text() == ""
+    composer.set_conversation(7)
+    assert composer.text() == ""
+
+
+def test_escape_stops_and_otherwise_does_nothing(composer, qtbot):
+    QTest.keyClicks(composer.editor, "text")
+    with qtbot.assertNotEmitted(composer.stop_requested):
+        QTest.keyClick(composer.editor, Qt.Key.Key_Escape)
+    composer.set_busy(True)
+    with qtbot.waitSignal(composer.stop_requested):
+        QTest.keyClick(composer.editor, Qt.Key.Key_Escape)
+    assert composer.text() == "text"

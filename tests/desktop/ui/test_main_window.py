@@ -1,0 +1,375 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QDialog
+
+from desktop.chat.state import ModelState, Notice
+from desktop.settings import Settings
+from desktop.ui.main_window import MainWindow
+from desktop.ui.theme import theme
+from tests.support.fake_controller import STARTER
+
+CTRL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def make(qtbot, controller, settings):
+    def build(**size) -> MainWindow:
+        made = MainWindow(controller, settings)
+        qtbot.addWidget(made)
+        if size:
+            made.resize(size["width"], size["height"])
+        with qtbot.waitExposed(made):
+            made.show()
+        return made
+
+    return build
+
+
+@pytest.fixture
+def window(make) -> MainWindow:
+    return make()
+
+
+def dialog(kind: str) -> QDialog:
+    found = [w for w in QApplication.topLevelWidgets() if type(w).__name__ == kind and w.isVisible()]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_typing_is_possible_at_once(make, controller):
+    window = make()
+    assert window.windowTitle() == "New chat — ChatBELLE"
+    assert window.focusWidget() is window.composer.editor
+    assert window.pages.currentWidget() is window.welcome
+    QTest.keyClicks(window.composer.editor, "hello")
+    assert window.composer.text() == "hello"
+
+
+def test_a_question_goes_out_and_the_field_is_free(window, controller):
+    QTest.keyClicks(window.composer.editor, "What is rain?")
+    QTest.keyClick(window.composer.editor, Qt.Key.Key_Return)
+    assert controller.calls[-1] == ("send", "What is rain?")
+    assert window.composer.text() == ""
+    assert window.pages.currentWidget() is window.transcript
+    assert window.windowTitle() == "What is rain? — ChatBELLE"
+    QTest.keyClicks(window.composer.editor, "And snow?")
+    QTest.keyClick(window.composer.editor, Qt.Key.Key_Return)
+    assert [m.text for m in window.transcript.messages()] == ["What is rain?", "And snow?"]
+    # The draft of "a new chat" was sent: it must not come back.
+    window.gestures.actions["new_chat"].trigger()
+    assert window.composer.text() == ""
+
+
+def test_a_refused_question_stays(window, controller):
+    controller.refuse = True
+    QTest.keyClicks(window.composer.editor, "precious")
+    QTest.keyClick(window.composer.editor, Qt.Key.Key_Return)
+    assert controller.calls == [("send", "precious")]
+    assert window.composer.text() == "precious"
+
+
+def test_an_answer_streams_into_the_transcript(window, controller, qtbot):
+    controller.add("a", texts=("question",))
+    controller.conversations_changed.emit()
+    controller.open_conversation(1)
+    controller.prefill.emit(50, 100, 2.0)
+    answer = controller.begin_answer()
+    controller.answer_text.emit(answer.id, "我是")
+    controller.answer_text.emit(answer.id, "春雨")
+    assert window.transcript.messages()[-1].text == "我是春雨"
+    assert window.composer.button.accessibleName() == "Stop"
+    QTest.keyClick(window.composer.editor, Qt.Key.Key_Escape)
+    assert controller.calls[-1] == ("stop",)
+    controller.message_updated.emit(replace(answer, text="我是春雨", status="stopped"))
+    assert window.transcript.messages()[-1].status == "stopped"
+
+
+def test_drafts_stay_with_their_conversations(window, controller):
+    first = controller.add("first", texts=("a",))
+    controller.conversations_changed.emit()
+    window.composer.set_text("unsent")
+    controller.open_conversation(first)
+    assert window.composer.text() == ""
+    controller.new_chat()
+    assert window.composer.text() == "unsent"
+
+
+def test_shortcuts_reach_what_they_name(window, controller, qtbot):
+    controller.add("first", texts=("q", "a"))
+    controller.add("second", days_ago=1, texts=("q2", "a2"))
+    controller.conversations_changed.emit()
+    controller.open_conversation(1)
+
+    def press(key, modifiers=CTRL):
+        QTest.keyClick(window.focusWidget() or window, key, modifiers)
+
+    press(Qt.Key.Key_Tab)
+    assert controller.conversation.title == "second"
+    press(Qt.Key.Key_Tab)
+    assert controller.conversation.title == "first"
+    press(Qt.Key.Key_R)
+    assert controller.calls[-1] == ("regenerate", controller.paths[1][-1].id)
+    press(Qt.Key.Key_C, CTRL | Qt.KeyboardModifier.ShiftModifier)
+    assert QGuiApplication.clipboard().text() == "a"
+    press(Qt.Key.Key_K)
+    assert window.focusWidget() is window.sidebar.search_field
+    press(Qt.Key.Key_L)
+    assert window.focusWidget() is window.composer.editor
+    press(Qt.Key.Key_B)
+    assert window.sidebar.isHidden()
+    press(Qt.Key.Key_K)
+    assert not window.sidebar.isHidden()
+    press(Qt.Key.Key_N)
+    assert controller.calls[-1] == ("new_chat",)
+    press(Qt.Key.Key_Equal)
+    assert theme().zoom > 1
+    press(Qt.Key.Key_0)
+    assert theme().zoom == 1
+    press(Qt.Key.Key_Slash)
+    dialog("ShortcutsDialog").reject()
+    press(Qt.Key.Key_Comma)
+    dialog("SettingsDialog").reject()
+
+
+def test_f2_renames_where_the_keyboard_is(window, controller, qtbot):
+    controller.add("first", texts=("q",))
+    controller.conversations_changed.emit()
+    controller.open_conversation(1)
+    window.composer.editor.setFocus()
+    QTest.keyClick(window.composer.editor, Qt.Key.Key_F2)
+    assert window.focusWidget() is window.header.title_field
+    window.header.title_field.setText("Spring rain")
+    QTest.keyClick(window.header.title_field, Qt.Key.Key_Return)
+    assert controller.calls[-1] == ("rename", 1, "Spring rain")
+    assert window.windowTitle() == "Spring rain — ChatBELLE"
+    window.sidebar.list.setFocus()
+    QTest.keyClick(window.sidebar.list, Qt.Key.Key_F2)
+    assert window.sidebar.list.is_editing()
+
+
+def test_escape_leaves_the_title_as_it_was(window, controller):
+    controller.add("first", texts=("q",))
+    controller.open_conversation(1)
+    window.header.edit_title()
+    window.header.title_field.setText("other")
+    QTest.keyClick(window.header.title_field, Qt.Key.Key_Escape)
+    assert ("rename", 1, "other") not in controller.calls
+    assert window.header.title_label.whole_text() == "first"
+
+
+def test_up_edits_the_last_question(window, controller, qtbot):
+    controller.add("first", texts=("q", "a"))
+    controller.open_conversation(1)
+    window.composer.editor.setFocus()
+    QTest.keyClick(window.composer.editor, Qt.Key.Key_Up)
+    question = window.transcript.message_widget(controller.paths[1][0].id)
+    assert question.editor is not None
+
+
+def test_deleting_offers_to_undo(window, controller):
+    chosen = controller.add("first", texts=("q",))
+    controller.conversations_changed.emit()
+    controller.open_conversation(chosen)
+    window.sidebar.list.setFocus()
+    QTest.keyClick(window.sidebar.list, Qt.Key.Key_Delete)
+    assert controller.calls[-1] == ("delete", chosen)
+    assert window.windowTitle() == "New chat — ChatBELLE"
+    banner = window.banners.banner(f"deleted-{chosen}")
+    assert "first" in banner.spoken()
+    banner.buttons["undo"].click()
+    assert controller.calls[-1] == ("act", f"deleted-{chosen}", "undo")
+
+
+def test_notices_come_and_go(window, controller):
+    controller.notice.emit(Notice("truncated", "bad", {"path": "/x/a.gguf"}, (), "model"))
+    assert window.banners.keys() == ["model"]
+    controller.notice_cleared.emit("model")
+    assert window.banners.keys() == []
+
+
+def test_choose_model_in_a_banner_opens_the_menu(window, controller, qtbot):
+    shown = []
+    window.show_model_menu = lambda: shown.append(True)
+    controller.notice.emit(Notice("no_model", "info", {}, ("choose_model",), "model"))
+    window.banners.banner("model").buttons["choose_model"].click()
+    assert shown == [True]
+    assert controller.calls[-1] == ("act", "model", "choose_model")
+
+
+def test_the_model_is_named_everywhere(window, controller):
+    controller.model_changed.emit(ModelState("loading", "SmolLM2 135M", 0.42))
+    assert "42 %" in window.header.model_button.text()
+    assert not window.header.progress.isHidden()
+    controller.make_ready(STARTER)
+    assert window.header.model_button.text() == "SmolLM2 135M · 4-bit"
+    assert "Q4_1" in window.header.model_button.toolTip()
+    assert window.header.progress.isHidden()
+    assert "4-bit" in window.status.model_label.text()
+    controller.model_changed.emit(ModelState("failed", "Broken"))
+    assert "Broken" in window.header.model_button.text()
+
+
+def test_the_gauge_warns_when_nearly_full(window, controller):
+    controller.context_usage.emit(812, 4096)
+    assert window.status.context_label.text() == "context 812 / 4,096"
+    assert not window.status.context_label.property("level")
+    controller.context_usage.emit(3500, 4096)
+    assert window.status.context_label.property("level") == "warn"
+    assert "nearly full" in window.status.gauge.accessibleName()
+    controller.speed.emit(41.26)
+    assert window.status.speed_label.text() == "41 tok/s"
+    controller.speed.emit(None)
+    assert window.status.speed_label.text() == ""
+
+
+def test_a_search_hit_opens_at_its_message(window, controller, qtbot):
+    controller.add("first", texts=tuple(f"text {n} " + "word " * 200 for n in range(12)))
+    controller.conversations_changed.emit()
+    window.sidebar.search_field.setText("text 3")
+    qtbot.waitUntil(lambda: window.sidebar.pile.currentWidget() is window.sidebar.hit_list)
+    window.sidebar.hit_list.setFocus()
+    QTest.keyClick(window.sidebar.hit_list, Qt.Key.Key_Return)
+    assert controller.conversation.id == 1
+    bar = window.transcript.verticalScrollBar()
+    assert 0 < bar.value() < bar.maximum()
+
+
+def test_the_sidebar_folds_in_a_narrow_window(make):
+    window = make(width=640, height=600)
+    assert window.sidebar.isHidden()
+    assert window.header.sidebar_button.isVisible()
+    assert window.header.badge.isVisible()
+    window.resize(1000, 600)
+    assert not window.sidebar.isHidden()
+    assert not window.header.badge.isVisible()
+    window.toggle_sidebar()
+    window.resize(600, 600)
+    window.resize(1000, 600)
+    assert window.sidebar.isHidden()
+
+
+def test_the_offline_promise_is_always_in_sight(window):
+    assert window.sidebar.badge.isVisible() != window.header.badge.isVisible()
+    window.toggle_sidebar()
+    assert window.sidebar.badge.isVisible() != window.header.badge.isVisible()
+    window.header.badge.click()
+    assert "leaves" in dialog("OfflineDialog").windowTitle()
+    dialog("OfflineDialog").reject()
+
+
+def test_the_window_remembers(make, settings, qtbot):
+    first = make(width=760, height=500)
+    first.splitter.setSizes([300, 460])
+    first.toggle_sidebar()
+    with qtbot.waitSignal(first.closed):
+        first.close()
+    second = make()
+    assert (second.width(), second.height()) == (760, 500)
+    assert second.sidebar.isHidden()
+    second.toggle_sidebar()
+    assert second.close()
+    reopened = Settings()
+    assert reopened.value("window/sidebar_folded") in (False, "false")
+
+
+def drop(window: MainWindow, *urls: QUrl) -> bool:
+    data = QMimeData()
+    data.setUrls(list(urls))
+    nothing = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    enter = QDragEnterEvent(QPoint(500, 300), *nothing)
+    QApplication.sendEvent(window, enter)
+    if enter.isAccepted():
+        QApplication.sendEvent(window, QDropEvent(QPoint(500, 300), *nothing))
+    return enter.isAccepted()
+
+
+def test_a_file_dropped_on_the_window_is_opened(window, controller, qtbot, tmp_path):
+    assert drop(window, QUrl.fromLocalFile(str(tmp_path / "模型.gguf")))
+    qtbot.waitUntil(lambda: controller.calls == [("load_model", str(tmp_path / "模型.gguf"))])
+
+
+def test_two_files_or_an_address_are_not(window, controller):
+    assert not drop(window, QUrl("https://example.org/model.gguf"))
+    assert not drop(window, QUrl.fromLocalFile("/a.gguf"), QUrl.fromLocalFile("/b.gguf"))
+    assert controller.calls == []
+
+
+def test_the_language_changes_while_it_runs(window, controller, settings, qtbot):
+    controller.make_ready()
+    settings.set_value("window/language", "zh_CN")
+    qtbot.waitUntil(lambda: window.sidebar.new_button.text() == "新对话")
+    assert window.windowTitle() == "新对话 — ChatBELLE"
+    assert window.composer.editor.placeholderText().startswith("想问")
+    assert window.header.model_button.text() == "SmolLM2 135M · 4 位"
+    assert window.sidebar.badge.text() == "离线"
+    assert window.gestures.actions["new_chat"].text() == "新对话"
+    settings.set_value("window/language", "en")
+    qtbot.waitUntil(lambda: window.sidebar.new_button.text() == "New chat")
+
+
+def test_welcome_prompts_go_into_the_composer(window, controller):
+    controller.make_ready()
+    button = window.welcome.prompts[0]
+    button.click()
+    assert window.composer.text() == button.prompt
+    assert controller.calls == []
+
+
+def test_the_starter_is_asked_in_english_whatever_the_window_speaks(window, controller, settings, qtbot):
+    settings.set_value("window/language", "zh_CN")
+    qtbot.waitUntil(lambda: window.sidebar.new_button.text() == "新对话")
+    assert any(not b.prompt.isascii() for b in window.welcome.prompts)
+    controller.make_ready(STARTER)
+    assert all(b.prompt.isascii() for b in window.welcome.prompts)
+    assert "英文" in window.welcome._starter_words.text()
+
+
+def test_get_belle_tells_about_it_without_a_network(window, controller):
+    window.welcome.belle_button.click()
+    info = dialog("ModelInfoDialog")
+    assert "BELLE-7B" in info.windowTitle()
+    assert "research only" in info._terms.text()
+    info.reject()
+    assert controller.calls == []
+
+
+def test_model_menu_lists_loads_and_opens(window, controller, settings):
+    settings.set_value("model/ref", "starter")
+    menu = window.header.model_menu
+    menu.aboutToShow.emit()
+    lines = {action.text().split("\t")[0]: action for action in menu.actions()}
+    assert {"SmolLM2 135M", "BELLE-7B-2M", "Open a model file"} <= set(lines)
+    assert not lines["SmolLM2 135M"].icon().isNull()
+    lines["SmolLM2 135M"].trigger()
+    assert controller.calls == [("load_model", "starter")]
+    lines["BELLE-7B-2M"].trigger()
+    dialog("ModelInfoDialog").reject()
+    assert controller.calls == [("load_model", "starter")]
+
+
+def test_a_missing_template_is_asked_for(window, controller):
+    controller.template_needed.emit("belle-7b.gguf")
+    asked = dialog("TemplateDialog")
+    asked.choose("chatml")
+    assert "<|im_start|>user" in asked.example()
+    asked.use_button.click()
+    assert controller.calls == [("set_template", "chatml")]
+    controller.template_needed.emit("belle-7b.gguf")
+    dialog("TemplateDialog").reject()
+    assert controller.calls[-1] == ("unload_model",)
+
+
+def test_system_prompt_is_edited(window, controller):
+    controller.system_prompt = "Be brief."
+    window.gestures.show_system_prompt()
+    shown = dialog("SystemPromptDialog")
+    assert shown.field.toPlainText() == "Be brief."
+    shown.field.setPlainText("Be kind.")
+    shown.save_button.click()
+    assert controller.calls == [("set_system_prompt", "Be kind.")]

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from itertools import chain
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QGuiApplication
+from PySide6.QtWidgets import QLabel
+
+from belle import paths
+from desktop.ui.icons import icon, icon_size
+from desktop.ui.theme import ZOOMS, style_sheet, theme, themes, tokens
+
+
+def luminance(color: QColor) -> float:
+    def linear(part: float) -> float:
+        return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+
+    return 0.2126 * linear(color.redF()) + 0.7152 * linear(color.greenF()) + 0.0722 * linear(color.blueF())
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_contrast_is_computed_as_wcag_does():
+    assert contrast(QColor("#000000"), QColor("#FFFFFF")) == pytest.approx(21)
+    assert contrast(QColor("#777777"), QColor("#FFFFFF")) == pytest.approx(4.48, abs=0.01)
+
+
+PAIRS = [
+    (name, ground, ink) for name in ("light", "dark") for ground, inks in tokens()["text-on"].items() for ink in inks
+]
+
+
+@pytest.mark.parametrize(("name", "ground", "ink"), PAIRS)
+def test_every_text_can_be_read(name, ground, ink):
+    look = tokens()[name]
+    assert contrast(QColor(look[ink]), QColor(look[ground])) >= 4.5
+
+
+def test_both_looks_know_the_same_names():
+    assert tokens()["light"].keys() == tokens()["dark"].keys()
+
+
+def test_contract_names_are_there():
+    names = [
+        "page",
+        "sidebar",
+        "raised",
+        "ink",
+        "ink-2",
+        "ink-3",
+        "line",
+        "violet",
+        "violet-soft",
+        "good",
+        "warn",
+        "bad",
+        "code",
+    ]
+    for name in names.split():
+        assert theme().color(name).isValid()
+    with pytest.raises(KeyError):
+        theme().color("mauve")
+
+
+def test_choosing_dark_changes_palette_and_tells(qtbot):
+    with qtbot.waitSignal(themes().changed):
+        themes().set_mode("dark")
+    assert theme().name == "dark"
+    palette = QGuiApplication.palette()
+    assert palette.window().color() == QColor(tokens()["dark"]["page"])
+    assert palette.text().color() == QColor(tokens()["dark"]["ink"])
+
+
+def test_the_same_look_is_not_told_twice(qtbot):
+    with qtbot.assertNotEmitted(themes().changed, wait=50):
+        themes().set_mode("light")
+        themes().set_zoom(1.0)
+
+
+def test_system_mode_follows_the_system_live(qtbot, monkeypatch):
+    themes().dress("system")
+    assert theme().name == "light"
+    monkeypatch.setattr("desktop.ui.theme._system_is_dark", lambda: True)
+    with qtbot.waitSignal(themes().changed):
+        QGuiApplication.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Dark)
+    assert theme().name == "dark"
+    themes().set_mode("light")
+    with qtbot.assertNotEmitted(themes().changed):
+        QGuiApplication.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Dark)
+    assert theme().name == "light"
+
+
+def test_zoom_enlarges_type_and_distances(qtbot):
+    body, card = theme().font_body.pixelSize(), theme().radius_card
+    themes().set_zoom(2.0)
+    assert theme().font_body.pixelSize() == 2 * body
+    assert theme().radius_card == 2 * card
+    assert theme().space(3) == 32
+    shown = QLabel("a")
+    qtbot.addWidget(shown)
+    shown.ensurePolished()
+    assert shown.font().pixelSize() == 2 * body
+
+
+def test_zoom_stops_at_its_ends():
+    for _ in range(20):
+        themes().step_zoom(1)
+    assert theme().zoom == ZOOMS[-1]
+    for _ in range(20):
+        themes().step_zoom(-1)
+    assert theme().zoom == ZOOMS[0]
+    themes().set_zoom(1.04)
+    assert theme().zoom == 1.0
+
+
+def test_style_sheet_has_no_name_left_open():
+    for name in ("light", "dark"):
+        themes().dress(name)
+        assert "$" not in style_sheet(theme())
+
+
+def test_settings_are_followed(qapp, settings):
+    settings.set_value("window/theme", "dark")
+    settings.set_value("window/zoom", 1.25)
+    themes().apply(qapp, settings)
+    assert (theme().name, theme().zoom) == ("dark", 1.25)
+    settings.set_value("window/theme", "light")
+    assert theme().name == "light"
+    settings.set_value("window/zoom", "huge")
+    assert theme().zoom == 1.0
+    settings.set_value("window/theme", "mauve")
+    assert theme().name in ("light", "dark")
+
+
+ICONS = sorted(path.stem for path in paths.asset("icons").glob("*.svg"))
+
+
+def ink_of(name: str, color: str) -> set[str]:
+    image = icon(name, color).pixmap(icon_size(20)).toImage()
+    pixels = (image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height()))
+    return {pixel.name() for pixel in pixels if pixel.alpha() == 255}
+
+
+@pytest.mark.parametrize("name", ICONS)
+def test_icons_are_drawn_in_the_asked_colour(qapp, name):
+    source = paths.asset(f"icons/{name}.svg").read_text()
+    assert "currentColor" in source
+    assert 'stroke-width="1.5"' in source
+    assert 'viewBox="0 0 24 24"' in source
+    image = icon(name, "violet").pixmap(icon_size(24)).toImage()
+    drawn = [image.pixelColor(x, y) for x, y in chain.from_iterable(((x, y) for y in range(24)) for x in range(24))]
+    strongest = max(drawn, key=QColor.alpha)
+    assert strongest.alpha() > 120
+    # Premultiplied and rounded: near enough to the token.
+    wanted = theme().color("violet")
+    assert all(abs(a - b) <= 6 for a, b in zip(strongest.getRgb()[:3], wanted.getRgb()[:3], strict=True))
+
+
+def test_icons_of_the_contract_are_there():
+    wanted = """
+        plus search settings pin unpin trash rename copy check refresh edit chevron-left chevron-right chevron-down
+        arrow-down play stop send sidebar more folder-open model offline sun moon keyboard info warning x fold unfold
+        sliders globe
+    """
+    assert set(wanted.split()) <= set(ICONS)
+
+
+def test_an_icon_follows_the_theme(qapp):
+    light = ink_of("stop", "ink")
+    themes().set_mode("dark")
+    assert ink_of("stop", "ink") == {theme().color("ink").name()} != light
+
+
+def test_unknown_icon_is_a_bug(qapp):
+    with pytest.raises(FileNotFoundError):
+        icon("unicorn")

@@ -1,0 +1,53 @@
+"""Messages, and a view to show them in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QCoreApplication
+
+from desktop.store.records import Message
+from desktop.ui.transcript import TranscriptView
+
+MakeMessage = Callable[..., Message]
+
+
+@pytest.fixture
+def message() -> MakeMessage:
+    numbers = count(1)
+
+    def make(text: str, role: str = "assistant", status: str = "complete", **more: Any) -> Message:
+        number = more.pop("id", None) or next(numbers)
+        values = {
+            "parent_id": number - 1 or None,
+            "created_at": 0.0,
+            "model": "starter",
+            "stats": {},
+            "sibling_index": 0,
+            "sibling_count": 1,
+        } | more
+        return Message(number, 1, role=role, text=text, status=status, **values)
+
+    return make
+
+
+@pytest.fixture
+def view(qtbot) -> TranscriptView:
+    made = TranscriptView()
+    qtbot.addWidget(made)
+    made.resize(900, 700)
+    made.show()
+    made.activateWindow()
+    qtbot.waitExposed(made)
+    return made
+
+
+def idle(qtbot, milliseconds: int = 0) -> None:
+    """Let the event loop turn until idle work is done."""
+    for _ in range(30):
+        QCoreApplication.processEvents()
+    if milliseconds:
+        qtbot.wait(milliseconds)

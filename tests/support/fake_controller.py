@@ -1,0 +1,218 @@
+"""A controller without store and engine: the signals and methods of `ChatController` over plain data, for UI tests.
+
+It keeps conversations in a dict and writes every call into `calls`, so that a test can press a real button and read
+what would have been asked for.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, Signal
+
+from belle.engine.protocol import ModelInfo
+from desktop.chat.state import ModelChoice, ModelState, Notice
+from desktop.store.records import Conversation, ConversationSummary, Message, SearchHit
+
+STARTER_INFO = ModelInfo(
+    path="/models/SmolLM2-135M-Instruct.Q4_1.gguf",
+    name="SmolLM2 135M Instruct",
+    architecture="llama",
+    quantization="Q4_1",
+    n_params=134_515_008,
+    size_bytes=98_000_000,
+    n_ctx=4096,
+    n_ctx_train=8192,
+    template="gguf",
+    device="CPU",
+    kv_bytes_per_token=23_040,
+    license="apache-2.0",
+)
+STARTER = ModelState("ready", "SmolLM2 135M", 1.0, STARTER_INFO, is_starter=True)
+
+
+class FakeController(QObject):
+    conversations_changed = Signal()
+    conversation_opened = Signal(object, object)
+    path_changed = Signal(object, object)
+    message_added = Signal(object)
+    message_updated = Signal(object)
+    answer_text = Signal(int, str)
+    prefill = Signal(int, int, object)
+    busy_changed = Signal(bool)
+    waiting_changed = Signal(bool)
+    model_changed = Signal(object)
+    context_usage = Signal(int, int)
+    speed = Signal(object)
+    notice = Signal(object)
+    notice_cleared = Signal(str)
+    template_needed = Signal(str)
+    edit_requested = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple] = []
+        self.refuse = False
+        self.conversation: Conversation | None = None
+        self.model = ModelState()
+        self.busy = False
+        self.system_prompt = ""
+        self.choices = [
+            ModelChoice("starter", "SmolLM2 135M", "4-bit · 98 MB", "installed", "starter"),
+            ModelChoice("belle-7b-2m", "BELLE-7B-2M", "4-bit, about 5 GB", "not_installed", "belle", "bigscience-rail"),
+        ]
+        self._ids = itertools.count(1)
+        self.stored: dict[int, Conversation] = {}
+        self.paths: dict[int, list[Message]] = {}
+
+    # Filling it
+
+    def add(self, title: str, *, days_ago: float = 0.0, pinned: bool = False, texts: tuple[str, ...] = ()) -> int:
+        now = time.time() - days_ago * 86400
+        conversation_id = next(self._ids)
+        self.stored[conversation_id] = Conversation(
+            conversation_id, title, True, "", "starter", pinned, now, now, None, None, "refuse"
+        )
+        self.paths[conversation_id] = [
+            self.message(conversation_id, "user" if i % 2 == 0 else "assistant", text) for i, text in enumerate(texts)
+        ]
+        return conversation_id
+
+    def message(self, conversation_id: int, role: str, text: str, **more) -> Message:
+        stats = {"tokens_per_s": 41.2, "ttft_s": 0.3} if role == "assistant" else {}
+        made = Message(
+            next(self._ids), conversation_id, None, role, text, "complete", time.time(), "SmolLM2 135M", stats, 0, 1
+        )
+        return replace(made, **more)
+
+    def make_ready(self, state: ModelState = STARTER) -> None:
+        self.model = state
+        self.model_changed.emit(state)
+
+    def begin_answer(self, text: str = "") -> Message:
+        answer = self.message(self.conversation.id, "assistant", text, status="streaming", stats={})
+        self.paths[self.conversation.id].append(answer)
+        self.busy = True
+        self.busy_changed.emit(True)
+        self.message_added.emit(answer)
+        return answer
+
+    # What the window reads
+
+    def summaries(self, limit=100, before=None) -> list[ConversationSummary]:
+        rows = sorted(self.stored.values(), key=lambda c: (not c.pinned, -c.updated_at, -c.id))
+        found = [ConversationSummary(c.id, c.title, c.pinned, c.updated_at, c.model) for c in rows]
+        start = [s.id for s in found].index(before.id) + 1 if before is not None else 0
+        return found[start : start + limit]
+
+    def search(self, text) -> list[SearchHit]:
+        hits = []
+        for conversation in self.stored.values():
+            for message in self.paths[conversation.id]:
+                place = message.text.lower().find(text.lower())
+                if place >= 0:
+                    hits.append(
+                        SearchHit(
+                            conversation.id,
+                            conversation.title,
+                            message.id,
+                            message.text,
+                            [(place, place + len(text))],
+                            message.created_at,
+                        )
+                    )
+        return hits
+
+    def models(self) -> list[ModelChoice]:
+        return self.choices
+
+    # What the person does
+
+    def new_chat(self) -> None:
+        self.calls.append(("new_chat",))
+        self.conversation = None
+        self.conversation_opened.emit(None, [])
+
+    def open_conversation(self, conversation_id) -> None:
+        self.calls.append(("open_conversation", conversation_id))
+        self.conversation = self.stored[conversation_id]
+        self.conversation_opened.emit(self.conversation, list(self.paths[conversation_id]))
+
+    def rename(self, conversation_id, title) -> None:
+        self.calls.append(("rename", conversation_id, title))
+        self._change(conversation_id, title=title)
+
+    def set_pinned(self, conversation_id, pinned) -> None:
+        self.calls.append(("set_pinned", conversation_id, pinned))
+        self._change(conversation_id, pinned=pinned)
+
+    def delete(self, conversation_id) -> None:
+        self.calls.append(("delete", conversation_id))
+        title = self.stored.pop(conversation_id).title
+        if self.conversation is not None and self.conversation.id == conversation_id:
+            self.conversation = None
+            self.conversation_opened.emit(None, [])
+        self.conversations_changed.emit()
+        self.notice.emit(Notice("deleted", "info", {"title": title}, ("undo",), f"deleted-{conversation_id}"))
+
+    def send(self, text) -> bool:
+        self.calls.append(("send", text))
+        if self.refuse:
+            return False
+        if self.conversation is None:
+            conversation_id = self.add(text[:40])
+            self.conversation = self.stored[conversation_id]
+            question = self.message(conversation_id, "user", text)
+            self.paths[conversation_id] = [question]
+            self.conversation_opened.emit(self.conversation, [question])
+        else:
+            question = self.message(self.conversation.id, "user", text)
+            self.paths[self.conversation.id].append(question)
+            self.message_added.emit(question)
+        self.conversations_changed.emit()
+        return True
+
+    def set_system_prompt(self, text) -> None:
+        self.calls.append(("set_system_prompt", text))
+        self.system_prompt = text
+
+    def stop(self) -> None:
+        self.calls.append(("stop",))
+        self.busy = False
+        self.busy_changed.emit(False)
+
+    def regenerate(self, message_id) -> None:
+        self.calls.append(("regenerate", message_id))
+
+    def edit(self, message_id, text) -> None:
+        self.calls.append(("edit", message_id, text))
+
+    def continue_answer(self, message_id) -> None:
+        self.calls.append(("continue_answer", message_id))
+
+    def switch_version(self, message_id, step) -> None:
+        self.calls.append(("switch_version", message_id, step))
+
+    def load_model(self, ref) -> None:
+        self.calls.append(("load_model", ref))
+
+    def set_template(self, template) -> None:
+        self.calls.append(("set_template", template))
+
+    def unload_model(self) -> None:
+        self.calls.append(("unload_model",))
+
+    def apply_settings(self) -> None:
+        self.calls.append(("apply_settings",))
+
+    def act(self, key, action) -> None:
+        self.calls.append(("act", key, action))
+        self.notice_cleared.emit(key)
+
+    def _change(self, conversation_id, **changes) -> None:
+        self.stored[conversation_id] = replace(self.stored[conversation_id], **changes)
+        if self.conversation is not None and self.conversation.id == conversation_id:
+            self.conversation = self.stored[conversation_id]
+        self.conversations_changed.emit()
