@@ -20,6 +20,7 @@ from belle.errors import KnownError
 COMMANDS = {
     "chat": ("belle.cli.chat", "talk to a model in the terminal"),
     "convert": ("belle.cli.convert", "make a GGUF file from a checkpoint"),
+    "imatrix": ("belle.cli.imatrix", "measure which weights of a model matter, for better quantization"),
 }
 
 KNOWN_ERROR = 2

@@ -67,6 +67,7 @@ def window(qtbot, controller, settings):
     controller.make_ready()
     with qtbot.waitExposed(made):
         made.show()
+    qtbot.waitUntil(lambda: made.pages.currentWidget() is not None)
     controller.open_conversation(1)
     controller.notice.emit(Notice("engine_gave_up", "bad", {"message": "x"}, ("restart_engine",), "engine"))
     QTest.qWait(10)

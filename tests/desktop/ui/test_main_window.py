@@ -26,6 +26,7 @@ def make(qtbot, controller, settings):
             made.resize(size["width"], size["height"])
         with qtbot.waitExposed(made):
             made.show()
+        qtbot.waitUntil(lambda: made.pages.currentWidget() is not None)
         return made
 
     return build

@@ -1,0 +1,79 @@
+"""`belle imatrix`: what matters in a model's weights, measured on text by llama.cpp itself."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from time import monotonic
+
+from belle.cli.terminal import Terminal
+from belle.errors import KnownError
+
+_EPILOG = """\
+example:
+  belle imatrix belle-7b-f16.gguf --text calibration.txt -o belle-7b.imatrix.gguf
+  belle convert ./BELLE-7B -o belle-7b-q4.gguf --type q4_k_m --imatrix belle-7b.imatrix.gguf
+
+The file is the one that llama.cpp's own tools read and write. Take text like what the model will meet: for a Chinese
+chat model, Chinese and English conversations.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    parser.add_argument("model", type=Path, metavar="MODEL.gguf", help="the model, best as f16 or q8_0")
+    parser.add_argument("--text", type=Path, required=True, metavar="FILE", help="UTF-8 text to read")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write")
+    parser.add_argument("--chunks", type=int, default=0, metavar="N", help="windows to read (default: all)")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads (default: physical cores)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read the text and write the matrix. Returns the exit status; raises KnownError."""
+    import numpy as np
+
+    from belle.engine.activations import WINDOW, ActivationReader, SquareSums
+    from belle.engine.gguf_header import read_header
+    from convert.imatrix_file import Activations, write_imatrix
+
+    text = _text(arguments.text)
+    read_header(arguments.model)
+    terminal, found, started = Terminal(), SquareSums(), monotonic()
+    with ActivationReader(arguments.model, found.add, threads=arguments.threads or None) as reader:
+        windows = reader.windows(text)
+        windows = windows[: arguments.chunks] if arguments.chunks > 0 else windows
+        for done in reader.read(windows):
+            left = (monotonic() - started) * (len(windows) - done) / done
+            terminal.progress(f"{done} of {len(windows)} windows  {left / 60:.0f} min left")
+    terminal.clear()
+    activations = {
+        name: Activations(sums.astype(np.float32), np.array([found.counts[name]], np.float32))
+        for name, sums in found.sums.items()
+    }
+    part = arguments.output.with_name(arguments.output.name + ".part")
+    try:
+        write_imatrix(part, activations, datasets=[arguments.text.name], n_chunks=len(windows), chunk_size=WINDOW)
+        part.replace(arguments.output)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise KnownError(
+            "io_error", f"{arguments.output} cannot be written: {error.strerror}.", path=str(arguments.output)
+        ) from None
+    print(f"{arguments.output}: {len(activations)} matrices, {len(windows)} windows of {WINDOW} tokens")
+    return 0
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise KnownError("file_missing", f"{path} cannot be read: {error.strerror}.", path=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise KnownError(
+            "wrong_encoding",
+            f"{path} is not UTF-8 (byte {error.start}).",
+            "Save it as UTF-8, for instance with: iconv -f gb18030 -t utf-8",
+            path=str(path),
+        ) from None
