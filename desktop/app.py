@@ -23,6 +23,7 @@ from desktop.store import Store, StoreError
 from desktop.ui.main_window import MainWindow
 from desktop.ui.theme import themes
 
+
 class Running:
     """Everything that lives while the window is open. `close` ends it in the right order, more than once if need be."""
 

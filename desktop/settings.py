@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QSettings, Signal
 
 from belle import paths
-from belle.engine.protocol import Sampling
-from desktop.i18n import Language
+
+if TYPE_CHECKING:
+    from belle.engine.protocol import Sampling
+    from desktop.i18n import Language
 
 DEFAULT_CONTEXT = 4096
 """Tokens. Models with a shorter context of their own get that."""
@@ -64,7 +66,7 @@ class Settings(QObject):
     def sampling(self, base: Sampling) -> Sampling:
         """`base` (the model's own figures) with what the person has set."""
         own: dict[str, float | int] = {}
-        for field in fields(Sampling):
+        for field in fields(base):
             text = self.value(f"sampling/{field.name}")
             if text is None:
                 continue

@@ -18,6 +18,7 @@ TORCH = ("torch", "transformers", "peft", "trl", "deepspeed", "gptqmodel")
 FORBIDDEN = {
     "belle/prompts": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/catalog.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
+    "belle/registry.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/paths.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/errors.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/engine": (*QT, *TORCH, "belle.cli", "convert", "desktop"),

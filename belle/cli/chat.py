@@ -127,7 +127,7 @@ def _choose_template(engine: BlockingEngine, model: ResolvedModel, terminal: Ter
     terminal.note(say("no_template"))
     choices = list(TEMPLATES.values())
     for number, template in enumerate(choices, 1):
-        terminal.note(f"{number:3}  {template.title}  ({template.id})", style="0")
+        terminal.note(f"{number:3}  {template.title}  ({template.id})", style="")
     while True:
         try:
             answer = terminal.read(f"{say('no_template_ask')} (1–{len(choices)}) › ").strip()

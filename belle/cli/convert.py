@@ -80,12 +80,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         report = plan_conversion(arguments.source, arguments.output, options)
     else:
-        report = convert(
-            arguments.source,
-            arguments.output,
-            options,
-            progress=lambda reading: terminal.progress(progress_line(reading)),
-        )
+        try:
+            report = convert(
+                arguments.source,
+                arguments.output,
+                options,
+                progress=lambda reading: terminal.progress(progress_line(reading)),
+            )
+        except KeyboardInterrupt:
+            terminal.note("Stopped. The same command goes on from here.")
+            raise
     terminal.clear()
     for note in report.notes:
         terminal.note(note)

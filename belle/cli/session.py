@@ -88,9 +88,9 @@ class Session:
         try:
             done = self._answering.answer([*system, *turns], write=self._write, overflow=self._overflow)
         except KnownError as error:
-            if error.kind != "prompt_too_long" or self._overflow == "drop_oldest" or not self._turns:
+            if error.kind != "prompt_too_long" or not error.details.get("fits_after_drop"):
                 raise
-            if not self._terminal.agrees(say("too_long", **{k: error.details.get(k, "?") for k in _TOO_LONG})):
+            if not self._terminal.agrees(say("too_long", **error.details)):
                 self._terminal.note(say("kept"))
                 return
             self._overflow = "drop_oldest"
@@ -109,7 +109,7 @@ class Session:
 
     def _help(self, rest: str) -> None:
         del rest
-        self._terminal.note(say("help"), style="0")
+        self._terminal.note(say("help"), style="")
 
     def _new(self, rest: str) -> None:
         del rest
@@ -125,7 +125,7 @@ class Session:
             self._system = text
             self._terminal.note(say("system_set"))
         else:
-            self._terminal.note(self._system or say("system_none"), style="0")
+            self._terminal.note(self._system or say("system_none"), style="")
 
     def _retry(self, rest: str) -> None:
         del rest
@@ -165,7 +165,7 @@ class Session:
                 used=stats.context_used,
                 n_ctx=self._answering.engine.model.n_ctx,
             ),
-            style="0",
+            style="",
         )
 
     def _save(self, name: str) -> None:
@@ -191,6 +191,3 @@ class Session:
             rows = [{"role": m.role, "content": m.content} for m in messages]
             return json.dumps({"model": self._model.title, "messages": rows}, ensure_ascii=False, indent=2) + "\n"
         return "\n\n".join(f"## {m.role}\n\n{m.content}" for m in messages) + "\n"
-
-
-_TOO_LONG = ("prompt_tokens", "n_ctx")

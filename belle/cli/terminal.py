@@ -21,11 +21,14 @@ class Terminal:
         self.interactive = sys.stdin.isatty() and sys.stdout.isatty()
         self._moves = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._colours = self._moves and not os.environ.get("NO_COLOR")
-        self._shown = False
+        self._shown = ""
 
     def paint(self, text: str, style: str, *, prompt: bool = False) -> str:
-        """`text` in a colour. In a `prompt` the codes are marked, so that line editing knows them to have no width."""
-        if not self._colours:
+        """`text` in a colour, none for "".
+
+        In a `prompt` the codes are marked, so that line editing knows them to have no width.
+        """
+        if not (self._colours and style):
             return text
         before, after = f"\x1b[{style}m", "\x1b[0m"
         if prompt:
@@ -39,15 +42,15 @@ class Terminal:
 
     def progress(self, text: str) -> None:
         """Replace the line of progress."""
-        if self._moves:
+        if self._moves and text != self._shown:
             print(f"\r\x1b[K{self.paint(text, DIM)}", end="", file=sys.stderr, flush=True)
-            self._shown = True
+            self._shown = text
 
     def clear(self) -> None:
         """Remove the line of progress."""
         if self._shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-            self._shown = False
+            self._shown = ""
 
     def edit_lines(self) -> None:
         """Give `ask` and `read` line editing and a history, where Python has them."""

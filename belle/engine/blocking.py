@@ -70,7 +70,8 @@ class BlockingEngine:
                     ended = isinstance(event, Done)
                     yield event
         except GeneratorExit:
-            self._abandon(request.id)
+            if not ended:
+                self._abandon(request.id)
             raise
 
     def count(self, request: Count) -> int:

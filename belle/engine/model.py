@@ -33,9 +33,9 @@ class LoadCancelled(Exception):  # noqa: N818 - not an error
 class Vocabulary:
     """Text to tokens and back.
 
-    `size` is the number of tokens; `bos`, `eos` are None where the model has none. `piece(token)` gives the bytes that a
-    token stands for, none for a control token; `ends_answer(token)` whether it is one of those with which the model ends
-    a turn or a text.
+    `size` is the number of tokens; `bos`, `eos` are None where the model has none. `piece(token)` gives the bytes that
+    a token stands for, none for a control token; `ends_answer(token)` whether it is one of those with which the model
+    ends a turn or a text.
     """
 
     def __init__(self, handle: llama.llama_vocab_p) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -17,17 +17,8 @@ from belle.prompts import Message as PromptMessage
 from desktop.chat.answer import CHECKPOINT_S, Answer
 from desktop.chat.faults import store_faults
 from desktop.chat.model_host import ModelHost
-from desktop.chat.state import ModelState, Notice
+from desktop.chat.state import ModelState, Notice, Question
 from desktop.store import Conversation, Message, Store
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is to be answered: a stored question, or the rest of a stored answer to it."""
-
-    conversation_id: int
-    message_id: int
-    continued_id: int | None = None
 
 
 class Answering(QObject):

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
-from belle.engine.client import EngineClient
 from PySide6.QtCore import QObject, Signal, SignalInstance
 
-from belle.engine.protocol import Died, Done, Sampling
 from belle.errors import KnownError
-from desktop.chat.answering import Answering, Question
-from desktop.chat.bridge import EngineFactory
 from desktop.chat.faults import store_faults
-from desktop.chat.model_host import ModelHost
-from desktop.chat.models import ModelLibrary
-from desktop.chat.state import ModelChoice, ModelState, Notice
-from desktop.chat.titles import title_of
+from desktop.chat.state import ModelChoice, ModelState, Notice, Question
 from desktop.settings import SMALLEST_CONTEXT, Settings
 from desktop.store import Conversation, ConversationSummary, Message, SearchHit, Store, StoreError
+
+# What belongs to the engine is imported when it is first needed: the window is painted before that.
+if TYPE_CHECKING:
+    from belle.engine.protocol import Died, Done, Sampling
+    from desktop.chat.answering import Answering
+    from desktop.chat.bridge import EngineFactory
+    from desktop.chat.model_host import ModelHost
+    from desktop.chat.models import ModelLibrary
 
 _Row = TypeVar("_Row")
 
@@ -53,22 +55,39 @@ class ChatController(QObject):
         store: Store,
         settings: Settings,
         *,
-        engine_factory: EngineFactory = EngineClient,
+        engine_factory: EngineFactory | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._store = store
         self._settings = settings
+        self._engine_factory = engine_factory
         self._conversation: Conversation | None = None
         self._new_system_prompt = ""
         self._deleted: dict[str, int] = {}  # notice key -> conversation that can be brought back
-        self._library = ModelLibrary(settings)
-        self._host = host = ModelHost(engine_factory, self)
+
+    @cached_property
+    def _library(self) -> ModelLibrary:
+        from desktop.chat.models import ModelLibrary
+
+        return ModelLibrary(self._settings)
+
+    @cached_property
+    def _host(self) -> ModelHost:
+        from desktop.chat.model_host import ModelHost
+
+        host = ModelHost(self._engine_factory, self)
         host.state_changed.connect(self._on_model_state)
         host.template_needed.connect(self.template_needed)
         host.failed.connect(self._on_load_failed)
         host.died.connect(self._on_death)
-        self._answering = answering = Answering(store, host, self._sampling, self)
+        return host
+
+    @cached_property
+    def _answering(self) -> Answering:
+        from desktop.chat.answering import Answering
+
+        answering = Answering(self._store, self._host, self._sampling, self)
         answering.asked.connect(self._show_up_to)
         answering.context_cut.connect(self._show_up_to)
         answering.message_added.connect(self._if_open(self.message_added))
@@ -82,6 +101,7 @@ class ChatController(QObject):
         answering.waiting_changed.connect(self.waiting_changed)
         answering.notice.connect(self.notice)
         answering.notice_cleared.connect(self.notice_cleared)
+        return answering
 
     # What the window reads
 
@@ -93,12 +113,12 @@ class ChatController(QObject):
     @property
     def model(self) -> ModelState:
         """The model as it is now."""
-        return self._host.state
+        return self._host.state if "_host" in self.__dict__ else ModelState()
 
     @property
     def busy(self) -> bool:
         """An answer is being made."""
-        return self._answering.busy
+        return "_answering" in self.__dict__ and self._answering.busy
 
     @property
     def system_prompt(self) -> str:
@@ -310,8 +330,9 @@ class ChatController(QObject):
 
     def close(self) -> None:
         """Write what there is of an answer and end the engine. The store stays open: its owner closes it."""
-        self._answering.abandon("interrupted")
-        self._host.close()
+        if "_host" in self.__dict__:
+            self._answering.abandon("interrupted")
+            self._host.close()
 
     def _drop_oldest(self) -> None:
         question = self._answering.question
@@ -398,6 +419,8 @@ class ChatController(QObject):
         return self._settings.sampling(self._library.sampling())
 
     def _begin_conversation(self, question: str) -> Conversation:
+        from desktop.chat.titles import title_of
+
         ref = self._host.current.ref if self._host.current else ""
         return self._store.create_conversation(
             title=title_of(question), system_prompt=self._new_system_prompt, model=ref

@@ -10,9 +10,9 @@ import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from belle.engine.client import EngineClient
 from PySide6.QtCore import QObject, Signal
 
+from belle.engine.client import EngineClient
 from belle.engine.protocol import Count, Died, Done, Event, Failed, Generate, Hello, Load, Loading, Ready
 from desktop.chat.bridge import EngineBridge, EngineFactory
 from desktop.chat.state import ModelState, Notice
@@ -40,9 +40,9 @@ class ModelHost(QObject):
     failed = Signal(object)  # Notice: the model could not be loaded
     died = Signal(object, bool)  # Died, whether it is being restarted
 
-    def __init__(self, factory: EngineFactory = EngineClient, parent: QObject | None = None) -> None:
+    def __init__(self, factory: EngineFactory | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._factory = factory
+        self._factory = factory or EngineClient
         self._bridge: EngineBridge | None = None
         self._restarted = False
         self._closing: list[threading.Thread] = []

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from belle.engine.protocol import Died, Failed, ModelInfo
-from belle.errors import KnownError
+if TYPE_CHECKING:
+    from belle.engine.protocol import Died, Failed, ModelInfo
+    from belle.errors import KnownError
 
 Level = Literal["info", "warn", "bad"]
 
@@ -54,8 +55,14 @@ class Notice:
     def of(cls, fault: KnownError | Failed | Died, *, actions: tuple[str, ...] = (), key: str = "") -> Notice:
         """The notice of a known fault."""
         details: dict[str, Any] = {"message": fault.message, "advice": fault.advice}
-        if isinstance(fault, Died):
-            details["log"] = fault.log
-        else:
-            details |= dict(fault.details)
+        details |= {"log": fault.log} if hasattr(fault, "log") else dict(fault.details)
         return cls(fault.kind, "bad", details, actions, key or fault.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be answered: a stored question, or the rest of a stored answer to it."""
+
+    conversation_id: int
+    message_id: int
+    continued_id: int | None = None

@@ -1,0 +1,166 @@
+"""Converting a synthetic LLaMA checkpoint of width 4096: against `cp`, llama.cpp's two steps, and the bare kernel.
+
+    python -m tests.bench convert                     # about 0.43 G weights
+    BENCH_CONVERT_LAYERS=8 python -m tests.bench convert   # 1.88 G weights, as in the issue
+
+Each conversion runs in a process of its own, so that its peak of memory is its own; times are of the conversion
+without starting Python, which has its own row.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tests.bench.measure import Measure, at_least, at_most
+from tests.convert.checkpoints import llama_checkpoint
+
+ROOT = Path(__file__).parents[2]
+LAYERS = int(os.environ.get("BENCH_CONVERT_LAYERS", "1"))
+THREADS = 2
+MEMORY_MB = 400.0
+
+_CONVERT = """
+import json, os, resource, sys, time
+from pathlib import Path
+from convert.options import ConvertOptions
+from convert.pipeline import convert
+began = time.perf_counter()
+written = Path("/proc/self/io")
+before = written.read_text() if written.exists() else ""
+convert(Path(sys.argv[1]), Path(sys.argv[2]), ConvertOptions(types=(sys.argv[3],), threads=2))
+seconds = time.perf_counter() - began
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+def bytes_written(text):
+    return int(text.split("\\nwrite_bytes: ")[1].split("\\n")[0]) if text else 0
+io = bytes_written(written.read_text()) - bytes_written(before) if before else os.stat(sys.argv[2]).st_size
+print(json.dumps({"seconds": seconds, "peak_mb": peak, "written": io}))
+"""
+
+_TWO_STEPS = """
+import sys, time
+from pathlib import Path
+from tests.convert.tiny_models import quantize_with_llama_cpp
+began = time.perf_counter()
+assert quantize_with_llama_cpp(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+print(time.perf_counter() - began)
+"""
+
+
+def run() -> list[Measure]:
+    """All rows of issue 3's table that need no GPTQ checkpoint."""
+    with tempfile.TemporaryDirectory(prefix="bench-convert-", dir=os.environ.get("BENCH_DIR")) as name:
+        return [*_start_up(), *_measure(Path(name))]
+
+
+def _start_up() -> list[Measure]:
+    seconds = min(_seconds([sys.executable, "-m", "belle.cli.main", "convert", "--help"]) for _ in range(3))
+    return [at_most("belle convert --help (s)", seconds, 0.5)]
+
+
+def _measure(folder: Path) -> list[Measure]:
+    source = llama_checkpoint(
+        folder / "model", width=4096, ffn=11008, layers=LAYERS, vocabulary=32000, heads=32, kv_heads=32
+    )
+    weights = source / "model.safetensors"
+    _settle()
+    copy = _copy_with_sync(weights, folder / "copy")
+    (folder / "copy").unlink()
+    _settle()
+    f16 = _convert(source, folder / "f16.gguf", "f16")
+    _settle()
+    q8_0 = _convert(source, folder / "q8_0.gguf", "q8_0")
+    (folder / "q8_0.gguf").unlink()
+    _settle()
+    q4 = _convert(source, folder / "q4.gguf", "q4_k_m")
+    _settle()
+    second = float(_python(_TWO_STEPS, str(folder / "f16.gguf"), str(folder / "theirs.gguf"), "q4_k_m"))
+    kernel = _kernel_seconds(folder / "q4.gguf")
+    size = (folder / "q4.gguf").stat().st_size
+    peak = max(row["peak_mb"] for row in (f16, q8_0, q4))
+    print(
+        f"{weights.stat().st_size / 2e9:.2f} G weights: cp {copy:.1f} s, f16 {f16['seconds']:.1f} s, "
+        f"q8_0 {q8_0['seconds']:.1f} s, q4_k_m {q4['seconds']:.1f} s, llama.cpp's second step {second:.1f} s, "
+        f"bare kernel {kernel:.1f} s",
+        file=sys.stderr,
+    )
+    return [
+        at_most("f16 ÷ cp with fsync", f16["seconds"] / copy, 1.3),
+        at_most("q4_k_m ÷ (f16 + llama_model_quantize)", q4["seconds"] / (f16["seconds"] + second), 0.85),
+        at_most("q4_k_m ÷ bare kernel on two threads", q4["seconds"] / kernel, 1.1),
+        at_most("q8_0 ÷ f16", q8_0["seconds"] / f16["seconds"], 1.0),
+        at_most("peak resident memory of a conversion (MB)", peak, MEMORY_MB),
+        at_most("bytes written ÷ bytes of the output", q4["written"] / size, 1.02),
+        at_least("q4_k_m: million weights per second", weights.stat().st_size / 2e6 / q4["seconds"], 0),
+    ]
+
+
+def _settle() -> None:
+    """Let nothing of the last measure be written during the next."""
+    os.sync()
+
+
+def _copy_with_sync(source: Path, target: Path) -> float:
+    began = time.perf_counter()
+    subprocess.run(["cp", str(source), str(target)], check=True)
+    with target.open("rb+") as file:
+        os.fsync(file.fileno())
+    return time.perf_counter() - began
+
+
+def _convert(source: Path, target: Path, type_name: str) -> dict[str, float]:
+    result: dict[str, float] = json.loads(_python(_CONVERT, str(source), str(target), type_name))
+    return result
+
+
+def _python(code: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout
+
+
+def _seconds(command: list[str]) -> float:
+    began = time.perf_counter()
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def _kernel_seconds(file: Path) -> float:
+    """What `ggml_quantize_chunk` alone needs for the types of `file`, values at hand in memory, on two threads."""
+    from convert import ggml
+    from convert.gguf_file import GgufFile
+    from convert.types import FLOAT_TYPES, row_bytes
+
+    work: dict[tuple[object, int], int] = {}
+    for info in GgufFile(file).tensors.values():
+        if info.type not in FLOAT_TYPES.values():
+            key = (info.type, info.shape[-1])
+            work[key] = work.get(key, 0) + info.shape[0]
+
+    def half(seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        for (kind, width), n_rows in work.items():
+            rows = rng.standard_normal((256, width), dtype=np.float32) * np.float32(0.02)
+            out = np.empty(256 * row_bytes(kind, width), np.uint8)
+            left = n_rows // THREADS
+            while left > 0:
+                n = min(256, left)
+                ggml.quantize(kind, rows[:n], out, None)
+                left -= n
+
+    threads = [threading.Thread(target=half, args=(seed,)) for seed in range(THREADS)]
+    began = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - began

