@@ -10,9 +10,8 @@ from pathlib import Path
 
 import platformdirs
 
-import assets
-
 _APP = "chatbelle"
+_ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 
 def data_dir() -> Path:
@@ -52,5 +51,5 @@ def private_folder(path: Path) -> Path:
 
 
 def asset(name: str) -> Path:
-    """The path of a file that ships with the program, such as `theme.toml`."""
-    return Path(assets.__file__).parent / name
+    """The path of a file that ships with the program, such as `theme.toml`. `assets` is installed beside `belle`."""
+    return _ASSETS / name

@@ -1346,6 +1346,10 @@ you teach the quiet roofs to sing.</source>
         <translation>关于 ChatBELLE</translation>
     </message>
     <message>
+        <source>Reading only</source>
+        <translation>只能阅读</translation>
+    </message>
+    <message>
         <source>New chat</source>
         <translation>新对话</translation>
     </message>

@@ -119,10 +119,12 @@ class Banner(View):
 
 
 class BannerStack(QFrame):
-    """The banners that are shown, the newest on top; one per key. `acted` carries key and action."""
+    """The banners that are shown, the newest on top; one per key. `acted` carries key and action; `focus_left` says
+    that the keyboard was on a banner that went away."""
 
     acted = Signal(str, str)
-    emptied = Signal()
+    cleared = Signal(str)  # key
+    focus_left = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -158,7 +160,8 @@ class BannerStack(QFrame):
         if not self._banners:
             self.hide()
         if had_focus:
-            self.emptied.emit()
+            self.focus_left.emit()
+        self.cleared.emit(key)
 
     def banner(self, key: str) -> Banner | None:
         """The banner of a key."""

@@ -95,9 +95,6 @@ class Gestures(QObject):
         side.fold_requested.connect(window.toggle_sidebar)
         window.header.sidebar_requested.connect(window.toggle_sidebar)
         window.header.renamed.connect(self._renamed)
-        window.composer.send_requested.connect(self._send)
-        window.composer.stop_requested.connect(controller.stop)
-        window.composer.edit_last_requested.connect(self._edit_last)
         controller.edit_requested.connect(self.edit_message)
         controller.template_needed.connect(self.ask_template)
 
@@ -116,7 +113,7 @@ class Gestures(QObject):
     def connect_banners(self, banners: BannerStack) -> None:
         """Called when they are made."""
         banners.acted.connect(self._act)
-        banners.emptied.connect(self._window.composer.setFocus)
+        banners.focus_left.connect(self._window.composer.setFocus)
 
     def _make_menu_bar(self) -> None:
         for shortcut in TABLE:
@@ -133,7 +130,8 @@ class Gestures(QObject):
         self._controller.new_chat()
         self._window.composer.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _send(self, text: str) -> None:
+    def send(self, text: str) -> None:
+        """Have a text stored and answered; it leaves the composer when it was stored."""
         composer = self._window.composer
         composer.sending = True
         try:
@@ -169,7 +167,8 @@ class Gestures(QObject):
         if shown:
             self._controller.regenerate(shown[-1].id)
 
-    def _edit_last(self) -> None:
+    def edit_last(self) -> None:
+        """Open the editor of the last question."""
         asked = [message.id for message in self._window.transcript.messages() if message.role == "user"]
         if asked:
             self.edit_message(asked[-1])

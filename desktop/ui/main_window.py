@@ -1,21 +1,16 @@
-"""The window: every widget in its place, wired to the controller. It appears first; models come behind it."""
+"""The window at work: it shows what the controller tells and tells the controller what the person does."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
+from PySide6.QtWidgets import QApplication, QWidget
 
-from belle import paths
 from desktop.i18n import set_language, translate
-from desktop.ui.composer import Composer
-from desktop.ui.gestures import Gestures
-from desktop.ui.header import Header, model_words
-from desktop.ui.sidebar import Sidebar
-from desktop.ui.status import StatusLine
-from desktop.ui.theme import theme, themes
+from desktop.ui.frame import Frame
+from desktop.ui.header import model_words
 
 if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
@@ -23,74 +18,31 @@ if TYPE_CHECKING:
     from desktop.settings import Settings
     from desktop.store import Conversation, Message
     from desktop.ui.banner import BannerStack
+    from desktop.ui.gestures import Gestures
     from desktop.ui.transcript import TranscriptView
     from desktop.ui.welcome import Welcome
-
-FOLD_WIDTH = 720
-"""A window narrower than this has its sidebar folded (pixels at 100 %)."""
 
 _IDLE_MS = 50
 
 
-class MainWindow(QMainWindow):
+class MainWindow(Frame):
     """Shows what the controller tells, tells the controller what the person does. `closed` comes once, at the end."""
 
     closed = Signal()
 
     def __init__(self, controller: ChatController, settings: Settings, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(controller, settings, parent)
         self.controller = controller
-        self.settings = settings
         self._conversation: Conversation | None = None
         self._jump: tuple[int, str] | None = None
-        self._folded_by_hand = False
-        self._narrow = False
         self._prefilling = False
+        self._blocked_by = ""  # key of the notice because of which nothing can be sent
         self._complete = False
-        self.setWindowIcon(QIcon(str(paths.asset("icon/chatbelle-128.png"))))
         self.setAcceptDrops(True)
-        self._build()
-        self.gestures = Gestures(self)
+        self._gestures: Gestures | None = None
         self._listen()
-        themes().changed.connect(self._restyle)
-        self._restyle()
-        self._restore()
         self._retitle()
         self.composer.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    # Building
-
-    def _build(self) -> None:
-        # Parents first: a widget that moves under another one is styled anew, with all it holds.
-        self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
-        self.splitter.setHandleWidth(1)
-        self.splitter.setChildrenCollapsible(False)
-        self.sidebar = Sidebar(self.controller.summaries, self.controller.search, self.splitter)
-        self._page = QWidget(self.splitter)
-        self._page.setObjectName("page")
-        self.header = Header(self._page)
-        self.pages = QStackedWidget(self._page)
-        self._foot_widget = QWidget(self._page)
-        self.composer = Composer(self._foot_widget)
-        self.status = StatusLine(self._foot_widget)
-        self._welcome: Welcome | None = None
-        self._transcript: TranscriptView | None = None
-        self._banners: BannerStack | None = None
-
-        self._foot = QVBoxLayout(self._foot_widget)
-        self._foot.addWidget(self.composer)
-        self._foot.addWidget(self.status)
-        self._banner_row, self._foot_row = _centred(None), _centred(self._foot_widget)
-        column = QVBoxLayout(self._page)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.header)
-        column.addLayout(self._banner_row)
-        column.addWidget(self.pages, 1)
-        column.addLayout(self._foot_row)
-        self.splitter.setStretchFactor(0, 0)
-        self.splitter.setStretchFactor(1, 1)
-        self.setCentralWidget(self.splitter)
 
     def _listen(self) -> None:
         told = self.controller
@@ -109,7 +61,17 @@ class MainWindow(QMainWindow):
         told.notice.connect(self._notice)
         told.notice_cleared.connect(self._notice_cleared)
         self.settings.changed.connect(self._setting_changed)
+        # From the first moment on; the other widgets are connected when there are gestures.
+        self.composer.send_requested.connect(self._send)
+        self.composer.stop_requested.connect(told.stop)
+        self.composer.edit_last_requested.connect(self._edit_last)
         self._model_changed(told.model)
+
+    def _send(self, text: str) -> None:
+        self.gestures.send(text)
+
+    def _edit_last(self) -> None:
+        self.gestures.edit_last()
 
     # What the controller tells
 
@@ -192,6 +154,9 @@ class MainWindow(QMainWindow):
         for control in banner.controls():
             self.setTabOrder(before, control)
             before = control
+        if notice.kind == "read_only":
+            self._blocked_by = notice.key or notice.kind
+            self.composer.set_blocked(translate("Window", "Reading only"))
         if not self.isActiveWindow() and notice.level == "bad":
             QApplication.alert(self)
 
@@ -199,44 +164,30 @@ class MainWindow(QMainWindow):
         if self._banners is not None:
             self._banners.clear(key)
 
-    # What the window can do without at first
+    def _banner_cleared(self, key: str) -> None:
+        if key == self._blocked_by:
+            self._blocked_by = ""
+            self.composer.set_blocked("")
 
     @property
-    def welcome(self) -> Welcome:
-        """What is shown while there is no conversation."""
-        if self._welcome is None:
-            from desktop.ui.welcome import Welcome
+    def gestures(self) -> Gestures:
+        """Shortcuts, menus, and where every widget's wishes go."""
+        if self._gestures is None:
+            from desktop.ui.gestures import Gestures
 
-            self._welcome = Welcome(self.pages)
+            self._gestures = Gestures(self)
+        return self._gestures
+
+    def part_made(self, part: Welcome | TranscriptView | BannerStack) -> None:
+        """Connect what was made after the first painting."""
+        if part is self._welcome:
             self._welcome.set_model(self.controller.model)
-            self.pages.addWidget(self._welcome)
-            self.setTabOrder(self.header.more_button, self._welcome)
             self.gestures.connect_welcome(self._welcome)
-        return self._welcome
-
-    @property
-    def transcript(self) -> TranscriptView:
-        """The conversation as it is read. Made when it is needed, at the latest shortly after the first painting."""
-        if self._transcript is None:
-            from desktop.ui.transcript import TranscriptView
-
-            self._transcript = TranscriptView(self.pages)
-            self.pages.addWidget(self._transcript)
-            self.setTabOrder(self.header.more_button, self._transcript)
+        elif part is self._transcript:
             self.gestures.connect_transcript(self._transcript)
-        return self._transcript
-
-    @property
-    def banners(self) -> BannerStack:
-        """What has to be said. Made when there is something to say."""
-        if self._banners is None:
-            from desktop.ui.banner import BannerStack
-
-            self._banners = BannerStack(self._page)
-            self._banner_row.insertWidget(1, self._banners, 100)
+        elif part is self._banners:
+            self._banners.cleared.connect(self._banner_cleared)
             self.gestures.connect_banners(self._banners)
-            self._restyle()
-        return self._banners
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The first painting shows where one writes; everything else follows at once."""
@@ -248,6 +199,7 @@ class MainWindow(QMainWindow):
     def complete(self) -> None:
         """Fill in what the first painting did without: list, welcome and, a little later, transcript."""
         self._complete = True
+        self.gestures.retranslate()
         self.sidebar.reload()
         self._show_welcome(shown=self.pages.currentWidget() is None or self.pages.currentWidget() is self._welcome)
         QTimer.singleShot(_IDLE_MS, self, lambda: self.transcript)
@@ -258,24 +210,10 @@ class MainWindow(QMainWindow):
         """Open the list of models under the model's name."""
         self.header.model_button.showMenu()
 
-    def toggle_sidebar(self) -> None:
-        """Fold or unfold the sidebar."""
-        shown = self.sidebar.isHidden()
-        self._folded_by_hand = not shown and not self._narrow
-        self._set_sidebar(shown=shown)
-
     def jump_to(self, conversation_id: int, message_id: int | None, text: str) -> None:
         """Open a conversation at a message, with what was searched for marked."""
         self._jump = (message_id, text) if message_id is not None else None
         self.controller.open_conversation(conversation_id)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Fold the sidebar when there is no room for it, bring it back when there is."""
-        super().resizeEvent(event)
-        narrow = self.width() < theme().px(FOLD_WIDTH)
-        if narrow != self._narrow:
-            self._narrow = narrow
-            self._set_sidebar(shown=not narrow and not self._folded_by_hand)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """A file is welcome."""
@@ -292,7 +230,7 @@ class MainWindow(QMainWindow):
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow the language."""
-        if event.type() == QEvent.Type.LanguageChange and hasattr(self, "gestures"):
+        if event.type() == QEvent.Type.LanguageChange and self._complete:
             self.gestures.retranslate()
             self._retitle()
             self._model_changed(self.controller.model)
@@ -300,7 +238,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Remember the window. An answer that is still being written is stopped and kept by the controller."""
-        self._remember()
+        self.remember()
         super().closeEvent(event)
         self.closed.emit()
 
@@ -315,57 +253,8 @@ class MainWindow(QMainWindow):
         shown = title or translate("Window", "New chat")
         self.setWindowTitle(f"{shown} — ChatBELLE")
 
-    def _set_sidebar(self, *, shown: bool) -> None:
-        had_focus = self.sidebar.isAncestorOf(self.focusWidget()) if self.focusWidget() else False
-        self.sidebar.setVisible(shown)
-        self.header.set_sidebar_shown(shown=shown)
-        if had_focus and not shown:
-            self.composer.setFocus(Qt.FocusReason.OtherFocusReason)
-
     def _setting_changed(self, name: str) -> None:
         if name == "window/language":
             set_language(self.settings.value(name, "system"))
         elif name == "window/send_key":
             self.composer.set_send_key(self.settings.value(name, "enter"))
-
-    def _restyle(self) -> None:
-        look = theme()
-        self._foot.setContentsMargins(look.space(3), look.space(1), look.space(3), look.px(2))
-        self._foot.setSpacing(0)
-        for row in (self._banner_row, self._foot_row):
-            row.setContentsMargins(0, 0, look.px(12), 0)  # the transcript's scroll bar: one column for all
-        for part in (self._foot_widget, self._banners):
-            if part is not None:
-                part.setMaximumWidth(look.shape("column") + 2 * look.space(3))
-        self.sidebar.setMinimumWidth(look.px(200))
-        self.sidebar.setMaximumWidth(look.px(420))
-        self.setMinimumSize(look.px(400), look.px(360))
-
-    def _restore(self) -> None:
-        value = self.settings.value
-        self.composer.set_send_key(value("window/send_key", "enter"))
-        geometry: Any = value("window/geometry")
-        if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
-            self.resize(theme().px(1120), theme().px(760))
-        state: Any = value("window/splitter")
-        if not (isinstance(state, QByteArray) and self.splitter.restoreState(state)):
-            side = theme().shape("sidebar")
-            self.splitter.setSizes([side, max(1, self.width() - side)])
-        self._folded_by_hand = value("window/sidebar_folded", "false") in (True, "true")
-        self._narrow = self.width() < theme().px(FOLD_WIDTH)
-        self._set_sidebar(shown=not self._narrow and not self._folded_by_hand)
-
-    def _remember(self) -> None:
-        self.settings.set_value("window/geometry", self.saveGeometry())
-        if not self.sidebar.isHidden():
-            self.settings.set_value("window/splitter", self.splitter.saveState())
-        self.settings.set_value("window/sidebar_folded", self._folded_by_hand)
-
-
-def _centred(widget: QWidget | None) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.addStretch(1)
-    if widget is not None:
-        row.addWidget(widget, 100)
-    row.addStretch(1)
-    return row

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-
-from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QWidget
+from typing import TYPE_CHECKING, NamedTuple
 
 from desktop.i18n import translate
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QAction
+    from PySide6.QtWidgets import QWidget
 
 # On a Mac, Qt's "Ctrl" is ⌘, and ⌘Tab belongs to the system.
 _CONTROL = "Meta" if sys.platform == "darwin" else "Ctrl"
 
 
-@dataclass(frozen=True, slots=True)
-class Shortcut:
+class Shortcut(NamedTuple):
     """`id` names the action, `keys` are portable key sequences (Ctrl is ⌘ on a Mac)."""
 
     id: str
@@ -56,6 +56,8 @@ _BY_ID = {shortcut.id: shortcut for shortcut in TABLE}
 
 def make_actions(window: QWidget) -> dict[str, QAction]:
     """One action per global shortcut, added to `window`; texts are set by `name_actions`."""
+    from PySide6.QtGui import QAction, QKeySequence  # the table is read before there are actions
+
     actions: dict[str, QAction] = {}
     for shortcut in TABLE:
         if shortcut.global_action:
@@ -75,11 +77,13 @@ def name_actions(actions: dict[str, QAction]) -> None:
 
 def key_text(name: str) -> str:
     """The first key sequence of a shortcut as this system writes it: ⌘N on a Mac, else Ctrl+N."""
-    keys = QKeySequence(_BY_ID[name].keys[0])
+    keys = _BY_ID[name].keys[0]
     if sys.platform == "darwin":
-        return keys.toString(QKeySequence.SequenceFormat.NativeText)
-    # The signs on the keys are the same in both languages; Qt would translate the names.
-    *modifiers, key = keys.toString(QKeySequence.SequenceFormat.PortableText).split("+")
+        from PySide6.QtGui import QKeySequence
+
+        return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
+    # The signs on the keys are the same in both languages; Qt would translate their names.
+    *modifiers, key = keys.split("+")
     return "+".join([*modifiers, _SIGNS.get(key, key)])
 
 

@@ -208,6 +208,11 @@ class _Prompt(QPushButton):
         self.setAccessibleName(f"{heading}: {prompt}")
 
     def sizeHint(self) -> QSize:
-        """As high as its words."""
-        width = max(self.width(), theme().px(240))
-        return QSize(theme().px(240), self._column.heightForWidth(width))
+        """As high as its words at its present width."""
+        width = max(self.width(), theme().px(200))
+        return QSize(theme().px(200), self._column.heightForWidth(width))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Another width, other lines: a button's layout does not ask for that by itself."""
+        super().resizeEvent(event)
+        self.setMinimumHeight(self._column.heightForWidth(self.width()))

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QMenu, QWidget
 
 from desktop.i18n import translate
 from desktop.ui.icons import icon
-from desktop.ui.sidebar.conversations import ConversationModel, Role
+from desktop.ui.sidebar.conversations import ConversationModel, Index, Role
 from desktop.ui.sidebar.delegates import ConversationDelegate, RowDelegate
 
 
@@ -52,7 +52,7 @@ class RowList(QListView):
         super().focusOutEvent(event)
         self._follow_focus()
 
-    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:
+    def currentChanged(self, current: Index, previous: Index) -> None:
         """The ring follows."""
         super().currentChanged(current, previous)
         self._follow_focus()
@@ -98,6 +98,7 @@ class ConversationList(RowList):
     def __init__(self, model: ConversationModel, parent: QWidget | None = None) -> None:
         self._delegate = ConversationDelegate()
         super().__init__(model, self._delegate, parent)
+        self.conversations = model
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
 
     def open_row(self, index: QModelIndex) -> None:

@@ -14,13 +14,13 @@ from desktop.ui.controls import IconButton, View, label
 from desktop.ui.icons import icon, icon_size
 from desktop.ui.offline import OfflineBadge
 from desktop.ui.shortcuts import key_text
-from desktop.ui.sidebar.conversations import ConversationModel, Pages
-from desktop.ui.sidebar.lists import ConversationList
 from desktop.ui.theme import theme
 
 if TYPE_CHECKING:
     from desktop.store import SearchHit
+    from desktop.ui.sidebar.conversations import ConversationModel, Pages
     from desktop.ui.sidebar.hits import HitList
+    from desktop.ui.sidebar.lists import ConversationList
 
 SEARCH_DELAY_MS = 120
 """Typing may pause this long before a search is made."""
@@ -46,7 +46,8 @@ class Sidebar(View):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._search = search
         self._stale = False
-        self.model = ConversationModel(pages, self)
+        self._pages = pages
+        self._list: ConversationList | None = None
         self._hit_list: HitList | None = None
         self._build()
         self._connect()
@@ -65,10 +66,9 @@ class Sidebar(View):
         self.clear_button.hide()
         self.clear_button.setCursor(Qt.CursorShape.ArrowCursor)
         self.pile = QStackedWidget(self)
-        self.list = ConversationList(self.model, self.pile)
         self.empty = _Words(self.pile)
         self.nothing = _Words(self.pile)
-        for page in (self.list, self.empty, self.nothing):
+        for page in (self.empty, self.nothing):
             self.pile.addWidget(page)
         self.settings_button = QPushButton(self)
         self.settings_button.setProperty("kind", "quiet")
@@ -100,11 +100,6 @@ class Sidebar(View):
         self.search_field.returnPressed.connect(self._enter_results)
         self.search_field.installEventFilter(self)
         self.clear_button.clicked.connect(self.clear_search)
-        self.list.opened.connect(self.opened)
-        self.list.delete_requested.connect(self.delete_requested)
-        self.list.pin_requested.connect(self.pin_requested)
-        self.list.itemDelegate().closeEditor.connect(self._editor_closed)
-        self.model.renamed.connect(self.renamed)
 
     # What the window calls
 
@@ -141,16 +136,39 @@ class Sidebar(View):
         self.search_field.clear()
 
     @property
+    def list(self) -> ConversationList:
+        """The conversations. Made when they are first read, which is after the window's first painting."""
+        if self._list is None:
+            from desktop.ui.sidebar.conversations import ConversationModel
+            from desktop.ui.sidebar.lists import ConversationList
+
+            self._list = made = ConversationList(ConversationModel(self._pages, self), self.pile)
+            made.opened.connect(self.opened)
+            made.delete_requested.connect(self.delete_requested)
+            made.pin_requested.connect(self.pin_requested)
+            made.conversations.renamed.connect(self.renamed)
+            made.itemDelegate().closeEditor.connect(self._editor_closed)
+            self.pile.addWidget(made)
+            self.setTabOrder(self.clear_button, made)
+            self._name_lists()
+        return self._list
+
+    @property
+    def model(self) -> ConversationModel:
+        """What the list shows."""
+        return self.list.conversations
+
+    @property
     def hit_list(self) -> HitList:
         """The results of a search; made by the first one."""
         if self._hit_list is None:
             from desktop.ui.sidebar.hits import HitList
 
-            self._hit_list = HitList()
+            self._hit_list = HitList(self.pile)
             self._hit_list.opened.connect(self._open_hit)
             self.pile.addWidget(self._hit_list)
             self.setTabOrder(self.list, self._hit_list)
-            self._name_hits()
+            self._name_lists()
         return self._hit_list
 
     def rename_current(self) -> None:
@@ -187,9 +205,9 @@ class Sidebar(View):
     def _enter_results(self) -> None:
         if self._pause.isActive():
             self._run_search()
-        shown = self.pile.currentWidget()
-        if shown in (self._hit_list, self.list):
-            shown.setFocus(Qt.FocusReason.OtherFocusReason)
+        for view in (self._hit_list, self._list):
+            if view is not None and view is self.pile.currentWidget():
+                view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _open_hit(self, conversation_id: int, message_id: int | None) -> None:
         self.hit_opened.emit(conversation_id, message_id, self.search_field.text().strip())
@@ -220,8 +238,7 @@ class Sidebar(View):
         self.search_field.setAccessibleName(translate("Sidebar", "Search in titles and messages"))
         self.search_field.setToolTip(key_text("search"))
         self.clear_button.name(translate("Sidebar", "Clear the search"))
-        self.list.setAccessibleName(translate("Sidebar", "Conversations"))
-        self._name_hits()
+        self._name_lists()
         self.empty.set_words(
             translate("Sidebar", "No conversations yet"),
             translate("Sidebar", "What you write is kept here, on this computer."),
@@ -230,9 +247,12 @@ class Sidebar(View):
         self.settings_button.setAccessibleName(translate("Sidebar", "Settings"))
         self.settings_button.setToolTip(key_text("settings"))
         self.badge.retranslate()
-        self.model.retranslate()
+        if self._list is not None:
+            self.model.retranslate()
 
-    def _name_hits(self) -> None:
+    def _name_lists(self) -> None:
+        if self._list is not None:
+            self._list.setAccessibleName(translate("Sidebar", "Conversations"))
         if self._hit_list is not None:
             self._hit_list.setAccessibleName(translate("Sidebar", "Search results"))
 
@@ -250,7 +270,7 @@ class Sidebar(View):
         self._middle.setContentsMargins(look.px(8), 0, look.px(8), look.px(8))
         self._bottom.setContentsMargins(look.px(8), look.px(8), look.px(8), look.px(8))
         self._bottom.setSpacing(look.px(2))
-        for view in (self.list, self._hit_list):
+        for view in (self._list, self._hit_list):
             if view is not None:
                 view.scheduleDelayedItemsLayout()
         self.clear_button.setIconSize(icon_size(16))

@@ -92,4 +92,4 @@ _BAD = frozenset(map(chr, _REPLACED))
 
 
 def _needs_replacing(text: str) -> bool:
-    return not text.isascii() and not _BAD.isdisjoint(text) or any(c in text for c in "\0\x0b\x0c")
+    return (not text.isascii() and not _BAD.isdisjoint(text)) or any(c in text for c in "\0\x0b\x0c")

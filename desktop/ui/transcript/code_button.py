@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QToolButton, QWidget
 
@@ -49,6 +49,12 @@ class CopyCode(QToolButton):
         self.hide()
         self.deleteLater()
 
+    def sizeHint(self) -> QSize:
+        """Icon, text and even padding (the style's own hint has room for a menu)."""
+        look = theme()
+        text = self.fontMetrics().horizontalAdvance(self.text())
+        return QSize(text + look.px(16 + 8 + 12), look.px(26))
+
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self._code.text)
         self._look("check", "good", words.copied())
@@ -61,4 +67,5 @@ class CopyCode(QToolButton):
         self.setIcon(icon(icon_name, color_name))
         self.setIconSize(icon_size(16))
         self.setText(text)
+        self.ensurePolished()
         self.resize(self.sizeHint())

@@ -92,8 +92,7 @@ class Editor(QWidget):
         self.resize(width, self.height())
         self._field.resize(width, self._field.height())
         self._field.fit()
-        self.layout().activate()
-        return self.layout().sizeHint().height()
+        return self.sizeHint().height()
 
     def retranslate(self) -> None:
         """Words of the present language."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QTextBlock, QTextCursor, QTextDocument
@@ -53,10 +54,7 @@ class Ground:
                 bottom = self._bottom(last) + style.theme.px(CODE_PAD)
             case Table():
                 cursor = QTextCursor(first.next())
-                frame = cursor.currentTable()
-                if frame is None:
-                    return QRectF(left, top, right - left, 1)
-                return self._document.documentLayout().frameBoundingRect(frame)
+                return self._document.documentLayout().frameBoundingRect(cursor.currentFrame())
             case _:
                 bottom = self._bottom(last)
         return QRectF(left, top, right - left, bottom - top)
@@ -78,15 +76,15 @@ class Ground:
         """Paint what lies behind the text in `clip`."""
         theme = self._renderer.style.theme
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        bottoms: dict[int, float] = {}
         for place in self.visible(clip):
             block, box = place.block, place.box
-            self._paint_quotes(painter, place, bottoms)
+            self._paint_quotes(painter, place)
             painter.setPen(Qt.PenStyle.NoPen)
             match block:
                 case Code():
                     painter.setBrush(theme.color("code"))
-                    painter.drawRoundedRect(box, theme.radius, theme.radius)
+                    painter.setPen(theme.color("line"))
+                    painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), theme.radius, theme.radius)
                     self._paint_language(painter, block, box)
                 case Rule():
                     painter.fillRect(QRectF(box.left(), box.top(), box.width(), 1), theme.color("line"))
@@ -100,7 +98,7 @@ class Ground:
         header = QRectF(box.left() + theme.px(CODE_PAD), box.top(), box.width() / 2, theme.px(CODE_HEADER))
         painter.drawText(header, int(Qt.AlignmentFlag.AlignVCenter), block.language)
 
-    def _paint_quotes(self, painter: QPainter, place: Place, bottoms: dict[int, float]) -> None:
+    def _paint_quotes(self, painter: QPainter, place: Place) -> None:
         theme, style = self._renderer.style.theme, self._renderer.style
         containers = place.block.containers
         depths = [d for d, kind in enumerate(containers) if kind == "quote"]
@@ -122,7 +120,7 @@ class Ground:
             return
         theme = self._renderer.style.theme
         block = self._renderer.first_line_of(index)
-        painter.setBrush(theme.color("code"))
+        painter.setBrush(theme.color("hover"))
         at = utf16(line.marker) + 1 if line.marker else 0
         for span in line.spans:
             end = at + utf16(span.text)
@@ -154,6 +152,6 @@ class Ground:
         return self._top(block) + rows * block.blockFormat().lineHeight()
 
 
-def _x(place: float | tuple[float, int]) -> float:
-    # The binding returns the cursor position as well.
-    return place[0] if isinstance(place, tuple) else place
+def _x(place: object) -> float:
+    # The binding returns (x, cursor position) where its type hints know of nothing.
+    return float(place[0] if isinstance(place, tuple) else cast(float, place))

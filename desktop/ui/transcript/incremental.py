@@ -21,6 +21,8 @@ _LONG_PARAGRAPH = 12
 """Lines from which on a paragraph is cut; its last `_KEPT` lines stay in the tail."""
 _KEPT = 4
 
+_TABLE_LINE = re.compile(r"[\s:|-]*")
+
 _MAY_OPEN = re.compile(r"`|[*~](?=[^\s*~])|(?<![^\W_])_+(?=[^\s_])")
 """Left-over characters that a later line could still make the beginning of emphasis or code."""
 
@@ -174,7 +176,8 @@ class IncrementalParser:
             return _paragraph_cut(lines, last, parsed, undo)
         for index in range(len(last.items) - 1, 0, -1):
             line, first = last.items[index]
-            if line < whole:
+            # Read by itself, an item above a line of dashes and pipes would be the head of a table.
+            if line + 1 < whole and not _TABLE_LINE.fullmatch(lines[line + 1]):
                 number = None if last.number is None else last.number + index
                 return _Cut(line, first, _Context(number=number))
         return None
@@ -182,14 +185,16 @@ class IncrementalParser:
 
 def _code_of(fence: _Fence) -> Code:
     closed = fence.closing.fullmatch(fence.line) is not None
-    code = fence.code if closed else fence.code + fence.line
+    # Blanks alone are no line yet: they may be the indentation of one.
+    code = fence.code + fence.line if fence.line.strip() and not closed else fence.code
     return Code(code.removesuffix("\n"), fence.language, closed)
 
 
 def _open_fence(lines: list[str], piece: Piece, parsed: Parsed) -> _Fence | None:
     code = parsed.blocks[piece.first]
     opening = lines[piece.begin]
-    if piece.begin >= len(lines) - 1 or not opening.startswith(piece.fence) or not isinstance(code, Code):
+    # Even the opening line of a fence is the head of a table when the line below makes it one.
+    if piece.begin + 1 >= len(lines) - 1 or not opening.startswith(piece.fence) or not isinstance(code, Code):
         return None
     closing = re.compile(" {0,3}" + re.escape(piece.fence) + re.escape(piece.fence[0]) + "*[ \t]*")
     *whole, unfinished = lines[piece.begin + 1 :]
@@ -208,9 +213,7 @@ def _table_cut(lines: list[str], piece: Piece, parsed: Parsed) -> _Cut | None:
     return _Cut(at, piece.first, _Context(prefix, table=Table(table.aligns, settled)))
 
 
-def _paragraph_cut(
-    lines: list[str], piece: Piece, parsed: Parsed, undo: tuple[int, int]
-) -> _Cut | None:
+def _paragraph_cut(lines: list[str], piece: Piece, parsed: Parsed, undo: tuple[int, int]) -> _Cut | None:
     for at in range(min(piece.end, len(lines) - 1) - _KEPT, piece.begin + _KEPT, -1):
         # What follows the cut must be nothing but text, whatever stands before it.
         if not lines[at][:1].isalnum() or lines[at][:1].isdecimal():

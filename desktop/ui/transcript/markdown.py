@@ -1,7 +1,7 @@
 """From Markdown text to blocks, with markdown-it-py: CommonMark, tables and strikethrough.
 
 Raw HTML is text, images are their description and address, only web and mail addresses become links: an answer of a
-model can show things, never do them. A line break in the text is a line break on the page, as people and models mean it.
+model can show things, never do them. A line break in the text is a line break on the page, as it is meant.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def warm_up() -> None:
 
 @cache
 def _parser() -> MarkdownIt:
-    from markdown_it import MarkdownIt  # noqa: PLC0415  (the window paints before the first answer is read)
+    from markdown_it import MarkdownIt
 
     return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 
@@ -175,9 +175,7 @@ class _Reader:
         if marker and lines and not heading:
             lines[0], marker = _task(lines[0], marker)
         for number, spans in enumerate(lines):
-            self.blocks.append(
-                Line(spans, self._containers, "" if number else marker, heading, opens=number == 0)
-            )
+            self.blocks.append(Line(spans, self._containers, "" if number else marker, heading, opens=number == 0))
 
     def _code(self, token: Token) -> None:
         self._give_marker_a_line()

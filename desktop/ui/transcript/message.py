@@ -10,26 +10,27 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QEnterEvent, QGuiApplication, QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from desktop.ui.theme import theme
 from desktop.ui.transcript import words
 from desktop.ui.transcript.actions import ActionBar
+from desktop.ui.transcript.card import CUT_HEIGHT, SIDE, paint_card, paint_cut, paint_ring
 from desktop.ui.transcript.content import Content
 from desktop.ui.transcript.editor import Editor
+from desktop.ui.transcript.end_note import HEIGHT as NOTE_HEIGHT
+from desktop.ui.transcript.end_note import EndNote
 from desktop.ui.transcript.style import Style, mostly_chinese
 from desktop.ui.transcript.text import MessageText
 
 if TYPE_CHECKING:
     from desktop.store.records import Message
 
-CUT_HEIGHT = 48
 ACTIONS_HEIGHT = 30
-GAP_QUESTION, GAP_ANSWER = 2, 14
+GAP_QUESTION, GAP_ANSWER = 0, 6
 CARD_PAD_X = 16
 CARD_PAD_Y = 11
 _CARD_SHARE = 0.86
-_NOTE_HEIGHT = 30
 _DECIDED = 200
 """Characters of a growing answer after which its language is settled."""
 
@@ -53,14 +54,14 @@ class MessageWidget(QWidget):
         self._actions: ActionBar | None = None
         self._editor: Editor | None = None
         self._unfold: QPushButton | None = None
-        self._continue: QPushButton | None = None
-        self._note: QLabel | None = None
+        self._note: EndNote | None = None
         self._content = Content(message.role)
         self._clipped = False
         self._may_clip = message.role == "user"
         self.text = MessageText(self)
         self._style = Style(theme(), mostly_chinese(message.text))
         self.text.restyle(self._style)
+        self.text.ring_changed.connect(self.update)
         self.text.copy_message.connect(lambda: self.chosen.emit("copy"))
         self._content.growing = message.status == "streaming"
         self._content.set_text(message.text, fold=not self._content.growing)
@@ -171,7 +172,7 @@ class MessageWidget(QWidget):
         self._refresh()
         self.text.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def actions(self) -> ActionBar:
+    def action_bar(self) -> ActionBar:
         """The buttons under the message."""
         if self._actions is None:
             self._actions = ActionBar(self.message, self)
@@ -184,9 +185,10 @@ class MessageWidget(QWidget):
         """What the keyboard can reach here, in the order of reading."""
         if self._editor is not None:
             return [w for w in self._editor.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
-        bar = self.actions()
+        bar = self.action_bar()
         buttons = [bar.button(n) for n in ("previous", "next", "regenerate", "edit", "copy")]
-        found: list[QWidget | None] = [self.text, *self.text.code_buttons(), self._unfold, self._continue, *buttons]
+        go_on = self._note.button if self._note is not None else None
+        found: list[QWidget | None] = [self.text, *self.text.code_buttons(), self._unfold, go_on, *buttons]
         bar.set_open(True)
         return [w for w in found if w is not None and w.isVisibleTo(self) and w.isEnabled()]
 
@@ -200,26 +202,27 @@ class MessageWidget(QWidget):
         look = theme()
         self._plan.clear()
         self._card_then = QRect()
-        y = look.px(CUT_HEIGHT) if self._cut else 0
+        y = look.px(SIDE) + (look.px(CUT_HEIGHT) if self._cut else 0)
+        side = look.px(SIDE)
         if self._editor is not None:
             pad = look.px(CARD_PAD_Y)
             height = self._editor.arrange(width - 2 * pad)
-            self._plan[self._editor] = QRect(pad, y + pad, width - 2 * pad, height)
-            self._card_then = QRect(0, y, width, height + 2 * pad)
+            self._plan[self._editor] = QRect(side + pad, y + pad, width - 2 * pad, height)
+            self._card_then = QRect(side, y, width, height + 2 * pad)
             y += height + 2 * pad
         elif self.message.role == "user":
             y = self._arrange_card(y, width)
         else:
             y = self._arrange_answer(y, width)
         y = self._arrange_note(y, width)
-        self._bar_box = QRect(0, y + look.px(4), width, look.px(ACTIONS_HEIGHT))
+        self._bar_box = QRect(side - look.px(6), y + look.px(4), width + look.px(6), look.px(ACTIONS_HEIGHT))
         y += look.px(4 + ACTIONS_HEIGHT + (GAP_QUESTION if self.message.role == "user" else GAP_ANSWER))
-        self._size = QSize(width, y)
+        self._size = QSize(width + 2 * side, y)
         return y
 
     def settle(self) -> None:
         """Take the places that `arrange` found."""
-        if (self._card, self.width()) != (self._card_then, self._size.width()):
+        if self.text.ring or (self._card, self.width()) != (self._card_then, self._size.width()):
             self._card = self._card_then
             self.update()
         self.resize(self._size)
@@ -232,7 +235,7 @@ class MessageWidget(QWidget):
         pad_x, pad_y = look.px(CARD_PAD_X), look.px(CARD_PAD_Y)
         inner = self.text.natural_width(int(width * _CARD_SHARE) - 2 * pad_x)
         height = self._clip(self.text.height_for(inner))
-        left = width - inner - pad_x
+        left = look.px(SIDE) + width - inner - pad_x
         # Letters stand in the lower part of their line: a little less above looks even.
         self._plan[self.text] = QRect(left, y + pad_y - look.px(2), inner, height)
         bottom = y + pad_y + height
@@ -244,12 +247,15 @@ class MessageWidget(QWidget):
         return bottom + pad_y
 
     def _arrange_answer(self, y: int, width: int) -> int:
+        side = theme().px(SIDE)
         height = self.text.height_for(width)
-        self._plan[self.text] = QRect(0, y, width, height)
+        if not self._content.blocks and self.message.status != "streaming":
+            height = 0
+        self._plan[self.text] = QRect(side, y, width, height)
         y += height
         if self._unfold is not None and self._unfold.isVisibleTo(self):
             size = self._unfold.sizeHint()
-            self._plan[self._unfold] = QRect(0, y + theme().px(4), size.width(), size.height())
+            self._plan[self._unfold] = QRect(side, y + theme().px(4), size.width(), size.height())
             y += theme().px(4) + size.height()
         return y
 
@@ -265,14 +271,8 @@ class MessageWidget(QWidget):
         look = theme()
         if self._note is None or not self._note.isVisibleTo(self):
             return y
-        row = look.px(_NOTE_HEIGHT)
-        size = self._note.sizeHint()
-        self._plan[self._note] = QRect(0, y + look.px(4), min(size.width(), width), row)
-        if self._continue is not None:
-            hint = self._continue.sizeHint()
-            top = y + look.px(4) + (row - hint.height()) // 2
-            self._plan[self._continue] = QRect(size.width() + look.px(8), top, hint.width(), hint.height())
-        return y + look.px(4) + row
+        self._plan[self._note] = QRect(look.px(SIDE), y + look.px(4), width, look.px(NOTE_HEIGHT))
+        return y + look.px(4 + NOTE_HEIGHT)
 
     def _place_actions(self) -> None:
         if self._actions is not None:
@@ -316,24 +316,14 @@ class MessageWidget(QWidget):
         message = self.message
         empty = message.role != "user" and message.status == "complete" and not self._content.text.strip()
         said = words.empty_answer() if empty else words.note(message.status)
+        if self._editor is not None:
+            said = ""
         if said and self._note is None:
-            self._note = QLabel(self)
-            self._note.setProperty("role", "quiet")
+            self._note = EndNote(self)
+            self._note.continue_chosen.connect(lambda: self.chosen.emit("continue"))
         if self._note is not None:
-            self._note.setText(said)
-            self._note.setVisible(bool(said) and self._editor is None)
-        unfinished = message.status in ("stopped", "interrupted", "length", "error")
-        wanted = unfinished and self._last and not self._busy and self._editor is None
-        if wanted and self._continue is None:
-            self._continue = QPushButton(self)
-            self._continue.setObjectName("continue")
-            self._continue.setProperty("kind", "link")
-            self._continue.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-            self._continue.setCursor(Qt.CursorShape.PointingHandCursor)
-            self._continue.clicked.connect(lambda: self.chosen.emit("continue"))
-        if self._continue is not None:
-            self._continue.setText(words.continue_answer())
-            self._continue.setVisible(wanted)
+            unfinished = message.status in ("stopped", "interrupted", "length", "error")
+            self._note.say(said, may_continue=unfinished and self._last and not self._busy)
 
     def _refresh_actions(self) -> None:
         writing = self.message.status == "streaming"
@@ -341,7 +331,7 @@ class MessageWidget(QWidget):
         is_open = (self._active or finished_last) and not writing
         wanted = (is_open or self.message.sibling_count > 1) and self._editor is None and not writing
         if wanted:
-            bar = self.actions()
+            bar = self.action_bar()
             bar.set_busy(self._busy)
             bar.set_open(is_open)
             bar.show()
@@ -376,30 +366,26 @@ class MessageWidget(QWidget):
     # Qt
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Your card, and the line where the model's memory begins."""
+        """Your card, the line where the model's memory begins, the focus."""
         del event
-        look = theme()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self._cut:
-            self._paint_cut(painter)
+            paint_cut(painter, self.width())
         if self.message.role == "user" or self._editor is not None:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(look.color("violet-soft"))
-            painter.drawRoundedRect(QRectF(self._card), look.radius_card, look.radius_card)
+            paint_card(painter, self._card)
+        if self.text.ring:
+            paint_ring(painter, self._ring())
 
-    def _paint_cut(self, painter: QPainter) -> None:
-        look = theme()
-        painter.setFont(look.font_small)
-        row = QRectF(0, 0, self.width(), look.px(CUT_HEIGHT) - look.px(16))
-        said = painter.fontMetrics().horizontalAdvance(words.context_cut())
-        middle, half = row.center(), said / 2 + look.px(12)
-        painter.setPen(look.color("line"))
-        y = round(middle.y()) + 0.5
-        painter.drawLine(0, int(y), int(middle.x() - half), int(y))
-        painter.drawLine(int(middle.x() + half), int(y), self.width(), int(y))
-        painter.setPen(look.color("ink-3"))
-        painter.drawText(row, int(Qt.AlignmentFlag.AlignCenter), words.context_cut())
+    def _ring(self) -> QRectF:
+        """Where the focus is drawn: along the card, around an answer."""
+        if self.message.role == "user":
+            return QRectF(self._card).adjusted(0.75, 0.75, -0.75, -0.75)
+        box = self.text.geometry()
+        if self._note is not None and self._note.isVisible():
+            box = box.united(self._note.geometry())
+        room = theme().px(SIDE) - 1
+        return QRectF(box.adjusted(-room, -room + 1, room, room - 3))
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """The pointer shows the actions."""

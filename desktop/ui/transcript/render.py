@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from os.path import commonprefix
 
 from PySide6.QtGui import (
     QTextBlock,
@@ -22,7 +21,7 @@ from PySide6.QtGui import (
 )
 
 from desktop.ui.transcript.blocks import Block, Code, Line, Rule, Span, Table
-from desktop.ui.transcript.style import Style
+from desktop.ui.transcript.style import CODE_HEADER, Style
 
 _KEEP = QTextCursor.MoveMode.KeepAnchor
 _END = QTextCursor.MoveOperation.End
@@ -62,7 +61,7 @@ class Renderer:
         self.style = style
         self.blocks, self.starts = [], []
         self._document.clear()
-        self._document.setDocumentMargin(0)
+        self._room_above(0)
 
     def first_line_of(self, index: int) -> QTextBlock:
         """The first text block of a block of the message."""
@@ -75,6 +74,8 @@ class Renderer:
 
     def _truncate(self, cursor: QTextCursor, count: int) -> None:
         start = self.starts[count]
+        if count == 0 and isinstance(self.blocks[0], Code):
+            self._room_above(0)
         # The separator before a block goes with it; the very first block stays, empty.
         cursor.setPosition(max(0, start - 1))
         block_format, char_format = cursor.blockFormat(), cursor.blockCharFormat()
@@ -95,6 +96,8 @@ class Renderer:
                     cursor.insertText(f"{block.marker}\t", self.style.marker_format())
                 self._spans(cursor, block, block.spans)
             case Code():
+                if fresh:
+                    self._room_above(self.style.theme.px(CODE_HEADER))
                 chars = self.style.code_char_format()
                 self._begin(cursor, fresh, self.style.code_format(before, block, first=True), chars)
                 self._code_lines(cursor, before, block, block.text)
@@ -106,6 +109,13 @@ class Renderer:
                 self._begin(cursor, fresh, made, self.style.thin_char_format())
                 self._table(cursor, block)
         self.blocks.append(block)
+
+    def _room_above(self, pixels: float) -> None:
+        """Qt gives the first text block no margin; the header of code needs room there."""
+        root = self._document.rootFrame()
+        look = root.frameFormat()
+        look.setTopMargin(pixels)
+        root.setFrameFormat(look)
 
     def _begin(self, cursor: QTextCursor, fresh: bool, block_format: object, char_format: object) -> None:
         if fresh:
@@ -130,7 +140,6 @@ class Renderer:
             cursor.insertText(line, chars)
 
     def _table(self, cursor: QTextCursor, block: Table) -> None:
-        theme = self.style.theme
         made = QTextTableFormat()
         made.setBorder(0)
         made.setBorderCollapse(True)
@@ -179,8 +188,7 @@ class Renderer:
         return False
 
     def _grow_line(self, cursor: QTextCursor, old: Line, new: Line, start: int) -> bool:
-        was = (old.containers, old.marker, old.heading, old.opens)
-        if was != (new.containers, new.marker, new.heading, new.opens):
+        if replace(old, spans=()) != replace(new, spans=()):
             return False
         at = start + (len(old.marker) + 1 if old.marker else 0)
         same = 0
@@ -193,9 +201,9 @@ class Renderer:
         if rest and same < len(old.spans):
             was = old.spans[same]
             if replace(was, text="") == replace(rest[0], text=""):
-                common = commonprefix([was.text, rest[0].text])
-                at += utf16(common)
-                rest[0] = replace(rest[0], text=rest[0].text[len(common) :])
+                common = _common_start(was.text, rest[0].text)
+                at += utf16(was.text[:common])
+                rest[0] = replace(rest[0], text=rest[0].text[common:])
         cursor.setPosition(at)
         cursor.movePosition(_END, _KEEP)
         cursor.removeSelectedText()
@@ -222,8 +230,8 @@ class Renderer:
             return False
         cursor.movePosition(_END)
         cursor.movePosition(QTextCursor.MoveOperation.PreviousCharacter)
-        table = cursor.currentTable()
-        if table is None:
+        table = cursor.currentFrame()
+        if not isinstance(table, QTextTable):
             return False
         count = len(new.rows) - len(old.rows)
         if count:
@@ -233,8 +241,12 @@ class Renderer:
         return True
 
 
+def _common_start(one: str, other: str) -> int:
+    if other.startswith(one):
+        return len(one)
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(other))
+
+
 def utf16(text: str) -> int:
     """Length of a text as Qt counts it."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
-
-

@@ -35,7 +35,7 @@ def _part(block: QTextBlock, start: int, end: int) -> str:
 
 
 def _row_of(block: QTextBlock) -> tuple[int, int] | None:
-    table = QTextCursor(block).currentTable()
+    table = QTextCursor(block).currentFrame()
     if not isinstance(table, QTextTable):
         return None
     return table.firstPosition(), table.cellAt(block.position()).row()

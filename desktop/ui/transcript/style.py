@@ -160,7 +160,7 @@ class Style:
         made.setFont(font)
         made.setForeground(theme.color("ink-2" if quiet else "ink"))
         if span.code and pill:
-            made.setBackground(theme.color("code"))
+            made.setBackground(theme.color("hover"))
         if span.link:
             made.setAnchor(True)
             made.setAnchorHref(span.link)
@@ -187,22 +187,27 @@ def _faint(color: QColor) -> QColor:
 
 
 def _gap(before: Block, block: Block) -> int:
-    if isinstance(before, Code):
-        return CODE_PAD + (12 if not isinstance(block, Line) or block.heading == 0 else 20)
-    if isinstance(block, Line):
-        if not block.opens:
-            return 0
-        if block.heading:
-            return 24 if block.heading <= 2 else 16
-        if isinstance(before, Line):
-            if before.heading:
-                return 6
-            if block.marker and before.containers and len(before.containers) >= len(block.containers):
-                return 4
-            if "item" in block.containers and before.containers:
-                return 4 if block.marker else 8
-            return 8 if block.marker else 12
-    return 12 if not isinstance(block, Rule) and not isinstance(before, Rule) else 20
+    """Free space between two blocks, in pixels at 100 %."""
+    below_code = CODE_PAD if isinstance(before, Code) else 0
+    if isinstance(before, Rule) or isinstance(block, Rule):
+        return 20 + below_code
+    if not isinstance(block, Line):
+        return 12 + below_code
+    if block.heading:
+        return below_code + (24 if block.heading <= 2 else 16)
+    if isinstance(before, Line):
+        return _line_gap(before, block)
+    return 12 + below_code
+
+
+def _line_gap(before: Line, line: Line) -> int:
+    if not line.opens:
+        return 0
+    if before.heading:
+        return 6
+    if "item" in line.containers and before.containers:
+        return 4 if line.marker else 8
+    return 8 if line.marker else 12
 
 
 def code_color(theme: Theme, name: str) -> QColor:
@@ -210,7 +215,7 @@ def code_color(theme: Theme, name: str) -> QColor:
     if name != "blue":
         return theme.color(name)
     color, ground = theme.color("violet"), theme.color("code")
-    hue, saturation, lightness, _ = color.getHslF()
+    hue, saturation, lightness = color.hslHueF(), color.hslSaturationF(), color.lightnessF()
     step = -0.02 if ground.lightnessF() > 0.5 else 0.02
     while True:
         blue = QColor.fromHslF((hue - 0.11) % 1, saturation, min(1.0, max(0.0, lightness)))
@@ -229,5 +234,6 @@ def contrast(one: QColor, other: QColor) -> float:
 
 
 def _luminance(color: QColor) -> float:
-    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color.getRgbF()[:3]]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+    rgb = (color.redF(), color.greenF(), color.blueF())
+    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+    return float(0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2])

@@ -52,6 +52,8 @@ class MessageText(QTextBrowser):
     dragged_to = Signal(QPoint)
     """The pointer, in global coordinates, while text is being selected with it."""
     caret_moved = Signal()
+    ring_changed = Signal()
+    """Whether the focus is to be shown has changed; the owner draws it, around the text."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -61,7 +63,7 @@ class MessageText(QTextBrowser):
         self._buttons: dict[int, CopyCode] = {}
         self._moved_from = 0  # buttons of blocks from here on are to be put in place
         self._streaming = False
-        self._ring = False
+        self.ring = False
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -201,11 +203,6 @@ class MessageText(QTextBrowser):
         painter = QPainter(self.viewport())
         painter.setClipRect(event.rect())
         self._ground.paint(painter, QRectF(event.rect()))
-        if self._ring and self.hasFocus():
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(theme().color("violet"))
-            box = QRectF(self.viewport().rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-            painter.drawRoundedRect(box, theme().radius, theme().radius)
         painter.end()
         super().paintEvent(event)
         if self._streaming:
@@ -254,14 +251,18 @@ class MessageText(QTextBrowser):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """A ring where the keyboard brought the focus; a click needs none."""
-        self._ring = event.reason() in _FOCUS_RING
         super().focusInEvent(event)
-        self.viewport().update()
+        self.ring = event.reason() in _FOCUS_RING
+        if self.ring and self.textCursor().atEnd() and not self.textCursor().hasSelection():
+            # Who comes by keyboard begins at the beginning, wherever the answer has got to.
+            self.moveCursor(QTextCursor.MoveOperation.Start)
+        self.ring_changed.emit()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """No ring."""
         super().focusOutEvent(event)
-        self.viewport().update()
+        self.ring = False
+        self.ring_changed.emit()
 
     def viewportEvent(self, event: QEvent) -> bool:
         """The address of a link, before it is opened."""
@@ -325,5 +326,3 @@ def open_address(url: QUrl) -> None:
     """Open a web or mail address with the desktop's own program; nothing else is ever opened."""
     if url.scheme().lower() in ("http", "https", "mailto"):
         QDesktopServices.openUrl(url)
-
-

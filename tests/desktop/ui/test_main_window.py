@@ -67,6 +67,18 @@ def test_a_question_goes_out_and_the_field_is_free(window, controller):
     assert window.composer.text() == ""
 
 
+def test_a_question_can_be_sent_before_the_first_painting(qtbot, controller, settings):
+    window = MainWindow(controller, settings)
+    qtbot.addWidget(window)
+    QTest.keyClicks(window.composer.editor, "early")
+    QTest.keyClick(window.composer.editor, Qt.Key.Key_Return)
+    assert controller.calls == [("send", "early")]
+    with qtbot.waitExposed(window):
+        window.show()
+    qtbot.waitUntil(lambda: window.sidebar.model.rowCount() > 0)
+    assert window.pages.currentWidget() is window.transcript
+
+
 def test_a_refused_question_stays(window, controller):
     controller.refuse = True
     QTest.keyClicks(window.composer.editor, "precious")
@@ -192,6 +204,17 @@ def test_notices_come_and_go(window, controller):
     assert window.banners.keys() == ["model"]
     controller.notice_cleared.emit("model")
     assert window.banners.keys() == []
+
+
+def test_where_nothing_can_be_written_nothing_is_sent(window, controller):
+    controller.notice.emit(Notice("read_only", "bad", {"path": "/x"}, (), "store"))
+    QTest.keyClicks(window.composer.editor, "kept")
+    QTest.keyClick(window.composer.editor, Qt.Key.Key_Return)
+    assert controller.calls == []
+    assert window.composer.hint.text() == "Reading only"
+    window.banners.banner("store").close_button.click()
+    QTest.keyClick(window.composer.editor, Qt.Key.Key_Return)
+    assert controller.calls == [("send", "kept")]
 
 
 def test_choose_model_in_a_banner_opens_the_menu(window, controller, qtbot):
@@ -329,6 +352,15 @@ def test_the_starter_is_asked_in_english_whatever_the_window_speaks(window, cont
     controller.make_ready(STARTER)
     assert all(b.prompt.isascii() for b in window.welcome.prompts)
     assert "英文" in window.welcome._starter_words.text()
+
+
+@pytest.mark.parametrize("width", [420, 640, 900])
+def test_welcome_prompts_are_whole_at_any_width(make, controller, qtbot, width):
+    window = make(width=width, height=700)
+    for button in window.welcome.prompts:
+        question = button._question
+        qtbot.waitUntil(lambda q=question: q.height() >= q.heightForWidth(q.width()))
+        assert button.rect().contains(question.geometry())
 
 
 def test_get_belle_tells_about_it_without_a_network(window, controller):

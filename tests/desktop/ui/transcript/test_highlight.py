@@ -29,7 +29,6 @@ def test_contrast_is_that_of_the_standard(qapp) -> None:
 
 
 def test_tokens_of_python() -> None:
-    found = {"def f": None}
     code = 'def f(x):\n    return "a" + 1  # why\n'
     found = {code[start : start + length]: name for start, length, name in highlight.tokens(code, "Python")}
     assert found["def"] == "violet"

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from desktop.ui.transcript.blocks import Code, Line, Table
 from desktop.ui.transcript.incremental import IncrementalParser
 from desktop.ui.transcript.markdown import parse
 
@@ -91,6 +90,35 @@ def test_streamed_snippets_equal_the_whole(text: str, sizes: list[int]) -> None:
 @given(st.text(alphabet="ab1 中。*_~`[]()!<>#-+=|:\\\n\n\n\t.", max_size=120), st.integers(1, 5))
 def test_streamed_noise_equals_the_whole(text: str, size: int) -> None:
     stream(text, [size])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```py\n  x\n \n    y\n",  # blanks at the end of an open fence
+        "x\n" * 20 + "===\n",  # a long paragraph that turns out to be a heading
+        "[a]\n\ntext\n\n- [a]\n\n[a]: https://x.y\n",  # a reference that acts backwards
+        "| a |\n|--|\n" + "| `b` |\n" * 9 + "\ntext",
+        "```a | b\n--|--\n1 | 2\n",  # a table has precedence over a fence
+        "- x\n- y\n- a | b\n--|--\n- c\n- d\n",  # but not over the next item of a list
+        "1. a\n" * 9 + "\n   more\n\n2) other\n",
+    ],
+)
+def test_what_once_was_or_could_be_wrong(text: str) -> None:
+    for size in (1, 2, 7):
+        stream(text, [size])
+
+
+@pytest.mark.parametrize("kind", ["text **bold**\n\n", "- item `x`\n", "9. item\n\n", "| a |\n", "line of a poem\n"])
+def test_only_the_end_is_read_again(kind: str) -> None:
+    parser = IncrementalParser()
+    parser.feed("| a |\n|--|\n" if kind.startswith("|") else "")
+    longest = 0
+    for _ in range(500):
+        parser.feed(kind)
+        longest = max(longest, parser.tail_length)
+    assert longest < 20 * len(kind)
+    assert parser.blocks == parse(parser.source)
 
 
 @pytest.mark.parametrize("number", range(6))

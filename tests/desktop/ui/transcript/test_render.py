@@ -36,7 +36,9 @@ def described(document: QTextDocument) -> list[tuple[object, ...]]:
         for part in block:
             fragment = part.fragment()
             chars = fragment.charFormat()
-            spans.append((fragment.text(), chars.font().toString(), chars.foreground().color().name(), chars.anchorHref()))
+            spans.append(
+                (fragment.text(), chars.font().toString(), chars.foreground().color().name(), chars.anchorHref())
+            )
         table = QTextCursor(block).currentTable()
         place = (table.rows(), table.columns()) if table else None
         margins = (look.topMargin(), look.leftMargin(), look.textIndent(), look.lineHeight())

@@ -1,0 +1,185 @@
+"""The window without what happens in it: its widgets and their places, folding, size and zoom, remembered.
+
+Nothing that the first painting can do without is made before it; see the properties of `Frame`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtGui import QIcon, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from belle import paths
+from desktop.ui.composer import Composer
+from desktop.ui.header import Header
+from desktop.ui.sidebar import Sidebar
+from desktop.ui.status import StatusLine
+from desktop.ui.theme import theme, themes
+
+if TYPE_CHECKING:
+    from desktop.chat.controller import ChatController
+    from desktop.settings import Settings
+    from desktop.ui.banner import BannerStack
+    from desktop.ui.transcript import TranscriptView
+    from desktop.ui.welcome import Welcome
+
+FOLD_WIDTH = 720
+"""A window narrower than this has its sidebar folded (pixels at 100 %)."""
+
+
+class Frame(QMainWindow):
+    """Sidebar on the left; header, banners, welcome or transcript, composer and status line on the right."""
+
+    def __init__(self, controller: ChatController, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.settings = settings
+        self._folded_by_hand = False
+        self._narrow = False
+        self.setWindowIcon(QIcon(str(paths.asset("icon/chatbelle-128.png"))))
+        self._build(controller)
+        themes().changed.connect(self._restyle)
+        self._restyle()
+        self._restore()
+
+    def _build(self, controller: ChatController) -> None:
+        # Parents first: a widget that moves under another one is styled anew, with all it holds.
+        self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        self.splitter.setHandleWidth(1)
+        self.splitter.setChildrenCollapsible(False)
+        self.sidebar = Sidebar(controller.summaries, controller.search, self.splitter)
+        self._page = QWidget(self.splitter)
+        self._page.setObjectName("page")
+        self.header = Header(self._page)
+        self.pages = QStackedWidget(self._page)
+        self._foot_widget = QWidget(self._page)
+        self.composer = Composer(self._foot_widget)
+        self.status = StatusLine(self._foot_widget)
+        self._welcome: Welcome | None = None
+        self._transcript: TranscriptView | None = None
+        self._banners: BannerStack | None = None
+
+        self._foot = QVBoxLayout(self._foot_widget)
+        self._foot.addWidget(self.composer)
+        self._foot.addWidget(self.status)
+        self._banner_row, self._foot_row = _centred(None), _centred(self._foot_widget)
+        column = QVBoxLayout(self._page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.header)
+        column.addLayout(self._banner_row)
+        column.addWidget(self.pages, 1)
+        column.addLayout(self._foot_row)
+        self.splitter.setStretchFactor(0, 0)
+        self.splitter.setStretchFactor(1, 1)
+        self.setCentralWidget(self.splitter)
+
+    # What the window can do without at first
+
+    def part_made(self, part: Welcome | TranscriptView | BannerStack) -> None:
+        """Called when one of the following was made, to be connected."""
+
+    @property
+    def welcome(self) -> Welcome:
+        """What is shown while there is no conversation."""
+        if self._welcome is None:
+            from desktop.ui.welcome import Welcome
+
+            self._welcome = Welcome(self.pages)
+            self.pages.addWidget(self._welcome)
+            self.setTabOrder(self.header.more_button, self._welcome)
+            self.part_made(self._welcome)
+        return self._welcome
+
+    @property
+    def transcript(self) -> TranscriptView:
+        """The conversation as it is read. Made when it is needed, at the latest shortly after the first painting."""
+        if self._transcript is None:
+            from desktop.ui.transcript import TranscriptView
+
+            self._transcript = TranscriptView(self.pages)
+            self.pages.addWidget(self._transcript)
+            self.setTabOrder(self.header.more_button, self._transcript)
+            self.part_made(self._transcript)
+        return self._transcript
+
+    @property
+    def banners(self) -> BannerStack:
+        """What has to be said. Made when there is something to say."""
+        if self._banners is None:
+            from desktop.ui.banner import BannerStack
+
+            self._banners = BannerStack(self._page)
+            self._banner_row.insertWidget(1, self._banners, 100)
+            self._restyle()
+            self.part_made(self._banners)
+        return self._banners
+
+    # Folding
+
+    def toggle_sidebar(self) -> None:
+        """Fold or unfold the sidebar."""
+        shown = self.sidebar.isHidden()
+        self._folded_by_hand = not shown and not self._narrow
+        self._set_sidebar(shown=shown)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fold the sidebar when there is no room for it, bring it back when there is."""
+        super().resizeEvent(event)
+        narrow = self.width() < theme().px(FOLD_WIDTH)
+        if narrow != self._narrow:
+            self._narrow = narrow
+            self._set_sidebar(shown=not narrow and not self._folded_by_hand)
+
+    def _set_sidebar(self, *, shown: bool) -> None:
+        had_focus = self.sidebar.isAncestorOf(self.focusWidget()) if self.focusWidget() else False
+        self.sidebar.setVisible(shown)
+        self.header.set_sidebar_shown(shown=shown)
+        if had_focus and not shown:
+            self.composer.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    # Size and place
+
+    def _restyle(self) -> None:
+        look = theme()
+        self._foot.setContentsMargins(look.space(3), look.space(1), look.space(3), look.px(2))
+        self._foot.setSpacing(0)
+        for row in (self._banner_row, self._foot_row):
+            row.setContentsMargins(0, 0, look.px(12), 0)  # the transcript's scroll bar: one column for all
+        for part in (self._foot_widget, self._banners):
+            if part is not None:
+                part.setMaximumWidth(look.shape("column") + 2 * look.space(3))
+        self.sidebar.setMinimumWidth(look.px(200))
+        self.sidebar.setMaximumWidth(look.px(420))
+        self.setMinimumSize(look.px(400), look.px(360))
+
+    def _restore(self) -> None:
+        value = self.settings.value
+        self.composer.set_send_key(value("window/send_key", "enter"))
+        geometry: Any = value("window/geometry")
+        if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
+            self.resize(theme().px(1120), theme().px(760))
+        state: Any = value("window/splitter")
+        if not (isinstance(state, QByteArray) and self.splitter.restoreState(state)):
+            side = theme().shape("sidebar")
+            self.splitter.setSizes([side, max(1, self.width() - side)])
+        self._folded_by_hand = value("window/sidebar_folded", "false") in (True, "true")
+        self._narrow = self.width() < theme().px(FOLD_WIDTH)
+        self._set_sidebar(shown=not self._narrow and not self._folded_by_hand)
+
+    def remember(self) -> None:
+        """Write size, place and folding into the settings."""
+        self.settings.set_value("window/geometry", self.saveGeometry())
+        if not self.sidebar.isHidden():
+            self.settings.set_value("window/splitter", self.splitter.saveState())
+        self.settings.set_value("window/sidebar_folded", self._folded_by_hand)
+
+
+def _centred(widget: QWidget | None) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.addStretch(1)
+    if widget is not None:
+        row.addWidget(widget, 100)
+    row.addStretch(1)
+    return row

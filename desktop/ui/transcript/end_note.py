@@ -1,0 +1,45 @@
+"""The quiet line under an answer that did not come to its end, with a way to go on."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+
+from desktop.ui.theme import theme
+from desktop.ui.transcript import words
+
+HEIGHT = 30
+
+
+class EndNote(QWidget):
+    """Says how an answer ended; *Continue* beside it where that makes sense."""
+
+    continue_chosen = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._said = QLabel(self)
+        self._said.setProperty("role", "quiet")
+        self.button = QPushButton(self)
+        self.button.setObjectName("continue")
+        self.button.setProperty("kind", "link")
+        self.button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.button.clicked.connect(self.continue_chosen)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme().px(8))
+        row.addWidget(self._said)
+        row.addWidget(self.button)
+        row.addStretch(1)
+
+    def say(self, text: str, *, may_continue: bool) -> None:
+        """Show `text`; nothing is shown when it is empty."""
+        self._said.setText(text)
+        self.button.setText(words.continue_answer())
+        self.button.setVisible(may_continue)
+        self.setVisible(bool(text))
+
+    def text(self) -> str:
+        """What is said."""
+        return self._said.text()
