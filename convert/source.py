@@ -25,12 +25,14 @@ class RowSource(ABC):
         shape: numpy order, `[out_features, in_features]` or `[n]`.
         dtype: the precision the values were stored in.
         packed_type: a GGUF block type that holds these values bit for bit (a GPTQ tensor), None for plain floats.
+        packed_exactness: how true those blocks are, in the words of the report.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: FloatName
     packed_type: GGMLQuantizationType | None = None
+    packed_exactness: str = "exact"
 
     @property
     def n_rows(self) -> int:
@@ -56,6 +58,9 @@ class RowSource(ABC):
     def packed_rows(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Rows `start:stop` as blocks of `packed_type`, `[stop - start, bytes per row]`. Only where there is one."""
         raise TypeError(f"{self.name} has no packed form")
+
+    def release(self) -> None:  # noqa: B027  # nothing is held by default
+        """Let go of what is held to read rows faster; called when all rows were read. Reading again still works."""
 
     def take(self, index: NDArray[np.intp]) -> RowSource | None:
         """The rows in the order of `index` when the source can do that better than by reading row by row."""

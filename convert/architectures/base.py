@@ -1,0 +1,302 @@
+"""What an architecture is to the converter: a table that says which checkpoint tensor becomes which GGUF tensor.
+
+Each architecture (one file each) is a subclass of `Architecture` with a table of `Rule`s, the sizes it reads from
+config.json, and its metadata. `Architecture.plan` does the rest: it finds every tensor under whatever prefix, checks
+its shape against the configuration, arranges its rows, and refuses a checkpoint of which anything is missing or left
+over, because a model converted without one of its tensors would still run, and talk nonsense.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from belle.errors import KnownError
+from convert.architectures.config import optional_flag
+from convert.metadata import KeyValue
+from convert.source import RowSource
+
+# Prefixes that training frameworks put in front of every name.
+_WRAPPERS = ("module.", "_orig_mod.", "base_model.model.")
+
+# Buffers and helpers that carry no weights of the language model. `v_head` is the value head of a PPO run.
+_IGNORABLE = re.compile(
+    r"(.*\.)?(rotary_emb\.inv_freq|rotary_emb\.(cos|sin)_cached|(self_)?att(entio)?n\.(masked_)?bias|v_head\..*)"
+)
+
+# Enough to tell a copy from a head that was trained on its own: training changes every row of it.
+_ROWS_COMPARED = 64
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTensor:
+    """A tensor of the GGUF to be: its name there, and where its rows come from."""
+
+    name: str
+    source: RowSource
+
+
+@dataclass(frozen=True, slots=True)
+class Dimensions:
+    """The sizes of a model.
+
+    Args:
+        n_layer: blocks.
+        n_embd: width of the residual stream.
+        n_ff: width of the feed-forward layer.
+        n_head: attention heads.
+        n_head_kv: heads of keys and values; fewer than `n_head` with grouped-query attention.
+        head_dim: width of a head.
+        n_vocab: rows of the embedding.
+        n_ctx: context length in tokens.
+    """
+
+    n_layer: int
+    n_embd: int
+    n_ff: int
+    n_head: int
+    n_head_kv: int
+    head_dim: int
+    n_vocab: int
+    n_ctx: int
+
+    @property
+    def n_q(self) -> int:
+        """Rows of the query projection."""
+        return self.n_head * self.head_dim
+
+    @property
+    def n_kv(self) -> int:
+        """Rows of the key and of the value projection."""
+        return self.n_head_kv * self.head_dim
+
+    @property
+    def n_qkv(self) -> int:
+        """Rows of a fused projection."""
+        return self.n_q + 2 * self.n_kv
+
+
+Arrangement = Callable[[RowSource, Dimensions], RowSource]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of an architecture's table.
+
+    Args:
+        name: the GGUF name; `{i}` stands for the block and makes the rule count once per block.
+        source: the checkpoint's name without prefix.
+        shape: names of `Dimensions`, `[out_features, in_features]`.
+        arrange: reorders the rows.
+        optional: may be absent, and is left out when it holds nothing but zeros (GPTQ tools write such biases).
+    """
+
+    name: str
+    source: str
+    shape: tuple[str, ...]
+    arrange: Arrangement | None = None
+    optional: bool = False
+
+
+def linear(name: str, source: str, shape: tuple[str, str], *, bias: bool = False, **more: Any) -> list[Rule]:
+    """The rules of a linear layer: a weight and, where `bias` is set or one turns up, a bias."""
+    return [
+        Rule(f"{name}.weight", f"{source}.weight", shape, **more),
+        Rule(f"{name}.bias", f"{source}.bias", shape[:1], optional=not bias, **more),
+    ]
+
+
+class Architecture(ABC):
+    """How checkpoints of one kind become GGUF. Subclasses are declarative; see the module's docstring."""
+
+    name: ClassVar[str]
+    """GGUF's name (`general.architecture`)."""
+    title: ClassVar[str]
+    """For people."""
+    classes: ClassVar[tuple[str, ...]]
+    """Entries of `architectures` in config.json."""
+    model_types: ClassVar[tuple[str, ...]]
+    """Values of `model_type`, for a config.json without classes."""
+    prefix: ClassVar[str]
+    """What the model's body is called in the names of a model with a head."""
+    head: ClassVar[Rule] = Rule("output.weight", "lm_head.weight", ("n_vocab", "n_embd"))
+    """The output head, which may be the embedding once more."""
+    tied_by_default: ClassVar[bool] = False
+    """Whether the head is the embedding when config.json does not say."""
+    always_tied: ClassVar[bool] = False
+    """Whether llama.cpp knows no separate head."""
+
+    @abstractmethod
+    def dimensions(self, config: Mapping[str, Any]) -> Dimensions:
+        """The sizes, from config.json. Raises KnownError("bad_config")."""
+
+    @abstractmethod
+    def rules(self, config: Mapping[str, Any]) -> Sequence[Rule]:
+        """The table, without the head, in the order of the GGUF."""
+
+    @abstractmethod
+    def metadata(self, config: Mapping[str, Any], notes: list[str] | None = None) -> list[KeyValue]:
+        """The `<architecture>.*` entries.
+
+        Args:
+            config: config.json.
+            notes: gets a sentence about everything a person should know.
+
+        Raises KnownError("bad_config", "unsupported_option").
+        """
+
+    def computed(self, config: Mapping[str, Any]) -> list[NamedTensor]:
+        """Tensors that no checkpoint holds."""
+        del config
+        return []
+
+    def plan(
+        self, tensors: Mapping[str, RowSource], config: Mapping[str, Any], notes: list[str] | None = None
+    ) -> list[NamedTensor]:
+        """Every tensor of the GGUF, in its order.
+
+        Args:
+            tensors: the checkpoint's, by their names there.
+            config: config.json.
+            notes: gets a sentence about everything a person should know.
+
+        Raises KnownError: "missing_tensor", "unknown_tensor", "duplicate_tensor", "wrong_shape", "bad_config".
+        """
+        notes = [] if notes is None else notes
+        sizes = self.dimensions(config)
+        names = self._body_names(tensors)
+        planned: list[NamedTensor] = []
+        missing: list[str] = []
+        for gguf_name, wanted, rule in _expanded(self.rules(config), sizes.n_layer):
+            name = names.pop(wanted, None)
+            if name is None:
+                if not rule.optional:
+                    missing.append(wanted)
+                continue
+            source = tensors[name]
+            _check_shape(source, rule, sizes)
+            if rule.optional and _all_zero(source):
+                continue
+            planned.append(NamedTensor(gguf_name, rule.arrange(source, sizes) if rule.arrange else source))
+        head = names.pop(self.head.source, None)
+        if head is None and not self._is_tied(config):
+            missing.append(self.head.source)
+        if missing:
+            self._refuse_missing(missing, tensors)
+        if head is not None and self._has_own_head(tensors[head], planned[0].source, config, notes):
+            _check_shape(tensors[head], self.head, sizes)
+            planned.append(NamedTensor(self.head.name, tensors[head]))
+        self._refuse_unknown(names, tensors, sizes, notes)
+        return planned + self.computed(config)
+
+    def _is_tied(self, config: Mapping[str, Any]) -> bool:
+        return self.always_tied or optional_flag(config, "tie_word_embeddings", self.tied_by_default)
+
+    def _has_own_head(self, head: RowSource, embedding: RowSource, config: Mapping[str, Any], notes: list[str]) -> bool:
+        """A tied head is often saved a second time; it is written only if it is not the embedding after all."""
+        if not self._is_tied(config):
+            return True
+        if _same_rows(head, embedding):
+            return False
+        if self.always_tied:
+            raise KnownError(
+                "unsupported_option",
+                f"{head.name} is not the embedding, but llama.cpp's {self.title} has no output head of its own.",
+                name=head.name,
+            )
+        notes.append(f"config.json calls {head.name} tied to the embedding, but it differs; both are kept.")
+        return True
+
+    def _body_names(self, tensors: Mapping[str, RowSource]) -> dict[str, str]:
+        """Checkpoint names by what is left of them without prefixes."""
+        result: dict[str, str] = {}
+        for name in tensors:
+            short = name
+            while wrapper := next((w for w in _WRAPPERS if short.startswith(w)), None):
+                short = short.removeprefix(wrapper)
+            short = short.removeprefix(self.prefix)
+            if short in result:
+                raise KnownError(
+                    "duplicate_tensor",
+                    f"{result[short]} and {name} are the same tensor of {self.title}.",
+                    "The checkpoint seems to hold two models, or files of two saves in one folder.",
+                    first=result[short],
+                    second=name,
+                )
+            result[short] = name
+        return result
+
+    def _refuse_missing(self, missing: Sequence[str], tensors: Mapping[str, RowSource]) -> None:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        packed = any(name.endswith(".qweight") for name in tensors)
+        raise KnownError(
+            "missing_tensor",
+            f"The checkpoint lacks {self.prefix if missing[0] != self.head.source else ''}{missing[0]}{more}, "
+            f"which {self.title} needs.",
+            "Its weights are quantized (GPTQ or AWQ) in a way that is not understood."
+            if packed
+            else "Check that all weight files are there and that config.json belongs to them.",
+            missing=list(missing),
+        )
+
+    def _refuse_unknown(
+        self, names: Mapping[str, str], tensors: Mapping[str, RowSource], sizes: Dimensions, notes: list[str]
+    ) -> None:
+        unknown = []
+        for short, name in names.items():
+            if short.startswith("v_head."):
+                notes.append(f"{name} is the value head of a PPO run and is left out.")
+            elif not (_IGNORABLE.fullmatch(short) or (short.endswith(".bias") and _all_zero(tensors[name]))):
+                unknown.append(name)
+        if unknown:
+            more = f" (and of {len(unknown) - 1} more tensors)" if len(unknown) > 1 else ""
+            raise KnownError(
+                "unknown_tensor",
+                f"{self.title} with {sizes.n_layer} layers has no place for {unknown[0]}{more}.",
+                "Nothing is left out silently. Check that config.json belongs to these weights; "
+                "LoRA adapters are given with --lora.",
+                unknown=unknown,
+            )
+
+
+def _expanded(rules: Sequence[Rule], n_layer: int) -> Iterator[tuple[str, str, Rule]]:
+    """GGUF name, checkpoint name and rule, block by block: what stands in the table before the blocks comes first."""
+    blocks = [rule for rule in rules if "{i}" in rule.name]
+    done = False
+    for rule in rules:
+        if "{i}" not in rule.name:
+            yield rule.name, rule.source, rule
+        elif not done:
+            done = True
+            for i in range(n_layer):
+                for each in blocks:
+                    yield each.name.format(i=i), each.source.format(i=i), each
+
+
+def _check_shape(source: RowSource, rule: Rule, sizes: Dimensions) -> None:
+    expected = tuple(int(getattr(sizes, name)) for name in rule.shape)
+    if tuple(source.shape) != expected:
+        raise KnownError(
+            "wrong_shape",
+            f"{source.name} has the shape {list(source.shape)}, but config.json calls for {list(expected)}.",
+            "Check that config.json belongs to these weights.",
+            name=source.name,
+            shape=list(source.shape),
+            expected=list(expected),
+        )
+
+
+def _all_zero(source: RowSource) -> bool:
+    return len(source.shape) == 1 and not source.float_rows(0, 1).any()
+
+
+def _same_rows(one: RowSource, other: RowSource) -> bool:
+    if one.shape != other.shape:
+        return False
+    picked = np.unique(np.linspace(0, one.n_rows - 1, _ROWS_COMPARED, dtype=np.intp)).tolist()
+    return all(np.array_equal(one.float_rows(row, row + 1), other.float_rows(row, row + 1)) for row in picked)

@@ -1,0 +1,82 @@
+"""Reading config.json with care: it was written by many tools over many years, and a wrong number ruins a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from belle.errors import KnownError
+
+# llama.cpp ends the process beyond this.
+MAX_LAYERS = 512
+_LARGEST = 2**31 - 1
+_LARGEST_FLOAT = 3e38
+
+
+def whole(config: Mapping[str, Any], *names: str, default: int | None = None, largest: int = _LARGEST) -> int:
+    """The first of `names` that is set, a positive whole number. Raises KnownError("bad_config")."""
+    for name in names:
+        value = config.get(name)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= largest:
+            raise _bad(name, value, f"a whole number from 1 to {largest}")
+        return value
+    if default is None:
+        raise KnownError(
+            "bad_config",
+            f"config.json does not say {names[0]}.",
+            "The config.json of the original model is needed.",
+            name=names[0],
+        )
+    return default
+
+
+def optional_whole(config: Mapping[str, Any], *names: str) -> int | None:
+    """The same, or None when none of them is set."""
+    return whole(config, *names) if any(config.get(name) is not None for name in names) else None
+
+
+def number(config: Mapping[str, Any], *names: str, default: float | None = None) -> float:
+    """The first of `names` that is set, a positive finite number. Raises KnownError("bad_config")."""
+    for name in names:
+        value = config.get(name)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LARGEST_FLOAT:
+            raise _bad(name, value, "a positive number")
+        return float(value)
+    if default is None:
+        raise KnownError("bad_config", f"config.json does not say {names[0]}.", name=names[0])
+    return default
+
+
+def optional_flag(config: Mapping[str, Any], name: str, default: bool) -> bool:
+    """A truth value. Raises KnownError("bad_config")."""
+    value = config.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, bool):
+        raise _bad(name, value, "true or false")
+    return value
+
+
+def only(config: Mapping[str, Any], name: str, *allowed: Any, title: str) -> None:
+    """Refuses any other value than those `allowed`. Raises KnownError("unsupported_option")."""
+    value = config.get(name)
+    if value is not None and value not in allowed:
+        raise unsupported(name, value, title)
+
+
+def unsupported(name: str, value: Any, title: str) -> KnownError:
+    """The error for a value that the model may well have, but llama.cpp cannot compute."""
+    return KnownError(
+        "unsupported_option",
+        f"config.json sets {name} to {value!r}, which llama.cpp does not compute for {title}.",
+        name=name,
+        value=repr(value),
+    )
+
+
+def _bad(name: str, value: Any, wanted: str) -> KnownError:
+    return KnownError("bad_config", f"config.json says {name} is {value!r}; it must be {wanted}.", name=name)

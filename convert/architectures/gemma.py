@@ -1,0 +1,132 @@
+"""Gemma 2 and 3 (text): norms before and after each part, whose stored weights are one less than what is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from convert.architectures.base import Dimensions, Rule
+from convert.architectures.config import number, only, optional_flag, unsupported, whole
+from convert.architectures.llama import DecoderOnly
+from convert.architectures.rope import rope_metadata, rope_parameters
+from convert.metadata import KeyValue, count, real
+from convert.rows import AddConstant
+from convert.source import RowSource
+
+
+def _plus_one(source: RowSource, sizes: Dimensions) -> RowSource:
+    del sizes
+    return AddConstant(source, 1.0)
+
+
+def _norm(name: str, source: str, width: str = "n_embd") -> Rule:
+    return Rule(f"{name}.weight", f"{source}.weight", (width,), _plus_one)
+
+
+class Gemma2(DecoderOnly):
+    """Gemma 2: every second layer attends through a window, logits are capped softly."""
+
+    name = "gemma2"
+    title = "Gemma 2"
+    classes = ("Gemma2ForCausalLM",)
+    model_types = ("gemma2",)
+    tied_by_default = True
+    always_tied = True
+    default_head_dim = 256
+    full_attention_every = 2
+    layers_of_27b = 46
+
+    def rules(self, config: Mapping[str, Any]) -> Sequence[Rule]:
+        layer = "layers.{i}"
+        return [
+            Rule("token_embd.weight", "embed_tokens.weight", ("n_vocab", "n_embd")),
+            _norm("blk.{i}.attn_norm", f"{layer}.input_layernorm"),
+            *self.attention(config),
+            Rule("blk.{i}.attn_output.weight", f"{layer}.self_attn.o_proj.weight", ("n_embd", "n_q")),
+            _norm("blk.{i}.post_attention_norm", f"{layer}.post_attention_layernorm"),
+            _norm("blk.{i}.ffn_norm", f"{layer}.pre_feedforward_layernorm"),
+            Rule("blk.{i}.ffn_gate.weight", f"{layer}.mlp.gate_proj.weight", ("n_ff", "n_embd")),
+            Rule("blk.{i}.ffn_up.weight", f"{layer}.mlp.up_proj.weight", ("n_ff", "n_embd")),
+            Rule("blk.{i}.ffn_down.weight", f"{layer}.mlp.down_proj.weight", ("n_embd", "n_ff")),
+            _norm("blk.{i}.post_ffw_norm", f"{layer}.post_feedforward_layernorm"),
+            _norm("output_norm", "norm"),
+        ]
+
+    def metadata(self, config: Mapping[str, Any], notes: list[str] | None = None) -> list[KeyValue]:
+        only(config, "hidden_activation", "gelu_pytorch_tanh", title=self.title)
+        only(config, "attention_bias", False, title=self.title)
+        sizes = self.dimensions(config)
+        self._check_layers(config, sizes)
+        self._check_attention_scale(config, sizes)
+        entries = [
+            count(f"{self.name}.context_length", sizes.n_ctx),
+            count(f"{self.name}.embedding_length", sizes.n_embd),
+            count(f"{self.name}.block_count", sizes.n_layer),
+            count(f"{self.name}.feed_forward_length", sizes.n_ff),
+            count(f"{self.name}.attention.head_count", sizes.n_head),
+            count(f"{self.name}.attention.head_count_kv", sizes.n_head_kv),
+            real(f"{self.name}.attention.layer_norm_rms_epsilon", number(config, "rms_norm_eps", default=1e-6)),
+            count(f"{self.name}.attention.key_length", sizes.head_dim),
+            count(f"{self.name}.attention.value_length", sizes.head_dim),
+            count(f"{self.name}.attention.sliding_window", whole(config, "sliding_window")),
+        ]
+        return entries + self.caps(config) + self.rope(config, notes)
+
+    def caps(self, config: Mapping[str, Any]) -> list[KeyValue]:
+        """The soft limits of attention scores and of logits."""
+        names = ("attn_logit_softcapping", "final_logit_softcapping")
+        return [real(f"{self.name}.{name}", number(config, name)) for name in names]
+
+    def rope(self, config: Mapping[str, Any], notes: list[str] | None) -> list[KeyValue]:
+        """The entries of the rotary embedding."""
+        return rope_metadata(self.name, config, self.title, notes)
+
+    def _check_layers(self, config: Mapping[str, Any], sizes: Dimensions) -> None:
+        every = config.get("sliding_window_pattern", self.full_attention_every)
+        kinds = ["full_attention" if (i + 1) % self.full_attention_every == 0 else "sliding_attention"
+                 for i in range(sizes.n_layer)]  # fmt: skip
+        if every != self.full_attention_every or config.get("layer_types", kinds) != kinds:
+            raise unsupported("layer_types", config.get("layer_types", every), self.title)
+
+    def _check_attention_scale(self, config: Mapping[str, Any], sizes: Dimensions) -> None:
+        """llama.cpp takes the scale from the sizes, and tells the 27 B model by its number of layers."""
+        is_27b = sizes.n_layer == self.layers_of_27b
+        expected = sizes.n_embd // sizes.n_head if is_27b else sizes.head_dim
+        only(config, "query_pre_attn_scalar", expected, title=self.title)
+
+
+class Gemma3(Gemma2):
+    """Gemma 3, text only: five layers with a window to one without, norms on queries and keys, no soft limits."""
+
+    name = "gemma3"
+    title = "Gemma 3"
+    classes = ("Gemma3ForCausalLM",)
+    model_types = ("gemma3_text",)
+    always_tied = False
+    full_attention_every = 6
+    layers_of_27b = 62
+
+    def attention(self, config: Mapping[str, Any]) -> list[Rule]:
+        return [
+            *super().attention(config),
+            _norm("blk.{i}.attn_q_norm", "layers.{i}.self_attn.q_norm", "head_dim"),
+            _norm("blk.{i}.attn_k_norm", "layers.{i}.self_attn.k_norm", "head_dim"),
+        ]
+
+    def metadata(self, config: Mapping[str, Any], notes: list[str] | None = None) -> list[KeyValue]:
+        only(config, "attn_logit_softcapping", title=self.title)
+        if optional_flag(config, "use_bidirectional_attention", False):
+            raise unsupported("use_bidirectional_attention", True, self.title)
+        return super().metadata(config, notes)
+
+    def caps(self, config: Mapping[str, Any]) -> list[KeyValue]:
+        name = "final_logit_softcapping"
+        return [real(f"{self.name}.{name}", number(config, name))] if config.get(name) else []
+
+    def rope(self, config: Mapping[str, Any], notes: list[str] | None) -> list[KeyValue]:
+        windowed = rope_parameters(config, "sliding_attention")
+        local = number(config, "rope_local_base_freq", default=windowed["rope_theta"])
+        return [
+            *rope_metadata(self.name, {"rope_theta": 1e6, **config}, self.title, notes),
+            real(f"{self.name}.rope.freq_base_swa", local),
+        ]

@@ -1,0 +1,165 @@
+"""LLaMA, and the shape that Mistral and Qwen share with it: RMS norms, rotary positions, gated feed-forward."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from belle.errors import KnownError
+from convert.architectures.base import Architecture, Dimensions, NamedTensor, Rule, linear
+from convert.architectures.config import MAX_LAYERS, number, only, optional_flag, whole
+from convert.architectures.rope import llama3_factors, rope_metadata
+from convert.metadata import KeyValue, count, real
+from convert.rows import ArrayRows, take_rows
+from convert.source import RowSource
+
+
+def pair_rotary_rows(source: RowSource, n_head: int) -> RowSource:
+    """Hugging Face turns the two halves of a head against each other, llama.cpp neighbouring values: row j of the
+    first half and row j of the second become rows 2j and 2j+1."""
+    index = np.arange(source.shape[0], dtype=np.intp)
+    return take_rows(source, index.reshape(n_head, 2, -1).swapaxes(1, 2).reshape(-1))
+
+
+def _queries(source: RowSource, sizes: Dimensions) -> RowSource:
+    return pair_rotary_rows(source, sizes.n_head)
+
+
+def _keys(source: RowSource, sizes: Dimensions) -> RowSource:
+    return pair_rotary_rows(source, sizes.n_head_kv)
+
+
+class DecoderOnly(Architecture):
+    """What LLaMA, Mistral and Qwen have in common. llama.cpp rotates Qwen's heads as Hugging Face does."""
+
+    prefix = "model."
+    default_head_dim: ClassVar[int | None] = None
+    """Width of a head when config.json does not say; None: the heads share the width of the residual stream."""
+
+    def dimensions(self, config: Mapping[str, Any]) -> Dimensions:
+        n_head = whole(config, "num_attention_heads")
+        n_head_kv = whole(config, "num_key_value_heads", default=n_head)
+        n_embd = whole(config, "hidden_size")
+        default = self.default_head_dim or n_embd // n_head
+        head_dim = whole(config, "head_dim", default=default or 1)
+        guessed = config.get("head_dim") is None and not self.default_head_dim
+        if n_head % n_head_kv or head_dim % 2 or (guessed and n_embd % n_head):
+            raise KnownError(
+                "bad_config",
+                f"config.json: hidden_size {n_embd}, num_attention_heads {n_head}, num_key_value_heads {n_head_kv} "
+                f"and head_dim {head_dim} do not fit together.",
+            )
+        return Dimensions(
+            n_layer=whole(config, "num_hidden_layers", largest=MAX_LAYERS),
+            n_embd=n_embd,
+            n_ff=whole(config, "intermediate_size"),
+            n_head=n_head,
+            n_head_kv=n_head_kv,
+            head_dim=head_dim,
+            n_vocab=whole(config, "vocab_size"),
+            n_ctx=self.context_length(config),
+        )
+
+    def context_length(self, config: Mapping[str, Any]) -> int:
+        """In tokens: as trained, or the window's length, up to which attention with and without it are the same."""
+        return min(self.trained_length(config), self.window(config) or self.trained_length(config))
+
+    def trained_length(self, config: Mapping[str, Any]) -> int:
+        """In tokens."""
+        return whole(config, "max_position_embeddings", "max_sequence_length", default=2048)
+
+    def window(self, config: Mapping[str, Any]) -> int | None:
+        """Tokens that a layer attends to, where that is not all of them and llama.cpp's graph has no such window."""
+        del config
+        return None
+
+    def attention(self, config: Mapping[str, Any]) -> list[Rule]:
+        """The rules of the projections to queries, keys and values."""
+        bias = optional_flag(config, "attention_bias", False)
+        attn = "layers.{i}.self_attn"
+        return [
+            *linear("blk.{i}.attn_q", f"{attn}.q_proj", ("n_q", "n_embd"), bias=bias),
+            *linear("blk.{i}.attn_k", f"{attn}.k_proj", ("n_kv", "n_embd"), bias=bias),
+            *linear("blk.{i}.attn_v", f"{attn}.v_proj", ("n_kv", "n_embd"), bias=bias),
+        ]
+
+    def rules(self, config: Mapping[str, Any]) -> Sequence[Rule]:
+        return [
+            Rule("token_embd.weight", "embed_tokens.weight", ("n_vocab", "n_embd")),
+            Rule("blk.{i}.attn_norm.weight", "layers.{i}.input_layernorm.weight", ("n_embd",)),
+            *self.attention(config),
+            Rule("blk.{i}.attn_output.weight", "layers.{i}.self_attn.o_proj.weight", ("n_embd", "n_q")),
+            Rule("blk.{i}.ffn_norm.weight", "layers.{i}.post_attention_layernorm.weight", ("n_embd",)),
+            Rule("blk.{i}.ffn_gate.weight", "layers.{i}.mlp.gate_proj.weight", ("n_ff", "n_embd")),
+            Rule("blk.{i}.ffn_up.weight", "layers.{i}.mlp.up_proj.weight", ("n_ff", "n_embd")),
+            Rule("blk.{i}.ffn_down.weight", "layers.{i}.mlp.down_proj.weight", ("n_embd", "n_ff")),
+            Rule("output_norm.weight", "norm.weight", ("n_embd",)),
+        ]
+
+    def metadata(self, config: Mapping[str, Any], notes: list[str] | None = None) -> list[KeyValue]:
+        only(config, "hidden_act", "silu", "swish", title=self.title)
+        sizes = self.dimensions(config)
+        entries = [
+            count(f"{self.name}.block_count", sizes.n_layer),
+            count(f"{self.name}.context_length", sizes.n_ctx),
+            count(f"{self.name}.embedding_length", sizes.n_embd),
+            count(f"{self.name}.feed_forward_length", sizes.n_ff),
+            count(f"{self.name}.attention.head_count", sizes.n_head),
+            count(f"{self.name}.attention.head_count_kv", sizes.n_head_kv),
+            *rope_metadata(self.name, config, self.title, notes),
+            real(f"{self.name}.attention.layer_norm_rms_epsilon", number(config, "rms_norm_eps", default=1e-6)),
+        ]
+        if config.get("head_dim") is not None or sizes.n_q != sizes.n_embd:
+            entries.append(count(f"{self.name}.attention.key_length", sizes.head_dim))
+            entries.append(count(f"{self.name}.attention.value_length", sizes.head_dim))
+        window = self.window(config)
+        if window is not None:
+            entries.append(count(f"{self.name}.attention.sliding_window", window))
+            if notes is not None and window < self.trained_length(config):
+                notes.append(
+                    f"The model attends through a window of {window} tokens, which llama.cpp does not know for this "
+                    f"architecture; the context length is therefore {window} tokens, up to which both agree."
+                )
+        return entries
+
+
+class Llama(DecoderOnly):
+    """LLaMA 1 to 3 and everything trained on their shape, BELLE's extended vocabularies included."""
+
+    name = "llama"
+    title = "LLaMA"
+    classes: ClassVar[tuple[str, ...]] = ("LlamaForCausalLM", "LLaMAForCausalLM")
+    model_types = ("llama",)
+
+    def attention(self, config: Mapping[str, Any]) -> list[Rule]:
+        bias = optional_flag(config, "attention_bias", False)
+        attn = "layers.{i}.self_attn"
+        return [
+            *linear("blk.{i}.attn_q", f"{attn}.q_proj", ("n_q", "n_embd"), bias=bias, arrange=_queries),
+            *linear("blk.{i}.attn_k", f"{attn}.k_proj", ("n_kv", "n_embd"), bias=bias, arrange=_keys),
+            *linear("blk.{i}.attn_v", f"{attn}.v_proj", ("n_kv", "n_embd"), bias=bias),
+        ]
+
+    def rules(self, config: Mapping[str, Any]) -> Sequence[Rule]:
+        attention, mlp = (optional_flag(config, name, False) for name in ("attention_bias", "mlp_bias"))
+        biases = [
+            Rule("blk.{i}.attn_output.bias", "layers.{i}.self_attn.o_proj.bias", ("n_embd",), optional=not attention),
+            Rule("blk.{i}.ffn_gate.bias", "layers.{i}.mlp.gate_proj.bias", ("n_ff",), optional=not mlp),
+            Rule("blk.{i}.ffn_up.bias", "layers.{i}.mlp.up_proj.bias", ("n_ff",), optional=not mlp),
+            Rule("blk.{i}.ffn_down.bias", "layers.{i}.mlp.down_proj.bias", ("n_embd",), optional=not mlp),
+        ]
+        return [*super().rules(config), *biases]
+
+    def metadata(self, config: Mapping[str, Any], notes: list[str] | None = None) -> list[KeyValue]:
+        sizes = self.dimensions(config)
+        return [
+            *super().metadata(config, notes),
+            count(f"{self.name}.vocab_size", sizes.n_vocab),
+            count(f"{self.name}.rope.dimension_count", sizes.head_dim),
+        ]
+
+    def computed(self, config: Mapping[str, Any]) -> list[NamedTensor]:
+        factors = llama3_factors(config, self.dimensions(config).head_dim)
+        return [] if factors is None else [NamedTensor("rope_freqs.weight", ArrayRows("rope_freqs", factors))]

@@ -1,0 +1,53 @@
+"""Qwen 2 and 3: LLaMA's shape with biases (2) or with norms on queries and keys (3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from convert.architectures.base import Rule
+from convert.architectures.config import only, optional_flag, optional_whole, unsupported
+from convert.architectures.llama import DecoderOnly
+from convert.metadata import KeyValue
+
+
+class Qwen2(DecoderOnly):
+    """Qwen 1.5, 2 and 2.5: biases on queries, keys and values, always."""
+
+    name = "qwen2"
+    title = "Qwen2"
+    classes = ("Qwen2ForCausalLM",)
+    model_types = ("qwen2",)
+
+    def window(self, config: Mapping[str, Any]) -> int | None:
+        return optional_whole(config, "sliding_window") if optional_flag(config, "use_sliding_window", False) else None
+
+    def attention(self, config: Mapping[str, Any]) -> list[Rule]:
+        return super().attention({**config, "attention_bias": True})
+
+    def metadata(self, config: Mapping[str, Any], notes: list[str] | None = None) -> list[KeyValue]:
+        sizes = self.dimensions(config)
+        if sizes.n_q != sizes.n_embd:
+            raise unsupported("head_dim", sizes.head_dim, self.title)
+        return super().metadata(config, notes)
+
+
+class Qwen3(Qwen2):
+    """Qwen 3 (dense)."""
+
+    name = "qwen3"
+    title = "Qwen3"
+    classes = ("Qwen3ForCausalLM",)
+    model_types = ("qwen3",)
+    default_head_dim = 128
+
+    def attention(self, config: Mapping[str, Any]) -> list[Rule]:
+        return [
+            *DecoderOnly.attention(self, config),
+            Rule("blk.{i}.attn_q_norm.weight", "layers.{i}.self_attn.q_norm.weight", ("head_dim",)),
+            Rule("blk.{i}.attn_k_norm.weight", "layers.{i}.self_attn.k_norm.weight", ("head_dim",)),
+        ]
+
+    def metadata(self, config: Mapping[str, Any], notes: list[str] | None = None) -> list[KeyValue]:
+        only(config, "attention_bias", False, title=self.title)
+        return DecoderOnly.metadata(self, config, notes)

@@ -1,0 +1,48 @@
+"""The architectures that can be converted, and which of them a checkpoint has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from belle.errors import KnownError
+from convert.architectures.base import Architecture
+from convert.architectures.bloom import Bloom
+from convert.architectures.gemma import Gemma2, Gemma3
+from convert.architectures.llama import Llama
+from convert.architectures.mistral import Mistral
+from convert.architectures.qwen import Qwen2, Qwen3
+
+ARCHITECTURES: tuple[Architecture, ...] = (Llama(), Bloom(), Mistral(), Qwen2(), Qwen3(), Gemma2(), Gemma3())
+
+
+def architecture_of(config: Mapping[str, Any]) -> Architecture:
+    """The architecture that config.json names.
+
+    Raises KnownError("no_config") for an empty one, KnownError("unknown_architecture") with the list of known ones.
+    """
+    if not config:
+        raise KnownError(
+            "no_config",
+            "The checkpoint has no config.json, so nothing says which architecture it is.",
+            "Put the config.json of the original model beside the weights.",
+        )
+    named = config.get("architectures")
+    classes = [str(name) for name in named] if isinstance(named, list) else []
+    model_type = str(config.get("model_type") or "")
+    for architecture in ARCHITECTURES:
+        if any(name in architecture.classes for name in classes):
+            return architecture
+    if not classes:
+        for architecture in ARCHITECTURES:
+            if model_type in architecture.model_types:
+                return architecture
+    asked = ", ".join(classes) or model_type or "none at all"
+    known = [architecture.title for architecture in ARCHITECTURES]
+    raise KnownError(
+        "unknown_architecture",
+        f"config.json names the architecture {asked}, which cannot be converted.",
+        f"The known ones are {', '.join(known)}.",
+        architecture=asked,
+        known=[name for architecture in ARCHITECTURES for name in architecture.classes],
+    )

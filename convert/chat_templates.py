@@ -1,0 +1,92 @@
+"""BELLE's prompts as Jinja, to be written into GGUF files: so every program that reads one talks to the model rightly.
+
+The words come from `belle.prompts`; here they only change their form. `Human: ` and `Assistant: ` differ in a space or
+a newline between generations of BELLE models, and each model knows only its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from belle.errors import KnownError
+from belle.prompts.human_assistant import FAMILY, HumanAssistant
+
+# System texts go in front of the question that follows them: no BELLE model was trained with a system role.
+_JINJA = """\
+{{%- set state = namespace(system='', started=false) -%}}
+{{%- for message in messages -%}}
+{{%- if message['role'] == 'system' -%}}
+{{%- if message['content'] -%}}{{%- set state.system = state.system + message['content'] + '\\n\\n' -%}}{{%- endif -%}}
+{{%- else -%}}
+{{%- if message['role'] == 'user' -%}}
+{{%- if state.started -%}}{{{{- {between} -}}}}{{%- endif -%}}
+{{{{- {before} + state.system + message['content'] + {after} -}}}}
+{{%- set state.system = '' -%}}
+{{%- else -%}}
+{{{{- {answer_prefix} + message['content'] + eos_token -}}}}
+{{%- endif -%}}
+{{%- set state.started = true -%}}
+{{%- endif -%}}
+{{%- endfor -%}}
+"""
+
+
+def jinja_source(template: HumanAssistant) -> str:
+    """The template as a Jinja program over `messages` and `eos_token`."""
+    words = ("between", "before", "after", "answer_prefix")
+    return _JINJA.format(**{name: json.dumps(getattr(template, name)) for name in words})
+
+
+class _Templates(Mapping[str, str]):
+    def __init__(self) -> None:
+        self._sources = MappingProxyType({template.id: jinja_source(template) for template in FAMILY})
+
+    def __getitem__(self, template_id: str) -> str:
+        if template_id not in self._sources:
+            raise KnownError(
+                "unknown_template",
+                f"There is no prompt template called “{template_id}” that can be written into a GGUF.",
+                f"The templates are: {', '.join(self._sources)}; “none” writes none.",
+                template=template_id,
+                known=list(self._sources),
+            )
+        return self._sources[template_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sources)
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+
+CHAT_TEMPLATES: Mapping[str, str] = _Templates()
+"""Jinja by template id; a wrong id raises KnownError("unknown_template")."""
+
+
+def adds_bos(template_id: str) -> bool | None:
+    """Whether a beginning-of-sequence token goes in front of this template's prompts; None: as the tokenizer says."""
+    return next((template.add_bos for template in FAMILY if template.id == template_id), None)
+
+
+def suggest_template(names: str, model_type: str) -> str | None:
+    """The template of a BELLE checkpoint by what it is called; None when nothing says that it is one.
+
+    Args:
+        names: of its folder and in its config.json.
+        model_type: as in config.json; all BELLE models on BLOOM use the same template.
+    """
+    names = names.lower()
+    # BELLE-LLaMA-EXT-7B is a base model.
+    if "belle" not in names or "ext-7b" in names:
+        return None
+    if model_type == "bloom":
+        return "belle-bloom"
+    if "llama2" in names or "llama-2" in names:
+        return "belle-llama2"
+    if "ext-13b" in names or "ext_13b" in names:
+        return "belle-ext"
+    if "2m" in names or "0.6m" in names:
+        return "belle-v0"
+    return "belle"

@@ -1,0 +1,161 @@
+"""A checkpoint as one thing: its tensors, its config and its tokenizer files, from a folder or a single file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+from belle.errors import KnownError
+from convert.checkpoint.discovery import Selection, select_in_folder, select_with
+from convert.checkpoint.formats import reader_for
+from convert.checkpoint.json_file import read_json_object
+from convert.checkpoint.problems import shown, unreadable
+from convert.checkpoint.tensor import CheckpointTensor
+from convert.checkpoint.weights_file import WeightsFile
+
+CONFIG_NAME = "config.json"
+TOKENIZER_NAMES = (
+    "tokenizer.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "generation_config.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "quantize_config.json",
+)
+_LONGEST_CONFIG = 4 << 20
+_HASH_CHUNK = 4 << 20
+
+
+class Checkpoint:
+    """An open checkpoint. Use it as a context manager, or call `close()`.
+
+    Attributes:
+        folder: where it lies.
+        files: the weights files that are read.
+        unused_files: weights files in the folder that are not, such as a second copy in PyTorch's format.
+        config: `config.json`; empty if there is none.
+        tensors: every tensor by name.
+        tokenizer_files: the files of `TOKENIZER_NAMES` that are there, by name.
+        inputs: every file that is read: weights, config, tokenizer.
+    """
+
+    def __init__(self, folder: Path, selection: Selection) -> None:
+        self.folder = folder
+        self.files = selection.files
+        self.unused_files = selection.unused
+        configs = [path for path in (folder / CONFIG_NAME,) if path.is_file()]
+        self.config: dict[str, Any] = {}
+        for path in configs:
+            self.config = read_json_object(path, kind="bad_config", longest=_LONGEST_CONFIG)
+        self.tokenizer_files = {name: folder / name for name in TOKENIZER_NAMES if (folder / name).is_file()}
+        self.inputs = [*self.files, *configs, *self.tokenizer_files.values()]
+        self._open_files: list[WeightsFile] = []
+        try:
+            self.tensors: Mapping[str, CheckpointTensor] = MappingProxyType(self._read(selection))
+        except BaseException:
+            self.close()
+            raise
+
+    def sha256(self, *, threads: int | None = None, progress: Callable[[int], None] | None = None) -> dict[str, str]:
+        """The SHA-256 of every input file by file name, in hexadecimal.
+
+        Args:
+            threads: files hashed at the same time; all processors if None.
+            progress: called from those threads with the bytes hashed since the last call.
+
+        Raises KnownError (`missing_file`, `unreadable`).
+        """
+        with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+            digests = pool.map(lambda path: _sha256(path, progress), self.inputs)
+            return {path.name: digest for path, digest in zip(self.inputs, digests, strict=True)}
+
+    def close(self) -> None:
+        """Close the weights files. Tensors cannot be read afterwards."""
+        for file in self._open_files:
+            file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _read(self, selection: Selection) -> dict[str, CheckpointTensor]:
+        tensors: dict[str, CheckpointTensor] = {}
+        for path in selection.files:
+            file = WeightsFile(path)
+            self._open_files.append(file)
+            found = reader_for(file)(file)
+            if selection.index is not None and selection.index_file is not None:
+                _check_index(selection.index_file, path, selection.index[path.name], set(found))
+            for name, tensor in found.items():
+                if name in tensors:
+                    raise _twice(tensors[name], tensor)
+                tensors[name] = tensor
+        return tensors
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Open the checkpoint at `path`: a folder, a weights file of any name, one of its shards, or its index.
+
+    Nothing but headers is read. `config.json` and the tokenizer are looked for beside the weights. Which files of a
+    folder count is told in `convert.checkpoint.discovery`; safetensors win over PyTorch's format.
+
+    Raises KnownError, each naming the file and, where there is one, the tensor:
+        `missing_file`, `unreadable`, `no_weights`, `missing_shard`, `ambiguous_checkpoint`, `duplicate_tensor`,
+        `bad_index`, `index_mismatch`, `bad_config`, `encrypted`, `is_gguf`, `lfs_pointer`, `empty_file`,
+        `unknown_format`, `unsupported_format`, `truncated`, `overlong`, `bad_header`, `bad_zip`, `compressed_zip`,
+        `damaged_file`, `hostile_pickle`, `unsupported_pickle`, `no_tensors`.
+    """
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if is_folder:
+        return Checkpoint(path, select_in_folder(path))
+    if path.suffix == ".enc":
+        advice = "Decrypt it first; that needs Meta's original LLaMA-1 7B file consolidated.00.pth."
+        raise KnownError("encrypted", f"{path.name} is encrypted.", advice, file=str(path))
+    return Checkpoint(path.parent, select_with(path))
+
+
+def _check_index(index_file: Path, shard: Path, listed: set[str], found: set[str]) -> None:
+    for names, where in ((listed - found, "in the index, but not in the file"), (found - listed, "not in the index")):
+        if names:
+            examples = shown(", ".join(sorted(names)[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            message = f"{shard.name} does not fit {index_file.name}: {where}: {examples}."
+            advice = "Files of two versions were mixed, or one is damaged: download both again."
+            details = {"file": str(shard), "index": str(index_file), "tensors": sorted(names)[:100]}
+            raise KnownError("index_mismatch", message, advice, **details)
+
+
+def _twice(first: CheckpointTensor, second: CheckpointTensor) -> KnownError:
+    message = f"{first.file.name} and {second.file.name} both hold tensor {shown(first.name)}."
+    advice = "They are two checkpoints, or parts of a parallel one: give the file you mean instead of the folder."
+    return KnownError("duplicate_tensor", message, advice, files=[str(first.file), str(second.file)], tensor=first.name)
+
+
+def _sha256(path: Path, progress: Callable[[int], None] | None) -> str:
+    digest = hashlib.sha256()
+    buffer = bytearray(_HASH_CHUNK)
+    try:
+        with path.open("rb", buffering=0) as stream:
+            while n := stream.readinto(buffer):
+                digest.update(memoryview(buffer)[:n])
+                if progress is not None:
+                    progress(n)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return digest.hexdigest()

@@ -1,0 +1,238 @@
+"""Which files of a folder make up the checkpoint.
+
+Folders come from downloads, trainers and people: both formats side by side, optimizer states, adapters, an index whose
+shards are missing, several quantizations in one place. The rules, in this order, per format (safetensors first):
+
+1. an index (`*.index.json`) of which at least one shard is there;
+2. the usual single name (`model.safetensors`, `pytorch_model.bin`);
+3. numbered shards (`NAME-00001-of-00003.EXT`), complete;
+4. whatever is left, under any name: one file, or several that hold different tensors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+from belle.errors import KnownError
+from convert.checkpoint.formats import OTHER_FORMAT_KINDS, reader_for
+from convert.checkpoint.json_file import read_json_object
+from convert.checkpoint.problems import shown, unreadable
+from convert.checkpoint.weights_file import WeightsFile
+
+INDEX_SUFFIX = ".index.json"
+# About 150,000 tensors.
+_LONGEST_INDEX = 16 << 20
+_LONGEST_FILE_NAME = 255
+
+# What trainers leave beside the weights.
+_NOT_WEIGHTS = (
+    "training_args.*",
+    "optimizer*",
+    "scheduler*",
+    "scaler*",
+    "rng_state*",
+    "random_states*",
+    "*zero_pp_rank*",
+    "*optim_states*",
+)
+# The weights only where there are no others.
+_SECOND_CHOICE = ("adapter*", "consolidated*")
+_NUMBERED = re.compile(r"(?P<stem>.+)-(?P<number>\d{1,5})-of-(?P<total>\d{1,5})(?P<suffix>\.\w+)")
+
+
+@dataclass(frozen=True)
+class _Format:
+    suffixes: tuple[str, ...]
+    usual_names: tuple[str, ...]
+
+
+_FORMATS = (
+    _Format((".safetensors",), ("model.safetensors", "adapter_model.safetensors")),
+    _Format((".bin", ".pt", ".pth", ".ckpt"), ("pytorch_model.bin", "adapter_model.bin")),
+)
+WEIGHT_SUFFIXES = tuple(suffix for one in _FORMATS for suffix in one.suffixes)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The weights files of a checkpoint.
+
+    Attributes:
+        files: what to read, in order.
+        index: the tensor names that each file must hold, by file name; None where there is no index.
+        index_file: the index.
+        unused: weights files in the folder that were passed over.
+    """
+
+    files: list[Path]
+    index: Mapping[str, set[str]] | None = None
+    index_file: Path | None = None
+    unused: list[Path] = field(default_factory=list)
+
+
+def select_in_folder(folder: Path) -> Selection:
+    """The checkpoint in `folder`.
+
+    Raises KnownError: `no_weights`, `missing_shard`, `ambiguous_checkpoint`, `bad_index`, `encrypted`, `is_gguf`,
+    `unreadable`.
+    """
+    try:
+        present = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    weights = [path for path in present if path.suffix in WEIGHT_SUFFIXES and not _matches(path, _NOT_WEIGHTS)]
+    missing: KnownError | None = None
+    for kind in _FORMATS:
+        try:
+            selection = _select(kind, [path for path in weights if path.suffix in kind.suffixes], present)
+        except _NoShardThereError as error:
+            missing = missing or error
+            continue
+        if selection is not None:
+            unused = [path for path in weights if path not in selection.files]
+            return Selection(selection.files, selection.index, selection.index_file, unused)
+    raise missing or _no_weights(folder, present)
+
+
+def select_with(file: Path) -> Selection:
+    """The checkpoint that `file` is or belongs to: an index, or one of numbered shards, stands for all of them.
+
+    Raises KnownError: `missing_shard`, `bad_index`, `unreadable`.
+    """
+    if file.name.endswith(INDEX_SUFFIX):
+        return _indexed(file)
+    numbered = _NUMBERED.fullmatch(file.name)
+    if numbered is None:
+        return Selection([file])
+    index = file.with_name(f"{numbered['stem']}{numbered['suffix']}{INDEX_SUFFIX}")
+    return _indexed(index) if index.is_file() else Selection(_complete(file))
+
+
+class _NoShardThereError(KnownError):
+    """An index of which no shard exists: in a folder a leftover, unless nothing else is found."""
+
+
+def _select(kind: _Format, weights: list[Path], present: list[Path]) -> Selection | None:
+    first_choice = [path for path in weights if not _matches(path, _SECOND_CHOICE)]
+    indexes = [path for path in present if path.name.endswith(tuple(f"{end}{INDEX_SUFFIX}" for end in kind.suffixes))]
+    if indexes:
+        return _indexed(_usual_or_only(indexes, [name + INDEX_SUFFIX for name in kind.usual_names]))
+    weights = first_choice or weights
+    for name in kind.usual_names:
+        for path in weights:
+            if path.name == name:
+                return Selection([path])
+    sets: dict[tuple[str, str, str], list[Path]] = {}
+    for path in weights:
+        if (numbered := _NUMBERED.fullmatch(path.name)) is not None:
+            sets.setdefault((numbered["stem"], numbered["total"], numbered["suffix"]), []).append(path)
+    if len(sets) > 1:
+        raise _ambiguous([paths[0] for paths in sets.values()])
+    for first, *_ in sets.values():
+        return Selection(_complete(first))
+    if len(weights) > 1:
+        weights = [path for path in weights if _is_checkpoint(path)] or weights
+    return Selection(weights) if weights else None
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether a file named like weights is none, such as a `vocab.bin` of another program."""
+    file = WeightsFile(path)
+    try:
+        reader_for(file)
+    except KnownError as error:
+        return error.kind not in OTHER_FORMAT_KINDS
+    finally:
+        file.close()
+    return True
+
+
+def _indexed(index_file: Path) -> Selection:
+    weight_map = read_json_object(index_file, kind="bad_index", longest=_LONGEST_INDEX).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise _bad_index(index_file, "it has no weight_map")
+    index: dict[str, set[str]] = {}
+    for tensor, name in weight_map.items():
+        if not isinstance(name, str) or len(name) > _LONGEST_FILE_NAME or "\0" in name:
+            raise _bad_index(index_file, f"it names no file for tensor {shown(tensor)}")
+        if Path(name).name != name or name in {"", ".."}:
+            raise _bad_index(index_file, f"it places tensor {shown(tensor)} outside of its folder")
+        index.setdefault(name, set()).add(tensor)
+    files = [index_file.with_name(name) for name in sorted(index)]
+    absent = [path.name for path in files if not _is_there(path)]
+    if absent:
+        raise _missing_shard(index_file, absent, _NoShardThereError if len(absent) == len(files) else KnownError)
+    return Selection(files, index, index_file)
+
+
+def _complete(one: Path) -> list[Path]:
+    """All shards of the numbered set that `one` belongs to."""
+    numbered = _NUMBERED.fullmatch(one.name)
+    if numbered is None:
+        return [one]
+    width, total = len(numbered["number"]), int(numbered["total"])
+    names = [
+        f"{numbered['stem']}-{number:0{width}}-of-{numbered['total']}{numbered['suffix']}"
+        for number in range(1, total + 1)
+    ]
+    files = [one.with_name(name) for name in names]
+    absent = [path.name for path in files if not _is_there(path)]
+    if absent:
+        raise _missing_shard(one, absent)
+    return files
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that this file system does not take
+        return False
+
+
+def _usual_or_only(paths: list[Path], usual_names: list[str]) -> Path:
+    for name in usual_names:
+        for path in paths:
+            if path.name == name:
+                return path
+    if len(paths) > 1:
+        raise _ambiguous(paths)
+    return paths[0]
+
+
+def _matches(path: Path, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch(path.name, pattern) for pattern in patterns)
+
+
+def _bad_index(path: Path, what: str) -> KnownError:
+    return KnownError("bad_index", f"{path.name}: {what}.", "Download it again.", file=str(path))
+
+
+def _missing_shard(path: Path, absent: list[str], error: type[KnownError] = KnownError) -> KnownError:
+    names = shown(", ".join(absent[:5])) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
+    message = f"{path.name} belongs with weights files that are not there: {names}."
+    return error("missing_shard", message, "Download the missing files.", file=str(path), missing=absent[:100])
+
+
+def _ambiguous(paths: list[Path]) -> KnownError:
+    names = ", ".join(path.name for path in paths[:5])
+    message = f"{paths[0].parent} holds more than one checkpoint: {names}."
+    return KnownError("ambiguous_checkpoint", message, "Give the file you mean instead of the folder.")
+
+
+def _no_weights(folder: Path, present: list[Path]) -> KnownError:
+    if any(path.suffix == ".enc" for path in present):
+        message = f"The weights in {folder} are encrypted (*.enc)."
+        advice = "Decrypt them first; that needs Meta's original LLaMA-1 7B file consolidated.00.pth."
+        return KnownError("encrypted", message, advice, folder=str(folder))
+    if any(path.suffix == ".gguf" for path in present):
+        message = f"{folder} holds a GGUF file, not a checkpoint."
+        return KnownError("is_gguf", message, "It can be used as it is.", folder=str(folder))
+    inside = sorted({path.parent.name for suffix in WEIGHT_SUFFIXES for path in folder.glob(f"*/*{suffix}")})
+    wanted = ", ".join(f"*{suffix}" for suffix in WEIGHT_SUFFIXES)
+    message = f"{folder} holds no weights: looked for {wanted} and *{INDEX_SUFFIX}."
+    advice = f"Its folders {', '.join(inside[:5])} do." if inside else "Give the folder that holds the weights."
+    return KnownError("no_weights", message, advice, folder=str(folder))

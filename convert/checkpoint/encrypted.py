@@ -1,0 +1,271 @@
+"""BELLE's LLaMA-1 models as they are published: encrypted with Meta's own weights (`NAME.SHA256.enc`).
+
+LLaMA-1 could not be given away, so each file was combined (XOR) with Meta's original LLaMA-1 7B
+`consolidated.00.pth`, which is the key for the 13B models too. An encrypted file is 32 bytes, the SHA-256 of the plain
+file, and then the plain file XOR the key, both taken in chunks of 10 MiB from their beginnings. One oddity decides
+whether files longer than the key come out right: the key's last chunk is shorter, and is repeated *within that chunk of
+data* before the key starts again, so the key is not simply periodic.
+
+The plain bytes are hashed as they are written, and get their name only if the hash is right.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from belle.errors import KnownError
+from convert.checkpoint.formats import OTHER_FORMAT_KINDS, reader_for
+from convert.checkpoint.problems import damaged
+from convert.checkpoint.torch_legacy import is_torch_legacy
+from convert.checkpoint.weights_file import WeightsFile
+from convert.checkpoint.zip_directory import END_MAGIC, LOCAL_MAGIC
+
+CHUNK_BYTES = 10 * 1024 * 1024
+DIGEST_BYTES = hashlib.sha256().digest_size
+ENCRYPTED_SUFFIX = ".enc"
+# Meta's consolidated.00.pth of LLaMA-1 7B.
+ORIGINAL_KEY_BYTES = 13_476_939_516
+
+_ZIP_END_BYTES = 22
+_DIGEST_IN_NAME = re.compile(r"\.[0-9a-f]{64}$")
+_KEY_ADVICE = (
+    "The key is Meta's original LLaMA-1 7B file consolidated.00.pth (also for the 13B models): not the Hugging Face "
+    "format, not a re-sharded file, not Llama 2."
+)
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Key:
+    """The key file, open. Raises KnownError (`wrong_key`, `missing_file`, `unreadable`)."""
+
+    file: WeightsFile
+
+    def __post_init__(self) -> None:
+        try:
+            reader_for(self.file)
+        except KnownError as error:
+            if error.kind not in {*OTHER_FORMAT_KINDS, "empty_file", "lfs_pointer"}:
+                raise
+            message = f"{self.file.path.name} cannot be the key: {error.message}"
+            raise KnownError("wrong_key", message, _KEY_ADVICE, key=str(self.file.path)) from error
+
+    def apply(self, index: int, data: NDArray[np.uint8]) -> None:
+        """Decrypt chunk number `index` of the data in place (at most `CHUNK_BYTES`)."""
+        n_chunks = -(-self.file.size // CHUNK_BYTES)
+        start = index % n_chunks * CHUNK_BYTES
+        part = np.empty(min(CHUNK_BYTES, self.file.size - start, len(data)), np.uint8)
+        self.file.read_into(start, part)
+        repeated = np.tile(part, -(-len(data) // len(part)))[: len(data)] if len(part) < len(data) else part
+        np.bitwise_xor(data, repeated, out=data)
+
+
+@dataclass(frozen=True)
+class _Encrypted:
+    """An encrypted file: the digest of its plain bytes, and those bytes chunk by chunk."""
+
+    file: WeightsFile
+    digest: bytes
+
+    @property
+    def size(self) -> int:
+        return self.file.size - DIGEST_BYTES
+
+    @property
+    def n_chunks(self) -> int:
+        return -(-self.size // CHUNK_BYTES)
+
+    def chunk(self, index: int, key: Key) -> NDArray[np.uint8]:
+        start = index * CHUNK_BYTES
+        data = np.empty(min(CHUNK_BYTES, self.size - start), np.uint8)
+        self.file.read_into(DIGEST_BYTES + start, data)
+        key.apply(index, data)
+        return data
+
+
+def plain_name(encrypted: Path) -> str:
+    """The name of the plain file: without `.enc`, and without the SHA-256 before it."""
+    return _DIGEST_IN_NAME.sub("", encrypted.name.removesuffix(ENCRYPTED_SUFFIX))
+
+
+def decrypt_file(source: Path, key: Path, folder: Path, progress: Progress | None = None) -> Path:
+    """Decrypt `source` into `folder` (created if need be), under its plain name, and return the path.
+
+    A file that is there already with the right contents is kept. Memory stays at a few chunks.
+
+    Args:
+        source: the encrypted file.
+        key: Meta's `consolidated.00.pth`.
+        folder: where the plain file goes.
+        progress: called with the bytes done and the bytes in all.
+
+    Raises KnownError: `wrong_key`, `does_not_decrypt` (damaged, incomplete, or the wrong key after all), `truncated`,
+        `file_exists`, `disk_full`, `missing_file`, `unreadable`, `unwritable`. Nothing is left behind.
+    """
+    key_file = WeightsFile(key)
+    try:
+        file = WeightsFile(source)
+        try:
+            return _decrypt(file, Key(key_file), folder / plain_name(source), progress)
+        finally:
+            file.close()
+    finally:
+        key_file.close()
+
+
+def decrypt_folder(source: Path, key: Path, folder: Path, progress: Progress | None = None) -> list[Path]:
+    """Decrypt every `*.enc` file of the folder `source`, small ones first, into `folder`; return the plain files.
+
+    Started again after an interruption, it keeps what is complete. `progress` counts over all files. Raises KnownError
+    as `decrypt_file` does, and `no_weights` if nothing is encrypted.
+    """
+    sources = sorted(source.glob(f"*{ENCRYPTED_SUFFIX}"), key=lambda path: (path.stat().st_size, path.name))
+    if not sources:
+        message = f"{source} holds no encrypted files (*{ENCRYPTED_SUFFIX})."
+        raise KnownError("no_weights", message, "Give the folder of the downloaded model.", folder=str(source))
+    names = [plain_name(path) for path in sources]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        message = f"{source} holds {twice} in two versions."
+        raise KnownError("ambiguous_checkpoint", message, "Keep the one you mean.", folder=str(source))
+    total = sum(max(0, path.stat().st_size - DIGEST_BYTES) for path in sources)
+    results: list[Path] = []
+    before = 0
+    for path in sources:
+
+        def count(done: int, size: int, before: int = before) -> None:
+            del size
+            if progress is not None:
+                progress(before + done, total)
+
+        results.append(decrypt_file(path, key, folder, count))
+        before += path.stat().st_size - DIGEST_BYTES
+    return results
+
+
+def _decrypt(file: WeightsFile, key: Key, target: Path, progress: Progress | None) -> Path:
+    if file.size <= DIGEST_BYTES:
+        raise damaged(file.path, "it is too short to hold anything", kind="truncated")
+    encrypted = _Encrypted(file, file.read(0, DIGEST_BYTES))
+    if target.exists():
+        return _kept(encrypted, target)
+    _check_ends(encrypted, key, target.name)
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _check_space(target.parent, encrypted.size)
+        try:
+            digest = _write(encrypted, key, temporary, progress)
+            if digest != encrypted.digest:
+                raise _does_not_decrypt(encrypted, key)
+            temporary.replace(target)
+            _sync_folder(target.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    return target
+
+
+def _write(encrypted: _Encrypted, key: Key, path: Path, progress: Progress | None) -> bytes:
+    """Write the plain bytes to `path`, on the disk when this returns; return their SHA-256.
+
+    The next chunk is read and decrypted, and the last one hashed, while this one is written.
+    """
+    digest = hashlib.sha256()
+    with path.open("wb", buffering=0) as out, ThreadPoolExecutor(2) as pool:
+        following = pool.submit(encrypted.chunk, 0, key)
+        for index in range(encrypted.n_chunks):
+            data = following.result()
+            if index + 1 < encrypted.n_chunks:
+                following = pool.submit(encrypted.chunk, index + 1, key)
+            hashed = pool.submit(digest.update, data.data)
+            rest = data.data
+            while rest:
+                rest = rest[out.write(rest) :]
+            hashed.result()
+            if progress is not None:
+                progress(min((index + 1) * CHUNK_BYTES, encrypted.size), encrypted.size)
+        os.fsync(out.fileno())
+    return digest.digest()
+
+
+def _check_ends(encrypted: _Encrypted, key: Key, name: str) -> None:
+    """Look at both ends of a PyTorch file before gigabytes are decrypted in vain."""
+    if not name.endswith((".bin", ".pt", ".pth")):
+        return
+    head = encrypted.chunk(0, key)[:512].tobytes()
+    is_zip = head.startswith(LOCAL_MAGIC) and _names_a_pickle(head)
+    if not is_zip and not is_torch_legacy(head):
+        message = f"{key.file.path.name} is not the key to {encrypted.file.path.name}: no PyTorch file comes out."
+        raise _failed("wrong_key", message, encrypted, key)
+    last = encrypted.n_chunks - 1
+    tail = encrypted.chunk(last, key)
+    if last > 0:
+        tail = np.concatenate([encrypted.chunk(last - 1, key)[-_ZIP_END_BYTES:], tail])
+    if is_zip and not tail[-_ZIP_END_BYTES:].tobytes().startswith(END_MAGIC):
+        raise _does_not_decrypt(encrypted, key)
+
+
+def _names_a_pickle(head: bytes) -> bool:
+    """Whether the first entry of a zip file is that of PyTorch. With a wrong key that is a zip file too, its magic
+    number alone comes out right."""
+    name_length = int.from_bytes(head[26:28], "little")
+    return head[30 : 30 + name_length].endswith(b"/data.pkl")
+
+
+def _kept(encrypted: _Encrypted, target: Path) -> Path:
+    with target.open("rb") as stream:
+        if hashlib.file_digest(stream, "sha256").digest() == encrypted.digest:
+            return target
+    message = f"{target} exists and is not what {encrypted.file.path.name} holds."
+    raise KnownError("file_exists", message, "Move it away, or choose another folder.", file=str(target))
+
+
+def _does_not_decrypt(encrypted: _Encrypted, key: Key) -> KnownError:
+    name = encrypted.file.path.name
+    message = f"{name} does not decrypt: it is damaged or was not downloaded completely, or the key is wrong."
+    return _failed("does_not_decrypt", message, encrypted, key)
+
+
+def _failed(kind: str, message: str, encrypted: _Encrypted, key: Key) -> KnownError:
+    path, size = encrypted.file.path, key.file.size
+    advice = "" if kind == "wrong_key" else "Compare the size and SHA-256 of the download. "
+    advice += _KEY_ADVICE
+    if size != ORIGINAL_KEY_BYTES:
+        advice += f" That file has {ORIGINAL_KEY_BYTES:,} bytes; this key has {size:,}."
+    return KnownError(kind, message, advice, file=str(path), key=str(key.file.path))
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        message = f"{folder} has {free:,} bytes left; the decrypted file needs {needed:,}."
+        raise KnownError("disk_full", message, "Make room, or choose another disk.", needed=needed, free=free)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unwritable(target: Path, error: OSError) -> KnownError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return KnownError("disk_full", f"The disk became full while writing {target}.", "Make room and start again.")
+    message = f"{target} cannot be written: {error.strerror}."
+    return KnownError("unwritable", message, "Check the folder's permissions.", file=str(target))

@@ -1,0 +1,73 @@
+"""PyTorch's zip format, read without PyTorch: `<archive>/data.pkl` describes tensors over `<archive>/data/<key>`.
+
+The pickle runs in `unpickler`, which can build nothing but tensors; their bytes are then read in place.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from convert.checkpoint.problems import damaged, shown, unsupported
+from convert.checkpoint.tensor import CheckpointTensor
+from convert.checkpoint.torch_tensors import TORCH_NAMES, StoragePlace, placed, state_dict_of, storage_from_id
+from convert.checkpoint.unpickler import LONGEST_PICKLE, unpickle
+from convert.checkpoint.weights_file import WeightsFile
+from convert.checkpoint.zip_directory import ZipEntry, read_directory
+
+_PICKLE = "/data.pkl"
+_BYTE_ORDERS = {b"little": False, b"big": True}
+
+
+def read_torch_zip(file: WeightsFile) -> dict[str, CheckpointTensor]:
+    """The tensors of the state dict in a zip file of `torch.save`, by name, in the order of the dict.
+
+    Raises KnownError: `hostile_pickle`, `unsupported_pickle`, `no_tensors`, `damaged_file`, `bad_zip`,
+    `compressed_zip`, `truncated`, `unreadable`.
+    """
+    entries = read_directory(file)
+    archive = _archive_name(file.path, entries)
+    for name, listed in entries.items():
+        if not listed.is_stored:
+            what = f"its zip entry {shown(name)} is compressed or encrypted, as PyTorch never writes it"
+            advice = "Unpack it and pack it again without compression: zip -0 -r."
+            raise unsupported(file.path, what, advice, kind="compressed_zip")
+    pickle = entries[archive + _PICKLE]
+    if pickle.size > LONGEST_PICKLE:
+        raise damaged(file.path, f"its data.pkl is {pickle.size:,} bytes long (at most {LONGEST_PICKLE:,} are read)")
+    stream = io.BytesIO(file.read(pickle.offset, pickle.size))
+    loaded = unpickle(stream, file.path, names=TORCH_NAMES, persistent=storage_from_id)
+    views = state_dict_of(file.path, loaded)
+    big_endian = _is_big_endian(file, entries.get(f"{archive}/byteorder"))
+    places = {}
+    for name, view in views.items():
+        key = view.storage.key
+        entry = entries.get(f"{archive}/data/{key}")
+        if entry is None:
+            raise damaged(file.path, f"its storage {shown(key)} is missing from the file", tensor=name)
+        if entry.size != view.storage.n_bytes:
+            what = f"its storage has {entry.size:,} bytes instead of {view.storage.n_bytes:,}"
+            raise damaged(file.path, what, tensor=name)
+        places[key] = StoragePlace(entry.offset, big_endian)
+    return placed(file, views, places)
+
+
+def _archive_name(path: Path, entries: dict[str, ZipEntry]) -> str:
+    """The one top folder of the archive."""
+    names = [name.removesuffix(_PICKLE) for name in entries if name.endswith(_PICKLE) and name.count("/") == 1]
+    if len(names) != 1:
+        advice = "Give a file that torch.save wrote."
+        raise unsupported(path, "this zip file holds no PyTorch checkpoint", advice, kind="unknown_format")
+    if f"{names[0]}/constants.pkl" in entries:
+        advice = "Save its weights where PyTorch is installed: torch.save(torch.jit.load(file).state_dict(), file)."
+        raise unsupported(path, "this is a TorchScript program, not a checkpoint", advice, kind="unsupported_pickle")
+    return names[0]
+
+
+def _is_big_endian(file: WeightsFile, entry: ZipEntry | None) -> bool:
+    if entry is None:
+        return False
+    order = _BYTE_ORDERS.get(file.read(entry.offset, min(entry.size, 16)))
+    if order is None:
+        raise damaged(file.path, "its byteorder is neither little nor big")
+    return order

@@ -1,0 +1,1 @@
+"""GPTQ and AWQ checkpoints to GGUF with their codes moved, not rounded a second time."""

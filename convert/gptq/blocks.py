@@ -1,0 +1,119 @@
+"""GPTQ codes as GGUF blocks: the codes are moved, never rounded again.
+
+A GPTQ weight is `s * (q - z)`: scale s and zero z per group of input columns, code q per weight. Each function here
+takes rows of codes with the scale and zero of every run of 32 columns and returns the bytes of one GGUF type, whose
+dequantized values are `s * (q - z)` bit for bit in float32, provided that the scales are float16 numbers.
+
+Layouts: ggml's block_q4_0, block_q5_0, block_q8_0, block_q4_K.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+RUN = 32
+"""Columns that share a scale in the small block types."""
+
+SUPER = 256
+"""Columns of a K-quant superblock."""
+
+Codes = NDArray[np.integer]
+Bytes = NDArray[np.uint8]
+
+
+def q4_0(codes: Codes, scales: NDArray[np.float16], zeros: Codes) -> Bytes:
+    """Value `d * (e - 8)`; needs `q - z` in -8…7.
+
+    Args:
+        codes: `[rows, in_features]`.
+        scales, zeros: `[rows, in_features / 32]`.
+
+    Returns:
+        `[rows, in_features / 32 * 18]`.
+    """
+    elements = _shifted(codes, zeros, 8)
+    return _joined(scales, _nibbles(elements))
+
+
+def q5_0(codes: Codes, scales: NDArray[np.float16], zeros: Codes) -> Bytes:
+    """Value `d * (e - 16)`; holds every 4-bit code with any zero in 0…16. `[rows, in_features / 32 * 22]`."""
+    elements = _shifted(codes, zeros, 16)
+    fifth = np.packbits(elements >> 4, axis=-1, bitorder="little")
+    return _joined(scales, fifth, _nibbles(elements & 15))
+
+
+def q8_0(codes: Codes, scales: NDArray[np.float16], zeros: Codes) -> Bytes:
+    """Value `d * e`, e in -128…127. `[rows, in_features / 32 * 34]`."""
+    elements = _shifted(codes, zeros, 0).view(np.uint8)
+    return _joined(scales, elements)
+
+
+def q8_0_hybrid(codes: Codes, scales: NDArray[np.float32], zeros: Codes) -> Bytes:
+    """Asymmetric 8-bit codes: exact in every block whose `q - z` fit into 8 bits, rounded anew in the others.
+
+    No GGUF type has 8 bits and an offset. Scales are `[rows, in_features / 32]` float32.
+    """
+    rows, n_runs = zeros.shape
+    shifted = codes.reshape(rows, n_runs, RUN).astype(np.int16) - zeros.astype(np.int16)[..., None]
+    fits = (shifted.min(axis=-1) >= -128) & (shifted.max(axis=-1) <= 127)
+    weights = shifted * scales[..., None]
+    widest = (np.abs(weights).max(axis=-1) / 127).astype(np.float16)
+    d = np.where(fits, scales.astype(np.float16), widest)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rounded = np.where(d[..., None] != 0, np.rint(weights / d[..., None].astype(np.float32)), 0)
+    elements = np.where(fits[..., None], shifted, np.clip(rounded, -128, 127)).astype(np.int8)
+    return _joined(d, elements.view(np.uint8))
+
+
+def q4_k_uniform(codes: Codes, scales: NDArray[np.float16], zeros: Codes) -> Bytes:
+    """Value `d * 1 * q - d * z` where scale and zero are constant over 256 columns.
+
+    Args:
+        codes: `[rows, in_features]`, 4 bits.
+        scales, zeros: `[rows, in_features / 256]`.
+
+    Returns:
+        `[rows, in_features / 256 * 144]`.
+    """
+    ones = np.ones((*scales.shape, 8), np.uint8)
+    minima = np.repeat(zeros.astype(np.uint8)[..., None], 8, axis=-1)
+    return q4_k(codes, scales, scales, ones, minima)
+
+
+def q4_k(codes: Codes, d: NDArray[np.float16], dmin: NDArray[np.float16], scales: Bytes, minima: Bytes) -> Bytes:
+    """Value `d * scale * q - dmin * minimum`, 6-bit scale and minimum for every 32 columns of a superblock.
+
+    Args:
+        codes: `[rows, in_features]`, 4 bits.
+        d, dmin: `[rows, in_features / 256]`.
+        scales, minima: `[rows, in_features / 256, 8]`, 0…63.
+    """
+    rows, n_super = d.shape
+    chunks = codes.astype(np.uint8, copy=False).reshape(rows, n_super, 4, 2, RUN)
+    nibbles = (chunks[..., 0, :] | chunks[..., 1, :] << 4).reshape(rows, n_super, 128)
+    packed = np.empty((rows, n_super, 12), np.uint8)
+    packed[..., 0:4] = scales[..., 0:4] | (scales[..., 4:8] >> 4) << 6
+    packed[..., 4:8] = minima[..., 0:4] | (minima[..., 4:8] >> 4) << 6
+    packed[..., 8:12] = (scales[..., 4:8] & 15) | (minima[..., 4:8] & 15) << 4
+    heads = np.stack((d, dmin), axis=-1).astype(np.float16).view(np.uint8)
+    return np.concatenate((heads, packed, nibbles), axis=-1).reshape(rows, n_super * 144)
+
+
+def _shifted(codes: Codes, zeros: Codes, offset: int) -> NDArray[np.int8]:
+    """`q - z + offset`, `[rows, runs, 32]`."""
+    rows, n_runs = zeros.shape
+    runs = codes.reshape(rows, n_runs, RUN)
+    shift = (offset - zeros.astype(np.int16))[..., None]
+    return (runs.astype(np.int16) + shift).astype(np.int8)
+
+
+def _nibbles(elements: NDArray[np.int8]) -> Bytes:
+    unsigned: Bytes = elements.view(np.uint8)
+    return unsigned[..., :16] | (unsigned[..., 16:] << np.uint8(4))
+
+
+def _joined(scales: NDArray[np.float16], *parts: Bytes) -> Bytes:
+    heads = np.ascontiguousarray(scales, np.float16).view(np.uint8).reshape(*scales.shape, 2)
+    blocks = np.concatenate((heads, *parts), axis=-1)
+    return blocks.reshape(blocks.shape[0], -1)

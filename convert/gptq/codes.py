@@ -1,0 +1,81 @@
+"""Integer codes in and out of the 32-bit words of GPTQ and AWQ tensors.
+
+GPTQ packs `bits`-wide codes as one little-endian bit stream along an axis: code i occupies bits `i*bits …` of the
+words laid end to end, which for 3 bits crosses word borders (10 + split + 10 + split + 10 in three words). AWQ packs
+eight 4-bit codes into a word in an order of its own.
+
+Source: the packing loops of GPTQ-for-LLaMa, AutoGPTQ and AutoAWQ, as formats.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+AWQ_ORDER = (0, 2, 4, 6, 1, 3, 5, 7)
+"""Column, within its eight, of the code at bits 4*i of an AWQ word."""
+
+# The word pattern that is 1 in every code, word by word of a period. GPTQModel makes a version 1 file by subtracting
+# these from whole words, so adding them back modulo 2^32 is its exact inverse.
+_ONES = {
+    2: (0x55555555,),
+    3: (0x49249249, 0x92492492, 0x24924924),
+    4: (0x11111111,),
+    8: (0x01010101,),
+}
+
+
+def unpack(words: NDArray[np.int32], bits: int) -> NDArray[np.uint8]:
+    """Codes packed along axis 0: `[n * bits / 32, columns]` words to `[n, columns]` codes."""
+    stream = words.view(np.uint32)
+    n_codes = stream.shape[0] * 32 // bits
+    codes = np.empty((n_codes, stream.shape[1]), np.uint8)
+    mask = np.uint32((1 << bits) - 1)
+    period = 32 if bits == 3 else 32 // bits
+    words_per_period = period * bits // 32
+    for i in range(period):
+        word, shift = divmod(i * bits, 32)
+        value = stream[word::words_per_period] >> np.uint32(shift)
+        if shift + bits > 32:
+            value = value | (stream[word + 1 :: words_per_period] << np.uint32(32 - shift))
+        codes[i::period] = (value & mask).astype(np.uint8)
+    return codes
+
+
+def pack(codes: NDArray[np.uint8], bits: int) -> NDArray[np.int32]:
+    """The inverse of `unpack`."""
+    period = 32 if bits == 3 else 32 // bits
+    words_per_period = period * bits // 32
+    words = np.zeros((codes.shape[0] * bits // 32, codes.shape[1]), np.uint32)
+    for i in range(period):
+        word, shift = divmod(i * bits, 32)
+        value = codes[i::period].astype(np.uint32)
+        words[word::words_per_period] |= value << np.uint32(shift)
+        if shift + bits > 32:
+            words[word + 1 :: words_per_period] |= value >> np.uint32(32 - shift)
+    return words.view(np.int32)
+
+
+def add_one_to_words(words: NDArray[np.int32], bits: int) -> NDArray[np.int32]:
+    """Add 1 to every code of words packed along axis 1, word by word modulo 2^32."""
+    ones = np.array(_ONES[bits], np.uint32)
+    n_words = words.shape[1]
+    pattern = np.resize(ones, n_words)
+    return (words.view(np.uint32) + pattern).view(np.int32)
+
+
+def unpack_awq(words: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """4-bit codes packed along axis 1 in AWQ's order: `[rows, n / 8]` words to `[rows, n]` codes."""
+    stream = words.view(np.uint32)
+    codes = np.empty((stream.shape[0], stream.shape[1] * 8), np.uint8)
+    for i, column in enumerate(AWQ_ORDER):
+        codes[:, column::8] = ((stream >> np.uint32(4 * i)) & np.uint32(15)).astype(np.uint8)
+    return codes
+
+
+def pack_awq(codes: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """The inverse of `unpack_awq`."""
+    words = np.zeros((codes.shape[0], codes.shape[1] // 8), np.uint32)
+    for i, column in enumerate(AWQ_ORDER):
+        words |= codes[:, column::8].astype(np.uint32) << np.uint32(4 * i)
+    return words.view(np.int32)

@@ -1,0 +1,137 @@
+"""A quantized checkpoint seen as an ordinary one: `X.qweight` and its companions become one tensor `X.weight`.
+
+The rest of the converter never learns that a checkpoint was quantized; it meets `RowSource`s some of which have a
+packed form. Act-order layers whose permutation can be folded into the layer before them are folded here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from convert.gptq import codes
+from convert.gptq.layout import Module, ZeroEvidence, find_modules, zeros_of
+from convert.gptq.source import GPTQRows, Mode
+from convert.rows import take_rows
+from convert.source import RowSource
+
+# Last name of a layer -> the layers just before it whose output features it reads one to one: their rows may come in
+# any order, if its columns come in the same (LLaMA's feed-forward, BLOOM's).
+FOLDABLE = {"down_proj": ("gate_proj", "up_proj"), "dense_4h_to_h": ("dense_h_to_4h",)}
+
+_SAMPLED_MODULES = 24
+_SAMPLED_WORDS = 64
+
+
+@dataclass(slots=True)
+class QuantizedView:
+    """What `view` found.
+
+    Attributes:
+        tensors: the checkpoint as rows, in its order, `X.weight` in the place of `X.qweight`.
+        modules: the quantized layers.
+        version: 1 when zeros are stored minus one.
+        folded: names of the act-order layers whose permutation moved into the layers before them.
+        warnings: what a person should know, in words.
+    """
+
+    tensors: dict[str, RowSource]
+    modules: list[Module]
+    version: Literal[1, 2]
+    folded: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def quantization_config(config: Mapping[str, Any], quantize_config: Mapping[str, Any]) -> dict[str, Any]:
+    """What the checkpoint says of itself; hints only."""
+    stated = config.get("quantization_config")
+    return {**(stated if isinstance(stated, dict) else {}), **quantize_config}
+
+
+def is_quantized(tensors: Mapping[str, Any]) -> bool:
+    """The checkpoint holds GPTQ or AWQ layers."""
+    return any(name.endswith(".qweight") for name in tensors)
+
+
+def view(tensors: Mapping[str, Any], stated: Mapping[str, Any], mode: Mode = "exact") -> QuantizedView:
+    """The checkpoint with every quantized layer as one `GPTQRows`. Raises KnownError.
+
+    Args:
+        tensors: `CheckpointTensor`s by name.
+        stated: `quantization_config` of the checkpoint.
+        mode: see `GPTQRows`.
+    """
+    modules = find_modules(tensors, stated)
+    wordwise = _made_by_gptqmodel(stated)
+    evidence = _evidence(modules, tensors)
+    version = evidence.version
+    layers = {m.name: GPTQRows(m, tensors, version=version, wordwise=wordwise, mode=mode) for m in modules}
+    rows: dict[str, RowSource] = {}
+    for name, tensor in tensors.items():
+        layer, _, last = name.rpartition(".")
+        if layer not in layers:
+            rows[name] = tensor
+        elif last == "qweight":
+            rows[layer + ".weight"] = layers[layer]
+        elif last == "bias":
+            rows[name] = tensor
+    folded = [layer for layer in layers if _fold(layer, layers, rows)]
+    return QuantizedView(rows, modules, version, folded, _warnings(stated, evidence, wordwise))
+
+
+def _made_by_gptqmodel(stated: Mapping[str, Any]) -> bool:
+    """GPTQModel subtracts 1 from whole words of zeros, the others from each zero."""
+    meta = stated.get("meta")
+    producer = meta.get("quantizer", "") if isinstance(meta, dict) else ""
+    return str(producer).removeprefix("['").lower().startswith("gptqmodel")
+
+
+def _evidence(modules: list[Module], tensors: Mapping[str, Any]) -> ZeroEvidence:
+    """Look at a sample of layers spread over the model: all their zeros, some of their codes."""
+    evidence = ZeroEvidence()
+    gptq = [m for m in modules if m.method == "gptq"]
+    for module in gptq[:: max(1, len(gptq) // _SAMPLED_MODULES)]:
+        words = np.ascontiguousarray(tensors[module.name + ".qweight"].array()[: _SAMPLED_WORDS * module.bits])
+        whole = len(words) - len(words) % module.bits
+        sample = codes.unpack(words[:whole].view(np.int32), module.bits)
+        packed = np.ascontiguousarray(tensors[module.name + ".qzeros"].array()).view(np.int32)
+        evidence.add(sample, zeros_of(packed, module.bits, version=2, wordwise=False).astype(np.uint8), module.bits)
+    return evidence
+
+
+def _fold(layer: str, layers: Mapping[str, GPTQRows], rows: dict[str, RowSource]) -> bool:
+    """Bring the columns of an act-order layer into group order by reordering the rows of the layers before it."""
+    source = layers[layer]
+    parent, _, last = layer.rpartition(".")
+    feeders = [f"{parent}.{name}" for name in FOLDABLE.get(last, ())]
+    if not source.act_order or not feeders or any(f + ".weight" not in rows for f in feeders):
+        return False
+    columns = source.by_group()
+    ordered = source.with_columns(columns)
+    if ordered.act_order:
+        return False  # groups whose size is no multiple of a block
+    rows[layer + ".weight"] = ordered
+    for feeder in feeders:
+        for name in (feeder + ".weight", feeder + ".bias"):
+            if name in rows:
+                rows[name] = take_rows(rows[name], columns)
+    return True
+
+
+def _warnings(stated: Mapping[str, Any], evidence: ZeroEvidence, wordwise: bool) -> list[str]:
+    warnings = []
+    claimed = {"gptq": 1, "gptq_v2": 2}.get(str(stated.get("checkpoint_format", "")))
+    if claimed and claimed != evidence.version:
+        warnings.append(
+            f"The configuration says that zeros are stored as in version {claimed}; the data say {evidence.version}, "
+            "and the data were believed."
+        )
+    if evidence.version == 1 and evidence.wrapped and not wordwise:
+        warnings.append(
+            f"{evidence.wrapped} stored zeros are all ones. They are read as the highest zero; a tool that stored a "
+            "zero of 0 this way would have meant 0."
+        )
+    return warnings

@@ -1,0 +1,291 @@
+"""The installation of one model of the catalogue, step by step.
+
+What each step has done can be seen on the disk, so that a run goes on where the last one was interrupted, whatever
+interrupted it: `source.json` says which files are downloaded; a file under its real name is whole and its bytes are
+right; the converter keeps its own record; the GGUF moves out of the hidden folder when it has been verified; and the
+model is installed when the registry says so.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from belle.catalog import ModelEntry, installed, register
+from belle.errors import KnownError
+from convert.checkpoint.encrypted import Key, decrypt_file, plain_name
+from convert.checkpoint.weights_file import WeightsFile
+from convert.install.download import fetch, part_path
+from convert.install.hub import Hub, RemoteFile
+from convert.install.patience import Patience
+from convert.install.place import Place, check_space
+from convert.install.problems import HubError
+from convert.install.recipe import Codes, Recipe, recipe
+from convert.install.source import Source, choose, is_encrypted, load_source
+from convert.install.steps import Listener, Reporter, Step
+from convert.part_file import sync_folder
+
+if TYPE_CHECKING:
+    from convert.progress import Progress
+    from convert.report import Report
+
+
+@dataclass(frozen=True)
+class InstallOptions:
+    """The person's choices.
+
+    Attributes:
+        endpoint: a hub or mirror; None for `HF_ENDPOINT`, else huggingface.co.
+        llama_weights: Meta's LLaMA-1 7B `consolidated.00.pth`, for models that are published as deltas.
+        codes: what becomes of GPTQ codes, see `recipe`.
+        type_name: a file type to quantize to instead.
+        threads: that compute; 0 for one per processor.
+        keep_download: leave the checkpoint on the disk.
+    """
+
+    endpoint: str | None = None
+    llama_weights: Path | None = None
+    codes: Codes = "exact"
+    type_name: str | None = None
+    threads: int = 0
+    keep_download: bool = False
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An installed model.
+
+    Attributes:
+        path: of the GGUF.
+        n_bytes: its size.
+        already: it was there before.
+        exactness: number of tensors by what converting did to them; empty when it was there before.
+        notes: sentences for the person.
+    """
+
+    path: Path
+    n_bytes: int
+    already: bool = False
+    exactness: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def install(
+    entry: ModelEntry,
+    options: InstallOptions | None = None,
+    *,
+    listener: Listener | None = None,
+    stop: threading.Event | None = None,
+) -> Installed:
+    """Install `entry`, or finish what an interrupted run began.
+
+    Args:
+        entry: a model of the catalogue.
+        options: the choices.
+        listener: called from this thread about five times a second.
+        stop: when set, the installation ends with InstallStoppedError within a second or two.
+
+    Raises KnownError: "unsupported_model", "comes_with_program", "llama_weights_needed", "busy", "disk_full",
+    "unwritable", "wrong_bytes", "wrong_key", those of the hub (see `problems`), of the converter and of the registry.
+    """
+    options = options or InstallOptions()
+    check_installable(entry, options)
+    way = recipe(entry, codes=options.codes, type_name=options.type_name, threads=options.threads)
+    place = Place(entry.name)
+    with place.locked():
+        there = find_installed(entry, options)
+        if there is not None:
+            if not options.keep_download:
+                place.clean()
+            return there
+        return _Installation(entry, options, way, listener=listener, stop=stop or threading.Event()).run()
+
+
+def find_installed(entry: ModelEntry, options: InstallOptions) -> Installed | None:
+    """The model as it is installed already in the way that is asked for. Raises KnownError."""
+    way = recipe(entry, codes=options.codes, type_name=options.type_name)
+    path = Place(entry.name).folder / _file_name(entry, way)
+    if path.is_file() and any(model.name == entry.name and model.path == path for model in installed()):
+        return Installed(path, path.stat().st_size, already=True)
+    return None
+
+
+def check_installable(entry: ModelEntry, options: InstallOptions) -> None:
+    """Raise KnownError for what can be said before anything is downloaded."""
+    if entry.kind == "unsupported":
+        raise KnownError(
+            "unsupported_model", f"{entry.title} cannot be used.", entry.description["en"], name=entry.name
+        )
+    if entry.kind == "bundled":
+        raise KnownError(
+            "comes_with_program", f"{entry.title} comes with the program.", "There is nothing to get.", name=entry.name
+        )
+    if entry.kind != "delta":
+        return
+    if options.llama_weights is None:
+        raise KnownError(
+            "llama_weights_needed",
+            f"{entry.title} is published as a delta: it can be read only with Meta's original LLaMA-1 7B weights.",
+            "Give your own copy with --llama-weights PATH/consolidated.00.pth (the 7B file, also for 13B models).",
+            name=entry.name,
+        )
+    key = WeightsFile(options.llama_weights)
+    try:
+        Key(key)
+    finally:
+        key.close()
+
+
+def _file_name(entry: ModelEntry, way: Recipe) -> str:
+    return f"{entry.name}-{way.suffix}.gguf"
+
+
+class _Installation:
+    """One run; the place is locked."""
+
+    def __init__(
+        self,
+        entry: ModelEntry,
+        options: InstallOptions,
+        way: Recipe,
+        *,
+        listener: Listener | None,
+        stop: threading.Event,
+    ) -> None:
+        self._entry, self._options, self._way, self._place = entry, options, way, Place(entry.name)
+        self._listener, self._stop = listener, stop
+
+    def run(self) -> Installed:
+        target = self._place.folder / _file_name(self._entry, self._way)
+        source = self._download()
+        report = None
+        if not target.is_file():
+            report = self._convert(target)
+        self._register(target, source)
+        if not self._options.keep_download:
+            self._place.clean()
+        file = report.files[0] if report else None
+        notes = (*source.notes, *(report.notes if report else ()))
+        return Installed(target, target.stat().st_size, exactness=file.exactness() if file else {}, notes=notes)
+
+    # Downloading
+
+    def _download(self) -> Source:
+        """Bring every file, decrypted, into the checkpoint's folder."""
+        reporter = Reporter("download", self._listener, self._stop)
+        hub = Hub(self._options.endpoint)
+        patience = Patience(reporter)
+        begun = load_source(self._place.source_file)
+        source = begun or self._choose(hub, patience)
+        try:
+            self._bring(hub, source, reporter, patience)
+        except HubError as error:
+            if begun is None or error.kind not in ("revision_gone", "file_not_in_repository", "repository_not_found"):
+                raise
+            # The version that was begun is no longer published: begin with the one that is.
+            source = self._choose(hub, patience)
+            self._bring(hub, source, Reporter("download", self._listener, self._stop), patience)
+        return source
+
+    def _choose(self, hub: Hub, patience: Patience) -> Source:
+        source = choose(hub, self._entry, patience)
+        self._place.begin_anew()
+        source.save(self._place.source_file)
+        return source
+
+    def _bring(self, hub: Hub, source: Source, reporter: Reporter, patience: Patience) -> None:
+        self._place.checkpoint.mkdir(exist_ok=True)
+        self._place.encrypted.mkdir(exist_ok=True)
+        self._check_space(source)
+        reporter.total = source.total_bytes
+        for file in source.files:
+            plain, arriving = self._plain(file), self._arriving(file)
+            if plain.exists():
+                reporter.begin(file.name)
+                reporter.add(file.size or 0, counts=False)
+                continue
+            fetch(hub, file, arriving, reporter, patience)
+            if arriving != plain:
+                self._decrypt(arriving)
+
+    def _plain(self, file: RemoteFile) -> Path:
+        name = Path(file.name)
+        return self._place.checkpoint / (plain_name(name) if is_encrypted(file) else name.name)
+
+    def _arriving(self, file: RemoteFile) -> Path:
+        folder = self._place.encrypted if is_encrypted(file) else self._place.checkpoint
+        return folder / Path(file.name).name
+
+    def _decrypt(self, encrypted: Path) -> None:
+        key = self._options.llama_weights
+        assert key is not None  # `check_installable` has asked for it
+        reporter = Reporter("decrypt", self._listener, self._stop, encrypted.stat().st_size)
+        reporter.begin(encrypted.name)
+        decrypt_file(encrypted, key, self._place.checkpoint, lambda done, _total: reporter.reach(done))
+        if not self._options.keep_download:
+            encrypted.unlink()
+
+    def _check_space(self, source: Source) -> None:
+        """Room for what is still to come. Raises KnownError("disk_full")."""
+        needs = {"the download": sum(max(0, (file.size or 0) - self._bytes_there(file)) for file in source.files)}
+        if self._entry.kind == "delta":
+            needs["decrypting"] = source.total_bytes if self._options.keep_download else source.largest_bytes
+        needs["the model"] = self._way.result_bytes(source.total_bytes)
+        check_space(self._place.folder, needs)
+
+    def _bytes_there(self, file: RemoteFile) -> int:
+        for path in (self._plain(file), self._arriving(file), part_path(self._arriving(file))):
+            if path.exists():
+                return path.stat().st_size
+        return 0
+
+    # Converting
+
+    def _convert(self, target: Path) -> Report:
+        from convert.pipeline import convert
+
+        made = self._place.work / target.name
+        reporter = Reporter("convert", self._listener, self._stop)
+
+        def follow(reading: Progress) -> None:
+            reporter.check()
+            if self._listener:
+                speed = None
+                if reading.seconds > 0 and reading.total_weights:
+                    speed = reading.weights_per_second * reading.total_bytes / reading.total_weights
+                self._listener(Step("convert", target.name, reading.done_bytes, reading.total_bytes, speed))
+
+        report = convert(self._place.checkpoint, made, self._way.options, progress=follow)
+        made.replace(target)
+        sync_folder(target.parent)
+        return report
+
+    # Registering
+
+    def _register(self, target: Path, source: Source) -> None:
+        weights = max(source.files, key=lambda file: file.size or 0)
+        details: dict[str, Any] = {
+            "repository": weights.repo,
+            "commit": weights.commit,
+            "conversion": self._way.suffix,
+            "files": {file.name: file.sha256 or f"git:{file.git_sha1}" for file in source.files},
+        }
+        register(self._entry.name, target, self._entry.template, title=self._entry.title, details=details)
+
+
+def unfinished(name: str) -> bool:
+    """Whether an installation of `name` was begun and not finished."""
+    return load_source(Place(name).source_file) is not None
+
+
+def give_up(name: str) -> None:
+    """Delete what an unfinished installation of `name` has left. Raises KnownError("busy")."""
+    place = Place(name)
+    if place.work.is_dir():
+        with place.locked():
+            shutil.rmtree(place.work, ignore_errors=True)
+        place.clean()

@@ -1,0 +1,122 @@
+"""Where a model lies: `models/NAME/`, with everything unfinished in the hidden folder `.download` inside."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from belle import paths
+from belle.errors import KnownError
+
+_SPARE_BYTES = 500_000_000
+_SPARE_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folders of the model called `name`."""
+
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        """Of the finished model."""
+        return paths.models_dir() / self.name
+
+    @property
+    def work(self) -> Path:
+        """Of everything unfinished."""
+        return self.folder / ".download"
+
+    @property
+    def source_file(self) -> Path:
+        """Which files are being downloaded."""
+        return self.work / "source.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The downloaded (and decrypted) checkpoint."""
+        return self.work / "checkpoint"
+
+    @property
+    def encrypted(self) -> Path:
+        """What is still to be decrypted."""
+        return self.work / "encrypted"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Create the folders and keep other programs out. Raises KnownError("busy", "unwritable")."""
+        try:
+            paths.private_folder(self.folder)
+            self.work.mkdir(exist_ok=True)
+            handle = os.open(self.work / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise KnownError(
+                "unwritable",
+                f"{self.folder} cannot be written: {error.strerror}.",
+                "Check the permissions of the folder.",
+                path=str(self.folder),
+            ) from error
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise KnownError(
+                    "busy", f"{self.name} is being installed already.", "Wait for it, or stop it.", name=self.name
+                ) from error
+            yield
+        finally:
+            os.close(handle)
+
+    def begin_anew(self) -> None:
+        """Forget what was downloaded of another version."""
+        for folder in (self.checkpoint, self.encrypted):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def clean(self) -> None:
+        """Delete everything unfinished, and the folder if nothing is left in it."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        remove_if_empty(self.folder)
+
+    def unfinished_bytes(self) -> int:
+        """What lies in the hidden folder."""
+        return sum(path.stat().st_size for path in self.work.rglob("*") if path.is_file())
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Remove `folder` unless something is in it."""
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def check_space(folder: Path, needs: Mapping[str, int]) -> None:
+    """Raise KnownError("disk_full") with the numbers unless there is room, and a little to spare.
+
+    Args:
+        folder: on the disk concerned.
+        needs: bytes by what they are for, in words.
+    """
+    total = sum(needs.values())
+    spare = min(_SPARE_BYTES, round(total * _SPARE_SHARE))
+    free = shutil.disk_usage(folder).free
+    if free < total + spare:
+        parts = ", ".join(f"{_gigabytes(n_bytes)} for {what}" for what, n_bytes in needs.items() if n_bytes)
+        raise KnownError(
+            "disk_full",
+            f"{folder} has {_gigabytes(free)} free, and {_gigabytes(total + spare)} are needed: {parts}, "
+            f"{_gigabytes(spare)} to spare.",
+            "Free some space. What is already there counts; nothing is lost.",
+            path=str(folder),
+            needed=total + spare,
+            free=free,
+            needs=dict(needs),
+        )
+
+
+def _gigabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 10_000_000 else f"{n_bytes / 1e6:.2f} MB"

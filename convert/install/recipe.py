@@ -1,0 +1,80 @@
+"""What a downloaded checkpoint is turned into: GPTQ codes moved as they are, floats quantized to 4 bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from gguf.constants import GGMLQuantizationType as GGMLType
+
+from belle.catalog import ModelEntry
+from belle.errors import KnownError
+from convert.chat_templates import CHAT_TEMPLATES
+from convert.mixture import TypeRequests
+from convert.options import ConvertOptions
+from convert.types import file_type
+
+Codes = Literal["exact", "fast"]
+
+DEFAULT_TYPE = "q4_k_m"
+
+_NO_LICENSE = "unknown"
+# Published bits per weight, with GPTQ's scales and zero points (group size 128, 32-bit scales).
+_SOURCE_BITS = {4: 4.28, 8: 8.31, 16: 16.0, 32: 32.0}
+_MIXTURE_BITS = {"q2": 3.5, "q3": 4.4, "q4": 5.1, "q5": 6.1, "q6": 6.6, "q8": 8.5, "iq": 4.9, "f3": 32.0}
+_FLOAT16_BITS = 16.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one model is converted.
+
+    Attributes:
+        suffix: of the file's name; different recipes do not overwrite each other's results.
+        options: for the converter.
+        n_bytes: of the result, about; None when nothing is known of the model.
+        growth: the most bytes of result per byte of checkpoint.
+    """
+
+    suffix: str
+    options: ConvertOptions
+    n_bytes: int | None
+    growth: float
+
+    def result_bytes(self, checkpoint_bytes: int) -> int:
+        """At most how large the GGUF will be, made of a checkpoint of that many bytes."""
+        at_most = round(checkpoint_bytes * self.growth)
+        return min(self.n_bytes, at_most) if self.n_bytes else at_most
+
+
+def recipe(entry: ModelEntry, *, codes: Codes = "exact", type_name: str | None = None, threads: int = 0) -> Recipe:
+    """The way of `entry`.
+
+    Args:
+        entry: a model of the catalogue.
+        codes: of a GPTQ checkpoint: `exact` moves them; `fast` moves 4-bit codes into the type that computes fastest.
+        type_name: a file type to quantize to, also again; None for codes moved, or floats as Q4_K_M.
+        threads: that compute; 0 for one per processor.
+
+    Raises KnownError("unknown_type", "usage").
+    """
+    template = entry.template if entry.template in CHAT_TEMPLATES else "none"
+    known = {
+        "template": template,
+        "threads": threads,
+        "name": entry.title,
+        "license_id": None if entry.license == _NO_LICENSE else entry.license,
+        "repository": entry.repo,
+    }
+    source_bits = _SOURCE_BITS[entry.bits]
+    if type_name is None and entry.is_gptq:
+        # Whatever the checkpoint has as floats, embeddings above all, keeps 8 bits: nothing that shows is lost.
+        floats = TypeRequests(embeddings=GGMLType.Q8_0, output=GGMLType.Q8_0)
+        options = ConvertOptions(gptq=codes, requests=floats, **known)  # type: ignore[arg-type]
+        return Recipe(codes, options, entry.installed_bytes, 1.3)
+    if codes == "fast":
+        raise KnownError("usage", f"{entry.title} has no GPTQ codes to move.", "Leave out --gptq fast.")
+    kind = file_type(type_name or DEFAULT_TYPE).name.lower()
+    bits = _MIXTURE_BITS.get(kind[:2], _FLOAT16_BITS)
+    n_bytes = round(entry.shape.parameters * bits / 8) if entry.shape else None
+    return Recipe(kind, ConvertOptions(types=(kind,), **known), n_bytes, bits / source_bits)  # type: ignore[arg-type]

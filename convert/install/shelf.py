@@ -1,0 +1,320 @@
+"""The models that are here, and those that could be: the list, taking over a file, removing.
+
+Only files inside the models folder are ever deleted; a file that a person registered is theirs.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from belle import paths
+from belle.catalog import ModelEntry, load_catalog, remember_file, resolve
+from belle.engine.gguf_header import GgufHeader, read_header
+from belle.engine.memory import estimate
+from belle.errors import KnownError
+from belle.prompts import get_template
+from belle.registry import InstalledModel, absolute, forget, installed, register
+from convert.install.place import Place, check_space, remove_if_empty
+from convert.install.steps import Listener, Reporter
+from convert.part_file import sync_folder
+
+Status = Literal["installed", "missing", "begun", "available", "unsupported"]
+
+USUAL_CONTEXT = 4096
+"""Tokens of context for which memory is stated, unless the model has fewer: what a chat takes by default."""
+
+_COPY_BYTES = 8 << 20
+_SPLIT = re.compile(r"(.+)-00001-of-(\d{5})\.gguf")
+_NAME = re.compile(r"[\w][\w.+-]*")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model of the list. Sizes in bytes, None when not known.
+
+    Attributes:
+        name, title: for typing and for people.
+        status: `begun` is an installation that was interrupted, `missing` a registered file that is gone.
+        path: of the GGUF; "" when there is none.
+        size: of the GGUF, or what it will be after installation.
+        download: to be downloaded for it.
+        memory: to chat with `USUAL_CONTEXT` tokens.
+        license, research_only, languages: "" and () when not known.
+    """
+
+    name: str
+    title: str
+    status: Status
+    path: str = ""
+    size: int | None = None
+    download: int | None = None
+    memory: int | None = None
+    license: str = ""
+    research_only: bool = False
+    languages: tuple[str, ...] = field(default=())
+
+
+def rows() -> list[Row]:
+    """The catalogue, and after it the files that were registered besides. Raises KnownError("registry_damaged")."""
+    known = {model.name: model for model in installed()}
+    result = [_catalogue_row(entry, known.pop(entry.name, None)) for entry in load_catalog()]
+    for model in known.values():
+        header = _header(model.path)
+        result.append(
+            Row(
+                model.name,
+                model.title,
+                "installed" if header else "missing",
+                str(model.path),
+                header.size_bytes if header else None,
+                memory=_memory(header) if header else None,
+                license=header.license if header else "",
+                languages=_languages(header) if header else (),
+            )
+        )
+    return result
+
+
+def take_over(
+    path: Path,
+    *,
+    name: str | None = None,
+    template: str | None = None,
+    copy: bool = False,
+    listener: Listener | None = None,
+) -> tuple[InstalledModel, GgufHeader]:
+    """Register a GGUF file that is here already.
+
+    Args:
+        path: the file; the first part of a split one.
+        name: a new name, or that of a model of the catalogue this file is; None for one made from the file's.
+        template: id of the prompt template to use instead of the file's own.
+        copy: into the models folder, instead of leaving it where it is.
+        listener: told how far copying is.
+
+    Raises KnownError: those of `read_header`, "unknown_template", "bad_name", "name_taken", "other_architecture",
+    "disk_full", "unwritable", those of the registry.
+    """
+    path = absolute(path)
+    header = read_header(path)
+    template = get_template(template).id if template else None
+    if name is not None:
+        _check_name(name, path, header)
+    if copy:
+        path = _copied(path, name or path.stem.removesuffix("-00001-of-00001"), listener)
+    if name is None:
+        return remember_file(path, template, title=header.name or ""), header
+    entry = load_catalog().find(name)
+    title = entry.title if entry else header.name or ""
+    details = {"imported": str(path)}
+    return register(entry.name if entry else name, path, template, title=title, details=details), header
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What removing a model does.
+
+    Attributes:
+        name: of the model.
+        registered: it is on the list of installed models.
+        files: to be deleted; all of them in the models folder.
+        kept: a file of the person's own, that is only taken off the list.
+        n_bytes: that the disk gets back.
+    """
+
+    name: str
+    registered: bool
+    files: tuple[Path, ...]
+    kept: Path | None
+    n_bytes: int
+
+
+def plan_removal(name: str) -> Removal:
+    """What `remove` would do. Raises KnownError: "unknown_model", "not_installed", "comes_with_program"."""
+    entry = load_catalog().find(name)
+    name = entry.name if entry else name
+    if entry is not None and entry.kind == "bundled":
+        raise KnownError(
+            "comes_with_program", f"{entry.title} comes with the program and stays with it.", "", name=name
+        )
+    model = next((model for model in installed() if model.name == name), None)
+    place = Place(name)
+    begun = place.work.is_dir()
+    if model is None and not begun:
+        resolve(name)  # says in words what is wrong with the name
+        raise KnownError("unknown_model", f"There is no model called “{name}”.", "See: belle models list", name=name)
+    files: list[Path] = []
+    kept = None
+    if model is not None and _is_ours(model.path):
+        files += _parts(model.path)
+    elif model is not None:
+        kept = model.path
+    if begun:
+        files += [path for path in place.work.rglob("*") if path.is_file()]
+    n_bytes = sum(path.stat().st_size for path in files if path.exists())
+    return Removal(name, model is not None, tuple(files), kept, n_bytes)
+
+
+def remove(removal: Removal) -> None:
+    """Take the model off the list and delete its files. Raises KnownError("busy", "unwritable")."""
+    place = Place(removal.name)
+    if place.work.is_dir():
+        with place.locked():
+            _remove(removal)
+        place.clean()
+    else:
+        _remove(removal)
+
+
+def _remove(removal: Removal) -> None:
+    if removal.registered:
+        forget(removal.name)
+    try:
+        for path in removal.files:
+            path.unlink(missing_ok=True)
+            if path.parent != paths.models_dir():
+                remove_if_empty(path.parent)
+    except OSError as error:
+        raise KnownError(
+            "unwritable",
+            f"{error.filename} could not be deleted: {error.strerror}.",
+            "The model is off the list; delete the file by hand.",
+            path=str(error.filename),
+        ) from error
+
+
+def _catalogue_row(entry: ModelEntry, model: InstalledModel | None) -> Row:
+    path = model.path if model else entry.bundled_file()
+    header = _header(path) if path else None
+    status: Status = "available"
+    if header is not None:
+        status = "installed"
+    elif model is not None:
+        status = "missing"
+    elif entry.kind == "unsupported":
+        status = "unsupported"
+    elif Place(entry.name).source_file.exists():
+        status = "begun"
+    return Row(
+        entry.name,
+        entry.title,
+        status,
+        str(path or ""),
+        header.size_bytes if header else entry.installed_bytes,
+        entry.download_bytes or None,
+        _memory(header) if header else entry.memory_bytes(min(entry.context_length, USUAL_CONTEXT)),
+        entry.license,
+        entry.research_only,
+        entry.languages,
+    )
+
+
+def _header(path: Path) -> GgufHeader | None:
+    try:
+        return read_header(path)
+    except KnownError:
+        return None
+
+
+def _memory(header: GgufHeader) -> int:
+    return estimate(header, min(header.n_ctx_train or USUAL_CONTEXT, USUAL_CONTEXT)).total
+
+
+def _languages(header: GgufHeader) -> tuple[str, ...]:
+    stated = header.metadata.get("general.languages")
+    return tuple(str(one) for one in stated) if isinstance(stated, (list, tuple)) else ()
+
+
+def _check_name(name: str, path: Path, header: GgufHeader) -> None:
+    if not _NAME.fullmatch(name):
+        raise KnownError(
+            "bad_name", f"“{name}” cannot be the name of a model.", "Letters, digits, . + - and _ can.", name=name
+        )
+    entry = load_catalog().find(name)
+    if entry is not None and entry.kind in ("bundled", "unsupported"):
+        raise KnownError("name_taken", f"“{name}” is the name of {entry.title}.", "Choose another name.", name=name)
+    if entry is not None and entry.shape and entry.shape.architecture != header.architecture:
+        raise KnownError(
+            "other_architecture",
+            f"{path.name} is a {header.architecture} model; {entry.title} is a {entry.shape.architecture} model.",
+            "Choose another name for this file.",
+            name=name,
+            path=str(path),
+        )
+    taken = next((model for model in installed() if model.name == (entry.name if entry else name)), None)
+    if taken is not None and taken.path != path and taken.path.exists():
+        raise KnownError(
+            "name_taken",
+            f"“{name}” is the name of {taken.path}.",
+            f"Choose another name, or remove that one first: belle models remove {name}",
+            name=name,
+            path=str(taken.path),
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    return absolute(path).is_relative_to(absolute(paths.models_dir()))
+
+
+def _parts(path: Path) -> list[Path]:
+    """The file, and the other parts of a split one."""
+    match = _SPLIT.fullmatch(path.name)
+    if match is None:
+        return [path]
+    return [path.with_name(f"{match[1]}-{number:05}-of-{match[2]}.gguf") for number in range(1, int(match[2]) + 1)]
+
+
+def _copied(path: Path, name: str, listener: Listener | None) -> Path:
+    """Copy into the models folder; each file has its name only when it is whole. Raises KnownError."""
+    folder = paths.models_dir() / name
+    sources = _parts(path)
+    if _is_ours(path):
+        return path
+    try:
+        paths.private_folder(folder)
+        total = sum(source.stat().st_size for source in sources)
+        check_space(folder, {"the copy": total})
+        reporter = Reporter("copy", listener, threading.Event(), total)
+        for source in sources:
+            reporter.begin(source.name)
+            _copy(source, folder / source.name, reporter)
+    except OSError as error:
+        remove_if_empty(folder)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise KnownError(
+                "disk_full", f"The disk became full while {path.name} was copied.", "Free some space.", path=str(path)
+            ) from error
+        raise KnownError(
+            "unwritable", f"{path.name} could not be copied to {folder}: {error.strerror}.", "", path=str(path)
+        ) from error
+    except KnownError:
+        remove_if_empty(folder)
+        raise
+    return folder / path.name
+
+
+def _copy(source: Path, target: Path, reporter: Reporter) -> None:
+    if target.exists():
+        raise KnownError(
+            "file_exists", f"{target} exists already.", "Choose another --name, or import that file.", path=str(target)
+        )
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        with source.open("rb", buffering=0) as reading, temporary.open("wb") as writing:
+            while data := reading.read(_COPY_BYTES):
+                writing.write(data)
+                reporter.add(len(data))
+            writing.flush()
+            os.fsync(writing.fileno())
+        shutil.copystat(source, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(target.parent)

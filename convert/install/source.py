@@ -1,0 +1,123 @@
+"""Which files make up a model of the catalogue, found in its repository and written down for the next run.
+
+What was chosen stays chosen, down to the commit, until the model is installed: an interrupted download must not go on
+with another version's bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from belle.catalog import ModelEntry, ModelFile
+from convert.checkpoint.encrypted import ENCRYPTED_SUFFIX, plain_name
+from convert.install.hub import Hub, RemoteFile
+from convert.install.patience import Patience
+from convert.install.problems import not_in_repository
+from convert.metadata import MODEL_CARD
+from convert.part_file import sync_folder
+
+_FORMAT = 1
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+_CONFIG = "config.json"
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+_BASE_FILES = (*_TOKENIZERS, "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is downloaded for a model.
+
+    Attributes:
+        files: the small ones first, so that a wrong key or a missing permission shows at once.
+        notes: sentences for the person.
+    """
+
+    files: tuple[RemoteFile, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def total_bytes(self) -> int:
+        """Of all files whose size is known."""
+        return sum(file.size or 0 for file in self.files)
+
+    @property
+    def largest_bytes(self) -> int:
+        """Of the largest file."""
+        return max((file.size or 0 for file in self.files), default=0)
+
+    def save(self, path: Path) -> None:
+        """Write it down, as a whole or not at all."""
+        temporary = path.with_name(f".{path.name}.new")
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump({"format": _FORMAT, **asdict(self)}, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+
+
+def load_source(path: Path) -> Source | None:
+    """What an earlier run wrote down; None when there is nothing, or nothing of use."""
+    try:
+        data = json.loads(path.read_bytes())
+        if data["format"] != _FORMAT:
+            return None
+        return Source(tuple(RemoteFile(**file) for file in data["files"]), tuple(data["notes"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def choose(hub: Hub, entry: ModelEntry, patience: Patience) -> Source:
+    """The files of `entry` as they are published now.
+
+    Where the repository has no configuration or tokenizer, those of the base model are taken. Raises KnownError:
+    "file_not_in_repository", and those of the hub.
+    """
+    listing = patience.keep_trying(lambda: hub.files(entry.repo))
+    chosen: dict[str, RemoteFile] = {}
+    for number, wanted in enumerate(entry.files):
+        matches = _matching(listing, wanted)
+        if not matches and number == 0:
+            raise not_in_repository(entry.repo, wanted.name, sorted(listing))
+        for file in matches:
+            chosen.setdefault(file.name, replace(file, sha256=wanted.sha256 or file.sha256))
+    if MODEL_CARD in listing:
+        chosen[MODEL_CARD] = listing[MODEL_CARD]
+    notes: list[str] = []
+    for file in _from_base(hub, entry, {plain_name(Path(name)) for name in chosen}, patience, notes):
+        chosen[file.name] = file
+    complete = [patience.keep_trying(lambda file=file: hub.complete(file)) for file in chosen.values()]  # type: ignore[misc]
+    return Source(tuple(sorted(complete, key=lambda file: (file.size or 0, file.name))), tuple(notes))
+
+
+def is_encrypted(file: RemoteFile) -> bool:
+    """Whether it is one of BELLE's deltas on LLaMA."""
+    return file.name.endswith(ENCRYPTED_SUFFIX)
+
+
+def _matching(listing: Mapping[str, RemoteFile], wanted: ModelFile) -> list[RemoteFile]:
+    """A pattern means files of the top folder: deeper ones are other things."""
+    return [file for name, file in listing.items() if "/" not in name and fnmatchcase(name, wanted.name)]
+
+
+def _from_base(
+    hub: Hub, entry: ModelEntry, names: Iterable[str], patience: Patience, notes: list[str]
+) -> list[RemoteFile]:
+    names = set(names)
+    missing = set() if _CONFIG in names else {_CONFIG}
+    if not names.intersection(_TOKENIZERS):
+        missing.update(_BASE_FILES)
+    if not missing or not _REPOSITORY.fullmatch(entry.base):
+        return []
+    listing = patience.keep_trying(lambda: hub.files(entry.base))
+    found = [file for name, file in listing.items() if name in missing - names]
+    if found:
+        what = ", ".join(file.name for file in found)
+        notes.append(f"{entry.repo} does not hold {what}; taken from the base model {entry.base}.")
+    return found

@@ -1,0 +1,111 @@
+"""What an installation tells of itself while it runs: which step, how far, how fast, how long still."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Stage = Literal["download", "decrypt", "convert", "verify", "copy"]
+
+_WINDOW_SECONDS = 10.0
+_REPORT_SECONDS = 0.2
+
+
+class InstallStoppedError(Exception):
+    """The person stopped it. What is done so far is kept for the next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One reading.
+
+    Attributes:
+        stage: what is being done.
+        what: the file concerned.
+        done, total: bytes; `total` is 0 when it is not known.
+        bytes_per_second: over the last ten seconds; None before there is a speed.
+        waiting: seconds until the next try, when a connection failed; 0 otherwise.
+        why: of the waiting, in words.
+    """
+
+    stage: Stage
+    what: str
+    done: int
+    total: int
+    bytes_per_second: float | None = None
+    waiting: float = 0.0
+    why: str = ""
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At this speed; None before there is one."""
+        if not self.bytes_per_second or not self.total:
+            return None
+        return max(0, self.total - self.done) / self.bytes_per_second
+
+
+Listener = Callable[[Step], None]
+
+
+class Reporter:
+    """Counts the bytes of one stage and reports them about five times a second; raises when it is to stop."""
+
+    def __init__(self, stage: Stage, listener: Listener | None, stop: threading.Event, total: int = 0) -> None:
+        self.total = total
+        self._stage, self._listener, self._stop = stage, listener, stop
+        self._what = ""
+        self._done = 0
+        self._moments: deque[tuple[float, int]] = deque()
+        self._work = 0
+        self._last_report = 0.0
+
+    def begin(self, what: str) -> None:
+        """Name the file that comes next."""
+        self._what = what
+        self._last_report = 0.0
+
+    def add(self, n_bytes: int, *, counts: bool = True) -> None:
+        """Count bytes; `counts` False for those that took no time, such as what an earlier run had downloaded."""
+        self.check()
+        self._done += n_bytes
+        now = time.monotonic()
+        if counts:
+            self._work += n_bytes
+            self._moments.append((now, self._work))
+            while now - self._moments[0][0] > _WINDOW_SECONDS and len(self._moments) > 2:
+                self._moments.popleft()
+        if now - self._last_report >= _REPORT_SECONDS:
+            self._last_report = now
+            self._report()
+
+    def reach(self, done: int) -> None:
+        """Like `add`, with the number of bytes in all."""
+        self.add(done - self._done)
+
+    def wait(self, seconds: float, why: str) -> None:
+        """Wait, telling every second how long still."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._report(left, why)
+            self._stop.wait(min(1.0, left))
+            self.check()
+        self._moments.clear()
+
+    def check(self) -> None:
+        """Raise InstallStoppedError when it is to stop."""
+        if self._stop.is_set():
+            raise InstallStoppedError
+
+    def _report(self, waiting: float = 0.0, why: str = "") -> None:
+        if self._listener:
+            self._listener(Step(self._stage, self._what, max(0, self._done), self.total, self._speed(), waiting, why))
+
+    def _speed(self) -> float | None:
+        if len(self._moments) < 2:
+            return None
+        (start, before), (end, after) = self._moments[0], self._moments[-1]
+        return (after - before) / (end - start) if end > start else None

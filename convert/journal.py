@@ -1,0 +1,65 @@
+"""What of an unfinished file is known to be on disk: the memory of a conversion that was interrupted.
+
+`OUT.gguf.part.json` has one JSON line that says what is being made from what, then one line per finished run of rows
+with the checksum of its bytes. A line is added only after those bytes were flushed to the disk, and on resuming each
+checksum is compared with what is there, so a line can never stand for data that does not exist.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Chunk(NamedTuple):
+    """A run of rows of one tensor, the unit of work: tensor's position in the plan, first row, row after the last."""
+
+    tensor: int
+    start: int
+    stop: int
+
+
+class Journal:
+    """The journal of one output file; used by one thread at a time."""
+
+    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+        """`identity` is JSON-serializable and equal exactly when two runs would write the same bytes."""
+        self._path = path
+        self._identity = json.loads(json.dumps(identity))
+
+    def read(self) -> dict[Chunk, int]:
+        """Finished chunks with their checksums; empty when there is no journal or it is of another conversion."""
+        try:
+            lines = self._path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            return {}
+        records = []
+        for line in lines:
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                break  # the power failed while this line was written; what comes before it is whole
+        if not records or records[0] != self._identity:
+            return {}
+        return {Chunk(tensor, start, stop): checksum for tensor, start, stop, checksum in records[1:]}
+
+    def start(self) -> None:
+        """Begin an empty journal in place of whatever was there."""
+        with self._path.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(self._identity) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def append(self, finished: Iterable[tuple[Chunk, int]]) -> None:
+        """Record chunks whose bytes are on the disk already."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps([*chunk, checksum]) + "\n" for chunk, checksum in finished)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def delete(self) -> None:
+        """Forget everything."""
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,82 @@
+"""What the person who converts may choose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from gguf.constants import GGMLQuantizationType as GGMLType
+
+from belle.errors import KnownError
+from convert.mixture import TypeRequests
+from convert.types import tensor_type
+
+GPTQMode = Literal["exact", "fast", "requantize"]
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """Everything but the checkpoint and the output.
+
+    Attributes:
+        types: names of file types, one file each; none means f16.
+        imatrix: a file with an importance matrix.
+        requests: types asked for by tensor.
+        gptq: what happens to layers that are quantized already: `exact` moves their codes, `fast` moves 4-bit codes
+            into the type with the fastest kernel, `requantize` goes through floats to `types`. None: `exact` unless
+            types are given.
+        template: a built-in prompt template by id, in place of the checkpoint's own; `none` for none.
+        round_first: quantize what an F16 file would hold, as llama.cpp's two steps do.
+        threads: that compute; 0 for one per processor.
+        resume: go on from what an interrupted run left.
+        name, license_id, repository: metadata in place of what the checkpoint says.
+    """
+
+    types: tuple[str, ...] = ()
+    imatrix: Path | None = None
+    requests: TypeRequests = field(default_factory=TypeRequests)
+    gptq: GPTQMode | None = None
+    template: str | None = None
+    round_first: bool = True
+    threads: int = 0
+    resume: bool = True
+    name: str | None = None
+    license_id: str | None = None
+    repository: str | None = None
+
+    @property
+    def gptq_mode(self) -> GPTQMode:
+        """What `gptq` means with these types."""
+        return self.gptq or ("requantize" if self.types else "exact")
+
+
+def tensor_requests(rules: Iterable[str]) -> tuple[tuple[re.Pattern[str], GGMLType], ...]:
+    """`REGEX=TYPE` rules, parsed; the first that matches a tensor's name decides. Raises KnownError (`bad_rule`)."""
+    parsed = []
+    for rule in rules:
+        pattern, equals, kind = rule.rpartition("=")
+        if not equals or not pattern:
+            raise KnownError("bad_rule", f"“{rule}” is not of the form REGEX=TYPE.", "Such as attn_v=q8_0.", rule=rule)
+        try:
+            compiled = re.compile(pattern, re.IGNORECASE)
+        except re.error as error:
+            raise KnownError(
+                "bad_rule",
+                f"“{pattern}” is not a regular expression: {error}.",
+                "Such as blk.[0-3].ffn_down.",
+                rule=rule,
+            ) from error
+        parsed.append((compiled, tensor_type(kind)))
+    return tuple(parsed)
+
+
+def output_paths(out: Path, type_names: list[str]) -> list[Path]:
+    """A file for every type: `{type}` in the name is replaced; several types without it are put before the suffix."""
+    if "{type}" in out.name:
+        return [out.with_name(out.name.replace("{type}", name)) for name in type_names]
+    if len(type_names) == 1:
+        return [out]
+    return [out.with_name(f"{out.stem}-{name}{out.suffix}") for name in type_names]

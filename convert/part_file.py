@@ -1,0 +1,201 @@
+"""The file under its temporary name: reserved, locked, filled in any order, and given its real name when complete.
+
+`OUT.gguf.part` lies beside `OUT.gguf`, so that the rename at the end is one step of the file system: the real name
+never names anything but a whole file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from belle.errors import KnownError
+from convert.gguf_file import is_gguf
+
+
+def part_path(path: Path) -> Path:
+    """Where `path` is made."""
+    return path.with_name(path.name + ".part")
+
+
+def journal_path(path: Path) -> Path:
+    """Where the progress of making `path` is kept."""
+    return path.with_name(path.name + ".part.json")
+
+
+def check_output(path: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output that must not or cannot be written. Raises KnownError.
+
+    Refused: one of the inputs, a folder, an existing file that is not GGUF, a folder that is missing or read-only.
+    """
+    details = {"path": str(path)}
+    for source in inputs:
+        if path.exists() and source.exists() and path.samefile(source):
+            raise KnownError(
+                "output_is_input", f"{path} is one of the files to convert.", "Give another output name.", **details
+            )
+    if path.is_dir():
+        raise KnownError("output_is_folder", f"{path} is a folder.", "Give the name of a file to write.", **details)
+    if not path.parent.is_dir():
+        raise KnownError("no_folder", f"The folder {path.parent} does not exist.", "Create it first.", **details)
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise KnownError(
+            "unwritable", f"The folder {path.parent} cannot be written to.", "Choose another folder.", **details
+        )
+    if path.exists() and path.stat().st_size and not is_gguf(path):
+        raise KnownError(
+            "output_exists", f"{path} exists and is not a GGUF file.", "Move it away or give another name.", **details
+        )
+
+
+def disk_error(error: OSError, path: Path) -> KnownError:
+    """Words for a failure to write `path`."""
+    details = {"path": str(path)}
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return KnownError(
+                "disk_full",
+                f"The disk became full while {path} was written.",
+                f"Free some space and run the same command again: it goes on where it stopped. "
+                f"To give up, delete {part_path(path)}.",
+                **details,
+            )
+        case errno.EFBIG:
+            return KnownError(
+                "file_too_large",
+                f"The file system does not take a file as large as {path}.",
+                "Choose another disk or a smaller type.",
+                **details,
+            )
+        case _:
+            return KnownError("unwritable", f"{path} cannot be written: {os.strerror(error.errno or 0)}.", **details)
+
+
+@contextlib.contextmanager
+def worded(path: Path) -> Iterator[None]:
+    """Turn an OSError while `path` is written into a KnownError."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, path) from error
+
+
+class PartFile:
+    """An open, locked part file of `size` bytes. Not for use after `finish` or `discard`."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        """Open the part file of `path`, creating it when there is none.
+
+        Raises:
+            KnownError: it cannot be created, or another program is writing it.
+        """
+        self.path, self.size = path, size
+        try:
+            self._file = os.open(part_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise disk_error(error, path) from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mine = os.fstat(self._file).st_ino == part_path(path).stat().st_ino
+        except OSError:
+            mine = False  # locked by another program, or renamed by it a moment ago
+        if not mine:
+            os.close(self._file)
+            raise KnownError(
+                "busy", f"Another program is writing {path} right now.", "Wait for it or stop it.", path=str(path)
+            )
+
+    @property
+    def is_whole(self) -> bool:
+        """True when the file has its full size already, from an earlier run."""
+        return os.fstat(self._file).st_size == self.size
+
+    def reserve(self, *, keep: bool) -> None:
+        """Give the file its size on the disk, with what is in it (`keep`) or zeros. Raises KnownError (`disk_full`)."""
+        if not keep:
+            os.ftruncate(self._file, 0)
+        place = os.statvfs(self.path.parent)
+        missing = self.size - os.fstat(self._file).st_blocks * 512
+        free = place.f_bavail * place.f_frsize
+        if missing > free:
+            self._drop_empty()
+            raise KnownError(
+                "disk_full",
+                f"{self.path} needs {missing / 1e9:.2f} GB more on the disk, which has {free / 1e9:.2f} GB free.",
+                "Free some space, choose another disk or a smaller type.",
+                path=str(self.path),
+                needed=missing,
+                free=free,
+            )
+        try:
+            with worded(self.path):
+                self._allocate()
+        except KnownError:
+            self._drop_empty()
+            raise
+
+    def _allocate(self) -> None:
+        if hasattr(os, "posix_fallocate"):
+            try:
+                os.posix_fallocate(self._file, 0, self.size)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                    raise
+            else:
+                return
+        os.ftruncate(self._file, self.size)
+
+    def _drop_empty(self) -> None:
+        if os.fstat(self._file).st_size < self.size:
+            self.discard()
+
+    def write(self, data: memoryview, at: int) -> None:
+        """Write all of `data` at offset `at`; from any thread. Raises KnownError."""
+        with worded(self.path):
+            while data:
+                written = os.pwrite(self._file, data, at)
+                data, at = data[written:], at + written
+
+    def read(self, n: int, at: int) -> bytes:
+        """`n` bytes at offset `at`; from any thread. Raises KnownError."""
+        with worded(self.path):
+            return os.pread(self._file, n, at)
+
+    def sync(self) -> None:
+        """Return when everything written so far is on the disk. Raises KnownError."""
+        with worded(self.path):
+            if sys.platform == "darwin":
+                fcntl.fcntl(self._file, fcntl.F_FULLFSYNC)
+            else:
+                os.fdatasync(self._file)
+
+    def finish(self) -> None:
+        """Flush and give the file its real name. Raises KnownError."""
+        with worded(self.path):
+            os.fsync(self._file)
+            self.sync()
+            part_path(self.path).replace(self.path)
+            sync_folder(self.path.parent)
+
+    def discard(self) -> None:
+        """Delete the part file."""
+        with contextlib.suppress(FileNotFoundError):
+            part_path(self.path).unlink()
+
+    def close(self) -> None:
+        """Release the file and its lock."""
+        os.close(self._file)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` outlast a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

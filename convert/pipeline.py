@@ -1,0 +1,221 @@
+"""A checkpoint to GGUF, from beginning to end: open, arrange, plan, write.
+
+Everything that can be wrong with a checkpoint's configuration, tokenizer or options shows before the first weight is
+written; `plan_conversion` alone is `--dry-run`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gguf.constants import GGMLQuantizationType as GGMLType
+
+from convert.architectures import Architecture, NamedTensor, architecture_of
+from convert.checkpoint import Checkpoint, open_checkpoint
+from convert.checkpoint.json_file import read_json_object
+from convert.digests import Digests
+from convert.header import KeyValue, serialize
+from convert.imatrix_file import Imatrix, read_imatrix
+from convert.metadata import count, general_metadata
+from convert.mixture import ModelFacts
+from convert.options import ConvertOptions, output_paths
+from convert.part_file import check_output
+from convert.plan import TensorPlan, data_size, plan_types, size_by_type
+from convert.progress import Progress, ProgressCallback
+from convert.report import FileReport, Report, describe
+from convert.source import RowSource
+from convert.tokenizers import check_tokenizer, read_tokenizer
+from convert.types import FILE_TYPES, FLOAT_TYPES, FileType, file_type
+from convert.writer import write_gguf
+
+_NO_DIGEST = "0" * 64
+_QUANTIZATION_VERSION = 2
+_LONGEST_CONFIG = 1 << 20
+
+
+@dataclass(frozen=True)
+class Output:
+    """One file to write: where, as what, and tensor by tensor."""
+
+    path: Path
+    kind: FileType
+    plans: list[TensorPlan]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A checkpoint that has been read and found in order.
+
+    Attributes:
+        checkpoint: open.
+        architecture: what it is.
+        options: as given.
+        tensors: under their GGUF names.
+        model_metadata: entries of the architecture and the tokenizer.
+        imatrix: if one was given.
+        outputs: the files to write.
+        notes: sentences for the report.
+    """
+
+    checkpoint: Checkpoint
+    architecture: Architecture
+    options: ConvertOptions
+    tensors: list[NamedTensor]
+    model_metadata: list[KeyValue]
+    imatrix: Imatrix | None
+    outputs: list[Output]
+    notes: list[str]
+
+    @property
+    def inputs(self) -> list[Path]:
+        """Every file that is read."""
+        more = [self.options.imatrix] if self.options.imatrix else []
+        return [*hashed_files(self.checkpoint), *more]
+
+    def metadata(self, output: Output, sha256: Mapping[str, str]) -> list[KeyValue]:
+        """All entries of the head of `output`."""
+        used = size_by_type(output.plans)
+        quantized = any(kind not in FLOAT_TYPES.values() for kind in used)
+        entries = general_metadata(
+            self.checkpoint.folder,
+            architecture=self.architecture.name,
+            n_parameters=sum(plan.n_weights for plan in output.plans),
+            sha256=sha256,
+            name=self.options.name,
+            license_id=self.options.license_id,
+            repository=self.options.repository,
+        )
+        entries.append(count("general.file_type", _file_type_number(output, used)))
+        if quantized:
+            entries.append(count("general.quantization_version", _QUANTIZATION_VERSION))
+        imatrix = self.imatrix.metadata() if self.imatrix and quantized else []
+        return [*entries, *self.model_metadata, *imatrix]
+
+
+def convert(
+    source: Path, out: Path, options: ConvertOptions | None = None, *, progress: ProgressCallback | None = None
+) -> Report:
+    """Convert the checkpoint at `source` to `out`, one file per type.
+
+    Args:
+        source: a folder, or a weights file with its config.json beside it.
+        out: the GGUF file; with several types see `output_paths`.
+        options: the choices.
+        progress: called about five times a second; totals are of the file being written.
+
+    Raises:
+        KnownError: of opening the checkpoint, of its architecture or tokenizer, and of `write_gguf`.
+    """
+    with prepared(source, out, options or ConvertOptions()) as conversion, Digests(conversion.checkpoint) as digests:
+        files = [_write(conversion, output, digests, progress) for output in conversion.outputs]
+        return _report(source, conversion, files, written=True)
+
+
+def plan_conversion(source: Path, out: Path, options: ConvertOptions | None = None) -> Report:
+    """What `convert` would write. Raises the same, but for what can only be found in the weights or on the disk."""
+    with prepared(source, out, options or ConvertOptions()) as conversion:
+        digests = dict.fromkeys((path.name for path in hashed_files(conversion.checkpoint)), _NO_DIGEST)
+        files = []
+        for output in conversion.outputs:
+            head = serialize(conversion.metadata(output, digests), [plan.info for plan in output.plans])
+            n_bytes = len(head) + data_size(output.plans)
+            files.append(describe(output.path, output.kind.name, output.plans, n_bytes, 0.0))
+        return _report(source, conversion, files, written=False)
+
+
+@contextmanager
+def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conversion]:
+    """Open the checkpoint, check everything, and plan every file. Raises KnownError."""
+    kinds = [file_type(name) for name in options.types or ("f16",)]
+    imatrix = read_imatrix(options.imatrix) if options.imatrix else None
+    with open_checkpoint(source) as checkpoint:
+        notes: list[str] = []
+        architecture = architecture_of(checkpoint.config)
+        weights = weights_of(checkpoint, options, notes)
+        tensors = architecture.plan(weights, checkpoint.config, notes)
+        model_metadata = architecture.metadata(checkpoint.config, notes)
+        n_embeddings = next(t.source.n_rows for t in tensors if t.name == "token_embd.weight")
+        tokenizer = read_tokenizer(checkpoint, n_embeddings, template=options.template)
+        check_tokenizer(tokenizer, checkpoint)
+        notes += tokenizer.notes
+        values = {entry.key: entry.value for entry in model_metadata}
+        facts = ModelFacts.from_metadata(values | {"general.architecture": architecture.name})
+        outputs = [
+            Output(
+                path,
+                kind,
+                plan_types(
+                    tensors,
+                    facts,
+                    kind,
+                    imatrix=imatrix if kind.quantized else None,
+                    requests=options.requests,
+                    packed="requantize" if options.gptq_mode == "requantize" else "exact",
+                    round_first=options.round_first,
+                ),
+            )
+            for path, kind in zip(output_paths(out, [kind.name for kind in kinds]), kinds, strict=True)
+        ]
+        model_metadata = [*model_metadata, *tokenizer.metadata()]
+        conversion = Conversion(checkpoint, architecture, options, tensors, model_metadata, imatrix, outputs, notes)
+        for output in outputs:
+            check_output(output.path, conversion.inputs)
+        yield conversion
+
+
+def weights_of(checkpoint: Checkpoint, options: ConvertOptions, notes: list[str]) -> Mapping[str, RowSource]:
+    """The checkpoint's weights as rows, whatever they are stored as. `notes` gets what a person should know."""
+    from convert.gptq import view as gptq
+
+    if not gptq.is_quantized(checkpoint.tensors):
+        return checkpoint.tensors
+    config_file = checkpoint.tokenizer_files.get("quantize_config.json")
+    stated = gptq.quantization_config(
+        checkpoint.config,
+        read_json_object(config_file, kind="bad_config", longest=_LONGEST_CONFIG) if config_file else {},
+    )
+    found = gptq.view(checkpoint.tensors, stated, "fast" if options.gptq_mode == "fast" else "exact")
+    notes += found.warnings
+    return found.tensors
+
+
+def hashed_files(checkpoint: Checkpoint) -> list[Path]:
+    """The files whose digests go into the output: weights, configuration, tokenizer."""
+    config = checkpoint.folder / "config.json"
+    return [*checkpoint.files, *([config] if config.is_file() else []), *checkpoint.tokenizer_files.values()]
+
+
+def _write(conversion: Conversion, output: Output, digests: Digests, progress: ProgressCallback | None) -> FileReport:
+    def on_progress(reading: Progress) -> None:
+        digests.follow(reading.done_weights / max(1, reading.total_weights))
+        if progress:
+            progress(reading)
+
+    placeholders = dict.fromkeys((path.name for path in hashed_files(conversion.checkpoint)), _NO_DIGEST)
+    written = write_gguf(
+        output.path,
+        conversion.metadata(output, placeholders),
+        output.plans,
+        threads=conversion.options.threads,
+        progress=on_progress,
+        resume=conversion.options.resume,
+        inputs=conversion.inputs,
+        recipe={"gptq": conversion.options.gptq_mode},
+        final_metadata=lambda: conversion.metadata(output, digests.result()),
+    )
+    return describe(output.path, output.kind.name, output.plans, written.n_bytes, written.progress.seconds)
+
+
+def _report(source: Path, conversion: Conversion, files: Sequence[FileReport], *, written: bool) -> Report:
+    return Report(source, conversion.architecture.name, written, tuple(files), tuple(conversion.notes))
+
+
+def _file_type_number(output: Output, used: Mapping[GGMLType, int]) -> int:
+    """The file type, or for a file of moved blocks the one that most of its bytes are of."""
+    if not any(plan.packed for plan in output.plans):
+        return output.kind.number
+    largest = max(used, key=lambda kind: used[kind])
+    return next((kind.number for kind in FILE_TYPES.values() if kind.base is largest), output.kind.number)

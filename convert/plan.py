@@ -1,0 +1,187 @@
+"""The plan of a GGUF file: for every tensor its type, its size, its place in the file, and how faithful it will be.
+
+Everything about the output is known before the first weight is read: `--dry-run` prints this plan, the writer follows
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from gguf.constants import GGMLQuantizationType as GGMLType
+from numpy.typing import NDArray
+
+from belle.errors import KnownError
+from convert.header import TensorInfo, padded
+from convert.imatrix_file import Imatrix
+from convert.mixture import ModelFacts, Role, TypeRequests, choose_types, needs_imatrix, role_of
+from convert.source import RowSource
+from convert.types import FLOAT_TYPES, FileType, block_size, row_bytes
+
+PackedMode = Literal["exact", "requantize"]
+
+
+class Named(Protocol):
+    """A tensor under the name it has in the GGUF file."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def source(self) -> RowSource: ...
+
+
+@dataclass(frozen=True)
+class TensorPlan:
+    """One tensor of the output.
+
+    Attributes:
+        name: its GGUF name.
+        shape: numpy order; the file stores it reversed.
+        source: where its rows come from.
+        type: its encoding in the file.
+        exactness: what happens to its values: `exact`, `rounded to f16`, `rounded to bf16`, `quantized`, or what a
+            packed source says of its blocks.
+        n_bytes: its size without padding.
+        offset: its place, from the start of the data section.
+        packed: the source's own blocks are moved as they are.
+        importance: weight of every column for the quantizer, or None.
+        round_first: values pass through f16 on their way to blocks, as they would through an F16 file.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    source: RowSource
+    type: GGMLType
+    exactness: str
+    n_bytes: int
+    offset: int
+    packed: bool = False
+    importance: NDArray[np.float32] | None = None
+    round_first: bool = True
+
+    @property
+    def info(self) -> TensorInfo:
+        """Its row in the table of tensors."""
+        return TensorInfo(self.name, self.shape, self.type, self.offset)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row in the file."""
+        return row_bytes(self.type, self.shape[-1])
+
+    @property
+    def n_weights(self) -> int:
+        """Number of values."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+
+def data_size(plans: Iterable[TensorPlan]) -> int:
+    """Bytes of the data section."""
+    return sum(padded(plan.n_bytes) for plan in plans)
+
+
+def exactness_of(source: RowSource, kind: GGMLType) -> str:
+    """What writing the floats of `source` as `kind` does to them."""
+    if kind not in FLOAT_TYPES.values():
+        return "quantized"
+    if kind is GGMLType.F32 or kind is FLOAT_TYPES[source.dtype]:
+        return "exact"
+    return "rounded to f16" if kind is GGMLType.F16 else "rounded to bf16"
+
+
+def plan_types(
+    tensors: Iterable[Named],
+    facts: ModelFacts,
+    kind: FileType,
+    *,
+    imatrix: Imatrix | None = None,
+    requests: TypeRequests | None = None,
+    packed: PackedMode = "exact",
+    round_first: bool = True,
+) -> list[TensorPlan]:
+    """Choose types and lay out the data section.
+
+    Args:
+        tensors: in the order they shall have in the file.
+        facts: the model's shape, for the rules.
+        kind: the file type asked for.
+        imatrix: importance of the columns of each matrix.
+        requests: types asked for by tensor name.
+        packed: whether sources that are blocks already (GPTQ) keep their blocks or are quantized again.
+        round_first: quantize what an F16 file would hold (llama.cpp's way) rather than the checkpoint's own precision.
+
+    Raises:
+        KnownError: a type that does not divide a tensor's rows, an importance matrix that is missing or does not fit.
+    """
+    named = list(tensors)
+    types = choose_types(
+        {tensor.name: tensor.source.shape for tensor in named},
+        kind,
+        facts,
+        has_imatrix=imatrix is not None,
+        requests=requests,
+    )
+    plans, offset = [], 0
+    for tensor in named:
+        source, target, importance = tensor.source, types[tensor.name], None
+        keep = packed == "exact" and source.packed_type is not None
+        if keep and source.packed_type is not None:
+            target = source.packed_type
+        elif target not in FLOAT_TYPES.values():
+            _check_rows(tensor.name, source.row_length, target)
+            importance = _importance(tensor.name, source.row_length, imatrix)
+            if importance is None and needs_imatrix(tensor.name, target, kind):
+                raise KnownError(
+                    "imatrix_needed",
+                    f"{tensor.name} as {target.name} in a {kind.name} file is useless without an importance matrix.",
+                    "Give one with --imatrix, or choose a larger type.",
+                    tensor=tensor.name,
+                    type=target.name,
+                )
+        n_bytes = source.n_rows * row_bytes(target, source.row_length)
+        exactness = source.packed_exactness if keep else exactness_of(source, target)
+        plans.append(
+            TensorPlan(
+                tensor.name, source.shape, source, target, exactness, n_bytes, offset, keep, importance, round_first
+            )
+        )
+        offset += padded(n_bytes)
+    return plans
+
+
+def _check_rows(name: str, row_length: int, kind: GGMLType) -> None:
+    if row_length % block_size(kind):
+        raise KnownError(
+            "type_does_not_fit",
+            f"{name} has rows of {row_length} values, not a multiple of the block of {kind.name}, {block_size(kind)}.",
+            "Ask for another type for this tensor.",
+            tensor=name,
+            type=kind.name,
+            row_length=row_length,
+        )
+
+
+def _importance(name: str, row_length: int, imatrix: Imatrix | None) -> NDArray[np.float32] | None:
+    values = imatrix.weights.get(name) if imatrix else None
+    if values is None or values.size == row_length:
+        return values
+    if role_of(name) is Role.EMBEDDINGS:
+        return None  # embeddings are looked up, not multiplied; what was measured under their name is another matrix
+    raise KnownError(
+        "imatrix_mismatch",
+        f"The importance matrix has {values.size} columns for {name}, which has {row_length}.",
+        "It was made for another model.",
+        tensor=name,
+    )
+
+
+def size_by_type(plans: Iterable[TensorPlan]) -> Mapping[GGMLType, int]:
+    """Bytes of all tensors of each type."""
+    sizes: dict[GGMLType, int] = {}
+    for plan in plans:
+        sizes[plan.type] = sizes.get(plan.type, 0) + plan.n_bytes
+    return sizes

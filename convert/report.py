@@ -1,0 +1,104 @@
+"""What a conversion did, or would do: every tensor with its type, size and exactness, and the totals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from convert.plan import TensorPlan
+
+
+@dataclass(frozen=True)
+class TensorReport:
+    """One tensor: `source` and `source_dtype` as in the checkpoint, `shape` in numpy order."""
+
+    name: str
+    shape: tuple[int, ...]
+    source: str
+    source_dtype: str
+    type: str
+    n_bytes: int
+    exactness: str
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """One output file.
+
+    Attributes:
+        path: its name.
+        type: the file type.
+        n_bytes: of the whole file.
+        n_weights: numbers in it.
+        head_bytes: of those `n_bytes`, metadata and padding.
+        seconds: it took; 0 for a plan.
+        tensors: in the order of the file.
+    """
+
+    path: Path
+    type: str
+    n_bytes: int
+    n_weights: int
+    head_bytes: int
+    seconds: float
+    tensors: tuple[TensorReport, ...]
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Average over all tensors."""
+        return 8 * sum(tensor.n_bytes for tensor in self.tensors) / self.n_weights
+
+    def exactness(self) -> dict[str, int]:
+        """Number of tensors by exactness, the most frequent first."""
+        return dict(Counter(tensor.exactness for tensor in self.tensors).most_common())
+
+
+@dataclass(frozen=True)
+class Report:
+    """One conversion.
+
+    Attributes:
+        source: the checkpoint.
+        architecture: GGUF's name of it.
+        written: False for a plan (`--dry-run`).
+        files: one per file type.
+        notes: sentences a person should read.
+    """
+
+    source: Path
+    architecture: str
+    written: bool
+    files: tuple[FileReport, ...]
+    notes: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain values; paths are text."""
+        plain = asdict(self)
+        plain["source"] = str(self.source)
+        for file, report in zip(plain["files"], self.files, strict=True):
+            file["path"] = str(report.path)
+            file["bits_per_weight"] = round(report.bits_per_weight, 4)
+            file["exactness"] = report.exactness()
+        return plain
+
+
+def describe(path: Path, type_name: str, plans: Sequence[TensorPlan], n_bytes: int, seconds: float) -> FileReport:
+    """The report of one file from its plan."""
+    tensors = tuple(
+        TensorReport(
+            plan.name,
+            plan.shape,
+            plan.source.name,
+            plan.source.dtype,
+            plan.type.name,
+            plan.n_bytes,
+            plan.exactness,
+        )
+        for plan in plans
+    )
+    n_weights = sum(plan.n_weights for plan in plans)
+    head_bytes = n_bytes - sum(tensor.n_bytes for tensor in tensors)
+    return FileReport(path, type_name, n_bytes, n_weights, head_bytes, seconds, tensors)

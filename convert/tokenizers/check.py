@@ -1,0 +1,140 @@
+"""Proof that llama.cpp will read text as the model was trained to: the same ids for the same text.
+
+The vocabulary is loaded into llama.cpp as the GGUF holds it, and compared with an encoder that follows the checkpoint's
+own tokenizer files (`reference`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from belle.errors import KnownError
+from convert.header import serialize
+from convert.metadata import text as text_entry
+from convert.tokenizers.files import TokenizerFolder
+from convert.tokenizers.read import read_definition, uses_sentencepiece
+from convert.tokenizers.reference import JsonEncoder, ReferenceEncoder, SentencePieceEncoder
+from convert.tokenizers.sentencepiece_model import read_sentencepiece
+from convert.tokenizers.vocabulary import Tokenizer
+
+# Languages, scripts, spaces, figures, code and the prompts BELLE was trained on. Accents are composed (NFC).
+SAMPLES = (
+    "Hello, world! It's 2024 and we're testing; they'll see, I'd say, THEY'VE seen 'em.",
+    "Human: \n请用中文写一首关于春天的五言绝句。\n\nAssistant: \n",
+    "你好，世界！今天天气不错，我们去公园散步吧……“好的。”他说：《红楼梦》很好看。",
+    "中英混排：我用Python写了一个function，跑了3.14159秒，占用1024MB内存，准确率99.9%。",
+    "繁體中文與简体中文、日本語のテキスト、한국어 문장, русский текст, Ελληνικά, العربية، हिन्दी, ไทย",
+    "Café naïve façade – “quotes” — €100, £20, ½, x² + y² = z², ∀x∈ℝ, → ← ↔",
+    "😀🎉 emoji: 👨‍👩‍👧‍👦 🇨🇳 👍🏽 ❤️ 🚀(normal) 🦙🦙",
+    "def f(x: int) -> str:\n    if x > 0:\n\t\treturn f'{x:>10}'\n    return \"\"  # 注释\n",
+    "int main() { for (int i = 0; i < n; ++i) { a[i] += b[i] * 2; } return 0; }\n\n\n",
+    '{"key": [1, 22, 333, 4444, 55555], "路径": "C:\\\\用户\\\\temp", "ok": true}',
+    "  leading, double  and   triple spaces, trailing  ",
+    "\ttabs\tand\r\nwindows lines\n \n  \n   \nmixed \n",
+    "1234567890 12,345.67 007 3 33 333 3333 3..3 3...3 １２３",
+    "a.b,c!d?e。f，g、h…(i)|j [k] {l} ، ۔ ।",
+    "!!!??? ...... ------ ====== ~~~~ ``` ''' \"\"\" ///// \\\\\\ @#$%^&*_+",
+    "https://example.org/路径?q=1&r=%E4%BD%A0 user@example.org <b>bold</b> &amp; </think>",
+    "ThisIsCamelCase snake_case_name kebab-case SCREAMING_CASE mixedCASEWord 'RE 'Ll x's",
+    "龘靐齉爨 𠮷野家 㐂 𝒜𝓫 ﷽ \u200bzero\u200dwidth\u00a0nbsp\u3000ideographic",
+    "是",
+    "A",
+    " ",
+    "\n",
+)
+
+
+def check_tokenizer(tokenizer: Tokenizer, checkpoint: TokenizerFolder) -> int:
+    """Like `check_encoding`, for a vocabulary that is not written yet, so that a mismatch shows before hours of work.
+
+    Raises the same.
+    """
+    with tempfile.TemporaryDirectory(prefix="chatbelle-vocabulary-") as folder:
+        path = Path(folder, "vocabulary.gguf")
+        path.write_bytes(serialize([text_entry("general.architecture", "llama"), *tokenizer.metadata()], []))
+        return check_encoding(path, checkpoint)
+
+
+def check_encoding(gguf_path: Path, checkpoint: TokenizerFolder) -> int:
+    """Compares llama.cpp's ids with those of the checkpoint's tokenizer on the samples; returns how many there are.
+
+    Args:
+        gguf_path: a GGUF with the vocabulary; its tensors are not looked at.
+        checkpoint: what it was made from.
+
+    Raises KnownError("tokenizer_mismatch") with the first text that is read differently, KnownError("bad_vocabulary")
+    when llama.cpp does not load it, and those of reading the tokenizer files.
+    """
+    reference = reference_encoder(checkpoint)
+    samples = [sample for sample in SAMPLES if reference.is_comparable(sample)]
+    with _vocabulary(gguf_path) as vocabulary:
+        for sample in samples:
+            ours, theirs = reference.encode(sample), _llama_ids(vocabulary, sample)
+            if ours != theirs:
+                at = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
+                at = min(len(ours), len(theirs)) if at is None else at
+                raise KnownError(
+                    "tokenizer_mismatch",
+                    f"llama.cpp would read {sample!r} differently than the model was trained to: from token {at} on "
+                    f"{theirs[at : at + 8]} instead of {ours[at : at + 8]}.",
+                    "This tokenizer cannot be converted faithfully.",
+                    text=sample,
+                    expected=ours,
+                    found=theirs,
+                )
+    return len(samples)
+
+
+def reference_encoder(checkpoint: TokenizerFolder) -> ReferenceEncoder:
+    """The encoder of the checkpoint's tokenizer, from the file that `read_tokenizer` reads.
+
+    Raises KnownError("unsupported_tokenizer") for steps it does not know, and those of reading the files.
+    """
+    if uses_sentencepiece(checkpoint):
+        return SentencePieceEncoder(read_sentencepiece(checkpoint.tokenizer_files["tokenizer.model"]))
+    path, definition = read_definition(checkpoint)
+    try:
+        return JsonEncoder(path, definition)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise KnownError("unsupported_tokenizer", f"{path.name} cannot be checked: {error!r}.") from error
+
+
+@contextmanager
+def _vocabulary(path: Path) -> Iterator[Any]:
+    import llama_cpp
+
+    # llama-cpp-python prints what llama.cpp logs unless its logger is told not to.
+    logger = logging.getLogger("llama-cpp-python")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        params = llama_cpp.llama_model_default_params()
+        params.vocab_only = True
+        params.n_gpu_layers = 0
+        model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
+        if not model:
+            raise KnownError(
+                "bad_vocabulary", f"llama.cpp does not load the vocabulary in {path.name}.", path=str(path)
+            )
+        try:
+            yield llama_cpp.llama_model_get_vocab(model)
+        finally:
+            llama_cpp.llama_model_free(model)
+    finally:
+        logger.setLevel(level)
+
+
+def _llama_ids(vocabulary: Any, text: str) -> list[int]:
+    import llama_cpp
+
+    raw = text.encode("utf-8")
+    room = len(raw) + 8
+    ids = (llama_cpp.llama_token * room)()
+    number = llama_cpp.llama_tokenize(vocabulary, raw, len(raw), ids, ctypes.c_int32(room), False, False)
+    return list(ids[:number])

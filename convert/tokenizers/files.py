@@ -1,0 +1,81 @@
+"""Reading the small files of a checkpoint: bounded, and with errors that name the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from belle.errors import KnownError
+
+MAX_FILE = 256 << 20
+"""Bytes. The largest vocabularies (250,000 tokens with their merges) take about 20 MB."""
+
+
+class TokenizerFolder(Protocol):
+    """What is needed of a checkpoint to read its tokenizer."""
+
+    @property
+    def folder(self) -> Path:
+        """The checkpoint's."""
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """config.json."""
+
+    @property
+    def tokenizer_files(self) -> Mapping[str, Path]:
+        """Those of the known files that are there, by name."""
+
+
+def read_bytes(path: Path) -> bytes:
+    """The file's bytes. Raises KnownError("file_too_large", "unreadable_file")."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE:
+            raise KnownError(
+                "file_too_large",
+                f"{path.name} has {size} bytes, which no tokenizer file has.",
+                path=str(path),
+                size=size,
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise KnownError("unreadable_file", f"{path} cannot be read: {error.strerror}.", path=str(path)) from error
+
+
+def read_text(path: Path) -> str:
+    """The file as UTF-8. Raises KnownError("damaged_tokenizer") and those of `read_bytes`."""
+    try:
+        return read_bytes(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise damaged(path, f"it is not UTF-8 text (byte {error.start})") from error
+
+
+def read_object(path: Path | None) -> dict[str, Any]:
+    """The JSON object in the file; {} without a file. Raises KnownError("damaged_tokenizer")."""
+    if path is None:
+        return {}
+    try:
+        value = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, f"it is not JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise damaged(path, "it is not a JSON object")
+    return value
+
+
+def damaged(path: Path, reason: str) -> KnownError:
+    """The error for a file that is not what its name says."""
+    return KnownError(
+        "damaged_tokenizer",
+        f"{path.name} is damaged: {reason}.",
+        "Download it again from where the checkpoint came from.",
+        path=str(path),
+    )
+
+
+def unsupported(path: Path, what: str, advice: str = "") -> KnownError:
+    """The error for a tokenizer that is whole, but that llama.cpp cannot reproduce."""
+    return KnownError("unsupported_tokenizer", f"{path.name} {what}.", advice, path=str(path))

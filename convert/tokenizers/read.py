@@ -1,0 +1,122 @@
+"""Finds a checkpoint's tokenizer in whichever files it is, and puts it together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from belle.errors import KnownError
+from convert.chat_templates import adds_bos
+from convert.tokenizers.files import TokenizerFolder, read_object, read_text, unsupported
+from convert.tokenizers.from_sentencepiece import read_pieces
+from convert.tokenizers.from_tokenizer_json import JsonVocabulary, read_json_vocabulary
+from convert.tokenizers.pretokenizers import BY_CLASS
+from convert.tokenizers.sentencepiece_model import looks_like_sentencepiece
+from convert.tokenizers.special import SpecialFiles
+from convert.tokenizers.templates import choose_templates
+from convert.tokenizers.vocabulary import Tokenizer
+
+
+def read_tokenizer(checkpoint: TokenizerFolder, n_embeddings: int, *, template: str | None = None) -> Tokenizer:
+    """The tokenizer of a checkpoint, with exactly `n_embeddings` tokens.
+
+    `tokenizer.model` is read where there is one, else `tokenizer.json`, else `vocab.json` with `merges.txt`.
+
+    Args:
+        checkpoint: its folder, config and tokenizer files.
+        n_embeddings: rows of the embedding.
+        template: a built-in chat template by id, in place of the checkpoint's own; `none` for none.
+
+    Raises KnownError: "no_tokenizer", "damaged_tokenizer", "unsupported_tokenizer", "unknown_pretokenizer",
+    "vocabulary_too_large", "no_end_token", "unknown_template", "file_too_large", "unreadable_file".
+    """
+    files = checkpoint.tokenizer_files
+    sentencepiece_ids: Mapping[str, int] = {}
+    if uses_sentencepiece(checkpoint):
+        model, table = read_pieces(files["tokenizer.model"], n_embeddings)
+        vocabulary = JsonVocabulary("llama", "default", table, add_space_prefix=model.add_dummy_prefix)
+        sentencepiece_ids = model.ids
+        definition = read_object(files.get("tokenizer.json"))
+    else:
+        path, definition = read_definition(checkpoint)
+        vocabulary = read_json_vocabulary(path, definition, n_embeddings)
+    special = SpecialFiles(checkpoint, definition)
+    is_llama = vocabulary.model == "llama"
+    vocabulary.table.put_added(special.added(), escaped_spaces=is_llama)
+    tokens, types, scores = vocabulary.table.finish()
+    notes = vocabulary.table.notes
+    templates, builtin = choose_templates(checkpoint, special.tokenizer_config, template, notes)
+    flags = special.flags(by_default=is_llama)
+    if builtin is not None and (bos := adds_bos(builtin)) is not None:
+        flags["add_bos_token"] = bos
+    if vocabulary.add_space_prefix is not None:
+        flags["add_space_prefix"] = vocabulary.add_space_prefix
+    ids = special.ids(tokens, sentencepiece_ids)
+    if "eos" not in ids:
+        raise KnownError(
+            "no_end_token",
+            "No file says which token ends an answer, and llama.cpp would take an arbitrary one.",
+            "Set eos_token_id in generation_config.json.",
+            folder=str(checkpoint.folder),
+        )
+    if "bos" not in ids:
+        flags["add_bos_token"] = False  # llama.cpp would take an arbitrary one
+    return Tokenizer(
+        vocabulary.model,
+        vocabulary.pre,
+        tokens,
+        types,
+        scores=scores if is_llama else None,
+        merges=vocabulary.merges,
+        special_ids=ids,
+        flags=flags,
+        chat_templates=templates,
+        notes=notes,
+    )
+
+
+def uses_sentencepiece(checkpoint: TokenizerFolder) -> bool:
+    """Whether `tokenizer.model` is there and what its name says (Llama 3's is a list of byte strings).
+
+    Raises KnownError("unsupported_tokenizer") when it is something else and there is no other file to read.
+    """
+    path = checkpoint.tokenizer_files.get("tokenizer.model")
+    if path is None:
+        return False
+    if looks_like_sentencepiece(path):
+        return True
+    if "tokenizer.json" in checkpoint.tokenizer_files:
+        return False
+    raise unsupported(path, "is not a SentencePiece model", "Put the tokenizer.json of the original model beside it.")
+
+
+def read_definition(checkpoint: TokenizerFolder) -> tuple[Path, dict[str, Any]]:
+    """What `tokenizer.json` says, and the file's path; put together from vocab.json and merges.txt where those are all.
+
+    Raises KnownError("no_tokenizer", "unknown_pretokenizer", "damaged_tokenizer").
+    """
+    files = checkpoint.tokenizer_files
+    if "tokenizer.json" in files:
+        return files["tokenizer.json"], read_object(files["tokenizer.json"])
+    if "vocab.json" not in files or "merges.txt" not in files:
+        raise KnownError(
+            "no_tokenizer",
+            f"{checkpoint.folder} has no tokenizer.",
+            "Put tokenizer.model, or tokenizer.json, of the original model beside the weights.",
+            folder=str(checkpoint.folder),
+        )
+    config = read_object(files.get("tokenizer_config.json"))
+    name = str(config.get("tokenizer_class") or "").removesuffix("Fast")
+    if name not in BY_CLASS:
+        raise KnownError(
+            "unknown_pretokenizer",
+            f"{checkpoint.folder} has vocab.json and merges.txt, but nothing says how text is cut "
+            f"(tokenizer_class is {name or 'not given'}).",
+            "Put the tokenizer.json of the original model beside them.",
+            folder=str(checkpoint.folder),
+        )
+    lines = read_text(files["merges.txt"]).split("\n")
+    merges = [line for line in lines if line.strip() and not line.startswith("#version")]
+    model = {"type": "BPE", "vocab": read_object(files["vocab.json"]), "merges": merges}
+    return files["vocab.json"], {**BY_CLASS[name], "model": model}

@@ -1,0 +1,260 @@
+"""Writing a GGUF file from its plan: many threads, bounded memory, safe against being stopped at any moment.
+
+The whole file is laid out first. Threads then take runs of rows in the order of the plan, read, encode and write each
+to its place. While some wait for the disk, others compute; memory holds one run of rows per thread and no more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+import threading
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from belle.errors import KnownError
+from convert import ggml
+from convert.encode import encode_rows
+from convert.header import KeyValue, serialize
+from convert.journal import Chunk, Journal
+from convert.part_file import PartFile, check_output, journal_path, worded
+from convert.plan import TensorPlan, data_size
+from convert.progress import Meter, Progress, ProgressCallback
+from convert.scratch import Scratch
+
+CHUNK_WEIGHTS = 1 << 20
+"""Weights per run of rows: small enough for memory, large enough that Python's share of the time does not show."""
+
+COMMIT_SECONDS = 5.0
+"""How much work a power cut may cost at most."""
+
+_TICK_SECONDS = 0.2
+_JOURNAL_FORMAT = 1
+# Trying again cannot help: the checkpoint itself is at fault, so nothing is kept.
+_HOPELESS = {"not_finite", "too_large"}
+
+MetadataSource = Callable[[], Sequence[KeyValue]]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What came out: bytes of the file, and the last reading of the progress."""
+
+    n_bytes: int
+    progress: Progress
+
+
+def write_gguf(
+    path: Path,
+    metadata: Sequence[KeyValue],
+    plans: Sequence[TensorPlan],
+    *,
+    threads: int = 0,
+    progress: ProgressCallback | None = None,
+    resume: bool = True,
+    inputs: Sequence[Path] = (),
+    recipe: Mapping[str, Any] | None = None,
+    final_metadata: MetadataSource | None = None,
+) -> Written:
+    """Write the file, or finish one that an earlier run began.
+
+    Args:
+        path: the output; it appears there only when complete. An existing GGUF file is replaced then.
+        metadata: entries of the head.
+        plans: tensors in the order of the file.
+        threads: threads that compute; 0 for one per processor.
+        progress: called from this thread about five times a second.
+        resume: go on from what an interrupted run left.
+        inputs: the files read; their sizes and times tell whether an interrupted run belongs to this one.
+        recipe: whatever else decides the bytes and is not in `plans`, JSON-serializable.
+        final_metadata: called when all tensors are written; entries equal in size to `metadata`, written in its place.
+
+    Raises:
+        KnownError: the output cannot be written, the disk is full, a weight is not finite or too large for its type.
+            What is done so far stays on disk for the next run unless the checkpoint itself is at fault.
+    """
+    check_output(path, inputs)
+    infos = [plan.info for plan in plans]
+    head = serialize(metadata, infos)
+    size = len(head) + data_size(plans)
+    journal = Journal(journal_path(path), _identity(head, size, plans, inputs, recipe or {}))
+    for kind in {plan.type for plan in plans}:
+        ggml.prepare(kind)
+    part = PartFile(path, size)
+    try:
+        done = journal.read() if resume and part.is_whole else {}
+        with worded(path):
+            if not done:
+                journal.delete()
+            part.reserve(keep=bool(done))
+            part.write(memoryview(head), 0)
+            if not done:
+                journal.start()
+        run = _Run(part, journal, plans, len(head), done)
+        run.go(threads or usable_processors(), progress)
+        if final_metadata is not None:
+            last = serialize(final_metadata(), infos)
+            if len(last) != len(head):
+                raise RuntimeError("the final metadata has another size than the one the file was laid out with")
+            part.write(memoryview(last), 0)
+        part.finish()
+        with worded(path):
+            journal.delete()
+    except KnownError as error:
+        if error.kind in _HOPELESS:
+            part.discard()
+            journal.delete()
+        raise
+    finally:
+        part.close()
+    return Written(size, run.meter.read())
+
+
+def usable_processors() -> int:
+    """Processors that this program may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def chunks_of(plans: Iterable[TensorPlan]) -> Iterator[Chunk]:
+    """Every run of rows, in the order of the plan."""
+    for index, plan in enumerate(plans):
+        n_rows = plan.source.n_rows
+        step = max(1, CHUNK_WEIGHTS // plan.source.row_length)
+        for start in range(0, n_rows, step):
+            yield Chunk(index, start, min(start + step, n_rows))
+
+
+def _identity(
+    head: bytes, size: int, plans: Sequence[TensorPlan], inputs: Sequence[Path], recipe: Mapping[str, Any]
+) -> dict[str, Any]:
+    ways = hashlib.sha256()
+    for plan in plans:
+        ways.update(f"{plan.source.dtype} {plan.packed} {plan.round_first};".encode())
+        if plan.importance is not None:
+            ways.update(plan.importance.tobytes())
+    files = [(file.resolve(), file.stat()) for file in inputs]
+    return {
+        "format": _JOURNAL_FORMAT,
+        "size": size,
+        "head": hashlib.sha256(head).hexdigest(),
+        "ways": ways.hexdigest(),
+        "chunk_weights": CHUNK_WEIGHTS,
+        "quantizer": f"llama-cpp-python {importlib.metadata.version('llama-cpp-python')}",
+        "inputs": [[str(file), stat.st_size, stat.st_mtime_ns] for file, stat in files],
+        "recipe": dict(recipe),
+    }
+
+
+class _Run:
+    """One run of the threads."""
+
+    def __init__(
+        self, part: PartFile, journal: Journal, plans: Sequence[TensorPlan], data_start: int, done: Mapping[Chunk, int]
+    ) -> None:
+        self._part, self._journal, self._plans, self._data_start, self._done = part, journal, plans, data_start, done
+        self._queue = chunks_of(plans)
+        self._lock = threading.Lock()
+        self._finished: list[tuple[Chunk, int]] = []
+        self._chunks_left = Counter(chunk.tensor for chunk in chunks_of(plans))
+        self._failure: BaseException | None = None
+        self._stop = threading.Event()
+        self.meter = Meter(sum(plan.n_bytes for plan in plans), sum(plan.n_weights for plan in plans))
+
+    def go(self, n_threads: int, progress: ProgressCallback | None) -> None:
+        """Do everything. Raises what a thread raised, or what `progress` raised; finished chunks are recorded then."""
+        slots = threading.Semaphore(n_threads)
+        # One thread more than slots: while one waits for the disk, another computes.
+        workers = [threading.Thread(target=self._work, args=(slots,), daemon=True) for _ in range(n_threads + 1)]
+        committer = threading.Thread(target=self._commit_regularly, daemon=True)
+        for thread in [*workers, committer]:
+            thread.start()
+        try:
+            for thread in workers:
+                while thread.is_alive():
+                    thread.join(_TICK_SECONDS)
+                    if progress:
+                        progress(self.meter.read())
+        finally:
+            self._stop.set()
+            for thread in [*workers, committer]:
+                thread.join()
+            if self._failure or next(self._queue, None):
+                with contextlib.suppress(KnownError):  # the failure itself is what matters
+                    self._commit()
+        if self._failure:
+            raise self._failure
+
+    def _work(self, slots: threading.Semaphore) -> None:
+        scratch = Scratch()
+        try:
+            while not self._stop.is_set():
+                with self._lock:
+                    chunk = next(self._queue, None)
+                if chunk is None:
+                    return
+                self._write_chunk(chunk, scratch, slots)
+        except BaseException as error:
+            with self._lock:
+                self._failure = self._failure or error
+            self._stop.set()
+
+    def _write_chunk(self, chunk: Chunk, scratch: Scratch, slots: threading.Semaphore) -> None:
+        self._fill(chunk, scratch, slots)
+        with self._lock:
+            self._chunks_left[chunk.tensor] -= 1
+            last = not self._chunks_left[chunk.tensor]
+        if last:
+            self._plans[chunk.tensor].source.release()
+
+    def _fill(self, chunk: Chunk, scratch: Scratch, slots: threading.Semaphore) -> None:
+        plan = self._plans[chunk.tensor]
+        at = self._data_start + plan.offset + chunk.start * plan.row_bytes
+        n_bytes = (chunk.stop - chunk.start) * plan.row_bytes
+        n_weights = (chunk.stop - chunk.start) * plan.source.row_length
+        checksum = self._done.get(chunk)
+        if checksum is not None and zlib.crc32(self._part.read(n_bytes, at)) == checksum:
+            self.meter.add(n_bytes, n_weights, resumed=True)
+            return
+        try:
+            compute = encode_rows(plan, chunk.start, chunk.stop, scratch)
+        except OSError as error:
+            raise KnownError(
+                "unreadable",
+                f"{plan.source.name} cannot be read: {error.strerror or error}.",
+                "Check the disk and run the same command again: it goes on where it stopped.",
+                tensor=plan.source.name,
+            ) from error
+        with slots:
+            data = compute()
+            checksum = zlib.crc32(data.data)
+        if data.nbytes != n_bytes:
+            raise RuntimeError(f"{plan.name} gave {data.nbytes} bytes instead of {n_bytes}")
+        self._part.write(data.data, at)
+        with self._lock:
+            self._finished.append((chunk, checksum))
+        self.meter.add(n_bytes, n_weights)
+
+    def _commit_regularly(self) -> None:
+        try:
+            while not self._stop.wait(COMMIT_SECONDS):
+                self._commit()
+        except BaseException as error:
+            with self._lock:
+                self._failure = self._failure or error
+            self._stop.set()
+
+    def _commit(self) -> None:
+        with self._lock:
+            finished, self._finished = self._finished, []
+        if finished:
+            self._part.sync()
+            with worded(self._part.path):
+                self._journal.append(finished)

@@ -1,0 +1,96 @@
+"""A quantized checkpoint seen as an ordinary one, act-order folded where the architecture allows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gguf.constants import GGMLQuantizationType as Type
+from gguf.quants import dequantize
+
+from convert.gptq.view import is_quantized, quantization_config, view
+from convert.rows import ArrayRows
+from tests.convert.gptq.test_exact import Layer, Stored, layer
+
+
+def named(made: Layer, name: str) -> dict[str, Any]:
+    return {key.replace("m.", name + ".", 1): value for key, value in made.tensors.items()}
+
+
+def vector(name: str, values: np.ndarray) -> ArrayRows:
+    return ArrayRows(name, values.astype(np.float32))
+
+
+def test_a_module_becomes_one_weight_in_its_place() -> None:
+    made = layer(4, 128, symmetric=True)
+    norm = vector("norm.weight", np.ones(32))
+    tensors = {"norm.weight": norm, **named(made, "a.q_proj"), "a.q_proj.bias": vector("b", np.zeros(32))}
+    seen = view(tensors, {})
+    assert list(seen.tensors) == ["norm.weight", "a.q_proj.weight", "a.q_proj.bias"]
+    assert seen.tensors["norm.weight"] is norm
+    assert seen.version == 1
+    assert seen.warnings == []
+
+
+def test_act_order_of_down_proj_is_folded_into_gate_and_up() -> None:
+    """The product down(silu(gate x) * up x) stays what it was, and every weight keeps its code."""
+    down = layer(4, 128, symmetric=False, shape=(32, 512), act_order=True, seed=1)
+    gate = layer(4, 32, symmetric=False, shape=(512, 64), seed=2)
+    up = layer(4, 32, symmetric=True, shape=(512, 64), seed=3)
+    tensors = {**named(gate, "l.gate_proj"), **named(up, "l.up_proj"), **named(down, "l.down_proj")}
+    seen = view(tensors, {})
+    assert seen.folded == ["l.down_proj"]
+    got = {}
+    for name in ("gate_proj", "up_proj", "down_proj"):
+        rows = seen.tensors[f"l.{name}.weight"]
+        assert rows.packed_type in (Type.Q5_0, Type.Q4_0)
+        got[name] = dequantize(rows.packed_rows(0, rows.n_rows), rows.packed_type)
+    x = np.random.default_rng(4).normal(size=64).astype(np.float32)
+
+    def feed_forward(gate_w: np.ndarray, up_w: np.ndarray, down_w: np.ndarray) -> np.ndarray:
+        return down_w @ (np.tanh(gate_w @ x) * (up_w @ x))
+
+    expected = feed_forward(gate.weight, up.weight, down.weight)
+    np.testing.assert_allclose(feed_forward(got["gate_proj"], got["up_proj"], got["down_proj"]), expected, atol=1e-6)
+    assert sorted(np.unique(got["down_proj"])) == sorted(np.unique(down.weight))
+
+
+def test_blooms_feed_forward_is_folded_with_its_bias() -> None:
+    out = layer(4, 128, symmetric=True, shape=(32, 512), act_order=True, seed=1)
+    first = layer(4, 32, symmetric=True, shape=(512, 64), seed=2)
+    bias = np.random.default_rng(0).normal(size=512)
+    tensors = {
+        **named(first, "h.0.mlp.dense_h_to_4h"),
+        "h.0.mlp.dense_h_to_4h.bias": vector("bias", bias),
+        **named(out, "h.0.mlp.dense_4h_to_h"),
+    }
+    seen = view(tensors, {})
+    order = np.argsort(out.tensors["m.g_idx"].values, kind="stable")
+    np.testing.assert_array_equal(
+        seen.tensors["h.0.mlp.dense_h_to_4h.bias"].float_rows(0, 1)[0], bias[order].astype("f")
+    )
+    np.testing.assert_array_equal(seen.tensors["h.0.mlp.dense_h_to_4h.weight"].float_rows(0, 512), first.weight[order])
+    np.testing.assert_array_equal(seen.tensors["h.0.mlp.dense_4h_to_h.weight"].float_rows(0, 32), out.weight[:, order])
+
+
+def test_act_order_elsewhere_is_left_to_be_quantized_again() -> None:
+    made = layer(4, 128, symmetric=True, act_order=True)
+    seen = view(named(made, "a.o_proj"), {})
+    assert seen.folded == []
+    assert seen.tensors["a.o_proj.weight"].packed_type is None
+    np.testing.assert_array_equal(seen.tensors["a.o_proj.weight"].float_rows(0, 32), made.weight)
+
+
+def test_a_configuration_that_lies_about_its_version_is_told_and_not_believed() -> None:
+    made = layer(4, 128, symmetric=True)
+    seen = view(named(made, "a.o_proj"), {"checkpoint_format": "gptq_v2"})
+    assert seen.version == 1
+    assert "the data were believed" in seen.warnings[0]
+
+
+def test_what_a_checkpoint_says_of_itself() -> None:
+    stated = quantization_config({"quantization_config": {"bits": 4, "group_size": 64}}, {"group_size": 128})
+    assert stated == {"bits": 4, "group_size": 128}
+    assert quantization_config({}, {}) == {}
+    assert is_quantized({"x.qweight": Stored(np.zeros((1, 1)))})
+    assert not is_quantized({"x.weight": Stored(np.zeros((1, 1)))})

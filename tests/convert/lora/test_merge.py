@@ -1,0 +1,173 @@
+"""LoRA adapters merged row by row, against the plain formula."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from belle.errors import KnownError
+from convert.lora.adapter import read_adapter, scaling
+from convert.lora.merge import merge
+from convert.rows import ArrayRows
+
+LAYER = "model.layers.0.self_attn.q_proj"
+RNG = np.random.default_rng(0)
+
+
+def save(folder: Path, tensors: dict[str, np.ndarray], **config: Any) -> Path:
+    """An adapter folder as PEFT writes it, with a safetensors file made by hand."""
+    folder.mkdir(parents=True, exist_ok=True)
+    header, blob = {}, b""
+    for name, values in tensors.items():
+        raw = np.ascontiguousarray(values, np.float32).tobytes()
+        header[name] = {"dtype": "F32", "shape": list(values.shape), "data_offsets": [len(blob), len(blob) + len(raw)]}
+        blob += raw
+    text = json.dumps(header).encode()
+    (folder / "adapter_model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + blob)
+    settings = {"peft_type": "LORA", "r": 4, "lora_alpha": 16, "base_model_name_or_path": "base/model"} | config
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    return folder
+
+
+def factors(n_out: int = 48, n_in: int = 32, rank: int = 4, layer: str = LAYER) -> dict[str, np.ndarray]:
+    return {
+        f"base_model.model.{layer}.lora_A.weight": RNG.normal(size=(rank, n_in)).astype(np.float32),
+        f"base_model.model.{layer}.lora_B.weight": RNG.normal(size=(n_out, rank)).astype(np.float32),
+    }
+
+
+def base(n_out: int = 48, n_in: int = 32, name: str = LAYER + ".weight") -> dict[str, ArrayRows]:
+    return {name: ArrayRows(name, RNG.normal(size=(n_out, n_in)).astype(np.float32))}
+
+
+def test_the_change_is_added_row_by_row(tmp_path: Path) -> None:
+    tensors, made = base(), factors()
+    a, b = made.values()
+    merged = merge(tensors, [read_adapter(save(tmp_path / "a", made))])[LAYER + ".weight"]
+    expected = tensors[LAYER + ".weight"].rows(0, 48) + 4.0 * (b @ a)
+    np.testing.assert_allclose(merged.rows(0, 48), expected, rtol=1e-6)
+    np.testing.assert_allclose(merged.rows(7, 19), expected[7:19], rtol=1e-6)
+
+
+def test_two_adapters_and_a_scale(tmp_path: Path) -> None:
+    tensors, one, two = base(), factors(), factors(rank=8)
+    adapters = [
+        read_adapter(save(tmp_path / "one", one), scale=0.5),
+        read_adapter(save(tmp_path / "two", two, lora_alpha=8, r=8)),
+    ]
+    merged = merge(tensors, adapters)[LAYER + ".weight"].rows(0, 48)
+    (a1, b1), (a2, b2) = one.values(), two.values()
+    expected = tensors[LAYER + ".weight"].rows(0, 48) + 2.0 * (b1 @ a1) + 1.0 * (b2 @ a2)
+    np.testing.assert_allclose(merged, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("config", "factor"),
+    [
+        ({"lora_alpha": 16}, 4.0),
+        ({"lora_alpha": 16, "use_rslora": True}, 8.0),
+        ({"lora_alpha": 16, "alpha_pattern": {"q_proj": 2}}, 0.5),
+        ({"lora_alpha": 16, "alpha_pattern": {"k_proj": 2}}, 4.0),
+        ({"lora_alpha": 16, "alpha_pattern": {r"model\.layers\.\d+\.self_attn\.q_proj": 8}}, 2.0),
+        ({}, 2.0),
+    ],
+)
+def test_scaling_is_pefts(config: dict[str, Any], factor: float) -> None:
+    assert scaling(LAYER, 4, config) == factor
+
+
+def test_dora_gives_every_row_its_learned_length(tmp_path: Path) -> None:
+    tensors, made = base(), factors()
+    lengths = RNG.random(48).astype(np.float32) + 1
+    made[f"base_model.model.{LAYER}.lora_magnitude_vector"] = lengths
+    merged = merge(tensors, [read_adapter(save(tmp_path / "a", made, use_dora=True))])[LAYER + ".weight"].rows(0, 48)
+    np.testing.assert_allclose(np.linalg.norm(merged, axis=1), lengths, rtol=1e-5)
+
+
+def test_an_embedding_is_changed_through_its_transpose(tmp_path: Path) -> None:
+    name = "model.embed_tokens"
+    a, b = RNG.normal(size=(4, 100)).astype(np.float32), RNG.normal(size=(32, 4)).astype(np.float32)
+    made = {
+        f"base_model.model.{name}.lora_embedding_A": a,
+        f"base_model.model.{name}.lora_embedding_B": b,
+    }
+    tensors = base(100, 32, name + ".weight")
+    merged = merge(tensors, [read_adapter(save(tmp_path / "a", made))])[name + ".weight"].rows(0, 100)
+    np.testing.assert_allclose(merged, tensors[name + ".weight"].rows(0, 100) + 4.0 * (b @ a).T, rtol=1e-5, atol=1e-5)
+
+
+def test_fan_in_fan_out_changes_the_stored_transpose(tmp_path: Path) -> None:
+    made = factors(n_out=48, n_in=32)
+    a, b = made.values()
+    tensors = base(32, 48)
+    adapter = read_adapter(save(tmp_path / "a", made, fan_in_fan_out=True))
+    merged = merge(tensors, [adapter])[LAYER + ".weight"].rows(0, 32)
+    np.testing.assert_allclose(merged, tensors[LAYER + ".weight"].rows(0, 32) + 4.0 * (b @ a).T, rtol=1e-5, atol=1e-5)
+
+
+def test_a_layer_trained_whole_takes_the_place_of_the_bases(tmp_path: Path) -> None:
+    head = RNG.normal(size=(100, 32)).astype(np.float32)
+    made = factors() | {"base_model.model.lm_head.weight": head}
+    tensors = base() | base(100, 32, "lm_head.weight")
+    merged = merge(tensors, [read_adapter(save(tmp_path / "a", made, modules_to_save=["lm_head"]))])
+    np.testing.assert_array_equal(merged["lm_head.weight"].rows(0, 100), head)
+
+
+def test_a_base_without_the_models_prefix_is_found(tmp_path: Path) -> None:
+    short = "layers.0.self_attn.q_proj.weight"
+    merged = merge(base(name=short), [read_adapter(save(tmp_path / "a", factors()))])
+    assert list(merged) == [short]
+
+
+def refusal(tmp_path: Path, tensors: dict[str, np.ndarray], **config: Any) -> KnownError:
+    with pytest.raises(KnownError) as caught:
+        merge(base(), [read_adapter(save(tmp_path / "a", tensors, **config))])
+    return caught.value
+
+
+def test_an_empty_adapter_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path, {}).kind == "empty_adapter"
+
+
+def test_an_adapter_that_changes_nothing_is_refused(tmp_path: Path) -> None:
+    made = factors()
+    made[f"base_model.model.{LAYER}.lora_B.weight"][:] = 0
+    assert refusal(tmp_path, made).kind == "empty_adapter"
+
+
+def test_an_adapter_of_another_model_is_refused_with_the_shapes(tmp_path: Path) -> None:
+    error = refusal(tmp_path, factors(n_in=64))
+    assert error.kind == "adapter_mismatch"
+    assert "[48, 64]" in error.message
+    assert "base/model" in error.message
+
+
+def test_a_layer_that_is_not_there_is_named(tmp_path: Path) -> None:
+    error = refusal(tmp_path, factors(layer="model.layers.99.self_attn.q_proj"))
+    assert "model.layers.99.self_attn.q_proj.weight is not in the base" in error.message
+
+
+def test_half_a_product_is_refused(tmp_path: Path) -> None:
+    made = factors()
+    made.popitem()
+    assert refusal(tmp_path, made).kind == "damaged_adapter"
+
+
+def test_other_peft_methods_are_refused_by_name(tmp_path: Path) -> None:
+    error = refusal(tmp_path, factors(), peft_type="IA3")
+    assert error.kind == "unsupported_adapter"
+    assert "IA3" in error.message
+
+
+def test_a_folder_that_is_no_adapter(tmp_path: Path) -> None:
+    with pytest.raises(KnownError) as caught:
+        read_adapter(tmp_path)
+    assert caught.value.kind == "not_an_adapter"
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(KnownError, match="none of"):
+        read_adapter(tmp_path)
