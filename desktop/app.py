@@ -5,55 +5,72 @@ chatbelle [MODEL]        MODEL: a GGUF file or a name from the catalogue, for th
 
 from __future__ import annotations
 
-import argparse
 import os
-import signal
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSocketNotifier, QTimer
+from PySide6.QtCore import QSocketNotifier
 from PySide6.QtWidgets import QApplication
 
 import belle
 from belle import paths
-from desktop.chat.controller import ChatController
 from desktop.i18n import set_language
 from desktop.settings import Settings
-from desktop.store import Store, StoreError
 from desktop.ui.main_window import MainWindow
 from desktop.ui.theme import themes
 
+if TYPE_CHECKING:
+    from desktop.chat.controller import ChatController
+    from desktop.store import Store
+
 
 class Running:
-    """Everything that lives while the window is open. `close` ends it in the right order, more than once if need be."""
+    """Everything that lives while the window is open."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
-        self.store = store
-        self.controller = ChatController(store, settings)
-        self.window = MainWindow(self.controller, settings)
+    def __init__(self, settings: Settings) -> None:
+        self.window = MainWindow(None, settings)
+        self.controller: ChatController | None = None
+        self._settings = settings
+        self._store: Store | None = None
+
+    def begin(self, store: Store) -> ChatController:
+        """Bring the window to life on `store`."""
+        from desktop.chat.controller import ChatController
+
+        self._store = store
+        self.controller = ChatController(store, self._settings)
+        self.window.attach(self.controller)
+        return self.controller
 
     def close(self) -> None:
         """Save the answer under way, end the engine, close the store."""
-        self.controller.close()
-        self.store.close()
+        if self.controller is not None and self._store is not None:
+            self.controller.close()
+            self._store.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the window until it is closed. Returns the exit status."""
-    arguments = _arguments(argv)
+    model = _model_asked_for(argv)
     application = make_application()
     settings = Settings()
     set_language(settings.language)
     themes().apply(application, settings)
-    store = _open_store()
-    if store is None:
-        return 1
-    running = Running(store, settings)
-    if arguments.model:
-        settings.set_value("model/ref", arguments.model)
+    running = Running(settings)
+    if model:
+        settings.set_value("model/ref", model)
+
+    def begin() -> None:
+        store = _open_store()
+        if store is None:
+            application.exit(1)
+        else:
+            running.begin(store).start()
+
+    # The window is painted, and can be typed into, before anything is read behind it.
+    running.window.painted.connect(begin)
     running.window.show()
-    # The window is painted before anything is loaded behind it.
-    QTimer.singleShot(0, running.controller.start)
     _end_on_signals(application)
     status = application.exec()
     running.close()
@@ -70,17 +87,22 @@ def make_application() -> QApplication:
     return application
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="chatbelle", description="Chat with a language model on this computer, offline."
-    )
-    parser.add_argument("model", nargs="?", help="a GGUF file, or a name from the catalogue (belle models list)")
+def _model_asked_for(argv: Sequence[str] | None) -> str:
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words:
+        return ""
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="chatbelle", description="Chat with a language model on this computer.")
+    parser.add_argument("model", nargs="?", default="", help="a GGUF file, or a name from the catalogue")
     parser.add_argument("--version", action="version", version=f"ChatBELLE {belle.__version__}")
-    return parser.parse_args(argv)
+    return str(parser.parse_args(words).model)
 
 
 def _open_store() -> Store | None:
     """The store, or None after the person has read why there is none. Nothing is overwritten either way."""
+    from desktop.store import Store, StoreError
+
     try:
         return Store.open(paths.database_file())
     except StoreError as error:
@@ -95,6 +117,8 @@ def _end_on_signals(application: QApplication) -> QSocketNotifier:
 
     A signal writes to a pipe that Qt's loop watches: Python's own handlers run only when Qt comes back to Python.
     """
+    import signal
+
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing)

@@ -24,6 +24,8 @@ FOLDER = Path(__file__).parent.parent / "assets" / "screenshots"
 SIZE = QSize(1120, 760)
 READY_S = 60
 
+# The texts are long, and each is one string.
+# ruff: noqa: ISC004
 POEM = {
     "en": (
         "Spring rain, translated",
@@ -48,8 +50,13 @@ POEM = {
     ),
 }
 OTHERS = {
-    "en": ["A letter to an old friend", "Seven ideas for a rainy weekend", "What is a context window?", "Bread without a mixer"],
-    "zh": ["给老朋友的一封信", "周末下雨可以做什么", "什么是上下文窗口", "不用揉面的面包"],
+    "en": [
+        "A letter to an old friend",
+        "Seven ideas for a rainy weekend",
+        "What is a context window?",
+        "Bread without a mixer",
+    ],
+    "zh": ["给老朋友的一封信", "周末下雨可以做什么", "什么是上下文窗口", "不用揉的面包"],
 }
 
 
@@ -65,12 +72,12 @@ def main() -> int:
 
 
 def _take_all(folder: Path) -> int:
-    from belle import paths  # noqa: PLC0415 - HOME has to be set first
-    from desktop.app import Running, make_application  # noqa: PLC0415
-    from desktop.i18n import set_language  # noqa: PLC0415
-    from desktop.settings import Settings  # noqa: PLC0415
-    from desktop.store import Store  # noqa: PLC0415
-    from desktop.ui.theme import themes  # noqa: PLC0415
+    from belle import paths
+    from desktop.app import Running, make_application
+    from desktop.i18n import set_language
+    from desktop.settings import Settings
+    from desktop.store import Store
+    from desktop.ui.theme import themes
 
     application = make_application()
     if not any("CJK" in family or "Han" in family for family in QFontDatabase.families()):
@@ -82,17 +89,18 @@ def _take_all(folder: Path) -> int:
         database = paths.database_file().with_name(f"{language}.sqlite3")
         store = Store.open(database)
         conversation = _fill(store, language)
-        running = Running(store, settings)
+        running = Running(settings)
+        controller = running.begin(store)
         running.window.resize(SIZE)
         running.window.show()
-        running.controller.start()
-        _wait(lambda running=running: running.controller.model.status == "ready")
+        controller.start()
+        _wait(lambda controller=controller: controller.model.status == "ready")
         for mode in ("light", "dark"):
             set_language("zh_CN" if language == "zh" else "en")
             settings.set_value("window/theme", mode)
-            running.controller.new_chat()
+            controller.new_chat()
             _shoot(running.window, folder / f"welcome-{mode}-{language}.png")
-            running.controller.open_conversation(conversation)
+            controller.open_conversation(conversation)
             _shoot(running.window, folder / f"conversation-{mode}-{language}.png")
         running.window.close()
         running.close()

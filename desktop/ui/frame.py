@@ -21,6 +21,7 @@ from desktop.ui.theme import theme, themes
 if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
     from desktop.settings import Settings
+    from desktop.store import ConversationSummary, SearchHit
     from desktop.ui.banner import BannerStack
     from desktop.ui.transcript import TranscriptView
     from desktop.ui.welcome import Welcome
@@ -32,23 +33,26 @@ FOLD_WIDTH = 720
 class Frame(QMainWindow):
     """Sidebar on the left; header, banners, welcome or transcript, composer and status line on the right."""
 
-    def __init__(self, controller: ChatController, settings: Settings, parent: QWidget | None = None) -> None:
+    controller: ChatController
+    """Who knows what there is to show; set before anything but the first painting needs it."""
+
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.settings = settings
         self._folded_by_hand = False
         self._narrow = False
         self.setWindowIcon(QIcon(str(paths.asset("icon/chatbelle-128.png"))))
-        self._build(controller)
+        self._build()
         themes().changed.connect(self._restyle)
         self._restyle()
         self._restore()
 
-    def _build(self, controller: ChatController) -> None:
+    def _build(self) -> None:
         # Parents first: a widget that moves under another one is styled anew, with all it holds.
         self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
         self.splitter.setHandleWidth(1)
         self.splitter.setChildrenCollapsible(False)
-        self.sidebar = Sidebar(controller.summaries, controller.search, self.splitter)
+        self.sidebar = Sidebar(self._summaries, self._search, self.splitter)
         self._page = QWidget(self.splitter)
         self._page.setObjectName("page")
         self.header = Header(self._page)
@@ -74,6 +78,12 @@ class Frame(QMainWindow):
         self.splitter.setStretchFactor(0, 0)
         self.splitter.setStretchFactor(1, 1)
         self.setCentralWidget(self.splitter)
+
+    def _summaries(self, limit: int, before: ConversationSummary | None) -> list[ConversationSummary]:
+        return self.controller.summaries(limit, before)
+
+    def _search(self, text: str) -> list[SearchHit]:
+        return self.controller.search(text)
 
     # What the window can do without at first
 

@@ -26,23 +26,36 @@ _IDLE_MS = 50
 
 
 class MainWindow(Frame):
-    """Shows what the controller tells, tells the controller what the person does. `closed` comes once, at the end."""
+    """Shows what the controller tells, tells the controller what the person does.
 
+    Without a controller it can be shown and typed into; `attach` brings it to life. `painted` comes once, after the
+    first painting, `closed` once, at the end.
+    """
+
+    painted = Signal()
     closed = Signal()
 
-    def __init__(self, controller: ChatController, settings: Settings, parent: QWidget | None = None) -> None:
-        super().__init__(controller, settings, parent)
-        self.controller = controller
+    def __init__(self, controller: ChatController | None, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(settings, parent)
         self._conversation: Conversation | None = None
         self._jump: tuple[int, str] | None = None
         self._prefilling = False
         self._blocked_by = ""  # key of the notice because of which nothing can be sent
-        self._complete = False
-        self.setAcceptDrops(True)
+        self._attached = self._was_painted = self._complete = False
         self._gestures: Gestures | None = None
-        self._listen()
         self._retitle()
         self.composer.setFocus(Qt.FocusReason.OtherFocusReason)
+        if controller is not None:
+            self.attach(controller)
+
+    def attach(self, controller: ChatController) -> None:
+        """Show what this controller tells from now on."""
+        self.controller = controller
+        self._attached = True
+        self.setAcceptDrops(True)
+        self._listen()
+        if self._was_painted:
+            self.complete()
 
     def _listen(self) -> None:
         told = self.controller
@@ -192,9 +205,14 @@ class MainWindow(Frame):
     def paintEvent(self, event: QPaintEvent) -> None:
         """The first painting shows where one writes; everything else follows at once."""
         super().paintEvent(event)
-        if not self._complete:
-            self._complete = True
-            QTimer.singleShot(0, self, self.complete)
+        if not self._was_painted:
+            self._was_painted = True
+            QTimer.singleShot(0, self, self._after_painting)
+
+    def _after_painting(self) -> None:
+        if self._attached and not self._complete:
+            self.complete()
+        self.painted.emit()
 
     def complete(self) -> None:
         """Fill in what the first painting did without: list, welcome and, a little later, transcript."""

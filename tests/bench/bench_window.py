@@ -47,21 +47,22 @@ from belle import paths
 from desktop.app import Running, make_application
 from desktop.i18n import set_language
 from desktop.settings import Settings
-from desktop.store import Store
 from desktop.ui.theme import themes
 application = make_application()
 settings = Settings()
 set_language(settings.language)
 themes().apply(application, settings)
-running = Running(Store.open(paths.database_file()), settings)
+running = Running(settings)
 window = running.window
+def begin():
+    from desktop.store import Store
+    running.begin(Store.open(paths.database_file()))
+window.painted.connect(begin)
 """
 
 _SHOW = """
 watch = FirstPaint()
 window.installEventFilter(watch)
-for child in window.findChildren(QObject):
-    child.installEventFilter(watch)
 window.show()
 application.exec()
 """

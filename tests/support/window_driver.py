@@ -14,7 +14,7 @@ import sys
 import time
 from typing import Any
 
-from PySide6.QtCore import QSocketNotifier, Qt, QTimer
+from PySide6.QtCore import QSocketNotifier, Qt
 from PySide6.QtTest import QTest
 
 from belle import paths
@@ -35,6 +35,7 @@ class Driver:
         self.running = running
         self._rest = b""
         controller = running.controller
+        assert controller is not None
         controller.model_changed.connect(self._on_model)
         controller.message_added.connect(self._on_message)
         controller.conversation_opened.connect(lambda _, path: [self._on_message(m) for m in path])
@@ -78,12 +79,13 @@ def main() -> int:
     application = make_application()
     settings = Settings()
     themes().apply(application, settings)
-    running = Running(Store.open(paths.database_file()), settings)
+    running = Running(settings)
+    controller = running.begin(Store.open(paths.database_file()))
     driver = Driver(running)
     running.window.closed.connect(application.quit)
+    running.window.painted.connect(controller.start)
     running.window.show()
     tell("shown")
-    QTimer.singleShot(0, running.controller.start)
     status = application.exec()
     running.close()
     del driver

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import llama_cpp.llama_cpp as llama
+import numpy as np
 import pytest
 
 from belle.engine.blocking import BlockingEngine, open_engine
@@ -82,7 +86,7 @@ def plain_loop(path: Path, prompt: str, n_tokens: int) -> str:
     vocabulary = llama.llama_model_get_vocab(model)
     params = llama.llama_context_default_params()
     params.flash_attn_type = 0
-    params.n_threads = params.n_threads_batch = 2
+    params.n_threads = params.n_threads_batch = 1
     context = llama.llama_init_from_model(model, params)
     ids = (llama.llama_token * 512)()
     count = llama.llama_tokenize(vocabulary, prompt.encode(), len(prompt.encode()), ids, 512, False, True)
@@ -93,8 +97,8 @@ def plain_loop(path: Path, prompt: str, n_tokens: int) -> str:
     for _ in range(n_tokens):
         one = (llama.llama_token * 1)(token)
         llama.llama_decode(context, llama.llama_batch_get_one(one, 1))
-        logits = llama.llama_get_logits_ith(context, -1)
-        token = max(range(llama.llama_vocab_n_tokens(vocabulary)), key=logits.__getitem__)
+        size = llama.llama_vocab_n_tokens(vocabulary)
+        token = int(np.ctypeslib.as_array(llama.llama_get_logits_ith(context, -1), (size,)).argmax())
         if llama.llama_vocab_is_eog(vocabulary, token):
             break
         length = llama.llama_token_to_piece(vocabulary, token, piece, 64, 0, False)
@@ -162,6 +166,24 @@ def test_tokens_are_counted_as_the_prompt_is(engine: BlockingEngine) -> None:
     count = engine.count(Count(next(_ids), talk))
     done, _ = ask(engine, *talk, max_tokens=1)
     assert count == done.stats.prompt_tokens
+
+
+def test_ctrl_c_stops_the_answer_and_the_next_one_comes(engine: BlockingEngine) -> None:
+    story = Generate(next(_ids), (Message("user", "Tell me a very long story about the sea."),), GREEDY)
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    *_, done = engine.generate(story)
+    timer.join()
+    assert isinstance(done, Done) and done.reason in ("stopped", "end")
+    ask(engine, "Hello", max_tokens=1)
+
+
+def test_leaving_an_answer_early_stops_it(engine: BlockingEngine) -> None:
+    story = Generate(next(_ids), (Message("user", "Tell me a very long story about the sea."),), GREEDY)
+    for event in engine.generate(story):
+        if isinstance(event, Text):
+            break
+    ask(engine, "Hello", max_tokens=1)
 
 
 def test_settings_out_of_range_are_refused_in_words(engine: BlockingEngine) -> None:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import llama_cpp.llama_cpp as llama
 import pytest
 
 from belle.engine import memory
+from belle.engine.context import Context, StopFlag
 from belle.engine.gguf_header import read_header
+from belle.engine.model import Model
+from belle.engine.native_log import NativeLog
 from belle.errors import KnownError
 
 GIB = 1 << 30
@@ -18,6 +23,25 @@ def test_the_parts_of_the_estimate(starter: Path) -> None:
     assert memory.kv_bytes_per_token(header) == 30 * 3 * (64 + 64) * 2
     assert need.kv == 4096 * 23_040
     assert need.total == need.weights + need.kv + need.compute
+
+
+@pytest.mark.parametrize("n_ctx", [512, 4096, 8192])
+def test_the_compute_buffer_is_about_what_llama_cpp_takes(starter: Path, native_log: NativeLog, n_ctx: int) -> None:
+    lines: list[str] = []
+    listen = llama.llama_log_callback(lambda level, text, _: lines.append(text.decode()))
+    model = Model(starter, n_gpu_layers=0, log=native_log, on_progress=lambda fraction: True)
+    llama.llama_log_set(listen, None)
+    context = Context(model, n_ctx, on_gpu=False, stop=StopFlag(), log=native_log)
+    NativeLog.__init__(native_log)
+    context.close()
+    model.close()
+    log = "".join(lines)
+    taken = {name: float(re.search(rf"CPU {name} buffer size = +([\d.]+) MiB", log)[1]) for name in ("KV", "compute")}  # type: ignore[index]
+    header = read_header(starter)
+    need = memory.estimate(header, n_ctx)
+    assert need.kv == taken["KV"] * (1 << 20)
+    buffers = (need.compute - memory._PROCESS_BYTES) / (1 << 20)
+    assert 0.9 * taken["compute"] <= buffers <= 1.7 * taken["compute"]
 
 
 def test_too_big_tells_the_numbers_and_what_would_fit(starter: Path) -> None:

@@ -75,7 +75,7 @@ def test_a_model_is_downloaded_converted_and_registered(hub: LoopbackHub, small_
     assert model.details["commit"] == hub.commit
     assert model.details["files"].keys() == small_files.keys()
     assert [path.name for path in folder().iterdir()] == [result.path.name], "the download is deleted"
-    assert {step.stage for step in steps} >= {"download", "convert"}
+    assert {step.stage for step in steps} == {"download", "convert", "verify"}
     downloads = [step for step in steps if step.stage == "download"]
     assert all(step.total == sum(map(len, small_files.values())) for step in downloads)
 
@@ -359,6 +359,43 @@ def test_two_at_once_are_refused(hub: LoopbackHub) -> None:
     seen: list[Step] = []
     install(entry(), listener=listen)
     assert seen
+
+
+# --- the proof
+
+
+@pytest.mark.parametrize(
+    ("tensor", "type_name"),
+    [
+        ("token_embd.weight", None),
+        ("blk.1.ffn_down.weight", None),
+        ("output_norm.bias", None),
+        ("blk.0.attn_qkv.weight", "q4_k_m"),
+    ],
+)
+def test_a_result_that_is_not_the_model_is_not_installed(
+    hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch, tensor: str, type_name: str | None
+) -> None:
+    """As if the disk had lost a page of it."""
+    import convert.pipeline
+
+    right = convert.pipeline.convert
+
+    def convert_badly(source: Path, out: Path, *arguments: object, **more: object) -> object:
+        report = right(source, out, *arguments, **more)  # type: ignore[arg-type]
+        place = GgufFile(out).tensors[tensor]
+        with out.open("r+b") as file:
+            file.seek(place.start)
+            file.write(bytes(min(place.n_bytes, 4096)))
+        return report
+
+    with monkeypatch.context() as faulty:
+        faulty.setattr(convert.pipeline, "convert", convert_badly)
+        error = fault(type_name=type_name)
+    assert error.kind == "not_the_same"
+    assert tensor in error.message
+    assert not list(folder().rglob("*.gguf"))
+    install(entry(), InstallOptions(type_name=type_name))
 
 
 # --- other kinds of models
