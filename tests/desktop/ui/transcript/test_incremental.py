@@ -77,7 +77,7 @@ def stream(text: str, sizes: list[int]) -> None:
     assert parser.source == text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.lists(st.sampled_from(SNIPPETS), min_size=1, max_size=7).map("".join),
     st.lists(st.integers(1, 12), min_size=1, max_size=8),
@@ -86,7 +86,7 @@ def test_streamed_snippets_equal_the_whole(text: str, sizes: list[int]) -> None:
     stream(text, sizes)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.text(alphabet="ab1 中。*_~`[]()!<>#-+=|:\\\n\n\n\t.", max_size=120), st.integers(1, 5))
 def test_streamed_noise_equals_the_whole(text: str, size: int) -> None:
     stream(text, [size])
