@@ -165,6 +165,8 @@ class Column(QAbstractScrollArea):
         offset = anchor.offset
         if anchor.share is not None:
             offset = round(anchor.share * self._rows.rows[index].height)
+        # A message that was folded may have become shorter than what was scrolled out of it.
+        offset = min(offset, max(0, self._rows.rows[index].height - self.viewport().height() // 2))
         return max(0, min(end, self._rows.top(index) + offset + theme().px(TOP_PAD)))
 
     def _content_height(self) -> int:

@@ -29,6 +29,7 @@ class Content:
         self._blocks: list[Block] = []
         self.folded = False
         self.growing = False
+        self._held_row_of: int | None = None
 
     @property
     def text(self) -> str:
@@ -37,7 +38,7 @@ class Content:
 
     def set_text(self, text: str, *, fold: bool = False) -> int:
         """Take a text. Returns the first block that changed."""
-        if self._markdown and not self.folded and self._text and text.startswith(self._text):
+        if self._markdown and not (fold or self.folded) and self._text and text.startswith(self._text):
             return self.append(text[len(self._text) :])
         self._text = text
         self._parser = IncrementalParser()
@@ -53,11 +54,19 @@ class Content:
 
     def append(self, text: str) -> int:
         """Take more text. Returns the first block that changed."""
+        if self.folded:
+            self.unfold()
+            self.append(text)
+            return 0
+        held = self._held_row_of
         self._text += text
         first = self._parser.feed(text)
         self._blocks = self._parser.blocks
-        # The last row of a growing table is shown when it is whole.
-        return min(first, len(self._blocks) - 1) if self.growing and self._blocks else first
+        return first if held is None else min(first, held)
+
+    def fold(self) -> None:
+        """Give the first lines only, if the text is long enough for that."""
+        self.set_text(self._text, fold=True)
 
     def unfold(self) -> None:
         """Give the whole text from now on."""
@@ -69,12 +78,14 @@ class Content:
     @property
     def blocks(self) -> Sequence[Block]:
         """What is to be shown now."""
+        self._held_row_of = None
         if self.folded:
             return first_lines(self._blocks, self.limit)
-        if self.growing and self._blocks and not self._text.endswith("\n"):
-            last = self._blocks[-1]
-            if isinstance(last, Table) and len(last.rows) > 1:
-                return [*self._blocks[:-1], Table(last.aligns, last.rows[:-1], last.containers)]
+        last = self._blocks[-1] if self._blocks else None
+        if self.growing and isinstance(last, Table) and len(last.rows) > 1 and not self._text.endswith("\n"):
+            # The last row of a growing table is shown when it is whole: columns would jump with every letter.
+            self._held_row_of = len(self._blocks) - 1
+            return [*self._blocks[:-1], Table(last.aligns, last.rows[:-1], last.containers)]
         return self._blocks
 
     @property

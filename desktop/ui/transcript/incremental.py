@@ -21,7 +21,7 @@ _LONG_PARAGRAPH = 12
 """Lines from which on a paragraph is cut; its last `_KEPT` lines stay in the tail."""
 _KEPT = 4
 
-_TABLE_LINE = re.compile(r"[\s:|-]*")
+_TABLE_LINE = re.compile(r"[\s:|-]*-[\s:|-]*")
 
 _MAY_OPEN = re.compile(r"`|[*~](?=[^\s*~])|(?<![^\W_])_+(?=[^\s_])")
 """Left-over characters that a later line could still make the beginning of emphasis or code."""

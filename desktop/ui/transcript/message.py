@@ -1,6 +1,6 @@
 """One message on the page: your card at the right, or an answer as plain text, with what can be done about it.
 
-A message lays itself out for a width (`arrange`) and says when its height changes; the view stacks messages.
+`MessageFrame` knows where its parts stand; here is what they show, and when. The view stacks messages.
 """
 
 from __future__ import annotations
@@ -8,34 +8,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QEnterEvent, QGuiApplication, QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QEnterEvent, QGuiApplication
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from desktop.ui.theme import theme
 from desktop.ui.transcript import words
 from desktop.ui.transcript.actions import ActionBar
-from desktop.ui.transcript.card import CUT_HEIGHT, SIDE, paint_card, paint_cut, paint_ring
 from desktop.ui.transcript.content import Content
 from desktop.ui.transcript.editor import Editor
-from desktop.ui.transcript.end_note import HEIGHT as NOTE_HEIGHT
 from desktop.ui.transcript.end_note import EndNote
+from desktop.ui.transcript.frame import MessageFrame
 from desktop.ui.transcript.style import Style, mostly_chinese
-from desktop.ui.transcript.text import MessageText
 
 if TYPE_CHECKING:
     from desktop.store.records import Message
 
-ACTIONS_HEIGHT = 30
-GAP_QUESTION, GAP_ANSWER = 0, 6
-CARD_PAD_X = 16
-CARD_PAD_Y = 11
-_CARD_SHARE = 0.86
 _DECIDED = 200
 """Characters of a growing answer after which its language is settled."""
 
 
-class MessageWidget(QWidget):
+class MessageWidget(MessageFrame):
     """Shows one `Message`."""
 
     height_changed = Signal()
@@ -44,24 +37,12 @@ class MessageWidget(QWidget):
     edited = Signal(str)
 
     def __init__(self, message: Message, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
-        self.message = message
-        self._busy = self._last = self._cut = self._active = False
-        self._card, self._card_then, self._bar_box = QRect(), QRect(), QRect()
-        self._plan: dict[QWidget, QRect] = {}
-        self._size = QSize()
-        self._actions: ActionBar | None = None
-        self._editor: Editor | None = None
-        self._unfold: QPushButton | None = None
-        self._note: EndNote | None = None
+        super().__init__(message, parent)
+        self._busy = self._last = self._active = False
         self._content = Content(message.role)
-        self._clipped = False
-        self._may_clip = message.role == "user"
-        self.text = MessageText(self)
+        self._clipped = self._unfolded = False
         self._style = Style(theme(), mostly_chinese(message.text))
         self.text.restyle(self._style)
-        self.text.ring_changed.connect(self.update)
         self.text.copy_message.connect(lambda: self.chosen.emit("copy"))
         self._content.growing = message.status == "streaming"
         self._content.set_text(message.text, fold=not self._content.growing)
@@ -85,10 +66,6 @@ class MessageWidget(QWidget):
     def append(self, text: str) -> None:
         """More of the answer."""
         self._show(self._content.append(text))
-
-    def shown_text(self) -> str:
-        """The whole text of the message as it is now."""
-        return self._content.text
 
     def set_place(self, *, last: bool, cut: bool, busy: bool) -> None:
         """Whether it is the last message, the context begins here, an answer is being made."""
@@ -137,10 +114,17 @@ class MessageWidget(QWidget):
 
     def unfold(self) -> None:
         """Show all of a very long message."""
-        self._may_clip = self._clipped = False
+        self._unfolded = True
         if self._content.folded:
             self._content.unfold()
             self.text.show_blocks(self._content.blocks)
+        self._refresh()
+
+    def fold(self) -> None:
+        """Show its first lines only, again."""
+        self._unfolded = False
+        self._content.fold()
+        self.text.show_blocks(self._content.blocks)
         self._refresh()
 
     def edit(self) -> None:
@@ -192,93 +176,19 @@ class MessageWidget(QWidget):
         bar.set_open(True)
         return [w for w in found if w is not None and w.isVisibleTo(self) and w.isEnabled()]
 
-    # Layout
-
-    def arrange(self, width: int) -> int:
-        """Lay out for `width` and return the height; `settle` puts everything there.
-
-        In two steps, because pixels can be scrolled only before the widgets on them are resized.
-        """
-        look = theme()
-        self._plan.clear()
-        self._card_then = QRect()
-        y = look.px(SIDE) + (look.px(CUT_HEIGHT) if self._cut else 0)
-        side = look.px(SIDE)
-        if self._editor is not None:
-            pad = look.px(CARD_PAD_Y)
-            height = self._editor.arrange(width - 2 * pad)
-            self._plan[self._editor] = QRect(side + pad, y + pad, width - 2 * pad, height)
-            self._card_then = QRect(side, y, width, height + 2 * pad)
-            y += height + 2 * pad
-        elif self.message.role == "user":
-            y = self._arrange_card(y, width)
-        else:
-            y = self._arrange_answer(y, width)
-        y = self._arrange_note(y, width)
-        self._bar_box = QRect(side - look.px(6), y + look.px(4), width + look.px(6), look.px(ACTIONS_HEIGHT))
-        y += look.px(4 + ACTIONS_HEIGHT + (GAP_QUESTION if self.message.role == "user" else GAP_ANSWER))
-        self._size = QSize(width + 2 * side, y)
-        return y
-
-    def settle(self) -> None:
-        """Take the places that `arrange` found."""
-        if self.text.ring or (self._card, self.width()) != (self._card_then, self._size.width()):
-            self._card = self._card_then
-            self.update()
-        self.resize(self._size)
-        for widget, box in self._plan.items():
-            widget.setGeometry(box)
-        self._place_actions()
-
-    def _arrange_card(self, y: int, width: int) -> int:
-        look = theme()
-        pad_x, pad_y = look.px(CARD_PAD_X), look.px(CARD_PAD_Y)
-        inner = self.text.natural_width(int(width * _CARD_SHARE) - 2 * pad_x)
-        height = self._clip(self.text.height_for(inner))
-        left = look.px(SIDE) + width - inner - pad_x
-        # Letters stand in the lower part of their line: a little less above looks even.
-        self._plan[self.text] = QRect(left, y + pad_y - look.px(2), inner, height)
-        bottom = y + pad_y + height
-        if self._unfold is not None and self._unfold.isVisibleTo(self):
-            size = self._unfold.sizeHint()
-            self._plan[self._unfold] = QRect(left, bottom + look.px(4), min(inner, size.width()), size.height())
-            bottom += look.px(4) + size.height()
-        self._card_then = QRect(left - pad_x, y, inner + 2 * pad_x, bottom + pad_y - y)
-        return bottom + pad_y
-
-    def _arrange_answer(self, y: int, width: int) -> int:
-        side = theme().px(SIDE)
-        height = self.text.height_for(width)
-        if not self._content.blocks and self.message.status != "streaming":
-            height = 0
-        self._plan[self.text] = QRect(side, y, width, height)
-        y += height
-        if self._unfold is not None and self._unfold.isVisibleTo(self):
-            size = self._unfold.sizeHint()
-            self._plan[self._unfold] = QRect(side, y + theme().px(4), size.width(), size.height())
-            y += theme().px(4) + size.height()
-        return y
+    # State
 
     def _clip(self, height: int) -> int:
-        """A few very long lines are as long as many short ones."""
+        """Folded: a few very long lines are as long as many short ones."""
         most = int(self._content.limit * self._style.line_height)
-        self._clipped = self._may_clip and height > most * 1.2
+        too_high = height > most * 1.2
+        self._clipped = too_high and not self._unfolded
         lines = self._content.lines if self._content.folded else round(height / self._style.line_height)
-        self._set_fold_button(self._content.folded or self._clipped, lines)
+        self._show_fold_button(self._content.folded or too_high, lines)
         return most if self._clipped else height
 
-    def _arrange_note(self, y: int, width: int) -> int:
-        look = theme()
-        if self._note is None or not self._note.isVisibleTo(self):
-            return y
-        self._plan[self._note] = QRect(look.px(SIDE), y + look.px(4), width, look.px(NOTE_HEIGHT))
-        return y + look.px(4 + NOTE_HEIGHT)
-
-    def _place_actions(self) -> None:
-        if self._actions is not None:
-            self._actions.setGeometry(self._bar_box)
-
-    # State
+    def _has_text(self) -> bool:
+        return bool(self._content.blocks) or self.message.status == "streaming"
 
     def _take(self, message: Message) -> None:
         self.message = message
@@ -307,7 +217,7 @@ class MessageWidget(QWidget):
         self.text.setAccessibleName(name)
         self._refresh_note()
         if self.message.role != "user":
-            self._set_fold_button(self._content.folded, self._content.lines)
+            self._show_fold_button(self._content.folded or self._unfolded, self._content.lines)
         self._refresh_actions()
         if not quietly:
             self.height_changed.emit()
@@ -338,16 +248,16 @@ class MessageWidget(QWidget):
         elif self._actions is not None:
             self._actions.hide()
 
-    def _set_fold_button(self, wanted: bool, lines: int) -> None:
+    def _show_fold_button(self, wanted: bool, lines: int) -> None:
         if wanted and self._unfold is None:
             self._unfold = QPushButton(self)
             self._unfold.setObjectName("unfold")
             self._unfold.setProperty("kind", "link")
             self._unfold.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
             self._unfold.setCursor(Qt.CursorShape.PointingHandCursor)
-            self._unfold.clicked.connect(self.unfold)
+            self._unfold.clicked.connect(lambda: self.fold() if self._unfolded else self.unfold())
         if self._unfold is not None:
-            self._unfold.setText(words.show_all(lines))
+            self._unfold.setText(words.show_less() if self._unfolded else words.show_all(lines))
             self._unfold.setVisible(wanted and self._editor is None)
 
     def _act(self, name: str) -> None:
@@ -364,28 +274,6 @@ class MessageWidget(QWidget):
             self.edited.emit(text)
 
     # Qt
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Your card, the line where the model's memory begins, the focus."""
-        del event
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self._cut:
-            paint_cut(painter, self.width())
-        if self.message.role == "user" or self._editor is not None:
-            paint_card(painter, self._card)
-        if self.text.ring:
-            paint_ring(painter, self._ring())
-
-    def _ring(self) -> QRectF:
-        """Where the focus is drawn: along the card, around an answer."""
-        if self.message.role == "user":
-            return QRectF(self._card).adjusted(0.75, 0.75, -0.75, -0.75)
-        box = self.text.geometry()
-        if self._note is not None and self._note.isVisible():
-            box = box.united(self._note.geometry())
-        room = theme().px(SIDE) - 1
-        return QRectF(box.adjusted(-room, -room + 1, room, room - 3))
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """The pointer shows the actions."""

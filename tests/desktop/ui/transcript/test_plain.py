@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from desktop.ui.transcript.blocks import Code, Line, plain_text
 from desktop.ui.transcript.content import Content, first_lines
+from desktop.ui.transcript.markdown import parse
 from desktop.ui.transcript.plain import parse_plain
 
 
@@ -46,3 +47,28 @@ def test_first_lines_cuts_code_and_tables() -> None:
     assert len(shown) == 2
     assert isinstance(shown[1], Code)
     assert shown[1].text.count("\n") == 8
+
+
+@given(
+    st.lists(st.sampled_from(("| a | b |\n|--|--|\n", "| 1 | 2 |\n", "| 1 | 2 |", "\n", "text\n")), max_size=8),
+    st.integers(1, 11),
+)
+def test_a_growing_table_shows_whole_rows_and_in_the_end_all(parts: list[str], size: int) -> None:
+    text = "".join(parts)
+    content = Content("assistant")
+    content.growing = True
+    shown: list[object] = []
+    for at in range(0, len(text), size):
+        first = content.append(text[at : at + size])
+        shown = [*shown[:first], *content.blocks[first:]]
+        assert shown == list(content.blocks)
+    content.growing = False
+    assert list(content.blocks) == parse(text)
+
+
+def test_an_answer_that_goes_on_is_unfolded() -> None:
+    content = Content("assistant")
+    content.set_text("line\n\n" * 600, fold=True)
+    assert content.folded
+    assert content.append("more") == 0
+    assert len(content.blocks) == 601

@@ -256,7 +256,12 @@ def test_a_long_question_is_folded(view, message, qtbot) -> None:
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert "line 299" in widget.text.toPlainText()
     assert widget.height() > 5 * height
-    assert not button.isVisible()
+    view.scroll_to_end()
+    assert button.text() == "Show less"
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert widget.height() == height
+    assert "line 40" not in widget.text.toPlainText()
+    assert -widget.height() < top_of(view, 1) < view.viewport().height()
 
 
 def test_a_question_of_one_endless_line_is_folded_too(view, message, qtbot) -> None:
@@ -266,6 +271,8 @@ def test_a_question_of_one_endless_line_is_folded_too(view, message, qtbot) -> N
     assert height < 1300
     qtbot.mouseClick(widget.findChild(QPushButton, "unfold"), Qt.MouseButton.LeftButton)
     assert widget.height() > 2 * height
+    qtbot.mouseClick(widget.findChild(QPushButton, "unfold"), Qt.MouseButton.LeftButton)
+    assert widget.height() == height
 
 
 def test_search_hits_are_marked(view, message, qtbot) -> None:
