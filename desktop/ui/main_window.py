@@ -231,7 +231,7 @@ class MainWindow(Frame):
     def jump_to(self, conversation_id: int, message_id: int | None, text: str) -> None:
         """Open a conversation at a message, with what was searched for marked."""
         self._jump = (message_id, text) if message_id is not None else None
-        self.controller.open_conversation(conversation_id)
+        self.controller.open_conversation(conversation_id, message_id)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """A file is welcome."""

@@ -135,7 +135,7 @@ class FakeController(QObject):
         self.conversation = None
         self.conversation_opened.emit(None, [])
 
-    def open_conversation(self, conversation_id) -> None:
+    def open_conversation(self, conversation_id, message_id=None) -> None:
         self.calls.append(("open_conversation", conversation_id))
         self.conversation = self.stored[conversation_id]
         self.conversation_opened.emit(self.conversation, list(self.paths[conversation_id]))

@@ -194,6 +194,19 @@ def test_editing_a_question_branches_and_answers_anew(desk: Desk) -> None:
     assert [m.text for m in desk.path] == ["first question", "first answer"]
 
 
+def test_a_hit_in_a_version_that_is_not_shown_is_shown(desk: Desk) -> None:
+    desk.controller.send("Hi")
+    engine = desk.engines.last
+    engine.say("a lighthouse")
+    engine.finish()
+    desk.controller.regenerate(desk.path[-1].id)
+    engine.say("a harbour")
+    engine.finish()
+    (hit,) = desk.controller.search("lighthouse")
+    desk.controller.open_conversation(hit.conversation_id, hit.message_id)
+    assert [m.text for m in desk.path] == ["Hi", "a lighthouse"]
+
+
 def test_editing_an_answer_asks_nothing(desk: Desk) -> None:
     desk.controller.send("Hi")
     desk.engines.last.say("Hello")
