@@ -118,8 +118,13 @@ def quantize(
 def dequantize(kind: GGMLType, blocks: NDArray[np.uint8], n: int) -> NDArray[np.float32]:
     """The `n` values that contiguous `blocks` of `kind` hold."""
     out = np.empty(n, dtype=np.float32)
-    _base().ggml_get_type_traits(int(kind)).contents.to_float(blocks.ctypes.data, out.ctypes.data, n)
+    dequantize_into(kind, blocks, out)
     return out
+
+
+def dequantize_into(kind: GGMLType, blocks: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
+    """Fill contiguous `out` with the values that contiguous `blocks` of `kind` hold."""
+    _base().ggml_get_type_traits(int(kind)).contents.to_float(blocks.ctypes.data, out.ctypes.data, out.size)
 
 
 def valid_blocks(kind: GGMLType, blocks: NDArray[np.uint8]) -> bool:

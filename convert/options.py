@@ -18,11 +18,20 @@ GPTQMode = Literal["exact", "fast", "requantize"]
 
 
 @dataclass(frozen=True)
+class AdapterChoice:
+    """A LoRA adapter to merge: the folder that PEFT saved, and what its own scaling is multiplied by."""
+
+    folder: Path
+    strength: float = 1.0
+
+
+@dataclass(frozen=True)
 class ConvertOptions:
     """Everything but the checkpoint and the output.
 
     Attributes:
         types: names of file types, one file each; none means f16.
+        adapters: merged into the weights, in this order.
         imatrix: a file with an importance matrix.
         requests: types asked for by tensor.
         gptq: what happens to layers that are quantized already: `exact` moves their codes, `fast` moves 4-bit codes
@@ -36,6 +45,7 @@ class ConvertOptions:
     """
 
     types: tuple[str, ...] = ()
+    adapters: tuple[AdapterChoice, ...] = ()
     imatrix: Path | None = None
     requests: TypeRequests = field(default_factory=TypeRequests)
     gptq: GPTQMode | None = None

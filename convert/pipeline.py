@@ -7,7 +7,7 @@ written; `plan_conversion` alone is `--dry-run`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,9 @@ from convert.checkpoint.json_file import read_json_object
 from convert.digests import Digests
 from convert.header import KeyValue, serialize
 from convert.imatrix_file import Imatrix, read_imatrix
+from convert.lora.adapter import Adapter, read_adapter
+from convert.lora.merge import merge
+from convert.lora.provenance import merged_metadata
 from convert.metadata import count, general_metadata
 from convert.mixture import ModelFacts
 from convert.options import ConvertOptions, output_paths
@@ -53,8 +56,9 @@ class Conversion:
         checkpoint: open.
         architecture: what it is.
         options: as given.
+        adapters: merged into the tensors, open.
         tensors: under their GGUF names.
-        model_metadata: entries of the architecture and the tokenizer.
+        model_metadata: entries of the architecture, the tokenizer and the adapters.
         imatrix: if one was given.
         outputs: the files to write.
         notes: sentences for the report.
@@ -63,6 +67,7 @@ class Conversion:
     checkpoint: Checkpoint
     architecture: Architecture
     options: ConvertOptions
+    adapters: list[Adapter]
     tensors: list[NamedTensor]
     model_metadata: list[KeyValue]
     imatrix: Imatrix | None
@@ -73,7 +78,7 @@ class Conversion:
     def inputs(self) -> list[Path]:
         """Every file that is read."""
         more = [self.options.imatrix] if self.options.imatrix else []
-        return [*hashed_files(self.checkpoint), *more]
+        return [*hashed_files(self.checkpoint), *more, *(file for one in self.adapters for file in one.files)]
 
     def metadata(self, output: Output, sha256: Mapping[str, str]) -> list[KeyValue]:
         """All entries of the head of `output`."""
@@ -81,6 +86,7 @@ class Conversion:
         quantized = any(kind not in FLOAT_TYPES.values() for kind in used)
         entries = general_metadata(
             self.checkpoint.folder,
+            self.checkpoint.config,
             architecture=self.architecture.name,
             n_parameters=sum(plan.n_weights for plan in output.plans),
             sha256=sha256,
@@ -131,10 +137,12 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
     """Open the checkpoint, check everything, and plan every file. Raises KnownError."""
     kinds = [file_type(name) for name in options.types or ("f16",)]
     imatrix = read_imatrix(options.imatrix) if options.imatrix else None
-    with open_checkpoint(source) as checkpoint:
+    with ExitStack() as stack:
+        checkpoint = stack.enter_context(open_checkpoint(source))
+        adapters = [stack.enter_context(read_adapter(one.folder, one.strength)) for one in options.adapters]
         notes: list[str] = []
         architecture = architecture_of(checkpoint.config)
-        weights = weights_of(checkpoint, options, notes)
+        weights = weights_of(checkpoint, adapters, options, notes)
         tensors = architecture.plan(weights, checkpoint.config, notes)
         model_metadata = architecture.metadata(checkpoint.config, notes)
         n_embeddings = next(t.source.n_rows for t in tensors if t.name == "token_embd.weight")
@@ -159,25 +167,37 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
             )
             for path, kind in zip(output_paths(out, [kind.name for kind in kinds]), kinds, strict=True)
         ]
-        model_metadata = [*model_metadata, *tokenizer.metadata()]
-        conversion = Conversion(checkpoint, architecture, options, tensors, model_metadata, imatrix, outputs, notes)
+        model_metadata = [*model_metadata, *tokenizer.metadata(), *merged_metadata(adapters)]
+        conversion = Conversion(
+            checkpoint, architecture, options, adapters, tensors, model_metadata, imatrix, outputs, notes
+        )
         for output in outputs:
             check_output(output.path, conversion.inputs)
         yield conversion
 
 
-def weights_of(checkpoint: Checkpoint, options: ConvertOptions, notes: list[str]) -> Mapping[str, RowSource]:
-    """The checkpoint's weights as rows, whatever they are stored as. `notes` gets what a person should know."""
+def weights_of(
+    checkpoint: Checkpoint, adapters: Sequence[Adapter], options: ConvertOptions, notes: list[str]
+) -> Mapping[str, RowSource]:
+    """The checkpoint's weights as rows, whatever they are stored as, with the adapters merged.
+
+    `notes` gets what a person should know. Raises KnownError.
+    """
     from convert.gptq import view as gptq
 
     if not gptq.is_quantized(checkpoint.tensors):
-        return checkpoint.tensors
+        return merge(checkpoint.tensors, adapters)
     config_file = checkpoint.tokenizer_files.get("quantize_config.json")
     stated = gptq.quantization_config(
         checkpoint.config,
         read_json_object(config_file, kind="bad_config", longest=_LONGEST_CONFIG) if config_file else {},
     )
-    found = gptq.view(checkpoint.tensors, stated, "fast" if options.gptq_mode == "fast" else "exact")
+    found = gptq.view(
+        checkpoint.tensors,
+        stated,
+        "fast" if options.gptq_mode == "fast" else "exact",
+        lambda rows: merge(rows, adapters, notes),
+    )
     notes += found.warnings
     return found.tensors
 
@@ -203,7 +223,10 @@ def _write(conversion: Conversion, output: Output, digests: Digests, progress: P
         progress=on_progress,
         resume=conversion.options.resume,
         inputs=conversion.inputs,
-        recipe={"gptq": conversion.options.gptq_mode},
+        recipe={
+            "gptq": conversion.options.gptq_mode,
+            "adapters": [[str(one.folder.resolve()), one.strength] for one in conversion.adapters],
+        },
         final_metadata=lambda: conversion.metadata(output, digests.result()),
     )
     return describe(output.path, output.kind.name, output.plans, written.n_bytes, written.progress.seconds)

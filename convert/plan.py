@@ -22,6 +22,7 @@ from convert.source import RowSource
 from convert.types import FLOAT_TYPES, FileType, block_size, row_bytes
 
 PackedMode = Literal["exact", "requantize"]
+Exactness = Literal["exact", "near-exact", "rounded to f16", "rounded to bf16", "quantized", "requantized"]
 
 
 class Named(Protocol):
@@ -43,8 +44,8 @@ class TensorPlan:
         shape: numpy order; the file stores it reversed.
         source: where its rows come from.
         type: its encoding in the file.
-        exactness: what happens to its values: `exact`, `rounded to f16`, `rounded to bf16`, `quantized`, or what a
-            packed source says of its blocks.
+        exactness: what happens to its values. `near-exact`: codes of GPTQ are moved, but the type holds their scales
+            only nearly; `requantized`: values that GPTQ had quantized are quantized a second time.
         n_bytes: its size without padding.
         offset: its place, from the start of the data section.
         packed: the source's own blocks are moved as they are.
@@ -56,7 +57,7 @@ class TensorPlan:
     shape: tuple[int, ...]
     source: RowSource
     type: GGMLType
-    exactness: str
+    exactness: Exactness
     n_bytes: int
     offset: int
     packed: bool = False
@@ -84,10 +85,10 @@ def data_size(plans: Iterable[TensorPlan]) -> int:
     return sum(padded(plan.n_bytes) for plan in plans)
 
 
-def exactness_of(source: RowSource, kind: GGMLType) -> str:
+def exactness_of(source: RowSource, kind: GGMLType) -> Exactness:
     """What writing the floats of `source` as `kind` does to them."""
     if kind not in FLOAT_TYPES.values():
-        return "quantized"
+        return "requantized" if source.was_quantized else "quantized"
     if kind is GGMLType.F32 or kind is FLOAT_TYPES[source.dtype]:
         return "exact"
     return "rounded to f16" if kind is GGMLType.F16 else "rounded to bf16"

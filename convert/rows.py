@@ -40,6 +40,7 @@ class TakeRows(RowSource):
         self.name = source.name
         self.dtype = source.dtype
         self.packed_type = None if self._is_vector else source.packed_type
+        _describe_as(self, source)
         self.shape = (self._index.size, *source.shape[1:])
 
     def rows(self, start: int, stop: int) -> NDArray[np.generic]:
@@ -49,6 +50,12 @@ class TakeRows(RowSource):
 
     def packed_rows(self, start: int, stop: int) -> NDArray[np.uint8]:
         return _gather(self._source.packed_rows, self._index[start:stop])
+
+    def steps(self, start: int, stop: int) -> NDArray[np.float32]:
+        return _gather(self._source.steps, self._index[start:stop])
+
+    def release(self) -> None:
+        self._source.release()
 
     def take(self, index: NDArray[np.intp]) -> RowSource | None:
         return take_rows(self._source, self._index[index])
@@ -69,12 +76,20 @@ class ConcatRows(RowSource):
         self.dtype = first.dtype if self._same else "f32"
         types = {s.packed_type for s in sources}
         self.packed_type = first.packed_type if len(types) == 1 else None
+        _describe_as(self, *sources)
 
     def rows(self, start: int, stop: int) -> NDArray[np.generic]:
         return self._read(start, stop, lambda s: s.rows if self._same else s.float_rows)
 
     def packed_rows(self, start: int, stop: int) -> NDArray[np.uint8]:
         return self._read(start, stop, lambda s: s.packed_rows)
+
+    def steps(self, start: int, stop: int) -> NDArray[np.float32]:
+        return self._read(start, stop, lambda s: s.steps)
+
+    def release(self) -> None:
+        for source in self._sources:
+            source.release()
 
     def _read(self, start: int, stop: int, reader: Callable[[RowSource], Reader]) -> NDArray[Any]:
         parts = []
@@ -97,6 +112,7 @@ class PadRows(RowSource):
         self.name = source.name
         self.dtype = source.dtype
         self.packed_type = source.packed_type
+        _describe_as(self, source)
         self.shape = (n_rows, *source.shape[1:])
 
     def rows(self, start: int, stop: int) -> NDArray[np.generic]:
@@ -105,6 +121,12 @@ class PadRows(RowSource):
     def packed_rows(self, start: int, stop: int) -> NDArray[np.uint8]:
         # In every block type zero bytes are zero values: each block has a scale, and here it is zero.
         return self._read(start, stop, self._source.packed_rows)
+
+    def steps(self, start: int, stop: int) -> NDArray[np.float32]:
+        return self._read(start, stop, self._source.steps)
+
+    def release(self) -> None:
+        self._source.release()
 
     def _read(self, start: int, stop: int, read: Reader) -> NDArray[Any]:
         held = self._source.shape[0]
@@ -142,6 +164,14 @@ class ArrayRows(RowSource):
 
     def rows(self, start: int, stop: int) -> NDArray[np.generic]:
         return self._rows[start:stop]
+
+
+def _describe_as(rows: RowSource, *sources: RowSource) -> None:
+    """Say of `rows` what holds for all of `sources`."""
+    near = any(source.packed_exactness == "near-exact" for source in sources)
+    rows.packed_exactness = "near-exact" if near else "exact"
+    rows.was_quantized = all(source.was_quantized for source in sources)
+    rows.is_computed = any(source.is_computed for source in sources)
 
 
 def _gather(read: Reader, wanted: NDArray[np.intp]) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from gguf.constants import GGMLQuantizationType
 from numpy.typing import NDArray
 
 FloatName = Literal["f32", "f16", "bf16"]
+PackedExactness = Literal["exact", "near-exact"]
 
 
 class RowSource(ABC):
@@ -25,14 +26,19 @@ class RowSource(ABC):
         shape: numpy order, `[out_features, in_features]` or `[n]`.
         dtype: the precision the values were stored in.
         packed_type: a GGUF block type that holds these values bit for bit (a GPTQ tensor), None for plain floats.
-        packed_exactness: how true those blocks are, in the words of the report.
+        packed_exactness: how true those blocks are: `exact`, or `near-exact`, within a fraction of a quantization step.
+        was_quantized: the values are quantized ones already (GPTQ); `steps` tells the distance between neighbours.
+        is_computed: the values come out of floating-point sums (merged adapters), whose last bit may differ from one
+            reading to the next.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: FloatName
     packed_type: GGMLQuantizationType | None = None
-    packed_exactness: str = "exact"
+    packed_exactness: PackedExactness = "exact"
+    was_quantized: bool = False
+    is_computed: bool = False
 
     @property
     def n_rows(self) -> int:
@@ -57,7 +63,11 @@ class RowSource(ABC):
 
     def packed_rows(self, start: int, stop: int) -> NDArray[np.uint8]:
         """Rows `start:stop` as blocks of `packed_type`, `[stop - start, bytes per row]`. Only where there is one."""
-        raise TypeError(f"{self.name} has no packed form")
+        raise TypeError(f"{self.name} has no packed form to take rows {start}:{stop} of")
+
+    def steps(self, start: int, stop: int) -> NDArray[np.float32]:
+        """The quantization step of every weight of rows `start:stop`. Only where `was_quantized`."""
+        raise TypeError(f"{self.name} was not quantized, so rows {start}:{stop} have no steps")
 
     def release(self) -> None:  # noqa: B027  # nothing is held by default
         """Let go of what is held to read rows faster; called when all rows were read. Reading again still works."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from belle.cli.terminal import Terminal
 from belle.errors import KnownError
 
 if TYPE_CHECKING:
     from convert.options import ConvertOptions
-    from convert.progress import Progress
+    from convert.progress import Progress, ProgressCallback
     from convert.report import FileReport, Report
 
 _EPILOG = """\
@@ -25,6 +26,9 @@ examples:
   belle convert ./BELLE-7B -o belle-7b-q4.gguf --type q4_k_m
   belle convert ./BELLE-7B -o 'belle-7b-{type}.gguf' --type q4_k_m --type q8_0
   belle convert ./BELLE-7B-gptq -o belle-7b.gguf      (4- and 8-bit layers are moved as they are)
+  belle convert ./base -o mine.gguf --type q4_k_m --lora ./adapter
+  belle convert ./base -o mine.gguf --lora ./one --lora-scale 0.7 --lora ./other
+  belle convert ./base -o adapter.gguf --lora ./adapter --lora-only
 
 An interrupted conversion goes on where it stopped when the same command is run again.
 """
@@ -63,6 +67,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="layers that are quantized already: moved (exact, the default), moved into the fastest type, "
         "or quantized again to --type (the default when --type is given)",
     )
+    lora = parser.add_argument_group("LoRA adapters")
+    lora.add_argument(
+        "--lora",
+        action=_AddAdapter,
+        default=[],
+        metavar="DIR",
+        help="merge the adapter that PEFT saved in this folder; repeatable, merged in this order",
+    )
+    lora.add_argument(
+        "--lora-scale",
+        action=_ScaleAdapter,
+        type=float,
+        metavar="S",
+        help="multiply an adapter's own scaling by S: that of the --lora just before, or before any --lora, of all",
+    )
+    lora.add_argument(
+        "--lora-only",
+        action="store_true",
+        help="write the adapter alone, as a GGUF that llama.cpp adds to a base while running (f32, or --type f16); "
+        "of SRC only config.json is read",
+    )
     about = parser.add_argument_group("metadata")
     about.add_argument("--name", help="name of the model")
     about.add_argument("--license", metavar="ID", help="licence, such as apache-2.0")
@@ -71,25 +96,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert, or show the plan. Returns the exit status; raises KnownError."""
-    from convert.pipeline import convert, plan_conversion
-
-    if arguments.threads < 0:
-        raise KnownError("usage", "--threads cannot be negative.", "Leave it out for one per processor.")
     terminal = Terminal()
     options = _options(arguments)
-    if arguments.dry_run:
-        report = plan_conversion(arguments.source, arguments.output, options)
-    else:
-        try:
-            report = convert(
-                arguments.source,
-                arguments.output,
-                options,
-                progress=lambda reading: terminal.progress(progress_line(reading)),
-            )
-        except KeyboardInterrupt:
-            terminal.note("Stopped. The same command goes on from here.")
-            raise
+    try:
+        report = _convert(arguments, options, lambda reading: terminal.progress(progress_line(reading)))
+    except KeyboardInterrupt:
+        terminal.note("Stopped. The same command goes on from here.")
+        raise
     terminal.clear()
     for note in report.notes:
         terminal.note(note)
@@ -100,10 +113,49 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _convert(arguments: argparse.Namespace, options: ConvertOptions, progress: ProgressCallback) -> Report:
+    if arguments.lora_only:
+        from convert.lora.adapter_gguf import convert_adapter
+
+        return convert_adapter(
+            arguments.source, arguments.output, options, write=not arguments.dry_run, progress=progress
+        )
+    from convert.pipeline import convert, plan_conversion
+
+    if arguments.dry_run:
+        return plan_conversion(arguments.source, arguments.output, options)
+    return convert(arguments.source, arguments.output, options, progress=progress)
+
+
+class _AddAdapter(argparse.Action):
+    """`--lora DIR`: one more adapter, as strong as the scale given before any."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        del parser, option_string
+        namespace.lora = [*namespace.lora, (Path(values), None)]
+
+
+class _ScaleAdapter(argparse.Action):
+    """`--lora-scale S`: of the adapter just before, or of all where there is none yet."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        del parser, option_string
+        if not math.isfinite(values) or not values:
+            raise KnownError("usage", f"--lora-scale {values} makes no sense.", "1 is the adapter as it was trained.")
+        if namespace.lora:
+            namespace.lora[-1] = (namespace.lora[-1][0], values)
+        else:
+            namespace.lora_scale = values
+
+
 def _options(arguments: argparse.Namespace) -> ConvertOptions:
     from convert.mixture import TypeRequests
-    from convert.options import ConvertOptions, tensor_requests
+    from convert.options import AdapterChoice, ConvertOptions, tensor_requests
     from convert.types import tensor_type
+
+    if arguments.threads < 0:
+        raise KnownError("usage", "--threads cannot be negative.", "Leave it out for one per processor.")
+    strength = arguments.lora_scale if arguments.lora_scale is not None else 1.0
 
     requests = TypeRequests(
         tensors=tensor_requests(arguments.tensor_type),
@@ -113,6 +165,7 @@ def _options(arguments: argparse.Namespace) -> ConvertOptions:
     )
     return ConvertOptions(
         types=tuple(arguments.type),
+        adapters=tuple(AdapterChoice(path, strength if own is None else own) for path, own in arguments.lora),
         imatrix=arguments.imatrix,
         requests=requests,
         gptq=arguments.gptq,

@@ -142,7 +142,7 @@ def _get(arguments: argparse.Namespace) -> int:
         raise KnownError("usage", "--threads cannot be negative.", "Leave it out for one per processor.")
     options = InstallOptions(
         endpoint=arguments.endpoint,
-        llama_weights=arguments.llama_weights,
+        llama_weights=arguments.llama_weights and arguments.llama_weights.expanduser(),
         codes=arguments.gptq,
         type_name=arguments.type,
         threads=arguments.threads,
@@ -180,7 +180,9 @@ def _accept_license(entry: ModelEntry, options: InstallOptions, terminal: Termin
             result=size(entry.installed_bytes or 0),
         )
     )
-    if yes or (terminal.interactive and terminal.agrees(say("models_agree", folder=Place(entry.name).folder))):
+    place = Place(entry.name)
+    begun = place.source_file.exists()  # whoever began has agreed
+    if yes or begun or (terminal.interactive and terminal.agrees(say("models_agree", folder=place.folder))):
         return
     if terminal.interactive:
         raise KnownError("not_accepted", "Nothing was downloaded.", "")

@@ -78,7 +78,7 @@ _EN = {
     "models_already": "{title} is installed already: {path} ({size}).",
     "models_installed": "{title} is installed: {path} ({size}).",
     "models_try": "Talk to it with: belle chat --model {name}",
-    "models_no_template": "The file does not say how it wants to be talked to: “belle chat” will ask, or see --template.",
+    "models_no_template": "The file does not say how it wants to be talked to: “belle chat” asks, or see --template.",
     "models_imported": "{name}: {path}",
     "models_deletes": "To be deleted: {path}",
     "models_keeps": "Your file stays where it is: {path}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from belle.engine.client import EngineClient
 from belle.engine.protocol import (
@@ -55,24 +55,27 @@ class BlockingEngine:
         """
         self.client.generate(request)
         stopping = False
-        ended = False
-        try:
-            while not ended:
-                try:
-                    event = self._next()
-                except KeyboardInterrupt:
-                    if stopping:
-                        raise
-                    stopping = True
-                    self.client.stop(request.id)
-                    continue
-                if getattr(event, "id", None) == request.id:
-                    ended = isinstance(event, Done)
-                    yield event
-        except GeneratorExit:
-            if not ended:
+        while True:
+            try:
+                yield from self._until_done(request.id)
+            except KeyboardInterrupt:
+                if stopping:
+                    raise
+                stopping = True
+                self.client.stop(request.id)
+            except GeneratorExit:
                 self._abandon(request.id)
-            raise
+                raise
+            else:
+                return
+
+    def _until_done(self, request_id: int) -> Iterator[Event]:
+        ended = False
+        while not ended:
+            event = self._next()
+            if getattr(event, "id", None) == request_id:
+                ended = isinstance(event, Done)
+                yield event
 
     def count(self, request: Count) -> int:
         """The tokens of a conversation. Raises KnownError."""
@@ -112,11 +115,9 @@ class BlockingEngine:
     def _abandon(self, request_id: int) -> None:
         """Nobody listens to the rest of this answer."""
         self.client.stop(request_id)
-        try:
-            while not isinstance(self._next(), Done):
+        with suppress(KnownError):
+            for _ in self._until_done(request_id):
                 pass
-        except KnownError:
-            pass
 
 
 @contextmanager

@@ -83,6 +83,7 @@ class Context:
         if self._memory is None:
             self.close()
             raise not_a_chat_model(model.path)
+        self._on_gpu = on_gpu
         self._stop = stop
         self._log = log
         llama.llama_set_abort_callback(self.handle, *stop.callback)
@@ -113,6 +114,9 @@ class Context:
         self._ids[:count] = tokens
         self._batch.n_tokens = count
         status = llama.llama_decode(self.handle, self._batch)
+        if self._on_gpu:
+            # A GPU is still computing; whoever measures the time wants to know how long.
+            llama.llama_synchronize(self.handle)
         if status == 0:
             self.tokens += tokens
             return

@@ -10,7 +10,7 @@ import ctypes
 import os
 import re
 from collections.abc import Callable, Iterable
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class Vocabulary:
         self.eos = self._id(llama.llama_vocab_eos(handle))
         self.adds_bos: bool = llama.llama_vocab_get_add_bos(handle)
         self._buffer = ctypes.create_string_buffer(256)
+        self._control = self._control_tokens()
         # Asked for every token, in between two evaluations.
         self.piece = cache(self._piece)
         self.ends_answer = cache(self._ends_answer)
@@ -95,8 +96,7 @@ class Vocabulary:
                 position = len(text) - len(text[position:].lstrip())
         yield text[position:]
 
-    @cached_property
-    def _control(self) -> tuple[re.Pattern[str], dict[str, tuple[int, bool, bool]]]:
+    def _control_tokens(self) -> tuple[re.Pattern[str], dict[str, tuple[int, bool, bool]]]:
         ids = {}
         for token in range(self.size):
             attributes = llama.llama_vocab_get_attr(self._handle, token)

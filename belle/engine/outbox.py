@@ -26,9 +26,10 @@ class Outbox:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._lock = threading.Lock()
-        self._waiting: list[str] = []
-        self._waiting_id = 0
+        self._texts: list[str] = []
+        self._texts_id = 0
         self._text_sent_at = 0.0
+        self._unsent = b""
         self._closed = False
 
     def send(self, event: Event) -> None:
@@ -37,36 +38,43 @@ class Outbox:
             if isinstance(event, Text):
                 self._send_text(event)
             else:
-                self._flush()
-                self._write(encode(event))
+                self._encode_texts()
+                self._unsent += encode(event)
+                self._write(_POLL_S)
 
     def close(self) -> None:
         """Nobody reads any more: drop everything from now on, also what is waiting."""
         self._closed = True
 
     def _send_text(self, event: Text) -> None:
-        if event.id != self._waiting_id:
-            self._flush()
-            self._waiting_id = event.id
-        self._waiting.append(event.text)
+        if event.id != self._texts_id:
+            self._encode_texts()
+            self._texts_id = event.id
+        self._texts.append(event.text)
         now = monotonic()
-        if now - self._text_sent_at >= _TEXT_S and self._writable(0):
-            self._text_sent_at = now
-            self._flush()
+        if now - self._text_sent_at < _TEXT_S:
+            return
+        self._text_sent_at = now
+        self._write(0)
+        if not self._unsent:
+            self._encode_texts()
+            self._write(0)
 
-    def _flush(self) -> None:
-        if self._waiting:
-            self._write(encode(Text(self._waiting_id, "".join(self._waiting))))
-            self._waiting.clear()
+    def _encode_texts(self) -> None:
+        if self._texts:
+            self._unsent += encode(Text(self._texts_id, "".join(self._texts)))
+            self._texts.clear()
 
-    def _write(self, line: bytes) -> None:
-        view = memoryview(line)
-        while view and not self._closed:
-            if self._writable(_POLL_S):
+    def _write(self, patience_s: float) -> None:
+        """Write all there is; without patience, what fits into the pipe now."""
+        while self._unsent and not self._closed:
+            if self._writable(patience_s):
                 try:
-                    view = view[os.write(self._fd, view[:_SLICE]) :]
+                    self._unsent = self._unsent[os.write(self._fd, self._unsent[:_SLICE]) :]
                 except OSError:
                     self._closed = True
+            elif not patience_s:
+                return
 
     def _writable(self, timeout_s: float) -> bool:
         with suppress(OSError, ValueError):

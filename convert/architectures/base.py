@@ -103,6 +103,24 @@ class Rule:
     optional: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one tensor of a checkpoint goes: its name in the GGUF, and the rule that takes it there."""
+
+    name: str
+    rule: Rule
+    sizes: Dimensions
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """What config.json calls for."""
+        return tuple(int(getattr(self.sizes, name)) for name in self.rule.shape)
+
+    def arranged(self, source: RowSource) -> RowSource:
+        """`source`, which has a row for every row of the tensor, in the order of the GGUF."""
+        return self.rule.arrange(source, self.sizes) if self.rule.arrange else source
+
+
 def linear(name: str, source: str, shape: tuple[str, str], *, bias: bool = False, **more: Any) -> list[Rule]:
     """The rules of a linear layer: a weight and, where `bias` is set or one turns up, a bias."""
     return [
@@ -184,7 +202,7 @@ class Architecture(ABC):
                 continue
             planned.append(NamedTensor(gguf_name, rule.arrange(source, sizes) if rule.arrange else source))
         head = names.pop(self.head.source, None)
-        if head is None and not self._is_tied(config):
+        if head is None and not self.is_tied(config):
             missing.append(self.head.source)
         if missing:
             self._refuse_missing(missing, tensors)
@@ -194,12 +212,27 @@ class Architecture(ABC):
         self._refuse_unknown(names, tensors, sizes, notes)
         return planned + self.computed(config)
 
-    def _is_tied(self, config: Mapping[str, Any]) -> bool:
+    def short_name(self, name: str) -> str:
+        """A checkpoint's name without the prefixes of training frameworks and of the model's body."""
+        while wrapper := next((w for w in _WRAPPERS if name.startswith(w)), None):
+            name = name.removeprefix(wrapper)
+        return name.removeprefix(self.prefix)
+
+    def places(self, config: Mapping[str, Any]) -> dict[str, Place]:
+        """Where every weight of a checkpoint goes, by its short name. Raises KnownError("bad_config")."""
+        sizes = self.dimensions(config)
+        table = {source: (name, rule) for name, source, rule in _expanded(self.rules(config), sizes.n_layer)}
+        if not self.is_tied(config):
+            table[self.head.source] = (self.head.name, self.head)
+        return {source: Place(name, rule, sizes) for source, (name, rule) in table.items()}
+
+    def is_tied(self, config: Mapping[str, Any]) -> bool:
+        """Whether the output head is the embedding once more."""
         return self.always_tied or optional_flag(config, "tie_word_embeddings", self.tied_by_default)
 
     def _has_own_head(self, head: RowSource, embedding: RowSource, config: Mapping[str, Any], notes: list[str]) -> bool:
         """A tied head is often saved a second time; it is written only if it is not the embedding after all."""
-        if not self._is_tied(config):
+        if not self.is_tied(config):
             return True
         if _same_rows(head, embedding):
             return False
@@ -216,10 +249,7 @@ class Architecture(ABC):
         """Checkpoint names by what is left of them without prefixes."""
         result: dict[str, str] = {}
         for name in tensors:
-            short = name
-            while wrapper := next((w for w in _WRAPPERS if short.startswith(w)), None):
-                short = short.removeprefix(wrapper)
-            short = short.removeprefix(self.prefix)
+            short = self.short_name(name)
             if short in result:
                 raise KnownError(
                     "duplicate_tensor",

@@ -56,6 +56,7 @@ class GPTQRows(RowSource):
     """
 
     dtype = "f32"
+    was_quantized = True
 
     def __init__(
         self,
@@ -82,6 +83,7 @@ class GPTQRows(RowSource):
         self.packed_type = self._choose_type(mode)
         self.structured = mode == "fast" and self.packed_type is GGMLQuantizationType.Q4_K and not self._uniform()
         self.hybrid = self.packed_type is GGMLQuantizationType.Q8_0 and not self._fits(-128, 127)
+        self.packed_exactness = "exact" if self.exact else "near-exact"
 
     @property
     def exact(self) -> bool:

@@ -6,7 +6,7 @@ packed form. Act-order layers whose permutation can be folded into the layer bef
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ from convert.source import RowSource
 # Last name of a layer -> the layers just before it whose output features it reads one to one: their rows may come in
 # any order, if its columns come in the same (LLaMA's feed-forward, BLOOM's).
 FOLDABLE = {"down_proj": ("gate_proj", "up_proj"), "dense_4h_to_h": ("dense_h_to_4h",)}
+
+Change = Callable[[Mapping[str, RowSource]], dict[str, RowSource]]
 
 _SAMPLED_MODULES = 24
 _SAMPLED_WORDS = 64
@@ -56,13 +58,17 @@ def is_quantized(tensors: Mapping[str, Any]) -> bool:
     return any(name.endswith(".qweight") for name in tensors)
 
 
-def view(tensors: Mapping[str, Any], stated: Mapping[str, Any], mode: Mode = "exact") -> QuantizedView:
+def view(
+    tensors: Mapping[str, Any], stated: Mapping[str, Any], mode: Mode = "exact", change: Change | None = None
+) -> QuantizedView:
     """The checkpoint with every quantized layer as one `GPTQRows`. Raises KnownError.
 
     Args:
         tensors: `CheckpointTensor`s by name.
         stated: `quantization_config` of the checkpoint.
         mode: see `GPTQRows`.
+        change: what merges adapters. It sees every layer in the order of the checkpoint; the columns and rows of
+            act-order layers are moved afterwards, and only of those that it left as they were.
     """
     modules = find_modules(tensors, stated)
     wordwise = _made_by_gptqmodel(stated)
@@ -78,7 +84,9 @@ def view(tensors: Mapping[str, Any], stated: Mapping[str, Any], mode: Mode = "ex
             rows[layer + ".weight"] = layers[layer]
         elif last == "bias":
             rows[name] = tensor
-    folded = [layer for layer in layers if _fold(layer, layers, rows)]
+    if change is not None:
+        rows = change(rows)
+    folded = [layer for layer, source in layers.items() if rows[layer + ".weight"] is source and _fold(source, rows)]
     return QuantizedView(rows, modules, version, folded, _warnings(stated, evidence, wordwise))
 
 
@@ -102,9 +110,9 @@ def _evidence(modules: list[Module], tensors: Mapping[str, Any]) -> ZeroEvidence
     return evidence
 
 
-def _fold(layer: str, layers: Mapping[str, GPTQRows], rows: dict[str, RowSource]) -> bool:
+def _fold(source: GPTQRows, rows: dict[str, RowSource]) -> bool:
     """Bring the columns of an act-order layer into group order by reordering the rows of the layers before it."""
-    source = layers[layer]
+    layer = source.module.name
     parent, _, last = layer.rpartition(".")
     feeders = [f"{parent}.{name}" for name in FOLDABLE.get(last, ())]
     if not source.act_order or not feeders or any(f + ".weight" not in rows for f in feeders):

@@ -8,7 +8,6 @@ model is installed when the registry says so.
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -161,16 +160,18 @@ class _Installation:
 
     def run(self) -> Installed:
         target = self._place.folder / _file_name(self._entry, self._way)
-        source = self._download()
         report = None
-        if not target.is_file():
+        if target.is_file():  # made and verified, but not registered, or something else was registered since
+            source = load_source(self._place.source_file) or Source(())
+        else:
+            source = self._download()
             report = self._convert(target)
         self._register(target, source)
         if not self._options.keep_download:
             self._place.clean()
-        file = report.files[0] if report else None
+        exactness = report.files[0].exactness() if report else {}
         notes = (*source.notes, *(report.notes if report else ()))
-        return Installed(target, target.stat().st_size, exactness=file.exactness() if file else {}, notes=notes)
+        return Installed(target, target.stat().st_size, exactness=exactness, notes=notes)
 
     # Downloading
 
@@ -246,7 +247,8 @@ class _Installation:
     # Converting
 
     def _convert(self, target: Path) -> Report:
-        from convert.pipeline import convert
+        from convert.install.proof import prove
+        from convert.pipeline import convert, plan_conversion
 
         made = self._place.work / target.name
         reporter = Reporter("convert", self._listener, self._stop)
@@ -259,7 +261,15 @@ class _Installation:
                     speed = reading.weights_per_second * reading.total_bytes / reading.total_weights
                 self._listener(Step("convert", target.name, reading.done_bytes, reading.total_bytes, speed))
 
-        report = convert(self._place.checkpoint, made, self._way.options, progress=follow)
+        if made.is_file():  # an earlier run was interrupted while it was verified
+            report = plan_conversion(self._place.checkpoint, made, self._way.options)
+        else:
+            report = convert(self._place.checkpoint, made, self._way.options, progress=follow)
+        try:
+            prove(made, self._place.checkpoint, self._way.options, Reporter("verify", self._listener, self._stop))
+        except KnownError:
+            made.unlink(missing_ok=True)
+            raise
         made.replace(target)
         sync_folder(target.parent)
         return report
@@ -267,25 +277,8 @@ class _Installation:
     # Registering
 
     def _register(self, target: Path, source: Source) -> None:
-        weights = max(source.files, key=lambda file: file.size or 0)
-        details: dict[str, Any] = {
-            "repository": weights.repo,
-            "commit": weights.commit,
-            "conversion": self._way.suffix,
-            "files": {file.name: file.sha256 or f"git:{file.git_sha1}" for file in source.files},
-        }
+        details: dict[str, Any] = {"repository": self._entry.repo, "conversion": self._way.suffix}
+        if source.files:
+            details["commit"] = next(file.commit for file in source.files if file.repo == self._entry.repo)
+            details["files"] = {file.name: file.sha256 or f"git:{file.git_sha1}" for file in source.files}
         register(self._entry.name, target, self._entry.template, title=self._entry.title, details=details)
-
-
-def unfinished(name: str) -> bool:
-    """Whether an installation of `name` was begun and not finished."""
-    return load_source(Place(name).source_file) is not None
-
-
-def give_up(name: str) -> None:
-    """Delete what an unfinished installation of `name` has left. Raises KnownError("busy")."""
-    place = Place(name)
-    if place.work.is_dir():
-        with place.locked():
-            shutil.rmtree(place.work, ignore_errors=True)
-        place.clean()

@@ -74,18 +74,16 @@ class Place:
             os.close(handle)
 
     def begin_anew(self) -> None:
-        """Forget what was downloaded of another version."""
+        """Forget what was downloaded of another version, and what was made of it."""
         for folder in (self.checkpoint, self.encrypted):
             shutil.rmtree(folder, ignore_errors=True)
+        for made in self.work.glob("*.gguf*"):
+            made.unlink()
 
     def clean(self) -> None:
         """Delete everything unfinished, and the folder if nothing is left in it."""
         shutil.rmtree(self.work, ignore_errors=True)
         remove_if_empty(self.folder)
-
-    def unfinished_bytes(self) -> int:
-        """What lies in the hidden folder."""
-        return sum(path.stat().st_size for path in self.work.rglob("*") if path.is_file())
 
 
 def remove_if_empty(folder: Path) -> None:

@@ -5,11 +5,7 @@ Only files inside the models folder are ever deleted; a file that a person regis
 
 from __future__ import annotations
 
-import errno
-import os
 import re
-import shutil
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -21,17 +17,15 @@ from belle.engine.memory import estimate
 from belle.errors import KnownError
 from belle.prompts import get_template
 from belle.registry import InstalledModel, absolute, forget, installed, register
-from convert.install.place import Place, check_space, remove_if_empty
-from convert.install.steps import Listener, Reporter
-from convert.part_file import sync_folder
+from convert.install.copies import copied, in_models_folder, parts_of
+from convert.install.place import Place, remove_if_empty
+from convert.install.steps import Listener
 
 Status = Literal["installed", "missing", "begun", "available", "unsupported"]
 
 USUAL_CONTEXT = 4096
 """Tokens of context for which memory is stated, unless the model has fewer: what a chat takes by default."""
 
-_COPY_BYTES = 8 << 20
-_SPLIT = re.compile(r"(.+)-00001-of-(\d{5})\.gguf")
 _NAME = re.compile(r"[\w][\w.+-]*")
 
 
@@ -108,7 +102,7 @@ def take_over(
     if name is not None:
         _check_name(name, path, header)
     if copy:
-        path = _copied(path, name or path.stem.removesuffix("-00001-of-00001"), listener)
+        path = copied(path, name or path.stem.removesuffix("-00001-of-00001"), listener)
     if name is None:
         return remember_file(path, template, title=header.name or ""), header
     entry = load_catalog().find(name)
@@ -152,8 +146,10 @@ def plan_removal(name: str) -> Removal:
         raise KnownError("unknown_model", f"There is no model called “{name}”.", "See: belle models list", name=name)
     files: list[Path] = []
     kept = None
-    if model is not None and _is_ours(model.path):
-        files += _parts(model.path)
+    if model is not None and in_models_folder(model.path):
+        files += parts_of(model.path)
+        # What the same model was converted to besides.
+        files += [path for path in place.folder.glob(f"{name}-*.gguf") if path not in files]
     elif model is not None:
         kept = model.path
     if begun:
@@ -257,64 +253,3 @@ def _check_name(name: str, path: Path, header: GgufHeader) -> None:
             name=name,
             path=str(taken.path),
         )
-
-
-def _is_ours(path: Path) -> bool:
-    return absolute(path).is_relative_to(absolute(paths.models_dir()))
-
-
-def _parts(path: Path) -> list[Path]:
-    """The file, and the other parts of a split one."""
-    match = _SPLIT.fullmatch(path.name)
-    if match is None:
-        return [path]
-    return [path.with_name(f"{match[1]}-{number:05}-of-{match[2]}.gguf") for number in range(1, int(match[2]) + 1)]
-
-
-def _copied(path: Path, name: str, listener: Listener | None) -> Path:
-    """Copy into the models folder; each file has its name only when it is whole. Raises KnownError."""
-    folder = paths.models_dir() / name
-    sources = _parts(path)
-    if _is_ours(path):
-        return path
-    try:
-        paths.private_folder(folder)
-        total = sum(source.stat().st_size for source in sources)
-        check_space(folder, {"the copy": total})
-        reporter = Reporter("copy", listener, threading.Event(), total)
-        for source in sources:
-            reporter.begin(source.name)
-            _copy(source, folder / source.name, reporter)
-    except OSError as error:
-        remove_if_empty(folder)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise KnownError(
-                "disk_full", f"The disk became full while {path.name} was copied.", "Free some space.", path=str(path)
-            ) from error
-        raise KnownError(
-            "unwritable", f"{path.name} could not be copied to {folder}: {error.strerror}.", "", path=str(path)
-        ) from error
-    except KnownError:
-        remove_if_empty(folder)
-        raise
-    return folder / path.name
-
-
-def _copy(source: Path, target: Path, reporter: Reporter) -> None:
-    if target.exists():
-        raise KnownError(
-            "file_exists", f"{target} exists already.", "Choose another --name, or import that file.", path=str(target)
-        )
-    temporary = target.with_name(f".{target.name}.part")
-    try:
-        with source.open("rb", buffering=0) as reading, temporary.open("wb") as writing:
-            while data := reading.read(_COPY_BYTES):
-                writing.write(data)
-                reporter.add(len(data))
-            writing.flush()
-            os.fsync(writing.fileno())
-        shutil.copystat(source, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(target.parent)

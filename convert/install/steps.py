@@ -12,6 +12,7 @@ from typing import Literal
 Stage = Literal["download", "decrypt", "convert", "verify", "copy"]
 
 _WINDOW_SECONDS = 10.0
+_MOMENT_SECONDS = 0.1
 _REPORT_SECONDS = 0.2
 
 
@@ -75,7 +76,8 @@ class Reporter:
         now = time.monotonic()
         if counts:
             self._work += n_bytes
-            self._moments.append((now, self._work))
+            if not self._moments or now - self._moments[-1][0] >= _MOMENT_SECONDS:
+                self._moments.append((now, self._work))
             while now - self._moments[0][0] > _WINDOW_SECONDS and len(self._moments) > 2:
                 self._moments.popleft()
         if now - self._last_report >= _REPORT_SECONDS:

@@ -8,22 +8,21 @@ Layers trained whole (`modules_to_save`) come under their plain name.
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from belle.errors import KnownError
-from convert.checkpoint import open_checkpoint
+from convert.checkpoint import Checkpoint, open_checkpoint
+from convert.lora.config import NAME, AdapterConfig, read_config
 from convert.source import RowSource
 
-CONFIG = "adapter_config.json"
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 _PREFIX = "base_model.model."
 _PARTS = re.compile(
@@ -31,7 +30,7 @@ _PARTS = re.compile(
     r"(?:\.default)?(?:\.weight)?"
 )
 # What PEFT puts into the name of a layer that is trained whole, or of an embedding that was resized before training.
-_SAVED = re.compile(r"\.(?:modules_to_save\.\w+|base_layer)\.")
+_SAVED = re.compile(r"\.(?:modules_to_save(?:\.\w+)?|base_layer)(?=\.(?:weight|bias)$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,157 +59,145 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """Everything an adapter says.
+    """Everything an adapter says; a context manager, because what it replaces is read from its file when needed.
 
     Attributes:
         folder: where it was read from.
+        config: its configuration.
+        strength: what its own scaling was multiplied by; contained in the deltas' scales.
         deltas: by layer name, without `base_model.model.` and `.weight`.
         replaced: tensors that take the place of the base's, by full name.
-        base: the model it was trained on, as PEFT noted it.
-        alpha: `lora_alpha`.
+        checkpoint: its weights file, open.
     """
 
     folder: Path
+    config: AdapterConfig
+    strength: float
     deltas: dict[str, Delta]
     replaced: dict[str, RowSource]
-    base: str
-    alpha: float
-    notes: list[str] = field(default_factory=list)
+    checkpoint: Checkpoint
+
+    @property
+    def files(self) -> list[Path]:
+        """What it was read from."""
+        return [self.config.path, *self.checkpoint.files]
+
+    def close(self) -> None:
+        """Close its weights file."""
+        self.checkpoint.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
 
-def read_adapter(folder: Path, scale: float = 1.0) -> Adapter:
-    """Read the adapter in `folder`; `scale` multiplies its own scaling.
+def read_adapter(folder: Path, strength: float = 1.0) -> Adapter:
+    """Read the adapter in `folder`; `strength` multiplies its own scaling.
 
-    Raises KnownError: `not_an_adapter`, `unsupported_adapter`, `empty_adapter`, `damaged_adapter`, and what reading a
-    checkpoint raises.
+    Raises KnownError: `not_an_adapter`, `unsupported_adapter`, `empty_adapter`, `damaged_adapter`, `not_finite`, and
+    what reading a checkpoint raises.
     """
-    config = _config(folder)
+    config = read_config(folder)
     weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
     if weights is None:
         raise KnownError(
             "not_an_adapter",
-            f"{folder} holds an {CONFIG} but none of {', '.join(WEIGHTS)}.",
+            f"{folder} holds an {NAME} but none of {', '.join(WEIGHTS)}.",
             "Copy the adapter's weights beside its configuration.",
             path=str(folder),
         )
-    with open_checkpoint(weights) as checkpoint:
-        parts: dict[str, dict[str, NDArray[np.float32]]] = {}
-        replaced: dict[str, RowSource] = {}
-        for name, tensor in checkpoint.tensors.items():
-            plain = name.removeprefix(_PREFIX)
-            match = _PARTS.fullmatch(plain)
-            if match:
-                parts.setdefault(match["layer"], {})[match["part"]] = _values(tensor)
-            elif ".original_module." not in plain:
-                whole = _SAVED.sub(".", plain)
-                replaced[whole] = _Held(whole, _values(tensor))
-    deltas = {layer: _delta(layer, found, config, scale, weights) for layer, found in parts.items()}
-    _refuse_empty(deltas, replaced, weights)
-    return Adapter(
-        folder, deltas, replaced, str(config.get("base_model_name_or_path") or ""), float(config.get("lora_alpha", 8))
-    )
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    path = folder / CONFIG
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise KnownError(
-            "not_an_adapter", f"{folder} holds no {CONFIG}.", "Give the folder that PEFT saved.", path=str(folder)
-        ) from None
-    except (OSError, ValueError) as error:
-        raise KnownError("damaged_adapter", f"{path} cannot be read: {error}.", path=str(path)) from None
-    if not isinstance(config, dict) or config.get("peft_type", "LORA") != "LORA":
-        kind = config.get("peft_type") if isinstance(config, dict) else "no object"
-        raise KnownError(
-            "unsupported_adapter",
-            f"{path} describes {kind}; only LoRA and DoRA adapters can be merged.",
-            "Merge it with PEFT first and convert the merged checkpoint.",
-            path=str(path),
-        )
-    return config
+        checkpoint = open_checkpoint(weights)
+    except KnownError as error:
+        if error.kind == "no_tensors":
+            raise _empty(weights) from error
+        raise
+    try:
+        parts, replaced = _sorted(checkpoint)
+        deltas = {layer: _delta(layer, found, config, strength, weights) for layer, found in parts.items()}
+        _refuse_empty(deltas, replaced, weights)
+    except BaseException:
+        checkpoint.close()
+        raise
+    return Adapter(folder, config, strength, deltas, replaced, checkpoint)
+
+
+def _sorted(checkpoint: Checkpoint) -> tuple[dict[str, dict[str, NDArray[np.float32]]], dict[str, RowSource]]:
+    parts: dict[str, dict[str, NDArray[np.float32]]] = {}
+    replaced: dict[str, RowSource] = {}
+    for name, tensor in checkpoint.tensors.items():
+        plain = name.removeprefix(_PREFIX)
+        match = _PARTS.fullmatch(plain)
+        if match:
+            parts.setdefault(match["layer"], {})[match["part"]] = _values(tensor)
+        elif ".original_module." not in plain:
+            replaced[_SAVED.sub("", plain)] = tensor
+    return parts, replaced
 
 
 def _delta(
-    layer: str, found: Mapping[str, NDArray[np.float32]], config: Mapping[str, Any], scale: float, file: Path
+    layer: str, found: Mapping[str, NDArray[np.float32]], config: AdapterConfig, strength: float, file: Path
 ) -> Delta:
-    if "lora_embedding_A" in found or "lora_embedding_B" in found:
-        names = ("lora_embedding_A", "lora_embedding_B")
-    else:
-        names = ("lora_A", "lora_B")
+    embedding = "lora_embedding_A" in found or "lora_embedding_B" in found
+    names = ("lora_embedding_A", "lora_embedding_B") if embedding else ("lora_A", "lora_B")
     if any(name not in found for name in names):
         lacking = next(name for name in names if name not in found)
-        raise KnownError(
-            "damaged_adapter", f"{file.name}: {layer} lacks its {lacking}.", path=str(file), tensor=f"{layer}.{lacking}"
-        )
+        raise _damaged(file, layer, f"{layer} lacks its {lacking}")
     a, b = (found[name] for name in names)
-    if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
-        raise KnownError(
-            "damaged_adapter",
-            f"{file.name}: {layer} has a product of {list(b.shape)} and {list(a.shape)}, which do not fit together.",
-            path=str(file),
-            tensor=layer,
-        )
-    if names[0] == "lora_embedding_A" or config.get("fan_in_fan_out"):
+    if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1] or not a.shape[0]:
+        shapes = f"{list(b.shape)} and {list(a.shape)}"
+        raise _damaged(file, layer, f"{layer} has a product of {shapes}, which do not fit together")
+    magnitude = found.get("lora_magnitude_vector")
+    transposed = embedding or config.transposed
+    if transposed:
         # Both store the transposed weight's factors: W^T + B A = (W + A^T B^T)^T.
         a, b = np.ascontiguousarray(b.T), np.ascontiguousarray(a.T)
-    rank = a.shape[0]
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise KnownError("not_finite", f"{file.name}: {layer} holds NaN or infinity.", path=str(file), tensor=layer)
-    magnitude = found.get("lora_magnitude_vector")
     if magnitude is not None:
         magnitude = magnitude.reshape(-1)
-    return Delta(layer, a, b, scale * scaling(layer, rank, config), magnitude)
-
-
-def scaling(layer: str, rank: int, config: Mapping[str, Any]) -> float:
-    """PEFT's factor for a layer: `alpha / rank`, `alpha / sqrt(rank)` for rsLoRA, alpha by pattern.
-
-    Source: peft.tuners.lora.layer.LoraLayer.update_layer; patterns match whole trailing names.
-    """
-    alpha = float(_by_pattern(config.get("alpha_pattern"), layer, config.get("lora_alpha", 8)))
-    return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
-
-
-def _by_pattern(patterns: object, layer: str, default: Any) -> Any:
-    if isinstance(patterns, dict):
-        for pattern, value in patterns.items():
-            if re.fullmatch(rf"(.*\.)?({pattern})", layer):
-                return value
-    return default
+        if transposed:
+            raise KnownError(
+                "unsupported_adapter",
+                f"{file.name}: {layer} has a DoRA length for every column, which needs all its rows at once.",
+                "Merge it into its base with PEFT (merge_and_unload) and convert the merged checkpoint.",
+                path=str(file),
+                tensor=layer,
+            )
+        if magnitude.shape != b.shape[:1]:
+            raise _damaged(file, layer, f"{layer} has {magnitude.size} DoRA lengths for {b.shape[0]} rows")
+    if not all(np.isfinite(values).all() for values in (a, b, magnitude) if values is not None):
+        raise KnownError("not_finite", f"{file.name}: {layer} holds NaN or infinity.", path=str(file), tensor=layer)
+    return Delta(layer, a, b, strength * config.scaling(layer, a.shape[0]), magnitude)
 
 
 def _refuse_empty(deltas: Mapping[str, Delta], replaced: Mapping[str, RowSource], file: Path) -> None:
     if not deltas and not replaced:
+        raise _empty(file)
+    changes = any(d.magnitude is not None or (d.scale and d.b.any() and d.a.any()) for d in deltas.values())
+    if not replaced and not changes:
         raise KnownError(
             "empty_adapter",
-            f"{file} ({file.stat().st_size} bytes) holds no LoRA tensors.",
-            "Some training scripts save an empty file at the end; take the adapter of the last checkpoint folder.",
-            path=str(file),
-        )
-    if deltas and not replaced and not any(delta.b.any() and delta.a.any() for delta in deltas.values()):
-        raise KnownError(
-            "empty_adapter",
-            f"Every matrix product in {file} is zero: the adapter changes nothing.",
+            f"Every matrix product in {file} is zero, or scaled to zero: the adapter changes nothing.",
             "It was saved before training, or the training did not reach it.",
             path=str(file),
         )
 
 
+def _empty(file: Path) -> KnownError:
+    return KnownError(
+        "empty_adapter",
+        f"{file} ({file.stat().st_size} bytes) holds no LoRA tensors.",
+        "Some training scripts save an empty file at the end; take the adapter of the last checkpoint folder.",
+        path=str(file),
+    )
+
+
+def _damaged(file: Path, layer: str, what: str) -> KnownError:
+    return KnownError("damaged_adapter", f"{file.name}: {what}.", path=str(file), tensor=layer)
+
+
 def _values(tensor: RowSource) -> NDArray[np.float32]:
     return np.array(tensor.float_rows(0, tensor.n_rows), np.float32).reshape(tensor.shape)
-
-
-class _Held(RowSource):
-    """A tensor of the adapter, kept in memory: adapters are small, and their file is closed after reading."""
-
-    dtype = "f32"
-
-    def __init__(self, name: str, values: NDArray[np.float32]) -> None:
-        self.name = name
-        self.shape = values.shape
-        self._rows = values.reshape(-1, values.shape[-1])
-
-    def rows(self, start: int, stop: int) -> NDArray[np.float32]:
-        return self._rows[start:stop]

@@ -11,11 +11,14 @@ from belle.errors import KnownError
 from convert.lora.adapter import Adapter, Delta
 from convert.source import RowSource
 
+_HEAD = "lm_head.weight"
+
 
 class MergedRows(RowSource):
     """A weight with one adapter's change added. For DoRA every row is scaled to its learned length."""
 
     dtype = "f32"
+    is_computed = True
 
     def __init__(self, base: RowSource, delta: Delta) -> None:
         self.name = base.name
@@ -25,49 +28,81 @@ class MergedRows(RowSource):
 
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
         delta = self._delta
-        merged = self._base.float_rows(start, stop) + delta.scale * (delta.b[start:stop] @ delta.a)
+        merged = self._base.float_rows(start, stop) + np.float32(delta.scale) * (delta.b[start:stop] @ delta.a)
         if delta.magnitude is not None:
             length = np.linalg.norm(merged, axis=1, keepdims=True)
             merged *= delta.magnitude[start:stop, None] / np.maximum(length, np.finfo(np.float32).tiny)
-        return merged.astype(np.float32, copy=False)
+        return merged
+
+    def release(self) -> None:
+        self._base.release()
 
 
-def merge(tensors: Mapping[str, RowSource], adapters: Sequence[Adapter]) -> dict[str, RowSource]:
+def merge(
+    tensors: Mapping[str, RowSource], adapters: Sequence[Adapter], notes: list[str] | None = None
+) -> dict[str, RowSource]:
     """The base's tensors with every adapter applied, in the order given.
 
-    Raises KnownError: `adapter_mismatch` when a layer is not in the base or has another shape there.
+    Args:
+        tensors: the base's, under their names in the checkpoint.
+        adapters: open.
+        notes: gets a sentence about layers that GPTQ had quantized: with an adapter in them they are so no longer.
+
+    Raises KnownError: `adapter_mismatch` when a layer is not in the base or has another shape there,
+    `adapter_vocabulary` when the adapter was trained with more tokens than the base has.
     """
     merged = dict(tensors)
     for adapter in adapters:
         for whole, source in adapter.replaced.items():
-            name = _find(whole, merged, adapter)
-            if merged[name].shape != source.shape:
-                shapes = f"{list(source.shape)} in the adapter and {list(merged[name].shape)} in the base"
-                raise _mismatch(adapter, f"{whole} is {shapes}", whole)
+            name = _find(whole, merged, adapter, may_be_new=whole == _HEAD)
+            if name in merged:
+                _check_shape(whole, source.shape, merged[name].shape, adapter)
             merged[name] = source
         for layer, delta in adapter.deltas.items():
             name = _find(layer + ".weight", merged, adapter)
-            base = merged[name]
-            if base.shape != delta.shape:
-                raise _mismatch(
-                    adapter, f"{layer} is {list(delta.shape)} in the adapter and {list(base.shape)} in the base", layer
-                )
-            merged[name] = MergedRows(base, delta)
+            _check_shape(layer, delta.shape, merged[name].shape, adapter)
+            merged[name] = MergedRows(merged[name], delta)
+    lost = [name for name, source in tensors.items() if source.was_quantized and not merged[name].was_quantized]
+    if lost and notes is not None:
+        notes.append(
+            f"{len(lost)} layers that GPTQ or AWQ had quantized have an adapter merged into them, so that their codes "
+            "no longer hold: they are written as the file's type. With --lora-only the codes stay and the adapter is "
+            "a file of its own."
+        )
     return merged
 
 
-def _find(name: str, tensors: Mapping[str, RowSource], adapter: Adapter) -> str:
+def _find(name: str, tensors: Mapping[str, RowSource], adapter: Adapter, *, may_be_new: bool = False) -> str:
     """The base's name for an adapter's: the same, or the only one that ends in it or that it ends in."""
     if name in tensors:
         return name
     near = [n for n in tensors if n.endswith("." + name) or name.endswith("." + n)]
     if len(near) == 1:
         return near[0]
+    if may_be_new:
+        return name  # a head of its own, where the base uses its embedding
     raise _mismatch(adapter, f"{name} is not in the base", name)
 
 
+def _check_shape(name: str, shape: tuple[int, ...], expected: tuple[int, ...], adapter: Adapter) -> None:
+    if shape == expected:
+        return
+    grown = len(shape) == 2 and shape[1:] == expected[1:] and shape[0] > expected[0]
+    if grown and ("embed" in name or "lm_head" in name):
+        raise KnownError(
+            "adapter_vocabulary",
+            f"The adapter {adapter.folder} was trained with a vocabulary of {shape[0]} tokens; "
+            f"the base has {expected[0]} ({name}).",
+            "Tokens were added before the training. Resize the base's embeddings, merge the adapter with PEFT, "
+            "save both with the adapter's tokenizer, and convert that.",
+            path=str(adapter.folder),
+            tensor=name,
+        )
+    raise _mismatch(adapter, f"{name} is {list(shape)} in the adapter and {list(expected)} in the base", name)
+
+
 def _mismatch(adapter: Adapter, what: str, tensor: str) -> KnownError:
-    trained_on = f" It was trained on {adapter.base}." if adapter.base else ""
+    trained_on = f" It was trained on {adapter.config.base}." if adapter.config.base else ""
     return KnownError(
         "adapter_mismatch",
         f"The adapter {adapter.folder} does not belong to this base: {what}.{trained_on}",

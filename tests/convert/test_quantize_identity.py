@@ -98,7 +98,7 @@ def test_other_precisions_pass_through_f16(dtype: str, type_name: str, tmp_path:
 
 
 def test_matrices_of_many_chunks_are_the_same(tmp_path: Path) -> None:
-    model = make_model(width=1024, ffn=2816, layers=2, rows=1500)
+    model = make_model(width=1024, ffn=2816, layers=1, rows=1100, tied=True)
     f16 = write(model, tmp_path / "f16.gguf")
     importance = importances(model)
     assert quantize_with_llama_cpp(f16, tmp_path / "theirs.gguf", "q4_k_m", imatrix=importance)

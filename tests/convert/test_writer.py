@@ -29,7 +29,7 @@ from tests.convert.tiny_models import TEXT, ArraySource, Tensor, TinyModel, as_d
 @pytest.fixture(scope="module")
 def model() -> TinyModel:
     """Two matrices of several chunks each, and small ones."""
-    return make_model(width=1024, ffn=2048, layers=1, rows=1700)
+    return make_model(width=1024, ffn=2048, layers=1, rows=1100)
 
 
 class Flaky(ArraySource):

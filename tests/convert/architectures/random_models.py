@@ -81,8 +81,8 @@ def convert_model(model: Any, path: Path, matrices: str = "f32") -> Path:
     return write_gguf(path, architecture.name, entries, tensors, matrices)
 
 
-def llama_logits(path: Path, ids: Sequence[int]) -> np.ndarray:
-    """Logits of every position from llama.cpp with a float32 cache, `[n_tokens, n_vocab]`."""
+def llama_logits(path: Path, ids: Sequence[int], adapter: Path | None = None) -> np.ndarray:
+    """Logits of every position from llama.cpp with a float32 cache, `[n_tokens, n_vocab]`; with a LoRA adapter."""
     import llama_cpp
 
     logging.getLogger("llama-cpp-python").setLevel(logging.CRITICAL)
@@ -97,6 +97,13 @@ def llama_logits(path: Path, ids: Sequence[int]) -> np.ndarray:
     context_params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
     context_params.type_k = context_params.type_v = llama_cpp.GGML_TYPE_F32
     context = llama_cpp.llama_init_from_model(model, context_params)
+    if adapter is not None:
+        loaded = llama_cpp.llama_adapter_lora_init(model, str(adapter).encode())
+        assert loaded, f"llama.cpp does not load {adapter}"
+        adapters = (llama_cpp.llama_adapter_lora_p_ctypes * 1)(
+            ctypes.cast(loaded, llama_cpp.llama_adapter_lora_p_ctypes)
+        )
+        assert llama_cpp.llama_set_adapters_lora(context, adapters, 1, (ctypes.c_float * 1)(1.0)) == 0
     batch = llama_cpp.llama_batch_init(len(ids), 0, 1)
     try:
         batch.n_tokens = len(ids)

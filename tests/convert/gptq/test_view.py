@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pytest
 from gguf.constants import GGMLQuantizationType as Type
 from gguf.quants import dequantize
 
 from convert.gptq.view import is_quantized, quantization_config, view
 from convert.rows import ArrayRows
+from convert.source import RowSource
 from tests.convert.gptq.test_exact import Layer, Stored, layer
 
 
@@ -53,6 +56,33 @@ def test_act_order_of_down_proj_is_folded_into_gate_and_up() -> None:
     expected = feed_forward(gate.weight, up.weight, down.weight)
     np.testing.assert_allclose(feed_forward(got["gate_proj"], got["up_proj"], got["down_proj"]), expected, atol=1e-6)
     assert sorted(np.unique(got["down_proj"])) == sorted(np.unique(down.weight))
+
+
+@pytest.mark.parametrize("changed", ["gate_proj", "down_proj"])
+def test_adapters_are_merged_before_anything_is_folded(changed: str) -> None:
+    """Their rows and columns are in the checkpoint's order, and the product must come out as if nothing had moved."""
+    made = {
+        "down_proj": layer(4, 128, symmetric=False, shape=(32, 512), act_order=True, seed=1),
+        "gate_proj": layer(4, 32, symmetric=False, shape=(512, 64), seed=2),
+        "up_proj": layer(4, 32, symmetric=True, shape=(512, 64), seed=3),
+    }
+    tensors = {key: value for name, one in made.items() for key, value in named(one, f"l.{name}").items()}
+    delta = np.random.default_rng(6).normal(0, 0.1, made[changed].weight.shape).astype(np.float32)
+
+    def merge(rows: Mapping[str, RowSource]) -> dict[str, RowSource]:
+        return {**rows, f"l.{changed}.weight": vector(changed, made[changed].weight + delta)}
+
+    seen = view(tensors, {}, change=merge)
+    assert seen.folded == ([] if changed == "down_proj" else ["l.down_proj"])
+    assert (seen.tensors["l.down_proj.weight"].packed_type is None) == (changed == "down_proj")
+    got = {name: seen.tensors[f"l.{name}.weight"].float_rows(0, len(one.weight)) for name, one in made.items()}
+    meant = {name: one.weight + (delta if name == changed else 0) for name, one in made.items()}
+    x = np.random.default_rng(4).normal(size=64).astype(np.float32)
+
+    def feed_forward(w: dict[str, np.ndarray]) -> np.ndarray:
+        return w["down_proj"] @ (np.tanh(w["gate_proj"] @ x) * (w["up_proj"] @ x))
+
+    np.testing.assert_allclose(feed_forward(got), feed_forward(meant), atol=1e-5)
 
 
 def test_blooms_feed_forward_is_folded_with_its_bias() -> None:

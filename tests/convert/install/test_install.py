@@ -108,6 +108,10 @@ def test_the_download_can_be_kept_and_is_used_for_another_conversion(hub: Loopba
     assert other.path.name == "belle-7b-2m-fast.gguf"
     assert hub.requests == []
     assert resolve("belle-7b-2m").path == other.path
+    again = install(entry())
+    assert again.path.name == "belle-7b-2m-exact.gguf"
+    assert hub.requests == [], "it is still there"
+    assert resolve("belle-7b-2m").path == again.path
 
 
 def test_nothing_is_told_about_this_computer(hub: LoopbackHub) -> None:

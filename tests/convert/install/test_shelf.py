@@ -168,6 +168,7 @@ def test_what_is_no_gguf(tmp_path: Path) -> None:
 def test_an_installed_model_is_deleted(hub: LoopbackHub) -> None:
     entry = load_catalog().find("belle-7b-2m")
     assert entry is not None
+    install(entry, InstallOptions(keep_download=True, codes="fast"))
     result = install(entry, InstallOptions(keep_download=True))
     removal = plan_removal("BELLE-7B-2M")
     assert result.path in removal.files

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from belle.errors import KnownError
-from convert.lora.adapter import read_adapter, scaling
+from convert.lora.adapter import read_adapter
+from convert.lora.config import read_config
 from convert.lora.merge import merge
 from convert.rows import ArrayRows
 
@@ -57,7 +58,7 @@ def test_the_change_is_added_row_by_row(tmp_path: Path) -> None:
 def test_two_adapters_and_a_scale(tmp_path: Path) -> None:
     tensors, one, two = base(), factors(), factors(rank=8)
     adapters = [
-        read_adapter(save(tmp_path / "one", one), scale=0.5),
+        read_adapter(save(tmp_path / "one", one), strength=0.5),
         read_adapter(save(tmp_path / "two", two, lora_alpha=8, r=8)),
     ]
     merged = merge(tensors, adapters)[LAYER + ".weight"].rows(0, 48)
@@ -77,8 +78,9 @@ def test_two_adapters_and_a_scale(tmp_path: Path) -> None:
         ({}, 2.0),
     ],
 )
-def test_scaling_is_pefts(config: dict[str, Any], factor: float) -> None:
-    assert scaling(LAYER, 4, config) == factor
+def test_scaling_is_pefts(tmp_path: Path, config: dict[str, Any], factor: float) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    assert read_config(tmp_path).scaling(LAYER, 4) == factor
 
 
 def test_dora_gives_every_row_its_learned_length(tmp_path: Path) -> None:

@@ -1,0 +1,136 @@
+"""`adapter_config.json`: what kind of adapter this is, and by how much each of its products is scaled.
+
+Many options of PEFT change what the stored matrices mean. Those that are not known to keep `W + scale * B A` (or its
+DoRA form) true are refused by name: an adapter merged by the wrong formula still gives a model that talks.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from belle.errors import KnownError
+from convert.checkpoint.json_file import read_json_object
+
+NAME = "adapter_config.json"
+_LONGEST = 1 << 20
+
+# Initializations that change the base's weights too; the saved matrices belong to the changed ones.
+_CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga", "mica")
+
+# Options that, when set, make the adapter something else than a sum of products.
+_OTHER_METHODS = {
+    "alora_invocation_tokens": "acts only after certain tokens (aLoRA)",
+    "layer_replication": "repeats layers of the base",
+    "megatron_config": "is split for Megatron",
+    "monteclora_config": "samples its weights (MonteCLoRA)",
+    "target_parameters": "changes parameters that are no layers of their own (experts)",
+    "trainable_token_indices": "retrains single tokens of the embedding",
+    "use_bdlora": "is block-diagonal (BD-LoRA)",
+    "use_qalora": "averages its inputs (QA-LoRA)",
+    "velora_config": "compresses its inputs (VeLoRA)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterConfig:
+    """What `adapter_config.json` says.
+
+    Attributes:
+        path: the file.
+        base: the model it was trained on, as PEFT noted it; "" when it did not.
+        alpha: `lora_alpha`.
+        rank: `r`, stated; each layer's own follows from its matrices.
+        rslora: scaled by the root of the rank.
+        dora: every row has a learned length.
+        transposed: the layers store their weights transposed (`fan_in_fan_out`).
+        alpha_pattern: `lora_alpha` of the layers whose name matches.
+    """
+
+    path: Path
+    base: str
+    alpha: float
+    rank: int
+    rslora: bool
+    dora: bool
+    transposed: bool
+    alpha_pattern: Mapping[str, float]
+
+    def scaling(self, layer: str, rank: int) -> float:
+        """PEFT's factor of `B A`: `alpha / rank`, or `alpha / sqrt(rank)` for rsLoRA; alpha by pattern.
+
+        Source: `LoraLayer.update_layer` and `get_pattern_key` in PEFT; a pattern matches whole trailing names.
+        """
+        alpha = next((a for p, a in self.alpha_pattern.items() if re.fullmatch(rf"(.*\.)?({p})", layer)), self.alpha)
+        return alpha / (math.sqrt(rank) if self.rslora else rank)
+
+
+def read_config(folder: Path) -> AdapterConfig:
+    """Read and check the configuration in `folder`.
+
+    Raises KnownError: `not_an_adapter`, `damaged_adapter`, `unsupported_adapter`, `unreadable`.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        raise KnownError(
+            "not_an_adapter", f"{folder} holds no {NAME}.", "Give the folder that PEFT saved.", path=str(folder)
+        )
+    config = read_json_object(path, kind="damaged_adapter", longest=_LONGEST)
+    if config.get("peft_type", "LORA") != "LORA":
+        raise _unsupported(path, f"describes {config['peft_type']}; only LoRA and DoRA adapters are known")
+    for option, what in _OTHER_METHODS.items():
+        if config.get(option):
+            raise _unsupported(path, f"sets {option}: the adapter {what}")
+    start = config.get("init_lora_weights", True)
+    if isinstance(start, str) and start.lower().startswith(_CHANGES_BASE):
+        raise _unsupported(
+            path,
+            f"says init_lora_weights={start!r}: the training began by changing the base's weights, "
+            "and the adapter does not fit the original ones",
+        )
+    patterns = config.get("alpha_pattern") or {}
+    if not isinstance(patterns, dict):
+        raise _damaged(path, "alpha_pattern", patterns)
+    rank = config.get("r", 8)
+    return AdapterConfig(
+        path=path,
+        base=str(config.get("base_model_name_or_path") or ""),
+        alpha=_number(path, "lora_alpha", config.get("lora_alpha", 8)),
+        rank=rank if isinstance(rank, int) else 0,
+        rslora=bool(config.get("use_rslora")),
+        dora=bool(config.get("use_dora")),
+        transposed=bool(config.get("fan_in_fan_out")),
+        alpha_pattern={_pattern(path, p): _number(path, f"alpha_pattern[{p!r}]", a) for p, a in patterns.items()},
+    )
+
+
+def _number(path: Path, name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise _damaged(path, name, value)
+    return float(value)
+
+
+def _pattern(path: Path, pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError):
+        raise _damaged(path, "alpha_pattern", pattern) from None
+    return pattern
+
+
+def _damaged(path: Path, name: str, value: Any) -> KnownError:
+    message = f"{path} says {name} is {str(value)[:80]!r}."
+    return KnownError("damaged_adapter", message, "Take the file that PEFT saved.", path=str(path))
+
+
+def _unsupported(path: Path, what: str) -> KnownError:
+    return KnownError(
+        "unsupported_adapter",
+        f"{path} {what}.",
+        "Merge it into its base with PEFT (merge_and_unload) and convert the merged checkpoint.",
+        path=str(path),
+    )
