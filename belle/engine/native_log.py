@@ -11,6 +11,9 @@ import llama_cpp.llama_cpp as llama
 _WARNING, _ERROR, _CONTINUED = 3, 4, 5
 _LINES_KEPT = 100
 
+# llama.cpp keeps only the address of the last callback and calls it until the process ends, whoever has gone by then.
+_kept: list[Any] = []
+
 
 class NativeLog:
     """Takes over llama.cpp's log for the whole process: warnings and errors go to stderr, errors are kept as well."""
@@ -18,9 +21,9 @@ class NativeLog:
     def __init__(self) -> None:
         self._errors: deque[str] = deque(maxlen=_LINES_KEPT)
         self._level = 0
-        # llama.cpp keeps only the address: without this reference it would call into freed memory.
-        self._callback = llama.llama_log_callback(self._receive)
-        llama.llama_log_set(self._callback, None)
+        callback = llama.llama_log_callback(self._receive)
+        _kept.append(callback)
+        llama.llama_log_set(callback, None)
 
     def errors(self) -> list[str]:
         """The error lines since the last call."""
