@@ -18,7 +18,8 @@ terminal:  ## chat in the terminal
 test: lint  ## linter, type checker and every test but the long ones
 	@$(BIN)/python -m pytest
 
-test-all: lint  ## the long tests too
+test-all: lint  ## the long tests too; installs torch, transformers, peft and GPTQModel to compare with
+	@$(PYTHON) bootstrap.py all
 	@$(BIN)/python -m pytest -m ""
 
 lint: .dev

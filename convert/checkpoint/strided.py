@@ -17,7 +17,7 @@ from convert.checkpoint.weights_file import WeightsFile
 def row_starts(shape: tuple[int, ...], strides: tuple[int, ...], start: int, stop: int) -> NDArray[np.int64]:
     """The position of the first value of rows `start:stop`, in values, where rows run over all axes but the last."""
     positions = np.zeros(stop - start, np.int64)
-    rest = np.arange(start, stop, dtype=np.int64)
+    rest: NDArray[np.int64] = np.arange(start, stop, dtype=np.int64)
     for size, stride in zip(reversed(shape[:-1]), reversed(strides[:-1]), strict=True):
         rest, index = np.divmod(rest, size)
         positions += index * stride

@@ -97,7 +97,8 @@ def q4_k(codes: Codes, d: NDArray[np.float16], dmin: NDArray[np.float16], scales
     packed[..., 4:8] = minima[..., 0:4] | (minima[..., 4:8] >> 4) << 6
     packed[..., 8:12] = (scales[..., 4:8] & 15) | (minima[..., 4:8] & 15) << 4
     heads = np.stack((d, dmin), axis=-1).astype(np.float16).view(np.uint8)
-    return np.concatenate((heads, packed, nibbles), axis=-1).reshape(rows, n_super * 144)
+    blocks: Bytes = np.concatenate((heads, packed, nibbles), axis=-1)
+    return blocks.reshape(rows, n_super * 144)
 
 
 def _shifted(codes: Codes, zeros: Codes, offset: int) -> NDArray[np.int8]:
