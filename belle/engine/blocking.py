@@ -54,28 +54,29 @@ class BlockingEngine:
         Raises KnownError, also when the worker dies.
         """
         self.client.generate(request)
-        stopping = False
-        while True:
+        stopping = ended = False
+        while not ended:
             try:
-                yield from self._until_done(request.id)
+                event = self._next_of(request.id)
+                ended = isinstance(event, Done)
+                yield event
             except KeyboardInterrupt:
                 if stopping:
                     raise
                 stopping = True
                 self.client.stop(request.id)
             except GeneratorExit:
-                self._abandon(request.id)
+                # After the end there is nothing more to wait for.
+                if not ended:
+                    self._abandon(request.id)
                 raise
-            else:
-                return
 
-    def _until_done(self, request_id: int) -> Iterator[Event]:
-        ended = False
-        while not ended:
+    def _next_of(self, request_id: int) -> Event:
+        """The next event of this request. Raises KnownError."""
+        while True:
             event = self._next()
             if getattr(event, "id", None) == request_id:
-                ended = isinstance(event, Done)
-                yield event
+                return event
 
     def count(self, request: Count) -> int:
         """The tokens of a conversation. Raises KnownError."""
@@ -116,7 +117,7 @@ class BlockingEngine:
         """Nobody listens to the rest of this answer."""
         self.client.stop(request_id)
         with suppress(KnownError):
-            for _ in self._until_done(request_id):
+            while not isinstance(self._next_of(request_id), Done):
                 pass
 
 
