@@ -16,6 +16,7 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from numpy.typing import NDArray
 
 from convert import ggml
+from convert.encode import to_f32
 from convert.plan import TensorPlan
 from convert.scratch import Scratch
 from convert.types import FLOAT_TYPES
@@ -60,6 +61,7 @@ class Difference:
         largest: of |stored − source|.
         steps: Σ step², for weights that were quantized before; 0 elsewhere.
         largest_steps: of |stored − source| / step.
+        same_bytes: the stored bytes were found equal to the source's.
         fault: what breaks the promise, in words; "" when nothing does.
         fault_row: where.
     """
@@ -72,6 +74,7 @@ class Difference:
     largest: float = 0.0
     steps: float = 0.0
     largest_steps: float = 0.0
+    same_bytes: bool = False
     fault: str = ""
     fault_row: int = 0
 
@@ -94,14 +97,18 @@ def compare(plan: TensorPlan, start: int, stop: int, stored: NDArray[np.uint8], 
     source = plan.source
     if not plan.packed and plan.type is FLOAT_TYPES[source.dtype] and not source.is_computed:
         return _same_bytes(plan, start, stop, stored)
-    values = np.ascontiguousarray(source.float_rows(start, stop)).reshape(stop - start, -1)
+    rows = np.ascontiguousarray(source.rows(start, stop))
+    values = to_f32(rows.reshape(-1), source.dtype, scratch).reshape(rows.shape)
     found = _floats(plan.type, stored, values.size, scratch).reshape(values.shape)
     if plan.exactness == "exact" and not source.is_computed:
         return _same_values(plan, start, values, found)
     difference = _measured(plan, start, values, found, scratch)
     error = scratch.take("error", np.float32, values.size).reshape(values.shape)
     if plan.type in FLOAT_TYPES.values():
-        _judge_rounding(plan, start, values, error, difference, scratch)
+        wrong = _badly_rounded(plan, values, error, difference, scratch)
+        if wrong.any():
+            row = start + int(np.argmax(wrong.any(axis=1)))
+            _fault(difference, row, f"a weight is not the {plan.type.name} number nearest to the checkpoint's")
     else:
         _judge_rows(plan, start, values, error, difference)
     return difference
@@ -124,8 +131,8 @@ def tensor_fault(plan: TensorPlan, total: Difference) -> str:
 def _same_bytes(plan: TensorPlan, start: int, stop: int, stored: NDArray[np.uint8]) -> Difference:
     rows = np.ascontiguousarray(plan.source.rows(start, stop))
     given = rows.reshape(-1).view(np.uint8)
-    difference = Difference(rows.size)
-    if not np.array_equal(_words(given), _words(stored)):
+    difference = Difference(rows.size, same_bytes=np.array_equal(_words(given), _words(stored)))
+    if not difference.same_bytes:
         column = int(np.flatnonzero(given != stored)[0]) // rows.itemsize
         _fault(difference, start + column // plan.source.row_length, "a weight is not the checkpoint's")
     return difference
@@ -155,7 +162,7 @@ def _measured(
     difference.error, difference.power = _sum_of_squares(error), _sum_of_squares(values)
     difference.judged_error, difference.judged_power = difference.error, difference.power
     difference.largest = float(max(error.max(initial=0), -error.min(initial=0)))
-    if not np.isfinite(difference.error):
+    if not np.isfinite(difference.error) and not np.isfinite(error).all():
         row = int(np.argmin(np.isfinite(error).all(axis=1)))
         _fault(difference, start + row, "a weight is not a finite number")
     elif plan.source.was_quantized:
@@ -167,15 +174,14 @@ def _measured(
     return difference
 
 
-def _judge_rounding(
+def _badly_rounded(
     plan: TensorPlan,
-    start: int,
     values: NDArray[np.float32],
     error: NDArray[np.float32],
     difference: Difference,
     scratch: Scratch,
-) -> None:
-    """Half a unit in the last place, and what a second reading of sums may differ by."""
+) -> NDArray[np.bool_]:
+    """Which values are off by more than half a unit in the last place, and what a second reading of sums may differ."""
     allowed = scratch.take("allowed", np.float32, values.size).reshape(values.shape)
     np.abs(values, out=allowed)
     np.multiply(allowed, np.float32(_ROUNDING[plan.type] * 1.001), out=allowed)
@@ -184,9 +190,8 @@ def _judge_rounding(
         slack += 2.0**-18 * float(np.sqrt(difference.power / max(1, difference.n)))
     np.add(allowed, np.float32(slack), out=allowed)
     np.abs(error, out=error)
-    if (error > allowed).any():
-        row = int(np.argmax((error > allowed).any(axis=1)))
-        _fault(difference, start + row, f"a weight is not the {plan.type.name} number nearest to the checkpoint's")
+    wrong: NDArray[np.bool_] = error > allowed
+    return wrong
 
 
 def _judge_rows(
@@ -222,8 +227,7 @@ def _weights_judged(plan: TensorPlan) -> float:
 
 
 def _sum_of_squares(values: NDArray[np.float32]) -> float:
-    flat = values.reshape(-1)
-    return float(np.einsum("i,i->", flat, flat))
+    return float(_row_squares(values, None).sum())
 
 
 def _floats(kind: GGMLType, stored: NDArray[np.uint8], n: int, scratch: Scratch) -> NDArray[np.float32]:

@@ -48,8 +48,8 @@ def _encode(plan: TensorPlan, rows: NDArray[Any], start: int, stop: int, scratch
     if plan.type is FLOAT_TYPES[plan.source.dtype]:
         return rows.view(np.uint8)
     if plan.type is GGMLType.F16:
-        return _to_f16(plan, _to_f32(rows, plan.source.dtype, scratch), start, scratch).view(np.uint8)
-    values = _to_f32(rows, plan.source.dtype, scratch)
+        return _to_f16(plan, to_f32(rows, plan.source.dtype, scratch), start, scratch).view(np.uint8)
+    values = to_f32(rows, plan.source.dtype, scratch)
     if plan.type is GGMLType.F32:
         return values.view(np.uint8)
     if plan.type is GGMLType.BF16:
@@ -70,7 +70,8 @@ def _encode(plan: TensorPlan, rows: NDArray[Any], start: int, stop: int, scratch
     return _checked_blocks(plan, out, start, stop)
 
 
-def _to_f32(rows: NDArray[Any], dtype: str, scratch: Scratch) -> NDArray[np.float32]:
+def to_f32(rows: NDArray[Any], dtype: str, scratch: Scratch) -> NDArray[np.float32]:
+    """Contiguous values as `RowSource.rows` hands them out, exactly, in the buffer `f32` of `scratch`."""
     if dtype == "f32":
         return rows
     out: NDArray[np.float32] = scratch.take("f32", np.float32, rows.size)

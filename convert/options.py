@@ -41,6 +41,7 @@ class ConvertOptions:
         round_first: quantize what an F16 file would hold, as llama.cpp's two steps do.
         threads: that compute; 0 for one per processor.
         resume: go on from what an interrupted run left.
+        verify: read the file back and compare it with the checkpoint before it gets its name.
         name, license_id, repository: metadata in place of what the checkpoint says.
     """
 
@@ -53,6 +54,7 @@ class ConvertOptions:
     round_first: bool = True
     threads: int = 0
     resume: bool = True
+    verify: bool = True
     name: str | None = None
     license_id: str | None = None
     repository: str | None = None

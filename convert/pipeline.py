@@ -1,4 +1,4 @@
-"""A checkpoint to GGUF, from beginning to end: open, arrange, plan, write.
+"""A checkpoint to GGUF, from beginning to end: open, arrange, plan, write, verify.
 
 Everything that can be wrong with a checkpoint's configuration, tokenizer or options shows before the first weight is
 written; `plan_conversion` alone is `--dry-run`.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from gguf.constants import GGMLQuantizationType as GGMLType
@@ -32,6 +33,7 @@ from convert.report import FileReport, Report, describe
 from convert.source import RowSource
 from convert.tokenizers import check_tokenizer, read_tokenizer
 from convert.types import FILE_TYPES, FLOAT_TYPES, FileType, file_type
+from convert.verify import verify
 from convert.writer import write_gguf
 
 _NO_DIGEST = "0" * 64
@@ -94,7 +96,7 @@ class Conversion:
             license_id=self.options.license_id,
             repository=self.options.repository,
         )
-        entries.append(count("general.file_type", _file_type_number(output, used)))
+        entries.append(count("general.file_type", _file_type(output, used).number))
         if quantized:
             entries.append(count("general.quantization_version", _QUANTIZATION_VERSION))
         imatrix = self.imatrix.metadata() if self.imatrix and quantized else []
@@ -110,10 +112,10 @@ def convert(
         source: a folder, or a weights file with its config.json beside it.
         out: the GGUF file; with several types see `output_paths`.
         options: the choices.
-        progress: called about five times a second; totals are of the file being written.
+        progress: called about five times a second; totals are of the file being written, then of verifying it.
 
     Raises:
-        KnownError: of opening the checkpoint, of its architecture or tokenizer, and of `write_gguf`.
+        KnownError: of opening the checkpoint, of its architecture or tokenizer, of `write_gguf` and of `verify`.
     """
     with prepared(source, out, options or ConvertOptions()) as conversion, Digests(conversion.checkpoint) as digests:
         files = [_write(conversion, output, digests, progress) for output in conversion.outputs]
@@ -128,7 +130,8 @@ def plan_conversion(source: Path, out: Path, options: ConvertOptions | None = No
         for output in conversion.outputs:
             head = serialize(conversion.metadata(output, digests), [plan.info for plan in output.plans])
             n_bytes = len(head) + data_size(output.plans)
-            files.append(describe(output.path, output.kind.name, output.plans, n_bytes, 0.0))
+            name = _file_type(output, size_by_type(output.plans)).name
+            files.append(describe(output.path, name, output.plans, n_bytes, 0.0))
         return _report(source, conversion, files, written=False)
 
 
@@ -214,6 +217,7 @@ def _write(conversion: Conversion, output: Output, digests: Digests, progress: P
         if progress:
             progress(reading)
 
+    verifier = partial(verify, plans=output.plans, threads=conversion.options.threads, progress=progress)
     placeholders = dict.fromkeys((path.name for path in hashed_files(conversion.checkpoint)), _NO_DIGEST)
     written = write_gguf(
         output.path,
@@ -228,17 +232,25 @@ def _write(conversion: Conversion, output: Output, digests: Digests, progress: P
             "adapters": [[str(one.folder.resolve()), one.strength] for one in conversion.adapters],
         },
         final_metadata=lambda: conversion.metadata(output, digests.result()),
+        verifier=verifier if conversion.options.verify else None,
     )
-    return describe(output.path, output.kind.name, output.plans, written.n_bytes, written.progress.seconds)
+    return describe(
+        output.path,
+        _file_type(output, size_by_type(output.plans)).name,
+        output.plans,
+        written.n_bytes,
+        written.progress.seconds,
+        proof=written.proof,
+    )
 
 
 def _report(source: Path, conversion: Conversion, files: Sequence[FileReport], *, written: bool) -> Report:
     return Report(source, conversion.architecture.name, written, tuple(files), tuple(conversion.notes))
 
 
-def _file_type_number(output: Output, used: Mapping[GGMLType, int]) -> int:
+def _file_type(output: Output, used: Mapping[GGMLType, int]) -> FileType:
     """The file type, or for a file of moved blocks the one that most of its bytes are of."""
     if not any(plan.packed for plan in output.plans):
-        return output.kind.number
+        return output.kind
     largest = max(used, key=lambda kind: used[kind])
-    return next((kind.number for kind in FILE_TYPES.values() if kind.base is largest), output.kind.number)
+    return next((kind for kind in FILE_TYPES.values() if kind.base is largest), output.kind)

@@ -6,6 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
+
+Stage = Literal["convert", "verify"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,8 @@ class Progress:
         done_bytes, total_bytes: of the output.
         done_weights, total_weights: numbers converted.
         resumed_weights: of those, what an earlier run had done.
-        seconds: since this run began.
+        seconds: since this stage began.
+        stage: writing the file, or reading it back.
     """
 
     done_bytes: int
@@ -25,6 +29,7 @@ class Progress:
     total_weights: int
     resumed_weights: int
     seconds: float
+    stage: Stage = "convert"
 
     @property
     def weights_per_second(self) -> float:
@@ -44,7 +49,8 @@ ProgressCallback = Callable[[Progress], None]
 class Meter:
     """Counts what threads have finished."""
 
-    def __init__(self, total_bytes: int, total_weights: int) -> None:
+    def __init__(self, total_bytes: int, total_weights: int, stage: Stage = "convert") -> None:
+        self._stage: Stage = stage
         self._total_bytes, self._total_weights = total_bytes, total_weights
         self._bytes = self._weights = self._resumed = 0
         self._lock = threading.Lock()
@@ -61,4 +67,6 @@ class Meter:
         """The reading now."""
         with self._lock:
             seconds = time.monotonic() - self._start
-            return Progress(self._bytes, self._total_bytes, self._weights, self._total_weights, self._resumed, seconds)
+            return Progress(
+                self._bytes, self._total_bytes, self._weights, self._total_weights, self._resumed, seconds, self._stage
+            )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.plan import TensorPlan
+from convert.verify import Proof
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class FileReport:
         head_bytes: of those `n_bytes`, metadata and padding.
         seconds: it took; 0 for a plan.
         tensors: in the order of the file.
+        proof: what comparing the file with the checkpoint found; None where that was not done.
     """
 
     path: Path
@@ -45,6 +47,7 @@ class FileReport:
     head_bytes: int
     seconds: float
     tensors: tuple[TensorReport, ...]
+    proof: Proof | None = None
 
     @property
     def bits_per_weight(self) -> float:
@@ -85,7 +88,9 @@ class Report:
         return plain
 
 
-def describe(path: Path, type_name: str, plans: Sequence[TensorPlan], n_bytes: int, seconds: float) -> FileReport:
+def describe(
+    path: Path, type_name: str, plans: Sequence[TensorPlan], n_bytes: int, seconds: float, *, proof: Proof | None = None
+) -> FileReport:
     """The report of one file from its plan."""
     tensors = tuple(
         TensorReport(
@@ -101,4 +106,4 @@ def describe(path: Path, type_name: str, plans: Sequence[TensorPlan], n_bytes: i
     )
     n_weights = sum(plan.n_weights for plan in plans)
     head_bytes = n_bytes - sum(tensor.n_bytes for tensor in tensors)
-    return FileReport(path, type_name, n_bytes, n_weights, head_bytes, seconds, tensors)
+    return FileReport(path, type_name, n_bytes, n_weights, head_bytes, seconds, tensors, proof)

@@ -9,24 +9,27 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
-import os
 import threading
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from convert import ggml
 from convert.encode import encode_rows
 from convert.header import KeyValue, serialize
 from convert.journal import Chunk, Journal
-from convert.part_file import PartFile, check_output, journal_path, worded
+from convert.part_file import PartFile, check_output, journal_path, part_path, worded
 from convert.plan import TensorPlan, data_size
 from convert.progress import Meter, Progress, ProgressCallback
 from convert.scratch import Scratch
+from convert.threads import usable_processors
+
+if TYPE_CHECKING:
+    from convert.verify import Proof
 
 CHUNK_WEIGHTS = 1 << 20
 """Weights per run of rows: small enough for memory, large enough that Python's share of the time does not show."""
@@ -41,13 +44,17 @@ _HOPELESS = {"not_finite", "too_large"}
 
 MetadataSource = Callable[[], Sequence[KeyValue]]
 
+Verifier = Callable[[Path, bytes, Mapping[Chunk, int]], "Proof"]
+"""Looks at a complete file under its temporary name, given its head and the checksum of every run of rows."""
+
 
 @dataclass(frozen=True)
 class Written:
-    """What came out: bytes of the file, and the last reading of the progress."""
+    """What came out: bytes of the file, the last reading of the progress, and what the verifier found."""
 
     n_bytes: int
     progress: Progress
+    proof: Proof | None = None
 
 
 def write_gguf(
@@ -61,6 +68,7 @@ def write_gguf(
     inputs: Sequence[Path] = (),
     recipe: Mapping[str, Any] | None = None,
     final_metadata: MetadataSource | None = None,
+    verifier: Verifier | None = None,
 ) -> Written:
     """Write the file, or finish one that an earlier run began.
 
@@ -74,10 +82,11 @@ def write_gguf(
         inputs: the files read; their sizes and times tell whether an interrupted run belongs to this one.
         recipe: whatever else decides the bytes and is not in `plans`, JSON-serializable.
         final_metadata: called when all tensors are written; entries equal in size to `metadata`, written in its place.
+        verifier: called last; when it raises, the file does not get its name.
 
     Raises:
         KnownError: the output cannot be written, the disk is full, a weight is not finite or too large for its type.
-            What is done so far stays on disk for the next run unless the checkpoint itself is at fault.
+            What is done so far stays on disk for the next run unless trying again cannot help.
     """
     check_output(path, inputs)
     infos = [plan.info for plan in plans]
@@ -98,29 +107,28 @@ def write_gguf(
                 journal.start()
         run = _Run(part, journal, plans, len(head), done)
         run.go(threads or usable_processors(), progress)
+        reading = run.meter.read()
         if final_metadata is not None:
             last = serialize(final_metadata(), infos)
             if len(last) != len(head):
                 raise RuntimeError("the final metadata has another size than the one the file was laid out with")
             part.write(memoryview(last), 0)
+            head = last
+        proof = None
+        if verifier is not None:
+            run.commit()
+            proof = verifier(part_path(path), head, run.checksums)
         part.finish()
         with worded(path):
             journal.delete()
     except KnownError as error:
-        if error.kind in _HOPELESS:
+        if error.kind in _HOPELESS or error.details.get("repairable") is False:
             part.discard()
             journal.delete()
         raise
     finally:
         part.close()
-    return Written(size, run.meter.read())
-
-
-def usable_processors() -> int:
-    """Processors that this program may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return Written(size, reading, proof)
 
 
 def chunks_of(plans: Iterable[TensorPlan]) -> Iterator[Chunk]:
@@ -163,6 +171,7 @@ class _Run:
         self._queue = chunks_of(plans)
         self._lock = threading.Lock()
         self._finished: list[tuple[Chunk, int]] = []
+        self.checksums: dict[Chunk, int] = {}
         self._chunks_left = Counter(chunk.tensor for chunk in chunks_of(plans))
         self._failure: BaseException | None = None
         self._stop = threading.Event()
@@ -188,7 +197,7 @@ class _Run:
                 thread.join()
             if self._failure or next(self._queue, None):
                 with contextlib.suppress(KnownError):  # the failure itself is what matters
-                    self._commit()
+                    self.commit()
         if self._failure:
             raise self._failure
 
@@ -221,6 +230,8 @@ class _Run:
         n_weights = (chunk.stop - chunk.start) * plan.source.row_length
         checksum = self._done.get(chunk)
         if checksum is not None and zlib.crc32(self._part.read(n_bytes, at)) == checksum:
+            with self._lock:
+                self.checksums[chunk] = checksum
             self.meter.add(n_bytes, n_weights, resumed=True)
             return
         try:
@@ -240,18 +251,20 @@ class _Run:
         self._part.write(data.data, at)
         with self._lock:
             self._finished.append((chunk, checksum))
+            self.checksums[chunk] = checksum
         self.meter.add(n_bytes, n_weights)
 
     def _commit_regularly(self) -> None:
         try:
             while not self._stop.wait(COMMIT_SECONDS):
-                self._commit()
+                self.commit()
         except BaseException as error:
             with self._lock:
                 self._failure = self._failure or error
             self._stop.set()
 
-    def _commit(self) -> None:
+    def commit(self) -> None:
+        """Record what is finished, once it is on the disk."""
         with self._lock:
             finished, self._finished = self._finished, []
         if finished:

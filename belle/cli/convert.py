@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from belle.cli.convert_report import agreement_line, file_lines, progress_line
 from belle.cli.terminal import Terminal
 from belle.errors import KnownError
 
 if TYPE_CHECKING:
     from convert.options import ConvertOptions
-    from convert.progress import Progress, ProgressCallback
-    from convert.report import FileReport, Report
+    from convert.progress import ProgressCallback
+    from convert.report import Report
 
 _EPILOG = """\
 types:
@@ -45,6 +48,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="show what would be written, and write nothing")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the report, tensor by tensor, as JSON")
+    parser.add_argument(
+        "--verify",
+        choices=("weights", "logits"),
+        default="weights",
+        help="read the file back and compare every weight (default); with logits, also run the checkpoint in "
+        "transformers and the file in llama.cpp on the same prompts (needs chatbelle[train])",
+    )
+    parser.add_argument("--no-verify", action="store_true", help="do not read the file back")
     parser.add_argument("--template", metavar="ID", help="prompt template in place of the checkpoint's; none for none")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads (default: one per processor)")
     parser.add_argument("--restart", action="store_true", help="do not go on from an interrupted conversion")
@@ -98,6 +110,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Convert, or show the plan. Returns the exit status; raises KnownError."""
     terminal = Terminal()
     options = _options(arguments)
+    if arguments.verify == "logits":
+        _check_logits(arguments)
     try:
         report = _convert(arguments, options, lambda reading: terminal.progress(progress_line(reading)))
     except KeyboardInterrupt:
@@ -106,10 +120,15 @@ def run(arguments: argparse.Namespace) -> int:
     terminal.clear()
     for note in report.notes:
         terminal.note(note)
+    plain = report.as_json()
+    if not arguments.json:
+        print("\n\n".join(file_lines(report, file, every_tensor=arguments.dry_run) for file in report.files))
+    if report.written and arguments.verify == "logits":
+        _compare_logits(arguments, report, plain, terminal)
     if arguments.json:
-        print(json.dumps(report.as_json(), ensure_ascii=False))
-    else:
-        print("\n\n".join(_lines(report, file, every_tensor=arguments.dry_run) for file in report.files))
+        print(json.dumps(plain, ensure_ascii=False))
+    if arguments.report is not None:
+        _write_report(arguments.report, plain)
     return 0
 
 
@@ -125,6 +144,41 @@ def _convert(arguments: argparse.Namespace, options: ConvertOptions, progress: P
     if arguments.dry_run:
         return plan_conversion(arguments.source, arguments.output, options)
     return convert(arguments.source, arguments.output, options, progress=progress)
+
+
+def _check_logits(arguments: argparse.Namespace) -> None:
+    """What would stop the comparison of logits after hours of converting. Raises KnownError."""
+    from belle.evaluation.logits import check_installed
+
+    if arguments.lora_only:
+        raise KnownError("usage", "An adapter alone has no logits.", "Leave out --verify logits or --lora-only.")
+    check_installed()
+
+
+def _compare_logits(arguments: argparse.Namespace, report: Report, plain: dict[str, Any], terminal: Terminal) -> None:
+    """Run the checkpoint and every file on the same prompts; what is found goes into `plain`. Raises KnownError."""
+    from belle.evaluation.logits import agreement, reference_samples
+
+    terminal.progress("running the checkpoint in transformers …")
+    source: Path = arguments.source
+    adapters = [(one.folder, one.strength) for one in _options(arguments).adapters]
+    samples = reference_samples(source if source.is_dir() else source.parent, adapters)
+    for file, entry in zip(report.files, plain["files"], strict=True):
+        terminal.progress(f"running {file.path.name} in llama.cpp …")
+        found = agreement(file.path, samples, threads=arguments.threads or os.cpu_count() or 1)
+        terminal.clear()
+        entry["logits"] = asdict(found)
+        if not arguments.json:
+            print(f"{file.path}: {agreement_line(found)}")
+
+
+def _write_report(path: Path, plain: dict[str, Any]) -> None:
+    try:
+        path.write_text(json.dumps(plain, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise KnownError(
+            "unwritable", f"The report {path} cannot be written: {error.strerror}.", "The model was.", path=str(path)
+        ) from error
 
 
 class _AddAdapter(argparse.Action):
@@ -156,7 +210,6 @@ def _options(arguments: argparse.Namespace) -> ConvertOptions:
     if arguments.threads < 0:
         raise KnownError("usage", "--threads cannot be negative.", "Leave it out for one per processor.")
     strength = arguments.lora_scale if arguments.lora_scale is not None else 1.0
-
     requests = TypeRequests(
         tensors=tensor_requests(arguments.tensor_type),
         output=tensor_type(arguments.output_tensor_type) if arguments.output_tensor_type else None,
@@ -173,59 +226,8 @@ def _options(arguments: argparse.Namespace) -> ConvertOptions:
         round_first=not arguments.direct,
         threads=arguments.threads,
         resume=not arguments.restart,
+        verify=not arguments.no_verify,
         name=arguments.name,
         license_id=arguments.license,
         repository=arguments.repository,
     )
-
-
-_BAR_WIDTH = 24
-
-
-def progress_line(reading: Progress) -> str:
-    """One line: a bar, how much is done, how fast, how long still."""
-    fraction = reading.done_weights / max(1, reading.total_weights)
-    bar = "━" * round(_BAR_WIDTH * fraction)
-    left = reading.seconds_left
-    parts = [
-        f"{bar:─<{_BAR_WIDTH}} {fraction:4.0%}",
-        f"{size(reading.done_bytes)} of {size(reading.total_bytes)}",
-        f"{reading.weights_per_second / 1e6:.0f} M weights/s",
-        f"{duration(left)} left" if left is not None else "",
-    ]
-    return "  ".join(part for part in parts if part)
-
-
-def size(n_bytes: float) -> str:
-    """Bytes for people: `3.86 GB`."""
-    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if n_bytes >= unit:
-            return f"{n_bytes / unit:.2f} {name}"
-    return f"{n_bytes:.0f} bytes"
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people: `2:05`, or `1:02:05`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _lines(report: Report, file: FileReport, *, every_tensor: bool) -> str:
-    lines = []
-    if every_tensor:
-        width = max(len(tensor.name) for tensor in file.tensors)
-        for tensor in file.tensors:
-            shape = " × ".join(map(str, tensor.shape))
-            lines.append(
-                f"{tensor.name:<{width}}  {shape:>16}  {tensor.source_dtype:>4} → {tensor.type:<7}"
-                f"{size(tensor.n_bytes):>11}  {tensor.exactness}"
-            )
-    counts = ", ".join(f"{count} {words}" for words, count in file.exactness().items())
-    verb = f"written in {duration(file.seconds)}" if report.written else "to be written"
-    lines.append(f"{file.path}: {file.type}, {size(file.n_bytes)}, {verb}")
-    lines.append(
-        f"{report.architecture}, {len(file.tensors)} tensors, {file.n_weights / 1e6:.1f} M weights, "
-        f"{file.bits_per_weight:.2f} bits per weight; {counts}"
-    )
-    return "\n".join(lines)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from belle.cli.convert import duration, size
+from belle.cli.figures import duration, size
 from belle.cli.terminal import Terminal
 from belle.cli.words import is_chinese, say
 from belle.errors import KnownError

@@ -6,9 +6,12 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import NamedTuple
 
 _WINDOW_S = 0.3  # the kernel counts in steps of 10 ms
-_STALE_S = 10.0
+_AT_WORK = 0.1
+_LOADAVG = Path("/proc/loadavg")
 _NEARLY_IDLE = 0.6
 
 
@@ -35,35 +38,58 @@ def _performance_cores() -> int:
 class FreeCores:
     """How many threads would find a core of their own, by what other processes used since the last look.
 
-    Looks at the machine three times a second at most (about 0.1 ms each), and gives the last answer in between.
+    Looks at the machine three times a second at most (about 0.1 ms each), and gives the last answer in between. What
+    others used while this process waited is past; after such a time, what they do at this moment is looked at instead.
     """
 
     def __init__(self) -> None:
         self._physical, self._logical = usable_cores()
-        self._last = self._read()
+        self._last = _Usage.now()
         self._free: int | None = None
 
     def __call__(self) -> int | None:
         """A number of threads from 1 to the physical cores, None while nothing is known of the last moments."""
-        elapsed = time.monotonic() - self._last[0]
+        elapsed = time.monotonic() - self._last.time
         if elapsed < _WINDOW_S:
             return self._free
-        before, self._last = self._last, self._read()
-        if elapsed > _STALE_S:
-            self._free = None
-        else:
-            others = max(0.0, self._last[1] - before[1]) / (self._last[0] - before[0])
-            # A core that others use a little, the window drawing this answer for example, counts as free.
-            self._free = max(1, min(self._physical, int(self._logical - others + _NEARLY_IDLE)))
+        before, self._last = self._last, _Usage.now()
+        at_work = self._last.own - before.own >= _AT_WORK * elapsed
+        others = (self._last.others - before.others) / elapsed if at_work else _others_running()
+        # A core that others use a little, the window drawing this answer for example, counts as free.
+        free = None if others is None else int(self._logical - others + _NEARLY_IDLE)
+        self._free = None if free is None else max(1, min(self._physical, free))
         return self._free
 
-    @staticmethod
-    def _read() -> tuple[float, float]:
-        """The time, and the seconds of processor time that others have used so far."""
+
+def _others_running() -> float | None:
+    """How many threads besides this one are running or ready to; None where the system does not say.
+
+    The least of a few looks: one that runs all the time is there in each of them.
+    """
+    looks = []
+    for _ in range(3):
+        time.sleep(0.001)
+        try:
+            looks.append(int(_LOADAVG.read_text().split()[3].split("/")[0]) - 1)
+        except (OSError, ValueError, IndexError):
+            return None
+    return float(min(looks))
+
+
+class _Usage(NamedTuple):
+    """Seconds of processor time used so far, by this process and by all others."""
+
+    time: float
+    own: float
+    others: float
+
+    @classmethod
+    def now(cls) -> _Usage:
         import psutil
 
         times = psutil.cpu_times()
-        idle = times.idle + getattr(times, "iowait", 0.0)
-        # A guest's time is counted within user time as well.
-        total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
-        return time.monotonic(), total - idle - time.process_time()
+        # Processes that were made nice give way to us; a guest's time is counted within user time as well.
+        no_matter = ("idle", "iowait", "nice", "guest", "guest_nice")
+        busy = sum(times) - sum(getattr(times, name, 0.0) for name in no_matter)
+        own = time.process_time()
+        return cls(time.monotonic(), own, busy - own)

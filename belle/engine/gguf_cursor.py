@@ -8,7 +8,8 @@ mapped: a mapped file that shrinks meanwhile (a download that starts over) kills
 from __future__ import annotations
 
 import struct
-from typing import BinaryIO
+from collections.abc import Iterable
+from typing import BinaryIO, NamedTuple
 
 from belle.errors import KnownError
 
@@ -26,8 +27,15 @@ _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: 
 _U64 = struct.Struct("<Q")
 
 
+class Skipped(NamedTuple):
+    """An array that was not kept: how many values it has, and where in the file the first one begins."""
+
+    count: int
+    start: int
+
+
 class Cursor:
-    """A position in a file of known size.
+    """A position in a file of known size. `skipped` are the arrays that `value` walked over, by key.
 
     Args:
         file: opened for reading in binary, at its start.
@@ -42,6 +50,7 @@ class Cursor:
         self._window = b""
         self._window_start = 0
         self._strings_left = _MAX_STRINGS
+        self.skipped: dict[str, Skipped] = {}
         self.position = 0
 
     def take(self, length: int) -> bytes:
@@ -82,6 +91,18 @@ class Cursor:
             return self._array(key)
         return self._number(kind, key)
 
+    def strings_at(self, array: Skipped, indexes: Iterable[int], key: str) -> dict[int, str]:
+        """Some strings of an array of strings that was walked over, by their index; those it does not have are left out.
+
+        Raises KnownError("damaged", "truncated").
+        """
+        self.position, found, at = array.start, {}, 0
+        for index in sorted({index for index in indexes if 0 <= index < array.count}):
+            self._skip_strings(index - at, key)
+            found[index] = self.string(key)
+            at = index + 1
+        return found
+
     def damaged(self, what: str) -> KnownError:
         """The error for contents that contradict themselves."""
         return KnownError(
@@ -103,13 +124,16 @@ class Cursor:
 
     def _array(self, key: str) -> Value:
         kind, count = self.u32(), self.u64()
+        start = self.position
         if kind == _STRING:
             self._skip_strings(count, key)
+            self.skipped[key] = Skipped(count, start)
             return None
         code = self._code(kind, key)
         width = struct.calcsize("<" + code)
         if count > _MAX_NUMBERS_KEPT:
             self.skip(count * width)
+            self.skipped[key] = Skipped(count, start)
             return None
         return struct.unpack(f"<{count}{code}", self.take(count * width))
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from belle.engine.gguf_cursor import Cursor, Value, truncated
+from belle.engine.gguf_cursor import Cursor, Skipped, Value, truncated
 from belle.engine.gguf_types import FILE_TYPES, TENSOR_TYPES
 from belle.errors import KnownError
 
@@ -39,11 +39,27 @@ _OTHER_FORMATS: tuple[tuple[bytes, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """A row of a GGUF's table of tensors.
+
+    `shape` is in numpy's order, `[out_features, in_features]`; `type` is ggml's number; `start` counts bytes from the
+    beginning of the file it is in; `n_bytes` is 0 for a type that came after this was written.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    type: int
+    start: int
+    n_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class GgufHeader:
     """The header of a GGUF, of all its parts together when it is split. Sizes in bytes, contexts in tokens.
 
     Numbers the file does not state are 0, texts "". `kv_elements_per_token` is the number of values that the KV cache
-    holds per token; `n_vocab` the number of rows of the token embedding.
+    holds per token; `n_vocab` the number of rows of the token embedding. `tensors` are in the order of the file,
+    `skipped` the arrays of the metadata that were walked over.
     """
 
     path: Path
@@ -69,6 +85,8 @@ class GgufHeader:
     bos_id: int | None
     eos_id: int | None
     metadata: Mapping[str, Value] = field(repr=False)
+    tensors: tuple[StoredTensor, ...] = field(repr=False)
+    skipped: Mapping[str, Skipped] = field(repr=False)
 
 
 def read_header(path: str | Path) -> GgufHeader:
@@ -82,6 +100,23 @@ def read_header(path: str | Path) -> GgufHeader:
     return _describe(path, parts)
 
 
+def read_strings(header: GgufHeader, key: str, indexes: Iterable[int]) -> dict[int, str]:
+    """Some strings of an array of the metadata, such as `tokenizer.ggml.tokens`, by their index, without the others.
+
+    What the array does not have is left out. Raises KnownError, see the module.
+    """
+    array = header.skipped.get(key)
+    if array is None:
+        return {}
+    try:
+        with header.path.open("rb") as file:
+            cursor = Cursor(file, os.fstat(file.fileno()).st_size, header.path.name)
+            return cursor.strings_at(array, indexes, key)
+    except OSError as error:
+        what = f"cannot be read ({error})"
+        raise _unusable("unreadable", header.path, what, "Is its disk still connected?") from None
+
+
 @dataclass(slots=True)
 class _Part:
     version: int
@@ -90,7 +125,8 @@ class _Part:
     n_tensors: int = 0
     n_params: int = 0
     n_vocab: int = 0
-    bytes_by_type: dict[int, int] = field(default_factory=dict)
+    tensors: list[StoredTensor] = field(default_factory=list)
+    skipped: Mapping[str, Skipped] = field(default_factory=dict)
 
 
 def _read_part(path: Path) -> _Part:
@@ -123,6 +159,7 @@ def _read(file: BinaryIO, size: int, path: Path) -> _Part:
     for _ in range(n_entries):
         key = cursor.string("a metadata key")
         part.metadata[key] = cursor.value(key)
+    part.skipped = cursor.skipped
     _read_tensors(cursor, part, path)
     return part
 
@@ -182,12 +219,13 @@ def _read_tensors(cursor: Cursor, part: _Part, path: Path) -> None:
         size = _tensor_bytes(cursor, name, kind, shape, elements)
         end = max(end, offset + size)
         part.n_params += elements
-        part.bytes_by_type[kind] = part.bytes_by_type.get(kind, 0) + size
+        part.tensors.append(StoredTensor(name, tuple(reversed(shape)), kind, offset, size))
         if name == "token_embd.weight" and dimensions == 2:
             part.n_vocab = shape[1]
     data = -(-cursor.position // alignment) * alignment
     if end and data + end > part.size:
         raise truncated(path.name, part.size, data + end)
+    part.tensors = [replace(tensor, start=data + tensor.start) for tensor in part.tensors]
 
 
 def _tensor_bytes(cursor: Cursor, name: str, kind: int, shape: list[int], elements: int) -> int:
@@ -256,6 +294,8 @@ def _describe(path: Path, parts: list[_Part]) -> GgufHeader:
         bos_id=_number(metadata, "tokenizer.ggml.bos_token_id"),
         eos_id=_number(metadata, "tokenizer.ggml.eos_token_id"),
         metadata=metadata,
+        tensors=tuple(tensor for p in parts for tensor in p.tensors),
+        skipped=first.skipped,
     )
 
 
@@ -266,8 +306,8 @@ def _quantization(parts: list[_Part]) -> str:
         return FILE_TYPES[stated]
     total: dict[int, int] = {}
     for part in parts:
-        for kind, size in part.bytes_by_type.items():
-            total[kind] = total.get(kind, 0) + size
+        for tensor in part.tensors:
+            total[tensor.type] = total.get(tensor.type, 0) + tensor.n_bytes
     largest = max(total, key=lambda kind: total[kind], default=None)
     return TENSOR_TYPES[largest].name if largest in TENSOR_TYPES else ""
 

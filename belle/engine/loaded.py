@@ -20,6 +20,7 @@ from belle.prompts import PromptTemplate, get_template, template_from_gguf
 
 _DEFAULT_N_CTX = 4096
 _GPU_HOST_THREADS = 4
+_OWN_TEMPLATE = "gguf"
 
 
 class LoadedModel:
@@ -46,7 +47,7 @@ class LoadedModel:
     ) -> None:
         free_cores = FreeCores()
         header = read_header(command.path)
-        if command.template is not None:
+        if command.template not in (None, _OWN_TEMPLATE):
             get_template(command.template)
         devices = gpus() if command.n_gpu_layers else []
         n_ctx = _context_length(command.n_ctx, header)
@@ -95,13 +96,13 @@ class LoadedModel:
         self._model.close()
 
     def _template(self, template_id: str | None) -> PromptTemplate | None:
-        """By its id; `gguf` and None mean the one inside the file, if there is one."""
+        """By its id; `gguf` and None mean the one inside the file, None also that there need not be one."""
+        if template_id is not None and template_id != _OWN_TEMPLATE:
+            return get_template(template_id)
         source = self._header.chat_template
-        if template_id is None and not source:
-            return None
-        if template_id not in (None, "gguf"):
-            return get_template(str(template_id))
         if not source:
+            if template_id is None:
+                return None
             message = f"{self._header.path.name} brings no prompt template along."
             raise KnownError("no_template", message, "Choose one of the built-in templates.")
         vocabulary = self._model.vocabulary

@@ -8,7 +8,7 @@ from time import perf_counter
 from belle.engine.context import N_BATCH
 
 _CHUNK_S = 0.2
-_FIRST_CHUNK = 32
+_FIRST_CHUNK = 16
 # llama.cpp computes a token alike in all chunks of whole multiples of this, so that the timing of the chunks does not
 # change the answer.
 _GRAIN = 8

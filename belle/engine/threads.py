@@ -49,6 +49,7 @@ PREFILL_PACE = Pace(warmup=0, trial=1, memory=3, soon=4, settled=12, longest=64,
 _BETTER = 0.94  # a trial must take less than this share of the time to be believed
 _WORSE = 1.1  # a trial that is so much slower says that going further that way is no use either
 _HOPELESS = 2.0  # a trial that is this much slower need not be finished
+_HOPELESS_AT_ONCE = 5.0  # the same for the first evaluation, in which threads wake up
 _SLOW = 1.6  # times the usual duration: something has happened
 
 
@@ -104,8 +105,8 @@ class ThreadTuner:
         self._slow = 0
         suggestion = self._suggestion()
         if suggestion is not None and suggestion != self._suggested:
+            self._suggested = suggestion
             self._move(suggestion)
-        self._suggested = suggestion
 
     def observe(self, seconds: float) -> bool:
         """One evaluation with `count` threads took `seconds` (per token, where it was of several).
@@ -177,25 +178,26 @@ class ThreadTuner:
         self._times.append(seconds)
         usual = self._usual_seconds() or seconds
         counted = self._times[self._pace.warmup :]
-        hopeless = bool(counted) and min(self._times) > _HOPELESS * usual
+        hopeless = min(self._times) > usual * (_HOPELESS if counted else _HOPELESS_AT_ONCE)
         if len(counted) < self._pace.trial and not hopeless:
             return
         tried, self._trial = self._trial, None
         if tried is None:
             return
-        ratio = median(counted) / usual
+        ratio = median(counted or self._times) / usual
         if ratio < _BETTER:
             self._move(tried)
             self._recent.extend(counted)
         else:
-            self._wait[tried] = min(2 * self._wait[tried], self._pace.longest)
+            # The more it cost, the longer until the next time.
+            self._wait[tried] = min(int(max(2.0, ratio) * self._wait[tried]), self._pace.longest)
             beyond = range(tried + 1) if tried < self._home else range(tried, len(self._counts))
             for index in beyond if ratio > _WORSE else (tried,):
                 self._defer(index)
 
     def _move(self, home: int) -> None:
         left, self._home = self._home, home
-        self._usual = None
+        self._usual, self._limit = None, inf
         self._recent.clear()
         self._slow = 0
         wait = self._pace.settled if home == self._suggested else self._pace.soon

@@ -79,6 +79,7 @@ class GPTQRows(RowSource):
         self._lock = threading.Lock()
         self._qweight: NDArray[np.int32] | None = None
         self.groups = self._read_groups(version, wordwise)
+        self._run = _RUN if self.groups.constant_over(_RUN) else 1
         self.scales_are_f16 = _is_f16(self.groups.scales)
         self.packed_type = self._choose_type(mode)
         self.structured = mode == "fast" and self.packed_type is GGMLQuantizationType.Q4_K and not self._uniform()
@@ -104,7 +105,7 @@ class GPTQRows(RowSource):
     @property
     def act_order(self) -> bool:
         """Columns of one run of 32 belong to different groups, so that no block type fits."""
-        return not self.groups.constant_over(_RUN)
+        return self._run == 1
 
     def by_group(self) -> NDArray[np.intp]:
         """The permutation of the input columns that brings every group together."""
@@ -112,16 +113,17 @@ class GPTQRows(RowSource):
 
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
         """`s * (q - z)` in float32. Exact where the scales are float16 numbers: 11 + 5 bits fit into 24."""
-        q = self._row_codes(start, stop).astype(np.int16)
-        scales = self.groups.scales[self.groups.g_idx, start:stop].T
-        zeros = self.groups.zeros[self.groups.g_idx, start:stop].T.astype(np.int16)
-        weights: NDArray[np.float32] = np.multiply(scales, q - zeros, dtype=np.float32)
-        return weights
+        q = self._row_codes(start, stop)
+        runs = q.reshape(len(q), -1, self._run)
+        zeros = self._by_run(self.groups.zeros, start, stop).astype(np.float32)
+        weights = np.empty(runs.shape, np.float32)
+        np.subtract(runs, zeros[..., None], out=weights)
+        np.multiply(weights, self._by_run(self.groups.scales, start, stop)[..., None], out=weights)
+        return weights.reshape(q.shape)
 
     def steps(self, start: int, stop: int) -> NDArray[np.float32]:
         """The quantization step (the scale) of every weight of the rows."""
-        steps: NDArray[np.float32] = np.abs(self.groups.scales[self.groups.g_idx, start:stop].T)
-        return steps
+        return np.repeat(np.abs(self._by_run(self.groups.scales, start, stop)), self._run, axis=1)
 
     def packed_rows(self, start: int, stop: int) -> NDArray[np.uint8]:
         """The rows as blocks of `packed_type`."""
@@ -144,6 +146,10 @@ class GPTQRows(RowSource):
         }
         return packers[self.packed_type](q, scales.astype(np.float16), zeros)
 
+    def _by_run(self, values: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
+        """`values` `[groups, out]` of the rows, once for every run of columns that share them: `[rows, runs]`."""
+        return np.ascontiguousarray(values[self.groups.g_idx[:: self._run], start:stop].T)
+
     def _structured(
         self, q: NDArray[np.uint8], scales: NDArray[np.float32], zeros: NDArray[np.uint16]
     ) -> NDArray[np.uint8]:
@@ -165,7 +171,7 @@ class GPTQRows(RowSource):
         )
 
     def _choose_type(self, mode: Mode) -> GGMLQuantizationType | None:
-        if not self.groups.constant_over(_RUN):
+        if self.act_order:
             return None
         if self.module.bits == 8:
             return GGMLQuantizationType.Q8_0

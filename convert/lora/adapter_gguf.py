@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from convert.report import Report, describe
 from convert.rows import ArrayRows
 from convert.source import RowSource
 from convert.types import FileType, file_type, row_bytes
+from convert.verify import verify
 from convert.writer import write_gguf
 
 _EMBEDDING = "token_embd.weight"
@@ -72,14 +74,21 @@ def convert_adapter(
         plans = _plans(made.tensors, kind.base)
         metadata = _metadata(adapter, architecture, made.alpha, options)
         n_bytes = len(serialize(metadata, [plan.info for plan in plans])) + data_size(plans)
-        seconds = 0.0
         if write:
-            inputs = [config_file, *adapter.files]
+            verifier = partial(verify, plans=plans, threads=options.threads, progress=progress)
             written = write_gguf(
-                out, metadata, plans, threads=options.threads, progress=progress, resume=False, inputs=inputs
+                out,
+                metadata,
+                plans,
+                threads=options.threads,
+                progress=progress,
+                resume=False,
+                inputs=[config_file, *adapter.files],
+                verifier=verifier if options.verify else None,
             )
-            seconds = written.progress.seconds
-        file = describe(out, kind.name, plans, n_bytes, seconds)
+            file = describe(out, kind.name, plans, n_bytes, written.progress.seconds, proof=written.proof)
+        else:
+            file = describe(out, kind.name, plans, n_bytes, 0.0)
     return Report(choice.folder, architecture.name, write, (file,), ())
 
 

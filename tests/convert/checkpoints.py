@@ -20,11 +20,15 @@ def byte_tokenizer(folder: Path, n_tokens: int) -> None:
     letters = [chr(byte) for byte in printable] + [chr(256 + i) for i in range(len(rest))]
     pairs = [(a, b) for a in letters[:94] for b in letters[:94]][: n_tokens - 257]
     tokens = [*letters, *(a + b for a, b in pairs)]
-    end = {"id": len(tokens), "content": END, "special": True}
+    how = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+    end = {"id": len(tokens), "content": END, "special": True} | how
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     definition = {
+        "version": "1.0",
         "normalizer": None,
-        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
-        "decoder": {"type": "ByteLevel"},
+        "pre_tokenizer": byte_level,
+        "post_processor": None,
+        "decoder": byte_level,
         "added_tokens": [end],
         "model": {
             "type": "BPE",

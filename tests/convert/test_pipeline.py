@@ -156,7 +156,7 @@ def test_an_interrupted_conversion_goes_on(llama: Path, tmp_path: Path) -> None:
     assert not path.exists()
     resumed = []
     convert(llama, path, options, progress=resumed.append)
-    assert resumed[-1].resumed_weights > 0
+    assert [reading for reading in resumed if reading.stage == "convert"][-1].resumed_weights > 0
     assert path.read_bytes() == whole.read_bytes()
 
 

@@ -288,6 +288,14 @@ class TestRandomModel:
             ask(opened, "hello")
 
 
+def test_the_models_own_template_may_be_asked_for(starter: Path, random_model: Path) -> None:
+    with open_engine(Load(str(starter), n_ctx=512, template="gguf")) as opened:
+        assert opened.model.template == "gguf"
+    with pytest.raises(KnownError) as caught, open_engine(Load(str(random_model), template="gguf")):
+        pass
+    assert caught.value.kind == "no_template"
+
+
 def test_the_default_context_is_at_most_the_models_own(starter: Path, random_model: Path) -> None:
     for path, wanted, given in ((starter, 0, 4096), (random_model, 0, 512), (random_model, 100_000, 512)):
         with open_engine(Load(str(path), n_ctx=wanted)) as opened:

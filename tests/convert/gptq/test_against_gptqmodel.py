@@ -108,8 +108,15 @@ def permuted(weight: np.ndarray, heads: int) -> np.ndarray:
     [(4, True, False, "Q4_0"), (4, False, False, "Q5_0"), (8, True, False, "Q8_0"), (4, True, True, "Q4_0")],
 )
 def test_every_weight_called_exact_is_exact(
-    base: Path, tmp_path: Path, bits: int, sym: bool, desc_act: bool, target: str
+    base: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    bits: int,
+    sym: bool,
+    desc_act: bool,
+    target: str,
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # GPTQModel leaves its logs in the present folder
     source = quantized(base, tmp_path / "gptq", bits=bits, sym=sym, desc_act=desc_act)
     report = convert(source, tmp_path / "out.gguf", ConvertOptions())
     tensors: dict[str, np.ndarray] = {}

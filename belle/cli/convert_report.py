@@ -1,0 +1,109 @@
+"""What `belle convert` shows: progress while it works, then what was written and how faithful it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from belle.cli.figures import duration, size
+
+if TYPE_CHECKING:
+    from belle.evaluation.logits import Agreement
+    from convert.progress import Progress
+    from convert.report import FileReport, Report
+    from convert.verify import TensorProof
+
+_BAR_WIDTH = 24
+_STAGES = {"convert": "", "verify": "verifying"}
+_WORST_SHOWN = 3
+
+
+def progress_line(reading: Progress) -> str:
+    """One line: a bar, how much is done, how fast, how long still."""
+    fraction = reading.done_weights / max(1, reading.total_weights)
+    bar = "━" * round(_BAR_WIDTH * fraction)
+    left = reading.seconds_left
+    parts = [
+        _STAGES[reading.stage],
+        f"{bar:─<{_BAR_WIDTH}} {fraction:4.0%}",
+        f"{size(reading.done_bytes)} of {size(reading.total_bytes)}",
+        f"{reading.weights_per_second / 1e6:.0f} M weights/s",
+        f"{duration(left)} left" if left is not None else "",
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def file_lines(report: Report, file: FileReport, *, every_tensor: bool) -> str:
+    """One output file: with `every_tensor` a line for each, then type, size and time, then the proof."""
+    lines = _tensor_lines(file) if every_tensor else []
+    counts = ", ".join(f"{count} {words}" for words, count in file.exactness().items())
+    verb = f"written in {duration(file.seconds)}" if report.written else "to be written"
+    lines.append(f"{file.path}: {file.type}, {size(file.n_bytes)}, {verb}")
+    lines.append(
+        f"{report.architecture}, {len(file.tensors)} tensors, {file.n_weights / 1e6:.1f} M weights, "
+        f"{file.bits_per_weight:.2f} bits per weight; {counts}"
+    )
+    if file.proof is not None:
+        lines.append(f"verified in {duration(file.proof.seconds)}: every weight compared with the checkpoint")
+        lines += _proof_lines(file.proof.tensors)
+    elif report.written:
+        lines.append("not verified")
+    return "\n".join(lines)
+
+
+def agreement_line(found: Agreement) -> str:
+    """How alike the checkpoint and the file were on the same prompts."""
+    return (
+        f"logits of {found.n_tokens} tokens in transformers and llama.cpp: differ by {found.largest_difference:.2g} at "
+        f"most, KL {found.mean_kl:.2g} nats per token (largest {found.largest_kl:.2g}), "
+        f"same first choice {found.same_top:.1%}"
+    )
+
+
+def _tensor_lines(file: FileReport) -> list[str]:
+    width = max(len(tensor.name) for tensor in file.tensors)
+    lines = []
+    for tensor in file.tensors:
+        shape = " × ".join(map(str, tensor.shape))
+        lines.append(
+            f"{tensor.name:<{width}}  {shape:>16}  {tensor.source_dtype:>4} → {tensor.type:<7}"
+            f"{size(tensor.n_bytes):>11}  {tensor.exactness}"
+        )
+    return lines
+
+
+def _proof_lines(proofs: Sequence[TensorProof]) -> list[str]:
+    """A line for each kind of exactness, and the tensors that lost the most."""
+    lines = []
+    for words in dict.fromkeys(proof.exactness for proof in proofs):
+        same = [proof for proof in proofs if proof.exactness == words]
+        weights = f"{sum(proof.n_weights for proof in same) / 1e6:.1f} M"
+        error = "bit for bit" if words == "exact" else f"error {_percent(_mean(same))} of the weights’ rms"
+        lines.append(f"  {words:<16} {len(same):>5} tensors {weights:>10} weights  {error}{_in_steps(same)}")
+    worst = sorted((proof for proof in proofs if proof.relative_error), key=lambda proof: -proof.relative_error)
+    if worst:
+        names = ", ".join(f"{proof.name} {_percent(proof.relative_error)}" for proof in worst[:_WORST_SHOWN])
+        lines.append(f"  largest errors: {names}")
+    return lines
+
+
+def _in_steps(proofs: Sequence[TensorProof]) -> str:
+    """The same error in quantization steps, for weights that GPTQ had quantized."""
+    steps = [proof for proof in proofs if proof.rms_steps]
+    if not steps:
+        return ""
+    total = sum(proof.n_weights for proof in steps)
+    noise = sum((proof.noise_factor or 1.0) * proof.n_weights for proof in steps) / total
+    rms = math.sqrt(max(0.0, noise - 1) / 12)
+    largest = max(proof.largest_steps or 0.0 for proof in steps)
+    return f"; {rms:.2g} steps rms, {largest:.2g} at most, GPTQ’s noise × {noise:.6g}"
+
+
+def _mean(proofs: Sequence[TensorProof]) -> float:
+    total = sum(proof.n_weights for proof in proofs)
+    return math.sqrt(sum(proof.relative_error**2 * proof.n_weights for proof in proofs) / total)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.2%}" if share >= 1e-4 else f"{share:.1e}"

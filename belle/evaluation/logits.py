@@ -1,0 +1,265 @@
+"""A checkpoint in transformers and its GGUF in llama.cpp, on the same tokens: do they expect the same next words?
+
+The last proof of a conversion. Comparing weights shows that they arrived; only running both shows that the
+architecture's metadata, the order of rows and the positions mean the same to llama.cpp. transformers and torch are
+imported here alone, when this is asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.util
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from belle.engine.memory import available_memory
+from belle.errors import KnownError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+PROMPTS = (
+    "Human: 请用三句话解释为什么天空是蓝色的，并举一个生活中的例子。\n\nAssistant: 天空之所以看起来是蓝色的，",
+    "The committee met on Tuesday to decide whether the old bridge should be repaired or replaced, and after two hours",
+    "def median(values: list[float]) -> float:\n    ordered = sorted(values)\n    middle = len(ordered) // 2\n",
+    "问：小明有 12 个苹果，给了小红 5 个，又买了 8 个，现在有几个？\n答：12 - 5 + 8 = 15，所以",
+    "Translate into Chinese: “The weather in Beijing is dry in winter.” 翻译：北京的冬天",
+    'SELECT name, COUNT(*) FROM 用户 WHERE city = "上海" GROUP BY name ORDER BY',
+)
+"""Chinese, English and code, mixed, as BELLE's users write."""
+
+LONGEST = 48
+"""Tokens taken of each prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One prompt as the reference sees it: its token ids, and the logits after each, `[n_tokens, n_vocab]` float32."""
+
+    ids: list[int]
+    logits: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How alike two models are on some tokens.
+
+    Attributes:
+        n_tokens: positions compared.
+        largest_difference: of two logits.
+        mean_kl, largest_kl: Kullback-Leibler divergence of the GGUF's next-token distribution from the reference's,
+            in nats per token.
+        same_top: share of positions at which both expect the same token most.
+    """
+
+    n_tokens: int
+    largest_difference: float
+    mean_kl: float
+    largest_kl: float
+    same_top: float
+
+
+def check_installed() -> None:
+    """Raise KnownError("not_installed") when transformers or torch are missing."""
+    for name in ("torch", "transformers"):
+        if importlib.util.find_spec(name) is None:
+            raise KnownError(
+                "not_installed",
+                f"Comparing logits runs the checkpoint in transformers, and {name} is not installed.",
+                "Install it: pip install 'chatbelle[train]'. Without it, --verify weights compares every weight.",
+                package=name,
+            )
+
+
+def reference_samples(
+    folder: Path, adapters: Sequence[tuple[Path, float]] = (), prompts: Sequence[str] = PROMPTS
+) -> list[Sample]:
+    """Run the checkpoint in `folder` with transformers, in float32 on the processor.
+
+    Args:
+        folder: as transformers loads it.
+        adapters: PEFT folders to merge, each with what its own scaling is multiplied by.
+        prompts: the texts.
+
+    Raises KnownError: "not_installed", "too_big_for_memory", "reference_failed" with the reason in transformers' words.
+    """
+    check_installed()
+    import torch
+    import transformers
+
+    _check_memory(folder)
+    with _quiet(transformers), _reworded(folder):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, dtype=torch.float32
+        ).eval()
+        for path, strength in adapters:
+            model = _merged(model, path, strength)
+        samples = []
+        for prompt in prompts:
+            ids = tokenizer(prompt).input_ids[:LONGEST]
+            with torch.inference_mode():
+                logits = model(torch.tensor([ids])).logits[0].float().numpy()
+            samples.append(Sample([int(i) for i in ids], logits))
+        return samples
+
+
+def agreement(gguf: Path, samples: Sequence[Sample], *, threads: int = 2) -> Agreement:
+    """Run `gguf` in llama.cpp on the tokens of `samples` and compare. Raises KnownError("load_failed")."""
+    import numpy as np
+
+    largest, kls, same = 0.0, [], 0
+    with _Runner(gguf, threads) as runner:
+        for sample in samples:
+            found = runner.logits(sample.ids)
+            if found.shape != sample.logits.shape:
+                raise KnownError(
+                    "other_vocabulary",
+                    f"{gguf.name} has {found.shape[1]} tokens, the checkpoint {sample.logits.shape[1]}.",
+                    "It was not made from this checkpoint.",
+                    path=str(gguf),
+                )
+            largest = max(largest, float(np.abs(found - sample.logits).max()))
+            expected, given = _log_softmax(sample.logits), _log_softmax(found)
+            kls.append((np.exp(expected) * (expected - given)).sum(axis=-1))
+            same += int((found.argmax(axis=-1) == sample.logits.argmax(axis=-1)).sum())
+    kl = np.maximum(np.concatenate(kls), 0.0)  # rounding alone makes it negative
+    return Agreement(kl.size, largest, float(kl.mean()), float(kl.max()), same / kl.size)
+
+
+class _Runner:
+    """A GGUF in llama.cpp with a float32 cache, one prompt at a time."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        import llama_cpp
+
+        self._lib: Any = llama_cpp
+        logging.getLogger("llama-cpp-python").setLevel(logging.CRITICAL)
+        llama_cpp.llama_backend_init()
+        params = llama_cpp.llama_model_default_params()
+        params.n_gpu_layers = 0
+        self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
+        if not self._model:
+            raise KnownError("load_failed", f"llama.cpp does not load {path.name}.", "", path=str(path))
+        options = llama_cpp.llama_context_default_params()
+        options.n_ctx = options.n_batch = options.n_ubatch = LONGEST
+        options.n_threads = options.n_threads_batch = threads
+        options.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        options.type_k = options.type_v = llama_cpp.GGML_TYPE_F32
+        self._context = llama_cpp.llama_init_from_model(self._model, options)
+        if not self._context:
+            llama_cpp.llama_model_free(self._model)
+            raise KnownError("load_failed", f"llama.cpp has no memory for {path.name}.", "", path=str(path))
+        vocabulary = llama_cpp.llama_model_get_vocab(self._model)
+        self._n_vocab = int(llama_cpp.llama_vocab_n_tokens(vocabulary))
+
+    def __enter__(self) -> _Runner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lib.llama_free(self._context)
+        self._lib.llama_model_free(self._model)
+
+    def logits(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """After each of `ids`, `[n_tokens, n_vocab]`. Raises KnownError("load_failed")."""
+        import numpy as np
+
+        lib = self._lib
+        lib.llama_memory_clear(lib.llama_get_memory(self._context), True)
+        batch = lib.llama_batch_init(len(ids), 0, 1)
+        try:
+            batch.n_tokens = len(ids)
+            for position, token in enumerate(ids):
+                batch.token[position], batch.pos[position] = token, position
+                batch.n_seq_id[position], batch.seq_id[position][0] = 1, 0
+                batch.logits[position] = 1
+            if lib.llama_decode(self._context, batch) != 0:
+                raise KnownError("load_failed", "llama.cpp could not compute the prompt.", "")
+            row = ctypes.c_float * self._n_vocab
+            rows = [ctypes.addressof(lib.llama_get_logits_ith(self._context, i).contents) for i in range(len(ids))]
+            return np.stack([np.array(row.from_address(address)) for address in rows])
+        finally:
+            lib.llama_batch_free(batch)
+
+
+def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    import numpy as np
+
+    wide = logits.astype(np.float64)
+    wide -= wide.max(axis=-1, keepdims=True)
+    result: NDArray[np.float64] = wide - np.log(np.exp(wide).sum(axis=-1, keepdims=True))
+    return result
+
+
+def _merged(model: Any, path: Path, strength: float) -> Any:
+    try:
+        from peft import PeftModel
+        from peft.tuners.lora import LoraLayer
+    except ImportError as error:
+        raise KnownError(
+            "not_installed",
+            "Running the checkpoint with an adapter needs peft, which is not installed.",
+            "Install it: pip install 'chatbelle[train]'.",
+            package="peft",
+        ) from error
+    adapted = PeftModel.from_pretrained(model, str(path))
+    for module in adapted.modules():
+        if isinstance(module, LoraLayer):
+            module.scale_layer(strength)
+    return adapted.merge_and_unload()
+
+
+def _check_memory(folder: Path) -> None:
+    """In float32 a checkpoint takes at most twice its size on disk, but for those that are float32 already."""
+    weights = [file for end in ("*.safetensors", "*.bin") for file in folder.glob(end)]
+    needed, free = 2 * sum(file.stat().st_size for file in weights), available_memory()
+    if needed > free:
+        raise KnownError(
+            "too_big_for_memory",
+            f"Running {folder.name} in transformers takes up to {needed / 1e9:.1f} GB of memory; "
+            f"{free / 1e9:.1f} GB are free.",
+            "Compare logits on a larger machine; the weights have been compared.",
+            needed=needed,
+            available=free,
+        )
+
+
+@contextlib.contextmanager
+def _quiet(transformers: Any) -> Iterator[None]:
+    verbosity = transformers.logging.get_verbosity()
+    bars: Callable[[], bool] = transformers.utils.logging.is_progress_bar_enabled
+    had_bars = bars()
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        transformers.logging.set_verbosity(verbosity)
+        if had_bars:
+            transformers.utils.logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def _reworded(folder: Path) -> Iterator[None]:
+    """Whatever goes wrong inside transformers is about the checkpoint, not about this program."""
+    try:
+        yield
+    except KnownError:
+        raise
+    except Exception as error:
+        first = str(error).strip().split("\n", 1)[0][:300]
+        raise KnownError(
+            "reference_failed",
+            f"transformers cannot run {folder}: {first or type(error).__name__}.",
+            "It needs the checkpoint as Hugging Face saves it: config.json, tokenizer, model*.safetensors or "
+            "pytorch_model*.bin, not quantized. The weights have been compared all the same.",
+            path=str(folder),
+        ) from error

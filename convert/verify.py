@@ -1,0 +1,227 @@
+"""Proof that a written file holds the checkpoint: every byte is read back, every weight compared with its source.
+
+Two things are shown for each run of rows. That its bytes are those that were computed, by the checksum taken before
+they were written; and that the numbers they stand for are the checkpoint's, as closely as the tensor's type promises
+(`convert.compare`). The head is read by the program's other GGUF reader, the one that looks at files of strangers.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import zlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from belle.engine.gguf_header import StoredTensor, read_header
+from belle.errors import KnownError
+from convert.compare import Difference, compare, tensor_fault
+from convert.journal import Chunk
+from convert.plan import Exactness, TensorPlan
+from convert.progress import Meter, ProgressCallback
+from convert.scratch import Scratch
+from convert.threads import usable_processors
+
+_TICK_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class TensorProof:
+    """What the comparison of one tensor found.
+
+    Attributes:
+        name: in the file.
+        type: in the file.
+        exactness: as promised, and kept.
+        n_weights: compared: all of them.
+        relative_error: rms of (stored − source) over the rms of the source.
+        largest_error: of |stored − source|.
+        rms_steps, largest_steps: the same error in quantization steps, for weights that GPTQ had quantized. The rms is
+            that of the error over that of the steps.
+        noise_factor: power of the noise of both quantizations over that of GPTQ alone, 1 + 12 · rms_steps², for
+            GPTQ's own noise is that of rounding, a twelfth of a step squared.
+    """
+
+    name: str
+    type: str
+    exactness: Exactness
+    n_weights: int
+    relative_error: float
+    largest_error: float
+    rms_steps: float | None = None
+    largest_steps: float | None = None
+    noise_factor: float | None = None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What verifying one file found: tensors in the order of the file, and the seconds it took."""
+
+    tensors: tuple[TensorProof, ...]
+    seconds: float
+
+
+def verify(
+    path: Path,
+    head: bytes,
+    checksums: Mapping[Chunk, int],
+    *,
+    plans: Sequence[TensorPlan],
+    threads: int = 0,
+    progress: ProgressCallback | None = None,
+) -> Proof:
+    """Read `path` back and compare it with the sources of `plans`.
+
+    Args:
+        path: the file, perhaps still under a temporary name.
+        head: metadata and table of tensors, as they were written.
+        checksums: CRC-32 of the bytes of every run of rows, as they were computed.
+        plans: what it was written from, in its order.
+        threads: that compute; 0 for one per processor.
+        progress: called from this thread about five times a second.
+
+    Raises:
+        KnownError: `verification_failed`, naming the tensor. Its detail `repairable` tells whether only the bytes on
+            the disk are wrong, so that writing them again mends the file.
+    """
+    start = time.monotonic()
+    stored = _table(path, plans, head)
+    run = _Verification(path, plans, stored, checksums)
+    try:
+        run.go(threads or usable_processors(), progress)
+    finally:
+        run.close()
+    return Proof(tuple(map(_proof, plans, run.totals)), time.monotonic() - start)
+
+
+def _table(path: Path, plans: Sequence[TensorPlan], head: bytes) -> list[StoredTensor]:
+    """The file's own table of tensors, which must be that of the plan."""
+    with path.open("rb") as file:
+        if file.read(len(head)) != head:
+            raise _failed(path, "", "the disk holds another head than was written", repairable=True)
+    try:
+        stored = list(read_header(path).tensors)
+    except KnownError as error:
+        raise _failed(path, "", f"its head cannot be read: {error.message}", repairable=False) from error
+    for plan, found in zip(plans, stored, strict=False):
+        if (found.name, found.shape, found.type) != (plan.name, plan.shape, int(plan.type)):
+            raise _failed(path, plan.name, "it stands in the table of tensors as something else", repairable=False)
+    if len(stored) != len(plans):
+        raise _failed(path, "", f"it holds {len(stored)} tensors instead of {len(plans)}", repairable=False)
+    return stored
+
+
+class _Verification:
+    """One run of the threads."""
+
+    def __init__(
+        self,
+        path: Path,
+        plans: Sequence[TensorPlan],
+        stored: Sequence[StoredTensor],
+        checksums: Mapping[Chunk, int],
+    ) -> None:
+        self._path, self._plans, self._stored, self._checksums = path, plans, stored, checksums
+        self._chunks = sorted(checksums)
+        self._left = Counter(chunk.tensor for chunk in self._chunks)
+        self._lock = threading.Lock()
+        self._threads = threading.local()
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._meter = Meter(sum(plan.n_bytes for plan in plans), sum(plan.n_weights for plan in plans), stage="verify")
+        self.totals = [Difference() for _ in plans]
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def go(self, threads: int, progress: ProgressCallback | None) -> None:
+        """Compare everything. Raises KnownError, and what `progress` raises."""
+        covered = sum(chunk.stop - chunk.start for chunk in self._chunks)
+        if covered != sum(plan.source.n_rows for plan in self._plans):
+            raise RuntimeError(f"{self._path} has rows without a checksum")
+        with ThreadPoolExecutor(threads) as pool:
+            try:
+                left = {pool.submit(self._check, chunk) for chunk in self._chunks}
+                while left:
+                    done, left = wait(left, _TICK_SECONDS, FIRST_EXCEPTION)
+                    for future in done:
+                        future.result()
+                    if progress:
+                        progress(self._meter.read())
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _check(self, chunk: Chunk) -> None:
+        plan, scratch = self._plans[chunk.tensor], self._scratch()
+        n_bytes = (chunk.stop - chunk.start) * plan.row_bytes
+        data = scratch.take("bytes read back", np.uint8, n_bytes)
+        at = self._stored[chunk.tensor].start + chunk.start * plan.row_bytes
+        if os.preadv(self._file, [data.data], at) != n_bytes:
+            raise self._bytes_changed(plan, chunk)
+        difference = compare(plan, chunk.start, chunk.stop, data, scratch)
+        if not difference.same_bytes and zlib.crc32(data.data) != self._checksums[chunk]:
+            raise self._bytes_changed(plan, chunk)
+        with self._lock:
+            self.totals[chunk.tensor].add(difference)
+            self._left[chunk.tensor] -= 1
+            last = not self._left[chunk.tensor]
+        if difference.fault or last:
+            self._judge(plan, self.totals[chunk.tensor] if last else difference)
+        if last:
+            plan.source.release()
+        self._meter.add(n_bytes, (chunk.stop - chunk.start) * plan.source.row_length)
+
+    def _judge(self, plan: TensorPlan, found: Difference) -> None:
+        fault = tensor_fault(plan, found) if not found.fault else f"{found.fault} (row {found.fault_row})"
+        if fault:
+            raise _failed(self._path, plan.name, fault, repairable=False)
+
+    def _bytes_changed(self, plan: TensorPlan, chunk: Chunk) -> KnownError:
+        rows = f"rows {chunk.start} to {chunk.stop}"
+        return _failed(self._path, plan.name, f"the disk holds other bytes than were written ({rows})", repairable=True)
+
+    def _scratch(self) -> Scratch:
+        if not hasattr(self._threads, "scratch"):
+            self._threads.scratch = Scratch()
+        scratch: Scratch = self._threads.scratch
+        return scratch
+
+
+def _proof(plan: TensorPlan, total: Difference) -> TensorProof:
+    relative = float(np.sqrt(total.error / total.power)) if total.power else 0.0
+    if not plan.source.was_quantized:
+        return TensorProof(plan.name, plan.type.name, plan.exactness, total.n, relative, total.largest)
+    power = total.error / total.steps if total.steps else 0.0
+    return TensorProof(
+        plan.name,
+        plan.type.name,
+        plan.exactness,
+        total.n,
+        relative,
+        total.largest,
+        float(np.sqrt(power)),
+        total.largest_steps,
+        1 + 12 * power,
+    )
+
+
+def _failed(path: Path, tensor: str, fault: str, *, repairable: bool) -> KnownError:
+    if repairable:
+        advice = "The disk or the memory is faulty. Run the same command again: what is damaged is written anew."
+    else:
+        advice = "This is a defect of the converter; please report it. --no-verify writes the file all the same."
+    return KnownError(
+        "verification_failed",
+        f"{path.name} is not what it should be: {f'{tensor}: ' if tensor else ''}{fault}.",
+        advice,
+        path=str(path),
+        tensor=tensor,
+        repairable=repairable,
+    )
