@@ -20,6 +20,7 @@ from belle.errors import KnownError
 COMMANDS = {
     "chat": ("belle.cli.chat", "talk to a model in the terminal"),
     "convert": ("belle.cli.convert", "make a GGUF file from a checkpoint"),
+    "inspect": ("belle.cli.inspect", "say what is in a model file"),
     "models": ("belle.cli.models", "get, list, take over and remove models"),
     "imatrix": ("belle.cli.imatrix", "measure which weights of a model matter, for better quantization"),
 }

@@ -28,10 +28,11 @@ _U64 = struct.Struct("<Q")
 
 
 class Skipped(NamedTuple):
-    """An array that was not kept: how many values it has, and where in the file the first one begins."""
+    """An array that was not kept: how many values, of text or not, and where in the file the first one begins."""
 
-    count: int
+    length: int
     start: int
+    of_text: bool
 
 
 class Cursor:
@@ -92,12 +93,12 @@ class Cursor:
         return self._number(kind, key)
 
     def strings_at(self, array: Skipped, indexes: Iterable[int], key: str) -> dict[int, str]:
-        """Some strings of an array of strings that was walked over, by their index; those it does not have are left out.
+        """Some strings of an array that was walked over, by their index; what it does not have is left out.
 
         Raises KnownError("damaged", "truncated").
         """
         self.position, found, at = array.start, {}, 0
-        for index in sorted({index for index in indexes if 0 <= index < array.count}):
+        for index in sorted({index for index in indexes if 0 <= index < array.length}):
             self._skip_strings(index - at, key)
             found[index] = self.string(key)
             at = index + 1
@@ -127,13 +128,13 @@ class Cursor:
         start = self.position
         if kind == _STRING:
             self._skip_strings(count, key)
-            self.skipped[key] = Skipped(count, start)
+            self.skipped[key] = Skipped(count, start, of_text=True)
             return None
         code = self._code(kind, key)
         width = struct.calcsize("<" + code)
         if count > _MAX_NUMBERS_KEPT:
             self.skip(count * width)
-            self.skipped[key] = Skipped(count, start)
+            self.skipped[key] = Skipped(count, start, of_text=False)
             return None
         return struct.unpack(f"<{count}{code}", self.take(count * width))
 

@@ -106,7 +106,7 @@ def read_strings(header: GgufHeader, key: str, indexes: Iterable[int]) -> dict[i
     What the array does not have is left out. Raises KnownError, see the module.
     """
     array = header.skipped.get(key)
-    if array is None:
+    if array is None or not array.of_text:
         return {}
     try:
         with header.path.open("rb") as file:

@@ -21,9 +21,9 @@ class NativeLog:
     def __init__(self) -> None:
         self._errors: deque[str] = deque(maxlen=_LINES_KEPT)
         self._level = 0
-        callback = llama.llama_log_callback(self._receive)
-        _kept.append(callback)
-        llama.llama_log_set(callback, None)
+        self._callback = llama.llama_log_callback(self._receive)
+        _kept.append(self._callback)
+        llama.llama_log_set(self._callback, None)
 
     def errors(self) -> list[str]:
         """The error lines since the last call."""

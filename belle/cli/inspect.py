@@ -1,0 +1,138 @@
+"""`belle inspect`: what is in a model file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from belle.cli.figures import size
+
+if TYPE_CHECKING:
+    from convert.inspection import Description
+
+_EPILOG = """\
+examples:
+  belle inspect belle-7b-q4_k_m.gguf
+  belle inspect ./BELLE-7B-gptq          a checkpoint; says too what would keep it from being converted
+  belle inspect ./adapter                a LoRA adapter
+  belle inspect starter --tensors        a model by its name
+"""
+_TEMPLATE_LINES = 6
+_WIDEST_LINE = 100
+_VERDICTS = {"fits": "fits", "tight": "only just", "too_big": "too much for this computer now"}
+_LABEL = 16
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    parser.add_argument("model", metavar="MODEL", help="a GGUF file, a checkpoint, a LoRA adapter, or a model's name")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--tensors", action="store_true", help="list every tensor")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Describe the model. Returns the exit status; raises KnownError."""
+    from belle.catalog import resolve
+    from convert.inspection import describe
+
+    path = Path(arguments.model).expanduser()
+    found = describe(path if path.exists() else resolve(arguments.model).path)
+    if arguments.json:
+        plain = asdict(found) | {"bits_per_weight": round(found.bits_per_weight, 4)}
+        if not arguments.tensors:
+            del plain["tensors"]
+        print(json.dumps(plain, ensure_ascii=False))
+    else:
+        for line in [*_lines(found), *(_tensor_lines(found) if arguments.tensors else ())]:
+            print(plain_text(line))
+    return 0
+
+
+def plain_text(text: str) -> str:
+    """`text` without characters that command the terminal: files come from strangers."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
+def _lines(found: Description) -> Iterator[str]:
+    yield f"{found.path}"
+    files = f" in {found.n_files} files" if found.n_files > 1 else ""
+    yield _row("what", f"{found.kind}{f', {found.title}' if found.title else ''}")
+    kind = ", ".join(part for part in (found.architecture, found.quantization) if part)
+    if kind:
+        yield _row("architecture", kind)
+    yield _row("weights", f"{found.n_weights / 1e6:,.1f} M in {len(found.tensors)} tensors")
+    yield _row("size", f"{size(found.n_bytes)}{files}, {found.bits_per_weight:.2f} bits per weight")
+    if found.sizes:
+        yield _row("shape", ", ".join(f"{name} {value:,}" for name, value in found.sizes.items()))
+    if found.context_length:
+        yield _row("context", f"{found.context_length:,} tokens")
+    for number, share in enumerate(found.types):
+        shared = (
+            f"{share.type:<8} {share.n_tensors:>5} tensors {share.n_weights / 1e6:>10,.1f} M {size(share.n_bytes):>11}"
+        )
+        yield _row("types" if not number else "", shared)
+    yield from _tokenizer_lines(found)
+    yield from _template_lines(found)
+    for name, value in found.facts.items():
+        yield _row(name, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
+    for label, text in (("licence", found.license), ("from", found.source), ("base", found.base)):
+        if text:
+            yield _row(label, text)
+    for number, (name, scale) in enumerate(found.adapters):
+        yield _row("adapters" if not number else "", f"{name} × {scale:g}")
+    for number, (name, digest) in enumerate(found.sha256.items()):
+        yield _row("made from" if not number else "", f"{name}  sha256 {digest}")
+    for number, need in enumerate(found.memory):
+        parts = f"{size(need.weights)} weights, {size(need.kv)} cache, {size(need.compute)} to work in"
+        words = f"{need.n_ctx:>7,} tokens: {size(need.total):>9} ({parts}), {_VERDICTS.get(need.verdict, '')}"
+        yield _row("memory" if not number else "", words)
+    for number, note in enumerate(found.notes):
+        yield _row("note" if not number else "", note)
+
+
+def _tokenizer_lines(found: Description) -> Iterator[str]:
+    facts = found.tokenizer
+    if facts is None:
+        return
+    names = {"llama": "SentencePiece", "gpt2": "byte-level BPE"}
+    pre = f", pre-tokenizer {facts.pre}" if facts.pre else ""
+    bos = {True: ", adds bos", False: ", adds no bos", None: ""}[facts.adds_bos]
+    yield _row("tokenizer", f"{names.get(facts.model, facts.model)}{pre}, {facts.n_tokens:,} tokens{bos}")
+    special = ", ".join(f"{kind} {number} {text}" for kind, (number, text) in facts.special.items())
+    if special:
+        yield _row("", special)
+
+
+def _template_lines(found: Description) -> Iterator[str]:
+    template = found.template
+    if template is None:
+        if found.kind in ("GGUF", "checkpoint"):
+            yield _row("chat template", "none")
+        return
+    if template.problem:
+        yield _row("chat template", f"does not work: {template.problem}")
+    else:
+        yield _row("chat template", f"{template.recognised} (built in)" if template.recognised else "its own")
+    if not template.recognised:
+        lines = template.source.splitlines()
+        for line in lines[:_TEMPLATE_LINES]:
+            yield _row("", line[:_WIDEST_LINE] + ("…" if len(line) > _WIDEST_LINE else ""))
+        if len(lines) > _TEMPLATE_LINES:
+            yield _row("", f"… {len(lines) - _TEMPLATE_LINES} more lines")
+
+
+def _tensor_lines(found: Description) -> Iterator[str]:
+    width = max((len(tensor.name) for tensor in found.tensors), default=0)
+    for tensor in found.tensors:
+        shape = " × ".join(map(str, tensor.shape))
+        yield f"{tensor.name:<{width}}  {shape:>16}  {tensor.type:<8} {size(tensor.n_bytes):>11}"
+
+
+def _row(label: str, text: str) -> str:
+    return f"{label:<{_LABEL}}{text}"

@@ -1,0 +1,138 @@
+"""A checkpoint described, and whether it can be converted: float weights, GPTQ or AWQ."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from belle.errors import KnownError
+from convert.architectures import Dimensions, architecture_of
+from convert.checkpoint import Checkpoint, open_checkpoint
+from convert.checkpoint.json_file import read_json_object
+from convert.gptq.layout import Module, find_modules
+from convert.gptq.view import is_quantized, quantization_config
+from convert.inspection.description import Description, TensorRow, TokenizerFacts, shares
+from convert.inspection.templates import template_facts
+from convert.metadata import read_model_card
+from convert.tokenizers import Tokenizer, read_tokenizer
+
+_EMBEDDINGS = ("embed_tokens.weight", "word_embeddings.weight", "wte.weight", "tok_embeddings.weight")
+_LONGEST_CONFIG = 1 << 20
+_MOST_TOKENS = 5_000_000
+
+
+def describe_checkpoint(path: Path) -> Description:
+    """Describe the checkpoint at `path`. What keeps it from being converted is noted, not raised.
+
+    Raises KnownError when it cannot be opened.
+    """
+    with open_checkpoint(path) as checkpoint:
+        notes: list[str] = []
+        tensors = tuple(
+            TensorRow(t.name, tuple(t.shape), t.raw_dtype.upper(), t.n_bytes) for t in checkpoint.tensors.values()
+        )
+        name, sizes = _architecture(checkpoint, notes)
+        modules = _modules(checkpoint, notes)
+        tokenizer = _tokenizer(checkpoint, notes)
+        facts = _tokenizer_facts(tokenizer) if tokenizer else None
+        special = facts.special if facts else {}
+        bos, eos = (special.get(kind, (0, ""))[1] for kind in ("bos", "eos"))
+        source = tokenizer.chat_templates.get("default", "") if tokenizer else ""
+        card = read_model_card(checkpoint.folder)
+        return Description(
+            path=str(path),
+            kind="checkpoint",
+            architecture=name,
+            title=next(iter(card.get("model_name", [])), checkpoint.folder.resolve().name),
+            quantization=_quantization(modules),
+            n_weights=_n_weights(tensors, modules),
+            n_bytes=sum(file.stat().st_size for file in checkpoint.files),
+            n_files=len(checkpoint.files),
+            tensors=tensors,
+            types=shares(tensors),
+            sizes=_sizes(sizes),
+            context_length=sizes.n_ctx if sizes else 0,
+            tokenizer=facts,
+            template=template_facts(source, bos=bos, eos=eos),
+            license=", ".join(card.get("license", [])),
+            base=", ".join(card.get("base_model", [])),
+            facts={"files": [file.name for file in checkpoint.files]},
+            notes=tuple(dict.fromkeys(notes)),
+        )
+
+
+def _architecture(checkpoint: Checkpoint, notes: list[str]) -> tuple[str, Dimensions | None]:
+    try:
+        architecture = architecture_of(checkpoint.config)
+        return architecture.name, architecture.dimensions(checkpoint.config)
+    except KnownError as error:
+        notes.append(error.message)
+        return str(checkpoint.config.get("model_type") or ""), None
+
+
+def _modules(checkpoint: Checkpoint, notes: list[str]) -> list[Module]:
+    if not is_quantized(checkpoint.tensors):
+        return []
+    try:
+        file = checkpoint.tokenizer_files.get("quantize_config.json")
+        own = read_json_object(file, kind="bad_config", longest=_LONGEST_CONFIG) if file else {}
+        return find_modules(checkpoint.tensors, quantization_config(checkpoint.config, own))
+    except KnownError as error:
+        notes.append(error.message)
+        return []
+
+
+def _quantization(modules: list[Module]) -> str:
+    """Such as `GPTQ 4-bit, group 128 (224 layers)`, the most frequent first."""
+    kinds = Counter(
+        f"{m.method.upper()} {m.bits}-bit, group {m.group_size if m.n_groups > 1 else 'of the whole row'}"
+        f"{', with g_idx' if m.has_g_idx else ''}"
+        for m in modules
+    )
+    return "; ".join(f"{words} ({count} layers)" for words, count in kinds.most_common(4))
+
+
+def _n_weights(tensors: tuple[TensorRow, ...], modules: list[Module]) -> int:
+    """Weights that the codes stand for, not the words that hold them."""
+    layers = {module.name for module in modules}
+    plain = sum(
+        tensor.n_weights
+        for tensor in tensors
+        if tensor.name.rpartition(".")[0] not in layers or tensor.name.endswith(".bias")
+    )
+    return plain + sum(module.shape[0] * module.shape[1] for module in modules)
+
+
+def _tokenizer(checkpoint: Checkpoint, notes: list[str]) -> Tokenizer | None:
+    """The tokenizer for as many tokens as the embedding has rows (config.json may say anything)."""
+    n_embeddings = next((t.shape[0] for n, t in checkpoint.tensors.items() if n.endswith(_EMBEDDINGS) and t.shape), 0)
+    if not 0 < n_embeddings <= _MOST_TOKENS:
+        return None
+    try:
+        return read_tokenizer(checkpoint, n_embeddings)
+    except KnownError as error:
+        notes.append(error.message)
+        return None
+
+
+def _tokenizer_facts(tokenizer: Tokenizer) -> TokenizerFacts:
+    special = {kind: (index, tokenizer.tokens[index]) for kind, index in tokenizer.special_ids.items()}
+    adds_bos = tokenizer.flags.get("add_bos_token")
+    return TokenizerFacts(tokenizer.model, tokenizer.pre, len(tokenizer.tokens), special, adds_bos)
+
+
+def _sizes(sizes: Dimensions | None) -> dict[str, int]:
+    if sizes is None:
+        return {}
+    found: Mapping[str, Any] = {
+        "layers": sizes.n_layer,
+        "width": sizes.n_embd,
+        "feed-forward width": sizes.n_ff,
+        "heads": sizes.n_head,
+        "key/value heads": sizes.n_head_kv,
+        "head width": sizes.head_dim,
+        "vocabulary": sizes.n_vocab,
+    }
+    return dict(found)

@@ -1,0 +1,131 @@
+"""A GGUF described from its head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from belle.engine.gguf_cursor import Value
+from belle.engine.gguf_header import GgufHeader, read_header, read_strings
+from belle.engine.gguf_types import TENSOR_TYPES
+from belle.engine.memory import available_memory, estimate, verdict
+from convert.inspection.description import Description, MemoryAt, TensorRow, TokenizerFacts, shares
+from convert.inspection.templates import template_facts
+
+_CONTEXTS = (2048, 4096, 8192, 16384, 32768)
+_SPECIAL = {
+    "bos": "bos_token_id",
+    "eos": "eos_token_id",
+    "eot": "eot_token_id",
+    "eom": "eom_token_id",
+    "unk": "unknown_token_id",
+    "sep": "seperator_token_id",
+    "pad": "padding_token_id",
+    "mask": "mask_token_id",
+}
+_TOKENS = "tokenizer.ggml.tokens"
+_SHA256 = "chatbelle.source.sha256."
+
+
+def describe_gguf(path: Path) -> Description:
+    """Describe the GGUF at `path`, all its parts when it is the first of several. Raises KnownError."""
+    header = read_header(path)
+    metadata = header.metadata
+    tensors = tuple(
+        TensorRow(t.name, t.shape, TENSOR_TYPES[t.type].name if t.type in TENSOR_TYPES else f"type {t.type}", t.n_bytes)
+        for t in header.tensors
+    )
+    is_adapter = metadata.get("general.type") == "adapter"
+    tokenizer = _tokenizer(header)
+    special = tokenizer.special if tokenizer else {}
+    bos, eos = (special.get(kind, (0, ""))[1] for kind in ("bos", "eos"))
+    return Description(
+        path=str(path),
+        kind="GGUF adapter" if is_adapter else "GGUF",
+        architecture=header.architecture,
+        title=header.name,
+        quantization=header.quantization,
+        n_weights=header.n_params,
+        n_bytes=header.size_bytes,
+        n_files=header.n_parts,
+        tensors=tensors,
+        types=shares(tensors),
+        sizes=_sizes(header),
+        context_length=header.n_ctx_train,
+        tokenizer=tokenizer,
+        template=template_facts(header.chat_template, bos=bos, eos=eos),
+        license=header.license,
+        source=_text(metadata, "general.source.repo_url"),
+        base=_text(metadata, "general.base_model.0.name") or _text(metadata, "chatbelle.lora.base"),
+        sha256={key.removeprefix(_SHA256): str(v) for key, v in metadata.items() if key.startswith(_SHA256)},
+        adapters=_adapters(metadata),
+        memory=() if is_adapter or not header.n_layers else _memory(header),
+        facts=_adapter_facts(tensors, metadata) if is_adapter else {"GGUF version": header.version},
+    )
+
+
+def _sizes(header: GgufHeader) -> dict[str, int]:
+    found = {
+        "layers": header.n_layers,
+        "width": header.n_embd,
+        "feed-forward width": header.n_ff,
+        "heads": header.n_heads,
+        "key/value heads": header.n_kv_heads,
+        "head width": header.head_size,
+        "vocabulary": header.n_vocab,
+    }
+    return {name: size for name, size in found.items() if size}
+
+
+def _tokenizer(header: GgufHeader) -> TokenizerFacts | None:
+    metadata = header.metadata
+    model = _text(metadata, "tokenizer.ggml.model")
+    if not model:
+        return None
+    numbers = {kind: metadata.get(f"tokenizer.ggml.{key}") for kind, key in _SPECIAL.items()}
+    ids = {kind: number for kind, number in numbers.items() if isinstance(number, int)}
+    texts = read_strings(header, _TOKENS, ids.values())
+    adds_bos = metadata.get("tokenizer.ggml.add_bos_token")
+    return TokenizerFacts(
+        model,
+        _text(metadata, "tokenizer.ggml.pre"),
+        header.skipped[_TOKENS].length if _TOKENS in header.skipped else 0,
+        {kind: (number, texts.get(number, "")) for kind, number in ids.items()},
+        adds_bos if isinstance(adds_bos, bool) else None,
+    )
+
+
+def _memory(header: GgufHeader) -> tuple[MemoryAt, ...]:
+    longest = header.n_ctx_train or _CONTEXTS[0]
+    free = available_memory()
+    found = []
+    for n_ctx in sorted({*(n for n in _CONTEXTS if n < longest), longest}):
+        need = estimate(header, n_ctx)
+        found.append(MemoryAt(n_ctx, need.weights, need.kv, need.compute, need.total, verdict(need.total, free)))
+    return tuple(found)
+
+
+def _adapters(metadata: Mapping[str, Value]) -> tuple[tuple[str, float], ...]:
+    count = metadata.get("chatbelle.lora.count")
+    found = []
+    for number in range(min(count, 100) if isinstance(count, int) else 0):
+        scale = metadata.get(f"chatbelle.lora.{number}.scale")
+        name = _text(metadata, f"chatbelle.lora.{number}.name")
+        found.append((name, scale if isinstance(scale, float) else 1.0))
+    return tuple(found)
+
+
+def _adapter_facts(tensors: tuple[TensorRow, ...], metadata: Mapping[str, Value]) -> dict[str, object]:
+    ranks = {t.shape[-1] for t in tensors if t.name.endswith(".lora_b") and t.shape}
+    layers = {t.name.removesuffix(".lora_a").split(".")[-2] for t in tensors if t.name.count(".") > 1}
+    return {
+        "adapter type": _text(metadata, "adapter.type"),
+        "alpha": metadata.get("adapter.lora.alpha"),
+        "ranks": sorted(ranks),
+        "layers": sorted(layers),
+    }
+
+
+def _text(metadata: Mapping[str, Value], key: str) -> str:
+    value = metadata.get(key)
+    return value if isinstance(value, str) else ""
