@@ -14,12 +14,14 @@ from pathlib import Path
 
 from gguf.constants import GGMLQuantizationType as GGMLType
 
+from belle.errors import KnownError
 from convert.architectures import Architecture, NamedTensor, architecture_of
 from convert.checkpoint import Checkpoint, open_checkpoint
 from convert.checkpoint.json_file import read_json_object
 from convert.digests import Digests
 from convert.header import KeyValue, serialize
 from convert.imatrix_file import Imatrix, read_imatrix
+from convert.lora.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from convert.lora.adapter import Adapter, read_adapter
 from convert.lora.merge import merge
 from convert.lora.provenance import merged_metadata
@@ -142,6 +144,7 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
     imatrix = read_imatrix(options.imatrix) if options.imatrix else None
     with ExitStack() as stack:
         checkpoint = stack.enter_context(open_checkpoint(source))
+        _refuse_adapter(checkpoint)
         adapters = [stack.enter_context(read_adapter(one.folder, one.strength)) for one in options.adapters]
         notes: list[str] = []
         architecture = architecture_of(checkpoint.config)
@@ -203,6 +206,16 @@ def weights_of(
     )
     notes += found.warnings
     return found.tensors
+
+
+def _refuse_adapter(checkpoint: Checkpoint) -> None:
+    if checkpoint.files[0].name in ADAPTER_WEIGHTS:
+        raise KnownError(
+            "is_adapter",
+            f"{checkpoint.folder} is a LoRA adapter, not a model.",
+            "Give the model that it was trained on as SRC, and the adapter with --lora.",
+            path=str(checkpoint.folder),
+        )
 
 
 def hashed_files(checkpoint: Checkpoint) -> list[Path]:

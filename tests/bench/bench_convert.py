@@ -36,13 +36,15 @@ from convert.pipeline import convert
 began = time.perf_counter()
 written = Path("/proc/self/io")
 before = written.read_text() if written.exists() else ""
-convert(Path(sys.argv[1]), Path(sys.argv[2]), ConvertOptions(types=(sys.argv[3],), threads=2))
+options = ConvertOptions(types=(sys.argv[3],), threads=2, verify=sys.argv[4] == "verified")
+report = convert(Path(sys.argv[1]), Path(sys.argv[2]), options)
 seconds = time.perf_counter() - began
+proof = report.files[0].proof
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 def bytes_written(text):
     return int(text.split("\\nwrite_bytes: ")[1].split("\\n")[0]) if text else 0
 io = bytes_written(written.read_text()) - bytes_written(before) if before else os.stat(sys.argv[2]).st_size
-print(json.dumps({"seconds": seconds, "peak_mb": peak, "written": io}))
+print(json.dumps({"seconds": seconds, "peak_mb": peak, "written": io, "proof": proof.seconds if proof else 0.0}))
 """
 
 _TWO_STEPS = """
@@ -80,12 +82,15 @@ def _measure(folder: Path) -> list[Measure]:
     q8_0 = _convert(source, folder / "q8_0.gguf", "q8_0")
     (folder / "q8_0.gguf").unlink()
     _settle()
+    proved = {name: _convert(source, folder / "v.gguf", name, verified=True) for name in ("f16", "q8_0")}
+    (folder / "v.gguf").unlink()
+    _settle()
     q4 = _convert(source, folder / "q4.gguf", "q4_k_m")
     _settle()
     second = float(_python(_TWO_STEPS, str(folder / "f16.gguf"), str(folder / "theirs.gguf"), "q4_k_m"))
     kernel = _kernel_seconds(folder / "q4.gguf")
     size = (folder / "q4.gguf").stat().st_size
-    peak = max(row["peak_mb"] for row in (f16, q8_0, q4))
+    peak = max(row["peak_mb"] for row in (f16, q8_0, q4, *proved.values()))
     print(
         f"{weights.stat().st_size / 2e9:.2f} G weights: cp {copy:.1f} s, f16 {f16['seconds']:.1f} s, "
         f"q8_0 {q8_0['seconds']:.1f} s, q4_k_m {q4['seconds']:.1f} s, llama.cpp's second step {second:.1f} s, "
@@ -97,6 +102,8 @@ def _measure(folder: Path) -> list[Measure]:
         at_most("q4_k_m ÷ (f16 + llama_model_quantize)", q4["seconds"] / (f16["seconds"] + second), 0.85),
         at_most("q4_k_m ÷ bare kernel on two threads", q4["seconds"] / kernel, 1.1),
         at_most("q8_0 ÷ f16", q8_0["seconds"] / f16["seconds"], 1.0),
+        at_most("verifying f16 ÷ writing it", proved["f16"]["proof"] / f16["seconds"], 1.0),
+        at_most("verifying q8_0 ÷ writing it", proved["q8_0"]["proof"] / q8_0["seconds"], 1.0),
         at_most("peak resident memory of a conversion (MB)", peak, MEMORY_MB),
         at_most("bytes written ÷ bytes of the output", q4["written"] / size, 1.02),
         at_least("q4_k_m: million weights per second", weights.stat().st_size / 2e6 / q4["seconds"], 0),
@@ -116,8 +123,9 @@ def _copy_with_sync(source: Path, target: Path) -> float:
     return time.perf_counter() - began
 
 
-def _convert(source: Path, target: Path, type_name: str) -> dict[str, float]:
-    result: dict[str, float] = json.loads(_python(_CONVERT, str(source), str(target), type_name))
+def _convert(source: Path, target: Path, type_name: str, *, verified: bool = False) -> dict[str, float]:
+    words = (str(source), str(target), type_name, "verified" if verified else "as written")
+    result: dict[str, float] = json.loads(_python(_CONVERT, *words))
     return result
 
 

@@ -21,7 +21,7 @@ from convert.options import AdapterChoice, ConvertOptions
 from convert.pipeline import convert
 from tests.belle.engine import tiny_gguf
 from tests.convert.checkpoint.building import safetensors
-from tests.convert.checkpoints import bloom_checkpoint, llama_checkpoint, llama_shapes
+from tests.convert.checkpoints import llama_checkpoint, llama_shapes
 from tests.convert.install.belle_checkpoint import belle_bloom
 from tests.convert.lora.adapters import LLAMA_LAYERS, adapter_for, save_adapter
 
@@ -116,7 +116,7 @@ def test_belles_own_gptq(tmp_path: Path) -> None:
 
 def test_a_peft_adapter(adapter: Path) -> None:
     found = describe(adapter)
-    assert describe(adapter / "adapter_model.safetensors") == found.__class__(**{**vars(found)})
+    assert describe(adapter / "adapter_model.safetensors") == found
     assert found.kind == "LoRA adapter"
     assert found.base == "base/model"
     assert found.facts["adapter type"] == "rsLoRA"
@@ -240,8 +240,14 @@ VALUES = st.one_of(
     st.dictionaries(st.text(max_size=4), st.integers(), max_size=2),
 )
 KEYS = st.sampled_from(
-    "architectures model_type hidden_size num_hidden_layers num_attention_heads num_key_value_heads head_dim vocab_size "
-    "max_position_embeddings intermediate_size quantization_config eos_token_id bos_token_id".split()
+    [
+        *("architectures", "model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "head_dim"),
+        *("num_key_value_heads", "vocab_size", "max_position_embeddings", "intermediate_size", "eos_token_id"),
+        *("bos_token_id", "quantization_config"),
+    ]
+)
+ADAPTER_KEYS = st.sampled_from(
+    ["peft_type", "r", "lora_alpha", "alpha_pattern", "use_dora", "init_lora_weights", "base_model_name_or_path"]
 )
 
 
@@ -261,15 +267,7 @@ def test_any_config_is_described(llama: Path, tmp_path: Path, changes: dict[str,
 
 
 @REPEATED
-@given(
-    changes=st.dictionaries(
-        st.sampled_from(
-            "peft_type r lora_alpha alpha_pattern use_dora init_lora_weights base_model_name_or_path".split()
-        ),
-        VALUES,
-        max_size=3,
-    )
-)
+@given(changes=st.dictionaries(ADAPTER_KEYS, VALUES, max_size=3))
 def test_any_adapter_config_is_described_or_refused(adapter: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
     folder = tmp_path / "a"
     if not folder.exists():

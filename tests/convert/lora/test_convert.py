@@ -218,6 +218,12 @@ def test_a_head_of_its_own_for_a_model_that_had_none(bloom: Path, tmp_path: Path
     assert np.array_equal(stored.data("output.weight").view(np.float32), head.reshape(-1))
 
 
+def test_an_adapter_alone_is_no_model(tmp_path: Path) -> None:
+    folder = save_adapter(tmp_path / "a", adapter_for(LLAMA_SHAPES, LLAMA_LAYERS))
+    with pytest.raises(KnownError, match="is a LoRA adapter"):
+        convert(folder, tmp_path / "m.gguf")
+
+
 # --- the command line
 
 
