@@ -1,8 +1,7 @@
 """The worker's way out: events as lines into a pipe that may be full.
 
-Text goes out at most every 25 ms: an event costs both processes time, and a fast model makes a token in 8 ms. When the
-client reads late, text waits longer and grows together into fewer events, instead of holding up the model; only other
-events wait for the client, and `close` ends that wait too.
+A client that is busy drawing reads late. Then text waits here and grows together into fewer, longer events, instead of
+holding up the model; only other events wait for the client, and `close` ends that wait too.
 """
 
 from __future__ import annotations
@@ -11,13 +10,11 @@ import os
 import select
 import threading
 from contextlib import suppress
-from time import monotonic
 
 from belle.engine.protocol import Event, Text, encode
 
 _SLICE = select.PIPE_BUF  # so much fits without blocking when the pipe says that it can be written to
 _POLL_S = 0.1
-_TEXT_S = 0.025
 
 
 class Outbox:
@@ -28,7 +25,6 @@ class Outbox:
         self._lock = threading.Lock()
         self._texts: list[str] = []
         self._texts_id = 0
-        self._text_sent_at = 0.0
         self._unsent = b""
         self._closed = False
 
@@ -51,10 +47,6 @@ class Outbox:
             self._encode_texts()
             self._texts_id = event.id
         self._texts.append(event.text)
-        now = monotonic()
-        if now - self._text_sent_at < _TEXT_S:
-            return
-        self._text_sent_at = now
         self._write(0)
         if not self._unsent:
             self._encode_texts()

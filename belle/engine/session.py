@@ -31,6 +31,8 @@ from belle.errors import KnownError
 from belle.prompts import PromptTemplate
 
 _PROGRESS_S = 0.15
+# An event costs both processes time, in which a fast model makes half a token.
+_TEXT_S = 0.05
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class _Answer:
     prompt_tokens: int
     reused_tokens: int = 0
     tokens: list[int] = field(default_factory=list)
+    unsent: list[str] = field(default_factory=list)
     first_token_at: float | None = None
 
 
@@ -157,21 +160,23 @@ class Session:
     def _write(self, sampler: Sampler, answer: _Answer) -> StopReason:
         """Sample, show and read token after token. Raises Interrupted."""
         context, vocabulary, stream, tokens = self._context, self._vocabulary, answer.stream, answer.tokens
-        request_id, most = answer.request.id, answer.request.max_tokens
-        tuner = self._decode_threads
+        most, tuner = answer.request.max_tokens, self._decode_threads
         tuner.begin()
         self._set_threads()
+        sent_at = 0.0
         while most is None or len(tokens) < most:
             self._raise_if_stopped()
             token = sampler.sample(context.handle)
+            now = perf_counter()
             if answer.first_token_at is None:
-                answer.first_token_at = perf_counter()
+                answer.first_token_at = now
             if vocabulary.ends_answer(token):
                 return "end"
             tokens.append(token)
-            text = stream.feed(vocabulary.piece(token))
-            if text:
-                self._emit(Text(request_id, text))
+            answer.unsent.append(stream.feed(vocabulary.piece(token)))
+            if now - sent_at >= _TEXT_S:
+                sent_at = now
+                self._send_text(answer)
             if stream.stopped_by is not None:
                 return "stop_string"
             if len(context.tokens) >= context.n_ctx:
@@ -185,9 +190,8 @@ class Session:
     def _finish(self, answer: _Answer, reason: StopReason, begun: list[int]) -> Done:
         now = perf_counter()
         stream, request = answer.stream, answer.request
-        rest = stream.finish(cut=reason not in ("end", "stop_string"))
-        if rest:
-            self._emit(Text(request.id, rest))
+        answer.unsent.append(stream.finish(cut=reason not in ("end", "stop_string")))
+        self._send_text(answer)
         before = request.messages[-1].content if request.continue_last else ""
         if begun or not request.continue_last:
             self._answers.remember(before + stream.text, [*begun, *answer.tokens])
@@ -201,6 +205,12 @@ class Session:
             n_threads=self._decode_threads.best,
         )
         return Done(request.id, reason, stream.text, stats)
+
+    def _send_text(self, answer: _Answer) -> None:
+        text = "".join(answer.unsent)
+        answer.unsent.clear()
+        if text:
+            self._emit(Text(answer.request.id, text))
 
     def _raise_if_stopped(self) -> None:
         if self._stop:

@@ -23,8 +23,10 @@ class TextStream:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stop = tuple(s for s in stop if s)
         self._longest = max(map(len, self._stop), default=0)
+        self._first = frozenset(s[0] for s in self._stop)
         self._strip = strip_leading_space
         self._held = ""
+        self._plain = not strip_leading_space
         self._parts: list[str] = []
         self.stopped_by: str | None = None
 
@@ -35,7 +37,12 @@ class TextStream:
 
     def feed(self, piece: bytes) -> str:
         """Take the next piece and give the text that is certain now. After a stop string nothing more comes."""
-        return self._take(self._decoder.decode(piece))
+        new = self._decoder.decode(piece)
+        if self._plain and self._first.isdisjoint(new):
+            # Nearly always: nothing is held back, and nothing here begins a stop string.
+            self._parts.append(new)
+            return new
+        return self._take(new)
 
     def finish(self, *, cut: bool = False) -> str:
         """Give what is still held back.
@@ -56,6 +63,7 @@ class TextStream:
         if self.stopped_by is None and not last:
             end -= self._undecided(text)
         ready, self._held = text[:end], text[end:]
+        self._plain = not (self._held or self._strip or self.stopped_by)
         if ready:
             self._parts.append(ready)
         return ready
