@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from belle.cli.convert_report import agreement_line, file_lines, progress_line
+from belle.cli.convert_logits import check_possible, compare_logits
+from belle.cli.convert_report import file_lines, progress_line
 from belle.cli.terminal import Terminal
 from belle.errors import KnownError
 
@@ -111,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
     terminal = Terminal()
     options = _options(arguments)
     if arguments.verify == "logits":
-        _check_logits(arguments)
+        check_possible(lora_only=arguments.lora_only)
     try:
         report = _convert(arguments, options, lambda reading: terminal.progress(progress_line(reading)))
     except KeyboardInterrupt:
@@ -123,12 +122,19 @@ def run(arguments: argparse.Namespace) -> int:
     plain = report.as_json()
     if not arguments.json:
         print("\n\n".join(file_lines(report, file, every_tensor=arguments.dry_run) for file in report.files))
+    failure: KnownError | None = None
     if report.written and arguments.verify == "logits":
-        _compare_logits(arguments, report, plain, terminal)
+        try:
+            compare_logits(arguments.source, options, report, plain, terminal, quiet=arguments.json)
+        except KnownError as error:
+            failure = error  # what has been found is reported first
     if arguments.json:
         print(json.dumps(plain, ensure_ascii=False))
     if arguments.report is not None:
         _write_report(arguments.report, plain)
+    if failure is not None:
+        terminal.clear()
+        raise failure
     return 0
 
 
@@ -144,32 +150,6 @@ def _convert(arguments: argparse.Namespace, options: ConvertOptions, progress: P
     if arguments.dry_run:
         return plan_conversion(arguments.source, arguments.output, options)
     return convert(arguments.source, arguments.output, options, progress=progress)
-
-
-def _check_logits(arguments: argparse.Namespace) -> None:
-    """What would stop the comparison of logits after hours of converting. Raises KnownError."""
-    from belle.evaluation.logits import check_installed
-
-    if arguments.lora_only:
-        raise KnownError("usage", "An adapter alone has no logits.", "Leave out --verify logits or --lora-only.")
-    check_installed()
-
-
-def _compare_logits(arguments: argparse.Namespace, report: Report, plain: dict[str, Any], terminal: Terminal) -> None:
-    """Run the checkpoint and every file on the same prompts; what is found goes into `plain`. Raises KnownError."""
-    from belle.evaluation.logits import agreement, reference_samples
-
-    terminal.progress("running the checkpoint in transformers …")
-    source: Path = arguments.source
-    adapters = [(one.folder, one.strength) for one in _options(arguments).adapters]
-    samples = reference_samples(source if source.is_dir() else source.parent, adapters)
-    for file, entry in zip(report.files, plain["files"], strict=True):
-        terminal.progress(f"running {file.path.name} in llama.cpp …")
-        found = agreement(file.path, samples, threads=arguments.threads or os.cpu_count() or 1)
-        terminal.clear()
-        entry["logits"] = asdict(found)
-        if not arguments.json:
-            print(f"{file.path}: {agreement_line(found)}")
 
 
 def _write_report(path: Path, plain: dict[str, Any]) -> None:

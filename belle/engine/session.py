@@ -116,6 +116,9 @@ class Session:
                 reason = self._write(sampler, answer)
             except Interrupted:
                 reason = "stopped"
+            except KnownError:
+                self._send_text(answer)
+                raise
         return self._finish(answer, reason, begun)
 
     def _renderer(self) -> Renderer:

@@ -11,11 +11,12 @@ import contextlib
 import ctypes
 import importlib.util
 import logging
+import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from belle.engine.memory import available_memory
 from belle.errors import KnownError
@@ -77,14 +78,32 @@ def check_installed() -> None:
             )
 
 
+class Weight(Protocol):
+    """A tensor that can be read in rows (the converter's `RowSource`)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def n_rows(self) -> int: ...
+
+    def float_rows(self, start: int, stop: int) -> NDArray[np.float32]: ...
+
+
 def reference_samples(
-    folder: Path, adapters: Sequence[tuple[Path, float]] = (), prompts: Sequence[str] = PROMPTS
+    folder: Path,
+    adapters: Sequence[tuple[Path, float]] = (),
+    *,
+    weights: Mapping[str, Weight] | None = None,
+    prompts: Sequence[str] = PROMPTS,
 ) -> list[Sample]:
     """Run the checkpoint in `folder` with transformers, in float32 on the processor.
 
     Args:
         folder: as transformers loads it.
         adapters: PEFT folders to merge, each with what its own scaling is multiplied by.
+        weights: tensors by their names in the checkpoint, in place of those that transformers would read: for GPTQ
+            layouts that it cannot. Its own are then the architecture and the tokenizer.
         prompts: the texts.
 
     Raises KnownError: "not_installed", "too_big_for_memory", "reference_failed" with the reason in transformers' words.
@@ -93,12 +112,16 @@ def reference_samples(
     import torch
     import transformers
 
-    _check_memory(folder)
+    _check_memory(folder, weights)
     with _quiet(transformers), _reworded(folder):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, dtype=torch.float32
-        ).eval()
+        if weights is None:
+            model = transformers.AutoModelForCausalLM.from_pretrained(
+                folder, local_files_only=True, dtype=torch.float32
+            )
+        else:
+            model = _filled(folder, weights)
+        model.eval()
         for path, strength in adapters:
             model = _merged(model, path, strength)
         samples = []
@@ -215,10 +238,38 @@ def _merged(model: Any, path: Path, strength: float) -> Any:
     return adapted.merge_and_unload()
 
 
-def _check_memory(folder: Path) -> None:
+def _filled(folder: Path, weights: Mapping[str, Weight]) -> Any:
+    """A model of transformers' with these weights. Raises KnownError("reference_failed") when one is missing."""
+    import torch
+    import transformers
+
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    tied = set(model.all_tied_weights_keys)
+    for name, parameter in model.named_parameters():
+        found = [weight for given, weight in weights.items() if given == name or name.endswith("." + given)]
+        if len(found) == 1:
+            values = found[0].float_rows(0, found[0].n_rows).reshape(found[0].shape)
+            with torch.no_grad():
+                parameter.copy_(torch.from_numpy(values))
+        elif name not in tied:
+            raise KnownError(
+                "reference_failed", f"The checkpoint in {folder} has no {name}, which transformers needs.", ""
+            )
+    model.tie_weights()
+    return model
+
+
+def _check_memory(folder: Path, weights: Mapping[str, Weight] | None) -> None:
     """In float32 a checkpoint takes at most twice its size on disk, but for those that are float32 already."""
-    weights = [file for end in ("*.safetensors", "*.bin") for file in folder.glob(end)]
-    needed, free = 2 * sum(file.stat().st_size for file in weights), available_memory()
+    if weights is None:
+        files = [file for end in ("*.safetensors", "*.bin") for file in folder.glob(end)]
+        needed = 2 * sum(file.stat().st_size for file in files)
+    else:
+        needed = sum(4 * math.prod(weight.shape) for weight in weights.values())
+    free = available_memory()
     if needed > free:
         raise KnownError(
             "too_big_for_memory",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -11,7 +10,7 @@ import time
 
 from tests.bench.measure import Measure, at_most
 
-ROUNDS = 7
+ROUNDS = 15
 CONVERSATIONS = 1000
 
 _REPORT = """
@@ -81,7 +80,8 @@ def run() -> list[Measure]:
         for _ in range(ROUNDS):
             empty.append(_first_paint(_EMPTY, environment))
             ours.append(_first_paint(_OURS, environment))
-        start = statistics.median(ours) / statistics.median(empty)
+        # Whatever else the machine does only adds to a start: the shortest of many is the program's own.
+        start = min(ours) / min(empty)
         memory = _idle_memory(_OURS, environment) / _idle_memory(_EMPTY, environment)
     return [
         at_most("window: process start to first paint ÷ empty PySide6 window", start, 1.6),

@@ -15,6 +15,7 @@ from belle.evaluation.logits import LONGEST, PROMPTS, agreement, reference_sampl
 from convert.options import AdapterChoice, ConvertOptions
 from convert.pipeline import convert
 from tests.convert.checkpoints import byte_tokenizer
+from tests.convert.install.belle_checkpoint import belle_bloom
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -102,6 +103,22 @@ def test_command(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main([*words, "--report", str(tmp_path / "r.json")]) == 0
     assert "same first choice 100.0%" in capsys.readouterr().out
     assert json.loads((tmp_path / "r.json").read_text())["files"][0]["logits"]["same_top"] == 1
+
+
+def test_belles_own_gptq_is_run_with_the_weights_that_were_unpacked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "BELLE-7B-gptq"
+    folder.mkdir()
+    for name, data in belle_bloom().items():
+        (folder / name).write_bytes(data)
+    words = ["convert", str(folder), "-o", str(tmp_path / "m.gguf"), "--verify", "logits", "--json"]
+    assert main(words) == 0
+    captured = capsys.readouterr()
+    file = json.loads(captured.out)["files"][0]
+    assert file["logits"]["mean_kl"] < 1e-3  # llama.cpp rounds what goes into a quantized layer to 8 bits
+    assert file["logits"]["n_tokens"] > 100
+    assert "were unpacked by this program" in captured.err
 
 
 def test_what_transformers_cannot_run_is_said_in_words(tmp_path: Path) -> None:

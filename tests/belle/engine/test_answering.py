@@ -39,7 +39,7 @@ def ask(engine: BlockingEngine, *messages: Message | str, **options: object) -> 
 def test_text_comes_as_it_is_made(engine: BlockingEngine) -> None:
     done, events = ask(engine, "Name three colours.")
     texts = [e for e in events if isinstance(e, Text)]
-    assert len(texts) > 5
+    assert len(texts) >= 2
     assert done.stats.completion_tokens <= 40
     assert done.stats.ttft_s is not None and done.stats.ttft_s > 0
     assert done.stats.tokens_per_s is not None and done.stats.tokens_per_s > 0

@@ -1,0 +1,78 @@
+"""`belle convert --verify logits`: brings the converter and the comparison of logits together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from belle.cli.convert_report import agreement_line
+from belle.cli.terminal import Terminal
+from belle.errors import KnownError
+
+if TYPE_CHECKING:
+    from convert.options import ConvertOptions
+    from convert.report import Report
+    from convert.source import RowSource
+
+
+def check_possible(*, lora_only: bool) -> None:
+    """What would stop the comparison after hours of converting. Raises KnownError."""
+    from belle.evaluation.logits import check_installed
+
+    if lora_only:
+        raise KnownError("usage", "An adapter alone has no logits.", "Leave out --verify logits or --lora-only.")
+    check_installed()
+
+
+def compare_logits(
+    source: Path, options: ConvertOptions, report: Report, plain: dict[str, Any], terminal: Terminal, *, quiet: bool
+) -> None:
+    """Run the checkpoint and every file of `report` on the same prompts.
+
+    Args:
+        source: the checkpoint.
+        options: of the conversion.
+        report: of the conversion.
+        plain: the report as plain values; each file gets `logits`.
+        terminal: shows progress.
+        quiet: print nothing.
+
+    Raises KnownError: those of `reference_samples` and `agreement`.
+    """
+    from belle.evaluation.logits import agreement, reference_samples
+
+    terminal.progress("running the checkpoint in transformers …")
+    folder = source if source.is_dir() else source.parent
+    with _unpacked(source, options) as weights:
+        adapters = [] if weights is not None else [(one.folder, one.strength) for one in options.adapters]
+        samples = reference_samples(folder, adapters, weights=weights)
+    if weights is not None:
+        terminal.note("The GPTQ weights that transformers ran were unpacked by this program.")
+    for file, entry in zip(report.files, plain["files"], strict=True):
+        terminal.progress(f"running {file.path.name} in llama.cpp …")
+        found = agreement(file.path, samples, threads=options.threads or os.cpu_count() or 1)
+        terminal.clear()
+        entry["logits"] = asdict(found)
+        if not quiet:
+            print(f"{file.path}: {agreement_line(found)}")
+
+
+@contextmanager
+def _unpacked(source: Path, options: ConvertOptions) -> Iterator[Mapping[str, RowSource] | None]:
+    """The weights of a GPTQ or AWQ checkpoint with adapters merged; None for one that transformers reads itself."""
+    from convert.checkpoint import open_checkpoint
+    from convert.gptq.view import is_quantized
+    from convert.lora.adapter import read_adapter
+    from convert.pipeline import weights_of
+
+    with ExitStack() as stack:
+        checkpoint = stack.enter_context(open_checkpoint(source))
+        if not is_quantized(checkpoint.tensors):
+            yield None
+            return
+        adapters = [stack.enter_context(read_adapter(one.folder, one.strength)) for one in options.adapters]
+        yield weights_of(checkpoint, adapters, options, [])
