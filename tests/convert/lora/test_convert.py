@@ -218,6 +218,17 @@ def test_a_head_of_its_own_for_a_model_that_had_none(bloom: Path, tmp_path: Path
     assert np.array_equal(stored.data("output.weight").view(np.float32), head.reshape(-1))
 
 
+def test_the_output_may_not_be_the_adapter(llama: Path, tmp_path: Path) -> None:
+    folder = save_adapter(tmp_path / "a", adapter_for(LLAMA_SHAPES, LLAMA_LAYERS))
+    weights = folder / "adapter_model.safetensors"
+    before = weights.read_bytes()
+    for write in (convert, convert_adapter):
+        with pytest.raises(KnownError) as caught:
+            write(llama, weights, ConvertOptions(adapters=one(folder)))
+        assert caught.value.kind == "output_is_input"
+    assert weights.read_bytes() == before
+
+
 def test_an_adapter_alone_is_no_model(tmp_path: Path) -> None:
     folder = save_adapter(tmp_path / "a", adapter_for(LLAMA_SHAPES, LLAMA_LAYERS))
     with pytest.raises(KnownError, match="is a LoRA adapter"):
