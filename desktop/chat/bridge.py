@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from belle.engine.client import Engine, EngineClient
 from PySide6.QtCore import QObject, Signal
 
+from belle.engine.client import Engine, EngineClient
 from belle.engine.protocol import Event
 
 EngineFactory = Callable[[Callable[[Event], None]], Engine]
