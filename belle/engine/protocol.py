@@ -268,6 +268,8 @@ _COMMANDS: dict[str, type[Any]] = {c.op: c for c in (Load, SetTemplate, Generate
 _EVENTS: dict[str, type[Any]] = {
     e.event: e for e in (Hello, Loading, Ready, Prefill, ContextCut, Text, Done, Counted, Failed, Died)
 }
+# Asked for with every token that streams by.
+_FIELDS = {c: frozenset(f.name for f in dataclasses.fields(c)) for c in (*_COMMANDS.values(), *_EVENTS.values())}
 _NESTED: dict[str, Any] = {"sampling": Sampling, "model": ModelInfo, "stats": Stats}
 
 
@@ -299,7 +301,7 @@ def _decode(line: bytes, tag: str, types: dict[str, type[Any]]) -> Any:
     try:
         fields = json.loads(line)
         cls = types[fields.pop(tag)]
-        known = {f.name for f in dataclasses.fields(cls)}
+        known = _FIELDS[cls]
         values = {k: _value(k, v) for k, v in fields.items() if k in known}
         return cls(**values)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
