@@ -7,10 +7,16 @@ properties become ranges of characters and inner classes are opened up.
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from functools import cache
+from itertools import chain
 
+import numpy as np
+from numpy.typing import NDArray
+
+# The planes that have characters. All others are unassigned or for private use, which no tokenizer asks for.
+_PLANES = (range(0x40000), range(0xE0000, 0xE1000))
+_WITHOUT_LIMIT = {"C", "Cn", "Co"}
 _PROPERTY = re.compile(r"\\p\{(\w{1,2})\}")
 
 
@@ -63,13 +69,21 @@ def _class(pattern: str, start: int) -> tuple[str, int]:
 @cache
 def _ranges(category: str) -> str:
     """The characters of a Unicode category (`L`, `Lu`), as they are written in a class."""
-    runs: list[tuple[int, int]] = []
-    for code in range(sys.maxunicode + 1):
-        if unicodedata.category(chr(code)).startswith(category):
-            if runs and runs[-1][1] == code - 1:
-                runs[-1] = (runs[-1][0], code)
-            else:
-                runs.append((code, code))
-    if not runs:
-        raise ValueError(f"{category!r} is not a Unicode category")
-    return "".join(f"\\U{low:08x}-\\U{high:08x}" for low, high in runs)
+    letters = np.frombuffer(category.encode(), np.uint8)
+    inside = (_categories()[:, : letters.size] == letters).all(axis=1)
+    # Nothing before the first character and nothing after the last belongs to it.
+    edges = np.flatnonzero(np.diff(inside, prepend=False, append=False))
+    if not edges.size or category in _WITHOUT_LIMIT:
+        raise ValueError(f"{category!r} is not a Unicode category of assigned characters")
+    codes = np.concatenate([np.arange(plane.start, plane.stop) for plane in _PLANES])
+    return "".join(f"\\U{codes[low]:08x}-\\U{codes[high - 1]:08x}" for low, high in edges.reshape(-1, 2))
+
+
+@cache
+def _categories() -> NDArray[np.uint8]:
+    """The two letters of the category of every character that may be assigned `[n, 2]`.
+
+    Between two planes is a character of category `Cn`.
+    """
+    characters = map(chr, chain.from_iterable(_PLANES))
+    return np.frombuffer("".join(map(unicodedata.category, characters)).encode(), np.uint8).reshape(-1, 2)
