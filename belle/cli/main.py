@@ -23,6 +23,9 @@ COMMANDS = {
     "inspect": ("belle.cli.inspect", "say what is in a model file"),
     "models": ("belle.cli.models", "get, list, take over and remove models"),
     "imatrix": ("belle.cli.imatrix", "measure which weights of a model matter, for better quantization"),
+    "data": ("belle.cli.data", "check, clean and convert training data"),
+    "train": ("belle.cli.train", "train a model by a recipe"),
+    "merge": ("belle.cli.merge", "make one model of a LoRA adapter and its base"),
 }
 
 KNOWN_ERROR = 2

@@ -1,0 +1,251 @@
+"""A LoRA adapter and its base become one model, and what that cost is measured.
+
+Adding is done in fp32, layer by layer, and rounded once to the type of the file. A small change drowns in a coarse
+type: bf16 loses a sixth of one that is a hundredth of the weights, so the loss is reported, per layer and as a whole.
+A base of 4-bit numbers cannot take up a change at all; it is refused, or made whole first. The proof is that the merged
+model gives the logits of base plus adapter.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from belle.errors import KnownError
+from belle.training.adapters import is_adapter, read_adapter_base
+from belle.training.final_model import write_model, write_tokenizer
+from belle.training.merge_proof import Proof, logits_of, prove
+
+if TYPE_CHECKING:
+    import torch
+
+Dtype = Literal["auto", "fp32", "bf16", "fp16"]
+Onto = Literal["base", "nf4", "int8"]
+Say = Callable[[str], None]
+
+_COARSE = 0.05
+"""A loss of the change beyond this share deserves a word of advice."""
+
+
+@dataclass(frozen=True)
+class LayerLoss:
+    """What rounding cost in one layer.
+
+    Args:
+        name: of the layer.
+        change: size of the adapter's change relative to the weights, ‖Δ‖ ÷ ‖W‖ (Frobenius norms).
+        error: share of the change that rounding lost, ‖stored − exact‖ ÷ ‖Δ‖.
+    """
+
+    name: str
+    change: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The result of a merge.
+
+    Args:
+        folder: the model.
+        base: what the adapter was put onto.
+        dtype: of the weights in the file.
+        change, error: as in `LayerLoss`, of all layers together.
+        layers: each layer.
+        proof: merged model against base plus adapter; None when it was not asked for.
+    """
+
+    folder: Path
+    base: str
+    dtype: str
+    change: float
+    error: float
+    layers: Sequence[LayerLoss]
+    proof: Proof | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for `merge.json`."""
+        return {**asdict(self), "folder": str(self.folder), "layers": [asdict(layer) for layer in self.layers]}
+
+
+def merge(
+    adapter: Path,
+    out: Path,
+    *,
+    base: str | None = None,
+    dtype: Dtype = "auto",
+    onto: Onto = "base",
+    prompts: Sequence[str] = (),
+    say: Say = print,
+) -> Merged:
+    """Merge the adapter in `adapter` into its base and write the model to `out`.
+
+    Args:
+        base: the model to merge into; the adapter's own when None.
+        dtype: of the file; `auto` takes the base's.
+        onto: `nf4` or `int8` rounds the base as QLoRA did and merges into that, so that the result is the function that
+            was trained; `base` merges into the base as it is, which is the better model but not quite that function.
+        prompts: texts for the proof; none leaves it out.
+        say: gets a sentence for each decision.
+
+    Raises KnownError: `not_an_adapter`, `base_unknown`, `base_is_adapter`, `base_quantized`, `output_not_empty`,
+    `model_missing`, `merge_wrong`.
+    """
+    from belle.training.whole_folder import write_folder
+
+    name = _check(adapter, out, base)
+    _say_how_it_was_trained(adapter, onto, say)
+    model, stored = _open(adapter, name, dtype, onto)
+    tokenizer = _tokenizer(adapter, name)
+    before = logits_of(model, tokenizer, prompts)
+    layers, change, error = _add(model, stored)
+    plain = model.unload()
+    proof = prove(before, logits_of(plain, tokenizer, prompts)) if prompts else None
+    result = Merged(out, name, str(stored).removeprefix("torch."), change, error, layers, proof)
+    if proof is not None and proof.is_wrong:
+        raise KnownError(
+            "merge_wrong",
+            f"The merged model is not base plus adapter: {proof.in_words()}.",
+            "Merge in fp32 (--dtype fp32); if that is no better, the adapter does not belong to this base.",
+            **asdict(proof),
+        )
+
+    def write(into: Path) -> None:
+        write_model(plain, dict(plain.state_dict()), into, dtype=stored)
+        _generation_config(adapter, plain).save_pretrained(into)
+        write_tokenizer(tokenizer, into, template=None)
+        (into / "merge.json").write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
+
+    write_folder(out, write, step=0, recipe={"merge": str(adapter), "base": name, "onto": onto})
+    if error > _COARSE:
+        say(f"{result.dtype} lost {error:.0%} of what was learned; --dtype fp32 keeps all of it.")
+    return result
+
+
+def _check(adapter: Path, out: Path, base: str | None) -> str:
+    """The base, when everything that can be known beforehand is right. Raises KnownError."""
+    if not is_adapter(adapter):
+        raise KnownError(
+            "not_an_adapter",
+            f"{adapter} is no LoRA adapter: it has no adapter_config.json.",
+            "Give the final/ folder of a run with “lora”.",
+            path=str(adapter),
+        )
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise KnownError("output_not_empty", f"{out} is there already.", "Choose another folder.", path=str(out))
+    name = base or read_adapter_base(adapter)
+    if is_adapter(Path(name)):
+        message = f"The base {name} is itself an adapter."
+        raise KnownError("base_is_adapter", message, f"Merge it first: belle merge {name} -o DIR", base=name)
+    config = Path(name) / "config.json"
+    if config.is_file() and "quantization_config" in _read(config):
+        raise KnownError(
+            "base_quantized",
+            f"The base {name} is quantized: a small change to its few-bit numbers would be rounded away.",
+            "Give the 16-bit model it was made from with --base; for QLoRA add --onto nf4 (or int8).",
+            base=name,
+        )
+    return name
+
+
+def _say_how_it_was_trained(adapter: Path, onto: Onto, say: Say) -> None:
+    """Its manifest tells, when the adapter is one of ours."""
+    manifest = adapter / "manifest.json"
+    recipe = _read(manifest).get("recipe") if manifest.is_file() else None
+    trained_on = recipe.get("quantization") if isinstance(recipe, dict) else None
+    if trained_on and onto == "base":
+        say(
+            f"The adapter was trained on a base rounded to {trained_on}. It is merged into the unrounded one, which is "
+            f"the better model; --onto {trained_on} gives exactly the function that was trained."
+        )
+
+
+def _open(adapter: Path, base: str, dtype: Dtype, onto: Onto) -> tuple[Any, torch.dtype]:
+    """Base plus adapter, nothing merged yet, and the dtype of the file."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    from belle.training.adapters import quantization_config
+    from belle.training.precision import Precision
+
+    options: dict[str, Any] = {}
+    if onto != "base":
+        options["quantization_config"] = quantization_config(onto, Precision("fp32", ""))
+    try:
+        model = AutoModelForCausalLM.from_pretrained(base, dtype="auto" if onto == "base" else torch.float32, **options)
+    except (OSError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise KnownError(
+            "model_missing", f"The base {base} cannot be loaded: {first}", "Name it with --base."
+        ) from None
+    named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+    stored = named.get(dtype, _dtype_of(base))
+    if onto != "base":
+        model = model.dequantize()
+    # The adapter keeps fp32; frozen 16-bit weights are exact in fp32, where the proof's logits are computed too.
+    return PeftModel.from_pretrained(model.float(), str(adapter)), stored
+
+
+def _dtype_of(base: str) -> torch.dtype:
+    import torch
+    from transformers import AutoConfig
+
+    dtype = AutoConfig.from_pretrained(base).dtype
+    return dtype if isinstance(dtype, torch.dtype) else torch.float32
+
+
+def _add(model: Any, stored: torch.dtype) -> tuple[list[LayerLoss], float, float]:
+    """Merge every layer in fp32. Returns each layer's loss in `stored`, and change and error of all together."""
+    import torch
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    layers: list[LayerLoss] = []
+    sums = [0.0, 0.0, 0.0]
+    with torch.no_grad():
+        for name, layer in model.named_modules():
+            if not isinstance(layer, BaseTunerLayer) or not hasattr(layer, "merge"):
+                continue
+            before = layer.get_base_layer().weight.detach().clone()
+            layer.merge(safe_merge=True)
+            exact = layer.get_base_layer().weight
+            rounded = exact.to(stored).float()
+            squares = [float((part.double() ** 2).sum()) for part in (before, exact - before, rounded - exact)]
+            sums = [total + part for total, part in zip(sums, squares, strict=True)]
+            layers.append(LayerLoss(name.removeprefix("base_model.model."), *_ratios(squares)))
+    # From here on the model is the one in the file, computed in fp32.
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(stored).float()
+    return layers, *_ratios(sums)
+
+
+def _ratios(squares: Sequence[float]) -> tuple[float, float]:
+    weights, change, error = (math.sqrt(value) for value in squares)
+    return change / weights if weights else 0.0, error / change if change else 0.0
+
+
+def _tokenizer(adapter: Path, base: str) -> Any:
+    from belle.training.tokenizer import load_tokenizer
+
+    has_own = any((adapter / name).exists() for name in ("tokenizer.json", "tokenizer.model"))
+    return load_tokenizer(adapter if has_own else base)
+
+
+def _generation_config(adapter: Path, model: Any) -> Any:
+    from transformers import GenerationConfig
+
+    if (adapter / "generation_config.json").is_file():
+        return GenerationConfig.from_pretrained(str(adapter))
+    return model.generation_config or GenerationConfig()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise KnownError("damaged_config", f"{path} cannot be read: {error}.", path=str(path)) from None
+    return values if isinstance(values, dict) else {}
