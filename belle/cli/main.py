@@ -25,6 +25,7 @@ COMMANDS = {
     "imatrix": ("belle.cli.imatrix", "measure which weights of a model matter, for better quantization"),
     "data": ("belle.cli.data", "check, clean and convert training data"),
     "train": ("belle.cli.train", "train a model by a recipe"),
+    "gptq": ("belle.cli.gptq", "quantize a checkpoint with GPTQ"),
     "merge": ("belle.cli.merge", "make one model of a LoRA adapter and its base"),
 }
 
