@@ -1,0 +1,80 @@
+"""llama.cpp's ids for texts with a checkpoint's tokenizer: `python -m belle.evaluation.llama_ids FOLDER TEXTS.json`.
+
+llama.cpp reads tokenizers from GGUF files only, so a model of no size is made with this tokenizer and converted.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from belle.errors import KnownError
+
+_CONFIG = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 32,
+    "intermediate_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 1,
+    "num_key_value_heads": 1,
+    "max_position_embeddings": 64,
+    "rms_norm_eps": 1e-6,
+    "tie_word_embeddings": True,
+}
+
+
+def llama_ids(folder: Path, texts: list[str]) -> list[list[int]]:
+    """The ids of each text. Raises KnownError for a tokenizer that cannot be converted."""
+    from belle.engine.model import Model
+    from belle.engine.native_log import NativeLog
+    from convert.options import ConvertOptions
+    from convert.pipeline import convert
+
+    with tempfile.TemporaryDirectory(prefix="belle-llama-ids-") as name:
+        tiny, gguf = Path(name) / "model", Path(name) / "model.gguf"
+        _make_tiny(folder, tiny)
+        convert(tiny, gguf, ConvertOptions(types=("f16",), verify=False))
+        model = Model(gguf, n_gpu_layers=0, log=NativeLog(), on_progress=lambda _: True)
+        try:
+            return [model.vocabulary.tokenize(text) for text in texts]
+        finally:
+            model.close()
+
+
+def _make_tiny(folder: Path, tiny: Path) -> None:
+    import numpy as np
+    from numpy.typing import NDArray
+    from safetensors.numpy import save_file
+
+    tiny.mkdir()
+    for file in folder.iterdir():
+        if file.is_file() and (file.name.startswith("tokenizer") or file.suffix == ".jinja"):
+            shutil.copy(file, tiny)
+    rows = json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab_size"]
+    (tiny / "config.json").write_text(json.dumps({**_CONFIG, "vocab_size": rows}), encoding="utf-8")
+    square, ones = np.zeros((32, 32), np.float16), np.ones(32, np.float16)
+    layer: dict[str, NDArray[np.float16]] = {f"self_attn.{name}_proj": square for name in "qkvo"}
+    layer |= {f"mlp.{name}_proj": square for name in ("gate", "up", "down")}
+    layer |= {"input_layernorm": ones, "post_attention_layernorm": ones}
+    tensors = {f"model.layers.0.{name}.weight": value for name, value in layer.items()}
+    tensors |= {"model.norm.weight": ones, "model.embed_tokens.weight": np.zeros((rows, 32), np.float16)}
+    save_file(tensors, tiny / "model.safetensors")
+
+
+def main() -> int:
+    """Print the ids as JSON. Returns the exit status."""
+    folder, texts = map(Path, sys.argv[1:3])
+    try:
+        print(json.dumps(llama_ids(folder, json.loads(texts.read_text(encoding="utf-8")))))  # noqa: T201
+    except KnownError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

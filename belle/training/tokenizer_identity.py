@@ -1,0 +1,137 @@
+"""Whether a tokenizer is one and the same in transformers, SentencePiece and llama.cpp, and how long texts become.
+
+A model that is trained on other ids than it is run with answers badly, and nothing says why. So the extended tokenizer
+is tried in all three programs before anything is trained. llama.cpp reads GGUF files only: a process of its own makes
+one of a model of no size with this tokenizer, and tells the ids.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import belle
+from belle.errors import KnownError
+
+_TOLERATED = 0.005
+"""Share of texts; LLaMA's own tokenizer differs between the programs on one of a thousand (white space)."""
+
+_OTHER_LANGUAGES = (
+    "The quick brown fox jumps over the lazy dog, twice.",
+    "def mean(values):\n    return sum(values) / len(values)",
+    "Größe, naïve café, año, 42 + 58 = 100.",
+    "Привет, мир! Καλημέρα 🙂",
+)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What was found on the texts.
+
+    Args:
+        texts: how many were compared.
+        differ_transformers, differ_llama_cpp: texts with other ids than SentencePiece's.
+        differ_base: texts on which already the old tokenizer's ids differ between transformers and SentencePiece.
+        tokens_per_character, tokens_per_character_before: of the extended and of the old tokenizer.
+        other_languages_changed: how many of some texts without Chinese have other ids than before.
+    """
+
+    texts: int
+    differ_transformers: int
+    differ_llama_cpp: int
+    differ_base: int
+    tokens_per_character: float
+    tokens_per_character_before: float
+    other_languages_changed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    def in_words(self, new_pieces: int) -> str:
+        """Two lines."""
+        before, after = self.tokens_per_character_before, self.tokens_per_character
+        return (
+            f"vocabulary: {new_pieces:,} new pieces; {before:.3f} → {after:.3f} tokens per character "
+            f"({1 - after / before:.0%} fewer)\n"
+            f"the same ids as in SentencePiece: transformers {self.texts - self.differ_transformers} of {self.texts} "
+            f"texts, llama.cpp {self.texts - self.differ_llama_cpp} (the old tokenizer in transformers: "
+            f"{self.texts - self.differ_base})"
+        )
+
+    def check(self) -> None:
+        """Raises KnownError("ids_differ")."""
+        limit = self.differ_base + _TOLERATED * self.texts
+        for program, found in (("transformers", self.differ_transformers), ("llama.cpp", self.differ_llama_cpp)):
+            if found > limit:
+                raise KnownError(
+                    "ids_differ",
+                    f"{program} gives {found} of {self.texts} texts other ids than SentencePiece.",
+                    "Trained so, the model would read other tokens than it learned. Set vocab.pieces to cjk.",
+                    program=program,
+                    texts=found,
+                )
+
+
+def compare(old: Path, new: Path, texts: Sequence[str]) -> Identity:
+    """Try the tokenizers of two checkpoints on `texts`. Raises KnownError."""
+    ours, before = _sentencepiece(new, texts), _sentencepiece(old, texts)
+    characters = max(1, sum(map(len, texts)))
+    others = [_sentencepiece(folder, _OTHER_LANGUAGES) for folder in (old, new)]
+    return Identity(
+        texts=len(texts),
+        differ_transformers=_differences(ours, _transformers(new, texts)),
+        differ_llama_cpp=_differences(ours, _llama_cpp(new, texts)),
+        differ_base=_differences(before, _transformers(old, texts)),
+        tokens_per_character=sum(map(len, ours)) / characters,
+        tokens_per_character_before=sum(map(len, before)) / characters,
+        other_languages_changed=_differences(*others),
+    )
+
+
+def _differences(one: Sequence[Sequence[int]], other: Sequence[Sequence[int]]) -> int:
+    return sum(list(a) != list(b) for a, b in zip(one, other, strict=True))
+
+
+def _sentencepiece(folder: Path, texts: Sequence[str]) -> list[list[int]]:
+    import sentencepiece
+
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+    ids: list[list[int]] = processor.encode(list(texts))
+    return ids
+
+
+def _transformers(folder: Path, texts: Sequence[str]) -> list[list[int]]:
+    from belle.training.tokenizer import load_tokenizer
+
+    tokenizer = load_tokenizer(folder, notice=lambda _: None)
+    ids: list[list[int]] = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+    return ids
+
+
+def _llama_cpp(folder: Path, texts: Sequence[str]) -> list[list[int]]:
+    with tempfile.TemporaryDirectory(prefix="belle-tokenizer-") as name:
+        order = Path(name) / "texts.json"
+        order.write_text(json.dumps(list(texts), ensure_ascii=False), encoding="utf-8")
+        root = str(Path(belle.__file__).resolve().parent.parent)
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+        result = subprocess.run(
+            [sys.executable, "-m", "belle.evaluation.llama_ids", str(folder), str(order)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode:
+            lines = result.stderr.strip().splitlines()
+            reason = lines[-1] if lines else f"status {result.returncode}"
+            raise KnownError("ids_unknown", f"llama.cpp cannot read the tokenizer of {folder}: {reason}")
+        ids: list[list[int]] = json.loads(result.stdout)
+    return ids

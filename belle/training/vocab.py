@@ -1,0 +1,124 @@
+"""Vocabulary extension: Chinese pieces for a model that spells Chinese in bytes, and rows for them in its embeddings.
+
+What BELLE's authors did for LLaMA: train a SentencePiece model on Chinese text, merge its pieces into the old one, give
+each new row the mean of the rows that spelled it before, and train on plain text, first the new rows alone (`freeze:
+new_rows`), then all weights, for the rows alone are reported to be worse than nothing. A recipe of this stage makes the
+extended model and trains it once; a second recipe of `stage: pretrain` whose `model` is this one is the second stage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from belle.errors import KnownError
+from belle.training import pretrain
+from belle.training.durable import write_text
+from belle.training.manifest import MANIFEST
+from belle.training.new_pieces import Extended, merge_pieces, old_ids_of, read_model, train_pieces
+from belle.training.recipe import Recipe, recipe_values
+from belle.training.tokenizer_identity import compare
+from belle.training.vocab_options import VocabOptions
+from belle.training.whole_folder import write_folder
+
+EXTENDED = "extended"
+"""The folder below `output_dir` with the extended model, not yet trained."""
+
+_PATIENCE_S = 3600.0
+
+
+def run(recipe: Recipe) -> None:
+    """Extend, check and train as the recipe says, and write `final/`. Raises KnownError and `interrupts.Stopped`."""
+    extended = recipe.output_dir / EXTENDED
+    if int(os.environ.get("RANK", "0")) == 0:
+        if not (extended / MANIFEST).exists():
+            extend(recipe, extended)
+    else:
+        _wait_for(extended)
+    pretrain.run(replace(recipe, model=str(extended.absolute())))
+
+
+def extend(recipe: Recipe, folder: Path) -> None:
+    """Write the extended model, whole or not at all.
+
+    Raises KnownError: `not_sentencepiece`, `too_little_text`, `no_new_pieces`, `vocabulary_gap`, `ids_differ`.
+    """
+    from transformers import AutoModelForCausalLM
+
+    from belle.training.tokenizer import load_tokenizer
+
+    if recipe.model is None or not Path(recipe.model).is_dir():
+        raise KnownError("model_missing", "stage: vocab needs a base in a folder.", "Name it as “model”.")
+    base = Path(recipe.model)
+    old = read_model(base)
+    tokenizer = load_tokenizer(base)
+    options = recipe.vocab or VocabOptions()
+    new = train_pieces(
+        _texts(recipe),
+        size=options.size,
+        character_coverage=options.character_coverage,
+        sentences=options.sentences,
+    )
+    added = {index: (entry.content, bool(entry.special)) for index, entry in tokenizer.added_tokens_decoder.items()}
+    extended = merge_pieces(old, new, only_cjk=options.pieces == "cjk", added_tokens=added)
+    if not extended.pieces:
+        raise KnownError("no_new_pieces", f"{base} has all pieces of this text already.", "Train on it as it is.")
+    model = AutoModelForCausalLM.from_pretrained(base)
+    _grow(model, extended, old_ids_of(old, extended.pieces))
+    model.config.first_new_token = extended.first_new
+
+    def write(into: Path) -> None:
+        model.save_pretrained(into)
+        for name in ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"):
+            if (base / name).is_file():
+                write_text(into / name, (base / name).read_text(encoding="utf-8"))
+        (into / "tokenizer.model").write_bytes(extended.model)
+        facts = compare(base, into, list(islice(_lines(recipe), options.checked_texts)))
+        report = {"first_new_token": extended.first_new, "new_pieces": len(extended.pieces), **facts.to_json()}
+        write_text(into / "vocabulary.json", json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+        print(facts.in_words(len(extended.pieces)), flush=True)  # noqa: T201 - what a person waits to see
+        facts.check()
+
+    write_folder(folder, write, step=0, recipe=recipe_values(recipe))
+
+
+def _grow(model: Any, extended: Extended, spelled: list[list[int]]) -> None:
+    """Rows for the new pieces: the mean of the rows that spelled each before, in embedding and head."""
+    import torch
+
+    first, size = extended.first_new, extended.first_new + len(extended.pieces)
+    if model.get_input_embeddings().weight.shape[0] < size:
+        model.resize_token_embeddings(size, mean_resizing=False)
+    layers = [model.get_input_embeddings(), model.get_output_embeddings()]
+    with torch.no_grad():
+        for weight in {id(layer.weight): layer.weight for layer in layers if layer is not None}.values():
+            for row, ids in enumerate(spelled, first):
+                weight[row] = weight[ids].float().mean(0).to(weight.dtype)
+    model.config.vocab_size = model.get_input_embeddings().weight.shape[0]
+
+
+def _texts(recipe: Recipe) -> Iterator[str]:
+    from belle.data.read import read_rows
+
+    for file in recipe.data:
+        for row in read_rows(file.path, "text", file.format):
+            yield row.text
+
+
+def _lines(recipe: Recipe) -> Iterator[str]:
+    return (line for text in _texts(recipe) for line in text.splitlines() if line.strip())
+
+
+def _wait_for(folder: Path) -> None:
+    """Process 0 makes it; the others have nothing to do meanwhile."""
+    started = time.monotonic()
+    while not (folder / MANIFEST).exists():
+        if time.monotonic() - started > _PATIENCE_S:
+            raise KnownError("rank_lost", f"{folder} did not appear within an hour.", "Look at what process 0 says.")
+        time.sleep(1.0)
