@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help chat terminal test test-all lint bench screenshots translations format clean
+.PHONY: help chat terminal test test-all lint bench screenshots translations chat-model format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,11 @@ screenshots: .dev  ## make the pictures of the README anew
 
 translations: .dev  ## extract and compile the window's texts
 	@$(BIN)/python -m desktop.i18n.update
+
+chat-model: .dev  ## train the project's own small chat model from its own text (half an hour on two cores)
+	@$(BIN)/python train/chat/make_text.py build/chat/text
+	@$(BIN)/belle train train/chat/chat.yaml
+	@$(BIN)/belle convert build/chat/model/final -o build/chat/chat-f16.gguf
 
 format: .dev  ## let ruff format and mend the code
 	@$(BIN)/ruff check --fix .
