@@ -6,42 +6,18 @@ a newline between generations of BELLE models, and each model knows only its own
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from belle.errors import KnownError
-from belle.prompts.human_assistant import FAMILY, HumanAssistant
-
-# System texts go in front of the question that follows them: no BELLE model was trained with a system role.
-_JINJA = """\
-{{%- set state = namespace(system='', started=false) -%}}
-{{%- for message in messages -%}}
-{{%- if message['role'] == 'system' -%}}
-{{%- if message['content'] -%}}{{%- set state.system = state.system + message['content'] + '\\n\\n' -%}}{{%- endif -%}}
-{{%- else -%}}
-{{%- if message['role'] == 'user' -%}}
-{{%- if state.started -%}}{{{{- {between} -}}}}{{%- endif -%}}
-{{{{- {before} + state.system + message['content'] + {after} -}}}}
-{{%- set state.system = '' -%}}
-{{%- else -%}}
-{{{{- {answer_prefix} + message['content'] + eos_token -}}}}
-{{%- endif -%}}
-{{%- set state.started = true -%}}
-{{%- endif -%}}
-{{%- endfor -%}}
-"""
-
-
-def jinja_source(template: HumanAssistant) -> str:
-    """The template as a Jinja program over `messages` and `eos_token`."""
-    words = ("between", "before", "after", "answer_prefix")
-    return _JINJA.format(**{name: json.dumps(getattr(template, name)) for name in words})
+from belle.prompts.human_assistant import FAMILY
+from belle.prompts.jinja import jinja_source
 
 
 class _Templates(Mapping[str, str]):
     def __init__(self) -> None:
-        self._sources = MappingProxyType({template.id: jinja_source(template) for template in FAMILY})
+        sources = {template.id: jinja_source(template) for template in FAMILY}
+        self._sources = MappingProxyType({name: source for name, source in sources.items() if source is not None})
 
     def __getitem__(self, template_id: str) -> str:
         if template_id not in self._sources:

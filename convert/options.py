@@ -15,6 +15,10 @@ from convert.mixture import TypeRequests
 from convert.types import tensor_type
 
 GPTQMode = Literal["exact", "fast", "requantize"]
+Requantized = Literal["q8_0", "q6_k"]
+
+REQUANTIZED: Requantized = "q8_0"
+"""What GPTQ layers whose codes cannot be moved become, unless something else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class ConvertOptions:
         gptq: what happens to layers that are quantized already: `exact` moves their codes, `fast` moves 4-bit codes
             into the type with the fastest kernel, `requantize` goes through floats to `types`. None: `exact` unless
             types are given.
+        requantized: with `exact` and `fast`, the type of those layers whose codes cannot be moved (see
+            `convert.gptq.unmovable`). None: `REQUANTIZED`, or the file type where types are given.
         template: a built-in prompt template by id, in place of the checkpoint's own; `none` for none.
         round_first: quantize what an F16 file would hold, as llama.cpp's two steps do.
         threads: that compute; 0 for one per processor.
@@ -50,6 +56,7 @@ class ConvertOptions:
     imatrix: Path | None = None
     requests: TypeRequests = field(default_factory=TypeRequests)
     gptq: GPTQMode | None = None
+    requantized: Requantized | None = None
     template: str | None = None
     round_first: bool = True
     threads: int = 0
@@ -63,6 +70,21 @@ class ConvertOptions:
     def gptq_mode(self) -> GPTQMode:
         """What `gptq` means with these types."""
         return self.gptq or ("requantize" if self.types else "exact")
+
+    @property
+    def unmovable_type(self) -> GGMLType | None:
+        """What `requantized` means with these types; None for the file type. Raises KnownError (`usage`)."""
+        if self.gptq_mode == "requantize":
+            if self.requantized is None:
+                return None
+            raise KnownError(
+                "usage",
+                f"--gptq-requantize {self.requantized} is for layers whose codes cannot be moved, and here none are "
+                "moved: all are quantized again.",
+                "Leave it out, or ask with --gptq exact for the others to be moved.",
+            )
+        name = self.requantized or (None if self.types else REQUANTIZED)
+        return tensor_type(name) if name else None
 
 
 def tensor_requests(rules: Iterable[str]) -> tuple[tuple[re.Pattern[str], GGMLType], ...]:

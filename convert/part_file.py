@@ -126,7 +126,7 @@ class PartFile:
             self._drop_empty()
             raise KnownError(
                 "disk_full",
-                f"{self.path} needs {missing / 1e9:.2f} GB more on the disk, which has {free / 1e9:.2f} GB free.",
+                f"{self.path} needs {_megabytes(missing)} more on the disk, which has {_megabytes(free)} free.",
                 "Free some space, choose another disk or a smaller type.",
                 path=str(self.path),
                 needed=missing,
@@ -190,6 +190,10 @@ class PartFile:
     def close(self) -> None:
         """Release the file and its lock."""
         os.close(self._file)
+
+
+def _megabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
 
 
 def sync_folder(folder: Path) -> None:

@@ -19,6 +19,7 @@ from convert.architectures import Architecture, NamedTensor, architecture_of
 from convert.checkpoint import Checkpoint, open_checkpoint
 from convert.checkpoint.json_file import read_json_object
 from convert.digests import Digests
+from convert.gptq.unmovable import note, requantizing, unmovable
 from convert.header import KeyValue, serialize
 from convert.imatrix_file import Imatrix, read_imatrix
 from convert.lora.adapter import WEIGHTS as ADAPTER_WEIGHTS
@@ -141,6 +142,7 @@ def plan_conversion(source: Path, out: Path, options: ConvertOptions | None = No
 def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conversion]:
     """Open the checkpoint, check everything, and plan every file. Raises KnownError."""
     kinds = [file_type(name) for name in options.types or ("f16",)]
+    requantized = options.unmovable_type
     imatrix = read_imatrix(options.imatrix) if options.imatrix else None
     with ExitStack() as stack:
         checkpoint = stack.enter_context(open_checkpoint(source))
@@ -157,6 +159,11 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
         notes += tokenizer.notes
         values = {entry.key: entry.value for entry in model_metadata}
         facts = ModelFacts.from_metadata(values | {"general.architecture": architecture.name})
+        requests = options.requests
+        left = unmovable(tensors, checkpoint.tensors)
+        if left and requantized is not None:
+            requests = requantizing(requests, left, requantized)
+            notes += note(left, requantized)
         outputs = [
             Output(
                 path,
@@ -165,8 +172,8 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
                     tensors,
                     facts,
                     kind,
-                    imatrix=imatrix if kind.quantized else None,
-                    requests=options.requests,
+                    imatrix=imatrix,
+                    requests=requests,
                     packed="requantize" if options.gptq_mode == "requantize" else "exact",
                     round_first=options.round_first,
                 ),
@@ -263,7 +270,8 @@ def _report(source: Path, conversion: Conversion, files: Sequence[FileReport], *
 
 def _file_type(output: Output, used: Mapping[GGMLType, int]) -> FileType:
     """The file type, or for a file of moved blocks the one that most of its bytes are of."""
-    if not any(plan.packed for plan in output.plans):
+    again = not output.kind.quantized and any(plan.exactness == "requantized" for plan in output.plans)
+    if not again and not any(plan.packed for plan in output.plans):
         return output.kind
     largest = max(used, key=lambda kind: used[kind])
     return next((kind for kind in FILE_TYPES.values() if kind.base is largest), output.kind)

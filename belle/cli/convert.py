@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from belle.cli.convert_encrypted import decrypted
 from belle.cli.convert_logits import check_possible, compare_logits
 from belle.cli.convert_report import file_lines, progress_line
 from belle.cli.terminal import Terminal
@@ -27,7 +29,10 @@ types:
 examples:
   belle convert ./BELLE-7B -o belle-7b-q4.gguf --type q4_k_m
   belle convert ./BELLE-7B -o 'belle-7b-{type}.gguf' --type q4_k_m --type q8_0
-  belle convert ./BELLE-7B-gptq -o belle-7b.gguf      (4- and 8-bit layers are moved as they are)
+  belle convert ./BELLE-7B-gptq -o belle-7b.gguf      (4- and 8-bit layers are moved as they are, the rest is f16;
+                                                       “belle models get” takes q8_0 for the rest, as here:)
+  belle convert ./BELLE-7B-gptq -o belle-7b.gguf --token-embedding-type q8_0 --output-tensor-type q8_0
+  belle convert ./BELLE-LLaMA-7B-2M-enc -o belle.gguf --type q4_k_m --llama-weights ~/LLaMA/7B/consolidated.00.pth
   belle convert ./base -o mine.gguf --type q4_k_m --lora ./adapter
   belle convert ./base -o mine.gguf --lora ./one --lora-scale 0.7 --lora ./other
   belle convert ./base -o adapter.gguf --lora ./adapter --lora-only
@@ -46,6 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-t", "--type", action="append", default=[], metavar="T", help="file type (default: f16); repeatable"
     )
     parser.add_argument("--dry-run", action="store_true", help="show what would be written, and write nothing")
+    parser.add_argument("--tensors", action="store_true", help="list every tensor, with what verifying it found")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report, tensor by tensor, as JSON")
     parser.add_argument(
@@ -59,6 +65,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--template", metavar="ID", help="prompt template in place of the checkpoint's; none for none")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads (default: one per processor)")
     parser.add_argument("--restart", action="store_true", help="do not go on from an interrupted conversion")
+    parser.add_argument(
+        "--llama-weights",
+        type=Path,
+        metavar="PATH",
+        help="Meta's LLaMA-1 7B consolidated.00.pth, for BELLE's LLaMA models as they are published (*.enc)",
+    )
     types = parser.add_argument_group("types by tensor")
     types.add_argument("--imatrix", type=Path, metavar="FILE", help="importance matrix, GGUF or .dat")
     types.add_argument(
@@ -77,6 +89,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("exact", "fast", "requantize"),
         help="layers that are quantized already: moved (exact, the default), moved into the fastest type, "
         "or quantized again to --type (the default when --type is given)",
+    )
+    types.add_argument(
+        "--gptq-requantize",
+        choices=("q8_0", "q6_k"),
+        help="what becomes of quantized layers that cannot be moved: those in act-order, and those that an adapter is "
+        "merged into (default: q8_0, or --type when it is given)",
     )
     lora = parser.add_argument_group("LoRA adapters")
     lora.add_argument(
@@ -97,7 +115,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--lora-only",
         action="store_true",
         help="write the adapter alone, as a GGUF that llama.cpp adds to a base while running (f32, or --type f16); "
-        "of SRC only config.json is read",
+        "of SRC config.json is enough, unless it is quantized in act-order",
     )
     about = parser.add_argument_group("metadata")
     about.add_argument("--name", help="name of the model")
@@ -110,9 +128,16 @@ def run(arguments: argparse.Namespace) -> int:
     terminal = Terminal()
     options = _options(arguments)
     if arguments.verify == "logits":
-        check_possible(lora_only=arguments.lora_only)
+        check_possible(lora_only=arguments.lora_only, weights_verified=not arguments.no_verify)
+    if arguments.report is not None:
+        _check_report(arguments.report)
+    with decrypted(arguments.source, arguments.llama_weights, arguments.output, terminal) as source:
+        return _run(source, arguments, options, terminal)
+
+
+def _run(source: Path, arguments: argparse.Namespace, options: ConvertOptions, terminal: Terminal) -> int:
     try:
-        report = _convert(arguments, options, lambda reading: terminal.progress(progress_line(reading)))
+        report = _convert(source, arguments, options, lambda reading: terminal.progress(progress_line(reading)))
     except KeyboardInterrupt:
         terminal.note("Stopped. The same command goes on from here.")
         raise
@@ -121,11 +146,12 @@ def run(arguments: argparse.Namespace) -> int:
         terminal.note(note)
     plain = report.as_json()
     if not arguments.json:
-        print("\n\n".join(file_lines(report, file, every_tensor=arguments.dry_run) for file in report.files))
+        every_tensor = arguments.dry_run or arguments.tensors
+        print("\n\n".join(file_lines(report, file, every_tensor=every_tensor) for file in report.files))
     failure: KnownError | None = None
     if report.written and arguments.verify == "logits":
         try:
-            compare_logits(arguments.source, options, report, plain, terminal, quiet=arguments.json)
+            compare_logits(source, options, report, plain, terminal, quiet=arguments.json)
         except KnownError as error:
             failure = error  # what has been found is reported first
     if arguments.json:
@@ -138,18 +164,33 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _convert(arguments: argparse.Namespace, options: ConvertOptions, progress: ProgressCallback) -> Report:
+def _convert(
+    source: Path, arguments: argparse.Namespace, options: ConvertOptions, progress: ProgressCallback
+) -> Report:
     if arguments.lora_only:
         from convert.lora.adapter_gguf import convert_adapter
 
-        return convert_adapter(
-            arguments.source, arguments.output, options, write=not arguments.dry_run, progress=progress
-        )
+        return convert_adapter(source, arguments.output, options, write=not arguments.dry_run, progress=progress)
     from convert.pipeline import convert, plan_conversion
 
     if arguments.dry_run:
-        return plan_conversion(arguments.source, arguments.output, options)
-    return convert(arguments.source, arguments.output, options, progress=progress)
+        return plan_conversion(source, arguments.output, options)
+    return convert(source, arguments.output, options, progress=progress)
+
+
+def _check_report(path: Path) -> None:
+    """A report that cannot be written shows before hours of converting, not after."""
+    reason = ""
+    if not path.parent.is_dir():
+        reason = f"there is no folder {path.parent}"
+    elif path.is_dir():
+        reason = "it is a folder"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        reason = "permission denied"
+    if reason:
+        raise KnownError(
+            "unwritable", f"The report {path} cannot be written: {reason}.", "Give another --report.", path=str(path)
+        )
 
 
 def _write_report(path: Path, plain: dict[str, Any]) -> None:
@@ -202,6 +243,7 @@ def _options(arguments: argparse.Namespace) -> ConvertOptions:
         imatrix=arguments.imatrix,
         requests=requests,
         gptq=arguments.gptq,
+        requantized=arguments.gptq_requantize,
         template=arguments.template,
         round_first=not arguments.direct,
         threads=arguments.threads,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -14,17 +15,22 @@ from belle.cli.terminal import Terminal
 from belle.errors import KnownError
 
 if TYPE_CHECKING:
+    from convert.checkpoint import Checkpoint
     from convert.options import ConvertOptions
     from convert.report import Report
     from convert.source import RowSource
 
+_USUAL_NAME = re.compile(r"model(-\d+-of-\d+)?\.safetensors|pytorch_model(-\d+-of-\d+)?\.bin")
 
-def check_possible(*, lora_only: bool) -> None:
+
+def check_possible(*, lora_only: bool, weights_verified: bool) -> None:
     """What would stop the comparison after hours of converting. Raises KnownError."""
     from belle.evaluation.logits import check_installed
 
     if lora_only:
         raise KnownError("usage", "An adapter alone has no logits.", "Leave out --verify logits or --lora-only.")
+    if not weights_verified:
+        raise KnownError("usage", "--verify logits and --no-verify contradict each other.", "Leave one of them out.")
     check_installed()
 
 
@@ -51,7 +57,9 @@ def compare_logits(
         adapters = [] if weights is not None else [(one.folder, one.strength) for one in options.adapters]
         samples = reference_samples(folder, adapters, weights=weights)
     if weights is not None:
-        terminal.note("The GPTQ weights that transformers ran were unpacked by this program.")
+        terminal.note(
+            "The weights that transformers ran were read by this program: it does not read such files itself."
+        )
     for file, entry in zip(report.files, plain["files"], strict=True):
         terminal.progress(f"running {file.path.name} in llama.cpp …")
         found = agreement(file.path, samples, threads=options.threads or os.cpu_count() or 1)
@@ -63,7 +71,10 @@ def compare_logits(
 
 @contextmanager
 def _unpacked(source: Path, options: ConvertOptions) -> Iterator[Mapping[str, RowSource] | None]:
-    """The weights of a GPTQ or AWQ checkpoint with adapters merged; None for one that transformers reads itself."""
+    """The weights, with adapters merged, of a checkpoint that transformers does not read itself; None for others.
+
+    Those are GPTQ and AWQ layouts (some it reads, but with more packages) and files of other names than its own.
+    """
     from convert.checkpoint import open_checkpoint
     from convert.gptq.view import is_quantized
     from convert.lora.adapter import read_adapter
@@ -71,8 +82,15 @@ def _unpacked(source: Path, options: ConvertOptions) -> Iterator[Mapping[str, Ro
 
     with ExitStack() as stack:
         checkpoint = stack.enter_context(open_checkpoint(source))
-        if not is_quantized(checkpoint.tensors):
+        if not is_quantized(checkpoint.tensors) and _transformers_takes(checkpoint):
             yield None
             return
         adapters = [stack.enter_context(read_adapter(one.folder, one.strength)) for one in options.adapters]
         yield weights_of(checkpoint, adapters, options, [])
+
+
+def _transformers_takes(checkpoint: Checkpoint) -> bool:
+    """Given the folder, it would read the very files that were converted."""
+    names = [file.name for file in checkpoint.files]
+    hidden = names[0].endswith(".bin") and any(checkpoint.folder.glob("model*.safetensors"))
+    return not hidden and all(_USUAL_NAME.fullmatch(name) for name in names)

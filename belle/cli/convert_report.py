@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from belle.cli.figures import duration, size
+from belle.cli.figures import duration, size, weights
 
 if TYPE_CHECKING:
     from belle.evaluation.logits import Agreement
@@ -35,13 +35,13 @@ def progress_line(reading: Progress) -> str:
 
 
 def file_lines(report: Report, file: FileReport, *, every_tensor: bool) -> str:
-    """One output file: with `every_tensor` a line for each, then type, size and time, then the proof."""
+    """One output file: with `every_tensor` a line for each and what verifying it found, then the totals."""
     lines = _tensor_lines(file) if every_tensor else []
     counts = ", ".join(f"{count} {words}" for words, count in file.exactness().items())
     verb = f"written in {duration(file.seconds)}" if report.written else "to be written"
     lines.append(f"{file.path}: {file.type}, {size(file.n_bytes)}, {verb}")
     lines.append(
-        f"{report.architecture}, {len(file.tensors)} tensors, {file.n_weights / 1e6:.1f} M weights, "
+        f"{report.architecture}, {len(file.tensors)} tensors, {weights(file.n_weights)} weights, "
         f"{file.bits_per_weight:.2f} bits per weight; {counts}"
     )
     if file.proof is not None:
@@ -63,14 +63,26 @@ def agreement_line(found: Agreement) -> str:
 
 def _tensor_lines(file: FileReport) -> list[str]:
     width = max(len(tensor.name) for tensor in file.tensors)
+    found = {proof.name: f"  {_measured(proof)}" for proof in file.proof.tensors} if file.proof else {}
     lines = []
     for tensor in file.tensors:
         shape = " × ".join(map(str, tensor.shape))
         lines.append(
             f"{tensor.name:<{width}}  {shape:>16}  {tensor.source_dtype:>4} → {tensor.type:<7}"
-            f"{size(tensor.n_bytes):>11}  {tensor.exactness}"
+            f"{size(tensor.n_bytes):>11}  {tensor.exactness:<16}{found.get(tensor.name, '')}".rstrip()
         )
     return lines
+
+
+def _measured(proof: TensorProof) -> str:
+    """What comparing one tensor with the checkpoint gave."""
+    if proof.exactness == "exact":
+        return ""
+    error = f"error {_percent(proof.relative_error)}"
+    if proof.rms_steps is None or proof.noise_factor is None:
+        return error
+    steps = f"{proof.rms_steps:.2g} steps rms, {proof.largest_steps:.2g} at most"
+    return f"{error}, {steps}, noise × {proof.noise_factor:.7g}"
 
 
 def _proof_lines(proofs: Sequence[TensorProof]) -> list[str]:
@@ -78,9 +90,9 @@ def _proof_lines(proofs: Sequence[TensorProof]) -> list[str]:
     lines = []
     for words in dict.fromkeys(proof.exactness for proof in proofs):
         same = [proof for proof in proofs if proof.exactness == words]
-        weights = f"{sum(proof.n_weights for proof in same) / 1e6:.1f} M"
+        n_weights = weights(sum(proof.n_weights for proof in same))
         error = "bit for bit" if words == "exact" else f"error {_percent(_mean(same))} of the weights’ rms"
-        lines.append(f"  {words:<16} {len(same):>5} tensors {weights:>10} weights  {error}{_in_steps(same)}")
+        lines.append(f"  {words:<16} {len(same):>5} tensors {n_weights:>10} weights  {error}{_in_steps(same)}")
     worst = sorted((proof for proof in proofs if proof.relative_error), key=lambda proof: -proof.relative_error)
     if worst:
         names = ", ".join(f"{proof.name} {_percent(proof.relative_error)}" for proof in worst[:_WORST_SHOWN])
@@ -97,7 +109,7 @@ def _in_steps(proofs: Sequence[TensorProof]) -> str:
     noise = sum((proof.noise_factor or 1.0) * proof.n_weights for proof in steps) / total
     rms = math.sqrt(max(0.0, noise - 1) / 12)
     largest = max(proof.largest_steps or 0.0 for proof in steps)
-    return f"; {rms:.2g} steps rms, {largest:.2g} at most, GPTQ’s noise × {noise:.6g}"
+    return f"; {rms:.2g} steps rms, {largest:.2g} at most, GPTQ’s noise × {noise:.7g}"
 
 
 def _mean(proofs: Sequence[TensorProof]) -> float:

@@ -11,6 +11,11 @@ def size(n_bytes: float) -> str:
     return f"{n_bytes:.0f} bytes"
 
 
+def weights(n: int) -> str:
+    """A number of weights: `134.5 M`, and few of them to the last: `8,192`."""
+    return f"{n / 1e6:,.1f} M" if n >= 1e5 else f"{n:,}"
+
+
 def duration(seconds: float) -> str:
     """Seconds: `2:05`, or `1:02:05`."""
     minutes, rest = divmod(round(seconds), 60)

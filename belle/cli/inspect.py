@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from belle.cli.figures import size
+from belle.cli.figures import size, weights
 
 if TYPE_CHECKING:
     from convert.inspection import Description
@@ -66,7 +66,7 @@ def _lines(found: Description) -> Iterator[str]:
     kind = ", ".join(part for part in (found.architecture, found.quantization) if part)
     if kind:
         yield _row("architecture", kind)
-    yield _row("weights", f"{found.n_weights / 1e6:,.1f} M in {len(found.tensors)} tensors")
+    yield _row("weights", f"{weights(found.n_weights)} in {len(found.tensors)} tensors")
     yield _row("size", f"{size(found.n_bytes)}{files}, {found.bits_per_weight:.2f} bits per weight")
     if found.sizes:
         yield _row("shape", ", ".join(f"{name} {value:,}" for name, value in found.sizes.items()))
@@ -74,7 +74,7 @@ def _lines(found: Description) -> Iterator[str]:
         yield _row("context", f"{found.context_length:,} tokens")
     for number, share in enumerate(found.types):
         shared = (
-            f"{share.type:<8} {share.n_tensors:>5} tensors {share.n_weights / 1e6:>10,.1f} M {size(share.n_bytes):>11}"
+            f"{share.type:<8} {share.n_tensors:>5} tensors {weights(share.n_weights):>12} {size(share.n_bytes):>11}"
         )
         yield _row("types" if not number else "", shared)
     yield from _tokenizer_lines(found)

@@ -265,7 +265,7 @@ def _filled(folder: Path, weights: Mapping[str, Weight]) -> Any:
 def _check_memory(folder: Path, weights: Mapping[str, Weight] | None) -> None:
     """In float32 a checkpoint takes at most twice its size on disk, but for those that are float32 already."""
     if weights is None:
-        files = [file for end in ("*.safetensors", "*.bin") for file in folder.glob(end)]
+        files = list(folder.glob("*.safetensors")) or list(folder.glob("*.bin"))  # it prefers the former
         needed = 2 * sum(file.stat().st_size for file in files)
     else:
         needed = sum(4 * math.prod(weight.shape) for weight in weights.values())

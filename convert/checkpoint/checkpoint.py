@@ -126,7 +126,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
     if is_folder:
         return Checkpoint(path, select_in_folder(path))
     if path.suffix == ".enc":
-        advice = "Decrypt it first; that needs Meta's original LLaMA-1 7B file consolidated.00.pth."
+        advice = "Reading it takes Meta's own LLaMA-1 7B file: belle convert --llama-weights PATH/consolidated.00.pth"
         raise KnownError("encrypted", f"{path.name} is encrypted.", advice, file=str(path))
     return Checkpoint(path.parent, select_with(path))
 

@@ -226,7 +226,7 @@ def _ambiguous(paths: list[Path]) -> KnownError:
 def _no_weights(folder: Path, present: list[Path]) -> KnownError:
     if any(path.suffix == ".enc" for path in present):
         message = f"The weights in {folder} are encrypted (*.enc)."
-        advice = "Decrypt them first; that needs Meta's original LLaMA-1 7B file consolidated.00.pth."
+        advice = "Reading them takes Meta's own LLaMA-1 7B file: belle convert --llama-weights PATH/consolidated.00.pth"
         return KnownError("encrypted", message, advice, folder=str(folder))
     if any(path.suffix == ".gguf" for path in present):
         message = f"{folder} holds a GGUF file, not a checkpoint."

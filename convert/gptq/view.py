@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convert.gptq import codes
 from convert.gptq.layout import Module, ZeroEvidence, find_modules, zeros_of
@@ -36,14 +37,15 @@ class QuantizedView:
         tensors: the checkpoint as rows, in its order, `X.weight` in the place of `X.qweight`.
         modules: the quantized layers.
         version: 1 when zeros are stored minus one.
-        folded: names of the act-order layers whose permutation moved into the layers before them.
+        folded: the act-order layers whose permutation moved into the layers before them, each with the order in which
+            its columns come now.
         warnings: what a person should know, in words.
     """
 
     tensors: dict[str, RowSource]
     modules: list[Module]
     version: Literal[1, 2]
-    folded: list[str] = field(default_factory=list)
+    folded: dict[str, NDArray[np.intp]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -86,8 +88,12 @@ def view(
             rows[name] = tensor
     if change is not None:
         rows = change(rows)
-    folded = [layer for layer, source in layers.items() if rows[layer + ".weight"] is source and _fold(source, rows)]
-    return QuantizedView(rows, modules, version, folded, _warnings(stated, evidence, wordwise))
+    folded = {}
+    for layer, source in layers.items():
+        if rows[layer + ".weight"] is source and _fold(source, rows):
+            folded[layer] = source.by_group()
+    warnings = [*_lies(stated, modules), *_warnings(stated, evidence, wordwise)]
+    return QuantizedView(rows, modules, version, folded, warnings)
 
 
 def _made_by_gptqmodel(stated: Mapping[str, Any]) -> bool:
@@ -127,6 +133,22 @@ def _fold(source: GPTQRows, rows: dict[str, RowSource]) -> bool:
             if name in rows:
                 rows[name] = take_rows(rows[name], columns)
     return True
+
+
+def _lies(stated: Mapping[str, Any], modules: list[Module]) -> list[str]:
+    """Bits and group size that the configuration states and that no layer has."""
+    bits, size = stated.get("bits", stated.get("w_bit")), stated.get("group_size", stated.get("q_group_size"))
+    warnings = []
+    if isinstance(bits, int) and bits not in {m.bits for m in modules}:
+        warnings.append(f"The configuration says {bits} bits; the layers have {_listed({m.bits for m in modules})}.")
+    whole = {m.group_size for m in modules if m.n_groups > 1}
+    if isinstance(size, int) and size > 0 and whole and size not in whole:
+        warnings.append(f"The configuration says groups of {size}; the layers have groups of {_listed(whole)}.")
+    return warnings
+
+
+def _listed(numbers: set[int]) -> str:
+    return " and ".join(map(str, sorted(numbers)))
 
 
 def _warnings(stated: Mapping[str, Any], evidence: ZeroEvidence, wordwise: bool) -> list[str]:

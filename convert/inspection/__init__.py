@@ -1,6 +1,7 @@
 """What is in this file? Describes GGUF files, checkpoints of every kind that is read, and LoRA adapters.
 
-Only heads, configurations and tokenizers are looked at, never the weights, so that it takes a second at most.
+Only heads, configurations, tokenizers and the group indices of GPTQ are looked at, never the weights, so that it takes
+a second at most.
 """
 
 from __future__ import annotations

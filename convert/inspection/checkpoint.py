@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from belle.errors import KnownError
 from convert.architectures import Dimensions, architecture_of
 from convert.checkpoint import Checkpoint, open_checkpoint
 from convert.checkpoint.json_file import read_json_object
+from convert.checkpoint.tensor import CheckpointTensor
+from convert.gptq.blocks import RUN
 from convert.gptq.layout import Module, find_modules
 from convert.gptq.view import is_quantized, quantization_config
 from convert.inspection.description import Description, TensorRow, TokenizerFacts, shares
@@ -46,7 +50,7 @@ def describe_checkpoint(path: Path) -> Description:
             kind="checkpoint",
             architecture=name,
             title=next(iter(card.get("model_name", [])), checkpoint.folder.resolve().name),
-            quantization=_quantization(modules),
+            quantization=_quantization(modules, checkpoint, notes),
             n_weights=_n_weights(tensors, modules),
             n_bytes=sum(file.stat().st_size for file in checkpoint.files),
             n_files=len(checkpoint.files),
@@ -84,14 +88,25 @@ def _modules(checkpoint: Checkpoint, notes: list[str]) -> list[Module]:
         return []
 
 
-def _quantization(modules: list[Module]) -> str:
-    """Such as `GPTQ 4-bit, group 128 (224 layers)`, the most frequent first."""
-    kinds = Counter(
-        f"{m.method.upper()} {m.bits}-bit, group {m.group_size if m.n_groups > 1 else 'of the whole row'}"
-        f"{', with g_idx' if m.has_g_idx else ''}"
-        for m in modules
-    )
+def _quantization(modules: list[Module], checkpoint: Checkpoint, notes: list[str]) -> str:
+    """Such as `GPTQ 4-bit, group 128, in act-order (224 layers)`, the most frequent first."""
+    try:
+        kinds = Counter(
+            f"{m.method.upper()} {m.bits}-bit, group {m.group_size if m.n_groups > 1 else 'of the whole row'}"
+            f"{', in act-order' if m.has_g_idx and _act_order(checkpoint.tensors[m.name + '.g_idx']) else ''}"
+            for m in modules
+        )
+    except KnownError as error:
+        notes.append(error.message)
+        return modules[0].method.upper()
     return "; ".join(f"{words} ({count} layers)" for words, count in kinds.most_common(4))
+
+
+def _act_order(g_idx: CheckpointTensor) -> bool:
+    """The columns of a block of 32 belong to different groups, so that their codes cannot simply be moved."""
+    groups = np.asarray(g_idx.array())
+    whole = groups[: len(groups) // RUN * RUN].reshape(-1, RUN)
+    return bool((whole != whole[:, :1]).any())
 
 
 def _n_weights(tensors: tuple[TensorRow, ...], modules: list[Module]) -> int:

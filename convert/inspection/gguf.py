@@ -117,7 +117,7 @@ def _adapters(metadata: Mapping[str, Value]) -> tuple[tuple[str, float], ...]:
 
 def _adapter_facts(tensors: tuple[TensorRow, ...], metadata: Mapping[str, Value]) -> dict[str, object]:
     ranks = {t.shape[-1] for t in tensors if t.name.endswith(".lora_b") and t.shape}
-    layers = {t.name.removesuffix(".lora_a").split(".")[-2] for t in tensors if t.name.count(".") > 1}
+    layers = {t.name.removesuffix(".weight.lora_a").rpartition(".")[2] for t in tensors if t.name.endswith(".lora_a")}
     return {
         "adapter type": _text(metadata, "adapter.type"),
         "alpha": metadata.get("adapter.lora.alpha"),

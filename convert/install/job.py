@@ -247,7 +247,6 @@ class _Installation:
     # Converting
 
     def _convert(self, target: Path) -> Report:
-        from convert.install.proof import prove
         from convert.pipeline import convert, plan_conversion
 
         made = self._place.work / target.name
@@ -259,17 +258,12 @@ class _Installation:
                 speed = None
                 if reading.seconds > 0 and reading.total_weights:
                     speed = reading.weights_per_second * reading.total_bytes / reading.total_weights
-                self._listener(Step("convert", target.name, reading.done_bytes, reading.total_bytes, speed))
+                self._listener(Step(reading.stage, target.name, reading.done_bytes, reading.total_bytes, speed))
 
-        if made.is_file():  # an earlier run was interrupted while it was verified
+        if made.is_file():  # an earlier run ended after it was verified and before it was moved
             report = plan_conversion(self._place.checkpoint, made, self._way.options)
         else:
             report = convert(self._place.checkpoint, made, self._way.options, progress=follow)
-        try:
-            prove(made, self._place.checkpoint, self._way.options, Reporter("verify", self._listener, self._stop))
-        except KnownError:
-            made.unlink(missing_ok=True)
-            raise
         made.replace(target)
         sync_folder(target.parent)
         return report

@@ -23,6 +23,7 @@ from convert.architectures import Architecture, NamedTensor, architecture_of
 from convert.architectures.base import Place
 from convert.checkpoint.json_file import read_json_object
 from convert.header import KeyValue, padded, serialize
+from convert.lora.act_order import NOTHING_MOVED, Moved, moved_in_base
 from convert.lora.adapter import Adapter, Delta, read_adapter
 from convert.lora.provenance import digests
 from convert.metadata import real, text
@@ -56,10 +57,12 @@ def convert_adapter(
     write: bool = True,
     progress: ProgressCallback | None = None,
 ) -> Report:
-    """Write the one adapter of `options` to `out`, for the base at `source`, of which only config.json is read.
+    """Write the one adapter of `options` to `out`, for the base at `source`.
 
-    Raises KnownError: `usage`, `no_config`, `unsupported_adapter`, `adapter_mismatch`, those of `read_adapter`, and of
-    `write_gguf`.
+    Of the base config.json is enough, unless it is quantized in act-order (`convert.lora.act_order`).
+
+    Raises KnownError: `usage`, `no_config`, `unsupported_adapter`, `adapter_mismatch`, `base_needed`, those of
+    `read_adapter`, and of `write_gguf`.
     """
     if len(options.adapters) != 1:
         raise KnownError("usage", "An adapter GGUF holds one adapter.", "Give --lora once with --lora-only.")
@@ -70,7 +73,7 @@ def convert_adapter(
     architecture = architecture_of(config)
     choice = options.adapters[0]
     with read_adapter(choice.folder, choice.strength) as adapter:
-        made = arrange(adapter, architecture, config)
+        made = arrange(adapter, architecture, config, moved_in_base(source, config, architecture))
         plans = _plans(made.tensors, kind.base)
         metadata = _metadata(adapter, architecture, made.alpha, options)
         n_bytes = len(serialize(metadata, [plan.info for plan in plans])) + data_size(plans)
@@ -92,7 +95,9 @@ def convert_adapter(
     return Report(choice.folder, architecture.name, write, (file,), ())
 
 
-def arrange(adapter: Adapter, architecture: Architecture, config: Mapping[str, Any]) -> AdapterFile:
+def arrange(
+    adapter: Adapter, architecture: Architecture, config: Mapping[str, Any], moved: Moved = NOTHING_MOVED
+) -> AdapterFile:
     """The tensors of the adapter under GGUF's names. Raises KnownError (`unsupported_adapter`, `adapter_mismatch`)."""
     if adapter.replaced:
         raise _unsupported(adapter, f"trains {next(iter(adapter.replaced))} as a whole")
@@ -113,7 +118,7 @@ def arrange(adapter: Adapter, architecture: Architecture, config: Mapping[str, A
             )
         if place.name == _EMBEDDING and architecture.is_tied(config):
             raise _unsupported(adapter, "changes the embedding of a model whose output head is the embedding")
-        tensors += _pair(place, delta, alpha)
+        tensors += _pair(place, moved.applied(delta, architecture.short_name(layer + ".weight")), alpha)
     return AdapterFile(alpha, tensors)
 
 

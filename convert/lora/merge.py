@@ -66,8 +66,8 @@ def merge(
     if lost and notes is not None:
         notes.append(
             f"{len(lost)} layers that GPTQ or AWQ had quantized have an adapter merged into them, so that their codes "
-            "no longer hold: they are written as the file's type. With --lora-only the codes stay and the adapter is "
-            "a file of its own."
+            "no longer hold and they are quantized again. With --lora-only the codes stay and the adapter is a file of "
+            "its own."
         )
     return merged
 

@@ -262,6 +262,23 @@ def test_command_says_what_is_wrong(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("name", "reason"), [("none/r.json", "no folder"), ("", "a folder"), ("r.json", "denied")])
+def test_a_report_that_cannot_be_written_shows_before_converting(
+    bloom: Path,
+    tmp_path: Path,
+    name: str,
+    reason: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if reason == "denied":
+        monkeypatch.setattr("os.access", lambda *_: False)
+    words = ["convert", str(bloom), "-o", str(tmp_path / "m.gguf"), "--report", str(tmp_path / name)]
+    assert main(words) == 2
+    assert reason in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = """
         import contextlib, sys

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,12 @@ from belle.evaluation.logits import LONGEST, PROMPTS, agreement, reference_sampl
 from convert.options import AdapterChoice, ConvertOptions
 from convert.pipeline import convert
 from tests.convert.checkpoints import byte_tokenizer
-from tests.convert.install.belle_checkpoint import belle_bloom
+from tests.convert.gptq.act_order import act_order_llama
+from tests.convert.install.belle_checkpoint import belle_bloom, belle_llama
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
+load_file = pytest.importorskip("safetensors.torch").load_file
 
 # What other people's libraries announce to each other is not ours to act on.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -105,12 +109,14 @@ def test_command(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert json.loads((tmp_path / "r.json").read_text())["files"][0]["logits"]["same_top"] == 1
 
 
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("make", [belle_bloom, belle_llama])
 def test_belles_own_gptq_is_run_with_the_weights_that_were_unpacked(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make: Callable[..., dict[str, bytes]], bits: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "BELLE-7B-gptq"
     folder.mkdir()
-    for name, data in belle_bloom().items():
+    for name, data in make(bits=bits).items():
         (folder / name).write_bytes(data)
     words = ["convert", str(folder), "-o", str(tmp_path / "m.gguf"), "--verify", "logits", "--json"]
     assert main(words) == 0
@@ -118,7 +124,53 @@ def test_belles_own_gptq_is_run_with_the_weights_that_were_unpacked(
     file = json.loads(captured.out)["files"][0]
     assert file["logits"]["mean_kl"] < 1e-3  # llama.cpp rounds what goes into a quantized layer to 8 bits
     assert file["logits"]["n_tokens"] > 100
-    assert "were unpacked by this program" in captured.err
+    assert "were read by this program" in captured.err
+
+
+def test_files_that_transformers_would_not_read_are_run_all_the_same(
+    saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another name, and a second copy of the weights beside the one that was converted."""
+    other = {name: tensor * 0.8 for name, tensor in load_file(saved / "model.safetensors").items()}
+    for number, (name, beside) in enumerate((("checkpoint-900.pt", False), ("pytorch_model.bin", True))):
+        folder = tmp_path / f"model {number}"
+        shutil.copytree(saved, folder, ignore=None if beside else shutil.ignore_patterns("*.safetensors"))
+        torch.save(other, folder / name)
+        out = tmp_path / f"{number}.gguf"
+        assert main(["convert", str(folder / name), "-o", str(out), "-t", "f32", "--verify", "logits", "--json"]) == 0
+        captured = capsys.readouterr()
+        assert json.loads(captured.out)["files"][0]["logits"]["largest_difference"] < closeness(saved)
+        assert "were read by this program" in captured.err
+
+
+def test_act_order_is_run_with_what_was_quantized_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Folded into the layer before or quantized a second time: the model says the same."""
+    act_order_llama(tmp_path / "model")
+    words = ["convert", str(tmp_path / "model"), "-o", str(tmp_path / "m.gguf"), "--verify", "logits", "--json"]
+    assert main(words) == 0
+    logits = json.loads(capsys.readouterr().out)["files"][0]["logits"]
+    assert logits["mean_kl"] < 1e-3
+    assert logits["same_top"] > 0.9
+
+
+def test_contradictions_show_at_once(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["convert", str(saved), "-o", str(tmp_path / "m.gguf"), "--verify", "logits", "--no-verify"]
+    assert main(words) == 2
+    assert "contradict" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_copies_of_the_weights_need_the_memory_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        (tmp_path / name).write_bytes(bytes(1000))
+    monkeypatch.setattr("belle.evaluation.logits.available_memory", lambda: 2500)
+    with pytest.raises(KnownError) as caught:
+        reference_samples(tmp_path)
+    assert caught.value.kind == "reference_failed"
+    monkeypatch.setattr("belle.evaluation.logits.available_memory", lambda: 1500)
+    with pytest.raises(KnownError, match="in transformers takes") as caught:
+        reference_samples(tmp_path)
+    assert caught.value.kind == "too_big_for_memory"
 
 
 def test_what_transformers_cannot_run_is_said_in_words(tmp_path: Path) -> None:

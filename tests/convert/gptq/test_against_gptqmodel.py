@@ -1,100 +1,77 @@
 """Checkpoints made by the real GPTQModel on the CPU, converted: every weight called exact is `scale * (code - zero)`.
 
-The reference is GPTQModel's own arithmetic on the saved tensors, computed here in plain numpy from safetensors.
+The reference is GPTQModel's own arithmetic on the saved tensors, computed here in plain numpy.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from gguf import GGUFReader
+from gguf.quants import dequantize
 
-os.environ.setdefault("GPTQMODEL_CPU_WORKERS", "2")
-pytest.importorskip("gptqmodel", reason="GPTQModel is not installed (make test-all installs it)")
+from convert.checkpoint import open_checkpoint
+from convert.options import ConvertOptions
+from convert.pipeline import convert
+from tests.convert.gptq.gptqmodel_driver import QUANTIZED
+from tests.convert.install.running import ROOT
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(900),
-    # Other people's libraries warn of what is theirs.
-    pytest.mark.filterwarnings("default"),
+    pytest.mark.timeout(1200),
+    pytest.mark.skipif(
+        importlib.util.find_spec("gptqmodel") is None, reason="GPTQModel is not installed (make test-all installs it)"
+    ),
 ]
 
-import torch  # noqa: E402
-from gguf import GGUFReader  # noqa: E402
-from gguf.quants import dequantize  # noqa: E402
-from gptqmodel import GPTQModel, QuantizeConfig  # noqa: E402
-from safetensors.torch import load_file  # noqa: E402
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: E402
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast  # noqa: E402
+LAYERS = {
+    "attn_q": ("self_attn.q_proj", 4),
+    "attn_k": ("self_attn.k_proj", 2),
+    "attn_v": ("self_attn.v_proj", 0),
+    "attn_output": ("self_attn.o_proj", 0),
+    "ffn_gate": ("mlp.gate_proj", 0),
+    "ffn_up": ("mlp.up_proj", 0),
+    "ffn_down": ("mlp.down_proj", 0),
+}
+"""GPTQModel's name of each layer, and how many heads its rows are permuted in."""
 
-from convert.options import ConvertOptions  # noqa: E402
-from convert.pipeline import convert  # noqa: E402
-
-WIDTH = 256
-TEXT = [
-    "The keeper of the lighthouse wrote down the weather every morning, and the names of the ships.",
-    "春雨细细地落在老街上，清晨的空气里有泥土的气味。",
-    "def add(left, right):\n    return left + right\n",
-] * 24
+TARGETS = {"symmetric": "Q4_0", "asymmetric": "Q5_0", "8-bit": "Q8_0"}
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random LLaMA with a trained byte-level tokenizer."""
-    folder = tmp_path_factory.mktemp("base")
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=384, special_tokens=["<s>", "</s>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
-    )
-    tokenizer.train_from_iterator(TEXT, trainer)
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>")
-    fast.save_pretrained(folder)
-    torch.manual_seed(7)
-    config = LlamaConfig(
-        vocab_size=len(fast),
-        hidden_size=WIDTH,
-        intermediate_size=2 * WIDTH,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=512,
-        bos_token_id=0,
-        eos_token_id=1,
-    )
-    LlamaForCausalLM(config).to(torch.float16).save_pretrained(folder)
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What GPTQModel made, by name."""
+    folder = tmp_path_factory.mktemp("gptqmodel")
+    # GPTQModel leaves its logs in the present folder.
+    command = [sys.executable, "-m", "tests.convert.gptq.gptqmodel_driver", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-4000:]
     return folder
-
-
-def quantized(base: Path, out: Path, *, bits: int, sym: bool, desc_act: bool, group_size: int = 128) -> Path:
-    settings = QuantizeConfig(bits=bits, group_size=group_size, sym=sym, desc_act=desc_act)
-    model = GPTQModel.load(str(base), settings, device="cpu")
-    model.quantize(TEXT, batch_size=4)
-    model.save(str(out))
-    return out
 
 
 def unpacked(words: np.ndarray, bits: int) -> np.ndarray:
     """Codes packed along axis 0, computed digit by digit."""
     stream = words.view(np.uint32).astype(np.uint64)
-    per_word = 32 // bits
-    return np.stack([(stream >> (i * bits)) & ((1 << bits) - 1) for i in range(per_word)], 1).reshape(
-        -1, words.shape[1]
-    )
+    digits = [(stream >> (i * bits)) & ((1 << bits) - 1) for i in range(32 // bits)]
+    return np.stack(digits, 1).reshape(-1, words.shape[1])
 
 
-def reference(tensors: dict[str, np.ndarray], name: str, bits: int) -> np.ndarray:
-    """`scale * (code - zero)` of version 1: GPTQModel took 1 from whole words of zeros."""
+def reference(tensors: dict[str, np.ndarray], name: str, bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """`scale * (code - zero)` of version 1 (GPTQModel took 1 from whole words of zeros), and the scales."""
     ones = np.uint32(sum(1 << (i * bits) for i in range(32 // bits)))
     q = unpacked(tensors[name + ".qweight"], bits)
     words = (tensors[name + ".qzeros"].view(np.uint32) + ones).view(np.int32)
     zeros = unpacked(np.ascontiguousarray(words.T), bits).T
     groups = tensors[name + ".g_idx"]
-    scales = tensors[name + ".scales"].astype(np.float32)
-    return (scales[groups] * (q.astype(np.int64) - zeros[groups].astype(np.int64))).T.astype(np.float32)
+    steps = tensors[name + ".scales"].astype(np.float32)[groups]
+    return (steps * (q.astype(np.int64) - zeros[groups].astype(np.int64))).T.astype(np.float32), steps.T
 
 
 def permuted(weight: np.ndarray, heads: int) -> np.ndarray:
@@ -103,56 +80,38 @@ def permuted(weight: np.ndarray, heads: int) -> np.ndarray:
     return weight.reshape(heads, 2, n_out // heads // 2, n_in).swapaxes(1, 2).reshape(n_out, n_in)
 
 
-@pytest.mark.parametrize(
-    ("bits", "sym", "desc_act", "target"),
-    [(4, True, False, "Q4_0"), (4, False, False, "Q5_0"), (8, True, False, "Q8_0"), (4, True, True, "Q4_0")],
-)
-def test_every_weight_called_exact_is_exact(
-    base: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    bits: int,
-    sym: bool,
-    desc_act: bool,
-    target: str,
+@pytest.mark.parametrize("name", QUANTIZED)
+def test_every_weight_called_exact_is_exact_and_every_other_as_noisy_as_told(
+    made: Path, tmp_path: Path, name: str
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # GPTQModel leaves its logs in the present folder
-    source = quantized(base, tmp_path / "gptq", bits=bits, sym=sym, desc_act=desc_act)
-    report = convert(source, tmp_path / "out.gguf", ConvertOptions())
-    tensors: dict[str, np.ndarray] = {}
-    for file in source.glob("*.safetensors"):
-        loaded = load_file(file)
-        tensors |= {n: t.float().numpy() if t.is_floating_point() else t.numpy() for n, t in loaded.items()}
+    bits, act_order = QUANTIZED[name]["bits"], QUANTIZED[name]["desc_act"]
+    (file,) = convert(made / name, tmp_path / "out.gguf", ConvertOptions()).files
+    with open_checkpoint(made / name) as checkpoint:
+        tensors = {key: np.array(tensor.array()) for key, tensor in checkpoint.tensors.items()}
     found = {t.name: t for t in GGUFReader(tmp_path / "out.gguf").tensors}
-    said = {t.name: t.exactness for t in report.files[0].tensors}
-    names = {
-        "attn_q": ("self_attn.q_proj", 4),
-        "attn_k": ("self_attn.k_proj", 2),
-        "attn_v": ("self_attn.v_proj", 0),
-        "attn_output": ("self_attn.o_proj", 0),
-        "ffn_gate": ("mlp.gate_proj", 0),
-        "ffn_up": ("mlp.up_proj", 0),
-        "ffn_down": ("mlp.down_proj", 0),
-    }
+    assert file.proof is not None
+    proofs = {proof.name: proof for proof in file.proof.tensors}
     exact = 0
     for layer in range(2):
         order = np.argsort(tensors[f"model.layers.{layer}.mlp.down_proj.g_idx"], kind="stable")
-        for short, (long, heads) in names.items():
-            name = f"blk.{layer}.{short}.weight"
-            if not said[name].startswith("exact"):
-                assert desc_act, f"{name} is {said[name]}"
-                continue
-            expected = reference(tensors, f"model.layers.{layer}.{long}", bits)
+        for short, (long, heads) in LAYERS.items():
+            tensor, proof = found[f"blk.{layer}.{short}.weight"], proofs[f"blk.{layer}.{short}.weight"]
+            expected, steps = reference(tensors, f"model.layers.{layer}.{long}", bits)
             if heads:
-                expected = permuted(expected, heads)
+                expected, steps = permuted(expected, heads), permuted(steps, heads)
             if short in ("ffn_gate", "ffn_up"):
-                expected = expected[order]
+                expected, steps = expected[order], steps[order]
             elif short == "ffn_down":
-                expected = expected[:, order]
-            tensor = found[name]
-            if not desc_act:
-                assert tensor.tensor_type.name == target
+                expected, steps = expected[:, order], steps[:, order]
             got = dequantize(tensor.data, tensor.tensor_type).reshape(expected.shape)
-            np.testing.assert_array_equal(got, expected, err_msg=name)
-            exact += 1
-    assert exact == (14 if not desc_act else 2)
+            if proof.exactness == "exact":
+                np.testing.assert_array_equal(got, expected, err_msg=tensor.name)
+                exact += 1
+            else:
+                assert (act_order, proof.exactness, tensor.tensor_type.name) == (True, "requantized", "Q8_0")
+                noise = 1 + 12 * np.square(got - expected).mean() / np.square(steps).mean()
+                assert proof.noise_factor == pytest.approx(noise, rel=1e-4)
+                assert 1 < noise < 1.01
+            if not act_order:
+                assert tensor.tensor_type.name == TARGETS[name]
+    assert exact == (2 if act_order else 14)

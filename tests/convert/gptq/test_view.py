@@ -42,7 +42,7 @@ def test_act_order_of_down_proj_is_folded_into_gate_and_up() -> None:
     up = layer(4, 32, symmetric=True, shape=(512, 64), seed=3)
     tensors = {**named(gate, "l.gate_proj"), **named(up, "l.up_proj"), **named(down, "l.down_proj")}
     seen = view(tensors, {})
-    assert seen.folded == ["l.down_proj"]
+    assert list(seen.folded) == ["l.down_proj"]
     got = {}
     for name in ("gate_proj", "up_proj", "down_proj"):
         rows = seen.tensors[f"l.{name}.weight"]
@@ -73,7 +73,7 @@ def test_adapters_are_merged_before_anything_is_folded(changed: str) -> None:
         return {**rows, f"l.{changed}.weight": vector(changed, made[changed].weight + delta)}
 
     seen = view(tensors, {}, change=merge)
-    assert seen.folded == ([] if changed == "down_proj" else ["l.down_proj"])
+    assert list(seen.folded) == ([] if changed == "down_proj" else ["l.down_proj"])
     assert (seen.tensors["l.down_proj.weight"].packed_type is None) == (changed == "down_proj")
     got = {name: seen.tensors[f"l.{name}.weight"].float_rows(0, len(one.weight)) for name, one in made.items()}
     meant = {name: one.weight + (delta if name == changed else 0) for name, one in made.items()}
@@ -106,7 +106,7 @@ def test_blooms_feed_forward_is_folded_with_its_bias() -> None:
 def test_act_order_elsewhere_is_left_to_be_quantized_again() -> None:
     made = layer(4, 128, symmetric=True, act_order=True)
     seen = view(named(made, "a.o_proj"), {})
-    assert seen.folded == []
+    assert seen.folded == {}
     assert seen.tensors["a.o_proj.weight"].packed_type is None
     np.testing.assert_array_equal(seen.tensors["a.o_proj.weight"].float_rows(0, 32), made.weight)
 
@@ -116,6 +116,16 @@ def test_a_configuration_that_lies_about_its_version_is_told_and_not_believed() 
     seen = view(named(made, "a.o_proj"), {"checkpoint_format": "gptq_v2"})
     assert seen.version == 1
     assert "the data were believed" in seen.warnings[0]
+
+
+def test_bits_and_groups_that_no_layer_has_are_told() -> None:
+    made = layer(4, 128, symmetric=True)
+    told = view(named(made, "a.o_proj"), {"bits": 3, "group_size": 64}).warnings
+    assert told == [
+        "The configuration says 3 bits; the layers have 4.",
+        "The configuration says groups of 64; the layers have groups of 128.",
+    ]
+    assert view(named(made, "a.o_proj"), {"bits": 4, "group_size": -1}).warnings == []
 
 
 def test_what_a_checkpoint_says_of_itself() -> None:

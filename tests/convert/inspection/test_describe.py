@@ -22,8 +22,10 @@ from convert.pipeline import convert
 from tests.belle.engine import tiny_gguf
 from tests.convert.checkpoint.building import safetensors
 from tests.convert.checkpoints import llama_checkpoint, llama_shapes
+from tests.convert.gptq.act_order import act_order_llama
 from tests.convert.install.belle_checkpoint import belle_bloom
 from tests.convert.lora.adapters import LLAMA_LAYERS, adapter_for, save_adapter
+from tests.convert.test_pipeline import gptq_checkpoint
 
 REPEATED = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SHAPES = llama_shapes(width=256, ffn=512, layers=2, vocabulary=320, kv_width=128)
@@ -114,6 +116,13 @@ def test_belles_own_gptq(tmp_path: Path) -> None:
     assert made.template == found.template
 
 
+def test_act_order_is_told_because_it_decides_what_can_be_moved(tmp_path: Path) -> None:
+    act_order_llama(tmp_path / "m")
+    assert describe(tmp_path / "m").quantization == "GPTQ 4-bit, group 128, in act-order (14 layers)"
+    gptq_checkpoint(tmp_path / "plain", np.random.default_rng(0))
+    assert describe(tmp_path / "plain").quantization == "GPTQ 4-bit, group 128 (14 layers)"
+
+
 def test_a_peft_adapter(adapter: Path) -> None:
     found = describe(adapter)
     assert describe(adapter / "adapter_model.safetensors") == found
@@ -131,7 +140,8 @@ def test_an_adapter_gguf(llama: Path, adapter: Path, tmp_path: Path) -> None:
     assert found.kind == "GGUF adapter"
     assert found.facts["alpha"] == 32
     assert found.facts["ranks"] == [4, 8]
-    assert "ffn_down" in found.facts["layers"]
+    layers = ["attn_k", "attn_output", "attn_q", "attn_v", "ffn_down", "ffn_gate", "ffn_up"]
+    assert found.facts["layers"] == layers
     assert found.memory == ()
 
 

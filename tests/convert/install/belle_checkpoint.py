@@ -1,4 +1,4 @@
-"""A small model in the files that BELLE published: BLOOM, quantized by an early GPTQ, saved by torch as `.pt`.
+"""Small models in the files that BELLE published: BLOOM and LLaMA, quantized by an early GPTQ, saved by torch as `.pt`.
 
 The layout is BELLE's own: no `g_idx`, 32-bit scales, zero points stored minus one, a bias with every layer, and neither
 bits nor group size written anywhere.
@@ -13,7 +13,7 @@ import numpy as np
 
 from convert.gptq import codes
 from tests.convert.checkpoint.building import torch_zip
-from tests.convert.checkpoints import bloom_shapes, byte_tokenizer
+from tests.convert.checkpoints import bloom_shapes, byte_tokenizer, llama_shapes
 
 WEIGHTS = "bloom7b-2m-4bit-128g.pt"
 GROUP = 128
@@ -32,7 +32,38 @@ def belle_bloom(*, width: int = 256, layers: int = 2, vocabulary: int = 320, bit
             tensors[name] = np.ones(shape, np.float32)
         else:
             tensors[name] = rng.standard_normal(shape, dtype=np.float32) * np.float32(0.02)
-    return {WEIGHTS: torch_zip(tensors), **bloom_texts(width=width, layers=layers, vocabulary=vocabulary)}
+    weights = WEIGHTS.replace("4bit", f"{bits}bit")
+    return {weights: torch_zip(tensors), **bloom_texts(width=width, layers=layers, vocabulary=vocabulary)}
+
+
+def belle_llama(*, width: int = 256, layers: int = 2, vocabulary: int = 320, bits: int = 4) -> dict[str, bytes]:
+    """The same of LLaMA: 16-bit embeddings, and a bias of zeros with every layer that GPTQ quantized."""
+    rng = np.random.default_rng(12)
+    tensors: dict[str, np.ndarray] = {}
+    shapes = llama_shapes(width=width, ffn=2 * width, layers=layers, vocabulary=vocabulary, kv_width=width)
+    for name, shape in shapes.items():
+        layer = name.removesuffix(".weight")
+        if "_proj" in name:
+            tensors |= _quantized(rng, layer, shape, bits) | {f"{layer}.bias": np.zeros(shape[0], np.float32)}
+        elif len(shape) == 1:
+            tensors[name] = np.ones(shape, np.float16)
+        else:
+            tensors[name] = (rng.standard_normal(shape) * 0.02).astype(np.float16)
+    config = {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": width,
+        "intermediate_size": 2 * width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 8,
+        "vocab_size": vocabulary,
+        "max_position_embeddings": 2048,
+        "rms_norm_eps": 1e-6,
+        "hidden_act": "silu",
+        "tie_word_embeddings": False,
+    }
+    texts = {"config.json": json.dumps(config).encode(), **tokenizer_files(vocabulary)}
+    return {f"llama7b-2m-{bits}bit-128g.pt": torch_zip(tensors), **texts}
 
 
 def bloom_texts(*, width: int, layers: int, vocabulary: int) -> dict[str, bytes]:
@@ -73,5 +104,5 @@ def _quantized(rng: np.random.Generator, layer: str, shape: tuple[int, ...], bit
     return {
         f"{layer}.qweight": codes.pack(q, bits),
         f"{layer}.qzeros": codes.pack(np.ascontiguousarray((zeros - 1).T), bits).T.copy(),
-        f"{layer}.scales": rng.uniform(0.004, 0.008, (n_groups, n_out)).astype(np.float32),
+        f"{layer}.scales": (rng.uniform(0.004, 0.008, (n_groups, n_out)) * 8 / middle).astype(np.float32),
     }

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from gguf.quants import dequantize
 
+import convert.pipeline
 from belle import paths
 from belle.catalog import ModelEntry, installed, load_catalog, resolve
+from belle.cli.main import main
 from belle.engine.gguf_header import read_header
 from belle.errors import KnownError
 from convert.chat_templates import CHAT_TEMPLATES
@@ -30,6 +32,7 @@ from tests.convert.checkpoints import llama_shapes
 from tests.convert.install.belle_checkpoint import WEIGHTS, bloom_texts, tokenizer_files
 from tests.convert.install.conftest import REPO
 from tests.convert.install.loopback_hub import Answer, LoopbackHub
+from tests.convert.tiny_models import differences
 
 HIDDEN = ".download"
 
@@ -90,6 +93,18 @@ def test_the_codes_are_moved_and_the_embeddings_keep_8_bits(hub: LoopbackHub, tm
         meant = view(checkpoint.tensors, {}).tensors["transformer.h.1.mlp.dense_4h_to_h.weight"].rows(0, 256)
     got = dequantize(np.asarray(stored.data("blk.1.ffn_down.weight")).reshape(256, -1), kind)
     np.testing.assert_allclose(got, meant, rtol=2**-10)  # 32-bit scales become 16-bit
+
+
+def test_belle_convert_makes_the_same_when_asked_for_8_bits_besides_the_codes(hub: LoopbackHub, tmp_path: Path) -> None:
+    """`get` saves memory where `convert` keeps what it finds: half of a BLOOM's embeddings."""
+    result = install(entry(), InstallOptions(keep_download=True))
+    words = ["convert", str(folder() / HIDDEN / "checkpoint"), "-o", str(tmp_path / "m.gguf"), "--no-verify"]
+    assert main([*words, "--token-embedding-type", "q8_0", "--output-tensor-type", "q8_0"]) == 0
+    assert differences(tmp_path / "m.gguf", result.path) == []
+    assert main(words) == 0
+    assert differences(tmp_path / "m.gguf", result.path) == [
+        "token_embd.weight: F16 (320, 256), llama.cpp Q8_0 (320, 256)"
+    ]
 
 
 def test_a_second_time_asks_nobody(hub: LoopbackHub) -> None:
@@ -381,22 +396,19 @@ def test_a_result_that_is_not_the_model_is_not_installed(
     hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch, tensor: str, type_name: str | None
 ) -> None:
     """As if the disk had lost a page of it."""
-    import convert.pipeline
+    right = convert.pipeline.verify
 
-    right = convert.pipeline.convert
-
-    def convert_badly(source: Path, out: Path, *arguments: object, **more: object) -> object:
-        report = right(source, out, *arguments, **more)  # type: ignore[arg-type]
-        place = GgufFile(out).tensors[tensor]
-        with out.open("r+b") as file:
+    def verify_after_a_loss(path: Path, *arguments: object, **more: object) -> object:
+        place = GgufFile(path).tensors[tensor]
+        with path.open("r+b") as file:
             file.seek(place.start)
             file.write(bytes(min(place.n_bytes, 4096)))
-        return report
+        return right(path, *arguments, **more)  # type: ignore[arg-type]
 
     with monkeypatch.context() as faulty:
-        faulty.setattr(convert.pipeline, "convert", convert_badly)
+        faulty.setattr(convert.pipeline, "verify", verify_after_a_loss)
         error = fault(type_name=type_name)
-    assert error.kind == "not_the_same"
+    assert error.kind == "verification_failed"
     assert tensor in error.message
     assert not list(folder().rglob("*.gguf"))
     install(entry(), InstallOptions(type_name=type_name))

@@ -21,11 +21,13 @@ from convert.progress import Progress
 from tests.convert.architectures.random_models import llama_logits
 from tests.convert.checkpoint.building import safetensors
 from tests.convert.checkpoints import bloom_checkpoint, bloom_shapes, llama_checkpoint, llama_shapes
+from tests.convert.gptq.act_order import act_order_bloom, act_order_llama
 from tests.convert.lora.adapters import BLOOM_LAYERS, LLAMA_LAYERS, adapter_for, pair, save_adapter
 
 IDS = [int(i) for i in np.random.default_rng(3).integers(3, 250, 24)]
 WIDTH, LAYERS, VOCABULARY, KV_HEADS = 256, 2, 320, 4
 LLAMA_SHAPES = llama_shapes(width=WIDTH, ffn=512, layers=LAYERS, vocabulary=VOCABULARY, kv_width=WIDTH // 2)
+ACT_ORDER_SHAPES = llama_shapes(width=WIDTH, ffn=512, layers=LAYERS, vocabulary=VOCABULARY, kv_width=WIDTH)
 BLOOM_SHAPES = bloom_shapes(width=WIDTH, layers=LAYERS, vocabulary=VOCABULARY)
 
 Make = Callable[..., Path]
@@ -98,6 +100,35 @@ def test_merged_and_on_top_of_the_base_say_the_same(
     assert np.abs(merged - on_top).max() < 1e-3
     assert report.files[0].exactness() == {"exact": 2 * LAYERS * len(layers)}
     assert report.files[0].n_bytes == (tmp_path / "adapter.gguf").stat().st_size
+
+
+@pytest.mark.parametrize("architecture", ["llama", "bloom"])
+def test_an_adapter_follows_what_moves_in_an_act_order_base(architecture: str, tmp_path: Path) -> None:
+    """Converting the base folds orders of columns into the layers before; the adapter on top must know."""
+    base = tmp_path / "base"
+    (act_order_llama if architecture == "llama" else act_order_bloom)(base)
+    shapes = ACT_ORDER_SHAPES if architecture == "llama" else BLOOM_SHAPES
+    layers = LLAMA_LAYERS if architecture == "llama" else BLOOM_LAYERS
+    folder = save_adapter(tmp_path / "adapter", adapter_for(shapes, layers))
+    options = ConvertOptions(types=("f32",), adapters=one(folder))
+    convert(base, tmp_path / "base.gguf", ConvertOptions(types=("f32",)))
+    convert(base, tmp_path / "merged.gguf", options)
+    convert_adapter(base, tmp_path / "adapter.gguf", options)
+    merged = llama_logits(tmp_path / "merged.gguf", IDS)
+    assert np.abs(merged - llama_logits(tmp_path / "base.gguf", IDS)).max() > 0.05
+    assert np.abs(merged - llama_logits(tmp_path / "base.gguf", IDS, tmp_path / "adapter.gguf")).max() < 1e-3
+
+
+def test_the_order_stands_in_the_weights_alone(tmp_path: Path) -> None:
+    act_order_llama(tmp_path / "base")
+    config = json.loads((tmp_path / "base" / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "gptq", "bits": 4, "desc_act": True}
+    (tmp_path / "base" / "config.json").write_text(json.dumps(config))
+    (tmp_path / "base" / "model.safetensors").unlink()
+    folder = save_adapter(tmp_path / "adapter", adapter_for(ACT_ORDER_SHAPES, LLAMA_LAYERS))
+    with pytest.raises(KnownError, match="act-order") as caught:
+        convert_adapter(tmp_path / "base", tmp_path / "a.gguf", ConvertOptions(adapters=one(folder)))
+    assert caught.value.kind == "base_needed"
 
 
 def test_the_embedding_and_the_head(llama: Path, tmp_path: Path) -> None:

@@ -1,0 +1,53 @@
+"""GPTQ and AWQ layers whose codes cannot be moved into GGUF blocks, and what becomes of them.
+
+Two kinds. *Act-order* layers have the columns of a block in different groups, each with its scale and zero; GGUF has no
+such block, and only where the order of the inputs can be changed in the layer before (`convert.gptq.view`) does it
+vanish. And a layer that an adapter was merged into holds values that are no longer `s * (q - z)`. Both are quantized
+again, to a type so fine that it adds next to nothing to the noise that GPTQ made: for groups of 128 the power of the
+noise grows by the factor 1.002 with Q8_0 (8.5 bits per weight) and 1.025 with Q6_K (6.6). What a file has got is
+measured when it is verified (`noise_factor` of `convert.verify.TensorProof`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from gguf.constants import GGMLQuantizationType as GGMLType
+
+from convert.mixture import TypeRequests
+from convert.plan import Named
+
+
+def unmovable(tensors: Iterable[Named], checkpoint_names: Iterable[str]) -> list[Named]:
+    """Those of `tensors` that were quantized layers in the checkpoint but have no blocks to move.
+
+    Args:
+        tensors: of the file.
+        checkpoint_names: of all tensors that the checkpoint holds, `X.qweight` among them.
+    """
+    packed = ".qweight"
+    layers = {name.removesuffix(packed) + ".weight" for name in checkpoint_names if name.endswith(packed)}
+    return [one for one in tensors if one.source.name in layers and one.source.packed_type is None]
+
+
+def requantizing(requests: TypeRequests, tensors: Sequence[Named], kind: GGMLType) -> TypeRequests:
+    """`requests`, and after whatever they ask for, `kind` for each of `tensors`.
+
+    Rows that do not divide into the blocks of `kind` get the type that llama.cpp falls back to, as with any request.
+    """
+    rules = tuple((re.compile(f"{re.escape(one.name)}$"), kind) for one in tensors)
+    return replace(requests, tensors=(*requests.tensors, *rules))
+
+
+def note(tensors: Sequence[Named], kind: GGMLType) -> list[str]:
+    """What a person should know of `tensors`. (Merged adapters have a note of their own.)"""
+    act_order = sum(one.source.was_quantized for one in tensors)
+    if not act_order:
+        return []
+    words = (
+        f"{act_order} layers were quantized in the order of activations (act-order), which no GGUF type can hold: they "
+        f"are quantized again as {kind.name}. Verifying the file measures what that adds to GPTQ’s noise."
+    )
+    return [words]
