@@ -26,6 +26,7 @@ COMMANDS = {
     "data": ("belle.cli.data", "check, clean and convert training data"),
     "train": ("belle.cli.train", "train a model by a recipe"),
     "gptq": ("belle.cli.gptq", "quantize a checkpoint with GPTQ"),
+    "generate": ("belle.cli.generate", "answer a file of questions, also with models larger than a GPU"),
     "merge": ("belle.cli.merge", "make one model of a LoRA adapter and its base"),
 }
 

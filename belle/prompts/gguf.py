@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from belle.errors import KnownError
 from belle.prompts.base import BOS, Message, PromptTemplate, Segment
+from belle.prompts.builtin import TEMPLATES
+from belle.prompts.jinja import jinja_source
 
 if TYPE_CHECKING:
     from belle.prompts.sandbox import Program
@@ -49,6 +51,9 @@ class GgufTemplate(PromptTemplate):
 def template_from_gguf(source: str, *, bos_token: str, eos_token: str) -> PromptTemplate:
     """The template `source` (`tokenizer.chat_template` of a GGUF); its id is `gguf`.
 
+    A source that this program wrote itself is the built-in template: that knows, besides the text, which pieces the
+    model was trained to see tokenized on their own.
+
     Args:
         bos_token: the text of the vocabulary's beginning-of-sequence token, "" when it has none.
         eos_token: the same for the end of sequence.
@@ -57,6 +62,9 @@ def template_from_gguf(source: str, *, bos_token: str, eos_token: str) -> Prompt
     """
     from belle.prompts.sandbox import Program
 
+    own = next((known for known in TEMPLATES.values() if jinja_source(known) == source), None)
+    if own is not None:
+        return own
     program = Program(source, bos_token=bos_token, eos_token=eos_token)
     question = program.render([_HELLO], add_generation_prompt=True)
     # A template that writes the token itself must not get a second one from the tokenizer.

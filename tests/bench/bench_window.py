@@ -14,7 +14,7 @@ ROUNDS = 15
 CONVERSATIONS = 1000
 
 _REPORT = """
-import os, sys, psutil
+import os, sys
 from PySide6.QtCore import QEvent, QObject, QTimer
 
 class FirstPaint(QObject):
@@ -29,6 +29,7 @@ class FirstPaint(QObject):
         return False
 
     def memory(self):
+        import psutil
         print(psutil.Process().memory_info().rss, flush=True)
         os._exit(0)
 """

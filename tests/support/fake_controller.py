@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
-from belle.engine.protocol import ModelInfo
+from belle.engine.protocol import ModelInfo, Sampling
 from desktop.chat.state import ModelChoice, ModelState, Notice
 from desktop.store.records import Conversation, ConversationSummary, Message, SearchHit
 
@@ -127,6 +127,9 @@ class FakeController(QObject):
 
     def models(self) -> list[ModelChoice]:
         return self.choices
+
+    def own_sampling(self) -> Sampling:
+        return Sampling(temperature=0.35, top_k=30)
 
     # What the person does
 

@@ -10,7 +10,8 @@ import pytest
 from belle.cli.inspect import plain_text
 from belle.cli.main import main
 from tests.belle.engine import tiny_gguf
-from tests.convert.checkpoints import bloom_checkpoint
+from tests.convert.checkpoints import bloom_checkpoint, llama_shapes
+from tests.convert.lora.adapters import adapter_for, save_adapter
 
 
 def test_a_model_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,6 +40,13 @@ def test_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "checkpoint" in shown
     assert "bloom" in shown
     assert "chat template   none" in shown
+
+
+def test_few_weights_are_counted_to_the_last(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shapes = llama_shapes(width=256, ffn=512, layers=1, vocabulary=320, kv_width=256)
+    save_adapter(tmp_path, adapter_for(shapes, ("q_proj",)))
+    assert main(["inspect", str(tmp_path)]) == 0
+    assert "weights         2,048 in 2 tensors" in capsys.readouterr().out
 
 
 def test_a_file_that_commands_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,163 @@
+"""`belle data`: look at training data, and make it better.
+
+One sub-command per thing to do; the code of each is in `data_check`, `data_show` and `data_rows`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+
+_EPILOG = """\
+FILE is .json or .jsonl (one record per line, or one array), .txt, each also as .gz; .parquet; a folder of these; or
+hub:OWNER/NAME. Formats: BELLE, ShareGPT, OpenAI messages, Alpaca, BELLE's multi-turn, reward and DPO data, text.
+
+examples:
+  belle data check train.json --near 0.8 --plot lengths.html
+  belle data clean train.json -o clean.jsonl --rejected rejected.jsonl
+  belle data dedup clean.jsonl -o unique.jsonl --near 0.8 --against eval_set.json
+  belle data split unique.jsonl -o train.jsonl --held-out dev.jsonl --size 1000
+  belle data mix domain.jsonl general.jsonl --ratio 1:5 -o mixed.jsonl
+  belle data show mixed.jsonl --recipe train/sft.yaml
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the sub-commands."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="data_command", required=True)
+
+    for name, (_, summary, declare) in _COMMANDS.items():
+        declare(commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the sub-command. Returns the exit status; raises KnownError."""
+    name = arguments.data_command
+    status: int = getattr(importlib.import_module(_COMMANDS[name][0]), name)(arguments)
+    return status
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the data")
+    parser.add_argument("--format", default="auto", metavar="NAME", help="its format (default: recognised)")
+    parser.add_argument("--kind", choices=("conversation", "text", "preference"), help="what its rows must be")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=".jsonl, .json(l).gz, .parquet")
+    parser.add_argument("--to", metavar="NAME", help="the format to write (default: as it was)")
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError("must be above 0 and at most 1")
+    return value
+
+
+class _Rules(argparse.Action):
+    """Prints the rules, as `--help` prints the options."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from belle.data.clean import RULES
+
+        print("".join(f"{name:16}{rule.title}\n" for name, rule in RULES.items()), end="")
+        parser.exit()
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    _add_input(parser)
+    parser.add_argument("--near", type=_share, metavar="S", help="also find near duplicates, from this similarity on")
+    parser.add_argument("--tokenizer", metavar="DIR", help="also count tokens, with a checkpoint's tokenizer")
+    parser.add_argument("--plot", type=Path, metavar="OUT", help="draw the lengths: .html, .svg or .png")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("-n", type=int, metavar="N", help="look at the first N rows only")
+
+
+def _show(parser: argparse.ArgumentParser) -> None:
+    _add_input(parser)
+    parser.add_argument("--recipe", type=Path, required=True, metavar="R", help="the recipe that is to train on it")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe")
+    parser.add_argument("--json", action="store_true", help="one object per sample: input_ids, labels")
+    parser.add_argument("-n", type=int, metavar="N", help="samples (default: 3; with --json all)")
+    parser.add_argument("--seed", type=int, metavar="N", help="draw the rows at random, not from the beginning")
+    parser.add_argument("--colour", choices=("auto", "always", "never"), default="auto", help="colours (default: auto)")
+
+
+def _convert(parser: argparse.ArgumentParser) -> None:
+    _add_input(parser)
+    _add_output(parser)
+    parser.add_argument("--categories", type=Path, metavar="FILE", help="categories by id, as BELLE ships them")
+    parser.add_argument("-n", type=int, metavar="N", help="write the first N rows only")
+
+
+def _dedup(parser: argparse.ArgumentParser) -> None:
+    _add_input(parser)
+    _add_output(parser)
+    parser.add_argument("--near", type=_share, metavar="S", help="also near duplicates, from this similarity on (0.8)")
+    parser.add_argument("--by", choices=("row", "question"), default="row", help="what is compared (default: row)")
+    parser.add_argument("--against", nargs="+", default=[], metavar="EVAL", help="also what these files ask")
+    parser.add_argument("--overlap", type=_share, default=0.8, metavar="S", help="… to this part (default: 0.8)")
+    _add_report(parser)
+
+
+def _clean(parser: argparse.ArgumentParser) -> None:
+    _add_input(parser)
+    _add_output(parser)
+    parser.add_argument("--only", nargs="+", metavar="RULE", help="these rules (--rules explains them)")
+    parser.add_argument("--without", nargs="+", default=[], metavar="RULE", help="all rules but these")
+    parser.add_argument("--shortest", type=int, default=1, metavar="N", help="characters of an answer (default: 1)")
+    parser.add_argument("--longest", type=int, default=20_000, metavar="N", help="… at most (default: 20000)")
+    parser.add_argument("--as-is", action="store_true", help="do not take off white space and invisible characters")
+    parser.add_argument("--rejected", type=Path, metavar="OUT", help="write what was left out here")
+    parser.add_argument("--rules", action=_Rules, nargs=0, help="explain the rules and stop")
+    _add_report(parser)
+
+
+def _split(parser: argparse.ArgumentParser) -> None:
+    _add_input(parser)
+    _add_output(parser)
+    parser.add_argument("--held-out", type=Path, required=True, metavar="OUT", help="the file of the smaller part")
+    parser.add_argument("--size", default="0.01", metavar="N", help="rows, or below 1 a share (default: 0.01)")
+    parser.add_argument("--near", type=_share, default=0.8, metavar="S", help="what is a duplicate (default: 0.8)")
+    parser.add_argument("--seed", type=int, default=1234, metavar="N", help="(default: 1234)")
+
+
+def _mix(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="the sources, your domain first")
+    parser.add_argument("--ratio", required=True, metavar="A:B", help="parts of each, such as 1:5")
+    parser.add_argument("--format", default="auto", metavar="NAME", help="the sources' format (default: recognised)")
+    parser.add_argument("--kind", choices=("conversation", "text", "preference"), help="what the rows must be")
+    _add_output(parser)
+    parser.add_argument("--by", choices=("rows", "characters"), default="rows", help="what the ratio counts")
+    parser.add_argument("--repeat", action="store_true", help="begin all but the first again where they end")
+    parser.add_argument("-n", type=int, metavar="N", help="stop after N rows")
+    parser.add_argument("--seed", type=int, default=1234, metavar="N", help="(default: 1234)")
+
+
+def _tag(parser: argparse.ArgumentParser) -> None:
+    _add_input(parser)
+    _add_output(parser)
+    parser.add_argument("--model", type=Path, metavar="GGUF", help="ask a local model, not the rules")
+    parser.add_argument("--overwrite", action="store_true", help="also where a category is given")
+    parser.add_argument("-n", type=int, metavar="N", help="tag the first N rows only")
+
+
+_COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = {
+    "check": ("belle.cli.data_check", "say what is in a file and what is wrong with it", _check),
+    "show": ("belle.cli.data_show", "show samples as the model will see them", _show),
+    "convert": ("belle.cli.data_rows", "write a file in another format", _convert),
+    "dedup": ("belle.cli.data_rows", "leave out duplicates, and what an evaluation asks", _dedup),
+    "clean": ("belle.cli.data_rows", "leave out what teaches the wrong thing", _clean),
+    "split": ("belle.cli.data_rows", "hold out a part for validation, duplicates on one side", _split),
+    "mix": ("belle.cli.data_rows", "several files in a fixed ratio", _mix),
+    "tag": ("belle.cli.data_tag", "say which of BELLE's 13 kinds of task each row is", _tag),
+}

@@ -1,0 +1,165 @@
+"""`belle data show`: samples as the model sees them, the tokens that it is trained on in colour."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from belle.data.rows import Conversation, Kind, Row
+from belle.errors import KnownError
+
+if TYPE_CHECKING:
+    from belle.data.files import Record
+    from belle.training.recipe import Recipe
+    from belle.training.tokenizer import HubVocabulary
+
+_TRAINED, _PLAIN = "\x1b[30;42m", "\x1b[0m"
+_DEFAULT = 3
+T = TypeVar("T")
+Sample = tuple[list[int], list[int]]
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Print the samples. Returns the exit status; raises KnownError."""
+    from belle.data.read import scan_rows
+    from belle.training.recipe import load_recipe
+    from belle.training.tokenizer import HubVocabulary, load_tokenizer
+
+    recipe = load_recipe(arguments.recipe, arguments.set)
+    kind: Kind = arguments.kind or _KINDS[recipe.stage]
+    vocabulary = HubVocabulary(load_tokenizer(tokenizer_of(recipe)))
+    limit = arguments.n if arguments.n is not None else None if arguments.json else _DEFAULT
+    scanned = scan_rows(arguments.file, kind, _format(arguments, recipe))
+    if arguments.seed is not None:
+        scanned = iter(_drawn(scanned, limit or _DEFAULT, arguments.seed))
+    colours = _colours(arguments.colour)
+    shown = dropped = 0
+    for record, row in scanned:
+        if limit is not None and shown >= limit:
+            break
+        if isinstance(row, KnownError):
+            raise row
+        samples = list(_samples(recipe, vocabulary, record, row))
+        shown += bool(samples)
+        dropped += not samples
+        for number, (ids, labels) in enumerate(samples):
+            if arguments.json:
+                print(json.dumps({"input_ids": ids, "labels": labels}))
+            else:
+                title = ("chosen", "rejected")[number] if kind == "preference" else ""
+                print(_headline(record, title, labels))
+                print(_text(vocabulary, ids, labels, colours=colours))
+    if dropped:
+        sys.stderr.write(f"{dropped:,} rows have nothing to train on within {recipe.max_length:,} tokens\n")
+    return 0
+
+
+_KINDS: dict[str, Kind] = {
+    "sft": "conversation",
+    "ppo": "conversation",
+    "pretrain": "text",
+    "vocab": "text",
+    "reward": "preference",
+    "dpo": "preference",
+}
+
+
+def tokenizer_of(recipe: Recipe) -> str:
+    """The folder or the name of the tokenizer that a run of `recipe` uses.
+
+    Raises KnownError("model_missing") where an earlier recipe has to make it first.
+    """
+    from belle.training.recipe import load_recipe
+
+    named = recipe.tokenizer or (recipe.init.tokenizer if recipe.init else None)
+    if named is not None:
+        return str(named)
+    model = str(recipe.model)
+    if not model.endswith((".yaml", ".yml")):
+        return model
+    base = load_recipe(Path(model))
+    final = base.output_dir / "final"
+    if (final / "tokenizer_config.json").exists():
+        return str(final)
+    if base.stage == "vocab":
+        message = f"The tokenizer is made by {model}, which has not been run."
+        raise KnownError("model_missing", message, f"Run it first: belle train {model}", path=model)
+    return tokenizer_of(base)
+
+
+def _samples(recipe: Recipe, vocabulary: HubVocabulary, record: Record, row: Row) -> Iterator[Sample]:
+    """The sequences that training makes of a row, with their labels."""
+    import numpy as np
+
+    from belle.prompts import get_template
+    from belle.prompts.encoding import UNTRAINED, encode_prompt
+    from belle.training.batch_vocabulary import BatchVocabulary
+    from belle.training.encode import Chunk, Refusal, RowEncoder
+
+    template = get_template(recipe.template)
+    if recipe.stage == "ppo" and isinstance(row, Conversation):
+        last = max((i for i, m in enumerate(row.messages) if m.role == "user"), default=-1)
+        ids = encode_prompt(vocabulary, template, row.messages[: last + 1])
+        if ids:
+            yield ids, [UNTRAINED] * len(ids)
+        return
+    chunk = Chunk(0, record.path, record.unit, [(record.number, row)])
+    part = RowEncoder(BatchVocabulary(vocabulary), template, recipe.max_length).encode(chunk)
+    if isinstance(part, Refusal):
+        raise part.error()
+    # A token without loss is stored as its complement.
+    for tokens in np.split(part.tokens, np.cumsum(part.lengths)[:-1]) if len(part.lengths) else ():
+        untrained = tokens < 0
+        yield np.where(untrained, ~tokens, tokens).tolist(), np.where(untrained, UNTRAINED, tokens).tolist()
+
+
+def _format(arguments: argparse.Namespace, recipe: Recipe) -> str:
+    """As the command line says, or as the recipe does for this file."""
+    if arguments.format != "auto":
+        return str(arguments.format)
+    here = Path(arguments.file).resolve()
+    return next((f.format for f in (*recipe.data, *recipe.eval_data) if f.path.resolve() == here), "auto")
+
+
+def _drawn(items: Iterable[T], count: int, seed: int) -> list[T]:
+    """`count` of the items, each as likely as any other (reservoir sampling)."""
+    randomness = random.Random(seed)  # noqa: S311  # not for secrets
+    stream = iter(items)
+    kept = list(islice(stream, count))
+    for seen, item in enumerate(stream, start=count):
+        place = randomness.randrange(seen + 1)
+        if place < count:
+            kept[place] = item
+    return kept
+
+
+def _colours(wanted: str) -> bool:
+    return wanted == "always" or (wanted == "auto" and sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+
+
+def _headline(record: Record, title: str, labels: list[int]) -> str:
+    trained = sum(label >= 0 for label in labels)
+    place = f"{record.path}, {record.unit} {record.number}"
+    return f"── {place}{f', {title}' if title else ''}: {len(labels):,} tokens, {trained:,} of them trained"
+
+
+def _text(vocabulary: HubVocabulary, ids: list[int], labels: list[int], *, colours: bool) -> str:
+    """What the tokens say, those with loss in colour or in brackets."""
+    before, after = (_TRAINED, _PLAIN) if colours else ("⟦", "⟧")
+    pieces = []
+    for is_trained, pairs in groupby(zip(ids, labels, strict=True), key=lambda pair: pair[1] >= 0):
+        text = _visible(vocabulary.text([token for token, _ in pairs]))
+        pieces.append(f"{before}{text}{after}" if is_trained else text)
+    return "".join(pieces)
+
+
+def _visible(text: str) -> str:
+    """`text` without characters that would move the cursor."""
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)

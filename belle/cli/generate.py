@@ -1,0 +1,92 @@
+"""`belle generate`: answers to a file of questions, also from models larger than a GPU."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from belle.errors import KnownError
+
+_EPILOG = """\
+examples:
+  belle generate build/tiny/sft/final --data train/tiny/data/prompts.jsonl -o answers.jsonl
+  belle generate MODEL --data questions.jsonl -o answers.jsonl --deepspeed train/deepspeed/inference.json
+  torchrun --nproc_per_node 8 -m belle generate MODEL --data questions.jsonl -o answers.jsonl
+  belle generate MODEL --data questions.jsonl -o answers.jsonl --launch hosts.txt
+
+The answers are in the order of the questions, as conversations, which “belle data” and training read. --deepspeed names
+a configuration with ZeRO-3: the weights are spread over the GPUs, and with offload_param lie in the machine's memory or
+on its disk, so that a model larger than the GPU answers many questions at a time. What was interrupted goes on with
+--resume, and ends in the same file.
+
+exit status: 0 all are answered; 2 a mistake, in words; 130 after Ctrl-C.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    parser.add_argument("model", metavar="MODEL", help="a folder, an adapter, or a name on the Hugging Face hub")
+    parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="the questions")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="where the answers go")
+    parser.add_argument("--format", default="auto", help="of the questions; prompt: the key text is a question (auto)")
+    parser.add_argument("--template", metavar="ID", help="prompt template (default: the one it was trained with)")
+    parser.add_argument("--deepspeed", type=Path, metavar="FILE", help="a DeepSpeed configuration with ZeRO-3")
+    parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="questions at once per process (8)")
+    parser.add_argument("--max-tokens", type=int, default=512, metavar="N", help="length of an answer at most (512)")
+    parser.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0: the likeliest words (0)")
+    parser.add_argument("--top-k", type=int, default=0, metavar="K", help="draw from the K likeliest tokens; 0: all")
+    parser.add_argument("--top-p", type=float, default=1.0, metavar="P", help="draw from the likeliest that make up P")
+    parser.add_argument("--repeat-penalty", type=float, default=1.0, metavar="X", help="above 1: fewer repetitions")
+    parser.add_argument("--seed", type=int, default=1234, metavar="N", help="of what is drawn at random (1234)")
+    parser.add_argument("--precision", choices=("auto", "bf16", "fp16", "fp32"), default="auto")
+    parser.add_argument("--resume", action="store_true", help="go on with a generation that was interrupted")
+    parser.add_argument("--launch", type=Path, metavar="HOSTS", help="start it on the machines of this host file")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Generate. Returns the exit status; raises KnownError."""
+    for name, least in (("batch_size", 1), ("max_tokens", 1), ("temperature", 0), ("top_k", 0)):
+        if getattr(arguments, name) < least:
+            option = f"--{name.replace('_', '-')}"
+            raise KnownError("usage", f"{option} is {getattr(arguments, name)}, and has to be at least {least}.")
+    if not 0 < arguments.top_p <= 1:
+        raise KnownError("usage", f"--top-p is {arguments.top_p:g}, and has to lie above 0 and at most at 1.")
+    if arguments.launch is not None:
+        return _launch(arguments)
+    from belle.training.inference import Generation, generate
+    from belle.training.processes import stop_processes
+
+    options = {name: getattr(arguments, name) for name in Generation.__dataclass_fields__ if hasattr(arguments, name)}
+    try:
+        generate(Generation(**options), resume=arguments.resume, say=_say)
+    finally:
+        stop_processes()
+    return 0
+
+
+def _launch(arguments: argparse.Namespace) -> int:
+    from belle.training.hosts import read_hosts
+    from belle.training.launch import launch_command
+
+    command = [sys.executable, "-m", "belle", "generate", arguments.model]
+    for name in (
+        "data", "output", "format", "template", "deepspeed", "batch_size", "max_tokens", "temperature", "top_k",
+        "top_p", "repeat_penalty", "seed", "precision",
+    ):  # fmt: skip
+        value = getattr(arguments, name)
+        if value is not None:
+            command += [f"--{name.replace('_', '-')}", str(value)]
+    if arguments.resume:
+        command.append("--resume")
+    files = [path for path in (arguments.data, arguments.deepspeed) if path is not None]
+    return launch_command(read_hosts(arguments.launch), command, files=files)
+
+
+def _say(text: str) -> None:
+    import os
+
+    if os.environ.get("RANK", "0") == "0":
+        print(text, file=sys.stderr)

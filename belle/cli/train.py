@@ -1,0 +1,102 @@
+"""`belle train`: runs a recipe, says beforehand what it would take, goes on after an interruption, and reports."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from belle.errors import KnownError
+
+if TYPE_CHECKING:
+    from belle.training.recipe import Recipe
+
+_EPILOG = """\
+examples:
+  belle train train/tiny/sft.yaml
+  belle train train/tiny/sft.yaml --set learning_rate=1e-4 --set lora.r=8 --set output_dir=build/mine
+  belle train train/tiny/sft.yaml --dry-run
+  belle train train/tiny/sft.yaml --resume
+  torchrun --nproc_per_node 8 -m belle train RECIPE.yaml
+  belle train RECIPE.yaml --launch hosts.txt
+  belle train report build/tiny/sft
+
+A run writes metrics.jsonl, recipe.yaml (with every default), step-N/ and final/ to its output_dir. Ctrl-C and SIGTERM
+finish the step and save it; --resume goes on as if nothing had happened. The second Ctrl-C ends at once.
+
+exit status: 0 trained; 2 a mistake, in words; 130 after Ctrl-C, 143 after SIGTERM, with a checkpoint written.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    parser.usage = "belle train RECIPE.yaml [options]\n       belle train report RUN [--out FILE]"
+    parser.add_argument("words", nargs="+", metavar="RECIPE.yaml | report RUN", help="what to run or report on")
+    parser.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change the recipe; dots reach inside (lora.r=8); may be repeated",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what it would take, and load no model")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in output_dir")
+    parser.add_argument("--launch", type=Path, metavar="HOSTS", help="start it on the machines of this host file")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where the report goes (default: RUN/report.html)")
+    # DeepSpeed's launcher adds it; what counts is the environment.
+    parser.add_argument("--local_rank", "--local-rank", type=int, help=argparse.SUPPRESS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, or say what training would take, or report. Returns the exit status; raises KnownError."""
+    first, *rest = arguments.words
+    if first == "report":
+        return _report(rest, arguments.out)
+    if rest:
+        raise KnownError("usage", f"There is one recipe too many: {rest[0]}.", "Change values with --set KEY=VALUE.")
+    from belle.training.recipe import load_recipe
+    from belle.training.stages import chain
+
+    path = Path(first)
+    recipes = chain(replace(load_recipe(path, arguments.changes), resume=arguments.resume))
+    if arguments.dry_run:
+        from belle.training.estimate import describe
+        from belle.training.hosts import read_hosts
+
+        hosts = read_hosts(arguments.launch) if arguments.launch is not None else ()
+        for recipe in recipes:
+            print(describe(recipe, hosts))
+        return 0
+    if arguments.launch is not None:
+        from belle.training.launch import launch
+
+        return launch(arguments.launch, path, arguments.changes, resume=arguments.resume)
+    return _train(recipes[-1])
+
+
+def _train(recipe: Recipe) -> int:
+    from belle.training.interrupts import Stopped
+    from belle.training.processes import stop_processes
+    from belle.training.stages import run_recipe
+
+    try:
+        run_recipe(recipe)
+    except Stopped as stopped:
+        print(stopped)
+        return stopped.exit_status
+    finally:
+        stop_processes()
+    return 0
+
+
+def _report(rest: list[str], out: Path | None) -> int:
+    if len(rest) != 1:
+        raise KnownError("usage", "A report is of one run.", "For instance: belle train report build/tiny/sft")
+    from belle.training.report import write_report
+
+    print(write_report(Path(rest[0]), out))
+    return 0

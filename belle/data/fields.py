@@ -1,0 +1,92 @@
+"""The fields of a record: texts, roles and turns, or what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from belle.data.problems import RowError
+from belle.prompts import Message
+from belle.prompts.base import Role
+
+Fields = Mapping[str, Any]
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+# BELLE and ShareGPT write `from`, OpenAI writes `role`; the names are used across.
+ROLES: Mapping[str, Role] = {
+    "human": "user",
+    "user": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
+    "system": "system",
+    "developer": "system",
+}
+
+
+def role_of(name: Any) -> Role:
+    """What a role's name means. Raises RowError("… did you mean"): whoever it is, he must not become a target."""
+    known = ROLES.get(name.strip().lower()) if isinstance(name, str) else None
+    if known is None:
+        close = get_close_matches(name.lower(), ROLES, n=1) if isinstance(name, str) else []
+        hint = f"Did you mean “{close[0]}”? " if close else ""
+        raise RowError(f"the role “{name}” is not known", f"{hint}Known are: {', '.join(ROLES)}.", role=str(name))
+    return known
+
+
+def text_of(record: Fields, key: str, *, default: str | None = None) -> str:
+    """The text under a key. Raises RowError when it is something else."""
+    value = record.get(key)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, str):
+        raise RowError(f"“{key}” is {shown(value)}, not a text", key=key)
+    if not value.isascii() and _LONE_SURROGATE.search(value):
+        raise RowError(f"“{key}” holds half a character (a lone surrogate)", "Write it again as UTF-8.", key=key)
+    return value
+
+
+def messages_of(value: Any, key: str) -> tuple[Message, ...]:
+    """A list of turns with `from` and `value`, or with `role` and `content`. Raises RowError."""
+    if isinstance(value, Mapping):
+        value = [value]
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        raise RowError(f"“{key}” is {shown(value)}, not a list of turns", key=key)
+    messages = []
+    for number, turn in enumerate(value, start=1):
+        if not isinstance(turn, Mapping):
+            raise RowError(f"turn {number} is {shown(turn)}, not an object with keys", key=key)
+        role_key = "from" if "from" in turn else "role"
+        if role_key not in turn:
+            raise RowError(f"turn {number} has neither “from” nor “role”", f"Its keys are: {keys_of(turn)}.", key=key)
+        try:
+            messages.append(Message(role_of(turn[role_key]), _content(turn)))
+        except RowError as error:
+            raise RowError(f"turn {number}: {error.message}", error.advice, **error.details) from None
+    return tuple(messages)
+
+
+def _content(turn: Fields) -> str:
+    key = "value" if "value" in turn else "content"
+    parts = turn.get(key)
+    if not isinstance(parts, list):
+        return text_of(turn, key)
+    if all(isinstance(part, Mapping) and part.get("type") == "text" for part in parts):
+        return "".join(text_of(part, "text") for part in parts)
+    raise RowError("it holds something other than text", "Only text can be trained on.", key=key)
+
+
+def shown(value: Any) -> str:
+    """What a value is, for an error."""
+    names = {type(None): "null", dict: "an object", list: "a list", str: "a text", bool: "true or false"}
+    return names.get(type(value), str(value)[:40])
+
+
+def keys_of(record: Fields) -> str:
+    """The keys of a record, for an error."""
+    return ", ".join(map(str, record)) or "none"

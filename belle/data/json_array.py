@@ -1,0 +1,110 @@
+"""The elements of a JSON array, one after the other, without ever holding all of it.
+
+Alpaca and most of what is shared on the web is one array in one file; `json.load` would need many times its size.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+BLOCK = 1 << 20
+"""Characters that are read at once."""
+
+_NOT_CLOSED = "the array is not closed; the file is cut off"
+# A value longer than this is a file that was damaged, not a record.
+_LONGEST = 256 << 20
+
+
+class ArrayError(ValueError):
+    """What stands in the file is no array.
+
+    Args:
+        line: where, from 1 on.
+        message: what is wrong, in a few words.
+    """
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+        self.message = message
+
+
+def array_elements(stream: TextIO) -> Iterator[tuple[int, Any]]:
+    """The elements of the array in `stream`, each with the line on which it begins. Raises ArrayError."""
+    text = _Text(stream)
+    if text.next() != "[":
+        raise ArrayError(text.line, "it is no array")
+    text.skip()
+    while (character := text.next()) != "]":
+        if not character:
+            raise ArrayError(text.line, _NOT_CLOSED)
+        line = text.line
+        yield line, text.value()
+        after = text.next()
+        if after == ",":
+            text.skip()
+            if text.next() == "]":
+                raise ArrayError(text.line, "it is no JSON: a comma stands before the end of the array")
+        elif after != "]":
+            raise ArrayError(text.line, f"a comma is missing before {after!r}" if after else _NOT_CLOSED)
+    text.skip()
+    if text.next():
+        raise ArrayError(text.line, "something follows the end of the array")
+
+
+class _Text:
+    """What has been read and not been used yet."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.line = 1
+        self._stream = stream
+        self._decoder = json.JSONDecoder()
+        self._text = ""
+        self._position = 0
+
+    def next(self) -> str:
+        """The next character that is no white space, "" at the end of the file."""
+        while True:
+            end = self._position
+            while end < len(self._text) and self._text[end] in " \t\r\n":
+                end += 1
+            self._use(end)
+            if end < len(self._text):
+                return self._text[end]
+            if not self._read():
+                return ""
+
+    def skip(self) -> None:
+        """Use up one character."""
+        self._use(self._position + 1)
+
+    def value(self) -> Any:
+        """The value that begins here. Raises ArrayError."""
+        while True:
+            try:
+                value, end = self._decoder.raw_decode(self._text, self._position)
+            except json.JSONDecodeError as error:
+                # It may only not be all there.
+                if len(self._text) - self._position > _LONGEST or not self._read():
+                    line = self.line + self._text.count("\n", self._position, error.pos)
+                    raise ArrayError(line, f"it is no JSON: {error.msg}") from None
+            except RecursionError:
+                raise ArrayError(self.line, "it is nested too deeply") from None
+            else:
+                # A number may go on: “1” as “1.5” or “1e+5”.
+                if len(self._text) - end > len("e+") or not self._read():
+                    self._use(end)
+                    return value
+
+    def _read(self) -> bool:
+        """Read on; False at the end of the file."""
+        more = self._stream.read(max(BLOCK, len(self._text) - self._position))
+        if more:
+            self._text, self._position = self._text[self._position :] + more, 0
+        return bool(more)
+
+    def _use(self, end: int) -> None:
+        self.line += self._text.count("\n", self._position, end)
+        self._position = end

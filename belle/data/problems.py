@@ -1,0 +1,35 @@
+"""What is wrong with one record, worded so that the file and the line can be put in front of it."""
+
+from __future__ import annotations
+
+from belle.data.files import Record
+from belle.errors import KnownError
+
+
+class RowError(ValueError):
+    """A record that is no row.
+
+    Args:
+        message: what is wrong, in a few words that follow “FILE, line N: ”.
+        advice: what to do.
+    """
+
+    def __init__(self, message: str, advice: str = "", **details: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+        self.details = details
+
+
+def located(record: Record, error: RowError) -> KnownError:
+    """`error` as a known error that says where."""
+    return KnownError(
+        "data_wrong",
+        f"{record.path}, {record.unit} {record.number}: {error.message}.",
+        error.advice,
+        path=record.path,
+        number=record.number,
+        unit=record.unit,
+        problem=error.message,
+        **error.details,
+    )

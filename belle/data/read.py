@@ -1,0 +1,160 @@
+"""From a file to rows: the format is recognised, and whatever is wrong is named with its file and line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from difflib import get_close_matches
+from itertools import chain, islice
+from pathlib import Path
+from typing import Literal, overload
+
+from belle.data.files import Record, records
+from belle.data.formats import FORMATS, Format, format_named
+from belle.data.problems import RowError, located
+from belle.data.rows import Conversation, Kind, Preference, PretrainText, Row, category_name
+from belle.errors import KnownError
+
+# So many records decide what a file is.
+_LOOKED_AT = 50
+
+
+@overload
+def read_rows(path: Path | str, kind: Literal["conversation"], format: str = "auto") -> Iterator[Conversation]: ...
+@overload
+def read_rows(path: Path | str, kind: Literal["text"], format: str = "auto") -> Iterator[PretrainText]: ...
+@overload
+def read_rows(path: Path | str, kind: Literal["preference"], format: str = "auto") -> Iterator[Preference]: ...
+@overload
+def read_rows(path: Path | str, kind: Kind | None = None, format: str = "auto") -> Iterator[Row]: ...
+def read_rows(path: Path | str, kind: Kind | None = None, format: str = "auto") -> Iterator[Row]:  # noqa: A002
+    """The rows of a file, a folder or a dataset on the hub (`hub:OWNER/NAME`), one after the other.
+
+    Args:
+        kind: what the rows must be; None for whatever the file holds.
+        format: a name of `FORMATS`; `auto` looks at the first records of each file.
+
+    Raises KnownError: `file_missing`, `file_damaged`, `unknown_format`, `wrong_kind`, and `data_wrong` with path,
+    number and unit (line or row) for the first record that is no row.
+    """
+    for _, row in scan_rows(path, kind, format):
+        if isinstance(row, KnownError):
+            raise row
+        yield row
+
+
+def scan_rows(
+    path: Path | str,
+    kind: Kind | None = None,
+    format: str = "auto",  # noqa: A002
+) -> Iterator[tuple[Record, Row | KnownError]]:
+    """As `read_rows`, with the record of each row, and going on after a record that is no row."""
+    waiting: Iterator[Record] = records(path)
+    while True:
+        first = list(islice(waiting, 1))
+        if not first:
+            return
+        # In a folder, every file has its own format.
+        file = first[0].path
+        looked_at = first
+        for record in islice(waiting, _LOOKED_AT - 1):
+            looked_at.append(record)
+            if record.path != file:
+                break
+        chosen = _chosen(file, [r for r in looked_at if r.path == file], kind, format)
+        waiting = chain(looked_at, waiting)
+        for record in waiting:
+            if record.path != file:
+                waiting = chain([record], waiting)
+                break
+            yield from ((record, row) for row in _rows_of(record, chosen))
+        else:
+            return
+
+
+def detect_format(path: Path | str, kind: Kind | None = None) -> Format:
+    """The format of the first records. Raises KnownError as `read_rows`; `file_empty` when there are none."""
+    looked_at = list(islice(records(path), _LOOKED_AT))
+    if not looked_at:
+        raise KnownError("file_empty", f"{path} holds nothing.", path=str(path))
+    return _chosen(looked_at[0].path, [r for r in looked_at if r.path == looked_at[0].path], kind, "auto")
+
+
+def read_categories(path: Path) -> dict[str, str]:
+    """The categories in a file of id and category, as BELLE ships beside its 3.5M conversations.
+
+    Raises KnownError as `read_rows`.
+    """
+    result = {}
+    for record in records(path):
+        value = record.value
+        if not isinstance(value, dict) or "id" not in value or not isinstance(value.get("category"), str):
+            problem = record.problem or "“id” or “category” is missing"
+            raise located(record, RowError(problem))
+        result[str(value["id"])] = category_name(value["category"])
+    return result
+
+
+def _rows_of(record: Record, chosen: Format) -> list[Row | KnownError]:
+    try:
+        if record.problem:
+            raise RowError(record.problem)
+        return list(chosen.rows(record.value))
+    except RowError as error:
+        return [located(record, error)]
+
+
+def _chosen(file: str, looked_at: list[Record], kind: Kind | None, name: str) -> Format:
+    if name != "auto":
+        try:
+            chosen = format_named(name)
+        except RowError as error:
+            raise KnownError("unknown_format", f"{error.message}.".capitalize(), error.advice, format=name) from None
+    else:
+        chosen = _recognised(file, looked_at, kind)
+    if kind is not None and chosen.kind != kind:
+        raise KnownError(
+            "wrong_kind",
+            f"{file} holds {_KINDS[chosen.kind]} ({chosen.title}), where {_KINDS[kind]} are needed.",
+            "Name another file, or say with `format` how to read it.",
+            path=file,
+            found=chosen.kind,
+            wanted=kind,
+        )
+    return chosen
+
+
+_KINDS = {"conversation": "conversations", "text": "texts for pre-training", "preference": "pairs of answers"}
+
+
+def _recognised(file: str, looked_at: list[Record], kind: Kind | None) -> Format:
+    """The format of most records; of those of the right kind, where several fit the same records."""
+    readable = [record.value for record in looked_at if not record.problem]
+    votes: Counter[str] = Counter()
+    for value in readable:
+        fitting = [f for f in FORMATS.values() if f.fits(value)]
+        best = next((f for f in fitting if f.kind == kind), fitting[0] if fitting else None)
+        if best is not None:
+            votes[best.name] += 1
+    if votes:
+        return FORMATS[votes.most_common(1)[0][0]]
+    raise _unknown(file, looked_at, readable)
+
+
+def _unknown(file: str, looked_at: list[Record], readable: list[object]) -> KnownError:
+    if not readable:
+        return located(looked_at[0], RowError(looked_at[0].problem))
+    keys = [str(key) for key in readable[0]] if isinstance(readable[0], dict) else []
+    wanted = sorted({k for f in FORMATS.values() for key in f.keys for k in ([key] if isinstance(key, str) else key)})
+    close = next(
+        (f"“{key}” for “{c[0]}”" for key in keys if (c := get_close_matches(key, wanted, 1)) and c[0] != key), ""
+    )
+    hint = f"Did you write {close}? " if close else ""
+    known = "; ".join(f"{f.name}: {f.title}" for f in FORMATS.values())
+    return KnownError(
+        "unknown_format",
+        f"{file} is in no format that is known: its first record has the keys {', '.join(keys) or 'none'}.",
+        f"{hint}Formats are: {known}.",
+        path=file,
+        keys=keys,
+    )

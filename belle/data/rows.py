@@ -1,0 +1,72 @@
+"""What training data is made of, whatever file it came from: conversations, plain text, preferences."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+from belle.prompts import Message
+
+Kind = Literal["conversation", "text", "preference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Messages, oldest first; for PPO and batch inference without an answer at the end."""
+
+    messages: tuple[Message, ...]
+    id: str = ""
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainText:
+    """A document for continued pre-training."""
+
+    text: str
+    id: str = ""
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """Two answers to one prompt, of which people prefer `chosen`; the prompt ends with a question."""
+
+    prompt: tuple[Message, ...]
+    chosen: str
+    rejected: str
+    id: str = ""
+    category: str = ""
+
+
+Row = Conversation | PretrainText | Preference
+
+
+def kind_of(row: Row) -> Kind:
+    """What a row is for."""
+    if isinstance(row, Conversation):
+        return "conversation"
+    return "text" if isinstance(row, PretrainText) else "preference"
+
+
+def texts_of(row: Row) -> tuple[str, ...]:
+    """Every text in the row, in reading order."""
+    if isinstance(row, PretrainText):
+        return (row.text,)
+    if isinstance(row, Conversation):
+        return tuple(m.content for m in row.messages)
+    return (*(m.content for m in row.prompt), row.chosen, row.rejected)
+
+
+def questions_of(row: Row) -> tuple[str, ...]:
+    """What people asked in the row; of a document its text."""
+    if isinstance(row, PretrainText):
+        return (row.text,)
+    messages = row.messages if isinstance(row, Conversation) else row.prompt
+    return tuple(m.content for m in messages if m.role == "user")
+
+
+def category_name(text: str) -> str:
+    """A category as it is compared: BELLE's own files write `closed qa`, `closed QA` and `closed\\u00a0qa`."""
+    return " ".join(unicodedata.normalize("NFKC", text).lower().split())

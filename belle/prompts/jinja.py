@@ -1,0 +1,65 @@
+"""Built-in templates as Jinja programs: for checkpoints and GGUF files, so that every program that reads one of them
+talks to the model rightly.
+
+The words come from the templates themselves; here they only change their form. The programs read `messages`,
+`bos_token`, `eos_token` and `add_generation_prompt`, as everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+
+from belle.prompts.base import PromptTemplate
+from belle.prompts.builtin import ChatML, Llama2
+from belle.prompts.human_assistant import HumanAssistant
+
+# System texts go in front of the question that follows them: no BELLE model was trained with a system role.
+_HUMAN_ASSISTANT = """\
+{{%- set state = namespace(system='', started=false) -%}}
+{{%- for message in messages -%}}
+{{%- if message['role'] == 'system' -%}}
+{{%- if message['content'] -%}}{{%- set state.system = state.system + message['content'] + '\\n\\n' -%}}{{%- endif -%}}
+{{%- else -%}}
+{{%- if message['role'] == 'user' -%}}
+{{%- if state.started -%}}{{{{- {between} -}}}}{{%- endif -%}}
+{{{{- {before} + state.system + message['content'] + {after} -}}}}
+{{%- set state.system = '' -%}}
+{{%- else -%}}
+{{{{- {answer_prefix} + message['content'] + eos_token -}}}}
+{{%- endif -%}}
+{{%- set state.started = true -%}}
+{{%- endif -%}}
+{{%- endfor -%}}
+"""
+
+_CHATML = """\
+{%- for message in messages -%}
+{{- '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}
+"""
+
+_LLAMA_2 = """\
+{%- set state = namespace(system='') -%}
+{%- for message in messages -%}
+{%- set text = message['content'].strip() -%}
+{%- if message['role'] == 'system' -%}
+{%- if text -%}{%- set state.system = state.system + '<<SYS>>\\n' + text + '\\n<</SYS>>\\n\\n' -%}{%- endif -%}
+{%- elif message['role'] == 'user' -%}
+{{- bos_token + '[INST] ' + state.system + text + ' [/INST]' -}}
+{%- set state.system = '' -%}
+{%- else -%}
+{{- ' ' + text + ' ' + eos_token -}}
+{%- endif -%}
+{%- endfor -%}
+"""
+
+
+def jinja_source(template: PromptTemplate) -> str | None:
+    """The template as a Jinja program; None for one without turns, which no chat program could use."""
+    if isinstance(template, HumanAssistant):
+        words = ("between", "before", "after", "answer_prefix")
+        return _HUMAN_ASSISTANT.format(**{name: json.dumps(getattr(template, name)) for name in words})
+    if isinstance(template, ChatML):
+        return _CHATML
+    return _LLAMA_2 if isinstance(template, Llama2) else None

@@ -1,0 +1,143 @@
+"""From segments to tokens: which pieces of a prompt are tokenized together, and which never are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from belle.prompts.base import PromptTemplate, Segment
+
+
+class TokenVocabulary(Protocol):
+    """What is asked of a tokenizer; a GGUF's and a checkpoint's both have it."""
+
+    @property
+    def bos(self) -> int | None:
+        """The beginning-of-sequence token."""
+
+    @property
+    def eos(self) -> int | None:
+        """The end-of-sequence token."""
+
+    @property
+    def adds_bos(self) -> bool:
+        """Whether the model was trained with `bos` in front."""
+
+    def tokenize(self, text: str) -> list[int]:
+        """The tokens of `text` alone; text that looks like a control token stays text."""
+
+    def tokenize_after(self, text: str) -> list[int]:
+        """The tokens of `text` as it continues other text: without the space that SentencePiece puts in front."""
+
+    def split_control(self, text: str) -> Iterable[str | int]:
+        """`text` of a template, cut into plain text and the ids of the control tokens written in it."""
+
+
+class KnownTokens(Protocol):
+    """Tokens that stand for the beginning of a segment, and the `rest` of it, which has no tokens yet."""
+
+    @property
+    def tokens(self) -> list[int]:
+        """The tokens."""
+
+    @property
+    def rest(self) -> str:
+        """The text after them."""
+
+    @property
+    def starts_with_space(self) -> bool:
+        """Whether the first token writes the space that a template may write too."""
+
+
+def encode_segments(
+    vocabulary: TokenVocabulary,
+    template: PromptTemplate,
+    segments: Iterable[Segment],
+    known: Callable[[Segment], KnownTokens | None] | None = None,
+) -> TokenLine:
+    """The tokens of `segments`, which are the template's.
+
+    Args:
+        known: finds the tokens with which a segment was generated, where it was.
+    """
+    line = TokenLine(vocabulary, joined=not template.separate_segments)
+    for segment in segments:
+        if segment.special is not None:
+            line.add_token(vocabulary.bos if segment.special == "bos" else vocabulary.eos, segment.trained)
+        elif segment.literal and not template.separate_segments:
+            line.add_template_text(segment.text, segment.trained)
+        elif known is not None and (found := known(segment)):
+            line.add_known(found, segment)
+        else:
+            line.add_text(segment.text, segment.trained)
+    line.flush()
+    wants_bos = vocabulary.adds_bos if template.add_bos is None else template.add_bos
+    if wants_bos and line.tokens:
+        line.put_in_front(vocabulary.bos)
+    return line
+
+
+class TokenLine:
+    """Tokens, and the text after them that is not tokenized yet because more may join it."""
+
+    def __init__(self, vocabulary: TokenVocabulary, *, joined: bool) -> None:
+        self._vocabulary = vocabulary
+        self._joined = joined
+        self.tokens: list[int] = []
+        self.trained: list[bool] = []
+        self._text = ""
+        self._text_trained = False
+        self._continues = False
+
+    def add_token(self, token: int | None, trained: bool) -> None:
+        """A special token; nothing where the model has none."""
+        if token is not None:
+            self.flush()
+            self._add([token], trained)
+            self._continues = False
+
+    def add_text(self, text: str, trained: bool) -> None:
+        """Text without control tokens."""
+        if not self._joined:
+            self.flush()
+            self._continues = False
+        elif trained != self._text_trained:
+            self.flush()
+        self._text += text
+        self._text_trained = trained
+
+    def add_template_text(self, text: str, trained: bool) -> None:
+        """Text with control tokens in it."""
+        for part in self._vocabulary.split_control(text):
+            if isinstance(part, int):
+                self.add_token(part, trained)
+            else:
+                self.add_text(part, trained)
+
+    def add_known(self, known: KnownTokens, segment: Segment) -> None:
+        """A segment with its own tokens."""
+        if known.starts_with_space and self._text.endswith(" ") and not segment.text.startswith(" "):
+            # The template writes the space that the model had written itself.
+            self._text = self._text[:-1]
+        self.flush()
+        self._add(known.tokens, segment.trained)
+        self._text, self._text_trained = known.rest, segment.trained
+        self._continues = True
+
+    def put_in_front(self, token: int | None) -> None:
+        """A first token, where it is not the first already."""
+        if token is not None and self.tokens[0] != token:
+            self.tokens.insert(0, token)
+            self.trained.insert(0, False)
+
+    def flush(self) -> None:
+        """Tokenize the text that is waiting."""
+        if self._text:
+            tokenize = self._vocabulary.tokenize_after if self._continues else self._vocabulary.tokenize
+            self._add(tokenize(self._text), self._text_trained)
+            self._text = ""
+            self._continues = True
+
+    def _add(self, tokens: list[int], trained: bool) -> None:
+        self.tokens += tokens
+        self.trained += [trained] * len(tokens)

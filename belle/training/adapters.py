@@ -1,0 +1,126 @@
+"""LoRA adapters and the quantized base under them (QLoRA), through peft and bitsandbytes."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from belle.errors import KnownError
+from belle.training.recipe import LoraOptions, Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from belle.training.precision import Precision
+
+_ADAPTER_CONFIG = "adapter_config.json"
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether this folder holds a peft adapter."""
+    return (folder / _ADAPTER_CONFIG).is_file()
+
+
+def read_adapter_base(folder: Path) -> str:
+    """The model that an adapter was trained on. Raises KnownError("base_unknown")."""
+    try:
+        base = json.loads((folder / _ADAPTER_CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
+    except (OSError, ValueError, AttributeError):
+        base = None
+    if not isinstance(base, str) or not base:
+        raise KnownError(
+            "base_unknown",
+            f"{folder / _ADAPTER_CONFIG} does not name the model that the adapter was trained on.",
+            "Write it there as base_model_name_or_path.",
+            path=str(folder),
+        )
+    return base
+
+
+def add_adapter(
+    model: Any, recipe: Recipe, *, partitioned: bool, say: Callable[[str], None], task: str = "CAUSAL_LM"
+) -> nn.Module:
+    """The model with the recipe's adapter, the rest frozen. Where `recipe.model` is an adapter, that one goes on.
+
+    Args:
+        partitioned: the weights are spread over processes (ZeRO-3). Then the adapter keeps the model's dtype: a module
+            with two of them cannot be gathered.
+        task: peft's name of what the model is for; with `SEQ_CLS` the head is trained and saved too.
+
+    Raises KnownError("lora_target_missing").
+    """
+    from peft import PeftModel, get_peft_model
+
+    options = recipe.lora
+    assert options is not None
+    model.requires_grad_(False)
+    if recipe.model is not None and is_adapter(Path(recipe.model)):
+        say(f"adapter: going on with the one in {recipe.model}, with its own rank and layers")
+        adapted: nn.Module = PeftModel.from_pretrained(
+            model, recipe.model, is_trainable=True, autocast_adapter_dtype=not partitioned
+        )
+        return adapted
+    config = _config(options, task)
+    try:
+        with warnings.catch_warnings():
+            # Tied embeddings that are both trained: merging takes care of them.
+            warnings.filterwarnings("ignore", message=".*tie_word_embeddings.*")
+            adapted = get_peft_model(model, config, autocast_adapter_dtype=not partitioned)
+    except ValueError as error:
+        if "not found in the base model" not in str(error):
+            raise
+        raise KnownError(
+            "lora_target_missing",
+            f"The model has no layers called {', '.join(options.targets)} (lora.targets).",
+            f"It has: {', '.join(linear_names(model))}; or write all-linear.",
+            targets=list(options.targets),
+        ) from None
+    return adapted
+
+
+def linear_names(model: nn.Module) -> list[str]:
+    """The last parts of the names of all linear layers, such as `q_proj`."""
+    from torch import nn
+
+    return sorted({name.rpartition(".")[2] for name, layer in model.named_modules() if isinstance(layer, nn.Linear)})
+
+
+def quantization_config(name: str, precision: Precision) -> Any:
+    """How transformers is to quantize the frozen weights: `nf4` with double quantization (QLoRA), or `int8`.
+
+    Raises KnownError("not_installed").
+    """
+    import importlib.util
+
+    from transformers import BitsAndBytesConfig
+
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise KnownError(
+            "not_installed", f"quantization: {name} needs the package bitsandbytes.", "Install it, or leave it out."
+        )
+    if name == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=precision.compute_dtype,
+    )
+
+
+def _config(options: LoraOptions, task: str) -> Any:
+    from peft import LoraConfig
+
+    return LoraConfig(
+        task_type=task,
+        r=options.r,
+        lora_alpha=options.alpha,
+        lora_dropout=options.dropout,
+        target_modules=options.targets if isinstance(options.targets, str) else list(options.targets),
+        modules_to_save=list(options.modules_to_save) or None,
+        use_rslora=options.rslora,
+        use_dora=options.dora,
+    )

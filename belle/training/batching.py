@@ -1,0 +1,175 @@
+"""Which samples are computed together, and in which order: the plan of one epoch, as a function of its arguments alone.
+
+A plan can be asked for any of its batches, so a run resumes by counting. It is made for all processes at once and each
+takes its share; what a step sees depends on how many samples a step has, not on how they are spread over processes and
+micro-batches.
+
+- pad: in random order, as they come. Short samples are filled up to the longest of their batch.
+- group: samples of like length together. In a random pool of some steps the samples are sorted by length, cut into
+  steps, and the steps of all pools are shuffled. Hardly any filling; the best there is where attention has no kernel
+  for packed rows.
+- pack: several samples per row (see `packing`). No filling; wants an attention kernel that skips what lies between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+from belle.errors import KnownError
+from belle.training.packing import best_fit_decreasing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Mode = Literal["pack", "group", "pad"]
+
+POOL_STEPS = 64
+"""Steps, at most, whose samples are sorted by length together: more fill less, fewer keep the order more random."""
+
+
+@dataclass(frozen=True)
+class EpochPlan(Sequence[list[list[int]]]):
+    """The micro-batches of one process in one epoch.
+
+    `plan[k]` lists the rows of a batch tensor, each as the numbers of the samples in it (one sample, except when
+    packing). It is empty where this process has nothing left while others still have.
+
+    Args:
+        order: sample numbers, row after row `[samples]`.
+        starts: where each row begins in `order`, and the end `[rows + 1]`.
+        batch_size: rows per micro-batch.
+        rank, world_size: micro-batch k of process r is number k · world_size + r of all.
+    """
+
+    order: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    batch_size: int
+    rank: int = 0
+    world_size: int = 1
+
+    def __len__(self) -> int:
+        """Micro-batches; the same number in every process."""
+        rows, at_once = len(self.starts) - 1, self.batch_size * self.world_size
+        return (rows + at_once - 1) // at_once
+
+    def __getitem__(self, index: int) -> list[list[int]]:  # type: ignore[override]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        first = (index * self.world_size + self.rank) * self.batch_size
+        bounds = self.starts[first : first + self.batch_size + 1].tolist()
+        return [self.order[a:b].tolist() for a, b in pairwise(bounds)]
+
+
+def plan_epoch(
+    lengths: NDArray[np.int32],
+    *,
+    mode: Mode,
+    batch_size: int,
+    max_length: int,
+    seed: int,
+    epoch: int,
+    rank: int = 0,
+    world_size: int = 1,
+    accumulation: int = 1,
+    weights: NDArray[np.float64] | None = None,
+    shuffle: bool = True,
+) -> EpochPlan:
+    """Plan an epoch. Equal arguments give an equal plan, on every machine.
+
+    Args:
+        lengths: tokens of each sample `[samples]`.
+        batch_size: rows of a micro-batch; with `pack` a row is a block of `max_length` tokens.
+        epoch: from 0; each has an order of its own.
+        accumulation: micro-batches per process and step; with `group`, samples are grouped by whole steps.
+        weights: how often each sample comes up in an epoch `[samples]`; 0.5: in every other epoch. None: once.
+        shuffle: False keeps the samples' own order in `pad`, and sorts all of them in `group` (for evaluation).
+
+    Raises KnownError: `no_samples`, `sample_too_long` (with `pack`).
+    """
+    import numpy as np
+
+    rng = np.random.Generator(np.random.PCG64([seed, epoch]))
+    samples: NDArray[np.int64] = np.arange(len(lengths)) if weights is None else _weighted(weights, seed, epoch)
+    if not len(samples):
+        raise KnownError("no_samples", "There is no sample to train on.", "Look at the data with “belle data check”.")
+    if shuffle:
+        rng.shuffle(samples)
+    starts: NDArray[np.int64] = np.arange(len(samples) + 1)
+    step = batch_size * world_size * accumulation
+    if mode == "pack":
+        samples, starts = _packed(samples, lengths, max_length, rng if shuffle else None)
+    elif mode == "group":
+        samples = _grouped(samples, lengths, step, rng if shuffle else None)
+    return EpochPlan(samples, starts, batch_size, rank, world_size)
+
+
+def _weighted(weights: NDArray[np.float64], seed: int, epoch: int) -> NDArray[np.int64]:
+    """Sample numbers, each as often as its weight says. Over 1 ÷ f epochs, a fraction f reaches every sample once."""
+    import numpy as np
+
+    parts = []
+    for weight in np.unique(weights):
+        rows = np.flatnonzero(weights == weight)
+        whole = int(weight)
+        parts += [rows] * whole
+        count = round((weight - whole) * len(rows))
+        if count:
+            # The order is the seed's, not the epoch's: each epoch goes on where the one before stopped.
+            circle = np.random.Generator(np.random.PCG64([seed, whole, len(rows)])).permutation(rows)
+            parts.append(circle[(epoch * count + np.arange(count)) % len(rows)])
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def _grouped(
+    samples: NDArray[np.int64], lengths: NDArray[np.int32], step: int, rng: np.random.Generator | None
+) -> NDArray[np.int64]:
+    """The samples in an order in which each run of `step` has like lengths.
+
+    The first step holds the longest sample, so that memory that will not suffice is missed at once; an incomplete step
+    comes last.
+    """
+    import numpy as np
+
+    if rng is None:
+        return samples[np.argsort(-lengths[samples], kind="stable")]
+    # At least four pools, so that a small set does not fall into the same groups in every epoch.
+    pool = step * max(min(POOL_STEPS, len(samples) // (4 * step)), 1)
+    in_pools = [
+        chunk[np.argsort(-lengths[chunk], kind="stable")]
+        for chunk in (samples[i : i + pool] for i in range(0, len(samples), pool))
+    ]
+    ordered = np.concatenate(in_pools)
+    whole = len(ordered) // step
+    steps: NDArray[np.int64] = ordered[: whole * step].reshape(whole, step)
+    if whole:
+        shuffled = rng.permutation(whole)
+        longest = int(np.argmax(lengths[steps[:, 0]][shuffled]))
+        shuffled[[0, longest]] = shuffled[[longest, 0]]
+        steps = steps[shuffled]
+    return np.concatenate([steps.reshape(-1), ordered[whole * step :]])
+
+
+def _packed(
+    samples: NDArray[np.int64], lengths: NDArray[np.int32], max_length: int, rng: np.random.Generator | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Samples block after block, and where the blocks start."""
+    import numpy as np
+
+    chosen = lengths[samples]
+    if int(chosen.max()) > max_length:
+        raise KnownError(
+            "sample_too_long",
+            f"A sample has {int(chosen.max()):,} tokens, and a block for packing holds {max_length:,}.",
+            "Set “max_length” as large as the samples were cut to.",
+        )
+    block_of = best_fit_decreasing(chosen, max_length)
+    count = int(block_of.max()) + 1
+    if rng is not None:
+        block_of = rng.permutation(count)[block_of]
+    order = np.argsort(block_of, kind="stable")
+    sizes = np.bincount(block_of, minlength=count)
+    return samples[order], np.concatenate([[0], np.cumsum(sizes)])

@@ -1,0 +1,211 @@
+"""Checkpoints that cannot be half-written.
+
+    step-20.tmp/ is filled → every file on the disk → manifest.json on the disk → renamed to step-20/ → old ones deleted
+
+So a folder called `step-N` is whole, whenever the machine was switched off; what ends in `.tmp` is rubbish of a killed
+run. Going on, the newest one is taken whose files are what the manifest says, because disks and people damage files
+too. With several processes each writes its own files, and shares in hashing all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from belle.errors import KnownError
+from belle.training.folder_lock import FolderLock
+from belle.training.manifest import Sealed, first_problem, read_manifest, share
+from belle.training.ranks import ALONE, Ranks, together
+from belle.training.whole_folder import REPLACED, TEMPORARY, complete, fill, in_words, recover
+
+_STEP = re.compile(r"step-(\d+)")
+
+
+def to_stderr(text: str) -> None:
+    """The default `notice`: one line for the person."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+class CheckpointStore:
+    """The checkpoints of one run, as `step-N` folders. To be closed, or used in a `with` statement.
+
+    Args:
+        folder: the run's output folder.
+        keep_last: how many are kept; 0 keeps all.
+        ranks: the processes of the run. `newest` and `save` must be called by all of them.
+        notice: gets one sentence for each thing that a person should know and that stops nothing.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        keep_last: int = 2,
+        ranks: Ranks = ALONE,
+        notice: Callable[[str], None] = to_stderr,
+    ) -> None:
+        self.folder = folder
+        self._keep_last = keep_last
+        self._ranks = ranks
+        self._twin = ranks.twin()
+        self._notice = notice
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._pending: Future[None] | None = None
+        self._lock = FolderLock(folder)
+        self._broken: set[int] = set()
+
+    def __enter__(self) -> CheckpointStore:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Wait for the last checkpoint, and let others write the folder. Raises as `settle`."""
+        try:
+            self.settle()
+        finally:
+            self._thread.shutdown()
+            self._lock.release()
+
+    def settle(self) -> None:
+        """Return when the last checkpoint is on the disk. All ranks call it. Raises what went wrong, as `save`."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+    def claim(self) -> None:
+        """Make the folder and keep other runs out of it; `save` does it otherwise. All ranks call it.
+
+        Raises KnownError (`run_in_use`, `folder_not_writable`).
+        """
+
+        def take() -> None:
+            if self._ranks.rank == 0:
+                with in_words(self.folder):
+                    self.folder.mkdir(parents=True, exist_ok=True)
+                self._lock.acquire()
+
+        together(self._ranks, take)
+
+    def newest(self) -> Path | None:
+        """The newest checkpoint that is whole, the same on every rank; None when there is none.
+
+        Removes what a killed run left, and says of every newer checkpoint why it was not taken.
+        Raises KnownError (`run_in_use`, `folder_not_writable`).
+        """
+
+        def prepare() -> list[int]:
+            if self._ranks.rank or not self.folder.is_dir():
+                return []
+            self._lock.acquire()
+            with in_words(self.folder):
+                _clean(self.folder)
+                return sorted(_steps(self.folder), reverse=True)
+
+        for step in together(self._ranks, prepare)[0]:
+            path = self.folder / f"step-{step}"
+            problem = self._problem(path, step)
+            if problem is None:
+                return path
+            self._broken.add(step)
+            if self._ranks.rank == 0:
+                self._notice(f"Checkpoint {path} is not used: {problem}.")
+        return None
+
+    def save(
+        self,
+        step: int,
+        write: Callable[[Path], None],
+        *,
+        recipe: Mapping[str, Any],
+        extra: Mapping[str, Any] | None = None,
+        wait: bool = True,
+    ) -> Path:
+        """Write the checkpoint `step-N` and delete the oldest. When it returns, the checkpoint is on the disk for good.
+
+        Args:
+            step: optimizer steps done.
+            write: called on every rank with the same folder; writes the files of its rank there.
+            recipe: the resolved recipe, JSON-serializable.
+            extra: anything JSON-serializable that belongs into the manifest.
+            wait: False returns as soon as `write` has: the checkpoint is there after the next `settle`, `save` or
+                `close`, and what goes wrong on the way is raised by that.
+
+        Raises KnownError (`disk_full`, `folder_not_writable`, `folder_not_shared`, `run_in_use`, `rank_failed`) and
+        whatever `write` raises; the earlier checkpoints are there afterwards, whatever happened.
+        """
+
+        self.settle()
+        self.claim()
+        filled = fill(self.folder / f"step-{step}", write, self._ranks)
+        # They must not change any more while a thread reads them.
+        recipe, extra = deepcopy(dict(recipe)), deepcopy(dict(extra or {}))
+
+        def finish() -> None:
+            threads = None if wait else max(1, (os.cpu_count() or 1) // 4)  # the others are training
+            complete(filled, step=step, recipe=recipe, extra=extra, ranks=self._twin, threads=threads)
+            self._broken.discard(step)
+            if self._ranks.rank == 0:
+                self._prune(step)
+
+        self._pending = self._thread.submit(finish)
+        if wait:
+            self.settle()
+        return filled.folder
+
+    def _problem(self, path: Path, step: int) -> str | None:
+        """Why a checkpoint cannot be used, found by all ranks together."""
+
+        def read() -> tuple[str | None, dict[str, Sealed]]:
+            if self._ranks.rank:
+                return None, {}
+            try:
+                manifest = read_manifest(path)
+            except KnownError as error:
+                return str(error.details["reason"]), {}
+            if manifest.step != step:
+                return f"its manifest is of step {manifest.step}", {}
+            return None, dict(manifest.files)
+
+        problem, files = together(self._ranks, read)[0]
+        if problem is not None:
+            return str(problem)
+        sizes = {name: sealed.size for name, sealed in files.items()}
+        mine = {name: files[name] for name in share(sizes, self._ranks.rank, self._ranks.world_size)}
+        problems = together(self._ranks, lambda: first_problem(path, mine))
+        return next((found for found in problems if found is not None), None)
+
+    def _prune(self, step: int) -> None:
+        """Delete what is older than the last `keep_last`. Damaged ones do not count and are left to the person."""
+        if not self._keep_last:
+            return
+        whole = sorted(found for found in _steps(self.folder) if found <= step and found not in self._broken)
+        for old in whole[: -self._keep_last]:
+            path = self.folder / f"step-{old}"
+            try:
+                # The name goes first: what is half deleted must not look like a checkpoint.
+                rubbish = path.rename(path.with_name(path.name + TEMPORARY))
+                shutil.rmtree(rubbish)
+            except OSError as error:
+                self._notice(f"The old checkpoint {path} could not be deleted: {error.strerror or error}.")
+
+
+def _clean(folder: Path) -> None:
+    """Remove what killed runs left in a run's folder. Raises OSError."""
+    for path in list(folder.iterdir()):
+        if path.suffix in (TEMPORARY, REPLACED) and (_STEP.fullmatch(path.stem) or path.stem == "final"):
+            recover(path.with_suffix(""))
+
+
+def _steps(folder: Path) -> list[int]:
+    found = (_STEP.fullmatch(path.name) for path in folder.iterdir() if path.is_dir())
+    return [int(match[1]) for match in found if match]

@@ -1,0 +1,162 @@
+"""The engine for a model that fits into one GPU: one process, or several with DistributedDataParallel."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from belle.errors import KnownError
+from belle.training.precision import Precision, choose_precision
+from belle.training.processes import start_processes
+from belle.training.recipe import Recipe
+from belle.training.weights import load_trained, save_trained
+
+OPTIMIZER_FILE = "optimizer.pt"
+
+
+class Apply(nn.Module):  # type: ignore[misc]
+    """A model whose forward pass is any function of it.
+
+    Wrappers such as DistributedDataParallel prepare the exchange of gradients in `forward`. A loss that calls parts of
+    the model, or the model twice, has to happen inside it.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """`function(model, *arguments)`."""
+        return function(self.model, *arguments)
+
+
+class DataParallelBuilder:
+    """Starts the processes and makes a `DataParallelEngine`."""
+
+    partitioned = False
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        place = start_processes(recipe.timeout_minutes)
+        self.rank, self.local_rank, self.world_size = place.rank, place.local_rank, place.world_size
+        self.device = place.device
+        self.precision = choose_precision(recipe.precision, self.device)
+
+    def loading(self) -> AbstractContextManager[None]:
+        """Nothing special: every process loads the whole model."""
+        return contextlib.nullcontext()
+
+    def build(self, model: nn.Module, groups: list[dict[str, Any]]) -> DataParallelEngine:
+        """Move the model to the device and wrap it."""
+        if not getattr(model, "is_quantized", False):
+            model.to(self.device)
+        return DataParallelEngine(model, groups, self._recipe, self)
+
+    def frozen(self, model: nn.Module) -> nn.Module:
+        """On the device, without gradients and dropout."""
+        if not getattr(model, "is_quantized", False):
+            model.to(self.device)
+        return model.requires_grad_(False).eval()
+
+
+class DataParallelEngine:
+    """See `belle.training.engine.Engine`."""
+
+    def __init__(
+        self, model: nn.Module, groups: list[dict[str, Any]], recipe: Recipe, builder: DataParallelBuilder
+    ) -> None:
+        self.model: Any = model
+        self.device = builder.device
+        self.rank, self.world_size = builder.rank, builder.world_size
+        self.precision: Precision = builder.precision
+        self._limit = recipe.max_grad_norm or math.inf
+        self._parameters = [p for group in groups for p in group["params"]]
+        self._optimizer = torch.optim.AdamW(
+            groups, lr=recipe.learning_rate, betas=recipe.betas, eps=recipe.eps, fused=self.device.type != "mps"
+        )
+        self._scaler = torch.amp.GradScaler(self.device.type) if self.precision.scales_loss else None
+        self._wrapper: nn.Module = Apply(model)
+        if self.world_size > 1:
+            self._wrapper = nn.parallel.DistributedDataParallel(
+                self._wrapper, forward_sync_buffers=False, gradient_as_bucket_view=True
+            )
+
+    def forward(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        with self.autocast():
+            return self._wrapper(function, *arguments)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        if self.precision.name == "fp32":
+            return contextlib.nullcontext()
+        result: AbstractContextManager[Any] = torch.autocast(self.device.type, self.precision.compute_dtype)
+        return result
+
+    def accumulating(self, *, last: bool) -> AbstractContextManager[Any]:
+        if isinstance(self._wrapper, nn.parallel.DistributedDataParallel) and not last:
+            result: AbstractContextManager[Any] = self._wrapper.no_sync()
+            return result
+        return contextlib.nullcontext()
+
+    def backward(self, loss: Tensor, *, last: bool) -> None:
+        del last  # `accumulating` has seen to it
+        loss = loss * self.world_size  # DistributedDataParallel averages
+        (self._scaler.scale(loss) if self._scaler else loss).backward()
+
+    def step(self, learning_rate: float) -> float:
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        if self._scaler:
+            self._scaler.unscale_(self._optimizer)
+        norm = float(nn.utils.clip_grad_norm_(self._parameters, self._limit))
+        if self._scaler:
+            self._scaler.step(self._optimizer)
+            self._scaler.update()
+        elif math.isfinite(norm):
+            self._optimizer.step()
+        self.discard()
+        return norm
+
+    def discard(self) -> None:
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def all_sum(self, values: Tensor) -> Tensor:
+        if self.world_size == 1:
+            return values.detach().to("cpu", torch.float64)
+        total = values.detach().to(self.device, torch.float64)
+        torch.distributed.all_reduce(total)
+        return total.cpu()
+
+    def barrier(self) -> None:
+        if self.world_size > 1:
+            self.all_sum(torch.zeros(1))
+
+    def save_state(self, folder: Path) -> None:
+        if self.rank == 0:
+            save_trained(self.model, folder)
+            state = {"optimizer": self._optimizer.state_dict(), "scaler": self._scaler and self._scaler.state_dict()}
+            torch.save(state, folder / OPTIMIZER_FILE)
+
+    def load_state(self, folder: Path) -> None:
+        load_trained(self.model, folder)
+        path = folder / OPTIMIZER_FILE
+        if not path.exists():
+            raise KnownError(
+                "no_optimizer_state",
+                f"{folder} has no {OPTIMIZER_FILE}.",
+                "It was written by DeepSpeed.",
+                path=str(path),
+            )
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        self._optimizer.load_state_dict(state["optimizer"])
+        if self._scaler and state["scaler"]:
+            self._scaler.load_state_dict(state["scaler"])
+
+    def gathered_state_dict(self) -> Mapping[str, Tensor]:
+        return {name: value.detach().cpu() for name, value in self.model.state_dict().items()} if self.rank == 0 else {}

@@ -1,0 +1,103 @@
+"""How much data a run has: counted where that is quick, estimated from the first rows of each file where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from belle.data.read import scan_rows
+from belle.data.rows import Kind
+from belle.errors import KnownError
+from belle.training.encode import Chunk, Refusal, RowEncoder
+
+if TYPE_CHECKING:
+    from belle.training.recipe import DataFile
+
+LOOKED_AT = 1000
+"""Rows of each file that are encoded."""
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Data of one epoch.
+
+    Args:
+        rows: in the files.
+        samples: that are trained on, with the files' weights.
+        tokens: in them.
+        trained: of which the loss is computed.
+        longest: tokens of the longest that was looked at.
+        exact: False when this is estimated from the first rows.
+    """
+
+    rows: int
+    samples: int
+    tokens: int
+    trained: int
+    longest: int
+    exact: bool
+
+    @property
+    def mean_length(self) -> float:
+        """Tokens of a sample."""
+        return self.tokens / max(self.samples, 1)
+
+
+def measure_data(files: Sequence[DataFile], kind: Kind, encoder: RowEncoder) -> Volume:
+    """Look at the first rows of every file.
+
+    Args:
+        kind: what the rows are.
+
+    Raises KnownError: those of `read_rows`, and of the encoder.
+    """
+    parts = [_measure_file(file, kind, encoder) for file in files]
+    return Volume(
+        rows=sum(part.rows for part in parts),
+        samples=sum(part.samples for part in parts),
+        tokens=sum(part.tokens for part in parts),
+        trained=sum(part.trained for part in parts),
+        longest=max((part.longest for part in parts), default=0),
+        exact=all(part.exact for part in parts),
+    )
+
+
+def _measure_file(file: DataFile, kind: Kind, encoder: RowEncoder) -> Volume:
+    chunk = Chunk(0, str(file.path))
+    rows: Any = scan_rows(file.path, kind, file.format)
+    last_line = 0
+    for record, row in islice(rows, LOOKED_AT):
+        if isinstance(row, KnownError):
+            raise row
+        last_line = record.number if record.unit == "line" else 0
+        chunk.unit = record.unit
+        chunk.rows.append((record.number, row))
+    part = encoder.encode(chunk)
+    if isinstance(part, Refusal):
+        raise part.error()
+    seen = len(chunk.rows)
+    total = seen if seen < LOOKED_AT else _count_rows(file.path, seen, last_line, rows)
+    factor = file.weight * total / max(seen, 1)
+    counts = part.counts
+    return Volume(
+        rows=total,
+        samples=round(counts.samples * factor),
+        tokens=round(counts.tokens * factor),
+        trained=round(counts.trained * factor),
+        longest=int(part.lengths.max()) if len(part.lengths) else 0,
+        exact=total == seen and file.weight == 1,
+    )
+
+
+def _count_rows(path: Path, seen: int, last_line: int, rest: Any) -> int:
+    """All rows of a file of which `seen` end on `last_line`; from its lines where they tell, else by reading on."""
+    if last_line >= seen and path.is_file() and path.suffix != ".gz":
+        lines = 0
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 22):
+                lines += block.count(b"\n")
+        return max(seen, round(seen * lines / last_line))
+    return seen + sum(1 for _ in rest)

@@ -1,0 +1,160 @@
+"""A DeepSpeed configuration file, completed by the recipe and checked against it.
+
+What the recipe decides (batch size, clipping, precision, learning rate) is written there alone. A file that says
+something else about it is refused: DeepSpeed would follow the file in silence, as BELLE's own configurations replaced
+the cosine schedule of its scripts by a linear one. `auto`, which Hugging Face's files are full of, is taken to mean
+“as the recipe says” or else DeepSpeed's default.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from belle.errors import KnownError
+
+if TYPE_CHECKING:
+    from belle.training.recipe import Recipe
+
+_STAGES = (1, 2, 3)
+_REFUSED = {
+    "scheduler": "the learning rate is the recipe's (learning_rate, schedule, warmup), and this block would replace it",
+    "optimizer": "the optimizer is AdamW as the recipe says (learning_rate, betas, eps, weight_decay)",
+    "amp": "the precision is the recipe's (precision)",
+    "torch_autocast": "the precision is the recipe's (precision)",
+    "curriculum_learning": "the order of the data is the recipe's, or a resumed run would be another one",
+    "data_efficiency": "the order of the data is the recipe's, or a resumed run would be another one",
+}
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The file as it is, checked for what any use of it needs.
+
+    Raises KnownError: `file_missing`, `deepspeed_config_wrong`.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise KnownError("file_missing", f"{path} cannot be read: {error.strerror}.", path=str(path)) from None
+    except ValueError as error:
+        line = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise _wrong(path, "", f"it is no JSON{line}: {getattr(error, 'msg', error)}") from None
+    if not isinstance(values, dict) or not isinstance(values.get("zero_optimization", {}), dict):
+        raise _wrong(path, "", "it is not a mapping of keys to values")
+    return values
+
+
+def training_config(path: Path, recipe: Recipe, *, precision: str, world_size: int) -> dict[str, Any]:
+    """The configuration to train with.
+
+    Args:
+        path: the file.
+        precision: `bf16`, `fp16` or `fp32`, as decided for this device.
+        world_size: processes.
+
+    Raises KnownError: `file_missing`, `deepspeed_config_wrong`, with the key.
+    """
+    values = read_config(path)
+    for key, reason in _REFUSED.items():
+        if key in values:
+            raise _wrong(path, key, f"“{key}” has to go: {reason}", "Take the block out of the file.")
+    zero_stage(path, values)
+    owned = {
+        "train_micro_batch_size_per_gpu": (recipe.batch_size, "batch_size"),
+        "gradient_accumulation_steps": (recipe.accumulation, "accumulation"),
+        "train_batch_size": (
+            recipe.batch_size * recipe.accumulation * world_size,
+            "batch_size × accumulation × processes",
+        ),
+        "gradient_clipping": (recipe.max_grad_norm, "max_grad_norm"),
+        "bf16.enabled": (precision == "bf16", "precision"),
+        "fp16.enabled": (precision == "fp16", "precision"),
+    }
+    for key, (value, recipe_key) in owned.items():
+        _set(values, key, value, path=path, recipe_key=recipe_key)
+    result: dict[str, Any] = _without_auto(values)
+    # A gradient that is no number must leave the weights alone in every precision.
+    result["bf16"].setdefault("check_grad_overflow", True)
+    # AdamW is torch's own, on the GPU and, offloaded, on the CPU; it needs no compiler.
+    result["zero_allow_untested_optimizer"] = True
+    result["zero_force_ds_cpu_optimizer"] = False
+    # The final model is put together by the engine, whatever the file says; without this key DeepSpeed's own writer
+    # leaves a folder without weights.
+    if result["zero_optimization"]["stage"] == 3:
+        result["zero_optimization"]["stage3_gather_16bit_weights_on_model_save"] = True
+    return result
+
+
+def inference_config(path: Path, *, precision: str) -> dict[str, Any]:
+    """The configuration to generate with, for models larger than a GPU: ZeRO-3, the weights offloaded or not.
+
+    Raises KnownError: `file_missing`, `deepspeed_config_wrong`.
+    """
+    values = read_config(path)
+    if zero_stage(path, values) != 3:
+        raise _wrong(
+            path,
+            "zero_optimization.stage",
+            "only ZeRO stage 3 spreads the weights",
+            "Set zero_optimization.stage to 3, or generate without --deepspeed.",
+        )
+    kept = {key: value for key, value in values.items() if key not in _REFUSED}
+    result: dict[str, Any] = _without_auto(kept)
+    result["train_micro_batch_size_per_gpu"] = 1
+    result.pop("train_batch_size", None)
+    for name in ("bf16", "fp16"):
+        result[name] = {"enabled": precision == name}
+    result["zero_optimization"].pop("offload_optimizer", None)
+    return result
+
+
+def zero_stage(path: Path, values: Mapping[str, Any]) -> int:
+    """The ZeRO stage. Raises KnownError("deepspeed_config_wrong") when it is not 1, 2 or 3."""
+    stage = values.get("zero_optimization", {}).get("stage")
+    if stage not in _STAGES or isinstance(stage, bool):
+        raise _wrong(
+            path,
+            "zero_optimization.stage",
+            f"zero_optimization.stage is {stage!r}, and has to be 1, 2 or 3",
+            "Without ZeRO, leave “deepspeed” out of the recipe.",
+        )
+    return int(stage)
+
+
+def offload_device(values: Mapping[str, Any], what: str) -> str | None:
+    """Where `what` (`optimizer` or `param`) is offloaded to: `cpu`, `nvme`, or None."""
+    block = values.get("zero_optimization", {}).get(f"offload_{what}") or {}
+    device = block.get("device")
+    return device if device in ("cpu", "nvme") else None
+
+
+def _set(values: dict[str, Any], key: str, value: Any, *, path: Path, recipe_key: str) -> None:
+    """Write what the recipe says; a different value in the file is refused."""
+    *outer, last = key.split(".")
+    block = values
+    for name in outer:
+        block = block.setdefault(name, {})
+        if not isinstance(block, dict):
+            raise _wrong(path, key, f"“{name}” is not a mapping of keys to values")
+    there = block.get(last, "auto")
+    if there not in ("auto", value):
+        raise _wrong(
+            path,
+            key,
+            f"“{key}” is {json.dumps(there)}, and the recipe's {recipe_key} makes it {json.dumps(value)}",
+            f'Take “{key}” out of the file, or write "auto".',
+        )
+    block[last] = value
+
+
+def _without_auto(value: Any) -> Any:
+    """Without the keys that are left to DeepSpeed."""
+    if isinstance(value, Mapping):
+        return {key: _without_auto(part) for key, part in value.items() if part != "auto"}
+    return value
+
+
+def _wrong(path: Path, key: str, message: str, advice: str = "") -> KnownError:
+    return KnownError("deepspeed_config_wrong", f"{path}: {message}.", advice, path=str(path), key=key)

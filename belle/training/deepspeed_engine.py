@@ -1,0 +1,208 @@
+"""The engine for models that do not fit into one GPU: DeepSpeed's ZeRO, stages 1 to 3 (Rajbhandari et al. 2020).
+
+DeepSpeed averages gradients over processes and micro-batches; the loop has divided by the weight of the whole step
+already, so both averages are undone here, and ZeRO computes what `DataParallelEngine` computes. In bf16 and fp16 the
+model itself has 16 bits and the optimizer keeps fp32 weights beside it, spread over the processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from belle.errors import KnownError
+from belle.training.data_parallel import Apply
+from belle.training.deepspeed_config import training_config
+from belle.training.deepspeed_setup import partitioned_loading, start_deepspeed
+from belle.training.precision import Precision, choose_precision
+from belle.training.processes import start_processes
+from belle.training.recipe import Recipe
+
+STATE_FOLDER = "deepspeed"
+_FACTS_FILE = "deepspeed.json"
+
+
+class DeepSpeedBuilder:
+    """Starts the processes and makes a `DeepSpeedEngine`. See `belle.training.engine.EngineBuilder`.
+
+    Raises KnownError: `not_installed`, and those of `training_config`.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        assert recipe.deepspeed is not None
+        self.recipe = recipe
+        place = start_processes(recipe.timeout_minutes)
+        self.rank, self.local_rank, self.world_size = place.rank, place.local_rank, place.world_size
+        self.device = place.device
+        self.precision = choose_precision(recipe.precision, self.device)
+        if self.precision.name == "fp16" and self.device.type == "cpu":
+            raise KnownError(
+                "precision_unsupported",
+                "DeepSpeed does not compute in fp16 on a CPU.",
+                "Set precision: bf16 or fp32, or leave it at auto.",
+            )
+        self.config = training_config(
+            recipe.deepspeed, recipe, precision=self.precision.name, world_size=place.world_size
+        )
+        self.stage = int(self.config["zero_optimization"]["stage"])
+        self.partitioned = self.stage == 3
+        self.deepspeed = start_deepspeed(place)
+        self._frozen: list[Any] = []
+
+    def loading(self) -> AbstractContextManager[None]:
+        """With ZeRO-3 the weights are spread over the processes as they are loaded."""
+        return partitioned_loading(self.config) if self.partitioned else contextlib.nullcontext()
+
+    def build(self, model: nn.Module, groups: list[dict[str, Any]]) -> DeepSpeedEngine:
+        """Hand the model to DeepSpeed, with torch's AdamW."""
+        optimizer = torch.optim.AdamW(
+            groups, lr=self.recipe.learning_rate, betas=self.recipe.betas, eps=self.recipe.eps, fused=True
+        )
+        wrapped, *_ = self.deepspeed.initialize(model=Apply(model), optimizer=optimizer, config=self._config())
+        return DeepSpeedEngine(model, wrapped, self)
+
+    def frozen(self, model: nn.Module) -> nn.Module:
+        """On the device in 16 bits; with ZeRO-3 spread over the processes, which then have to call it together."""
+        model.requires_grad_(False).eval()
+        if not self.partitioned:
+            return model.to(self.device)
+        wrapped, *_ = self.deepspeed.initialize(model=model, config=self._config())
+        # The hooks that bring its weights together are DeepSpeed's object's.
+        self._frozen.append(wrapped)
+        return model
+
+    def _config(self) -> dict[str, Any]:
+        """A copy: DeepSpeed writes into it."""
+        copied: dict[str, Any] = json.loads(json.dumps(self.config))
+        return copied
+
+
+class DeepSpeedEngine:
+    """See `belle.training.engine.Engine`."""
+
+    def __init__(self, model: nn.Module, wrapped: Any, builder: DeepSpeedBuilder) -> None:
+        self.model: Any = model
+        self.device = builder.device
+        self.rank, self.world_size = builder.rank, builder.world_size
+        self.precision: Precision = builder.precision
+        self._wrapped = wrapped
+        self._builder = builder
+
+    def forward(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        def computed(model: nn.Module, *inputs: Any) -> Any:
+            # Here and not outside, where DeepSpeed would switch it off again.
+            with self.autocast():
+                return function(model, *inputs)
+
+        return self._wrapped(computed, *arguments)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        if self.precision.name == "fp32":
+            return contextlib.nullcontext()
+        result: AbstractContextManager[Any] = torch.autocast(self.device.type, self.precision.compute_dtype)
+        return result
+
+    def accumulating(self, *, last: bool) -> AbstractContextManager[Any]:
+        self._wrapped.set_gradient_accumulation_boundary(last)
+        return contextlib.nullcontext()
+
+    def backward(self, loss: Tensor, *, last: bool) -> None:
+        del last  # `accumulating` has seen to it
+        self._wrapped.backward(loss * self.world_size, scale_wrt_gas=False)
+
+    def step(self, learning_rate: float) -> float:
+        for group in self._wrapped.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self._wrapped.step()
+        if not self._wrapped.was_step_applied():
+            return math.inf
+        return float(self._wrapped.get_global_grad_norm())
+
+    def discard(self) -> None:
+        optimizer = self._wrapped.optimizer
+        optimizer.zero_grad(set_to_none=True)
+        # Where ZeRO keeps the part of the gradients that is this process's.
+        optimizer.averaged_gradients = {}
+        optimizer.micro_step_id = -1 if self._builder.stage < 3 else 0
+
+    def all_sum(self, values: Tensor) -> Tensor:
+        total = values.detach().to(self.device, torch.float64, copy=True)
+        torch.distributed.all_reduce(total)
+        return total.cpu()
+
+    def barrier(self) -> None:
+        self.all_sum(torch.zeros(1))
+
+    def save_state(self, folder: Path) -> None:
+        if self.rank == 0:
+            (folder / _FACTS_FILE).write_text(json.dumps(self._facts(), indent=2) + "\n", encoding="utf-8")
+        self._wrapped.save_checkpoint(str(folder), tag=STATE_FOLDER, save_latest=False, exclude_frozen_parameters=True)
+
+    def load_state(self, folder: Path) -> None:
+        """Raises KnownError: `checkpoint_mismatch`, `world_size_changed`."""
+        self._check(folder)
+        found, _ = self._wrapped.load_checkpoint(str(folder), tag=STATE_FOLDER, load_module_strict=False)
+        if found is None:
+            raise _mismatch(folder, f"{folder / STATE_FOLDER} cannot be read")
+
+    def gathered_state_dict(self) -> Mapping[str, Tensor]:
+        whole: dict[int, Tensor] = {}
+        found: dict[str, Tensor] = {}
+        for name, value in self.model.state_dict(keep_vars=True).items():
+            if id(value) not in whole:  # tied weights come under two names
+                whole[id(value)] = self._whole(value)
+            if self.rank == 0:
+                found[name] = whole[id(value)]
+        return found
+
+    def _whole(self, value: Tensor) -> Tensor:
+        """A weight on the CPU of process 0, in fp32 where it is trained; elsewhere something empty."""
+        result: Tensor | None = None
+        if self.precision.name != "fp32" and value.requires_grad:
+            from deepspeed.utils import safe_get_full_fp32_param  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+            result = safe_get_full_fp32_param(value)
+        elif hasattr(value, "ds_id"):
+            with self._builder.deepspeed.zero.GatheredParameters([value]):
+                return value.detach().to("cpu", copy=True) if self.rank == 0 else torch.empty(0)
+        result = value if result is None else result
+        return result.detach().to("cpu", copy=True) if self.rank == 0 else torch.empty(0)
+
+    def _facts(self) -> dict[str, Any]:
+        return {"processes": self.world_size, "stage": self._builder.stage, "precision": self.precision.name}
+
+    def _check(self, folder: Path) -> None:
+        path = folder / _FACTS_FILE
+        try:
+            then = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise _mismatch(folder, f"{folder} was not written by DeepSpeed") from None
+        now = self._facts()
+        if then.get("processes") != now["processes"]:
+            raise KnownError(
+                "world_size_changed",
+                f"{folder} was written by {then.get('processes')} processes, and now there are {now['processes']}.",
+                f"Resume with {then.get('processes')} processes: the optimizer's state is cut into as many parts.",
+                path=str(folder),
+                processes=then.get("processes"),
+            )
+        for name, words in (("stage", "ZeRO stage"), ("precision", "precision")):
+            if then.get(name) != now[name]:
+                raise _mismatch(folder, f"{folder} was written with {words} {then.get(name)}, now it is {now[name]}")
+
+
+def _mismatch(folder: Path, message: str) -> KnownError:
+    return KnownError(
+        "checkpoint_mismatch",
+        f"{message}.",
+        "Resume with the recipe the run was started with, or choose another output_dir.",
+        path=str(folder),
+    )

@@ -1,0 +1,131 @@
+"""Direct preference optimization: pairs of answers in, a model that prefers what people preferred, without a reward
+model (Rafailov et al. 2023).
+
+The reference is the model before training. What it thinks of each answer is computed once and kept
+(`belle.training.reference_cache`), so that only one model is in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from belle.errors import KnownError
+from belle.training.adapters import is_adapter
+from belle.training.loop import train
+from belle.training.method import Batches
+from belle.training.pairs import PairBatch, chosen_and_rejected, pairs_in
+from belle.training.preference_options import DpoOptions
+from belle.training.recipe import Recipe
+from belle.training.session import Session, started
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from belle.training.sample_store import SampleSet
+
+
+def run(recipe: Recipe) -> None:
+    """Train as the recipe says and write `final/`. Raises KnownError and `interrupts.Stopped`."""
+    options = recipe.dpo or DpoOptions()
+    if options.reference == "adapter":
+        _refuse_used_adapter(recipe)
+    with started(recipe) as session:
+        samples = session.samples("preference", recipe.data)
+        held_out = session.samples("preference", recipe.eval_data, key="eval_data") if recipe.eval_data else None
+        session.open_engine()
+        batches = _with_reference(session, samples, options, key="reference", shuffle=True)
+        evaluation = None
+        if held_out is not None:
+            evaluation = _with_reference(session, held_out, options, key="eval_reference", shuffle=False)
+        train(session, DirectPreference(options), batches, evaluation)
+        session.write_final()
+
+
+class DirectPreference:
+    """Implements `belle.training.method.Method`, per pair.
+
+    With h = log π(chosen) − log π_ref(chosen) − (log π(rejected) − log π_ref(rejected)):
+
+    - sigmoid (Rafailov et al. 2023, eq. 7; with smoothing ε: Mitchell 2023, “A note on DPO with noisy preferences”):
+      −(1 − ε) log σ(β h) − ε log σ(−β h)
+    - ipo (Azar et al. 2023, eq. 17): (h − 1 / 2β)², with log-probabilities per token, so that the target does not
+      depend on how long answers are
+    - hinge (SLiC-HF, Zhao et al. 2023): max(0, 1 − β h)
+
+    plus `sft_weight` times −log π(chosen) per token (Pang et al. 2024).
+    """
+
+    def __init__(self, options: DpoOptions) -> None:
+        self._options = options
+
+    def weight(self, batch: PairBatch) -> float:
+        return pairs_in(batch.batch)
+
+    def loss(self, model: torch.nn.Module, batch: PairBatch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        import torch
+
+        from belle.training.collate import UNTRAINED
+        from belle.training.model_loss import sequence_log_probs
+        from belle.training.reference_cache import without_adapter
+
+        options = self._options
+        reference = batch.reference
+        if options.reference == "adapter":
+            with torch.no_grad(), without_adapter(model):
+                reference = sequence_log_probs(model, batch.batch)
+        log_probs = sequence_log_probs(model, batch.batch)
+        gain = log_probs if reference is None else log_probs - reference
+        lengths = (batch.batch.labels != UNTRAINED).sum(dim=1)
+        chosen, rejected = chosen_and_rejected(gain / lengths if options.loss == "ipo" else gain)
+        losses = preference_losses(chosen - rejected, options)
+        if options.sft_weight:
+            likelihood, _ = chosen_and_rejected(log_probs / lengths)
+            losses = losses - options.sft_weight * likelihood
+        chosen, rejected = chosen_and_rejected(options.beta * gain.detach())
+        good, bad = chosen_and_rejected(log_probs.detach())
+        figures = {
+            "rewards/chosen": chosen.sum(),
+            "rewards/rejected": rejected.sum(),
+            "rewards/margins": (chosen - rejected).sum(),
+            "rewards/accuracies": (chosen > rejected).float().sum(),
+            "logps/chosen": good.sum(),
+            "logps/rejected": bad.sum(),
+        }
+        return losses.sum(), figures
+
+
+def preference_losses(margins: Tensor, options: DpoOptions) -> Tensor:
+    """The losses for h of `DirectPreference`, without the likelihood `[pairs]`."""
+    from torch.nn.functional import logsigmoid
+
+    scaled = options.beta * margins
+    if options.loss == "ipo":
+        return (margins - 1 / (2 * options.beta)).square()
+    if options.loss == "hinge":
+        return (1 - scaled).clamp(min=0)
+    smoothing = options.label_smoothing
+    losses = -(1 - smoothing) * logsigmoid(scaled)
+    return losses - smoothing * logsigmoid(-scaled) if smoothing else losses
+
+
+def _with_reference(session: Session, samples: SampleSet, options: DpoOptions, *, key: str, shuffle: bool) -> Batches:
+    """The batches of `samples` with the reference's log-probabilities, where they are kept."""
+    from belle.training.reference_cache import PairBatches, reference_log_probs
+
+    batches = session.batches(samples, shuffle=shuffle)
+    if options.reference != "cache":
+        return PairBatches(batches, None)
+    return PairBatches(batches, reference_log_probs(session, samples, batches, key=key, all_epochs=shuffle))
+
+
+def _refuse_used_adapter(recipe: Recipe) -> None:
+    if recipe.model is not None and is_adapter(Path(recipe.model)):
+        raise KnownError(
+            "reference_unsupported",
+            f"dpo.reference: adapter would compare with the base of {recipe.model}, not with the model that it is.",
+            "Leave it at cache.",
+            model=recipe.model,
+        )

@@ -1,0 +1,190 @@
+"""From rows to encoded samples, a few hundred rows at a time: what the processes that prepare data do."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from belle.data.rows import Conversation, Preference, PretrainText, Row
+from belle.errors import KnownError
+from belle.prompts import PromptTemplate
+from belle.prompts.encoding import Encoded, encode_conversation, encode_preference, encode_text
+from belle.training.sample_store import Counts, Part
+
+if TYPE_CHECKING:
+    from belle.training.batch_vocabulary import BatchVocabulary
+    from belle.training.tokenizer import HubVocabulary
+
+
+@dataclass
+class Chunk:
+    """Some rows of one file.
+
+    Args:
+        file: which of the recipe's files or folders.
+        source: the path of the file.
+        unit: what rows are numbered by: `line` or `row`.
+        rows: with their numbers.
+    """
+
+    file: int
+    source: str = ""
+    unit: str = "row"
+    rows: list[tuple[int, Row]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A known error on its way to another process (exceptions with arguments of their own do not survive it)."""
+
+    kind: str
+    message: str
+    advice: str
+    details: dict[str, object]
+
+    def error(self) -> KnownError:
+        """The error again."""
+        return KnownError(self.kind, self.message, self.advice, **self.details)
+
+
+@dataclass
+class RowEncoder:
+    """Encodes rows for one run.
+
+    Args:
+        max_length: tokens of a sequence at most.
+    """
+
+    vocabulary: BatchVocabulary
+    template: PromptTemplate
+    max_length: int
+
+    def encode(self, chunk: Chunk) -> Part | Refusal:
+        """The samples of the rows, or what is wrong with one of them."""
+        import numpy as np
+
+        rows = chunk.rows
+        counts = Counts(rows=len(rows))
+        sequences: list[Encoded] = []
+        numbers: list[int] = []
+        encoded = self.vocabulary.encode_all([row for _, row in rows], self._foresee, self._samples)
+        done = 0
+        try:
+            for done, samples in enumerate(encoded, start=1):
+                counts.dropped += not samples
+                counts.cut += any(sequence.dropped_messages for sample in samples for sequence in sample)
+                numbers += [rows[done - 1][0]] * len(samples)
+                for sample in samples:
+                    sequences += sample
+        except KnownError as error:
+            number = rows[done][0]
+            details = {**error.details, "path": chunk.source, "number": number, "unit": chunk.unit}
+            where = f"{chunk.source}, {chunk.unit} {number}"
+            return Refusal(error.kind, f"{where}: {error.message}", error.advice, details)
+        lengths = np.fromiter((len(s.ids) for s in sequences), np.int32, len(sequences))
+        counts.samples, counts.tokens = len(numbers), int(lengths.sum())
+        ids = np.fromiter(chain.from_iterable(s.ids for s in sequences), np.int32, counts.tokens)
+        trained = np.fromiter(chain.from_iterable(s.trained for s in sequences), np.bool_, counts.tokens)
+        if counts.tokens:
+            # Nothing stands before a sequence that could predict its first token.
+            trained[np.concatenate([[0], np.cumsum(lengths)[:-1]])] = False
+        counts.trained = int(trained.sum())
+        return Part(ids ^ (trained.astype(np.int32) - 1), lengths, np.array(numbers, np.int64), counts)
+
+    def _foresee(self, vocabulary: HubVocabulary, row: Row) -> None:
+        """Ask for the texts of a row without wanting their ids."""
+        if isinstance(row, Conversation):
+            encode_conversation(vocabulary, self.template, row.messages)
+        elif isinstance(row, Preference):
+            encode_preference(vocabulary, self.template, row.prompt, row.chosen, row.rejected)
+        else:
+            vocabulary.tokenize(row.text)
+
+    def _samples(self, vocabulary: HubVocabulary, row: Row) -> list[tuple[Encoded, ...]]:
+        """The samples of a row, each of one sequence or of two."""
+        if isinstance(row, Conversation):
+            conversation = encode_conversation(vocabulary, self.template, row.messages, max_length=self.max_length)
+            return [(conversation,)] if conversation and len(conversation.ids) > 1 else []
+        if isinstance(row, Preference):
+            pair = encode_preference(
+                vocabulary, self.template, row.prompt, row.chosen, row.rejected, max_length=self.max_length
+            )
+            return [pair] if pair else []
+        return [(piece,) for piece in self._pieces(vocabulary, row)]
+
+    def _pieces(self, vocabulary: HubVocabulary, row: PretrainText) -> list[Encoded]:
+        """A document in sequences of `max_length` tokens at most.
+
+        Each begins with the last token of the one before, so that every token but the document's first is predicted
+        once.
+        """
+        whole = encode_text(vocabulary, row.text)
+        pieces = []
+        for start in range(0, len(whole.ids) - 1, self.max_length - 1):
+            end = start + self.max_length
+            pieces.append(Encoded(whole.ids[start:end], whole.trained[start:end]))
+        return pieces
+
+
+def encode_chunks(chunks: Iterable[Chunk], encoder: RowEncoder, processes: int) -> Iterator[tuple[Chunk, Part]]:
+    """Every chunk with its samples, in order; only a few chunks are in memory.
+
+    Raises KnownError: that of the first row that cannot be encoded; `encoder_died`.
+    """
+    chunks = iter(chunks)
+    first = list(islice(chunks, processes))
+    found: Iterator[tuple[Chunk, Part | Refusal]]
+    if len(first) < 2:
+        found = ((chunk, encoder.encode(chunk)) for chunk in chain(first, chunks))
+    else:
+        found = _by_processes(chain(first, chunks), encoder, processes)
+    for chunk, part in found:
+        if isinstance(part, Refusal):
+            raise part.error()
+        yield chunk, part
+
+
+def _by_processes(
+    chunks: Iterable[Chunk], encoder: RowEncoder, processes: int
+) -> Iterator[tuple[Chunk, Part | Refusal]]:
+    # Not forked: the copy of a process with threads (torch, tokenizers) can hang.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(processes, context, _begin, (encoder,))
+    waiting: deque[tuple[Chunk, Future[Part | Refusal]]] = deque()
+    try:
+        for chunk in chunks:
+            waiting.append((chunk, pool.submit(_encode, chunk)))
+            if len(waiting) > 2 * processes:
+                yield waiting[0][0], waiting[0][1].result()
+                waiting.popleft()
+        for chunk, future in waiting:
+            yield chunk, future.result()
+    except BrokenProcessPool as error:
+        raise KnownError(
+            "encoder_died",
+            "A process that encodes the data died; most likely memory ran out.",
+            "Close other programs, or set processes: 1 in the recipe.",
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+_encoder: RowEncoder
+
+
+def _begin(encoder: RowEncoder) -> None:
+    """Keeps the encoder in a worker process, which is the parallel part itself."""
+    global _encoder  # noqa: PLW0603  # a worker process has nowhere else to keep it
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    _encoder = encoder
+
+
+def _encode(chunk: Chunk) -> Part | Refusal:
+    return _encoder.encode(chunk)

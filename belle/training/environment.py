@@ -1,0 +1,77 @@
+"""Where a run took place: versions of the libraries and the machine. Written into every checkpoint and report."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+from functools import cache
+from typing import Any
+
+import belle
+
+# Distribution names of what can change the outcome of a training.
+_LIBRARIES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "sentencepiece",
+    "safetensors",
+    "numpy",
+    "datasets",
+    "accelerate",
+    "peft",
+    "deepspeed",
+    "bitsandbytes",
+    "flash-attn",
+    "liger-kernel",
+    "triton",
+)
+
+
+@cache
+def versions() -> dict[str, str]:
+    """The version of Python, of this program and of every library of the list that is installed."""
+    found = {"python": platform.python_version(), "chatbelle": belle.__version__}
+    for name in _LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Processor, memory (bytes) and GPUs of this machine. The GPUs are asked for only where torch is loaded already."""
+    import psutil
+
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": psutil.cpu_count(logical=False) or psutil.cpu_count() or 1,
+        "memory": int(psutil.virtual_memory().total),
+        "gpus": _gpus(),
+    }
+
+
+def _processor() -> str:
+    if sys.platform == "linux":
+        try:
+            with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:  # noqa: PTH123  # not a file of ours
+                for line in file:
+                    if line.startswith("model name"):
+                        return line.partition(":")[2].strip()
+        except OSError:
+            pass
+    return platform.processor() or platform.machine()
+
+
+def _gpus() -> list[dict[str, Any]]:
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return []
+    found = []
+    for number in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(number)
+        found.append({"name": properties.name, "memory": int(properties.total_memory)})
+    return found

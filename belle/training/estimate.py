@@ -1,0 +1,146 @@
+"""`belle train RECIPE --dry-run`: what a run would take, said before a weight is loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from belle.training.compute_time import Device, duration, flops_per_token, named_device, this_device
+from belle.training.fits import gib, layout_of, layouts
+from belle.training.memory_model import Layout, Memory, memory
+from belle.training.model_shape import Shape, shape_of
+from belle.training.run_plan import Plan, plan_of, precision_of, volume_of
+
+if TYPE_CHECKING:
+    from belle.training.data_volume import Volume
+    from belle.training.hosts import Host
+    from belle.training.recipe import Recipe
+
+# What BELLE trained on; shown where a recipe is looked at on another machine.
+_COMPARED = ("A100", "H100")
+_OTHER_PROCESSES = 8
+
+
+def describe(recipe: Recipe, hosts: Sequence[Host] = ()) -> str:
+    """Topology, parameters, data, steps, memory and time of a run, some lines of text.
+
+    Args:
+        hosts: the machines it is going to be launched on; without them, what the environment says.
+
+    Raises KnownError: those of `shape_of`, of the tokenizer, of the data's readers and of the DeepSpeed file.
+    """
+    if recipe.stage == "vocab":
+        return f"{recipe.source}: vocab\n  no model is trained: text is read, pieces are learned, rows are added"
+    processes = sum(host.slots for host in hosts) or int(os.environ.get("WORLD_SIZE", "1"))
+    device = this_device()
+    shape = shape_of(recipe)
+    volume = volume_of(recipe)
+    plan = plan_of(recipe, volume, processes)
+    here = layout_of(recipe, processes)
+    precision = precision_of(recipe)
+    lines = [f"{recipe.source}: {recipe.stage}, to {recipe.output_dir}"]
+    lines += _topology(hosts, processes, device)
+    lines += _parameters(recipe, shape)
+    lines += _data(recipe, volume, plan)
+    lines += _memory_table(recipe, shape, plan, here, precision)
+    lines += _time(recipe, shape, plan, device)
+    return "\n".join(lines)
+
+
+def _topology(hosts: Sequence[Host], processes: int, device: Device) -> list[str]:
+    import psutil
+
+    if hosts:
+        first, parts = 0, []
+        for host in hosts:
+            parts.append(f"{host.name} (rank {first}" + (f" to {first + host.slots - 1})" if host.slots > 1 else ")"))
+            first += host.slots
+        return [f"  topology    {processes} processes on {len(hosts)} machines: {', '.join(parts)}"]
+    cores, size = psutil.cpu_count() or 1, psutil.virtual_memory().total
+    what = "process" if processes == 1 else "processes"
+    return [f"  topology    {processes} {what} here: {device.name}, {cores} cores, {gib(size)} GiB of memory"]
+
+
+def _parameters(recipe: Recipe, shape: Shape) -> list[str]:
+    share = shape.trained / shape.total
+    text = f"{shape.name}, {shape.total:,} parameters, {shape.trained:,} of them trained ({share:.2%})"
+    lines = [f"  model       {text}"]
+    if shape.frozen_beside:
+        lines.append(f"              {shape.frozen_beside:,} more in models that only look on")
+    if shape.quantized:
+        lines.append(f"              {shape.quantized:,} of them in {recipe.quantization}")
+    return lines
+
+
+def _data(recipe: Recipe, volume: Volume, plan: Plan) -> list[str]:
+    about = "" if volume.exact else "about "
+    share = volume.trained / max(volume.tokens, 1)
+    size = f"{about}{volume.rows:,} rows, {volume.samples:,} samples, {volume.tokens:,} tokens"
+    lines = [f"  data        {size} ({volume.mean_length:.0f} a sample, {share:.0%} trained)"]
+    if recipe.stage == "ppo":
+        made = f"{plan.samples:,} answers a step"
+    else:
+        made = (
+            f"{plan.samples:,} {'blocks' if recipe.batching == 'pack' else 'samples'} a step"
+            f" ({recipe.batch_size} × {recipe.accumulation} × {plan.processes} processes)"
+        )
+    lines.append(f"  steps       {plan.steps:,}; {made}; {plan.tokens:,.0f} tokens in all")
+    return lines
+
+
+def _memory_table(recipe: Recipe, shape: Shape, plan: Plan, here: Layout, precision: str) -> list[str]:
+    batch = f"micro-batch of {plan.micro_tokens:,} tokens"
+    lines = [f"  memory      GiB per GPU in {precision}, {batch} (“with”: gradient_checkpointing)"]
+    for processes in sorted({plan.processes, _OTHER_PROCESSES if plan.processes == 1 else plan.processes}):
+        gpus = "1 GPU" if processes == 1 else f"{processes} GPUs"
+        lines.append(f"    {gpus:<43}weights  gradients  optimizer  activations   with    together   with   offloaded")
+        for layout in layouts(processes):
+            if recipe.quantization is not None and layout.stage:
+                continue
+            both = [
+                memory(
+                    shape,
+                    layout,
+                    precision=precision,
+                    quantization=recipe.quantization,
+                    tokens=plan.micro_tokens,
+                    checkpointing=checkpointing,
+                )
+                for checkpointing in (False, True)
+            ]
+            mark = "←" if layout == replace(here, processes=processes) else " "
+            lines.append(f"    {mark} {layout.name:<40}{_row(*both)}")
+    return lines
+
+
+def _row(without: Memory, with_: Memory) -> str:
+    columns = [
+        (without.weights, 8), (without.gradients, 11), (without.optimizer, 11), (without.activations, 13),
+        (with_.activations, 7), (without.total, 12), (with_.total, 7), (without.offloaded, 12),
+    ]  # fmt: skip
+    return "".join(f"{gib(value):>{width}}" for value, width in columns)
+
+
+def _time(recipe: Recipe, shape: Shape, plan: Plan, device: Device) -> list[str]:
+    per_token = flops_per_token(shape, plan.length, checkpointing=recipe.gradient_checkpointing)
+    total = per_token * plan.tokens
+    if recipe.stage == "ppo" and recipe.ppo is not None:
+        # Trained some times over; looked at once by policy, reference and reward.
+        total = plan.tokens * (per_token * recipe.ppo.epochs + 2.0 * (2 * shape.multiplied + shape.frozen_beside))
+    if recipe.stage == "dpo":
+        total *= 4 / 3  # the reference's forward pass
+    lines = [f"  compute     {total:.3g} FLOP, {per_token / 1e9:.3g} GFLOP for each token"]
+    devices = [(device, plan.processes)]
+    for name in _COMPARED:
+        gpu = named_device(name)
+        if gpu is not None and gpu.name != device.name:
+            devices.append((gpu, _OTHER_PROCESSES if plan.processes == 1 else plan.processes))
+    for number, (one, count) in enumerate(devices):
+        head = "time" if number == 0 else ""
+        seconds = total / (one.flops * count)
+        lines.append(f"  {head:<10}  {duration(seconds):>12}  {count} × {one.name}: {one.source}")
+    if recipe.stage == "ppo":
+        lines.append("              without the writing of answers, which waits for memory and not for arithmetic")
+    return lines

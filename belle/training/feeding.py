@@ -1,0 +1,77 @@
+"""Prepared samples as the batches of a run: planned per epoch, put together when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from belle.training.batching import EpochPlan, Mode, plan_epoch
+from belle.training.collate import collate, layout_of
+from belle.training.method import MicroBatch
+
+if TYPE_CHECKING:
+    from belle.training.recipe import Recipe
+    from belle.training.sample_store import SampleSet
+
+
+class SampleBatches:
+    """Implements `belle.training.method.Batches`.
+
+    Args:
+        samples: the encoded data.
+        mode: how they are batched.
+        attention: transformers' name of the attention implementation, which decides how packed rows are laid out.
+        pad_id: the token that fills up rows.
+        shuffle: False: in one order always, and without the files' weights, for measuring.
+    """
+
+    def __init__(
+        self,
+        samples: SampleSet,
+        recipe: Recipe,
+        *,
+        mode: Mode,
+        attention: str,
+        pad_id: int,
+        rank: int,
+        world_size: int,
+        shuffle: bool = True,
+    ) -> None:
+        self._samples = samples
+        self._recipe = recipe
+        self._mode: Mode = mode
+        self._layout = layout_of(mode, attention)
+        self._pad_id = pad_id
+        self._rank, self._world_size = rank, world_size
+        self._shuffle = shuffle
+        self._plan = lru_cache(maxsize=2)(self._make_plan)
+
+    def steps(self, epoch: int) -> int:
+        return -(-len(self._plan(epoch)) // self._recipe.accumulation)
+
+    def step(self, epoch: int, index: int) -> Sequence[MicroBatch]:
+        plan, size = self._plan(epoch), self._recipe.accumulation
+        return [self._micro_batch(plan[k]) for k in range(index * size, min((index + 1) * size, len(plan)))]
+
+    def _make_plan(self, epoch: int) -> EpochPlan:
+        return plan_epoch(
+            self._samples.lengths,
+            mode=self._mode,
+            batch_size=self._recipe.batch_size,
+            max_length=self._recipe.max_length,
+            seed=self._recipe.seed,
+            epoch=epoch,
+            rank=self._rank,
+            world_size=self._world_size,
+            accumulation=self._recipe.accumulation,
+            weights=self._samples.weights if self._shuffle else None,
+            shuffle=self._shuffle,
+        )
+
+    def _micro_batch(self, rows: list[list[int]]) -> MicroBatch:
+        # A process that has run out computes something all the same: the others wait for it.
+        batch = collate(self._samples, rows or [[0]], pad_id=self._pad_id, layout=self._layout)
+        if not rows:
+            return MicroBatch(batch, idle=True)
+        return MicroBatch(batch, [self._samples.name(sample) for sample in batch.samples], tokens=batch.tokens)

@@ -1,0 +1,174 @@
+"""`final/`: what a run was for. A folder that transformers, `belle merge` and `belle convert` take as it is.
+
+The tokenizer's files are the base's own, byte by byte, so that every program that reads them sees the same ids; added
+are the chat template that the model was trained with, its name, and a padding token that is not the end token.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from belle.errors import KnownError
+from belle.prompts.jinja import jinja_source
+from belle.training.models import base_of
+from belle.training.ranks import Ranks
+from belle.training.recipe import Recipe, recipe_values
+from belle.training.weights import is_adapted
+from belle.training.whole_folder import write_folder
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from belle.training.session import Session
+
+TEMPLATE_KEY = "belle_template"
+"""In tokenizer_config.json: the id in `belle.prompts` of the template that the model was trained with."""
+
+_TOKENIZER_FILES = (
+    "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "vocab.json", "merges.txt", "spiece.model", "tokenizer.tiktoken", "tekken.json", "chat_template.jinja",
+)  # fmt: skip
+# Stages after which a model answers in the recipe's template.
+_CHATTING = ("sft", "dpo", "ppo")
+
+
+def write_final(session: Session, ranks: Ranks) -> Path:
+    """Write the trained model of a session, whole or not at all. All processes call it. Returns the folder.
+
+    Raises KnownError: those of `write_folder`, and `adapter_empty` when an adapter's file lacks what was trained.
+    """
+    recipe = session.recipe
+    folder = recipe.output_dir / "final"
+    model, weights = session.engine.model, session.engine.gathered_state_dict()
+    if hasattr(model, "policy"):
+        # Of PPO's model only the policy: what estimated values has done its work.
+        model, weights = model.policy, model.policy_weights(weights)
+
+    def write(into: Path) -> None:
+        if ranks.rank == 0:
+            write_model(model, weights, into, dtype=final_dtype(recipe))
+            write_tokenizer(session.tokenizer, into, template=recipe.template if recipe.stage in _CHATTING else None)
+            if recipe.stage != "reward":
+                write_generation_config(model, session.tokenizer, session.template.stop, into)
+
+    write_folder(folder, write, step=session.run.state.step, recipe=recipe_values(recipe), ranks=ranks)
+    session.run.say(f"written: {folder}")
+    return folder
+
+
+def final_dtype(recipe: Recipe) -> torch.dtype:
+    """What the weights are written in: as the recipe says, else as those it started from, fp32 for a new model."""
+    import torch
+
+    named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+    if recipe.final_precision in named:
+        return named[recipe.final_precision]
+    if recipe.model is None:
+        return torch.float32
+    from transformers import AutoConfig
+
+    dtype = AutoConfig.from_pretrained(base_of(recipe)).dtype
+    return dtype if isinstance(dtype, torch.dtype) else torch.float32
+
+
+def write_model(model: Any, weights: Mapping[str, Tensor], folder: Path, *, dtype: torch.dtype) -> None:
+    """Write config and weights, or the adapter alone (in its own precision), and look at what was written.
+
+    Args:
+        weights: all weights by name, on the CPU.
+        dtype: of the weights in the file, where they are floating-point numbers.
+    """
+    if is_adapted(model):
+        model.save_pretrained(folder, state_dict=dict(weights))
+        (folder / "README.md").unlink(missing_ok=True)
+        check_adapter(folder, trained=model.active_peft_config.r)
+        return
+    made: dict[int, Tensor] = {}
+    cast: dict[str, Tensor] = {}
+    for name, tensor in weights.items():
+        # Tied weights stay one tensor, which is written once.
+        key = tensor.data_ptr() if tensor.numel() else id(tensor)
+        if key not in made or made[key].shape != tensor.shape:
+            made[key] = tensor.to(dtype) if tensor.is_floating_point() else tensor
+        cast[name] = made[key]
+    model.save_pretrained(folder, state_dict=cast)
+    _edit(folder / "config.json", {"dtype": str(dtype).removeprefix("torch.")})
+
+
+def check_adapter(folder: Path, *, trained: int) -> None:
+    """Raises KnownError("adapter_empty") when the adapter's file has no matrices of that rank, or none but zeros.
+
+    Under ZeRO-3, several tools have written files of a few hundred bytes here.
+    """
+    from safetensors import safe_open
+
+    path = folder / "adapter_model.safetensors"
+    with safe_open(path, framework="pt") as file:
+        names = list(file.keys())
+        second = [name for name in names if "lora_B" in name]
+        empty = [name for name in names if 0 in file.get_slice(name).get_shape()]
+        moved = any(bool(file.get_tensor(name).any()) for name in second)
+    if not second or empty or not moved:
+        what = f"{empty[0]} is empty" if empty else "its matrices B are zero" if second else "it has no matrices B"
+        raise KnownError(
+            "adapter_empty",
+            f"The adapter of rank {trained} in {path} holds nothing that was learned: {what}.",
+            "Train more steps with a higher learning rate; under DeepSpeed, try ZeRO-2.",
+            path=str(path),
+        )
+
+
+def write_tokenizer(tokenizer: Any, folder: Path, *, template: str | None) -> None:
+    """Copy the tokenizer's files and write the chat template beside them (an id of `belle.prompts`; None: none)."""
+    source = Path(tokenizer.name_or_path)
+    if source.is_dir():
+        for name in _TOKENIZER_FILES:
+            if (source / name).exists():
+                shutil.copyfile(source / name, folder / name)
+    else:
+        tokenizer.save_pretrained(folder)
+    changes: dict[str, Any] = {"pad_token": tokenizer.pad_token}
+    if template is not None:
+        from belle.prompts import get_template
+
+        prompt = get_template(template)
+        changes[TEMPLATE_KEY] = template
+        if prompt.add_bos is not None:
+            changes["add_bos_token"] = prompt.add_bos
+        program = jinja_source(prompt)
+        (folder / "chat_template.jinja").unlink(missing_ok=True)
+        if program is not None:
+            changes["chat_template"] = None
+            (folder / "chat_template.jinja").write_text(program, encoding="utf-8")
+    _edit(folder / "tokenizer_config.json", changes)
+
+
+def write_generation_config(model: Any, tokenizer: Any, stop: tuple[str, ...], folder: Path) -> None:
+    """Write how to generate: the ends of an answer, and a padding token that is none of them.
+
+    Args:
+        stop: strings that end an answer; those that are one token count as ends.
+    """
+    from transformers import GenerationConfig
+
+    vocabulary = tokenizer.get_vocab()
+    ends = [tokenizer.eos_token_id, *(vocabulary[text] for text in stop if text in vocabulary)]
+    config = GenerationConfig.from_dict(model.generation_config.to_dict()) if model.generation_config else None
+    config = config or GenerationConfig()
+    config.bos_token_id = tokenizer.bos_token_id
+    config.eos_token_id = ends[0] if len(ends) == 1 else ends
+    config.pad_token_id = tokenizer.pad_token_id
+    config.save_pretrained(folder)
+
+
+def _edit(path: Path, changes: Mapping[str, Any]) -> None:
+    """Set keys of a JSON file; None removes one."""
+    values = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    values = {**values, **changes}
+    kept = {key: value for key, value in values.items() if not (key in changes and value is None)}
+    path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

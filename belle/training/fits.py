@@ -1,0 +1,100 @@
+"""The ways to spread a model over GPUs, and the refusal of a run that cannot fit into the GPUs it is on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from belle.errors import KnownError
+from belle.training.deepspeed_config import offload_device, read_config, zero_stage
+from belle.training.memory_model import GIB, Layout, Memory, memory
+from belle.training.model_shape import shape_of
+from belle.training.run_plan import precision_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from belle.training.recipe import Recipe
+
+
+def layout_of(recipe: Recipe, processes: int) -> Layout:
+    """How the recipe spreads the model. Raises KnownError as `read_config`."""
+    if recipe.deepspeed is None:
+        return Layout(0, processes)
+    values = read_config(recipe.deepspeed)
+    stage = zero_stage(recipe.deepspeed, values)
+    return Layout(
+        stage,
+        processes,
+        offload_optimizer=offload_device(values, "optimizer") is not None,
+        offload_weights=stage == 3 and offload_device(values, "param") is not None,
+    )
+
+
+def layouts(processes: int) -> list[Layout]:
+    """All of them, from the fastest to the one that needs the least."""
+    plain = [Layout(stage, processes) for stage in (0, 1, 2, 3)]
+    return [
+        *plain,
+        Layout(2, processes, offload_optimizer=True),
+        Layout(3, processes, offload_optimizer=True),
+        Layout(3, processes, offload_optimizer=True, offload_weights=True),
+    ]
+
+
+def check_fits(recipe: Recipe, *, processes: int, available: int, device: str) -> None:
+    """Refuse a run whose weights, gradients and optimizer alone are more than the GPU has.
+
+    Args:
+        available: bytes of one GPU, used or not.
+        device: its name.
+
+    Raises KnownError("gpu_memory") with the numbers and what would fit, and those of `shape_of`.
+    """
+    if recipe.stage == "vocab":
+        return
+    shape, layout, precision = shape_of(recipe), layout_of(recipe, processes), precision_of(recipe)
+    sequences = 2 if recipe.stage in ("reward", "dpo") else 1
+    tokens = recipe.batch_size * recipe.max_length * sequences
+
+    def needed(other: Layout, *, checkpointing: bool = recipe.gradient_checkpointing) -> Memory:
+        return memory(
+            shape,
+            other,
+            precision=precision,
+            quantization=recipe.quantization,
+            tokens=tokens,
+            checkpointing=checkpointing,
+        )
+
+    least = needed(layout).states
+    if least <= available:
+        return
+    fitting = [other for other in layouts(processes) if needed(other, checkpointing=True).total <= available]
+    ways = [f"{other.name}" for other in fitting[:1] if recipe.quantization is None]
+    if recipe.lora is None:
+        ways.append("LoRA")
+    elif recipe.quantization is None:
+        ways.append("quantization: nf4")
+    ways.append("more GPUs" if layout.stage else "more GPUs with DeepSpeed")
+    raise KnownError(
+        "gpu_memory",
+        f"{shape.total:,} parameters, {shape.trained:,} of them trained, need {gib(least)} GiB on each of {processes} "
+        f"GPUs with {layout.name}, before any activation; {device} has {gib(available)} GiB.",
+        f"What helps: {', '.join(ways)}. “--dry-run” shows the memory for each.",
+        needed=int(least),
+        available=available,
+    )
+
+
+def device_memory(device: torch.device) -> tuple[int, str]:
+    """Bytes and name of a CUDA device."""
+    import torch
+
+    properties = torch.cuda.get_device_properties(device)
+    return int(properties.total_memory), str(properties.name)
+
+
+def gib(size: float) -> str:
+    """Bytes as GiB, with as many digits as matter."""
+    value: Any = size / GIB
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:,.1f}" if value >= 0.05 or value == 0 else f"{value:.3f}"

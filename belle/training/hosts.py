@@ -1,0 +1,92 @@
+"""The machines of a run, one to a line of a file, in the form that DeepSpeed and Open MPI share:
+
+worker-1 slots=8      # a name that ssh knows, and how many processes it gets: its GPUs
+worker-2 slots=8
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from belle.errors import KnownError
+
+# No name that ssh would take for an option.
+_NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_:][A-Za-z0-9_.:-]*")
+_LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
+
+
+@dataclass(frozen=True)
+class Host:
+    """A machine.
+
+    Args:
+        name: as ssh takes it, with or without `user@`.
+        slots: processes.
+    """
+
+    name: str
+    slots: int
+
+    @property
+    def address(self) -> str:
+        """Where the others reach it."""
+        return self.name.rpartition("@")[2]
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the name means “this machine” to whoever says it."""
+        return _LOOPBACK.fullmatch(self.name) is not None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether no ssh is needed."""
+        return self.is_loopback or self.name in (platform.node(), socket.getfqdn())
+
+
+def read_hosts(path: Path) -> list[Host]:
+    """The hosts of the file, in its order; the first one's first process is rank 0.
+
+    Raises KnownError: `file_missing`, `hosts_wrong` with the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KnownError("file_missing", f"{path} cannot be read: {error}.", path=str(path)) from None
+    hosts: dict[str, Host] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        host = _host(words, path, number)
+        if host.name in hosts:
+            raise _wrong(path, number, f"{host.name} is there a second time", "Add up its slots in one line.")
+        hosts[host.name] = host
+    if not hosts:
+        raise _wrong(path, 0, "no host is in it", "Write one to a line, such as: worker-1 slots=8")
+    return list(hosts.values())
+
+
+def _host(words: list[str], path: Path, number: int) -> Host:
+    name, *options = words
+    if not _NAME.fullmatch(name):
+        raise _wrong(path, number, f"{name!r} is no name of a machine")
+    slots: int | None = None
+    for option in options:
+        key, _, value = option.partition("=")
+        if key != "slots":
+            raise _wrong(path, number, f"{option!r} is not known", "Write: NAME slots=NUMBER")
+        if not (value.isascii() and value.isdigit() and int(value) > 0):
+            raise _wrong(path, number, f"slots is {value!r}, and has to be a number above 0")
+        slots = int(value)
+    if slots is None:
+        raise _wrong(path, number, f"{name} has no slots", f"Write, for 8 GPUs: {name} slots=8")
+    return Host(name, slots)
+
+
+def _wrong(path: Path, line: int, message: str, advice: str = "") -> KnownError:
+    where = f"{path}, line {line}" if line else str(path)
+    return KnownError("hosts_wrong", f"{where}: {message}.", advice, path=str(path), line=line)

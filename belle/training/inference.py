@@ -1,0 +1,301 @@
+"""Answers to many questions from a model that need not fit into one GPU (ZeRO-Inference, Aminabadi et al. 2022).
+
+Without DeepSpeed every process has the whole model and answers its share. With ZeRO-3 the weights are spread over the
+processes, or lie in the machine's memory or on its disk, and every layer is brought together when its turn comes: slow
+for one question, and worth it for many at a time. All processes then take every step together, also those that have
+nothing left to answer.
+
+What is drawn at random for an answer depends on the seed and the number of its question alone, so the answers are the
+same with any number of processes, any batch size, and after an interruption.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from belle.data.read import read_rows
+from belle.errors import KnownError
+from belle.prompts import Message, PromptTemplate, get_template
+from belle.prompts.encoding import encode_prompt
+from belle.training.adapters import is_adapter, read_adapter_base
+from belle.training.answers_file import AnswersFile
+from belle.training.deepspeed_config import inference_config
+from belle.training.precision import choose_precision
+from belle.training.processes import Place, start_processes
+from belle.training.ranks import Ranks, current_ranks, together
+from belle.training.tokenizer import HubVocabulary, load_tokenizer
+
+if TYPE_CHECKING:
+    from belle.training.recipe import PrecisionName
+
+# Batches per process that are sorted by length together and written down together.
+_WINDOW_BATCHES = 4
+_SECONDS_BETWEEN_NEWS = 10.0
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What is asked.
+
+    Args:
+        model: a folder, an adapter, or a name on the hub.
+        data: questions, in any format that `belle.data` reads as conversations; an answer at the end is left out.
+        output: where the answers go.
+        format: of the data, a name of `belle.data`; `prompt` for `{"text": …}` with a question in it.
+        template: an id of `belle.prompts`; None: the one that the model was trained with.
+        deepspeed: a configuration with ZeRO-3.
+        batch_size: questions that one process answers at once.
+        max_tokens: of an answer.
+        temperature: 0: always the likeliest token.
+        timeout_minutes: how long processes wait for each other.
+    """
+
+    model: str
+    data: Path
+    output: Path
+    format: str = "auto"
+    template: str | None = None
+    deepspeed: Path | None = None
+    batch_size: int = 8
+    max_tokens: int = 512
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    repeat_penalty: float = 1.0
+    seed: int = 1234
+    precision: PrecisionName = "auto"
+    timeout_minutes: float = 30.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """One row of the data, encoded; without ids when it is too long."""
+
+    number: int
+    id: str
+    messages: tuple[Message, ...]
+    ids: list[int]
+    problem: str = ""
+
+
+def generate(request: Generation, *, resume: bool = False, say: Callable[[str], None] = lambda _: None) -> int:
+    """Answer every question and write the output. All processes call it. Returns how many there are.
+
+    Raises KnownError: `output_exists`, `request_changed`, `model_missing`, `template_needed`, `no_questions`, those of
+    the readers, the tokenizer, `inference_config` and of writing.
+    """
+    place = start_processes(request.timeout_minutes)
+    ranks = current_ranks()
+    asked = {key: str(value) for key, value in asdict(request).items() if key in _ANSWERS_DEPEND_ON}
+    with AnswersFile(request.output, ranks.rank) as output:
+        done = together(ranks, lambda: output.open(asked, resume=resume))[0]
+        writer = Writer(request, place)
+        questions = list(writer.questions())
+        if not questions:
+            raise KnownError("no_questions", f"{request.data} asks nothing.", path=str(request.data))
+        say(f"{len(questions):,} questions, {done:,} of them answered before; {writer.description}")
+        begun = told = monotonic()
+        size = request.batch_size * ranks.world_size * _WINDOW_BATCHES
+        for start in range(done, len(questions), size):
+            rows = _answered(writer, questions[start : start + size], ranks)
+            together(ranks, partial(output.write, rows))
+            if monotonic() - told > _SECONDS_BETWEEN_NEWS:
+                told, count = monotonic(), start + len(rows)
+                say(f"{count:,} of {len(questions):,} answered, {(count - done) / (told - begun):.2g} a second")
+        together(ranks, output.finish)
+    say(f"written: {request.output}")
+    return len(questions)
+
+
+_ANSWERS_DEPEND_ON = (
+    "model", "data", "format", "template", "max_tokens", "temperature", "top_k", "top_p", "repeat_penalty", "seed",
+    "precision",
+)  # fmt: skip
+
+
+class Writer:
+    """A model that writes answers, on this process's device or spread over all of them."""
+
+    def __init__(self, request: Generation, place: Place) -> None:
+        self._request = request
+        self._place = place
+        self.batch_size = request.batch_size
+        self._precision = choose_precision(request.precision, place.device)
+        self.tokenizer: Any = load_tokenizer(request.model, notice=lambda _: None)
+        self.vocabulary = HubVocabulary(self.tokenizer)
+        self.template = _template(request)
+        self.spread = request.deepspeed is not None
+        self.model = self._load()
+        vocabulary = self.tokenizer.get_vocab()
+        stops = [vocabulary[text] for text in self.template.stop if text in vocabulary]
+        self._ends = [int(self.tokenizer.eos_token_id), *stops]
+
+    @property
+    def description(self) -> str:
+        """How the model is held, in words."""
+        how = "spread by ZeRO-3" if self.spread else "whole in every process"
+        return f"{self._request.model} in {self._precision.name}, {how}; template {self.template.id}"
+
+    def questions(self) -> Iterator[Question]:
+        """The rows of the data. Raises KnownError of the readers."""
+        limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        room = limit - self._request.max_tokens if limit else None
+        for number, row in enumerate(read_rows(self._request.data, "conversation", self._request.format)):
+            messages = row.messages
+            while messages and messages[-1].role == "assistant":
+                messages = messages[:-1]
+            ids = encode_prompt(self.vocabulary, self.template, messages) if messages else []
+            problem = "" if messages else "asks nothing"
+            if room is not None and len(ids) > room:
+                problem = f"its {len(ids)} tokens and {self._request.max_tokens} of an answer are more than {limit}"
+            yield Question(number, row.id, messages, [] if problem else ids, problem)
+
+    def answer(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
+        """The rows of the output for a batch. With ZeRO-3 all processes call it together; an empty batch keeps the
+        others company."""
+        import torch
+        from transformers import GenerationConfig
+
+        if not questions and not self.spread:
+            return []
+        prompts = [question.ids for question in questions] or [[self._ends[0]]]
+        length = max(map(len, prompts))
+        pad = int(self.tokenizer.pad_token_id)
+        # At the right, so that every answer begins in the same column.
+        ids = torch.tensor([[pad] * (length - len(prompt)) + prompt for prompt in prompts], device=self._place.device)
+        mask = torch.tensor([[0] * (length - len(p)) + [1] * len(p) for p in prompts], device=self._place.device)
+        with torch.no_grad():
+            written = self.model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                generation_config=GenerationConfig(
+                    max_new_tokens=self._request.max_tokens if questions else 1,
+                    do_sample=False,
+                    repetition_penalty=self._request.repeat_penalty,
+                    eos_token_id=self._ends,
+                    pad_token_id=pad,
+                ),
+                logits_processor=self._processors(questions),
+                synced_gpus=self.spread and self._place.world_size > 1,
+            )
+        return [self._row(q, written[k, length:].tolist()) for k, q in enumerate(questions)]
+
+    def _row(self, question: Question, tokens: list[int]) -> dict[str, Any]:
+        from belle.training.sampling import answer_text
+
+        end = next((k for k, token in enumerate(tokens) if token in self._ends), None)
+        kept = tokens if end is None else tokens[:end]
+        text = answer_text(self.tokenizer, self.template, kept)
+        return {**output_row(question, text), "tokens": len(kept), "finished": end is not None}
+
+    def _processors(self, questions: Sequence[Question]) -> Any:
+        from transformers import LogitsProcessorList
+        from transformers.generation.logits_process import (
+            TemperatureLogitsWarper,
+            TopKLogitsWarper,
+            TopPLogitsWarper,
+        )
+
+        from belle.training.rollout import GumbelNoise, answer_seed
+
+        request = self._request
+        if request.temperature == 0 or not questions:
+            return LogitsProcessorList()
+        processors: list[Any] = [TemperatureLogitsWarper(request.temperature)]
+        if request.top_k:
+            processors.append(TopKLogitsWarper(request.top_k))
+        if request.top_p < 1:
+            processors.append(TopPLogitsWarper(request.top_p))
+        seeds = [answer_seed(request.seed, 0, question.number) for question in questions]
+        return LogitsProcessorList([*processors, GumbelNoise(seeds, self._place.device)])
+
+    def _load(self) -> Any:
+        import contextlib
+
+        from transformers import GenerationConfig
+
+        config = None
+        if self._request.deepspeed is not None:
+            from belle.training.deepspeed_setup import partitioned_loading, start_deepspeed
+
+            config = inference_config(self._request.deepspeed, precision=self._precision.name)
+            deepspeed = start_deepspeed(self._place)
+        with partitioned_loading(config) if config is not None else contextlib.nullcontext():
+            model = _load_model(self._request.model, self._precision.compute_dtype)
+        # What the checkpoint recommends would be mixed with what is asked for here.
+        model.generation_config = GenerationConfig()
+        model.requires_grad_(False).eval()
+        if config is None:
+            return model.to(self._place.device)
+        # Its hooks bring the layers together; it has to live as long as the model.
+        self._wrapped, *_ = deepspeed.initialize(model=model, config=config)
+        return model
+
+
+def output_row(question: Question, answer: str | None) -> dict[str, Any]:
+    """A line of the output, in BELLE's format of conversations, without an answer where there is none."""
+    names = {"user": "human", "assistant": "assistant", "system": "system"}
+    turns = [{"from": names[message.role], "value": message.content} for message in question.messages]
+    if answer is not None:
+        turns.append({"from": "assistant", "value": answer})
+    return {"id": question.id or str(question.number), "conversations": turns}
+
+
+def _answered(writer: Writer, window: Sequence[Question], ranks: Ranks) -> list[dict[str, Any]]:
+    """The rows of some questions, in their order, in process 0; answered by all."""
+    found = {q.number: {**output_row(q, None), "problem": q.problem} for q in window if q.problem}
+    # The longest first: batches of like length, and memory that will not suffice is missed at once.
+    ready = sorted((q for q in window if not q.problem), key=lambda q: (-len(q.ids), q.number))
+    size = writer.batch_size
+    batches = [ready[k : k + size] for k in range(0, len(ready), size)]
+    own: dict[int, dict[str, Any]] = {}
+    for first in range(0, len(batches), ranks.world_size):
+        mine = batches[first + ranks.rank] if first + ranks.rank < len(batches) else []
+        own |= {q.number: row for q, row in zip(mine, writer.answer(mine), strict=True)}
+    for part in ranks.gather(own):
+        found |= part
+    return [found[question.number] for question in window]
+
+
+def _load_model(name: str, dtype: Any) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    adapter = is_adapter(Path(name))
+    try:
+        model = AutoModelForCausalLM.from_pretrained(read_adapter_base(Path(name)) if adapter else name, dtype=dtype)
+    except (OSError, ValueError) as error:
+        raise KnownError(
+            "model_missing",
+            f"The model {name} cannot be loaded: {str(error).splitlines()[0]}",
+            "Name a folder with config.json and weights, an adapter, or a model on the hub.",
+            model=name,
+        ) from error
+    if adapter:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, name, autocast_adapter_dtype=False)
+    return model
+
+
+def _template(request: Generation) -> PromptTemplate:
+    import json
+
+    from belle.training.final_model import TEMPLATE_KEY
+
+    name = request.template
+    path = Path(request.model) / "tokenizer_config.json"
+    if name is None and path.is_file():
+        name = json.loads(path.read_text(encoding="utf-8")).get(TEMPLATE_KEY)
+    if name is None:
+        raise KnownError(
+            "template_needed",
+            f"{request.model} does not say which prompt template it was trained with.",
+            "Name it with --template, such as --template belle.",
+            model=request.model,
+        )
+    return get_template(name)

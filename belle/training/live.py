@@ -1,0 +1,159 @@
+"""The run as it is seen in a terminal: loss, learning rate, speed, memory, time left, and what the model says by now.
+
+Where there is no terminal (a pipe, a log file, a batch system) the same facts come as plain lines. Whatever happens to
+the terminal, training goes on: a closed pipe or a lost connection only ends the view.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
+
+from belle.training.live_picture import Picture, Sample, draw, line, plain, printable
+
+_REDRAW_SECONDS = 0.25
+_LINE_SECONDS = 2.0
+
+
+class LiveView:
+    """Shows a run. Only rank 0 has one.
+
+    Args:
+        title: what is trained, such as `sft build/tiny/sft`.
+        total_steps: optimizer steps of the whole run; 0 when that is not known.
+        first_step: the step that the run goes on from.
+        stream: where to; standard output when None.
+        clock: seconds, for the time left.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        total_steps: int,
+        *,
+        first_step: int = 0,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._picture = Picture(title, first_step, total_steps)
+        self._first = first_step
+        self._stream = stream or sys.stdout
+        self._clock = clock
+        self._began = clock()
+        self._shown = float("-inf")
+        self._live: Any = None
+        self._over = False
+        if self._is_terminal():
+            self._safely(self._start)
+        else:
+            self._write(f"{title}: {line(self._picture)}")
+
+    def __enter__(self) -> LiveView:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def update(self, step: int, values: Mapping[str, Any]) -> None:
+        """Show the values of a step: those of `Tracker.log`, or any part of them. Call it as often as you like."""
+        picture, now = self._picture, self._clock()
+        picture.step = step
+        picture.values |= plain(values)
+        if "loss" in values:
+            picture.losses.append(picture.values["loss"])
+        if picture.total and step > self._first:
+            picture.seconds_left = (now - self._began) / (step - self._first) * max(0, picture.total - step)
+        wait = _LINE_SECONDS if self._live is None else _REDRAW_SECONDS
+        if now - self._shown < wait and step != picture.total:
+            return
+        self._shown = now
+        self._show(lambda: line(picture))
+
+    def sample(self, step: int, prompt: str, text: str) -> None:
+        """Show what the model answers."""
+        self._picture.sample = Sample(step, prompt, text)
+        self._show(lambda: f"sample at step {step}: {prompt} → {text}")
+
+    def note(self, text: str) -> None:
+        """A line that stays."""
+        if self._live is None:
+            self._write(text)
+            return
+
+        def say() -> None:
+            from rich.text import Text
+
+            self._live.console.print(Text(printable(text), style="dim"))
+
+        self._safely(say)
+
+    def close(self) -> None:
+        """End the view and give the terminal back; the last picture stays on the screen."""
+        if self._live is not None:
+            self._safely(self._draw)
+            self._stop()
+        self._over = True
+
+    def _show(self, words: Callable[[], str]) -> None:
+        if self._live is None:
+            self._write(words())
+        else:
+            self._safely(self._draw)
+
+    def _is_terminal(self) -> bool:
+        try:
+            return self._stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        except ValueError:
+            return False  # somebody closed it
+
+    def _start(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        class Screen(Console):
+            def on_broken_pipe(self) -> None:
+                raise BrokenPipeError  # rich's own way is to end the program
+
+        self._live = Live(
+            console=Screen(file=self._stream, highlight=False),
+            # No thread of its own: it would wake up on the cores that train.
+            auto_refresh=False,
+            # What others print appears above the picture, unless it goes to another place anyway.
+            redirect_stdout=self._stream is sys.stdout,
+            redirect_stderr=sys.stderr.isatty(),
+        )
+        self._live.start()
+        self._draw()
+
+    def _draw(self) -> None:
+        self._live.update(draw(self._picture, self._live.console.width), refresh=True)
+
+    def _stop(self) -> None:
+        live, self._live = self._live, None
+        with contextlib.suppress(OSError, ValueError):
+            live.stop()
+
+    def _write(self, text: str) -> None:
+        def write() -> None:
+            self._stream.write(printable(text).replace("\n", "⏎") + "\n")
+            self._stream.flush()
+
+        self._safely(write)
+
+    def _safely(self, action: Callable[[], object]) -> None:
+        """Do it, unless nobody is there any more to see it."""
+        if self._over:
+            return
+        try:
+            action()
+        except (OSError, ValueError):  # ValueError: somebody closed the stream
+            self._over = True
+            if self._live is not None:
+                self._stop()
+            with contextlib.suppress(OSError, ValueError):
+                # What is still in the stream's buffer must not fail once more when the program ends.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())

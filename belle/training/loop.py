@@ -1,0 +1,208 @@
+"""The training loop that all stages but PPO share, and the step that PPO shares too.
+
+A step's loss is the sum over all its micro-batches and processes divided by their weight (trained tokens, pairs), known
+before the first forward pass. So four micro-batches of one sample are one of four, and two processes are one, to the
+last digits of floating point.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from belle.errors import KnownError
+from belle.training.engine import Engine
+from belle.training.interrupts import Stopped
+from belle.training.method import Batches, Method, MicroBatch
+from belle.training.schedule import learning_rates
+
+if TYPE_CHECKING:
+    from belle.training.recipe import Recipe
+    from belle.training.session import Session
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step showed.
+
+    Args:
+        loss: mean over the step's weight.
+        weight: of all micro-batches and processes.
+        tokens: in all micro-batches and processes, trained or not.
+        metrics: means over the weight.
+        grad_norm: before clipping; infinite when an fp16 step was left out.
+    """
+
+    loss: float
+    weight: float
+    tokens: float
+    metrics: Mapping[str, float]
+    grad_norm: float
+
+
+def optimizer_step(
+    engine: Engine, method: Method, micro_batches: Sequence[MicroBatch], learning_rate: float
+) -> StepResult:
+    """One step over this process's micro-batches.
+
+    Raises KnownError("loss_not_finite") with the rows concerned, before any weight has changed.
+    """
+    import torch
+
+    weights = [0.0 if micro.idle else float(method.weight(micro.batch)) for micro in micro_batches]
+    sizes = torch.tensor([sum(weights), sum(micro.tokens for micro in micro_batches)], dtype=torch.float64)
+    weight, tokens = engine.all_sum(sizes).tolist()
+    losses, figures = [], []
+    for number, micro in enumerate(micro_batches):
+        last = number == len(micro_batches) - 1
+        with engine.accumulating(last=last):
+            loss, found = engine.forward(method.loss, micro.batch.to(engine.device))
+            loss = loss * 0 if micro.idle else loss
+            engine.backward(loss / max(weight, 1e-9), last=last)
+        losses.append(loss.detach())
+        figures.append({name: value * 0 if micro.idle else value for name, value in found.items()})
+    names = sorted(figures[0])
+    parts = [losses, *([found[name] for found in figures] for name in names)]
+    own = torch.stack([torch.stack(part).double().sum() for part in parts])
+    totals = engine.all_sum(own).tolist()
+    if not math.isfinite(totals[0]):
+        engine.discard()
+        bad = [m.rows for m, loss in zip(micro_batches, losses, strict=True) if not torch.isfinite(loss)]
+        raise _not_finite("loss", [row for rows in bad for row in rows], elsewhere=not bad)
+    norm = engine.step(learning_rate)
+    if not math.isfinite(norm) and not engine.precision.scales_loss:
+        raise _not_finite("gradient", [row for micro in micro_batches for row in micro.rows], elsewhere=False)
+    means = [total / max(weight, 1e-9) for total in totals]
+    return StepResult(means[0], weight, tokens, dict(zip(names, means[1:], strict=True)), norm)
+
+
+def evaluate(engine: Engine, method: Method, batches: Batches) -> dict[str, float]:
+    """Means over all of `batches`, weighted: `loss`, the method's figures, and `weight`, in every process alike."""
+    import torch
+
+    sums: dict[str, float] = {}
+    engine.model.eval()
+    try:
+        with torch.no_grad():
+            for index in range(batches.steps(0)):
+                for micro in batches.step(0, index):
+                    loss, found = engine.forward(method.loss, micro.batch.to(engine.device))
+                    factor = 0.0 if micro.idle else 1.0
+                    values = {"loss": float(loss), **{name: float(value) for name, value in found.items()}}
+                    values["weight"] = float(method.weight(micro.batch))
+                    for name, value in values.items():
+                        sums[name] = sums.get(name, 0.0) + factor * value
+    finally:
+        engine.model.train()
+    names = sorted(sums)
+    totals = dict(zip(names, engine.all_sum(torch.tensor([sums[n] for n in names])).tolist(), strict=True))
+    weight = totals.pop("weight", 0.0)
+    return {"weight": weight, **{name: total / max(weight, 1e-9) for name, total in totals.items()}}
+
+
+def count_steps(recipe: Recipe, batches: Batches) -> int:
+    """Steps of the whole run. Raises KnownError("no_samples") when there is nothing to train on."""
+    if batches.steps(0) == 0:
+        raise KnownError("no_samples", "No sample is left to train on.", "Look at them with “belle data show”.")
+    if recipe.max_steps:
+        return recipe.max_steps
+    whole = int(recipe.epochs)
+    steps = sum(batches.steps(epoch) for epoch in range(whole))
+    part = recipe.epochs - whole
+    return max(1, steps + (math.ceil(part * batches.steps(whole)) if part else 0))
+
+
+def train(
+    session: Session,
+    method: Method,
+    batches: Batches,
+    evaluation: Batches | None = None,
+    *,
+    evaluation_bytes: int | None = None,
+) -> None:
+    """Train until the recipe's last step, from wherever the session stands.
+
+    Args:
+        evaluation: what the loss is measured on without training.
+        evaluation_bytes: how many bytes of text its trained tokens are, for bits per byte.
+
+    Raises Stopped when a signal came (a checkpoint is then written), KnownError("loss_not_finite").
+    """
+    recipe, run, engine = session.recipe, session.run, session.engine
+    total = count_steps(recipe, batches)
+    rate = learning_rates(
+        recipe.schedule,
+        peak=recipe.learning_rate,
+        least=recipe.min_learning_rate,
+        warmup=recipe.warmup,
+        total_steps=total,
+    )
+    run.begin(total)
+    engine.model.train()
+    started = monotonic()
+    index = run.state.micro_batch // recipe.accumulation
+    for micro_batches in _from(batches, run.state.epoch, index, total - run.state.step):
+        lr = rate(run.state.step)
+        try:
+            result = optimizer_step(engine, method, micro_batches, lr)
+        except KnownError as error:
+            raise run.worded(error) from None
+        index += 1
+        if index >= batches.steps(run.state.epoch):
+            run.state.epoch, index = run.state.epoch + 1, 0
+        run.state.micro_batch = index * recipe.accumulation
+        run.state.step += 1
+        now = monotonic()
+        run.count(result, lr, seconds=now - started)
+        started = now
+        last = run.state.step == total
+        if last or _due(recipe.log_every, run.state.step):
+            run.log_window(run.state.epoch + index / batches.steps(run.state.epoch))
+        if evaluation is not None and (last or _due(recipe.eval_every, run.state.step)):
+            run.log_evaluation(evaluate(engine, method, evaluation), n_bytes=evaluation_bytes)
+        if last or _due(recipe.sample_every, run.state.step):
+            session.write_samples()
+        stop = run.signal_anywhere()
+        if last or stop or _due(recipe.save_every, run.state.step):
+            saved = run.save()
+        if stop and not last:
+            raise Stopped(stop, f"{saved} was written: go on with --resume.")
+
+
+def _from(batches: Batches, epoch: int, index: int, count: int) -> Iterator[Sequence[MicroBatch]]:
+    """`count` steps from that position on; the next one is put together while the caller computes."""
+    positions = _positions(batches, epoch, index, count)
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+        waiting = next(positions, None)
+        future = pool.submit(batches.step, *waiting) if waiting else None
+        while future is not None:
+            ready = future.result()
+            following = next(positions, None)
+            future = pool.submit(batches.step, *following) if following else None
+            yield ready
+
+
+def _positions(batches: Batches, epoch: int, index: int, count: int) -> Iterator[tuple[int, int]]:
+    for _ in range(count):
+        if index >= batches.steps(epoch):
+            epoch, index = epoch + 1, 0
+        yield epoch, index
+        index += 1
+
+
+def _due(every: int, step: int) -> bool:
+    return every > 0 and step % every == 0
+
+
+def _not_finite(what: str, rows: Sequence[str], *, elsewhere: bool) -> KnownError:
+    where = "another process names the rows" if elsewhere else f"computed from {', '.join(rows) or 'unnamed rows'}"
+    return KnownError(
+        "loss_not_finite",
+        f"The {what} is not a finite number: {where}.",
+        "Look at these rows with “belle data show”; lower learning_rate, or use precision: bf16 or fp32.",
+        rows=list(rows),
+    )

@@ -1,0 +1,187 @@
+"""The manifest of a checkpoint: every file with size and sha256, and what it takes to make the checkpoint again.
+
+A folder without a manifest was never finished; one whose files differ from it is not loaded. Files are hashed in
+threads, while the disk is busy with them: hashlib and fsync both work without the interpreter's lock.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from belle.errors import KnownError
+from belle.training.durable import sync_file
+from belle.training.environment import versions
+
+MANIFEST = "manifest.json"
+_FORMAT = 1
+# The files that transformers, tokenizers and SentencePiece write for a tokenizer.
+_TOKENIZER_FILES = {
+    "added_tokens.json",
+    "chat_template.jinja",
+    "merges.txt",
+    "special_tokens_map.json",
+    "spiece.model",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+}
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """One file of a checkpoint: its size in bytes and the sha256 of its content (hexadecimal)."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `manifest.json` says.
+
+    Attributes:
+        step: optimizer steps done.
+        files: every other file of the folder, by its path relative to it, with `/`.
+        recipe: the resolved recipe.
+        extra: what the loop wants to find again, JSON-serializable.
+        world_size: number of processes that wrote it.
+        versions: of the libraries.
+        tokenizer_sha256: of all files of the tokenizer together; None when there are none.
+        written: time of writing, ISO 8601, UTC.
+    """
+
+    step: int
+    files: Mapping[str, Sealed]
+    recipe: Mapping[str, Any]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    world_size: int = 1
+    versions: Mapping[str, str] = field(default_factory=versions)
+    tokenizer_sha256: str | None = None
+    written: str = field(default_factory=lambda: datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+
+    def text(self) -> str:
+        """The content of `manifest.json`."""
+        return json.dumps({"format": _FORMAT, **asdict(self)}, ensure_ascii=False, indent=1, default=str) + "\n"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a checkpoint; its files are not looked at. Raises KnownError (`checkpoint_broken`)."""
+    path = folder / MANIFEST
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.pop("format") != _FORMAT:
+            raise ValueError("it is in a format of another version")
+        files = {_inside(name): Sealed(int(row["size"]), str(row["sha256"])) for name, row in values["files"].items()}
+        return Manifest(**{**values, "step": int(values["step"]), "files": files})
+    except FileNotFoundError:
+        raise _broken(folder, f"it has no {MANIFEST}") from None
+    except OSError as error:
+        raise _broken(folder, f"{MANIFEST} cannot be read ({error.strerror})") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _broken(folder, f"{MANIFEST} is damaged ({error})") from error
+
+
+def tokenizer_sha256(files: Mapping[str, Sealed]) -> str | None:
+    """One hash for the tokenizer among `files`, whatever the order they were written in; None when there is none."""
+    rows = sorted((name, f.sha256) for name, f in files.items() if PurePosixPath(name).name in _TOKENIZER_FILES)
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest() if rows else None
+
+
+def files_in(folder: Path) -> dict[str, int]:
+    """Every file below `folder` but the manifest: path relative to it, with `/` → size in bytes. Raises OSError."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in found}
+    sizes.pop(MANIFEST, None)
+    return sizes
+
+
+def share(sizes: Mapping[str, int], rank: int, world_size: int) -> list[str]:
+    """The files that one of `world_size` ranks takes care of: about the same number of bytes for each.
+
+    The largest file first, always to the rank with the least so far; the same on every rank.
+    """
+    loads = [0] * world_size
+    mine = []
+    for name in sorted(sizes, key=lambda name: (-sizes[name], name)):
+        taker = loads.index(min(loads))
+        loads[taker] += sizes[name] + 1
+        if taker == rank:
+            mine.append(name)
+    return mine
+
+
+def seal(folder: Path, names: Sequence[str], threads: int | None = None) -> dict[str, Sealed]:
+    """Put files on the disk for good and hash them, all at the same time, on so many threads. Raises OSError."""
+    with ThreadPoolExecutor(threads or _threads()) as hashing, ThreadPoolExecutor(_threads()) as syncing:
+        # The largest decides when all is done, so it goes first.
+        order = sorted(names, key=lambda name: -(folder / name).stat().st_size)
+        synced = [syncing.submit(sync_file, folder / name) for name in order]
+        sealed = {name: hashing.submit(_sealed, folder / name) for name in order}
+        _wait(synced)
+        return {name: future.result() for name, future in sealed.items()}
+
+
+def first_problem(folder: Path, files: Mapping[str, Sealed]) -> str | None:
+    """What is wrong with the files of a checkpoint, such as “model.safetensors is missing”; None if nothing is.
+
+    Sizes are compared first: they cost nothing.
+    """
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        size = path.stat().st_size
+        if size != expected.size:
+            return f"{name} has {size:,} bytes instead of {expected.size:,}"
+    with ThreadPoolExecutor(_threads()) as pool:
+        order = sorted(files, key=lambda name: -files[name].size)
+        found = {name: pool.submit(_sealed, folder / name) for name in order}
+        for name, future in found.items():
+            try:
+                if future.result() != files[name]:
+                    return f"{name} has another content than was written (its sha256 differs)"
+            except OSError as error:
+                return f"{name} cannot be read ({error.strerror})"
+    return None
+
+
+def _sealed(path: Path) -> Sealed:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return Sealed(file.tell(), digest.hexdigest())
+
+
+def _threads() -> int:
+    return max(2, min(8, os.cpu_count() or 2))
+
+
+def _wait(futures: Iterable[Future[None]]) -> None:
+    for future in futures:
+        future.result()
+
+
+def _inside(name: str) -> str:
+    """`name`, when it is a relative path that stays inside the folder. Raises ValueError."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ValueError(f"it names a file outside the folder: {name}")
+    return name
+
+
+def _broken(folder: Path, why: str) -> KnownError:
+    return KnownError(
+        "checkpoint_broken",
+        f"{folder} is no whole checkpoint: {why}.",
+        "Use an earlier one; the folder can be deleted.",
+        path=str(folder),
+        reason=why,
+    )

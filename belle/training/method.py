@@ -1,0 +1,61 @@
+"""What one stage optimizes, apart from how it is run: every stage hands the loop a `Method` and its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class Method(Protocol):
+    """A loss. It is a sum, and what it is divided by is known before the forward pass.
+
+    The loop divides by the weight of the whole step: all micro-batches of all processes. So a step's loss and its
+    gradient do not depend on how its samples are spread over them.
+    """
+
+    def weight(self, batch: Any) -> float:
+        """How much of `batch` counts: trained tokens (sft, pretrain) or pairs (reward, dpo). 0 is allowed."""
+        ...
+
+    def loss(self, model: nn.Module, batch: Any) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """The summed loss of `batch` (a 0-dim tensor with gradient), and sums of other figures for the log.
+
+        Runs inside the engine's wrapper and autocast, with `batch` on the model's device. Everything that needs
+        gradients has to go through `model`; several forward passes are fine. The figures are detached 0-dim tensors;
+        the log shows each divided by the step's weight, and must get the same names from every process.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """What one process computes at once.
+
+    Args:
+        batch: what the method reads; tensors on the CPU, with a method `to(device)` that returns a copy elsewhere.
+        rows: names of the samples in it (`data.jsonl row 17`), for when something goes wrong with them.
+        idle: this process has run out of samples for this step and only keeps the others company: its loss is
+            computed and multiplied by zero.
+        tokens: in it, trained or not; for the log.
+    """
+
+    batch: Any
+    rows: Sequence[str] = ()
+    idle: bool = False
+    tokens: int = 0
+
+
+class Batches(Protocol):
+    """This process's part of the data, addressable by position, so that resuming needs no more than two numbers."""
+
+    def steps(self, epoch: int) -> int:
+        """Optimizer steps in that epoch (from 0); the same in every process."""
+        ...
+
+    def step(self, epoch: int, index: int) -> Sequence[MicroBatch]:
+        """The micro-batches of one step, the same number in every process. Deterministic in its arguments."""
+        ...

@@ -1,0 +1,227 @@
+"""How large the models of a run are, found out from their configurations, without loading a weight.
+
+The model is built on torch's `meta` device, where tensors have shapes and no memory, so every architecture that
+transformers knows is counted exactly.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from belle.errors import KnownError
+from belle.training.adapters import is_adapter, read_adapter_base
+from belle.training.models import base_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from belle.training.recipe import LoraOptions, Recipe
+
+FINAL = "final"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The parameters of a run's models and the sizes that memory and time depend on.
+
+    Args:
+        name: transformers' class.
+        total: parameters of the model that is trained, with its adapter.
+        trained: those of them that change.
+        quantized: those of them that `quantization` makes smaller.
+        frozen_beside: parameters of further models that only look on (a reference, a reward model).
+        multiplied: those of `total` that take part in matrix products for every token: not the embedding's.
+        layers, hidden, intermediate, key_value, vocabulary: sizes.
+        largest_layer: parameters of the largest of layer, embedding and head.
+    """
+
+    name: str
+    total: int
+    trained: int
+    quantized: int
+    frozen_beside: int
+    multiplied: int
+    layers: int
+    hidden: int
+    intermediate: int
+    key_value: int
+    vocabulary: int
+    largest_layer: int
+
+    @property
+    def frozen(self) -> int:
+        """Parameters that do not change, of all models."""
+        return self.total - self.trained + self.frozen_beside
+
+
+def shape_of(recipe: Recipe) -> Shape:
+    """The shape of a recipe's models; of a recipe that starts from another, as that one will leave it.
+
+    Raises KnownError: `model_missing`, and those of `load_recipe`.
+    """
+    config = config_of(recipe)
+    model = _empty_model(config, scoring=recipe.stage == "reward")
+    base = sum(p.numel() for p in model.parameters())
+    linear = _linear_layers(model)
+    head = model.get_output_embeddings()
+    embedding = model.get_input_embeddings()
+    lora = _lora_of(recipe)
+    added = adapter_parameters(model, lora) if lora is not None else 0
+    trained = base
+    if lora is not None:
+        trained = added
+    elif recipe.freeze == "new_rows":
+        trained = sum({id(p): p.numel() for m in (embedding, head) if m is not None for p in m.parameters()}.values())
+    value, beside = _further_models(recipe, base) if recipe.stage == "ppo" else (0, 0)
+    tied = head is not None and head.weight is embedding.weight
+    sizes = config.get_text_config()
+    heads = int(getattr(sizes, "num_attention_heads", None) or sizes.n_head)
+    hidden, layers = int(sizes.hidden_size), int(sizes.num_hidden_layers)
+    body = base - embedding.weight.numel() - (0 if head is None or tied else head.weight.numel())
+    return Shape(
+        name=type(model).__name__,
+        total=base + added + value,
+        trained=trained + value,
+        quantized=sum(m.weight.numel() for m in linear.values() if m is not head) if recipe.quantization else 0,
+        frozen_beside=beside,
+        multiplied=base + added + value - (0 if tied else embedding.weight.numel()),
+        layers=layers,
+        hidden=hidden,
+        intermediate=int(getattr(sizes, "intermediate_size", None) or 4 * hidden),
+        key_value=hidden // heads * int(getattr(sizes, "num_key_value_heads", None) or heads),
+        vocabulary=int(sizes.vocab_size),
+        largest_layer=max(embedding.weight.numel(), body // max(layers, 1)),
+    )
+
+
+def config_of(recipe: Recipe) -> Any:
+    """transformers' configuration of the recipe's model. Raises KnownError as `shape_of`."""
+    from transformers import LlamaConfig
+
+    if recipe.init is not None:
+        from belle.training.tokenizer import load_tokenizer
+
+        init = recipe.init
+        return LlamaConfig(
+            vocab_size=len(load_tokenizer(init.tokenizer, notice=lambda _: None)),
+            hidden_size=init.hidden_size,
+            intermediate_size=init.intermediate_size,
+            num_hidden_layers=init.num_hidden_layers,
+            num_attention_heads=init.num_attention_heads,
+            num_key_value_heads=init.num_key_value_heads,
+            tie_word_embeddings=init.tie_word_embeddings,
+        )
+    assert recipe.model is not None
+    return _config_at(recipe.model if _is_recipe(recipe.model) else base_of(recipe))
+
+
+def adapter_parameters(model: nn.Module, lora: LoraOptions) -> int:
+    """The parameters that LoRA adds: r · (in + out) for each adapted layer, and copies of `modules_to_save`."""
+    linear = _linear_layers(model)
+    head: Any = getattr(model, "get_output_embeddings", lambda: None)()
+    if lora.targets == "all-linear":
+        adapted = [name for name, layer in linear.items() if layer is not head]
+    else:
+        adapted = [name for name in linear if _named(name, lora.targets)]
+    total = 0
+    for name in adapted:
+        outputs, inputs = linear[name].weight.shape
+        total += lora.r * (inputs + outputs) + (outputs if lora.dora else 0)
+    for name, module in model.named_modules():
+        if _named(name, lora.modules_to_save):
+            total += sum(p.numel() for p in module.parameters())
+    return total
+
+
+def _config_at(name: str | Path) -> Any:
+    """Of a model, of an adapter's base, or of what a recipe is going to leave."""
+    from transformers import AutoConfig
+
+    from belle.training.recipe import load_recipe
+
+    if _is_recipe(name):
+        return _after(load_recipe(Path(name)))
+    try:
+        return AutoConfig.from_pretrained(read_adapter_base(Path(name)) if is_adapter(Path(name)) else name)
+    except (OSError, ValueError) as error:
+        raise KnownError(
+            "model_missing",
+            f"The configuration of {name} cannot be read: {str(error).splitlines()[0]}",
+            "Name a folder with config.json, or a model on the hub that is in the cache or can be reached.",
+            model=str(name),
+        ) from error
+
+
+def _is_recipe(name: str | Path) -> bool:
+    return str(name).endswith((".yaml", ".yml"))
+
+
+def _after(recipe: Recipe) -> Any:
+    """The configuration of the model that a recipe leaves."""
+    from transformers import AutoConfig
+
+    final = recipe.output_dir / FINAL
+    if (final / "config.json").is_file():
+        return AutoConfig.from_pretrained(final)
+    config = copy.deepcopy(config_of(recipe))
+    if recipe.stage == "vocab" and recipe.vocab is not None:
+        config.get_text_config().vocab_size += recipe.vocab.size
+    return config
+
+
+def _further_models(recipe: Recipe, base: int) -> tuple[int, int]:
+    """PPO's parameters beside the policy: of the values, which are trained; of reference and reward, which are not."""
+    assert recipe.ppo is not None
+
+    def size(path: Path | None) -> int:
+        if path is None:
+            return 0
+        return sum(p.numel() for p in _empty_model(_config_at(path), scoring=True).parameters())
+
+    value = size(recipe.ppo.value_model) or int(config_of(recipe).get_text_config().hidden_size) + 1
+    return value, size(recipe.ppo.reward_model) + (0 if recipe.lora is not None else base)
+
+
+def _lora_of(recipe: Recipe) -> LoraOptions | None:
+    """The adapter as it is trained; one that goes on keeps its own rank and layers."""
+    if recipe.lora is None or recipe.model is None or not is_adapter(Path(recipe.model)):
+        return recipe.lora
+    from peft import LoraConfig
+
+    from belle.training.recipe import LoraOptions
+
+    own: Any = LoraConfig.from_pretrained(recipe.model)
+    targets = own.target_modules
+    return LoraOptions(
+        r=own.r,
+        targets="all-linear" if targets == "all-linear" else tuple(targets),
+        modules_to_save=tuple(own.modules_to_save or ()),
+        dora=own.use_dora,
+    )
+
+
+def _empty_model(config: Any, *, scoring: bool) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    if scoring:
+        config = copy.deepcopy(config)
+        config.num_labels = 1
+    loader: Any = AutoModelForSequenceClassification if scoring else AutoModelForCausalLM
+    with torch.device("meta"):
+        return loader.from_config(config)
+
+
+def _linear_layers(model: nn.Module) -> dict[str, Any]:
+    from torch import nn
+
+    return {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Linear)}
+
+
+def _named(name: str, targets: Iterable[str]) -> bool:
+    """As peft matches names."""
+    return any(name == target or name.endswith(f".{target}") for target in targets)

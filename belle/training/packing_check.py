@@ -1,0 +1,69 @@
+"""Whether a model keeps packed sequences apart: tried, not looked up.
+
+transformers tells packed sequences apart by their positions, in most architectures. BLOOM has no positions to begin
+again (ALiBi), and others take them without a look: there, what is packed would read what stands before it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from belle.training.collate import Layout, collate
+from belle.training.model_loss import causal_model
+
+# Packed may differ from alone by this share of what plain concatenation differs by. Half precision rounds.
+_TOLERANCE, _TOLERANCE_HALF = 1e-2, 0.1
+
+
+def packing_refusal(model: Any, layout: Layout = "blocks") -> str | None:
+    """Why sequences must not be packed for this model, as a sentence; None when they may.
+
+    Runs three short sequences through the model, alone and packed in `layout`, without gradients. Call it in the
+    autocast of the training: flash attention computes in half precision only.
+    """
+    causal = causal_model(model)
+    name = causal.config.get_text_config().model_type
+    try:
+        share = _leak(causal, layout)
+    except (TypeError, ValueError) as error:
+        return f"{name} does not take packed sequences ({error})."
+    exact = causal.dtype == torch.float32 and not torch.is_autocast_enabled(causal.device.type)
+    if share > (_TOLERANCE if exact else _TOLERANCE_HALF):
+        return f"{name} does not keep packed sequences apart."
+    return None
+
+
+class _Three:
+    """Three sequences of unlike length."""
+
+    def __init__(self, vocabulary: int) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.ids = [torch.randint(vocabulary, (n,), generator=generator) for n in (5, 7, 4)]
+
+    def sequences(self, sample: int) -> list[Any]:
+        ids = self.ids[sample].numpy()
+        return [(ids, ids >= 0)]
+
+
+def _leak(causal: Any, layout: Layout) -> float:
+    """How far packed is from alone: 0 for not at all, 1 for as far as plain concatenation."""
+    device = causal.get_input_embeddings().weight.device
+    three = _Three(causal.get_input_embeddings().weight.shape[0])
+    training = causal.training
+    causal.eval()
+
+    def states(**inputs: Any) -> Tensor:
+        return causal.base_model(**inputs)[0].float().reshape(-1, causal.config.get_text_config().hidden_size)
+
+    try:
+        with torch.no_grad():
+            alone = [collate(three, [[i]], pad_id=0).to(device) for i in range(3)]
+            apart = torch.cat([states(**batch.inputs()) for batch in alone])
+            packed = states(**collate(three, [[0, 1, 2]], pad_id=0, layout=layout).to(device).inputs())
+            joined = states(input_ids=torch.cat(three.ids)[None].to(device), use_cache=False)
+    finally:
+        causal.train(training)
+    return float((packed - apart).abs().max() / (joined - apart).abs().max())

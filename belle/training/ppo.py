@@ -1,0 +1,296 @@
+"""Proximal policy optimization: the model answers, a reward scores the answers, and what was better than expected
+becomes more likely (Schulman et al. 2017; for language models Ziegler et al. 2019, Ouyang et al. 2022).
+
+One step of the run is one batch:
+
+    write answers → score them → look at every token (policy, reference, values) → rewards and advantages
+    → train in minibatches, some times over → log, steer the KL coefficient, save
+
+Nothing is kept from one batch to the next but the weights, the optimizer and a few counters, which the checkpoint has;
+every random number is made from the seed and the step. So a resumed run is the same run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import MutableMapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from belle.errors import KnownError
+from belle.training.adapters import is_adapter
+from belle.training.interrupts import Stopped
+from belle.training.kl_control import next_kl_coefficient
+from belle.training.loop import optimizer_step
+from belle.training.recipe import Recipe
+from belle.training.schedule import learning_rates
+from belle.training.session import Session, started
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from belle.training.experience import Experience, Reference
+    from belle.training.preference_options import PpoOptions
+    from belle.training.prompts import PromptSet
+    from belle.training.rewards import Reward
+    from belle.training.rollout import Dialogues
+
+_SHOWN = 3
+
+
+def run(recipe: Recipe) -> None:
+    """Train as the recipe says and write `final/`: the policy alone. Raises KnownError and `interrupts.Stopped`."""
+    from belle.training.prompts import read_prompts
+    from belle.training.rewards import make_reward
+
+    options = recipe.ppo
+    assert options is not None
+    with started(recipe) as session:
+        room = recipe.max_length - options.max_new_tokens
+        prompts = read_prompts(
+            recipe.data, session.vocabulary, session.template, max_length=room, seed=recipe.seed, say=session.run.say
+        )
+        session.remember("data", prompts)
+        reward = make_reward(session, options)
+        copy = None if _adapter_is_new(recipe) else session.frozen_model(_load_policy)
+        session.open_engine(_load_with_values)
+        _Run(session, prompts, reward, copy).train()
+        session.write_final()
+
+
+class _Run:
+    """The steps of a run, from wherever the session stands.
+
+    Args:
+        reference: a frozen copy of the model before training; None: that is the model without its adapter.
+    """
+
+    def __init__(self, session: Session, prompts: PromptSet, reward: Reward, reference: nn.Module | None) -> None:
+        from belle.training.experience import Minibatches
+        from belle.training.ppo_loss import ClippedObjective
+
+        recipe, engine = session.recipe, session.engine
+        assert recipe.ppo is not None
+        self._session, self._prompts, self._reward = session, prompts, reward
+        self._options = recipe.ppo
+        self._method = ClippedObjective(self._options)
+        self._cut = Minibatches(recipe.batch_size, recipe.accumulation, engine.rank, engine.world_size, recipe.seed)
+        if self._options.rollouts % self._cut.size:
+            raise KnownError(
+                "recipe_wrong",
+                f"ppo.rollouts: {self._options.rollouts} answers cannot be cut into minibatches of {self._cut.size}"
+                " (batch_size × accumulation × processes).",
+                f"Make it a multiple of {self._cut.size}.",
+                key="ppo.rollouts",
+            )
+        self._pad_id = int(session.tokenizer.pad_token_id)
+        self._ends = end_tokens(session.tokenizer, session.template.stop)
+        self._reference = self._make_reference(reference)
+
+    def train(self) -> None:
+        """Until the recipe's last step. Raises Stopped when a signal came, KnownError("loss_not_finite")."""
+        session, recipe, run = self._session, self._session.recipe, self._session.run
+        total = recipe.max_steps or math.ceil(recipe.epochs * len(self._prompts) / self._options.rollouts)
+        rate = learning_rates(
+            recipe.schedule,
+            peak=recipe.learning_rate,
+            least=recipe.min_learning_rate,
+            warmup=recipe.warmup,
+            total_steps=total,
+        )
+        run.begin(total)
+        counters = run.state.counters
+        counters.setdefault("kl_coefficient", self._options.kl_coefficient)
+        session.engine.model.train()
+        while run.state.step < total:
+            begun = monotonic()
+            numbers, epoch, index = self._prompts.take(run.state.epoch, run.state.micro_batch, self._options.rollouts)
+            dialogues = self._write(numbers)
+            if stop := run.signal_anywhere():
+                # Nothing has been learned from this batch yet; it is written again.
+                raise Stopped(stop, f"{run.save()} was written: go on with --resume.")
+            experience = self._experience(dialogues)
+            seconds = monotonic() - begun
+            self._learn(experience, rate(run.state.step), rollout_seconds=seconds)
+            run.state.epoch, run.state.micro_batch = epoch, index
+            run.state.step += 1
+            self._report(experience, seconds, last=run.state.step == total)
+            counters["kl_coefficient"] = next_kl_coefficient(
+                counters["kl_coefficient"],
+                experience.distance,
+                target=self._options.kl_target,
+                answers=self._options.rollouts,
+                horizon=self._options.kl_horizon,
+            )
+            last, stop = run.state.step == total, run.signal_anywhere()
+            if last or stop or (recipe.save_every and run.state.step % recipe.save_every == 0):
+                saved = run.save()
+            if stop and not last:
+                raise Stopped(stop, f"{saved} was written: go on with --resume.")
+
+    def _write(self, numbers: Sequence[int]) -> Dialogues:
+        """Answers to these prompts, written by all processes, each a share."""
+        import torch
+
+        from belle.training.rollout import Answers, Dialogues, answer_seed, write_answers
+
+        engine, step = self._session.engine, self._session.run.state.step
+        prompts = [self._prompts[number] for number in numbers]
+        share = len(prompts) // engine.world_size
+        own = range(engine.rank * share, (engine.rank + 1) * share)
+        answers = write_answers(
+            engine,
+            [prompts[i] for i in own],
+            [answer_seed(self._session.recipe.seed, step, i) for i in own],
+            self._options,
+            ends=self._ends,
+            pad_id=self._pad_id,
+        )
+        table = torch.zeros(len(prompts), self._options.max_new_tokens + 2, dtype=torch.float64)
+        table[own.start : own.stop, :-2] = answers.tokens.double()
+        table[own.start : own.stop, -2] = answers.lengths.double()
+        table[own.start : own.stop, -1] = answers.finished.double()
+        whole = engine.all_sum(table).long()
+        return Dialogues(prompts, Answers(whole[:, :-2], whole[:, -2], whole[:, -1].bool()))
+
+    def _experience(self, dialogues: Dialogues) -> Experience:
+        """The answers scored and looked at."""
+        from belle.training.experience import look_at, rewarded
+
+        engine, state = self._session.engine, self._session.run.state
+        plan = self._cut.plan(len(dialogues.prompts), state.step, 0)
+        scores = self._reward(engine, dialogues, plan)
+        tables = look_at(
+            engine,
+            dialogues,
+            plan,
+            self._reference,
+            temperature=self._options.temperature,
+            pad_id=self._pad_id,
+        )
+        shaped = shaped_scores(scores, dialogues.answers.finished, self._options, state.counters)
+        coefficient = state.counters["kl_coefficient"]
+        return rewarded(dialogues, scores, shaped, tables, options=self._options, kl_coefficient=coefficient)
+
+    def _learn(self, experience: Experience, learning_rate: float, *, rollout_seconds: float) -> None:
+        """Train on the batch, some times over, until the policy has moved far enough."""
+        run, step = self._session.run, self._session.run.state.step
+        seconds = rollout_seconds
+        for epoch in range(self._options.epochs):
+            for minibatch in experience.minibatches(self._cut, step, epoch, self._pad_id):
+                begun = monotonic()
+                try:
+                    result = optimizer_step(self._session.engine, self._method, minibatch, learning_rate)
+                except KnownError as error:
+                    raise run.worded(error) from None
+                run.count(result, learning_rate, seconds=seconds + monotonic() - begun)
+                seconds = 0.0
+                limit = self._options.stop_kl
+                if limit is not None and result.metrics["update_kl"] > 1.5 * limit:
+                    return
+
+    def _report(self, experience: Experience, rollout_seconds: float, *, last: bool) -> None:
+        """Log the step, and now and then some answers."""
+        session, run, recipe = self._session, self._session.run, self._session.recipe
+        if last or run.state.step % recipe.log_every == 0:
+            figures = experience.figures()
+            figures["kl_coefficient"] = run.state.counters["kl_coefficient"]
+            figures["rollout_seconds"] = rollout_seconds
+            run.log_window(run.state.epoch + run.state.micro_batch / len(self._prompts), figures)
+        if last or (recipe.sample_every and run.state.step % recipe.sample_every == 0):
+            from belle.training.sampling import answer_text
+
+            session.write_samples()
+            tokenizer, dialogues = session.tokenizer, experience.dialogues
+            for number in range(min(_SHOWN, len(dialogues.prompts))):
+                answer = dialogues.answers.tokens[number, : dialogues.answers.lengths[number]]
+                question = tokenizer.decode(dialogues.prompts[number], skip_special_tokens=True)
+                run.sample(question, answer_text(tokenizer, session.template, answer))
+
+    def _make_reference(self, copy: nn.Module | None) -> Reference:
+        import torch
+
+        from belle.training.reference_cache import without_adapter
+        from belle.training.value_head import policy_log_probs
+
+        engine, temperature = self._session.engine, self._options.temperature
+
+        def of_copy(batch: Any) -> Tensor:
+            with torch.no_grad(), engine.autocast():
+                return policy_log_probs(copy, batch, temperature=temperature)
+
+        def of_base(batch: Any) -> Tensor:
+            def log_probs(model: Any) -> Tensor:
+                with torch.no_grad(), without_adapter(model.policy):
+                    return policy_log_probs(model.policy, batch, temperature=temperature)
+
+            found: Tensor = engine.forward(log_probs)
+            return found
+
+        return of_base if copy is None else of_copy
+
+
+def shaped_scores(
+    scores: Tensor, finished: Tensor, options: PpoOptions, counters: MutableMapping[str, float]
+) -> Tensor:
+    """The scores as they are trained on: normalized, cut off, less for an answer without an end `[answers]`.
+
+    Args:
+        counters: of the run, where the statistics of all scores so far are kept.
+    """
+    from belle.training.score_statistics import ScoreStatistics
+
+    if options.normalize_scores:
+        statistics = ScoreStatistics(counters)
+        statistics.add(scores.tolist())
+        scores = (scores - statistics.mean) / statistics.deviation
+    if options.score_clip:
+        scores = scores.clamp(-options.score_clip, options.score_clip)
+    return scores - options.missing_eos_penalty * (~finished).to(scores.dtype)
+
+
+def end_tokens(tokenizer: Any, stop: Sequence[str]) -> list[int]:
+    """The tokens that end an answer: the tokenizer's, and the template's where they are one token."""
+    vocabulary = tokenizer.get_vocab()
+    return [int(tokenizer.eos_token_id), *(vocabulary[text] for text in stop if text in vocabulary)]
+
+
+def _adapter_is_new(recipe: Recipe) -> bool:
+    """Whether the model without its adapter is the model before training."""
+    return recipe.lora is not None and not (recipe.model is not None and is_adapter(Path(recipe.model)))
+
+
+def _load_policy(recipe: Recipe, builder: Any, tokenizer: Any, say: Any) -> nn.Module:
+    from belle.training.models import load_causal_model
+
+    # A penalty for changing the answers' probabilities must not come from noise: no dropout, no NEFTune.
+    model = load_causal_model(replace(recipe, neftune_alpha=0.0), builder, tokenizer, say)
+    _switch_dropout_off(model)
+    return model
+
+
+def _load_with_values(recipe: Recipe, builder: Any, tokenizer: Any, say: Any) -> nn.Module:
+    from belle.training.reward_model import load_finished_model
+    from belle.training.value_head import PolicyWithValue
+
+    assert recipe.ppo is not None
+    policy = _load_policy(recipe, builder, tokenizer, say)
+    value_model = None
+    if recipe.ppo.value_model is not None:
+        value_model = load_finished_model(recipe.ppo.value_model, recipe, builder, tokenizer, trainable=True)
+        _switch_dropout_off(value_model)
+    with builder.loading():
+        return PolicyWithValue(policy, value_model)
+
+
+def _switch_dropout_off(model: nn.Module) -> None:
+    """Old and new policy have to be the same function, or the ratio of their probabilities is noise."""
+    from torch import nn
+
+    for layer in model.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
+        if isinstance(getattr(layer, "attention_dropout", None), float):
+            layer.attention_dropout = 0.0

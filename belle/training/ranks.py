@@ -1,0 +1,115 @@
+"""The processes of one run, for talk that is not tensors: who wrote which file, who failed, what was found.
+
+The gradients travel over the engine's own channels. This is for small Python values, at checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+
+from belle.errors import KnownError
+
+T = TypeVar("T")
+
+
+class Ranks(Protocol):
+    """This process among the others.
+
+    Attributes:
+        rank: number of this process, from 0.
+        world_size: number of processes.
+    """
+
+    @property
+    def rank(self) -> int: ...
+
+    @property
+    def world_size(self) -> int: ...
+
+    def gather(self, value: object) -> list[Any]:
+        """The values of every rank, in the order of ranks. Waits for all of them: it is a barrier too."""
+        ...
+
+    def twin(self) -> Ranks:
+        """The same processes, for another thread: what it gathers does not mix with what is gathered here.
+
+        Every rank must call this at the same place.
+        """
+        ...
+
+
+class _Alone:
+    rank = 0
+    world_size = 1
+
+    def gather(self, value: object) -> list[Any]:
+        return [value]
+
+    def twin(self) -> Ranks:
+        return self
+
+
+class _TorchRanks:
+    """Over a gloo group of its own: NCCL would want every value on a GPU."""
+
+    def __init__(self) -> None:
+        from torch import distributed
+
+        self._distributed = distributed
+        # One rank may tokenize for hours while the others wait; one that dies is noticed at once all the same.
+        self._group = distributed.new_group(backend="gloo", timeout=timedelta(days=7))
+        self.rank: int = distributed.get_rank()
+        self.world_size: int = distributed.get_world_size()
+
+    def gather(self, value: object) -> list[Any]:
+        found: list[Any] = [None] * self.world_size
+        self._distributed.all_gather_object(found, value, group=self._group)
+        return found
+
+    def twin(self) -> Ranks:
+        return _TorchRanks()
+
+
+ALONE: Ranks = _Alone()
+
+
+def current_ranks() -> Ranks:
+    """`ALONE`, or the processes of torch.distributed where it is initialised.
+
+    Every rank must call this at the same place: it makes a process group.
+    """
+    from torch import distributed
+
+    if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
+        return ALONE
+    return _TorchRanks()
+
+
+def together(ranks: Ranks, action: Callable[[], T]) -> list[T]:
+    """Do `action` on every rank and return every rank's result, on every rank.
+
+    When it fails anywhere, it fails everywhere, so that no rank waits for one that has given up: the rank concerned
+    raises its own exception, the others its KnownError, or `rank_failed` when it was something else.
+    """
+    own: Exception | None = None
+    outcome: tuple[str, Any]
+    try:
+        outcome = ("done", action())
+    except KnownError as error:
+        own, outcome = error, ("known", (error.kind, error.message, error.advice, dict(error.details)))
+    except Exception as error:  # it is raised again below, when the others know
+        own, outcome = error, ("failed", f"{type(error).__name__}: {error}")
+    outcomes = ranks.gather(outcome)
+    if own is not None:
+        raise own
+    for rank, (how, value) in enumerate(outcomes):
+        if how == "known":
+            kind, message, advice, details = value
+            raise KnownError(kind, f"Rank {rank}: {message}", advice, **details)
+        if how == "failed":
+            raise KnownError(
+                "rank_failed", f"Rank {rank} failed: {value}", "Its own output says where.", rank=rank, reason=value
+            )
+    return [value for _, value in outcomes]

@@ -1,0 +1,162 @@
+"""A recipe: everything that decides what a training run does, as one flat YAML file and one frozen dataclass.
+
+`load_recipe` reads it, applies `--set`, and checks all of it with nothing but the standard library and PyYAML. What
+the run really used is written beside its checkpoints as `recipe.yaml`, with every default in it. The keys are in
+`recipe_fields`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped, unused-ignore]
+
+from belle.errors import KnownError
+from belle.training.fields import build, wrong
+from belle.training.overrides import apply_overrides
+from belle.training.recipe_fields import AttentionName, Batching, PrecisionName, Recipe, Schedule, Stage
+from belle.training.recipe_parts import DataFile, InitOptions, LoraOptions
+
+__all__ = [
+    "AttentionName",
+    "Batching",
+    "DataFile",
+    "InitOptions",
+    "LoraOptions",
+    "PrecisionName",
+    "Recipe",
+    "Schedule",
+    "Stage",
+    "dump_recipe",
+    "load_recipe",
+    "recipe_values",
+]
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read the recipe, with changes such as `learning_rate=1e-5`, and check all of it.
+
+    Paths in the file are relative to the file, paths in `overrides` to the current directory; where nothing is there,
+    the other one is tried. `output_dir` is always relative to the current directory.
+
+    Raises KnownError: `file_missing`, `recipe_wrong` (with the key), `override_wrong`, `unknown_template`.
+    """
+    values, changed = apply_overrides(_read(path), overrides)
+    for name in ("data", "eval_data"):
+        values[name] = _as_files(values.get(name))
+    recipe = build(Recipe, values, source=str(path))
+    here, there = path.parent, Path()
+    resolved: dict[str, Any] = {}
+    for name in (f.name for f in dataclasses.fields(recipe) if f.name not in ("output_dir", "source")):
+        folders = (there, here) if name in changed else (here, there)
+        resolved[name] = _resolved(getattr(recipe, name), folders)
+    folders = (there, here) if "model" in changed else (here, there)
+    if recipe.model is not None:
+        resolved["model"] = _model(recipe.model, folders, path)
+    recipe = dataclasses.replace(recipe, source=path, **resolved)
+    _check_world(recipe, path)
+    return recipe
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """The recipe as YAML with every default, which `load_recipe` reads back from any folder."""
+    return str(yaml.safe_dump(recipe_values(recipe), sort_keys=False, allow_unicode=True, width=120))
+
+
+def recipe_values(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain values that YAML and JSON can hold, paths absolute."""
+    fields = (f for f in dataclasses.fields(recipe) if f.metadata.get("key", True))
+    return {f.name: _plain(getattr(recipe, f.name)) for f in fields}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise KnownError("file_missing", f"{path} cannot be read: {error.strerror}.", path=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise KnownError("recipe_wrong", f"{path} is not UTF-8 (byte {error.start}).", path=str(path)) from None
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        raise KnownError("recipe_wrong", f"{path} is no YAML{line}: {problem}.", path=str(path)) from None
+    if not isinstance(values, dict):
+        raise wrong(str(path), "", "a recipe is a mapping of keys to values")
+    return values
+
+
+def _as_files(value: Any) -> Any:
+    """A file name alone stands for a file with the default format and weight."""
+    if value is None:
+        return []
+    files = value if isinstance(value, list) else [value]
+    return [{"path": part} if isinstance(part, str) else part for part in files]
+
+
+def _resolved(value: Any, folders: Sequence[Path]) -> Any:
+    """`value` with every path in it found."""
+    if isinstance(value, Path):
+        return _found(value, folders)
+    if isinstance(value, tuple):
+        return tuple(_resolved(part, folders) for part in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        parts = {f.name: _resolved(getattr(value, f.name), folders) for f in dataclasses.fields(value)}
+        return dataclasses.replace(value, **parts)
+    return value
+
+
+def _found(path: Path, folders: Sequence[Path]) -> Path:
+    """The first of `folders` / `path` that exists, else the first of all."""
+    places = [folder / path for folder in folders]
+    return next((place for place in places if place.exists()), places[0])
+
+
+def _model(name: str, folders: Sequence[Path], source: Path) -> str:
+    """A folder or recipe that exists, or else a name on the hub."""
+    place = _found(Path(name).expanduser(), folders)
+    if place.exists():
+        return str(place)
+    on_the_hub = name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.endswith((".yaml", ".yml"))
+    if on_the_hub:
+        return name
+    raise wrong(str(source), "model", f"is {name}, and there is no such file or folder", "Name one that exists.")
+
+
+def _check_world(recipe: Recipe, path: Path) -> None:
+    """Everything that must exist does."""
+    from belle.prompts import get_template
+
+    get_template(recipe.template)
+    named = {
+        "data": [file.path for file in recipe.data],
+        "eval_data": [file.path for file in recipe.eval_data],
+        "deepspeed": [recipe.deepspeed] if recipe.deepspeed else [],
+        "tokenizer": [recipe.tokenizer] if recipe.tokenizer else [],
+        "init.tokenizer": [recipe.init.tokenizer] if recipe.init else [],
+        "ppo.reward_model": [recipe.ppo.reward_model] if recipe.ppo and recipe.ppo.reward_model else [],
+        "ppo.value_model": [recipe.ppo.value_model] if recipe.ppo and recipe.ppo.value_model else [],
+    }
+    for key, files in named.items():
+        for file in files:
+            if not file.exists():
+                raise wrong(str(path), key, f"names {file}, which is not there")
+    if not recipe.data and recipe.stage != "vocab":
+        raise wrong(str(path), "data", "is missing", "Name the files to train on.")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value.absolute())
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    return value

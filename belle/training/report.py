@@ -1,0 +1,173 @@
+"""`belle train report RUN`: one page about a run, made of what the run wrote while it lasted.
+
+Everything may be missing or torn: a run that crashed is the one that one wants to read about most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from belle.errors import KnownError
+from belle.training.durable import write_text
+from belle.training.jsonl import read_lines
+from belle.training.manifest import files_in, read_manifest
+from belle.training.report_curves import Curve
+from belle.training.run_record import RECORD, read_record, still_runs
+from belle.training.tracking import METRICS, SAMPLES
+
+RECIPE = "recipe.yaml"
+REPORT = "report.html"
+# What has the page's own places, in the order of interest; everything else follows by name.
+_FIRST = ("loss", "lr", "grad_norm", "tokens_per_s", "memory")
+# Sums and positions: a line that only rises says nothing.
+_NO_CURVE = ("step", "epoch", "tokens", "seconds", "samples")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint as the page lists it. `problem` says what is wrong with it; its content is not hashed for this."""
+
+    name: str
+    step: int | None
+    written: str
+    n_bytes: int
+    problem: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the model answered to one prompt: step → text, the earliest first."""
+
+    prompt: str
+    answers: list[tuple[int, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is known of a run.
+
+    Attributes:
+        metrics: the lines of metrics.jsonl.
+        curves: what can be drawn of them, the loss first.
+        not_finite: the steps whose loss was no number.
+        record: what run.json says.
+        status: `finished`, `stopped`, `failed`, `running`, `killed`, or `unknown` for a run without a record.
+    """
+
+    folder: Path
+    metrics: list[dict[str, Any]]
+    curves: list[Curve]
+    not_finite: list[int]
+    said: list[Said]
+    recipe: str
+    record: dict[str, Any]
+    status: str
+    checkpoints: list[Checkpoint]
+
+
+def write_report(run: Path, out: Path | None = None) -> Path:
+    """Write the page about the run in folder `run`, to `run/report.html` when `out` is None. Returns its path.
+
+    Raises KnownError: `not_a_run`, `run_not_readable`, `disk_full`, `folder_not_writable`.
+    """
+    from belle.training.report_page import page
+
+    target = out or run / REPORT
+    write_text(target, page(read_run(run)))
+    return target
+
+
+def read_run(folder: Path) -> Run:
+    """Everything that a run wrote into its folder. Raises KnownError (`not_a_run`, `run_not_readable`)."""
+    if not any((folder / name).is_file() for name in (METRICS, RECORD, RECIPE)):
+        there = "is not there" if not folder.exists() else "is no folder" if not folder.is_dir() else "holds no run"
+        raise KnownError(
+            "not_a_run",
+            f"{folder} {there}.",
+            f"Name the output_dir of a recipe: the folder with {METRICS}.",
+            path=str(folder),
+        )
+    try:
+        metrics = list(read_lines(folder / METRICS))
+        recipe = folder / RECIPE
+        record = read_record(folder)
+        return Run(
+            folder=folder,
+            metrics=metrics,
+            curves=list(_curves(metrics)),
+            not_finite=[row["step"] for row in metrics if "loss" in row and _number(row["loss"]) is None],
+            said=_said(folder / SAMPLES),
+            recipe=recipe.read_text(encoding="utf-8", errors="replace") if recipe.is_file() else "",
+            record=record,
+            status=_status(record),
+            checkpoints=[_checkpoint(path) for path in _checkpoint_folders(folder)],
+        )
+    except OSError as error:
+        raise KnownError(
+            "run_not_readable",
+            f"{error.filename or folder} could not be read: {error.strerror or error}.",
+            "Check the permissions of the folder.",
+            path=str(folder),
+        ) from error
+
+
+def _curves(metrics: list[dict[str, Any]]) -> Iterator[Curve]:
+    points: dict[str, list[tuple[int, float]]] = {}
+    for row in metrics:
+        for name, value in row.items():
+            number = _number(value)
+            if number is not None and name not in _NO_CURVE:
+                points.setdefault(name, []).append((row["step"], number))
+    beside = {name for name in points if name.startswith("eval_") and name.removeprefix("eval_") in points}
+    order = [name for name in _FIRST if name in points] + sorted(set(points) - set(_FIRST) - beside)
+    for name in order:
+        yield Curve(name, points[name], points.get(f"eval_{name}", ()))
+
+
+def _number(value: Any) -> float | None:
+    """`value` as a number that can be drawn."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return None
+    return float(value)
+
+
+def _said(path: Path) -> list[Said]:
+    found: dict[str, Said] = {}
+    for row in read_lines(path):
+        prompt = str(row.get("prompt", ""))
+        found.setdefault(prompt, Said(prompt)).answers.append((row["step"], str(row.get("text", ""))))
+    return list(found.values())
+
+
+def _status(record: Mapping[str, Any]) -> str:
+    sessions = record.get("sessions")
+    last = sessions[-1] if isinstance(sessions, list) and sessions else None
+    if not isinstance(last, dict):
+        return "unknown"
+    status = str(last.get("status", "unknown"))
+    return "killed" if status == "running" and not still_runs(last) else status
+
+
+def _checkpoint_folders(folder: Path) -> list[Path]:
+    def number(path: Path) -> int:
+        return int(path.name.removeprefix("step-"))
+
+    numbered = [p for p in folder.glob("step-*") if p.is_dir() and p.name.removeprefix("step-").isdecimal()]
+    final = folder / "final"
+    return [*sorted(numbered, key=number), *([final] if final.is_dir() else [])]
+
+
+def _checkpoint(path: Path) -> Checkpoint:
+    sizes = files_in(path)
+    n_bytes = sum(sizes.values())
+    try:
+        manifest = read_manifest(path)
+    except KnownError as error:
+        return Checkpoint(path.name, None, "", n_bytes, str(error.details["reason"]))
+    wrong = [name for name, sealed in manifest.files.items() if sizes.get(name) != sealed.size]
+    problem = f"{wrong[0]} is missing or has another size than was written" if wrong else ""
+    return Checkpoint(path.name, manifest.step, manifest.written, n_bytes, problem)

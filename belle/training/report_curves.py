@@ -1,0 +1,132 @@
+"""Curves as SVG that a page can hold: they take their colours and fonts from the page, so that one drawing serves a
+light screen, a dark one and paper.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any
+
+Points = Sequence[tuple[int, float]]
+
+# matplotlib must have colours; these stand for the page's own, and are replaced by their names.
+_INK, _LINE, _FIRST, _SECOND = "#010101", "#020202", "#030303", "#040404"
+_NAMES = {_INK: "var(--ink-2)", _LINE: "var(--line)", _FIRST: "var(--violet)", _SECOND: "var(--good)"}
+_MOST_POINTS = 1200
+# Set or measured without noise.
+_NOT_SMOOTHED = ("lr", "memory")
+_SMOOTHED_FROM = 30  # points; fewer are drawn as they are
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Values over steps, and those of the evaluation set beside them."""
+
+    name: str
+    points: Points
+    evaluation: Points = ()
+
+    @property
+    def words(self) -> str:
+        """The curve for those who cannot see it, such as `5.1 at step 1, lowest 2.3 at step 90, 2.4 at step 100`."""
+        (first, start), (last, end) = self.points[0], self.points[-1]
+        low, lowest = min(self.points, key=lambda point: point[1])
+        words = f"{start:.4g} at step {first}, lowest {lowest:.4g} at step {low}, {end:.4g} at step {last}"
+        if self.evaluation:
+            step, value = self.evaluation[-1]
+            words += f"; evaluation {value:.4g} at step {step}"
+        return words
+
+
+def svg(curve: Curve, *, wide: bool) -> str:
+    """The curve as an `<svg>` element. A `wide` one has the width of the page, others half of it."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": curve.name, "font.size": 9, "axes.unicode_minus": False}
+    with rc_context(settings):
+        figure = Figure(figsize=(9.6, 3.0) if wide else (4.6, 2.0), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.add_subplot()
+        _dress(axes, curve)
+        _draw(axes, curve, width=1.8 if wide else 1.4)
+        out = io.StringIO()
+        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return _for_page(out.getvalue())
+
+
+def smoothed(points: Points) -> list[tuple[int, float]]:
+    """For each point the mean of those around it, about a fortieth of all; at the ends, of those that there are."""
+    most = max(1, len(points) // 80)
+    sums = [0.0, *accumulate(value for _, value in points)]
+    found = []
+    for at, (step, _) in enumerate(points):
+        begin, end = max(0, at - most), min(len(points), at + most + 1)
+        found.append((step, (sums[end] - sums[begin]) / (end - begin)))
+    return found
+
+
+def thinned(points: Points, most: int = _MOST_POINTS) -> list[tuple[int, float]]:
+    """At most about `most` points that look the same: the lowest and the highest of each stretch, in their order."""
+    if len(points) <= most:
+        return list(points)
+    stretches = most // 2
+    edges = [at * len(points) // stretches for at in range(stretches + 1)]
+    found: list[tuple[int, float]] = []
+    for begin, end in pairwise(edges):
+        part = points[begin:end]
+        found += sorted({min(part, key=lambda point: point[1]), max(part, key=lambda point: point[1])})
+    return found
+
+
+def _dress(axes: Any, curve: Curve) -> None:
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(_LINE)
+    axes.tick_params(colors=_INK, length=0)
+    axes.grid(axis="y", color=_LINE, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.margins(x=0.01)
+    largest = max(abs(value) for _, value in [*curve.points, *curve.evaluation])
+    if largest >= 10_000:
+        axes.yaxis.set_major_formatter(EngFormatter(sep=" "))
+    elif 0 < largest < 0.01:
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.1e}".replace("e-0", "e-") if value else "0")
+    axes.set_xlabel("step", color=_INK)
+
+
+def _draw(axes: Any, curve: Curve, width: float) -> None:
+    if len(curve.points) < _SMOOTHED_FROM or curve.name in _NOT_SMOOTHED:
+        marker = "o" if len(curve.points) == 1 else None
+        axes.plot(*_columns(thinned(curve.points)), color=_FIRST, linewidth=width, marker=marker, markersize=4)
+    else:
+        axes.plot(*_columns(thinned(curve.points)), color=_FIRST, linewidth=0.8, alpha=0.35)
+        axes.plot(*_columns(thinned(smoothed(curve.points))), color=_FIRST, linewidth=width)
+    if curve.evaluation:
+        axes.plot(*_columns(thinned(curve.evaluation)), color=_SECOND, linewidth=width, marker="o", markersize=4)
+
+
+def _columns(points: Points) -> tuple[list[int], list[float]]:
+    return [step for step, _ in points], [value for _, value in points]
+
+
+def _for_page(document: str) -> str:
+    """The `<svg>` element alone, as wide as its place, in the page's colours and font, without names of the page's."""
+    element = document[document.index("<svg") :]
+    opening, rest = element.split(">", 1)
+    opening = re.sub(r' (width|height)="[^"]*"', "", opening).replace("<svg", '<svg aria-hidden="true"')
+    rest = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", rest, flags=re.DOTALL)
+    rest = re.sub(r'<g id="[^"]*"', "<g", rest)
+    rest = re.sub(r"font-family: [^;\"]*;?", "", rest)
+    for colour, name in _NAMES.items():
+        rest = rest.replace(colour, name)
+    return f"{opening}>" + re.sub(r"\s*\n\s*", " ", re.sub(r">\s+<", "><", rest)).strip()

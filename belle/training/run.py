@@ -1,0 +1,209 @@
+"""A run as it is seen from outside: what it logs, what it saves, where it goes on, and the signals that end it.
+
+It knows nothing of how the model is trained; the loop and PPO both report to it.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from belle.errors import KnownError
+from belle.training.checkpoint import CheckpointStore
+from belle.training.durable import write_text
+from belle.training.interrupts import Interrupts
+from belle.training.live import LiveView
+from belle.training.manifest import Manifest, read_manifest
+from belle.training.ranks import Ranks
+from belle.training.recipe import Recipe, dump_recipe, recipe_values
+from belle.training.run_folder import check_folder, check_same_recipe
+from belle.training.run_record import RunRecord
+from belle.training.run_state import RunState
+from belle.training.tracking import Tracker, memory_in_use
+
+if TYPE_CHECKING:
+    from belle.training.engine import Engine
+    from belle.training.loop import StepResult
+
+# Sums since the last logged line, kept in the checkpoint so that a resumed run writes the same line.
+_WINDOW = "window."
+
+
+class Run:
+    """The files of a run, and how far it is.
+
+    Attributes:
+        state: step, position in the data, counters.
+        inputs: fingerprints of the data by key of the recipe; a resumed run must have the same.
+    """
+
+    def __init__(self, recipe: Recipe, ranks: Ranks, interrupts: Interrupts) -> None:
+        self._recipe = recipe
+        self._ranks = ranks
+        self._interrupts = interrupts
+        self._values = recipe_values(recipe)
+        self._live: LiveView | None = None
+        self._engine: Engine | None = None
+        self._saved_step = -1
+        self.state = RunState()
+        self.inputs: dict[str, Any] = {}
+        folder = recipe.output_dir
+        check_folder(folder, resume=recipe.resume, ranks=ranks)
+        self._store = CheckpointStore(folder, keep_last=recipe.keep_last, ranks=ranks, notice=self.say)
+        self.checkpoint: Path | None = self._store.newest() if recipe.resume else None
+        self.manifest: Manifest | None = None
+        if self.checkpoint is not None:
+            self.manifest = read_manifest(self.checkpoint)
+            check_same_recipe(self.manifest.recipe, self._values, self.checkpoint)
+            self.say(f"going on from {self.checkpoint}")
+        elif recipe.resume:
+            self.say(f"no checkpoint in {folder}: starting at the beginning")
+        if ranks.rank == 0:
+            write_text(folder / "recipe.yaml", dump_recipe(recipe))
+        self.tracker = Tracker(
+            folder,
+            names=recipe.tracking,
+            recipe=self._values,
+            step=self.manifest.step if self.manifest else 0,
+            rank=ranks.rank,
+            notice=self.say,
+        )
+        self.record = RunRecord(
+            folder,
+            stage=recipe.stage,
+            rank=ranks.rank,
+            world_size=ranks.world_size,
+            resumed=self.manifest is not None,
+        )
+
+    def say(self, text: str) -> None:
+        """A line for the person, once and not once per process."""
+        if self._ranks.rank:
+            return
+        if self._live is not None:
+            self._live.note(text)
+        else:
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
+
+    def attach(self, engine: Engine) -> None:
+        """The engine whose state is saved; takes up the checkpoint's when there is one. Raises KnownError."""
+        self._engine = engine
+        if self.checkpoint is not None:
+            engine.load_state(self.checkpoint)
+
+    def begin(self, total_steps: int) -> None:
+        """From here on every random number counts: put the generators where the checkpoint left them."""
+        if self.checkpoint is not None:
+            self.state = RunState.load(self.checkpoint, self._ranks.rank, self._ranks.world_size)
+            self._saved_step = self.state.step
+        self.record.update(steps=total_steps)
+        if self._ranks.rank == 0:
+            self._live = LiveView(
+                f"{self._recipe.stage}  {self._recipe.output_dir}", total_steps, first_step=self.state.step
+            )
+
+    def count(self, result: StepResult, learning_rate: float, *, seconds: float) -> None:
+        """Add a step to what the next line of the log shows."""
+        sums = {"loss": result.loss * result.weight, "weight": result.weight, "seconds": seconds, "steps": 1.0}
+        sums |= {"tokens": result.tokens} | {f"metric.{n}": v * result.weight for n, v in result.metrics.items()}
+        counters = self.state.counters
+        for name, value in sums.items():
+            counters[_WINDOW + name] = counters.get(_WINDOW + name, 0.0) + value
+        counters[_WINDOW + "lr"] = learning_rate
+        counters[_WINDOW + "grad_norm"] = result.grad_norm
+        for name in ("tokens", "seconds"):
+            counters[name] = counters.get(name, 0.0) + sums[name]
+        counters["trained_tokens"] = counters.get("trained_tokens", 0.0) + result.weight
+
+    def log_window(self, epoch: float, figures: Mapping[str, float] | None = None) -> None:
+        """Write the means since the last line, and further figures of this step."""
+        counters = self.state.counters
+        window = {name.removeprefix(_WINDOW): counters.pop(name) for name in list(counters) if name.startswith(_WINDOW)}
+        weight = max(window.pop("weight", 0.0), 1e-9)
+        values = {
+            "loss": window["loss"] / weight,
+            "lr": window["lr"],
+            "grad_norm": window["grad_norm"],
+            "epoch": epoch,
+            "tokens": counters["tokens"],
+            "tokens_per_s": window["tokens"] / max(window["seconds"], 1e-9),
+            "seconds": counters["seconds"],
+        }
+        values |= {name.removeprefix("metric."): v / weight for name, v in window.items() if name.startswith("metric.")}
+        self.log({**values, **(figures or {})})
+
+    def log(self, values: Mapping[str, float]) -> None:
+        """Write figures of the current step, to metrics.jsonl, the trackers and the screen."""
+        if self._engine is not None:
+            values = {**values, "memory": float(memory_in_use(self._engine.device))}
+        self.tracker.log(self.state.step, values)
+        if self._live is not None:
+            self._live.update(self.state.step, values)
+
+    def log_evaluation(self, values: Mapping[str, float], *, n_bytes: int | None = None) -> None:
+        """Write what `loop.evaluate` found, as `eval_…`, with perplexity, and bits per byte where the bytes are known.
+
+        Bits per byte compare models with different vocabularies; a loss per token does not.
+        """
+        loss, weight = values["loss"], values["weight"]
+        found = {f"eval_{name}": value for name, value in values.items() if name != "weight"}
+        if self._recipe.stage in ("sft", "pretrain"):
+            found["eval_perplexity"] = math.exp(min(loss, 700.0))
+        if n_bytes:
+            found["eval_bits_per_byte"] = loss * weight / (math.log(2) * n_bytes)
+        self.log(found)
+
+    def sample(self, prompt: str, text: str) -> None:
+        """Write what the model answers at this step."""
+        self.tracker.sample(self.state.step, prompt, text)
+        if self._live is not None:
+            self._live.sample(self.state.step, prompt, text)
+
+    def save(self) -> Path:
+        """Write a checkpoint of this step, unless it is there. All processes call it. Raises KnownError."""
+        folder = self._recipe.output_dir / f"step-{self.state.step}"
+        if self._saved_step == self.state.step:
+            return folder
+        engine = self._engine
+        assert engine is not None
+
+        def write(into: Path) -> None:
+            engine.save_state(into)
+            self.state.save(into, self._ranks.rank)
+
+        self.tracker.sync()
+        folder = self._store.save(self.state.step, write, recipe=self._values, extra={"inputs": self.inputs})
+        self._saved_step = self.state.step
+        return folder
+
+    def signal_anywhere(self) -> int:
+        """The signal that any process got, 0 for none; the same in all of them."""
+        import torch
+
+        received = self._interrupts.received
+        if self._engine is None or self._engine.world_size == 1:
+            return received
+        anyone = self._engine.all_sum(torch.tensor([float(received > 0)])).item()
+        return received or (int(signal.SIGTERM) if anyone else 0)
+
+    def worded(self, error: KnownError) -> KnownError:
+        """An error of the current step, with the step and the last good checkpoint in its words."""
+        good = [int(path.name[5:]) for path in self._recipe.output_dir.glob("step-*") if path.name[5:].isdigit()]
+        last = f"The last checkpoint is step-{max(good)}" if good else "There is no checkpoint yet"
+        return KnownError(
+            error.kind, f"Step {self.state.step + 1}: {error.message} {last}.", error.advice, **error.details
+        )
+
+    def finish(self, status: str, reason: str = "") -> None:
+        """Close everything and note how it ended: `finished`, `stopped` or `failed`."""
+        self.record.finish(status, reason)
+        if self._live is not None:
+            self._live.close()
+            self._live = None
+        self.tracker.close()
+        self._store.close()

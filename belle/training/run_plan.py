@@ -1,0 +1,117 @@
+"""The size of a run: its data, its steps, its micro-batches, and what it computes in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from belle.training.data_volume import Volume, measure_data
+
+if TYPE_CHECKING:
+    from belle.data.rows import Kind
+    from belle.prompts import PromptTemplate
+    from belle.training.recipe import Recipe
+    from belle.training.tokenizer import HubVocabulary
+
+_KINDS: dict[str, Kind] = {"pretrain": "text", "reward": "preference", "dpo": "preference"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps and batches of a run.
+
+    Args:
+        processes: of the run.
+        samples: of one step.
+        steps: of the whole run.
+        tokens: computed in the whole run.
+        micro_tokens: of the largest micro-batch.
+        length: mean tokens of a sequence.
+    """
+
+    processes: int
+    samples: int
+    steps: int
+    tokens: float
+    micro_tokens: int
+    length: float
+
+
+def plan_of(recipe: Recipe, volume: Volume, processes: int) -> Plan:
+    """The steps of a run over data of that size."""
+    step = recipe.batch_size * recipe.accumulation * processes
+    length = volume.mean_length
+    sequences = 2 if recipe.stage in ("reward", "dpo") else 1
+    micro_length = min(recipe.max_length, volume.longest) if volume.longest else recipe.max_length
+    if recipe.stage == "ppo" and recipe.ppo is not None:
+        step, length = recipe.ppo.rollouts, length + recipe.ppo.max_new_tokens
+        micro_length = recipe.max_length
+    rows, tokens = float(volume.samples), length * volume.samples
+    if recipe.batching == "pack":
+        rows, micro_length = volume.tokens / recipe.max_length, recipe.max_length
+    steps = recipe.max_steps or max(1, math.ceil(recipe.epochs * math.ceil(rows / step)))
+    epochs = steps * step / max(rows, 1) if recipe.max_steps else recipe.epochs
+    return Plan(
+        processes=processes,
+        samples=step,
+        steps=steps,
+        tokens=tokens * epochs,
+        micro_tokens=recipe.batch_size * micro_length * sequences,
+        length=length / sequences,
+    )
+
+
+def volume_of(recipe: Recipe) -> Volume:
+    """The data of an epoch, encoded with the tokenizer that the run has, or would have."""
+    from belle.prompts import get_template
+    from belle.training.batch_vocabulary import BatchVocabulary
+    from belle.training.encode import RowEncoder
+    from belle.training.tokenizer import HubVocabulary, load_tokenizer
+
+    vocabulary = HubVocabulary(load_tokenizer(_tokenizer_of(recipe), notice=lambda _: None))
+    template = get_template(recipe.template)
+    if recipe.stage == "ppo":
+        return _prompts(recipe, vocabulary, template)
+    encoder = RowEncoder(BatchVocabulary(vocabulary), template, recipe.max_length)
+    return measure_data(recipe.data, _KINDS.get(recipe.stage, "conversation"), encoder)
+
+
+def _prompts(recipe: Recipe, vocabulary: HubVocabulary, template: PromptTemplate) -> Volume:
+    """PPO's questions; there are few enough to read them all."""
+    from belle.training.prompts import read_prompts
+
+    assert recipe.ppo is not None
+    room = recipe.max_length - recipe.ppo.max_new_tokens
+    prompts = read_prompts(recipe.data, vocabulary, template, max_length=room, seed=recipe.seed, say=lambda _: None)
+    lengths = [len(prompts[number]) for number in range(len(prompts))]
+    return Volume(len(lengths), len(lengths), sum(lengths), 0, max(lengths), exact=True)
+
+
+def _tokenizer_of(recipe: Recipe) -> str:
+    """Its folder or name; where the run starts from a recipe whose model is not there yet, that recipe's."""
+    from belle.training.recipe import load_recipe
+    from belle.training.stages import FINAL
+
+    if recipe.tokenizer is not None:
+        return str(recipe.tokenizer)
+    if recipe.init is not None:
+        return str(recipe.init.tokenizer)
+    model = str(recipe.model)
+    if not model.endswith((".yaml", ".yml")):
+        return model
+    before = load_recipe(Path(model))
+    final = before.output_dir / FINAL
+    return str(final) if final.is_dir() else _tokenizer_of(before)
+
+
+def precision_of(recipe: Recipe) -> str:
+    """What is computed in: on this machine when it has a GPU, else on the GPU the run is meant for."""
+    import torch
+
+    from belle.training.precision import choose_precision
+
+    if recipe.precision != "auto":
+        return recipe.precision
+    return choose_precision("auto", torch.device("cuda")).name if torch.cuda.is_available() else "bf16"

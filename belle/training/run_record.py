@@ -1,0 +1,112 @@
+"""`run.json`: when, where and on what a run took place, and how it ended. The report tells it beside the curves.
+
+Every start and every resumption is a session. A process that was killed cannot write how it ended: its session stays
+`running`, and whoever reads the record looks whether that process is still there.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from belle.training.durable import write_text
+from belle.training.environment import machine, versions
+
+RECORD = "run.json"
+
+
+class RunRecord:
+    """The record of the run in `folder`. On every rank but 0 it does nothing.
+
+    Args:
+        folder: the run's folder.
+        stage: what is trained, such as `sft`.
+        resumed: whether an earlier session goes on; otherwise the record begins anew.
+        rank: number of this process.
+        world_size: number of processes.
+        steps: optimizer steps of the whole run.
+
+    Raises KnownError (`disk_full`, `folder_not_writable`), as do all methods.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        stage: str,
+        resumed: bool = False,
+        rank: int = 0,
+        world_size: int = 1,
+        steps: int = 0,
+    ) -> None:
+        self._path = folder / RECORD
+        self._on = rank == 0
+        if not self._on:
+            return
+        earlier = read_record(folder) if resumed else {}
+        self._session: dict[str, Any] = {
+            "started": _now(),
+            "ended": None,
+            "status": "running",
+            "reason": "",
+            "processes": world_size,
+            "pid": os.getpid(),
+            "host": platform.node(),
+            "versions": versions(),
+            "machine": machine(),
+        }
+        sessions = earlier.get("sessions")
+        self._values: dict[str, Any] = {
+            **earlier,
+            "stage": stage,
+            "steps": steps,
+            "sessions": [*(sessions if isinstance(sessions, list) else []), self._session],
+        }
+        self._write()
+
+    def update(self, **facts: Any) -> None:
+        """Add facts, JSON-serializable: `data` (counts per set), `parameters`, `precision`, or any other."""
+        if self._on:
+            self._values |= facts
+            self._write()
+
+    def finish(self, status: str = "finished", reason: str = "") -> None:
+        """Say how it ended: `finished`, `stopped` (by a signal) or `failed`, with the reason in words."""
+        if self._on:
+            self._session |= {"ended": _now(), "status": status, "reason": reason}
+            self._write()
+
+    def _write(self) -> None:
+        write_text(self._path, json.dumps(self._values, ensure_ascii=False, indent=1, default=str) + "\n")
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What `run.json` says; nothing when it is not there or not readable."""
+    try:
+        values = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def still_runs(session: dict[str, Any]) -> bool:
+    """Whether the process of a session that has not ended is there, as far as this machine can tell."""
+    import psutil
+
+    if session.get("status") != "running" or session.get("host") != platform.node():
+        return False
+    try:
+        process = psutil.Process(int(session["pid"]))
+        started = datetime.datetime.fromisoformat(session["started"]).timestamp()
+        # Another process may have got the number since.
+        return bool(process.create_time() <= started + 1 and process.status() != psutil.STATUS_ZOMBIE)
+    except (psutil.Error, KeyError, TypeError, ValueError):
+        return False
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

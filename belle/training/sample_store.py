@@ -1,0 +1,205 @@
+"""Encoded samples on disk: written once, then read by memory map, so that ten million of them need no memory.
+
+A folder with four arrays and a description:
+
+- `tokens.bin` int32: token ids of all sequences, one after the other; a token without loss is stored as its complement
+  (−1 − id), which costs no second array.
+- `ends.bin` int64: where each sequence ends in it.
+- `rows.bin` int64: the line or row of its file that each sample came from; `files.bin` int32: and which file.
+- `samples.json`: counts, the files, sequences per sample (two for preference pairs).
+
+It is written under another name and renamed when whole, so a folder that can be found is complete.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+DESCRIPTION = "samples.json"
+
+
+@dataclass
+class Counts:
+    """What became of the rows.
+
+    Args:
+        rows: read.
+        samples: kept; a long document gives several.
+        dropped: rows without anything to train on within the maximum length.
+        cut: rows that lost turns to fit.
+        tokens: in all sequences.
+        trained: tokens the loss is computed on.
+    """
+
+    rows: int = 0
+    samples: int = 0
+    dropped: int = 0
+    cut: int = 0
+    tokens: int = 0
+    trained: int = 0
+
+    def add(self, other: Counts) -> None:
+        """Add what another part of the rows gave."""
+        for name, value in asdict(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+    def as_text(self) -> str:
+        """One sentence for the person who started the run."""
+        notes = []
+        if self.dropped:
+            notes.append(f"{self.dropped:,} dropped (nothing to train on within the maximum length)")
+        if self.cut:
+            notes.append(f"{self.cut:,} without their oldest turns")
+        share = f"{self.trained / max(self.tokens, 1):.0%} of them trained"
+        return f"{self.samples:,} samples of {self.rows:,} rows, {self.tokens:,} tokens, {share}" + "".join(
+            f"; {note}" for note in notes
+        )
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some encoded samples, in order.
+
+    Args:
+        tokens: as in `tokens.bin`.
+        lengths: of each sequence.
+        rows: the row of each sample.
+    """
+
+    tokens: NDArray[np.int32]
+    lengths: NDArray[np.int32]
+    rows: NDArray[np.int64]
+    counts: Counts
+
+
+class SampleWriter:
+    """Writes a folder of samples, part by part; a context manager that closes the files."""
+
+    def __init__(self, folder: Path, per_sample: int) -> None:
+        folder.mkdir(parents=True)
+        self._folder = folder
+        self._per_sample = per_sample
+        self._streams = {name: (folder / f"{name}.bin").open("wb") for name in ("tokens", "ends", "rows", "files")}
+        self._end = 0
+        self._sources: dict[tuple[str, int], int] = {}
+        self.counts = Counts()
+
+    def __enter__(self) -> SampleWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for stream in self._streams.values():
+            stream.close()
+
+    def add(self, part: Part, source: str, number: int) -> None:
+        """Append the samples of `part`, which came from the file `source`, part of input `number`. Raises OSError."""
+        import numpy as np
+
+        ends = self._end + np.cumsum(part.lengths, dtype=np.int64)
+        self._end = int(ends[-1]) if len(ends) else self._end
+        self._write("tokens", part.tokens.astype("<i4", copy=False))
+        self._write("ends", ends.astype("<i8", copy=False))
+        self._write("rows", part.rows.astype("<i8", copy=False))
+        file = self._sources.setdefault((source, number), len(self._sources))
+        self._write("files", np.full(len(part.rows), file, "<i4"))
+        self.counts.add(part.counts)
+
+    def finish(self) -> None:
+        """Write the description."""
+        for stream in self._streams.values():
+            stream.flush()
+        sources = [{"path": path, "input": number} for path, number in self._sources]
+        about = {"per_sample": self._per_sample, "counts": asdict(self.counts), "sources": sources}
+        (self._folder / DESCRIPTION).write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
+
+    def _write(self, name: str, array: NDArray[Any]) -> None:
+        self._streams[name].write(array.data if len(array) else b"")
+
+
+class SampleSet:
+    """The samples of a folder that `SampleWriter` wrote.
+
+    Args:
+        inputs: path, size (bytes), sha256 and weight of each file or folder they came from.
+
+    Attributes:
+        counts: what became of the rows.
+        per_sample: sequences of each sample: 1, or 2 for preference pairs.
+    """
+
+    def __init__(self, folder: Path, inputs: Sequence[Mapping[str, Any]]) -> None:
+        about = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        self.folder = folder
+        self.per_sample: int = about["per_sample"]
+        self.counts = Counts(**about["counts"])
+        self.inputs = [dict(entry) for entry in inputs]
+        self._sources: list[dict[str, Any]] = about["sources"]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def sequences(self, sample: int) -> list[tuple[NDArray[np.int32], NDArray[np.bool_]]]:
+        """Token ids and which of them are trained, for each sequence of a sample."""
+        first = sample * self.per_sample
+        return [self._sequence(number) for number in range(first, first + self.per_sample)]
+
+    def name(self, sample: int) -> str:
+        """Where a sample came from, for people."""
+        return f"{self._sources[self._files[sample]]['path']} row {self._rows[sample]}"
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int32]:
+        """Tokens of each sample; of a pair, of its longer sequence `[samples]`."""
+        import numpy as np
+
+        lengths = np.diff(self._ends, prepend=0).astype(np.int32)
+        longest: NDArray[np.int32] = lengths.reshape(-1, self.per_sample).max(axis=1)
+        return longest
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64] | None:
+        """How often each sample comes up in an epoch `[samples]`; None when each comes up once."""
+        import numpy as np
+
+        of_files = np.array([self.inputs[source["input"]]["weight"] for source in self._sources])
+        return None if np.all(of_files == 1) else of_files[self._files]
+
+    def _sequence(self, number: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        start = int(self._ends[number - 1]) if number else 0
+        stored = self._tokens[start : int(self._ends[number])]
+        trained = stored >= 0
+        return stored ^ (trained.astype("i4") - 1), trained
+
+    @cached_property
+    def _tokens(self) -> NDArray[np.int32]:
+        return self._mapped("tokens", "<i4")
+
+    @cached_property
+    def _ends(self) -> NDArray[np.int64]:
+        return self._mapped("ends", "<i8")
+
+    @cached_property
+    def _rows(self) -> NDArray[np.int64]:
+        return self._mapped("rows", "<i8")
+
+    @cached_property
+    def _files(self) -> NDArray[np.int32]:
+        return self._mapped("files", "<i4")
+
+    def _mapped(self, name: str, dtype: str) -> NDArray[Any]:
+        import numpy as np
+
+        path = self.folder / f"{name}.bin"
+        return np.memmap(path, dtype, "r") if path.stat().st_size else np.empty(0, dtype)

@@ -1,0 +1,199 @@
+"""Data files to encoded samples: once, by several processes, into a folder that later runs find again.
+
+Rows stream through: the calling process reads and writes, the others tokenize, and never more than a few thousand rows
+are in memory. The folder's name is a digest of everything that its content depends on (the files' bytes, the
+tokenizer, the template, the maximum length), so what is found is what would be made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol
+
+from belle.data.files import files_in
+from belle.data.read import scan_rows
+from belle.data.rows import Kind, texts_of
+from belle.errors import KnownError
+from belle.prompts import PromptTemplate
+from belle.training import durable
+from belle.training.batch_vocabulary import BatchVocabulary
+from belle.training.encode import Chunk, RowEncoder, encode_chunks
+from belle.training.sample_store import DESCRIPTION, SampleSet, SampleWriter
+
+if TYPE_CHECKING:
+    from belle.training.recipe import DataFile
+    from belle.training.tokenizer import HubVocabulary
+
+# Changes when the same rows would give other samples.
+_VERSION = 1
+_CHUNK_ROWS = 512
+_CHUNK_CHARACTERS = 1 << 20
+_SECONDS_BETWEEN_NEWS = 15
+
+
+def prepare(
+    files: Sequence[DataFile],
+    kind: Kind,
+    vocabulary: HubVocabulary,
+    template: PromptTemplate,
+    *,
+    max_length: int,
+    processes: int = 2,
+    cache_dir: Path,
+    say: Callable[[str], None] = lambda _: None,
+) -> SampleSet:
+    """The samples of `files`, encoded now or found in `cache_dir`.
+
+    Args:
+        kind: conversation, text or preference.
+        max_length: tokens of a sequence at most: conversations lose their oldest turns, documents are cut into pieces.
+        processes: how many tokenize; 1: this one does it itself.
+        say: told what was found or made, in a sentence.
+
+    Raises KnownError: those of `belle.data.read_rows`, with file and line; `template_error`, `no_end_token`;
+    `no_samples` when nothing is left; `disk_full`, `folder_not_writable`; `encoder_died`.
+    """
+    inputs = [fingerprint(file) for file in files]
+    encoder = RowEncoder(BatchVocabulary(vocabulary), template, max_length)
+    folder = cache_dir / _digest(kind, encoder, inputs)
+    if (folder / DESCRIPTION).exists():
+        samples = SampleSet(folder, inputs)
+        say(f"data: {samples.counts.as_text()} (encoded before)")
+        return samples
+    _make(folder, _chunks(files, kind), encoder, pairs=kind == "preference", processes=processes, say=say)
+    samples = SampleSet(folder, inputs)
+    if not len(samples):
+        shutil.rmtree(folder)
+        raise KnownError(
+            "no_samples",
+            f"Of {samples.counts.rows:,} rows in {', '.join(str(f.path) for f in files)} none is left to train on:"
+            f" no answer fits into {max_length} tokens.",
+            "Raise max_length, or look at the data with “belle data check”.",
+        )
+    say(f"data: {samples.counts.as_text()}")
+    return samples
+
+
+class Fingerprinted(Protocol):
+    """Data that knows the files it came from: path, size, sha256 and weight of each."""
+
+    inputs: list[dict[str, Any]]
+
+
+def check_unchanged(samples: Fingerprinted, recorded: Sequence[Mapping[str, Any]]) -> None:
+    """Raises KnownError("data_changed") when the run was started with other data.
+
+    Args:
+        recorded: `samples.inputs` as it was then.
+    """
+    now = {entry["path"]: entry for entry in samples.inputs}
+    then = {entry["path"]: entry for entry in recorded}
+    for path in [*then, *now]:
+        if path not in now or path not in then:
+            what = "is no longer among the data" if path not in now else "was not among the data"
+        elif now[path]["sha256"] != then[path]["sha256"]:
+            what = "has changed"
+        elif now[path]["weight"] != then[path]["weight"]:
+            what = "has another weight"
+        else:
+            continue
+        raise KnownError(
+            "data_changed",
+            f"{path} {what} since the run that is to be resumed was started.",
+            "Restore the data as it was, or start a new run with another output_dir.",
+            path=path,
+        )
+
+
+def _make(
+    folder: Path,
+    chunks: Iterator[Chunk],
+    encoder: RowEncoder,
+    *,
+    pairs: bool,
+    processes: int,
+    say: Callable[[str], None],
+) -> None:
+    """Encode `chunks` into `folder`, which appears when everything is in it."""
+    # One per machine: on a shared disk several may be at it at once.
+    temporary = folder.with_name(f"{folder.name}.{platform.node()}.tmp")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        with SampleWriter(temporary, per_sample=2 if pairs else 1) as writer:
+            started = told = monotonic()
+            for chunk, part in encode_chunks(chunks, encoder, processes):
+                writer.add(part, chunk.source, chunk.file)
+                if monotonic() - told > _SECONDS_BETWEEN_NEWS:
+                    told = monotonic()
+                    say(f"data: {writer.counts.rows:,} rows, {writer.counts.rows / (told - started):,.0f} a second")
+            writer.finish()
+        for path in temporary.iterdir():
+            durable.sync_file(path)
+        durable.sync_folder(temporary)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not (folder / DESCRIPTION).exists():  # else another machine was faster
+                raise
+        durable.sync_folder(folder.parent)
+    except OSError as error:
+        raise durable.worded(folder, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _chunks(files: Sequence[DataFile], kind: Kind) -> Iterator[Chunk]:
+    """The rows of all files, some hundred at a time. Raises KnownError for the first that is no row."""
+    for number, file in enumerate(files):
+        chunk = Chunk(number)
+        characters = 0
+        for record, row in scan_rows(file.path, kind, file.format):
+            if isinstance(row, KnownError):
+                raise row
+            full = len(chunk.rows) >= _CHUNK_ROWS or characters >= _CHUNK_CHARACTERS
+            if chunk.rows and (full or record.path != chunk.source):
+                yield chunk
+                chunk, characters = Chunk(number), 0
+            chunk.source = record.path
+            chunk.unit = record.unit
+            chunk.rows.append((record.number, row))
+            characters += sum(map(len, texts_of(row)))
+        if chunk.rows:
+            yield chunk
+
+
+def fingerprint(file: DataFile) -> dict[str, Any]:
+    """What a run remembers of a file or a folder, to notice that it changed. Raises KnownError("file_missing")."""
+    paths = files_in(file.path) if file.path.is_dir() else [file.path]
+    digests = []
+    try:
+        for path in paths:
+            with path.open("rb") as stream:
+                digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+        size = sum(path.stat().st_size for path in paths)
+    except OSError as error:
+        raise KnownError(
+            "file_missing", f"{file.path} cannot be read: {error.strerror}.", path=str(file.path)
+        ) from None
+    # A single file's own digest, as sha256sum prints it; of a folder, that of its files' digests.
+    digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    return {"path": str(file.path), "size": size, "sha256": digest, "format": file.format, "weight": file.weight}
+
+
+def _digest(kind: Kind, encoder: RowEncoder, inputs: Sequence[Mapping[str, Any]]) -> str:
+    """The name of the folder. Weights change what a run takes from it, not what is in it."""
+    facts = {
+        "version": _VERSION,
+        "kind": kind,
+        "vocabulary": encoder.vocabulary.fingerprint(),
+        "template": repr(encoder.template),
+        "max_length": encoder.max_length,
+        "inputs": [[entry[key] for key in ("size", "sha256", "format")] for entry in inputs],
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]

@@ -1,0 +1,63 @@
+"""What the model answers while it is being trained: the quickest way to see that something goes wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from belle.prompts import Message, PromptTemplate
+from belle.prompts.encoding import encode_prompt
+
+if TYPE_CHECKING:
+    from belle.training.engine import Engine
+    from belle.training.tokenizer import HubVocabulary
+
+
+def answer(
+    engine: Engine,
+    tokenizer: Any,
+    vocabulary: HubVocabulary,
+    template: PromptTemplate | None,
+    prompt: str,
+    *,
+    max_tokens: int,
+) -> str:
+    """The likeliest words after `prompt`, one token at a time, to the end token or `max_tokens`.
+
+    All processes call it: under ZeRO-3 each holds a part of the model.
+
+    Args:
+        template: the prompt is a question; None: a text to be continued.
+    """
+    import torch
+
+    ids = vocabulary.tokenize(prompt)
+    if template is not None:
+        ids = encode_prompt(vocabulary, template, [Message("user", prompt)])
+    given = torch.tensor([ids], device=engine.device)
+    model = engine.model
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad(), engine.autocast():
+            written = model.generate(
+                input_ids=given,
+                attention_mask=torch.ones_like(given),
+                max_new_tokens=max_tokens,
+                do_sample=False,
+                num_beams=1,
+                use_cache=True,
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+                synced_gpus=engine.world_size > 1,
+            )
+    finally:
+        model.train(training)
+    return answer_text(tokenizer, template, written[0, len(ids) :])
+
+
+def answer_text(tokenizer: Any, template: PromptTemplate | None, ids: Any) -> str:
+    """What the tokens of an answer say, without the strings that end it."""
+    text = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    for stop in template.stop if template else ():
+        text = text.partition(stop)[0]
+    return str(text.removeprefix(" ") if template and template.strip_leading_space else text)

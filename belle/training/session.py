@@ -1,0 +1,250 @@
+"""What every stage sets up, in the order in which mistakes are cheapest: folder, tokenizer, data, then the model.
+
+with started(recipe) as session:
+    samples = session.samples("conversation", recipe.data)
+    session.open_engine()
+    train(session, NextToken(), session.batches(samples))
+    session.write_final()
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from belle.errors import KnownError
+from belle.prompts import PromptTemplate, get_template
+from belle.training.engine import Engine, EngineBuilder, engine_builder
+from belle.training.failures import worded_failure
+from belle.training.interrupts import Interrupts, Stopped
+from belle.training.models import count_parameters, load_causal_model, parameter_groups
+from belle.training.ranks import Ranks, current_ranks, together
+from belle.training.recipe import DataFile, Recipe
+from belle.training.run import Run
+from belle.training.tokenizer import HubVocabulary, load_tokenizer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from belle.data.rows import Kind
+    from belle.training.batching import Mode
+    from belle.training.feeding import SampleBatches
+    from belle.training.sample_store import SampleSet
+    from belle.training.samples import Fingerprinted
+
+Load = Callable[[Recipe, EngineBuilder, Any, Callable[[str], None]], "nn.Module"]
+
+
+@contextlib.contextmanager
+def started(recipe: Recipe) -> Iterator[Session]:
+    """The processes, the folder and the tokenizer of a run; notes how it ended.
+
+    Raises KnownError: `output_not_empty`, `recipe_changed`, those of `load_tokenizer`, `Tracker` and `CheckpointStore`,
+    `out_of_memory` and `rank_lost`, and `interrupts.Stopped`.
+    """
+    _silence_libraries()
+    with Interrupts() as interrupts:
+        builder = engine_builder(recipe)
+        ranks = current_ranks()
+        run = Run(recipe, ranks, interrupts)
+        try:
+            yield Session(recipe, builder, ranks, run)
+        except Stopped as stopped:
+            run.finish("stopped", str(stopped))
+            raise
+        except KnownError as error:
+            run.finish("failed", str(error))
+            raise
+        except BaseException as error:
+            known = worded_failure(error, ranks)
+            run.finish("failed", str(known or error))
+            if known is not None:
+                raise known from error
+            raise
+        run.finish("finished")
+
+
+class Session:
+    """A run that is set up.
+
+    Attributes:
+        recipe, run: what is done, and where it is written down.
+        tokenizer, vocabulary: transformers' tokenizer, and the same as the renderer wants it.
+        template: the prompt template.
+        engine: there after `open_engine`.
+    """
+
+    engine: Engine
+
+    def __init__(self, recipe: Recipe, builder: EngineBuilder, ranks: Ranks, run: Run) -> None:
+        self.recipe = recipe
+        self.run = run
+        self._builder = builder
+        self._ranks = ranks
+        run.say(f"precision: {builder.precision.reason}")
+        run.record.update(precision=builder.precision.reason)
+        folder = recipe.tokenizer or (recipe.init.tokenizer if recipe.init else None)
+        self.tokenizer: Any = load_tokenizer(folder or str(recipe.model), notice=run.say)
+        self.vocabulary = HubVocabulary(self.tokenizer)
+        self.template: PromptTemplate = get_template(recipe.template)
+
+    @property
+    def is_first_here(self) -> bool:
+        """Whether this process does, for all of its machine, what is to be done once."""
+        return self._builder.local_rank == 0
+
+    def samples(self, kind: Kind, files: Sequence[DataFile], *, key: str = "data") -> SampleSet:
+        """The data, encoded once per machine and kept under `output_dir/data`.
+
+        Args:
+            kind: `conversation`, `text` or `preference`.
+            key: of the recipe, under which the run remembers what the files were.
+
+        Raises KnownError: those of the readers, and `data_changed` when a resumed run has other data.
+        """
+        from belle.training.samples import prepare
+
+        def encode() -> SampleSet:
+            found: SampleSet = prepare(
+                files,
+                kind,
+                self.vocabulary,
+                self.template,
+                max_length=self.recipe.max_length,
+                processes=self.recipe.processes,
+                cache_dir=self.recipe.output_dir / "data",
+                say=self.run.say,
+            )
+            return found
+
+        # The first process of each machine does the work, the others find it done.
+        made: list[SampleSet] = []
+        together(self._ranks, lambda: made.append(encode()) if self.is_first_here else None)
+        samples = made[0] if made else encode()
+        self.remember(key, samples)
+        self.run.record.update(**{key: asdict(samples.counts)})
+        return samples
+
+    def remember(self, key: str, data: Fingerprinted) -> None:
+        """Note which files a run is made of, under a key of the recipe.
+
+        Raises KnownError("data_changed") when a resumed run has others.
+        """
+        from belle.training.samples import check_unchanged
+
+        if self.run.manifest is not None:
+            check_unchanged(data, self.run.manifest.extra.get("inputs", {}).get(key, []))
+        self.run.inputs[key] = list(data.inputs)
+
+    def open_engine(self, load: Load = load_causal_model) -> Engine:
+        """Load the model and make the engine; on a resumed run with the checkpoint's weights. Raises KnownError."""
+        if self._builder.device.type == "cuda":
+            from belle.training.fits import check_fits, device_memory
+
+            available, name = device_memory(self._builder.device)
+            check_fits(self.recipe, processes=self._builder.world_size, available=available, device=name)
+        seed_everything(self.recipe.seed)
+        model = load(self.recipe, self._builder, self.tokenizer, self.run.say)
+        total, trained = count_parameters(model)
+        self.run.say(f"parameters: {total:,}, of which {trained:,} are trained")
+        self.run.record.update(parameters={"total": total, "trained": trained})
+        # Decay would move the rows of an embedding that are frozen, too.
+        decay = 0.0 if self.recipe.freeze == "new_rows" else self.recipe.weight_decay
+        self.engine = self._builder.build(model, parameter_groups(model, decay))
+        # The same weights in every process, but not the same dropout.
+        seed_everything(self.recipe.seed + self._builder.rank)
+        self.run.attach(self.engine)
+        return self.engine
+
+    def frozen_model(self, load: Load) -> nn.Module:
+        """A further model that is only evaluated. Its random weights are those that `open_engine` would make.
+
+        Call it before `open_engine`. Raises KnownError, as `load` does.
+        """
+        seed_everything(self.recipe.seed)
+        return self._builder.frozen(load(self.recipe, self._builder, self.tokenizer, lambda _: None))
+
+    def batches(self, samples: SampleSet, *, shuffle: bool = True) -> SampleBatches:
+        """The samples as this process's batches. `shuffle=False`: for measuring, each row once, in a fixed order."""
+        from belle.training.feeding import SampleBatches
+
+        attention = self.attention
+        return SampleBatches(
+            samples,
+            self.recipe,
+            mode=self._mode(attention),
+            attention=attention,
+            pad_id=self.tokenizer.pad_token_id,
+            rank=self._builder.rank,
+            world_size=self._builder.world_size,
+            shuffle=shuffle,
+        )
+
+    @property
+    def attention(self) -> str:
+        """transformers' name of the model's attention implementation."""
+        return str(getattr(self.engine.model.config, "_attn_implementation", None) or "eager")
+
+    def text_bytes(self, samples: SampleSet) -> int:
+        """Bytes of UTF-8 that the trained tokens of all samples stand for."""
+        total = 0
+        for row in range(len(samples)):
+            for ids, trained in samples.sequences(row):
+                text = self.tokenizer.decode(ids[trained], skip_special_tokens=True, clean_up_tokenization_spaces=False)
+                total += len(text.encode())
+        return total
+
+    def write_samples(self) -> None:
+        """Let the model answer the recipe's `sample_prompts`. All processes call it."""
+        from belle.training.sampling import answer
+
+        template = None if self.recipe.stage == "pretrain" else self.template
+        for prompt in self.recipe.sample_prompts:
+            text = answer(
+                self.engine, self.tokenizer, self.vocabulary, template, prompt, max_tokens=self.recipe.sample_tokens
+            )
+            self.run.sample(prompt, text)
+
+    def write_final(self) -> Path:
+        """Write `output_dir/final`: the model, or its adapter, with tokenizer and chat template. Raises KnownError."""
+        from belle.training.final_model import write_final
+
+        return write_final(self, self._ranks)
+
+    def _mode(self, attention: str) -> Mode:
+        from belle.training.collate import layout_of
+        from belle.training.packing_check import packing_refusal
+
+        wanted = self.recipe.batching
+        if wanted == "auto":
+            wanted = "pack" if "flash" in attention and self.recipe.stage in ("sft", "pretrain") else "group"
+        if wanted != "pack":
+            return wanted
+        with self.engine.autocast():
+            refusal = packing_refusal(self.engine.model, layout_of("pack", attention))
+        if refusal is None:
+            return "pack"
+        self.run.say(f"batching: group instead of pack, because {refusal}")
+        return "group"
+
+
+def _silence_libraries() -> None:
+    """What transformers says while it loads is either checked here or of no use to the person."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def seed_everything(seed: int) -> None:
+    """Start every random number generator at `seed`: Python's, NumPy's, torch's on every device."""
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)

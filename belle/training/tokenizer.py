@@ -1,0 +1,221 @@
+"""The tokenizer of a checkpoint, loaded so that an answer can end, and as the renderer of `belle.prompts` wants it.
+
+Three traps are dealt with here. The first LLaMA checkpoints name a tokenizer class that is gone and write empty special
+tokens, on which `AutoTokenizer` recurses until Python gives up. A padding token that is the end token teaches a model
+never to stop, because padding is not trained on. And transformers' fast tokenizers see control tokens in any text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from belle.errors import KnownError
+
+_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer.tiktoken", "tekken.json", "spiece.model")
+_LLAMA_CLASSES = ("LLaMATokenizer", "LlamaTokenizer", "LlamaTokenizerFast")
+# What LLaMA's SentencePiece model calls them, whatever the files beside it say.
+_LLAMA_SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+_PADDING_NAMES = ("<pad>", "[PAD]", "<|pad|>", "<|finetune_right_pad_id|>", "<|endoftext|>")
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"belle: {sentence}\n")
+
+
+def load_tokenizer(path: Path | str, *, notice: Callable[[str], None] = _say) -> Any:
+    """The tokenizer of a checkpoint: a folder, or a name on the hub. Its padding token is never an end token.
+
+    Args:
+        notice: told in a sentence what was repaired.
+
+    Raises KnownError: `no_tokenizer`, `damaged_tokenizer`, `no_end_token`, `pad_is_eos`.
+    """
+    from transformers import AutoTokenizer
+
+    folder = Path(path)
+    if folder.is_dir() and not any((folder / name).exists() for name in _FILES):
+        raise KnownError(
+            "no_tokenizer",
+            f"{folder} holds no tokenizer.",
+            "Copy tokenizer.json or tokenizer.model of the base model into it, or set “tokenizer” in the recipe.",
+            path=str(folder),
+        )
+    try:
+        tokenizer = _load_llama(folder) if _is_llama(folder) else AutoTokenizer.from_pretrained(str(path))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        kind = "damaged_tokenizer" if folder.is_dir() else "no_tokenizer"
+        message = f"The tokenizer of {path} cannot be loaded: {reason}"
+        raise KnownError(kind, message, "Check its files, or the name and the connection.", path=str(path)) from error
+    if tokenizer.eos_token_id is None:
+        raise KnownError(
+            "no_end_token",
+            f"The tokenizer of {path} has no end-of-sequence token, so the model could not learn where an answer ends.",
+            "Set “eos_token” in its tokenizer_config.json.",
+            path=str(path),
+        )
+    _give_padding(tokenizer, path, notice)
+    return tokenizer
+
+
+class HubVocabulary:
+    """A transformers tokenizer as `belle.prompts.encoding` wants it (a `TokenVocabulary`).
+
+    Texts get the ids that SentencePiece and llama.cpp give them: control tokens in a text stay text, and a text that
+    begins with a space keeps it beside the one that SentencePiece puts in front.
+
+    Args:
+        tokenizer: from `load_tokenizer`.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self.bos: int | None = tokenizer.bos_token_id
+        self.eos: int | None = tokenizer.eos_token_id
+        self.adds_bos: bool = self.bos is not None and tokenizer.encode("a")[:1] == [self.bos]
+        self.size: int = len(tokenizer)
+        first = tokenizer.convert_ids_to_tokens(self._plain("a"))[:1]
+        self._puts_space_in_front = bool(first) and first[0].startswith("▁")
+        self._line_feed = self._plain("\n")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what every process makes for itself."""
+        return {key: value for key, value in self.__dict__.items() if key not in ("_backend", "_control")}
+
+    def encode(self, text: str, *, parse_special: bool = False) -> list[int]:
+        """The ids of `text` with nothing put around it; control tokens in it are parsed only with `parse_special`."""
+        if not parse_special:
+            return self.tokenize(text)
+        ids: list[int] = []
+        for part in self.split_control(text):
+            ids += [part] if isinstance(part, int) else self.tokenize(part)
+        return ids
+
+    def tokenize(self, text: str) -> list[int]:
+        """The ids of `text` alone; text that looks like a control token stays text."""
+        if self._puts_space_in_front and text.startswith(" "):
+            # The fast tokenizers leave out the space in front of a text that has one already.
+            return self.tokenize_after(" " + text)
+        return self._plain(text)
+
+    def tokenize_after(self, text: str) -> list[int]:
+        """The ids of `text` as it continues other text.
+
+        SentencePiece puts a space before whatever it tokenizes. It does so here before a line feed, which joins with
+        nothing, and both are taken away again.
+        """
+        if not self._puts_space_in_front:
+            return self._plain(text)
+        before, whole = self._line_feed, self._plain("\n" + text)
+        return whole[len(before) :] if whole[: len(before)] == before else self._plain(text)
+
+    def split_control(self, text: str) -> Iterator[str | int]:
+        """`text` of a template, cut into plain text and the ids of the control tokens written in it."""
+        pattern, tokens = self._control
+        position = 0
+        for match in pattern.finditer(text):
+            token, strips_left, strips_right = tokens[match[0]]
+            before = text[position : match.start()]
+            if kept := before.rstrip() if strips_left else before:
+                yield kept
+            yield token
+            position = match.end()
+            if strips_right:
+                position = len(text) - len(text[position:].lstrip())
+        if position < len(text):
+            yield text[position:]
+
+    def text(self, ids: list[int]) -> str:
+        """What `ids` say, special tokens included."""
+        return str(self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+    def _plain(self, text: str) -> list[int]:
+        if self._backend is not None:
+            ids: list[int] = self._backend.encode(text, add_special_tokens=False).ids
+            return ids
+        return list(self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
+
+    @cached_property
+    def _backend(self) -> Any:
+        """A copy of the Rust tokenizer that does not see control tokens; None where Python does the work."""
+        from tokenizers import Tokenizer
+
+        backend = getattr(self._tokenizer, "backend_tokenizer", None)
+        if not isinstance(backend, Tokenizer):
+            return None
+        backend = Tokenizer.from_str(backend.to_str())
+        backend.encode_special_tokens = True
+        backend.no_truncation()
+        backend.no_padding()
+        return backend
+
+    @cached_property
+    def _control(self) -> tuple[re.Pattern[str], dict[str, tuple[int, bool, bool]]]:
+        tokens = {
+            entry.content: (index, bool(entry.lstrip), bool(entry.rstrip))
+            for index, entry in self._tokenizer.added_tokens_decoder.items()
+            if entry.special and entry.content
+        }
+        longest_first = sorted(tokens, key=len, reverse=True)
+        return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)"), tokens
+
+
+def _is_llama(folder: Path) -> bool:
+    """Whether it is LLaMA's SentencePiece model alone, whose configuration may be of any age or missing.
+
+    Without a class in the configuration, AutoTokenizer makes a tokenizer of it that leaves out what is not a piece.
+    """
+    if not (folder / "tokenizer.model").exists() or (folder / "tokenizer.json").exists():
+        return False
+    named = _object(folder / "tokenizer_config.json").get("tokenizer_class")
+    model = _object(folder / "config.json").get("model_type")
+    return named in _LLAMA_CLASSES or (named is None and model in (None, "llama", "mistral"))
+
+
+def _load_llama(folder: Path) -> Any:
+    from transformers import LlamaTokenizer
+
+    config = _object(folder / "tokenizer_config.json")
+    special = {key: text for key, text in _LLAMA_SPECIAL.items() if not _content(config.get(key))}
+    # LLaMA begins every text with it unless the configuration says otherwise; saved files must say so too.
+    begins = config.get("add_bos_token", True) is not False
+    return LlamaTokenizer.from_pretrained(str(folder), **special, add_bos_token=begins)
+
+
+def _give_padding(tokenizer: Any, path: Path | str, notice: Callable[[str], None]) -> None:
+    pad, eos = tokenizer.pad_token_id, tokenizer.eos_token_id
+    if pad is not None and pad != eos:
+        return
+    vocabulary: Mapping[str, int] = tokenizer.get_vocab()
+    candidates = [*_PADDING_NAMES, tokenizer.unk_token, tokenizer.bos_token]
+    found = next((name for name in candidates if name in vocabulary and vocabulary[name] != eos), None)
+    if found is None:
+        raise KnownError(
+            "pad_is_eos",
+            f"The tokenizer of {path} pads with {tokenizer.eos_token}, its end token, and has no other token for it.",
+            "A model trained so never stops. Add a token to the vocabulary and name it “pad_token” in its configuration.",
+            path=str(path),
+        )
+    if pad is not None:
+        notice(f"{path} pads with its end token {tokenizer.eos_token}; {found} is used instead.")
+    tokenizer.pad_token = found
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _content(entry: Any) -> str:
+    """The text of a special token, which is written as it is or in an object."""
+    text = entry.get("content") if isinstance(entry, Mapping) else entry
+    return text if isinstance(text, str) else ""

@@ -1,0 +1,234 @@
+"""The services that curves can be sent to, each behind the same three methods and imported only when it is named.
+
+Nothing needs a network: TensorBoard writes files, the others write into the run's folder unless the person has logged
+in to the service (wandb, swanlab) or named a server (`MLFLOW_TRACKING_URI`).
+"""
+
+from __future__ import annotations
+
+import html
+import importlib
+import json
+import netrc
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from belle.errors import KnownError
+from belle.training.durable import write_text
+
+PROJECT = "chatbelle"
+IDENTITIES = "trackers.json"
+
+
+class Service(Protocol):
+    """Where values go.
+
+    `number` tells the prompts apart, from 1.
+    """
+
+    def log(self, step: int, values: Mapping[str, float]) -> None: ...
+
+    def sample(self, step: int, number: int, prompt: str, text: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What a service is told of the run.
+
+    Attributes:
+        folder: the run's folder; what a service writes goes there.
+        name: what the run is called.
+        recipe: the resolved recipe.
+        step: the step that it goes on from; 0 for a new run.
+        notice: gets one sentence for the person.
+    """
+
+    folder: Path
+    name: str
+    recipe: Mapping[str, Any]
+    step: int
+    notice: Callable[[str], None]
+
+    def identity(self, service: str) -> str:
+        """A name for this run that a resumed run finds again."""
+        path = self.folder / IDENTITIES
+        known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if service not in known:
+            known[service] = secrets.token_hex(4)
+            write_text(path, json.dumps(known) + "\n")
+        return known[service]
+
+
+class TensorBoard:
+    """Event files in `RUN/tensorboard`, for `tensorboard --logdir`."""
+
+    def __init__(self, run: RunInfo) -> None:
+        module = _package("torch.utils.tensorboard", "tensorboard", "tensorboard")
+        self._writer = module.SummaryWriter(str(run.folder / "tensorboard"), purge_step=run.step + 1)
+        if not run.step:
+            self._writer.add_text("recipe", _code(json.dumps(run.recipe, ensure_ascii=False, indent=1, default=str)), 0)
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+    def sample(self, step: int, number: int, prompt: str, text: str) -> None:
+        self._writer.add_text(f"sample/{number}", _code(f"{prompt}\n\n{text}"), step)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Wandb:
+    """Weights & Biases. Without a key on this machine it writes into `RUN/wandb`, for `wandb sync`."""
+
+    def __init__(self, run: RunInfo) -> None:
+        self._wandb = _package("wandb", "wandb", "wandb")
+        options: dict[str, Any] = {
+            "project": os.environ.get("WANDB_PROJECT", PROJECT),
+            "name": run.name,
+            "dir": str(run.folder),
+            "id": run.identity("wandb"),
+            "config": _plain(run.recipe),
+            "resume": "allow",
+            # It would put itself between the program and its terminal.
+            "settings": {"console": "off"},
+        }
+        decided = "WANDB_MODE" in os.environ
+        if not decided and not ("WANDB_API_KEY" in os.environ or _in_netrc("api.wandb.ai")):
+            options["mode"] = "offline"
+        try:
+            self._run = self._wandb.init(**options)
+        except Exception as error:
+            if decided or options.get("mode") == "offline":
+                raise
+            run.notice(f"wandb cannot be reached ({error}); it writes to {run.folder / 'wandb'}, for “wandb sync”.")
+            self._run = self._wandb.init(**{**options, "mode": "offline"})
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        self._run.log(dict(values), step=step)
+
+    def sample(self, step: int, number: int, prompt: str, text: str) -> None:
+        page = f"<pre>{html.escape(prompt)}</pre><hr><pre>{html.escape(text)}</pre>"
+        self._run.log({f"sample/{number}": self._wandb.Html(page)}, step=step)
+
+    def close(self) -> None:
+        self._run.finish()
+
+
+class Mlflow:
+    """MLflow: the server that `MLFLOW_TRACKING_URI` names, else the files of `RUN/mlruns`."""
+
+    _LONGEST = 500  # characters of a parameter
+
+    def __init__(self, run: RunInfo) -> None:
+        named = os.environ.get("MLFLOW_TRACKING_URI")
+        if not named:
+            # MLflow asks for this word before it writes plain files; a database would need more packages.
+            os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
+        _package("mlflow", "mlflow", "mlflow")
+        tracking = importlib.import_module("mlflow.tracking")
+        self._client = tracking.MlflowClient(tracking_uri=named or (run.folder / "mlruns").resolve().as_uri())
+        project = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)
+        experiment = self._client.get_experiment_by_name(project)
+        where = experiment.experiment_id if experiment else self._client.create_experiment(project)
+        tag = {"chatbelle.run": run.identity("mlflow")}
+        earlier = self._client.search_runs([where], f"tags.`chatbelle.run` = '{tag['chatbelle.run']}'", max_results=1)
+        if earlier:
+            self._run = earlier[0].info.run_id
+            self._client.set_terminated(self._run, "RUNNING")
+        else:
+            self._run = self._client.create_run(where, tags=tag, run_name=run.name).info.run_id
+            for key, value in _plain(run.recipe).items():
+                self._client.log_param(self._run, key, str(value)[: self._LONGEST])
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self._client.log_metric(self._run, name, value, step=step)
+
+    def sample(self, step: int, number: int, prompt: str, text: str) -> None:
+        self._client.log_text(self._run, f"{prompt}\n\n{text}\n", f"samples/step-{step}-{number}.txt")
+
+    def close(self) -> None:
+        self._client.set_terminated(self._run)
+
+
+class SwanLab:
+    """SwanLab. Without a key on this machine it writes into `RUN/swanlog`, for `swanlab sync`."""
+
+    def __init__(self, run: RunInfo) -> None:
+        self._swanlab = _package("swanlab", "swanlab", "swanlab")
+        options: dict[str, Any] = {
+            "project": os.environ.get("SWANLAB_PROJECT", PROJECT),
+            "name": run.name,
+            "log_dir": str(run.folder / "swanlog"),
+            "config": _plain(run.recipe),
+        }
+        if "SWANLAB_MODE" not in os.environ:
+            logged_in = "SWANLAB_API_KEY" in os.environ or (Path.home() / ".swanlab" / ".netrc").exists()
+            options["mode"] = "online" if logged_in else "offline"
+        if options.get("mode") == "online":
+            options |= {"id": f"belle{run.identity('swanlab')}".ljust(21, "0"), "resume": "allow"}
+        try:
+            self._run = self._swanlab.init(**options)
+        except Exception as error:
+            if options.get("mode") != "online":
+                raise
+            run.notice(f"swanlab cannot be reached ({error}); it writes to {options['log_dir']}, for “swanlab sync”.")
+            self._run = self._swanlab.init(
+                **{key: value for key, value in options.items() if key not in ("id", "resume")} | {"mode": "offline"}
+            )
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        self._run.log(dict(values), step=step)
+
+    def sample(self, step: int, number: int, prompt: str, text: str) -> None:
+        self._run.log({f"sample/{number}": self._swanlab.Text(f"{prompt}\n\n{text}")}, step=step)
+
+    def close(self) -> None:
+        self._swanlab.finish()
+
+
+SERVICES: Mapping[str, Callable[[RunInfo], Service]] = {
+    "tensorboard": TensorBoard,
+    "wandb": Wandb,
+    "mlflow": Mlflow,
+    "swanlab": SwanLab,
+}
+
+
+def _package(module: str, name: str, distribution: str) -> Any:
+    """Import the package of a service. Raises KnownError (`tracker_not_installed`)."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise KnownError(
+            "tracker_not_installed",
+            f"The recipe names {name} under “tracking”, and it cannot be imported: {error}.",
+            f"Install it (pip install {distribution}), or take {name} out of “tracking”.",
+            tracker=name,
+        ) from error
+
+
+def _in_netrc(host: str) -> bool:
+    try:
+        return netrc.netrc().authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
+def _plain(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(recipe, ensure_ascii=False, default=str))
+    return found
+
+
+def _code(text: str) -> str:
+    """Markdown that shows `text` as it is."""
+    return "\n".join(f"    {line}" for line in text.splitlines())

@@ -1,0 +1,146 @@
+"""What is measured while a model is trained: `metrics.jsonl` always, and the services that the recipe names.
+
+`metrics.jsonl` is the record: one strict JSON object per logged step. The report, the tests and other people's scripts
+read it. A resumed run cuts what lies after its checkpoint, so that every step stands there once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from belle.errors import KnownError
+from belle.training.checkpoint import to_stderr
+from belle.training.jsonl import JsonLines
+from belle.training.trackers import IDENTITIES, SERVICES, RunInfo, Service
+
+METRICS = "metrics.jsonl"
+SAMPLES = "samples.jsonl"
+
+
+class Tracker:
+    """Writes down what a run measures. On every rank but 0 it does nothing.
+
+    Args:
+        folder: the run's folder.
+        names: services, of `tensorboard`, `wandb`, `mlflow`, `swanlab`.
+        recipe: the resolved recipe, JSON-serializable.
+        name: what the run is called; the folder's name when empty.
+        step: the step that the run goes on from; 0 for a new run. Later lines are cut.
+        rank: number of this process.
+        notice: gets one sentence when a service fails.
+
+    Raises KnownError: `unknown_tracker`, `tracker_not_installed`, `disk_full`, `folder_not_writable`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        names: Sequence[str] = ("tensorboard",),
+        recipe: Mapping[str, Any] | None = None,
+        name: str = "",
+        step: int = 0,
+        rank: int = 0,
+        notice: Callable[[str], None] = to_stderr,
+    ) -> None:
+        _check(names)
+        self._notice = notice
+        self._services: dict[str, Service] = {}
+        self._prompts: dict[str, int] = {}
+        self._on = rank == 0
+        if not self._on:
+            return
+        last = step or -1  # a new run writes its step 0 itself
+        self._metrics = JsonLines(folder / METRICS, last)
+        self._samples = JsonLines(folder / SAMPLES, last)
+        if not step:
+            (folder / IDENTITIES).unlink(missing_ok=True)  # a new run is another one there, too
+        run = RunInfo(folder, name or folder.resolve().name, recipe or {}, step, notice)
+        for service in dict.fromkeys(names):
+            try:
+                self._services[service] = SERVICES[service](run)
+            except KnownError:
+                self.close()
+                raise
+            except Exception as error:  # whatever a service does wrong, the model is trained
+                self._failed(service, error)
+
+    def __enter__(self) -> Tracker:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def log(self, step: int, values: Mapping[str, Any]) -> None:
+        """Write the values of a step: numbers, or tensors with one element.
+
+        A second call for the same step adds to its line. What is not finite becomes null. Raises KnownError when the
+        disk does not take it.
+        """
+        if not self._on:
+            return
+        numbers = {name: _number(value) for name, value in values.items()}
+        self._metrics.merge({"step": step, **numbers})
+        self._tell(lambda service: service.log(step, numbers))
+
+    def sample(self, step: int, prompt: str, text: str) -> None:
+        """Write what the model answers now. Raises KnownError when the disk does not take it."""
+        if not self._on:
+            return
+        self._samples.append({"step": step, "prompt": prompt, "text": text})
+        number = self._prompts.setdefault(prompt, len(self._prompts) + 1)
+        self._tell(lambda service: service.sample(step, number, prompt, text))
+
+    def sync(self) -> None:
+        """Return when every line is on the disk: before a checkpoint of the same step is. Raises KnownError."""
+        if self._on:
+            self._metrics.sync()
+            self._samples.sync()
+
+    def close(self) -> None:
+        """Finish with the services and close the files."""
+        if not self._on:
+            return
+        self._tell(lambda service: service.close())
+        self._services.clear()
+        self._metrics.close()
+        self._samples.close()
+
+    def _tell(self, action: Callable[[Service], None]) -> None:
+        for name, service in list(self._services.items()):
+            try:
+                action(service)
+            except Exception as error:  # as above
+                self._failed(name, error)
+
+    def _failed(self, name: str, error: Exception) -> None:
+        self._services.pop(name, None)
+        self._notice(f"{name} failed and gets nothing any more: {type(error).__name__}: {error}. {METRICS} goes on.")
+
+
+def memory_in_use(device: Any = None) -> int:
+    """Bytes: the most that was ever allocated on a CUDA `device`, else what this process holds of the main memory."""
+    if device is not None and getattr(device, "type", "cpu") == "cuda":
+        import torch
+
+        return int(torch.cuda.max_memory_allocated(device))
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def _check(names: Sequence[str]) -> None:
+    for name in names:
+        if name not in SERVICES:
+            close = get_close_matches(name, SERVICES, 1)
+            meant = f"Did you mean {close[0]}?" if close else f"There are {', '.join(SERVICES)}."
+            raise KnownError("unknown_tracker", f"“tracking” names {name}, which is not known.", meant, tracker=name)
+
+
+def _number(value: Any) -> float | int:
+    item = getattr(value, "item", None)
+    number = item() if item is not None else value
+    return number if isinstance(number, int) and not isinstance(number, bool) else float(number)

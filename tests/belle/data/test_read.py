@@ -1,0 +1,357 @@
+"""Every format becomes rows, and what is wrong is named with its file and line."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from belle.data import json_array
+from belle.data.fields import ROLES
+from belle.data.formats import FORMATS
+from belle.data.read import detect_format, read_categories, read_rows, scan_rows
+from belle.data.rows import Conversation, Preference, PretrainText, category_name
+from belle.errors import KnownError
+from belle.prompts import Message
+
+Q, A = (lambda text: Message("user", text)), (lambda text: Message("assistant", text))
+PROMPT = "Human: \n你好\n\nAssistant: \n"
+
+
+def lines(folder: Path, *records: Any, name: str = "data.jsonl") -> Path:
+    path = folder / name
+    path.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records), encoding="utf-8")
+    return path
+
+
+def one(folder: Path, record: Any, **options: Any) -> Any:
+    (row,) = read_rows(lines(folder, record), **options)
+    return row
+
+
+def refused(path: Path | str, **options: Any) -> KnownError:
+    with pytest.raises(KnownError) as caught:
+        list(read_rows(path, **options))
+    return caught.value
+
+
+FORMS: dict[str, tuple[Any, Any]] = {
+    "BELLE": (
+        {"id": "a", "conversations": [{"from": "human", "value": "q"}, {"from": "Assistant", "value": "r"}]},
+        Conversation((Q("q"), A("r")), "a"),
+    ),
+    "ShareGPT": (
+        {"system": "S", "conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "r"}]},
+        Conversation((Message("system", "S"), Q("q"), A("r"))),
+    ),
+    "OpenAI": (
+        {"messages": [{"role": "developer", "content": "S"},
+                      {"role": "user", "content": [{"type": "text", "text": "q"}]}]},
+        Conversation((Message("system", "S"), Q("q"))),
+    ),
+    "Alpaca": (
+        {"instruction": "do", "input": "this", "output": "r", "category": "Open\xa0QA"},
+        Conversation((Q("do\nthis"), A("r")), category="Open\xa0QA"),
+    ),
+    "Alpaca with history": (
+        {"instruction": "do", "input": "", "output": "r", "history": [["q1", "a1"]], "system": "S"},
+        Conversation((Message("system", "S"), Q("q1"), A("a1"), Q("do"), A("r"))),
+    ),
+    "BELLE 0.5M": ({"input": "q", "target": "r"}, Conversation((Q("q"), A("r")))),
+    "BELLE multi-turn": (
+        {"instruction": "Human:q1\nAssistant:a1\na1b\nHuman:q2\nAssistant:", "input": "", "output": "\nr"},
+        Conversation((Q("q1"), A("a1\na1b"), Q("q2"), A("r"))),
+    ),
+    "BELLE evaluation": (
+        {"question": "q", "std_answer": "r", "class": "math"}, Conversation((Q("q"), A("r")), category="math"),
+    ),
+    "PPO prompt": ({"text": PROMPT}, Conversation((Q("你好"),))),
+    "pre-training": ({"text": "Human beings"}, PretrainText("Human beings")),
+    "BELLE reward": (
+        {"chosen": PROMPT + "好</s>", "rejected": PROMPT + "坏"}, Preference((Q("你好"),), "好", "坏"),
+    ),
+    "BELLE DPO": ({"prompt": PROMPT, "chosen": "好", "rejected": "坏"}, Preference((Q("你好"),), "好", "坏")),
+    "BELLE DPO as its README says": (
+        {"prompt": PROMPT, "chosen": "好", "reject": "坏"}, Preference((Q("你好"),), "好", "坏"),
+    ),
+    "bare DPO": ({"prompt": "q", "chosen": "好", "rejected": "坏"}, Preference((Q("q"),), "好", "坏")),
+    "trl DPO": (
+        {"prompt": [{"role": "user", "content": "q"}], "chosen": [{"role": "assistant", "content": "g"}],
+         "rejected": [{"role": "assistant", "content": "b"}]},
+        Preference((Q("q"),), "g", "b"),
+    ),
+    "trl reward": (
+        {"chosen": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "g"}],
+         "rejected": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "b"}]},
+        Preference((Q("q"),), "g", "b"),
+    ),
+    "ShareGPT preference": (
+        {"conversations": [{"from": "human", "value": "q"}], "chosen": {"from": "gpt", "value": "g"},
+         "rejected": {"from": "gpt", "value": "b"}},
+        Preference((Q("q"),), "g", "b"),
+    ),
+    "Alpaca preference": (
+        {"instruction": "q", "input": "", "chosen": "g", "rejected": "b"}, Preference((Q("q"),), "g", "b"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_formats(tmp_path: Path, name: str) -> None:
+    record, expected = FORMS[name]
+    assert one(tmp_path, record) == expected
+
+
+def test_a_seed_gives_a_row_for_each_instance(tmp_path: Path) -> None:
+    seed = {"id": "s", "instruction": "do", "instances": [{"input": "a", "output": "1"}, {"input": "", "output": "2"}]}
+    rows = list(read_rows(lines(tmp_path, seed)))
+    assert rows == [Conversation((Q("do\na"), A("1")), "s"), Conversation((Q("do"), A("2")), "s")]
+
+
+BELLE_ROW = {"conversations": [{"from": "human", "value": "q"}, {"from": "assistant", "value": "r"}]}
+
+
+@pytest.mark.parametrize(("role", "meant"), [("asistant", "assistant"), ("Humann", "human"), ("usr", "user")])
+def test_a_role_that_is_not_known_is_no_target(tmp_path: Path, role: str, meant: str) -> None:
+    """BELLE trained on everything that was not “human”."""
+    bad = {"conversations": [{"from": "human", "value": "q"}, {"from": role, "value": "r"}]}
+    error = refused(lines(tmp_path, BELLE_ROW, BELLE_ROW, bad))
+    assert error.kind == "data_wrong"
+    assert error.details["number"] == 3
+    assert error.details["role"] == role
+    assert f"data.jsonl, line 3: turn 2: the role “{role}” is not known" in error.message
+    assert f"Did you mean “{meant}”" in error.advice
+
+
+def test_user_is_a_person_and_no_target(tmp_path: Path) -> None:
+    row = one(tmp_path, {"conversations": [{"from": "user", "value": "q"}, {"from": "gpt", "value": "r"}]})
+    assert [m.role for m in row.messages] == ["user", "assistant"]
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "no object": ([1], "it is a list"),
+    "a missing key": ({"conversation": []}, "“conversations” is missing"),
+    "an empty conversation": ({"conversations": []}, "not a list of turns"),
+    "a text for the turns": ({"conversations": "x"}, "not a list of turns"),
+    "a turn that is a text": ({"conversations": ["x"]}, "turn 1 is a text"),
+    "a turn without a role": ({"conversations": [{"value": "x"}]}, "turn 1 has neither"),
+    "a number for a text": ({"conversations": [{"from": "human", "value": 3}]}, "“value” is 3"),
+    "null for a text": ({"conversations": [{"from": "human", "value": None}]}, "“value” is null"),
+    "half a character": ({"conversations": [{"from": "human", "value": "a\ud83d"}]}, "half a character"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, name: str) -> None:
+    record, message = WRONG[name]
+    path = tmp_path / "data.json"
+    path.write_text("".join(json.dumps(r) + "\n" for r in [BELLE_ROW, BELLE_ROW, record, BELLE_ROW]), encoding="utf-8")
+    error = refused(path)
+    assert (error.kind, error.details["number"]) == ("data_wrong", 3)
+    assert message in error.message
+    # The rest can still be read.
+    found = [row for _, row in scan_rows(path)]
+    assert [isinstance(row, KnownError) for row in found] == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ('{"text": "a"}\n\n{"text": \n', 3, "it is no JSON"),
+        ('[{"text": "a"},\n {"text": "b"},\n {"text": }]', 3, "it is no JSON"),
+        ('[{"text": "a"}\n {"text": "b"}]', 2, "a comma is missing"),
+        ('[{"text": "a"},\n {"text": "b"}', 2, "the array is not closed"),
+        ('[{"text": "a"},\n {"text": "b"},', 2, "the array is not closed"),
+        ('[{"text": "a"},]', 1, "it is no JSON"),
+        ('[{"text": "a"}]\n[{"text": "b"}]', 2, "something follows"),
+        ("[" * 100_000, 1, "nested too deeply"),
+    ],
+)
+def test_damaged_json(tmp_path: Path, text: str, line: int, message: str) -> None:
+    path = tmp_path / "data.json"
+    path.write_text(text, encoding="utf-8")
+    error = refused(path)
+    assert error.kind == "data_wrong"
+    assert error.details["number"] == line
+    assert message in error.message
+
+
+def test_what_is_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_bytes('{"text": "a"}\n{"text": "你好"}\n'.encode("gbk"))
+    error = refused(path)
+    assert error.details["number"] == 2
+    assert "not UTF-8" in error.message
+
+
+def test_a_truncated_archive_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"text": "a"}\n' * 10_000)[:-20])
+    assert refused(path).kind == "file_damaged"
+
+
+@given(
+    st.lists(
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+            max_leaves=6,
+        ),
+        max_size=8,
+    ),
+    st.sampled_from([None, 0, 2]),
+    st.integers(1, 9),
+)
+@settings(deadline=None, max_examples=60)
+def test_an_array_is_read_as_json_reads_it(values: list[Any], indent: int | None, block: int) -> None:
+    """However its text falls into blocks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_array, "BLOCK", block)
+        found = list(json_array.array_elements(io.StringIO(json.dumps(values, indent=indent))))
+    assert [value for _, value in found] == values
+
+
+@given(st.binary(max_size=200))
+@settings(deadline=None)
+def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    path.write_bytes(data)
+    try:
+        list(read_rows(path))
+    except KnownError as error:
+        assert error.message
+
+
+VALUES = st.recursive(
+    st.none() | st.integers() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["from", "value", "role", "content", "type", "text"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+KEYS = sorted({k for f in FORMATS.values() for key in f.keys for k in ([key] if isinstance(key, str) else key)})
+
+
+@given(VALUES, st.sampled_from(KEYS))
+@settings(deadline=None)
+def test_any_record_is_a_row_or_refused(tmp_path_factory: pytest.TempPathFactory, value: Any, key: str) -> None:
+    record = {"conversations": value, "messages": value, "prompt": value, "chosen": "a", "rejected": value, key: value}
+    path = tmp_path_factory.getbasetemp() / "any.jsonl"
+    path.write_text(json.dumps(record), encoding="utf-8")
+    for form in FORMATS:
+        for _, row in scan_rows(path, format=form):
+            assert isinstance(row, KnownError | Conversation | Preference | PretrainText)
+
+
+ROWS = [{"text": f"text {i}"} for i in range(120)]
+TEXTS = [PretrainText(f"text {i}") for i in range(120)]
+
+
+def test_containers(tmp_path: Path) -> None:
+    plain = lines(tmp_path, *ROWS)
+    array = tmp_path / "array.json"
+    array.write_text(json.dumps(ROWS, indent=1), encoding="utf-8")
+    with_bom = tmp_path / "bom.json"
+    with_bom.write_bytes(b"\xef\xbb\xbf" + plain.read_bytes())
+    zipped = tmp_path / "data.json.gz"
+    zipped.write_bytes(gzip.compress(array.read_bytes()))
+    for path in (plain, array, with_bom, zipped):
+        assert list(read_rows(path)) == TEXTS
+    numbers = [record.number for record, _ in scan_rows(array)]
+    assert numbers == [2 + 3 * i for i in range(120)]
+
+
+def test_parquet_and_saved_datasets(tmp_path: Path) -> None:
+    import datasets
+
+    turns = [{"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": str(i)}]} for i in range(50)]
+    dataset = datasets.Dataset.from_list(turns)
+    dataset.to_parquet(tmp_path / "data.parquet")
+    dataset.save_to_disk(tmp_path / "saved")
+    for path in (tmp_path / "data.parquet", tmp_path / "saved"):
+        rows = list(read_rows(path, "conversation"))
+        assert [row.messages[1].content for row in rows] == [str(i) for i in range(50)]
+    assert {record.unit for record, _ in scan_rows(tmp_path / "data.parquet")} == {"row"}
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1nothing")
+    assert refused(tmp_path / "broken.parquet").kind == "file_damaged"
+
+
+def test_the_hub_is_streamed(tmp_path: Path) -> None:
+    """By the same call that takes a local folder of a dataset."""
+    lines(tmp_path, *ROWS)
+    assert list(read_rows(f"hub:{tmp_path}")) == TEXTS
+    assert refused("hub:nobody/nothing").kind == "file_missing"
+
+
+def test_a_folder_is_its_files_each_in_its_own_format(tmp_path: Path) -> None:
+    lines(tmp_path, BELLE_ROW, BELLE_ROW, name="b.jsonl")
+    (tmp_path / "sub").mkdir()
+    lines(tmp_path / "sub", {"instruction": "q", "input": "", "output": "r"}, name="c.json")
+    (tmp_path / "readme.md").write_text("no data")
+    rows = list(read_rows(tmp_path))
+    assert rows == [Conversation((Q("q"), A("r")))] * 3
+
+
+def test_text_files_are_documents(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\n\ntwo", encoding="utf-8")
+    assert list(read_rows(tmp_path, "text")) == [PretrainText("one\n\ntwo")]
+
+
+def test_what_cannot_be_found_or_known(tmp_path: Path) -> None:
+    assert refused(tmp_path / "no.json").kind == "file_missing"
+    assert refused(tmp_path).kind == "file_missing"
+    (tmp_path / "a.csv").write_text("a,b")
+    assert refused(tmp_path / "a.csv").kind == "unknown_format"
+    error = refused(lines(tmp_path, {"conversation": [], "other": 1}))
+    assert error.kind == "unknown_format"
+    assert "“conversation” for “conversations”" in error.advice
+    error = refused(lines(tmp_path, BELLE_ROW), format="bele")
+    assert "Did you mean “belle”" in error.advice
+
+
+def test_the_wrong_kind_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    error = refused(lines(tmp_path, {"text": "a book"}), kind="conversation")
+    assert error.kind == "wrong_kind"
+    assert refused(lines(tmp_path, BELLE_ROW), kind="preference").kind == "wrong_kind"
+    # What was asked for decides where a record can be two things.
+    assert one(tmp_path, {"text": PROMPT}, kind="text") == PretrainText(PROMPT)
+    assert one(tmp_path, {"text": "a question"}, format="prompt") == Conversation((Q("a question"),))
+
+
+def test_most_of_the_first_records_decide(tmp_path: Path) -> None:
+    assert detect_format(lines(tmp_path, {"x": 1}, BELLE_ROW, BELLE_ROW)).name == "belle"
+    with pytest.raises(KnownError) as caught:
+        detect_format(lines(tmp_path))
+    assert caught.value.kind == "file_empty"
+    assert list(read_rows(lines(tmp_path))) == []
+
+
+def test_nothing_is_read_ahead_of_what_is_wanted(tmp_path: Path) -> None:
+    """A hundred thousand rows stream through a small window."""
+    path = tmp_path / "long.jsonl"
+    with path.open("w") as stream:
+        for _ in range(100_000):
+            stream.write('{"text": "row"}\n')
+        stream.write("broken")
+    rows: Iterable[Any] = read_rows(path)
+    assert sum(1 for _, _ in zip(range(99_000), rows, strict=False)) == 99_000
+
+
+def test_categories(tmp_path: Path) -> None:
+    path = lines(tmp_path, {"id": "a", "category": "Closed\xa0QA"}, {"id": 2, "category": "math"})
+    assert read_categories(path) == {"a": "closed qa", "2": "math"}
+    with pytest.raises(KnownError):
+        read_categories(lines(tmp_path, {"id": "a"}))
+    assert category_name("closed\xa0qa") == category_name("Closed  QA")
+
+
+def test_roles_are_three() -> None:
+    assert set(ROLES.values()) == {"system", "user", "assistant"}

@@ -1,0 +1,49 @@
+"""What torch raises as a plain RuntimeError becomes a known error; everything else stays loud."""
+
+from __future__ import annotations
+
+import pytest
+
+from belle.training.failures import worded_failure
+from belle.training.ranks import ALONE
+
+
+class Two:
+    rank = 1
+    world_size = 2
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("CUDA out of memory. Tried to allocate 2.00 GiB.", "out_of_memory"),
+        ("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.", "out_of_memory"),
+        ("[/pytorch/gloo/pair.cc:547] Connection closed by peer [127.0.0.1]:4242", "rank_lost"),
+        ("[/pytorch/gloo/pair.cc:5] Read error [127.0.0.1]:4242: Connection reset by peer", "rank_lost"),
+        ("NCCL error: remote process exited or there was a network error", "rank_lost"),
+    ],
+)
+def test_what_is_known(text: str, kind: str) -> None:
+    error = worded_failure(RuntimeError(text), Two())  # type: ignore[arg-type]
+    assert error is not None
+    assert error.kind == kind
+    assert error.details["rank"] == 1
+
+
+@pytest.mark.parametrize("error", [RuntimeError("shapes differ"), ValueError("CUDA out of memory"), KeyError("x")])
+def test_what_is_a_bug(error: Exception) -> None:
+    assert worded_failure(error, Two()) is None  # type: ignore[arg-type]
+
+
+def test_one_process_cannot_lose_another() -> None:
+    assert worded_failure(RuntimeError("Connection closed by peer"), ALONE) is None
+
+
+def test_a_real_allocation_that_fails() -> None:
+    import torch
+
+    with pytest.raises(RuntimeError) as found:
+        torch.empty(1 << 60, dtype=torch.uint8)
+    error = worded_failure(found.value, ALONE)
+    assert error is not None
+    assert error.kind == "out_of_memory"

@@ -1,0 +1,252 @@
+"""Several machines from one: the host file, what the launcher starts, and what happens when one of them dies."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from belle.cli.main import main
+from belle.errors import KnownError
+from belle.training import launch as launching
+from belle.training.hosts import Host, read_hosts
+from belle.training.launch import launch_command
+from belle.training.node import digest
+from tests.belle.training.runs import ROOT, finish, metrics, recipe_file, start_ranks
+
+TWO = [Host("localhost", 1), Host("127.0.0.1", 1)]
+
+
+def hosts_file(folder: Path, text: str) -> Path:
+    path = folder / "hosts.txt"
+    path.write_text(text)
+    return path
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def test_hosts_are_read_with_comments(tmp_path: Path) -> None:
+    path = hosts_file(tmp_path, "# cluster\n\nworker-1 slots=8  # the first\nme@10.0.0.2   slots=4\n::1 slots=1\n")
+    hosts = read_hosts(path)
+    assert hosts == [Host("worker-1", 8), Host("me@10.0.0.2", 4), Host("::1", 1)]
+    assert [host.address for host in hosts] == ["worker-1", "10.0.0.2", "::1"]
+    assert [host.is_here for host in hosts] == [False, False, True]
+    assert [host.slots for host in read_hosts(ROOT / "train/hosts.example.txt")] == [8, 8]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("a slots=1\na slots=2\n", 2, "a second time"),
+        ("a\n", 1, "slots=8"),
+        ("a slots=x\n", 1, "number"),
+        ("a slots=0\n", 1, "number"),
+        ("a slots=²\n", 1, "number"),
+        ("a gpus=4\n", 1, "gpus=4"),
+        ("-oProxyCommand=evil slots=1\n", 1, "no name"),
+        ("a;reboot slots=1\n", 1, "no name"),
+        ("# nobody\n", 0, "no host"),
+    ],
+)
+def test_a_wrong_line_is_named(tmp_path: Path, text: str, line: int, words: str) -> None:
+    with pytest.raises(KnownError, match=re.escape(words)) as found:
+        read_hosts(hosts_file(tmp_path, text))
+    assert found.value.kind == "hosts_wrong"
+    assert found.value.details["line"] == line
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_hosts_or_a_known_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.getbasetemp() / "any-hosts.txt"
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    try:
+        assert all(host.slots > 0 and not host.name.startswith("-") for host in read_hosts(path))
+    except KnownError as error:
+        assert error.kind in ("hosts_wrong", "file_missing")
+
+
+def test_every_process_knows_its_place(capfd: pytest.CaptureFixture[str]) -> None:
+    names = ["RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"]
+    code = f"import os; print(*[os.environ[name] for name in {names}])"
+    assert launch_command([Host("localhost", 2), Host("127.0.0.1", 1)], python(code)) == 0
+    lines = sorted(capfd.readouterr().out.splitlines())
+    port = lines[0].split()[-1]
+    assert lines == [
+        f"[127.0.0.1 2] 2 2 3 127.0.0.1 {port}",  # the same machine: its processes are numbered on
+        f"[localhost 0] 0 0 3 127.0.0.1 {port}",
+        f"[localhost 1] 1 1 3 127.0.0.1 {port}",
+    ]
+
+
+def test_one_that_fails_ends_all_and_leaves_its_last_words(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launching, "_TO_NOTICE_SECONDS", 0.2)
+    code = """
+import os, sys, time
+if os.environ["RANK"] == "1":
+    print("the disk is on fire", file=sys.stderr)
+    sys.exit(7)
+print(os.getpid(), flush=True)
+time.sleep(600)
+"""
+    assert launch_command(TWO, python(code)) == 7
+    out, err = capfd.readouterr()
+    assert "[127.0.0.1 1] the disk is on fire" in err
+    assert "belle: process 1 of 127.0.0.1 ended with status 7.\n    the disk is on fire\n" in err
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(out.split()[-1]), 0)
+
+
+def test_a_signal_that_kills_is_in_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    assert launch_command([Host("localhost", 1)], python(code)) == 128 + signal.SIGKILL
+
+
+def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launching, "_TO_NOTICE_SECONDS", 0.2)
+    monkeypatch.setattr(launching, "_TO_END_SECONDS", 0.2)
+    code = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+sys.exit(3) if os.environ["RANK"] == "1" else time.sleep(600)
+"""
+    assert launch_command(TWO, python(code)) == 3
+
+
+def test_ctrl_c_reaches_every_process(tmp_path: Path) -> None:
+    code = f"""
+import os, pathlib, signal, sys, time
+def stop(number, frame):
+    print("stopping", flush=True)
+    sys.exit(130)
+signal.signal(signal.SIGINT, stop)
+pathlib.Path({str(tmp_path)!r}, os.environ["RANK"]).touch()
+time.sleep(600)
+"""
+    launcher = (
+        "import sys; from belle.training.hosts import Host; from belle.training.launch import launch_command\n"
+        f"sys.exit(launch_command([Host('localhost', 1), Host('127.0.0.1', 1)], [sys.executable, '-c', {code!r}]))"
+    )
+    process = subprocess.Popen(python(launcher), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    wait_for(tmp_path / "0", tmp_path / "1")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert sorted(out.splitlines()) == ["[127.0.0.1 1] stopping", "[localhost 0] stopping"]
+    assert err == ""
+
+
+def test_a_launcher_that_is_killed_leaves_nobody_behind(tmp_path: Path) -> None:
+    code = f"""
+import os, pathlib, time
+pathlib.Path({str(tmp_path)!r}, "started").write_text(str(os.getpid()))
+time.sleep(600)
+"""
+    launcher = (
+        "import sys; from belle.training.hosts import Host; from belle.training.launch import launch_command\n"
+        f"sys.exit(launch_command([Host('localhost', 1)], [sys.executable, '-c', {code!r}]))"
+    )
+    process = subprocess.Popen(python(launcher), cwd=ROOT)
+    wait_for(tmp_path / "started")
+    sleep(0.2)
+    child = int((tmp_path / "started").read_text())
+    process.kill()
+    process.wait()
+    until = monotonic() + 60
+    while _alive(child):
+        assert monotonic() < until
+        sleep(0.05)
+
+
+def fake_ssh(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """An `ssh` that runs what it is told on this machine, as a login shell would there."""
+    path = folder / "bin/ssh"
+    path.parent.mkdir()
+    path.write_text(script)
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(path.parent), prepend=os.pathsep)
+
+
+HERE = '#!/bin/sh\nwhile [ "$1" = -T ] || [ "$1" = -o ]; do [ "$1" = -o ] && shift; shift; done\nhost=$1; shift\n'
+
+
+def test_other_machines_are_reached_by_ssh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "a folder's name"
+    folder.mkdir()
+    (folder / "recipe.yaml").write_text("stage: sft\n")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("NCCL_DEBUG", "it's set")
+    # Another machine has another environment; only what is meant to arrives there.
+    fake_ssh(tmp_path, monkeypatch, HERE + 'echo "Welcome to $host"\nexec env -i PATH=/usr/bin:/bin sh -c "$*"\n')
+    code = "import os; print(os.getcwd(), os.environ['NCCL_DEBUG'], os.environ['RANK'], 'HOME' in os.environ)"
+    status = launch_command([Host("worker-1", 1), Host("me@worker-2", 1)], python(code), files=[Path("recipe.yaml")])
+    out, err = capfd.readouterr()
+    assert status == 0, err
+    assert sorted(out.splitlines()) == [
+        f"[me@worker-2 1] {folder} it's set 1 False",
+        f"[worker-1 0] {folder} it's set 0 False",
+    ]
+
+
+def test_a_machine_that_cannot_be_reached_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_ssh(tmp_path, monkeypatch, "#!/bin/sh\necho 'ssh: Could not resolve hostname worker-9' >&2\nexit 255\n")
+    with pytest.raises(KnownError) as found:
+        launch_command([Host("localhost", 1), Host("worker-9", 1)], python("print(1)"))
+    assert found.value.kind == "host_unreachable"
+    assert "worker-9 cannot be used: ssh: Could not resolve hostname" in found.value.message
+
+
+def test_machines_with_other_files_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("stage: sft\n")
+    monkeypatch.setattr(launching, "digest", lambda path: digest(path) if path == recipe else "of another file")
+    (tmp_path / "data.jsonl").write_text("{}\n")
+    files = [recipe, tmp_path / "data.jsonl", tmp_path / "more.jsonl"]
+    with pytest.raises(KnownError) as found:
+        launch_command([Host("localhost", 1)], python("print(1)"), files=files)
+    assert found.value.kind == "hosts_differ"
+    assert found.value.details["problems"] == [
+        f"{tmp_path}/data.jsonl is another file",
+        f"{tmp_path}/more.jsonl is not there",
+    ]
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z" if sys.platform == "linux" else True
+
+
+def wait_for(*paths: Path) -> None:
+    until = monotonic() + 60
+    while not all(path.exists() for path in paths):
+        assert monotonic() < until
+        sleep(0.02)
+
+
+@pytest.mark.slow
+def test_two_nodes_train_what_one_trains(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    one, two = recipe_file(tmp_path / "one", max_steps=3), recipe_file(tmp_path / "two", max_steps=3)
+    hosts = hosts_file(tmp_path, "localhost slots=1\n127.0.0.1 slots=1\n")
+    assert main(["train", str(two), "--launch", str(hosts)]) == 0
+    assert "[localhost 0] written:" in capfd.readouterr().out
+    finish(start_ranks([str(one)]))
+    assert metrics(tmp_path / "two/run", "loss") == metrics(tmp_path / "one/run", "loss")
+    assert main(["train", str(two), "--launch", str(hosts)]) == 2
+    assert "--resume" in capfd.readouterr().err

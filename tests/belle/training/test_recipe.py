@@ -1,0 +1,187 @@
+"""Recipes: what is read, what is refused in which words, and what `--set` does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from belle.errors import KnownError
+from belle.training.recipe import LoraOptions, Recipe, dump_recipe, load_recipe
+
+GOOD = """\
+stage: sft
+output_dir: build/x
+model: someone/model
+data: [data.jsonl, {path: more.jsonl, weight: 2}]
+learning_rate: 2e-5
+lora: {r: 8}
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("data.jsonl", "more.jsonl"):
+        (tmp_path / "recipes").mkdir(exist_ok=True)
+        (tmp_path / "recipes" / name).write_text("{}\n")
+    file = tmp_path / "recipes" / "recipe.yaml"
+    file.write_text(GOOD)
+    return file
+
+
+def test_a_recipe_is_read(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert recipe.learning_rate == 2e-5  # YAML itself takes 2e-5 for a text
+    assert recipe.lora == LoraOptions(r=8)
+    assert [file.path for file in recipe.data] == [path.parent / "data.jsonl", path.parent / "more.jsonl"]
+    assert [file.weight for file in recipe.data] == [1.0, 2.0]
+    assert recipe.output_dir == Path("build/x")
+    assert recipe.source == path
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "words"),
+    [
+        ("larning_rate=3", "larning_rate", "Did you mean “learning_rate”?"),
+        ("lora.rr=3", "lora.rr", "Did you mean “lora.r”?"),
+        ("lora=3", "lora", "a mapping"),
+        ("lora.r=0", "lora.r", "at least 1"),
+        ("lora.targets=q_proj", "lora.targets", "“all-linear” or a list"),
+        ("epochs=many", "epochs", "a number, not 'many'"),
+        ("epochs=.nan", "epochs", "a number"),
+        ("epochs=0", "epochs", "above 0"),
+        ("batch_size=2.5", "batch_size", "a whole number"),
+        ("batch_size=true", "batch_size", "a whole number, not true"),
+        ("learning_rate=-1", "learning_rate", "above 0"),
+        ("betas=[0.9]", "betas", "a list of 2"),
+        ("betas=[0.9, 1]", "betas", "below 1"),
+        ("stage=sfd", "stage", "Did you mean “sft”?"),
+        ("batching=packs", "batching", "Did you mean “pack”?"),
+        ("data=[]", "data", "is missing"),
+        ("data=nowhere.jsonl", "data", "nowhere.jsonl, which is not there"),
+        ("data=[{path: data.jsonl, wieght: 3}]", "data[0].wieght", "Did you mean “data[0].weight”?"),
+        ("eval_every=5", "eval_every", "eval_data"),
+        ("model=nowhere", "model", "no such file or folder"),
+        ("model=null", "model", "missing"),
+        ("quantization=nf5", "quantization", "Did you mean “nf4”?"),
+        ("source=x", "source", "no key"),
+        ("deepspeed=nowhere.json", "deepspeed", "not there"),
+    ],
+)
+def test_what_is_wrong_is_named(path: Path, change: str, key: str, words: str) -> None:
+    with pytest.raises(KnownError) as found:
+        load_recipe(path, [change])
+    assert found.value.kind == "recipe_wrong"
+    assert found.value.details["key"] == key
+    assert str(path) in found.value.message
+    assert words in str(found.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["- a list", "stage: sft", "a: b: c", "stage: {", "", "stage: sft\noutput_dir: x\nmodel: a/b"]
+)
+def test_no_recipe(path: Path, text: str) -> None:
+    path.write_text(text)
+    with pytest.raises(KnownError) as found:
+        load_recipe(path)
+    assert found.value.kind == "recipe_wrong"
+
+
+@given(st.binary(max_size=200))
+def test_any_file_is_a_recipe_or_a_known_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    file = tmp_path_factory.getbasetemp() / "fuzz.yaml"
+    file.write_bytes(content)
+    with pytest.raises(KnownError):
+        load_recipe(file)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(key=st.sampled_from([name for name in Recipe.__dataclass_fields__ if name != "output_dir"]), value=VALUES)
+def test_any_value_is_taken_or_a_known_error(tmp_path_factory: pytest.TempPathFactory, key: str, value: object) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    (folder / "data.jsonl").write_text("{}\n")
+    (folder / "more.jsonl").write_text("{}\n")
+    file = folder / "values.yaml"
+    file.write_text(yaml.safe_dump({**yaml.safe_load(GOOD), key: value}))
+    try:
+        assert isinstance(load_recipe(file), Recipe)
+    except KnownError as error:
+        assert error.kind in ("recipe_wrong", "unknown_template")
+
+
+def test_the_dump_is_the_same_recipe_from_anywhere(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = load_recipe(path, ["betas=[0.8, 0.9]"])
+    copy = tmp_path / "copy.yaml"
+    copy.write_text(dump_recipe(recipe))
+    monkeypatch.chdir("/")
+    again = load_recipe(copy)
+    assert replace(again, output_dir=recipe.output_dir) == recipe
+    assert again.output_dir == tmp_path / "build/x"
+    assert dump_recipe(again) == dump_recipe(replace(recipe, output_dir=tmp_path / "build/x"))
+
+
+def test_set_reaches_inside_and_replaces_init(path: Path) -> None:
+    (path.parent / "tokenizer").mkdir()
+    path.write_text(GOOD.replace("model: someone/model", "init: {tokenizer: tokenizer}").replace("lora: {r: 8}", ""))
+    made = load_recipe(path, ["init.hidden_size=512"])
+    assert made.init is not None
+    assert made.init.hidden_size == 512
+    assert made.init.tokenizer == path.parent / "tokenizer"
+    loaded = load_recipe(path, ["model=someone/other", "lora.alpha=3"])
+    assert loaded.init is None
+    assert loaded.model == "someone/other"
+    assert loaded.lora == LoraOptions(alpha=3)
+
+
+def test_paths_of_the_command_line_are_relative_to_the_current_folder(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "data.jsonl").write_text("{}\n")
+    assert load_recipe(path, ["data=data.jsonl"]).data[0].path == Path("data.jsonl")
+    assert load_recipe(path, ["data=more.jsonl"]).data[0].path == path.parent / "more.jsonl"
+    (path.parent / "base.yaml").write_text(GOOD)
+    assert load_recipe(path, ["model=base.yaml"]).model == str(path.parent / "base.yaml")
+
+
+@pytest.mark.parametrize("text", ["learning_rate", "=3", "lora..r=3", "stage.x=3", "model=[", "lora.=3"])
+def test_a_change_that_is_none(path: Path, text: str) -> None:
+    with pytest.raises(KnownError) as found:
+        load_recipe(path, [text])
+    assert found.value.kind in ("override_wrong", "recipe_wrong")
+    assert text.partition("=")[0] in str(found.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["lora=null", "quantization=nf4"],
+        ["quantization=nf4", "deepspeed=data.jsonl"],
+        ["freeze=new_rows"],
+        ["init={tokenizer: .}", "model=a/b", "init={tokenizer: .}"],
+    ],
+)
+def test_what_excludes_each_other(path: Path, changes: list[str]) -> None:
+    with pytest.raises(KnownError, match=r"exclude|needs"):
+        load_recipe(path, changes)
+
+
+def test_nothing_heavy_is_imported(path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from belle.training.recipe import load_recipe;"
+        f"load_recipe(Path({str(path)!r}));"
+        "print([m for m in ('torch', 'numpy', 'transformers', 'jinja2') if m in sys.modules])"
+    )
+    root = Path(__file__).parents[3]
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, check=True)
+    assert result.stdout.strip() == "[]"

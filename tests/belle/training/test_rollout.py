@@ -1,0 +1,157 @@
+"""Answers are drawn with the model's own probabilities, and each by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from belle.training.preference_options import PpoOptions
+
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
+
+OPTIONS = {"reward_function": "length:1", "max_new_tokens": 8}
+PAD, END = 0, 5
+
+
+def engine(architecture: str = "llama", **changes: Any) -> Any:
+    """As much of an engine as writing answers takes."""
+    import contextlib
+
+    import torch
+
+    from belle.training.value_head import PolicyWithValue
+    from tests.belle.training.random_causal import causal
+
+    model = PolicyWithValue(causal(architecture, **changes))
+    return SimpleNamespace(model=model, device=torch.device("cpu"), world_size=1, autocast=contextlib.nullcontext)
+
+
+def prompts(count: int) -> list[Any]:
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    return [rng.integers(6, 300, 3 + number % 5).astype(np.int32) for number in range(count)]
+
+
+def written(engine: Any, texts: list[Any], seeds: list[int], **options: Any) -> Any:
+    from belle.training.rollout import write_answers
+
+    return write_answers(engine, texts, seeds, PpoOptions(**{**OPTIONS, **options}), ends=[END], pad_id=PAD)
+
+
+def test_an_answer_does_not_depend_on_what_is_beside_it() -> None:
+    where, texts, seeds = engine(), prompts(6), [11, 12, 13, 14, 15, 16]
+    together = written(where, texts, seeds, generation_batch=6)
+    apart = written(where, texts, seeds, generation_batch=2)
+    reversed_ = written(where, texts[::-1], seeds[::-1])
+    assert together.tokens.tolist() == apart.tokens.tolist() == reversed_.tokens.flip(0).tolist()
+    other = written(where, texts, [seed + 100 for seed in seeds])
+    assert other.tokens.tolist() != together.tokens.tolist()
+
+
+def test_tokens_come_with_their_probabilities() -> None:
+    import torch
+
+    where = engine()
+    text = prompts(1)[0]
+    found = written(where, [text] * 4000, list(range(4000)), max_new_tokens=1, generation_batch=4000, temperature=0.7)
+    with torch.no_grad():
+        logits = where.model.policy(input_ids=torch.from_numpy(text).long().unsqueeze(0)).logits[0, -1]
+    expected = torch.softmax(logits / 0.7, dim=-1)
+    seen = torch.bincount(found.tokens[:, 0], minlength=len(expected)) / 4000
+    likely = expected > 0.01
+    assert int(likely.sum()) > 5
+    # Four standard errors.
+    assert bool(((seen - expected).abs() <= 4 * (expected * (1 - expected) / 4000).sqrt())[likely].all())
+
+
+@pytest.mark.parametrize(("options", "count"), [({"top_k": 3}, 3), ({"top_p": 0.0}, 1)])
+def test_only_the_likeliest(options: dict[str, Any], count: int) -> None:
+    where, text = engine(), prompts(1)[0]
+    found = written(where, [text] * 300, list(range(300)), max_new_tokens=1, generation_batch=300, **options)
+    assert len(found.tokens.unique()) == count
+
+
+def test_an_answer_ends_with_its_end_token() -> None:
+    where, texts = engine(), prompts(1) * 400
+    found = written(where, texts, list(range(400)), max_new_tokens=8, generation_batch=100, temperature=3.0)
+    assert 0 < int(found.finished.sum()) < 400
+    for tokens, length, finished in zip(found.tokens.tolist(), found.lengths.tolist(), found.finished, strict=True):
+        answer, rest = tokens[:length], tokens[length:]
+        assert (answer[-1] == END) == bool(finished)
+        assert END not in answer[:-1]
+        assert rest == [PAD] * len(rest)
+        assert bool(finished) or length == 8
+    assert found.mask.sum(dim=1).tolist() == found.lengths.tolist()
+
+
+def test_what_the_checkpoint_recommends_for_chatting_is_left_out() -> None:
+    where, texts = engine(), prompts(4)
+    plain = written(where, texts, [1, 2, 3, 4])
+    config = where.model.policy.generation_config
+    config.repetition_penalty, config.temperature, config.top_k = 5.0, 0.1, 2
+    assert written(where, texts, [1, 2, 3, 4]).tokens.tolist() == plain.tokens.tolist()
+    assert where.model.policy.generation_config.repetition_penalty == 5.0
+
+
+def test_seeds_differ_in_everything() -> None:
+    from belle.training.rollout import answer_seed
+
+    seeds = {answer_seed(*numbers) for numbers in ((1, 2, 3), (1, 3, 2), (2, 1, 3), (1, 2, 4), (1, 23, 0))}
+    assert len(seeds) == 5
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gemma2"])
+def test_log_probs_and_entropy_are_those_of_the_logits(architecture: str) -> None:
+    import torch
+
+    from belle.training.collate import UNTRAINED, collate
+    from tests.belle.training.random_causal import Samples
+
+    model = engine(architecture, attention="eager").model
+    batch = collate(Samples([9, 5, 12]), [[0], [1], [2]], pad_id=0)
+    torch.nn.init.normal_(model.value_head.weight)
+    with torch.no_grad():
+        found = model.figures(batch, temperature=0.8, with_entropy=True)
+        output = model.policy(input_ids=batch.input_ids, output_hidden_states=True)
+    log_p = torch.log_softmax(output.logits[:, :-1].float() / 0.8, dim=-1)
+    where = batch.labels[:, 1:] != UNTRAINED
+    chosen = log_p.gather(2, batch.input_ids[:, 1:].unsqueeze(2)).squeeze(2)
+    assert found.log_probs.tolist() == pytest.approx(chosen[where].tolist(), abs=1e-5)
+    assert found.entropy.tolist() == pytest.approx((-(log_p.exp() * log_p).sum(-1))[where].tolist(), abs=1e-4)
+    values = model.value_head(output.hidden_states[-1][:, :-1]).squeeze(-1)
+    assert found.values.tolist() == pytest.approx(values[where].tolist(), abs=1e-5)
+
+
+def test_prompts_are_dealt_out_in_rounds(tmp_path: Path) -> None:
+    from belle.prompts import get_template
+    from belle.training.prompts import read_prompts
+    from belle.training.recipe import DataFile
+    from belle.training.tokenizer import HubVocabulary, load_tokenizer
+    from tests.belle.training.pairs_data import write_prompts
+    from tests.belle.training.runs import TOKENIZER, write_conversations
+
+    vocabulary, template = HubVocabulary(load_tokenizer(TOKENIZER)), get_template("belle")
+    said: list[str] = []
+    files = [DataFile(write_prompts(tmp_path / "a.jsonl", 5)), DataFile(write_conversations(tmp_path / "b.jsonl", 4))]
+    found = read_prompts(files, vocabulary, template, max_length=60, seed=7, say=said.append)
+    assert len(found) == 9
+    assert "9 prompts of 9 rows" in said[0]
+    numbers, epoch, index = found.take(0, 0, 7)
+    rest, epoch, index = found.take(epoch, index, 7)
+    assert sorted([*numbers, *rest[:2]]) == list(range(9))
+    assert (epoch, index) == (1, 5)
+    assert found.take(0, 7, 7)[0] == rest
+    # A conversation is asked for its last answer.
+    last = vocabulary.text([int(token) for token in found[7]])
+    assert last.rstrip().endswith("Assistant:")
+    assert "草呢" in last
+    assert "绿色" not in last
+    short = read_prompts(files, vocabulary, template, max_length=len(found[0]), seed=7, say=said.append)
+    assert len(short) < 9
