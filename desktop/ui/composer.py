@@ -10,7 +10,7 @@ import math
 import sys
 from typing import Literal
 
-from PySide6.QtCore import QMimeData, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QMimeData, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragMoveEvent,
@@ -18,13 +18,15 @@ from PySide6.QtGui import (
     QInputMethodEvent,
     QKeyEvent,
     QMouseEvent,
+    QPainter,
+    QPaintEvent,
     QResizeEvent,
     QTextOption,
 )
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSizePolicy, QWidget
 
 from desktop.i18n import translate
-from desktop.ui.controls import IconButton, View, label, repolish
+from desktop.ui.controls import IconButton, View, label
 from desktop.ui.shortcuts import key_text
 from desktop.ui.theme import theme
 
@@ -38,7 +40,7 @@ class ComposerEdit(QPlainTextEdit):
     send_pressed = Signal()
     edit_last_pressed = Signal()
     escape_pressed = Signal()
-    focus_changed = Signal(bool)
+    focus_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -115,12 +117,12 @@ class ComposerEdit(QPlainTextEdit):
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Tell the frame."""
         super().focusInEvent(event)
-        self.focus_changed.emit(True)
+        self.focus_changed.emit()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """Tell the frame."""
         super().focusOutEvent(event)
-        self.focus_changed.emit(False)
+        self.focus_changed.emit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Another width, other lines."""
@@ -166,7 +168,6 @@ class Composer(View):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("composer")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.editor = ComposerEdit(self)
         self.button = IconButton("send", "on-violet", kind="send", parent=self)
         self.hint = label("quiet", self)
@@ -184,7 +185,7 @@ class Composer(View):
         self.editor.send_pressed.connect(self._send)
         self.editor.edit_last_pressed.connect(self.edit_last_requested)
         self.editor.escape_pressed.connect(self._escape)
-        self.editor.focus_changed.connect(self._frame)
+        self.editor.focus_changed.connect(self.update)
         self.editor.textChanged.connect(self._refresh)
         self.button.clicked.connect(self._press)
         self.ready()
@@ -306,9 +307,14 @@ class Composer(View):
             return "⏎"
         return "⌘⏎" if sys.platform == "darwin" else "Ctrl+⏎"
 
-    def _frame(self, focused: bool) -> None:
-        self.setProperty("focused", focused)
-        repolish(self)
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """The frame, violet while the field has the keyboard; a style sheet would have to be read again each time."""
+        look = theme()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(look.color("violet" if self.editor.hasFocus() else "line"))
+        painter.setBrush(look.color("raised"))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), look.radius_card, look.radius_card)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """A click anywhere in the frame writes."""

@@ -264,7 +264,8 @@ class Gestures(QObject):
         """The settings at one of their pages."""
         from desktop.ui.dialogs.settings import SettingsDialog
 
-        dialog = SettingsDialog(self._window.settings, self._window, page=page)
+        base = self._controller.own_sampling()
+        dialog = SettingsDialog(self._window.settings, self._window, page=page, base=base)
         dialog.load_settings_changed.connect(self._controller.apply_settings)
         dialog.open()
 

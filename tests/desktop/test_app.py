@@ -143,7 +143,7 @@ def test_a_file_that_is_no_model_leaves_the_window_and_the_model_alone(chat: Cha
 
 def test_a_model_larger_than_the_memory_is_refused_with_the_numbers(chat: Chat) -> None:
     chat.wait_ready()
-    chat.controller._settings.set_value("model/n_ctx", 8192)
+    chat.running._settings.set_value("model/n_ctx", 8192)
     info = chat.controller.model.info
     assert info is not None
     assert info.n_ctx == 4096

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 
+import pytest
 from PySide6.QtCore import QObject, Signal
 
 
@@ -18,3 +21,43 @@ def test_a_signal_keeps_its_hands_off_the_references_of_true_and_false() -> None
     for _ in range(50):
         sender.told.emit(True)
     assert abs(sys.getrefcount(True) - before) < 25
+
+
+def run(program: str, **environment: str) -> str:
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_window_s_modules_are_not_read_a_second_time() -> None:
+    """PySide6's `import` reads the source of what is imported after it, unless it is taken back."""
+    program = """
+import linecache
+import desktop.app
+print([name for name in linecache.cache if "desktop/ui" in name])
+"""
+    assert run(program) == "[]\n"
+
+
+@pytest.mark.parametrize("style", ["windows", "fusion"])
+def test_the_style_is_fusion_whatever_the_desktop_has(style: str) -> None:
+    program = "from desktop.app import make_application; print(make_application().style().name())"
+    assert run(program, QT_STYLE_OVERRIDE=style) == "fusion\n"
+
+
+def test_what_would_make_the_start_slow_is_not_needed_for_it() -> None:
+    """Each was measured: the TOML reader, dataclasses, and what belongs to transcript, store and engine."""
+    program = """
+import sys
+from desktop.app import Running, make_application
+from desktop.settings import Settings
+from desktop.ui.theme import themes
+application, settings = make_application(), Settings()
+themes().apply(application, settings)
+window = Running(settings).window
+window.painted.connect(application.quit)
+left_out = {"tomllib", "dataclasses", "sqlite3", "json", "desktop.store", "desktop.ui.transcript", "belle.engine"}
+window.composer.editor.focus_changed.connect(lambda: print(sorted(left_out & set(sys.modules))))
+window.show()
+application.exec()
+"""
+    assert run(program).splitlines()[0] == "[]"

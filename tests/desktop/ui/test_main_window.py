@@ -8,6 +8,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog
 
+from belle.engine.protocol import Sampling
 from desktop.chat.state import ModelState, Notice
 from desktop.settings import Settings
 from desktop.ui.main_window import MainWindow
@@ -148,6 +149,21 @@ def test_shortcuts_reach_what_they_name(window, controller, qtbot):
     dialog("ShortcutsDialog").reject()
     press(Qt.Key.Key_Comma)
     dialog("SettingsDialog").reject()
+
+
+def test_the_settings_go_back_to_the_figures_of_the_model_that_is_open(window, controller):
+    own = controller.own_sampling()
+    assert own != Sampling()
+    window.gestures.show_settings("answers")
+    shown = dialog("SettingsDialog")
+    assert shown.fields["temperature"].value() == pytest.approx(own.temperature)
+    shown.fields["temperature"].setValue(1.5)
+    shown.fields["top_k"].setValue(7)
+    shown.reset_button.click()
+    assert shown.fields["temperature"].value() == pytest.approx(own.temperature)
+    assert shown.fields["top_k"].value() == own.top_k
+    assert window.settings.sampling(own) == own
+    shown.reject()
 
 
 def test_f2_renames_where_the_keyboard_is(window, controller, qtbot):

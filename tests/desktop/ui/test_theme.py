@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication
@@ -7,7 +9,8 @@ from PySide6.QtWidgets import QLabel
 
 from belle import paths
 from desktop.ui.icons import icon, icon_size
-from desktop.ui.theme import ZOOMS, style_sheet, theme, themes, tokens
+from desktop.ui.theme import ZOOMS, style_sheet, theme, themes
+from desktop.ui.tokens import read_tokens, tokens
 
 
 def luminance(color: QColor) -> float:
@@ -36,6 +39,16 @@ PAIRS = [
 def test_every_text_can_be_read(name, ground, ink):
     look = tokens()[name]
     assert contrast(QColor(look[ink]), QColor(look[ground])) >= 4.5
+
+
+def test_the_tokens_are_read_as_toml_is():
+    text = paths.asset("theme.toml").read_text(encoding="utf-8")
+    assert read_tokens(text) == tomllib.loads(text)
+
+
+def test_a_value_that_is_no_literal_is_a_bug():
+    with pytest.raises(ValueError):
+        read_tokens("[light]\npage = open\n")
 
 
 def test_both_looks_know_the_same_names():

@@ -1,0 +1,156 @@
+"""The model's half of the controller: which models there are, loading one, what to say when it cannot be or dies.
+
+Nothing here knows of conversations. That an answer cannot go on is told by `answer_ends`, before anything else happens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from belle.errors import KnownError
+from desktop.chat.state import ModelChoice, ModelState, Notice
+from desktop.settings import SMALLEST_CONTEXT, Settings
+
+# What belongs to the engine is imported when it is first needed: the list of conversations is shown before that.
+if TYPE_CHECKING:
+    from belle.engine.protocol import Died, Sampling
+    from desktop.chat.bridge import EngineFactory
+    from desktop.chat.model_host import ModelHost
+    from desktop.chat.models import ModelLibrary
+
+
+class ModelControl(QObject):
+    """What can be done with models, one of which is there at a time."""
+
+    state_changed = Signal(object)  # ModelState
+    template_needed = Signal(str)  # file name
+    answer_ends = Signal(str)  # the status with which the answer under way is to be kept
+    notice = Signal(object)  # Notice
+    notice_cleared = Signal(str)  # key
+
+    def __init__(self, settings: Settings, engine_factory: EngineFactory | None, parent: QObject) -> None:
+        super().__init__(parent)
+        self._settings = settings
+        self._engine_factory = engine_factory
+
+    @cached_property
+    def _library(self) -> ModelLibrary:
+        from desktop.chat.models import ModelLibrary
+
+        return ModelLibrary(self._settings)
+
+    @cached_property
+    def host(self) -> ModelHost:
+        """Who keeps the model running; made when it is first asked for."""
+        from desktop.chat.model_host import ModelHost
+
+        host = ModelHost(self._engine_factory, self)
+        host.state_changed.connect(self.state_changed)
+        host.template_needed.connect(self.template_needed)
+        host.failed.connect(self._on_load_failed)
+        host.died.connect(self._on_death)
+        return host
+
+    @property
+    def state(self) -> ModelState:
+        """The model as it is now."""
+        return self.host.state if "host" in self.__dict__ else ModelState()
+
+    @property
+    def ref(self) -> str:
+        """Catalogue name or path of the present model; empty when there is none."""
+        return self.host.current.ref if self.host.current else ""
+
+    def choices(self) -> list[ModelChoice]:
+        """The lines of the model menu."""
+        try:
+            return self._library.choices()
+        except KnownError as error:
+            self.notice.emit(Notice.of(error, key="registry"))
+            return []
+
+    def own_sampling(self) -> Sampling:
+        """The figures of the present model's card, else the program's own."""
+        return self._library.sampling()
+
+    def sampling(self) -> Sampling:
+        """The model's own figures with what the person has set."""
+        return self._settings.sampling(self.own_sampling())
+
+    def start(self) -> None:
+        """Load the model of last time, else the starter."""
+        ref = self._library.first_choice()
+        if ref:
+            self.load(ref)
+        else:
+            self.notice.emit(Notice("no_model", "info", {}, ("choose_model",), "model"))
+
+    def load(self, ref: str) -> None:
+        """Load a model by catalogue name or path. A file that cannot work is refused and the present one stays."""
+        try:
+            model = self._library.to_load(ref)
+        except KnownError as error:
+            self.notice.emit(Notice.of(error, actions=("choose_model",), key="model"))
+            return
+        self.answer_ends.emit("stopped")
+        self._settings.set_value("model/ref", model.ref)
+        self.notice_cleared.emit("model")
+        self.host.load(model)
+
+    def reload(self) -> None:
+        """Start the present model again after it has died."""
+        self.host.reload()
+
+    def apply_settings(self) -> None:
+        """Settings that belong to loading (context length, threads) have changed: load again with them."""
+        if self.ref:
+            self.load(self.ref)
+
+    def change_context(self, factor: float) -> None:
+        """Load the model again with a context `factor` times as long, as far as it can have that."""
+        info = self.host.state.info
+        longest = info.n_ctx_train if info else self._settings.n_ctx
+        present = info.n_ctx if info else self._settings.n_ctx
+        n_ctx = min(int(present * factor), longest) if factor > 1 else max(int(present * factor), SMALLEST_CONTEXT)
+        self._settings.set_value("model/n_ctx", n_ctx)
+        self.apply_settings()
+
+    def set_template(self, template: str) -> None:
+        """The person's answer to `template_needed`; it is remembered for the file."""
+        if self.host.current is None:
+            return
+        try:
+            self._library.remember_template(self.host.current, template)
+        except KnownError as error:
+            self.notice.emit(Notice.of(error))
+        self.host.set_template(template)
+
+    def unload(self) -> None:
+        """Give the model's memory back."""
+        self.answer_ends.emit("stopped")
+        self.host.unload()
+
+    def close(self) -> None:
+        """End the engine."""
+        if "host" in self.__dict__:
+            self.answer_ends.emit("interrupted")
+            self.host.close()
+
+    def _on_load_failed(self, notice: Notice) -> None:
+        of_size = notice.kind in ("too_big_for_memory", "context_too_large", "out_of_memory")
+        smaller = ("smaller_context",) if of_size and self._settings.n_ctx > SMALLEST_CONTEXT else ()
+        self.notice.emit(replace(notice, actions=(*smaller, "choose_model")))
+
+    def _on_death(self, death: Died, restarting: bool) -> None:
+        self.answer_ends.emit("interrupted")
+        cause = Notice.of(death)
+        details = {**cause.details, "cause": death.kind}
+        if restarting:
+            self.notice.emit(Notice("engine_restarted", "warn", details, (), "engine"))
+        else:
+            actions = ("restart_engine", "choose_model")
+            self.notice.emit(Notice("engine_gave_up", "bad", details, actions, "engine"))
