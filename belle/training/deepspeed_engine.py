@@ -70,7 +70,7 @@ class DeepSpeedBuilder:
         return DeepSpeedEngine(model, wrapped, self)
 
     def frozen(self, model: nn.Module) -> nn.Module:
-        """On the device in 16 bits; with ZeRO-3 spread over the processes, which then have to call it together."""
+        """On the device; with ZeRO-3 spread over the processes, which then have to call it together."""
         model.requires_grad_(False).eval()
         if not self.partitioned:
             return model.to(self.device)

@@ -52,13 +52,19 @@ def write_final(session: Session, ranks: Ranks) -> Path:
     def write(into: Path) -> None:
         if ranks.rank == 0:
             write_model(model, weights, into, dtype=final_dtype(recipe))
-            write_tokenizer(session.tokenizer, into, template=recipe.template if recipe.stage in _CHATTING else None)
+            write_own_tokenizer(session, into)
             if recipe.stage != "reward":
                 write_generation_config(model, session.tokenizer, session.template.stop, into)
 
     write_folder(folder, write, step=session.run.state.step, recipe=recipe_values(recipe), ranks=ranks)
     session.run.say(f"written: {folder}")
     return folder
+
+
+def write_own_tokenizer(session: Session, folder: Path) -> None:
+    """Write the tokenizer of a run, with the chat template if its stage makes models that chat."""
+    recipe = session.recipe
+    write_tokenizer(session.tokenizer, folder, template=recipe.template if recipe.stage in _CHATTING else None)
 
 
 def final_dtype(recipe: Recipe) -> torch.dtype:

@@ -168,7 +168,7 @@ def train(
             session.write_samples()
         stop = run.signal_anywhere()
         if last or stop or _due(recipe.save_every, run.state.step):
-            saved = run.save()
+            saved = run.save(wait=last or bool(stop))
         if stop and not last:
             raise Stopped(stop, f"{saved} was written: go on with --resume.")
 

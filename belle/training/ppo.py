@@ -126,7 +126,7 @@ class _Run:
             )
             last, stop = run.state.step == total, run.signal_anywhere()
             if last or stop or (recipe.save_every and run.state.step % recipe.save_every == 0):
-                saved = run.save()
+                saved = run.save(wait=last or bool(stop))
             if stop and not last:
                 raise Stopped(stop, f"{saved} was written: go on with --resume.")
 

@@ -5,10 +5,11 @@ It knows nothing of how the model is trained; the loop and PPO both report to it
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,12 +49,14 @@ class Run:
         self._values = recipe_values(recipe)
         self._live: LiveView | None = None
         self._engine: Engine | None = None
+        self._companions: Callable[[Path], None] | None = None
         self._saved_step = -1
         self.state = RunState()
         self.inputs: dict[str, Any] = {}
         folder = recipe.output_dir
         check_folder(folder, resume=recipe.resume, ranks=ranks)
         self._store = CheckpointStore(folder, keep_last=recipe.keep_last, ranks=ranks, notice=self.say)
+        self._store.claim()
         self.checkpoint: Path | None = self._store.newest() if recipe.resume else None
         self.manifest: Manifest | None = None
         if self.checkpoint is not None:
@@ -90,9 +93,14 @@ class Run:
             sys.stdout.write(f"{text}\n")
             sys.stdout.flush()
 
-    def attach(self, engine: Engine) -> None:
-        """The engine whose state is saved; takes up the checkpoint's when there is one. Raises KnownError."""
+    def attach(self, engine: Engine, companions: Callable[[Path], None]) -> None:
+        """The engine whose state is saved; takes up the checkpoint's when there is one. Raises KnownError.
+
+        Args:
+            companions: writes what makes a checkpoint a model of its own beside its weights; called in process 0.
+        """
         self._engine = engine
+        self._companions = companions
         if self.checkpoint is not None:
             engine.load_state(self.checkpoint)
 
@@ -164,10 +172,15 @@ class Run:
         if self._live is not None:
             self._live.sample(self.state.step, prompt, text)
 
-    def save(self) -> Path:
-        """Write a checkpoint of this step, unless it is there. All processes call it. Raises KnownError."""
+    def save(self, *, wait: bool = True) -> Path:
+        """Write a checkpoint of this step, unless it is there. All processes call it. Raises KnownError.
+
+        Without `wait` it is put on the disk for good while training goes on; what goes wrong then is raised later.
+        """
         folder = self._recipe.output_dir / f"step-{self.state.step}"
         if self._saved_step == self.state.step:
+            if wait:
+                self._store.settle()
             return folder
         engine = self._engine
         assert engine is not None
@@ -175,9 +188,11 @@ class Run:
         def write(into: Path) -> None:
             engine.save_state(into)
             self.state.save(into, self._ranks.rank)
+            if self._companions is not None and self._ranks.rank == 0:
+                self._companions(into)
 
         self.tracker.sync()
-        folder = self._store.save(self.state.step, write, recipe=self._values, extra={"inputs": self.inputs})
+        folder = self._store.save(self.state.step, write, recipe=self._values, extra={"inputs": self.inputs}, wait=wait)
         self._saved_step = self.state.step
         return folder
 
@@ -193,6 +208,8 @@ class Run:
 
     def worded(self, error: KnownError) -> KnownError:
         """An error of the current step, with the step and the last good checkpoint in its words."""
+        with contextlib.suppress(KnownError):  # the error itself is what matters
+            self._store.settle()
         good = [int(path.name[5:]) for path in self._recipe.output_dir.glob("step-*") if path.name[5:].isdigit()]
         last = f"The last checkpoint is step-{max(good)}" if good else "There is no checkpoint yet"
         return KnownError(

@@ -142,11 +142,9 @@ class Session:
 
     def open_engine(self, load: Load = load_causal_model) -> Engine:
         """Load the model and make the engine; on a resumed run with the checkpoint's weights. Raises KnownError."""
-        if self._builder.device.type == "cuda":
-            from belle.training.fits import check_fits, device_memory
+        from belle.training.final_model import write_own_tokenizer
 
-            available, name = device_memory(self._builder.device)
-            check_fits(self.recipe, processes=self._builder.world_size, available=available, device=name)
+        self._check_memory()
         seed_everything(self.recipe.seed)
         model = load(self.recipe, self._builder, self.tokenizer, self.run.say)
         total, trained = count_parameters(model)
@@ -157,8 +155,16 @@ class Session:
         self.engine = self._builder.build(model, parameter_groups(model, decay))
         # The same weights in every process, but not the same dropout.
         seed_everything(self.recipe.seed + self._builder.rank)
-        self.run.attach(self.engine)
+        self.run.attach(self.engine, lambda folder: write_own_tokenizer(self, folder))
         return self.engine
+
+    def _check_memory(self) -> None:
+        """Raises KnownError("gpu_memory") when the model's states alone are more than the GPU has."""
+        if self._builder.device.type == "cuda":
+            from belle.training.fits import check_fits, device_memory
+
+            available, name = device_memory(self._builder.device)
+            check_fits(self.recipe, processes=self._builder.world_size, available=available, device=name)
 
     def frozen_model(self, load: Load) -> nn.Module:
         """A further model that is only evaluated. Its random weights are those that `open_engine` would make.

@@ -199,7 +199,7 @@ def _give_padding(tokenizer: Any, path: Path | str, notice: Callable[[str], None
         raise KnownError(
             "pad_is_eos",
             f"The tokenizer of {path} pads with {tokenizer.eos_token}, its end token, and has no other token for it.",
-            "A model trained so never stops. Add a token to the vocabulary and name it “pad_token” in its configuration.",
+            "A model trained so never stops. Add a token to the vocabulary, and name it as pad_token.",
             path=str(path),
         )
     if pad is not None:

@@ -3,7 +3,7 @@
 Prints one JSON object. Steps are timed in CPU seconds of one thread, so that other work on the machine weighs less.
 
 Model, tokenizer and samples are the same for all: a LLaMA of 21 million weights and Chinese conversations whose lengths
-are distributed as in real chats: log-normal with σ 0.9, as was measured on short Chinese texts (mean 48, median 31, 95th
+are distributed as in real chats: log-normal with σ 0.9, as measured on short Chinese texts (mean 48, median 31, 95th
 percentile 133 tokens); with questions, answers and several turns, mean 141, median 108 and 350 tokens.
 """
 
@@ -237,7 +237,9 @@ def _trl_map(folder: Path) -> tuple[int, float]:
     )
     tokenizer = load_tokenizer(TOKENIZER)
     tokenizer.chat_template = CHAT_TEMPLATE
-    small = LlamaConfig(vocab_size=len(tokenizer), hidden_size=8, intermediate_size=8, num_hidden_layers=1)
+    small = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
     Timed(
         AutoModelForCausalLM.from_config(small),
         SFTConfig(

@@ -7,13 +7,24 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.belle.training.rank_script import run_jobs
-from tests.belle.training.runs import largest_difference, metrics, recipe_file, run, start, weights
+from tests.belle.training.runs import (
+    largest_difference,
+    metrics,
+    recipe_file,
+    run,
+    start,
+    start_processes_of,
+    start_ranks,
+    wait_for_lines,
+    weights,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -229,6 +240,73 @@ def test_ppo_and_reward_under_zero_3(tmp_path: Path) -> None:
     shared = {"data": [str(prompts)], "sample_prompts": [], "max_steps": 2, "stage": "ppo", "accumulation": 1}
     jobs.add("ppo", STAGE_3, ppo=ppo, **shared)
     jobs.add("ppo-ddp", ppo=ppo, **shared)
-    assert jobs.run() == [None] * 5
+    jobs.add("ppo-bf16", STAGE_3, ppo=ppo, precision="bf16", **shared)
+    jobs.add("ppo-lora", STAGE_3, ppo=ppo, precision="bf16", lora=LORA, **shared)
+    assert jobs.run() == [None] * 7
     same_as(tmp_path, "dpo", "dpo-ddp")
     same_as(tmp_path, "ppo", "ppo-ddp")
+
+
+DISCARD = """
+import copy, sys, torch
+from dataclasses import replace
+from pathlib import Path
+from belle.training.deepspeed_engine import DeepSpeedBuilder
+from belle.training.recipe import load_recipe
+
+torch.set_num_threads(1)
+recipe = load_recipe(Path(sys.argv[1]))
+for config in sys.argv[2:]:
+    builder = DeepSpeedBuilder(replace(recipe, deepspeed=Path(config)))
+    torch.manual_seed(1)
+    first = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Linear(8, 1))
+    engines = []
+    for model in (first, copy.deepcopy(first)):
+        engines.append(builder.build(model, [{"params": list(model.parameters()), "weight_decay": 0.0}]))
+
+    def add_gradients(engine, scale):
+        with engine.accumulating(last=True):
+            loss = engine.forward(lambda model: (model(torch.ones(3, 4)) * scale).pow(2).mean())
+            engine.backward(loss, last=True)
+
+    add_gradients(engines[1], 1e3)
+    engines[1].discard()
+    for _ in range(2):
+        for engine in engines:
+            add_gradients(engine, 1.0)
+            assert engine.step(0.1) < 100
+    weights = [engine.gathered_state_dict() for engine in engines]
+    for name in weights[0]:
+        assert torch.equal(weights[0][name], weights[1][name]), (config, name)
+    add_gradients(engines[0], float("nan"))
+    assert not engines[0].step(0.1) < float("inf")
+    after = engines[0].gathered_state_dict()
+    assert all(torch.equal(after[name], weights[0][name]) for name in after), config
+"""
+
+
+@pytest.mark.slow
+def test_gradients_that_are_discarded_or_no_numbers_leave_nothing(tmp_path: Path) -> None:
+    recipe = recipe_file(tmp_path, max_grad_norm=0)
+    configs = []
+    for name, zero in {"1": {"stage": 1}, "2": {"stage": 2}, "3": STAGE_3}.items():
+        configs.append(tmp_path / f"{name}.json")
+        configs[-1].write_text(json.dumps({"zero_optimization": zero}))
+    (process,) = start_processes_of([sys.executable, "-c", DISCARD, str(recipe), *map(str, configs)], 1)
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, out + err
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_under_zero_is_named_by_the_others(tmp_path: Path) -> None:
+    config = tmp_path / "zero2.json"
+    config.write_text(json.dumps({"zero_optimization": {"stage": 2}}))
+    path = recipe_file(tmp_path, epochs=2000, deepspeed=str(config))
+    first, second = start_ranks([str(path)])
+    wait_for_lines(tmp_path / "run/metrics.jsonl", 3)
+    second.kill()
+    out, err = first.communicate(timeout=120)
+    second.communicate()
+    assert first.returncode == 2, out + err
+    assert "Process 0 lost process 1 of 2" in err
+    assert "Traceback" not in err

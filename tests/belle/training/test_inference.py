@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -195,4 +194,4 @@ def test_a_part_without_its_request_is_taken_as_it_is(tmp_path: Path) -> None:
         file.open({"model": "m"}, resume=False)
     assert file.open({"model": "m"}, resume=True) == 1
     file.finish()
-    assert os.listdir(tmp_path) == ["a.jsonl"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.jsonl"]
