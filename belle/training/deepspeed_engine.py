@@ -63,6 +63,11 @@ class DeepSpeedBuilder:
 
     def build(self, model: nn.Module, groups: list[dict[str, Any]]) -> DeepSpeedEngine:
         """Hand the model to DeepSpeed, with torch's AdamW."""
+        if self.partitioned:
+            # What was made after the weights were loaded (adapters, a head for values) has to be of one kind with them.
+            for parameter in model.parameters():
+                if not hasattr(parameter, "ds_id") and parameter.is_floating_point():
+                    parameter.data = parameter.data.to(self.precision.compute_dtype)
         optimizer = torch.optim.AdamW(
             groups, lr=self.recipe.learning_rate, betas=self.recipe.betas, eps=self.recipe.eps, fused=True
         )

@@ -51,7 +51,8 @@ class _Three:
 def _leak(causal: Any, layout: Layout) -> float:
     """How far packed is from alone: 0 for not at all, 1 for as far as plain concatenation."""
     device = causal.get_input_embeddings().weight.device
-    three = _Three(causal.get_input_embeddings().weight.shape[0])
+    # Not the rows of the embedding: under ZeRO-3 there are none here.
+    three = _Three(causal.config.get_text_config().vocab_size)
     training = causal.training
     causal.eval()
 

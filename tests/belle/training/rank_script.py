@@ -13,9 +13,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from belle.errors import KnownError
@@ -26,11 +29,26 @@ def run_jobs(jobs: list[dict[str, Any]], folder: Path, world_size: int = 2) -> l
     """Run the jobs in `world_size` processes. Returns what process 0 found of each: None, or (kind, words)."""
     path = folder / "jobs.json"
     path.write_text(json.dumps(jobs))
+    logs = [path.with_suffix(f".{rank}.log") for rank in range(world_size)]
     processes = start_processes_of([sys.executable, "-m", __name__, str(path)], world_size)
-    for process in processes:
-        out, err = process.communicate(timeout=900)
-        assert process.returncode == 0, out + err
+    threads = [threading.Thread(target=_collect, args=pair) for pair in zip(processes, logs, strict=True)]
+    for thread in threads:
+        thread.start()
+    while any(process.poll() is None for process in processes):
+        if any(process.poll() for process in processes):
+            sleep(5)  # the others may have something to say, too
+            for process in processes:
+                process.kill()
+        sleep(0.1)
+    for thread in threads:
+        thread.join()
+    assert not any(p.returncode for p in processes), "\n".join(log.read_text() for log in logs)
     return list(json.loads(path.with_suffix(".0.json").read_text()))
+
+
+def _collect(process: subprocess.Popen[str], log: Path) -> None:
+    out, err = process.communicate()
+    log.write_text(out + err)
 
 
 def _main(path: Path) -> None:

@@ -79,7 +79,9 @@ def test_a_job_that_ran_out_of_time_is_queued_again_and_goes_on(tmp_path: Path) 
 
 
 def test_torchrun_gets_one_process_per_machine(tmp_path: Path) -> None:
-    done = slurm(tmp_path, "torchrun.sh", "recipe.yaml", "--resume", SLURM_NTASKS="2", SLURM_GPUS_ON_NODE="4", TASKS="1")
+    done = slurm(
+        tmp_path, "torchrun.sh", "recipe.yaml", "--resume", SLURM_NTASKS="2", SLURM_GPUS_ON_NODE="4", TASKS="1"
+    )
     assert done.returncode == 0, done.stderr
     common = "--nproc_per_node 4 --master_addr worker-7 --master_port 21234 -m belle train recipe.yaml --resume"
     assert done.stdout.splitlines() == [f"--nnodes 2 --node_rank {node} {common}" for node in (0, 1)]
