@@ -150,7 +150,8 @@ def machine() -> str:
 def main() -> int:
     """Serve one launcher, until it closes stdin."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+        # Not SIG_IGN, which the processes would inherit.
+        signal.signal(number, lambda *_: None)
     # Nothing but events may reach the launcher's end of the pipe.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

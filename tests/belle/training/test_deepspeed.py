@@ -82,7 +82,7 @@ def final(folder: Path, name: str) -> Path:
 
 def same_as(folder: Path, name: str, other: str) -> None:
     assert metrics(folder / name / "run", "loss") == pytest.approx(
-        metrics(folder / other / "run", "loss"), rel=LOSS_TOLERANCE
+        metrics(folder / other / "run", "loss"), rel=LOSS_TOLERANCE, abs=LOSS_TOLERANCE
     )
     assert largest_difference(final(folder, name), final(folder, other)) < WEIGHT_TOLERANCE
 

@@ -88,6 +88,17 @@ def test_every_process_knows_its_place(capfd: pytest.CaptureFixture[str]) -> Non
     ]
 
 
+def test_every_process_can_be_ended(capfd: pytest.CaptureFixture[str]) -> None:
+    """A signal that the parent ignores would be ignored by them, too."""
+    code = """
+import signal
+found = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
+print(found == [signal.SIG_DFL, signal.SIG_DFL, signal.default_int_handler])
+"""
+    assert launch_command([Host("localhost", 1)], python(code)) == 0
+    assert capfd.readouterr().out == "[localhost 0] True\n"
+
+
 def test_one_that_fails_ends_all_and_leaves_its_last_words(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
