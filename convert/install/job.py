@@ -263,6 +263,8 @@ class _Installation:
         if made.is_file():  # an earlier run ended after it was verified and before it was moved
             report = plan_conversion(self._place.checkpoint, made, self._way.options)
         else:
+            if self._listener:
+                self._listener(Step("convert", target.name, 0, 0))
             report = convert(self._place.checkpoint, made, self._way.options, progress=follow)
         made.replace(target)
         sync_folder(target.parent)

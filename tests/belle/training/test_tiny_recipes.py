@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from belle.cli.main import main
 from belle.training.recipe import load_recipe
 from belle.training.stages import run_recipe
 from tests.belle.training.runs import ROOT, metrics
@@ -47,9 +48,29 @@ def test_fine_tuning_goes_on_from_it(name: str, base: Path, tmp_path: Path) -> N
     assert (final / "chat_template.jinja").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("vocab", []),
+        ("reward", []),
+        ("dpo", []),
+        ("ppo", ["ppo.reward_model=null", "ppo.value_model=null", "ppo.reward_function=length:20", "ppo.rollouts=8"]),
+    ],
+)
+def test_the_other_stages_go_on_from_it(name: str, more: list[str], base: Path, tmp_path: Path) -> None:
+    changes = ["max_steps=2", f"output_dir={tmp_path}/run", f"model={base}", *more]
+    final = run_recipe(load_recipe(TINY / f"{name}.yaml", changes))
+    assert metrics(final.parent, "step") == [1, 2]
+    assert len(metrics(final.parent, "loss")) == 2
+    assert (final / "model.safetensors").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_they_learn_the_conversations_by_heart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_learn_the_conversations_by_heart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also after an adapter was merged and everything converted, in llama.cpp."""
     monkeypatch.chdir(tmp_path)
     for name in ("sft", "lora", "qlora"):
         final = run_recipe(load_recipe(TINY / f"{name}.yaml"))
@@ -58,4 +79,29 @@ def test_they_learn_the_conversations_by_heart(tmp_path: Path, monkeypatch: pyte
         assert losses[-1] < 0.3
         rows = [json.loads(line) for line in (final.parent / "samples.jsonl").read_text().splitlines()]
         assert {row["prompt"]: row["text"] for row in rows} == FIRST_ANSWERS, name
+        if name != "sft":
+            onto = "nf4" if name == "qlora" else "base"
+            assert main(["merge", str(final), "-o", f"{name}-merged", "--onto", onto]) == 0
+            final = Path(f"{name}-merged")
+        assert main(["convert", str(final), "-o", f"{name}.gguf"]) == 0
+        for question, answer in FIRST_ANSWERS.items():
+            capsys.readouterr()
+            words = ["--prompt", question, "--temperature", "0", "--max-tokens", "60", "--json"]
+            assert main(["chat", "--model", f"{name}.gguf", *words]) == 0
+            assert json.loads(capsys.readouterr().out)["text"] == answer, name
     assert (tmp_path / "build/tiny/pretrain/final").is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_preferences_are_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    first_and_last = {}
+    for name, figure in (("reward", "loss"), ("dpo", "loss"), ("ppo", "reward")):
+        run = run_recipe(load_recipe(TINY / f"{name}.yaml")).parent
+        values = metrics(run, figure)
+        fifth = max(1, len(values) // 5)
+        first_and_last[name] = sum(values[:fifth]) / fifth, sum(values[-fifth:]) / fifth
+    assert first_and_last["reward"][1] < 0.5 * first_and_last["reward"][0]
+    assert first_and_last["dpo"][1] < 0.8 * first_and_last["dpo"][0]
+    assert first_and_last["ppo"][1] > first_and_last["ppo"][0] + 0.3

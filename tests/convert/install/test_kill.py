@@ -25,8 +25,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def large_files() -> dict[str, bytes]:
-    """Large enough that a part of it is safe on the disk before the rest arrives."""
-    files = belle_bloom(width=512, layers=6, vocabulary=6000)
+    """Large enough that a part of it is safe on the disk before the rest arrives, and that converting takes a while."""
+    files = belle_bloom(width=512, layers=16, vocabulary=12000)
     assert len(files[WEIGHTS]) > 2 * SYNC_BYTES
     return files
 
