@@ -38,6 +38,8 @@ PROMPTS = (
 LONGEST = 48
 """Tokens taken of each prompt."""
 
+_LARGER = "Compare logits on a larger machine; the weights have been compared."
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -112,8 +114,8 @@ def reference_samples(
     import torch
     import transformers
 
-    _check_memory(folder, weights)
-    with _quiet(transformers), _reworded(folder):
+    check_memory(folder, weights)
+    with quiet(transformers), reworded(folder):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
         if weights is None:
             model = transformers.AutoModelForCausalLM.from_pretrained(
@@ -262,8 +264,11 @@ def _filled(folder: Path, weights: Mapping[str, Weight]) -> Any:
     return model
 
 
-def _check_memory(folder: Path, weights: Mapping[str, Weight] | None) -> None:
-    """In float32 a checkpoint takes at most twice its size on disk, but for those that are float32 already."""
+def check_memory(folder: Path, weights: Mapping[str, Weight] | None, advice: str = _LARGER) -> None:
+    """In float32 a checkpoint takes at most twice its size on disk, but for those that are float32 already.
+
+    Raises KnownError("too_big_for_memory") with `advice`.
+    """
     if weights is None:
         files = list(folder.glob("*.safetensors")) or list(folder.glob("*.bin"))  # it prefers the former
         needed = 2 * sum(file.stat().st_size for file in files)
@@ -275,14 +280,15 @@ def _check_memory(folder: Path, weights: Mapping[str, Weight] | None) -> None:
             "too_big_for_memory",
             f"Running {folder.name} in transformers takes up to {needed / 1e9:.1f} GB of memory; "
             f"{free / 1e9:.1f} GB are free.",
-            "Compare logits on a larger machine; the weights have been compared.",
+            advice,
             needed=needed,
             available=free,
         )
 
 
 @contextlib.contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
+def quiet(transformers: Any) -> Iterator[None]:
+    """Without transformers' own progress bars and warnings."""
     verbosity = transformers.logging.get_verbosity()
     bars: Callable[[], bool] = transformers.utils.logging.is_progress_bar_enabled
     had_bars = bars()
@@ -299,8 +305,11 @@ def _quiet(transformers: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _reworded(folder: Path) -> Iterator[None]:
-    """Whatever goes wrong inside transformers is about the checkpoint, not about this program."""
+def reworded(folder: Path, addition: str = "The weights have been compared all the same.") -> Iterator[None]:
+    """Whatever goes wrong inside transformers is about the checkpoint, not about this program.
+
+    Raises KnownError("reference_failed"), with `addition` at the end of its advice.
+    """
     try:
         yield
     except KnownError:
@@ -311,6 +320,6 @@ def _reworded(folder: Path) -> Iterator[None]:
             "reference_failed",
             f"transformers cannot run {folder}: {first or type(error).__name__}.",
             "It needs the checkpoint as Hugging Face saves it: config.json, tokenizer, model*.safetensors or "
-            "pytorch_model*.bin, not quantized. The weights have been compared all the same.",
+            f"pytorch_model*.bin, not quantized. {addition}".rstrip(),
             path=str(folder),
         ) from error

@@ -1,0 +1,105 @@
+"""One window through every model at once: their rows side by side, and the records that remain of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from belle.errors import KnownError
+from belle.evaluation.logit_source import LogitSource, Rows, chunk_rows
+from belle.evaluation.statistics import TOP, Likely, Reading, RowReader, kl_divergence
+from belle.evaluation.token_records import PER_CANDIDATE, Block
+from belle.evaluation.windows import Window
+
+_NLL, _KL, _DP, _TOP1, _TOP5 = range(len(PER_CANDIDATE))
+
+
+class _Expected(NamedTuple):
+    """The token that follows, and what the reference says of it."""
+
+    target: int
+    reading: Reading
+    likely: Likely
+
+
+class Comparison:
+    """A reference and its candidates.
+
+    Args:
+        sources: the reference, then the candidates; all with the same vocabulary.
+        failures: candidates that are given up already, by their index in `sources`, and why. Those that fail here are
+            added; one that is given up is not run again.
+    """
+
+    def __init__(self, sources: Sequence[LogitSource], failures: dict[int, str]) -> None:
+        self._sources = sources
+        self.failures = failures
+        self._reader = RowReader(sources[0].n_vocab)
+        self._step = chunk_rows(sources[0].n_vocab)
+
+    def window(self, window: Window) -> Block:
+        """The records of one window, see `TokenRecords`. Raises KnownError when the reference fails."""
+        block = np.full((1 + len(PER_CANDIDATE) * (len(self._sources) - 1), len(window.targets)), np.nan)
+        chunks = {
+            i: source.rows(window, self._step) for i, source in enumerate(self._sources) if i not in self.failures
+        }
+        done = 0
+        with contextlib.ExitStack() as stack:
+            for rows in chunks.values():
+                stack.callback(rows.close)  # type: ignore[attr-defined]  # they are generators
+            while done < block.shape[1]:
+                logits = self._advance(chunks)
+                for k, reference in enumerate(logits.pop(0)):
+                    column = block[:, done + k]
+                    self._row(reference, {i: rows[k] for i, rows in logits.items()}, window.targets[done + k], column)
+                done += k + 1
+        return block
+
+    def _advance(self, chunks: dict[int, Iterator[Rows]]) -> dict[int, Rows]:
+        """The next chunk of every model that has not failed. llama.cpp runs one context at a time."""
+        found = {}
+        for i, rows in chunks.items():
+            if i in self.failures:
+                continue
+            try:
+                found[i] = next(rows)
+            except KnownError as error:
+                if i == 0:
+                    raise
+                self.failures[i] = error.message
+        return found
+
+    def _row(self, reference: Rows, others: dict[int, Rows], target: int, column: Block) -> None:
+        reading = self._reader.read(reference)
+        if not np.isfinite(reading.log_z):
+            raise KnownError(
+                "reference_not_finite",
+                f"{self._sources[0].name} predicts NaN or infinity: nothing can be compared with it.",
+                "The file is damaged, or was converted into a type that its weights do not fit. Convert it again.",
+            )
+        column[0] = reading.log_z - float(reference[target])
+        if not others:
+            return
+        expected = _Expected(target, reading, self._reader.likely(reference, reading))
+        for i, logits in others.items():
+            if i not in self.failures:
+                self._compare(i, logits, expected, column)
+
+    def _compare(self, i: int, logits: Rows, expected: _Expected, column: Block) -> None:
+        reading = self._reader.read(logits)
+        if not np.isfinite(reading.log_z):
+            self.failures[i] = "It predicts NaN or infinity."
+            return
+        own = column[1 + (i - 1) * len(PER_CANDIDATE) :][: len(PER_CANDIDATE)]
+        own[_NLL] = reading.log_z - float(logits[expected.target])
+        own[_KL] = kl_divergence(expected.likely, logits, reading.log_z)
+        if not np.isfinite(own[: _KL + 1]).all():
+            own[:] = np.nan
+            self.failures[i] = "It rules out tokens that the reference expects: the divergence is infinite."
+            return
+        own[_DP] = np.exp(-own[_NLL]) - np.exp(-column[0])
+        own[_TOP1] = reading.top[0] == expected.reading.top[0]
+        own[_TOP5] = len(set(reading.top.tolist()) & set(expected.reading.top.tolist())) / min(TOP, len(reading.top))

@@ -1,0 +1,129 @@
+"""`belle measure` without its command line: sessions are run, and whatever they found is handed on, finished or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+from belle.errors import KnownError
+from belle.evaluation.figures import KL_EDGES, position_bins
+from belle.evaluation.measurement import CandidateFigures, Measurement, ModelFigures, TextFigures
+from belle.evaluation.memory_watch import peak_memory
+from belle.evaluation.provenance import versions
+from belle.evaluation.quantloss import Progress, Session, Text
+from belle.evaluation.windows import Protocol
+from belle.training.environment import machine
+
+_Found = tuple[ModelFigures, list[CandidateFigures], TextFigures]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be measured.
+
+    Attributes:
+        reference, candidates, text, protocol, resume, threads: see `quantloss.Session`.
+        only_bytes: models of different vocabularies, one after the other; bits per byte are compared and nothing else.
+        folder: where records are kept.
+        command: how it was asked for, for the report.
+    """
+
+    reference: Path
+    candidates: Sequence[Path]
+    text: Text
+    protocol: Protocol
+    folder: Path
+    command: Sequence[str]
+    only_bytes: bool = False
+    resume: bool = False
+    threads: int = 0
+
+
+def measure(request: Request, on_progress: Progress, write: Callable[[Measurement], None]) -> Measurement:
+    """Measure, and call `write` with what was found, also when an exception (Ctrl-C, a broken reference) ends it.
+
+    Raises KnownError: what `Session` raises before anything is measured (then nothing is written); what `run` raises;
+    "candidate_failed" after the report of a measurement in which a candidate had to be given up.
+    """
+    started, began = datetime.now(UTC).isoformat(timespec="seconds"), monotonic()
+
+    def finish(found: _Found) -> Measurement:
+        reference, candidates, text = found
+        result = Measurement(
+            reference=reference,
+            candidates=candidates,
+            text=text,
+            only_bytes=request.only_bytes,
+            position_bins=position_bins(request.protocol),
+            kl_edges=KL_EDGES,
+            command=list(request.command),
+            started=started,
+            seconds=monotonic() - began,
+            peak_memory=peak_memory(),
+            versions=versions(),
+            machine=machine(),
+        )
+        write(result)
+        return result
+
+    result = (_one_by_one if request.only_bytes else _in_step)(request, on_progress, finish)
+    failed = [candidate.model for candidate in result.candidates if candidate.model.failure]
+    if failed:
+        raise KnownError(
+            "candidate_failed",
+            " ".join(f"{model.name} was given up. {model.failure}" for model in failed),
+            "The report holds what was measured before. Convert the file again, or from a checkpoint that is whole.",
+            candidates=[model.path for model in failed],
+        )
+    return result
+
+
+def _in_step(request: Request, on_progress: Progress, finish: Callable[[_Found], Measurement]) -> Measurement:
+    with Session(
+        request.reference,
+        request.candidates,
+        request.text,
+        request.protocol,
+        request.folder / "tokens.records",
+        resume=request.resume,
+        threads=request.threads,
+    ) as session:
+        try:
+            session.run(on_progress)
+        except BaseException:
+            if session.n_done:
+                finish(session.figures())
+            raise
+        return finish(session.figures())
+
+
+def _one_by_one(request: Request, on_progress: Progress, finish: Callable[[_Found], Measurement]) -> Measurement:
+    models: list[ModelFigures] = []
+    texts: list[TextFigures] = []
+
+    def found() -> _Found:
+        return models[0], [CandidateFigures(model, None, [], [], {}) for model in models[1:]], texts[0]
+
+    for number, path in enumerate((request.reference, *request.candidates)):
+        try:
+            with Session(
+                path,
+                (),
+                request.text,
+                request.protocol,
+                request.folder / f"tokens-{number}.records",
+                resume=request.resume,
+                threads=request.threads,
+            ) as session:
+                session.run(on_progress)
+                figures, _, text = session.figures()
+        except BaseException:
+            if models:
+                finish(found())
+            raise
+        models.append(figures)
+        texts.append(text)
+    return finish(found())

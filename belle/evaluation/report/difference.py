@@ -1,0 +1,76 @@
+"""`belle measure diff A B`: what changed between two reports, figure by figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from belle.evaluation.measurement import Measurement
+from belle.evaluation.report.columns import TABLES, Row, rows
+
+_SHOWN = (
+    "size_bytes",
+    "ppl",
+    "bits_per_byte",
+    "ppl_ratio",
+    "kl_mean",
+    "kl_median",
+    "kl_99",
+    "same_top",
+    "same_top5",
+    "dp_rms",
+)
+
+
+def difference(before: Measurement, after: Measurement) -> str:
+    """Text: what was different in the conditions, then a table of the models that both have, by name or by file."""
+    lines = [f"{what}: {one} → {other}" for what, one, other in _conditions(before, after) if one != other]
+    if before.text.sha256 != after.text.sha256 or before.text.n_windows != after.text.n_windows:
+        lines.append("The two were measured on different text: their figures cannot be compared with each other.")
+    first, second = rows(before), rows(after)
+    pairs = _pairs(first, second)
+    for one, other in pairs:
+        lines += [
+            "",
+            one.model.name if one.model.name == other.model.name else f"{one.model.name} → {other.model.name}",
+        ]
+        lines += _figures(one, other)
+    gone = [row.model.name for row in first if not any(row is one for one, _ in pairs)]
+    new = [row.model.name for row in second if not any(row is other for _, other in pairs)]
+    lines += [f"\nonly in the first: {', '.join(gone)}"] if gone else []
+    lines += [f"\nonly in the second: {', '.join(new)}"] if new else []
+    return "\n".join(lines).strip("\n")
+
+
+def _conditions(before: Measurement, after: Measurement) -> Iterator[tuple[str, str, str]]:
+    shown: dict[str, Callable[[Measurement], str]] = {
+        "text": lambda m: f"{m.text.name} ({m.text.sha256[:12]})",
+        "windows": lambda m: f"{m.text.n_windows} of {m.text.n_ctx}, stride {m.text.stride}",
+        "reference": lambda m: f"{m.reference.name} ({''.join(m.reference.files.values())[:12]})",
+        "machine": lambda m: str(m.machine.get("processor")),
+    }
+    for what, words in shown.items():
+        yield what, words(before), words(after)
+    for name in dict.fromkeys([*before.versions, *after.versions]):
+        yield name, before.versions.get(name, "none"), after.versions.get(name, "none")
+
+
+def _pairs(first: list[Row], second: list[Row]) -> list[tuple[Row, Row]]:
+    """The reference with the reference; candidates of the same name, else of the same content."""
+    pairs, left = [(first[0], second[0])], second[1:]
+    for one in first[1:]:
+        same = [row for row in left if row.model.name == one.model.name]
+        same = same or [row for row in left if row.model.files.values() == one.model.files.values()]
+        if same:
+            pairs.append((one, same[0]))
+            left = [row for row in left if row is not same[0]]
+    return pairs
+
+
+def _figures(one: Row, other: Row) -> Iterator[str]:
+    for _, table in TABLES:
+        for column in table:
+            before, after = column.value(one), column.value(other)
+            if column.key not in _SHOWN or before is None or after is None:
+                continue
+            change = f"{100 * (after / before - 1):+.2f} %" if before else ""
+            yield f"  {column.name:<16} {column.form(before):>14} {column.form(after):>14}  {change:>10}".rstrip()

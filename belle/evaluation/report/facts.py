@@ -1,0 +1,50 @@
+"""What a report says besides its figures: how the text was read, and everything that is needed to repeat it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from belle.evaluation.measurement import Measurement
+
+PROTOCOL = (
+    "Windows follow llama.cpp's llama-perplexity, and so do all definitions; its --kl-divergence reads the reference "
+    "from a file of 16-bit log-probabilities, which is the only difference: here both models are exact."
+)
+ONLY_BYTES = (
+    "These models have different vocabularies. Only bits per byte can be compared: the loss on the scored tokens "
+    "divided by the bytes of the text that they stand for. Perplexities are per token of each model's own."
+)
+
+
+def about_text(result: Measurement) -> str:
+    """One sentence on what was read."""
+    text = result.text
+    windows = f"{text.n_windows} windows of {text.n_ctx} tokens"
+    if text.n_windows != text.n_windows_planned:
+        windows = f"{text.n_windows} of {text.n_windows_planned} windows of {text.n_ctx} tokens (not complete)"
+    stride = f", one every {text.stride} tokens" if text.stride else ""
+    scripts = ", ".join(f"{name} {count:,}" for name, count in text.scripts.items())
+    return f"{text.name}: {windows}{stride}; {text.n_scored:,} tokens scored ({scripts}), {text.scored_bytes:,} bytes."
+
+
+def failures(result: Measurement) -> list[str]:
+    """A sentence per model that was given up."""
+    models = [result.reference, *(candidate.model for candidate in result.candidates)]
+    return [f"{model.name} was given up. {model.failure}" for model in models if model.failure]
+
+
+def repeat(result: Measurement) -> Iterator[tuple[str, str]]:
+    """What another needs to repeat the measurement, as names and values."""
+    yield "command", " ".join(result.command)
+    yield "started", result.started
+    yield "took", f"{result.seconds:,.0f} s"
+    machine = result.machine
+    cores, memory = f"{machine.get('cores')} cores", f"{machine.get('memory', 0) / 1e9:.1f} GB memory"
+    yield "machine", f"{machine.get('processor')}, {cores}, {memory}, {machine.get('system')}"
+    if result.peak_memory:
+        yield "peak memory", f"{result.peak_memory / 1e6:,.0f} MB of the whole process"
+    yield "versions", ", ".join(f"{name} {version}" for name, version in result.versions.items())
+    yield f"text {result.text.name}", f"SHA-256 {result.text.sha256} ({result.text.n_bytes:,} bytes)"
+    for model in (result.reference, *(candidate.model for candidate in result.candidates)):
+        for name, digest in model.files.items():
+            yield name, f"SHA-256 {digest}"

@@ -1,0 +1,51 @@
+"""report.md, and the few lines that the terminal shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from belle.evaluation.measurement import Measurement
+from belle.evaluation.report.columns import Column, Row, rows, rows_with_figures, tables
+from belle.evaluation.report.facts import ONLY_BYTES, PROTOCOL, about_text, failures, repeat
+
+_SUMMARY = ("size_bytes", "ppl", "bits_per_byte", "kl_mean", "kl_error", "same_top")
+
+
+def markdown(result: Measurement) -> str:
+    """The whole report as text."""
+    lines = [f"# {_plain(result.reference.name)}: what quantization cost", "", _plain(about_text(result)), ""]
+    lines += [f"**{_plain(failure)}**\n" for failure in failures(result)]
+    lines += [ONLY_BYTES if result.only_bytes else PROTOCOL, ""]
+    for title, columns in tables(result):
+        lines += [f"## {title}", "", *_table(rows_with_figures(result, columns), columns), ""]
+    lines += ["## To repeat it", "", *(f"- {_plain(name)}: `{value}`" for name, value in repeat(result)), ""]
+    return "\n".join(lines)
+
+
+def summary(result: Measurement) -> str:
+    """A table for the terminal, its columns aligned."""
+    columns = [column for _, table in tables(result) for column in table if column.key in _SUMMARY]
+    cells = [["", *(column.name for column in columns)]]
+    cells += [[row.model.name, *(column.words(row) for column in columns)] for row in rows(result)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in cells
+    )
+
+
+def _table(shown: Sequence[Row], columns: Sequence[Column]) -> list[str]:
+    head = ["Model", *(column.name for column in columns)]
+    lines = [head, ["---", *["---:"] * len(columns)]]
+    lines += [[_plain(row.model.name), *(column.words(row) for column in columns)] for row in shown]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def _plain(text: str) -> str:
+    """`text` without a meaning to Markdown."""
+    for character in "\\`*_|<[":
+        text = text.replace(character, "\\" + character)
+    return text.replace("\n", " ")

@@ -1,0 +1,52 @@
+"""report.csv: one line per model, every figure in full precision."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict
+from typing import Any
+
+from belle.evaluation.measurement import Measurement
+from belle.evaluation.report.columns import TABLES, rows
+
+
+def csv_table(result: Measurement) -> str:
+    """The text of the file, with a heading line."""
+    columns = [column for _, table in TABLES for column in table]
+    extra = _all_quantiles(result)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["role", "name", "quantization", "sha256", *(column.key for column in columns), *extra, "failure"])
+    for number, row in enumerate(rows(result)):
+        loss: dict[str, Any] = asdict(row.loss) if row.loss else {}
+        writer.writerow(
+            [
+                "candidate" if number else "reference",
+                row.model.name,
+                row.model.quantization,
+                " ".join(row.model.files.values()),
+                *(_cell(column.value(row)) for column in columns),
+                *(_cell(loss.get(kind, {}).get(fraction)) for kind, fraction in extra.values()),
+                row.model.failure,
+            ]
+        )
+    return text.getvalue()
+
+
+def _all_quantiles(result: Measurement) -> dict[str, tuple[str, str]]:
+    """Columns of the quantiles that the tables have no room for: heading → (field of `Loss`, fraction)."""
+    shown = {column.key for _, table in TABLES for column in table} | {"kl_50"}
+    first = next((candidate.loss for candidate in result.candidates if candidate.loss), None)
+    found = {}
+    if first:
+        for short, kind in (("kl", "kl_quantiles"), ("dp", "dp_quantiles")):
+            for fraction in getattr(first, kind):
+                name = f"{short}_{100 * float(fraction):g}"
+                if name not in shown:
+                    found[name] = (kind, fraction)
+    return found
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else repr(value)

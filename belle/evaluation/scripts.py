@@ -1,0 +1,37 @@
+"""In which script a token is written, so that the loss can be told by language."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from functools import cache
+
+SCRIPTS = ("Chinese", "Latin", "other")
+CHINESE, LATIN, OTHER = range(3)
+
+
+@cache
+def _script(character: str) -> int:
+    name = unicodedata.name(character, "")
+    if name.startswith("CJK"):
+        return CHINESE
+    return LATIN if name.startswith("LATIN ") else OTHER
+
+
+def scripts(pieces: Sequence[bytes]) -> list[int]:
+    """The script of every token, an index into `SCRIPTS`: that of its first character that is no space.
+
+    Args:
+        pieces: what the tokens of a text stand for, in order. A token may be part of a character.
+    """
+    data = b"".join(pieces)
+    of_byte: list[int] = []
+    for character in data.decode("utf-8", "surrogateescape"):
+        width = 1 if "\udc80" <= character <= "\udcff" else len(character.encode())
+        of_byte += [_script(character)] * width
+    found, start = [], 0
+    for piece in pieces:
+        inner = start + len(piece) - len(piece.lstrip())
+        start += len(piece)
+        found.append(of_byte[inner] if inner < start else OTHER)
+    return found

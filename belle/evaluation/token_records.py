@@ -1,0 +1,89 @@
+"""What is kept of every scored token, on disk while measuring, so that a run that was stopped goes on where it was.
+
+One file: a line of JSON that says what is being measured, then one block of float64 per window. A block that a crash
+cut short is measured again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from belle.training.durable import worded
+
+PER_CANDIDATE = ("nll", "kl", "dp", "same_top", "same_top5")
+
+Block = NDArray[np.float64]
+
+
+class TokenRecords:
+    """The records of one measurement.
+
+    Args:
+        path: the file.
+        identity: everything that the numbers depend on; records of another identity are not continued.
+        n_candidates, n_scored: shape of a block, `[1 + 5 n_candidates, n_scored]`: the reference's negative
+            log-likelihoods, then for every candidate the rows of `PER_CANDIDATE`.
+        resume: go on with what is there.
+
+    Raises KnownError ("disk_full", "folder_not_writable").
+    """
+
+    def __init__(self, path: Path, identity: dict[str, Any], *, n_candidates: int, n_scored: int, resume: bool) -> None:
+        self._path = path
+        self._shape = (1 + len(PER_CANDIDATE) * n_candidates, n_scored)
+        header = json.dumps(identity, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+        self._blocks: list[Block] = self._read(header) if resume else []
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("r+b" if self._blocks else "wb")
+            if not self._blocks:
+                self._file.write(header)
+                self._file.flush()
+            self._file.seek(len(header) + len(self._blocks) * self._block_bytes)
+            self._file.truncate()
+        except OSError as error:
+            raise worded(path, error) from error
+
+    @property
+    def n_windows(self) -> int:
+        """Windows recorded so far."""
+        return len(self._blocks)
+
+    def add(self, block: Block) -> None:
+        """Keep a window. Raises KnownError."""
+        self._blocks.append(block)
+        try:
+            self._file.write(block.tobytes())
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise worded(self._path, error) from error
+
+    def all(self) -> Block:
+        """Everything, `[rows, windows · n_scored]`."""
+        return np.concatenate(self._blocks, axis=1) if self._blocks else np.empty((self._shape[0], 0))
+
+    def close(self) -> None:
+        """Close the file; it stays for `resume`."""
+        self._file.close()
+
+    @property
+    def _block_bytes(self) -> int:
+        return 8 * self._shape[0] * self._shape[1]
+
+    def _read(self, header: bytes) -> list[Block]:
+        try:
+            data = self._path.read_bytes()
+        except OSError:
+            return []
+        if not data.startswith(header):
+            return []
+        count = (len(data) - len(header)) // self._block_bytes
+        flat = np.frombuffer(data, np.float64, count * self._shape[0] * self._shape[1], len(header))
+        return list(flat.reshape(count, *self._shape))

@@ -1,0 +1,92 @@
+"""A checkpoint as a source of logits, run by transformers on the processor; torch is imported when one is opened."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from belle.evaluation.logit_source import Rows, Speed
+from belle.evaluation.logits import check_installed, check_memory, quiet, reworded
+from belle.evaluation.memory_watch import MemoryWatch
+from belle.evaluation.windows import Window
+
+
+class TransformersSource:
+    """See `logit_source.LogitSource`: float32, with a cache, so that a window can be read in chunks.
+
+    Args:
+        folder: as transformers loads it.
+        threads: 0 for torch's own choice.
+
+    Raises KnownError: "not_installed", "too_big_for_memory", "reference_failed".
+    """
+
+    def __init__(self, folder: Path, *, threads: int = 0) -> None:
+        check_installed()
+        import torch
+        import transformers
+
+        self.name = folder.name
+        self.speed = Speed()
+        self._folder = folder
+        self._watch = MemoryWatch()
+        check_memory(
+            folder,
+            None,
+            "Measure on a larger machine, or convert it to a GGUF of type q8_0 and take that as reference.",
+        )
+        if threads:
+            torch.set_num_threads(threads)
+        with self._watch, quiet(transformers), reworded(folder, ""):
+            self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+                folder, local_files_only=True, dtype=torch.float32
+            )
+            self._model = model.eval()
+        self._torch: Any = torch
+        self.architecture: str = model.config.model_type
+        self.n_params: int = sum(parameter.numel() for parameter in model.parameters())
+        self.n_vocab: int = model.get_output_embeddings().weight.shape[0]
+        self._texts: list[str | None] = self._tokenizer.convert_ids_to_tokens(range(len(self._tokenizer)))
+        # Without it the logits of all the tokens that are only read would be computed too.
+        self._keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
+
+    def text(self, token: int | None) -> str:
+        """How `token` is written in the tokenizer, "" where it knows none of this number."""
+        return self._texts[token] or "" if token is not None and token < len(self._texts) else ""
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens that the tokenizer knows; the model may have rows for more."""
+        return len(self._texts)
+
+    def rows(self, window: Window, step: int) -> Iterator[Rows]:
+        """See `LogitSource`."""
+        torch = self._torch
+        cache: Any = None
+        done, end = 0, len(window.ids) - 1
+        for start in range(window.first, end, step):
+            stop = min(start + step, end)
+            options = {"logits_to_keep": stop - start} if self._keeps else {}
+            with self._watch, torch.inference_mode(), reworded(self._folder, ""):
+                began = perf_counter()
+                ids = torch.tensor([list(window.ids[done:stop])])
+                output = self._model(ids, past_key_values=cache, use_cache=True, **options)
+                cache = output.past_key_values
+                logits = output.logits[0, start - stop :].float().numpy()
+                self.speed.prefill_s += perf_counter() - began
+            self.speed.prefill_tokens += stop - done
+            self.speed.memory = self._watch.added
+            done = stop
+            yield logits
+
+    def decode_speed(self) -> float | None:
+        """See `LogitSource`: nobody answers with this runtime."""
+        return None
+
+    def close(self) -> None:
+        """Free the memory."""
+        del self._model
