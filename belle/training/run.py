@@ -223,4 +223,9 @@ class Run:
             self._live.close()
             self._live = None
         self.tracker.close()
-        self._store.close()
+        try:
+            self._store.close()
+        except Exception:
+            # What ended the run is told already, and may be why its last checkpoint could not be finished.
+            if status != "failed":
+                raise
