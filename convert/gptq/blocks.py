@@ -36,6 +36,25 @@ def q4_0(codes: Codes, scales: NDArray[np.float16], zeros: Codes) -> Bytes:
     return _joined(scales, _nibbles(elements))
 
 
+def q4_0_of_pairs(pairs: Bytes, scales: NDArray[np.float16]) -> Bytes:
+    """`q4_0` of codes whose zeros are all 8, without unpacking them.
+
+    Args:
+        pairs: `[rows, in_features / 2]`, see `codes.row_pairs`.
+        scales: `[rows, in_features / 32]`.
+    """
+    # Eight bytes at a time: those of columns 0…15 and of 16…31, which share the bytes of a block.
+    halves = np.ascontiguousarray(pairs).view(np.uint64).reshape(*scales.shape, 2)
+    first, second = halves[..., 0], halves[..., 1]
+    low, four = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(4)
+    even = (first & low) | ((second & low) << four)
+    odd = ((first >> four) & low) | (second & ~low)
+    nibbles = np.empty((len(pairs), pairs.shape[1]), np.uint8)
+    nibbles[:, 0::2] = even.view(np.uint8)
+    nibbles[:, 1::2] = odd.view(np.uint8)
+    return _joined(scales, nibbles.reshape(*scales.shape, 16))
+
+
 def q5_0(codes: Codes, scales: NDArray[np.float16], zeros: Codes) -> Bytes:
     """Value `d * (e - 16)`; holds every 4-bit code with any zero in 0…16. `[rows, in_features / 32 * 22]`."""
     elements = _shifted(codes, zeros, 16)

@@ -42,6 +42,22 @@ def unpack(words: NDArray[np.int32], bits: int) -> NDArray[np.uint8]:
     return codes
 
 
+def row_pairs(words: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """4-bit codes packed along axis 0, transposed: `[n / 8, columns]` words to `[columns, n / 2]` bytes of two codes.
+
+    The first of the two is in the low half. Words are turned around instead of their eight times as many codes.
+    """
+    return np.ascontiguousarray(words.T).astype("<i4", copy=False).view(np.uint8)
+
+
+def unpack_pairs(pairs: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The codes of `row_pairs`, `[columns, n]`."""
+    codes = np.empty((len(pairs), 2 * pairs.shape[1]), np.uint8)
+    np.bitwise_and(pairs, 15, out=codes[:, 0::2])
+    np.right_shift(pairs, 4, out=codes[:, 1::2])
+    return codes
+
+
 def pack(codes: NDArray[np.uint8], bits: int) -> NDArray[np.int32]:
     """The inverse of `unpack`."""
     period = 32 if bits == 3 else 32 // bits

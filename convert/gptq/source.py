@@ -129,11 +129,13 @@ class GPTQRows(RowSource):
         """The rows as blocks of `packed_type`."""
         if self.packed_type is None:
             return super().packed_rows(start, stop)
-        q = self._row_codes(start, stop)
         run = _SUPER if self.packed_type is GGMLQuantizationType.Q4_K and not self.structured else _RUN
         group_of_run = self.groups.g_idx[::run]
         scales = self.groups.scales[group_of_run, start:stop].T
         zeros = self.groups.zeros[group_of_run, start:stop].T
+        if self._are_q4_0_already and bool((zeros == 8).all()):
+            return blocks.q4_0_of_pairs(codes.row_pairs(self._words()[:, start:stop]), scales.astype(np.float16))
+        q = self._row_codes(start, stop)
         if self.structured:
             return self._structured(q, scales, zeros)
         if self.hybrid:
@@ -230,14 +232,26 @@ class GPTQRows(RowSource):
             g_idx = g_idx[self._columns]
         return Groups(scales, zeros, g_idx)
 
-    def _row_codes(self, start: int, stop: int) -> NDArray[np.uint8]:
+    @property
+    def _are_q4_0_already(self) -> bool:
+        """The codes differ from those of Q4_0 blocks in their order alone, where all zeros are 8."""
+        plain = self.module.bits == 4 and self.module.method != "awq" and self._columns is None
+        return plain and self.packed_type is GGMLQuantizationType.Q4_0
+
+    def _words(self) -> NDArray[np.int32]:
         with self._lock:
             if self._qweight is None:
                 self._qweight = _words(self._tensors[self.module.name + ".qweight"].array())
-        words = self._qweight
+        return self._qweight
+
+    def _row_codes(self, start: int, stop: int) -> NDArray[np.uint8]:
+        words = self._words()
         if self.module.method == "awq":
             first, last = start // 8, -(-stop // 8)
             q = codes.unpack_awq(np.ascontiguousarray(words[:, first:last]))[:, start - 8 * first : stop - 8 * first]
+        elif self.module.bits == 4:
+            rows = codes.unpack_pairs(codes.row_pairs(words[:, start:stop]))
+            return rows if self._columns is None else rows[:, self._columns]
         else:
             q = codes.unpack(np.ascontiguousarray(words[:, start:stop]), self.module.bits)
         rows = np.ascontiguousarray(q.T)
