@@ -21,6 +21,8 @@ FORBIDDEN = {
     "belle/registry.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/paths.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/errors.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
+    "belle/durable.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
+    "belle/environment.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/engine": (*QT, *TORCH, "belle.cli", "convert", "desktop"),
     "belle/data": (*QT, "belle.cli", "convert", "desktop"),
     "belle/training": (*QT, "llama_cpp", "belle.cli", "convert", "desktop"),

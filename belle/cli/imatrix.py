@@ -7,6 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 from belle.cli.terminal import Terminal
+from belle.cli.texts import read_text
 from belle.errors import KnownError
 
 _EPILOG = """\
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     from belle.engine.gguf_header import read_header
     from convert.imatrix_file import Activations, write_imatrix
 
-    text = _text(arguments.text)
+    text = read_text(arguments.text)
     read_header(arguments.model)
     terminal, found, started = Terminal(), SquareSums(), monotonic()
     with ActivationReader(arguments.model, found.add, threads=arguments.threads or None) as reader:
@@ -63,17 +64,3 @@ def run(arguments: argparse.Namespace) -> int:
         ) from None
     print(f"{arguments.output}: {len(activations)} matrices, {len(windows)} windows of {WINDOW} tokens")
     return 0
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise KnownError("file_missing", f"{path} cannot be read: {error.strerror}.", path=str(path)) from None
-    except UnicodeDecodeError as error:
-        raise KnownError(
-            "wrong_encoding",
-            f"{path} is not UTF-8 (byte {error.start}).",
-            "Save it as UTF-8, for instance with: iconv -f gb18030 -t utf-8",
-            path=str(path),
-        ) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from belle.cli.figures import duration
 from belle.cli.terminal import Terminal
+from belle.cli.texts import read_text
 from belle.errors import KnownError
 
 _EPILOG = """\
@@ -84,7 +85,7 @@ def _measure(arguments: argparse.Namespace) -> int:
     request = Request(
         reference=Path(arguments.reference),
         candidates=arguments.candidates,
-        text=Text(arguments.text.name, _read(arguments.text)),
+        text=Text(arguments.text.name, read_text(arguments.text)),
         protocol=Protocol(n_ctx=arguments.ctx, stride=arguments.stride, chunks=arguments.chunks),
         folder=arguments.output,
         command=["belle", *map(shlex.quote, sys.argv[1:])],
@@ -108,17 +109,3 @@ def _diff(reports: list[Path]) -> int:
     before, after = map(read_measurement, reports)
     print(difference(before, after))
     return 0
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise KnownError("file_missing", f"{path} cannot be read: {error.strerror}.", path=str(path)) from None
-    except UnicodeDecodeError as error:
-        raise KnownError(
-            "wrong_encoding",
-            f"{path} is not UTF-8 (byte {error.start}).",
-            "Save it as UTF-8, for instance with: iconv -f gb18030 -t utf-8",
-            path=str(path),
-        ) from None

@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
+from belle.environment import machine, versions
 from belle.errors import KnownError
 from belle.evaluation.figures import KL_EDGES, position_bins
 from belle.evaluation.measurement import CandidateFigures, Measurement, ModelFigures, TextFigures
 from belle.evaluation.memory_watch import peak_memory
-from belle.evaluation.provenance import versions
 from belle.evaluation.quantloss import Progress, Session, Text
 from belle.evaluation.windows import Protocol
-from belle.training.environment import machine
 
 _Found = tuple[ModelFigures, list[CandidateFigures], TextFigures]
 

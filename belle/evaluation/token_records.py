@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from belle.training.durable import worded
+from belle.durable import worded
 
 PER_CANDIDATE = ("nll", "kl", "dp", "same_top", "same_top5")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+from belle.durable import sync_folder, worded, write_text
 from belle.errors import KnownError
-from belle.training.durable import sync_folder, worded, write_text
 
 
 class AnswersFile:

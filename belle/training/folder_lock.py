@@ -8,8 +8,8 @@ import os
 import platform
 from pathlib import Path
 
+from belle.durable import worded
 from belle.errors import KnownError
-from belle.training.durable import worded
 
 _HELD = (errno.EACCES, errno.EAGAIN)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from belle.training.durable import worded
+from belle.durable import worded
 
 
 class JsonLines:

@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from belle.durable import sync_file
+from belle.environment import versions
 from belle.errors import KnownError
-from belle.training.durable import sync_file
-from belle.training.environment import versions
 
 MANIFEST = "manifest.json"
 _FORMAT = 1

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from belle import durable
 from belle.errors import KnownError
-from belle.training import durable
 from belle.training.loop import count_steps
 from belle.training.method import Batches, MicroBatch
 from belle.training.pairs import PairBatch

@@ -11,8 +11,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from belle.durable import write_text
 from belle.errors import KnownError
-from belle.training.durable import write_text
 from belle.training.jsonl import read_lines
 from belle.training.manifest import files_in, read_manifest
 from belle.training.report_curves import Curve

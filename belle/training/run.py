@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from belle.durable import write_text
 from belle.errors import KnownError
 from belle.training.checkpoint import CheckpointStore
-from belle.training.durable import write_text
 from belle.training.interrupts import Interrupts
 from belle.training.live import LiveView
 from belle.training.manifest import Manifest, read_manifest

@@ -13,8 +13,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from belle.training.durable import write_text
-from belle.training.environment import machine, versions
+from belle.durable import write_text
+from belle.environment import machine, versions
 
 RECORD = "run.json"
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
+from belle import durable
 from belle.data.files import files_in
 from belle.data.read import scan_rows
 from belle.data.rows import Kind, texts_of
 from belle.errors import KnownError
 from belle.prompts import PromptTemplate
-from belle.training import durable
 from belle.training.batch_vocabulary import BatchVocabulary
 from belle.training.encode import Chunk, RowEncoder, encode_chunks
 from belle.training.sample_store import DESCRIPTION, SampleSet, SampleWriter

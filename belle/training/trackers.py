@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from belle.durable import write_text
 from belle.errors import KnownError
-from belle.training.durable import write_text
 
 PROJECT = "chatbelle"
 IDENTITIES = "trackers.json"

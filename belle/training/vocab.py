@@ -17,9 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from belle.durable import write_text
 from belle.errors import KnownError
 from belle.training import pretrain
-from belle.training.durable import write_text
 from belle.training.manifest import MANIFEST
 from belle.training.new_pieces import Extended, merge_pieces, old_ids_of, read_model, train_pieces
 from belle.training.recipe import Recipe, recipe_values

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from belle.durable import sync_file, sync_folder, worded
 from belle.errors import KnownError
-from belle.training.durable import sync_file, sync_folder, worded
 from belle.training.manifest import MANIFEST, Manifest, Sealed, files_in, seal, share, tokenizer_sha256
 from belle.training.ranks import ALONE, Ranks, together
 

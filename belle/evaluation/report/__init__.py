@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from belle.durable import write_text
 from belle.evaluation.measurement import Measurement
 from belle.evaluation.report.markdown import markdown
 from belle.evaluation.report.page import page
 from belle.evaluation.report.table import csv_table
-from belle.training.durable import write_text
 
 
 def write_report(folder: Path, result: Measurement) -> Path:

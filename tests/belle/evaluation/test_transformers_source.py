@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from belle.errors import KnownError
 from belle.evaluation.quantloss import Session, Text
@@ -14,7 +15,6 @@ from convert.pipeline import convert
 from tests.belle.evaluation.tiny_models import TEXT
 from tests.convert.test_reference_logits import save
 
-torch = pytest.importorskip("torch")
 # What other people's libraries announce to each other is not ours to act on.
 pytestmark = pytest.mark.filterwarnings("ignore")
 

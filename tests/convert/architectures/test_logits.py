@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+import transformers
 
 from tests.convert.architectures.random_models import convert_model, kl_divergence, llama_logits
-
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
 
 IDS = [int(i) for i in np.random.default_rng(7).integers(3, 250, 48)]
 SIZES = {

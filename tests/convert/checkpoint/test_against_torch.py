@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from belle.errors import KnownError
 from convert.checkpoint import open_checkpoint
 from convert.checkpoint.encrypted import decrypt_file
 from tests.convert.checkpoint.encrypting import encrypted_file
-
-torch = pytest.importorskip("torch")
 
 FORMATS = {"zip": True, "legacy": False}
 DTYPES = {

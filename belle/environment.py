@@ -1,4 +1,4 @@
-"""Where a run took place: versions of the libraries and the machine. Written into every checkpoint and report."""
+"""Where something was computed: versions of the libraries and the machine. For checkpoints and reports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import belle
 
-# Distribution names of what can change the outcome of a training.
+# Distribution names of what can change the outcome of a training or a measurement.
 _LIBRARIES = (
     "torch",
     "transformers",
@@ -26,6 +26,7 @@ _LIBRARIES = (
     "flash-attn",
     "liger-kernel",
     "triton",
+    "llama-cpp-python",
 )
 
 
