@@ -12,6 +12,7 @@ import json
 import netrc
 import os
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,9 @@ class TensorBoard:
 
     def __init__(self, run: RunInfo) -> None:
         module = _package("torch.utils.tensorboard", "tensorboard", "tensorboard")
-        self._writer = module.SummaryWriter(str(run.folder / "tensorboard"), purge_step=run.step + 1)
+        folder = run.folder / "tensorboard"
+        _wait_for_a_later_name(folder)
+        self._writer = module.SummaryWriter(str(folder), purge_step=run.step + 1)
         if not run.step:
             self._writer.add_text("recipe", _code(json.dumps(run.recipe, ensure_ascii=False, indent=1, default=str)), 0)
 
@@ -84,6 +87,18 @@ class TensorBoard:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _wait_for_a_later_name(folder: Path) -> None:
+    """Wait until the clock has left the second in which the last event file of `folder` was made.
+
+    TensorBoard reads event files in the order of their names: the second, then host, process and a count as text. Of
+    two files of one second the later one may come first, and what it takes back would be shown.
+    """
+    made = (path.name.split(".")[3] for path in folder.glob("events.out.tfevents.*"))
+    newest = max((int(second) for second in made if second.isdigit()), default=0)
+    while int(time.time()) == newest:
+        time.sleep(0.05)
 
 
 class Wandb:

@@ -127,6 +127,13 @@ class TestTensorBoard:
         )
         assert '"stage": "sft"' in texts
 
+    def test_a_resumed_run_writes_into_a_file_of_a_later_second(self, tmp_path: Path) -> None:
+        """Files of one second are read in an order that says nothing: process and count as text, 10 before 9."""
+        for step in (0, 1, 2):
+            Tracker(tmp_path, recipe=RECIPE, step=step).close()
+        seconds = [path.name.split(".")[3] for path in (tmp_path / "tensorboard").iterdir()]
+        assert len(set(seconds)) == 3
+
 
 class TestServices:
     """What the services are told, through their own way of being imported."""
