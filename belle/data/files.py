@@ -144,8 +144,8 @@ def _from_array(stream: IO[bytes], path: str) -> Iterator[Record]:
 
 
 def _from_parquet(path: Path) -> Iterator[Record]:
-    from datasets import load_dataset  # type: ignore[import-untyped, unused-ignore]
-    from datasets.exceptions import DatasetGenerationError  # type: ignore[import-untyped, unused-ignore]
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetGenerationError
 
     try:
         rows = load_dataset("parquet", data_files=[str(path)], split="train", streaming=True)
@@ -156,7 +156,7 @@ def _from_parquet(path: Path) -> Iterator[Record]:
 
 
 def _from_arrow(folder: Path) -> Iterator[Record]:
-    from datasets import DatasetDict, load_from_disk  # type: ignore[import-untyped, unused-ignore]
+    from datasets import DatasetDict, load_from_disk
 
     loaded = load_from_disk(str(folder))
     if isinstance(loaded, DatasetDict):
@@ -172,7 +172,7 @@ def _from_arrow(folder: Path) -> Iterator[Record]:
 
 
 def _from_hub(name: str) -> Iterator[Record]:
-    from datasets import load_dataset  # type: ignore[import-untyped, unused-ignore]
+    from datasets import load_dataset
 
     try:
         rows = load_dataset(name, split="train", streaming=True)

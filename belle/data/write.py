@@ -116,8 +116,8 @@ class _Parquet:
         self._writer.close()
 
     def _write_waiting(self) -> None:
-        import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
-        import pyarrow.parquet as pq  # type: ignore[import-untyped, unused-ignore]
+        import pyarrow as pa
+        import pyarrow.parquet as pq
 
         table = pa.Table.from_pylist(self._waiting, schema=self._writer.schema if self._writer else None)
         if self._writer is None:

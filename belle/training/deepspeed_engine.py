@@ -172,7 +172,7 @@ class DeepSpeedEngine:
         """A weight on the CPU of process 0, in fp32 where it is trained; elsewhere something empty."""
         result: Tensor | None = None
         if self.precision.name != "fp32" and value.requires_grad:
-            from deepspeed.utils import safe_get_full_fp32_param  # type: ignore[import-untyped, import-not-found, unused-ignore]
+            from deepspeed.utils import safe_get_full_fp32_param
 
             result = safe_get_full_fp32_param(value)
         elif hasattr(value, "ds_id"):

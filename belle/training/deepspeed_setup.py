@@ -25,14 +25,14 @@ def start_deepspeed(place: Place) -> Any:
     # DeepSpeed reads it, and asserts that a launcher has set it.
     os.environ.setdefault("LOCAL_RANK", str(place.local_rank))
     try:
-        import deepspeed  # type: ignore[import-untyped, import-not-found, unused-ignore]
+        import deepspeed
     except ImportError as error:
         raise KnownError(
             "not_installed",
             f"The recipe asks for DeepSpeed, which cannot be imported: {error}.",
             "Install the package deepspeed, or leave “deepspeed” out of the recipe.",
         ) from None
-    from deepspeed.utils import logger  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    from deepspeed.utils import logger
 
     logger.setLevel(logging.ERROR)
     # DeepSpeed 0.19 calls them by the names they had before torch 2.13, several times a step.

@@ -242,7 +242,7 @@ def base_of(recipe: Recipe) -> str:
 
 def _use_liger(model: Any) -> None:
     try:
-        from liger_kernel.transformers import _apply_liger_kernel_to_instance  # type: ignore[import-not-found]
+        from liger_kernel.transformers import _apply_liger_kernel_to_instance
     except ImportError:
         raise KnownError(
             "not_installed", "liger: true needs the package liger-kernel.", "Install it, or leave liger out."

@@ -1,0 +1,38 @@
+"""What fine-tuning and pre-training have in common: the data in, next-token prediction, `final/` out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from belle.training.loop import train
+from belle.training.model_loss import loss_sum
+from belle.training.recipe import Recipe
+from belle.training.session import started
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from belle.training.collate import Batch
+
+
+class NextToken:
+    """Implements `belle.training.method.Method`: −Σ log p over trained tokens, weighted by their number."""
+
+    def weight(self, batch: Batch) -> float:
+        return batch.trained_tokens
+
+    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        return loss_sum(model, batch), {}
+
+
+def run(recipe: Recipe, kind: Literal["text", "conversation"]) -> None:
+    """Train on rows of `kind` as the recipe says and write `final/`. Raises KnownError and `interrupts.Stopped`."""
+    with started(recipe) as session:
+        samples = session.samples(kind, recipe.data)
+        held_out = session.samples(kind, recipe.eval_data, key="eval_data") if recipe.eval_data else None
+        session.open_engine()
+        evaluation = session.batches(held_out, shuffle=False) if held_out else None
+        n_bytes = session.text_bytes(held_out) if held_out else None
+        train(session, NextToken(), session.batches(samples), evaluation, evaluation_bytes=n_bytes)
+        session.write_final()
