@@ -36,7 +36,7 @@ screenshots: .dev  ## make the pictures of the README anew
 translations: .dev  ## extract and compile the window's texts
 	@$(BIN)/python -m desktop.i18n.update
 
-chat-model: .dev  ## train the project's own small chat model from its own text (half an hour on two cores)
+chat-model: .dev  ## train the project's own small chat model from its own text (under half an hour on two cores)
 	@$(BIN)/python train/chat/make_text.py build/chat/text
 	@$(BIN)/belle train train/chat/chat.yaml
 	@$(BIN)/belle convert build/chat/model/final -o build/chat/chat-f16.gguf
