@@ -1,27 +1,40 @@
-"""`belle measure`: what a quantization cost, measured on text, with a report that can be repeated."""
+"""`belle measure`: what a quantization cost, on text and on questions, with a report that can be repeated."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from belle.cli.figures import duration
 from belle.cli.terminal import Terminal
 from belle.cli.texts import read_text
 from belle.errors import KnownError
 
+if TYPE_CHECKING:
+    from belle.evaluation.measurement import Measurement
+    from belle.evaluation.place_measuring import PlaceRequest
+    from belle.evaluation.tasks.measuring import TaskRequest
+
 _EPILOG = """\
 examples:
   belle measure belle-7b-f16.gguf belle-7b-q4_k_m.gguf belle-7b-q5_k_m.gguf --text zh.txt -o report
   belle measure ./BELLE-7B belle-7b-q8_0.gguf --text zh.txt -o report      a checkpoint as reference (extra “train”)
   belle measure llama.gguf bloom.gguf --text zh.txt -o report --bits-per-byte
+  belle measure belle-7b-f16.gguf belle-7b-q4_0.gguf --tasks items.jsonl -o report      with or without --text
+  belle measure belle-7b-f16.gguf belle-7b-q4_0.gguf --tasks ceval/ --shots 5 --tasks-format plain -o report
+  belle measure belle-7b-f16.gguf belle-7b-q4_0.gguf --text zh.txt -o report --by-layer --by-token
+  belle measure belle-7b-f16.gguf belle-7b-q4_0.gguf --text zh.txt -o report --suggest 4.2
   belle measure diff report-before report-after
 
 The numbers are those of llama.cpp's llama-perplexity with --kl-divergence: windows of 512 tokens, of which the second
-half counts. The report is written as report.html, report.md, report.csv and report.json. After Ctrl-C there is a
-report of what was measured so far, and --resume goes on.
+half counts. --tasks takes questions as JSON Lines (question, choices, answer, category), BELLE's evaluation set, and
+C-Eval, CMMLU or MMLU as published (the folder, or one CSV file). The report is written as report.html, report.md,
+report.csv and report.json. After Ctrl-C there is a report of what was measured so far, and --resume goes on.
 """
 
 
@@ -30,11 +43,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.usage = (
-        "belle measure REF CAND [CAND …] --text FILE -o DIR [options]\n       belle measure diff REPORT REPORT"
+        "belle measure REF CAND [CAND …] [--text FILE] [--tasks FILE] -o DIR [options]\n"
+        "       belle measure diff REPORT REPORT"
     )
     parser.add_argument("reference", metavar="REF", help="the model to compare with: a GGUF, or a checkpoint's folder")
     parser.add_argument("candidates", type=Path, nargs="+", metavar="CAND", help="GGUF files made from it")
     parser.add_argument("--text", type=Path, metavar="FILE", help="UTF-8 text to read")
+    parser.add_argument("--tasks", type=Path, metavar="FILE", help="questions to ask, with answers; a file or a folder")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the report")
     parser.add_argument("--chunks", type=int, default=0, metavar="N", help="windows to read (default: all)")
     parser.add_argument("--ctx", type=int, default=512, metavar="N", help="tokens of a window (default: 512)")
@@ -52,35 +67,109 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="models with different vocabularies: compare bits per byte and nothing else",
     )
+    tasks = parser.add_argument_group("questions (--tasks)")
+    tasks.add_argument(
+        "--tasks-format",
+        default="",
+        metavar="FORM",
+        help="chat (the model's own template), plain, or the id of a built-in template (default: chat where the "
+        "reference brings a template, else plain)",
+    )
+    tasks.add_argument("--shots", type=int, default=0, metavar="N", help="solved examples before every question")
+    tasks.add_argument("--limit", type=int, default=0, metavar="N", help="ask N of them, evenly spread (default: all)")
+    places = parser.add_argument_group("where the loss is")
+    places.add_argument(
+        "--by-layer",
+        action="store_true",
+        help="restore every tensor, block and role to the reference's type in turn: how much divergence comes back "
+        "(--resume does not go on with this part)",
+    )
+    places.add_argument(
+        "--by-layer-chunks", type=int, metavar="N", help="windows of the text to do it on, evenly spread (default: 4)"
+    )
+    places.add_argument(
+        "--by-layer-tensors",
+        type=int,
+        metavar="N",
+        help="tensors to restore one by one, the most suspicious first (default: all up to a billion weights, else 48)",
+    )
+    places.add_argument(
+        "--suggest",
+        type=float,
+        metavar="GB",
+        help="types for “belle convert” with the least predicted loss in a file of at most GB·10⁹ bytes "
+        "(implies --by-layer)",
+    )
+    places.add_argument(
+        "--by-token", action="store_true", help="also write tokens.html: the text, each token coloured by divergence"
+    )
+    places.add_argument("--by-token-windows", type=int, metavar="N", help="windows to show there (default: 8)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and write the report, or compare two. Returns the exit status; raises KnownError."""
     if arguments.reference == "diff" and not Path("diff").exists():
         return _diff(arguments.candidates)
-    if arguments.text is None or arguments.output is None:
-        raise KnownError("bad_option", "A text and a folder for the report are needed.", "Give --text FILE and -o DIR.")
+    if (arguments.text is None and arguments.tasks is None) or arguments.output is None:
+        raise KnownError(
+            "bad_option",
+            "A text or questions, and a folder for the report are needed.",
+            "Give --text FILE or --tasks FILE, and -o DIR.",
+        )
     return _measure(arguments)
 
 
 def _measure(arguments: argparse.Namespace) -> int:
-    from belle.evaluation.measurement import Measurement
-    from belle.evaluation.measuring import Request, measure
-    from belle.evaluation.quantloss import Text
     from belle.evaluation.report import write_report
     from belle.evaluation.report.markdown import summary
-    from belle.evaluation.windows import Protocol
+    from belle.evaluation.tasks.measuring import measure_tasks
 
     terminal = Terminal()
+    places, tasks = _place_request(arguments), _task_request(arguments)
+    found: list[Measurement] = []
 
     def progress(done: int, total: int, seconds_left: float) -> None:
         terminal.progress(f"{done} of {total} windows  {duration(seconds_left)} left")
 
+    def task_progress(model: str, done: int, total: int, seconds_left: float) -> None:
+        terminal.progress(f"{model}: {done} of {total} questions  {duration(seconds_left)} left")
+
     def write(result: Measurement) -> None:
+        found[:] = [result]
         terminal.clear()
         page = write_report(arguments.output, result)
         print(summary(result))
         print(f"\n{page}" + ("" if result.complete else "  (not complete)"))
+
+    failed = None
+    try:
+        if arguments.text:
+            _measure_text(arguments, progress, write)
+    except KnownError as error:
+        # Such a candidate will fail again; the others can answer.
+        if error.kind != "candidate_failed" or (tasks is None and places is None):
+            raise
+        failed = error
+    finally:
+        terminal.clear()
+    try:
+        if places:
+            _find_places(places, found[0], terminal, write)
+        if tasks:
+            measure_tasks(tasks, found[0] if found else None, task_progress, write)
+    finally:
+        terminal.clear()
+    if failed:
+        raise failed
+    return 0
+
+
+def _measure_text(
+    arguments: argparse.Namespace, progress: Callable[[int, int, float], None], write: Callable[[Measurement], None]
+) -> None:
+    from belle.evaluation.measuring import Request, measure
+    from belle.evaluation.quantloss import Text
+    from belle.evaluation.windows import Protocol
 
     request = Request(
         reference=Path(arguments.reference),
@@ -88,16 +177,100 @@ def _measure(arguments: argparse.Namespace) -> int:
         text=Text(arguments.text.name, read_text(arguments.text)),
         protocol=Protocol(n_ctx=arguments.ctx, stride=arguments.stride, chunks=arguments.chunks),
         folder=arguments.output,
-        command=["belle", *map(shlex.quote, sys.argv[1:])],
+        command=_command(),
         only_bytes=arguments.bits_per_byte,
         resume=arguments.resume,
         threads=arguments.threads,
     )
+    measure(request, progress, write)
+
+
+def _place_request(arguments: argparse.Namespace) -> PlaceRequest | None:
+    """What --by-layer, --suggest and --by-token ask for, checked before anything is measured."""
+    by_layer = arguments.by_layer or arguments.suggest is not None
+    details = {
+        "--by-layer": (arguments.by_layer_chunks, arguments.by_layer_tensors),
+        "--by-token": (arguments.by_token_windows,),
+    }
+    for option, given in details.items():
+        if any(value is not None for value in given) and not (
+            by_layer if option == "--by-layer" else arguments.by_token
+        ):
+            raise KnownError("bad_option", f"{option}-… is given without {option}.", f"Give {option} as well.")
+    if not (by_layer or arguments.by_token):
+        return None
+    if arguments.text is None or arguments.bits_per_byte:
+        why = "nothing is read" if arguments.text is None else "--bits-per-byte compares models with different tensors"
+        raise KnownError(
+            "bad_option",
+            f"Where the loss is cannot be told: {why}.",
+            "--by-layer, --suggest and --by-token need --text FILE, and models with the same vocabulary.",
+        )
+    from belle.evaluation.place_measuring import PlaceRequest, check_places
+    from belle.evaluation.quantloss import Text
+    from belle.evaluation.windows import Protocol
+
+    request = PlaceRequest(
+        reference=Path(arguments.reference),
+        candidates=arguments.candidates,
+        text=Text(arguments.text.name, read_text(arguments.text)),
+        protocol=Protocol(n_ctx=arguments.ctx, stride=arguments.stride, chunks=arguments.chunks),
+        folder=arguments.output,
+        threads=arguments.threads,
+        by_layer=by_layer,
+        layer_tensors=arguments.by_layer_tensors,
+        suggest=arguments.suggest,
+        by_token=arguments.by_token,
+    )
+    if arguments.by_layer_chunks is not None:
+        request = replace(request, layer_windows=arguments.by_layer_chunks)
+    if arguments.by_token_windows is not None:
+        request = replace(request, token_windows=arguments.by_token_windows)
+    check_places(request)
+    return request
+
+
+def _find_places(
+    request: PlaceRequest, before: Measurement, terminal: Terminal, write: Callable[[Measurement], None]
+) -> None:
+    """Keep every part as soon as it is found; draw and show all of them at the end, or when it is stopped."""
+    from belle.durable import write_text
+    from belle.evaluation.place_measuring import measure_places
+
+    kept = [before]
+
+    def progress(words: str, done: int, total: int, seconds_left: float) -> None:
+        terminal.progress(f"{words} {done} of {total}  {duration(seconds_left)} left")
+
+    def keep(result: Measurement) -> None:
+        kept[:] = [result]
+        write_text(request.folder / "report.json", result.to_json())
+
     try:
-        measure(request, progress, write)
+        measure_places(request, before, progress, keep)
     finally:
         terminal.clear()
-    return 0
+        if kept[0] is not before:
+            write(kept[0])
+
+
+def _task_request(arguments: argparse.Namespace) -> TaskRequest | None:
+    """What --tasks asks for, checked: nobody reads a text for an hour to learn of a mistake in the questions."""
+    if arguments.tasks is None:
+        return None
+    from belle.evaluation.tasks.measuring import TaskRequest
+    from belle.evaluation.tasks.readers import read_items
+    from belle.evaluation.tasks.session import TaskOptions, check_tasks
+
+    reference = Path(arguments.reference)
+    items = read_items(arguments.tasks).limited(arguments.limit)
+    options = TaskOptions(arguments.tasks_format, arguments.shots, arguments.resume, arguments.threads)
+    check_tasks([reference, *arguments.candidates], items, options)
+    return TaskRequest(reference, arguments.candidates, items, options, arguments.output, _command())
+
+
+def _command() -> list[str]:
+    return ["belle", *map(shlex.quote, sys.argv[1:])]
 
 
 def _diff(reports: list[Path]) -> int:

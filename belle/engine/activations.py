@@ -15,7 +15,8 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 from numpy.typing import NDArray
 
-from belle.engine.model import Model
+from belle.engine.ggml_tensor import Tensor
+from belle.engine.model import Model, Vocabulary
 from belle.engine.native_log import NativeLog
 from belle.errors import KnownError
 
@@ -26,28 +27,6 @@ _F32 = 0  # enum ggml_type
 _FEWEST_ROWS = 16  # llama-imatrix ignores products of fewer rows
 
 Rows = NDArray[np.float32]
-
-
-class _Tensor(ctypes.Structure):
-    """`struct ggml_tensor` of ggml 0.25 (llama-cpp-python 0.3.36), checked against the graph before it is believed."""
-
-
-_Tensor._fields_ = [
-    ("type", ctypes.c_int),
-    ("buffer", ctypes.c_void_p),
-    ("ne", ctypes.c_int64 * 4),
-    ("nb", ctypes.c_size_t * 4),
-    ("op", ctypes.c_int),
-    ("op_params", ctypes.c_int32 * 16),
-    ("flags", ctypes.c_int32),
-    ("src", ctypes.POINTER(_Tensor) * 10),
-    ("view_src", ctypes.c_void_p),
-    ("view_offs", ctypes.c_size_t),
-    ("data", ctypes.c_void_p),
-    ("name", ctypes.c_char * 64),
-    ("extra", ctypes.c_void_p),
-    ("padding", ctypes.c_char * 8),
-]
 
 
 @dataclass
@@ -74,14 +53,23 @@ class ActivationReader:
         path: a GGUF file.
         take: called with the tensor's name and its input rows `[n, columns]`; they are valid during the call only.
         threads: for evaluation; None for one per physical core, as llama.cpp decides.
+        output_too: show the input of the output matrix as well, under the name of the tensor that serves as one.
 
     Raises KnownError when the model cannot be loaded.
     """
 
-    def __init__(self, path: Path, take: Callable[[str, Rows], None], *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        take: Callable[[str, Rows], None],
+        *,
+        threads: int | None = None,
+        output_too: bool = False,
+    ) -> None:
         self._log = NativeLog()
         self._model = Model(path, n_gpu_layers=0, log=self._log, on_progress=lambda _: True)
         self._take = take
+        self._prefixes = (b"blk.", b"output.", b"token_embd.") if output_too else (b"blk.",)
         self._seen = 0
         self._failure: BaseException | None = None
         # Kept for the life of the context: llama.cpp holds the bare pointer.
@@ -110,6 +98,11 @@ class ActivationReader:
             llama.llama_free(self._context)
             self._model.close()
             self._context = None
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Of the model."""
+        return self._model.vocabulary
 
     def windows(self, text: str) -> list[list[int]]:
         """The tokens of `text` in whole windows, each beginning with BOS where the model wants one.
@@ -149,8 +142,7 @@ class ActivationReader:
             batch.pos[i] = i
             batch.n_seq_id[i] = 1
             batch.seq_id[i][0] = 0
-            # Rows that nobody asks logits of are dropped before the last layer's feed-forward.
-            batch.logits[i] = 1
+            batch.logits[i] = self._needs_logits(window, i)
         status = llama.llama_decode(self._context, batch)
         if self._failure is not None:
             raise self._failure
@@ -164,32 +156,36 @@ class ActivationReader:
                 "Install the version of llama-cpp-python named in constraints.txt.",
             )
 
+    def _needs_logits(self, window: Sequence[int], position: int) -> bool:
+        # Rows that nobody asks logits of are dropped before the last layer's feed-forward.
+        del window, position
+        return True
+
     def _on_node(self, node: int | None, ask: bool, _: object) -> bool:
         if node is None or self._failure is not None:
             return self._failure is None
         try:
-            return self._visit(ctypes.cast(node, ctypes.POINTER(_Tensor)).contents, ask)
+            return self._visit(ctypes.cast(node, ctypes.POINTER(Tensor)).contents, ask)
         except BaseException as error:  # an exception must not cross llama.cpp's C frames
             self._failure = error
             return False
 
-    def _visit(self, product: _Tensor, ask: bool) -> bool:
+    def _visit(self, product: Tensor, ask: bool) -> bool:
         if not (product.src[0] and product.src[1]):
             return not ask
         weight, rows = product.src[0].contents, product.src[1].contents
-        if not _is_layer_product(product, weight, rows):
+        if not (weight.name.startswith(self._prefixes) and is_layer_product(product, weight, rows)):
             return not ask
         if not ask:
             self._seen += 1
-            self._take(weight.name.decode("ascii"), _array(rows))
+            self._take(weight.name.decode("ascii"), rows_of(rows))
         return True
 
 
-def _is_layer_product(product: _Tensor, weight: _Tensor, rows: _Tensor) -> bool:
+def is_layer_product(product: Tensor, weight: Tensor, rows: Tensor) -> bool:
     """A weight `[columns, out]` times rows `[columns, n]` gives `[out, n]`: also the proof that the mirror fits."""
     return bool(
-        weight.name.startswith(b"blk.")
-        and weight.name.endswith(b".weight")
+        weight.name.endswith(b".weight")
         and rows.type == _F32
         and weight.ne[1] > 1
         and rows.ne[1] >= _FEWEST_ROWS
@@ -200,7 +196,8 @@ def _is_layer_product(product: _Tensor, weight: _Tensor, rows: _Tensor) -> bool:
     )
 
 
-def _array(rows: _Tensor) -> Rows:
+def rows_of(rows: Tensor) -> Rows:
+    """A contiguous tensor of floats as `[rows, columns]`, over llama.cpp's own memory."""
     columns = rows.ne[0]
     count = rows.ne[1] * rows.ne[2] * rows.ne[3]
     flat = np.ctypeslib.as_array(ctypes.cast(rows.data, ctypes.POINTER(ctypes.c_float)), (count * columns,))

@@ -88,6 +88,7 @@ class Measurement:
     """Everything a report says.
 
     Attributes:
+        text: None where none was read, because only questions were asked.
         only_bytes: the models have different vocabularies: bits per byte alone are compared.
         position_bins: the first position in the window of every bin, and the end of the last.
         kl_edges: borders of the bins of `CandidateFigures.kl_counts`, ascending, in nats.
@@ -97,7 +98,7 @@ class Measurement:
 
     reference: ModelFigures
     candidates: list[CandidateFigures]
-    text: TextFigures
+    text: TextFigures | None
     only_bytes: bool
     position_bins: list[int]
     kl_edges: list[float]
@@ -112,9 +113,12 @@ class Measurement:
 
     @property
     def complete(self) -> bool:
-        """Whether every planned window was measured and nothing failed."""
+        """Whether every planned window was measured, every question asked, every tensor tried, and nothing failed."""
         models = [self.reference, *(candidate.model for candidate in self.candidates)]
-        return self.text.n_windows == self.text.n_windows_planned and not any(model.failure for model in models)
+        read = self.text is None or self.text.n_windows == self.text.n_windows_planned
+        asked = self.extra.get("tasks", {}).get("complete", True)
+        asked = asked and all(layers["complete"] for layers in self.extra.get("layers", []))
+        return read and asked and not any(model.failure for model in models)
 
     def to_json(self) -> str:
         """The content of report.json."""
@@ -131,7 +135,7 @@ class Measurement:
             CandidateFigures(**{**c, "model": _model(c["model"]), "loss": Loss(**c["loss"]) if c["loss"] else None})
             for c in data["candidates"]
         ]
-        data["text"] = TextFigures(**data["text"])
+        data["text"] = TextFigures(**data["text"]) if data["text"] else None
         return cls(**data)
 
 

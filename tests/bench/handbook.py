@@ -1,10 +1,11 @@
-"""Freely licensed text in Chinese and English, to calibrate with and to measure on: the Debian Administrator's Handbook.
+"""Freely licensed Chinese and English text to calibrate with and to measure on: the Debian Administrator's Handbook.
 
     python -m tests.bench.handbook FOLDER     # writes calibration.{zh,en}.txt and heldout.{zh,en}.txt
 
-Debian's package `debian-handbook` (Raphaël Hertzog and Roland Mas; GPL-2.0-or-later or CC-BY-SA-3.0) holds the same book
-in both languages. Every other page is for calibration, so that nothing that is measured has been calibrated on; what is
-not translated is left out of the Chinese half. The package is fetched with apt, and nothing of it is in the repository.
+Debian's package `debian-handbook` (Raphaël Hertzog and Roland Mas; GPL-2.0-or-later or CC-BY-SA-3.0) holds the same
+book in both languages. Every other page is for calibration, so that nothing that is measured has been calibrated on;
+what is not translated is left out of the Chinese half. The package is fetched with apt; nothing of it is in this
+repository.
 """
 
 from __future__ import annotations

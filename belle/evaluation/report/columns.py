@@ -125,4 +125,8 @@ def tables(result: Measurement) -> list[tuple[str, list[Column]]]:
     """The tables that say something about this measurement."""
     if result.only_bytes:
         return [TABLES[0], ("Loss", [column for column in QUALITY if column.key in _OF_BYTES])]
-    return TABLES
+    shown = rows(result)
+    known = [
+        (title, [c for c in columns if any(c.value(row) is not None for row in shown)]) for title, columns in TABLES
+    ]
+    return [(title, columns) for title, columns in known if columns]

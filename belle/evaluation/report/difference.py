@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from belle.evaluation.measurement import Measurement
 from belle.evaluation.report.columns import TABLES, Row, rows
+from belle.evaluation.report.tasks import differences, tasks_of
 
 _SHOWN = (
     "size_bytes",
@@ -24,7 +25,7 @@ _SHOWN = (
 def difference(before: Measurement, after: Measurement) -> str:
     """Text: what was different in the conditions, then a table of the models that both have, by name or by file."""
     lines = [f"{what}: {one} → {other}" for what, one, other in _conditions(before, after) if one != other]
-    if before.text.sha256 != after.text.sha256 or before.text.n_windows != after.text.n_windows:
+    if _what_was_read(before) != _what_was_read(after):
         lines.append("The two were measured on different text: their figures cannot be compared with each other.")
     first, second = rows(before), rows(after)
     pairs = _pairs(first, second)
@@ -38,13 +39,20 @@ def difference(before: Measurement, after: Measurement) -> str:
     new = [row.model.name for row in second if not any(row is other for _, other in pairs)]
     lines += [f"\nonly in the first: {', '.join(gone)}"] if gone else []
     lines += [f"\nonly in the second: {', '.join(new)}"] if new else []
+    tasks, other_tasks = tasks_of(before), tasks_of(after)
+    if tasks and other_tasks:
+        lines += ["", *differences(tasks, other_tasks)]
     return "\n".join(lines).strip("\n")
+
+
+def _what_was_read(result: Measurement) -> tuple[str, int] | None:
+    return (result.text.sha256, result.text.n_windows) if result.text else None
 
 
 def _conditions(before: Measurement, after: Measurement) -> Iterator[tuple[str, str, str]]:
     shown: dict[str, Callable[[Measurement], str]] = {
-        "text": lambda m: f"{m.text.name} ({m.text.sha256[:12]})",
-        "windows": lambda m: f"{m.text.n_windows} of {m.text.n_ctx}, stride {m.text.stride}",
+        "text": lambda m: f"{m.text.name} ({m.text.sha256[:12]})" if m.text else "none",
+        "windows": lambda m: f"{m.text.n_windows} of {m.text.n_ctx}, stride {m.text.stride}" if m.text else "none",
         "reference": lambda m: f"{m.reference.name} ({''.join(m.reference.files.values())[:12]})",
         "machine": lambda m: str(m.machine.get("processor")),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from belle.evaluation.measurement import Measurement
+from belle.evaluation.report.tasks import tasks_of
 
 PROTOCOL = (
     "Windows follow llama.cpp's llama-perplexity, and so do all definitions; its --kl-divergence reads the reference "
@@ -17,8 +18,10 @@ ONLY_BYTES = (
 
 
 def about_text(result: Measurement) -> str:
-    """One sentence on what was read."""
+    """One sentence on what was read; "" where nothing was."""
     text = result.text
+    if text is None:
+        return ""
     windows = f"{text.n_windows} windows of {text.n_ctx} tokens"
     if text.n_windows != text.n_windows_planned:
         windows = f"{text.n_windows} of {text.n_windows_planned} windows of {text.n_ctx} tokens (not complete)"
@@ -30,7 +33,11 @@ def about_text(result: Measurement) -> str:
 def failures(result: Measurement) -> list[str]:
     """A sentence per model that was given up."""
     models = [result.reference, *(candidate.model for candidate in result.candidates)]
-    return [f"{model.name} was given up. {model.failure}" for model in models if model.failure]
+    failed = [(model.name, model.failure) for model in models]
+    if tasks := tasks_of(result):
+        failed += [(model.name, model.failure) for model in tasks.candidates]
+    # A model that fails on the text fails on the questions as well.
+    return [f"{name} was given up. {failure}" for name, failure in dict.fromkeys(failed) if failure]
 
 
 def repeat(result: Measurement) -> Iterator[tuple[str, str]]:
@@ -44,7 +51,10 @@ def repeat(result: Measurement) -> Iterator[tuple[str, str]]:
     if result.peak_memory:
         yield "peak memory", f"{result.peak_memory / 1e6:,.0f} MB of the whole process"
     yield "versions", ", ".join(f"{name} {version}" for name, version in result.versions.items())
-    yield f"text {result.text.name}", f"SHA-256 {result.text.sha256} ({result.text.n_bytes:,} bytes)"
+    if result.text:
+        yield f"text {result.text.name}", f"SHA-256 {result.text.sha256} ({result.text.n_bytes:,} bytes)"
+    if tasks := tasks_of(result):
+        yield f"questions {tasks.items}", f"SHA-256 {tasks.sha256}"
     for model in (result.reference, *(candidate.model for candidate in result.candidates)):
         for name, digest in model.files.items():
             yield name, f"SHA-256 {digest}"

@@ -7,17 +7,32 @@ from collections.abc import Sequence
 from belle.evaluation.measurement import Measurement
 from belle.evaluation.report.columns import Column, Row, rows, rows_with_figures, tables
 from belle.evaluation.report.facts import ONLY_BYTES, PROTOCOL, about_text, failures, repeat
+from belle.evaluation.report.layers import grids as layer_grids
+from belle.evaluation.report.layers import layers_of, suggestion_grid, suggestion_of, summary_lines
+from belle.evaluation.report.tasks import Grid, about_tasks, grids, summary_rows, tasks_of, unfinished
 
+_MOST_FLIPS = 60
+_MOST_TENSORS = 40
 _SUMMARY = ("size_bytes", "ppl", "bits_per_byte", "kl_mean", "kl_error", "same_top")
 
 
 def markdown(result: Measurement) -> str:
     """The whole report as text."""
-    lines = [f"# {_plain(result.reference.name)}: what quantization cost", "", _plain(about_text(result)), ""]
+    lines = [f"# {_plain(result.reference.name)}: what quantization cost", ""]
+    lines += [_plain(about_text(result)), ""] if result.text else []
     lines += [f"**{_plain(failure)}**\n" for failure in failures(result)]
-    lines += [ONLY_BYTES if result.only_bytes else PROTOCOL, ""]
+    lines += [ONLY_BYTES if result.only_bytes else PROTOCOL, ""] if result.text else []
     for title, columns in tables(result):
         lines += [f"## {title}", "", *_table(rows_with_figures(result, columns), columns), ""]
+    if tasks := tasks_of(result):
+        lines += [_plain(about_tasks(tasks)), "", *(f"**{_plain(words)}**\n" for words in unfinished(tasks))]
+        for grid in grids(tasks, most_flips=_MOST_FLIPS):
+            lines += [f"## {_plain(grid.title)}", "", _plain(grid.words), "", *_grid(grid), ""]
+    for grid in layer_grids(layers_of(result), most_tensors=_MOST_TENSORS):
+        lines += [f"## {_plain(grid.title)}", "", _plain(grid.words), "", *_grid(grid), ""]
+    if suggestion := suggestion_of(result):
+        grid = suggestion_grid(suggestion)
+        lines += [f"## {grid.title}", "", _plain(grid.words), "", f"    {suggestion.command}", "", *_grid(grid), ""]
     lines += ["## To repeat it", "", *(f"- {_plain(name)}: `{value}`" for name, value in repeat(result)), ""]
     return "\n".join(lines)
 
@@ -27,6 +42,12 @@ def summary(result: Measurement) -> str:
     columns = [column for _, table in tables(result) for column in table if column.key in _SUMMARY]
     cells = [["", *(column.name for column in columns)]]
     cells += [[row.model.name, *(column.words(row) for column in columns)] for row in rows(result)]
+    tasks = tasks_of(result)
+    parts = [_aligned(cells), *([_aligned(summary_rows(tasks))] if tasks else []), "\n".join(summary_lines(result))]
+    return "\n\n".join(filter(None, parts))
+
+
+def _aligned(cells: Sequence[Sequence[str]]) -> str:
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
     return "\n".join(
         "  ".join(
@@ -41,6 +62,12 @@ def _table(shown: Sequence[Row], columns: Sequence[Column]) -> list[str]:
     head = ["Model", *(column.name for column in columns)]
     lines = [head, ["---", *["---:"] * len(columns)]]
     lines += [[_plain(row.model.name), *(column.words(row) for column in columns)] for row in shown]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def _grid(grid: Grid) -> list[str]:
+    sides = ["---" if i < grid.lead else "---:" for i in range(len(grid.head))]
+    lines = [grid.head, sides, *(list(map(_plain, row)) for row in grid.rows)]
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 

@@ -12,8 +12,13 @@ from belle import paths
 from belle.evaluation.measurement import Measurement
 from belle.evaluation.report.columns import rows_with_figures, tables
 from belle.evaluation.report.facts import ONLY_BYTES, PROTOCOL, about_text, failures, repeat
+from belle.evaluation.report.layers import grids as layer_grids
+from belle.evaluation.report.layers import layers_of, suggestion_grid, suggestion_of
 from belle.evaluation.report.plots import installed, plots
+from belle.evaluation.report.tasks import about_tasks, grids, tasks_of, unfinished
 
+_MOST_FLIPS = 200
+_MOST_TENSORS = 60
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _COLOURS = ("page", "code", "ink", "ink-2", "ink-3", "line", "violet", "good", "warn", "bad")
 # Eight colours that differ in lightness as well as in hue, for each theme.
@@ -28,6 +33,8 @@ def page(result: Measurement) -> str:
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
+    tasks = tasks_of(result)
+    suggestion = suggestion_of(result)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
         result=result,
@@ -45,6 +52,13 @@ def page(result: Measurement) -> str:
         # Drawn here from numbers; matplotlib escapes the names.
         plots=[(plot, Markup(plot.svg)) for plot in plots(result)],  # noqa: S704
         no_plots=not installed(),
+        about_tasks=about_tasks(tasks) if tasks else "",
+        unfinished_tasks=unfinished(tasks) if tasks else [],
+        task_grids=list(grids(tasks, most_flips=_MOST_FLIPS)) if tasks else [],
+        layer_grids=list(layer_grids(layers_of(result), most_tensors=_MOST_TENSORS)),
+        suggestion=suggestion,
+        suggestion_grid=suggestion_grid(suggestion) if suggestion else None,
+        tokens=result.extra.get("tokens"),
         repeat=list(repeat(result)),
         light=_colours("light"),
         dark=_colours("dark"),

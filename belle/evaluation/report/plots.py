@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from belle.evaluation.layers.layer_loss import LayerLoss
 from belle.evaluation.measurement import CandidateFigures, Measurement
+from belle.evaluation.report.layers import layers_of
 
 # matplotlib knows colours only as numbers: these stand for the page's and are replaced by its variables.
 _INK, _QUIET, _LINE = "#010203", "#040506", "#070809"
@@ -77,10 +79,11 @@ def plots(result: Measurement) -> list[Plot]:
             _draw("position", (5.2, 3.4), lambda axes: _position(axes, result, candidates)),
         ),
     ]
-    if len(result.text.scripts) > 1:
-        svg = _draw("script", (9.2, 3.0), lambda axes: _script(axes, result, candidates))
+    names = list(result.text.scripts) if result.text else []
+    if len(names) > 1:
+        svg = _draw("script", (9.2, 3.0), lambda axes: _script(axes, names, candidates))
         found.append(Plot("Loss by script", "Mean KL divergence of the tokens written in it.", svg, wide=True))
-    return found
+    return [*found, *_of_layers(result)]
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -147,8 +150,7 @@ def _position(axes: Any, result: Measurement, candidates: Sequence[CandidateFigu
     axes.set_ylabel("mean KL")
 
 
-def _script(axes: Any, result: Measurement, candidates: Sequence[CandidateFigures]) -> None:
-    names = list(result.text.scripts)
+def _script(axes: Any, names: Sequence[str], candidates: Sequence[CandidateFigures]) -> None:
     width = 0.8 / len(candidates)
     for i, candidate in enumerate(candidates):
         places = [n - 0.4 + (i + 0.5) * width for n in range(len(names))]
@@ -160,9 +162,101 @@ def _script(axes: Any, result: Measurement, candidates: Sequence[CandidateFigure
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
+def _of_layers(result: Measurement) -> list[Plot]:
+    names = [candidate.model.name for candidate in result.candidates]
+    tables = [(names.index(table.candidate), table) for table in layers_of(result) if table.tensors]
+    if not tables:
+        return []
+    return [
+        Plot(
+            "Loss by layer",
+            "KL divergence (nats per token) that comes back when all of a block is restored, ± standard error.",
+            _draw("layer", (9.2, 3.4), lambda axes: _blocks(axes, tables)),
+            wide=True,
+        ),
+        Plot(
+            "Loss by role",
+            "KL divergence that comes back when all tensors of a role are restored.",
+            _draw("role", (5.2, 3.8), lambda axes: _roles(axes, tables)),
+        ),
+        Plot(
+            "Output error and loss",
+            "Each tensor that was restored alone, in the colour of its candidate.",
+            _draw("tensors", (5.2, 3.8), lambda axes: _tensors(axes, tables)),
+        ),
+    ]
+
+
+def _blocks(axes: Any, tables: Sequence[tuple[int, LayerLoss]]) -> None:
+    names = list(dict.fromkeys(group.name for _, table in tables for group in table.blocks))
+    outside = [name for name in names if not name.startswith("blk.")]
+    blocks = sorted((name for name in names if name.startswith("blk.")), key=lambda name: int(name[4:]))
+    before = [name for name in outside if name.startswith("token")]
+    after = [name for name in outside if name not in before]
+    places = {name: i for i, name in enumerate([*before, *blocks, *after])}
+    for i, table in tables:
+        groups = [group for group in table.blocks if group.kl_back is not None]
+        axes.errorbar(
+            [places[group.name] for group in groups],
+            [group.kl_back for group in groups],
+            yerr=[group.kl_back_error for group in groups],
+            color=_colour(i),
+            linewidth=0,
+            elinewidth=1,
+            marker=_MARKS[i % len(_MARKS)],
+            markersize=4.5,
+            label=_plain(table.candidate),
+        )
+    step = max(1, len(blocks) // 16)
+    shown = [*outside, *blocks[::step]]
+    axes.set_xticks([places[name] for name in shown], [name.removeprefix("blk.") for name in shown])
+    for label, name in zip(axes.get_xticklabels(), shown, strict=True):
+        if name in outside:
+            label.set(rotation=90, fontsize=8)
+    axes.axhline(0, color=_QUIET, linewidth=0.8)
+    axes.set_xlabel("block")
+    axes.set_ylabel("KL back")
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+
+
+def _roles(axes: Any, tables: Sequence[tuple[int, LayerLoss]]) -> None:
+    names = list(dict.fromkeys(group.name for _, table in tables for group in table.roles))
+    height = 0.8 / len(tables)
+    for n, (i, table) in enumerate(tables):
+        groups = [group for group in table.roles if group.kl_back is not None]
+        places = [names.index(group.name) - 0.4 + (n + 0.5) * height for group in groups]
+        values, errors = [group.kl_back for group in groups], [group.kl_back_error for group in groups]
+        axes.barh(places, values, height * 0.9, xerr=errors, color=_colour(i), ecolor=_QUIET)
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("KL back")
+
+
+def _tensors(axes: Any, tables: Sequence[tuple[int, LayerLoss]]) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    for i, table in tables:
+        rows = [(t.output_error, t.kl_back) for t in table.tensors if t.output_error and t.kl_back is not None]
+        if rows:
+            axes.plot(*zip(*rows, strict=True), _MARKS[i % len(_MARKS)], color=_colour(i), markersize=3.5, alpha=0.8)
+            axes.set_xscale("log")
+            # All minor ticks of a short axis would be written into each other.
+            axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+            for which in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+                which(FuncFormatter(lambda x, _: f"{x:g}"))
+    axes.axhline(0, color=_QUIET, linewidth=0.8)
+    axes.set_xlabel("relative output error")
+    axes.set_ylabel("KL back")
+
+
 def _name(candidate: CandidateFigures) -> str:
+    return _plain(candidate.model.name)
+
+
+def _plain(name: str) -> str:
     # A leading underscore would hide it from the legend; $ begins a formula.
-    return candidate.model.name.lstrip("_").replace("$", r"\$")[:48]
+    return name.lstrip("_").replace("$", r"\$")[:48]
 
 
 def _colour(i: int) -> str:

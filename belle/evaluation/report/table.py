@@ -9,15 +9,19 @@ from typing import Any
 
 from belle.evaluation.measurement import Measurement
 from belle.evaluation.report.columns import TABLES, rows
+from belle.evaluation.report.tasks import csv_cells, tasks_of
 
 
 def csv_table(result: Measurement) -> str:
     """The text of the file, with a heading line."""
     columns = [column for _, table in TABLES for column in table]
     extra = _all_quantiles(result)
+    tasks = tasks_of(result)
+    asked = [csv_cells(model) for model in (tasks.reference, *tasks.candidates)] if tasks else []
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["role", "name", "quantization", "sha256", *(column.key for column in columns), *extra, "failure"])
+    head = ["role", "name", "quantization", "sha256", *(column.key for column in columns), *extra]
+    writer.writerow([*head, *(asked[0] if asked else []), "failure"])
     for number, row in enumerate(rows(result)):
         loss: dict[str, Any] = asdict(row.loss) if row.loss else {}
         writer.writerow(
@@ -28,6 +32,7 @@ def csv_table(result: Measurement) -> str:
                 " ".join(row.model.files.values()),
                 *(_cell(column.value(row)) for column in columns),
                 *(_cell(loss.get(kind, {}).get(fraction)) for kind, fraction in extra.values()),
+                *(map(_cell, asked[number].values()) if asked else []),
                 row.model.failure,
             ]
         )

@@ -73,8 +73,10 @@ def whole(**options: object) -> bytes:
     return start + bytes(-len(start) % 32) + bytes(8 * 3 * 4)
 
 
-def write_random_model(path: Path, *, n_ctx: int = 512, seed: int = 0, template: str = "") -> None:
-    """A llama of one layer that says random things, with a SentencePiece vocabulary of bytes and a few words."""
+def write_random_model(
+    path: Path, *, n_ctx: int = 512, seed: int = 0, template: str = "", n_layers: int = 1, scale: float = 1.0
+) -> None:
+    """A llama that says random things, with a SentencePiece vocabulary of bytes and a few words."""
     rng = np.random.default_rng(seed)
     tokens = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256)), *SPM_WORDS]
     types = [TokenType.UNKNOWN, *[TokenType.CONTROL] * 2, *[TokenType.BYTE] * 256, *[TokenType.NORMAL] * len(SPM_WORDS)]
@@ -83,7 +85,7 @@ def write_random_model(path: Path, *, n_ctx: int = 512, seed: int = 0, template:
     writer.add_name("Random")
     writer.add_context_length(n_ctx)
     writer.add_embedding_length(n_embd)
-    writer.add_block_count(1)
+    writer.add_block_count(n_layers)
     writer.add_feed_forward_length(n_ff)
     writer.add_head_count(2)
     writer.add_head_count_kv(2)
@@ -103,18 +105,22 @@ def write_random_model(path: Path, *, n_ctx: int = 512, seed: int = 0, template:
         "token_embd.weight": (n_vocab, n_embd),
         "output_norm.weight": (n_embd,),
         "output.weight": (n_vocab, n_embd),
-        "blk.0.attn_norm.weight": (n_embd,),
-        "blk.0.attn_q.weight": (n_embd, n_embd),
-        "blk.0.attn_k.weight": (n_embd, n_embd),
-        "blk.0.attn_v.weight": (n_embd, n_embd),
-        "blk.0.attn_output.weight": (n_embd, n_embd),
-        "blk.0.ffn_norm.weight": (n_embd,),
-        "blk.0.ffn_gate.weight": (n_ff, n_embd),
-        "blk.0.ffn_up.weight": (n_ff, n_embd),
-        "blk.0.ffn_down.weight": (n_embd, n_ff),
     }
+    for i in range(n_layers):
+        shapes |= {
+            f"blk.{i}.attn_norm.weight": (n_embd,),
+            f"blk.{i}.attn_q.weight": (n_embd, n_embd),
+            f"blk.{i}.attn_k.weight": (n_embd, n_embd),
+            f"blk.{i}.attn_v.weight": (n_embd, n_embd),
+            f"blk.{i}.attn_output.weight": (n_embd, n_embd),
+            f"blk.{i}.ffn_norm.weight": (n_embd,),
+            f"blk.{i}.ffn_gate.weight": (n_ff, n_embd),
+            f"blk.{i}.ffn_up.weight": (n_ff, n_embd),
+            f"blk.{i}.ffn_down.weight": (n_embd, n_ff),
+        }
     for name, shape in shapes.items():
-        writer.add_tensor(name, rng.standard_normal(shape, dtype=np.float32))
+        values = rng.standard_normal(shape, dtype=np.float32)
+        writer.add_tensor(name, values if name.endswith("norm.weight") else np.float32(scale) * values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

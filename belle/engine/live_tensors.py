@@ -1,0 +1,162 @@
+"""The weights of a loaded model, exchanged while it stays loaded: what would it say if this one tensor were another?
+
+Writing a file per question would copy gigabytes for a change of megabytes. llama.cpp's C interface does not hand out
+its weights, but its graphs point to them: from one evaluation every tensor is found, checked against the file's
+header, and can then be made to point to other data, of another type. Graphs are planned anew for every evaluation, so
+the next one reads what it finds there.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import llama_cpp.llama_cpp as llama
+import numpy as np
+from numpy.typing import NDArray
+
+from belle.engine.ggml_tensor import Tensor
+from belle.engine.gguf_header import GgufHeader, StoredTensor
+from belle.engine.gguf_types import TENSOR_TYPES
+from belle.engine.model import Model
+from belle.errors import KnownError
+
+Blocks = NDArray[np.uint8]
+"""A tensor's bytes as a GGUF stores them."""
+
+_TOKENS = 2
+_MOST_SOURCES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a tensor of the model points, as it was loaded."""
+
+    tensor: Tensor
+    type: int
+    buffer: int | None
+    nb: tuple[int, ...]
+    data: int | None
+    extra: int | None
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> _Place:
+        return cls(tensor, tensor.type, tensor.buffer, tuple(tensor.nb), tensor.data, tensor.extra)
+
+    def restore(self) -> None:
+        tensor = self.tensor
+        tensor.type, tensor.buffer, tensor.data, tensor.extra = self.type, self.buffer, self.data, self.extra
+        tensor.nb[:] = self.nb
+
+
+class LiveTensors:
+    """The matrices and vectors of `model`, by their names in the GGUF.
+
+    An embedding that serves as output matrix too is there twice, and exchanged in both places.
+
+    Args:
+        model: loaded from `header.path`, on the processor.
+        header: of its file.
+
+    Raises KnownError: "out_of_memory", "unknown_llama_build" when what is found does not fit the header.
+    """
+
+    def __init__(self, model: Model, header: GgufHeader) -> None:
+        self._stored = {tensor.name: tensor for tensor in header.tensors}
+        self._places: dict[str, list[_Place]] = {}
+        self._held: dict[str, Blocks] = {}
+        for tensor in _seen(model, header.path.name):
+            stored = self._stored.get(tensor.name.decode("utf-8", "replace"))
+            if stored is not None and _fits(tensor, stored):
+                self._places.setdefault(stored.name, []).append(_Place.of(tensor))
+        # Weights that the processor's kernels want in another order lie in buffers of their own; vectors never do.
+        plain = [places[0] for name, places in self._places.items() if len(_shape(self._stored[name])) == 1]
+        if not plain or not any(len(_shape(self._stored[name])) > 1 for name in self._places):
+            raise KnownError(
+                "unknown_llama_build",
+                "This build of llama.cpp lays out its tensors in a way that is not known here.",
+                "Install the version of llama-cpp-python named in constraints.txt.",
+            )
+        self._plain_buffer = plain[0].buffer
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def exchange(self, name: str, kind: int, blocks: Blocks) -> None:
+        """Let the tensor `name` have the contents `blocks`, contiguous, of ggml's type `kind`, until `undo`.
+
+        Raises KeyError for a tensor that the model does not use, ValueError when the bytes are not of its shape.
+        """
+        block_size, block_bytes = TENSOR_TYPES[kind].block_size, TENSOR_TYPES[kind].block_bytes
+        for place in self._places[name]:
+            tensor = place.tensor
+            row_bytes = tensor.ne[0] // block_size * block_bytes
+            expected = row_bytes * tensor.ne[1] * tensor.ne[2] * tensor.ne[3]
+            if tensor.ne[0] % block_size or blocks.nbytes != expected or not blocks.flags.c_contiguous:
+                raise ValueError(f"{name}: {blocks.nbytes} bytes where {expected} of type {kind} are needed")
+            tensor.type, tensor.buffer, tensor.extra = kind, self._plain_buffer, None
+            tensor.data = blocks.ctypes.data
+            strides = [block_bytes, row_bytes, row_bytes * tensor.ne[1], row_bytes * tensor.ne[1] * tensor.ne[2]]
+            tensor.nb[:] = strides
+        self._held[name] = blocks
+
+    def undo(self) -> None:
+        """Let every tensor be what was loaded."""
+        for name in self._held:
+            for place in self._places[name]:
+                place.restore()
+        self._held.clear()
+
+
+def _shape(stored: StoredTensor) -> tuple[int, ...]:
+    """Without leading ones, which ggml does not count."""
+    shape = stored.shape
+    while len(shape) > 1 and shape[0] == 1:
+        shape = shape[1:]
+    return shape
+
+
+def _fits(tensor: Tensor, stored: StoredTensor) -> bool:
+    shape = tuple(reversed(stored.shape))
+    return tensor.type == stored.type and tuple(tensor.ne) == (*shape, 1, 1, 1, 1)[:4]
+
+
+def _seen(model: Model, name: str) -> list[Tensor]:
+    """Every tensor that a graph of the model reads."""
+    found: dict[int, Tensor] = {}
+
+    def look(node: int | None, ask: bool, _: object) -> bool:
+        if node is not None and ask:
+            sources = ctypes.cast(node, ctypes.POINTER(Tensor)).contents.src
+            for i in range(_MOST_SOURCES):
+                if sources[i]:
+                    found.setdefault(ctypes.addressof(sources[i].contents), sources[i].contents)
+        return not ask
+
+    callback = llama.ggml_backend_sched_eval_callback(look)
+    params = llama.llama_context_default_params()
+    params.n_ctx = params.n_batch = params.n_ubatch = 32
+    params.n_threads = params.n_threads_batch = 1
+    params.cb_eval = callback
+    context = llama.llama_init_from_model(model.handle, params)
+    if context is None:
+        raise KnownError("out_of_memory", f"There is no memory to run {name}.")
+    batch = llama.llama_batch_init(_TOKENS, 0, 1)
+    try:
+        batch.n_tokens = _TOKENS
+        for i in range(_TOKENS):
+            batch.token[i], batch.pos[i], batch.n_seq_id[i] = i, i, 1
+            batch.seq_id[i][0] = 0
+            batch.logits[i] = 1
+        if llama.llama_decode(context, batch):
+            raise KnownError("backend_error", f"llama.cpp could not evaluate {name}.")
+        # Nodes are gone with the context; what belongs to the model stays.
+        names = {address: bytes(tensor.name) for address, tensor in found.items()}
+        return [found[address] for address, text in names.items() if text.endswith((b".weight", b".bias"))]
+    finally:
+        llama.llama_batch_free(batch)
+        llama.llama_free(context)

@@ -1,0 +1,161 @@
+"""What one unit of a tensor's relative output error costs in KL divergence: how sensitive the model is to it.
+
+Restoring a tensor tells it where the candidate's tensor is wrong enough. From one that is hardly wrong (Q6_K in a file
+of Q4_0), or not at all, nothing can be learned for types of few bits: such a tensor is tried in a type of four bits.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gguf.constants import GGMLQuantizationType as GGMLType
+
+from belle.errors import KnownError
+from belle.evaluation.layers.layer_error import LayerErrors, quantized
+from belle.evaluation.layers.layer_loss import LayerLoss
+from belle.evaluation.layers.restored import RestoredModel
+from belle.evaluation.layers.weight_file import WeightFile
+
+_TRIED = ("Q4_K", "Q4_0", "Q8_0")
+_WRONG_ENOUGH = 0.3  # of the error in the type that would be tried
+_LEAST_SHARE = 0.1  # of what its kind would lose: a tensor that seems to lose nothing was measured too roughly
+
+OnTensor = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A tensor that was tried in another type: how much relative output error it got, and what KL divergence, ±."""
+
+    more_error: float
+    more_kl: float
+    kl_error: float
+
+    @property
+    def cost(self) -> float:
+        """KL divergence per unit of error. A loss within the error of measurement counts as that error."""
+        return max(self.more_kl, self.kl_error) / self.more_error
+
+
+def to_probe(errors: LayerErrors, layers: LayerLoss, most: int) -> list[str]:
+    """The tensors whose candidate says too little about them: those outside of blocks first, then the largest errors.
+
+    Args:
+        errors: with types.
+        layers: of the same candidate.
+        most: of them.
+    """
+    restored = {tensor.name for tensor in layers.tensors if tensor.kl_back is not None or tensor.estimate is not None}
+    names = [
+        name
+        for name, kinds in errors.types.items()
+        if (kind := _tried(kinds))
+        and not (name in restored and own_error(errors, name) >= _WRONG_ENOUGH * error_as(errors, name, kind))
+        and error_as(errors, name, kind) > own_error(errors, name)
+    ]
+    names.sort(key=lambda name: (name.startswith("blk."), -error_as(errors, name, _tried(errors.types[name]) or "")))
+    return names[:most]
+
+
+def probe(
+    model: RestoredModel, reference: WeightFile, errors: LayerErrors, names: Sequence[str], on_tensor: OnTensor
+) -> dict[str, Probe]:
+    """Try each of these tensors in a type of four bits. Raises what evaluating the model raises."""
+    found = {}
+    for name in names:
+        kind = _tried(errors.types[name])
+        if kind is not None and model.can_exchange(name):
+            shape = reference.tensors[name].shape
+            blocks = quantized(reference.rows(name, 0, math.prod(shape[:-1])), kind)
+            back = model.exchanged({name: (int(GGMLType[kind]), blocks)})
+            if back is not None:
+                more = error_as(errors, name, kind) - own_error(errors, name)
+                found[name] = Probe(more, -back.value, back.error)
+        on_tensor()
+    return found
+
+
+def costs(
+    layers: LayerLoss, errors: LayerErrors, probes: Mapping[str, Probe], names: Sequence[str]
+) -> dict[str, float]:
+    """Mean KL divergence (nats per token) that one unit of relative output error costs, by name.
+
+    What restoring a tensor gave back is uncertain by its standard error. It is drawn towards what its block and role
+    lead to expect, the more the less certain it is (the mean of two normal distributions, the expectation being as
+    uncertain as it is large). All are then scaled so that together they explain the candidate's divergence. Probes say
+    it themselves. What is neither restored nor probed costs what others of its role cost.
+
+    Raises KnownError("nothing_lost") when there is nothing from which any of this could be told.
+    """
+    losses = _losses(layers)
+    total = sum(losses.values())
+    scale = layers.kl / total if total > 0 and layers.kl > 0 else 0.0
+    of_role, overall = _Mean(), _Mean()
+    found: dict[str, float] = {name: one.cost for name, one in probes.items()}
+    for name, one in probes.items():
+        for mean, key in ((of_role, _role(name)), (overall, "")):
+            mean.add(key, one.cost * one.more_error, one.more_error)
+    for name, loss in losses.items():
+        error = own_error(errors, name)
+        if error and scale and name not in found:
+            found[name] = scale * loss / error
+            for mean, key in ((of_role, _role(name)), (overall, "")):
+                mean.add(key, scale * loss, error)
+    if not overall.value(""):
+        raise KnownError(
+            "nothing_lost",
+            f"{layers.candidate} loses nothing against the reference, so nothing can be learned from it.",
+            "Give --suggest a candidate in which every matrix is quantized, such as q4_0.",
+        )
+    return {name: found[name] if name in found else of_role.value(_role(name)) or overall.value("") for name in names}
+
+
+def own_error(errors: LayerErrors, name: str) -> float:
+    """The candidate's, on the rows on which types were tried; 0 where it does not differ."""
+    ratio = errors.same_rows.get(name)
+    return (ratio.value if ratio else None) or 0.0
+
+
+def error_as(errors: LayerErrors, name: str, kind: str) -> float:
+    """What the tensor's output error would be as this type."""
+    ratio = errors.types.get(name, {}).get(kind)
+    return (ratio.value if ratio else None) or 0.0
+
+
+def _losses(layers: LayerLoss) -> dict[str, float]:
+    losses = {}
+    for tensor in layers.tensors:
+        expected = tensor.estimate or 0.0
+        value = expected
+        if tensor.kl_back is not None:
+            variance = (tensor.kl_back_error or 0.0) ** 2
+            certain = expected**2 + variance
+            value = (tensor.kl_back * expected**2 + expected * variance) / certain if certain else tensor.kl_back
+        losses[tensor.name] = max(value, _LEAST_SHARE * expected)
+    return losses
+
+
+def _tried(kinds: Mapping[str, object]) -> str | None:
+    return next((kind for kind in _TRIED if kind in kinds), None)
+
+
+class _Mean:
+    """Σ loss / Σ error by key."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[float, float]] = {}
+
+    def add(self, key: str, loss: float, error: float) -> None:
+        before = self._sums.get(key, (0.0, 0.0))
+        self._sums[key] = (before[0] + loss, before[1] + error)
+
+    def value(self, key: str) -> float:
+        loss, error = self._sums.get(key, (0.0, 0.0))
+        return loss / error if error else 0.0
+
+
+def _role(name: str) -> str:
+    return re.sub(r"^blk\.\d+\.", "", name).removesuffix(".weight")

@@ -1,0 +1,87 @@
+"""The sensitivity table as data: what `--by-layer` finds, for reports and suggestions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class TensorLoss:
+    """One tensor that differs. Errors are ratios of sums of squares, KL divergences nats per token, None if unknown.
+
+    Attributes:
+        block: number of its transformer block; None outside of them.
+        reference, candidate: types there.
+        reference_bytes, candidate_bytes: its sizes there.
+        weight_error: Σ (W - Q)² / Σ W².
+        output_error: ‖X (W - Q)ᵀ‖² / ‖X Wᵀ‖² for the reference's inputs X on the sample.
+        estimate: what restoring it should give back, from its block, its role and its output error.
+        kl_back, kl_back_error: what it gave back, and the standard error; None where it was not tried.
+    """
+
+    name: str
+    block: int | None
+    role: str
+    reference: str
+    candidate: str
+    n_weights: int
+    reference_bytes: int
+    candidate_bytes: int
+    weight_error: float | None
+    output_error: float | None
+    estimate: float | None
+    kl_back: float | None
+    kl_back_error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLoss:
+    """All differing tensors of a block, or of a role, restored together. `name` is `blk.3`, or `ffn_down`."""
+
+    name: str
+    n_tensors: int
+    candidate_bytes: int
+    kl_back: float | None
+    kl_back_error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerLoss:
+    """A candidate's sensitivity table.
+
+    Attributes:
+        candidate: its name.
+        n_windows, n_ctx, n_scored: the sample: windows, their tokens, and the tokens that count in all of them.
+        kl, kl_error: of the candidate as it is, on the sample.
+        n_restored: tensors tried one by one, of `len(tensors)`.
+        blocks, roles: in the order of the model.
+        tensors: the largest loss first: what was tried, then what was only estimated.
+        complete: False when it was stopped before the end.
+    """
+
+    candidate: str
+    n_windows: int
+    n_ctx: int
+    n_scored: int
+    kl: float
+    kl_error: float
+    n_restored: int
+    blocks: list[GroupLoss]
+    roles: list[GroupLoss]
+    tensors: list[TensorLoss]
+    complete: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """For `Measurement.extra`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> LayerLoss:
+        """What `as_json` gave."""
+        lists: dict[str, Any] = {
+            "blocks": [GroupLoss(**group) for group in data["blocks"]],
+            "roles": [GroupLoss(**group) for group in data["roles"]],
+            "tensors": [TensorLoss(**tensor) for tensor in data["tensors"]],
+        }
+        return cls(**{**data, **lists})

@@ -1,0 +1,208 @@
+"""The KL divergence that comes back when some tensors of a candidate get their contents in the reference again.
+
+The reference is run once, its logits wait in a file. The candidate stays loaded while its tensors are exchanged, so a
+question costs one evaluation of the sample and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from belle.durable import worded
+from belle.engine.live_tensors import Blocks, LiveTensors
+from belle.evaluation.comparison import Comparison
+from belle.evaluation.layers.weight_file import WeightFile
+from belle.evaluation.llama_source import LlamaSource, text_tokens, window_bos
+from belle.evaluation.logit_source import LogitSource, Rows, Speed, chunk_rows
+from belle.evaluation.windows import Protocol, Window, cut
+
+_KL = 2  # row of a `TokenRecords` block: the reference's losses, then the candidate's, then its divergences
+
+Divergences = NDArray[np.float64]
+Exchange = Mapping[str, tuple[int, Blocks]]
+"""Tensors by name: their new type (ggml's number) and bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """What restoring gave back: mean KL divergence (nats per token) before minus after, and its standard error.
+
+    Both are of the same tokens, so the error is that of the differences.
+    """
+
+    value: float
+    error: float
+
+
+class KeptRows:
+    """A source of logits that were computed before; see `logit_source.LogitSource`.
+
+    Args:
+        source: computes them now.
+        windows: of which.
+        folder: for a temporary file of `4 · n_scored · n_vocab` bytes per window.
+
+    Raises KnownError: what the source raises, "disk_full", "folder_not_writable".
+    """
+
+    def __init__(self, source: LogitSource, windows: Sequence[Window], folder: Path) -> None:
+        self.name, self.n_vocab, self.speed = source.name, source.n_vocab, Speed()
+        step = chunk_rows(source.n_vocab)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as file:
+                for window in windows:
+                    for rows in source.rows(window, step):
+                        file.write(rows.tobytes())
+                file.flush()
+                # The mapping outlives the file's name and handle.
+                kept = np.memmap(file, np.float32, "r")
+        except OSError as error:
+            raise worded(folder, error) from error
+        each = kept.size // len(windows)
+        self._rows = {
+            window.start: kept[i * each : (i + 1) * each].reshape(-1, self.n_vocab) for i, window in enumerate(windows)
+        }
+
+    def rows(self, window: Window, step: int) -> Iterator[Rows]:
+        """See `LogitSource`."""
+        rows = self._rows[window.start]
+        for start in range(0, len(rows), step):
+            yield rows[start : start + step]
+
+    def decode_speed(self) -> None:
+        """Nothing is run."""
+
+    def close(self) -> None:
+        """The file goes with the last view of it."""
+
+
+class _ExchangeableSource(LlamaSource):
+    """A candidate whose tensors can be exchanged."""
+
+    def __init__(self, file: WeightFile, protocol: Protocol, *, threads: int) -> None:
+        super().__init__(file.path, protocol, threads=threads)
+        try:
+            self.live = LiveTensors(self._model, file.header)
+        except BaseException:
+            self.close()
+            raise
+
+
+class RestoredModel:
+    """A candidate on a sample of the text, with any of its tensors exchanged. To be closed.
+
+    Args:
+        reference, candidate: the files.
+        text: which the sample is taken from.
+        protocol: how it is cut; of the windows that it allows, `n_windows` are taken, evenly spread.
+        folder: for a temporary file.
+        threads: for evaluation; 0 for one per physical core.
+
+    Attributes:
+        windows: the sample.
+        base: the candidate's divergences as it is, per scored token.
+
+    Raises KnownError: what loading raises, "text_too_short", "unknown_llama_build", what `Comparison` raises.
+    """
+
+    def __init__(
+        self,
+        reference: WeightFile,
+        candidate: WeightFile,
+        text: str,
+        protocol: Protocol,
+        *,
+        n_windows: int,
+        folder: Path,
+        threads: int = 0,
+    ) -> None:
+        self._reference, self._n_scored = reference, protocol.n_scored
+        with contextlib.closing(LlamaSource(reference.path, protocol, threads=threads)) as source:
+            vocabulary = source.vocabulary
+            self.windows = spread(cut(text_tokens(vocabulary, text), protocol, window_bos(vocabulary)), n_windows)
+            self._kept = KeptRows(source, self.windows, folder)
+        self._source = _ExchangeableSource(candidate, protocol, threads=threads)
+        try:
+            self.base = self._divergences()
+        except BaseException:
+            self._source.close()
+            raise
+
+    def __enter__(self) -> RestoredModel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the memory."""
+        self._source.live.undo()
+        self._source.close()
+
+    def can_exchange(self, name: str) -> bool:
+        """Whether llama.cpp uses a tensor of this name in every evaluation."""
+        return name in self._source.live
+
+    def restored(self, names: Iterable[str]) -> Back | None:
+        """What comes back when these tensors are the reference's; None when it then predicts NaN."""
+        stored = self._reference.tensors
+        return self.exchanged({name: (stored[name].type, self._reference.blocks(name)) for name in names})
+
+    def exchanged(self, tensors: Exchange) -> Back | None:
+        """What comes back with these contents in place of the candidate's; None when it then predicts NaN."""
+        found = self._with(tensors)
+        return None if found is None or np.isnan(self.base).any() else _mean(self.base - found)
+
+    def kl_with(self, tensors: Exchange) -> Back | None:
+        """The mean divergence with these contents, and its standard error; None when it then predicts NaN."""
+        found = self._with(tensors)
+        return None if found is None else _mean(found)
+
+    def base_kl(self) -> Back:
+        """The mean divergence of the candidate as it is, and its standard error."""
+        return _mean(self.base)
+
+    def _with(self, tensors: Exchange) -> Divergences | None:
+        live = self._source.live
+        try:
+            for name, (kind, blocks) in tensors.items():
+                live.exchange(name, kind, blocks)
+            found = self._divergences()
+        finally:
+            live.undo()
+        return None if np.isnan(found).any() else found
+
+    def _divergences(self) -> Divergences:
+        comparison = Comparison([self._kept, self._source], {})
+        return np.concatenate([comparison.window(window)[_KL] for window in self.windows])
+
+
+def spread(windows: Sequence[Window], n: int) -> list[Window]:
+    """`n` of them, evenly spread; all when they are no more."""
+    if n >= len(windows):
+        return list(windows)
+    return [windows[(2 * i + 1) * len(windows) // (2 * n)] for i in range(n)]
+
+
+def in_turn(
+    model: RestoredModel, groups: Mapping[str, Sequence[str]], on_done: Callable[[], None]
+) -> Iterator[tuple[str, Back | None]]:
+    """`restored` of group after group of tensor names, those left out that cannot be exchanged."""
+    for group, names in groups.items():
+        usable = [name for name in names if model.can_exchange(name)]
+        yield group, model.restored(usable) if usable else None
+        on_done()
+
+
+def _mean(values: Divergences) -> Back:
+    n = values.size
+    return Back(float(values.mean()), float(values.std()) / math.sqrt(n - 1) if n > 1 else 0.0)

@@ -1,0 +1,123 @@
+"""`belle measure --tasks` without its command line: a session is run, its figures join those of the text, if any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+from belle.engine.gguf_header import read_header
+from belle.environment import machine, versions
+from belle.errors import KnownError
+from belle.evaluation.figures import KL_EDGES
+from belle.evaluation.measurement import CandidateFigures, Measurement, ModelFigures
+from belle.evaluation.memory_watch import peak_memory
+from belle.evaluation.model_files import ModelFiles, model_files
+from belle.evaluation.tasks.items import ItemSet
+from belle.evaluation.tasks.session import Progress, TaskOptions, TaskSession
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRequest:
+    """What is to be asked, see `TaskSession`. `command` is how it was asked for, for the report."""
+
+    reference: Path
+    candidates: Sequence[Path]
+    items: ItemSet
+    options: TaskOptions
+    folder: Path
+    command: Sequence[str]
+
+
+def measure_tasks(
+    request: TaskRequest,
+    before: Measurement | None,
+    on_progress: Progress,
+    write: Callable[[Measurement], None],
+) -> Measurement:
+    """Ask every model, and call `write` with what was found, also when an exception (Ctrl-C) ends it.
+
+    Args:
+        before: what was measured of the same models on a text; None when nothing was read.
+
+    Raises KnownError: what `TaskSession` raises, before anything is asked; what its `run` raises; "candidate_failed"
+    after the report when a candidate had to be given up here that had not been given up before.
+    """
+    started, began = datetime.now(UTC).isoformat(timespec="seconds"), monotonic()
+    paths = [request.reference, *request.candidates]
+    known = [before.reference, *(candidate.model for candidate in before.candidates)] if before else []
+    session = TaskSession(
+        paths, request.items, request.options, request.folder, hashes=[model.files for model in known]
+    )
+
+    def finish() -> Measurement:
+        base = before or _without_text(request, session.hashes, started)
+        result = replace(
+            base,
+            seconds=base.seconds + monotonic() - began,
+            peak_memory=peak_memory(),
+            extra={**base.extra, "tasks": session.figures().to_data()},
+        )
+        write(result)
+        return result
+
+    try:
+        session.run(on_progress)
+    except BaseException:
+        if session.n_done:
+            finish()
+        raise
+    result = finish()
+    asked = zip(result.candidates, session.figures().candidates, strict=True)
+    failed = [(one.model.path, tasks) for one, tasks in asked if tasks.failure and not one.model.failure]
+    if failed:
+        raise KnownError(
+            "candidate_failed",
+            " ".join(f"{tasks.name} was given up. {tasks.failure}" for _, tasks in failed),
+            "The report holds what was measured before. Convert the file again, or from a checkpoint that is whole.",
+            candidates=[path for path, _ in failed],
+        )
+    return result
+
+
+def _without_text(request: TaskRequest, hashes: Sequence[Mapping[str, str]], started: str) -> Measurement:
+    """A measurement of what the files say of themselves."""
+    files = map(model_files, (request.reference, *request.candidates))
+    reference, *candidates = (_figures(file, found) for file, found in zip(files, hashes, strict=True))
+    return Measurement(
+        reference=reference,
+        candidates=[CandidateFigures(model, None, [], [], {}) for model in candidates],
+        text=None,
+        only_bytes=False,
+        position_bins=[],
+        kl_edges=KL_EDGES,
+        command=list(request.command),
+        started=started,
+        seconds=0.0,
+        peak_memory=None,
+        versions=versions(),
+        machine=machine(),
+    )
+
+
+def _figures(file: ModelFiles, hashes: Mapping[str, str]) -> ModelFigures:
+    return ModelFigures(
+        name=file.path.name,
+        path=str(file.path),
+        files=dict(hashes),
+        architecture=file.architecture,
+        quantization=file.quantization,
+        size=file.size,
+        n_params=file.n_params,
+        bits_per_weight=file.bits_per_weight,
+        n_vocab=read_header(file.path).n_vocab,
+        ppl=None,
+        bits_per_byte=None,
+        prefill=None,
+        decode=None,
+        memory=None,
+        nll_by_position=[],
+        nll_by_script={},
+    )

@@ -1,0 +1,185 @@
+"""tokens.html: the text itself, each token coloured by how far the candidate's expectation is from the reference's.
+
+One file that needs nothing from elsewhere. The text is arbitrary: it goes into the page as escaped markup and as JSON
+in which nothing can end the script element, and the script puts it on the screen as text, never as markup.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from belle import paths
+from belle.evaluation.token_view import Expectation, TokenView
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+LEVELS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+"""Borders of the colours, nats."""
+
+_TEMPLATE = Path(__file__).with_name("tokens.html.j2")
+_COLOURS = ("page", "raised", "code", "ink", "ink-2", "ink-3", "line", "violet", "bad", "warn")
+_HEAT = {"light": "214, 69, 24", "dark": "255, 128, 82"}
+_NAMED = {"\n": "↵", "\t": "⇥", "\r": "␍"}
+
+Piece = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A token on the page: the `text` that it completes, and the `mark` in its place when it completes none.
+
+    A character that several tokens make up is shown with the last of them; the others are marks.
+    """
+
+    text: str
+    mark: str
+    title: str
+
+    @property
+    def markup(self) -> Markup:
+        """The text, or the mark, escaped; line feeds are seen."""
+        from markupsafe import Markup, escape
+
+        if self.mark:
+            return Markup("<i>{}</i>").format(self.mark)
+        return escape(self.text).replace("\n", Markup("<i>↵</i>\n"))
+
+
+def token_page(
+    views: Sequence[TokenView],
+    *,
+    reference: str,
+    candidates: Sequence[str],
+    context: Sequence[int],
+    piece: Piece,
+    name: Callable[[int], str],
+    about: str,
+) -> str:
+    """The HTML of the page.
+
+    Args:
+        views: the tokens of the text, in order.
+        reference, candidates: names of the models.
+        context: the tokens before them, which are shown without figures.
+        piece: the bytes that a token stands for.
+        name: how the vocabulary writes a token that stands for none.
+        about: a sentence on what is shown.
+    """
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    ids = [*context, *(view.token for view in views)]
+    shown = show(ids, piece, name)
+    data = {
+        "models": [reference, *candidates],
+        "names": _names(views, piece, name),
+        "tokens": [_token(view, text.title) for view, text in zip(views, shown[len(context) :], strict=True)],
+    }
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+        reference=reference,
+        candidates=list(candidates),
+        about=about,
+        before=shown[: len(context)],
+        tokens=[
+            (text, level(view.kl[0] if view.kl else None), flipped(view, 0))
+            for view, text in zip(views, shown[len(context) :], strict=True)
+        ],
+        levels=_legend(),
+        # The one thing that goes in as it is: no “<”, “>” or “&” is left in it.
+        data=Markup(_script_json(data)),  # noqa: S704
+        borders=Markup(json.dumps(LEVELS)),  # noqa: S704
+        light=_colours("light"),
+        dark=_colours("dark"),
+    )
+
+
+def show(ids: Sequence[int], piece: Piece, name: Callable[[int], str]) -> list[Shown]:
+    """How the tokens of a text look, one by one."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    found = []
+    for token in ids:
+        data = piece(token)
+        text = decoder.decode(data)
+        if not data:
+            found.append(Shown("", name(token), name(token)))
+        elif text:
+            own = text.encode() == data
+            found.append(Shown(text, "", _words(data) if own else f"{_words(data)} → {text}"))
+        else:
+            found.append(Shown("", "·", _words(data)))
+    return found
+
+
+def level(kl: float | None) -> int:
+    """The colour of a divergence: 0 for none, `len(LEVELS)` for the strongest."""
+    return 0 if kl is None else sum(kl >= border for border in LEVELS)
+
+
+def flipped(view: TokenView, i: int) -> bool:
+    """Whether candidate `i` expects another token most than the reference."""
+    if i >= len(view.candidates):
+        return False
+    other = view.candidates[i]
+    return other is not None and other.top[0][0] != view.reference.top[0][0]
+
+
+def _words(data: bytes) -> str:
+    """A token's bytes as they are read in a list: spaces and line feeds visible, parts of characters as numbers."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return _numbers(data)
+    text = "".join(_NAMED.get(character, character) for character in text).replace(" ", "␣")
+    return text if text.isprintable() else _numbers(data)
+
+
+def _numbers(data: bytes) -> str:
+    return " ".join(f"0x{byte:02X}" for byte in data)
+
+
+def _names(views: Sequence[TokenView], piece: Piece, name: Callable[[int], str]) -> dict[str, str]:
+    expectations = [e for view in views for e in (view.reference, *view.candidates) if e is not None]
+    ids = sorted({token for expectation in expectations for token, _ in expectation.top})
+    return {str(token): _words(piece(token)) or name(token) for token in ids}
+
+
+def _token(view: TokenView, title: str) -> list[Any]:
+    models = [_figures(view.reference), *(_figures(other) if other else None for other in view.candidates)]
+    return [view.token, title, [_rounded(kl) for kl in view.kl], models]
+
+
+def _figures(expectation: Expectation) -> list[Any]:
+    top = [value for token, p in expectation.top for value in (token, _rounded(p))]
+    return [_rounded(expectation.p), *top]
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.3g}")
+
+
+def _script_json(data: Any) -> str:
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _legend() -> list[tuple[int, str]]:
+    borders = [f"{border:g}" for border in LEVELS]
+    middle = [f"{a}–{b}" for a, b in pairwise(borders)]
+    return list(enumerate([f"< {borders[0]}", *middle, f"≥ {borders[-1]}"]))
+
+
+def _colours(theme: str) -> str:
+    values = tomllib.loads(paths.asset("theme.toml").read_text(encoding="utf-8"))[theme]
+    own = " ".join(f"--{name}: {values[name]};" for name in _COLOURS)
+    return f"{own} --heat: {_HEAT[theme]};"
