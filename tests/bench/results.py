@@ -1,6 +1,6 @@
 """The reports in assets/results: what every type and method of quantization costs a model, on text in both languages.
 
-    python -m tests.bench.results NAME REFERENCE.gguf FOLDER --calib FILE [FILE …] --text FILE [FILE …]
+    python -m tests.bench.results NAME REFERENCE.gguf FOLDER --calib FILE … --text FILE …
     python -m tests.bench.results plot                     # assets/results/quantization.svg, for the README
 
 `FOLDER` holds the quantized files, which are made there once; the reports are written to assets/results/NAME-TEXT.
@@ -26,8 +26,9 @@ _BELLE = [sys.executable, "-m", "belle"]
 def make(reference: Path, folder: Path, calibration: list[Path]) -> list[Path]:
     """Every type × method of `reference`; what is there already stays."""
     folder.mkdir(parents=True, exist_ok=True)
-    joined = folder / "calibration.txt"
-    joined.write_text("\n".join(path.read_text(encoding="utf-8") for path in calibration), encoding="utf-8")
+    calib = [word for path in calibration for word in ("--calib", str(path))]
+    if all(path.suffix == ".jsonl" for path in calibration):
+        calib += ["--calib-format", "chat"]
     made = []
     for kind in TYPES:
         for method in METHODS:
@@ -35,8 +36,7 @@ def make(reference: Path, folder: Path, calibration: list[Path]) -> list[Path]:
             made.append(target)
             if not target.exists():
                 command = ["quantize", str(reference), "--type", kind, "--method", method, "-o", str(target)]
-                calib = [] if method == "rtn" else ["--calib", str(joined)]
-                subprocess.run([*_BELLE, *command, *calib], check=True)
+                subprocess.run([*_BELLE, *command, *([] if method == "rtn" else calib)], check=True)
     return made
 
 

@@ -61,29 +61,44 @@ def plots(result: Measurement) -> list[Plot]:
     candidates = [candidate for candidate in result.candidates if candidate.loss]
     if not candidates or not installed():
         return []
+    compared, which = _compared(candidates)
     found = [
         Plot(
             "Loss against size",
             "Mean KL divergence (nats per token). The line joins the models that no other beats in both.",
-            _draw("size", (9.2, 3.8), lambda axes: _size(axes, candidates)),
+            _draw("size", (9.2, 3.8), lambda axes: _size(axes, candidates, compared)),
             wide=True,
         ),
         Plot(
             "Distribution of the KL divergence",
-            "Share of tokens; what lies outside counts at the ends.",
-            _draw("kl", (5.2, 3.4), lambda axes: _distribution(axes, result, candidates)),
+            f"Share of tokens; what lies outside counts at the ends.{which}",
+            _draw("kl", (5.2, 3.4), lambda axes: _distribution(axes, result, compared)),
         ),
         Plot(
             "Loss by position in the window",
-            "Mean KL divergence of the tokens at that place.",
-            _draw("position", (5.2, 3.4), lambda axes: _position(axes, result, candidates)),
+            f"Mean KL divergence of the tokens at that place.{which}",
+            _draw("position", (5.2, 3.4), lambda axes: _position(axes, result, compared)),
         ),
     ]
     names = list(result.text.scripts) if result.text else []
     if len(names) > 1:
-        svg = _draw("script", (9.2, 3.0), lambda axes: _script(axes, names, candidates))
-        found.append(Plot("Loss by script", "Mean KL divergence of the tokens written in it.", svg, wide=True))
+        svg = _draw("script", (9.2, 3.0), lambda axes: _script(axes, names, compared))
+        words = f"Mean KL divergence of the tokens written in it.{which}"
+        found.append(Plot("Loss by script", words, svg, wide=True))
     return [*found, *_of_layers(result)]
+
+
+def _compared(candidates: Sequence[CandidateFigures]) -> tuple[Sequence[CandidateFigures], str]:
+    """The candidates that get a colour each, and words about it: all, or of many the best at their sizes."""
+    if len(candidates) <= len(_SERIES):
+        return candidates, ""
+    front = [candidates[i] for i in pareto(_points(candidates))][: len(_SERIES)]
+    return front, " Models on the line of the first plot only."
+
+
+def _points(candidates: Sequence[CandidateFigures]) -> list[tuple[float, float]]:
+    """Size in MB and mean KL of each."""
+    return [(c.model.size / 1e6, c.loss.kl) for c in candidates if c.loss]
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -95,24 +110,28 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
     return front
 
 
-def _size(axes: Any, candidates: Sequence[CandidateFigures]) -> None:
-    points = [(c.model.size / 1e6, c.loss.kl) for c in candidates if c.loss]
+def _size(axes: Any, candidates: Sequence[CandidateFigures], compared: Sequence[CandidateFigures]) -> None:
+    points = _points(candidates)
     errors = [c.loss.kl_error for c in candidates if c.loss]
     front = pareto(points)
     if len(front) > 1:
         axes.plot([points[i][0] for i in front], [points[i][1] for i in front], color=_QUIET, linewidth=1, zorder=1)
     for i, (candidate, (x, y)) in enumerate(zip(candidates, points, strict=True)):
-        on_front = i in front
-        axes.errorbar(x, y, yerr=errors[i], color=_colour(i), ecolor=_colour(i), elinewidth=1, fmt="none")
+        number = next((n for n, other in enumerate(compared) if other is candidate), None)
+        colour = _QUIET if number is None else _colour(number)
+        axes.errorbar(x, y, yerr=errors[i], color=colour, ecolor=colour, elinewidth=1, fmt="none")
         axes.plot(
             x,
             y,
-            _MARKS[i % len(_MARKS)],
-            color=_colour(i),
+            "." if number is None else _MARKS[number % len(_MARKS)],
+            color=colour,
             markersize=7,
-            markerfacecolor=_colour(i) if on_front else "none",
-            label=_name(candidate),
+            markerfacecolor=colour if i in front else "none",
+            label="_" if number is None else _name(candidate),
         )
+        if number is None:
+            name = _name(candidate).removesuffix(".gguf")
+            axes.annotate(name, (x, y), xytext=(5, -3), textcoords="offset points", fontsize=7, color=_QUIET)
     if all(y > 0 for _, y in points):
         axes.set_yscale("log")
     axes.set_xlabel("size (MB)")

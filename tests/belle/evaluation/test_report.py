@@ -110,6 +110,24 @@ def test_difference_names_what_changed(result: Measurement) -> None:
     assert "only in the first: candidate.gguf" in difference(result, replace(result, candidates=[]))
 
 
+def test_of_many_candidates_the_best_at_their_sizes_are_compared(result: Measurement) -> None:
+    candidate = result.candidates[0]
+    assert candidate.loss is not None
+    many = [
+        replace(
+            candidate,
+            model=replace(candidate.model, name=f"number-{i}.gguf", size=100 - i),
+            loss=replace(candidate.loss, kl=float(abs(i - 4) + 1)),
+        )
+        for i in range(10)
+    ]
+    html = page(replace(result, candidates=many))
+    assert html.count("Models on the line of the first plot only.") >= 2
+    # The names of the others stand at their points and nowhere else.
+    assert "number-1<" in html
+    assert "number-9.gguf<" in html
+
+
 def test_the_pareto_front_holds_what_nothing_beats() -> None:
     assert pareto([(3, 1), (1, 5), (2, 6), (2, 3), (4, 1)]) == [1, 3, 0]
     assert pareto([]) == []
