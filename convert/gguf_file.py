@@ -17,6 +17,7 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from numpy.typing import NDArray
 
 from belle.errors import KnownError
+from convert.header import KeyValue
 
 _MAGIC = b"GGUF"
 _NUMBERS = {
@@ -58,6 +59,7 @@ class GgufFile:
     Attributes:
         path: the file.
         metadata: values by key; arrays are lists.
+        entries: the same with their types, in the order of the file.
         tensors: what is stored, by name, in the order of the file.
         data_start: where the data section begins, in bytes.
     """
@@ -74,10 +76,8 @@ class GgufFile:
         if version not in (2, 3):
             raise self._damaged(f"version {version} is not known")
         n_tensors, n_entries = self._number(GGUFValueType.UINT64), self._number(GGUFValueType.UINT64)
-        self.metadata: dict[str, Any] = {}
-        for _ in range(n_entries):
-            key = self._text()
-            self.metadata[key] = self._value(self._kind())
+        self.entries = [self._entry() for _ in range(n_entries)]
+        self.metadata: dict[str, Any] = {entry.key: entry.value for entry in self.entries}
         table = [self._tensor() for _ in range(n_tensors)]
         alignment = self.metadata.get("general.alignment", 32)
         if not isinstance(alignment, int) or alignment < 1:
@@ -118,19 +118,20 @@ class GgufFile:
         except ValueError:
             raise self._damaged(f"metadata of the unknown type {number}") from None
 
-    def _value(self, kind: GGUFValueType) -> Any:
+    def _entry(self) -> KeyValue:
+        key, kind = self._text(), self._kind()
         if kind is GGUFValueType.STRING:
-            return self._text()
+            return KeyValue(key, self._text(), kind)
         if kind is not GGUFValueType.ARRAY:
-            return self._number(kind)
+            return KeyValue(key, self._number(kind), kind)
         element, count = self._kind(), self._number(GGUFValueType.UINT64)
         if element is GGUFValueType.ARRAY:
             raise self._damaged("an array of arrays")
         if element is GGUFValueType.STRING:
-            return [self._text() for _ in range(count)]
+            return KeyValue(key, [self._text() for _ in range(count)], element)
         form = _NUMBERS[element]
         raw = self._take(count * struct.calcsize(form))
-        return [value for (value,) in struct.iter_unpack(form, raw)]
+        return KeyValue(key, [value for (value,) in struct.iter_unpack(form, raw)], element)
 
     def _tensor(self) -> StoredTensor:
         name = self._text()

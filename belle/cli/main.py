@@ -23,6 +23,7 @@ COMMANDS = {
     "inspect": ("belle.cli.inspect", "say what is in a model file"),
     "models": ("belle.cli.models", "get, list, take over and remove models"),
     "imatrix": ("belle.cli.imatrix", "measure which weights of a model matter, for better quantization"),
+    "quantize": ("belle.cli.quantize", "make a GGUF smaller with the least loss"),
     "measure": ("belle.cli.measure", "measure what a quantization cost"),
     "data": ("belle.cli.data", "check, clean and convert training data"),
     "train": ("belle.cli.train", "train a model by a recipe"),

@@ -1,0 +1,234 @@
+"""One block of a transformer at a time, through llama.cpp: for quantizers that follow what a quantized model computes.
+
+llama.cpp evaluates whole models only. But its callback meets every node of the graph before and after it is computed,
+and that is enough: the operations of the blocks before the wanted one become no operations, the residual stream that
+was kept from last time is written to where the block begins to read, and the evaluation ends where the block ends. So
+a model is walked through block by block, over many windows of text, at the price of little more than evaluating it
+once. `check` proves that it works for the model at hand.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import llama_cpp.llama_cpp as llama
+import numpy as np
+from numpy.typing import NDArray
+
+from belle.engine.activations import ActivationReader, Rows, is_layer_product, rows_of
+from belle.engine.ggml_tensor import Tensor
+from belle.engine.gguf_header import read_header
+from belle.engine.live_tensors import LiveTensors
+from belle.errors import KnownError
+
+Hidden = NDArray[np.float32]
+"""The residual stream of a window between two blocks, `[tokens, n_embd]`."""
+
+Take = Callable[[str, Rows], None]
+
+OUTPUT_INPUT = "result_norm"
+"""llama.cpp's name for what the output matrix reads."""
+
+_NO_OPERATION = 0  # GGML_OP_NONE
+# What blocks are made of. Whatever prepares things that all blocks share (masks, positions) is none of these.
+_OF_BLOCKS = frozenset(
+    b"MUL_MAT MUL_MAT_ID FLASH_ATTN_EXT SOFT_MAX RMS_NORM NORM ADD ADD_ID MUL SCALE GLU UNARY ROPE SET_ROWS".split()
+)
+_CHECKED_TOKENS = 48
+_TOLERANCE = 1e-3
+
+
+@dataclass
+class _Task:
+    """One evaluation: of which block, from what, and what is to be seen of it."""
+
+    block: int
+    hidden: Hidden | None
+    wanted: set[str]
+    to_end: bool
+    skipping: bool
+    out: Hidden | None = None
+    turned_off: list[tuple[Tensor, int]] = field(default_factory=list)
+
+
+class BlockRunner(ActivationReader):
+    """A model whose blocks are evaluated one at a time, with weights that can be exchanged.
+
+    Args:
+        path: a GGUF file.
+        threads: for evaluation; None for one per physical core.
+
+    Attributes:
+        n_blocks: of the model.
+        weights: to be exchanged between two evaluations.
+
+    Raises KnownError as `ActivationReader` and `LiveTensors`.
+    """
+
+    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+        super().__init__(path, _ignore, threads=threads)
+        try:
+            header = read_header(path)
+            self.n_blocks = header.n_layers
+            self.weights = LiveTensors(self._model, header)
+        except BaseException:
+            self.close()
+            raise
+        self._task = _Task(0, None, set(), to_end=False, skipping=False)
+        self._products: list[tuple[str, int]] | None = None
+        self._is_of_blocks: dict[int, bool] = {}
+
+    def __enter__(self) -> BlockRunner:
+        return self
+
+    def run(
+        self,
+        window: Sequence[int],
+        block: int,
+        hidden: Hidden | None,
+        *,
+        take: Take | None = None,
+        wanted: Collection[str] = (),
+        to_end: bool = True,
+    ) -> Hidden | None:
+        """Evaluate `block` for one window.
+
+        Args:
+            window: token ids.
+            block: 0 to `n_blocks`; the last stands for what comes after the blocks.
+            hidden: what the block before gave; None for the first block.
+            take: called with the inputs of the matrices named in `wanted` (and `OUTPUT_INPUT`), as they come.
+            to_end: return what the block gives; otherwise None, and end after the last one wanted.
+
+        Raises KnownError when llama.cpp fails, and what `take` raises.
+        """
+        self._take = take or _ignore
+        self._task = task = _Task(block, hidden, set(wanted), to_end, skipping=block > 0)
+        try:
+            self._evaluate(window)
+        finally:
+            # The graph may be used again as it is.
+            for node, op in task.turned_off:
+                node.op = op
+        if task.skipping or task.wanted or (to_end and task.out is None):
+            raise _cannot_be_walked(self._model.path)
+        return task.out
+
+    def inputs(self, window: Sequence[int]) -> list[tuple[str, ...]]:
+        """The matrices of the model in the order in which it uses them; those that read the same input together.
+
+        Only those that are multiplied with all rows are there: no experts, no embeddings.
+        """
+        self._products = []
+        try:
+            self.run(window, 0, None, wanted=(OUTPUT_INPUT,), to_end=False)
+            groups: dict[int, list[str]] = {}
+            for name, address in self._products:
+                groups.setdefault(address, []).append(name)
+        finally:
+            self._products = None
+        return [tuple(dict.fromkeys(names)) for names in groups.values()]
+
+    def check(self, window: Sequence[int]) -> None:
+        """Walk through the whole model with a short window. Raises KnownError when the result is not the model's."""
+        window = window[:_CHECKED_TOKENS]
+        whole: list[Rows] = []
+        walked: list[Rows] = []
+        self.run(window, 0, None, take=lambda _, rows: whole.append(rows.copy()), wanted=(OUTPUT_INPUT,), to_end=False)
+        hidden: Hidden | None = None
+        for block in range(self.n_blocks):
+            hidden = self.run(window, block, hidden)
+        self.run(
+            window,
+            self.n_blocks,
+            hidden,
+            take=lambda _, rows: walked.append(rows.copy()),
+            wanted=(OUTPUT_INPUT,),
+            to_end=False,
+        )
+        (right,), (found,) = whole, walked
+        if right.shape != found.shape or not np.linalg.norm(found - right) <= _TOLERANCE * np.linalg.norm(right):
+            raise _cannot_be_walked(self._model.path)
+
+    def _needs_logits(self, window: Sequence[int], position: int) -> bool:
+        # Rows whose logits nobody asks for are dropped in the last block.
+        whole = self._task.block >= self.n_blocks - 1 or OUTPUT_INPUT in self._task.wanted
+        return whole or position == len(window) - 1
+
+    def _visit(self, product: Tensor, ask: bool) -> bool:
+        self._seen = 1
+        task = self._task
+        if task.skipping:
+            return self._skip(product, ask)
+        name = product.name
+        if task.to_end and name == b"l_out-%d" % task.block:
+            if not ask:
+                task.out = rows_of(product).copy()
+            return ask
+        if OUTPUT_INPUT in task.wanted and name == OUTPUT_INPUT.encode():
+            return ask or self._show(OUTPUT_INPUT, product)
+        if product.src[0] and product.src[1]:
+            return self._visit_product(product, ask)
+        return not ask
+
+    def _visit_product(self, product: Tensor, ask: bool) -> bool:
+        weight, rows = product.src[0].contents, product.src[1].contents
+        if not is_layer_product(product, weight, rows) or weight.ne[2] > 1:
+            return not ask
+        matrix = weight.name.decode("ascii", "replace")
+        if self._products is not None and ask:
+            self._products.append((matrix, ctypes.addressof(rows)))
+        if matrix not in self._task.wanted:
+            return not ask
+        return ask or self._show(matrix, rows)
+
+    def _show(self, name: str, rows: Tensor) -> bool:
+        """Hand rows out; False when nothing more is wanted."""
+        self._take(name, rows_of(rows))
+        self._task.wanted.discard(name)
+        return bool(self._task.wanted) or self._task.to_end
+
+    def _skip(self, node: Tensor, ask: bool) -> bool:
+        task = self._task
+        entrance: bool = node.name == b"l_out-%d" % (task.block - 1)
+        if ask:
+            if self._belongs_to_blocks(node.op):
+                task.turned_off.append((node, node.op))
+                node.op = _NO_OPERATION
+            return entrance
+        stream = rows_of(node)
+        if task.hidden is None or stream.shape != task.hidden.shape:
+            raise _cannot_be_walked(self._model.path)
+        stream[:] = task.hidden
+        task.skipping = False
+        return True
+
+    def _belongs_to_blocks(self, op: int) -> bool:
+        if op not in self._is_of_blocks:
+            # The numbers of operations change between versions, their names do not.
+            self._is_of_blocks[op] = _op_name(op) in _OF_BLOCKS
+        return self._is_of_blocks[op]
+
+
+def _ignore(name: str, rows: Rows) -> None:
+    pass
+
+
+def _op_name(op: int) -> bytes:
+    # ggml is linked to llama.cpp's library, so its functions are found there too.
+    function = llama._lib.ggml_op_name
+    function.restype, function.argtypes = ctypes.c_char_p, [ctypes.c_int]
+    name: bytes | None = function(op)
+    return name or b""
+
+
+def _cannot_be_walked(path: Path) -> KnownError:
+    return KnownError(
+        "unknown_graph",
+        f"llama.cpp computes {path.name} in a way that cannot be followed block by block.",
+        "Use --method imatrix.",
+        path=str(path),
+    )

@@ -1,0 +1,336 @@
+"""From a model file to a quantized one: everything that can be wrong shows before the text is read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from gguf.constants import GGUFValueType
+
+from belle.engine.activations import ActivationReader, SquareSums
+from belle.engine.block_runner import BlockRunner
+from belle.engine.gguf_header import read_header
+from belle.errors import KnownError
+from convert.gguf_file import GgufFile, is_gguf
+from convert.header import KeyValue, serialize
+from convert.imatrix_file import Imatrix
+from convert.mixture import ModelFacts, Role, role_of
+from convert.options import ConvertOptions
+from convert.part_file import check_output, journal_path, part_path
+from convert.pipeline import convert
+from convert.plan import TensorPlan, data_size, plan_types
+from convert.progress import ProgressCallback
+from convert.report import FileReport, describe
+from convert.rounding.blas import one_thread
+from convert.rounding.calibration import Calibration, Windows, calibration_windows
+from convert.rounding.formats import FORMATS
+from convert.rounding.matrix import OutputErrors
+from convert.rounding.sources import GgufRows, RoundedRows, Spool
+from convert.rounding.walk import EMBEDDINGS, Step, round_model
+from convert.threads import usable_processors
+from convert.types import FLOAT_TYPES, FileType, file_type
+from convert.verify import verify
+from convert.writer import write_gguf
+
+Method = Literal["gptq", "imatrix", "rtn"]
+
+METHODS: tuple[Method, ...] = get_args(Method)
+
+_FILE_TYPE, _VERSION = "general.file_type", "general.quantization_version"
+_QUANTIZATION_VERSION = 2
+_STALE = (_VERSION, "general.alignment", "quantize.imatrix.")
+
+
+@dataclass(frozen=True)
+class QuantizeOptions:
+    """The choices.
+
+    Attributes:
+        type: name of the file type.
+        method: `rtn` rounds each weight to the nearest code, `imatrix` weighs the columns as llama.cpp does, `gptq`
+            makes good in other columns for what one has lost.
+        calibration: the text for `imatrix` and `gptq`.
+        allow_requantize: take a model that is quantized already, whose loss comes on top.
+        threads: that compute; 0 for one per processor.
+    """
+
+    type: str
+    method: Method = "gptq"
+    calibration: Calibration = field(default_factory=Calibration)
+    allow_requantize: bool = False
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class QuantizeReport:
+    """What was done.
+
+    Attributes:
+        source: the model.
+        method: as asked for.
+        file: the file that was written.
+        calibration: names of the texts that were read.
+        n_windows: windows of them.
+        errors: by tensor, for those whose output error was measured.
+        notes: sentences for a person.
+    """
+
+    source: Path
+    method: Method
+    file: FileReport
+    calibration: Sequence[str]
+    n_windows: int
+    errors: dict[str, OutputErrors]
+    notes: tuple[str, ...]
+
+
+def quantize(
+    model: Path,
+    out: Path,
+    options: QuantizeOptions,
+    *,
+    on_step: Step | None = None,
+    on_write: ProgressCallback | None = None,
+) -> QuantizeReport:
+    """Quantize `model` to `out`.
+
+    Memory: see `convert.rounding.walk` for `gptq`; the others need the model as llama.cpp holds it, and `rtn` not that.
+
+    Args:
+        model: a GGUF, or a checkpoint, which is converted to F16 first.
+        out: the file to write; it appears when it is complete.
+        options: the choices.
+        on_step: told how many steps of reading and rounding are done, of how many.
+        on_write: told how far writing and verifying are.
+
+    Raises:
+        KnownError: of the options, the model, the text, the disk.
+    """
+    kind = _checked(options)
+    with _as_gguf(model, out, options, on_write) as path, _nothing_left(out):
+        return _Job(model, path, out, kind, options).go(on_step or _unseen, on_write)
+
+
+def _checked(options: QuantizeOptions) -> FileType:
+    kind = file_type(options.type)
+    if options.threads < 0:
+        raise KnownError("usage", "--threads cannot be negative.", "Leave it out for one per processor.")
+    if options.method == "gptq" and kind.base not in FORMATS:
+        names = ", ".join(form.name.lower() for form in FORMATS)
+        raise KnownError(
+            "type_without_gptq",
+            f"The method gptq does not round to {kind.name}.",
+            f"It knows the types made of {names}; for others take --method imatrix.",
+            type=kind.name,
+        )
+    return kind
+
+
+@contextmanager
+def _as_gguf(model: Path, out: Path, options: QuantizeOptions, on_write: ProgressCallback | None) -> Iterator[Path]:
+    """The model as a GGUF: itself, or a checkpoint converted to F16 beside the output, for as long as it is needed."""
+    try:
+        given = model.is_file() and is_gguf(model)
+    except OSError as error:
+        raise KnownError("unreadable", f"{model} cannot be read: {error.strerror}.", path=str(model)) from None
+    check_output(out, [model] if given else [])
+    if given:
+        yield model
+        return
+    between = out.with_name(out.name + ".f16")
+    try:
+        with _nothing_left(between):
+            convert(model, between, ConvertOptions(threads=options.threads, verify=False), progress=on_write)
+        yield between
+    finally:
+        between.unlink(missing_ok=True)
+
+
+@contextmanager
+def _nothing_left(out: Path) -> Iterator[None]:
+    """Rounding begins anew after an interruption, so a part of a file is of no use."""
+    try:
+        yield
+    except BaseException as error:
+        if not (isinstance(error, KnownError) and error.kind == "busy"):
+            for path in (part_path(out), journal_path(out)):
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
+        raise
+
+
+@dataclass(frozen=True)
+class _Named:
+    name: str
+    source: GgufRows
+
+
+class _Job:
+    """One model, checked."""
+
+    def __init__(self, model: Path, path: Path, out: Path, kind: FileType, options: QuantizeOptions) -> None:
+        self._model, self._path, self._out, self._kind, self._options = model, path, out, kind, options
+        self._threads = options.threads or usable_processors()
+        self._header = read_header(path)
+        if self._header.n_parts > 1:
+            raise KnownError(
+                "split_file",
+                f"{path.name} is one of {self._header.n_parts} parts of a model.",
+                "Join them first, with llama.cpp's llama-gguf-split --merge.",
+                path=str(path),
+            )
+        self._file = GgufFile(path)
+        self._facts = ModelFacts.from_metadata(self._file.metadata)
+        self._tensors = [_Named(name, GgufRows(self._file, info)) for name, info in self._file.tensors.items()]
+        self._notes: list[str] = []
+        self._refuse_quantized()
+        if options.method != "rtn" and self._file.metadata.get("tokenizer.ggml.model", "none") == "none":
+            raise KnownError(
+                "no_vocabulary",
+                f"{path.name} has no vocabulary, so it cannot read a calibration text.",
+                "Take --method rtn.",
+                path=str(path),
+            )
+
+    def _refuse_quantized(self) -> None:
+        packed = [tensor for tensor in self._tensors if tensor.source.packed_type is not None]
+        if not packed:
+            return
+        if not self._options.allow_requantize:
+            raise KnownError(
+                "already_quantized",
+                f"{self._path.name} is quantized already: {packed[0].name} is {packed[0].source.stored.type.name}.",
+                "Take the model as F16, BF16 or F32, or --allow-requantize to add a second loss to the first.",
+                path=str(self._path),
+                tensor=packed[0].name,
+            )
+        self._notes.append(f"{self._path.name} was quantized already; its loss is not counted in any figure here.")
+
+    def go(self, on_step: Step, on_write: ProgressCallback | None) -> QuantizeReport:
+        """Do everything. Raises KnownError."""
+        options = self._options
+        if options.method == "rtn":
+            return self._write(self._plans(None), [], 0, {}, on_write)
+        if not options.calibration.files:
+            self._notes.append("Calibrated with the project's own Chinese and English prose (assets/text).")
+        if options.method == "imatrix":
+            imatrix = self._imatrix(on_step)
+            return self._write(self._plans(imatrix), imatrix.metadata(), imatrix.n_chunks, {}, on_write)
+        with Spool(self._out) as spool, one_thread():
+            plans, n_windows, errors = self._rounded(spool, on_step)
+            return self._write(plans, [], n_windows, errors, on_write)
+
+    def _plans(self, imatrix: Imatrix | None) -> list[TensorPlan]:
+        plans = plan_types(
+            self._tensors, self._facts, self._kind, imatrix=imatrix, packed="requantize", round_first=False
+        )
+        # What has the wanted type already is moved as it is.
+        return [
+            replace(plan, packed=True, exactness="exact") if plan.source.packed_type is plan.type else plan
+            for plan in plans
+        ]
+
+    def _windows(self, reader: ActivationReader) -> Windows:
+        return calibration_windows(self._options.calibration, self._header, reader.vocabulary, reader.windows)
+
+    def _imatrix(self, on_step: Step) -> Imatrix:
+        found = SquareSums()
+        with ActivationReader(self._path, found.add, threads=self._options.threads or None) as reader:
+            windows = self._windows(reader)
+            for done in reader.read(windows):
+                on_step(done, len(windows))
+        # As they come out of an importance matrix's file.
+        weights = {name: sums.astype(np.float32) / np.float32(found.counts[name]) for name, sums in found.sums.items()}
+        return Imatrix(weights, self._options.calibration.names, len(windows))
+
+    def _rounded(self, spool: Spool, on_step: Step) -> tuple[list[TensorPlan], int, dict[str, OutputErrors]]:
+        # The types of a file without an importance matrix: its size is that of the plain one.
+        plans = self._plans(None)
+        wanted = {
+            plan.name: RoundedRows(plan.source, plan.type, spool)
+            for plan in plans
+            if plan.type in FORMATS and not plan.packed and self._can_be_rounded(plan.name)
+        }
+        needed = sum(plan.n_bytes for plan in plans if plan.name in wanted) + self._size(plans)
+        self._check_disk(needed)
+        with BlockRunner(self._path, threads=self._options.threads or None) as runner:
+            windows = self._windows(runner)
+            runner.check(windows[0])
+            errors = round_model(runner, windows, wanted, threads=self._threads, on_step=on_step)
+        unseen = [name for name in wanted if name not in errors]
+        if unseen:
+            self._notes.append(
+                f"{len(unseen)} matrices were rounded to the nearest code, because llama.cpp does not show what they "
+                f"read: {', '.join(unseen[:3])}{' …' if len(unseen) > 3 else ''}"
+            )
+        plans = [replace(p, source=wanted[p.name], packed=True) if p.name in errors else p for p in plans]
+        return plans, len(windows), errors
+
+    def _can_be_rounded(self, name: str) -> bool:
+        if role_of(name) is Role.EMBEDDINGS:
+            # Embeddings that are the output matrix too get more bits, and two uses that want different roundings.
+            return name == EMBEDDINGS and "output.weight" in self._file.tensors
+        return True
+
+    def _size(self, plans: Sequence[TensorPlan]) -> int:
+        return len(serialize(self._metadata(plans, []), [plan.info for plan in plans])) + data_size(plans)
+
+    def _check_disk(self, needed: int) -> None:
+        place = os.statvfs(self._out.parent)
+        free = place.f_bavail * place.f_frsize
+        if needed > free:
+            raise KnownError(
+                "disk_full",
+                f"{self._out} and what is kept while it is made need {needed / 1e6:.0f} MB on the disk, which has "
+                f"{free / 1e6:.0f} MB free.",
+                "Free some space, choose another disk or a smaller type.",
+                path=str(self._out),
+                needed=needed,
+                free=free,
+            )
+
+    def _metadata(self, plans: Sequence[TensorPlan], imatrix: Sequence[KeyValue]) -> list[KeyValue]:
+        """The model's own, with the file type of the new file."""
+        quantized = self._kind.quantized
+        mine = [KeyValue(_FILE_TYPE, self._kind.number, GGUFValueType.UINT32)]
+        if any(plan.type not in FLOAT_TYPES.values() for plan in plans):
+            mine.append(KeyValue(_VERSION, _QUANTIZATION_VERSION, GGUFValueType.UINT32))
+        entries = [entry for entry in self._file.entries if not entry.key.startswith(_STALE)]
+        keys = [entry.key for entry in entries]
+        at = keys.index(_FILE_TYPE) if _FILE_TYPE in keys else len(entries)
+        return [*entries[:at], *mine, *entries[at + 1 :], *(imatrix if quantized else [])]
+
+    def _write(
+        self,
+        plans: list[TensorPlan],
+        imatrix: Sequence[KeyValue],
+        n_windows: int,
+        errors: dict[str, OutputErrors],
+        on_write: ProgressCallback | None,
+    ) -> QuantizeReport:
+        written = write_gguf(
+            self._out,
+            self._metadata(plans, imatrix),
+            plans,
+            threads=self._threads,
+            progress=on_write,
+            resume=False,
+            inputs=[self._path],
+            verifier=partial(verify, plans=plans, threads=self._threads, progress=on_write),
+        )
+        report = describe(
+            self._out, self._kind.name, plans, written.n_bytes, written.progress.seconds, proof=written.proof
+        )
+        method = self._options.method
+        texts = self._options.calibration.names if method != "rtn" else []
+        return QuantizeReport(self._model, method, report, texts, n_windows, errors, tuple(self._notes))
+
+
+def _unseen(done: int, total: int) -> None:
+    pass

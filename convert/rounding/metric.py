@@ -1,0 +1,106 @@
+"""How much the errors of a matrix matter: its inputs' second moments, prepared for rounding.
+
+The square error of a layer's output is tr(E H Eᵀ) for an error E of its weights, with H = Σ xxᵀ over all inputs x that
+the calibration text gave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from belle.engine.activations import Rows
+from convert.rounding.formats import Floats
+
+DAMPING = 0.01
+"""Added to the diagonal, as a share of its mean: the text is a sample only, and float32 is float32."""
+
+CORRECTED = 0.75
+"""Share of the errors of earlier blocks that a matrix makes good for."""
+
+
+class Moments:
+    """Sums over all inputs x that a matrix gets in the model being rounded, `[columns, columns]` each.
+
+    Attributes:
+        sum: Σ xxᵀ.
+        drift: Σ x(y − x)ᵀ, where y is what the original model has in the place of x.
+        n_rows: inputs summed over.
+    """
+
+    def __init__(self, columns: int) -> None:
+        self.sum = np.zeros((columns, columns), np.float32)
+        self.drift = np.zeros((columns, columns), np.float32)
+        self.n_rows = 0
+
+    def add(self, rows: Rows, original: Rows | None = None) -> None:
+        """Take in inputs `[n, columns]`, and what the original model has for them where that is another."""
+        self.sum += rows.T @ rows
+        if original is not None:
+            self.drift += rows.T @ (original - rows)
+        self.n_rows += len(rows)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The moments as rounding needs them.
+
+    Attributes:
+        moments: H with its diagonal raised, `[columns, columns]`.
+        raised: by how much.
+        order: columns, the most important first.
+        factor: upper triangular U with UᵀU = H⁻¹, rows and columns in that order.
+        correction: the matrix A, so that weights W + AW (transposed, `[columns, rows]`) come nearest to giving for the
+            inputs here what W gives for the original model's; None for none.
+    """
+
+    moments: Floats
+    raised: float
+    order: NDArray[np.intp]
+    factor: Floats
+    correction: Floats | None = None
+
+    def corrected(self, weights: Floats) -> Floats:
+        """What is to be rounded in the place of `weights` `[columns, rows]`."""
+        return weights if self.correction is None else weights + self.correction @ weights
+
+    def importance(self) -> Floats:
+        """Mean squares of the columns, but for a factor: what an error costs when nothing makes good for it."""
+        return np.ascontiguousarray(np.diag(self.moments))
+
+    def feedback_importance(self) -> Floats:
+        """What an error of each column costs when all columns after it, in this order, make good for it."""
+        result = np.empty(len(self.order), np.float32)
+        result[self.order] = 1 / np.square(np.diag(self.factor))
+        return result
+
+    def output_error(self, error: Floats) -> Floats:
+        """Square error of every row of the output, for errors `[columns, rows]` of the weights."""
+        squares = np.einsum("cr,cr->r", self.moments @ error, error)
+        plain = np.einsum("cr,cr->r", error, error)
+        return np.asarray(np.maximum(squares - np.float32(self.raised) * plain, 0), np.float32)
+
+
+def prepare(moments: Moments, damping: float = DAMPING) -> Metric:
+    """Raise the diagonal by `damping` times its mean, and factor the inverse.
+
+    A column that was never used gets the weight 1. Weights are corrected for what the rounding so far has done to their
+    inputs, as in GPTAQ (Li et al., arXiv 2504.02692), but for a share of it only: all of it would fit the sample.
+    """
+    matrix = moments.sum.astype(np.float64)
+    diagonal = np.einsum("ii->i", matrix)
+    diagonal[diagonal <= 0] = 1.0
+    raised = damping * float(diagonal.mean())
+    diagonal += raised
+    order = np.argsort(-diagonal, kind="stable")
+    # H = RRᵀ with R upper triangular is the Cholesky factorization from the last row up, and U = R⁻¹.
+    backwards = order[::-1]
+    lower = np.linalg.cholesky(matrix[np.ix_(backwards, backwards)])
+    factor = np.triu(np.linalg.inv(lower[::-1, ::-1])).astype(np.float32)
+    correction = None
+    if moments.drift.any():
+        correction = np.empty_like(moments.drift)
+        correction[order] = np.float32(CORRECTED) * (factor.T @ (factor @ moments.drift[order]))
+    return Metric(matrix.astype(np.float32), raised, order, factor, correction)

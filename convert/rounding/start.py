@@ -1,0 +1,65 @@
+"""The scales that rounding begins with: ggml's own, chosen with the importance of the columns, or better ones.
+
+ggml searches scales in many ways and weighs every column. Only for Q4_0 it looks at few; there many are tried here, of
+both signs, for the codes reach one step further on one side of zero.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from gguf.constants import GGMLQuantizationType as GGMLType
+
+from convert import ggml
+from convert.rounding.formats import Blocks, Bytes, Floats, Format, unpack
+from convert.rounding.metric import Metric
+from convert.types import row_bytes
+
+_SHARES = (0.55, 1.1)
+"""Range of the tried scales of Q4_0, as shares of the one that puts the largest weight on the outermost code."""
+
+_TRIED = 24
+
+
+def quantized(kind: GGMLType, weights: Floats, importance: Floats | None) -> Bytes:
+    """ggml's own blocks for `weights` `[rows, columns]`, `[rows, bytes per row]`."""
+    rows = np.ascontiguousarray(weights, np.float32)
+    out = np.empty((len(rows), row_bytes(kind, rows.shape[1])), np.uint8)
+    ggml.quantize(kind, rows, out.reshape(-1), importance)
+    return out
+
+
+def first_blocks(kind: Format, weights: Floats, metric: Metric) -> Blocks:
+    """Blocks for `weights` `[rows, columns]` to begin with."""
+    if kind.type is GGMLType.Q4_0:
+        return _search(kind, weights, metric.feedback_importance())
+    return unpack(kind, quantized(kind.type, weights, metric.importance()))
+
+
+def _search(kind: Format, weights: Floats, importance: Floats) -> Blocks:
+    n_rows = len(weights)
+    groups = weights.reshape(n_rows, -1, kind.group)
+    weigh = importance.reshape(-1, kind.group)
+    at = np.abs(groups).argmax(axis=2, keepdims=True)
+    outermost = np.take_along_axis(groups, at, axis=2)[:, :, 0]
+    low, high = kind.lowest - kind.zero, kind.highest - kind.zero
+    best = np.full(outermost.shape, np.inf, np.float32)
+    d = np.zeros(outermost.shape, np.float32)
+    for share in np.linspace(*_SHARES, _TRIED, dtype=np.float32):
+        for side in (low, -low):
+            codes = _codes(groups, outermost * (share / np.float32(side)), low, high)
+            weighed = codes * weigh
+            curve = np.einsum("rgc,rgc->rg", weighed, codes)
+            slope = np.einsum("rgc,rgc->rg", weighed, groups)
+            fitted = np.divide(slope, curve, out=np.zeros_like(slope), where=curve > 0)
+            fitted = fitted.astype(np.float16).astype(np.float32)
+            error = groups - codes * fitted[:, :, None]
+            loss = np.einsum("rgc,rgc,gc->rg", error, error, weigh)
+            better = loss < best
+            best[better], d[better] = loss[better], fitted[better]
+    codes = _codes(groups, d, low, high) + kind.zero
+    return Blocks(codes.astype(np.uint8).reshape(n_rows, -1), d.astype(np.float16))
+
+
+def _codes(groups: Floats, d: Floats, low: int, high: int) -> Floats:
+    inverse = np.divide(np.float32(1), d, out=np.zeros_like(d), where=d != 0)
+    return np.asarray(np.clip(np.rint(groups * inverse[:, :, None]), low, high), np.float32)
