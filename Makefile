@@ -20,7 +20,7 @@ test: lint  ## linter, type checker and every test but the long ones
 
 test-all: lint  ## the long tests too; installs torch, transformers, peft and GPTQModel to compare with
 	@$(PYTHON) bootstrap.py all
-	@$(BIN)/python -m pytest -m ""
+	@HYPOTHESIS_PROFILE=default $(BIN)/python -m pytest -m ""
 
 lint: .dev
 	@$(BIN)/ruff check .

@@ -44,7 +44,7 @@ def page(run: Run) -> str:
     from markupsafe import Markup
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"size": size, "time": _time, "visible": printable}
+    environment.filters |= {"size": size, "time": _time, "visible": lambda value: printable(str(value))}
     colour, status = _STATUS.get(run.status, _STATUS["unknown"])
     curves = [
         {

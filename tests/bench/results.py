@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,14 @@ METHODS = ("rtn", "imatrix", "gptq")
 _BELLE = [sys.executable, "-m", "belle"]
 
 
-def make(reference: Path, folder: Path, calibration: list[Path]) -> list[Path]:
-    """Every type × method of `reference`; what is there already stays."""
+def make(reference: Path, folder: Path, calibration: list[Path], types: Sequence[str]) -> list[Path]:
+    """Every one of `types` × method of `reference`; what is there already stays."""
     folder.mkdir(parents=True, exist_ok=True)
     calib = [word for path in calibration for word in ("--calib", str(path))]
     if all(path.suffix == ".jsonl" for path in calibration):
         calib += ["--calib-format", "chat"]
     made = []
-    for kind in TYPES:
+    for kind in types:
         for method in METHODS:
             target = folder / f"{kind}-{method}.gguf"
             made.append(target)
@@ -95,9 +96,10 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--calib", type=Path, nargs="+", required=True)
     parser.add_argument("--text", type=Path, nargs="+", required=True)
+    parser.add_argument("--types", nargs="+", default=TYPES)
     parser.add_argument("--chunks", type=int, default=0)
     arguments = parser.parse_args()
-    candidates = make(arguments.reference, arguments.folder, arguments.calib)
+    candidates = make(arguments.reference, arguments.folder, arguments.calib, arguments.types)
     for text in arguments.text:
         measure(arguments.name, arguments.reference, candidates, text, arguments.chunks)
     return 0

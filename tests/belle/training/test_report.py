@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from belle.errors import KnownError
@@ -190,6 +190,8 @@ class TestPartial:
             st.dictionaries(st.sampled_from(["loss", "tokens", "memory", "kl"]), st.none() | st.integers() | st.text())
         ),
     )
+    @example(record={"sessions": [{"status": None}]}, rows=[])
+    @example(record={"sessions": [{"status": [None]}]}, rows=[])
     @settings(max_examples=25, deadline=None)
     def test_records_of_any_shape(
         self, tmp_path_factory: pytest.TempPathFactory, record: dict[str, object], rows: list[dict[str, object]]

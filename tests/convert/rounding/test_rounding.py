@@ -13,6 +13,7 @@ from gguf.quants import dequantize
 from belle.errors import KnownError
 from convert.rounding.blas import one_thread
 from convert.rounding.descent import descend
+from convert.rounding.embeddings import embedding_moments
 from convert.rounding.feedback import round_with_feedback
 from convert.rounding.formats import FORMATS, Blocks, Format, pack, unpack, values
 from convert.rounding.grid import Grid
@@ -174,3 +175,46 @@ def test_a_weight_that_is_no_number_is_named(metric: Metric, weights: np.ndarray
     assert refusal.value.kind == "not_finite"
     assert "blk.0.x" in str(refusal.value)
     assert "row 5, column 7" in str(refusal.value)
+
+
+def test_weights_make_good_for_what_has_happened_to_their_inputs(inputs: np.ndarray, weights: np.ndarray) -> None:
+    """The layer computed twice, on other inputs than the original's: rounding what is corrected comes nearer to it."""
+    rng = np.random.default_rng(9)
+    others = inputs + 0.1 * inputs @ rng.standard_normal((COLUMNS, COLUMNS)).astype(np.float32) / 16
+    wanted = inputs @ weights.T
+    found: dict[bool, float] = {}
+    for corrected in (False, True):
+        moments = Moments(COLUMNS)
+        moments.add(others, inputs if corrected else None)
+        parts: dict[int, np.ndarray] = {}
+        with ThreadPoolExecutor(1) as pool:
+            round_matrix(
+                T.Q4_K, ArrayRows("layer", weights), prepare(moments), pool=pool, n_threads=1, write=parts.__setitem__
+            )
+        found[corrected] = float(np.square(others @ dequantize(parts[0], T.Q4_K).T - wanted).sum())
+    assert found[True] < 0.4 * found[False]
+
+
+def test_embeddings_are_rounded_for_the_matrices_that_read_them(weights: np.ndarray) -> None:
+    rng = np.random.default_rng(4)
+    table = rng.standard_normal((40, COLUMNS)).astype(np.float32)
+    tokens = [int(i) for i in rng.integers(0, 40, 500)]
+    norm = (0.2 + rng.random(COLUMNS)).astype(np.float32)
+    rows = table[tokens] / np.sqrt(np.square(table[tokens]).mean(axis=1, keepdims=True)) * norm
+    moments = Moments(COLUMNS)
+    moments.add(rows)
+    reader = ArrayRows("blk.0.attn_q.weight", weights)
+    metric = prepare(embedding_moments(ArrayRows("token_embd.weight", table), tokens, {"q": reader}, {"q": moments}))
+    parts: dict[int, np.ndarray] = {}
+    with ThreadPoolExecutor(1) as pool:
+        round_matrix(
+            T.Q4_0, ArrayRows("token_embd.weight", table), metric, pool=pool, n_threads=1, write=parts.__setitem__
+        )
+
+    def read(embeddings: np.ndarray) -> np.ndarray:
+        return embeddings / np.sqrt(np.square(embeddings).mean(axis=1, keepdims=True)) * norm @ weights.T
+
+    def error(embeddings: np.ndarray) -> float:
+        return float(np.square(read(embeddings) - read(table)).sum())
+
+    assert error(dequantize(parts[0], T.Q4_0)) < 0.5 * error(dequantize(quantized(T.Q4_0, table, None), T.Q4_0))
