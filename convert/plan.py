@@ -22,7 +22,9 @@ from convert.source import RowSource
 from convert.types import FLOAT_TYPES, FileType, block_size, row_bytes
 
 PackedMode = Literal["exact", "requantize"]
-Exactness = Literal["exact", "near-exact", "rounded to f16", "rounded to bf16", "quantized", "requantized"]
+Exactness = Literal[
+    "exact", "near-exact", "rounded to f16", "rounded to bf16", "quantized", "requantized", "calibrated"
+]
 
 
 class Named(Protocol):
@@ -45,7 +47,8 @@ class TensorPlan:
         source: where its rows come from.
         type: its encoding in the file.
         exactness: what happens to its values. `near-exact`: codes of GPTQ are moved, but the type holds their scales
-            only nearly; `requantized`: values that GPTQ had quantized are quantized a second time.
+            only nearly; `requantized`: values that GPTQ had quantized are quantized a second time;
+            `calibrated`: rounded for what the layer computes, so that single weights may be further off.
         n_bytes: its size without padding.
         offset: its place, from the start of the data section.
         packed: the source's own blocks are moved as they are.

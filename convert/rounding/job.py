@@ -269,7 +269,10 @@ class _Job:
                 f"{len(unseen)} matrices were rounded to the nearest code, because llama.cpp does not show what they "
                 f"read: {', '.join(unseen[:3])}{' …' if len(unseen) > 3 else ''}"
             )
-        plans = [replace(p, source=wanted[p.name], packed=True) if p.name in errors else p for p in plans]
+        plans = [
+            replace(p, source=wanted[p.name], packed=True, exactness="calibrated") if p.name in errors else p
+            for p in plans
+        ]
         return plans, len(windows), errors
 
     def _can_be_rounded(self, name: str) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from belle.cli.main import main
+from convert.compare import TENSOR_ERRORS
 from convert.gguf_file import GgufFile
 from convert.options import ConvertOptions
 from convert.pipeline import convert
@@ -55,6 +56,16 @@ def run(*arguments: str | Path) -> int:
 
 def stored(path: Path) -> dict[str, tuple[str, tuple[int, ...], int]]:
     return {name: (info.type.name, info.shape, info.n_bytes) for name, info in GgufFile(path).tensors.items()}
+
+
+def test_weights_may_be_further_off_than_rounding_would_leave_them(
+    f16: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """What verification grants a type holds for rounding weight by weight; feedback gives up weights for the output."""
+    monkeypatch.setattr("convert.compare.TENSOR_ERRORS", dict.fromkeys(TENSOR_ERRORS, 1e-4))
+    assert run(f16, "--type", "q8_0", "--calib", text, "-o", tmp_path / "mine.gguf", *FEW) == 0
+    assert run(f16, "--type", "q8_0", "--method", "rtn", "-o", tmp_path / "plain.gguf") == 2
+    assert "promises" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("type_name", ["q4_0", "q4_1", "q5_0", "q5_k_m", "q4_k_m", "q6_k", "q8_0"])
