@@ -48,6 +48,7 @@ def measure(name: str, reference: Path, candidates: list[Path], text: Path, chun
     target = RESULTS / f"{name}-{text.stem.replace('.', '-')}"
     command = ["measure", *names, "--text", os.path.relpath(text, folder), "--chunks", str(chunks)]
     subprocess.run([*_BELLE, *command, "-o", os.path.relpath(target, folder)], cwd=folder, check=True)
+    (target / "tokens.records").unlink()
 
 
 def plot() -> None:
@@ -64,9 +65,11 @@ def plot() -> None:
             points = sorted((size, kl, kind) for kind, how, size, kl in _points(report) if how == method)
             axes.plot([p[0] for p in points], [p[1] for p in points], style, label=method, markersize=5, linewidth=1.2)
             if method == "gptq":
-                for size, kl, kind in points:
-                    axes.annotate(kind, (size, kl), xytext=(4, -11), textcoords="offset points", fontsize=7)
+                for i, (size, kl, kind) in enumerate(points):
+                    place, side = ((5, 1), "left") if i % 2 else ((-5, -9), "right")
+                    axes.annotate(kind, (size, kl), xytext=place, textcoords="offset points", ha=side, fontsize=8)
         axes.set_yscale("log")
+        axes.margins(0.14)
         axes.set_title(f"{report['reference']['name'].removesuffix('.gguf')}, {report['text']['name']}", fontsize=10)
         axes.set_xlabel("size (MB)")
         axes.grid(visible=True, linewidth=0.4)
