@@ -7,8 +7,8 @@ from pathlib import Path
 from time import monotonic
 
 from belle.cli.terminal import Terminal
-from belle.cli.texts import read_text
 from belle.errors import KnownError
+from belle.texts import read_text
 
 _EPILOG = """\
 example:

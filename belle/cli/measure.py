@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from belle.cli.figures import duration
 from belle.cli.terminal import Terminal
-from belle.cli.texts import read_text
 from belle.errors import KnownError
+from belle.texts import read_text
 
 if TYPE_CHECKING:
     from belle.evaluation.measurement import Measurement

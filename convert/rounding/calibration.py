@@ -15,6 +15,7 @@ from belle.errors import KnownError
 from belle.paths import asset
 from belle.prompts import PromptTemplate, template_from_gguf
 from belle.prompts.encoding import encode_conversation
+from belle.texts import read_text
 
 TextFormat = Literal["text", "chat"]
 
@@ -74,17 +75,7 @@ def calibration_windows(
 
 
 def _text_windows(path: Path, cut: Callable[[str], Windows]) -> Windows:
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise KnownError("file_missing", f"{path} cannot be read: {error.strerror}.", path=str(path)) from None
-    except UnicodeDecodeError as error:
-        raise KnownError(
-            "wrong_encoding",
-            f"{path} is not UTF-8 (byte {error.start}).",
-            "Save it as UTF-8, for instance with: iconv -f gb18030 -t utf-8",
-            path=str(path),
-        ) from None
+    text = read_text(path)
     try:
         return cut(text)
     except KnownError as error:

@@ -1,4 +1,4 @@
-"""Text files that a person names on the command line."""
+"""Text files that a person names."""
 
 from __future__ import annotations
 
