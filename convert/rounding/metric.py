@@ -20,6 +20,10 @@ DAMPING = 0.01
 CORRECTED = 0.75
 """Share of the errors of earlier blocks that a matrix makes good for."""
 
+ROWS_PER_COLUMN = 64
+"""Inputs per column from which on it does: of fewer the regression behind it learns the sample and not the model. On
+the starter model with 5 to 14 it made Q4_0 as bad as plain rounding; with 96 the chat model gains a third."""
+
 
 class Moments:
     """Sums over all inputs x that a matrix gets in the model being rounded, `[columns, columns]` each.
@@ -100,7 +104,7 @@ def prepare(moments: Moments, damping: float = DAMPING) -> Metric:
     lower = np.linalg.cholesky(matrix[np.ix_(backwards, backwards)])
     factor = np.triu(np.linalg.inv(lower[::-1, ::-1])).astype(np.float32)
     correction = None
-    if moments.drift.any():
+    if moments.drift.any() and moments.n_rows >= ROWS_PER_COLUMN * len(order):
         correction = np.empty_like(moments.drift)
         correction[order] = np.float32(CORRECTED) * (factor.T @ (factor @ moments.drift[order]))
     return Metric(matrix.astype(np.float32), raised, order, factor, correction)

@@ -177,8 +177,16 @@ def test_a_weight_that_is_no_number_is_named(metric: Metric, weights: np.ndarray
     assert "row 5, column 7" in str(refusal.value)
 
 
-def test_weights_make_good_for_what_has_happened_to_their_inputs(inputs: np.ndarray, weights: np.ndarray) -> None:
-    """The layer computed twice, on other inputs than the original's: rounding what is corrected comes nearer to it."""
+@pytest.mark.parametrize("enough", [True, False])
+def test_weights_make_good_for_what_has_happened_to_their_inputs(
+    inputs: np.ndarray, weights: np.ndarray, monkeypatch: pytest.MonkeyPatch, enough: bool
+) -> None:
+    """The layer computed twice, on other inputs than the original's: rounding what is corrected comes nearer to it.
+
+    With too few inputs nothing is corrected.
+    """
+    per_column = len(inputs) // COLUMNS
+    monkeypatch.setattr("convert.rounding.metric.ROWS_PER_COLUMN", per_column if enough else per_column + 1)
     rng = np.random.default_rng(9)
     others = inputs + 0.1 * inputs @ rng.standard_normal((COLUMNS, COLUMNS)).astype(np.float32) / 16
     wanted = inputs @ weights.T
@@ -192,7 +200,7 @@ def test_weights_make_good_for_what_has_happened_to_their_inputs(inputs: np.ndar
                 T.Q4_K, ArrayRows("layer", weights), prepare(moments), pool=pool, n_threads=1, write=parts.__setitem__
             )
         found[corrected] = float(np.square(others @ dequantize(parts[0], T.Q4_K).T - wanted).sum())
-    assert found[True] < 0.4 * found[False]
+    assert found[True] < 0.4 * found[False] if enough else found[True] == found[False]
 
 
 def test_embeddings_are_rounded_for_the_matrices_that_read_them(weights: np.ndarray) -> None:
