@@ -67,6 +67,7 @@ OURS = {
     *("protocol_error", "usage", "empty_prompt", "nothing_to_continue", "not_streaming"),
     *("text_too_short", "unknown_llama_build"),
     "no_end_token",  # training only
+    "unknown_graph",  # `belle quantize` only
 }
 
 
