@@ -25,6 +25,11 @@ ROWS_PER_COLUMN = 64
 the starter model with 5 to 14 it made Q4_0 as bad as plain rounding; with 96 the chat model gains a third."""
 
 
+def to_be_corrected(n_rows: int, columns: int) -> bool:
+    """Whether `n_rows` inputs are enough for a matrix to make good for the errors of earlier blocks."""
+    return n_rows >= ROWS_PER_COLUMN * columns
+
+
 class Moments:
     """Sums over all inputs x that a matrix gets in the model being rounded, `[columns, columns]` each.
 
@@ -104,7 +109,7 @@ def prepare(moments: Moments, damping: float = DAMPING) -> Metric:
     lower = np.linalg.cholesky(matrix[np.ix_(backwards, backwards)])
     factor = np.triu(np.linalg.inv(lower[::-1, ::-1])).astype(np.float32)
     correction = None
-    if moments.drift.any() and moments.n_rows >= ROWS_PER_COLUMN * len(order):
+    if to_be_corrected(moments.n_rows, len(order)) and moments.drift.any():
         correction = np.empty_like(moments.drift)
         correction[order] = np.float32(CORRECTED) * (factor.T @ (factor @ moments.drift[order]))
     return Metric(matrix.astype(np.float32), raised, order, factor, correction)

@@ -1,11 +1,13 @@
 """All matrices of a model, in its own order: each is rounded for the inputs that it will really get.
 
 Errors of the blocks before are part of a block's input in the finished file, so they have to be part of it here: block
-by block, the moments are taken of what the blocks rounded so far give, and of how far that is from what the original
-ones give; then its matrices are rounded, and then the text goes through it with the rounded ones.
+by block, the moments are taken of what the blocks rounded so far give, and, where there is text enough to make good for
+it, of how far that is from what the original ones give; then its matrices are rounded, and then the text goes through
+it with the rounded ones.
 
-In memory are: the model as llama.cpp holds it, the residual streams of all windows (twice tokens × width × 4 bytes),
-two square matrices of float32 for every input of a block, five of float64 for one of them, and the block in float32.
+In memory are: the model as llama.cpp holds it, the residual streams of all windows (up to twice tokens × width × 4
+bytes), two square matrices of float32 for every input of a block, five of float64 for one of them, and the block in
+float32.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from convert import ggml
 from convert.rounding.embeddings import RESIDUAL_READERS, embedding_moments
 from convert.rounding.formats import Bytes
 from convert.rounding.matrix import OutputErrors, round_matrix
-from convert.rounding.metric import Metric, Moments, prepare
+from convert.rounding.metric import Metric, Moments, prepare, to_be_corrected
 from convert.rounding.sources import RoundedRows
 
 EMBEDDINGS, _OUTPUT = "token_embd.weight", "output.weight"
@@ -71,6 +73,8 @@ class _Walk:
         self._errors: dict[str, OutputErrors] = {}
         self._hidden: list[Hidden | None] = [None] * len(windows)
         self._original: list[Hidden | None] = [None] * len(windows)
+        n_tokens = sum(map(len, windows))
+        self._follows_original = any(to_be_corrected(n_tokens, rows.row_length) for rows in matrices.values())
         self._embeddings: Bytes | None = None
         self._blocks = self._groups()
         self._done = 0
@@ -117,7 +121,10 @@ class _Walk:
         self._embeddings = np.ascontiguousarray(embeddings.packed_rows(0, embeddings.n_rows)).reshape(-1)
 
     def _moments(self, block: int, shown: list[str]) -> dict[str, Moments]:
-        """The inputs of a block, and what the original model has for them; its residual stream moves on by a block."""
+        """The inputs of a block, and what the original model has for them.
+
+        Where the original is followed, its residual stream moves on by a block.
+        """
         moments: dict[str, Moments] = {}
         originals: dict[str, Rows] = {}
 
@@ -127,14 +134,15 @@ class _Walk:
         def take(name: str, rows: Rows) -> None:
             if name not in moments:
                 moments[name] = Moments(rows.shape[1])
-            original = originals[name]
+            original = originals.get(name)
             moments[name].add(rows, None if original is rows else original)
 
         for index, window in enumerate(self._windows):
-            self._original[index] = self._runner.run(
-                window, block, self._original[index], take=keep, wanted=shown, to_end=block < self._last
-            )
-            if self._same_as_original(block):
+            if self._follows_original:
+                self._original[index] = self._runner.run(
+                    window, block, self._original[index], take=keep, wanted=shown, to_end=block < self._last
+                )
+            if self._follows_original and self._same_as_original(block):
                 for name, rows in originals.items():
                     take(name, rows)
             else:

@@ -14,7 +14,7 @@ from belle.engine.activations import ActivationReader
 from belle.engine.block_runner import OUTPUT_INPUT, BlockRunner
 from belle.errors import KnownError
 from convert.gguf_file import GgufFile
-from convert.rounding import walk
+from convert.rounding import metric, walk
 from convert.rounding.metric import Moments
 from convert.rounding.sources import GgufRows, RoundedRows, Spool
 from convert.rounding.walk import round_model
@@ -75,9 +75,11 @@ def test_what_is_not_there_is_not_waited_for(llama: Path) -> None:
         runner.run(IDS, 0, None, wanted=["blk.0.no_such.weight"], to_end=False)
 
 
+@pytest.mark.parametrize("rows_per_column", [0, 10**6])
 def test_every_block_is_rounded_for_what_the_rounded_ones_before_give(
-    llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rows_per_column: int, llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(metric, "ROWS_PER_COLUMN", rows_per_column)
     file = GgufFile(llama)
     moments: list[Moments] = []
     prepare = walk.prepare
@@ -113,6 +115,7 @@ def test_every_block_is_rounded_for_what_the_rounded_ones_before_give(
         # Within a block, what is not rounded yet is the original's.
         np.testing.assert_allclose(np.diag(found.sum), expected, rtol=2e-3 if same_input else 0.2)
         assert found.n_rows == sum(map(len, WINDOWS))
+        assert found.drift.any() == (rows_per_column == 0 and not name.startswith("blk.0."))
 
 
 def test_interrupting_ends_the_walk(llama: Path, tmp_path: Path) -> None:
