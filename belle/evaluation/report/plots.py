@@ -13,6 +13,7 @@ from typing import Any
 
 from belle.evaluation.layers.layer_loss import LayerLoss
 from belle.evaluation.measurement import CandidateFigures, Measurement
+from belle.evaluation.report.labels import name_points
 from belle.evaluation.report.layers import layers_of
 
 # matplotlib knows colours only as numbers: these stand for the page's and are replaced by its variables.
@@ -129,15 +130,14 @@ def _size(axes: Any, candidates: Sequence[CandidateFigures], compared: Sequence[
             markerfacecolor=colour if i in front else "none",
             label="_" if number is None else _name(candidate),
         )
-        if number is None:
-            name = _name(candidate).removesuffix(".gguf")
-            axes.annotate(name, (x, y), xytext=(5, -3), textcoords="offset points", fontsize=7, color=_QUIET)
     if all(y > 0 for _, y in points):
         axes.set_yscale("log")
     axes.set_xlabel("size (MB)")
     axes.set_ylabel("mean KL")
     axes.margins(x=0.08, y=0.15)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    others = [(c, point) for c, point in zip(candidates, points, strict=True) if not any(c is o for o in compared)]
+    name_points(axes, [(_name(c).removesuffix(".gguf"), *point) for c, point in others], _QUIET)
 
 
 def _distribution(axes: Any, result: Measurement, candidates: Sequence[CandidateFigures]) -> None:
