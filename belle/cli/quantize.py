@@ -15,7 +15,7 @@ from belle.cli.terminal import Terminal
 from belle.errors import KnownError
 
 if TYPE_CHECKING:
-    from convert.rounding.job import QuantizeReport
+    from convert.rounding.options import QuantizeReport
 
 _METHODS = ("gptq", "imatrix", "rtn")
 
@@ -67,7 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Quantize and write the report. Returns the exit status; raises KnownError."""
     from belle.durable import write_text
     from convert.rounding.calibration import Calibration
-    from convert.rounding.job import QuantizeOptions, quantize
+    from convert.rounding.job import quantize
+    from convert.rounding.options import QuantizeOptions
 
     terminal, started = Terminal(), monotonic()
     path = arguments.report or arguments.output.with_suffix(".report.json")

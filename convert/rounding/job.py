@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 from gguf.constants import GGUFValueType
@@ -26,68 +25,22 @@ from convert.part_file import check_output, journal_path, part_path
 from convert.pipeline import convert
 from convert.plan import TensorPlan, data_size, plan_types
 from convert.progress import ProgressCallback
-from convert.report import FileReport, describe
+from convert.report import describe
 from convert.rounding.blas import one_thread
-from convert.rounding.calibration import Calibration, Windows, calibration_windows
+from convert.rounding.calibration import Windows, calibration_windows
 from convert.rounding.formats import FORMATS
 from convert.rounding.matrix import OutputErrors
+from convert.rounding.options import QuantizeOptions, QuantizeReport
 from convert.rounding.sources import GgufRows, RoundedRows, Spool
 from convert.rounding.walk import EMBEDDINGS, Step, round_model
 from convert.threads import usable_processors
-from convert.types import FLOAT_TYPES, FileType, file_type
+from convert.types import FLOAT_TYPES, FileType
 from convert.verify import verify
 from convert.writer import write_gguf
-
-Method = Literal["gptq", "imatrix", "rtn"]
-
-METHODS: tuple[Method, ...] = get_args(Method)
 
 _FILE_TYPE, _VERSION = "general.file_type", "general.quantization_version"
 _QUANTIZATION_VERSION = 2
 _STALE = (_VERSION, "general.alignment", "quantize.imatrix.")
-
-
-@dataclass(frozen=True)
-class QuantizeOptions:
-    """The choices.
-
-    Attributes:
-        type: name of the file type.
-        method: `rtn` rounds each weight to the nearest code, `imatrix` weighs the columns as llama.cpp does, `gptq`
-            makes good in other columns for what one has lost.
-        calibration: the text for `imatrix` and `gptq`.
-        allow_requantize: take a model that is quantized already, whose loss comes on top.
-        threads: that compute; 0 for one per processor.
-    """
-
-    type: str
-    method: Method = "gptq"
-    calibration: Calibration = field(default_factory=Calibration)
-    allow_requantize: bool = False
-    threads: int = 0
-
-
-@dataclass(frozen=True)
-class QuantizeReport:
-    """What was done.
-
-    Attributes:
-        source: the model.
-        method: as asked for.
-        file: the file that was written.
-        calibration: names of the texts that were read.
-        n_windows: windows of them.
-        errors: by tensor, for those whose output error was measured.
-        notes: sentences for a person.
-    """
-
-    source: Path
-    method: Method
-    file: FileReport
-    calibration: Sequence[str]
-    n_windows: int
-    errors: dict[str, OutputErrors]
-    notes: tuple[str, ...]
 
 
 def quantize(
@@ -112,24 +65,9 @@ def quantize(
     Raises:
         KnownError: of the options, the model, the text, the disk.
     """
-    kind = _checked(options)
+    kind = options.checked()
     with _as_gguf(model, out, options, on_write) as path, _nothing_left(out):
         return _Job(model, path, out, kind, options).go(on_step or _unseen, on_write)
-
-
-def _checked(options: QuantizeOptions) -> FileType:
-    kind = file_type(options.type)
-    if options.threads < 0:
-        raise KnownError("usage", "--threads cannot be negative.", "Leave it out for one per processor.")
-    if options.method == "gptq" and kind.base not in FORMATS:
-        names = ", ".join(form.name.lower() for form in FORMATS)
-        raise KnownError(
-            "type_without_gptq",
-            f"The method gptq does not round to {kind.name}.",
-            f"It knows the types made of {names}; for others take --method imatrix.",
-            type=kind.name,
-        )
-    return kind
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from belle.evaluation.quantloss import Session, Text
 from belle.evaluation.windows import Protocol
 from belle.prompts import as_text, get_template
 from convert.rounding.calibration import Calibration
-from convert.rounding.job import QuantizeOptions, quantize
+from convert.rounding.job import quantize
+from convert.rounding.options import QuantizeOptions
 
 CHAT = Path(__file__).parents[2] / "build/chat"
 MODEL = CHAT / "chat-f16.gguf"

@@ -1,0 +1,75 @@
+"""What quantizing is asked to do, and what it has done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from belle.errors import KnownError
+from convert.report import FileReport
+from convert.rounding.calibration import Calibration
+from convert.rounding.formats import FORMATS
+from convert.rounding.matrix import OutputErrors
+from convert.types import FileType, file_type
+
+Method = Literal["gptq", "imatrix", "rtn"]
+
+
+@dataclass(frozen=True)
+class QuantizeOptions:
+    """The choices.
+
+    Attributes:
+        type: name of the file type.
+        method: `rtn` rounds each weight to the nearest code, `imatrix` weighs the columns as llama.cpp does, `gptq`
+            makes good in other columns for what one has lost.
+        calibration: the text for `imatrix` and `gptq`.
+        allow_requantize: take a model that is quantized already, whose loss comes on top.
+        threads: that compute; 0 for one per processor.
+    """
+
+    type: str
+    method: Method = "gptq"
+    calibration: Calibration = field(default_factory=Calibration)
+    allow_requantize: bool = False
+    threads: int = 0
+
+    def checked(self) -> FileType:
+        """The type that is asked for. Raises KnownError for options that cannot be."""
+        kind = file_type(self.type)
+        if self.threads < 0:
+            raise KnownError("usage", "--threads cannot be negative.", "Leave it out for one per processor.")
+        if self.method == "gptq" and kind.base not in FORMATS:
+            names = ", ".join(form.name.lower() for form in FORMATS)
+            raise KnownError(
+                "type_without_gptq",
+                f"The method gptq does not round to {kind.name}.",
+                f"It knows the types made of {names}; for others take --method imatrix.",
+                type=kind.name,
+            )
+        return kind
+
+
+@dataclass(frozen=True)
+class QuantizeReport:
+    """What was done.
+
+    Attributes:
+        source: the model.
+        method: as asked for.
+        file: the file that was written.
+        calibration: names of the texts that were read.
+        n_windows: windows of them.
+        errors: by tensor, for those whose output error was measured.
+        notes: sentences for a person.
+    """
+
+    source: Path
+    method: Method
+    file: FileReport
+    calibration: Sequence[str]
+    n_windows: int
+    errors: dict[str, OutputErrors]
+    notes: tuple[str, ...]
