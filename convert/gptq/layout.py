@@ -9,7 +9,7 @@ GPTQModel (versions 1 and 2, bits that differ by module), AWQ GEMM.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -127,8 +127,8 @@ class ZeroEvidence:
     bias_v2: float = 0.0
     wrapped: int = 0
 
-    def add(self, weight_codes: NDArray[np.uint8], stored: NDArray[np.uint8], bits: int) -> None:
-        """Take in a module: a sample of its codes `[columns, out]` and all its stored zeros `[groups, out]`.
+    def add(self, stored: NDArray[np.uint8], bits: int, sample: Callable[[], NDArray[np.uint8]]) -> None:
+        """Take in a module: all its stored zeros `[groups, out]`, and perhaps a sample of its codes `[columns, out]`.
 
         Symmetric quantization has every zero in the middle, stored as the middle or one less. Otherwise the mean of
         `q - z` over many weights is near 0 for the right version and one whole step off for the wrong one.
@@ -138,9 +138,10 @@ class ZeroEvidence:
             self.votes_v2 += 1
         elif (stored == middle - 1).all():
             self.votes_v1 += 1
-        mean = float(weight_codes.mean(dtype=np.float64)) - float(stored.mean(dtype=np.float64))
-        self.bias_v2 += abs(mean)
-        self.bias_v1 += abs(mean - 1)
+        else:
+            mean = float(sample().mean(dtype=np.float64)) - float(stored.mean(dtype=np.float64))
+            self.bias_v2 += abs(mean)
+            self.bias_v1 += abs(mean - 1)
         self.wrapped += int(np.count_nonzero(stored == (1 << bits) - 1))
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -108,12 +109,17 @@ def _evidence(modules: list[Module], tensors: Mapping[str, Any]) -> ZeroEvidence
     evidence = ZeroEvidence()
     gptq = [m for m in modules if m.method == "gptq"]
     for module in gptq[:: max(1, len(gptq) // _SAMPLED_MODULES)]:
-        words = np.ascontiguousarray(tensors[module.name + ".qweight"].array()[: _SAMPLED_WORDS * module.bits])
-        whole = len(words) - len(words) % module.bits
-        sample = codes.unpack(words[:whole].view(np.int32), module.bits)
         packed = np.ascontiguousarray(tensors[module.name + ".qzeros"].array()).view(np.int32)
-        evidence.add(sample, zeros_of(packed, module.bits, version=2, wordwise=False).astype(np.uint8), module.bits)
+        zeros = zeros_of(packed, module.bits, version=2, wordwise=False).astype(np.uint8)
+        evidence.add(zeros, module.bits, partial(_sample, module, tensors))
     return evidence
+
+
+def _sample(module: Module, tensors: Mapping[str, Any]) -> NDArray[np.uint8]:
+    """Codes of the first columns, `[columns, out]`."""
+    words = np.ascontiguousarray(tensors[module.name + ".qweight"].array()[: _SAMPLED_WORDS * module.bits])
+    whole = len(words) - len(words) % module.bits
+    return codes.unpack(words[:whole].view(np.int32), module.bits)
 
 
 def _fold(source: GPTQRows, rows: dict[str, RowSource]) -> bool:

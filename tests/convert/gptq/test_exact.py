@@ -195,7 +195,7 @@ def test_the_version_is_read_from_the_data(symmetric: bool, version: int) -> Non
         # A weight matrix is centred on zero; its codes are centred on the zero point.
         zeros = np.full((4, 64), 8) if symmetric else np.clip(rng.normal(7.5, 1, (4, 64)).round(), 1, 15).astype(int)
         q = np.clip(np.rint(rng.normal(zeros.repeat(32, axis=0), 2.5)), 0, 15).astype(np.uint8)
-        evidence.add(q, (zeros - (version == 1)).astype(np.uint8), 4)
+        evidence.add((zeros - (version == 1)).astype(np.uint8), 4, q.copy)
     assert evidence.version == version
 
 
