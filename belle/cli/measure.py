@@ -116,6 +116,13 @@ def run(arguments: argparse.Namespace) -> int:
             "A text or questions, and a folder for the report are needed.",
             "Give --text FILE or --tasks FILE, and -o DIR.",
         )
+    if arguments.output.exists() and not arguments.output.is_dir():
+        raise KnownError(
+            "unwritable",
+            f"{arguments.output} is a file; the report is a folder.",
+            "Give another -o.",
+            path=str(arguments.output),
+        )
     return _measure(arguments)
 
 
