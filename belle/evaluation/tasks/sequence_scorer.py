@@ -9,14 +9,16 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import llama_cpp.llama_cpp as llama
 import numpy as np
 
-from belle.engine.cores import usable_cores
+from belle.engine.cores import FreeCores, usable_cores
 from belle.engine.model import Model
 from belle.engine.native_log import NativeLog
+from belle.engine.threads import DECODE_PACE, ThreadTuner, ladder
 from belle.errors import KnownError
 from belle.evaluation.statistics import Reading, Row, RowReader
 from belle.evaluation.tasks.prompts import Continuations
@@ -60,7 +62,7 @@ class SequenceScorer:
     Args:
         path: a GGUF whose header has been checked.
         most_tails: continuations to be compared at once.
-        threads: for evaluation; 0 for one per physical core.
+        threads: for evaluation; 0 for as many as find free cores, tried out while it runs. The results are the same.
 
     Raises KnownError when llama.cpp cannot load it.
     """
@@ -68,7 +70,8 @@ class SequenceScorer:
     def __init__(self, path: Path, *, most_tails: int, threads: int = 0) -> None:
         self.name = path.name
         self._most_tails = most_tails
-        self._threads = threads or usable_cores()[0]
+        # Questions are read in many small batches, for which threads without a core of their own are a disaster.
+        self._threads = ThreadTuner([threads] if threads else ladder(usable_cores()[0]), DECODE_PACE, FreeCores())
         self._log = NativeLog()
         self._model = Model(path, n_gpu_layers=0, log=self._log, on_progress=lambda _: True)
         self.vocabulary = self._model.vocabulary
@@ -156,6 +159,8 @@ class SequenceScorer:
             llama.llama_memory_clear(memory, False)
             kept = 0
         self._held = list(tokens[:kept])
+        self._threads.begin()
+        self._use_threads()
         whole = kept + (last - kept) // _GRAIN * _GRAIN
         for start, stop in [*((at, min(at + _BATCH, whole)) for at in range(kept, whole, _BATCH)), (whole, last + 1)]:
             self._decode([(tokens[i], i, 0) for i in range(start, stop)], outputs=int(stop > last))
@@ -178,7 +183,11 @@ class SequenceScorer:
             batch.n_seq_id[i], batch.seq_id[i][0] = 1, sequence
             batch.logits[i] = i >= n - outputs
         batch.n_tokens = n
+        began = perf_counter()
         status = llama.llama_decode(self._context, batch)
+        # Batches of one token are alike enough to be compared.
+        if n == 1 and self._threads.observe(perf_counter() - began):
+            self._use_threads()
         if status:
             self._held = []
             llama.llama_memory_clear(llama.llama_get_memory(self._context), False)
@@ -204,7 +213,7 @@ class SequenceScorer:
         params.n_seq_max = 1 + self._most_tails
         params.kv_unified = True
         params.n_outputs_max = _ROWS
-        params.n_threads = params.n_threads_batch = self._threads
+        params.n_threads = params.n_threads_batch = self._threads.count
         params.flash_attn_type = _FLASH_ATTENTION_OFF
         self._context = llama.llama_init_from_model(self._model.handle, params)
         if self._context is None:
@@ -213,6 +222,9 @@ class SequenceScorer:
                 f"There is no memory to run {self.name} with {self._n_ctx:,} tokens.",
                 n_ctx=self._n_ctx,
             )
+
+    def _use_threads(self) -> None:
+        llama.llama_set_n_threads(self._context, self._threads.count, self._threads.count)
 
     def _free_context(self) -> None:
         if self._context is not None:

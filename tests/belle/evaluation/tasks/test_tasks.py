@@ -6,12 +6,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import llama_cpp.llama_cpp as llama
 import numpy as np
 import pytest
 
 from belle.engine.model import Model
 from belle.engine.native_log import NativeLog
 from belle.errors import KnownError
+from belle.evaluation.tasks import sequence_scorer
 from belle.evaluation.tasks.items import Item, ItemSet
 from belle.evaluation.tasks.prompts import Continuations, TaskPrompts
 from belle.evaluation.tasks.result import TaskMeasurement
@@ -107,6 +109,20 @@ def test_tails_that_need_several_batches(tiny: Path) -> None:
     for tail, found in zip(words.tails, whole, strict=True):
         assert found.log_p == pytest.approx(log_p(tiny, words.context, tail)[0], rel=NEAR)
     assert whole == scorer.expected(words)
+    scorer.close()
+
+
+def test_threads_are_as_many_as_find_free_cores_and_change_nothing(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequence_scorer, "usable_cores", lambda: (2, 2))
+    free = 2
+    monkeypatch.setattr(sequence_scorer, "FreeCores", lambda: lambda: free)
+    scorer = SequenceScorer(tiny, most_tails=2)
+    words = Continuations([1, 30, 5, *range(3, 60)], [[7, 8, 9], [4, 11]])
+    both = scorer.expected(words), scorer.generate(words.context, 20)
+    assert llama.llama_n_threads(scorer._context) == 2
+    free = 1
+    assert (scorer.expected(words), scorer.generate(words.context, 20)) == both
+    assert llama.llama_n_threads(scorer._context) == 1
     scorer.close()
 
 
