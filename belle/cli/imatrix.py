@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", type=Path, required=True, metavar="FILE", help="UTF-8 text to read")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write")
     parser.add_argument("--chunks", type=int, default=0, metavar="N", help="windows to read (default: all)")
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads (default: physical cores)")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads (default: free cores)")
 
 
 def run(arguments: argparse.Namespace) -> int:

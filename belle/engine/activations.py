@@ -9,12 +9,14 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import llama_cpp.llama_cpp as llama
 import numpy as np
 from numpy.typing import NDArray
 
+from belle.engine.cores import FreeCores, usable_cores
 from belle.engine.ggml_tensor import Tensor
 from belle.engine.model import Model, Vocabulary
 from belle.engine.native_log import NativeLog
@@ -24,6 +26,7 @@ WINDOW = 512
 """Tokens that are read together, as llama.cpp's own tools do."""
 
 _F32 = 0  # enum ggml_type
+_FLASH_ATTENTION_OFF = 0  # on a processor its results depend on the number of threads
 _FEWEST_ROWS = 16  # llama-imatrix ignores products of fewer rows
 
 Rows = NDArray[np.float32]
@@ -52,7 +55,7 @@ class ActivationReader:
     Args:
         path: a GGUF file.
         take: called with the tensor's name and its input rows `[n, columns]`; they are valid during the call only.
-        threads: for evaluation; None for one per physical core, as llama.cpp decides.
+        threads: for evaluation; None for as many as find free cores at every window. The results are the same.
         output_too: show the input of the output matrix as well, under the name of the tensor that serves as one.
 
     Raises KnownError when the model cannot be loaded.
@@ -77,8 +80,9 @@ class ActivationReader:
         params = llama.llama_context_default_params()
         params.n_ctx = params.n_batch = params.n_ubatch = WINDOW
         params.cb_eval = self._callback
-        if threads:
-            params.n_threads = params.n_threads_batch = threads
+        params.flash_attn_type = _FLASH_ATTENTION_OFF
+        most = threads or usable_cores()[0]
+        self._threads: Callable[[], int] = partial(_free_cores, FreeCores(), most) if threads is None else lambda: most
         self._context = llama.llama_init_from_model(self._model.handle, params)
         if self._context is None:
             self._model.close()
@@ -134,6 +138,8 @@ class ActivationReader:
             yield number
 
     def _evaluate(self, window: Sequence[int]) -> None:
+        threads = self._threads()
+        llama.llama_set_n_threads(self._context, threads, threads)
         llama.llama_memory_clear(llama.llama_get_memory(self._context), True)
         batch = self._batch
         batch.n_tokens = len(window)
@@ -180,6 +186,11 @@ class ActivationReader:
             self._seen += 1
             self._take(weight.name.decode("ascii"), rows_of(rows))
         return True
+
+
+def _free_cores(free: FreeCores, most: int) -> int:
+    """llama.cpp's threads wait for each other after every matrix: one without a core of its own holds up all."""
+    return free() or most
 
 
 def is_layer_product(product: Tensor, weight: Tensor, rows: Tensor) -> bool:

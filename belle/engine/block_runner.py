@@ -59,7 +59,7 @@ class BlockRunner(ActivationReader):
 
     Args:
         path: a GGUF file.
-        threads: for evaluation; None for one per physical core.
+        threads: as for `ActivationReader`.
 
     Attributes:
         n_blocks: of the model.
