@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from typing import Any
 RESULTS = Path(__file__).parents[2] / "assets/results"
 TYPES = ("q4_0", "q4_k_m", "q5_0", "q5_k_m", "q6_k", "q8_0")
 METHODS = ("rtn", "imatrix", "gptq")
+_NEAR = 45  # pixels
 _BELLE = [sys.executable, "-m", "belle"]
 
 
@@ -59,24 +61,37 @@ def plot() -> None:
     from matplotlib import pyplot as plt
 
     reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*/report.json"))]
-    figure, panels = plt.subplots(1, len(reports), figsize=(4.2 * len(reports), 3.6), squeeze=False)
-    for axes, report in zip(panels[0], reports, strict=True):
+    n_rows = -(-len(reports) // 2)
+    figure, panels = plt.subplots(n_rows, 2, figsize=(9.6, 3.6 * n_rows), squeeze=False)
+    for axes in panels.flat[len(reports) :]:
+        axes.remove()
+    for axes, report in zip(panels.flat, reports, strict=False):
+        axes.set_yscale("log")
         for method, style in zip(METHODS, ("o:", "s--", "D-"), strict=True):
             points = sorted((size, kl, kind) for kind, how, size, kl in _points(report) if how == method)
             axes.plot([p[0] for p in points], [p[1] for p in points], style, label=method, markersize=5, linewidth=1.2)
-            if method == "gptq":
-                for i, (size, kl, kind) in enumerate(points):
-                    place, side = ((5, 1), "left") if i % 2 else ((-5, -9), "right")
-                    axes.annotate(kind, (size, kl), xytext=place, textcoords="offset points", ha=side, fontsize=8)
-        axes.set_yscale("log")
         axes.margins(0.14)
         axes.set_title(f"{report['reference']['name'].removesuffix('.gguf')}, {report['text']['name']}", fontsize=10)
         axes.set_xlabel("size (MB)")
         axes.grid(visible=True, linewidth=0.4)
-    panels[0][0].set_ylabel("mean KL divergence (nats per token)")
+    for axes in panels[:, 0]:
+        axes.set_ylabel("mean KL divergence (nats per token)")
     panels[0][0].legend(frameon=False)
     figure.tight_layout()
+    for axes, report in zip(panels.flat, reports, strict=False):
+        _name(axes, sorted((size, kl, kind) for kind, how, size, kl in _points(report) if how == "gptq"))
     figure.savefig(RESULTS / "quantization.svg", metadata={"Date": None})
+
+
+def _name(axes: Any, points: Sequence[tuple[float, float, str]]) -> None:
+    """Write the types below their points, where no line is; one line lower where the point before is near."""
+    before, lower = -math.inf, False
+    for size, kl, kind in points:
+        x = axes.transData.transform((size, kl))[0]
+        lower = x - before < _NEAR and not lower
+        place = (-4, -19 if lower else -10)
+        axes.annotate(kind, (size, kl), xytext=place, textcoords="offset points", ha="right", fontsize=8)
+        before = x
 
 
 def _points(report: Any) -> list[tuple[str, str, float, float]]:
