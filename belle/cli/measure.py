@@ -81,8 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     places.add_argument(
         "--by-layer",
         action="store_true",
-        help="restore every tensor, block and role to the reference's type in turn: how much divergence comes back "
-        "(--resume does not go on with this part)",
+        help="restore every tensor, block and role to the reference's type in turn: how much divergence comes back",
     )
     places.add_argument(
         "--by-layer-chunks", type=int, metavar="N", help="windows of the text to do it on, evenly spread (default: 4)"
@@ -224,6 +223,7 @@ def _place_request(arguments: argparse.Namespace) -> PlaceRequest | None:
         protocol=Protocol(n_ctx=arguments.ctx, stride=arguments.stride, chunks=arguments.chunks),
         folder=arguments.output,
         threads=arguments.threads,
+        resume=arguments.resume,
         by_layer=by_layer,
         layer_tensors=arguments.by_layer_tensors,
         suggest=arguments.suggest,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from belle.durable import write_text
 from belle.errors import KnownError
 from belle.evaluation.layers.costs import probe, to_probe
+from belle.evaluation.layers.kept_backs import KeptBacks
 from belle.evaluation.layers.layer_loss import LayerLoss
 from belle.evaluation.layers.recipe_check import recipe_kl
 from belle.evaluation.layers.restored import RestoredModel
@@ -20,7 +22,7 @@ from belle.evaluation.layers.suggest import Sizes, asked_bytes, suggest
 from belle.evaluation.layers.suggestion import Suggestion
 from belle.evaluation.layers.weight_file import WeightFile, check_same_tensors
 from belle.evaluation.llama_source import LlamaSource, text_tokens, window_bos
-from belle.evaluation.measurement import Measurement
+from belle.evaluation.measurement import Measurement, ModelFigures
 from belle.evaluation.quantloss import Text
 from belle.evaluation.token_page import token_page
 from belle.evaluation.token_view import PAGE_WINDOWS, page_protocol, token_views
@@ -37,7 +39,7 @@ class PlaceRequest:
     """Where the loss is to be looked for.
 
     Attributes:
-        reference, candidates, text, protocol, folder, threads: as in `measuring.Request`.
+        reference, candidates, text, protocol, folder, resume, threads: as in `measuring.Request`.
         by_layer: make a sensitivity table of every candidate.
         layer_windows, layer_tensors: see `sensitivity.Sample`.
         suggest: gigabytes of a model to find types for; None for no suggestion.
@@ -51,6 +53,7 @@ class PlaceRequest:
     protocol: Protocol
     folder: Path
     threads: int = 0
+    resume: bool = False
     by_layer: bool = False
     layer_windows: int = N_WINDOWS
     layer_tensors: int | None = None
@@ -109,25 +112,32 @@ def measure_places(request: PlaceRequest, before: Measurement, on_progress: Prog
         result = replace(result, seconds=before.seconds + monotonic() - began, extra={**result.extra, name: value})
         write(result)
 
-    usable = [path for path, one in zip(request.candidates, before.candidates, strict=True) if not one.model.failure]
+    pairs = zip(request.candidates, before.candidates, strict=True)
+    usable = {path: one.model for path, one in pairs if not one.model.failure}
     if request.by_layer and usable:
-        _by_layer(request, usable, on_progress, add)
+        _by_layer(request, before, usable, on_progress, add)
     if request.by_token and usable:
-        _by_token(request, usable, on_progress, add)
+        _by_token(request, list(usable), on_progress, add)
     return result
 
 
 def _by_layer(
-    request: PlaceRequest, candidates: Sequence[Path], on_progress: Progress, add: Callable[[str, Any], None]
+    request: PlaceRequest,
+    before: Measurement,
+    candidates: Mapping[Path, ModelFigures],
+    on_progress: Progress,
+    add: Callable[[str, Any], None],
 ) -> None:
     reference = WeightFile(request.reference)
     files = [WeightFile(path) for path in candidates]
     # The most different one tells most about how sensitive the reference is.
     teacher = max(files, key=lambda file: (_n_other_types(reference, file), -file.header.size_bytes))
     tables: list[LayerLoss] = []
-    for file in files:
+    for i, file in enumerate(files):
         teaches = request.suggest is not None and file is teacher
-        analysis = Sensitivity(reference, file, request.sample, request.folder, try_types=teaches)
+        identity = _identity(request, before, candidates[file.path])
+        kept = KeptBacks(request.folder / f"layers-{i}.jsonl", identity, resume=request.resume)
+        analysis = Sensitivity(reference, file, request.sample, request.folder, try_types=teaches, kept=kept)
 
         def report(words: str, done: int, total: int, left: float, name: str = file.path.name) -> None:
             on_progress(f"{name}: {words}", done, total, left)
@@ -144,9 +154,22 @@ def _by_layer(
         try:
             analysis.run(report, then if teaches else lambda _: None)
         finally:
+            kept.close()
             if table := analysis.result():
                 tables.append(table)
                 add("layers", [table.as_json() for table in tables])
+
+
+def _identity(request: PlaceRequest, before: Measurement, candidate: ModelFigures) -> dict[str, Any]:
+    """What the loss that comes back depends on."""
+    return {
+        "what": "belle measure --by-layer, answers of version 1",
+        "reference": sorted(before.reference.files.values()),
+        "candidate": sorted(candidate.files.values()),
+        "text": sha256(request.text.content.encode()).hexdigest(),
+        "protocol": asdict(request.protocol),
+        "n_windows": request.layer_windows,
+    }
 
 
 def _suggestion(

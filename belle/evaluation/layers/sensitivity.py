@@ -7,12 +7,13 @@ estimated; then the tensors are asked one by one, those with the largest estimat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
 from belle.errors import KnownError
+from belle.evaluation.layers.kept_backs import KeptBacks
 from belle.evaluation.layers.layer_error import LayerErrors, OutputErrors, possible_types, weight_errors
 from belle.evaluation.layers.layer_loss import GroupLoss, LayerLoss, TensorLoss
 from belle.evaluation.layers.restored import Back, RestoredModel, in_turn
@@ -63,13 +64,22 @@ class Sensitivity:
         sample: what is read.
         folder: for a temporary file.
         try_types: measure what every matrix would put out in every other type, for `suggest`.
+        kept: where the answers are kept, and those of an earlier run are found.
 
     Raises KnownError("other_tensors", "unknown_type").
     """
 
     def __init__(
-        self, reference: WeightFile, candidate: WeightFile, sample: Sample, folder: Path, *, try_types: bool = False
+        self,
+        reference: WeightFile,
+        candidate: WeightFile,
+        sample: Sample,
+        folder: Path,
+        *,
+        try_types: bool = False,
+        kept: KeptBacks | None = None,
     ) -> None:
+        self._kept = kept
         self._reference, self._candidate, self._sample, self._folder = reference, candidate, sample, folder
         self.pairs = differing(reference, candidate)
         self.errors = LayerErrors()
@@ -138,15 +148,24 @@ class Sensitivity:
     def _restore(self, model: RestoredModel, on_progress: Progress) -> None:
         blocks, roles = _by(self.pairs, _block_name), _by(self.pairs, _role_name)
         chosen = self.n_singles(len(self.pairs))
-        clock = Clock("restoring", len(blocks) + len(roles) + chosen, on_progress)
-        for groups, table in ((blocks, self._found.blocks), (roles, self._found.roles)):
-            for name, back in in_turn(model, groups, clock.step):
-                table[name] = back
+        counts = {"blocks": len(blocks), "roles": len(roles), "tensors": chosen}
+        n_asked = sum(self._kept.n_unknown(*count) if self._kept else count[1] for count in counts.items())
+        clock = Clock("restoring", n_asked, on_progress)
+        for name, groups, table in (("blocks", blocks, self._found.blocks), ("roles", roles, self._found.roles)):
+            for group, back in self._in_turn(name, model, groups, clock):
+                table[group] = back
         estimates = self._estimates()
         ranked = sorted(self.pairs, key=lambda pair: -(estimates[pair.name] or 0.0))
         singles = {pair.name: [pair.name] for pair in ranked[:chosen]}
-        for name, back in in_turn(model, singles, clock.step):
-            self._found.tensors[name] = back
+        for tensor, back in self._in_turn("tensors", model, singles, clock):
+            self._found.tensors[tensor] = back
+
+    def _in_turn(
+        self, table: str, model: RestoredModel, groups: Mapping[str, Sequence[str]], clock: Clock
+    ) -> Iterator[tuple[str, Back | None]]:
+        if self._kept:
+            return self._kept.in_turn(table, model, groups, clock.step)
+        return in_turn(model, groups, clock.step)
 
     def n_singles(self, n: int) -> int:
         """How many of `n` tensors are tried one by one."""

@@ -5,14 +5,12 @@ One file of JSON Lines per model. The first line says what everything after it d
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from belle.durable import worded
+from belle.evaluation.json_lines import JsonLines
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,54 +45,18 @@ class TaskRecords:
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
-        self._path = path
         self.scores: dict[str, Score] = {}
-        first = json.dumps(identity, sort_keys=True, ensure_ascii=False).encode() + b"\n"
-        kept = self._read(first) if resume else first
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("r+b" if len(kept) > len(first) else "wb")
-            if len(kept) == len(first):
-                self._file.write(first)
-                self._file.flush()
-            self._file.seek(len(kept))
-            self._file.truncate()
-        except OSError as error:
-            raise worded(path, error) from error
+        self._file = JsonLines(path, identity, self._take, resume=resume)
 
     def add(self, score: Score) -> None:
         """Keep a score. Raises KnownError."""
         self.scores[score.id] = score
-        try:
-            self._file.write(json.dumps(asdict(score), ensure_ascii=False).encode() + b"\n")
-            self._file.flush()
-        except OSError as error:
-            raise worded(self._path, error) from error
+        self._file.add(asdict(score))
 
     def close(self) -> None:
         """Bring it onto the disk and close it; the file stays for `resume`. Raises KnownError."""
-        try:
-            with self._file:
-                os.fsync(self._file.fileno())
-        except OSError as error:
-            raise worded(self._path, error) from error
+        self._file.close()
 
-    def _read(self, first: bytes) -> bytes:
-        """The part of the file that can be continued; its scores are taken."""
-        try:
-            data = self._path.read_bytes()
-        except OSError:
-            return first
-        if not data.startswith(first):
-            return first
-        kept = first
-        for line in data[len(first) :].splitlines(keepends=True):
-            try:
-                score = Score(**json.loads(line))
-            except (ValueError, TypeError):
-                break
-            if not line.endswith(b"\n"):
-                break
-            self.scores[score.id] = score
-            kept += line
-        return kept
+    def _take(self, row: dict[str, Any]) -> None:
+        score = Score(**row)
+        self.scores[score.id] = score

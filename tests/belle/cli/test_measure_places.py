@@ -97,6 +97,46 @@ def test_ctrl_c_keeps_what_was_found(
 
 
 @pytest.mark.usefixtures("without_plots")
+def test_resume_asks_only_what_is_not_known(tmp_path: Path, words: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from belle.evaluation.layers.restored import RestoredModel
+
+    reference, candidate = broken_pair(tmp_path)
+    restored, seen = RestoredModel.restored, []
+
+    def counted(self, names):
+        if len(seen) == stop:
+            raise KeyboardInterrupt
+        seen.append(tuple(names))
+        return restored(self, names)
+
+    def layers_after(folder: str, *more: str) -> object:
+        given = ("--text", words, "-o", tmp_path / folder, "--ctx", "64", "--chunks", "3", "--threads", "1")
+        status = run(reference, candidate, *given, "--by-layer", "--by-layer-chunks", "1", *more)
+        assert status == (130 if len(seen) == stop else 0)
+        return layers_of(read_measurement(tmp_path / folder))
+
+    monkeypatch.setattr(RestoredModel, "restored", counted)
+    stop = 10_000
+    whole = layers_after("whole")
+    n_whole = len(seen)
+    stop = 13  # in the middle of the single tensors
+    seen.clear()
+    layers_after("out")
+    known, stop = list(seen), 10_000
+    with (tmp_path / "out/layers-0.jsonl").open("ab") as file:
+        file.write(b'{"table": "tensors", "na')  # the power went
+    seen.clear()
+    assert layers_after("out", "--resume") == whole
+    assert len(known) == 13
+    assert not set(known) & set(seen)
+    assert len(known) + len(seen) == n_whole
+    # Of other windows nothing is known.
+    seen.clear()
+    layers_after("out", "--resume", "--by-layer-chunks", "2")
+    assert len(seen) == n_whole
+
+
+@pytest.mark.usefixtures("without_plots")
 def test_a_candidate_that_was_given_up_is_left_out(tmp_path: Path, words: Path, capsys: Captured) -> None:
     reference, candidate = broken_pair(tmp_path)
     nan = tmp_path / "nan.gguf"

@@ -1,0 +1,53 @@
+"""What restoring gave back, on the disk as it is found: in a large model every answer takes minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from belle.evaluation.json_lines import JsonLines
+from belle.evaluation.layers.restored import Back, RestoredModel, in_turn
+
+
+class KeptBacks:
+    """The answers for one candidate.
+
+    Args:
+        path: a file of JSON Lines.
+        identity: what they depend on.
+        resume: go on with what is there.
+
+    Raises KnownError: what `JsonLines` raises.
+    """
+
+    def __init__(self, path: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
+        self._known: dict[tuple[str, str], Back | None] = {}
+        self._file = JsonLines(path, identity, self._take, resume=resume)
+
+    def n_unknown(self, table: str, n: int) -> int:
+        """How many of the `n` questions of a table are still to be asked."""
+        return max(0, n - sum(known == table for known, _ in self._known))
+
+    def in_turn(
+        self, table: str, model: RestoredModel, groups: Mapping[str, Sequence[str]], on_done: Callable[[], None]
+    ) -> Iterator[tuple[str, Back | None]]:
+        """`restored.in_turn`, asking only what is not known; `on_done` is called for what was asked."""
+        for name, tensors in groups.items():
+            if (table, name) in self._known:
+                yield name, self._known[table, name]
+                continue
+            for _, back in in_turn(model, {name: tensors}, on_done):
+                numbers = {"value": back.value, "error": back.error} if back else None
+                self._file.add({"table": table, "name": name, "back": numbers})
+                self._known[table, name] = back
+                yield name, back
+
+    def close(self) -> None:
+        """Close the file; it stays for `resume`. Raises KnownError."""
+        self._file.close()
+
+    def _take(self, row: dict[str, Any]) -> None:
+        numbers = row["back"]
+        back = None if numbers is None else Back(float(numbers["value"]), float(numbers["error"]))
+        self._known[str(row["table"]), str(row["name"])] = back
