@@ -64,7 +64,9 @@ def adaptive_threads() -> list[Measure]:
             speeds: list[list[float]] = [[] for _ in choices]
             for _ in range(ROUNDS):
                 for engine, measured in zip(engines, speeds, strict=True):
-                    measured.append(_speed(engine))
+                    # Only the best fixed number counts, and threads without a core take a second for a token.
+                    if not measured or 2 * measured[0] > max(first for first, *_ in filter(None, speeds)):
+                        measured.append(_speed(engine))
             adaptive, *fixed = (statistics.median(measured) for measured in speeds)
         figures = ", ".join(f"{n}: {speed:.0f}" for n, speed in zip(choices[1:], fixed, strict=True))
         print(f"{name}: adaptive {adaptive:.0f} tokens/s, fixed {figures}", file=sys.stderr)
