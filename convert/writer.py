@@ -108,6 +108,8 @@ def write_gguf(
         run = _Run(part, journal, plans, len(head), done)
         run.go(threads or usable_processors(), progress)
         reading = run.meter.read()
+        # The disk is busy with it while the inputs are still being hashed for the final metadata.
+        run.commit()
         if final_metadata is not None:
             last = serialize(final_metadata(), infos)
             if len(last) != len(head):
@@ -116,7 +118,6 @@ def write_gguf(
             head = last
         proof = None
         if verifier is not None:
-            run.commit()
             proof = verifier(part_path(path), head, run.checksums)
         part.finish()
         with worded(path):
