@@ -11,7 +11,8 @@
 #SBATCH --signal=TERM@600
 set -euo pipefail
 
-address=${MASTER_ADDR:-$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)}
+# sed reads all of them: head would end scontrol by a signal, and with it this job.
+address=${MASTER_ADDR:-$(scontrol show hostnames "$SLURM_JOB_NODELIST" | sed -n 1p)}
 port=${MASTER_PORT:-$((20000 + SLURM_JOB_ID % 20000))}
 gpus=${SLURM_GPUS_ON_NODE:-8}
 

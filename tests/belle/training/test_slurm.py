@@ -14,7 +14,8 @@ from tests.belle.training.runs import ROOT
 SCRIPTS = ROOT / "train/slurm"
 SCONTROL = """#!/bin/bash
 case $1 in
-  show) echo worker-7; echo worker-8 ;;
+  # Slowly: whoever stops reading after the first line ends it by SIGPIPE.
+  show) echo worker-7; sleep 0.2; echo worker-8 ;;
   *) echo "scontrol $*" ;;
 esac
 """
