@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import llama_cpp.llama_cpp as llama
@@ -26,7 +25,6 @@ WINDOW = 512
 """Tokens that are read together, as llama.cpp's own tools do."""
 
 _F32 = 0  # enum ggml_type
-_FLASH_ATTENTION_OFF = 0  # on a processor its results depend on the number of threads
 _FEWEST_ROWS = 16  # llama-imatrix ignores products of fewer rows
 
 Rows = NDArray[np.float32]
@@ -80,9 +78,10 @@ class ActivationReader:
         params = llama.llama_context_default_params()
         params.n_ctx = params.n_batch = params.n_ubatch = WINDOW
         params.cb_eval = self._callback
-        params.flash_attn_type = _FLASH_ATTENTION_OFF
-        most = threads or usable_cores()[0]
-        self._threads: Callable[[], int] = partial(_free_cores, FreeCores(), most) if threads is None else lambda: most
+        # On a processor its results depend on the number of threads.
+        params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        self._threads = threads or usable_cores()[0]
+        self._free_cores = None if threads else FreeCores()
         self._context = llama.llama_init_from_model(self._model.handle, params)
         if self._context is None:
             self._model.close()
@@ -138,7 +137,8 @@ class ActivationReader:
             yield number
 
     def _evaluate(self, window: Sequence[int]) -> None:
-        threads = self._threads()
+        # llama.cpp's threads wait for each other after every matrix: one without a core of its own holds up all.
+        threads = (self._free_cores and self._free_cores()) or self._threads
         llama.llama_set_n_threads(self._context, threads, threads)
         llama.llama_memory_clear(llama.llama_get_memory(self._context), True)
         batch = self._batch
@@ -186,11 +186,6 @@ class ActivationReader:
             self._seen += 1
             self._take(weight.name.decode("ascii"), rows_of(rows))
         return True
-
-
-def _free_cores(free: FreeCores, most: int) -> int:
-    """llama.cpp's threads wait for each other after every matrix: one without a core of its own holds up all."""
-    return free() or most
 
 
 def is_layer_product(product: Tensor, weight: Tensor, rows: Tensor) -> bool:

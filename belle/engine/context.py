@@ -15,7 +15,6 @@ from belle.errors import KnownError
 N_BATCH = 512
 """Most tokens that one call of `Context.evaluate` takes."""
 
-_FLASH_ATTENTION_OFF, _FLASH_ATTENTION_AUTO = 0, -1
 _ABORTED = 2
 _SEQUENCE = 0
 
@@ -72,7 +71,8 @@ class Context:
         params.n_outputs_max = 1
         # On a processor it is no faster, and its results depend on the number of threads, which changes at run time:
         # the same seed would no longer give the same text.
-        params.flash_attn_type = _FLASH_ATTENTION_AUTO if on_gpu else _FLASH_ATTENTION_OFF
+        attention = llama.LLAMA_FLASH_ATTN_TYPE_AUTO if on_gpu else llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        params.flash_attn_type = attention
         log.errors()
         self.handle = llama.llama_init_from_model(model.handle, params)
         if self.handle is None:

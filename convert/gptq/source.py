@@ -84,7 +84,6 @@ class GPTQRows(RowSource):
         self.packed_type = self._choose_type(mode)
         self.structured = mode == "fast" and self.packed_type is GGMLQuantizationType.Q4_K and not self._uniform()
         self.hybrid = self.packed_type is GGMLQuantizationType.Q8_0 and not self._fits(-128, 127)
-        self._are_q4_0_already = self._differ_from_q4_0_in_order_alone()
         self.packed_exactness = "exact" if self.exact else "near-exact"
 
     @property
@@ -204,10 +203,6 @@ class GPTQRows(RowSource):
             and bool((self.groups.scales >= 0).all())
         )
 
-    def _differ_from_q4_0_in_order_alone(self) -> bool:
-        plain = self.module.bits == 4 and self.module.method != "awq" and self._columns is None
-        return plain and self.packed_type is GGMLQuantizationType.Q4_0 and bool((self.groups.zeros == 8).all())
-
     def _read_groups(self, version: Literal[1, 2], wordwise: bool) -> Groups:
         module = self.module
         scales = np.asarray(self._tensors[module.name + ".scales"].array())
@@ -236,6 +231,12 @@ class GPTQRows(RowSource):
         if self._columns is not None:
             g_idx = g_idx[self._columns]
         return Groups(scales, zeros, g_idx)
+
+    @property
+    def _are_q4_0_already(self) -> bool:
+        """The codes differ from those of Q4_0 blocks in their order alone: 4 bits fit only where all zeros are 8."""
+        plain = self.module.bits == 4 and self.module.method != "awq" and self._columns is None
+        return plain and self.packed_type is GGMLQuantizationType.Q4_0
 
     def _words(self) -> NDArray[np.int32]:
         with self._lock:

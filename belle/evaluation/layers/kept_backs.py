@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +35,11 @@ class KeptBacks:
     ) -> Iterator[tuple[str, Back | None]]:
         """`restored.in_turn`, asking only what is not known; `on_done` is called for what was asked."""
         for name, tensors in groups.items():
-            if (table, name) in self._known:
-                yield name, self._known[table, name]
-                continue
-            for _, back in in_turn(model, {name: tensors}, on_done):
-                numbers = {"value": back.value, "error": back.error} if back else None
-                self._file.add({"table": table, "name": name, "back": numbers})
+            if (table, name) not in self._known:
+                [(_, back)] = in_turn(model, {name: tensors}, on_done)
+                self._file.add({"table": table, "name": name, "back": asdict(back) if back else None})
                 self._known[table, name] = back
-                yield name, back
+            yield name, self._known[table, name]
 
     def close(self) -> None:
         """Close the file; it stays for `resume`. Raises KnownError."""

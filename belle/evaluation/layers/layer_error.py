@@ -121,14 +121,14 @@ class OutputErrors:
         self._differ = {pair.name for pair in pairs}
         self._types = types
         self._on_tensor = on_tensor
-        self._threads = threads or usable_cores()[0]
+        self._threads = threads
         self._first = True
         self.found = LayerErrors()
 
     def read(self, windows: Sequence[Window]) -> LayerErrors:
         """Measure everything on these windows. Raises KnownError when the reference cannot be run."""
-        with ThreadPoolExecutor(self._threads) as self._pool:
-            reader = ActivationReader(self._reference.path, self._take, threads=self._threads, output_too=True)
+        with ThreadPoolExecutor(self._threads or usable_cores()[0]) as self._pool:
+            reader = ActivationReader(self._reference.path, self._take, threads=self._threads or None, output_too=True)
             with reader:
                 for _ in reader.read([window.ids[:WINDOW] for window in windows]):
                     self._first = False

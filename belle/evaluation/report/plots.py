@@ -117,6 +117,7 @@ def _size(axes: Any, candidates: Sequence[CandidateFigures], compared: Sequence[
     front = pareto(points)
     if len(front) > 1:
         axes.plot([points[i][0] for i in front], [points[i][1] for i in front], color=_QUIET, linewidth=1, zorder=1)
+    unnumbered = []
     for i, (candidate, (x, y)) in enumerate(zip(candidates, points, strict=True)):
         number = next((n for n, other in enumerate(compared) if other is candidate), None)
         colour = _QUIET if number is None else _colour(number)
@@ -130,14 +131,15 @@ def _size(axes: Any, candidates: Sequence[CandidateFigures], compared: Sequence[
             markerfacecolor=colour if i in front else "none",
             label="_" if number is None else _name(candidate),
         )
+        if number is None:
+            unnumbered.append((_name(candidate).removesuffix(".gguf"), x, y))
     if all(y > 0 for _, y in points):
         axes.set_yscale("log")
     axes.set_xlabel("size (MB)")
     axes.set_ylabel("mean KL")
     axes.margins(x=0.08, y=0.15)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-    others = [(c, point) for c, point in zip(candidates, points, strict=True) if not any(c is o for o in compared)]
-    name_points(axes, [(_name(c).removesuffix(".gguf"), *point) for c, point in others], _QUIET)
+    name_points(axes, unnumbered, _QUIET)
 
 
 def _distribution(axes: Any, result: Measurement, candidates: Sequence[CandidateFigures]) -> None:

@@ -29,7 +29,6 @@ _ROWS = 64  # rows of logits at once: 64 MB for a vocabulary of 250,880
 # and so an answer does not depend on what was asked before.
 _GRAIN = 8
 _CONTEXT_STEP = 256
-_FLASH_ATTENTION_OFF = 0  # on a processor its results depend on the number of rows and threads
 
 
 class TooLongError(Exception):
@@ -214,7 +213,8 @@ class SequenceScorer:
         params.kv_unified = True
         params.n_outputs_max = _ROWS
         params.n_threads = params.n_threads_batch = self._threads.count
-        params.flash_attn_type = _FLASH_ATTENTION_OFF
+        # On a processor its results depend on the number of rows and threads.
+        params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
         self._context = llama.llama_init_from_model(self._model.handle, params)
         if self._context is None:
             raise KnownError(

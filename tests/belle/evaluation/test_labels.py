@@ -8,8 +8,6 @@ import pytest
 
 from belle.evaluation.report.labels import name_points
 
-pytest.importorskip("matplotlib")
-
 
 @pytest.mark.parametrize("spread", [0, 0.01, 0.3])
 def test_no_name_covers_another(spread: float) -> None:
