@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from desktop.store.schema import APPLICATION_ID, VERSION_1
+from desktop.store.schema import APPLICATION_ID, VERSION_1, VERSION_2
 from desktop.store.transactions import run_script, transaction
 
 Migration = Callable[[sqlite3.Connection], None]
@@ -28,7 +28,11 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create,)
+def _add_drafts_and_thinking(connection: sqlite3.Connection) -> None:
+    run_script(connection, VERSION_2)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_create, _add_drafts_and_thinking)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration]) -> None:
@@ -38,7 +42,7 @@ def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Mig
     """
     version = version_of(connection)
     for number, migration in enumerate(migrations[version:], start=version + 1):
-        if number > 1:
+        if version > 0:  # of a file that is just being made there is nothing to keep
             _keep_copy(connection, path, version=number - 1)
         _step(connection, migration, number)
     if version < len(migrations):

@@ -55,7 +55,8 @@ class Message:
     """One node of a conversation's tree.
 
     Versions of a message are its siblings: the children of one parent, oldest first. `sibling_index` counts from 0,
-    so that `‹ 2/3 ›` is `sibling_index + 1` of `sibling_count`. `stats` holds what the engine measured.
+    so that `‹ 2/3 ›` is `sibling_index + 1` of `sibling_count`. `stats` holds what the engine measured, `thinking` what
+    the model wrote before the answer proper, and `thinking_seconds` how long that took (None: not known).
     """
 
     id: int
@@ -69,6 +70,8 @@ class Message:
     stats: Mapping[str, Any]
     sibling_index: int
     sibling_count: int
+    thinking: str = ""
+    thinking_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The tables, as version 1 of the schema. Published: a change is a new migration, never an edit here.
+"""The tables, version by version of the schema. Published: a change is a new migration, never an edit here.
 
 A conversation is a tree of messages. Versions of a message (edited, answered again) are children of the same parent;
 `active_child` remembers per node which child was last on the shown path, `conversation.active_leaf` where that path
@@ -74,4 +74,30 @@ BEGIN SELECT RAISE(ABORT, 'only messages of deleted conversations are removed');
 CREATE TRIGGER conversation_is_removed_after_deletion BEFORE DELETE ON conversation
 WHEN old.deleted_at IS NULL
 BEGIN SELECT RAISE(ABORT, 'only deleted conversations are removed'); END;
+"""
+
+# `thinking` is what the model wrote before its answer proper; like the text, it never changes once the message is
+# finished. A draft without a conversation belongs to the one not begun yet, as does its system prompt.
+VERSION_2 = """
+ALTER TABLE message ADD COLUMN thinking TEXT NOT NULL DEFAULT '';
+ALTER TABLE message ADD COLUMN thinking_seconds REAL;
+
+CREATE TRIGGER message_thinking_is_kept BEFORE UPDATE OF thinking, thinking_seconds ON message
+WHEN old.status <> 'streaming'
+ AND (new.thinking IS NOT old.thinking OR new.thinking_seconds IS NOT old.thinking_seconds)
+BEGIN SELECT RAISE(ABORT, 'the thinking of a finished message never changes'); END;
+
+CREATE TABLE draft (
+    conversation_id INTEGER REFERENCES conversation (id) ON DELETE CASCADE,
+    text            TEXT    NOT NULL DEFAULT '',
+    system_prompt   TEXT    NOT NULL DEFAULT ''
+) STRICT;
+
+CREATE UNIQUE INDEX draft_place ON draft (ifnull(conversation_id, 0));
+CREATE INDEX draft_conversation ON draft (conversation_id);
+
+CREATE TABLE open_edit (
+    message_id INTEGER PRIMARY KEY REFERENCES message (id) ON DELETE CASCADE,
+    text       TEXT    NOT NULL
+) STRICT;
 """

@@ -1,6 +1,6 @@
 """The store as the rest of the program sees it: open it, and everything that was said is there.
 
-Its parts are in the modules beside this one: `Conversations`, `MessageTree` and `Search`, on one `Database`.
+Its parts are in the modules beside this one: `Conversations`, `MessageTree`, `Drafts` and `Search`, on one `Database`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from types import TracebackType
 
 from desktop.store.conversations import Conversations
 from desktop.store.database import Database
+from desktop.store.drafts import Drafts
 from desktop.store.migrations import MIGRATIONS, Migration
 from desktop.store.search import Search
 from desktop.store.tree import MessageTree
 
 
-class Store(Conversations, MessageTree, Search):
+class Store(Conversations, MessageTree, Drafts, Search):
     """Every conversation of one user. Use it from the thread that opened it."""
 
     recovered: list[int]

@@ -20,7 +20,7 @@ _SIBLINGS = (
 )
 _MESSAGE = (
     "SELECT m.id, m.conversation_id, m.parent_id, m.role, m.text, m.status, m.created_at, m.model, m.stats,"  # noqa: S608
-    f" ({_SIBLINGS} AND s.id < m.id), ({_SIBLINGS}) FROM message AS m"
+    f" ({_SIBLINGS} AND s.id < m.id), ({_SIBLINGS}), m.thinking, m.thinking_seconds FROM message AS m"
 )
 
 # `height` counts from the message that is asked about.
@@ -32,6 +32,7 @@ _DOWN = (
     "WITH RECURSIVE down (id, depth) AS (SELECT ?, 0"
     " UNION ALL SELECT a.child_id, depth + 1 FROM down JOIN active_child AS a ON a.parent_id = down.id)"
 )
+_THINKING = "thinking = ifnull(?, thinking), thinking_seconds = ifnull(?, thinking_seconds)"
 _REMEMBER = "ON CONFLICT (parent_id) DO UPDATE SET child_id = excluded.child_id WHERE child_id <> excluded.child_id"
 
 
@@ -64,6 +65,8 @@ class MessageTree:
         *,
         status: str = "complete",
         model: str = "",
+        thinking: str = "",
+        thinking_seconds: float | None = None,
     ) -> Message:
         """Add a message below `parent_id` (None: as a first message), beside those already there, and show it.
 
@@ -74,9 +77,9 @@ class MessageTree:
             leaf = self._active_leaf(conversation_id)
             self._check_parent(conversation_id, parent_id)
             added = self._db.write(
-                "INSERT INTO message (conversation_id, parent_id, role, text, status, model, created_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                *(conversation_id, parent_id, role, text, status, model, now),
+                "INSERT INTO message (conversation_id, parent_id, role, text, status, model, created_at, thinking,"
+                " thinking_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                *(conversation_id, parent_id, role, text, status, model, now, thinking, thinking_seconds),
             )
             message_id = added.lastrowid or 0
             if parent_id == leaf:  # the usual case, in which the way up is remembered already
@@ -93,23 +96,42 @@ class MessageTree:
         """Add an answer that is still to come: empty, with the status `streaming`."""
         return self.add_message(conversation_id, parent_id, "assistant", "", status="streaming", model=model)
 
-    def checkpoint(self, message_id: int, text: str) -> None:
-        """Keep the answer so far. It outlives the process, not a power cut. Raises StoreError `not_streaming`."""
+    def checkpoint(
+        self, message_id: int, text: str, *, thinking: str | None = None, thinking_seconds: float | None = None
+    ) -> None:
+        """Keep the answer so far. It outlives the process, not a power cut.
+
+        None leaves the thinking, or its duration, as it is. Raises StoreError `not_streaming`.
+        """
         with self._db.transaction(durable=False):
-            kept = self._db.write("UPDATE message SET text = ? WHERE id = ? AND status = 'streaming'", text, message_id)
+            kept = self._db.write(
+                f"UPDATE message SET text = ?, {_THINKING} WHERE id = ? AND status = 'streaming'",  # noqa: S608
+                *(text, thinking, thinking_seconds, message_id),
+            )
         self._check_streamed(kept.rowcount, message_id)
 
-    def finish(self, message_id: int, text: str, *, status: str, stats: Mapping[str, Any]) -> None:
+    def finish(
+        self,
+        message_id: int,
+        text: str,
+        *,
+        status: str,
+        stats: Mapping[str, Any],
+        thinking: str | None = None,
+        thinking_seconds: float | None = None,
+    ) -> None:
         """Write the whole answer, how it ended (`records.ENDINGS`) and what was measured.
 
-        Raises StoreError `not_streaming`, ValueError for a status that is no ending.
+        None leaves the thinking, or its duration, as it is. Raises StoreError `not_streaming`, ValueError for a status
+        that is no ending.
         """
         if status not in ENDINGS:
             raise ValueError(f"{status!r} is not a way in which an answer ends")
         with self._db.transaction():
             finished = self._db.write(
-                "UPDATE message SET text = ?, status = ?, stats = ? WHERE id = ? AND status = 'streaming'",
-                *(text, status, json.dumps(dict(stats), ensure_ascii=False), message_id),
+                f"UPDATE message SET text = ?, {_THINKING}, status = ?, stats = ?"  # noqa: S608
+                " WHERE id = ? AND status = 'streaming'",
+                *(text, thinking, thinking_seconds, status, json.dumps(dict(stats), ensure_ascii=False), message_id),
             )
             self._db.write(
                 "UPDATE conversation SET updated_at = ? WHERE id = (SELECT conversation_id FROM message WHERE id = ?)",
@@ -185,5 +207,5 @@ class MessageTree:
 
 
 def _message(row: Row) -> Message:
-    *fields, stats, sibling_index, sibling_count = row
-    return Message(*[*fields, json.loads(stats), sibling_index, sibling_count])
+    *fields, stats, sibling_index, sibling_count, thinking, thinking_seconds = row
+    return Message(*[*fields, json.loads(stats), sibling_index, sibling_count, thinking, thinking_seconds])

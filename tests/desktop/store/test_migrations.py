@@ -6,7 +6,6 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -48,17 +47,23 @@ def content(path: Path) -> list[str]:
         return [f"version {version}", *connection.iterdump()]
 
 
-@pytest.fixture
-def old(path: Path) -> Iterator[Path]:
-    """A file of version 1."""
-    path.parent.mkdir(parents=True)
+def as_version_wrote_it(version: int, path: Path) -> Path:
+    """A file of an earlier version, at `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(Path(__file__).with_name("version_1.sql").read_text(encoding="utf-8"))
-        connection.executescript(f"PRAGMA user_version = 1; PRAGMA application_id = {APPLICATION_ID};")
+        connection.executescript(Path(__file__).with_name(f"version_{version}.sql").read_text(encoding="utf-8"))
+        connection.executescript(f"PRAGMA user_version = {version}; PRAGMA application_id = {APPLICATION_ID};")
     return path
 
 
-def test_version_1_is_published_and_never_changes(old: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def old(path: Path) -> Path:
+    """A file of version 1."""
+    return as_version_wrote_it(1, path)
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS) + 1))
+def test_a_version_is_published_and_never_changes(version: int, tmp_path: Path) -> None:
     def schema(path: Path) -> list[tuple[str, str]]:
         with closing(sqlite3.connect(path)) as connection:
             return connection.execute(
@@ -67,8 +72,8 @@ def test_version_1_is_published_and_never_changes(old: Path, tmp_path: Path) -> 
             ).fetchall()
 
     new = tmp_path / "new.sqlite3"
-    Store.open(new, migrations=VERSION_1).close()
-    assert schema(new) == schema(old)
+    Store.open(new, migrations=MIGRATIONS[:version]).close()
+    assert schema(new) == schema(as_version_wrote_it(version, tmp_path / "old.sqlite3"))
 
 
 def test_a_file_of_version_1_opens_with_all_that_is_in_it(old: Path) -> None:
@@ -83,6 +88,26 @@ def test_a_file_of_version_1_opens_with_all_that_is_in_it(old: Path) -> None:
         store.restore_conversation(2)
         assert store.active_path(2)[0].text == "gone"
     assert len(copies(old)) == len(MIGRATIONS) - 1
+
+
+def test_a_file_of_version_1_gets_room_for_drafts_and_thinking(old: Path) -> None:
+    with Store.open(old) as store:
+        assert (store.draft(None), store.new_system_prompt(), store.edits(1)) == ("", "", {})
+        assert {(m.thinking, m.thinking_seconds) for m in store.active_path(1)} == {("", None)}
+        store.keep_draft(1, "还有")
+        store.keep_edit(1, "量化是什么意思？")
+    with Store.open(old) as store:
+        assert (store.draft(1), store.edits(1)) == ("还有", {1: "量化是什么意思？"})
+
+
+def test_a_file_of_version_2_opens_with_all_that_is_in_it(path: Path) -> None:
+    with Store.open(as_version_wrote_it(2, path)) as store:
+        assert store.recovered == [5]
+        assert (store.message(5).thinking, store.message(5).thinking_seconds) == ("The person asks what it is.", 1.5)
+        assert [store.draft(place) for place in (None, 1, 3)] == ["a new question", "还有", ""]
+        assert store.new_system_prompt() == "Be brief."
+        assert store.edits(1) == {1: "量化是什么意思？"}
+        assert [hit.message_id for hit in store.search("位数")] == [3]
 
 
 def test_a_migration_keeps_a_copy_of_the_file_as_it_was(old: Path) -> None:

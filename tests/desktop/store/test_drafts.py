@@ -1,0 +1,107 @@
+"""What was typed and not sent is there again, whatever happened to the window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from desktop.store import Store, StoreError
+from tests.desktop.store.processes import line_of, python
+
+
+def test_each_conversation_has_a_draft_and_so_has_the_one_not_begun(store: Store) -> None:
+    first, second = (store.create_conversation(title=title).id for title in "ab")
+    for place, text in ((None, "new"), (first, "early"), (second, "后来\n第二行"), (first, "one")):
+        store.keep_draft(place, text)
+    assert [store.draft(place) for place in (None, first, second)] == ["new", "one", "后来\n第二行"]
+    store.keep_draft(None, "")
+    assert [store.draft(place) for place in (None, first, second)] == ["", "one", "后来\n第二行"]
+
+
+def test_the_system_prompt_of_the_conversation_not_begun_is_kept_beside_its_draft(store: Store) -> None:
+    store.keep_new_system_prompt("Be brief.")
+    store.keep_draft(None, "a question")
+    store.keep_draft(None, "")
+    assert (store.new_system_prompt(), store.draft(None)) == ("Be brief.", "")
+
+
+def test_open_edits_are_kept_and_the_message_stays_as_it_is(store: Store) -> None:
+    conversation, other = store.create_conversation().id, store.create_conversation().id
+    question = store.add_message(conversation, None, "user", "helo")
+    answer = store.add_message(conversation, question.id, "assistant", "hi")
+    store.keep_edit(question.id, "hell")
+    store.keep_edit(question.id, "hello")
+    store.keep_edit(answer.id, "")
+    assert store.edits(conversation) == {question.id: "hello", answer.id: ""}
+    assert store.edits(other) == {}
+    assert store.message(question.id).text == "helo"
+    store.drop_edit(answer.id)
+    assert store.edits(conversation) == {question.id: "hello"}
+
+
+def test_what_belongs_to_nothing_is_not_kept(store: Store) -> None:
+    store.keep_draft(99, "nowhere")
+    store.keep_edit(99, "nothing")
+    assert store._db.rows("SELECT * FROM draft") == store._db.rows("SELECT * FROM open_edit") == []
+
+
+def test_drafts_and_edits_come_back_with_a_deleted_conversation_and_go_with_a_purged_one(store: Store) -> None:
+    conversation = store.create_conversation().id
+    question = store.add_message(conversation, None, "user", "helo")
+    store.keep_draft(conversation, "secret")
+    store.keep_edit(question.id, "secret too")
+    store.delete_conversation(conversation)
+    store.restore_conversation(conversation)
+    assert (store.draft(conversation), store.edits(conversation)) == ("secret", {question.id: "secret too"})
+    store.delete_conversation(conversation)
+    store.purge_deleted(older_than_s=0)
+    assert store._db.rows("SELECT * FROM draft") == store._db.rows("SELECT * FROM open_edit") == []
+
+
+def test_search_finds_neither_drafts_nor_thinking(store: Store) -> None:
+    conversation = store.create_conversation().id
+    question = store.add_message(conversation, None, "user", "question")
+    answer = store.start_answer(conversation, question.id, "m")
+    store.finish(answer.id, "answer", status="complete", stats={}, thinking="zebra", thinking_seconds=1.5)
+    store.keep_draft(conversation, "zebra")
+    store.keep_edit(question.id, "zebra")
+    assert store.search("zebra") == []
+    assert [hit.message_id for hit in store.search("answer")] == [answer.id]
+
+
+def test_thinking_grows_with_the_answer_and_is_kept_with_it(store: Store) -> None:
+    conversation = store.create_conversation().id
+    question = store.add_message(conversation, None, "user", "question")
+    assert (question.thinking, question.thinking_seconds) == ("", None)
+    answer = store.start_answer(conversation, question.id, "m")
+    store.checkpoint(answer.id, "", thinking="first")
+    store.checkpoint(answer.id, "a", thinking="first, second", thinking_seconds=2.5)
+    store.finish(answer.id, "an answer", status="stopped", stats={})
+    kept = store.message(answer.id)
+    assert (kept.text, kept.thinking, kept.thinking_seconds) == ("an answer", "first, second", 2.5)
+    with pytest.raises(StoreError, match="finished"):
+        store.checkpoint(answer.id, "an answer", thinking="another")
+    added = store.add_message(conversation, question.id, "assistant", "b", thinking="own", thinking_seconds=0.5)
+    assert store.active_path(conversation)[-1] == added
+    assert (added.thinking, added.thinking_seconds) == ("own", 0.5)
+
+
+@pytest.mark.faults
+def test_what_was_typed_survives_a_kill(path: Path) -> None:
+    script = """
+import sys, time
+from pathlib import Path
+from desktop.store import Store
+store = Store.open(Path(sys.argv[1]))
+question = store.add_message(store.create_conversation().id, None, "user", "helo")
+store.keep_draft(None, "half a thou")
+store.keep_edit(question.id, "hello")
+print(question.id, flush=True)
+time.sleep(600)
+"""
+    with python(script, path) as process:
+        question_id = int(line_of(process))
+    with Store.open(path) as store:
+        assert store.draft(None) == "half a thou"
+        assert store.edits(store.message(question_id).conversation_id) == {question_id: "hello"}
