@@ -23,6 +23,7 @@ FORBIDDEN = {
     "belle/errors.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/durable.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/texts.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
+    "belle/pretrained.py": (*QT, "llama_cpp", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/environment.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/engine": (*QT, *TORCH, "belle.cli", "convert", "desktop"),
     "belle/data": (*QT, "belle.cli", "convert", "desktop"),

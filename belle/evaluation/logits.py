@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from belle.engine.memory import available_memory
 from belle.errors import KnownError
+from belle.pretrained import load_pretrained
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,9 +119,7 @@ def reference_samples(
     with quiet(transformers), reworded(folder):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
         if weights is None:
-            model = transformers.AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, dtype=torch.float32
-            )
+            model = load_pretrained("AutoModelForCausalLM", folder, local_files_only=True, dtype=torch.float32)
         else:
             model = _filled(folder, weights)
         model.eval()

@@ -12,6 +12,7 @@ from belle.evaluation.logit_source import Rows, Speed
 from belle.evaluation.logits import check_installed, check_memory, quiet, reworded
 from belle.evaluation.memory_watch import MemoryWatch
 from belle.evaluation.windows import Window
+from belle.pretrained import load_pretrained
 
 
 class TransformersSource:
@@ -42,9 +43,7 @@ class TransformersSource:
             torch.set_num_threads(threads)
         with self._watch, quiet(transformers), reworded(folder, ""):
             self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model: Any = transformers.AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, dtype=torch.float32
-            )
+            model = load_pretrained("AutoModelForCausalLM", folder, local_files_only=True, dtype=torch.float32)
             self._model = model.eval()
         self._torch: Any = torch
         self.architecture: str = model.config.model_type

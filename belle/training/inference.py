@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from belle.data.read import read_rows
 from belle.errors import KnownError
+from belle.pretrained import load_pretrained
 from belle.prompts import Message, PromptTemplate, get_template
 from belle.prompts.encoding import encode_prompt
 from belle.training.adapters import is_adapter, read_adapter_base
@@ -263,11 +264,10 @@ def _answered(writer: Writer, window: Sequence[Question], ranks: Ranks) -> list[
 
 
 def _load_model(name: str, dtype: Any) -> Any:
-    from transformers import AutoModelForCausalLM
-
     adapter = is_adapter(Path(name))
     try:
-        model = AutoModelForCausalLM.from_pretrained(read_adapter_base(Path(name)) if adapter else name, dtype=dtype)
+        base = read_adapter_base(Path(name)) if adapter else name
+        model = load_pretrained("AutoModelForCausalLM", base, dtype=dtype)
     except (OSError, ValueError) as error:
         raise KnownError(
             "model_missing",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from belle.errors import KnownError
+from belle.pretrained import load_pretrained
 from belle.training.adapters import is_adapter, read_adapter_base
 from belle.training.final_model import write_model, write_tokenizer
 from belle.training.merge_proof import Proof, logits_of, prove
@@ -168,7 +169,6 @@ def _open(adapter: Path, base: str, dtype: Dtype, onto: Onto) -> tuple[Any, torc
     """Base plus adapter, nothing merged yet, and the dtype of the file."""
     import torch
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM
 
     from belle.training.adapters import quantization_config
     from belle.training.precision import Precision
@@ -177,7 +177,8 @@ def _open(adapter: Path, base: str, dtype: Dtype, onto: Onto) -> tuple[Any, torc
     if onto != "base":
         options["quantization_config"] = quantization_config(onto, Precision("fp32", ""))
     try:
-        model = AutoModelForCausalLM.from_pretrained(base, dtype="auto" if onto == "base" else torch.float32, **options)
+        options["dtype"] = "auto" if onto == "base" else torch.float32
+        model = load_pretrained("AutoModelForCausalLM", base, **options)
     except (OSError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise KnownError(

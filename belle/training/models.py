@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
+from belle.pretrained import load_with_report
 from belle.training.adapters import add_adapter, is_adapter, quantization_config, read_adapter_base
 from belle.training.precision import choose_attention
 from belle.training.recipe import InitOptions, Recipe
@@ -185,8 +186,6 @@ def _random_llama(family: Family, init: InitOptions, tokenizer: Any, attention: 
 
 
 def _pretrained(family: Family, recipe: Recipe, builder: EngineBuilder, attention: str) -> nn.Module:
-    import transformers
-
     name = base_of(recipe)
     frozen = recipe.lora is not None
     options: dict[str, Any] = dict(family.options)
@@ -194,11 +193,11 @@ def _pretrained(family: Family, recipe: Recipe, builder: EngineBuilder, attentio
         options["quantization_config"] = quantization_config(recipe.quantization, builder.precision)
         options["device_map"] = {"": builder.device}
     try:
-        model, found = getattr(transformers, family.loader).from_pretrained(
+        model, found = load_with_report(
+            family.loader,
             name,
             dtype=builder.precision.compute_dtype if frozen else _float32(),
             attn_implementation=attention,
-            output_loading_info=True,
             **options,
         )
     except (OSError, ValueError) as error:

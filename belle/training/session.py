@@ -240,10 +240,14 @@ class Session:
 
 def _silence_libraries() -> None:
     """What transformers says while it loads is either checked here or of no use to the person."""
-    from transformers.utils import logging
+    import logging
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    # It misses a package that `belle.pretrained` would not let it use.
+    logging.getLogger("bitsandbytes.backends.cpu").setLevel(logging.ERROR)
 
 
 def seed_everything(seed: int) -> None:

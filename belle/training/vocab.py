@@ -19,6 +19,7 @@ from typing import Any
 
 from belle.durable import write_text
 from belle.errors import KnownError
+from belle.pretrained import load_pretrained
 from belle.training import pretrain
 from belle.training.manifest import MANIFEST
 from belle.training.new_pieces import Extended, merge_pieces, old_ids_of, read_model, train_pieces
@@ -49,8 +50,6 @@ def extend(recipe: Recipe, folder: Path) -> None:
 
     Raises KnownError: `not_sentencepiece`, `too_little_text`, `no_new_pieces`, `vocabulary_gap`, `ids_differ`.
     """
-    from transformers import AutoModelForCausalLM
-
     from belle.training.tokenizer import load_tokenizer
 
     if recipe.model is None or not Path(recipe.model).is_dir():
@@ -69,7 +68,7 @@ def extend(recipe: Recipe, folder: Path) -> None:
     extended = merge_pieces(old, new, only_cjk=options.pieces == "cjk", added_tokens=added)
     if not extended.pieces:
         raise KnownError("no_new_pieces", f"{base} has all pieces of this text already.", "Train on it as it is.")
-    model = AutoModelForCausalLM.from_pretrained(base)
+    model = load_pretrained("AutoModelForCausalLM", base)
     _grow(model, extended, old_ids_of(old, extended.pieces))
     model.config.first_new_token = extended.first_new
 

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, LlamaConfig, 
 
 from belle.cli.main import main
 from belle.errors import KnownError
+from belle.pretrained import load_pretrained
 from belle.training.merge import merge
 
 ROOT = Path(__file__).parents[3]
@@ -85,7 +86,7 @@ def test_onto_nf4_gives_the_function_that_was_trained(base: Path, tmp_path: Path
     quantization = BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype="float32"
     )
-    rounded = AutoModelForCausalLM.from_pretrained(base, quantization_config=quantization, dtype=torch.float32)
+    rounded = load_pretrained("AutoModelForCausalLM", base, quantization_config=quantization, dtype=torch.float32)
     trained = logits(PeftModel.from_pretrained(rounded, adapter))
     distance = {}
     for onto in ("base", "nf4"):

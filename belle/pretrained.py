@@ -1,0 +1,44 @@
+"""Models as transformers loads them, through one door, so that what they compute does not depend on the processor.
+
+bitsandbytes packs the 4-bit weights of a layer anew, in place, the first time the layer runs in evaluation mode on a
+processor with AVX512-BF16: its scales lose precision, small layers break, and no gradient passes through them any more.
+What was measured before a sample was drawn would be another model than what is trained after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_REPACKS = "support_avx512bf16_for_cpu"
+"""bitsandbytes' flag of a `Linear4bit` (0.49 and later)."""
+
+
+def load_pretrained(loader: str, name: str | Path, **options: Any) -> Any:
+    """A model in the weights of the checkpoint `name`.
+
+    Args:
+        loader: transformers' class, such as `AutoModelForCausalLM`.
+        name: a folder, or a name on the Hugging Face hub.
+        options: of its `from_pretrained`.
+
+    Raises what transformers raises, mostly OSError and ValueError.
+    """
+    return load_with_report(loader, name, **options)[0]
+
+
+def load_with_report(loader: str, name: str | Path, **options: Any) -> tuple[Any, Mapping[str, Any]]:
+    """As `load_pretrained`, and beside the model what transformers found missing or unexpected in the files."""
+    import transformers
+
+    model, report = getattr(transformers, loader).from_pretrained(str(name), output_loading_info=True, **options)
+    keep_packing(model)
+    return model, report
+
+
+def keep_packing(model: Any) -> None:
+    """Keep 4-bit weights as they were loaded, on every processor. Models of other kinds stay as they are."""
+    for module in model.modules():
+        if hasattr(module, _REPACKS):
+            setattr(module, _REPACKS, False)
