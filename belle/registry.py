@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from belle import paths
+from belle.documents import parse_json
 from belle.errors import KnownError
 
 
@@ -47,7 +48,7 @@ def installed() -> list[InstalledModel]:
     except OSError as error:
         raise _registry_unreadable(path, error.strerror or str(error)) from error
     try:
-        rows = json.loads(text)["models"]
+        rows = parse_json(text)["models"]
         return [_from_row(row) for row in rows]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _registry_unreadable(path, "it is not a list of models") from error

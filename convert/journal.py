@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from belle.documents import parse_json, parse_json_row
+
 
 class Chunk(NamedTuple):
     """A run of rows of one tensor, the unit of work: tensor's position in the plan, first row, row after the last."""
@@ -28,7 +30,7 @@ class Journal:
     def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
         """`identity` is JSON-serializable and equal exactly when two runs would write the same bytes."""
         self._path = path
-        self._identity = json.loads(json.dumps(identity))
+        self._identity = parse_json(json.dumps(identity))
 
     def read(self) -> dict[Chunk, int]:
         """Finished chunks with their checksums; empty when there is no journal or it is of another conversion."""
@@ -39,7 +41,7 @@ class Journal:
         records = []
         for line in lines:
             try:
-                records.append(json.loads(line))
+                records.append(parse_json_row(line))
             except ValueError:
                 break  # the power failed while this line was written; what comes before it is whole
         if not records or records[0] != self._identity:

@@ -22,6 +22,19 @@ FORBIDDEN = {
     "belle/paths.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/errors.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/durable.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
+    "belle/documents.py": (
+        *QT,
+        *TORCH,
+        "llama_cpp",
+        "numpy",
+        "yaml",
+        "belle.engine",
+        "belle.cli",
+        "convert",
+        "desktop",
+    ),
+    "belle/path_guard.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
+    "belle/yaml_reader.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/texts.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/pretrained.py": (*QT, "llama_cpp", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/environment.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
@@ -60,6 +73,19 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
         for name in imports_of(file):
             for forbidden in FORBIDDEN[room]:
                 assert name != forbidden and not name.startswith(forbidden + "."), f"{file} imports {name}"
+
+
+READERS = {"json": ("load", "loads", "JSONDecoder"), "yaml": ("load", "safe_load", "load_all", "SafeLoader")}
+
+
+@pytest.mark.parametrize("top", ["belle", "convert", "desktop"])
+def test_json_and_yaml_are_read_in_one_place(top: str) -> None:
+    for file in files_of(top):
+        if file.relative_to(ROOT).as_posix() in ("belle/documents.py", "belle/yaml_reader.py", "desktop/store/tree.py"):
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                assert node.attr not in READERS.get(node.value.id, ()), f"{file}:{node.lineno} reads without limits"
 
 
 def test_every_room_that_exists_has_a_rule() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from belle.data.json_array import ArrayError, array_elements
+from belle.documents import DocumentError, parse_json_row
 from belle.errors import KnownError
 
 HUB = "hub:"
@@ -125,13 +125,11 @@ def _from_lines(stream: IO[bytes], path: str) -> Iterator[Record]:
         if not text:
             continue
         try:
-            yield Record(path, number, "line", json.loads(text))
-        except json.JSONDecodeError as error:
-            yield Record(path, number, "line", None, f"it is no JSON: {error.msg} at character {error.pos + 1}")
-        except UnicodeDecodeError as error:
-            yield Record(path, number, "line", None, f"it is not UTF-8 (byte {error.start + 1} of the line)")
-        except RecursionError:
-            yield Record(path, number, "line", None, "it is nested too deeply")
+            value = parse_json_row(text)
+        except DocumentError as error:
+            yield Record(path, number, "line", None, f"it {error.message}")
+        else:
+            yield Record(path, number, "line", value)
 
 
 def _from_array(stream: IO[bytes], path: str) -> Iterator[Record]:

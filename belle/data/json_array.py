@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from belle.documents import DocumentError, parse_json_prefix
+
 BLOCK = 1 << 20
 """Characters that are read at once."""
 
@@ -46,7 +48,7 @@ def array_elements(stream: TextIO) -> Iterator[tuple[int, Any]]:
         if after == ",":
             text.skip()
             if text.next() == "]":
-                raise ArrayError(text.line, "it is no JSON: a comma stands before the end of the array")
+                raise ArrayError(text.line, "it is not valid JSON: a comma stands before the end of the array")
         elif after != "]":
             raise ArrayError(text.line, f"a comma is missing before {after!r}" if after else _NOT_CLOSED)
     text.skip()
@@ -60,7 +62,6 @@ class _Text:
     def __init__(self, stream: TextIO) -> None:
         self.line = 1
         self._stream = stream
-        self._decoder = json.JSONDecoder()
         self._text = ""
         self._position = 0
 
@@ -84,14 +85,14 @@ class _Text:
         """The value that begins here. Raises ArrayError."""
         while True:
             try:
-                value, end = self._decoder.raw_decode(self._text, self._position)
+                value, end = parse_json_prefix(self._text, self._position)
             except json.JSONDecodeError as error:
                 # It may only not be all there.
                 if len(self._text) - self._position > _LONGEST or not self._read():
                     line = self.line + self._text.count("\n", self._position, error.pos)
-                    raise ArrayError(line, f"it is no JSON: {error.msg}") from None
-            except RecursionError:
-                raise ArrayError(self.line, "it is nested too deeply") from None
+                    raise ArrayError(line, f"it is not valid JSON: {error.msg}") from None
+            except DocumentError as error:
+                raise ArrayError(self.line, f"it {error.message}") from None
             else:
                 # A number may go on: “1” as “1.5” or “1e+5”.
                 if len(self._text) - end > len("e+") or not self._read():

@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from belle.documents import parse_json_row
 from belle.prompts import Message
 
 PROTOCOL_VERSION = 1
@@ -299,7 +300,7 @@ def decode_event(line: bytes) -> Event:
 
 def _decode(line: bytes, tag: str, types: dict[str, type[Any]]) -> Any:
     try:
-        fields = json.loads(line)
+        fields = parse_json_row(line)
         cls = types[fields.pop(tag)]
         known = _FIELDS[cls]
         values = {k: _value(k, v) for k, v in fields.items() if k in known}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from belle.documents import parse_json_row
 from belle.durable import worded
 
 
@@ -71,7 +72,7 @@ def _read(path: Path, first: bytes, take: Callable[[dict[str, Any]], None]) -> b
         if not line.endswith(b"\n"):
             break
         try:
-            take(json.loads(line))
+            take(parse_json_row(line))
         except (ValueError, TypeError, KeyError):
             break
         kept += line

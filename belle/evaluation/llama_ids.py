@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from belle.documents import read_json, read_json_object
 from belle.errors import KnownError
 
 _CONFIG = {
@@ -54,7 +55,7 @@ def _make_tiny(folder: Path, tiny: Path) -> None:
     for file in folder.iterdir():
         if file.is_file() and (file.name.startswith("tokenizer") or file.suffix == ".jinja"):
             shutil.copy(file, tiny)
-    rows = json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab_size"]
+    rows = read_json_object(folder / "config.json")["vocab_size"]
     (tiny / "config.json").write_text(json.dumps({**_CONFIG, "vocab_size": rows}), encoding="utf-8")
     square, ones = np.zeros((32, 32), np.float16), np.ones(32, np.float16)
     layer: dict[str, NDArray[np.float16]] = {f"self_attn.{name}_proj": square for name in "qkvo"}
@@ -69,7 +70,7 @@ def main() -> int:
     """Print the ids as JSON. Returns the exit status."""
     folder, texts = map(Path, sys.argv[1:3])
     try:
-        print(json.dumps(llama_ids(folder, json.loads(texts.read_text(encoding="utf-8")))))  # noqa: T201
+        print(json.dumps(llama_ids(folder, read_json(texts))))  # noqa: T201
     except KnownError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 2

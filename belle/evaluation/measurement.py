@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from belle.documents import parse_json
 from belle.errors import KnownError
 from belle.evaluation.statistics import Loss, Perplexity
 
@@ -127,7 +128,7 @@ class Measurement:
     @classmethod
     def from_json(cls, text: str) -> Measurement:
         """The measurement that `to_json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
-        data = json.loads(text)
+        data = parse_json(text)
         if data["version"] != VERSION:
             raise ValueError(f"version {data['version']}")
         data["reference"] = _model(data["reference"])

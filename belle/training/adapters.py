@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.training.recipe import LoraOptions, Recipe
 
@@ -27,8 +27,8 @@ def is_adapter(folder: Path) -> bool:
 def read_adapter_base(folder: Path) -> str:
     """The model that an adapter was trained on. Raises KnownError("base_unknown")."""
     try:
-        base = json.loads((folder / _ADAPTER_CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path")
-    except (OSError, ValueError, AttributeError):
+        base = read_json_object(folder / _ADAPTER_CONFIG).get("base_model_name_or_path")
+    except KnownError:
         base = None
     if not isinstance(base, str) or not base:
         raise KnownError(

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+from belle.documents import parse_json
 from belle.durable import sync_folder, worded, write_text
 from belle.errors import KnownError
 
@@ -100,7 +101,7 @@ class AnswersFile:
             )
         before = self._request_file.read_text(encoding="utf-8").strip() if self._request_file.exists() else asked
         if before != asked:
-            then, now = json.loads(before), json.loads(asked)
+            then, now = parse_json(before), parse_json(asked)
             changed = sorted(key for key in {*then, *now} if then.get(key) != now.get(key))
             raise KnownError(
                 "request_changed",

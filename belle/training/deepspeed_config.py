@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from belle.documents import read_json
 from belle.errors import KnownError
 
 if TYPE_CHECKING:
@@ -34,13 +35,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
     Raises KnownError: `file_missing`, `deepspeed_config_wrong`.
     """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise KnownError("file_missing", f"{path} cannot be read: {error.strerror}.", path=str(path)) from None
-    except ValueError as error:
-        line = f" at line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise _wrong(path, "", f"it is no JSON{line}: {getattr(error, 'msg', error)}") from None
+    values = read_json(path, kind="deepspeed_config_wrong")
     if not isinstance(values, dict) or not isinstance(values.get("zero_optimization", {}), dict):
         raise _wrong(path, "", "it is not a mapping of keys to values")
     return values

@@ -8,6 +8,7 @@ model itself has 16 bits and the optimizer keeps fp32 weights beside it, spread 
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.training.data_parallel import Apply
 from belle.training.deepspeed_config import training_config
@@ -86,7 +88,7 @@ class DeepSpeedBuilder:
 
     def _config(self) -> dict[str, Any]:
         """A copy: DeepSpeed writes into it."""
-        copied: dict[str, Any] = json.loads(json.dumps(self.config))
+        copied: dict[str, Any] = copy.deepcopy(self.config)
         return copied
 
 
@@ -187,8 +189,8 @@ class DeepSpeedEngine:
     def _check(self, folder: Path) -> None:
         path = folder / _FACTS_FILE
         try:
-            then = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            then = read_json_object(path)
+        except KnownError:
             raise _mismatch(folder, f"{folder} was not written by DeepSpeed") from None
         now = self._facts()
         if then.get("processes") != now["processes"]:

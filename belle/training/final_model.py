@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.prompts.jinja import jinja_source
 from belle.training.models import base_of
@@ -174,7 +175,7 @@ def write_generation_config(model: Any, tokenizer: Any, stop: tuple[str, ...], f
 
 def _edit(path: Path, changes: Mapping[str, Any]) -> None:
     """Set keys of a JSON file; None removes one."""
-    values = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    values = read_json_object(path) if path.exists() else {}
     values = {**values, **changes}
     kept = {key: value for key, value in values.items() if not (key in changes and value is None)}
     path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import belle
+from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.training.adapters import is_adapter
 from belle.training.final_model import TEMPLATE_KEY, write_tokenizer
@@ -177,7 +178,7 @@ def _template(checkpoint: Path, options: GptqOptions) -> Any:
     name = options.template
     if name is None:
         path = checkpoint / "tokenizer_config.json"
-        name = json.loads(path.read_text(encoding="utf-8")).get(TEMPLATE_KEY) if path.is_file() else None
+        name = read_json_object(path).get(TEMPLATE_KEY) if path.is_file() else None
     if name is None:
         raise KnownError(
             "template_needed",
@@ -262,9 +263,4 @@ def _is_number(text: str) -> bool:
 
 def _config(checkpoint: Path) -> dict[str, Any]:
     path = checkpoint / "config.json"
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        message = f"{path} cannot be read: {error}."
-        raise KnownError("file_missing", message, "Give the folder of a checkpoint.", path=str(path)) from None
-    return values if isinstance(values, dict) else {}
+    return read_json_object(path, kind="file_missing", advice="Give the folder of a checkpoint.")

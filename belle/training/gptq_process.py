@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
+
+from belle.documents import read_json_object
 
 
 def main() -> None:
@@ -12,7 +13,7 @@ def main() -> None:
     import torch
     from gptqmodel import GPTQModel, QuantizeConfig
 
-    order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    order = read_json_object(Path(sys.argv[1]))
     device = "cuda:0" if torch.cuda.is_available() else "cpu"
     model = GPTQModel.load(order["checkpoint"], QuantizeConfig(**order["quantize"]), device=device)
     samples = [{"input_ids": [ids], "attention_mask": [[1] * len(ids)]} for ids in order["samples"]]

@@ -283,14 +283,13 @@ def _load_model(name: str, dtype: Any) -> Any:
 
 
 def _template(request: Generation) -> PromptTemplate:
-    import json
-
+    from belle.documents import read_json_object
     from belle.training.final_model import TEMPLATE_KEY
 
     name = request.template
     path = Path(request.model) / "tokenizer_config.json"
     if name is None and path.is_file():
-        name = json.loads(path.read_text(encoding="utf-8")).get(TEMPLATE_KEY)
+        name = read_json_object(path).get(TEMPLATE_KEY)
     if name is None:
         raise KnownError(
             "template_needed",

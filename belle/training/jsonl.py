@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from belle.documents import parse_json_row
 from belle.durable import worded
 
 
@@ -98,7 +99,7 @@ def _object(line: bytes) -> dict[str, Any] | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        row = json.loads(line)
+        row = parse_json_row(line)
     except ValueError:
         return None
     whole = isinstance(row, dict) and isinstance(row.get("step"), int)

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from belle.documents import parse_json
 from belle.durable import sync_file
 from belle.environment import versions
 from belle.errors import KnownError
@@ -77,7 +78,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of a checkpoint; its files are not looked at. Raises KnownError (`checkpoint_broken`)."""
     path = folder / MANIFEST
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_bytes())
         if values.pop("format") != _FORMAT:
             raise ValueError("it is in a format of another version")
         files = {_inside(name): Sealed(int(row["size"]), str(row["sha256"])) for name, row in values["files"].items()}

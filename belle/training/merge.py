@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.pretrained import load_pretrained
 from belle.training.adapters import is_adapter, read_adapter_base
@@ -245,8 +246,4 @@ def _generation_config(adapter: Path, model: Any) -> Any:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise KnownError("damaged_config", f"{path} cannot be read: {error}.", path=str(path)) from None
-    return values if isinstance(values, dict) else {}
+    return read_json_object(path, kind="damaged_config")

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import belle
+from belle.documents import parse_json
 
 # Files up to this size are compared byte by byte, larger ones by their size.
 _HASHED_BYTES = 16 << 20
@@ -157,7 +158,7 @@ def main() -> int:
     os.dup2(2, 1)
     node = Node(out)
     for line in sys.stdin:
-        request = json.loads(line)
+        request = parse_json(line)
         if "folder" in request:
             node.hello(request)
         elif "start" in request:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+from belle.documents import parse_json
 from belle.training.hosts import Host
 
 _REMEMBERED_LINES = 12
@@ -94,7 +95,7 @@ class NodeClient:
         with self._process.stdout as stream:
             for line in stream:
                 try:
-                    event = json.loads(line)
+                    event = parse_json(line)
                 except ValueError:  # what the shell on the other side says when it starts
                     self._words.append(line.strip())
                     continue

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
-
+from belle.documents import DocumentError, parse_yaml
 from belle.errors import KnownError
+from belle.texts import short_repr
 
 
 def parse_override(text: str) -> tuple[list[str], Any]:
@@ -22,11 +22,11 @@ def parse_override(text: str) -> tuple[list[str], Any]:
             text=text,
         )
     try:
-        return path, yaml.safe_load(value)
-    except yaml.YAMLError:
+        return path, parse_yaml(value)
+    except DocumentError as error:
         raise KnownError(
             "override_wrong",
-            f"--set {text}: the value is no YAML.",
+            f"--set {short_repr(text)}: the value {error.message}.",
             "Put quotes around a text with special characters.",
             text=text,
         ) from None

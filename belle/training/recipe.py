@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from belle.errors import KnownError
+from belle.documents import read_yaml
 from belle.training.fields import build, wrong
 from belle.training.overrides import apply_overrides
 from belle.training.recipe_fields import AttentionName, Batching, PrecisionName, Recipe, Schedule, Stage
@@ -73,19 +73,7 @@ def recipe_values(recipe: Recipe) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise KnownError("file_missing", f"{path} cannot be read: {error.strerror}.", path=str(path)) from None
-    except UnicodeDecodeError as error:
-        raise KnownError("recipe_wrong", f"{path} is not UTF-8 (byte {error.start}).", path=str(path)) from None
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" at line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "it cannot be read"
-        raise KnownError("recipe_wrong", f"{path} is no YAML{line}: {problem}.", path=str(path)) from None
+    values = read_yaml(path, kind="recipe_wrong")
     if not isinstance(values, dict):
         raise wrong(str(path), "", "a recipe is a mapping of keys to values")
     return values

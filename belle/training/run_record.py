@@ -13,8 +13,10 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from belle.documents import read_json
 from belle.durable import write_text
 from belle.environment import machine, versions
+from belle.errors import KnownError
 
 RECORD = "run.json"
 
@@ -87,8 +89,8 @@ class RunRecord:
 def read_record(folder: Path) -> dict[str, Any]:
     """What `run.json` says; nothing when it is not there or not readable."""
     try:
-        values = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        values = read_json(folder / RECORD)
+    except KnownError:
         return {}
     return values if isinstance(values, dict) else {}
 

@@ -21,6 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from belle.documents import read_json_object
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -140,7 +142,7 @@ class SampleSet:
     """
 
     def __init__(self, folder: Path, inputs: Sequence[Mapping[str, Any]]) -> None:
-        about = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        about = read_json_object(folder / DESCRIPTION)
         self.folder = folder
         self.per_sample: int = about["per_sample"]
         self.counts = Counts(**about["counts"])

@@ -7,7 +7,6 @@ never to stop, because padding is not trained on. And transformers' fast tokeniz
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from belle.documents import read_json
 from belle.errors import KnownError
 
 _FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer.tiktoken", "tekken.json", "spiece.model")
@@ -209,8 +209,8 @@ def _give_padding(tokenizer: Any, path: Path | str, notice: Callable[[str], None
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        value = read_json(path)
+    except KnownError:
         return {}
     return value if isinstance(value, dict) else {}
 

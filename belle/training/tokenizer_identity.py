@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import belle
+from belle.documents import parse_json
 from belle.errors import KnownError
 
 _TOLERATED = 0.005
@@ -133,5 +134,5 @@ def _llama_cpp(folder: Path, texts: Sequence[str]) -> list[list[int]]:
             lines = result.stderr.strip().splitlines()
             reason = lines[-1] if lines else f"status {result.returncode}"
             raise KnownError("ids_unknown", f"llama.cpp cannot read the tokenizer of {folder}: {reason}")
-        ids: list[list[int]] = json.loads(result.stdout)
+        ids: list[list[int]] = parse_json(result.stdout)
     return ids

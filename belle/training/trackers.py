@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from belle.documents import parse_json, read_json_object
 from belle.durable import write_text
 from belle.errors import KnownError
 
@@ -59,7 +60,7 @@ class RunInfo:
     def identity(self, service: str) -> str:
         """A name for this run that a resumed run finds again."""
         path = self.folder / IDENTITIES
-        known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        known: dict[str, str] = read_json_object(path) if path.exists() else {}
         if service not in known:
             known[service] = secrets.token_hex(4)
             write_text(path, json.dumps(known) + "\n")
@@ -240,7 +241,7 @@ def _in_netrc(host: str) -> bool:
 
 
 def _plain(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(json.dumps(recipe, ensure_ascii=False, default=str))
+    found: dict[str, Any] = parse_json(json.dumps(recipe, ensure_ascii=False, default=str))
     return found
 
 

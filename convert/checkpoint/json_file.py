@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from belle.documents import DocumentError, parse_json
 from belle.errors import KnownError
 from convert.checkpoint.weights_file import WeightsFile
 
@@ -23,9 +23,9 @@ def read_json_object(path: Path, *, kind: str, longest: int) -> dict[str, Any]:
     finally:
         file.close()
     try:
-        value = json.loads(text.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise _wrong(path, kind, "it is not valid JSON") from error
+        value = parse_json(text)
+    except DocumentError as error:
+        raise _wrong(path, kind, f"it {error.message}") from error
     if not isinstance(value, dict):
         raise _wrong(path, kind, "it is not a JSON object")
     return value

@@ -7,11 +7,11 @@ each is as long as its shape and data type say.
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
+from belle.documents import DocumentError, parse_json
 from convert.checkpoint.dtypes import DTYPES, RawDtype
 from convert.checkpoint.problems import damaged, overlong, shown, truncated
 from convert.checkpoint.tensor import CheckpointTensor, Placement, contiguous_strides
@@ -57,19 +57,10 @@ def _header(file: WeightsFile) -> tuple[dict[str, Any], int]:
         what = f"it claims a header of {length:,} bytes (at most {LONGEST_HEADER:,} are read)"
         raise damaged(file.path, what, kind="bad_header")
     text = file.read(LENGTH_BYTES, length)
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        mapping: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in mapping:
-                raise damaged(file.path, f"its header has the key {shown(key)} twice", kind="bad_header")
-            mapping[key] = value
-        return mapping
-
     try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
-        raise damaged(file.path, "its header is not valid JSON", kind="bad_header") from error
+        header = parse_json(text, unique_keys=True)
+    except DocumentError as error:
+        raise damaged(file.path, f"its header {error.message}", kind="bad_header") from error
     if not isinstance(header, dict):
         raise damaged(file.path, "its header is not a JSON object", kind="bad_header")
     return header, LENGTH_BYTES + length

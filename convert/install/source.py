@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from belle.catalog import ModelEntry, ModelFile
+from belle.documents import parse_json
 from convert.checkpoint.encrypted import ENCRYPTED_SUFFIX, plain_name
 from convert.install.hub import Hub, RemoteFile
 from convert.install.patience import Patience
@@ -65,7 +66,7 @@ class Source:
 def load_source(path: Path) -> Source | None:
     """What an earlier run wrote down; None when there is nothing, or nothing of use."""
     try:
-        data = json.loads(path.read_bytes())
+        data = parse_json(path.read_bytes())
         if data["format"] != _FORMAT:
             return None
         return Source(tuple(RemoteFile(**file) for file in data["files"]), tuple(data["notes"]))

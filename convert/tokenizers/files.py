@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from belle.documents import DocumentError, parse_json
 from belle.errors import KnownError
 
 MAX_FILE = 256 << 20
@@ -58,9 +58,9 @@ def read_object(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        value = json.loads(read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise damaged(path, f"it is not JSON ({error})") from error
+        value = parse_json(read_text(path))
+    except DocumentError as error:
+        raise damaged(path, f"it {error.message}") from error
     if not isinstance(value, dict):
         raise damaged(path, "it is not a JSON object")
     return value

@@ -17,11 +17,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from belle.documents import DocumentError, parse_json_row
 from belle.errors import KnownError
 from belle.evaluation.tasks.items import LETTERS, Item, ItemSet, language_of
 
@@ -67,9 +67,9 @@ def _json_lines(path: Path, digest: Any) -> tuple[list[Item], dict[str, list[Ite
             continue
         wrong = _fault(path, number)
         try:
-            row = json.loads(line)
-        except ValueError as error:
-            wrong(f"is not JSON ({error})")
+            row = parse_json_row(line)
+        except DocumentError as error:
+            wrong(error.message)
         if not isinstance(row, dict):
             wrong("is not a JSON object")
         item = _belle_item(row, number, wrong) if "std_answer" in row else _own_item(row, number, wrong)

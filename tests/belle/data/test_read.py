@@ -164,14 +164,14 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, name: str) -> None
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ('{"text": "a"}\n\n{"text": \n', 3, "it is no JSON"),
-        ('[{"text": "a"},\n {"text": "b"},\n {"text": }]', 3, "it is no JSON"),
+        ('{"text": "a"}\n\n{"text": \n', 3, "it is not valid JSON"),
+        ('[{"text": "a"},\n {"text": "b"},\n {"text": }]', 3, "it is not valid JSON"),
         ('[{"text": "a"}\n {"text": "b"}]', 2, "a comma is missing"),
         ('[{"text": "a"},\n {"text": "b"}', 2, "the array is not closed"),
         ('[{"text": "a"},\n {"text": "b"},', 2, "the array is not closed"),
-        ('[{"text": "a"},]', 1, "it is no JSON"),
+        ('[{"text": "a"},]', 1, "it is not valid JSON"),
         ('[{"text": "a"}]\n[{"text": "b"}]', 2, "something follows"),
-        ("[" * 100_000, 1, "nested too deeply"),
+        ("[" * 100_000, 1, "nested more than 100 levels deep"),
     ],
 )
 def test_damaged_json(tmp_path: Path, text: str, line: int, message: str) -> None:

@@ -76,9 +76,9 @@ def test_what_contradicts_the_recipe_is_refused(
 
 
 def test_what_is_no_json_is_named_with_its_line(tmp_path: Path, recipe: Recipe) -> None:
-    with pytest.raises(KnownError, match="no JSON at line 2"):
+    with pytest.raises(KnownError, match="line 2 is not valid JSON"):
         made(config(tmp_path, '{\n  "zero_optimization": }'), recipe)
-    with pytest.raises(KnownError, match="cannot be read"):
+    with pytest.raises(KnownError, match="does not exist"):
         made(tmp_path / "nothing.json", recipe)
 
 

@@ -64,7 +64,7 @@ def test_json_lines_with_little_in_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("{not json", "line 2 is not JSON"),
+        ("{not json", "line 2 is not valid JSON"),
         ("[1]", "line 2 is not a JSON object"),
         ({**GOOD, "id": "b", "question": " "}, "line 2 has no text “question”"),
         ({"question": "a"}, "line 2 has no text “answer”"),

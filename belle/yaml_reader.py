@@ -1,0 +1,133 @@
+"""YAML as plain data, within limits: the part of `belle.documents` that needs PyYAML.
+
+The document is first composed into a graph of nodes, where an alias is an edge to the node that it names; the graph is
+checked (no cycles, not too deep, not too large when every alias is written out, no key twice), and only then are values
+made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+from yaml.constructor import ConstructorError, SafeConstructor
+
+from belle.documents import DEEPEST, LONGEST_YAML, MOST_DIGITS, MOST_YAML_NODES, DocumentError
+from belle.texts import short_repr
+
+_TAG = "tag:yaml.org,2002:"
+_MERGE = f"{_TAG}merge"
+
+
+def plain_yaml(text: str) -> Any:
+    """The value of the one document in `text`. Raises DocumentError."""
+    if len(text) > LONGEST_YAML:
+        raise DocumentError(f"is longer than {LONGEST_YAML:,} characters")
+    try:
+        loader = _Loader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            _Check().size(node, 1)
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise DocumentError(
+            f"is not valid YAML: {error.problem or error.context}", mark.line + 1 if mark else None
+        ) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1 if isinstance(error.position, int) else None
+        raise DocumentError("has a control character, which YAML does not allow", line) from None
+    except RecursionError:
+        raise DocumentError(f"is nested more than {DEEPEST} levels deep") from None
+
+
+class _Check:
+    """Walks once through the graph of nodes."""
+
+    def __init__(self) -> None:
+        # None while the node is being looked at: who meets it then has gone in a circle.
+        self._known: dict[int, tuple[int, int] | None] = {}
+
+    def size(self, node: yaml.Node, depth: int) -> tuple[int, int]:
+        """How many values `node` is when its aliases are written out, and how deep. Raises DocumentError."""
+        if id(node) in self._known:
+            known = self._known[id(node)]
+            if known is None:
+                raise _wrong(node, "contains itself")
+        else:
+            self._known[id(node)] = None
+            if depth > DEEPEST:
+                raise _wrong(node, f"is nested more than {DEEPEST} levels deep")
+            inner = [self.size(part, depth + 1) for part in self._parts(node)]
+            known = 1 + sum(size for size, _ in inner), 1 + max((height for _, height in inner), default=0)
+            self._known[id(node)] = known
+        if known[0] > MOST_YAML_NODES:
+            raise _wrong(node, f"becomes more than {MOST_YAML_NODES:,} values")
+        if depth + known[1] - 1 > DEEPEST:
+            raise _wrong(node, f"is nested more than {DEEPEST} levels deep")
+        return known
+
+    def _parts(self, node: yaml.Node) -> list[yaml.Node]:
+        if isinstance(node, yaml.SequenceNode):
+            return list(node.value)
+        if not isinstance(node, yaml.MappingNode):
+            return []
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.tag == _MERGE:
+                continue
+            if key.tag != f"{_TAG}str" or not isinstance(key, yaml.ScalarNode):
+                what = short_repr(key.value) if isinstance(key, yaml.ScalarNode) else "a list or mapping"
+                raise _wrong(key, f"has {what} as a key; put quotes around it to make it text")
+            if key.value in seen:
+                raise _wrong(key, f"has the key {short_repr(key.value)} a second time")
+            seen.add(key.value)
+        return [value for _, value in node.value]
+
+
+def _wrong(node: yaml.Node, message: str) -> DocumentError:
+    return DocumentError(message, node.start_mark.line + 1)
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
+    """Texts, numbers, truth values, null, lists and mappings. What looks like a date is text."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  # as PyYAML declares it
+        first: [(tag, pattern) for tag, pattern in rules if tag != f"{_TAG}timestamp"]
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    yaml_constructors: dict[Any, Any] = {}  # noqa: RUF012
+
+
+def _scalar(name: str, words: str) -> None:
+    """Add the constructor of a kind of scalar, whose failures PyYAML leaves to chance."""
+    plain: Callable[[Any, yaml.Node], Any] = getattr(SafeConstructor, f"construct_yaml_{name}")
+
+    def construct(loader: _Loader, node: yaml.Node) -> Any:
+        text = loader.construct_scalar(node)
+        try:
+            if name == "int" and len(text) > MOST_DIGITS:
+                raise ValueError(text)
+            return plain(loader, node)
+        except (ValueError, LookupError, ArithmeticError):
+            raise ConstructorError(None, None, f"{short_repr(text)} is not {words}", node.start_mark) from None
+
+    _Loader.add_constructor(f"{_TAG}{name}", construct)
+
+
+def _unknown(loader: _Loader, node: yaml.Node) -> Any:
+    del loader
+    tag = short_repr(node.tag.replace(_TAG, "!!"))
+    raise ConstructorError(None, None, f"the tag {tag} is not read; write plain values", node.start_mark)
+
+
+for _name, _words in (("null", "null"), ("bool", "true or false"), ("int", "a whole number"), ("float", "a number")):
+    _scalar(_name, _words)
+for _name in ("str", "seq", "map"):
+    _Loader.add_constructor(f"{_TAG}{_name}", getattr(SafeConstructor, f"construct_yaml_{_name}"))
+_Loader.add_constructor(None, _unknown)
