@@ -16,6 +16,7 @@ from itertools import chain
 from belle.errors import KnownError
 from belle.prompts.base import EOS, Message, PromptTemplate, Segment
 from belle.prompts.token_line import KnownTokens, TokenLine, TokenVocabulary, encode_segments
+from belle.prompts.turns import alternating
 
 __all__ = [
     "UNTRAINED",
@@ -59,7 +60,9 @@ def encode_prompt(
     continue_last: bool = False,
     known: Callable[[Segment], KnownTokens | None] | None = None,
 ) -> list[int]:
-    """The tokens that make a model answer `messages`, or go on with the last of them.
+    """The tokens that make a model answer `messages`, or go on with the last of them; none when nothing is asked.
+
+    What is rendered is `alternating(messages)`: also a conversation with questions that were never answered.
 
     Args:
         continue_last: the last message is the beginning of an answer.
@@ -67,7 +70,10 @@ def encode_prompt(
 
     Raises KnownError("template_error") and ValueError as `PromptTemplate.segments`.
     """
-    segments = template.segments(messages, continue_last=continue_last)
+    turns = alternating(messages, continue_last=continue_last)
+    if all(turn.role == "system" for turn in turns):
+        return []
+    segments = template.segments(turns, continue_last=continue_last)
     return encode_segments(vocabulary, template, segments, known).tokens
 
 

@@ -151,7 +151,7 @@ class Writer:
             while messages and messages[-1].role == "assistant":
                 messages = messages[:-1]
             ids = encode_prompt(self.vocabulary, self.template, messages) if messages else []
-            problem = "" if messages else "asks nothing"
+            problem = "" if ids else "asks nothing"
             if room is not None and len(ids) > room:
                 problem = f"its {len(ids)} tokens and {self._request.max_tokens} of an answer are more than {limit}"
             yield Question(number, row.id, messages, [] if problem else ids, problem)

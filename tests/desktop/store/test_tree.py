@@ -188,6 +188,7 @@ def test_a_long_conversation(store: Store, conversation_id: int) -> None:
     ("statement", "reason"),
     [
         ("UPDATE message SET text = 'changed'", "text of a finished message"),
+        ("UPDATE message SET thinking = 'of another'", "thinking of a finished message"),
         ("UPDATE message SET text = 'changed', status = 'streaming'", "text of a finished message"),
         ("UPDATE message SET parent_id = NULL", "keeps its place"),
         ("UPDATE message SET role = 'assistant'", "keeps its place"),
