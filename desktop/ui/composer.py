@@ -21,7 +21,6 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QResizeEvent,
-    QTextOption,
 )
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSizePolicy, QWidget
 
@@ -29,6 +28,7 @@ from desktop.i18n import translate
 from desktop.ui.controls import IconButton, View, label
 from desktop.ui.shortcuts import key_text
 from desktop.ui.theme import theme
+from desktop.ui.wrapping import LongWords
 
 MAX_LINES = 8
 SendKey = Literal["enter", "ctrl_enter"]
@@ -48,7 +48,7 @@ class ComposerEdit(QPlainTextEdit):
         self._preedit = ""
         self._just_composed = False
         self.setTabChangesFocus(True)
-        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        LongWords(self)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

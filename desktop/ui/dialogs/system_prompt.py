@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QWidget
 from desktop.i18n import translate
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.theme import theme
+from desktop.ui.wrapping import LongWords
 
 
 class SystemPromptDialog(Dialog):
@@ -19,7 +20,9 @@ class SystemPromptDialog(Dialog):
     def __init__(self, text: str, parent: QWidget | None = None) -> None:
         super().__init__(parent, width=520)
         self._words = self.paragraph()
-        self.field = QPlainTextEdit(text)
+        self.field = QPlainTextEdit()
+        LongWords(self.field)
+        self.field.setPlainText(text)
         self.field.setProperty("role", "field")
         self.field.setTabChangesFocus(True)
         self.field.moveCursor(QTextCursor.MoveOperation.End)

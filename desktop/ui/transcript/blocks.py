@@ -7,8 +7,11 @@ last few blocks. Blocks are compared by value: equal blocks are not drawn again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
+
+from desktop.ui.breaks import BREAK, FIRST, break_places
 
 Container = Literal["quote", "item"]
 Align = Literal["left", "center", "right"]
@@ -68,6 +71,22 @@ class Table:
 
 
 Block = Line | Code | Rule | Table
+
+
+def breakable(spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    """Spans as they are laid out: with a place to break within a bounded run (see `desktop.ui.breaks`)."""
+    if sum(len(span.text) for span in spans) <= FIRST and not any(BREAK in span.text for span in spans):
+        return spans
+    places = break_places(plain_text(spans))
+    laid: list[Span] = []
+    begin = 0
+    for span in spans:
+        end = begin + len(span.text)
+        cuts = [0, *(at - begin for at in places if begin <= at < end), len(span.text)]
+        parts = [span.text[a:b].replace(BREAK, BREAK * 2) for a, b in pairwise(cuts)]
+        laid.append(replace(span, text=BREAK.join(parts)))
+        begin = end
+    return tuple(laid)
 
 
 def plain_text(spans: tuple[Span, ...]) -> str:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLay
 
 from desktop.ui.theme import theme
 from desktop.ui.transcript import words
+from desktop.ui.wrapping import LongWords
 
 _MOST_LINES = 18
 
@@ -23,6 +24,7 @@ class _Field(QPlainTextEdit):
         self.setProperty("role", "field")
         self.setTabChangesFocus(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        LongWords(self)
         self.setPlainText(text)
         self.textChanged.connect(self.fit)
 

@@ -13,7 +13,7 @@ from typing import cast
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QTextBlock, QTextCursor, QTextDocument
 
-from desktop.ui.transcript.blocks import Block, Code, Line, Rule, Table
+from desktop.ui.transcript.blocks import Block, Code, Line, Rule, Table, breakable
 from desktop.ui.transcript.render import Renderer, utf16
 from desktop.ui.transcript.style import CODE_HEADER, CODE_PAD
 
@@ -122,7 +122,7 @@ class Ground:
         block = self._renderer.first_line_of(index)
         painter.setBrush(theme.color("hover"))
         at = utf16(line.marker) + 1 if line.marker else 0
-        for span in line.spans:
+        for span in breakable(line.spans):
             end = at + utf16(span.text)
             if span.code:
                 for box in self._boxes(block, at, end):

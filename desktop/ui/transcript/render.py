@@ -20,7 +20,8 @@ from PySide6.QtGui import (
     QTextTableFormat,
 )
 
-from desktop.ui.transcript.blocks import Block, Code, Line, Rule, Span, Table
+from desktop.ui.breaks import with_breaks
+from desktop.ui.transcript.blocks import Block, Code, Line, Rule, Span, Table, breakable
 from desktop.ui.transcript.style import CODE_HEADER, Style
 
 _KEEP = QTextCursor.MoveMode.KeepAnchor
@@ -94,13 +95,13 @@ class Renderer:
                 self._begin(cursor, fresh, self.style.line_format(before, block), self.style.marker_format())
                 if block.marker:
                     cursor.insertText(f"{block.marker}\t", self.style.marker_format())
-                self._spans(cursor, block, block.spans)
+                self._spans(cursor, block, breakable(block.spans))
             case Code():
                 if fresh:
                     self._room_above(self.style.theme.px(CODE_HEADER))
                 chars = self.style.code_char_format()
                 self._begin(cursor, fresh, self.style.code_format(before, block, first=True), chars)
-                self._code_lines(cursor, before, block, block.text)
+                self._code_lines(cursor, before, block, "", block.text)
             case Rule():
                 self._begin(cursor, fresh, self.style.rule_format(before, block), self.style.thin_char_format())
             case Table():
@@ -130,14 +131,15 @@ class Renderer:
         for span in spans:
             cursor.insertText(span.text, self.style.char_format(span, line.heading, quiet=quiet))
 
-    def _code_lines(self, cursor: QTextCursor, before: Block | None, code: Code, text: str) -> None:
+    def _code_lines(self, cursor: QTextCursor, before: Block | None, code: Code, begun: str, text: str) -> None:
+        """Insert `text` at the end; `begun` is what its first line continues."""
         chars = self.style.code_char_format()
         head, *rest = text.split("\n")
-        cursor.insertText(head, chars)
+        cursor.insertText(with_breaks(begun + head)[len(with_breaks(begun)) :], chars)
         following = self.style.code_format(before, code, first=False)
         for line in rest:
             cursor.insertBlock(following, chars)
-            cursor.insertText(line, chars)
+            cursor.insertText(with_breaks(line), chars)
 
     def _table(self, cursor: QTextCursor, block: Table) -> None:
         made = QTextTableFormat()
@@ -171,7 +173,7 @@ class Renderer:
             cell.setFormat(look)
             cursor = cell.firstCursorPosition()
             cursor.setBlockFormat(self.style.cell_format(block.aligns[column]))
-            for span in spans:
+            for span in breakable(spans):
                 look_of = replace(span, bold=True) if number == 0 else span
                 cursor.insertText(span.text, self.style.char_format(look_of, pill=True))
 
@@ -192,14 +194,15 @@ class Renderer:
             return False
         at = start + (len(old.marker) + 1 if old.marker else 0)
         same = 0
-        for one, other in zip(old.spans, new.spans, strict=False):
+        had, has = breakable(old.spans), breakable(new.spans)
+        for one, other in zip(had, has, strict=False):
             if one != other:
                 break
             at += utf16(one.text)
             same += 1
-        rest = list(new.spans[same:])
-        if rest and same < len(old.spans):
-            was = old.spans[same]
+        rest = list(has[same:])
+        if rest and same < len(had):
+            was = had[same]
             if replace(was, text="") == replace(rest[0], text=""):
                 common = _common_start(was.text, rest[0].text)
                 at += utf16(was.text[:common])
@@ -216,10 +219,11 @@ class Renderer:
         before = self.blocks[index - 1] if index else None
         cursor.movePosition(_END)
         if new.text.startswith(old.text):
-            self._code_lines(cursor, before, new, new.text[len(old.text) :])
+            last_line = old.text[old.text.rfind("\n") + 1 :]
+            self._code_lines(cursor, before, new, last_line, new.text[len(old.text) :])
             return True
         if old.text.startswith(new.text):
-            cursor.setPosition(self.starts[index] + utf16(new.text))
+            cursor.setPosition(self.starts[index] + utf16(_laid_code(new.text)))
             cursor.movePosition(_END, _KEEP)
             cursor.removeSelectedText()
             return True
@@ -245,6 +249,10 @@ def _common_start(one: str, other: str) -> int:
     if other.startswith(one):
         return len(one)
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(other))
+
+
+def _laid_code(code: str) -> str:
+    return "\n".join(map(with_breaks, code.split("\n")))
 
 
 def utf16(text: str) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtGui import QTextBlock, QTextCursor, QTextTable
 
+from desktop.ui.breaks import without_breaks
+
 
 def selected_text(cursor: QTextCursor) -> str:
     """The selected text of a cursor."""
@@ -31,7 +33,8 @@ def selected_text(cursor: QTextCursor) -> str:
 def _part(block: QTextBlock, start: int, end: int) -> str:
     encoded = block.text().encode("utf-16-le")
     begin = max(0, start - block.position())
-    return encoded[begin * 2 : max(0, end - block.position()) * 2].decode("utf-16-le", "replace")
+    part = encoded[begin * 2 : max(0, end - block.position()) * 2].decode("utf-16-le", "replace")
+    return without_breaks(part)
 
 
 def _row_of(block: QTextBlock) -> tuple[int, int] | None:

@@ -31,6 +31,7 @@ from desktop.ui.transcript import words
 from desktop.ui.transcript.blocks import Block, Code
 from desktop.ui.transcript.code_button import CopyCode
 from desktop.ui.transcript.coloring import Coloring
+from desktop.ui.transcript.find import occurrences
 from desktop.ui.transcript.ground import Ground
 from desktop.ui.transcript.render import Renderer
 from desktop.ui.transcript.selection import selected_text
@@ -69,6 +70,8 @@ class MessageText(QTextBrowser):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         # The widget would lay out for its own size, which comes later.
         self.setLineWrapMode(QTextEdit.LineWrapMode.FixedPixelWidth)
+        # Without a width every letter would be a line, until the first `height_for`.
+        self.setLineWrapColumnOrWidth(theme().shape("column"))
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
@@ -172,15 +175,13 @@ class MessageText(QTextBrowser):
         color = theme().color("warn")
         color.setAlphaF(0.3)
         for word in searched:
-            cursor = self.document().find(word)
-            while not cursor.isNull():
+            for cursor in occurrences(self.document(), word):
                 made = QTextEdit.ExtraSelection()
                 made.cursor = cursor
                 made.format.setBackground(color)
                 found.append(made)
                 if first is None or cursor.selectionStart() < first:
                     first = cursor.selectionStart()
-                cursor = self.document().find(word, cursor)
         self.setExtraSelections(found)
         if first is None:
             return None
