@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convert.gptq import codes
+from convert.gptq.coded import Mode
 from convert.gptq.layout import Module, ZeroEvidence, find_modules, zeros_of
-from convert.gptq.source import GPTQRows, Mode
+from convert.gptq.source import GPTQRows
 from convert.rows import take_rows
 from convert.source import RowSource
 
