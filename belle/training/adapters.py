@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,12 @@ from belle.errors import KnownError
 from belle.training.recipe import LoraOptions, Recipe
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from belle.training.precision import Precision
 
 _ADAPTER_CONFIG = "adapter_config.json"
+_GOES_ON_FROM = "belle_goes_on_from"
 
 
 def is_adapter(folder: Path) -> bool:
@@ -59,9 +60,11 @@ def add_adapter(
     model.requires_grad_(False)
     if recipe.model is not None and is_adapter(Path(recipe.model)):
         say(f"adapter: going on with the one in {recipe.model}, with its own rank and layers")
-        adapted: nn.Module = PeftModel.from_pretrained(
+        adapted: Any = PeftModel.from_pretrained(
             model, recipe.model, is_trainable=True, autocast_adapter_dtype=not partitioned
         )
+        # peft has rounded what the file holds to the 16 bits of the base; the engine gets it again.
+        setattr(adapted, _GOES_ON_FROM, recipe.model)
         return adapted
     config = _config(options, task)
     try:
@@ -79,6 +82,24 @@ def add_adapter(
             targets=list(options.targets),
         ) from None
     return adapted
+
+
+def trained_before(model: nn.Module) -> Iterator[tuple[nn.Parameter, Tensor]]:
+    """What the adapters in `model` that go on begin with: each trained parameter, and its tensor as the file has it."""
+    from peft import get_peft_model_state_dict
+    from peft.utils import load_peft_weights
+
+    for adapted in model.modules():
+        if (folder := getattr(adapted, _GOES_ON_FROM, None)) is None:
+            continue
+        saved = load_peft_weights(str(folder), device="cpu")
+        # peft's names in files, of the parameters themselves.
+        named = get_peft_model_state_dict(
+            adapted, state_dict=dict(adapted.named_parameters()), save_embedding_layers=False
+        )
+        for name, parameter in named.items():
+            if name in saved and parameter.requires_grad:
+                yield parameter, saved[name]
 
 
 def linear_names(model: nn.Module) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,11 @@ class DataParallelBuilder:
         return contextlib.nullcontext()
 
     def build(self, model: nn.Module, groups: list[dict[str, Any]]) -> DataParallelEngine:
-        """Move the model to the device and wrap it."""
+        """Move the model to the device, give what is trained fp32, and wrap it."""
+        for parameter in (parameter for group in groups for parameter in group["params"]):
+            # Beside an adapter whole layers are trained (a head, embeddings, norms), which came in the 16 bits of the
+            # frozen base. In bf16 most of their elements would never move at a learning rate of 1e-5.
+            parameter.data = parameter.data.float()
         if not getattr(model, "is_quantized", False):
             model.to(self.device)
         return DataParallelEngine(model, groups, self._recipe, self)
@@ -136,6 +140,11 @@ class DataParallelEngine:
     def barrier(self) -> None:
         if self.world_size > 1:
             self.all_sum(torch.zeros(1))
+
+    def set_weights(self, weights: Iterable[tuple[nn.Parameter, Tensor]]) -> None:
+        with torch.no_grad():
+            for parameter, value in weights:
+                parameter.copy_(value)
 
     def save_state(self, folder: Path) -> None:
         if self.rank == 0:

@@ -11,7 +11,7 @@ import contextlib
 import copy
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -147,6 +147,12 @@ class DeepSpeedEngine:
 
     def barrier(self) -> None:
         self.all_sum(torch.zeros(1))
+
+    def set_weights(self, weights: Iterable[tuple[nn.Parameter, Tensor]]) -> None:
+        from deepspeed.utils import safe_set_full_fp32_param
+
+        for parameter, value in weights:
+            safe_set_full_fp32_param(parameter, value.float())
 
     def save_state(self, folder: Path) -> None:
         if self.rank == 0:

@@ -6,7 +6,7 @@ processes add up their gradients; it knows nothing of data, losses or checkpoint
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -75,6 +75,10 @@ class Engine(Protocol):
 
     def barrier(self) -> None:
         """Wait for all processes."""
+        ...
+
+    def set_weights(self, weights: Iterable[tuple[nn.Parameter, Tensor]]) -> None:
+        """Let trained parameters have these values, exactly: those of the fp32 weights that the optimizer changes."""
         ...
 
     def save_state(self, folder: Path) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from belle.prompts import PromptTemplate, get_template
+from belle.training.adapters import trained_before
 from belle.training.engine import Engine, EngineBuilder, engine_builder
 from belle.training.failures import worded_failure
 from belle.training.interrupts import Interrupts, Stopped
@@ -153,6 +154,7 @@ class Session:
         # Decay would move the rows of an embedding that are frozen, too.
         decay = 0.0 if self.recipe.freeze == "new_rows" else self.recipe.weight_decay
         self.engine = self._builder.build(model, parameter_groups(model, decay))
+        self.engine.set_weights(trained_before(model))
         # The same weights in every process, but not the same dropout.
         seed_everything(self.recipe.seed + self._builder.rank)
         self.run.attach(self.engine, lambda folder: write_own_tokenizer(self, folder))

@@ -40,8 +40,9 @@ def trained(folder: Path, dpo: dict[str, Any] | None = None, **changes: Any) -> 
 @pytest.mark.parametrize("lora", [None, {**LORA, "dropout": 0.1}])
 def test_the_first_loss_is_ln_2_and_margins_grow(tmp_path: Path, base: Path, lora: dict[str, Any] | None) -> None:
     held_out = write_pairs(tmp_path / "held_out.jsonl", 20)
+    # Far enough that it does not depend on the masks of dropout, which are others on other processors.
     folder = trained(
-        tmp_path, model=str(base), lora=lora, eval_data=[str(held_out)], epochs=12, learning_rate=2e-2 if lora else 3e-3
+        tmp_path, model=str(base), lora=lora, eval_data=[str(held_out)], epochs=20, learning_rate=2e-2 if lora else 3e-3
     )
     found = rows(folder)
     assert found[0]["loss"] == pytest.approx(math.log(2), abs=1e-6)
