@@ -8,86 +8,34 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtTest import QTest
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 import desktop.app
 from belle import paths
-from desktop.app import Running, make_application
-from desktop.chat.controller import ChatController
-from desktop.chat.state import Notice
-from desktop.settings import Settings
-from desktop.store import Store
 from desktop.ui.dialogs.store_fault import StoreFaultDialog
-from desktop.ui.main_window import MainWindow
-from desktop.ui.theme import themes
-
-LOADED_MS = 120_000
-ANSWERED_MS = 180_000
-
-
-class Chat:
-    """A window that is shown, with its model loaded."""
-
-    def __init__(self, qtbot: QtBot) -> None:
-        self.qtbot = qtbot
-        settings = Settings()
-        themes().apply(make_application(), settings)
-        self.running = Running(settings)
-        self.window: MainWindow = self.running.window
-        qtbot.addWidget(self.window)
-        self.store = Store.open(paths.database_file())
-        self.controller: ChatController = self.running.begin(self.store)
-        self.notices: list[Notice] = []
-        self.controller.notice.connect(self.notices.append)
-        self.window.show()
-        qtbot.waitExposed(self.window)
-        self.controller.start()
-
-    def wait_ready(self) -> None:
-        self.qtbot.waitUntil(lambda: self.controller.model.status == "ready", timeout=LOADED_MS)
-
-    def ask(self, text: str) -> None:
-        editor = self.window.composer.editor
-        QTest.keyClicks(editor, text)
-        QTest.keyClick(editor, Qt.Key.Key_Return)
-
-    def wait_words(self) -> None:
-        """Until the answer has begun."""
-        with self.qtbot.waitSignal(self.controller.answer_text, timeout=ANSWERED_MS):
-            pass
-
-    def stop(self) -> None:
-        QTest.keyClick(self.window.composer.editor, Qt.Key.Key_Escape)
-        self.qtbot.waitUntil(lambda: not self.controller.busy, timeout=ANSWERED_MS)
-
-    @property
-    def path(self) -> list[tuple[str, str]]:
-        assert self.controller.conversation is not None
-        return [(m.role, m.status) for m in self.store.active_path(self.controller.conversation.id)]
+from tests.support.person import Person
 
 
 @pytest.fixture
-def chat(qtbot: QtBot) -> Iterator[Chat]:
-    chat = Chat(qtbot)
+def chat(qtbot: QtBot) -> Iterator[Person]:
+    chat = Person(qtbot)
     yield chat
-    chat.window.close()
-    chat.running.close()
+    chat.leave()
 
 
-def test_a_question_typed_while_the_model_loads_is_answered(chat: Chat) -> None:
+def test_a_question_typed_while_the_model_loads_is_answered(chat: Person) -> None:
     chat.ask("Name three rivers.")
-    assert chat.path == [("user", "complete")]
+    assert chat.states == [("user", "complete")]
     assert chat.window.composer.editor.toPlainText() == ""
     chat.wait_words()
     chat.stop()
-    assert chat.path == [("user", "complete"), ("assistant", "stopped")]
+    assert chat.states == [("user", "complete"), ("assistant", "stopped")]
     assert chat.window.windowTitle() == "Name three rivers — ChatBELLE"
 
 
-def test_the_second_question_reads_only_what_is_new(chat: Chat) -> None:
+def test_the_second_question_reads_only_what_is_new(chat: Person) -> None:
     chat.wait_ready()
     chat.ask("Name three rivers.")
     chat.wait_words()
@@ -100,13 +48,13 @@ def test_the_second_question_reads_only_what_is_new(chat: Chat) -> None:
     assert second.stats["reused_tokens"] >= first.stats["prompt_tokens"]
 
 
-def test_answer_again_and_back_to_the_first_version(chat: Chat) -> None:
+def test_answer_again_and_back_to_the_first_version(chat: Person) -> None:
     chat.wait_ready()
     chat.ask("Name a colour.")
     chat.wait_words()
     chat.stop()
     answer = chat.store.active_path(chat.controller.conversation.id)[-1]
-    QTest.keyClick(chat.window, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier)
+    chat.answer_again()
     chat.wait_words()
     chat.stop()
     second = chat.store.active_path(chat.controller.conversation.id)[-1]
@@ -115,7 +63,7 @@ def test_answer_again_and_back_to_the_first_version(chat: Chat) -> None:
     assert chat.store.active_path(chat.controller.conversation.id)[-1].id == answer.id
 
 
-def test_a_stopped_answer_goes_on(chat: Chat) -> None:
+def test_a_stopped_answer_goes_on(chat: Person) -> None:
     chat.wait_ready()
     chat.ask("Count from one to one hundred in words.")
     chat.wait_words()
@@ -129,7 +77,7 @@ def test_a_stopped_answer_goes_on(chat: Chat) -> None:
     assert len(longer.text) > len(answer.text)
 
 
-def test_a_file_that_is_no_model_leaves_the_window_and_the_model_alone(chat: Chat, tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_leaves_the_window_and_the_model_alone(chat: Person, tmp_path: Path) -> None:
     chat.wait_ready()
     bad = tmp_path / "bad.gguf"
     bad.write_bytes(b"GGUF" + (99).to_bytes(4, "little") + bytes(64))
@@ -141,9 +89,9 @@ def test_a_file_that_is_no_model_leaves_the_window_and_the_model_alone(chat: Cha
     chat.stop()
 
 
-def test_a_model_larger_than_the_memory_is_refused_with_the_numbers(chat: Chat) -> None:
+def test_a_model_larger_than_the_memory_is_refused_with_the_numbers(chat: Person) -> None:
     chat.wait_ready()
-    chat.running._settings.set_value("model/n_ctx", 8192)
+    chat.settings.set_value("model/n_ctx", 8192)
     info = chat.controller.model.info
     assert info is not None
     assert info.n_ctx == 4096

@@ -72,6 +72,7 @@ class Column(QAbstractScrollArea):
         self._stick = True  # the end is to stay in sight
         self._was_at_bottom = True
         self._own_scroll = False
+        self._last_value = 0
         self._width = 0
         self._page = _Page(self.viewport())
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -213,6 +214,7 @@ class Column(QAbstractScrollArea):
         bar.setSingleStep(look.px(40))
         # First scroll, then resize: Qt moves pixels only while none of them is to be painted anew.
         bar.setValue(value)
+        self._last_value = bar.value()
         self._own_scroll = False
         for index, row in enumerate(self._rows.rows):
             if row.widget is not None:
@@ -264,10 +266,12 @@ class Column(QAbstractScrollArea):
         del dx, dy
         self._page.move(0, -self.verticalScrollBar().value())
 
-    def _scrolled(self) -> None:
-        if not self._own_scroll:
-            self._stick = self.at_bottom()
-            self._sync(self._anchor())
+    def _scrolled(self, value: int) -> None:
+        if self._own_scroll:
+            return
+        # A trackpad moves a few pixels at a time: the least of them upwards lets go of the end.
+        self._stick = self.at_bottom() and value >= self._last_value
+        self._sync(self._anchor())
 
     def _tell_where(self) -> None:
         bar = self.verticalScrollBar()

@@ -48,10 +48,13 @@ class TranscriptView(KeyboardColumn):
         """Show these messages. `context_start` is the first one that the model still sees (None: all).
 
         With `keep_position` the reader stays where they are as far as that place still exists (an edit, another
-        version); otherwise the end is shown.
+        version); otherwise the end is shown. Who is at the end of a path that ends with a question waits for its
+        answer, and stays at the end.
         """
         self._stream.flush()
-        anchor = self._anchor() if keep_position else None
+        asked = bool(messages) and messages[-1].role == "user"
+        follows = not keep_position or (self._stick and asked)
+        anchor = None if follows else self._anchor()
         focus = self._focused_place()
         old = {row.message.id: row for row in self._rows.rows}
         rows = []
@@ -69,6 +72,7 @@ class TranscriptView(KeyboardColumn):
         self._stick = anchor is None
         self._guess_heights()
         self._sync(anchor)
+        self._stick = self.at_bottom()
         self._give_focus_back(focus)
 
     def append(self, message: Message) -> None:
