@@ -17,6 +17,7 @@ from belle.errors import KnownError
 
 if TYPE_CHECKING:
     from belle.data.files import Record
+    from belle.prompts import PromptTemplate
     from belle.training.recipe import Recipe
     from belle.training.tokenizer import HubVocabulary
 
@@ -30,11 +31,14 @@ def show(arguments: argparse.Namespace) -> int:
     """Print the samples. Returns the exit status; raises KnownError."""
     from belle.data.read import scan_rows
     from belle.training.recipe import load_recipe
+    from belle.training.templates import choose_template
     from belle.training.tokenizer import HubVocabulary, load_tokenizer
 
     recipe = load_recipe(arguments.recipe, arguments.set)
     kind: Kind = arguments.kind or _KINDS[recipe.stage]
-    vocabulary = HubVocabulary(load_tokenizer(tokenizer_of(recipe)))
+    tokenizer = load_tokenizer(tokenizer_of(recipe))
+    vocabulary = HubVocabulary(tokenizer)
+    template = choose_template(recipe.template, tokenizer, chats=recipe.renders_chats)
     limit = arguments.n if arguments.n is not None else None if arguments.json else _DEFAULT
     scanned = scan_rows(arguments.file, kind, _format(arguments, recipe))
     if arguments.seed is not None:
@@ -46,7 +50,7 @@ def show(arguments: argparse.Namespace) -> int:
             break
         if isinstance(row, KnownError):
             raise row
-        samples = list(_samples(recipe, vocabulary, record, row))
+        samples = list(_samples(recipe, vocabulary, template, record, row))
         shown += bool(samples)
         dropped += not samples
         for number, (ids, labels) in enumerate(samples):
@@ -94,16 +98,16 @@ def tokenizer_of(recipe: Recipe) -> str:
     return tokenizer_of(base)
 
 
-def _samples(recipe: Recipe, vocabulary: HubVocabulary, record: Record, row: Row) -> Iterator[Sample]:
+def _samples(
+    recipe: Recipe, vocabulary: HubVocabulary, template: PromptTemplate, record: Record, row: Row
+) -> Iterator[Sample]:
     """The sequences that training makes of a row, with their labels."""
     import numpy as np
 
-    from belle.prompts import get_template
     from belle.prompts.encoding import UNTRAINED, encode_prompt
     from belle.training.batch_vocabulary import BatchVocabulary
     from belle.training.encode import Chunk, Refusal, RowEncoder
 
-    template = get_template(recipe.template)
     if recipe.stage == "ppo" and isinstance(row, Conversation):
         last = max((i for i, m in enumerate(row.messages) if m.role == "user"), default=-1)
         ids = encode_prompt(vocabulary, template, row.messages[: last + 1])

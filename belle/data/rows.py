@@ -13,11 +13,16 @@ Kind = Literal["conversation", "text", "preference"]
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Messages, oldest first; for PPO and batch inference without an answer at the end."""
+    """Messages, oldest first; for PPO and batch inference without an answer at the end.
+
+    Args:
+        unwanted: why its answer is not one to be learned, in a few words; "" when it is.
+    """
 
     messages: tuple[Message, ...]
     id: str = ""
     category: str = ""
+    unwanted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

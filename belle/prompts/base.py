@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Role = Literal["system", "user", "assistant"]
@@ -16,10 +16,20 @@ Role = Literal["system", "user", "assistant"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    Args:
+        trained: whether training computes the loss on it, if it is an answer.
+    """
 
     role: Role
     content: str
+    trained: bool = True
+
+    @property
+    def is_target(self) -> bool:
+        """Whether it is an answer that training computes the loss on."""
+        return self.role == "assistant" and self.trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +46,14 @@ class Segment:
         special: a token id of the vocabulary instead of text.
         literal: see above.
         trained: the loss is computed here (an assistant's text, and the token that closes it).
+        silent: it would be, but this answer is not to be learned; it is tokenized as if it were.
     """
 
     text: str
     special: Literal["bos", "eos"] | None = None
     literal: bool = False
     trained: bool = False
+    silent: bool = False
 
 
 BOS = Segment("", special="bos")
@@ -93,9 +105,26 @@ class PromptTemplate(ABC):
         if not self.supports_system:
             finished = list(system_into_user(finished))
         pieces = self._turns(finished, answer=partial is not None or add_generation_prompt)
+        self._silence(pieces, finished)
         if partial is not None and partial.content:
             pieces.append(Segment(self.answer_prefix + partial.content, trained=True))
         return [piece for piece in pieces if piece.text or piece.special]
+
+    def keeps_history(self, messages: Sequence[Message]) -> bool:
+        """Whether each answer of a finished conversation stands behind exactly what a chat puts before it.
+
+        Where not (some templates leave out earlier thoughts), each answer needs a training sample of its own, with
+        what came before it. Raises KnownError("template_error").
+        """
+        del messages
+        return True
+
+    def _silence(self, pieces: list[Segment], messages: Sequence[Message]) -> None:
+        """Mark the segments of answers without loss; the segments of earlier messages do not depend on later ones."""
+        for index, message in enumerate(messages):
+            if message.role == "assistant" and not message.trained:
+                first, last = (len(self._turns(messages[:end], answer=False)) for end in (index, index + 1))
+                pieces[first:last] = [replace(piece, silent=piece.trained) for piece in pieces[first:last]]
 
     @abstractmethod
     def _turns(self, messages: Sequence[Message], *, answer: bool) -> list[Segment]:

@@ -10,11 +10,12 @@ too long loses whole turns, never a part of one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from belle.errors import KnownError
 from belle.prompts.base import EOS, Message, PromptTemplate, Segment
+from belle.prompts.targets import with_targets
 from belle.prompts.token_line import KnownTokens, TokenLine, TokenVocabulary, encode_segments
 from belle.prompts.turns import alternating
 
@@ -22,6 +23,7 @@ __all__ = [
     "UNTRAINED",
     "Encoded",
     "TokenVocabulary",
+    "encode_answers",
     "encode_conversation",
     "encode_preference",
     "encode_prompt",
@@ -86,15 +88,15 @@ def encode_conversation(
 ) -> Encoded | None:
     """The training sample of a conversation, or None when no trained token is left.
 
-    The sample ends with an answer and the token that closes it; what follows the last answer is left out. A
-    conversation longer than `max_length` tokens loses its oldest exchanges (questions with their answers), never its
-    leading system messages; when the newest exchange does not fit even alone, it is left out and those before it are
-    looked at. Nothing is cut in the middle: a cut answer teaches to stop anywhere, and a question without its beginning
-    teaches to answer what was not asked.
+    Which answers are trained on says `belle.prompts.targets`. The sample ends with an answer and the token that closes
+    it; what follows the last answer is left out. A conversation longer than `max_length` tokens loses its oldest
+    exchanges (questions with their answers), never its leading system messages; when the newest exchange does not fit
+    even alone, it is left out and those before it are looked at. Nothing is cut in the middle: a cut answer teaches to
+    stop anywhere, and a question without its beginning teaches to answer what was not asked.
 
     Raises KnownError: `template_error`; `no_end_token` when the vocabulary lacks the token that closes an answer.
     """
-    system, exchanges = _exchanges(messages)
+    system, exchanges = _exchanges(with_targets(messages))
     while exchanges:
         lines = _Suffixes(vocabulary, template, system, [exchanges])
         first = lines.longest_within(max_length)
@@ -104,6 +106,30 @@ def encode_conversation(
             return Encoded(line.tokens, line.trained, len(messages) - kept) if any(line.trained) else None
         exchanges.pop()
     return None
+
+
+def encode_answers(
+    vocabulary: TokenVocabulary,
+    template: PromptTemplate,
+    messages: Sequence[Message],
+    *,
+    max_length: int | None = None,
+) -> list[Encoded]:
+    """The training samples of a conversation: one, or where the template rewrites history, one for each answer.
+
+    Arguments and errors as `encode_conversation`.
+    """
+    system, exchanges = _exchanges(with_targets(messages))
+    talk = [*system, *chain.from_iterable(exchanges)]
+    if not exchanges or template.keeps_history(talk):
+        samples = [encode_conversation(vocabulary, template, messages, max_length=max_length)]
+    else:
+        samples = [
+            encode_conversation(vocabulary, template, [*map(_silent, talk[:index]), message], max_length=max_length)
+            for index, message in enumerate(talk)
+            if message.is_target
+        ]
+    return [sample for sample in samples if sample is not None]
 
 
 def encode_preference(
@@ -120,15 +146,13 @@ def encode_preference(
     The same oldest exchanges of `prompt`, which ends with a question, are left out of both. Raises as
     `encode_conversation`.
     """
-    system, exchanges = _exchanges([*prompt, Message("assistant", "answer")])
+    system, exchanges = _exchanges([*map(_silent, prompt), Message("assistant", "answer")])
     both = [[*exchanges[:-1], [*exchanges[-1][:-1], Message("assistant", answer)]] for answer in (chosen, rejected)]
     lines = _Suffixes(vocabulary, template, system, both)
     first = lines.longest_within(max_length)
     if first is None:
         return None
     dropped = sum(map(len, exchanges[:first]))
-    for line in lines.encoded(first):
-        _untrain_all_but_last(line.trained)
     good, bad = (Encoded(line.tokens, line.trained, dropped) for line in lines.encoded(first))
     return (good, bad) if any(good.trained) and any(bad.trained) else None
 
@@ -147,10 +171,10 @@ def encode_text(vocabulary: TokenVocabulary, text: str) -> Encoded:
 def _exchanges(messages: Sequence[Message]) -> tuple[list[Message], list[list[Message]]]:
     """The leading system messages, and the exchanges: questions with the answers to them.
 
-    Questions that no answer follows are in none; neither are blank answers at the end, which would teach silence.
+    What no answer follows that is trained on is in none.
     """
     start = next((i for i, m in enumerate(messages) if m.role != "system"), len(messages))
-    end = next((i for i in range(len(messages), start, -1) if _answers(messages[i - 1])), start)
+    end = next((i for i in range(len(messages), start, -1) if messages[i - 1].is_target), start)
     exchanges: list[list[Message]] = []
     previous: Message | None = None
     for message in messages[start:end]:
@@ -161,8 +185,8 @@ def _exchanges(messages: Sequence[Message]) -> tuple[list[Message], list[list[Me
     return list(messages[:start]), exchanges
 
 
-def _answers(message: Message) -> bool:
-    return message.role == "assistant" and not message.content.isspace() and message.content != ""
+def _silent(message: Message) -> Message:
+    return replace(message, trained=False)
 
 
 class _Suffixes:
@@ -222,13 +246,6 @@ def _encode_finished(vocabulary: TokenVocabulary, template: PromptTemplate, mess
     if vocabulary.eos is None and any(s.special == "eos" for s in segments):
         raise _no_end_token()
     return encode_segments(vocabulary, template, segments)
-
-
-def _untrain_all_but_last(trained: list[bool]) -> None:
-    """Keeps the last run of trained tokens."""
-    end = next((i for i in range(len(trained), 0, -1) if trained[i - 1]), 0)
-    start = next((i for i in range(end, 0, -1) if not trained[i - 1]), 0)
-    trained[:start] = [False] * start
 
 
 def _no_end_token() -> KnownError:

@@ -41,7 +41,15 @@ class GgufTemplate(PromptTemplate):
     bos_token: str
 
     def _turns(self, messages: Sequence[Message], *, answer: bool) -> list[Segment]:
-        pieces = _take_apart(self.program, messages, add_generation_prompt=answer)
+        text = self.program.render(messages, add_generation_prompt=answer)
+        pieces = take_apart(self.program, messages, text, add_generation_prompt=answer)
+        return self._with_bos([piece.segment for piece in pieces])
+
+    def _silence(self, pieces: list[Segment], messages: Sequence[Message]) -> None:
+        """Nothing: what is trained is found without the answers that have no loss."""
+
+    def _with_bos(self, pieces: list[Segment]) -> list[Segment]:
+        """`pieces` with the beginning-of-sequence token that the template writes as a token."""
         if self.add_bos is False and pieces and pieces[0].literal and pieces[0].text.startswith(self.bos_token):
             pieces[0] = replace(pieces[0], text=pieces[0].text[len(self.bos_token) :])
             pieces.insert(0, BOS)
@@ -74,13 +82,13 @@ def template_from_gguf(source: str, *, bos_token: str, eos_token: str) -> Prompt
         title="The model's own",
         strip_leading_space=not question[-1:].isspace(),
         add_bos=False if writes_bos else None,
-        supports_system=_supports_system(program),
+        supports_system=supports_system(program),
         program=program,
         bos_token=bos_token,
     )
 
 
-def _supports_system(program: Program) -> bool:
+def supports_system(program: Program) -> bool:
     """Some templates refuse a system message, others drop it without a word."""
     mark = "mark-of-the-system-message"
     try:
@@ -90,8 +98,20 @@ def _supports_system(program: Program) -> bool:
     return mark in text
 
 
-def _take_apart(program: Program, messages: Sequence[Message], *, add_generation_prompt: bool) -> list[Segment]:
-    text = program.render(messages, add_generation_prompt=add_generation_prompt)
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of what a template makes of a conversation.
+
+    Args:
+        message: the number of the message that it is (a part of); None for the template's own text.
+    """
+
+    segment: Segment
+    message: int | None = None
+
+
+def take_apart(program: Program, messages: Sequence[Message], text: str, *, add_generation_prompt: bool) -> list[Piece]:
+    """`text`, which the program makes of `messages`, cut into what people wrote and what the template wrote."""
     if any(_OPEN in m.content for m in messages):
         return _in_order(text, messages)
     # An empty message stays empty: templates treat it differently.
@@ -106,12 +126,12 @@ def _take_apart(program: Program, messages: Sequence[Message], *, add_generation
     return _by_marks(text, marked_text, messages) or _in_order(text, messages)
 
 
-def _by_marks(text: str, marked: str, messages: Sequence[Message]) -> list[Segment] | None:
+def _by_marks(text: str, marked: str, messages: Sequence[Message]) -> list[Piece] | None:
     """`text` cut as `marked` is; None unless every mark stands for a part of its message, and all else is equal."""
     first, *rest = marked.split(_OPEN)
     if not text.startswith(first):
         return None
-    pieces = [Segment(first, literal=True)]
+    pieces = [Piece(Segment(first, literal=True))]
     position = len(first)
     for index, part in enumerate(rest):
         number, _, after = part.partition(_CLOSE)
@@ -121,7 +141,7 @@ def _by_marks(text: str, marked: str, messages: Sequence[Message]) -> list[Segme
         found = _part_of(content, text, position, after, last=index == len(rest) - 1)
         if found is None:
             return None
-        pieces += [Segment(found), Segment(after, literal=True)]
+        pieces += [Piece(Segment(found), int(number)), Piece(Segment(after, literal=True))]
         position += len(found) + len(after)
     return pieces if position == len(text) else None
 
@@ -140,14 +160,14 @@ def _part_of(content: str, text: str, position: int, after: str, *, last: bool) 
     return None
 
 
-def _in_order(text: str, messages: Sequence[Message]) -> list[Segment]:
+def _in_order(text: str, messages: Sequence[Message]) -> list[Piece]:
     """`text` cut at the messages that are found in it word for word, one after the other."""
-    pieces: list[Segment] = []
+    pieces: list[Piece] = []
     position = 0
-    for message in messages:
+    for number, message in enumerate(messages):
         found = message.content.strip()
         start = text.find(found, position) if found else -1
         if start >= 0:
-            pieces += [Segment(text[position:start], literal=True), Segment(found)]
+            pieces += [Piece(Segment(text[position:start], literal=True)), Piece(Segment(found), number)]
             position = start + len(found)
-    return [*pieces, Segment(text[position:], literal=True)]
+    return [*pieces, Piece(Segment(text[position:], literal=True))]

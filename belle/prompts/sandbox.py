@@ -7,7 +7,9 @@ rewritten before it is compiled: loops, comparisons, `~` and new lists go throug
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -26,6 +28,9 @@ from belle.prompts.base import Message
 from belle.prompts.limits import Budget, TooMuchError, current
 
 MAX_SOURCE = 256 * 1024
+_GENERATION = re.compile(r"\{%[-+]?\s*generation\b")
+# Variables that hold what is written where `{% generation %}` begins and ends.
+_MARK_NAMES = ("_answer_begins", "_answer_ends")
 T = TypeVar("T")
 
 _TEXT_METHODS = (
@@ -53,25 +58,65 @@ class Program:
         source: Jinja.
         bos_token: the value of that name in the template.
         eos_token: likewise.
+        further: other variables, such as further special tokens.
+        now: what its clock shows; None: the time at which it is made.
+
+    Attributes:
+        marks_answers: whether it says with `{% generation %}` what is an answer.
 
     Raises KnownError("template_error") when it does not compile.
     """
 
-    def __init__(self, source: str, *, bos_token: str, eos_token: str) -> None:
+    def __init__(
+        self,
+        source: str,
+        *,
+        bos_token: str,
+        eos_token: str,
+        further: Mapping[str, str] | None = None,
+        now: datetime | None = None,
+    ) -> None:
         if len(source) > MAX_SOURCE:
             raise _error(TooMuchError(f"it is longer than {MAX_SOURCE} characters"))
-        self._variables = {"bos_token": bos_token, "eos_token": eos_token, "tools": None, "documents": None}
-        self._template = _guarded(Budget(), lambda: _compile(source))
+        # One moment for the life of the template: a clock that ticks in the prompt would spoil the KV cache each turn.
+        self._now = now or datetime.now().astimezone()
+        self._source = source
+        tokens = {"bos_token": bos_token, "eos_token": eos_token}
+        self._tokens = {**(further or {}), **tokens}
+        self._variables = {**self._tokens, "tools": None, "documents": None}
+        self._template = _guarded(Budget(), lambda: _compile(source, self._now))
+        self.marks_answers = _GENERATION.search(source) is not None
 
-    def render(self, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
-        """The prompt. Raises KnownError("template_error")."""
+    def render(self, messages: Sequence[Message], *, add_generation_prompt: bool, answer_marks: str = "") -> str:
+        """The prompt. Raises KnownError("template_error").
+
+        Args:
+            answer_marks: two characters that are put around what stands in `{% generation %}`.
+        """
         rows = [{"role": m.role, "content": m.content} for m in messages]
         budget = Budget(sum(len(m.content) for m in messages))
+        marks = dict(zip(_MARK_NAMES, answer_marks or ("", ""), strict=True))
 
         def run() -> str:
-            return self._template.render(self._variables, messages=rows, add_generation_prompt=add_generation_prompt)
+            return self._template.render(
+                self._variables, **marks, messages=rows, add_generation_prompt=add_generation_prompt
+            )
 
         return _guarded(budget, run)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Compiled programs do not travel between processes; the other one compiles it again."""
+        tokens = dict(self._tokens)
+        return _again, (self._source, tokens.pop("bos_token"), tokens.pop("eos_token"), tokens, self._now)
+
+    def __repr__(self) -> str:
+        """The same for programs that render the same, whatever the time."""
+        digest = hashlib.sha256(self._source.encode("utf-8", "surrogatepass")).hexdigest()
+        return f"Program({digest}, {self._tokens})"
+
+
+def _again(source: str, bos_token: str, eos_token: str, further: dict[str, str], now: datetime) -> Program:
+    return Program(source, bos_token=bos_token, eos_token=eos_token, further=further, now=now)
 
 
 def _guarded(budget: Budget, run: Callable[[], T]) -> T:
@@ -104,20 +149,22 @@ def _error(error: Exception) -> KnownError:
     )
 
 
-def _compile(source: str) -> Template:
-    environment = _Environment()
+def _compile(source: str, now: datetime) -> Template:
+    environment = _Environment(now)
     tree = _Metering().visit(environment.parse(source))
     return Template.from_code(environment, environment.compile(tree), environment.make_globals(None))
 
 
 class _GenerationTag(Extension):
-    """`{% generation %}` marks what training computes the loss on; here it only holds its content."""
+    """`{% generation %}` marks what training computes the loss on: its content, with marks where they are asked for."""
 
     tags = {"generation"}  # noqa: RUF012  # as Jinja declares it
 
     def parse(self, parser: Parser) -> list[nodes.Node]:
-        next(parser.stream)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        begin, end = (nodes.Output([nodes.Name(name, "load")], lineno=line) for name in _MARK_NAMES)
+        return [begin, *body, end]
 
 
 class _Metering(NodeTransformer):
@@ -185,7 +232,7 @@ def _refuse(message: object = "") -> NoReturn:
 class _Environment(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset(ImmutableSandboxedEnvironment.default_binop_table)
 
-    def __init__(self) -> None:
+    def __init__(self, now: datetime) -> None:
         super().__init__(
             trim_blocks=True,
             lstrip_blocks=True,
@@ -200,8 +247,6 @@ class _Environment(ImmutableSandboxedEnvironment):
             "metered weigh": _weighed,
         }
         self.tests = dict(limits.SAFE_TESTS)
-        # One moment for the life of the template: a clock that ticks in the prompt would spoil the KV cache each turn.
-        now = datetime.now().astimezone()
         self.globals = {name: self.globals[name] for name in ("cycler", "dict", "joiner", "namespace", "range")} | {
             "raise_exception": _refuse,
             "strftime_now": lambda form: now.strftime(str(form)[:256]),

@@ -62,14 +62,15 @@ def encode_segments(
     """
     line = TokenLine(vocabulary, joined=not template.separate_segments)
     for segment in segments:
+        trained = None if segment.silent else segment.trained
         if segment.special is not None:
-            line.add_token(vocabulary.bos if segment.special == "bos" else vocabulary.eos, segment.trained)
+            line.add_token(vocabulary.bos if segment.special == "bos" else vocabulary.eos, trained)
         elif segment.literal and not template.separate_segments:
-            line.add_template_text(segment.text, segment.trained)
+            line.add_template_text(segment.text, trained)
         elif known is not None and (found := known(segment)):
             line.add_known(found, segment)
         else:
-            line.add_text(segment.text, segment.trained)
+            line.add_text(segment.text, trained)
     line.flush()
     wants_bos = vocabulary.adds_bos if template.add_bos is None else template.add_bos
     if wants_bos and line.tokens:
@@ -78,7 +79,11 @@ def encode_segments(
 
 
 class TokenLine:
-    """Tokens, and the text after them that is not tokenized yet because more may join it."""
+    """Tokens, and the text after them that is not tokenized yet because more may join it.
+
+    `trained` is whether the loss is computed: None for an answer without loss, whose tokens stay apart like those of
+    one that has it.
+    """
 
     def __init__(self, vocabulary: TokenVocabulary, *, joined: bool) -> None:
         self._vocabulary = vocabulary
@@ -86,17 +91,17 @@ class TokenLine:
         self.tokens: list[int] = []
         self.trained: list[bool] = []
         self._text = ""
-        self._text_trained = False
+        self._text_trained: bool | None = False
         self._continues = False
 
-    def add_token(self, token: int | None, trained: bool) -> None:
+    def add_token(self, token: int | None, trained: bool | None) -> None:
         """A special token; nothing where the model has none."""
         if token is not None:
             self.flush()
             self._add([token], trained)
             self._continues = False
 
-    def add_text(self, text: str, trained: bool) -> None:
+    def add_text(self, text: str, trained: bool | None) -> None:
         """Text without control tokens."""
         if not self._joined:
             self.flush()
@@ -106,7 +111,7 @@ class TokenLine:
         self._text += text
         self._text_trained = trained
 
-    def add_template_text(self, text: str, trained: bool) -> None:
+    def add_template_text(self, text: str, trained: bool | None) -> None:
         """Text with control tokens in it."""
         for part in self._vocabulary.split_control(text):
             if isinstance(part, int):
@@ -138,6 +143,6 @@ class TokenLine:
             self._text = ""
             self._continues = True
 
-    def _add(self, tokens: list[int], trained: bool) -> None:
+    def _add(self, tokens: list[int], trained: bool | None) -> None:
         self.tokens += tokens
-        self.trained += [trained] * len(tokens)
+        self.trained += [bool(trained)] * len(tokens)

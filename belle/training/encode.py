@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from belle.data.rows import Conversation, Preference, PretrainText, Row
 from belle.errors import KnownError
 from belle.prompts import PromptTemplate
-from belle.prompts.encoding import Encoded, encode_conversation, encode_preference, encode_text
+from belle.prompts.encoding import Encoded, encode_answers, encode_preference, encode_text
+from belle.prompts.targets import FLAWS, flaws_of, nothing_to_train, pair_flaw
 from belle.training.sample_store import Counts, Part
 
 if TYPE_CHECKING:
@@ -54,6 +55,13 @@ class Refusal:
         return KnownError(self.kind, self.message, self.advice, **self.details)
 
 
+@dataclass(frozen=True)
+class Dropped:
+    """Why a row gives no sample, in a few words that follow a number of rows."""
+
+    reason: str
+
+
 @dataclass
 class RowEncoder:
     """Encodes rows for one run.
@@ -78,9 +86,13 @@ class RowEncoder:
         done = 0
         try:
             for done, samples in enumerate(encoded, start=1):
-                counts.dropped += not samples
+                number, row = rows[done - 1]
+                if isinstance(samples, Dropped):
+                    counts.drop(samples.reason)
+                    continue
+                _note_untrained(counts, row)
                 counts.cut += any(sequence.dropped_messages for sample in samples for sequence in sample)
-                numbers += [rows[done - 1][0]] * len(samples)
+                numbers += [number] * len(samples)
                 for sample in samples:
                     sequences += sample
         except KnownError as error:
@@ -101,17 +113,28 @@ class RowEncoder:
     def _foresee(self, vocabulary: HubVocabulary, row: Row) -> None:
         """Ask for the texts of a row without wanting their ids."""
         if isinstance(row, Conversation):
-            encode_conversation(vocabulary, self.template, row.messages)
+            encode_answers(vocabulary, self.template, row.messages)
         elif isinstance(row, Preference):
             encode_preference(vocabulary, self.template, row.prompt, row.chosen, row.rejected)
         else:
             vocabulary.tokenize(row.text)
 
-    def _samples(self, vocabulary: HubVocabulary, row: Row) -> list[tuple[Encoded, ...]]:
-        """The samples of a row, each of one sequence or of two."""
+    def _samples(self, vocabulary: HubVocabulary, row: Row) -> list[tuple[Encoded, ...]] | Dropped:
+        """The samples of a row, each of one sequence or of two, or why there are none."""
+        if reason := untrainable(row):
+            return Dropped(reason)
+        try:
+            samples = self._encoded(vocabulary, row)
+        except KnownError as error:
+            if not error.details.get("refused"):
+                raise
+            return Dropped(f"the template refuses them ({str(error.details['reason'])[:100]})")
+        return samples or Dropped(f"longer than {self.max_length:,} tokens")
+
+    def _encoded(self, vocabulary: HubVocabulary, row: Row) -> list[tuple[Encoded, ...]]:
         if isinstance(row, Conversation):
-            conversation = encode_conversation(vocabulary, self.template, row.messages, max_length=self.max_length)
-            return [(conversation,)] if conversation and len(conversation.ids) > 1 else []
+            conversations = encode_answers(vocabulary, self.template, row.messages, max_length=self.max_length)
+            return [(conversation,) for conversation in conversations if len(conversation.ids) > 1]
         if isinstance(row, Preference):
             pair = encode_preference(
                 vocabulary, self.template, row.prompt, row.chosen, row.rejected, max_length=self.max_length
@@ -131,6 +154,21 @@ class RowEncoder:
             end = start + self.max_length
             pieces.append(Encoded(whole.ids[start:end], whole.trained[start:end]))
         return pieces
+
+
+def untrainable(row: Row) -> str:
+    """Why a row has nothing to train on, whatever its length, in a few words; "" when it has."""
+    if isinstance(row, Conversation):
+        return row.unwanted or nothing_to_train(row.messages)
+    if isinstance(row, Preference):
+        return pair_flaw(row.chosen, row.rejected)
+    return "" if row.text.strip() else "the text is empty"
+
+
+def _note_untrained(counts: Counts, row: Row) -> None:
+    if isinstance(row, Conversation):
+        for flaw in set(flaws_of(row.messages).values()):
+            counts.untrained[FLAWS[flaw]] = counts.untrained.get(FLAWS[flaw], 0) + 1
 
 
 def encode_chunks(chunks: Iterable[Chunk], encoder: RowEncoder, processes: int) -> Iterator[tuple[Chunk, Part]]:

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from belle.documents import read_json_object
 from belle.errors import KnownError
+from belle.prompts import PromptTemplate
 from belle.prompts.jinja import jinja_source
+from belle.prompts.model_template import ModelTemplate
 from belle.training.models import base_of
 from belle.training.ranks import Ranks
 from belle.training.recipe import Recipe, recipe_values
+from belle.training.templates import TEMPLATE_KEY
 from belle.training.weights import is_adapted
 from belle.training.whole_folder import write_folder
 
@@ -26,9 +29,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from belle.training.session import Session
-
-TEMPLATE_KEY = "belle_template"
-"""In tokenizer_config.json: the id in `belle.prompts` of the template that the model was trained with."""
 
 _TOKENIZER_FILES = (
     "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
@@ -64,8 +64,8 @@ def write_final(session: Session, ranks: Ranks) -> Path:
 
 def write_own_tokenizer(session: Session, folder: Path) -> None:
     """Write the tokenizer of a run, with the chat template if its stage makes models that chat."""
-    recipe = session.recipe
-    write_tokenizer(session.tokenizer, folder, template=recipe.template if recipe.stage in _CHATTING else None)
+    chats = session.recipe.stage in _CHATTING
+    write_tokenizer(session.tokenizer, folder, template=session.template if chats else None)
 
 
 def final_dtype(recipe: Recipe) -> torch.dtype:
@@ -130,8 +130,12 @@ def check_adapter(folder: Path, *, trained: int) -> None:
         )
 
 
-def write_tokenizer(tokenizer: Any, folder: Path, *, template: str | None) -> None:
-    """Copy the tokenizer's files and write the chat template beside them (an id of `belle.prompts`; None: none)."""
+def write_tokenizer(tokenizer: Any, folder: Path, *, template: PromptTemplate | None) -> None:
+    """Copy the tokenizer's files and write the chat template beside them.
+
+    Args:
+        template: what the model was trained with; None: it does not chat, and what the files say stays.
+    """
     source = Path(tokenizer.name_or_path)
     if source.is_dir():
         for name in _TOKENIZER_FILES:
@@ -140,14 +144,16 @@ def write_tokenizer(tokenizer: Any, folder: Path, *, template: str | None) -> No
     else:
         tokenizer.save_pretrained(folder)
     changes: dict[str, Any] = {"pad_token": tokenizer.pad_token}
-    if template is not None:
-        from belle.prompts import get_template
-
-        prompt = get_template(template)
-        changes[TEMPLATE_KEY] = template
-        if prompt.add_bos is not None:
-            changes["add_bos_token"] = prompt.add_bos
-        program = jinja_source(prompt)
+    if isinstance(template, ModelTemplate):
+        changes[TEMPLATE_KEY] = template.id
+        if not template.writes_bos:
+            # Trained without it, as transformers renders the template; who chats must not put it in front either.
+            changes["add_bos_token"] = False
+    elif template is not None:
+        changes[TEMPLATE_KEY] = template.id
+        if template.add_bos is not None:
+            changes["add_bos_token"] = template.add_bos
+        program = jinja_source(template)
         (folder / "chat_template.jinja").unlink(missing_ok=True)
         if program is not None:
             changes["chat_template"] = None

@@ -27,7 +27,7 @@ import belle
 from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.training.adapters import is_adapter
-from belle.training.final_model import TEMPLATE_KEY, write_tokenizer
+from belle.training.final_model import write_tokenizer
 
 Say = Callable[[str], None]
 
@@ -138,6 +138,7 @@ def _samples(checkpoint: Path, calibration: Path, tokenizer: Any, options: GptqO
     from belle.data.read import read_rows
     from belle.data.rows import Conversation, PretrainText
     from belle.prompts.encoding import encode_conversation, encode_text
+    from belle.training.templates import template_to_answer_in
     from belle.training.tokenizer import HubVocabulary
 
     vocabulary = HubVocabulary(tokenizer)
@@ -152,7 +153,7 @@ def _samples(checkpoint: Path, calibration: Path, tokenizer: Any, options: GptqO
     template = None
     for row in read_rows(calibration):
         if isinstance(row, Conversation):
-            template = template or _template(checkpoint, options)
+            template = template or template_to_answer_in(options.template, tokenizer, str(checkpoint))
             sample = encode_conversation(vocabulary, template, row.messages, max_length=options.length)
             if sample is not None and len(sample.ids) >= _SHORTEST:
                 yield sample.ids
@@ -170,23 +171,6 @@ def _samples(checkpoint: Path, calibration: Path, tokenizer: Any, options: GptqO
 def _windows(ids: list[int], length: int) -> Iterator[list[int]]:
     parts = (ids[start : start + length] for start in range(0, len(ids), length))
     return (part for part in parts if len(part) >= _SHORTEST)
-
-
-def _template(checkpoint: Path, options: GptqOptions) -> Any:
-    from belle.prompts import get_template
-
-    name = options.template
-    if name is None:
-        path = checkpoint / "tokenizer_config.json"
-        name = read_json_object(path).get(TEMPLATE_KEY) if path.is_file() else None
-    if name is None:
-        raise KnownError(
-            "template_needed",
-            f"{checkpoint} does not say which prompt template it was trained with.",
-            "Name it with --template, for instance belle or chatml.",
-            path=str(checkpoint),
-        )
-    return get_template(name)
 
 
 def _run_gptqmodel(checkpoint: Path, out: Path, samples: list[list[int]], options: GptqOptions, pad: int) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from belle.data.read import read_rows
 from belle.errors import KnownError
 from belle.pretrained import load_pretrained
-from belle.prompts import Message, PromptTemplate, get_template
+from belle.prompts import Message
 from belle.prompts.encoding import encode_prompt
 from belle.training.adapters import is_adapter, read_adapter_base
 from belle.training.answers_file import AnswersFile
@@ -29,6 +29,7 @@ from belle.training.deepspeed_config import inference_config
 from belle.training.precision import choose_precision
 from belle.training.processes import Place, start_processes
 from belle.training.ranks import Ranks, current_ranks, together
+from belle.training.templates import template_to_answer_in
 from belle.training.tokenizer import HubVocabulary, load_tokenizer
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class Writer:
         self._precision = choose_precision(request.precision, place.device)
         self.tokenizer: Any = load_tokenizer(request.model, notice=lambda _: None)
         self.vocabulary = HubVocabulary(self.tokenizer)
-        self.template = _template(request)
+        self.template = template_to_answer_in(request.template, self.tokenizer, request.model)
         self.spread = request.deepspeed is not None
         self.model = self._load()
         vocabulary = self.tokenizer.get_vocab()
@@ -280,21 +281,3 @@ def _load_model(name: str, dtype: Any) -> Any:
 
         model = PeftModel.from_pretrained(model, name, autocast_adapter_dtype=False)
     return model
-
-
-def _template(request: Generation) -> PromptTemplate:
-    from belle.documents import read_json_object
-    from belle.training.final_model import TEMPLATE_KEY
-
-    name = request.template
-    path = Path(request.model) / "tokenizer_config.json"
-    if name is None and path.is_file():
-        name = read_json_object(path).get(TEMPLATE_KEY)
-    if name is None:
-        raise KnownError(
-            "template_needed",
-            f"{request.model} does not say which prompt template it was trained with.",
-            "Name it with --template, such as --template belle.",
-            model=request.model,
-        )
-    return get_template(name)

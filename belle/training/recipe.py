@@ -118,9 +118,9 @@ def _model(name: str, folders: Sequence[Path], source: Path) -> str:
 
 def _check_world(recipe: Recipe, path: Path) -> None:
     """Everything that must exist does."""
-    from belle.prompts import get_template
+    from belle.training.templates import check_template_name
 
-    get_template(recipe.template)
+    check_template_name(recipe.template)
     named = {
         "data": [file.path for file in recipe.data],
         "eval_data": [file.path for file in recipe.eval_data],

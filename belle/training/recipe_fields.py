@@ -40,8 +40,9 @@ class Recipe:
     tokenizer: Path | None = None
     """A folder with the tokenizer, where the model comes without one."""
 
-    template: str = "belle"
-    """The prompt template: an id of `belle.prompts`."""
+    template: str = "auto"
+    """The prompt template: `model` for the model's own chat template, or an id of `belle.prompts`; `auto`: the model's
+    own where its tokenizer has one, else belle."""
 
     data: tuple[DataFile, ...] = ()
     """What is trained on: files, or mappings with path, format and weight."""
@@ -169,6 +170,11 @@ class Recipe:
 
     resume: bool = field(default=False, metadata={"key": False}, compare=False)
     """Go on from the newest checkpoint in `output_dir` (`--resume`)."""
+
+    @property
+    def renders_chats(self) -> bool:
+        """Whether its stage trains on conversations, which a prompt template renders."""
+        return self.stage not in ("pretrain", "vocab")
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():

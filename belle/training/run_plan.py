@@ -65,13 +65,14 @@ def plan_of(recipe: Recipe, volume: Volume, processes: int) -> Plan:
 
 def volume_of(recipe: Recipe) -> Volume:
     """The data of an epoch, encoded with the tokenizer that the run has, or would have."""
-    from belle.prompts import get_template
     from belle.training.batch_vocabulary import BatchVocabulary
     from belle.training.encode import RowEncoder
+    from belle.training.templates import choose_template
     from belle.training.tokenizer import HubVocabulary, load_tokenizer
 
-    vocabulary = HubVocabulary(load_tokenizer(_tokenizer_of(recipe), notice=lambda _: None))
-    template = get_template(recipe.template)
+    tokenizer = load_tokenizer(_tokenizer_of(recipe), notice=lambda _: None)
+    vocabulary = HubVocabulary(tokenizer)
+    template = choose_template(recipe.template, tokenizer, chats=recipe.renders_chats)
     if recipe.stage == "ppo":
         return _prompts(recipe, vocabulary, template)
     encoder = RowEncoder(BatchVocabulary(vocabulary), template, recipe.max_length)

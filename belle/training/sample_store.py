@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -37,7 +37,8 @@ class Counts:
     Args:
         rows: read.
         samples: kept; a long document gives several.
-        dropped: rows without anything to train on within the maximum length.
+        dropped: rows without anything to train on, by the reason.
+        untrained: rows of which an answer is not trained on, by the reason.
         cut: rows that lost turns to fit.
         tokens: in all sequences.
         trained: tokens the loss is computed on.
@@ -45,7 +46,8 @@ class Counts:
 
     rows: int = 0
     samples: int = 0
-    dropped: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    untrained: dict[str, int] = field(default_factory=dict)
     cut: int = 0
     tokens: int = 0
     trained: int = 0
@@ -53,19 +55,36 @@ class Counts:
     def add(self, other: Counts) -> None:
         """Add what another part of the rows gave."""
         for name, value in asdict(other).items():
-            setattr(self, name, getattr(self, name) + value)
+            mine = getattr(self, name)
+            if isinstance(mine, dict):
+                for reason, count in value.items():
+                    mine[reason] = mine.get(reason, 0) + count
+            else:
+                setattr(self, name, mine + value)
+
+    def drop(self, reason: str) -> None:
+        """One row is left out."""
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+
+    @property
+    def dropped_in_words(self) -> list[str]:
+        """How many rows were left out for each reason, the most frequent first."""
+        return [f"{count:,} dropped: {reason}" for reason, count in _frequent(self.dropped)]
 
     def as_text(self) -> str:
         """One sentence for the person who started the run."""
-        notes = []
-        if self.dropped:
-            notes.append(f"{self.dropped:,} dropped (nothing to train on within the maximum length)")
+        notes = self.dropped_in_words
+        notes += [f"{count:,} in which {reason}, not trained on" for reason, count in _frequent(self.untrained)]
         if self.cut:
             notes.append(f"{self.cut:,} without their oldest turns")
         share = f"{self.trained / max(self.tokens, 1):.0%} of them trained"
         return f"{self.samples:,} samples of {self.rows:,} rows, {self.tokens:,} tokens, {share}" + "".join(
             f"; {note}" for note in notes
         )
+
+
+def _frequent(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
 
 
 @dataclass(frozen=True)

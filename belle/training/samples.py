@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from belle.training.tokenizer import HubVocabulary
 
 # Changes when the same rows would give other samples.
-_VERSION = 1
+_VERSION = 2
 _CHUNK_ROWS = 512
 _CHUNK_CHARACTERS = 1 << 20
 _SECONDS_BETWEEN_NEWS = 15
@@ -73,8 +73,8 @@ def prepare(
         raise KnownError(
             "no_samples",
             f"Of {samples.counts.rows:,} rows in {', '.join(str(f.path) for f in files)} none is left to train on:"
-            f" no answer fits into {max_length} tokens.",
-            "Raise max_length, or look at the data with “belle data check”.",
+            f" {'; '.join(samples.counts.dropped_in_words) or 'there are none'}.",
+            "Look at the data with “belle data check”; what is too long needs a higher max_length.",
         )
     say(f"data: {samples.counts.as_text()}")
     return samples

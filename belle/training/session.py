@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
-from belle.prompts import PromptTemplate, get_template
+from belle.prompts import PromptTemplate
 from belle.training.adapters import trained_before
 from belle.training.engine import Engine, EngineBuilder, engine_builder
 from belle.training.failures import worded_failure
@@ -26,6 +26,7 @@ from belle.training.models import count_parameters, load_causal_model, parameter
 from belle.training.ranks import Ranks, current_ranks, together
 from belle.training.recipe import DataFile, Recipe
 from belle.training.run import Run
+from belle.training.templates import choose_template
 from belle.training.tokenizer import HubVocabulary, load_tokenizer
 
 if TYPE_CHECKING:
@@ -91,7 +92,9 @@ class Session:
         folder = recipe.tokenizer or (recipe.init.tokenizer if recipe.init else None)
         self.tokenizer: Any = load_tokenizer(folder or str(recipe.model), notice=run.say)
         self.vocabulary = HubVocabulary(self.tokenizer)
-        self.template: PromptTemplate = get_template(recipe.template)
+        self.template: PromptTemplate = choose_template(
+            recipe.template, self.tokenizer, chats=recipe.renders_chats, say=run.say
+        )
 
     @property
     def is_first_here(self) -> bool:

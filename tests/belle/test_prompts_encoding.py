@@ -20,6 +20,7 @@ from belle.prompts.encoding import (
     encode_prompt,
     encode_text,
 )
+from belle.prompts.targets import FLAWS, flaws_of, nothing_to_train, with_targets
 from belle.training.tokenizer import HubVocabulary, load_tokenizer
 from tests.convert.tokenizers.folders import llama_folder
 
@@ -228,7 +229,7 @@ def test_truncation(messages: list[Message], template: PromptTemplate, max_lengt
         assert encoded == whole
     end = LETTERS.text(encoded.ids).removesuffix("\n")
     assert end.endswith("<|im_end|>" if template.id == "chatml" else "</s>")
-    answers = [m.content for m in messages if m.role == "assistant"]
+    answers = [m.content for m in with_targets(messages) if m.is_target]
     written = "".join(trained_text(encoded)).replace("<|im_end|>", "</s>")
     kept = written.removesuffix("</s>").split("</s>")
     if template.id == "plain":
@@ -289,3 +290,41 @@ def test_defect_5_bos_is_the_same_in_training_and_in_a_chat() -> None:
             == (template.id not in ("belle", "belle-llama2", "belle-bloom"))
         )
         assert not sample.trained[0]
+
+
+# Which answers are trained on.
+
+EMPTY_OR_UNASKED = [
+    ((A("hello, how can I help?"), Q("q"), A("a")), {0: "unasked-answer"}),
+    ((Q("q"), A(" \n"), Q("r"), A("b")), {1: "empty-answer"}),
+    ((Q("q"), A("a"), A("and b")), {2: "unasked-answer"}),
+    ((Message("system", "s"), A("a"), Q("q"), A("b")), {1: "unasked-answer"}),
+    ((Q(" "), A("a"), Q("q"), A("b")), {1: "unasked-answer"}),
+    ((Message("system", "Write a poem."), Q(""), A("a")), {}),
+    ((Q("q"), Q("r"), A("a")), {}),
+]
+
+
+@pytest.mark.parametrize(("messages", "flaws"), EMPTY_OR_UNASKED)
+@pytest.mark.parametrize("template", sorted(TEMPLATES))
+def test_empty_and_unasked_answers_are_in_the_sample_and_not_trained(
+    messages: tuple[Message, ...], flaws: dict[int, str], template: str
+) -> None:
+    assert flaws_of(messages) == flaws
+    encoded = sure(encode_conversation(LETTERS, get_template(template), messages))
+    good = [m.content for i, m in enumerate(messages) if m.role == "assistant" and i not in flaws]
+    trained = "".join(trained_text(encoded))
+    closed = trained.count("</s>") + trained.count("<|im_end|>")
+    assert [text.strip() for text in re.split(r"</s>|<[^>]*>", trained) if text.strip()] == good
+    assert closed == (1 if template == "plain" else len(good)) or closed == 0
+    whole = [m for m in with_targets(messages) if m.role != "assistant" or m.content.strip()]
+    text = LETTERS.text(encoded.ids)
+    assert all(m.content.strip() in text for m in whole[: messages.index(messages[-1])])
+
+
+def test_why_nothing_is_trained_is_told() -> None:
+    assert nothing_to_train((Q("q"),)) == "nothing is answered"
+    assert FLAWS["empty-answer"] in nothing_to_train((Q("q"), A("")))
+    assert FLAWS["unasked-answer"] in nothing_to_train((A("a"),))
+    assert nothing_to_train((A("a"), Q("q"), A(" "))) == "no answer to a question"
+    assert nothing_to_train((Q("q"), A("a"))) == ""

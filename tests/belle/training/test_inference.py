@@ -178,6 +178,7 @@ def test_what_cannot_be_is_said(
     (tmp_path / "zero2.json").write_text('{"zero_optimization": {"stage": 2}}')
     shutil.copytree(model, tmp_path / "untold")
     shutil.copyfile(TOKENIZER / "tokenizer_config.json", tmp_path / "untold/tokenizer_config.json")
+    (tmp_path / "untold/chat_template.jinja").unlink()
     options = {"MODEL": str(model), "--data": "q.jsonl", "-o": "a.jsonl", **changes}
     first = options.pop("MODEL")
     assert main(["generate", first, *(word for pair in options.items() for word in pair)]) == 2

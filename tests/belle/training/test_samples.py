@@ -122,7 +122,7 @@ def test_samples_are_what_the_renderer_gives(run: Prepare, tmp_path: Path, templ
     for number, sample in enumerate(kept):
         assert_is(samples.sequences(number)[0], sample)
     counts = samples.counts
-    assert (counts.rows, counts.samples, counts.dropped) == (21, 20, 1)
+    assert (counts.rows, counts.samples, counts.dropped) == (21, 20, {"longer than 60 tokens": 1})
     assert counts.cut == sum(bool(sample.dropped_messages) for sample in kept) > 0
     assert counts.tokens == sum(len(sample.ids) for sample in kept) == samples.lengths.sum()
     assert counts.trained == sum(int(samples.sequences(i)[0][1].sum()) for i in range(len(samples)))
@@ -279,7 +279,7 @@ def test_a_row_that_cannot_be_encoded_is_named(run: Prepare, tokenizer: Any, tmp
 
 
 def test_nothing_left_is_an_error_and_not_a_cache(run: Prepare, tmp_path: Path) -> None:
-    with pytest.raises(KnownError, match="no answer fits into 8 tokens") as error:
+    with pytest.raises(KnownError, match="dropped: longer than 8 tokens") as error:
         run(write(tmp_path / "a.jsonl", many(3)), max_length=8)
     assert error.value.kind == "no_samples"
     assert list(run.folder.iterdir()) == []
@@ -335,4 +335,4 @@ def test_counts_are_told_in_a_sentence(run: Prepare, tmp_path: Path) -> None:
     run(write(tmp_path / "a.jsonl", [*many(19), conversation("问", "长" * 300)]), max_length=60)
     [said] = run.said
     assert said.startswith("data: 19 samples of 20 rows, 884 tokens, 20% of them trained; ")
-    assert said.endswith("1 dropped (nothing to train on within the maximum length); 19 without their oldest turns")
+    assert said.endswith("1 dropped: longer than 60 tokens; 19 without their oldest turns")
