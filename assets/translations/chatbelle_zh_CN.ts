@@ -70,6 +70,10 @@
         <translation>发送</translation>
     </message>
     <message>
+        <source>Waits for another answer…</source>
+        <translation>等另一个回答…</translation>
+    </message>
+    <message>
         <source>Waits for the model…</source>
         <translation>等模型准备好…</translation>
     </message>
@@ -1124,6 +1128,10 @@
         <translation>对话</translation>
     </message>
     <message>
+        <source>The context is full; the answer ends here.</source>
+        <translation>上下文已满，回答到此为止。</translation>
+    </message>
+    <message>
         <source>Stopped here.</source>
         <translation>停在这里。</translation>
     </message>
@@ -1138,6 +1146,26 @@
     <message>
         <source>The answer broke off.</source>
         <translation>回答断在了这里。</translation>
+    </message>
+    <message>
+        <source>Stopped before the first word.</source>
+        <translation>还没开始回答就停下了。</translation>
+    </message>
+    <message>
+        <source>Interrupted before the first word.</source>
+        <translation>还没开始回答就中断了。</translation>
+    </message>
+    <message>
+        <source>The answer failed before the first word.</source>
+        <translation>还没开始回答就出错了。</translation>
+    </message>
+    <message>
+        <source>Not answered yet.</source>
+        <translation>还没有回答。</translation>
+    </message>
+    <message>
+        <source>Possible when the present answer is finished</source>
+        <translation>等当前的回答结束后即可保存</translation>
     </message>
     <message>
         <source>Continue</source>
@@ -1238,6 +1266,18 @@
     <message>
         <source>The model is still loading; your question waits.</source>
         <translation>模型还在载入，你的问题先等一等。</translation>
+    </message>
+    <message>
+        <source>No model is open; your question waits for one.</source>
+        <translation>没有打开的模型，你的问题先等一等。</translation>
+    </message>
+    <message>
+        <source>The model&apos;s prompt template is not chosen yet; your question waits.</source>
+        <translation>还没有选好模型的提示模板，你的问题先等一等。</translation>
+    </message>
+    <message>
+        <source>Another conversation is being answered; your question waits.</source>
+        <translation>另一个对话正在回答，你的问题先等一等。</translation>
     </message>
     <message>
         <source>Reading your message… %1 %</source>

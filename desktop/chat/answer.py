@@ -1,10 +1,17 @@
-"""One answer under way: what has come so far, and the checkpoint about once a second."""
+"""One answer under way: what has come so far, and how it gets into the store.
+
+The store may refuse (a full disk). Then the answer lives on here, under a number of its own below zero, and `keep` is
+called again until the store has all of it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
-from belle.engine.protocol import Done, Stats
+from belle.engine.protocol import Done
 from desktop.store import Message, Store
 
 CHECKPOINT_S = 1.0
@@ -28,8 +35,12 @@ class Answer:
         conversation_id: where it belongs; the window may show another conversation meanwhile.
         parent_id: the question.
         asked: ids of the messages sent, in the order of the request, None for the system message.
-        message: the stored answer; None until its first text arrives, so that a failed prefill leaves no empty row.
+        message: its row in the store, or one that is only here (`id` below zero); None until its first text arrives,
+            so that a failed prefill leaves no empty row.
         text: all of it so far, including what a continued answer began with.
+        status: `streaming`, then how it ended.
+        stats: what the engine measured.
+        kept: the store has all of it.
     """
 
     request_id: int
@@ -39,33 +50,65 @@ class Answer:
     asked: list[int | None]
     message: Message | None = None
     text: str = ""
+    status: str = "streaming"
+    stats: Mapping[str, Any] = field(default_factory=dict)
     stopping: bool = False
+    kept: bool = False
     _saved: str = field(default="", repr=False)
 
-    def add(self, store: Store, text: str) -> bool:
-        """Append `text`. Returns True when this was the first and the message has just been made."""
-        self.text += text
-        if self.message is not None:
-            return False
-        self.message = store.start_answer(self.conversation_id, self.parent_id, self.model)
-        return True
-
-    def checkpoint(self, store: Store) -> None:
-        """Write what has come since the last checkpoint. Raises StoreError."""
-        if self.message is not None and self.text != self._saved:
-            store.checkpoint(self.message.id, self.text)
-            self._saved = self.text
-
-    def finish(self, store: Store, status: str, stats: Stats | None = None) -> Message | None:
-        """Write the end; the stored message, or None when there never was one. Raises StoreError."""
+    @property
+    def shown(self) -> Message | None:
+        """The message as it is to be seen: as far as it has come, whatever the store has of it."""
         if self.message is None:
             return None
-        figures = {k: v for k, v in asdict(stats).items() if v is not None} if stats else {}
-        store.finish(self.message.id, self.text, status=status, stats=figures)
-        return store.message(self.message.id)
+        return replace(self.message, text=self.text, status=self.status, stats=self.stats)  # type: ignore[arg-type]
 
-    def finish_done(self, store: Store, done: Done) -> Message | None:
-        """The end as the engine tells it. An empty answer is stored too: the person sees that nothing came."""
-        if self.message is None and done.reason != "stopped":
-            self.add(store, "")
-        return self.finish(store, STATUS_OF_REASON[done.reason], done.stats)
+    @property
+    def is_only_here(self) -> bool:
+        """The store has no row for it yet."""
+        return self.message is not None and self.message.id < 0
+
+    def add(self, text: str) -> None:
+        """Append `text`; with the first there is a message."""
+        self.text += text
+        if self.message is None:
+            self.message = Message(
+                id=-self.request_id,
+                conversation_id=self.conversation_id,
+                parent_id=self.parent_id,
+                role="assistant",
+                text="",
+                status="streaming",
+                created_at=time.time(),
+                model=self.model,
+                stats={},
+                sibling_index=0,
+                sibling_count=1,
+            )
+
+    def end(self, status: str) -> None:
+        """It ends here, with this status."""
+        self.status = status
+
+    def end_as_told(self, done: Done) -> None:
+        """The end as the engine tells it. An empty answer is one too: the person sees that nothing came."""
+        self.end(STATUS_OF_REASON[done.reason])
+        self.stats = {name: value for name, value in asdict(done.stats).items() if value is not None}
+        if done.reason == "context_full":
+            self.stats = {**self.stats, "ended_by": done.reason}
+        if done.reason != "stopped":
+            self.add("")
+
+    def keep(self, store: Store) -> None:
+        """Bring the store up to what is here. Raises StoreError; then nothing is lost, and it may be called again."""
+        if self.message is None or self.kept:
+            return
+        if self.message.id < 0:
+            self.message = store.start_answer(self.conversation_id, self.parent_id, self.model)
+        if self.status != "streaming":
+            store.finish(self.message.id, self.text, status=self.status, stats=self.stats)
+            self.message = store.message(self.message.id)
+            self.kept = True
+        elif self.text != self._saved:
+            store.checkpoint(self.message.id, self.text)
+            self._saved = self.text

@@ -1,40 +1,43 @@
 """Getting questions answered: one request at a time, from the stored question to the stored answer.
 
-A question is in the store before it comes here, and every answer ends in the store, whatever ends it. Nothing here
-knows which conversation is on the screen: signals carry the conversation, the controller decides what is shown.
+A question is in the store before it comes here, and every answer ends in the store, whatever ends it: what the store
+refuses is kept (`Unsaved`) until it takes it. Each conversation may have one question under way; those that cannot be
+asked yet wait in a line. Nothing here knows which conversation is on the screen: signals carry the conversation, the
+controller decides what is shown.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from belle.engine.overflow import room_for_prompt
 from belle.engine.protocol import ContextCut, Count, Counted, Done, Event, Failed, Generate, Prefill, Sampling, Text
 from belle.prompts import Message as PromptMessage
 from desktop.chat.answer import CHECKPOINT_S, Answer
 from desktop.chat.faults import store_faults
 from desktop.chat.model_host import ModelHost
-from desktop.chat.state import ModelState, Notice, Question
-from desktop.store import Conversation, Message, Store
+from desktop.chat.state import ModelState, Notice, Question, Waiting
+from desktop.chat.unsaved import Unsaved
+from desktop.store import Conversation, Message, Store, StoreError
 
 
 class Answering(QObject):
-    """The answer under way, or the question that waits for a model. `question` is the last one asked."""
+    """The answer under way and the questions that wait. `noticed` is the question the last notice was about."""
 
     asked = Signal(object)  # Question: what follows it on the path is out of sight from now on
     message_added = Signal(object)  # Message
     message_updated = Signal(object)  # Message
     text = Signal(object, str)  # Message the text belongs to, more text
     prefill = Signal(int, int, int, object)  # conversation, done, total, seconds left | None
-    context_cut = Signal(object)  # Question
+    path_changed = Signal(int)  # conversation: what is shown of it is to be read again
     context_usage = Signal(int, int, int)  # conversation, used, total
-    finished = Signal(object)  # Done
-    nothing_came = Signal(int)  # conversation: what was on the path before is in sight again
-    busy_changed = Signal(bool)
-    waiting_changed = Signal(bool)
+    finished = Signal(int, object)  # conversation, Done
+    state_changed = Signal(int)  # conversation: whether it is answered, or why its question waits
     notice = Signal(object)
     notice_cleared = Signal(str)
 
@@ -45,52 +48,147 @@ class Answering(QObject):
         self._sampling = sampling
         self._ids = itertools.count(1)
         self._answer: Answer | None = None
-        self._counting: tuple[int, int] | None = None  # request, conversation
-        self._waiting: Question | None = None
-        self.question: Question | None = None
+        self._cut_is_known = False  # whether the engine has said where the context of this answer begins
+        self._counting: tuple[int, Conversation, list[Message]] | None = None  # request, what is counted
+        self._line: dict[int, Question] = {}  # conversation -> its question, in the order in which they were asked
+        self.noticed: Question | None = None
+        self._unsaved = Unsaved(store, self.notice.emit, self.notice_cleared.emit)
+        self._unsaved.stored.connect(self.path_changed)
         self._checkpoints = QTimer(self, interval=int(CHECKPOINT_S * 1000))
         self._checkpoints.timeout.connect(self._checkpoint)
         host.answer_event.connect(self._on_event)
         host.state_changed.connect(self._on_model_state)
 
-    @property
-    def busy(self) -> bool:
-        """An answer is being made."""
-        return self._answer is not None
+    # What is going on
+
+    def is_answering(self, conversation_id: int) -> bool:
+        """An answer is being made there."""
+        return self._answer is not None and self._answer.conversation_id == conversation_id
+
+    def waiting(self, conversation_id: int) -> Waiting:
+        """What a question of this conversation waits for; empty when none does."""
+        if conversation_id not in self._line:
+            return ""
+        state = self._host.state
+        if state.status == "loading":
+            return "loading"
+        if state.info is None:
+            return "model"
+        return "template" if state.info.template is None else "answer"
+
+    def is_taken(self, conversation_id: int) -> bool:
+        """An answer is being made there, or a question waits."""
+        return self.is_answering(conversation_id) or conversation_id in self._line
 
     @property
-    def waiting(self) -> bool:
-        """A question waits for a model."""
-        return self._waiting is not None
+    def all_is_stored(self) -> bool:
+        """The store has every answer that has ended."""
+        return not self._unsaved
 
-    @property
-    def conversation_id(self) -> int | None:
-        """The conversation that is being answered."""
-        return self._answer.conversation_id if self._answer else None
+    def path(self, conversation: Conversation) -> list[Message]:
+        """The conversation's active path, with what the store does not have yet. Raises StoreError."""
+        path = self._store.active_path(conversation.id)
+        under_way = [self._answer] if self._answer and self._answer.conversation_id == conversation.id else []
+        for answer in [*self._unsaved.of(conversation.id), *under_way]:
+            path = _with(path, answer)
+        return path
+
+    def stored_id(self, message_id: int) -> int:
+        """The number of a message in the store, also when it was shown before it had one."""
+        return self._unsaved.stored_id(message_id)
+
+    # What can be asked for
 
     def ask(self, question: Question) -> None:
-        """Have a question answered, now or as soon as a model is ready. Raises StoreError."""
-        self.question = question
-        info = self._host.state.info
-        if info is None or info.template is None:
-            self._wait(question)
+        """Have a question answered, now or when a model is ready and free. Raises StoreError."""
+        if self.is_taken(question.conversation_id):
             return
-        self.notice_cleared.emit("answer")
+        self.settle(question.conversation_id)
+        if self._is_free():
+            self._begin(question)
+            return
+        self._line[question.conversation_id] = question
+        self.state_changed.emit(question.conversation_id)
+        if self._host.state.status in ("none", "failed"):
+            self.notice.emit(Notice("no_model", "warn", {}, ("choose_model",), "model"))
+
+    def settle(self, conversation_id: int) -> None:
+        """Make sure that the store has all that is shown of a conversation. Raises StoreError."""
+        self._unsaved.settle(conversation_id)
+
+    def stop(self, conversation_id: int) -> None:
+        """Stop the answer of a conversation, or take back its question that waits."""
+        answer = self._answer
+        if conversation_id in self._line:
+            question = self._line.pop(conversation_id)
+            self._note_outcome(question, "stopped")
+            self.state_changed.emit(conversation_id)
+        elif answer and answer.conversation_id == conversation_id and not answer.stopping:
+            answer.stopping = True
+            self._host.stop(answer.request_id)
+
+    def abandon(self, status: str) -> None:
+        """End the answer without waiting for the engine's word; what has come is kept with `status`."""
+        answer = self._answer
+        if answer is None:
+            return
+        self._host.stop(answer.request_id)
+        answer.end(status)
+        self._end(answer)
+
+    def leave(self, conversation_id: int) -> None:
+        """Do nothing more for a conversation."""
+        self.stop(conversation_id)
+        if self.is_answering(conversation_id):
+            self.abandon("stopped")
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Ask the next question in the line, if the model is free."""
+        while self._line and self._is_free():
+            question = self._line.pop(next(iter(self._line)))
+            with store_faults(self.notice.emit):
+                self._begin(question)
+            self.state_changed.emit(question.conversation_id)
+
+    def keep_all(self) -> bool:
+        """Write everything there is into the store, the answer under way as far as it has come. False: it refused."""
+        return self._checkpoint() and self._unsaved.retry()
+
+    def count(self, conversation: Conversation) -> None:
+        """Ask how full the context is; answered by `context_usage`. Raises StoreError."""
+        info = self._host.state.info
+        if info is None or info.template is None or self._answer is not None:
+            return
+        path = self.path(conversation)
+        if path:
+            self._count(conversation, path)
+
+    # Beginning and end
+
+    def _is_free(self) -> bool:
+        info = self._host.state.info
+        return self._answer is None and info is not None and info.template is not None
+
+    def _begin(self, question: Question) -> None:
         conversation = self._store.conversation(question.conversation_id)
-        path = self._path_to(conversation, question.message_id)
-        system, ids, messages = _prompt(conversation, path)
-        answer = Answer(next(self._ids), conversation.id, question.message_id, self._host.state.name, [*system, *ids])
+        path = _up_to(self.path(conversation), question.message_id)
+        ids, messages = _prompt(conversation, path)
+        answer = Answer(next(self._ids), conversation.id, question.message_id, self._host.state.name, ids)
         if question.continued_id is not None:
             self._store.resume_answer(question.continued_id)
-            message = self._store.message(question.continued_id)
-            answer.message, answer.text = message, message.text
-            messages = (*messages, PromptMessage("assistant", message.text))
-            self.message_updated.emit(message)
+            answer.message = self._store.message(question.continued_id)
+            answer.text = answer.message.text
+            messages = (*messages, PromptMessage("assistant", answer.text))
+            self.message_updated.emit(answer.message)
         else:
             self.asked.emit(question)
+        if self.noticed is not None and self.noticed.conversation_id == conversation.id:
+            self.notice_cleared.emit("answer")
         self._answer = answer
+        self._cut_is_known = conversation.context_start is None
         self._checkpoints.start()
-        self.busy_changed.emit(True)
+        self.state_changed.emit(conversation.id)
         self._host.generate(
             Generate(
                 id=answer.request_id,
@@ -101,148 +199,151 @@ class Answering(QObject):
             )
         )
 
-    def ask_again(self) -> None:
-        """Ask the last question once more, if it is still without an answer. Raises StoreError."""
-        if self.question and not self.busy:
-            self.ask(self.question)
+    def _end(self, answer: Answer) -> None:
+        """The answer is over: into the store with it, and its conversation is free."""
+        self._checkpoints.stop()
+        self._answer = None
+        self._unsaved.keep(answer)
+        if answer.message is not None:
+            self.message_updated.emit(answer.message if answer.kept else answer.shown)
+        else:
+            self._note_outcome(Question(answer.conversation_id, answer.parent_id), answer.status)
+            self.path_changed.emit(answer.conversation_id)  # what was on the path before is in sight again
+        self.state_changed.emit(answer.conversation_id)
 
-    def stop(self) -> None:
-        """Stop the answer; take back a question that waits."""
-        if self._waiting is not None:
-            self.withdraw()
-        elif self._answer and not self._answer.stopping:
-            self._answer.stopping = True
-            self._host.stop(self._answer.request_id)
+    def _note_outcome(self, question: Question, status: str) -> None:
+        # For the words under the question only: when even that cannot be written, the person has been told why.
+        with contextlib.suppress(StoreError):
+            self._store.note_outcome(question.message_id, status)
+            self.message_updated.emit(self._store.message(question.message_id))
 
-    def withdraw(self) -> None:
-        """Let a waiting question wait no longer. It stays in the store."""
-        if self._waiting is not None:
-            self._waiting = None
-            self.waiting_changed.emit(False)
+    def _checkpoint(self) -> bool:
+        if self._answer is None:
+            return True
+        return self._unsaved.keep(self._answer)
 
-    def abandon(self, status: str) -> None:
-        """End the answer without waiting for the engine's word; what has come is kept with `status`."""
-        answer = self._answer
-        if answer is None:
-            return
-        self._host.stop(answer.request_id)
-        with store_faults(self.notice.emit, "disk"):
-            message = answer.finish(self._store, status)
-            if message is not None:
-                self.message_updated.emit(message)
-        self._forget(answer)
-
-    def path(self, conversation: Conversation) -> list[Message]:
-        """The conversation's active path, the answer under way as far as it has come. Raises StoreError."""
-        path = self._store.active_path(conversation.id)
-        answer = self._answer
-        if answer and answer.message is not None:
-            shown = answer.message.id
-            path = [replace(m, text=answer.text) if m.id == shown else m for m in path]
-        return path
-
-    def count(self, conversation: Conversation) -> None:
-        """Ask how full the context is; answered by `context_usage`. Raises StoreError."""
-        info = self._host.state.info
-        if info is None or info.template is None or self.busy:
-            return
-        path = self._store.active_path(conversation.id)
-        if path:
-            self._counting = (next(self._ids), conversation.id)
-            self._host.count(Count(self._counting[0], _prompt(conversation, path)[2]))
-
-    def _wait(self, question: Question) -> None:
-        self._waiting = question
-        self.waiting_changed.emit(True)
-        if self._host.state.status in ("none", "failed"):
-            self.notice.emit(Notice("no_model", "warn", {}, ("choose_model",), "model"))
-
-    def _path_to(self, conversation: Conversation, message_id: int) -> list[Message]:
-        path = self.path(conversation)
-        return path[: [m.id for m in path].index(message_id) + 1]
+    # What the engine tells
 
     def _on_model_state(self, state: ModelState) -> None:
-        if self._waiting and state.info is not None and state.info.template is not None:
-            question = self._waiting
-            self.withdraw()
-            with store_faults(self.notice.emit):
-                self.ask(question)
+        del state
+        for conversation_id in list(self._line):
+            self.state_changed.emit(conversation_id)
+        self.go_on()
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Counted):
-            if self._counting and self._counting[0] == event.id:
-                self.context_usage.emit(self._counting[1], event.tokens, event.n_ctx)
+            self._on_counted(event)
             return
         answer = self._answer
         if answer is None or getattr(event, "id", None) != answer.request_id:
             return
         match event:
+            case ContextCut(first_kept=first_kept):
+                self._set_context_start(answer, answer.asked[first_kept])
             case Prefill(done=done, total=total, seconds_left=seconds_left):
+                if not self._cut_is_known:
+                    self._set_context_start(answer, None)
                 self.prefill.emit(answer.conversation_id, done, total, seconds_left)
             case Text(text=text):
                 self._on_text(answer, text)
-            case ContextCut(first_kept=first_kept):
-                with store_faults(self.notice.emit):
-                    self._store.set_context_start(answer.conversation_id, answer.asked[first_kept])
-                    self.context_cut.emit(Question(answer.conversation_id, answer.parent_id))
             case Done():
                 self._on_done(answer, event)
             case Failed():
-                self._on_failed(event)
+                self._on_failed(answer, event)
 
     def _on_text(self, answer: Answer, text: str) -> None:
-        with store_faults(self.notice.emit, "disk"):
-            if answer.add(self._store, text) and answer.message is not None:
-                self.message_added.emit(answer.message)
-        if answer.message is not None:
-            self.text.emit(answer.message, text)
+        begins = answer.message is None
+        answer.add(text)
+        if begins:
+            self._unsaved.begin(answer)
+            self.message_added.emit(answer.message)
+        self.text.emit(answer.message, text)
 
     def _on_done(self, answer: Answer, done: Done) -> None:
-        known = answer.message is not None
-        with store_faults(self.notice.emit, "disk"):
-            message = answer.finish_done(self._store, done)
-            if message is not None:
-                (self.message_updated if known else self.message_added).emit(message)
-        self._forget(answer)
+        begins = answer.message is None
+        answer.end_as_told(done)
+        if begins and answer.message is not None:
+            self._unsaved.begin(answer)
+            self.message_added.emit(answer.message)
+        self._end(answer)
         info = self._host.state.info
         if info is not None:
             self.context_usage.emit(answer.conversation_id, done.stats.context_used, info.n_ctx)
-        self.finished.emit(done)
+        self.finished.emit(answer.conversation_id, done)
         if done.reason == "context_full":
-            self.notice.emit(Notice("context_full", "warn", {}, ("drop_oldest", "new_chat"), "answer"))
+            self._say(answer, Notice("context_full", "warn", {}, ("drop_oldest", "new_chat"), "answer"))
+        self.go_on()
 
-    def _on_failed(self, failed: Failed) -> None:
-        self.abandon("error")
+    def _on_failed(self, answer: Answer, failed: Failed) -> None:
+        answer.end("error")
+        self._end(answer)
         actions: tuple[str, ...] = ()
         if failed.kind == "prompt_too_long":
             details = failed.details
             larger = int(details.get("n_ctx_train", 0)) > int(details.get("n_ctx", 0))
             drop = ("drop_oldest",) if details.get("fits_after_drop") else ()
             actions = (*drop, *(("larger_context",) if larger else ()), "edit_question")
-        self.notice.emit(Notice.of(failed, actions=actions, key="answer"))
+        self._say(answer, Notice.of(failed, actions=actions, key="answer"))
+        self.go_on()
 
-    def _forget(self, answer: Answer) -> None:
-        self._checkpoints.stop()
-        self._answer = None
-        if answer.message is None:
-            self.nothing_came.emit(answer.conversation_id)
-        self.busy_changed.emit(False)
+    def _say(self, answer: Answer, notice: Notice) -> None:
+        self.noticed = Question(answer.conversation_id, answer.parent_id)
+        self.notice.emit(notice)
 
-    def _checkpoint(self) -> None:
-        if self._answer:
-            with store_faults(self.notice.emit, "disk"):
-                self._answer.checkpoint(self._store)
+    # The context
+
+    def _set_context_start(self, answer: Answer, message_id: int | None) -> None:
+        self._cut_is_known = True
+        with store_faults(self.notice.emit):
+            self._store.set_context_start(answer.conversation_id, message_id)
+            self.asked.emit(Question(answer.conversation_id, answer.parent_id))
+
+    def _count(self, conversation: Conversation, path: list[Message]) -> None:
+        self._counting = (next(self._ids), conversation, path)
+        self._host.count(Count(self._counting[0], _prompt(conversation, path)[1]))
+
+    def _on_counted(self, counted: Counted) -> None:
+        if self._counting is None or self._counting[0] != counted.id:
+            return
+        _, conversation, path = self._counting
+        start = conversation.context_start
+        place = next((index for index, message in enumerate(path) if message.id == start), 0)
+        if place and counted.tokens > room_for_prompt(counted.n_ctx, None):
+            self._count(conversation, path[place:])
+            return
+        if place:  # all of it fits now, since a larger context was loaded
+            with store_faults(self.notice.emit):
+                self._store.set_context_start(conversation.id, None)
+                self.path_changed.emit(conversation.id)
+        self.context_usage.emit(conversation.id, counted.tokens, counted.n_ctx)
 
 
-def _prompt(
-    conversation: Conversation, path: list[Message]
-) -> tuple[list[int | None], list[int | None], tuple[PromptMessage, ...]]:
-    """What the model is shown of a path: the id-less system message, if any, the ids of the rest, and all texts."""
-    ids = [m.id for m in path]
-    if conversation.context_start in ids:
-        path = path[ids.index(conversation.context_start) :]
+def _with(path: list[Message], answer: Answer) -> list[Message]:
+    """`path` with `answer` as far as it has come, which the store may not have."""
+    shown = answer.shown
+    ids = [message.id for message in path]
+    to_question = path[: ids.index(answer.parent_id) + 1] if answer.parent_id in ids else path
+    if shown is None:
+        return to_question
+    if shown.id in ids:
+        place = ids.index(shown.id)
+        now = replace(path[place], text=shown.text, status=shown.status, stats=shown.stats)
+        return [*path[:place], now, *path[place + 1 :]]
+    return [*to_question, shown] if answer.is_only_here and answer.parent_id in ids else path
+
+
+def _up_to(path: list[Message], message_id: int) -> list[Message]:
+    """`path` up to and including a message. Raises StoreError `not_found` when it is not on the path."""
+    ids = [message.id for message in path]
+    if message_id not in ids:
+        raise StoreError.of("not_found", thing="message", id=message_id)
+    return path[: ids.index(message_id) + 1]
+
+
+def _prompt(conversation: Conversation, path: list[Message]) -> tuple[list[int | None], tuple[PromptMessage, ...]]:
+    """What the model is shown of a path, and the id of each message, None for the system's."""
+    ids: list[int | None] = [m.id for m in path]
     messages = tuple(PromptMessage(m.role, m.text) for m in path)
-    rest: list[int | None] = [m.id for m in path]
     if conversation.system_prompt.strip():
-        return [None], rest, (PromptMessage("system", conversation.system_prompt), *messages)
-    return [], rest, messages
+        return [None, *ids], (PromptMessage("system", conversation.system_prompt), *messages)
+    return ids, messages

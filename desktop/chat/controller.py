@@ -6,7 +6,7 @@ conversation is open; `Answering` gets questions answered, `ModelControl` looks 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, Signal, SignalInstance
 
 from desktop.chat.faults import store_faults
 from desktop.chat.model_control import ModelControl
-from desktop.chat.state import ModelChoice, ModelState, Notice, Question
+from desktop.chat.state import ModelChoice, ModelState, Notice, Question, Waiting
 from desktop.settings import Settings
 from desktop.store import Conversation, ConversationSummary, Message, SearchHit, Store, StoreError
 
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from belle.engine.protocol import Done, Sampling
     from desktop.chat.answering import Answering
     from desktop.chat.bridge import EngineFactory
+    from desktop.chat.drafting import Drafting
 
-_Row = TypeVar("_Row")
+_Read = TypeVar("_Read")
 
 
 class ChatController(QObject):
@@ -38,7 +39,7 @@ class ChatController(QObject):
     answer_text = Signal(int, str)  # message id, more text
     prefill = Signal(int, int, object)  # done, total, seconds left | None
     busy_changed = Signal(bool)
-    waiting_changed = Signal(bool)
+    waiting_changed = Signal(str)  # state.Waiting
     model_changed = Signal(object)  # ModelState
     context_usage = Signal(int, int)  # tokens used, tokens there are
     speed = Signal(object)  # tokens per second | None
@@ -58,7 +59,7 @@ class ChatController(QObject):
         super().__init__(parent)
         self._store = store
         self._conversation: Conversation | None = None
-        self._new_system_prompt = ""
+        self._told: tuple[bool, Waiting] = (False, "")  # what the window shows of the open conversation
         self._deleted: dict[str, int] = {}  # notice key -> conversation that can be brought back
         self._models = models = ModelControl(settings, engine_factory, self)
         models.state_changed.connect(self._on_model_state)
@@ -73,19 +74,23 @@ class ChatController(QObject):
 
         answering = Answering(self._store, self._models.host, self._models.sampling, self)
         answering.asked.connect(self._show_up_to)
-        answering.context_cut.connect(self._show_up_to)
         answering.message_added.connect(self._if_open(self.message_added))
         answering.message_updated.connect(self._if_open(self.message_updated))
         answering.text.connect(self._on_text)
         answering.prefill.connect(self._on_prefill)
         answering.context_usage.connect(self._on_context_usage)
         answering.finished.connect(self._on_finished)
-        answering.nothing_came.connect(lambda c: self._show_path() if self._is_open(c) else None)
-        answering.busy_changed.connect(self.busy_changed)
-        answering.waiting_changed.connect(self.waiting_changed)
+        answering.path_changed.connect(self._on_path_changed)
+        answering.state_changed.connect(self._on_state_changed)
         answering.notice.connect(self.notice)
         answering.notice_cleared.connect(self.notice_cleared)
         return answering
+
+    @cached_property
+    def _drafting(self) -> Drafting:
+        from desktop.chat.drafting import Drafting
+
+        return Drafting(self._store, self.notice.emit, self._stored_id)
 
     # What the window reads
 
@@ -101,21 +106,21 @@ class ChatController(QObject):
 
     @property
     def busy(self) -> bool:
-        """An answer is being made."""
-        return "_answering" in self.__dict__ and self._answering.busy
+        """An answer is being made in the open conversation."""
+        return self._told[0]
 
     @property
     def system_prompt(self) -> str:
         """The system prompt of the open (or next) conversation."""
-        return self._conversation.system_prompt if self._conversation else self._new_system_prompt
+        return self._conversation.system_prompt if self._conversation else self._read(self._drafting.system_prompt, "")
 
     def summaries(self, limit: int = 100, before: ConversationSummary | None = None) -> list[ConversationSummary]:
         """A page of the conversation list; `before` is the last line of the page before."""
-        return self._read(lambda: self._store.conversations(limit=limit, before=before))
+        return self._read(lambda: self._store.conversations(limit=limit, before=before), [])
 
     def search(self, text: str) -> list[SearchHit]:
         """Hits in titles and messages, newest first."""
-        return self._read(lambda: self._store.search(text))
+        return self._read(lambda: self._store.search(text), [])
 
     def models(self) -> list[ModelChoice]:
         """The lines of the model menu."""
@@ -129,22 +134,25 @@ class ChatController(QObject):
 
     def new_chat(self) -> None:
         """Show an empty conversation; it is written when its first message is sent."""
+        self._drafting.flush()
         self._conversation = None
-        self._new_system_prompt = ""
-        self._answering.withdraw()
         self.conversation_opened.emit(None, [])
+        self._tell_state()
+        self.speed.emit(None)
         self._tell_context_usage()
 
     def open_conversation(self, conversation_id: int, message_id: int | None = None) -> None:
-        """Show a conversation, on the path of `message_id` if given. An answer under way elsewhere goes on."""
+        """Show a conversation, on the path of `message_id` if given. What is asked elsewhere goes on."""
+        self._drafting.flush()
         with store_faults(self.notice.emit):
-            if message_id is not None and not self.busy:
+            if message_id is not None and not self._answering.is_taken(conversation_id):
                 self._store.show(message_id)
             conversation = self._store.conversation(conversation_id)
             path = self._answering.path(conversation)
-            self._answering.withdraw()
             self._conversation = conversation
             self.conversation_opened.emit(conversation, path)
+            self._tell_state()
+            self.speed.emit(_speed_of(path))
             self._tell_context_usage()
 
     def rename(self, conversation_id: int, title: str) -> None:
@@ -159,7 +167,7 @@ class ChatController(QObject):
     def set_system_prompt(self, text: str) -> None:
         """The system prompt of the open conversation, or of the one about to begin."""
         if self._conversation is None:
-            self._new_system_prompt = text
+            self._drafting.set_system_prompt(text)
             return
         conversation_id = self._conversation.id
         self._change(conversation_id, lambda: self._store.set_system_prompt(conversation_id, text))
@@ -169,8 +177,8 @@ class ChatController(QObject):
         """Delete a conversation; a banner offers to bring it back."""
         with store_faults(self.notice.emit):
             title = self._store.conversation(conversation_id).title
-            if self._answering.conversation_id == conversation_id:
-                self._answering.abandon("stopped")
+            self._answering.leave(conversation_id)
+            self._answering.settle(conversation_id)
             self._store.delete_conversation(conversation_id)
             key = f"deleted-{conversation_id}"
             self._deleted[key] = conversation_id
@@ -186,64 +194,94 @@ class ChatController(QObject):
             self.conversations_changed.emit()
             self.open_conversation(conversation_id)
 
+    # What is being typed
+
+    def draft(self, conversation_id: int | None) -> str:
+        """What stands in the composer of a conversation; None is the one not begun yet."""
+        return self._read(lambda: self._drafting.draft(conversation_id), "")
+
+    def keep_draft(self, conversation_id: int | None, text: str) -> None:
+        """The composer's text has changed; it is in the store a moment later."""
+        self._drafting.set_draft(conversation_id, text)
+
+    def edits(self) -> Mapping[int, str]:
+        """The messages of the open conversation that are being edited, with what they say there."""
+        if self._conversation is None:
+            return {}
+        place = self._conversation.id
+        return self._read(lambda: self._drafting.edits(place), {})
+
+    def keep_edit(self, message_id: int, text: str | None) -> None:
+        """The text of an open editor has changed, or with None: it was closed without saving."""
+        self._drafting.set_edit(message_id, text)
+
     # Messages
 
     def send(self, text: str) -> bool:
         """Store a question and have it answered. Returns False when it was not taken and the text must stay."""
-        if not text.strip() or self._answering.busy or self._answering.waiting:
+        if not text.strip() or self._is_taken():
             return False
         stored = False
         with store_faults(self.notice.emit):
-            conversation = self._conversation or self._begin_conversation(text)
-            path = self._store.active_path(conversation.id)
-            question = self._store.add_message(conversation.id, path[-1].id if path else None, "user", text)
+            before = self._conversation
+            if before is not None:
+                self._answering.settle(before.id)
+            question = self._store.add_question(before, text, **({} if before else self._new_conversation(text)))
             stored = True
-            self._conversation = self._store.conversation(conversation.id)
-            if path:
+            self._drafting.sent(before.id if before else None)
+            self._conversation = self._store.conversation(question.conversation_id)
+            if question.parent_id is not None:
                 self.message_added.emit(question)
             else:
                 self.conversation_opened.emit(self._conversation, [question])
             self.conversations_changed.emit()
-            self._answering.ask(Question(conversation.id, question.id))
+            self._answering.ask(Question(question.conversation_id, question.id))
         return stored
 
     def stop(self) -> None:
-        """Stop the answer, or let a question that waits for the model wait no longer."""
-        self._answering.stop()
+        """Stop the answer of the open conversation, or take back its question that waits."""
+        if self._conversation is not None:
+            self._answering.stop(self._conversation.id)
 
     def regenerate(self, message_id: int) -> None:
         """Answer again: another version beside `message_id`, or the missing answer to a question."""
         with store_faults(self.notice.emit):
-            message = self._store.message(message_id)
-            question_id = message_id if message.role == "user" else message.parent_id
-            if question_id is not None and not self.busy:
+            message = self._settled(message_id)
+            question_id = message.id if message.role == "user" else message.parent_id
+            if question_id is not None:
                 self._answering.ask(Question(message.conversation_id, question_id))
 
-    def edit(self, message_id: int, text: str) -> None:
-        """A new version of a message. A question is answered anew; of an answer only the text is kept."""
-        if self.busy or not text.strip():
-            return
+    def edit(self, message_id: int, text: str) -> bool:
+        """A new version of a message. A question is answered anew; of an answer only the text is kept.
+
+        Returns False when it was not stored and the editor must stay.
+        """
+        if self._is_taken() or not text.strip():
+            return False
+        stored = False
         with store_faults(self.notice.emit):
-            message = self._store.message(message_id)
-            edited = self._store.add_message(message.conversation_id, message.parent_id, message.role, text)
+            edited = self._store.add_version(self._settled(message_id).id, text)
+            stored = True
+            self._drafting.saved(message_id)
             self._show_path()
             self.conversations_changed.emit()
-            if message.role == "user":
-                self._answering.ask(Question(message.conversation_id, edited.id))
+            if edited.role == "user":
+                self._answering.ask(Question(edited.conversation_id, edited.id))
+        return stored
 
     def continue_answer(self, message_id: int) -> None:
         """Go on with an answer that was cut off."""
         with store_faults(self.notice.emit):
-            message = self._store.message(message_id)
-            if message.parent_id is not None and message.role == "assistant" and not self.busy:
-                self._answering.ask(Question(message.conversation_id, message.parent_id, message_id))
+            message = self._settled(message_id)
+            if message.parent_id is not None and message.role == "assistant":
+                self._answering.ask(Question(message.conversation_id, message.parent_id, message.id))
 
     def switch_version(self, message_id: int, step: int) -> None:
         """Show the version before (-1) or after (+1) this one."""
-        if self.busy:
+        if self._is_taken():
             return
         with store_faults(self.notice.emit):
-            self._store.switch_version(message_id, step)
+            self._store.switch_version(self._settled(message_id).id, step)
             self._show_path()
             self._tell_context_usage()
 
@@ -282,13 +320,11 @@ class ChatController(QObject):
                 self._drop_oldest()
             case "larger_context":
                 self._models.change_context(2.0)
-                with store_faults(self.notice.emit):
-                    self._answering.ask_again()
+                self._ask_again()
             case "smaller_context":
                 self._models.change_context(0.5)
             case "edit_question":
-                if self._answering.question:
-                    self.edit_requested.emit(self._answering.question.message_id)
+                self._edit_question()
             case "restart_engine":
                 self._models.reload()
             case "new_chat":
@@ -297,15 +333,37 @@ class ChatController(QObject):
     def close(self) -> None:
         """Write what there is of an answer and end the engine. The store stays open: its owner closes it."""
         self._models.close()
+        self.save()
+
+    def save(self) -> bool:
+        """Write everything that is not in the store yet; False when it refuses. What it refused is tried again."""
+        stored = self._drafting.flush() if "_drafting" in self.__dict__ else True
+        return (self._answering.keep_all() if "_answering" in self.__dict__ else True) and stored
 
     def _drop_oldest(self) -> None:
-        question = self._answering.question
+        question = self._answering.noticed
         if question is None:
             return
         with store_faults(self.notice.emit):
             self._store.set_overflow(question.conversation_id, "drop_oldest")
-            if self._store.active_path(question.conversation_id)[-1].id == question.message_id:
-                self._answering.ask_again()
+            self._ask_again()
+
+    def _ask_again(self) -> None:
+        """Ask the question that the last notice was about, if it is still without an answer."""
+        question = self._answering.noticed
+        if question is None:
+            return
+        with store_faults(self.notice.emit):
+            path = self._answering.path(self._store.conversation(question.conversation_id))
+            if path and path[-1].id == question.message_id:
+                self._answering.ask(question)
+
+    def _edit_question(self) -> None:
+        question = self._answering.noticed
+        if question is not None:
+            if not self._is_open(question.conversation_id):
+                self.open_conversation(question.conversation_id)
+            self.edit_requested.emit(question.message_id)
 
     # What comes from below
 
@@ -331,9 +389,19 @@ class ChatController(QObject):
         if self._is_open(conversation_id):
             self.context_usage.emit(used, total)
 
-    def _on_finished(self, done: Done) -> None:
-        self.speed.emit(done.stats.tokens_per_s)
+    def _on_finished(self, conversation_id: int, done: Done) -> None:
+        if self._is_open(conversation_id):
+            self.speed.emit(done.stats.tokens_per_s)
         self.conversations_changed.emit()
+
+    def _on_path_changed(self, conversation_id: int) -> None:
+        if self._is_open(conversation_id):
+            with store_faults(self.notice.emit):
+                self._show_path()
+
+    def _on_state_changed(self, conversation_id: int) -> None:
+        if self._is_open(conversation_id):
+            self._tell_state()
 
     def _show_up_to(self, question: Question) -> None:
         if self._is_open(question.conversation_id):
@@ -341,12 +409,33 @@ class ChatController(QObject):
 
     # Small things
 
-    def _read(self, read: Callable[[], list[_Row]]) -> list[_Row]:
+    def _read(self, read: Callable[[], _Read], otherwise: _Read) -> _Read:
         try:
             return read()
         except StoreError as error:
             self.notice.emit(Notice.of(error, key="store"))
-            return []
+            return otherwise
+
+    def _stored_id(self, message_id: int) -> int:
+        return self._answering.stored_id(message_id)
+
+    def _settled(self, message_id: int) -> Message:
+        """A message, after the store has all of its conversation that is shown. Raises StoreError."""
+        if self._conversation is not None:
+            self._answering.settle(self._conversation.id)
+        return self._store.message(self._answering.stored_id(message_id))
+
+    def _is_taken(self) -> bool:
+        return self._conversation is not None and self._answering.is_taken(self._conversation.id)
+
+    def _tell_state(self) -> None:
+        """Whether the open conversation is being answered, and what its question waits for."""
+        place = self._conversation.id if self._conversation else 0
+        before, self._told = self._told, (self._answering.is_answering(place), self._answering.waiting(place))
+        if self._told[1] != before[1]:
+            self.waiting_changed.emit(self._told[1])
+        if self._told[0] != before[0]:
+            self.busy_changed.emit(self._told[0])
 
     def _if_open(self, signal: SignalInstance) -> Callable[[Message], None]:
         def forward(message: Message) -> None:
@@ -355,12 +444,11 @@ class ChatController(QObject):
 
         return forward
 
-    def _begin_conversation(self, question: str) -> Conversation:
+    def _new_conversation(self, question: str) -> dict[str, str]:
         from desktop.chat.titles import title_of
 
-        return self._store.create_conversation(
-            title=title_of(question), system_prompt=self._new_system_prompt, model=self._models.ref
-        )
+        prompt = self._drafting.system_prompt()
+        return {"title": title_of(question), "system_prompt": prompt, "model": self._models.ref}
 
     def _change(self, conversation_id: int, change: Callable[[], None]) -> None:
         with store_faults(self.notice.emit):
@@ -375,8 +463,9 @@ class ChatController(QObject):
             return
         self._conversation = self._store.conversation(self._conversation.id)
         path = self._answering.path(self._conversation)
-        if until is not None:
-            path = path[: [m.id for m in path].index(until) + 1]
+        ids = [message.id for message in path]
+        if until in ids:
+            path = path[: ids.index(until) + 1]
         self.path_changed.emit(self._conversation, path)
 
     def _is_open(self, conversation_id: int) -> bool:
@@ -391,3 +480,9 @@ class ChatController(QObject):
             return
         with store_faults(self.notice.emit):
             self._answering.count(self._conversation)
+
+
+def _speed_of(path: list[Message]) -> float | None:
+    """Tokens per second of the last answer."""
+    speeds = [message.stats.get("tokens_per_s") for message in path if message.role == "assistant"]
+    return speeds[-1] if speeds and isinstance(speeds[-1], int | float) else None

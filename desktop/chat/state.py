@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from belle.errors import KnownError
 
 Level = Literal["info", "warn", "bad"]
+Waiting = Literal["", "loading", "model", "template", "answer"]
+"""What a question waits for: the model that is being loaded, a model at all, its template, another chat's answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,8 @@ class Database:
     @contextlib.contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[None]:
         """All that the block writes happens, or nothing. `durable`: it is on the disk when the block has ended."""
-        if not durable:
+        relaxed = not durable and not self._connection.in_transaction
+        if relaxed:
             self.write("PRAGMA synchronous = NORMAL")
         try:
             with known_errors(self.path), transaction(self._connection):
@@ -102,7 +103,7 @@ class Database:
                 self.give_up_index()  # if it was the index, the next attempt succeeds
             raise
         finally:
-            if not durable:
+            if relaxed:
                 self.write("PRAGMA synchronous = FULL")
 
     def give_up_index(self) -> None:

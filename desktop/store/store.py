@@ -14,6 +14,7 @@ from desktop.store.conversations import Conversations
 from desktop.store.database import Database
 from desktop.store.drafts import Drafts
 from desktop.store.migrations import MIGRATIONS, Migration
+from desktop.store.records import Conversation, Message
 from desktop.store.search import Search
 from desktop.store.tree import MessageTree
 
@@ -44,6 +45,32 @@ class Store(Conversations, MessageTree, Drafts, Search):
             store.close()
             raise
         return store
+
+    def add_question(
+        self, conversation: Conversation | None, text: str, *, title: str = "", system_prompt: str = "", model: str = ""
+    ) -> Message:
+        """Add a question at the end of the shown path. Its draft is gone with it, in one step.
+
+        None begins a conversation with that title, system prompt and model. Raises StoreError.
+        """
+        with self._db.transaction():
+            place = conversation.id if conversation else None
+            self.keep_draft(place, "")
+            if conversation is None:
+                self.keep_new_system_prompt("")
+                conversation = self.create_conversation(title=title, system_prompt=system_prompt, model=model)
+            path = self.active_path(conversation.id)
+            return self.add_message(conversation.id, path[-1].id if path else None, "user", text)
+
+    def add_version(self, message_id: int, text: str) -> Message:
+        """Add `text` as a version beside a message. That message is open for editing no longer, in one step.
+
+        Raises StoreError.
+        """
+        with self._db.transaction():
+            self.drop_edit(message_id)
+            message = self.message(message_id)
+            return self.add_message(message.conversation_id, message.parent_id, message.role, text)
 
     def close(self) -> None:
         """Give the file back. May be called twice."""

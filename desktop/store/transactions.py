@@ -10,15 +10,23 @@ from contextlib import contextmanager
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """Commit what the block writes, or undo it when the block or the commit fails."""
+    if is_under_way(connection):  # a step of a larger one, which commits or undoes it
+        yield
+        return
     # IMMEDIATE: the lock is had at once or not at all, never asked for in the middle, where waiting could not help.
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:  # SQLite has undone it already when the disk is full
+        if is_under_way(connection):  # SQLite has undone it already when the disk is full
             connection.execute("ROLLBACK")
         raise
+
+
+def is_under_way(connection: sqlite3.Connection) -> bool:
+    """Whether a transaction is open."""
+    return connection.in_transaction
 
 
 def run_script(connection: sqlite3.Connection, script: str) -> None:

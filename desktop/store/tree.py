@@ -139,6 +139,11 @@ class MessageTree:
             )
             self._check_streamed(finished.rowcount, message_id)
 
+    def note_outcome(self, message_id: int, status: str) -> None:
+        """Remember why a question got no answer: `stopped`, `error` or `interrupted`."""
+        with self._db.transaction(durable=False):
+            self._db.write("UPDATE message SET status = ? WHERE id = ? AND role = 'user'", status, message_id)
+
     def resume_answer(self, message_id: int) -> None:
         """Take an answer up again: `streaming`, with the text that it has."""
         with self._db.transaction():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QMimeData, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -29,6 +29,9 @@ from desktop.ui.controls import IconButton, View, label
 from desktop.ui.shortcuts import key_text
 from desktop.ui.theme import theme
 from desktop.ui.wrapping import LongWords
+
+if TYPE_CHECKING:
+    from desktop.chat.state import Waiting
 
 MAX_LINES = 8
 SendKey = Literal["enter", "ctrl_enter"]
@@ -164,6 +167,8 @@ class Composer(View):
     send_requested = Signal(str)
     stop_requested = Signal()
     edit_last_requested = Signal()
+    draft_changed = Signal(object, str)
+    """Conversation or None, what stands in the field now."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -172,10 +177,9 @@ class Composer(View):
         self.button = IconButton("send", "on-violet", kind="send", parent=self)
         self.hint = label("quiet", self)
         self._busy = False
-        self._waiting = False
+        self._waiting: Waiting = ""
         self._blocked = ""
         self.sending = False  # the controller is being asked to take the text
-        self._drafts: dict[int | None, str] = {}
         self._place: int | None = None
         self._row = QHBoxLayout(self)
         self._row.addWidget(self.editor, 1, Qt.AlignmentFlag.AlignVCenter)
@@ -186,7 +190,7 @@ class Composer(View):
         self.editor.edit_last_pressed.connect(self.edit_last_requested)
         self.editor.escape_pressed.connect(self._escape)
         self.editor.focus_changed.connect(self.update)
-        self.editor.textChanged.connect(self._refresh)
+        self.editor.textChanged.connect(self._text_changed)
         self.button.clicked.connect(self._press)
         self.ready()
 
@@ -197,19 +201,26 @@ class Composer(View):
         return self.editor.toPlainText()
 
     def set_text(self, text: str) -> None:
-        """Put in a text (a prompt to try) with the cursor at its end."""
-        self.editor.setPlainText(text)
-        self.editor.moveCursor(self.editor.textCursor().MoveOperation.End)
+        """Put in a text (a prompt to try) with the cursor at its end. What was there comes back with *undo*."""
+        cursor = self.editor.textCursor()
+        cursor.select(cursor.SelectionType.Document)
+        cursor.insertText(text)
+        self.editor.setTextCursor(cursor)
         self.editor.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def set_conversation(self, conversation_id: int | None) -> None:
+    def set_conversation(self, conversation_id: int | None, draft: str) -> None:
         """Each conversation has its own draft; None is the one not begun yet."""
         if conversation_id == self._place:
             return
-        self._drafts[self._place] = self.text()
         self._place = conversation_id
-        self.editor.setPlainText(self._drafts.pop(conversation_id, ""))
-        self.editor.moveCursor(self.editor.textCursor().MoveOperation.End)
+        self._show(draft)
+
+    def restore(self, draft: str) -> None:
+        """Put back what stood here when the window was closed, in front of what was typed meanwhile."""
+        if draft:
+            self._show("\n".join(text for text in (draft, self.text()) if text))
+        if self.text() != draft:
+            self.draft_changed.emit(self._place, self.text())
 
     def move_to_conversation(self, conversation_id: int | None) -> None:
         """The conversation that had not begun has begun under this id: the text stays where it is."""
@@ -217,7 +228,6 @@ class Composer(View):
 
     def taken(self) -> None:
         """The text was stored: the field is free."""
-        self._drafts.pop(self._place, None)
         self.editor.clear()
 
     def set_busy(self, busy: bool) -> None:
@@ -225,8 +235,8 @@ class Composer(View):
         self._busy = busy
         self._refresh()
 
-    def set_waiting(self, waiting: bool) -> None:
-        """A question waits for the model: the button takes it back."""
+    def set_waiting(self, waiting: Waiting) -> None:
+        """A question waits, for what `waiting` says: the button takes it back."""
         self._waiting = waiting
         self._refresh()
 
@@ -258,6 +268,18 @@ class Composer(View):
         else:
             self._send()
 
+    def _show(self, draft: str) -> None:
+        self.editor.blockSignals(True)  # it is no news to those who keep it
+        self.editor.setPlainText(draft)
+        self.editor.blockSignals(False)
+        self.editor.moveCursor(self.editor.textCursor().MoveOperation.End)
+        self.editor.fit()
+        self._refresh()
+
+    def _text_changed(self) -> None:
+        self._refresh()
+        self.draft_changed.emit(self._place, self.text())
+
     # Words and looks
 
     def retranslate(self) -> None:
@@ -279,7 +301,7 @@ class Composer(View):
         self._refresh()
 
     def _refresh(self) -> None:
-        stops = self._busy or self._waiting
+        stops = self._busy or bool(self._waiting)
         self.button.set_kind("stop" if stops else "send")
         if stops:
             self.button.set_icon("stop", "page")
@@ -296,6 +318,8 @@ class Composer(View):
     def _hint(self) -> str:
         if self._blocked:
             return self._blocked
+        if self._waiting == "answer":
+            return translate("Composer", "Waits for another answer…")
         if self._waiting:
             return translate("Composer", "Waits for the model…")
         if self._busy or not self.text().strip() or self.width() < theme().px(420):

@@ -106,7 +106,8 @@ class Gestures(QObject):
     def connect_transcript(self, transcript: TranscriptView) -> None:
         """Called when it is made."""
         transcript.regenerate_requested.connect(self._controller.regenerate)
-        transcript.edit_submitted.connect(self._controller.edit)
+        transcript.edit_submitted.connect(self._save_edit)
+        transcript.edit_changed.connect(self._controller.keep_edit)
         transcript.version_requested.connect(self._controller.switch_version)
         transcript.continue_requested.connect(self._controller.continue_answer)
 
@@ -140,6 +141,10 @@ class Gestures(QObject):
             composer.sending = False
         if stored:
             composer.taken()
+
+    def _save_edit(self, message_id: int, text: str) -> None:
+        if self._controller.edit(message_id, text):
+            self._window.transcript.end_edit(message_id)
 
     def _search(self) -> None:
         if self._window.sidebar.isHidden():

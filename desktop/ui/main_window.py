@@ -14,7 +14,7 @@ from desktop.ui.header import model_words
 
 if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
-    from desktop.chat.state import ModelState, Notice
+    from desktop.chat.state import ModelState, Notice, Waiting
     from desktop.settings import Settings
     from desktop.store import Conversation, Message
     from desktop.ui.banner import BannerStack
@@ -54,6 +54,7 @@ class MainWindow(Frame):
         self._attached = True
         self.setAcceptDrops(True)
         self._listen()
+        self.composer.restore(controller.draft(None))
         if self._was_painted:
             self.complete()
 
@@ -78,6 +79,7 @@ class MainWindow(Frame):
         self.composer.send_requested.connect(self._send)
         self.composer.stop_requested.connect(told.stop)
         self.composer.edit_last_requested.connect(self._edit_last)
+        self.composer.draft_changed.connect(told.keep_draft)
         self._model_changed(told.model)
 
     def _send(self, text: str) -> None:
@@ -100,13 +102,14 @@ class MainWindow(Frame):
         place = conversation.id if conversation else None
         begun = self.composer.sending  # the draft of a conversation not begun yet becomes its first question
         if not begun:
-            self.composer.set_conversation(place)
+            self.composer.set_conversation(place, self.controller.draft(place))
         else:
             self.composer.move_to_conversation(place)
         self.sidebar.set_open(place)
         start = conversation.context_start if conversation else None
         if messages or self._transcript is not None:
             self.transcript.set_path(messages, context_start=start, keep_position=False)
+            self.transcript.restore_edits(self.controller.edits())
         self._show_welcome(shown=not messages)
         self._retitle()
         if self._jump is not None:
@@ -119,6 +122,7 @@ class MainWindow(Frame):
     def _path_changed(self, conversation: Conversation, messages: list[Message]) -> None:
         self._conversation = conversation
         self.transcript.set_path(messages, context_start=conversation.context_start, keep_position=True)
+        self.transcript.restore_edits(self.controller.edits())
         self._show_welcome(shown=not messages)
 
     def _message_added(self, message: Message) -> None:
@@ -149,11 +153,11 @@ class MainWindow(Frame):
             self.transcript.set_busy(busy)
         self.gestures.set_can_stop(busy)
 
-    def _waiting_changed(self, waiting: bool) -> None:
+    def _waiting_changed(self, waiting: Waiting) -> None:
         self.composer.set_waiting(waiting)
         if waiting or self._transcript is not None:
             self.transcript.set_waiting(waiting)
-        self.gestures.set_can_stop(waiting or self.controller.busy)
+        self.gestures.set_can_stop(bool(waiting) or self.controller.busy)
 
     def _model_changed(self, state: ModelState) -> None:
         self.header.set_model(state)

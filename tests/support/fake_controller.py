@@ -42,7 +42,7 @@ class FakeController(QObject):
     answer_text = Signal(int, str)
     prefill = Signal(int, int, object)
     busy_changed = Signal(bool)
-    waiting_changed = Signal(bool)
+    waiting_changed = Signal(str)
     model_changed = Signal(object)
     context_usage = Signal(int, int)
     speed = Signal(object)
@@ -59,6 +59,8 @@ class FakeController(QObject):
         self.model = ModelState()
         self.busy = False
         self.system_prompt = ""
+        self.drafts: dict[int | None, str] = {}
+        self.open_edits: dict[int, str] = {}
         self.choices = [
             ModelChoice("starter", "SmolLM2 135M", "4-bit · 98 MB", "installed", "starter"),
             ModelChoice("belle-7b-2m", "BELLE-7B-2M", "4-bit, about 5 GB", "not_installed", "belle", "bigscience-rail"),
@@ -164,6 +166,7 @@ class FakeController(QObject):
         self.calls.append(("send", text))
         if self.refuse:
             return False
+        self.drafts.pop(self.conversation and self.conversation.id, None)
         if self.conversation is None:
             conversation_id = self.add(text[:40])
             self.conversation = self.stored[conversation_id]
@@ -189,8 +192,29 @@ class FakeController(QObject):
     def regenerate(self, message_id) -> None:
         self.calls.append(("regenerate", message_id))
 
-    def edit(self, message_id, text) -> None:
+    def edit(self, message_id, text) -> bool:
         self.calls.append(("edit", message_id, text))
+        if not self.refuse:
+            self.open_edits.pop(message_id, None)
+        return not self.refuse
+
+    def draft(self, conversation_id) -> str:
+        return self.drafts.get(conversation_id, "")
+
+    def keep_draft(self, conversation_id, text) -> None:
+        self.drafts[conversation_id] = text
+
+    def edits(self) -> dict[int, str]:
+        return dict(self.open_edits)
+
+    def keep_edit(self, message_id, text) -> None:
+        if text is None:
+            self.open_edits.pop(message_id, None)
+        else:
+            self.open_edits[message_id] = text
+
+    def save(self) -> bool:
+        return not self.refuse
 
     def continue_answer(self, message_id) -> None:
         self.calls.append(("continue_answer", message_id))

@@ -29,6 +29,7 @@ class ActionBar(QWidget):
         self._message = message
         self._busy = False
         self._open = True
+        self._is_unanswered = False
         self._buttons = {
             name: self._make(name, icon_name)
             for name, icon_name in (
@@ -76,6 +77,12 @@ class ActionBar(QWidget):
         self._busy = busy
         self._arrange()
 
+    def set_unanswered(self, is_unanswered: bool) -> None:
+        """A question without an answer can be answered from here."""
+        if is_unanswered != self._is_unanswered:
+            self._is_unanswered = is_unanswered
+            self.retranslate()
+
     def set_open(self, is_open: bool) -> None:
         """Show everything, or only that there are versions."""
         self._open = is_open
@@ -93,7 +100,7 @@ class ActionBar(QWidget):
         message = self._message
         self._buttons["previous"].name(words.previous_version())
         self._buttons["next"].name(words.next_version())
-        self._buttons["regenerate"].name(words.answer_again())
+        self._buttons["regenerate"].name(words.answer() if message.role == "user" else words.answer_again())
         self._buttons["edit"].name(words.edit(message.role))
         self._name_copy()
         number, count = message.sibling_index + 1, message.sibling_count
@@ -126,7 +133,7 @@ class ActionBar(QWidget):
         shown = {
             "previous": versions,
             "next": versions,
-            "regenerate": self._open and message.role != "user" and not self._busy,
+            "regenerate": self._open and not self._busy and (message.role != "user" or self._is_unanswered),
             "edit": self._open and not self._busy,
             "copy": self._open and bool(message.text),
         }

@@ -69,6 +69,7 @@ class Column(QAbstractScrollArea):
         self._rows = Rows()
         self._context_start: int | None = None
         self._busy = False
+        self._waits = False  # the last question waits to be asked
         self._stick = True  # the end is to stay in sight
         self._was_at_bottom = True
         self._own_scroll = False
@@ -123,7 +124,7 @@ class Column(QAbstractScrollArea):
         rows = self._rows.rows
         if row.widget is not None:
             cut = row.message.id == self._context_start and row is not rows[0]
-            row.widget.set_place(last=row is rows[-1], cut=cut, busy=self._busy)
+            row.widget.set_place(last=row is rows[-1], cut=cut, busy=self._busy or self._waits)
 
     def _measure(self, index: int) -> bool:
         """Lay a row out. Returns whether its height has changed."""

@@ -49,11 +49,13 @@ class Editor(QWidget):
 
     submitted = Signal(str)
     cancelled = Signal()
+    changed = Signal(object)  # the text
     height_changed = Signal()
 
     def __init__(self, text: str, role: str, parent: QWidget) -> None:
         super().__init__(parent)
-        self._role, self._original = role, text
+        self._role = role
+        self._may_save = True
         self._field = _Field(text, self)
         self._cancel = QPushButton(self)
         self._cancel.setObjectName("cancel")
@@ -74,10 +76,9 @@ class Editor(QWidget):
         self._cancel.clicked.connect(self.cancelled)
         self._save.clicked.connect(self._submit)
         self._field.resized.connect(self.height_changed)
-        self._field.textChanged.connect(self._allow)
+        self._field.textChanged.connect(self._text_changed)
         self._field.installEventFilter(self)
         self.retranslate()
-        self._allow()
 
     @property
     def field(self) -> QPlainTextEdit:
@@ -101,6 +102,7 @@ class Editor(QWidget):
         self._cancel.setText(words.cancel())
         self._save.setText(words.save_and_answer() if self._role == "user" else words.save_version())
         self._field.setAccessibleName(words.edit_field(self._role))
+        self._refresh()
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:
         """The keys of the field that mean more than text."""
@@ -114,10 +116,20 @@ class Editor(QWidget):
                 return True
         return super().eventFilter(watched, event)  # type: ignore[arg-type]
 
-    def _allow(self) -> None:
-        self._save.setEnabled(bool(self._field.toPlainText().strip()))
+    def allow(self, may_save: bool) -> None:
+        """Whether the text can be saved now: not while an answer is being made. Writing is always possible."""
+        self._may_save = may_save
+        self._refresh()
+
+    def _text_changed(self) -> None:
+        self._refresh()
+        self.changed.emit(self._field.toPlainText())
+
+    def _refresh(self) -> None:
+        self._save.setEnabled(self._may_save and bool(self._field.toPlainText().strip()))
+        self._save.setToolTip("" if self._may_save else words.wait_for_the_answer())
 
     def _submit(self) -> None:
         text = self._field.toPlainText().strip("\n")
-        if text.strip():
+        if self._may_save and text.strip():
             self.submitted.emit(text)

@@ -1,4 +1,4 @@
-"""The quiet line under an answer that did not come to its end, with a way to go on."""
+"""The quiet line under an answer that did not come to its end, or a question without one, with a way to go on."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from desktop.ui.theme import theme
-from desktop.ui.transcript import words
 
 HEIGHT = 30
 
 
 class EndNote(QWidget):
-    """Says how an answer ended; *Continue* beside it where that makes sense."""
+    """Says how an answer ended; *Continue*, or *Answer* under a question, beside it where that makes sense."""
 
-    continue_chosen = Signal()
+    chosen = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -25,7 +24,7 @@ class EndNote(QWidget):
         self.button.setProperty("kind", "link")
         self.button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.button.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.button.clicked.connect(self.continue_chosen)
+        self.button.clicked.connect(self.chosen)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme().px(8))
@@ -33,11 +32,11 @@ class EndNote(QWidget):
         row.addWidget(self.button)
         row.addStretch(1)
 
-    def say(self, text: str, *, may_continue: bool) -> None:
-        """Show `text`; nothing is shown when it is empty."""
+    def say(self, text: str, button: str = "") -> None:
+        """Show `text` and, unless empty, a button with these words; nothing is shown when `text` is empty."""
         self._said.setText(text)
-        self.button.setText(words.continue_answer())
-        self.button.setVisible(may_continue)
+        self.button.setText(button)
+        self.button.setVisible(bool(button))
         self.setVisible(bool(text))
 
     def text(self) -> str:

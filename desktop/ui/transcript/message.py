@@ -35,6 +35,8 @@ class MessageWidget(MessageFrame):
     chosen = Signal(str)
     """`copy`, `regenerate`, `previous`, `next`, `continue`."""
     edited = Signal(str)
+    edit_changed = Signal(object)
+    """What the open editor says; None when it was closed without saving."""
 
     def __init__(self, message: Message, parent: QWidget) -> None:
         super().__init__(message, parent)
@@ -72,6 +74,8 @@ class MessageWidget(MessageFrame):
         if (last, cut, busy) == (self._last, self._cut, self._busy):
             return
         self._last, self._cut, self._busy = last, cut, busy
+        if self._editor is not None:
+            self._editor.allow(not busy)
         self._refresh()
 
     def set_active(self, active: bool) -> None:
@@ -127,18 +131,22 @@ class MessageWidget(MessageFrame):
         self.text.show_blocks(self._content.blocks)
         self._refresh()
 
-    def edit(self) -> None:
-        """Turn into an editor."""
-        if self._editor is not None or self._busy:
+    def edit(self, begun: str | None = None) -> None:
+        """Turn into an editor; with `begun`, one that was open before and says that."""
+        if self._editor is not None or (self._busy and begun is None):
             return
-        self._editor = Editor(self._content.text, self.message.role, self)
+        self._editor = Editor(self._content.text if begun is None else begun, self.message.role, self)
+        self._editor.allow(not self._busy)
         self._editor.submitted.connect(self._submit)
-        self._editor.cancelled.connect(self.end_edit)
+        self._editor.cancelled.connect(self._cancel_edit)
+        self._editor.changed.connect(self.edit_changed)
         self._editor.height_changed.connect(self.height_changed)
         self._editor.show()
         self.text.hide()
         self._refresh()
-        self._editor.begin()
+        if begun is None:
+            self._editor.begin()
+            self.edit_changed.emit(self._content.text)
 
     @property
     def editor(self) -> Editor | None:
@@ -146,7 +154,7 @@ class MessageWidget(MessageFrame):
         return self._editor
 
     def end_edit(self) -> None:
-        """Back to reading; what was typed is gone."""
+        """Back to reading."""
         if self._editor is None:
             return
         self._editor.hide()
@@ -225,15 +233,20 @@ class MessageWidget(MessageFrame):
     def _refresh_note(self) -> None:
         message = self.message
         empty = message.role != "user" and message.status == "complete" and not self._content.text.strip()
-        said = words.empty_answer() if empty else words.note(message.status)
+        if message.role == "user":
+            said, button = (words.no_answer(message.status), words.answer()) if self._is_unanswered() else ("", "")
+        else:
+            said = words.empty_answer() if empty else words.note(message.status, message.stats)
+            unfinished = message.status in ("stopped", "interrupted", "length", "error")
+            button = words.continue_answer() if unfinished and self._last and not self._busy else ""
         if self._editor is not None:
             said = ""
         if said and self._note is None:
             self._note = EndNote(self)
-            self._note.continue_chosen.connect(lambda: self.chosen.emit("continue"))
+            go_on = "regenerate" if message.role == "user" else "continue"
+            self._note.chosen.connect(lambda: self.chosen.emit(go_on))
         if self._note is not None:
-            unfinished = message.status in ("stopped", "interrupted", "length", "error")
-            self._note.say(said, may_continue=unfinished and self._last and not self._busy)
+            self._note.say(said, button)
 
     def _refresh_actions(self) -> None:
         writing = self.message.status == "streaming"
@@ -243,10 +256,14 @@ class MessageWidget(MessageFrame):
         if wanted:
             bar = self.action_bar()
             bar.set_busy(self._busy)
+            bar.set_unanswered(self._is_unanswered())
             bar.set_open(is_open)
             bar.show()
         elif self._actions is not None:
             self._actions.hide()
+
+    def _is_unanswered(self) -> bool:
+        return self.message.role == "user" and self._last and not self._busy
 
     def _show_fold_button(self, wanted: bool, lines: int) -> None:
         if wanted and self._unfold is None:
@@ -267,11 +284,14 @@ class MessageWidget(MessageFrame):
             self.chosen.emit(name)
 
     def _submit(self, text: str) -> None:
-        changed = text != self._content.text
-        answer_again = self.message.role == "user"
+        if text != self._content.text or self.message.role == "user":
+            self.edited.emit(text)  # the editor stays until the text is stored
+        else:
+            self._cancel_edit()
+
+    def _cancel_edit(self) -> None:
         self.end_edit()
-        if changed or answer_again:
-            self.edited.emit(text)
+        self.edit_changed.emit(None)
 
     # Qt
 

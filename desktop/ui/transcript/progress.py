@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from desktop.ui.theme import theme
 from desktop.ui.transcript import words
+
+if TYPE_CHECKING:
+    from desktop.chat.state import Waiting
 
 HEIGHT = 40
 
@@ -19,13 +24,13 @@ class ProgressLine(QWidget):
         super().__init__(parent)
         self._percent: int | None = None
         self._seconds: float | None = None
-        self._waiting = False
+        self._waiting: Waiting = ""
         self.hide()
 
     @property
     def wanted(self) -> bool:
         """Whether there is something to say."""
-        return self._waiting or self._percent is not None
+        return bool(self._waiting) or self._percent is not None
 
     def set_prefill(self, percent: int | None, seconds_left: float | None) -> None:
         """Progress of reading; None when it is over."""
@@ -33,8 +38,8 @@ class ProgressLine(QWidget):
         self._seconds = seconds_left
         self.refresh()
 
-    def set_waiting(self, waiting: bool) -> None:
-        """Whether a question waits for the model."""
+    def set_waiting(self, waiting: Waiting) -> None:
+        """What the question waits for; empty when it does not."""
         self._waiting = waiting
         self.refresh()
 
@@ -42,7 +47,7 @@ class ProgressLine(QWidget):
         """What the line says."""
         if self._percent is not None:
             return words.reading(self._percent, self._seconds)
-        return words.waiting() if self._waiting else ""
+        return words.waiting(self._waiting)
 
     def refresh(self) -> None:
         """Words and colours of the present."""

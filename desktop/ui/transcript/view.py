@@ -6,7 +6,7 @@ window says and hears.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from desktop.ui.transcript.rows import Row
 from desktop.ui.transcript.stream import StreamBuffer
 
 if TYPE_CHECKING:
+    from desktop.chat.state import Waiting
     from desktop.store.records import Message
 
 
@@ -31,6 +32,8 @@ class TranscriptView(KeyboardColumn):
 
     regenerate_requested = Signal(int)
     edit_submitted = Signal(int, str)
+    edit_changed = Signal(int, object)
+    """Message id, what its open editor says; None when it was closed without saving."""
     version_requested = Signal(int, int)
     """Message id, step: -1 or +1."""
     continue_requested = Signal(int)
@@ -115,16 +118,31 @@ class TranscriptView(KeyboardColumn):
         self._progress.set_prefill(percent, seconds_left)
         self._sync(anchor)
 
-    def set_waiting(self, waiting: bool) -> None:
-        """Whether the last question waits for the model to be loaded."""
+    def set_waiting(self, waiting: Waiting) -> None:
+        """What the last question waits for; empty when it does not."""
         anchor = self._anchor()
         self._progress.set_waiting(waiting)
+        self._waits = bool(waiting)
         self._sync(anchor)
+
+    def restore_edits(self, edits: Mapping[int, str]) -> None:
+        """Open the editors that were open when these messages were last shown, with what they said."""
+        for message_id, text in edits.items():
+            widget = self.message_widget(message_id)
+            if widget is not None:
+                widget.edit(text)
+
+    def end_edit(self, message_id: int) -> None:
+        """The text of an editor was stored: back to reading."""
+        index = self._rows.index_of(message_id)
+        widget = None if index is None else self._rows.rows[index].widget
+        if widget is not None:
+            widget.end_edit()
 
     def clear(self) -> None:
         """Show nothing."""
         self._progress.set_prefill(None, None)
-        self._progress.set_waiting(False)
+        self._progress.set_waiting("")
         self.set_path([], context_start=None)
 
     def messages(self) -> list[Message]:
@@ -181,6 +199,7 @@ class TranscriptView(KeyboardColumn):
         widget.height_changed.connect(lambda: self._changed(widget))
         widget.chosen.connect(lambda name: self._act(widget, name))
         widget.edited.connect(lambda text: self.edit_submitted.emit(widget.message.id, text))
+        widget.edit_changed.connect(lambda text: self.edit_changed.emit(widget.message.id, text))
         widget.text.dragged_to.connect(self._drag_scroll)
         widget.text.caret_moved.connect(lambda: self._follow_caret(widget))
         return widget

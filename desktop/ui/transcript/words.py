@@ -18,8 +18,10 @@ def transcript_name() -> str:
     return translate("Transcript", "Conversation")
 
 
-def note(status: str) -> str:
+def note(status: str, stats: Mapping[str, Any]) -> str:
     """The quiet line under an answer that did not come to its end; empty for the others."""
+    if stats.get("ended_by") == "context_full":
+        return translate("Transcript", "The context is full; the answer ends here.")
     match status:
         case "stopped":
             return translate("Transcript", "Stopped here.")
@@ -30,6 +32,26 @@ def note(status: str) -> str:
         case "error":
             return translate("Transcript", "The answer broke off.")
     return ""
+
+
+def no_answer(status: str) -> str:
+    """The quiet line under a question that has no answer."""
+    match status:
+        case "stopped":
+            return translate("Transcript", "Stopped before the first word.")
+        case "interrupted":
+            return translate("Transcript", "Interrupted before the first word.")
+        case "error":
+            return translate("Transcript", "The answer failed before the first word.")
+    return translate("Transcript", "Not answered yet.")
+
+
+def answer() -> str:
+    return translate("Transcript", "Answer")
+
+
+def wait_for_the_answer() -> str:
+    return translate("Transcript", "Possible when the present answer is finished")
 
 
 def continue_answer() -> str:
@@ -124,8 +146,14 @@ def to_the_end() -> str:
     return translate("Transcript", "Go to the end")
 
 
-def waiting() -> str:
-    return translate("Transcript", "The model is still loading; your question waits.")
+def waiting(reason: str) -> str:
+    """What a question waits for (`desktop.chat.state.Waiting`)."""
+    return {
+        "loading": translate("Transcript", "The model is still loading; your question waits."),
+        "model": translate("Transcript", "No model is open; your question waits for one."),
+        "template": translate("Transcript", "The model's prompt template is not chosen yet; your question waits."),
+        "answer": translate("Transcript", "Another conversation is being answered; your question waits."),
+    }.get(reason, "")
 
 
 def reading(percent: int, seconds_left: float | None) -> str:

@@ -1,70 +1,17 @@
-"""The controller on a real store; the engine is a fake that says what the test wants."""
+"""What the window can do, and what becomes of it in the store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import pytest
 from pytestqt.qtbot import QtBot
 
 from belle import catalog, paths
 from belle.engine.protocol import ContextCut, Generate
-from desktop.chat.controller import ChatController
-from desktop.chat.state import ModelState, Notice
-from desktop.settings import Settings
+from desktop.chat.state import ModelState
 from desktop.store import Message, Store
+from tests.support.desk import Desk, make_desk
 from tests.support.fake_engine import FakeEngines
-
-
-@dataclass
-class Desk:
-    """A controller with everything it told."""
-
-    store: Store
-    controller: ChatController
-    engines: FakeEngines
-    notices: list[Notice] = field(default_factory=list)
-    paths: list[list[Message]] = field(default_factory=list)
-    told: list[tuple[str, Any]] = field(default_factory=list)
-
-    @property
-    def path(self) -> list[Message]:
-        assert self.controller.conversation is not None
-        return self.store.active_path(self.controller.conversation.id)
-
-    @property
-    def shape(self) -> list[tuple[str, str, str]]:
-        return [(m.role, m.text, m.status) for m in self.path]
-
-    def names(self) -> list[str]:
-        return [name for name, _ in self.told]
-
-
-def make_desk(store: Store, engines: FakeEngines) -> Desk:
-    controller = ChatController(store, Settings(), engine_factory=engines)
-    desk = Desk(store, controller, engines)
-    controller.notice.connect(desk.notices.append)
-    controller.path_changed.connect(lambda _, path: desk.paths.append(path))
-    for name in ("message_added", "message_updated", "answer_text", "busy_changed", "waiting_changed", "prefill"):
-        getattr(controller, name).connect(lambda *a, name=name: desk.told.append((name, a)))
-    return desk
-
-
-@pytest.fixture
-def engines() -> FakeEngines:
-    return FakeEngines()
-
-
-@pytest.fixture
-def desk(qtbot: QtBot, tmp_path: Path, engines: FakeEngines) -> Iterator[Desk]:
-    with Store.open(tmp_path / "chat.sqlite3") as store:
-        desk = make_desk(store, engines)
-        desk.controller.start()
-        yield desk
-        desk.controller.close()
 
 
 def test_the_first_start_loads_the_starter(desk: Desk) -> None:
@@ -86,7 +33,7 @@ def test_an_answer_streams_and_is_stored(desk: Desk) -> None:
     engine = desk.engines.last
     engine.read()
     engine.say("你")
-    assert desk.shape[-1] == ("assistant", "", "streaming")
+    assert desk.shape[-1] == ("assistant", "你", "streaming")
     engine.say("好")
     engine.finish()
     assert desk.shape[-1] == ("assistant", "你好", "complete")
@@ -148,7 +95,7 @@ def test_stop_before_the_first_word_leaves_no_empty_answer(desk: Desk) -> None:
     desk.controller.send("Hi")
     desk.controller.stop()
     desk.engines.last.finish("stopped")
-    assert desk.shape == [("user", "Hi", "complete")]
+    assert desk.shape == [("user", "Hi", "stopped")]
     desk.controller.regenerate(desk.path[-1].id)
     desk.engines.last.say("Hello")
     desk.engines.last.finish()
@@ -240,7 +187,7 @@ def test_a_conversation_that_is_too_long_is_a_choice(desk: Desk) -> None:
     notice = desk.notices[-1]
     assert notice.kind == "prompt_too_long"
     assert notice.actions == ("drop_oldest", "larger_context", "edit_question")
-    assert desk.shape == [("user", "very long", "complete")]
+    assert desk.shape == [("user", "very long", "error")]
     desk.controller.act(notice.key, "drop_oldest")
     assert engine.request.overflow == "drop_oldest"
     engine.say("ok")
@@ -258,7 +205,7 @@ def test_a_larger_context_loads_again_and_asks_again(desk: Desk) -> None:
     assert desk.engines.last.request.messages[-1].content == "very long"
 
 
-def test_a_cut_context_is_remembered_and_the_next_question_starts_there(desk: Desk) -> None:
+def test_where_the_context_begins_is_found_anew_with_every_question(desk: Desk) -> None:
     engine = desk.engines.last
     for text in ("one", "two"):
         desk.controller.send(text)
@@ -270,7 +217,14 @@ def test_a_cut_context_is_remembered_and_the_next_question_starts_there(desk: De
     engine.say("THREE")
     engine.finish()
     desk.controller.send("four")
-    assert [m.content for m in engine.request.messages] == ["two", "TWO", "three", "THREE", "four"]
+    assert [m.content for m in engine.request.messages][:2] == ["one", "ONE"]
+    engine.on_event(ContextCut(engine.request.id, 4))
+    engine.read()
+    assert desk.controller.conversation.context_start == desk.path[4].id
+    engine.finish()
+    desk.controller.send("five")
+    engine.read()  # nothing was left out: a larger context has been loaded
+    assert desk.controller.conversation.context_start is None
 
 
 def test_a_dead_worker_is_restarted_once_and_the_answer_so_far_is_kept(desk: Desk) -> None:
@@ -306,7 +260,7 @@ def test_a_question_waits_for_the_model(qtbot: QtBot, tmp_path: Path) -> None:
         desk = make_desk(store, engines)
         desk.controller.start()
         assert desk.controller.send("early")
-        assert desk.told[-1] == ("waiting_changed", (True,))
+        assert desk.told[-1] == ("waiting_changed", ("loading",))
         assert engines.last.requests == []
         engines.last.ready()
         assert engines.last.request.messages[-1].content == "early"

@@ -157,7 +157,7 @@ def test_the_button_sends_stops_and_says_which(composer, qtbot):
 
 
 def test_waiting_for_the_model_can_be_taken_back(composer, qtbot):
-    composer.set_waiting(True)
+    composer.set_waiting("loading")
     assert "Waits" in composer.hint.text()
     with qtbot.waitSignal(composer.stop_requested):
         composer.button.click()
@@ -174,27 +174,48 @@ def test_a_block_says_why_and_lets_one_write(composer, qtbot):
     assert composer.button.isEnabled()
 
 
-def test_every_conversation_has_its_draft(composer):
+def test_every_conversation_has_its_draft(composer, qtbot):
+    drafts: dict[int | None, str] = {}
+    composer.draft_changed.connect(drafts.__setitem__)
     composer.editor.setPlainText("for a new one")
-    composer.set_conversation(1)
-    assert composer.text() == ""
-    composer.editor.setPlainText("for one")
-    composer.set_conversation(2)
-    assert composer.text() == ""
-    composer.set_conversation(1)
-    assert composer.text() == "for one"
-    composer.set_conversation(None)
+    for place in (1, 2, 1, None):
+        composer.set_conversation(place, drafts.get(place, ""))
+        if place == 1 and not composer.text():
+            QTest.keyClicks(composer.editor, "for one")
+    assert drafts == {None: "for a new one", 1: "for one"}
     assert composer.text() == "for a new one"
 
 
+def test_showing_a_draft_is_no_change_of_it(composer, qtbot):
+    with qtbot.assertNotEmitted(composer.draft_changed):
+        composer.set_conversation(1, "as it was")
+    assert composer.text() == "as it was"
+    assert composer.button.isEnabled()
+
+
 def test_a_new_conversation_takes_its_draft_along(composer):
+    drafts: dict[int | None, str] = {}
+    composer.draft_changed.connect(drafts.__setitem__)
     composer.editor.setPlainText("first question")
     composer.move_to_conversation(7)
     composer.taken()
-    composer.set_conversation(None)
-    assert composer.text() == ""
-    composer.set_conversation(7)
-    assert composer.text() == ""
+    assert drafts == {None: "first question", 7: ""}
+
+
+def test_what_was_typed_before_the_window_was_ready_stays_behind_the_draft(composer):
+    drafts: dict[int | None, str] = {}
+    composer.draft_changed.connect(drafts.__setitem__)
+    QTest.keyClicks(composer.editor, "new")
+    composer.restore("old")
+    assert composer.text() == drafts[None] == "old\nnew"
+
+
+def test_a_prompt_to_try_can_be_undone(composer):
+    QTest.keyClicks(composer.editor, "my own long thought")
+    composer.set_text("a prompt to try")
+    assert composer.text() == "a prompt to try"
+    composer.editor.undo()
+    assert composer.text() == "my own long thought"
 
 
 def test_escape_stops_and_otherwise_does_nothing(composer, qtbot):

@@ -175,6 +175,8 @@ def test_a_question_is_edited_in_place(talk, qtbot) -> None:
     with qtbot.waitSignal(talk.edit_submitted) as asked:
         qtbot.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert asked.args == [3, "second question!"]
+    assert widget.editor is not None  # until whoever stores it has done so
+    talk.end_edit(3)
     assert widget.editor is None
     assert widget.text.isVisible()
 

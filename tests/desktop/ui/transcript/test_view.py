@@ -178,7 +178,7 @@ def test_messages_that_stay_keep_their_widgets(view, message, qtbot) -> None:
 
 def test_clear(view, message, qtbot) -> None:
     view.set_path(talk(message, 3), context_start=None)
-    view.set_waiting(True)
+    view.set_waiting("loading")
     view.clear()
     idle(qtbot)
     assert view.messages() == []
@@ -200,7 +200,7 @@ def test_progress_under_the_last_question(view, message, qtbot) -> None:
     assert line.text() == "Reading your message… 41 %"
     view.set_prefill(None, None)
     assert not line.isVisible()
-    view.set_waiting(True)
+    view.set_waiting("loading")
     assert line.text() == "The model is still loading; your question waits."
     assert line.y() >= view.message_widget(1).geometry().bottom()
 

@@ -1,0 +1,106 @@
+"""What a person is typing, on its way into the store: written a moment after each change, tried again if refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from PySide6.QtCore import QObject, QTimer
+
+from desktop.chat.state import Notice
+from desktop.store import Store, StoreError
+
+DELAY_S = 0.3
+"""At most this much of what was typed is lost when the process is killed."""
+_RETRY_S = 3.0
+
+
+class Drafting(QObject):
+    """The composer's text of each conversation (None: the one not begun), and the messages open for editing.
+
+    `stored_id` tells the number in the store of a message that was shown before it had one.
+    """
+
+    def __init__(self, store: Store, tell: Callable[[Notice], object], stored_id: Callable[[int], int]) -> None:
+        super().__init__()
+        self._store = store
+        self._tell, self._stored_id = tell, stored_id
+        self._drafts: dict[int | None, str] = {}
+        self._edits: dict[int, str | None] = {}  # None: no longer open
+        self._system_prompt: str | None = None
+        self._told = False
+        self._timer = QTimer(self, singleShot=True)
+        self._timer.timeout.connect(self.flush)
+
+    def draft(self, place: int | None) -> str:
+        """What stands in the composer there. Raises StoreError."""
+        return self._drafts[place] if place in self._drafts else self._store.draft(place)
+
+    def set_draft(self, place: int | None, text: str) -> None:
+        """The composer's text has changed."""
+        self._drafts[place] = text
+        self._soon()
+
+    def system_prompt(self) -> str:
+        """The system prompt for the conversation not begun. Raises StoreError."""
+        return self._store.new_system_prompt() if self._system_prompt is None else self._system_prompt
+
+    def set_system_prompt(self, text: str) -> None:
+        """The system prompt for the conversation not begun has changed."""
+        self._system_prompt = text
+        self._soon()
+
+    def edits(self, conversation_id: int) -> Mapping[int, str]:
+        """The messages of a conversation that are open for editing, with what they say there. Raises StoreError."""
+        self.flush()
+        unwritten = {self._stored_id(message_id): text for message_id, text in self._edits.items()}
+        found = {**self._store.edits(conversation_id), **unwritten}
+        return {message_id: text for message_id, text in found.items() if text is not None}
+
+    def set_edit(self, message_id: int, text: str | None) -> None:
+        """The text of an open editor has changed; None: it was closed."""
+        self._edits[message_id] = text
+        self._soon()
+
+    def sent(self, place: int | None) -> None:
+        """The store has made the composer's text a question: it is no draft any more."""
+        self._drafts.pop(place, None)
+        if place is None:
+            self._system_prompt = None
+
+    def saved(self, message_id: int) -> None:
+        """The store has made an edit a version: it is open no longer."""
+        self._edits.pop(message_id, None)
+
+    def flush(self) -> bool:
+        """Write everything now. False when the store refuses, which is told once."""
+        try:
+            self._write()
+        except StoreError as error:
+            if not self._told:
+                self._told = True
+                self._tell(Notice.of(error, key="disk"))
+            self._timer.start(int(_RETRY_S * 1000))
+            return False
+        self._told = False
+        return True
+
+    def _write(self) -> None:
+        for place in list(self._drafts):
+            self._store.keep_draft(place, self._drafts[place])
+            del self._drafts[place]
+        if self._system_prompt is not None:
+            self._store.keep_new_system_prompt(self._system_prompt)
+            self._system_prompt = None
+        for shown_id in list(self._edits):
+            message_id, text = self._stored_id(shown_id), self._edits[shown_id]
+            if message_id < 0:
+                continue  # the message itself is not in the store yet
+            if text is None:
+                self._store.drop_edit(message_id)
+            else:
+                self._store.keep_edit(message_id, text)
+            del self._edits[shown_id]
+
+    def _soon(self) -> None:
+        if not self._timer.isActive():
+            self._timer.start(int(DELAY_S * 1000))

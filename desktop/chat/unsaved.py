@@ -1,0 +1,101 @@
+"""Answers that the store has not taken yet: kept here and tried again until it has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from desktop.chat.answer import Answer
+from desktop.chat.state import Notice
+from desktop.store import Store, StoreError
+
+RETRY_S = 3.0
+
+
+class Unsaved(QObject):
+    """Finished answers on their way into the store."""
+
+    stored = Signal(int)  # conversation: an answer has its place in the store, under another number than before
+
+    def __init__(self, store: Store, tell: Callable[[Notice], object], cleared: Callable[[str], object]) -> None:
+        super().__init__()
+        self._store = store
+        self._tell, self._cleared = tell, cleared
+        self._answers: list[Answer] = []
+        self._ids: dict[int, int] = {}  # number before it was stored -> number in the store
+        self._told = False  # the person knows that the store refuses
+        self._timer = QTimer(self, interval=int(RETRY_S * 1000))
+        self._timer.timeout.connect(self.retry)
+
+    def __bool__(self) -> bool:
+        return bool(self._answers)
+
+    def of(self, conversation_id: int) -> list[Answer]:
+        """Those of one conversation, oldest first."""
+        return [answer for answer in self._answers if answer.conversation_id == conversation_id]
+
+    def stored_id(self, message_id: int) -> int:
+        """The number of a message in the store, also when it was shown before it had one."""
+        return self._ids.get(message_id, message_id)
+
+    def begin(self, answer: Answer) -> None:
+        """Give an answer its place in the store, before it is shown; if the store refuses, it gets it later."""
+        try:
+            answer.keep(self._store)
+        except StoreError as error:
+            self._refused(error)
+
+    def keep(self, answer: Answer) -> bool:
+        """Bring the store up to date with `answer`; False when it refuses, which is told.
+
+        An answer that has ended stays here until it is stored.
+        """
+        try:
+            self._write(answer)
+        except StoreError as error:
+            if answer.status != "streaming":
+                self._answers.append(answer)
+                self._timer.start()
+            self._refused(error)
+            return False
+        if not self._answers:
+            self._taken()
+        return True
+
+    def retry(self) -> bool:
+        """Try again; True when nothing is left. A refusal says nothing: the person has been told."""
+        for answer in list(self._answers):
+            try:
+                self._write(answer)
+            except StoreError as error:
+                if error.kind != "not_found":  # a conversation that is gone for good takes its answers along
+                    return False
+            self._answers.remove(answer)
+        self._taken()
+        return True
+
+    def settle(self, conversation_id: int) -> None:
+        """Store what a conversation still lacks. Raises StoreError when that is not possible yet."""
+        for answer in self.of(conversation_id):
+            self._write(answer)
+            self._answers.remove(answer)
+        self.retry()
+
+    def _refused(self, error: StoreError) -> None:
+        if not self._told:
+            self._told = True
+            self._tell(Notice.of(error, key="disk"))
+
+    def _taken(self) -> None:
+        self._timer.stop()
+        if self._told:
+            self._told = False
+            self._cleared("disk")
+
+    def _write(self, answer: Answer) -> None:
+        before = answer.message
+        answer.keep(self._store)
+        if before is not None and answer.message is not None and answer.message.id != before.id:
+            self._ids[before.id] = answer.message.id
+            self.stored.emit(answer.conversation_id)

@@ -1,0 +1,230 @@
+"""The real window on a real store: what was typed into it comes back, and a question without an answer says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QPushButton
+from pytestqt.qtbot import QtBot
+
+from desktop.settings import Settings
+from desktop.store import Store
+from desktop.ui.main_window import MainWindow
+from desktop.ui.transcript.message import MessageWidget
+from tests.support.desk import Desk, make_desk
+from tests.support.fake_engine import FakeEngines
+from tests.support.full_disk import full_disk
+
+
+class Opened:
+    """A window with its desk."""
+
+    def __init__(self, qtbot: QtBot, path: Path) -> None:
+        self.store = Store.open(path)
+        self.desk: Desk = make_desk(self.store, FakeEngines())
+        self.window = MainWindow(None, Settings())
+        qtbot.addWidget(self.window)
+        self.window.show()
+        qtbot.waitExposed(self.window)
+        self.window.attach(self.desk.controller)
+        self.desk.controller.start()
+        qtbot.waitUntil(lambda: self.window._complete)
+
+    def type(self, text: str) -> None:
+        QTest.keyClicks(self.window.composer.editor, text)
+
+    def ask(self, text: str, answer: str = "") -> None:
+        self.type(text)
+        QTest.keyClick(self.window.composer.editor, Qt.Key.Key_Return)
+        if answer:
+            self.desk.engines.last.say(answer)
+            self.desk.engines.last.finish()
+
+    def message(self, place: int) -> MessageWidget:
+        widget = self.window.transcript.message_widget(self.window.transcript.messages()[place].id)
+        assert widget is not None
+        return widget
+
+    def edit(self, place: int, text: str) -> None:
+        widget = self.message(place)
+        widget.edit()
+        assert widget.editor is not None
+        widget.editor.field.selectAll()
+        QTest.keyClicks(widget.editor.field, text)
+
+    def editor_says(self, place: int) -> str | None:
+        editor = self.message(place).editor
+        return editor.field.toPlainText() if editor else None
+
+    def save(self, place: int) -> None:
+        button = self.message(place).findChild(QPushButton, "save")
+        assert button is not None
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    def shown(self) -> list[str]:
+        return [message.text for message in self.window.transcript.messages()]
+
+    def kill(self) -> None:
+        """The process is gone: nothing more is written."""
+        self.desk.controller._drafting._timer.stop()
+        self.desk.controller._answering._checkpoints.stop()
+        self.store.close()
+
+
+@pytest.fixture
+def open_window(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[[], Opened]]:
+    made: list[Opened] = []
+
+    def open_one() -> Opened:
+        for before in made:
+            before.store.close()
+        made.append(Opened(qtbot, tmp_path / "chat.sqlite3"))
+        return made[-1]
+
+    yield open_one
+    made[-1].desk.controller.close()
+    made[-1].store.close()
+
+
+def test_an_edit_a_question_and_then_save(open_window: Callable[[], Opened]) -> None:
+    opened = open_window()
+    opened.ask("first question", "first answer")
+    opened.edit(0, "first question, mended")
+    opened.ask("second question")
+    opened.save(0)  # nothing happens while the second is being answered, and nothing is lost
+    assert opened.editor_says(0) == "first question, mended"
+    opened.desk.engines.last.say("second answer")
+    opened.desk.engines.last.finish()
+    opened.save(0)
+    assert opened.shown() == ["first question, mended"]
+    assert opened.editor_says(0) is None
+    opened.desk.controller.stop()
+    opened.desk.engines.last.finish("stopped")
+    opened.desk.controller.switch_version(opened.window.transcript.messages()[0].id, -1)
+    assert opened.shown() == ["first question", "first answer", "second question", "second answer"]
+
+
+def test_an_edit_comes_back_with_its_conversation(open_window: Callable[[], Opened]) -> None:
+    opened = open_window()
+    opened.ask("a question", "an answer")
+    conversation = opened.desk.controller.conversation.id
+    opened.edit(0, "half a thou")
+    opened.edit(1, "an answer of mine")
+    opened.desk.controller.new_chat()
+    opened.desk.controller.open_conversation(conversation)
+    assert (opened.editor_says(0), opened.editor_says(1)) == ("half a thou", "an answer of mine")
+
+
+def test_an_edit_comes_back_with_its_version(open_window: Callable[[], Opened]) -> None:
+    opened = open_window()
+    opened.ask("a question", "an answer")
+    opened.desk.controller.regenerate(opened.window.transcript.messages()[1].id)
+    opened.desk.engines.last.say("another")
+    opened.desk.engines.last.finish()
+    opened.edit(1, "another, mended")
+    second = opened.window.transcript.messages()[1].id
+    opened.desk.controller.switch_version(second, -1)
+    assert opened.editor_says(1) is None
+    opened.desk.controller.switch_version(opened.window.transcript.messages()[1].id, 1)
+    assert opened.editor_says(1) == "another, mended"
+
+
+def test_cancel_gives_an_edit_up_for_good(open_window: Callable[[], Opened]) -> None:
+    opened = open_window()
+    opened.ask("a question", "an answer")
+    conversation = opened.desk.controller.conversation.id
+    opened.edit(0, "never mind")
+    QTest.keyClick(opened.message(0).editor.field, Qt.Key.Key_Escape)
+    opened.desk.controller.open_conversation(conversation)
+    assert opened.editor_says(0) is None
+
+
+def test_an_edit_that_the_full_disk_refuses_stays_in_the_editor(open_window: Callable[[], Opened]) -> None:
+    opened = open_window()
+    opened.ask("a question", "an answer")
+    opened.edit(0, "mended")
+    opened.message(0).editor.field.setPlainText("mended " * 1000)
+    with full_disk(opened.store):
+        opened.save(0)
+        assert opened.editor_says(0) == "mended " * 1000
+    opened.save(0)
+    assert opened.shown()[0] == "mended " * 1000
+
+
+def test_drafts_and_edits_come_back_after_a_kill(open_window: Callable[[], Opened], qtbot: QtBot) -> None:
+    opened = open_window()
+    opened.ask("a question", "an answer")
+    conversation = opened.desk.controller.conversation.id
+    opened.edit(0, "half a thou")
+    opened.window.composer.setFocus()
+    opened.type("and the nex")
+    opened.desk.controller.new_chat()
+    opened.type("something new")
+    qtbot.waitUntil(lambda: opened.store.draft(None) == "something new", timeout=2000)
+    opened.kill()
+    again = open_window()
+    assert again.window.composer.text() == "something new"
+    again.desk.controller.open_conversation(conversation)
+    assert again.window.composer.text() == "and the nex"
+    assert again.editor_says(0) == "half a thou"
+
+
+@pytest.mark.parametrize(
+    ("ending", "words"), [("stopped", "Stopped before"), ("failed", "failed before"), ("died", "Interrupted before")]
+)
+def test_a_question_without_an_answer_says_what_happened_and_can_be_answered(
+    open_window: Callable[[], Opened], ending: str, words: str
+) -> None:
+    opened = open_window()
+    opened.ask("a question")
+    engine = opened.desk.engines.last
+    if ending == "stopped":
+        opened.desk.controller.stop()
+        engine.finish("stopped")
+    elif ending == "failed":
+        engine.fail("backend_error")
+    else:
+        engine.die()
+    question = opened.message(0)
+    assert words in question._note.text()
+    question.set_active(True)
+    assert question.action_bar().button("regenerate").isVisibleTo(question)
+    assert question.action_bar().button("edit").isVisibleTo(question)
+    QTest.mouseClick(question._note.button, Qt.MouseButton.LeftButton)
+    assert question._note.text() == ""
+    opened.desk.engines.last.say("an answer")
+    opened.desk.engines.last.finish()
+    assert opened.shown() == ["a question", "an answer"]
+    assert question._note.text() == ""
+
+
+def test_a_question_that_was_never_answered_says_so_at_the_next_start(open_window: Callable[[], Opened]) -> None:
+    opened = open_window()
+    opened.ask("a question")
+    conversation = opened.desk.controller.conversation.id
+    opened.kill()
+    again = open_window()
+    again.desk.controller.open_conversation(conversation)
+    assert again.message(0)._note.text() == "Not answered yet."
+
+
+def test_a_waiting_question_is_seen_in_its_own_chat_only(open_window: Callable[[], Opened]) -> None:
+    opened = open_window()
+    opened.ask("one")
+    opened.desk.controller.new_chat()
+    assert not opened.window.transcript._progress.wanted
+    opened.ask("two")
+    waiting = opened.desk.controller.conversation.id
+    assert "Another conversation" in opened.window.transcript._progress.text()
+    assert "another answer" in opened.window.composer.hint.text()
+    opened.desk.controller.new_chat()
+    assert not opened.window.transcript._progress.wanted
+    assert opened.window.composer.hint.text() == ""
+    opened.desk.controller.open_conversation(waiting)
+    assert "Another conversation" in opened.window.transcript._progress.text()
+    QTest.keyClick(opened.window.composer.editor, Qt.Key.Key_Escape)
+    assert "Stopped before" in opened.message(0)._note.text()
