@@ -19,6 +19,7 @@ from convert.architectures import Architecture, NamedTensor, architecture_of
 from convert.checkpoint import Checkpoint, open_checkpoint
 from convert.checkpoint.json_file import read_json_object
 from convert.digests import Digests
+from convert.gptq.coded import Mode
 from convert.gptq.unmovable import note, requantizing, unmovable
 from convert.header import KeyValue, serialize
 from convert.imatrix_file import Imatrix, read_imatrix
@@ -196,8 +197,16 @@ def weights_of(
 
     `notes` gets what a person should know. Raises KnownError.
     """
+    from convert import compressed
     from convert.gptq import view as gptq
 
+    def merged(rows: Mapping[str, RowSource]) -> dict[str, RowSource]:
+        return merge(rows, adapters, notes)
+
+    mode: Mode = "fast" if options.gptq_mode == "fast" else "exact"
+    if compressed.is_compressed(checkpoint.tensors):
+        stated = gptq.quantization_config(checkpoint.config, {})
+        return compressed.view(checkpoint.tensors, stated, mode, merged, notes)
     if not gptq.is_quantized(checkpoint.tensors):
         return merge(checkpoint.tensors, adapters)
     config_file = checkpoint.tokenizer_files.get("quantize_config.json")
@@ -205,12 +214,7 @@ def weights_of(
         checkpoint.config,
         read_json_object(config_file, kind="bad_config", longest=_LONGEST_CONFIG) if config_file else {},
     )
-    found = gptq.view(
-        checkpoint.tensors,
-        stated,
-        "fast" if options.gptq_mode == "fast" else "exact",
-        lambda rows: merge(rows, adapters, notes),
-    )
+    found = gptq.view(checkpoint.tensors, stated, mode, merged)
     notes += found.warnings
     return found.tensors
 

@@ -19,16 +19,20 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from convert.mixture import TypeRequests
 from convert.plan import Named
 
+# How the names of stored codes end.
+_CODES = (".qweight", ".weight_packed")
+
 
 def unmovable(tensors: Iterable[Named], checkpoint_names: Iterable[str]) -> list[Named]:
     """Those of `tensors` that were quantized layers in the checkpoint but have no blocks to move.
 
     Args:
         tensors: of the file.
-        checkpoint_names: of all tensors that the checkpoint holds, `X.qweight` among them.
+        checkpoint_names: of all tensors that the checkpoint holds, `X.qweight` or `X.weight_packed` among them.
     """
-    packed = ".qweight"
-    layers = {name.removesuffix(packed) + ".weight" for name in checkpoint_names if name.endswith(packed)}
+    layers = {
+        f"{layer}.weight" for name in checkpoint_names for layer in [name.rpartition(".")[0]] if name.endswith(_CODES)
+    }
     return [one for one in tensors if one.source.name in layers and one.source.packed_type is None]
 
 

@@ -1,0 +1,9 @@
+"""Checkpoints in 8-bit floats (FP8) and in compressed-tensors' formats, seen as ordinary ones.
+
+`view` makes one `X.weight` of every quantized layer: `float8` reads 8-bit floats with their scales, `packed` integer
+codes, which are moved into GGUF blocks like GPTQ's.
+"""
+
+from convert.compressed.view import is_compressed, view
+
+__all__ = ["is_compressed", "view"]

@@ -1,0 +1,135 @@
+"""What a configuration says of a compressed checkpoint: heard where it is known, refused by name where it is not.
+
+Two families: `quant_method: fp8` (DeepSeek's block scales, AutoFP8's one scale for a matrix) and
+`quant_method: compressed-tensors` (llm-compressor), whose `config_groups` give each layer its bits and groups.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from belle.errors import KnownError
+from belle.texts import short_repr
+
+FP8 = ("fp8", "fbgemm_fp8")
+COMPRESSED = "compressed-tensors"
+FORMATS = ("pack-quantized", "int-quantized", "naive-quantized", "float-quantized", "dense", "mixed-precision")
+_DEFAULT_BLOCK = (128, 128)
+_ADVICE = "Convert the model that it was made from, or save it in bf16 with the library that made it."
+
+
+@dataclass(frozen=True, slots=True)
+class WeightScheme:
+    """How the weights of some layers are stored: `bits` and `group_size` are None where nothing is said of them."""
+
+    targets: tuple[str, ...] = ("Linear",)
+    bits: int | None = None
+    group_size: int | None = None
+    block: tuple[int, int] = _DEFAULT_BLOCK
+
+    def is_of(self, layer: str) -> bool:
+        """Whether the layer is one of the targets: a class of layers, a name, or a pattern after `re:`."""
+        for target in self.targets:
+            if target.startswith("re:"):
+                if re.match(target[3:], layer):
+                    return True
+            elif target[:1].isupper() or layer == target or layer.endswith(f".{target}"):
+                return True
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """What the whole configuration says; `rounds_activations`: inputs were meant to be rounded, too."""
+
+    groups: tuple[WeightScheme, ...]
+    rounds_activations: bool = False
+
+    def of(self, layer: str) -> WeightScheme:
+        """The scheme of a layer."""
+        return next((group for group in self.groups if group.is_of(layer)), WeightScheme())
+
+
+def read_scheme(stated: Mapping[str, Any]) -> Scheme:
+    """The scheme in a `quantization_config`; an empty one says nothing.
+
+    Raises KnownError `unsupported_quantization` for what would change the weights and is not known here.
+    """
+    method = stated.get("quant_method", COMPRESSED if "config_groups" in stated else None)
+    if method in FP8:
+        return _fp8(stated)
+    if method == COMPRESSED:
+        return _compressed(stated)
+    if method is None:
+        return Scheme(())
+    raise _unsupported(f"quant_method is {short_repr(method)}")
+
+
+def _fp8(stated: Mapping[str, Any]) -> Scheme:
+    kind = stated.get("fmt", stated.get("weight_dtype"))
+    if kind not in (None, "e4m3", "e5m2", "float8_e4m3fn", "float8_e5m2"):
+        raise _unsupported(f"fmt is {short_repr(kind)}")
+    block = _block(stated.get("weight_block_size"))
+    return Scheme((WeightScheme(bits=8, block=block),), rounds_activations=True)
+
+
+def _compressed(stated: Mapping[str, Any]) -> Scheme:
+    _check_format(stated.get("format"))
+    sparsity = stated.get("sparsity_config")
+    if isinstance(sparsity, Mapping) and sparsity.get("format") not in (None, "dense"):
+        raise _unsupported(f"sparsity_config.format is {short_repr(sparsity['format'])}")
+    transforms = stated.get("transform_config")
+    if isinstance(transforms, Mapping) and transforms.get("config_groups"):
+        raise _unsupported("transform_config turns the weights (SpinQuant, QuIP), which has to be done while answering")
+    groups = stated.get("config_groups")
+    if not isinstance(groups, Mapping):
+        raise _unsupported("config_groups is missing")
+    return Scheme(
+        tuple(_group(name, group) for name, group in groups.items() if isinstance(group, Mapping)),
+        any(isinstance(group, Mapping) and group.get("input_activations") for group in groups.values()),
+    )
+
+
+def _group(name: str, group: Mapping[str, Any]) -> WeightScheme:
+    _check_format(group.get("format"))
+    targets, weights = group.get("targets"), group.get("weights")
+    if not isinstance(targets, Sequence) or isinstance(targets, str) or not all(isinstance(t, str) for t in targets):
+        raise _unsupported(f"config_groups.{name}.targets is {short_repr(targets)}")
+    if not isinstance(weights, Mapping):
+        return WeightScheme(tuple(targets))
+    bits, kind = weights.get("num_bits"), weights.get("type", "int")
+    if (kind, bits) not in (("int", 4), ("int", 8), ("float", 8)):
+        raise _unsupported(f"config_groups.{name} has weights of {short_repr(bits)} bits, type {short_repr(kind)}")
+    size = weights.get("group_size")
+    if not isinstance(size, int | None) or isinstance(size, bool):
+        raise _unsupported(f"config_groups.{name}.weights.group_size is {short_repr(size)}")
+    strategy = weights.get("strategy")
+    if strategy not in (None, "tensor", "channel", "group", "block"):
+        raise _unsupported(f"config_groups.{name}.weights.strategy is {short_repr(strategy)}")
+    return WeightScheme(tuple(targets), bits, size, _block(weights.get("block_structure")))
+
+
+def _check_format(name: Any) -> None:
+    if name is not None and name not in FORMATS:
+        raise _unsupported(f"format is {short_repr(name)}")
+
+
+def _block(stated: Any) -> tuple[int, int]:
+    """Rows and columns of a block; older files of compressed-tensors write `128x128`."""
+    if stated is None:
+        return _DEFAULT_BLOCK
+    sizes = re.findall(r"\d+", stated)[:3] if isinstance(stated, str) else stated
+    if isinstance(sizes, Sequence) and len(sizes) == 2:
+        numbers = [int(size) for size in sizes if isinstance(size, str) or type(size) is int]
+        if len(numbers) == 2 and all(0 < number < 1 << 20 for number in numbers):
+            return numbers[0], numbers[1]
+    raise _unsupported(f"the size of its blocks is {short_repr(stated)}")
+
+
+def _unsupported(what: str) -> KnownError:
+    return KnownError(
+        "unsupported_quantization", f"The checkpoint is quantized in a way that is not read: {what}.", _ADVICE
+    )

@@ -1,0 +1,145 @@
+"""A compressed checkpoint seen as an ordinary one: every quantized layer is one tensor `X.weight`.
+
+The rest of the converter meets `RowSource`s; those of integer codes have a packed form, as GPTQ's do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from belle.errors import KnownError
+from convert.checkpoint.tensor import CheckpointTensor
+from convert.compressed.float8 import VALUES, Float8Rows
+from convert.compressed.packed import BITS, PackedRows, read_layer
+from convert.compressed.scheme import Scheme, read_scheme
+from convert.gptq.coded import Mode
+from convert.source import RowSource
+
+Change = Callable[[Mapping[str, RowSource]], dict[str, RowSource]]
+
+_PACKED = ".weight_packed"
+_WEIGHT = ".weight"
+# What stands beside a weight: its scales and codes' companions, and what concerns only the rounding of activations.
+_COMPANIONS = (
+    "weight_scale",
+    "weight_scale_inv",
+    "weight_zero_point",
+    "weight_g_idx",
+    "weight_shape",
+    "input_scale",
+    "input_zero_point",
+    "output_scale",
+    "output_zero_point",
+)
+_CACHE_SCALES = (".k_scale", ".v_scale", ".q_scale")
+_WORD = 32
+
+
+def is_compressed(tensors: Mapping[str, Any]) -> bool:
+    """The checkpoint holds layers in 8-bit floats, or integer codes in compressed-tensors' layout."""
+    return any(
+        name.endswith(_PACKED)
+        or (name.endswith(_WEIGHT) and (tensor.raw_dtype in VALUES or _is_int8(name, tensor, tensors)))
+        for name, tensor in tensors.items()
+    )
+
+
+def view(
+    tensors: Mapping[str, CheckpointTensor],
+    stated: Mapping[str, Any],
+    mode: Mode,
+    change: Change,
+    notes: list[str],
+) -> dict[str, RowSource]:
+    """The checkpoint as rows, in its order.
+
+    Args:
+        tensors: by name.
+        stated: `quantization_config`.
+        mode: see `CodedRows`.
+        change: what merges adapters.
+        notes: gets what a person should know.
+
+    Raises KnownError: `unsupported_quantization`, `damaged_fp8`, `damaged_compressed`, `not_finite`.
+    """
+    scheme = read_scheme(stated)
+    layers: dict[str, RowSource] = {}
+    for name, tensor in tensors.items():
+        layer = name.removesuffix(_PACKED).removesuffix(_WEIGHT)
+        if name.endswith(_PACKED) or _is_int8(name, tensor, tensors):
+            layers[layer] = _codes(layer, tensors, scheme, mode)
+        elif name.endswith(_WEIGHT) and tensor.raw_dtype in VALUES:
+            layers[layer] = _floats(layer, tensors, scheme, stated)
+    rows: dict[str, RowSource] = {}
+    for name, tensor in tensors.items():
+        layer, _, last = name.rpartition(".")
+        if layer in layers and last in ("weight", "weight_packed"):
+            rows[f"{layer}.weight"] = layers[layer]
+        elif not (layer in layers and last in _COMPANIONS) and not name.endswith(_CACHE_SCALES):
+            rows[name] = tensor
+    notes += _notes(list(layers.values()), scheme)
+    return change(rows)
+
+
+def _is_int8(name: str, tensor: CheckpointTensor, tensors: Mapping[str, Any]) -> bool:
+    return name.endswith(_WEIGHT) and tensor.raw_dtype == "i8" and f"{name}_scale" in tensors
+
+
+def _codes(layer: str, tensors: Mapping[str, CheckpointTensor], scheme: Scheme, mode: Mode) -> PackedRows:
+    stated = scheme.of(layer)
+    bits = _bits(layer, tensors)
+    if stated.bits not in (None, bits):
+        raise KnownError(
+            "damaged_compressed",
+            f"{layer} is stored in {bits} bits, and the configuration says {stated.bits}.",
+            "Its config.json belongs to another checkpoint.",
+            tensor=layer,
+        )
+    return PackedRows(read_layer(layer, tensors, bits), stated.group_size, mode)
+
+
+def _bits(layer: str, tensors: Mapping[str, CheckpointTensor]) -> int:
+    """The width of a code, by the sizes of the tensors."""
+    packed, shape = tensors.get(f"{layer}.weight_packed"), tensors.get(f"{layer}.weight_shape")
+    if packed is None:
+        return 8
+    if shape is None or len(packed.shape) != 2:
+        message = f"{layer}.weight_shape is missing from the checkpoint."
+        raise KnownError("damaged_compressed", message, "Get the checkpoint again.", tensor=f"{layer}.weight_shape")
+    columns = int(shape.array().reshape(-1)[-1])
+    for bits in BITS:
+        if -(-columns // (_WORD // bits)) == packed.shape[1]:
+            return bits
+    raise KnownError(
+        "unsupported_quantization",
+        f"{layer} stores {columns} columns in {packed.shape[1]} words; only codes of 4 and 8 bits are read.",
+        "Convert the model that it was made from.",
+        tensor=layer,
+    )
+
+
+def _floats(
+    layer: str, tensors: Mapping[str, CheckpointTensor], scheme: Scheme, stated: Mapping[str, Any]
+) -> Float8Rows:
+    tensor = tensors[f"{layer}.weight"]
+    scale = tensors.get(f"{layer}.weight_scale_inv", tensors.get(f"{layer}.weight_scale"))
+    if scale is None and stated:
+        message = f"{layer} is stored in 8-bit floats, and its scale (weight_scale or weight_scale_inv) is missing."
+        raise KnownError("damaged_fp8", message, "Get the checkpoint again.", tensor=tensor.name)
+    if len(tensor.shape) != 2:
+        message = f"{tensor.name} has {len(tensor.shape)} axes; 8-bit floats are read in matrices."
+        raise KnownError("unsupported_quantization", message, "Convert the bf16 checkpoint.", tensor=tensor.name)
+    return Float8Rows(tensor, scale, scheme.of(layer).block)
+
+
+def _notes(layers: list[RowSource], scheme: Scheme) -> list[str]:
+    notes = []
+    n_floats = sum(isinstance(source, Float8Rows) for source in layers)
+    if n_floats:
+        notes.append(f"{n_floats} layers are stored in 8-bit floats (FP8); they are read as value × scale in float32.")
+    if len(layers) > n_floats:
+        notes.append(f"{len(layers) - n_floats} layers hold integer codes (compressed-tensors).")
+    if scheme.rounds_activations:
+        notes.append("The checkpoint was made for activations rounded to 8 bits; in GGUF they are not rounded so.")
+    return notes

@@ -1,0 +1,223 @@
+"""Whole checkpoints in 8-bit floats and in packed integers, through `convert` into a file that llama.cpp runs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gguf.constants import GGMLQuantizationType as Type
+from gguf.quants import dequantize
+from safetensors.torch import load_file, save_file
+
+from belle.cli.main import main
+from belle.errors import KnownError
+from convert.gguf_file import GgufFile
+from convert.options import ConvertOptions
+from convert.pipeline import convert
+from tests.convert.architectures.random_models import llama_logits
+from tests.convert.checkpoints import llama_checkpoint
+
+LAYER, STORED = "model.layers.1.mlp.down_proj", "blk.1.ffn_down.weight"
+INT4 = {
+    "quant_method": "compressed-tensors",
+    "format": "pack-quantized",
+    "ignore": ["lm_head"],
+    "config_groups": {
+        "group_0": {
+            "targets": ["Linear"],
+            "weights": {"num_bits": 4, "type": "int", "strategy": "group", "group_size": 32, "symmetric": True},
+        }
+    },
+}
+FP8 = {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]}
+FP8_TENSOR = {"quant_method": "fp8", "activation_scheme": "static"}
+
+
+def quantized(folder: Path, config: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """Quantize every linear layer of the checkpoint in `folder`, as `config` says; the weights that it stands for."""
+    state, stored, meant = load_file(folder / "model.safetensors"), {}, {}
+    for name, tensor in state.items():
+        layer = name.removesuffix(".weight")
+        if not layer.endswith("_proj"):
+            stored[name] = meant[name] = tensor
+        elif config is INT4:
+            stored |= {f"{layer}.{part}": value for part, value in int4(tensor.float()).items()}
+            scale = stored[f"{layer}.weight_scale"].float().repeat_interleave(32, 1)
+            meant[name] = torch.clamp(torch.round(tensor.float() / scale), -8, 7) * scale
+        else:
+            stored[f"{layer}.weight"], scales, wide = float8(tensor.float(), blocks=config is FP8)
+            stored[f"{layer}.weight_scale_inv" if config is FP8 else f"{layer}.weight_scale"] = scales
+            if config is FP8_TENSOR:
+                stored[f"{layer}.input_scale"] = torch.tensor(0.1)
+            meant[name] = stored[f"{layer}.weight"].float() * wide
+    save_file({name: tensor.contiguous() for name, tensor in stored.items()}, folder / "model.safetensors")
+    said = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(said | {"quantization_config": config}))
+    return {name: tensor.float() for name, tensor in meant.items()}
+
+
+def int4(weight: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Symmetric codes in groups of 32 with bfloat16 scales, eight to a word, the first one lowest."""
+    rows, columns = weight.shape
+    scale = (weight.reshape(rows, -1, 32).abs().amax(2) / 7).bfloat16()
+    codes = torch.clamp(torch.round(weight / scale.float().repeat_interleave(32, 1)), -8, 7).to(torch.int64) + 8
+    words = sum(codes[:, i::8] << (4 * i) for i in range(8))
+    signed = torch.where(words >= 1 << 31, words - (1 << 32), words)
+    return {
+        "weight_packed": signed.to(torch.int32),
+        "weight_scale": scale,
+        "weight_shape": torch.tensor([rows, columns]),
+    }
+
+
+def float8(weight: torch.Tensor, *, blocks: bool) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Values, scales, and the scales spread over the matrix."""
+    if not blocks:
+        scale = weight.abs().max() / 448
+        return (weight / scale).to(torch.float8_e4m3fn), scale, scale
+    rows, columns = weight.shape
+    n_blocks = (-(-rows // 128), -(-columns // 128))
+    scales = torch.empty(n_blocks)
+    for i in range(n_blocks[0]):
+        for j in range(n_blocks[1]):
+            scales[i, j] = weight[128 * i : 128 * (i + 1), 128 * j : 128 * (j + 1)].abs().max() / 448
+    wide = scales.repeat_interleave(128, 0).repeat_interleave(128, 1)[:rows, :columns]
+    return (weight / wide).to(torch.float8_e4m3fn), scales, wide
+
+
+Made = tuple[Path, dict[str, torch.Tensor]]
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
+    """One checkpoint of each kind, with the weights that it stands for."""
+    made = {}
+    for name, config in (("fp8-blocks", FP8), ("fp8-tensor", FP8_TENSOR), ("int4", INT4)):
+        folder = llama_checkpoint(tmp_path_factory.mktemp(name), width=256, ffn=416, layers=2, kv_heads=2, dtype="bf16")
+        made[name] = folder, quantized(folder, config)
+    return made
+
+
+@pytest.fixture
+def copied(originals: dict[str, Made], tmp_path: Path) -> Callable[[str], Path]:
+    """A copy that a test may spoil."""
+    return lambda name: Path(shutil.copytree(originals[name][0], tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["fp8-blocks", "fp8-tensor", "int4"])
+def test_the_file_computes_what_the_dequantized_checkpoint_computes(
+    name: str, originals: dict[str, Made], tmp_path: Path
+) -> None:
+    source, meant = originals[name]
+    plain = llama_checkpoint(tmp_path / "plain", width=256, ffn=416, layers=2, kv_heads=2, dtype="bf16")
+    save_file(meant, plain / "model.safetensors")
+    ids = [5, 80, 33, 200, 7, 9, 120, 41]
+    logits = []
+    for folder in (source, plain):
+        convert(folder, tmp_path / "m.gguf", ConvertOptions(types=("f32",)))
+        logits.append(llama_logits(tmp_path / "m.gguf", ids))
+    np.testing.assert_allclose(logits[0], logits[1], atol=1e-5)
+
+
+def test_packed_codes_are_moved_exactly(originals: dict[str, Made], tmp_path: Path) -> None:
+    source, meant = originals["int4"]
+    report = convert(source, tmp_path / "m.gguf")
+    assert report.files[0].exactness()["exact"] >= 14
+    kept = GgufFile(tmp_path / "m.gguf")
+    assert kept.tensors[STORED].type is Type.Q4_0
+    got = dequantize(np.asarray(kept.data(STORED)).reshape(256, -1), Type.Q4_0)
+    np.testing.assert_array_equal(got, meant[f"{LAYER}.weight"].numpy())
+
+
+def test_8_bit_floats_become_any_type_and_are_verified(originals: dict[str, Made], tmp_path: Path) -> None:
+    source, _ = originals["fp8-blocks"]
+    for kind in ("f16", "q8_0", "q4_k_m"):
+        report = convert(source, tmp_path / "m.gguf", ConvertOptions(types=(kind,)))
+        assert report.files[0].proof is not None
+    assert any("8-bit floats" in note for note in report.notes)
+
+
+def changed(config: dict[str, Any], *path: str, to: object) -> dict[str, Any]:
+    """A copy of `config` with one value replaced."""
+    copy = json.loads(json.dumps(config))
+    inner = copy
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = to
+    return copy
+
+
+WEIGHTS = ("config_groups", "group_0", "weights")
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (changed(INT4, "format", to="nvfp4-pack-quantized"), "format is 'nvfp4-pack-quantized'"),
+        (changed(INT4, "format", to="marlin-24"), "format is 'marlin-24'"),
+        (changed(INT4, *WEIGHTS, "num_bits", to=3), "weights of 3 bits"),
+        (changed(INT4, *WEIGHTS, "num_bits", to=8), "configuration says 8"),
+        (changed(INT4, *WEIGHTS, "type", to="float"), "weights of 4 bits, type 'float'"),
+        (changed(INT4, *WEIGHTS, "strategy", to="attn_head"), "strategy is 'attn_head'"),
+        (changed(INT4, *WEIGHTS, "group_size", to=64), "do not fit"),
+        (changed(INT4, *WEIGHTS, "group_size", to="x"), "group_size is 'x'"),
+        (changed(INT4, "config_groups", to=None), "config_groups is missing"),
+        (changed(INT4, "sparsity_config", to={"format": "sparse-24-bitmask"}), "sparsity_config"),
+        (changed(INT4, "transform_config", to={"config_groups": {"u": {}}}), "transform_config"),
+        (changed(INT4, "quant_method", to="quip"), "quip"),
+    ],
+)
+def test_what_is_not_known_is_refused_by_name(
+    config: dict[str, Any], words: str, copied: Callable[[str], Path], tmp_path: Path
+) -> None:
+    source = copied("int4")
+    said = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(json.dumps(said | {"quantization_config": config}))
+    with pytest.raises(KnownError) as caught:
+        convert(source, tmp_path / "m.gguf")
+    assert words in caught.value.message
+    assert not (tmp_path / "m.gguf").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "value", "words"),
+    [
+        ("fp8-blocks", "weight_scale_inv", None, "its scale"),
+        ("fp8-blocks", "weight_scale_inv", torch.ones(3, 9), "has the shape [3, 9]"),
+        ("fp8-blocks", "weight_scale_inv", torch.full((2, 4), torch.nan), "NaN"),
+        ("int4", "weight_scale", None, "weight_scale is missing"),
+        ("int4", "weight_scale", torch.ones(256, 5), "do not fit"),
+        ("int4", "weight_shape", None, "weight_shape is missing"),
+        ("int4", "weight_shape", torch.tensor([256, 77]), "only codes of 4 and 8 bits"),
+        ("int4", "weight_zero_point", torch.ones(7, 3, dtype=torch.int8), "zero points"),
+        ("int4", "weight_g_idx", torch.full((416,), 99, dtype=torch.int32), "weight_g_idx"),
+    ],
+)
+def test_tensors_that_do_not_belong_together_are_named(
+    name: str, tensor: str, value: torch.Tensor | None, words: str, copied: Callable[[str], Path], tmp_path: Path
+) -> None:
+    source = copied(name)
+    state = load_file(source / "model.safetensors")
+    state.pop(f"{LAYER}.{tensor}", None)
+    if value is not None:
+        state[f"{LAYER}.{tensor}"] = value
+    save_file(state, source / "model.safetensors")
+    with pytest.raises(KnownError) as caught:
+        convert(source, tmp_path / "m.gguf")
+    assert words in caught.value.message
+    assert LAYER in caught.value.message
+
+
+def test_the_command_says_what_it_read(
+    originals: dict[str, Made], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, _ = originals["int4"]
+    assert main(["convert", str(source), "-o", str(tmp_path / "m.gguf")]) == 0
+    shown = capsys.readouterr()
+    assert "14 layers hold integer codes" in shown.out + shown.err
