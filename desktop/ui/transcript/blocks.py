@@ -19,7 +19,10 @@ Align = Literal["left", "center", "right"]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A run of text of one look. `link` is an address that may be opened, or empty."""
+    """A run of text of one look. `link` is an address that may be opened, or empty.
+
+    `math`: the text is a formula as it was written, with its marks.
+    """
 
     text: str
     bold: bool = False
@@ -27,6 +30,7 @@ class Span:
     strike: bool = False
     code: bool = False
     link: str = ""
+    math: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,14 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Formula:
+    """A formula in lines of its own, as it was written, with its marks."""
+
+    text: str
+    containers: tuple[Container, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """A horizontal rule."""
 
@@ -70,7 +82,7 @@ class Table:
     containers: tuple[Container, ...] = ()
 
 
-Block = Line | Code | Rule | Table
+Block = Line | Code | Formula | Rule | Table
 
 
 def breakable(spans: tuple[Span, ...]) -> tuple[Span, ...]:

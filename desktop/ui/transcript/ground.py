@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter, QTextBlock, QTextCursor, QTextDocument
+from PySide6.QtGui import QPainter, QTextBlock, QTextBlockFormat, QTextCursor, QTextDocument
 
-from desktop.ui.transcript.blocks import Block, Code, Line, Rule, Table, breakable
+from desktop.ui.transcript.blocks import Block, Code, Line, Rule, Table
 from desktop.ui.transcript.render import Renderer, utf16
 from desktop.ui.transcript.style import CODE_HEADER, CODE_PAD
 
@@ -122,7 +122,7 @@ class Ground:
         block = self._renderer.first_line_of(index)
         painter.setBrush(theme.color("hover"))
         at = utf16(line.marker) + 1 if line.marker else 0
-        for span in breakable(line.spans):
+        for span in self._renderer.laid(line.spans):
             end = at + utf16(span.text)
             if span.code:
                 for box in self._boxes(block, at, end):
@@ -132,8 +132,8 @@ class Ground:
     def _boxes(self, block: QTextBlock, start: int, end: int) -> Iterator[QRectF]:
         """The boxes of a range of one text block, a box per line on the screen."""
         layout, theme = block.layout(), self._renderer.style.theme
+        look = block.blockFormat()
         origin = self._document.documentLayout().blockBoundingRect(block).topLeft()
-        step = block.blockFormat().lineHeight()
         for number in range(layout.lineCount()):
             row = layout.lineAt(number)
             first, last = max(start, row.textStart()), min(end, row.textStart() + row.textLength())
@@ -141,15 +141,21 @@ class Ground:
                 continue
             left, right = _x(row.cursorToX(first)), _x(row.cursorToX(last))
             height = theme.px(21)
-            top = origin.y() + number * step + (step - height) / 2 + 1
+            if look.lineHeightType() == QTextBlockFormat.LineHeightTypes.FixedHeight.value:
+                step = look.lineHeight()
+                top = origin.y() + number * step + (step - height) / 2 + 1
+            else:
+                top = origin.y() + row.y() + row.ascent() - height * 0.72
             yield QRectF(origin.x() + left - 2, top, right - left + 4, height)
 
     def _top(self, block: QTextBlock) -> float:
         return self._document.documentLayout().blockBoundingRect(block).top()
 
     def _bottom(self, block: QTextBlock) -> float:
-        rows = max(1, block.layout().lineCount())
-        return self._top(block) + rows * block.blockFormat().lineHeight()
+        look, layout = block.blockFormat(), block.layout()
+        if look.lineHeightType() == QTextBlockFormat.LineHeightTypes.MinimumHeight.value:
+            return self._top(block) + layout.boundingRect().height()
+        return self._top(block) + max(1, layout.lineCount()) * look.lineHeight()
 
 
 def _x(place: object) -> float:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from desktop.ui.transcript.blocks import Block, Code, Line, Table, normalize
 from desktop.ui.transcript.markdown import Parsed, Piece, parse_pieces
+from desktop.ui.transcript.math_rules import may_be_open
 
 _LONG_PARAGRAPH = 12
 """Lines from which on a paragraph is cut; its last `_KEPT` lines stay in the tail."""
@@ -230,8 +231,8 @@ def _nothing_open(blocks: Sequence[Block]) -> bool:
     for block in blocks:
         if not isinstance(block, Line):
             return False
-        text = "".join("x" if span.code else span.text for span in block.spans)
-        if _MAY_OPEN.search(text):
+        text = "".join("x" if span.code or span.math else span.text for span in block.spans)
+        if _MAY_OPEN.search(text) or may_be_open(text):
             return False
         for sign in text:
             depth = depth + 1 if sign == "[" else max(0, depth - 1) if sign == "]" else depth
@@ -245,6 +246,7 @@ def _outer_cut(lines: list[str], pieces: Sequence[Piece]) -> _Cut | None:
         ended = before.kind not in ("bullet_list", "ordered_list", "code_block")
         apart = piece.begin > 0 and not lines[piece.begin - 1].strip()
         # What a block is can depend on its first two lines: a table's, a heading's underline.
-        if whole - piece.begin >= 2 or (ended and apart):
+        settled = whole - piece.begin >= 2 and not (piece is pieces[-1] and piece.kind == "math_block")
+        if settled or (ended and apart):
             return _Cut(piece.begin, piece.first, _Context())
     return None

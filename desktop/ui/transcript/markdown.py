@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from desktop.ui.transcript.blocks import Align, Block, Code, Container, Line, Rule, Span, Table, normalize
+from desktop.ui.transcript.blocks import Align, Block, Code, Container, Formula, Line, Rule, Span, Table, normalize
+from desktop.ui.transcript.math_rules import add_math
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -73,7 +74,9 @@ def warm_up() -> None:
 def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    add_math(parser)
+    return parser
 
 
 @dataclass(slots=True)
@@ -132,6 +135,8 @@ class _Reader:
                 self._containers = self._containers[:-1]
             case "fence" | "code_block":
                 self._code(token)
+            case "math_block":
+                self._formula(token)
             case "hr":
                 self._give_marker_a_line()
                 self.blocks.append(Rule(self._containers))
@@ -188,6 +193,16 @@ class _Reader:
                 self.pieces[-1].fence = token.markup
         language = token.info.split()[0].strip("{}.") if token.info.strip() else ""
         self.blocks.append(Code(content.removesuffix("\n"), language, closed, self._containers))
+
+    def _formula(self, token: Token) -> None:
+        if token.meta["open"]:
+            marker = self._take_marker()
+            for number, line in enumerate(token.content.split("\n")):
+                span = (Span(line),) if line else ()
+                self.blocks.append(Line(span, self._containers, "" if number else marker, opens=number == 0))
+        else:
+            self._give_marker_a_line()
+            self.blocks.append(Formula(token.content, self._containers))
 
     def _table(self, at: int) -> int:
         self._give_marker_a_line()
@@ -252,6 +267,8 @@ def _lines(children: Sequence[Token]) -> Iterator[tuple[Span, ...]]:
                 link = ""
             case "code_inline":
                 spans.append(replace(look, text=child.content, code=True))
+            case "math_inline":
+                spans.append(replace(look, text=" ".join(child.content.split("\n")), math=True))
             case "image":
                 spans += _image(child, look)
             case _:
@@ -296,7 +313,7 @@ def _linkified(text: str, look: Span) -> list[Span]:
 def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:
     merged: list[Span] = []
     for span in spans:
-        if merged and replace(merged[-1], text="") == replace(span, text=""):
+        if merged and not span.math and replace(merged[-1], text="") == replace(span, text=""):
             merged[-1] = replace(span, text=merged[-1].text + span.text)
         elif span.text:
             merged.append(span)

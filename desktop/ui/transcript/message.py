@@ -45,6 +45,7 @@ class MessageWidget(MessageFrame):
         self._clipped = self._unfolded = False
         self._style = Style(theme(), mostly_chinese(message.text))
         self.text.restyle(self._style)
+        self.text.reflowed.connect(self.height_changed)
         self.text.copy_message.connect(lambda: self.chosen.emit("copy"))
         self._content.growing = message.status == "streaming"
         self._content.set_text(message.text, fold=not self._content.growing)

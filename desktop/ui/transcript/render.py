@@ -6,7 +6,7 @@ Grounds of code, bars of quotes and rules are not in the document: `MessageText`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from PySide6.QtGui import (
@@ -21,8 +21,10 @@ from PySide6.QtGui import (
 )
 
 from desktop.ui.breaks import with_breaks
-from desktop.ui.transcript.blocks import Block, Code, Line, Rule, Span, Table, breakable
+from desktop.ui.transcript.blocks import Block, Code, Formula, Line, Rule, Span, Table, breakable
+from desktop.ui.transcript.formulas import OBJECT, FormulaObject
 from desktop.ui.transcript.style import CODE_HEADER, Style
+from desktop.ui.transcript.typeset import Drawing
 
 _KEEP = QTextCursor.MoveMode.KeepAnchor
 _END = QTextCursor.MoveOperation.End
@@ -36,6 +38,7 @@ class Renderer:
         self.style = style
         self.blocks: list[Block] = []
         self.starts: list[int] = []
+        self.formulas = FormulaObject(document)
         document.setUndoRedoEnabled(False)
         document.setDocumentMargin(0)
 
@@ -56,6 +59,27 @@ class Renderer:
             self._append(cursor, block)
         cursor.endEditBlock()
         return first
+
+    def show_formulas(self, drawings: Mapping[str, Drawing]) -> None:
+        """Draw these formulas from now on; what is shown is shown anew from the first of them."""
+        first = next((i for i, block in enumerate(self.blocks) if drawings.keys() & formulas_of(block)), None)
+        self.formulas.drawings = {**self.formulas.drawings, **drawings}
+        if first is None:
+            return
+        anew = self.blocks[first:]
+        cursor = QTextCursor(self._document)
+        cursor.beginEditBlock()
+        self._truncate(cursor, first)
+        cursor.movePosition(_END)
+        for block in anew:
+            self._append(cursor, block)
+        cursor.endEditBlock()
+
+    def laid(self, spans: tuple[Span, ...]) -> tuple[Span, ...]:
+        """Spans as they stand in the document, one for each: a drawn formula is one character."""
+        if self.formulas.drawings:
+            spans = tuple(replace(s, text=OBJECT) if s.math and s.text in self.formulas.drawings else s for s in spans)
+        return breakable(spans)
 
     def clear(self, style: Style) -> None:
         """Forget everything; show again in another style."""
@@ -95,13 +119,15 @@ class Renderer:
                 self._begin(cursor, fresh, self.style.line_format(before, block), self.style.marker_format())
                 if block.marker:
                     cursor.insertText(f"{block.marker}\t", self.style.marker_format())
-                self._spans(cursor, block, breakable(block.spans))
+                self._spans(cursor, block, self.laid(block.spans), block.spans)
             case Code():
                 if fresh:
                     self._room_above(self.style.theme.px(CODE_HEADER))
                 chars = self.style.code_char_format()
                 self._begin(cursor, fresh, self.style.code_format(before, block, first=True), chars)
                 self._code_lines(cursor, before, block, "", block.text)
+            case Formula():
+                self._formula(cursor, before, block)
             case Rule():
                 self._begin(cursor, fresh, self.style.rule_format(before, block), self.style.thin_char_format())
             case Table():
@@ -126,10 +152,31 @@ class Renderer:
             cursor.insertBlock(block_format, char_format)  # type: ignore[call-overload]
         self.starts.append(cursor.position())
 
-    def _spans(self, cursor: QTextCursor, line: Line, spans: Sequence[Span]) -> None:
+    def _formula(self, cursor: QTextCursor, before: Block | None, block: Formula) -> None:
+        span = Span(block.text, math=True)
+        if block.text in self.formulas.drawings:
+            self._begin(cursor, not self.starts, self.style.formula_format(before, block), self.style.char_format(span))
+            self._spans(cursor, Line((), block.containers), self.laid((span,)), (span,))
+            return
+        for number, line in enumerate(block.text.split("\n")):
+            shown = Line((replace(span, text=line),), block.containers, opens=number == 0)
+            look = self.style.line_format(before, shown), self.style.char_format(span)
+            if number == 0:
+                self._begin(cursor, not self.starts, *look)
+            else:
+                cursor.insertBlock(*look)
+            self._spans(cursor, shown, breakable(shown.spans), shown.spans)
+            before = shown
+
+    def _spans(self, cursor: QTextCursor, line: Line, laid: Sequence[Span], spans: Sequence[Span]) -> None:
+        """Insert `laid`, which is `spans` as they stand in the document."""
         quiet = "quote" in line.containers
-        for span in spans:
-            cursor.insertText(span.text, self.style.char_format(span, line.heading, quiet=quiet))
+        for shown, span in zip(laid, spans, strict=True):
+            look = self.style.char_format(span, line.heading, quiet=quiet)
+            if shown.text == OBJECT:
+                plain = self.style.char_format(replace(span, math=False), line.heading, quiet=quiet)
+                look = self.formulas.dress(plain, span.text)
+            cursor.insertText(shown.text, look)
 
     def _code_lines(self, cursor: QTextCursor, before: Block | None, code: Code, begun: str, text: str) -> None:
         """Insert `text` at the end; `begun` is what its first line continues."""
@@ -172,10 +219,13 @@ class Renderer:
             cell = table.cellAt(number, column)
             cell.setFormat(look)
             cursor = cell.firstCursorPosition()
-            cursor.setBlockFormat(self.style.cell_format(block.aligns[column]))
-            for span in breakable(spans):
+            cursor.setBlockFormat(self.style.cell_format(block.aligns[column], spans))
+            for shown, span in zip(self.laid(spans), spans, strict=True):
                 look_of = replace(span, bold=True) if number == 0 else span
-                cursor.insertText(span.text, self.style.char_format(look_of, pill=True))
+                chars = self.style.char_format(look_of, pill=True)
+                if shown.text == OBJECT:
+                    chars = self.formulas.dress(self.style.char_format(replace(look_of, math=False)), span.text)
+                cursor.insertText(shown.text, chars)
 
     # Growing: what a reader may have selected, and what is laid out, stays.
 
@@ -194,23 +244,23 @@ class Renderer:
             return False
         at = start + (len(old.marker) + 1 if old.marker else 0)
         same = 0
-        had, has = breakable(old.spans), breakable(new.spans)
-        for one, other in zip(had, has, strict=False):
-            if one != other:
+        had, has = self.laid(old.spans), self.laid(new.spans)
+        for one, other, shown in zip(old.spans, new.spans, had, strict=False):
+            if one != other or shown != has[same]:
                 break
-            at += utf16(one.text)
+            at += utf16(shown.text)
             same += 1
-        rest = list(has[same:])
+        rest, sources = list(has[same:]), new.spans[same:]
         if rest and same < len(had):
             was = had[same]
-            if replace(was, text="") == replace(rest[0], text=""):
+            if OBJECT not in (was.text, rest[0].text) and replace(was, text="") == replace(rest[0], text=""):
                 common = _common_start(was.text, rest[0].text)
                 at += utf16(was.text[:common])
                 rest[0] = replace(rest[0], text=rest[0].text[common:])
         cursor.setPosition(at)
         cursor.movePosition(_END, _KEEP)
         cursor.removeSelectedText()
-        self._spans(cursor, new, rest)
+        self._spans(cursor, new, rest, sources)
         return True
 
     def _grow_code(self, cursor: QTextCursor, old: Code, new: Code, index: int) -> bool:
@@ -243,6 +293,18 @@ class Renderer:
         for number in range(len(old.rows), len(new.rows)):
             self._row(table, new, number, new.rows[number])
         return True
+
+
+def formulas_of(block: Block) -> set[str]:
+    """The sources of the formulas in a block."""
+    match block:
+        case Formula(text=text):
+            return {text}
+        case Line(spans=spans):
+            return {span.text for span in spans if span.math}
+        case Table(rows=rows):
+            return {span.text for row in rows for cell in row for span in cell if span.math}
+    return set()
 
 
 def _common_start(one: str, other: str) -> int:

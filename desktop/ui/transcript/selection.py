@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from PySide6.QtGui import QTextBlock, QTextCursor, QTextTable
 
 from desktop.ui.breaks import without_breaks
+from desktop.ui.transcript.formulas import OBJECT, source_at
+from desktop.ui.transcript.render import utf16
 
 
 def selected_text(cursor: QTextCursor) -> str:
@@ -34,6 +38,13 @@ def _part(block: QTextBlock, start: int, end: int) -> str:
     encoded = block.text().encode("utf-16-le")
     begin = max(0, start - block.position())
     part = encoded[begin * 2 : max(0, end - block.position()) * 2].decode("utf-16-le", "replace")
+    if OBJECT in part:
+        pieces = part.split(OBJECT)
+        part, at = pieces[0], block.position() + begin
+        for before, piece in pairwise(pieces):
+            at += utf16(before)
+            part += source_at(block.document(), at) + piece
+            at += 1
     return without_breaks(part)
 
 

@@ -6,13 +6,14 @@ text is mostly Chinese), so that a line with code, an emoji or a Chinese word is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QTextBlockFormat, QTextCharFormat, QTextOption
 
 from desktop.ui.theme import Theme
-from desktop.ui.transcript.blocks import Block, Code, Container, Line, Rule, Span
+from desktop.ui.transcript.blocks import Block, Code, Container, Formula, Line, Rule, Span
 
 _HEADINGS = {1: 20, 2: 18, 3: 16}
 _INDENT = {"quote": 16, "item": 24}
@@ -64,7 +65,7 @@ class Style:
         made = QTextBlockFormat()
         size = _HEADINGS.get(line.heading, 0)
         height = self.theme.px(size) * 1.4 if size else self.line_height
-        _fix_height(made, height)
+        _fix_height(made, height, at_least=any(span.math for span in line.spans))
         made.setTopMargin(self.gap(before, line))
         made.setLeftMargin(self.indent(line.containers))
         if line.marker:
@@ -87,6 +88,15 @@ class Style:
             made.setTopMargin(self.gap(before, code) + self.theme.px(CODE_HEADER))
         return made
 
+    def formula_format(self, before: Block | None, formula: Formula) -> QTextBlockFormat:
+        """The paragraph format of a formula that stands by itself."""
+        made = QTextBlockFormat()
+        _fix_height(made, self.line_height, at_least=True)
+        made.setTopMargin(self.gap(before, formula))
+        made.setLeftMargin(self.indent(formula.containers))
+        made.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        return made
+
     def rule_format(self, before: Block | None, rule: Rule) -> QTextBlockFormat:
         """The paragraph format of a horizontal rule: an empty line of one pixel, which is painted over."""
         made = self.thin_format()
@@ -99,16 +109,16 @@ class Style:
         _fix_height(made, 1)
         return made
 
-    def cell_format(self, align: str) -> QTextBlockFormat:
-        """The paragraph format in a cell of a table."""
+    def cell_format(self, align: str, spans: Sequence[Span]) -> QTextBlockFormat:
+        """The paragraph format of `spans` in a cell of a table."""
         made = QTextBlockFormat()
-        _fix_height(made, self.theme.font_size("body") * 1.5)
+        _fix_height(made, self.theme.font_size("body") * 1.5, at_least=any(span.math for span in spans))
         made.setAlignment(_ALIGN[align])
         return made
 
     def char_format(self, span: Span, heading: int = 0, *, quiet: bool = False, pill: bool = False) -> QTextCharFormat:
         """The look of a run of text. `quiet` is ink-2 (quotes); `pill` gives code a ground of its own (tables)."""
-        key = (Span("", span.bold, span.italic, span.strike, span.code, span.link), heading, quiet, pill)
+        key = (replace(span, text=""), heading, quiet, pill)
         made = self._chars.get(key)
         if made is None:
             made = self._make(span, heading, quiet=quiet, pill=pill)
@@ -148,10 +158,10 @@ class Style:
 
     def _make(self, span: Span, heading: int, *, quiet: bool, pill: bool) -> QTextCharFormat:
         theme = self.theme
-        font = QFont(theme.font_code if span.code else theme.font_body)
+        font = QFont(theme.font_code if span.code or span.math else theme.font_body)
         if heading:
             size = theme.px(_HEADINGS.get(heading, 15))
-            font.setPixelSize(size - 1 if span.code else size)
+            font.setPixelSize(size - 1 if span.code or span.math else size)
         if heading or span.bold:
             font.setWeight(QFont.Weight.DemiBold)
         font.setItalic(span.italic)
@@ -159,7 +169,7 @@ class Style:
         made = QTextCharFormat()
         made.setFont(font)
         made.setForeground(theme.color("ink-2" if quiet else "ink"))
-        if span.code and pill:
+        if span.math or (span.code and pill):
             made.setBackground(theme.color("hover"))
         if span.link:
             made.setAnchor(True)
@@ -177,8 +187,10 @@ _ALIGN = {
 }
 
 
-def _fix_height(made: QTextBlockFormat, height: float) -> None:
-    made.setLineHeight(height, QTextBlockFormat.LineHeightTypes.FixedHeight.value)
+def _fix_height(made: QTextBlockFormat, height: float, *, at_least: bool = False) -> None:
+    """Give lines this height; `at_least`: more where a formula is higher."""
+    kinds = QTextBlockFormat.LineHeightTypes
+    made.setLineHeight(height, (kinds.MinimumHeight if at_least else kinds.FixedHeight).value)
 
 
 def _faint(color: QColor) -> QColor:

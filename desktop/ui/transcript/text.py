@@ -32,8 +32,9 @@ from desktop.ui.transcript.blocks import Block, Code
 from desktop.ui.transcript.code_button import CopyCode
 from desktop.ui.transcript.coloring import Coloring
 from desktop.ui.transcript.find import occurrences
+from desktop.ui.transcript.formulas import typesetter
 from desktop.ui.transcript.ground import Ground
-from desktop.ui.transcript.render import Renderer
+from desktop.ui.transcript.render import Renderer, formulas_of
 from desktop.ui.transcript.selection import selected_text
 from desktop.ui.transcript.style import CODE_HEADER, Style
 
@@ -53,6 +54,8 @@ class MessageText(QTextBrowser):
     dragged_to = Signal(QPoint)
     """The pointer, in global coordinates, while text is being selected with it."""
     caret_moved = Signal()
+    reflowed = Signal()
+    """Formulas were drawn: the height may be another now."""
     ring_changed = Signal()
     """Whether the focus is to be shown has changed; the owner draws it, around the text."""
 
@@ -64,6 +67,7 @@ class MessageText(QTextBrowser):
         self._buttons: dict[int, CopyCode] = {}
         self._moved_from = 0  # buttons of blocks from here on are to be put in place
         self._streaming = False
+        self._awaits_formulas = False
         self.ring = False
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -117,6 +121,7 @@ class MessageText(QTextBrowser):
             if isinstance(block, Code):
                 self._coloring.want(index, block)
                 self._button(index, block)
+        self._want_formulas()
 
     def restyle(self, style: Style) -> None:
         """Show the same in another style."""
@@ -135,6 +140,7 @@ class MessageText(QTextBrowser):
         """Show a caret after the last character."""
         if streaming != self._streaming:
             self._streaming = streaming
+            self._want_formulas()
             self.viewport().update()
 
     # Size
@@ -298,6 +304,34 @@ class MessageText(QTextBrowser):
         if self.lineWrapColumnOrWidth() != width:
             self.setLineWrapColumnOrWidth(width)
             self._moved_from = 0
+
+    def _want_formulas(self) -> None:
+        """Have formulas drawn once the answer is complete; until then, and where that fails, their source is shown."""
+        if self._streaming:
+            return
+        sources = set[str]().union(*map(formulas_of, self._renderer.blocks))
+        sources -= self._renderer.formulas.drawings.keys()
+        if not sources:
+            return
+        if not self._awaits_formulas:
+            self._awaits_formulas = True
+            typesetter().drawn.connect(self._draw_formulas)
+        if not typesetter().want(sources):
+            self._draw_formulas()
+
+    def _draw_formulas(self) -> None:
+        sources = set[str]().union(*map(formulas_of, self._renderer.blocks))
+        drawings = typesetter().drawings(sources - self._renderer.formulas.drawings.keys())
+        if not drawings or self._streaming:
+            return
+        self._renderer.show_formulas(drawings)
+        self._coloring.forget(0)
+        self._moved_from = 0
+        for index, block in enumerate(self._renderer.blocks):
+            if isinstance(block, Code):
+                self._coloring.want(index, block)
+        self.viewport().update()
+        self.reflowed.emit()
 
     def _caret_moves(self) -> None:
         if self.hasFocus():

@@ -58,6 +58,17 @@ SNIPPETS = (
     "-",
     "`",
     "```",
+    "is \\(x_{1,2}\\) and $a_1 * b_1$, $5 or \\$6\n",
+    "\\[\na = b\n+ c\n= d\n\\]\n",
+    "text\n$$\n\\frac{a}{b}\n$$\nmore\n",
+    "$$\nopen\n- x\n\n",
+    "\\begin{align}\na &= b \\\\\n- c\n\\end{align}\n",
+    "open \\( and\nclosed \\) later\n",
+    "- \\[\n  x\n  \\]\n- $$y$$\n",
+    "> $$\n> z\n> $$\n",
+    "$$a$$ not alone\n",
+    "\\[",
+    "$$",
     "~~gone~~ ![alt](http://x/y.png) https://bare.url/a_b.\n",
 )
 
@@ -87,7 +98,7 @@ def test_streamed_snippets_equal_the_whole(text: str, sizes: list[int]) -> None:
 
 
 @settings(max_examples=120, deadline=None)
-@given(st.text(alphabet="ab1 中。*_~`[]()!<>#-+=|:\\\n\n\n\t.", max_size=120), st.integers(1, 5))
+@given(st.text(alphabet="ab1 中。*_~`[]()!<>#-+=|:$$\\\\\n\n\n\t.", max_size=120), st.integers(1, 5))
 def test_streamed_noise_equals_the_whole(text: str, size: int) -> None:
     stream(text, [size])
 
