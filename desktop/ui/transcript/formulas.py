@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QRectF, QSizeF, Signal
+from PySide6.QtCore import QObject, QRect, QRectF, QSizeF, Signal
 from PySide6.QtGui import (
     QFontMetricsF,
     QPainter,
@@ -113,7 +113,7 @@ class FormulaObject(QPyTextObject):
     def drawObject(
         self,
         painter: QPainter,
-        rect: QRectF,
+        rect: QRectF | QRect,
         doc: QTextDocument,
         posInDocument: int,  # noqa: N803
         format: QTextFormat,  # noqa: A002
@@ -127,7 +127,7 @@ class FormulaObject(QPyTextObject):
         block = doc.findBlock(posInDocument)
         line = block.layout().lineForTextPosition(posInDocument - block.position())
         # Qt has put the middle of the room into the middle of the line.
-        base = rect.center().y() - line.height() / 2 + line.ascent()
+        base = QRectF(rect).center().y() - line.height() / 2 + line.ascent()
         height = (drawing.ascent + drawing.descent) * scale
         box = QRectF(rect.left(), base - drawing.ascent * scale, drawing.width * scale, height)
         _picture(drawing, look.foreground().color().name()).render(painter, box)

@@ -68,18 +68,19 @@ def typeset(source: str) -> Drawing | None:
 
 
 def _typeset(latex: str, *, inline: bool) -> Drawing | None:
-    import ziamath
+    from ziamath.config import config
     from ziamath.tex import tex2mml
+    from ziamath.zmath import Math
 
-    ziamath.config.svg2 = False  # Qt draws SVG 1.2 Tiny
+    config.svg2 = False  # Qt draws SVG 1.2 Tiny
     # Made by latex2mathml, with everything of the formula escaped.
     root = _without_namespaces(ET.fromstring(tex2mml(_known(latex), inline=inline)))  # noqa: S314
     if any("\\" in (node.text or "") for node in root.iter()):
         return None  # a command that is not known
     root.set("mathcolor", INK)
-    font = ziamath.Math("<math><mi>x</mi></math>").font
+    font = Math("<math><mi>x</mi></math>").font
     foreign = _leave_places(root, lambda sign: font.glyphindex(sign) == 0)
-    svg = ziamath.Math(root, size=SIZE).svgxml()
+    svg = Math(root, size=SIZE).svgxml()
     _fill_places(svg, foreign)
     _, top, width, height = map(float, svg.get("viewBox", "").split())
     return Drawing(ET.tostring(svg), width, -top, height + top)
