@@ -4,6 +4,6 @@
 codes, which are moved into GGUF blocks like GPTQ's.
 """
 
-from convert.compressed.view import is_compressed, view
+from convert.compressed.view import is_companion, is_compressed, stored_layers, view
 
-__all__ = ["is_compressed", "view"]
+__all__ = ["is_companion", "is_compressed", "stored_layers", "view"]

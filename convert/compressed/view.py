@@ -5,7 +5,7 @@ The rest of the converter meets `RowSource`s; those of integer codes have a pack
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from belle.errors import KnownError
@@ -45,6 +45,23 @@ def is_compressed(tensors: Mapping[str, Any]) -> bool:
     )
 
 
+def stored_layers(tensors: Mapping[str, CheckpointTensor]) -> dict[str, tuple[str, int]]:
+    """By name of the layer how it is stored, such as `FP8` or `4-bit integers`, and how many weights it has.
+
+    Nothing but shapes is read. Raises KnownError like `view`.
+    """
+    found = {}
+    for name, tensor in tensors.items():
+        layer = name.removesuffix(_PACKED).removesuffix(_WEIGHT)
+        if name.endswith(_PACKED) or _is_int8(name, tensor, tensors):
+            bits = _bits(layer, tensors)
+            shape = read_layer(layer, tensors, bits).shape
+            found[layer] = f"{bits}-bit integers", shape[0] * shape[1]
+        elif name.endswith(_WEIGHT) and tensor.raw_dtype in VALUES:
+            found[layer] = "FP8", tensor.n_rows * tensor.row_length
+    return found
+
+
 def view(
     tensors: Mapping[str, CheckpointTensor],
     stated: Mapping[str, Any],
@@ -76,10 +93,16 @@ def view(
         layer, _, last = name.rpartition(".")
         if layer in layers and last in ("weight", "weight_packed"):
             rows[f"{layer}.weight"] = layers[layer]
-        elif not (layer in layers and last in _COMPANIONS) and not name.endswith(_CACHE_SCALES):
+        elif not is_companion(name, layers):
             rows[name] = tensor
     notes += _notes(list(layers.values()), scheme)
     return change(rows)
+
+
+def is_companion(name: str, layers: Container[str]) -> bool:
+    """Whether a tensor only says how the weight of one of `layers`, or the cache, is stored."""
+    layer, _, last = name.rpartition(".")
+    return (layer in layers and last in _COMPANIONS) or name.endswith(_CACHE_SCALES)
 
 
 def _is_int8(name: str, tensor: CheckpointTensor, tensors: Mapping[str, Any]) -> bool:

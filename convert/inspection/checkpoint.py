@@ -14,6 +14,7 @@ from convert.architectures import Dimensions, architecture_of
 from convert.checkpoint import Checkpoint, open_checkpoint
 from convert.checkpoint.json_file import read_json_object
 from convert.checkpoint.tensor import CheckpointTensor
+from convert.compressed import is_companion, is_compressed, stored_layers
 from convert.gptq.blocks import RUN
 from convert.gptq.layout import Module, find_modules
 from convert.gptq.view import is_quantized, quantization_config
@@ -39,6 +40,7 @@ def describe_checkpoint(path: Path) -> Description:
         )
         name, sizes = _architecture(checkpoint, notes)
         modules = _modules(checkpoint, notes)
+        compressed = _compressed(checkpoint, notes)
         tokenizer = _tokenizer(checkpoint, notes)
         facts = _tokenizer_facts(tokenizer) if tokenizer else None
         special = facts.special if facts else {}
@@ -50,8 +52,8 @@ def describe_checkpoint(path: Path) -> Description:
             kind="checkpoint",
             architecture=name,
             title=next(iter(card.get("model_name", [])), checkpoint.folder.resolve().name),
-            quantization=_quantization(modules, checkpoint, notes),
-            n_weights=_n_weights(tensors, modules),
+            quantization=_quantization(modules, checkpoint, notes) or _stored(compressed),
+            n_weights=_n_weights(tensors, modules) if not compressed else _n_compressed(tensors, compressed),
             n_bytes=sum(file.stat().st_size for file in checkpoint.files),
             n_files=len(checkpoint.files),
             tensors=tensors,
@@ -100,6 +102,28 @@ def _quantization(modules: list[Module], checkpoint: Checkpoint, notes: list[str
         notes.append(error.message)
         return modules[0].method.upper()
     return "; ".join(f"{words} ({count} layers)" for words, count in kinds.most_common(4))
+
+
+def _compressed(checkpoint: Checkpoint, notes: list[str]) -> dict[str, tuple[str, int]]:
+    if not is_compressed(checkpoint.tensors):
+        return {}
+    try:
+        return stored_layers(checkpoint.tensors)
+    except KnownError as error:
+        notes.append(error.message)
+        return {}
+
+
+def _stored(layers: Mapping[str, tuple[str, int]]) -> str:
+    """Such as `FP8 (224 layers)`."""
+    kinds = Counter(words for words, _ in layers.values())
+    return "; ".join(f"{words} ({count} layers)" for words, count in kinds.most_common(4))
+
+
+def _n_compressed(tensors: tuple[TensorRow, ...], layers: Mapping[str, tuple[str, int]]) -> int:
+    own = {f"{layer}.{part}" for layer in layers for part in ("weight", "weight_packed")}
+    rest = (tensor for tensor in tensors if tensor.name not in own and not is_companion(tensor.name, layers))
+    return sum(tensor.n_weights for tensor in rest) + sum(count for _, count in layers.values())
 
 
 def _act_order(g_idx: CheckpointTensor) -> bool:

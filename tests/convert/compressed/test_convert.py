@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from belle.cli.main import main
 from belle.errors import KnownError
 from convert.gguf_file import GgufFile
+from convert.inspection.checkpoint import describe_checkpoint
 from convert.options import ConvertOptions
 from convert.pipeline import convert
 from tests.convert.architectures.random_models import llama_logits
@@ -221,3 +222,11 @@ def test_the_command_says_what_it_read(
     assert main(["convert", str(source), "-o", str(tmp_path / "m.gguf")]) == 0
     shown = capsys.readouterr()
     assert "14 layers hold integer codes" in shown.out + shown.err
+
+
+@pytest.mark.parametrize(("name", "words"), [("fp8-blocks", "FP8 (14 layers)"), ("int4", "4-bit integers (14 layers)")])
+def test_inspecting_says_how_the_layers_are_stored(name: str, words: str, originals: dict[str, Made]) -> None:
+    folder, meant = originals[name]
+    found = describe_checkpoint(folder)
+    assert found.quantization == words
+    assert found.n_weights == sum(tensor.numel() for tensor in meant.values())
