@@ -151,7 +151,7 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
         adapters = [stack.enter_context(read_adapter(one.folder, one.strength)) for one in options.adapters]
         notes: list[str] = []
         architecture = architecture_of(checkpoint.config)
-        weights = weights_of(checkpoint, adapters, options, notes)
+        weights = weights_of(checkpoint, architecture, adapters, options, notes)
         tensors = architecture.plan(weights, checkpoint.config, notes)
         model_metadata = architecture.metadata(checkpoint.config, notes)
         n_embeddings = next(t.source.n_rows for t in tensors if t.name == "token_embd.weight")
@@ -191,7 +191,11 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
 
 
 def weights_of(
-    checkpoint: Checkpoint, adapters: Sequence[Adapter], options: ConvertOptions, notes: list[str]
+    checkpoint: Checkpoint,
+    architecture: Architecture,
+    adapters: Sequence[Adapter],
+    options: ConvertOptions,
+    notes: list[str],
 ) -> Mapping[str, RowSource]:
     """The checkpoint's weights as rows, whatever they are stored as, with the adapters merged.
 
@@ -200,15 +204,17 @@ def weights_of(
     from convert import compressed
     from convert.gptq import view as gptq
 
+    tied = architecture.tied_names(checkpoint.tensors, checkpoint.config)
+
     def merged(rows: Mapping[str, RowSource]) -> dict[str, RowSource]:
-        return merge(rows, adapters, notes)
+        return merge(rows, adapters, notes, tied=tied)
 
     mode: Mode = "fast" if options.gptq_mode == "fast" else "exact"
     if compressed.is_compressed(checkpoint.tensors):
         stated = gptq.quantization_config(checkpoint.config, {})
         return compressed.view(checkpoint.tensors, stated, mode, merged, notes)
     if not gptq.is_quantized(checkpoint.tensors):
-        return merge(checkpoint.tensors, adapters)
+        return merge(checkpoint.tensors, adapters, tied=tied)
     config_file = checkpoint.tokenizer_files.get("quantize_config.json")
     stated = gptq.quantization_config(
         checkpoint.config,

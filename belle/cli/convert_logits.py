@@ -75,6 +75,7 @@ def _unpacked(source: Path, options: ConvertOptions) -> Iterator[Mapping[str, Ro
 
     Those are GPTQ and AWQ layouts (some it reads, but with more packages) and files of other names than its own.
     """
+    from convert.architectures import architecture_of
     from convert.checkpoint import open_checkpoint
     from convert.gptq.view import is_quantized
     from convert.lora.adapter import read_adapter
@@ -86,7 +87,7 @@ def _unpacked(source: Path, options: ConvertOptions) -> Iterator[Mapping[str, Ro
             yield None
             return
         adapters = [stack.enter_context(read_adapter(one.folder, one.strength)) for one in options.adapters]
-        yield weights_of(checkpoint, adapters, options, [])
+        yield weights_of(checkpoint, architecture_of(checkpoint.config), adapters, options, [])
 
 
 def _transformers_takes(checkpoint: Checkpoint) -> bool:

@@ -232,10 +232,13 @@ def _merged(model: Any, path: Path, strength: float) -> Any:
             "Install it: pip install 'chatbelle[train]'.",
             package="peft",
         ) from error
+    from belle.training.adapters import untie_head
+
     adapted = PeftModel.from_pretrained(model, str(path))
     for module in adapted.modules():
         if isinstance(module, LoraLayer):
             module.scale_layer(strength)
+    untie_head(adapted)
     return adapted.merge_and_unload()
 
 
@@ -247,6 +250,8 @@ def _filled(folder: Path, weights: Mapping[str, Weight]) -> Any:
     config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
     if hasattr(config, "quantization_config"):
         del config.quantization_config
+    if any(name.endswith("lm_head.weight") for name in weights):
+        config.tie_word_embeddings = False
     model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     tied = set(model.all_tied_weights_keys)
     for name, parameter in model.named_parameters():

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.pretrained import load_pretrained
-from belle.training.adapters import is_adapter, read_adapter_base
+from belle.training.adapters import is_adapter, read_adapter_base, untie_head
 from belle.training.final_model import write_model, write_tokenizer
 from belle.training.merge_proof import Proof, logits_of, prove
 
@@ -104,6 +104,7 @@ def merge(
     model, stored = _open(adapter, name, dtype, onto)
     tokenizer = _tokenizer(adapter, name)
     before = logits_of(model, tokenizer, prompts)
+    untie_head(model)
     layers, change, error = _add(model, stored)
     plain = model.unload()
     proof = prove(before, logits_of(plain, tokenizer, prompts)) if prompts else None

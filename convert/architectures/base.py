@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -29,8 +29,8 @@ _IGNORABLE = re.compile(
     r"(.*\.)?(rotary_emb\.inv_freq|rotary_emb\.(cos|sin)_cached|(self_)?att(entio)?n\.(masked_)?bias|v_head\..*)"
 )
 
-# Enough to tell a copy from a head that was trained on its own: training changes every row of it.
-_ROWS_COMPARED = 64
+# Of two tensors that are compared at a time.
+_VALUES_COMPARED = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +230,19 @@ class Architecture(ABC):
         """Whether the output head is the embedding once more."""
         return self.always_tied or optional_flag(config, "tie_word_embeddings", self.tied_by_default)
 
+    def tied_names(self, names: Iterable[str], config: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Names of the embedding and of its second use as the head, where only the first is stored.
+
+        Args:
+            names: of the checkpoint's tensors.
+            config: config.json.
+        """
+        short = {self.short_name(name): name for name in names}
+        embedding = short.get(self.rules(config)[0].source)
+        if embedding is None or self.head.source in short or not self.is_tied(config):
+            return None
+        return embedding, self.head.source
+
     def _has_own_head(self, head: RowSource, embedding: RowSource, config: Mapping[str, Any], notes: list[str]) -> bool:
         """A tied head is often saved a second time; it is written only if it is not the embedding after all."""
         if not self.is_tied(config):
@@ -239,10 +252,10 @@ class Architecture(ABC):
         if self.always_tied:
             raise KnownError(
                 "unsupported_option",
-                f"{head.name} is not the embedding, but llama.cpp's {self.title} has no output head of its own.",
-                name=head.name,
+                f"{self.head.source} is not the embedding, but llama.cpp's {self.title} has no output head of its own.",
+                name=self.head.source,
             )
-        notes.append(f"config.json calls {head.name} tied to the embedding, but it differs; both are kept.")
+        notes.append(f"config.json calls {self.head.source} tied to the embedding, but it differs; both are kept.")
         return True
 
     def _body_names(self, tensors: Mapping[str, RowSource]) -> dict[str, str]:
@@ -326,7 +339,9 @@ def _all_zero(source: RowSource) -> bool:
 
 
 def _same_rows(one: RowSource, other: RowSource) -> bool:
+    """Every row, because training may change as few as those of the tokens that were added for it."""
     if one.shape != other.shape:
         return False
-    picked = np.unique(np.linspace(0, one.n_rows - 1, _ROWS_COMPARED, dtype=np.intp)).tolist()
-    return all(np.array_equal(one.float_rows(row, row + 1), other.float_rows(row, row + 1)) for row in picked)
+    step = max(1, _VALUES_COMPARED // max(1, one.row_length))
+    runs = ((start, min(start + step, one.n_rows)) for start in range(0, one.n_rows, step))
+    return all(np.array_equal(one.float_rows(*run), other.float_rows(*run)) for run in runs)

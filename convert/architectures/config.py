@@ -72,11 +72,12 @@ def unsupported(name: str, value: Any, title: str) -> KnownError:
     """The error for a value that the model may well have, but llama.cpp cannot compute."""
     return KnownError(
         "unsupported_option",
-        f"config.json sets {name} to {value!r}, which llama.cpp does not compute for {title}.",
+        f"config.json sets {name} to {value!r:.200}, which llama.cpp does not compute for {title}.",
+        "A file without it would run and answer wrongly, so none is written.",
         name=name,
         value=repr(value),
     )
 
 
 def _bad(name: str, value: Any, wanted: str) -> KnownError:
-    return KnownError("bad_config", f"config.json says {name} is {value!r}; it must be {wanted}.", name=name)
+    return KnownError("bad_config", f"config.json says {name} is {value!r:.200}; it must be {wanted}.", name=name)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convert.architectures.base import Dimensions, Rule
-from convert.architectures.config import number, only, optional_flag, unsupported, whole
+from convert.architectures.config import number, only, unsupported, whole
 from convert.architectures.llama import DecoderOnly
-from convert.architectures.rope import rope_metadata, rope_parameters
+from convert.architectures.rope import SLIDING, is_divided, rope_metadata, rope_parameters, yarn_attention_factor
 from convert.metadata import KeyValue, count, real
 from convert.rows import AddConstant
 from convert.source import RowSource
@@ -54,7 +54,8 @@ class Gemma2(DecoderOnly):
 
     def metadata(self, config: Mapping[str, Any], notes: list[str] | None = None) -> list[KeyValue]:
         only(config, "hidden_activation", "gelu_pytorch_tanh", title=self.title)
-        only(config, "attention_bias", False, title=self.title)
+        for name in ("attention_bias", "use_bidirectional_attention"):
+            only(config, name, False, title=self.title)
         sizes = self.dimensions(config)
         self._check_layers(config, sizes)
         self._check_attention_scale(config, sizes)
@@ -70,16 +71,16 @@ class Gemma2(DecoderOnly):
             count(f"{self.name}.attention.value_length", sizes.head_dim),
             count(f"{self.name}.attention.sliding_window", whole(config, "sliding_window")),
         ]
-        return entries + self.caps(config) + self.rope(config, notes)
+        return entries + self.caps(config) + self.rope_entries(config, notes)
 
     def caps(self, config: Mapping[str, Any]) -> list[KeyValue]:
         """The soft limits of attention scores and of logits."""
         names = ("attn_logit_softcapping", "final_logit_softcapping")
         return [real(f"{self.name}.{name}", number(config, name)) for name in names]
 
-    def rope(self, config: Mapping[str, Any], notes: list[str] | None) -> list[KeyValue]:
+    def rope_entries(self, config: Mapping[str, Any], notes: list[str] | None) -> list[KeyValue]:
         """The entries of the rotary embedding."""
-        return rope_metadata(self.name, config, self.title, notes)
+        return rope_metadata(self.name, config, self.rope(config), notes)
 
     def _check_layers(self, config: Mapping[str, Any], sizes: Dimensions) -> None:
         every = config.get("sliding_window_pattern", self.full_attention_every)
@@ -92,7 +93,7 @@ class Gemma2(DecoderOnly):
         """llama.cpp takes the scale from the sizes, and tells the 27 B model by its number of layers."""
         is_27b = sizes.n_layer == self.layers_of_27b
         expected = sizes.n_embd // sizes.n_head if is_27b else sizes.head_dim
-        only(config, "query_pre_attn_scalar", expected, title=self.title)
+        only({"query_pre_attn_scalar": 256, **config}, "query_pre_attn_scalar", expected, title=self.title)
 
 
 class Gemma3(Gemma2):
@@ -115,18 +116,33 @@ class Gemma3(Gemma2):
 
     def metadata(self, config: Mapping[str, Any], notes: list[str] | None = None) -> list[KeyValue]:
         only(config, "attn_logit_softcapping", title=self.title)
-        if optional_flag(config, "use_bidirectional_attention", False):
-            raise unsupported("use_bidirectional_attention", True, self.title)
         return super().metadata(config, notes)
 
     def caps(self, config: Mapping[str, Any]) -> list[KeyValue]:
         name = "final_logit_softcapping"
         return [real(f"{self.name}.{name}", number(config, name))] if config.get(name) else []
 
-    def rope(self, config: Mapping[str, Any], notes: list[str] | None) -> list[KeyValue]:
-        windowed = rope_parameters(config, "sliding_attention")
-        local = number(config, "rope_local_base_freq", default=windowed["rope_theta"])
+    def rope(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        return rope_parameters(config, title=self.title, types=self.rope_types, theta=1e6)
+
+    def windowed_rope(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """The same of the layers with a window, which llama.cpp never scales; `rope_scaling` is not about them."""
+        given = config.get("rope_parameters")
+        if given and not is_divided(given):
+            raise unsupported("rope_parameters", given, self.title)  # transformers passes over them in silence
+        divided = {"rope_parameters": given} if given else {}
+        return rope_parameters(
+            {"rope_theta": config.get("rope_local_base_freq"), **divided},
+            SLIDING,
+            title=f"{self.title}'s layers with a window",
+            types=frozenset({"default"}),
+        )
+
+    def rope_entries(self, config: Mapping[str, Any], notes: list[str] | None) -> list[KeyValue]:
+        rope = self.rope(config)
+        if rope["rope_type"] == "yarn" and yarn_attention_factor(rope) != 1:
+            raise unsupported("attention_factor", rope.get("attention_factor", rope.get("mscale")), self.title)
         return [
-            *rope_metadata(self.name, {"rope_theta": 1e6, **config}, self.title, notes),
-            real(f"{self.name}.rope.freq_base_swa", local),
+            *rope_metadata(self.name, config, rope, notes),
+            real(f"{self.name}.rope.freq_base_swa", self.windowed_rope(config)["rope_theta"]),
         ]

@@ -10,7 +10,13 @@ import numpy as np
 from belle.errors import KnownError
 from convert.architectures.base import Architecture, Dimensions, NamedTensor, Rule, linear
 from convert.architectures.config import MAX_LAYERS, number, only, optional_flag, whole
-from convert.architectures.rope import llama3_factors, rope_metadata
+from convert.architectures.rope import (
+    GENERAL_TYPES,
+    llama3_factors,
+    refuse_unlike_kinds,
+    rope_metadata,
+    rope_parameters,
+)
 from convert.metadata import KeyValue, count, real
 from convert.rows import ArrayRows, take_rows
 from convert.source import RowSource
@@ -37,6 +43,8 @@ class DecoderOnly(Architecture):
     prefix = "model."
     default_head_dim: ClassVar[int | None] = None
     """Width of a head when config.json does not say; None: the heads share the width of the residual stream."""
+    rope_types: ClassVar[frozenset[str]] = GENERAL_TYPES
+    """Kinds of scaled rotary embeddings that llama.cpp computes for the architecture."""
 
     def dimensions(self, config: Mapping[str, Any]) -> Dimensions:
         n_head = whole(config, "num_attention_heads")
@@ -75,6 +83,11 @@ class DecoderOnly(Architecture):
         del config
         return None
 
+    def rope(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """The rotary embedding's parameters. Raises KnownError("bad_config", "unsupported_option")."""
+        refuse_unlike_kinds(config, self.title)
+        return rope_parameters(config, title=self.title, types=self.rope_types)
+
     def attention(self, config: Mapping[str, Any]) -> list[Rule]:
         """The rules of the projections to queries, keys and values."""
         bias = optional_flag(config, "attention_bias", False)
@@ -108,7 +121,7 @@ class DecoderOnly(Architecture):
             count(f"{self.name}.feed_forward_length", sizes.n_ff),
             count(f"{self.name}.attention.head_count", sizes.n_head),
             count(f"{self.name}.attention.head_count_kv", sizes.n_head_kv),
-            *rope_metadata(self.name, config, self.title, notes),
+            *rope_metadata(self.name, config, self.rope(config), notes),
             real(f"{self.name}.attention.layer_norm_rms_epsilon", number(config, "rms_norm_eps", default=1e-6)),
         ]
         if config.get("head_dim") is not None or sizes.n_q != sizes.n_embd:
@@ -132,6 +145,7 @@ class Llama(DecoderOnly):
     title = "LLaMA"
     classes: ClassVar[tuple[str, ...]] = ("LlamaForCausalLM", "LLaMAForCausalLM")
     model_types = ("llama",)
+    rope_types = GENERAL_TYPES | {"llama3"}
 
     def attention(self, config: Mapping[str, Any]) -> list[Rule]:
         bias = optional_flag(config, "attention_bias", False)
@@ -161,5 +175,5 @@ class Llama(DecoderOnly):
         ]
 
     def computed(self, config: Mapping[str, Any]) -> list[NamedTensor]:
-        factors = llama3_factors(config, self.dimensions(config).head_dim)
+        factors = llama3_factors(config, self.rope(config), self.dimensions(config).head_dim)
         return [] if factors is None else [NamedTensor("rope_freqs.weight", ArrayRows("rope_freqs", factors))]

@@ -152,6 +152,9 @@ def _delta(
         shapes = f"{list(b.shape)} and {list(a.shape)}"
         raise _damaged(file, layer, f"{layer} has a product of {shapes}, which do not fit together")
     magnitude = found.get("lora_magnitude_vector")
+    if config.dora != (magnitude is not None):
+        said, held = ("says", "no") if config.dora else ("does not say", "a")
+        raise _damaged(file, layer, f"{layer} has {held} DoRA length, and {NAME} {said} use_dora")
     transposed = embedding or config.transposed
     if transposed:
         # Both store the transposed weight's factors: W^T + B A = (W + A^T B^T)^T.

@@ -109,7 +109,10 @@ def arrange(
     alpha = alphas.most_common(1)[0][0]
     tensors = []
     for layer, delta in adapter.deltas.items():
-        place = places.get(architecture.short_name(layer + ".weight"))
+        short = architecture.short_name(layer + ".weight")
+        place = places.get(short)
+        if short == architecture.head.source and architecture.is_tied(config):
+            raise _unsupported(adapter, "changes the output head of a model whose head is the embedding")
         if place is None:
             raise _mismatch(adapter, architecture, f"{layer} is no layer of it")
         if place.shape != delta.shape:
@@ -118,7 +121,7 @@ def arrange(
             )
         if place.name == _EMBEDDING and architecture.is_tied(config):
             raise _unsupported(adapter, "changes the embedding of a model whose output head is the embedding")
-        tensors += _pair(place, moved.applied(delta, architecture.short_name(layer + ".weight")), alpha)
+        tensors += _pair(place, moved.applied(delta, short), alpha)
     return AdapterFile(alpha, tensors)
 
 

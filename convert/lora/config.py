@@ -19,13 +19,28 @@ from convert.checkpoint.json_file import read_json_object
 NAME = "adapter_config.json"
 _LONGEST = 1 << 20
 
-# Initializations that change the base's weights too; the saved matrices belong to the changed ones.
-_CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga", "mica")
+# Initializations that leave the base's weights as they are. Others (PiSSA, OLoRA, LoftQ, …) change them too, and the
+# saved matrices belong to the changed ones.
+_KEEPS_BASE = ("gaussian", "eva", "orthogonal")
+
+# Options that do not change what the stored matrices mean: those that are read here, or show in the tensors, and
+# those that only told PEFT how to begin, what to train, or how to run.
+_READ = "peft_type r lora_alpha alpha_pattern use_rslora use_dora fan_in_fan_out init_lora_weights"
+_SHOWING = "rank_pattern bias modules_to_save ensure_weight_tying"
+_TRAINING = """
+    auto_mapping base_model_name_or_path corda_config eva_config exclude_modules inference_mode layers_pattern
+    layers_to_transform loftq_config lora_dropout lora_ga_config megatron_core peft_version qalora_group_size revision
+    runtime_config target_modules task_type
+"""
+_KNOWN = frozenset(f"{_READ} {_SHOWING} {_TRAINING}".split())
 
 # Options that, when set, make the adapter something else than a sum of products.
 _OTHER_METHODS = {
     "alora_invocation_tokens": "acts only after certain tokens (aLoRA)",
+    "arrow_config": "is chosen anew for every token (Arrow)",
+    "kasa_config": "belongs to a base that was cut down (KaSA)",
     "layer_replication": "repeats layers of the base",
+    "lora_bias": "adds biases to its products",
     "megatron_config": "is split for Megatron",
     "monteclora_config": "samples its weights (MonteCLoRA)",
     "target_parameters": "changes parameters that are no layers of their own (experts)",
@@ -85,11 +100,14 @@ def read_config(folder: Path) -> AdapterConfig:
     for option, what in _OTHER_METHODS.items():
         if config.get(option):
             raise _unsupported(path, f"sets {option}: the adapter {what}")
+    unknown = next((option for option, value in config.items() if value and option not in _KNOWN), None)
+    if unknown is not None:
+        raise _unsupported(path, f"sets {unknown[:80]!r}, which is not known here")
     start = config.get("init_lora_weights", True)
-    if isinstance(start, str) and start.lower().startswith(_CHANGES_BASE):
+    if not (start is None or isinstance(start, bool) or (isinstance(start, str) and start.lower() in _KEEPS_BASE)):
         raise _unsupported(
             path,
-            f"says init_lora_weights={start!r}: the training began by changing the base's weights, "
+            f"says init_lora_weights={start!r:.80}: the training began by changing the base's weights, "
             "and the adapter does not fit the original ones",
         )
     patterns = config.get("alpha_pattern") or {}

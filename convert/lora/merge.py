@@ -39,7 +39,11 @@ class MergedRows(RowSource):
 
 
 def merge(
-    tensors: Mapping[str, RowSource], adapters: Sequence[Adapter], notes: list[str] | None = None
+    tensors: Mapping[str, RowSource],
+    adapters: Sequence[Adapter],
+    notes: list[str] | None = None,
+    *,
+    tied: tuple[str, str] | None = None,
 ) -> dict[str, RowSource]:
     """The base's tensors with every adapter applied, in the order given.
 
@@ -47,11 +51,15 @@ def merge(
         tensors: the base's, under their names in the checkpoint.
         adapters: open.
         notes: gets a sentence about layers that GPTQ had quantized: with an adapter in them they are so no longer.
+        tied: names of the embedding and of the head where the second is the first and is not among `tensors`. PEFT
+            changes one of the two and lets the other be what it was, so the head then becomes a tensor of its own.
 
     Raises KnownError: `adapter_mismatch` when a layer is not in the base or has another shape there,
     `adapter_vocabulary` when the adapter was trained with more tokens than the base has.
     """
     merged = dict(tensors)
+    if tied is not None:
+        merged[tied[1]] = tensors[tied[0]]
     for adapter in adapters:
         for whole, source in adapter.replaced.items():
             name = _find(whole, merged, adapter, may_be_new=whole == _HEAD)
@@ -62,6 +70,8 @@ def merge(
             name = _find(layer + ".weight", merged, adapter)
             _check_shape(layer, delta.shape, merged[name].shape, adapter)
             merged[name] = MergedRows(merged[name], delta)
+    if tied is not None and merged[tied[1]] is merged[tied[0]]:
+        del merged[tied[1]]
     lost = [name for name, source in tensors.items() if source.was_quantized and not merged[name].was_quantized]
     if lost and notes is not None:
         notes.append(

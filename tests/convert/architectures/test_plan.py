@@ -194,6 +194,26 @@ class TestTiedHead:
         )
         assert "output.weight" not in planned(tensors, BLOOM)
 
+    @given(st.integers(1, 600), st.data())
+    def test_one_that_differs_in_any_value_is_kept(self, n_vocab: int, data: st.DataObject) -> None:
+        config = {**BLOOM, "vocab_size": n_vocab}
+        tensors = checkpoint(config)
+        head = values(tensors["transformer.word_embeddings.weight"]).copy()
+        head[data.draw(st.integers(0, n_vocab - 1)), data.draw(st.integers(0, 15))] += 0.5
+        tensors["lm_head.weight"] = MemorySource("lm_head.weight", head)
+        assert "output.weight" in planned(tensors, config)
+
+    def test_both_are_read_a_run_of_rows_at_a_time(self) -> None:
+        config = {**BLOOM, "vocab_size": 2**20}
+        tensors = checkpoint({**BLOOM, "vocab_size": 4})
+        rows = np.zeros((2**20, 16), np.float16)
+        embedding, head = MemorySource("e", rows), MemorySource("lm_head.weight", rows)
+        tensors |= {"transformer.word_embeddings.weight": embedding, "lm_head.weight": head}
+        assert "output.weight" not in planned(tensors, config)
+        assert head.reads[0][0] == 0
+        assert head.reads[-1][1] == 2**20
+        assert all(stop - start <= 2**18 for start, stop in head.reads)
+
     def test_one_that_differs_is_kept_and_told(self) -> None:
         notes: list[str] = []
         plan = architecture_of(BLOOM).plan(checkpoint(BLOOM, head=True), BLOOM, notes)

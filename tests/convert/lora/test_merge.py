@@ -166,6 +166,33 @@ def test_other_peft_methods_are_refused_by_name(tmp_path: Path) -> None:
     assert "IA3" in error.message
 
 
+@pytest.mark.parametrize("option", [
+    {"lora_bias": True},
+    {"kasa_config": {"beta": 1}},
+    {"arrow_config": {"top_k": 2}},
+    {"ensemble_of_tomorrow": 3},
+    {"init_lora_weights": "pissa_niter_4"},
+    {"init_lora_weights": "method_of_tomorrow"},
+])  # fmt: skip
+def test_options_that_are_not_known_to_keep_the_formula_true_are_refused_by_name(
+    option: dict[str, Any], tmp_path: Path
+) -> None:
+    error = refusal(tmp_path, factors(), **option)
+    assert error.kind == "unsupported_adapter"
+    assert next(iter(option)) in error.message
+
+
+def test_options_that_are_not_set_or_only_tell_how_to_train_are_passed_over(tmp_path: Path) -> None:
+    options = {"lora_dropout": 0.1, "target_modules": ["q_proj"], "ensemble_of_tomorrow": None, "kasa_config": None}
+    read_adapter(save(tmp_path, factors(), **options)).close()
+
+
+def test_lengths_that_the_configuration_does_not_know_of_are_refused(tmp_path: Path) -> None:
+    lengths = {f"base_model.model.{LAYER}.lora_magnitude_vector": np.ones(48, np.float32)}
+    assert refusal(tmp_path / "unsaid", factors() | lengths).kind == "damaged_adapter"
+    assert refusal(tmp_path / "missing", factors(), use_dora=True).kind == "damaged_adapter"
+
+
 def test_a_folder_that_is_no_adapter(tmp_path: Path) -> None:
     with pytest.raises(KnownError) as caught:
         read_adapter(tmp_path)
