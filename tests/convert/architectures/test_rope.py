@@ -42,7 +42,6 @@ VARIANTS: dict[str, tuple[dict[str, Any], bool]] = {
     "yarn-beta-slow": ({**YARN, "beta_slow": 2}, False),
     "yarn-truncate": ({**YARN, "truncate": False}, False),
     "yarn-shrinking": ({**YARN, "factor": 0.5}, True),
-    "partial": ({"rope_type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.5}, False),
     "longrope": ({"rope_type": "longrope", "factor": 4.0, "rope_theta": 1e4, "short_factor": [1.0] * 8,
                   "long_factor": [2.0] * 8, "original_max_position_embeddings": 32}, False),
     "proportional": ({"rope_type": "proportional", "rope_theta": 1e4, "partial_rotary_factor": 0.5}, False),
@@ -151,6 +150,16 @@ def test_the_length_before_scaling_is_taken_from_where_transformers_takes_it() -
     yarn["original_max_position_embeddings"] = 64
     assert entries({"rope_scaling": yarn})[key] == 64
     assert entries({"rope_scaling": yarn, "original_max_position_embeddings": 32})[key] == 32
+
+
+@pytest.mark.parametrize("kind", [f"{name}ForCausalLM" for name in [*KINDS, "Gemma3"]])
+@pytest.mark.parametrize("config", [
+    {"partial_rotary_factor": 0.5},
+    {"rope_parameters": {"full_attention": {"rope_type": "default", "partial_rotary_factor": 0.5}}},
+])  # fmt: skip
+def test_heads_that_are_rotated_in_part_are_refused(kind: str, config: dict[str, Any]) -> None:
+    with pytest.raises(KnownError, match="partial_rotary_factor"):
+        entries(config, kind)
 
 
 def test_a_refusal_names_the_option_and_its_value() -> None:
