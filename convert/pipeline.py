@@ -214,7 +214,7 @@ def weights_of(
         stated = gptq.quantization_config(checkpoint.config, {})
         return compressed.view(checkpoint.tensors, stated, mode, merged, notes)
     if not gptq.is_quantized(checkpoint.tensors):
-        return merge(checkpoint.tensors, adapters, tied=tied)
+        return merged(checkpoint.tensors)
     config_file = checkpoint.tokenizer_files.get("quantize_config.json")
     stated = gptq.quantization_config(
         checkpoint.config,
