@@ -35,8 +35,26 @@ json_like = st.text(alphabet='[]{}",:0129.eE+-truefalsn \\u\ud800\ufeff\n')
 yaml_like = st.text(alphabet="[]{}&*a!:,-|>'\"?#%@ \n~<=0x1_.\t")
 yaml_lines = st.lists(
     st.sampled_from(
-        "a: &x 1|b: *x|- *x|&y [*y]|<<: *x|!!int ''|!!bool maybe|c: 2026-13-45|? [k]|: v|!!set {a}|!!binary x"
-        "|!!python/name:os.system|   text|{e: 1, e: 2}|---|...|=: 1".split("|")
+        [
+            "a: &x 1",
+            "b: *x",
+            "- *x",
+            "&y [*y]",
+            "<<: *x",
+            "!!int ''",
+            "!!bool maybe",
+            "c: 2026-13-45",
+            "? [k]",
+            ": v",
+            "!!set {a}",
+            "!!binary x",
+            "!!python/name:os.system",
+            "   text",
+            "{e: 1, e: 2}",
+            "---",
+            "...",
+            "=: 1",
+        ]
     ),
     max_size=8,
 ).map("\n".join)
