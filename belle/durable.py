@@ -15,6 +15,8 @@ import sys
 from pathlib import Path
 
 from belle.errors import KnownError
+from belle.path_guard import check_output
+from belle.texts import utf8
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_WORDS = re.compile(r"No space left|quota exceeded|File too large|os error (28|122|27)", re.IGNORECASE)
@@ -50,12 +52,14 @@ def write_text(path: Path, text: str) -> None:
 
     One process writes it: what it leaves when it is killed is overwritten by the next.
 
-    Raises KnownError (`disk_full`, `folder_not_writable`).
+    What UTF-8 cannot hold, such as a byte of a file name, is escaped as JSON would. Raises KnownError (`disk_full`,
+    `folder_not_writable`, `unwritable` for what is there and is no file).
     """
+    check_output(path)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(utf8(text))
         sync_file(temporary)
         temporary.replace(path)
         sync_folder(path.parent)
@@ -65,8 +69,13 @@ def write_text(path: Path, text: str) -> None:
         raise worded(path, error) from error
 
 
-def worded(path: Path, error: BaseException) -> KnownError:
+def worded(path: Path, error: BaseException, *, advice: str = "") -> KnownError:
     """The known error for a failed write of `path` (a file or a folder).
+
+    Args:
+        path: what was written.
+        error: what went wrong.
+        advice: what to do when the disk is full, where the command has something better than starting again.
 
     Raises `error` itself when it does not come from writing: then it is a bug, and loud.
     """
@@ -80,7 +89,7 @@ def worded(path: Path, error: BaseException) -> KnownError:
             "disk_full",
             f"{path} could not be written: the disk, a quota or a limit on file size is exhausted"
             f" ({free / 1e9:.1f} GB free on the disk).",
-            "Free some space, or set output_dir to another disk; then start again with --resume.",
+            advice or "Free some space, or write to another disk; then run the same command again.",
             path=str(path),
             free=free,
         )

@@ -130,6 +130,14 @@ def unusable(path: str | Path, error: OSError) -> KnownError:
     return KnownError("unreadable", f"{named} cannot be read: {reason}.", "Is its disk still connected?", path=named)
 
 
+def refused(error: OSError) -> KnownError:
+    """The known error for something that the system refused where nobody expected it."""
+    if isinstance(error.filename, str | bytes | os.PathLike):
+        return unusable(os.fsdecode(error.filename), error)
+    reason = (error.strerror or str(error) or type(error).__name__).splitlines()[0]
+    return KnownError("system_error", f"The system refused what was needed: {reason}.".replace("..", "."))
+
+
 def _bad_path(path: str | Path) -> KnownError:
     message = f"{os.fspath(path)!r} cannot be a path: it holds a null character."
     return KnownError("bad_path", message, "Check what is given as a path.")

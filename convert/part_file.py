@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from belle import path_guard
 from belle.errors import KnownError
 from convert.gguf_file import is_gguf
 
@@ -31,16 +32,13 @@ def journal_path(path: Path) -> Path:
 def check_output(path: Path, inputs: Iterable[Path]) -> None:
     """Refuse an output that must not or cannot be written. Raises KnownError.
 
-    Refused: one of the inputs, a folder, an existing file that is not GGUF, a folder that is missing or read-only.
+    Refused: one of the inputs, a folder, a device or a pipe, an existing file that is not GGUF, a folder that is
+    missing or read-only.
     """
     details = {"path": str(path)}
-    for source in inputs:
-        if path.exists() and source.exists() and path.samefile(source):
-            raise KnownError(
-                "output_is_input", f"{path} is one of the files to convert.", "Give another output name.", **details
-            )
     if path.is_dir():
         raise KnownError("output_is_folder", f"{path} is a folder.", "Give the name of a file to write.", **details)
+    path_guard.check_output(path, inputs)
     if not path.parent.is_dir():
         raise KnownError("no_folder", f"The folder {path.parent} does not exist.", "Create it first.", **details)
     if not os.access(path.parent, os.W_OK | os.X_OK):

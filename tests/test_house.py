@@ -35,6 +35,7 @@ FORBIDDEN = {
     ),
     "belle/path_guard.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/yaml_reader.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
+    "belle/streams.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/texts.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/pretrained.py": (*QT, "llama_cpp", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/environment.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),

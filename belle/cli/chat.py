@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict, replace
 
 from belle.catalog import STARTER, ResolvedModel, load_catalog, remember_file, resolve
 from belle.cli.answering import Answering
+from belle.cli.arguments import path_or_name
 from belle.cli.session import Session
 from belle.cli.terminal import Terminal
 from belle.cli.words import is_chinese, say
@@ -16,6 +16,7 @@ from belle.engine.blocking import BlockingEngine, open_engine
 from belle.engine.protocol import Load, Sampling
 from belle.errors import KnownError
 from belle.prompts import TEMPLATES, Message, get_template
+from belle.texts import json_text
 
 OWN_TEMPLATE = "gguf"
 
@@ -27,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-m",
         "--model",
+        type=path_or_name,
         default=STARTER,
         help="a name from the list below, or the path of a GGUF file (default: starter)",
     )
@@ -88,7 +90,7 @@ def _answer_once(answering: Answering, messages: list[Message], *, as_json: bool
         stats = asdict(done.stats)
         figures = ("prompt_tokens", "reused_tokens", "completion_tokens", "ttft_s", "tokens_per_s")
         result = {"text": done.text, "stop_reason": done.reason} | {name: stats[name] for name in figures}
-        print(json.dumps(result, ensure_ascii=False))
+        print(json_text(result))
     elif not done.text.endswith("\n"):
         print()
     return 130 if done.reason == "stopped" else 0

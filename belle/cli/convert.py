@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from belle.cli.arguments import input_file, input_path, output_file
 from belle.cli.convert_encrypted import decrypted
 from belle.cli.convert_logits import check_possible, compare_logits
 from belle.cli.convert_report import file_lines, progress_line
 from belle.cli.terminal import Terminal
 from belle.errors import KnownError
+from belle.path_guard import check_output
+from belle.texts import json_text, utf8
 
 if TYPE_CHECKING:
     from convert.options import ConvertOptions
@@ -45,15 +47,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument("source", type=Path, metavar="SRC", help="a checkpoint's folder, or its weights file")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.gguf", help="the file to write")
+    parser.add_argument("source", type=input_path, metavar="SRC", help="a checkpoint's folder, or its weights file")
+    parser.add_argument("-o", "--output", type=output_file, required=True, metavar="OUT.gguf", help="the file to write")
     parser.add_argument(
         "-t", "--type", action="append", default=[], metavar="T", help="file type (default: f16); repeatable"
     )
     parser.add_argument("--dry-run", action="store_true", help="show what would be written, and write nothing")
     parser.add_argument("--tensors", action="store_true", help="list every tensor, with what verifying it found")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write the report, tensor by tensor, as JSON")
+    parser.add_argument(
+        "--report", type=output_file, metavar="FILE", help="write the report, tensor by tensor, as JSON"
+    )
     parser.add_argument(
         "--verify",
         choices=("weights", "logits"),
@@ -67,12 +71,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--restart", action="store_true", help="do not go on from an interrupted conversion")
     parser.add_argument(
         "--llama-weights",
-        type=Path,
+        type=input_file,
         metavar="PATH",
         help="Meta's LLaMA-1 7B consolidated.00.pth, for BELLE's LLaMA models as they are published (*.enc)",
     )
     types = parser.add_argument_group("types by tensor")
-    types.add_argument("--imatrix", type=Path, metavar="FILE", help="importance matrix, GGUF or .dat")
+    types.add_argument("--imatrix", type=input_file, metavar="FILE", help="importance matrix, GGUF or .dat")
     types.add_argument(
         "--tensor-type",
         action="append",
@@ -100,6 +104,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     lora.add_argument(
         "--lora",
         action=_AddAdapter,
+        type=input_path,
         default=[],
         metavar="DIR",
         help="merge the adapter that PEFT saved in this folder; repeatable, merged in this order",
@@ -155,7 +160,7 @@ def _run(source: Path, arguments: argparse.Namespace, options: ConvertOptions, t
         except KnownError as error:
             failure = error  # what has been found is reported first
     if arguments.json:
-        print(json.dumps(plain, ensure_ascii=False))
+        print(json_text(plain))
     if arguments.report is not None:
         _write_report(arguments.report, plain)
     if failure is not None:
@@ -180,11 +185,10 @@ def _convert(
 
 def _check_report(path: Path) -> None:
     """A report that cannot be written shows before hours of converting, not after."""
+    check_output(path)
     reason = ""
     if not path.parent.is_dir():
         reason = f"there is no folder {path.parent}"
-    elif path.is_dir():
-        reason = "it is a folder"
     elif not os.access(path if path.exists() else path.parent, os.W_OK):
         reason = "permission denied"
     if reason:
@@ -195,7 +199,7 @@ def _check_report(path: Path) -> None:
 
 def _write_report(path: Path, plain: dict[str, Any]) -> None:
     try:
-        path.write_text(json.dumps(plain, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        path.write_bytes(utf8(json_text(plain, indent=1) + "\n"))
     except OSError as error:
         raise KnownError(
             "unwritable", f"The report {path} cannot be written: {error.strerror}.", "The model was.", path=str(path)
@@ -207,7 +211,7 @@ class _AddAdapter(argparse.Action):
 
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
         del parser, option_string
-        namespace.lora = [*namespace.lora, (Path(values), None)]
+        namespace.lora = [*namespace.lora, (values, None)]
 
 
 class _ScaleAdapter(argparse.Action):

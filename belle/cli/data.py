@@ -8,7 +8,10 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Callable
-from pathlib import Path
+
+from belle.cli.arguments import input_file, output_file, path_or_name
+from belle.errors import KnownError
+from belle.path_guard import check_output
 
 _EPILOG = """\
 FILE is .json or .jsonl (one record per line, or one array), .txt, each also as .gz; .parquet; a folder of these; or
@@ -36,19 +39,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the sub-command. Returns the exit status; raises KnownError."""
+    _check_outputs(arguments)
     name = arguments.data_command
     status: int = getattr(importlib.import_module(_COMMANDS[name][0]), name)(arguments)
     return status
 
 
+def _check_outputs(arguments: argparse.Namespace) -> None:
+    """No output is an input or the other output. Raises KnownError."""
+    given = vars(arguments)
+    inputs = [given.get(name) for name in ("file", "categories", "recipe", "model")]
+    inputs += [*given.get("files", ()), *given.get("against", ())]
+    outputs = [given[name] for name in ("output", "rejected", "held_out", "plot") if given.get(name)]
+    for path in outputs:
+        check_output(path, inputs)
+    if len({path.resolve() for path in outputs}) < len(outputs):
+        raise KnownError("usage", f"{outputs[-1]} is to be written twice.", "Give every output a name of its own.")
+
+
 def _add_input(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="the data")
+    parser.add_argument("file", type=path_or_name, metavar="FILE", help="the data")
     parser.add_argument("--format", default="auto", metavar="NAME", help="its format (default: recognised)")
     parser.add_argument("--kind", choices=("conversation", "text", "preference"), help="what its rows must be")
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help=".jsonl, .json(l).gz, .parquet")
+    parser.add_argument(
+        "-o", "--output", type=output_file, required=True, metavar="OUT", help=".jsonl, .json(l).gz, .parquet"
+    )
     parser.add_argument("--to", metavar="NAME", help="the format to write (default: as it was)")
 
 
@@ -76,15 +94,19 @@ class _Rules(argparse.Action):
 def _check(parser: argparse.ArgumentParser) -> None:
     _add_input(parser)
     parser.add_argument("--near", type=_share, metavar="S", help="also find near duplicates, from this similarity on")
-    parser.add_argument("--tokenizer", metavar="DIR", help="also count tokens, with a checkpoint's tokenizer")
-    parser.add_argument("--plot", type=Path, metavar="OUT", help="draw the lengths: .html, .svg or .png")
+    parser.add_argument(
+        "--tokenizer", type=path_or_name, metavar="DIR", help="also count tokens, with a checkpoint's tokenizer"
+    )
+    parser.add_argument("--plot", type=output_file, metavar="OUT", help="draw the lengths: .html, .svg or .png")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("-n", type=int, metavar="N", help="look at the first N rows only")
 
 
 def _show(parser: argparse.ArgumentParser) -> None:
     _add_input(parser)
-    parser.add_argument("--recipe", type=Path, required=True, metavar="R", help="the recipe that is to train on it")
+    parser.add_argument(
+        "--recipe", type=input_file, required=True, metavar="R", help="the recipe that is to train on it"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the recipe")
     parser.add_argument("--json", action="store_true", help="one object per sample: input_ids, labels")
     parser.add_argument("-n", type=int, metavar="N", help="samples (default: 3; with --json all)")
@@ -95,7 +117,7 @@ def _show(parser: argparse.ArgumentParser) -> None:
 def _convert(parser: argparse.ArgumentParser) -> None:
     _add_input(parser)
     _add_output(parser)
-    parser.add_argument("--categories", type=Path, metavar="FILE", help="categories by id, as BELLE ships them")
+    parser.add_argument("--categories", type=input_file, metavar="FILE", help="categories by id, as BELLE ships them")
     parser.add_argument("-n", type=int, metavar="N", help="write the first N rows only")
 
 
@@ -104,7 +126,9 @@ def _dedup(parser: argparse.ArgumentParser) -> None:
     _add_output(parser)
     parser.add_argument("--near", type=_share, metavar="S", help="also near duplicates, from this similarity on (0.8)")
     parser.add_argument("--by", choices=("row", "question"), default="row", help="what is compared (default: row)")
-    parser.add_argument("--against", nargs="+", default=[], metavar="EVAL", help="also what these files ask")
+    parser.add_argument(
+        "--against", type=path_or_name, nargs="+", default=[], metavar="EVAL", help="also what these files ask"
+    )
     parser.add_argument("--overlap", type=_share, default=0.8, metavar="S", help="… to this part (default: 0.8)")
     _add_report(parser)
 
@@ -117,7 +141,7 @@ def _clean(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shortest", type=int, default=1, metavar="N", help="characters of an answer (default: 1)")
     parser.add_argument("--longest", type=int, default=20_000, metavar="N", help="… at most (default: 20000)")
     parser.add_argument("--as-is", action="store_true", help="do not take off white space and invisible characters")
-    parser.add_argument("--rejected", type=Path, metavar="OUT", help="write what was left out here")
+    parser.add_argument("--rejected", type=output_file, metavar="OUT", help="write what was left out here")
     parser.add_argument("--rules", action=_Rules, nargs=0, help="explain the rules and stop")
     _add_report(parser)
 
@@ -125,14 +149,16 @@ def _clean(parser: argparse.ArgumentParser) -> None:
 def _split(parser: argparse.ArgumentParser) -> None:
     _add_input(parser)
     _add_output(parser)
-    parser.add_argument("--held-out", type=Path, required=True, metavar="OUT", help="the file of the smaller part")
+    parser.add_argument(
+        "--held-out", type=output_file, required=True, metavar="OUT", help="the file of the smaller part"
+    )
     parser.add_argument("--size", default="0.01", metavar="N", help="rows, or below 1 a share (default: 0.01)")
     parser.add_argument("--near", type=_share, default=0.8, metavar="S", help="what is a duplicate (default: 0.8)")
     parser.add_argument("--seed", type=int, default=1234, metavar="N", help="(default: 1234)")
 
 
 def _mix(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", metavar="FILE", help="the sources, your domain first")
+    parser.add_argument("files", type=path_or_name, nargs="+", metavar="FILE", help="the sources, your domain first")
     parser.add_argument("--ratio", required=True, metavar="A:B", help="parts of each, such as 1:5")
     parser.add_argument("--format", default="auto", metavar="NAME", help="the sources' format (default: recognised)")
     parser.add_argument("--kind", choices=("conversation", "text", "preference"), help="what the rows must be")
@@ -146,7 +172,7 @@ def _mix(parser: argparse.ArgumentParser) -> None:
 def _tag(parser: argparse.ArgumentParser) -> None:
     _add_input(parser)
     _add_output(parser)
-    parser.add_argument("--model", type=Path, metavar="GGUF", help="ask a local model, not the rules")
+    parser.add_argument("--model", type=input_file, metavar="GGUF", help="ask a local model, not the rules")
     parser.add_argument("--overwrite", action="store_true", help="also where a category is given")
     parser.add_argument("-n", type=int, metavar="N", help="tag the first N rows only")
 

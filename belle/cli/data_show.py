@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from belle.data.rows import Conversation, Kind, Row
 from belle.errors import KnownError
+from belle.streams import commanding
+from belle.texts import visible
 
 if TYPE_CHECKING:
     from belle.data.files import Record
@@ -59,7 +61,7 @@ def show(arguments: argparse.Namespace) -> int:
             else:
                 title = ("chosen", "rejected")[number] if kind == "preference" else ""
                 print(_headline(record, title, labels))
-                print(_text(vocabulary, ids, labels, colours=colours))
+                print(_text(vocabulary, ids, labels, colours=colours), file=commanding(sys.stdout))
     if dropped:
         sys.stderr.write(f"{dropped:,} rows have nothing to train on within {recipe.max_length:,} tokens\n")
     return 0
@@ -159,11 +161,6 @@ def _text(vocabulary: HubVocabulary, ids: list[int], labels: list[int], *, colou
     before, after = (_TRAINED, _PLAIN) if colours else ("⟦", "⟧")
     pieces = []
     for is_trained, pairs in groupby(zip(ids, labels, strict=True), key=lambda pair: pair[1] >= 0):
-        text = _visible(vocabulary.text([token for token, _ in pairs]))
+        text = visible(vocabulary.text([token for token, _ in pairs]))
         pieces.append(f"{before}{text}{after}" if is_trained else text)
     return "".join(pieces)
-
-
-def _visible(text: str) -> str:
-    """`text` without characters that would move the cursor."""
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)

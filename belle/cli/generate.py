@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
+from belle.cli.arguments import input_file, input_path, output_file, path_or_name
 from belle.errors import KnownError
+from belle.path_guard import check_output
 
 _EPILOG = """\
 examples:
@@ -28,12 +29,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument("model", metavar="MODEL", help="a folder, an adapter, or a name on the Hugging Face hub")
-    parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="the questions")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="where the answers go")
+    parser.add_argument(
+        "model", type=path_or_name, metavar="MODEL", help="a folder, an adapter, or a name on the Hugging Face hub"
+    )
+    parser.add_argument("--data", type=input_path, required=True, metavar="FILE", help="the questions")
+    parser.add_argument("-o", "--output", type=output_file, required=True, metavar="FILE", help="where the answers go")
     parser.add_argument("--format", default="auto", help="of the questions; prompt: the key text is a question (auto)")
     parser.add_argument("--template", metavar="ID", help="prompt template (default: the one it was trained with)")
-    parser.add_argument("--deepspeed", type=Path, metavar="FILE", help="a DeepSpeed configuration with ZeRO-3")
+    parser.add_argument("--deepspeed", type=input_file, metavar="FILE", help="a DeepSpeed configuration with ZeRO-3")
     parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="questions at once per process (8)")
     parser.add_argument("--max-tokens", type=int, default=512, metavar="N", help="length of an answer at most (512)")
     parser.add_argument("--temperature", type=float, default=0.0, metavar="T", help="0: the likeliest words (0)")
@@ -43,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1234, metavar="N", help="of what is drawn at random (1234)")
     parser.add_argument("--precision", choices=("auto", "bf16", "fp16", "fp32"), default="auto")
     parser.add_argument("--resume", action="store_true", help="go on with a generation that was interrupted")
-    parser.add_argument("--launch", type=Path, metavar="HOSTS", help="start it on the machines of this host file")
+    parser.add_argument("--launch", type=input_file, metavar="HOSTS", help="start it on the machines of this host file")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -54,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise KnownError("usage", f"{option} is {getattr(arguments, name)}, and has to be at least {least}.")
     if not 0 < arguments.top_p <= 1:
         raise KnownError("usage", f"--top-p is {arguments.top_p:g}, and has to lie above 0 and at most at 1.")
+    check_output(arguments.output, [arguments.data, arguments.deepspeed])
     if arguments.launch is not None:
         return _launch(arguments)
     from belle.training.inference import Generation, generate

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from belle.cli.arguments import input_path, output_folder
+from belle.path_guard import check_output_folder
+
 _EPILOG = """\
 examples:
   belle gptq build/tiny/sft/final --bits 4 --group-size 128 --calib train/tiny/data/sft.jsonl -o build/tiny/sft-gptq
@@ -18,8 +21,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="folder of a 16-bit or 32-bit model")
-    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder to write (default: CHECKPOINT-gptq)")
+    parser.add_argument("checkpoint", type=input_path, metavar="CHECKPOINT", help="folder of a 16-bit or 32-bit model")
+    parser.add_argument(
+        "-o", "--output", type=output_folder, metavar="DIR", help="folder to write (default: CHECKPOINT-gptq)"
+    )
     parser.add_argument("--bits", type=int, choices=(4, 8), default=4, help="of a weight (default: 4)")
     parser.add_argument(
         "--group-size",
@@ -30,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="weights that share a scale, -1 for a whole row (default: 128)",
     )
     parser.add_argument(
-        "--calib", type=Path, required=True, metavar="FILE", help="conversations or text to calibrate on"
+        "--calib", type=input_path, required=True, metavar="FILE", help="conversations or text to calibrate on"
     )
     parser.add_argument("--samples", type=int, default=128, metavar="N", help="how many of them (default: 128)")
     parser.add_argument("--length", type=int, default=512, metavar="N", help="most tokens of each (default: 512)")
@@ -45,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     source: Path = arguments.checkpoint
     out = arguments.output or source.with_name(f"{source.name}-gptq")
+    check_output_folder(out, [source])
     options = GptqOptions(
         bits=arguments.bits,
         group_size=arguments.group_size,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from time import monotonic
 
+from belle.cli.arguments import input_file, output_file
 from belle.cli.terminal import Terminal
-from belle.errors import KnownError
+from belle.durable import worded
+from belle.path_guard import check_output
 from belle.texts import read_text
 
 _EPILOG = """\
@@ -24,9 +25,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument("model", type=Path, metavar="MODEL.gguf", help="the model, best as f16 or q8_0")
-    parser.add_argument("--text", type=Path, required=True, metavar="FILE", help="UTF-8 text to read")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="the file to write")
+    parser.add_argument("model", type=input_file, metavar="MODEL.gguf", help="the model, best as f16 or q8_0")
+    parser.add_argument("--text", type=input_file, required=True, metavar="FILE", help="UTF-8 text to read")
+    parser.add_argument("-o", "--output", type=output_file, required=True, metavar="OUT", help="the file to write")
     parser.add_argument("--chunks", type=int, default=0, metavar="N", help="windows to read (default: all)")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads (default: free cores)")
 
@@ -39,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     from belle.engine.gguf_header import read_header
     from convert.imatrix_file import Activations, write_imatrix
 
+    check_output(arguments.output, [arguments.model, arguments.text])
     text = read_text(arguments.text)
     read_header(arguments.model)
     terminal, found, started = Terminal(), SquareSums(), monotonic()
@@ -59,8 +61,6 @@ def run(arguments: argparse.Namespace) -> int:
         part.replace(arguments.output)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise KnownError(
-            "io_error", f"{arguments.output} cannot be written: {error.strerror}.", path=str(arguments.output)
-        ) from None
+        raise worded(arguments.output, error) from None
     print(f"{arguments.output}: {len(activations)} matrices, {len(windows)} windows of {WINDOW} tokens")
     return 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from belle.cli.arguments import path_or_name
 from belle.cli.figures import size, weights
+from belle.texts import json_text, visible
 
 if TYPE_CHECKING:
     from convert.inspection import Description
@@ -31,7 +32,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument("model", metavar="MODEL", help="a GGUF file, a checkpoint, a LoRA adapter, or a model's name")
+    parser.add_argument(
+        "model", type=path_or_name, metavar="MODEL", help="a GGUF file, a checkpoint, a LoRA adapter, or a model's name"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--tensors", action="store_true", help="list every tensor")
 
@@ -47,16 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
         plain = asdict(found) | {"bits_per_weight": round(found.bits_per_weight, 4)}
         if not arguments.tensors:
             del plain["tensors"]
-        print(json.dumps(plain, ensure_ascii=False))
+        print(json_text(plain))
     else:
         for line in [*_lines(found), *(_tensor_lines(found) if arguments.tensors else ())]:
-            print(plain_text(line))
+            print(visible(line).replace("\n", "\\n"))  # no value of a file begins a line of its own
     return 0
-
-
-def plain_text(text: str) -> str:
-    """`text` without characters that command the terminal: files come from strangers."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
 def _lines(found: Description) -> Iterator[str]:

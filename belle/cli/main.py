@@ -7,7 +7,6 @@ called, so that `belle --help` answers at once.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import os
 import sys
@@ -16,6 +15,8 @@ from types import ModuleType
 
 import belle
 from belle.errors import KnownError
+from belle.path_guard import refused
+from belle.streams import guarded_streams
 
 COMMANDS = {
     "chat": ("belle.cli.chat", "talk to a model in the terminal"),
@@ -40,25 +41,38 @@ BROKEN_PIPE = 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit status: 2 for a known error, 130 after Ctrl-C."""
     words = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        # Whatever the locale says, models and people write UTF-8.
-        with contextlib.suppress(AttributeError, ValueError):
-            stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    # Progress is shown in our own words. Bars of libraries would have to command the terminal.
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    with guarded_streams():
+        try:
+            return _flushed(words)
+        except KnownError as error:
+            return _tell(error)
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        except BrokenPipeError:
+            return BROKEN_PIPE  # the reader (`| head`) has gone
+        except OSError as error:
+            # Whatever the system refuses, it is the world's fault, and the file has a name.
+            return _tell(refused(error))
+
+
+def _flushed(words: list[str]) -> int:
+    """Run, and be certain that what was printed has arrived, also by `--help`, which leaves through SystemExit."""
     try:
         status = _run(words)
+    except SystemExit:
         sys.stdout.flush()
-        return status
-    except KnownError as error:
-        print(f"belle: {error.message}", file=sys.stderr)
-        if error.advice:
-            print(f"       {error.advice}", file=sys.stderr)
-        return KNOWN_ERROR
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (`| head`) has gone; Python must not try to flush to it again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+        raise
+    sys.stdout.flush()
+    return status
+
+
+def _tell(error: KnownError) -> int:
+    print(f"belle: {error.message}", file=sys.stderr)
+    if error.advice:
+        print(f"       {error.advice}", file=sys.stderr)
+    return KNOWN_ERROR
 
 
 def _run(words: list[str]) -> int:

@@ -10,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from belle.cli.arguments import input_file, input_path, output_folder, path_or_name
 from belle.cli.figures import duration
 from belle.cli.terminal import Terminal
 from belle.errors import KnownError
+from belle.path_guard import check_output_folder
 from belle.texts import read_text
 
 if TYPE_CHECKING:
@@ -46,11 +48,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "belle measure REF CAND [CAND …] [--text FILE] [--tasks FILE] -o DIR [options]\n"
         "       belle measure diff REPORT REPORT"
     )
-    parser.add_argument("reference", metavar="REF", help="the model to compare with: a GGUF, or a checkpoint's folder")
-    parser.add_argument("candidates", type=Path, nargs="+", metavar="CAND", help="GGUF files made from it")
-    parser.add_argument("--text", type=Path, metavar="FILE", help="UTF-8 text to read")
-    parser.add_argument("--tasks", type=Path, metavar="FILE", help="questions to ask, with answers; a file or a folder")
-    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the report")
+    parser.add_argument(
+        "reference",
+        type=path_or_name,
+        metavar="REF",
+        help="the model to compare with: a GGUF, or a checkpoint's folder",
+    )
+    parser.add_argument("candidates", type=input_path, nargs="+", metavar="CAND", help="GGUF files made from it")
+    parser.add_argument("--text", type=input_file, metavar="FILE", help="UTF-8 text to read")
+    parser.add_argument(
+        "--tasks", type=input_path, metavar="FILE", help="questions to ask, with answers; a file or a folder"
+    )
+    parser.add_argument("-o", "--output", type=output_folder, metavar="DIR", help="folder of the report")
     parser.add_argument("--chunks", type=int, default=0, metavar="N", help="windows to read (default: all)")
     parser.add_argument("--ctx", type=int, default=512, metavar="N", help="tokens of a window (default: 512)")
     parser.add_argument(
@@ -115,13 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
             "A text or questions, and a folder for the report are needed.",
             "Give --text FILE or --tasks FILE, and -o DIR.",
         )
-    if arguments.output.exists() and not arguments.output.is_dir():
-        raise KnownError(
-            "unwritable",
-            f"{arguments.output} is a file; the report is a folder.",
-            "Give another -o.",
-            path=str(arguments.output),
-        )
+    check_output_folder(arguments.output, [arguments.reference, *arguments.candidates])
     return _measure(arguments)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from belle.cli.arguments import input_path, output_folder, path_or_name
+from belle.path_guard import check_output_folder
 
 _EPILOG = """\
 examples:
@@ -25,9 +27,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument("adapter", type=Path, metavar="ADAPTER", help="folder of the adapter, as peft writes it")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the merged model")
-    parser.add_argument("--base", metavar="MODEL", help="the base (default: the one that the adapter names)")
+    parser.add_argument("adapter", type=input_path, metavar="ADAPTER", help="folder of the adapter, as peft writes it")
+    parser.add_argument(
+        "-o", "--output", type=output_folder, required=True, metavar="DIR", help="folder of the merged model"
+    )
+    parser.add_argument(
+        "--base", type=path_or_name, metavar="MODEL", help="the base (default: the one that the adapter names)"
+    )
     parser.add_argument(
         "--dtype", choices=("auto", "fp32", "bf16", "fp16"), default="auto", help="of the file (default: the base's)"
     )
@@ -44,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Merge. Returns the exit status; raises KnownError."""
     from belle.training.merge import merge
 
+    check_output_folder(arguments.output, [arguments.adapter, arguments.base])
     merged = merge(
         arguments.adapter,
         arguments.output,

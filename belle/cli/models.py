@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
+import os
+import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from belle.cli.arguments import input_file, path_or_name
 from belle.cli.figures import duration, size
 from belle.cli.terminal import Terminal
 from belle.cli.words import is_chinese, say
 from belle.errors import KnownError
+from belle.texts import json_text
 
 if TYPE_CHECKING:
     from belle.catalog import ModelEntry
@@ -43,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing.set_defaults(models_run=_list)
 
     get = commands.add_parser("get", help="download a model of the catalogue, convert it, and make it ready to chat")
-    get.add_argument("name", metavar="NAME", help="as in “belle models list”")
+    get.add_argument("name", type=path_or_name, metavar="NAME", help="as in “belle models list”")
     get.add_argument(
         "-y",
         "--yes",
@@ -55,7 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     get.add_argument("--endpoint", metavar="URL", help="a hub or mirror (default: HF_ENDPOINT, else huggingface.co)")
     get.add_argument(
         "--llama-weights",
-        type=Path,
+        type=input_file,
         metavar="PATH",
         help="Meta's LLaMA-1 7B consolidated.00.pth, for models that are published as deltas",
     )
@@ -71,18 +73,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     get.set_defaults(models_run=_get)
 
     take = commands.add_parser("import", help="take over a GGUF file that is here already")
-    take.add_argument("path", type=Path, metavar="PATH", help="the file; the first part of a split one")
+    take.add_argument("path", type=input_file, metavar="PATH", help="the file; the first part of a split one")
     take.add_argument("--name", help="a new name, or the name of the catalogue's model that it is")
     take.add_argument("--template", metavar="ID", help="prompt template in place of the file's own")
     take.add_argument("--copy", action="store_true", help="copy it into the models folder")
     take.set_defaults(models_run=_import)
 
     path = commands.add_parser("path", help="print where a model's GGUF file is")
-    path.add_argument("name", metavar="NAME")
+    path.add_argument("name", type=path_or_name, metavar="NAME")
     path.set_defaults(models_run=_path)
 
     remove = commands.add_parser("remove", help="delete a model; a file of your own is only taken off the list")
-    remove.add_argument("name", metavar="NAME")
+    remove.add_argument("name", type=path_or_name, metavar="NAME")
     remove.add_argument("-y", "--yes", action="store_true", help="do not ask")
     remove.set_defaults(models_run=_remove)
 
@@ -98,7 +100,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
     found = rows()
     if arguments.json:
-        print(json.dumps([asdict(row) for row in found], ensure_ascii=False))
+        print(json_text([asdict(row) for row in found]))
         return 0
     table = [tuple(say(f"models_head_{head}") for head in ("name", "status", "size", "memory", "license", "languages"))]
     table += [_cells(row) for row in found]
@@ -263,7 +265,12 @@ def _import(arguments: argparse.Namespace) -> int:
 def _path(arguments: argparse.Namespace) -> int:
     from belle.catalog import resolve
 
-    print(resolve(arguments.name).path)
+    # For programs: the very bytes of the name, also of one that is not UTF-8.
+    sys.stdout.flush()
+    if sys.stdout.isatty():
+        print(resolve(arguments.name).path)
+    else:
+        sys.stdout.buffer.write(os.fsencode(resolve(arguments.name).path) + b"\n")
     return 0
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from belle.cli.arguments import input_file, input_path, output_file
 from belle.cli.convert_report import progress_line
 from belle.cli.figures import duration, size
 from belle.cli.terminal import Terminal
 from belle.errors import KnownError
+from belle.path_guard import check_output
+from belle.texts import json_text
 
 if TYPE_CHECKING:
     from convert.rounding.options import QuantizeReport
@@ -40,12 +41,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a GGUF in f16, bf16 or f32, or a checkpoint")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.gguf", help="the file to write")
+    parser.add_argument("model", type=input_path, metavar="MODEL", help="a GGUF in f16, bf16 or f32, or a checkpoint")
+    parser.add_argument("-o", "--output", type=output_file, required=True, metavar="OUT.gguf", help="the file to write")
     parser.add_argument("-t", "--type", required=True, metavar="T", help="file type, such as q4_0 or q4_k_m")
     parser.add_argument("--method", choices=_METHODS, default="gptq", help="how to round (default: gptq)")
     parser.add_argument(
-        "--calib", type=Path, action="append", default=[], metavar="FILE", help="calibration text; repeatable"
+        "--calib", type=input_file, action="append", default=[], metavar="FILE", help="calibration text; repeatable"
     )
     parser.add_argument(
         "--calib-format",
@@ -60,7 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--allow-requantize", action="store_true", help="take a model that is quantized already; its loss stays"
     )
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads (default: one per processor)")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="the report (default: OUT.report.json)")
+    parser.add_argument("--report", type=output_file, metavar="FILE", help="the report (default: OUT.report.json)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -72,7 +73,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     terminal, started = Terminal(), monotonic()
     path = arguments.report or arguments.output.with_suffix(".report.json")
-    if arguments.report is not None and (path.is_dir() or not path.parent.is_dir()):
+    inputs = [arguments.model, *arguments.calib]
+    check_output(arguments.output, inputs)
+    check_output(path, [*inputs, arguments.output])
+    if arguments.report is not None and not path.parent.is_dir():
         raise KnownError("unwritable", f"The report {path} cannot be written there.", "Give another --report.")
 
     def on_step(done: int, total: int) -> None:
@@ -99,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
     for note in report.notes:
         terminal.note(note)
     seconds = monotonic() - started
-    write_text(path, json.dumps(_plain(report, seconds), ensure_ascii=False, indent=1) + "\n")
+    write_text(path, json_text(_plain(report, seconds), indent=1) + "\n")
     print("\n".join(_lines(report, seconds)))
     return 0
 

@@ -12,7 +12,9 @@ from belle.cli.terminal import RED, Terminal
 from belle.cli.words import say
 from belle.engine.protocol import Done, Overflow
 from belle.errors import KnownError
+from belle.path_guard import check_output
 from belle.prompts import Message
+from belle.texts import utf8
 
 _NOTES = {"stopped": "stopped", "length": "length", "context_full": "context_full"}
 
@@ -173,11 +175,12 @@ class Session:
             self._terminal.note(say("save_name"))
             return
         path = Path(name).expanduser()
+        check_output(path)
         if path.exists() and not self._terminal.agrees(say("save_exists", path=path)):
             return
         temporary = path.with_name(f".{path.name}.part")
         try:
-            temporary.write_text(self._as_text(as_json=path.suffix == ".json"), encoding="utf-8")
+            temporary.write_bytes(utf8(self._as_text(as_json=path.suffix == ".json")))
             temporary.replace(path)
         except OSError as error:
             temporary.unlink(missing_ok=True)

@@ -10,6 +10,8 @@ import os
 import sys
 
 from belle.cli.words import say
+from belle.streams import commanding
+from belle.texts import visible
 
 DIM, BOLD, GREEN, RED = "2", "1", "32", "31"
 
@@ -24,7 +26,7 @@ class Terminal:
         self._shown = ""
 
     def paint(self, text: str, style: str, *, prompt: bool = False) -> str:
-        """`text` in a colour, none for "".
+        """`text` in a colour, none for ""; it was made visible before, where it may hold what strangers wrote.
 
         In a `prompt` the codes are marked, so that line editing knows them to have no width.
         """
@@ -38,19 +40,29 @@ class Terminal:
     def note(self, text: str, style: str = DIM) -> None:
         """A line for the person."""
         self.clear()
-        print(self.paint(text, style), file=sys.stderr, flush=True)
+        if not self._colours:
+            print(text, file=sys.stderr, flush=True)
+            return
+        self._command(self.paint(visible(text), style) + "\n")
 
     def progress(self, text: str) -> None:
         """Replace the line of progress."""
         if self._moves and text != self._shown:
-            print(f"\r\x1b[K{self.paint(text, DIM)}", end="", file=sys.stderr, flush=True)
+            self._command(f"\r\x1b[K{self.paint(visible(text), DIM)}")
             self._shown = text
 
     def clear(self) -> None:
         """Remove the line of progress."""
         if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._command("\r\x1b[K")
             self._shown = ""
+
+    def _command(self, text: str) -> None:
+        # Nobody is left to read an error about the terminal itself.
+        with contextlib.suppress(OSError):
+            stream = commanding(sys.stderr)
+            stream.write(text)
+            stream.flush()
 
     def edit_lines(self) -> None:
         """Give `ask` and `read` line editing and a history, where Python has them."""
@@ -63,7 +75,7 @@ class Terminal:
         Raises EOFError on Ctrl-D and KeyboardInterrupt on Ctrl-C.
         """
         self.clear()
-        line = input(self.paint(prompt, f"{BOLD};{GREEN}", prompt=True))
+        line = input(self.paint(visible(prompt), f"{BOLD};{GREEN}", prompt=True))
         lines = [line]
         while line.endswith("\\"):
             lines[-1] = line[:-1]

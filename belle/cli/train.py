@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from belle.cli.arguments import input_file, output_file, path_or_name
 from belle.errors import KnownError
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.usage = "belle train RECIPE.yaml [options]\n       belle train report RUN [--out FILE]"
-    parser.add_argument("words", nargs="+", metavar="RECIPE.yaml | report RUN", help="what to run or report on")
+    parser.add_argument(
+        "words", type=path_or_name, nargs="+", metavar="RECIPE.yaml | report RUN", help="what to run or report on"
+    )
     parser.add_argument(
         "--set",
         dest="changes",
@@ -45,8 +48,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="say what it would take, and load no model")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in output_dir")
-    parser.add_argument("--launch", type=Path, metavar="HOSTS", help="start it on the machines of this host file")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="where the report goes (default: RUN/report.html)")
+    parser.add_argument("--launch", type=input_file, metavar="HOSTS", help="start it on the machines of this host file")
+    parser.add_argument(
+        "--out", type=output_file, metavar="FILE", help="where the report goes (default: RUN/report.html)"
+    )
     # DeepSpeed's launcher adds it; what counts is the environment.
     parser.add_argument("--local_rank", "--local-rank", type=int, help=argparse.SUPPRESS)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.data.check import LENGTHS, Report
+from belle.durable import worded
 from belle.errors import KnownError
+from belle.path_guard import check_output
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,6 +26,7 @@ def write_plot(report: Report, path: Path, title: str) -> None:
     if path.suffix not in (".png", ".svg", ".html"):
         message = f"{path.name} has an ending that is not known."
         raise KnownError("unknown_format", message, "Plots are written as .html, .svg or .png.", path=str(path))
+    check_output(path)
     figure = _figure(report, title)
     if path.suffix == ".png":
         stream = io.BytesIO()
@@ -38,8 +41,7 @@ def write_plot(report: Report, path: Path, title: str) -> None:
         unfinished.write_bytes(content)
         unfinished.replace(path)
     except OSError as error:
-        message = f"{path} cannot be written: {error.strerror}."
-        raise KnownError("folder_not_writable", message, path=str(path)) from error
+        raise worded(path, error) from error
 
 
 def _figure(report: Report, title: str) -> Figure:

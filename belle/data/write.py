@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
 from belle.data.rows import Conversation, Preference, PretrainText, Row, kind_of
+from belle.durable import worded
 from belle.errors import KnownError
+from belle.path_guard import check_output
 from belle.prompts import Message, as_text, get_template
+from belle.texts import utf8
 
 Fields = dict[str, Any]
 _PARQUET_ROWS = 10_000
@@ -48,14 +51,13 @@ def open_writer(path: Path, format_name: str | None = None) -> Iterator[RowWrite
             f"{hint}Known are: {', '.join(WRITABLE)}.",
             format=format_name,
         )
+    check_output(path)
     unfinished = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         stream = unfinished.open("wb")
     except OSError as error:
-        raise KnownError(
-            "folder_not_writable", f"{path} cannot be written: {error.strerror}.", path=str(path)
-        ) from error
+        raise worded(path, error) from error
     try:
         with stream:
             writer = _Writer(stream, path, format_name)
@@ -65,7 +67,7 @@ def open_writer(path: Path, format_name: str | None = None) -> Iterator[RowWrite
             os.fsync(stream.fileno())
         unfinished.replace(path)
     except OSError as error:
-        raise KnownError("disk_full", f"{path} cannot be written: {error.strerror}.", path=str(path)) from error
+        raise worded(path, error) from error
     finally:
         with suppress(OSError):
             unfinished.unlink()
@@ -93,7 +95,7 @@ class _Lines:
         self._zipped = zipped
 
     def write(self, record: Fields) -> None:
-        self._stream.write(json.dumps(record, ensure_ascii=False).encode("utf-8") + b"\n")
+        self._stream.write(utf8(json.dumps(record, ensure_ascii=False)) + b"\n")
 
     def finish(self) -> None:
         if self._zipped is not None:

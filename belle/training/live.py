@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
+from belle.streams import commanding
 from belle.training.live_picture import Picture, Sample, draw, line, plain, printable
 
 _REDRAW_SECONDS = 0.25
@@ -41,7 +42,7 @@ class LiveView:
     ) -> None:
         self._picture = Picture(title, first_step, total_steps)
         self._first = first_step
-        self._stream = stream or sys.stdout
+        self._stream = commanding(stream or sys.stdout)
         self._clock = clock
         self._began = clock()
         self._shown = float("-inf")
@@ -123,7 +124,7 @@ class LiveView:
             # No thread of its own: it would wake up on the cores that train.
             auto_refresh=False,
             # What others print appears above the picture, unless it goes to another place anyway.
-            redirect_stdout=self._stream is sys.stdout,
+            redirect_stdout=self._stream is commanding(sys.stdout),
             redirect_stderr=sys.stderr.isatty(),
         )
         self._live.start()

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from belle.cli.inspect import plain_text
 from belle.cli.main import main
 from tests.belle.engine import tiny_gguf
 from tests.convert.checkpoints import bloom_checkpoint, llama_shapes
@@ -56,7 +55,7 @@ def test_a_file_that_commands_the_terminal(tmp_path: Path, capsys: pytest.Captur
     shown = capsys.readouterr().out
     assert not any(ord(letter) < 32 and letter != "\n" for letter in shown)
     assert "gone" in shown
-    assert plain_text("中文 é\x9b") == "中文 é�"
+    assert "a\\x9bb" in shown
 
 
 @pytest.mark.parametrize(("name", "words"), [("no-such-model", "There is no model"), ("./nothing.gguf", "not there")])

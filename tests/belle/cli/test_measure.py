@@ -116,5 +116,5 @@ def test_missing_options_and_files_are_said(tmp_path: Path, words: Path, capsys:
 def test_a_file_in_the_place_of_the_folder_is_said(tmp_path: Path, words: Path, capsys: Captured) -> None:
     reference, candidate = pair(tmp_path)
     assert run(reference, candidate, "--text", words, "-o", words) == 2
-    assert "is a file; the report is a folder" in capsys.readouterr().err
+    assert "is a file; a folder is written" in capsys.readouterr().err
     assert words.read_text(encoding="utf-8") == TEXT

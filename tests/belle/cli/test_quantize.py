@@ -210,7 +210,7 @@ BAD = {
     "no such type": (("--type", "q4_9"), "There is no file type “q4_9”"),
     "no type for gptq": (("--type", "iq4_nl"), "--method imatrix"),
     "too few tokens": (("--calib-tokens", "100"), "fewer than one window"),
-    "no such text": (("--calib", "missing.txt"), "missing.txt cannot be read"),
+    "no such text": (("--calib", "missing.txt"), "missing.txt does not exist"),
     "negative threads": (("--threads", "-1"), "cannot be negative"),
     "no such folder": (("-o", "nowhere/out.gguf"), "does not exist"),
     "a report nowhere": (("--report", "nowhere/report.json"), "cannot be written"),

@@ -36,7 +36,7 @@ def test_a_wrong_key_is_named_before_anything_is_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nowhere.yaml"], "nowhere.yaml cannot be read"),
+        (["nowhere.yaml"], "nowhere.yaml does not exist"),
         (["report"], "one run"),
         (["report", "nowhere"], "nowhere"),
         (["one.yaml", "two.yaml"], "two.yaml"),
