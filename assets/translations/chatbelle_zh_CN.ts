@@ -1164,6 +1164,10 @@
         <translation>还没有回答。</translation>
     </message>
     <message>
+        <source>A part of this message is damaged on the disk; � stands for what cannot be read.</source>
+        <translation>这条消息的一部分在磁盘上已损坏；读不出的地方显示为 �。</translation>
+    </message>
+    <message>
         <source>Possible when the present answer is finished</source>
         <translation>等当前的回答结束后即可保存</translation>
     </message>

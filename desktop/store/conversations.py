@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from desktop.store.database import Database
+from desktop.store.database import Database, Row
 from desktop.store.errors import StoreError
-from desktop.store.records import Conversation, ConversationSummary
+from desktop.store.reading import Reading
+from desktop.store.records import OVERFLOWS, Conversation, ConversationSummary
 
 _DAY_S = 86_400.0
 
@@ -37,7 +38,7 @@ class Conversations:
             *place,
             limit,
         )
-        return [ConversationSummary(id_, title, bool(pinned), *rest) for id_, title, pinned, *rest in rows]
+        return [_summary(row) for row in rows]
 
     def create_conversation(self, *, title: str = "", system_prompt: str = "", model: str = "") -> Conversation:
         """An empty conversation. The title counts as made by the program until `rename`."""
@@ -62,8 +63,7 @@ class Conversations:
         )
         if row is None:
             raise StoreError.of("not_found", thing="conversation", id=conversation_id)
-        id_, title, is_auto, system_prompt, model, pinned, *rest = row
-        return Conversation(id_, title, bool(is_auto), system_prompt, model, bool(pinned), *rest)
+        return _conversation(row)
 
     def rename(self, conversation_id: int, title: str, *, auto: bool = False) -> None:
         """Set the title. With `auto`, only where no person has named the conversation yet."""
@@ -133,3 +133,25 @@ class Conversations:
             )
         if not changed.rowcount:
             raise StoreError.of("not_found", thing="conversation", id=conversation_id)
+
+
+def _summary(row: Row) -> ConversationSummary:
+    read = Reading(row)
+    return ConversationSummary(read.whole(0), read.text(1), bool(row[2]), read.number(3), read.text(4))
+
+
+def _conversation(row: Row) -> Conversation:
+    read = Reading(row)
+    return Conversation(
+        id=read.whole(0),
+        title=read.text(1),
+        title_is_auto=bool(row[2]),
+        system_prompt=read.text(3),
+        model=read.text(4),
+        pinned=bool(row[5]),
+        created_at=read.number(6),
+        updated_at=read.number(7),
+        active_leaf=None if row[8] is None else read.whole(8),
+        context_start=None if row[9] is None else read.whole(9),
+        overflow=read.one_of(10, OVERFLOWS),  # type: ignore[arg-type]
+    )

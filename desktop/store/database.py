@@ -19,9 +19,10 @@ from typing import Any
 from belle.paths import private_folder
 from desktop.store import search_index
 from desktop.store.errors import StoreError, known_errors
-from desktop.store.identity import identify, was_left_open
+from desktop.store.identity import identify, was_left_open, write_identity
 from desktop.store.lock import StoreLock
 from desktop.store.migrations import Migration, migrate
+from desktop.store.reading import decoded
 from desktop.store.transactions import transaction
 
 _BUSY_TIMEOUT_S = 2.0  # how long the window may stand still for another program's lock
@@ -34,10 +35,14 @@ Row = tuple[Any, ...]
 class Database:
     """One connection, for the thread that opened it. What a person can act on is raised as `StoreError`."""
 
-    def __init__(self, path: Path, migrations: Sequence[Migration]) -> None:
+    def __init__(self, path: Path, migrations: Sequence[Migration], *, check: bool = True) -> None:
         """Open the file, make it when it is not there, bring it up to date.
 
         Nothing is changed before it is known that the file is ours, and of a version that this program understands.
+
+        Args:
+            check: look through a file that the last run left open, and refuse it when a part of it is damaged.
+
         Raises StoreError.
         """
         if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
@@ -50,11 +55,12 @@ class Database:
             undo.callback(self._lock.release)
             _make_private_file(path)
             is_unchecked = was_left_open(path)
-            identify(path, known=len(migrations))
+            version = identify(path, migrations)
             self._connection = _connect(path)
             undo.callback(self._connection.close)
-            if is_unchecked:
+            if is_unchecked and check:
                 _check(self._connection, path)
+            write_identity(self._connection, version)
             migrate(self._connection, path, migrations)
             self.has_index = search_index.attach(self._connection)
             undo.pop_all()
@@ -132,6 +138,7 @@ def _make_private_file(path: Path) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+    connection.text_factory = decoded
     try:
         for pragma in (
             "journal_mode = WAL",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from desktop.store.database import Database
+from desktop.store.reading import Reading
 
 
 class Drafts:
@@ -41,7 +42,7 @@ class Drafts:
             " WHERE m.conversation_id = ? ORDER BY e.message_id",
             conversation_id,
         )
-        return dict(rows)
+        return {read.whole(0): read.text(1) for read in map(Reading, rows)}
 
     def keep_edit(self, message_id: int, text: str) -> None:
         """Keep the text of a message that is open for editing. The message itself does not change."""
@@ -59,7 +60,7 @@ class Drafts:
 
     def _draft(self, column: str, conversation_id: int | None) -> str:
         row = self._db.row(f"SELECT {column} FROM draft WHERE ifnull(conversation_id, 0) = ?", conversation_id or 0)  # noqa: S608
-        return str(row[0]) if row else ""
+        return Reading(row).text(0) if row else ""
 
     def _keep(self, column: str, conversation_id: int | None, text: str) -> None:
         with self._db.transaction(durable=False):

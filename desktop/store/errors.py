@@ -1,6 +1,7 @@
 """What can go wrong with a file on a disk, in words: reports of SQLite and of the system, sorted by what to do next.
 
-An `sqlite3.IntegrityError` or a wrong statement is not among them: that is a bug of ours, and stays loud.
+In a damaged file any statement may fail in any way, so every error of SQLite and of its binding is among them. Only
+using the binding wrongly (`sqlite3.ProgrammingError`, `sqlite3.InterfaceError`) is a bug of ours, and stays loud.
 """
 
 from __future__ import annotations
@@ -102,20 +103,19 @@ def known_errors(path: Path) -> Iterator[None]:
     """Turn the errors of SQLite and of the system inside the block into `StoreError`s about the file `path`."""
     try:
         yield
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
+        raise
     except sqlite3.Error as error:
-        known = _of_sqlite(error, path)
-        if known is None:
-            raise
-        raise known from error
+        raise _of_sqlite(error, path) from error
     except OSError as error:
         raise _of_system(error, path) from error
+    except (OverflowError, UnicodeError, MemoryError) as error:  # numbers, texts and lengths that cannot be
+        raise StoreError.of("damaged", path=str(path), reason=str(error) or type(error).__name__) from error
 
 
-def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError | None:
+def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
     code = getattr(error, "sqlite_errorcode", None)  # absent on errors of the Python module itself
-    kind = None if code is None else _KIND_OF_CODE.get(code & 0xFF)
-    if kind is None:
-        return None
+    kind = "damaged" if code is None else _KIND_OF_CODE.get(code & 0xFF, "damaged")
     if kind == "io_error" and _is_full(path):
         kind = "disk_full"
     return StoreError.of(kind, path=str(path), reason=str(error))

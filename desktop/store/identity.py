@@ -7,11 +7,13 @@ page is missing.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from desktop.store.errors import StoreError
-from desktop.store.migrations import version_of
+from desktop.store.migrations import Migration, version_of
 from desktop.store.schema import APPLICATION_ID
+from desktop.store.search_index import NAME as INDEX
 
 MAGIC = b"SQLite format 3\0"
 
@@ -22,8 +24,10 @@ def was_left_open(path: Path) -> bool:
     return any(log.exists() and log.stat().st_size > 0 for log in logs)
 
 
-def identify(path: Path, known: int) -> None:
-    """Make sure that the file is empty, or a store of a version up to `known`.
+def identify(path: Path, migrations: Sequence[Migration]) -> int:
+    """The version of the file, 0 when it is empty; it is a store of a version up to the last of `migrations`.
+
+    What the header says is believed unless it cannot be; then the tables tell.
 
     Raises StoreError `not_a_store`, `damaged` or `newer_schema`, sqlite3.Error and OSError.
     """
@@ -33,13 +37,47 @@ def identify(path: Path, known: int) -> None:
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         version = version_of(connection)
+        if application == version == tables == 0:
+            return 0
+        if application != APPLICATION_ID or version < 1:
+            version = _version_by_tables(connection, migrations)
     finally:
         connection.close()
-    is_new = application == version == tables == 0
-    if application != APPLICATION_ID and not is_new:
+    if version == 0:
+        if application == APPLICATION_ID:
+            raise StoreError.of("damaged", path=str(path), reason="its tables are not those of any version")
         raise StoreError.of("not_a_store", path=str(path))
-    if version > known:
-        raise StoreError.of("newer_schema", path=str(path), found=version, known=known)
+    if version > len(migrations):
+        raise StoreError.of("newer_schema", path=str(path), found=version, known=len(migrations))
+    return version
+
+
+def write_identity(connection: sqlite3.Connection, version: int) -> None:
+    """Put right what the header says, where it says something else. Raises sqlite3.Error."""
+    if version > 0:
+        for name, value in (("application_id", APPLICATION_ID), ("user_version", version)):
+            if connection.execute(f"PRAGMA {name}").fetchone() != (value,):
+                connection.execute(f"PRAGMA {name} = {value}")
+
+
+def _version_by_tables(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> int:
+    """The version whose tables, indexes and triggers these are; 0: of none."""
+    found = _parts(connection)
+    made = sqlite3.connect(":memory:", isolation_level=None)
+    version = 0
+    try:
+        for number, migration in enumerate(migrations, start=1):
+            migration(made)
+            if _parts(made) == found:
+                version = number
+    finally:
+        made.close()
+    return version
+
+
+def _parts(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    parts = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql NOT NULL").fetchall()
+    return {(name, sql) for name, sql in parts if not name.startswith(("sqlite_", INDEX))}
 
 
 def _check_header(path: Path) -> None:

@@ -66,9 +66,11 @@ def _step(connection: sqlite3.Connection, migration: Migration, number: int) -> 
     connection.execute("PRAGMA foreign_keys = OFF")
     try:
         with transaction(connection):
+            before = len(connection.execute("PRAGMA foreign_key_check").fetchall())  # a damaged file has some
             migration(connection)
-            if orphan := connection.execute("PRAGMA foreign_key_check").fetchone():
-                raise sqlite3.IntegrityError(f"migration {number} leaves a row of {orphan[0]} without its parent")
+            orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
+            if len(orphans) > before:
+                raise sqlite3.IntegrityError(f"migration {number} leaves a row of {orphans[0][0]} without its parent")
             connection.execute(f"PRAGMA user_version = {number}")
     finally:
         connection.execute("PRAGMA foreign_keys = ON")

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Role = Literal["user", "assistant"]
 Status = Literal["streaming", "complete", "stopped", "interrupted", "error", "length"]
+ROLES: tuple[Role, ...] = get_args(Role)
+STATUSES: tuple[Status, ...] = ("interrupted", *(s for s in get_args(Status) if s != "interrupted"))
+"""The first is what a damaged row is taken for."""
 Overflow = Literal["refuse", "drop_oldest"]
+OVERFLOWS: tuple[Overflow, ...] = get_args(Overflow)
 
 ENDINGS = ("complete", "stopped", "interrupted", "error", "length")
 """Every status but `streaming`: how a message can have ended."""
@@ -56,7 +60,8 @@ class Message:
 
     Versions of a message are its siblings: the children of one parent, oldest first. `sibling_index` counts from 0,
     so that `‹ 2/3 ›` is `sibling_index + 1` of `sibling_count`. `stats` holds what the engine measured, `thinking` what
-    the model wrote before the answer proper, and `thinking_seconds` how long that took (None: not known).
+    the model wrote before the answer proper, and `thinking_seconds` how long that took (None: not known). `is_damaged`:
+    not all of the row could be read as it was written; characters that could not be are U+FFFD.
     """
 
     id: int
@@ -72,6 +77,7 @@ class Message:
     sibling_count: int
     thinking: str = ""
     thinking_seconds: float | None = None
+    is_damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

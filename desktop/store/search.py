@@ -14,6 +14,7 @@ from typing import Any
 
 from desktop.store.database import Database, Row, storable
 from desktop.store.errors import StoreError
+from desktop.store.reading import Reading
 from desktop.store.records import SearchHit
 from desktop.store.snippets import snippet
 from desktop.store.words import Word, words_of
@@ -56,8 +57,11 @@ class Search:
             " ORDER BY updated_at DESC, id DESC",
             *values,
         )
-        found = islice((row for row in rows if _contains(row[1], words)), limit)
-        return [SearchHit(id_, title, None, *snippet(title, words), updated) for id_, title, updated in found]
+        found = map(Reading, islice((row for row in rows if _contains(row[1], words)), limit))
+        return [
+            SearchHit(read.whole(0), read.text(1), None, *snippet(read.text(1), words), read.number(2))
+            for read in found
+        ]
 
     def _messages(self, words: Sequence[Word], limit: int) -> list[SearchHit]:
         (newest,) = self._db.rows("SELECT max(id) FROM message")
@@ -66,8 +70,8 @@ class Search:
         if below and len(rows) < limit:
             rows += islice(self._older(words, below), limit - len(rows))
         return [
-            SearchHit(conversation, title, id_, *snippet(text, words), created)
-            for id_, conversation, title, text, created in rows
+            SearchHit(read.whole(1), read.text(2), read.whole(0), *snippet(read.text(3), words), read.number(4))
+            for read in map(Reading, rows)
         ]
 
     def _older(self, words: Sequence[Word], below: int) -> Iterator[Row]:
@@ -133,5 +137,6 @@ def _conditions(column: str, words: Sequence[Word]) -> tuple[str, list[str]]:
     return "".join(f" AND {expression}" for expression, _ in found), [value for _, value in found]
 
 
-def _contains(text: str, words: Sequence[Word]) -> bool:
-    return all(word.pattern.search(text) for word in words)
+def _contains(text: Any, words: Sequence[Word]) -> bool:
+    # In a damaged file a text may be anything.
+    return isinstance(text, str) and all(word.pattern.search(text) for word in words)

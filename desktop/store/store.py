@@ -32,13 +32,16 @@ class Store(Conversations, MessageTree, Drafts, Search):
         *,
         migrations: Sequence[Migration] = MIGRATIONS,
         clock: Callable[[], float] = time.time,
+        check: bool = True,
     ) -> Store:
         """Open the file at `path`, or begin a new one. `clock` gives the time in seconds since the epoch.
+
+        Without `check` a file with a damaged part is opened too; what stands there cannot be read.
 
         Raises StoreError of the kinds `in_use` (another window has it), `locked`, `newer_schema`, `old_sqlite`,
         `not_a_store`, `damaged`, `disk_full`, `read_only`, `no_permission`, `io_error`. The file is not changed then.
         """
-        store = cls(Database(path, migrations), clock)
+        store = cls(Database(path, migrations, check=check), clock)
         try:
             store.recovered = store._interrupt_streaming()
         except BaseException:

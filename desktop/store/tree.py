@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from desktop.store.database import Database, Row
 from desktop.store.errors import StoreError
-from desktop.store.records import ENDINGS, Message
+from desktop.store.reading import Reading
+from desktop.store.records import ENDINGS, ROLES, STATUSES, Message
 
 _SIBLINGS = (
     "SELECT count(*) FROM message AS s WHERE s.parent_id IS m.parent_id AND s.conversation_id = m.conversation_id"
@@ -23,14 +25,20 @@ _MESSAGE = (
     f" ({_SIBLINGS} AND s.id < m.id), ({_SIBLINGS}), m.thinking, m.thinking_seconds FROM message AS m"
 )
 
-# `height` counts from the message that is asked about.
+# UNION, and nothing that counts: what was seen before is not followed again, so that a damaged file in which a message
+# is its own ancestor has an end, too.
 _UP = (
-    "WITH RECURSIVE up (id, parent_id, height) AS (SELECT id, parent_id, 0 FROM message WHERE id = ?"
-    " UNION ALL SELECT m.id, m.parent_id, height + 1 FROM up JOIN message AS m ON m.id = up.parent_id)"
+    "WITH RECURSIVE up (id, parent_id) AS (SELECT id, parent_id FROM message WHERE id = ?"
+    " UNION SELECT m.id, m.parent_id FROM up JOIN message AS m ON m.id = up.parent_id)"
 )
 _DOWN = (
-    "WITH RECURSIVE down (id, depth) AS (SELECT ?, 0"
-    " UNION ALL SELECT a.child_id, depth + 1 FROM down JOIN active_child AS a ON a.parent_id = down.id)"
+    "WITH RECURSIVE down (id) AS (SELECT ?"
+    " UNION SELECT a.child_id FROM down JOIN active_child AS a ON a.parent_id = down.id"
+    " JOIN message AS m ON m.id = a.child_id)"
+)
+_LEAF = (
+    "SELECT id FROM down WHERE NOT EXISTS (SELECT 1 FROM active_child AS a JOIN message AS m ON m.id = a.child_id"
+    " WHERE a.parent_id = down.id)"
 )
 _THINKING = "thinking = ifnull(?, thinking), thinking_seconds = ifnull(?, thinking_seconds)"
 _REMEMBER = "ON CONFLICT (parent_id) DO UPDATE SET child_id = excluded.child_id WHERE child_id <> excluded.child_id"
@@ -51,10 +59,26 @@ class MessageTree:
         return _message(row)
 
     def active_path(self, conversation_id: int) -> list[Message]:
-        """What is shown: from the first message to the active leaf."""
+        """What is shown: from the first message to the active leaf.
+
+        In a damaged file, as much of it as hangs together: to the newest message when the leaf is gone, from where the
+        parents end or go round in a circle.
+        """
         leaf = self._active_leaf(conversation_id)
-        rows = self._db.rows(f"{_UP} {_MESSAGE} JOIN up ON up.id = m.id ORDER BY up.height DESC", leaf)
-        return [_message(row) for row in rows]
+        path = self._path_to(leaf)
+        if not path and leaf is not None:
+            ((newest,),) = self._db.rows("SELECT max(id) FROM message WHERE conversation_id = ?", conversation_id)
+            path = self._path_to(newest)
+        return path
+
+    def _path_to(self, leaf: int | None) -> list[Message]:
+        rows = self._db.rows(f"{_UP} {_MESSAGE} JOIN up ON up.id = m.id", leaf)
+        found = {message.id: message for message in map(_message, rows)}
+        path, place = [], leaf
+        while place in found:
+            path.append(found.pop(place))
+            place = path[-1].parent_id
+        return path[::-1]
 
     def add_message(
         self,
@@ -171,9 +195,11 @@ class MessageTree:
         """Make the path through this message the one that is shown, such as for a search hit in another version."""
         conversation_id = self.message(message_id).conversation_id
         with self._db.transaction():
-            leaf = self._db.row(f"{_DOWN} SELECT id FROM down ORDER BY depth DESC LIMIT 1", message_id)  # noqa: S608
+            leaf = self._db.row(f"{_DOWN} {_LEAF}", message_id)
             self._remember_way_to(message_id)
-            self._db.write("UPDATE conversation SET active_leaf = ? WHERE id = ?", leaf and leaf[0], conversation_id)
+            self._db.write(
+                "UPDATE conversation SET active_leaf = ? WHERE id = ?", leaf[0] if leaf else message_id, conversation_id
+            )
 
     def _interrupt_streaming(self) -> list[int]:
         """Mark what was being written when the last run ended; the ids of those in conversations that are there."""
@@ -212,5 +238,20 @@ class MessageTree:
 
 
 def _message(row: Row) -> Message:
-    *fields, stats, sibling_index, sibling_count, thinking, thinking_seconds = row
-    return Message(*[*fields, json.loads(stats), sibling_index, sibling_count, thinking, thinking_seconds])
+    read = Reading(row)
+    message = Message(
+        id=read.whole(0),
+        conversation_id=read.whole(1),
+        parent_id=None if row[2] is None else read.whole(2),
+        role=read.one_of(3, ROLES),  # type: ignore[arg-type]
+        text=read.text(4),
+        status=read.one_of(5, STATUSES),  # type: ignore[arg-type]
+        created_at=read.number(6),
+        model=read.text(7),
+        stats=read.figures(8),
+        sibling_index=read.whole(9),
+        sibling_count=read.whole(10),
+        thinking=read.text(11),
+        thinking_seconds=None if row[12] is None else read.number(12),
+    )
+    return replace(message, is_damaged=True) if read.is_damaged else message

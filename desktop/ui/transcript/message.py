@@ -240,6 +240,8 @@ class MessageWidget(MessageFrame):
             said = words.empty_answer() if empty else words.note(message.status, message.stats)
             unfinished = message.status in ("stopped", "interrupted", "length", "error")
             button = words.continue_answer() if unfinished and self._last and not self._busy else ""
+        if message.is_damaged and not said:
+            said = words.damaged()
         if self._editor is not None:
             said = ""
         if said and self._note is None:

@@ -46,6 +46,10 @@ def no_answer(status: str) -> str:
     return translate("Transcript", "Not answered yet.")
 
 
+def damaged() -> str:
+    return translate("Transcript", "A part of this message is damaged on the disk; � stands for what cannot be read.")
+
+
 def answer() -> str:
     return translate("Transcript", "Answer")
 

@@ -210,7 +210,7 @@ def test_the_file_itself_refuses_to_lose_text(store: Store, statement: str, reas
     one, _other = store.create_conversation(), store.create_conversation()
     store.add_message(one.id, None, "user", "kept")
     before = store._db.rows("SELECT * FROM message")
-    with pytest.raises(sqlite3.IntegrityError, match=reason), store._db.transaction():
+    with pytest.raises(StoreError, match=reason), store._db.transaction():
         store._db.write(statement)
     assert store._db.rows("SELECT * FROM message") == before
 

@@ -105,7 +105,7 @@ def test_stopped_while_it_reads_the_question(person: Person) -> None:
     with person.qtbot.waitSignal(person.controller.prefill, timeout=60_000):
         person.ask("")
     person.stop()
-    assert person.states == [("user", "complete")]
+    assert person.states == [("user", "stopped")]
     person.new_chat()
     person.ask("What is the capital of France?")
     person.wait_words()
