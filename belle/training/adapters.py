@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from belle.documents import read_json_object
 from belle.errors import KnownError
+from belle.training.lora_names import check_names, linear_names, saved_modules
 from belle.training.recipe import LoraOptions, Recipe
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def add_adapter(
             with two of them cannot be gathered.
         task: peft's name of what the model is for; with `SEQ_CLS` the head is trained and saved too.
 
-    Raises KnownError("lora_target_missing").
+    Raises KnownError: `lora_target_missing`, `lora_module_missing`, `lora_refused`.
     """
     from peft import PeftModel, get_peft_model
 
@@ -67,19 +68,17 @@ def add_adapter(
         # peft has rounded what the file holds to the 16 bits of the base; the engine gets it again.
         setattr(adapted, _GOES_ON_FROM, recipe.model)
         return adapted
-    config = _config(options, task)
+    check_names(model, options)
     try:
         with warnings.catch_warnings():
             # Tied embeddings that are both trained: merging takes care of them.
             warnings.filterwarnings("ignore", message=".*tie_word_embeddings.*")
-            adapted = get_peft_model(model, config, autocast_adapter_dtype=not partitioned)
+            adapted = get_peft_model(model, _config(model, options, task), autocast_adapter_dtype=not partitioned)
     except ValueError as error:
-        if "not found in the base model" not in str(error):
-            raise
         raise KnownError(
-            "lora_target_missing",
-            f"The model has no layers called {', '.join(options.targets)} (lora.targets).",
-            f"It has: {', '.join(linear_names(model))}; or write all-linear.",
+            "lora_refused",
+            f"peft cannot adapt the model as “lora” says: {str(error).splitlines()[0]}",
+            f"Its linear layers are: {', '.join(linear_names(model))}; or write all-linear.",
             targets=list(options.targets),
         ) from None
     return adapted
@@ -120,13 +119,6 @@ def untie_head(adapted: PeftModel) -> None:
         base.config.tie_word_embeddings = False
 
 
-def linear_names(model: nn.Module) -> list[str]:
-    """The last parts of the names of all linear layers, such as `q_proj`."""
-    from torch import nn
-
-    return sorted({name.rpartition(".")[2] for name, layer in model.named_modules() if isinstance(layer, nn.Linear)})
-
-
 def quantization_config(name: str, precision: Precision) -> Any:
     """How transformers is to quantize the frozen weights: `nf4` with double quantization (QLoRA), or `int8`.
 
@@ -150,7 +142,7 @@ def quantization_config(name: str, precision: Precision) -> Any:
     )
 
 
-def _config(options: LoraOptions, task: str) -> Any:
+def _config(model: nn.Module, options: LoraOptions, task: str) -> Any:
     from peft import LoraConfig
 
     return LoraConfig(
@@ -159,7 +151,7 @@ def _config(options: LoraOptions, task: str) -> Any:
         lora_alpha=options.alpha,
         lora_dropout=options.dropout,
         target_modules=options.targets if isinstance(options.targets, str) else list(options.targets),
-        modules_to_save=list(options.modules_to_save) or None,
+        modules_to_save=saved_modules(model, options.modules_to_save) or None,
         use_rslora=options.rslora,
         use_dora=options.dora,
     )

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from belle.documents import read_json
 from belle.errors import KnownError
+from belle.training.deepspeed_keys import unknown_keys
 
 if TYPE_CHECKING:
     from belle.training.recipe import Recipe
 
 _STAGES = (1, 2, 3)
+_FP32 = "weights that are trained are kept in fp32, or small steps would be rounded away"
 _REFUSED = {
     "scheduler": "the learning rate is the recipe's (learning_rate, schedule, warmup), and this block would replace it",
     "optimizer": "the optimizer is AdamW as the recipe says (learning_rate, betas, eps, weight_decay)",
@@ -27,6 +29,9 @@ _REFUSED = {
     "torch_autocast": "the precision is the recipe's (precision)",
     "curriculum_learning": "the order of the data is the recipe's, or a resumed run would be another one",
     "data_efficiency": "the order of the data is the recipe's, or a resumed run would be another one",
+    "bf16.bf16_master_weights_and_grads": _FP32,
+    "bf16.bf16_optimizer_states": _FP32,
+    "fp16.fp16_master_weights_and_grads": _FP32,
 }
 
 
@@ -38,6 +43,9 @@ def read_config(path: Path) -> dict[str, Any]:
     values = read_json(path, kind="deepspeed_config_wrong")
     if not isinstance(values, dict) or not isinstance(values.get("zero_optimization", {}), dict):
         raise _wrong(path, "", "it is not a mapping of keys to values")
+    for key, near in unknown_keys(values):
+        advice = f"Did you mean {' or '.join(f'“{name}”' for name in near)}?" if near else "Take it out of the file."
+        raise _wrong(path, key, f"“{key}” means nothing to DeepSpeed", advice)
     return values
 
 
@@ -53,8 +61,8 @@ def training_config(path: Path, recipe: Recipe, *, precision: str, world_size: i
     """
     values = read_config(path)
     for key, reason in _REFUSED.items():
-        if key in values:
-            raise _wrong(path, key, f"“{key}” has to go: {reason}", "Take the block out of the file.")
+        if _at(values, key):
+            raise _wrong(path, key, f"“{key}” has to go: {reason}", "Take it out of the file.")
     zero_stage(path, values)
     owned = {
         "train_micro_batch_size_per_gpu": (recipe.batch_size, "batch_size"),
@@ -123,6 +131,15 @@ def offload_device(values: Mapping[str, Any], what: str) -> str | None:
     block = values.get("zero_optimization", {}).get(f"offload_{what}") or {}
     device = block.get("device")
     return device if device in ("cpu", "nvme") else None
+
+
+def _at(values: Mapping[str, Any], key: str) -> bool:
+    """Whether the file has this key, with dots; one that is switched off inside a block counts as absent."""
+    block, _, name = key.rpartition(".")
+    if not block:
+        return name in values
+    inner = values.get(block)
+    return isinstance(inner, Mapping) and inner.get(name, False) not in (False, "auto")
 
 
 def _set(values: dict[str, Any], key: str, value: Any, *, path: Path, recipe_key: str) -> None:

@@ -7,13 +7,13 @@ transformers knows is counted exactly.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from belle.training.adapters import is_adapter, read_adapter_base
+from belle.training.lora_names import check_names, is_named
 from belle.training.models import base_of
 
 if TYPE_CHECKING:
@@ -119,20 +119,33 @@ def config_of(recipe: Recipe) -> Any:
     return _config_at(recipe.model if _is_recipe(recipe.model) else base_of(recipe))
 
 
+def check_lora(recipe: Recipe) -> None:
+    """Look for the layers that a new adapter names, before data are prepared and weights are read.
+
+    Raises KnownError as `check_names` and `shape_of`.
+    """
+    if recipe.lora is not None and not (recipe.model and is_adapter(Path(recipe.model))):
+        check_names(_empty_model(config_of(recipe), scoring=recipe.stage == "reward"), recipe.lora)
+
+
 def adapter_parameters(model: nn.Module, lora: LoraOptions) -> int:
-    """The parameters that LoRA adds: r · (in + out) for each adapted layer, and copies of `modules_to_save`."""
+    """The parameters that LoRA adds: r · (in + out) for each adapted layer, and copies of `modules_to_save`.
+
+    Raises KnownError as `check_names`.
+    """
+    check_names(model, lora)
     linear = _linear_layers(model)
     head: Any = getattr(model, "get_output_embeddings", lambda: None)()
     if lora.targets == "all-linear":
         adapted = [name for name, layer in linear.items() if layer is not head]
     else:
-        adapted = [name for name in linear if _named(name, lora.targets)]
+        adapted = [name for name in linear if is_named(name, lora.targets)]
     total = 0
     for name in adapted:
         outputs, inputs = linear[name].weight.shape
         total += lora.r * (inputs + outputs) + (outputs if lora.dora else 0)
     for name, module in model.named_modules():
-        if _named(name, lora.modules_to_save):
+        if is_named(name, lora.modules_to_save):
             total += sum(p.numel() for p in module.parameters())
     return total
 
@@ -220,8 +233,3 @@ def _linear_layers(model: nn.Module) -> dict[str, Any]:
     from torch import nn
 
     return {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Linear)}
-
-
-def _named(name: str, targets: Iterable[str]) -> bool:
-    """As peft matches names."""
-    return any(name == target or name.endswith(f".{target}") for target in targets)

@@ -22,6 +22,7 @@ from belle.training.adapters import trained_before
 from belle.training.engine import Engine, EngineBuilder, engine_builder
 from belle.training.failures import worded_failure
 from belle.training.interrupts import Interrupts, Stopped
+from belle.training.model_shape import check_lora
 from belle.training.models import count_parameters, load_causal_model, parameter_groups
 from belle.training.ranks import Ranks, current_ranks, together
 from belle.training.recipe import DataFile, Recipe
@@ -95,6 +96,7 @@ class Session:
         self.template: PromptTemplate = choose_template(
             recipe.template, self.tokenizer, chats=recipe.renders_chats, say=run.say
         )
+        check_lora(recipe)
 
     @property
     def is_first_here(self) -> bool:

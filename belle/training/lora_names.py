@@ -1,0 +1,92 @@
+"""The names of layers in a recipe's `lora`, checked against the model before peft sees them.
+
+peft takes what matches and says nothing of the rest: with [q_proj, v_prj] only `q_proj` would be adapted, and a
+misspelled `modules_to_save` would train nothing, hours later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from belle.errors import KnownError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from belle.training.recipe_parts import LoraOptions
+
+
+def check_names(model: nn.Module, lora: LoraOptions) -> None:
+    """Every name of the recipe means layers of `model` that can be trained as it says.
+
+    Raises KnownError: `lora_target_missing` for a name in `targets`, `lora_module_missing` for one in
+    `modules_to_save`, with names that are near.
+    """
+    linear = linear_names(model)
+    if lora.targets != "all-linear":
+        for name in lora.targets:
+            if not find_modules(model, name):
+                raise _missing("targets", "lora_target_missing", name, ["all-linear", *_last_parts(model)], linear)
+    for name in lora.modules_to_save:
+        found = find_modules(model, name)
+        if not found:
+            raise _missing("modules_to_save", "lora_module_missing", name, _last_parts(model), linear)
+        weights = [parameter for module in found for parameter in module.parameters()]
+        if not weights or not all(weight.is_floating_point() for weight in weights):
+            what = "has weights of few bits, which cannot be trained" if weights else "has no weights"
+            raise KnownError(
+                "lora_module_missing",
+                f"lora.modules_to_save names {name}, which {what}.",
+                "Take it out of the list.",
+                name=name,
+            )
+
+
+def saved_modules(model: nn.Module, names: Iterable[str]) -> list[str]:
+    """`modules_to_save` as peft has to be told: it takes every module whose path ends in these letters.
+
+    `norm` alone would bring every `input_layernorm`; then the paths are written out.
+    """
+    told: list[str] = []
+    for name in names:
+        paths = [path for path, _ in model.named_modules() if path.endswith(name)]
+        meant = [path for path in paths if is_named(path, (name,))]
+        told += [name] if len(meant) == len(paths) else meant
+    return told
+
+
+def find_modules(model: nn.Module, name: str) -> list[nn.Module]:
+    """The modules of `model` that a name in a recipe means: `lm_head`, `self_attn.q_proj`, or a whole path."""
+    return [module for path, module in model.named_modules() if is_named(path, (name,))]
+
+
+def is_named(path: str, names: Iterable[str]) -> bool:
+    """Whether one of `names` is the path of a module, or the end of it."""
+    return any(path == name or path.endswith(f".{name}") for name in names)
+
+
+def linear_names(model: nn.Module) -> list[str]:
+    """The last parts of the names of all linear layers, such as `q_proj`."""
+    from torch import nn
+
+    return sorted({name.rpartition(".")[2] for name, layer in model.named_modules() if isinstance(layer, nn.Linear)})
+
+
+def _last_parts(model: nn.Module) -> list[str]:
+    """`q_proj`, `norm`, …: of all modules but those that are only a number in a list."""
+    names = {path.rpartition(".")[2] for path, _ in model.named_modules()}
+    return sorted(name for name in names if name and not name.isdigit())
+
+
+def _missing(key: str, kind: str, name: str, known: Sequence[str], linear: Sequence[str]) -> KnownError:
+    close = get_close_matches(name.rpartition(".")[2], known, n=3, cutoff=0.5)
+    near = f"Did you mean {' or '.join(close)}? " if close else ""
+    return KnownError(
+        kind,
+        f"The model has no layers called {name} (lora.{key}).",
+        f"{near}Its linear layers are: {', '.join(linear)}.",
+        name=name,
+        near=close,
+    )

@@ -1,0 +1,161 @@
+"""Names that a recipe or a DeepSpeed file hands to a library: what matches nothing is refused, with what is near."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM
+
+from belle.cli.main import main
+from belle.errors import KnownError
+from belle.training.adapters import add_adapter
+from belle.training.deepspeed_config import training_config
+from belle.training.deepspeed_keys import BLOCKS, TOP
+from belle.training.lora_names import check_names
+from belle.training.recipe import LoraOptions, load_recipe
+from tests.belle.training.runs import recipe_file, run
+
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
+
+
+def llama() -> LlamaForCausalLM:
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    return LlamaForCausalLM(LlamaConfig(vocab_size=64, **shape))
+
+
+def bloom() -> BloomForCausalLM:
+    return BloomForCausalLM(BloomConfig(vocab_size=64, hidden_size=32, n_layer=2, n_head=2))
+
+
+@pytest.mark.parametrize(
+    ("lora", "kind", "near"),
+    [
+        ({"targets": ("q_prj", "v_proj")}, "lora_target_missing", "q_proj"),
+        ({"targets": ("q_proj", "self_attention.v_proj")}, "lora_target_missing", "v_proj"),
+        ({"targets": ("all_linear",)}, "lora_target_missing", "all-linear"),
+        ({"targets": ("proj",)}, "lora_target_missing", "q_proj"),
+        ({"targets": ("query_key_value",)}, "lora_target_missing", ""),
+        ({"modules_to_save": ("lm_haed",)}, "lora_module_missing", "lm_head"),
+        ({"modules_to_save": ("lm_head", "embed_token")}, "lora_module_missing", "embed_tokens"),
+        ({"modules_to_save": ("head",)}, "lora_module_missing", "lm_head"),
+        ({"modules_to_save": ("rotary_emb",)}, "lora_module_missing", "no weights"),
+        ({"modules_to_save": ("layers.7.mlp",)}, "lora_module_missing", "mlp"),
+    ],
+)
+def test_a_name_that_matches_no_layer_is_refused_with_near_ones(lora: dict[str, Any], kind: str, near: str) -> None:
+    with pytest.raises(KnownError) as found:
+        check_names(llama(), LoraOptions(**lora))
+    assert found.value.kind == kind
+    assert near in str(found.value)
+    assert "lora." in found.value.message
+
+
+@pytest.mark.parametrize(
+    ("model", "lora"),
+    [
+        (llama, {"targets": ("q_proj", "mlp.down_proj", "model.layers.1.self_attn.o_proj")}),
+        (llama, {"modules_to_save": ("embed_tokens", "lm_head", "norm", "layers.0.mlp")}),
+        (bloom, {"targets": ("query_key_value",), "modules_to_save": ("word_embeddings", "ln_f")}),
+    ],
+)
+def test_names_that_mean_layers_are_taken(model: Any, lora: dict[str, Any]) -> None:
+    check_names(model(), LoraOptions(**lora))
+
+
+def adapted(tmp_path: Path, **lora: Any) -> Any:
+    recipe = load_recipe(recipe_file(tmp_path, model=str(tmp_path), lora=lora))
+    return add_adapter(llama(), recipe, partitioned=False, say=lambda _: None)
+
+
+def test_what_is_trained_in_full_is_what_is_named_and_no_more(tmp_path: Path) -> None:
+    model = adapted(tmp_path, targets=["q_proj"], modules_to_save=["norm", "lm_head"])
+    trained = {name for name, p in model.named_parameters() if p.requires_grad and "lora_" not in name}
+    assert trained == {
+        "base_model.model.model.norm.modules_to_save.default.weight",
+        "base_model.model.lm_head.modules_to_save.default.weight",
+    }
+
+
+def test_layers_that_peft_cannot_adapt_are_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(KnownError, match="peft cannot adapt") as found:
+        adapted(tmp_path, targets=["input_layernorm"])
+    assert found.value.kind == "lora_refused"
+
+
+def test_a_misspelled_layer_is_told_before_anything_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = run(tmp_path / "base", max_steps=1) / "final"
+    path = recipe_file(tmp_path, model=str(base), lora={"modules_to_save": ["lm_haed"]})
+    for extra in ([], ["--dry-run"]):
+        capsys.readouterr()
+        assert main(["train", str(path), *extra]) == 2
+        told = capsys.readouterr()
+        assert "no layers called lm_haed (lora.modules_to_save)" in told.err
+        assert "Did you mean lm_head?" in told.err
+        assert "samples of" not in told.out
+    shutil.rmtree(tmp_path / "run")
+    with pytest.raises(KnownError, match="few bits"):
+        run(tmp_path, model=str(base), quantization="nf4", lora={"modules_to_save": ["mlp"]})
+
+
+@pytest.mark.parametrize(
+    ("extra", "key", "near"),
+    [
+        ({"gradient_cliping": 1.0}, "gradient_cliping", "gradient_clipping"),
+        ({"zero_optimisation": {"stage": 3}}, "zero_optimisation", "zero_optimization"),
+        ({"bf_16": {"enabled": True}}, "bf_16", "bf16"),
+        ({"offload_optimizer": {"device": "cpu"}}, "offload_optimizer", "zero_optimization.offload_o"),
+        ({"zero_optimization": {"stage": 3, "overlap_com": True}}, "zero_optimization.overlap_com", "overlap_comm"),
+        (
+            {"zero_optimization": {"stage": 3, "offload_param": {"devise": "cpu"}}},
+            "zero_optimization.offload_param.devise",
+            "device",
+        ),
+        ({"fp16": {"loss_scal": 0}}, "fp16.loss_scal", "loss_scale"),
+        ({"bf16": {"bf16_master_weights_and_grads": True}}, "bf16.bf16_master_weights_and_grads", "Take it out"),
+    ],
+)
+def test_a_key_that_deepspeed_does_not_know_is_refused_with_near_ones(
+    tmp_path: Path, extra: dict[str, Any], key: str, near: str
+) -> None:
+    path = tmp_path / "zero.json"
+    path.write_text(json.dumps({"zero_optimization": {"stage": 2}, **extra}))
+    with pytest.raises(KnownError) as found:
+        training_config(path, load_recipe(recipe_file(tmp_path)), precision="bf16", world_size=1)
+    assert (found.value.kind, found.value.details["key"]) == ("deepspeed_config_wrong", key)
+    assert key in found.value.message
+    assert near in found.value.advice
+
+
+CLASSES = {
+    "zero_optimization": ("deepspeed.runtime.zero.config", "DeepSpeedZeroConfig"),
+    "zero_optimization.offload_param": ("deepspeed.runtime.zero.offload_config", "DeepSpeedZeroOffloadParamConfig"),
+    "zero_optimization.offload_optimizer": (
+        "deepspeed.runtime.zero.offload_config",
+        "DeepSpeedZeroOffloadOptimizerConfig",
+    ),
+    "bf16": ("deepspeed.runtime.precision_config", "DeepSpeedBF16Config"),
+    "fp16": ("deepspeed.runtime.precision_config", "DeepSpeedFP16Config"),
+}
+
+
+def test_the_known_keys_are_deepspeeds_own() -> None:
+    assert CLASSES.keys() == BLOCKS.keys()
+    for block, (module, name) in CLASSES.items():
+        fields = getattr(importlib.import_module(module), name).model_fields
+        assert set(BLOCKS[block]) == {field.alias or key for key, field in fields.items()}, block
+    import deepspeed
+
+    source = "".join(path.read_text(encoding="utf-8") for path in Path(deepspeed.__file__).parent.rglob("*.py"))
+    assert [key for key in TOP if f'"{key}"' not in source and f"'{key}'" not in source] == []
+    torch.manual_seed(0)
