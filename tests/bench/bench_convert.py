@@ -123,11 +123,14 @@ def _measure_gptq(folder: Path) -> list[Measure]:
     (folder / "copy").unlink()
     _settle()
     exact = _convert(source, folder / "exact.gguf", "")  # no type asked for: every code is moved
+    proved = _convert(source, folder / "exact.gguf", "", verified=True)
     print(
         f"GPTQ: {weights.stat().st_size / 1e9:.2f} GB, cp {copy:.1f} s, exact {exact['seconds']:.1f} s", file=sys.stderr
     )
     return [
         at_most("GPTQ 4-bit, exact ÷ cp of the source", exact["seconds"] / copy, 2.0),
+        at_most("GPTQ 4-bit, exact and verified ÷ cp of the source", proved["seconds"] / copy, 4.0),
+        at_most("verifying exact GPTQ ÷ moving its codes", proved["proof"] / exact["seconds"], 1.0),
         at_most("peak resident memory of a GPTQ conversion (MB)", exact["peak_mb"], MEMORY_MB),
     ]
 

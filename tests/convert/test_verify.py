@@ -14,6 +14,7 @@ from gguf.constants import GGMLQuantizationType as T
 from belle.cli.main import main
 from belle.errors import KnownError
 from convert.compare import TENSOR_ERRORS
+from convert.gptq import blocks
 from convert.gptq.source import GPTQRows
 from convert.header import padded
 from convert.journal import Chunk
@@ -248,6 +249,23 @@ def test_a_wrong_code_or_zero_is_found(options: dict[str, Any], what: str, tmp_p
 
     with pytest.raises(KnownError, match=r"codes|promises"):
         write(tmp_path / "m.gguf", [plan_one(source, source.packed_type, packed=True)], before=meddle)
+
+
+@pytest.mark.parametrize(("packer", "symmetric"), [("q4_0_of_pairs", True), ("q5_0", False)])
+def test_a_packer_that_is_wrong_each_time_is_found(
+    packer: str, symmetric: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = getattr(blocks, packer)
+
+    def wrong(*arguments: Any) -> np.ndarray:
+        made = right(*arguments)
+        made[:, -1] ^= 0x10  # the last code of every row
+        return made
+
+    monkeypatch.setattr(blocks, packer, wrong)
+    source = gptq(symmetric=symmetric)
+    with pytest.raises(KnownError, match="not what its codes stand for"):
+        write(tmp_path / "m.gguf", [plan_one(source, source.packed_type, packed=True)])
 
 
 @pytest.mark.parametrize("kind", [T.F16, T.Q4_K, T.Q8_0])
