@@ -76,6 +76,7 @@ class PromptTemplate(ABC):
             user message that follows it, with an empty line between.
         answer_prefix: what stands in front of an answer: the space that `strip_leading_space` takes away, where the
             model itself, not its tokenizer, produces it.
+        needs: the control tokens it writes; a vocabulary without them belongs to another family.
     """
 
     id: str
@@ -86,6 +87,7 @@ class PromptTemplate(ABC):
     add_bos: bool | None = None
     supports_system: bool = True
     answer_prefix: str = ""
+    needs: tuple[str, ...] = ()
 
     def segments(
         self, messages: Sequence[Message], *, continue_last: bool = False, add_generation_prompt: bool = True

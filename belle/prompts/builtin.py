@@ -1,4 +1,4 @@
-"""The built-in templates that are not BELLE's own, and the table of all of them."""
+"""Llama 2's prompt, which no row of `families` can say, no prompt at all, and the table of all built-in ones."""
 
 from __future__ import annotations
 
@@ -9,30 +9,8 @@ from types import MappingProxyType
 
 from belle.errors import KnownError
 from belle.prompts.base import BOS, EOS, Message, PromptTemplate, Segment
+from belle.prompts.families import FAMILIES
 from belle.prompts.human_assistant import FAMILY
-
-
-@dataclass(frozen=True)
-class ChatML(PromptTemplate):
-    """`<|im_start|>role`, the text, `<|im_end|>`: Qwen, SmolLM, Yi and many more."""
-
-    id: str = "chatml"
-    title: str = "ChatML (Qwen, Yi, SmolLM)"
-    stop: tuple[str, ...] = ("<|im_end|>",)
-
-    def _turns(self, messages: Sequence[Message], *, answer: bool) -> list[Segment]:
-        result: list[Segment] = []
-        for message in messages:
-            trained = message.role == "assistant"
-            result += [
-                Segment(f"<|im_start|>{message.role}\n", literal=True),
-                Segment(message.content, trained=trained),
-                Segment("<|im_end|>", literal=True, trained=trained),
-                Segment("\n", literal=True),
-            ]
-        if answer:
-            result.append(Segment("<|im_start|>assistant\n", literal=True))
-        return result
 
 
 @dataclass(frozen=True)
@@ -83,7 +61,7 @@ class Plain(PromptTemplate):
 
 
 TEMPLATES: Mapping[str, PromptTemplate] = MappingProxyType(
-    {template.id: template for template in (*FAMILY, ChatML(), Llama2(), Plain())}
+    {template.id: template for template in (*FAMILIES, Llama2(), *FAMILY, Plain())}
 )
 
 

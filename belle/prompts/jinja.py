@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 
 from belle.prompts.base import PromptTemplate
-from belle.prompts.builtin import ChatML, Llama2
+from belle.prompts.builtin import Llama2
+from belle.prompts.families import Turns
 from belle.prompts.human_assistant import HumanAssistant
 
 # System texts go in front of the question that follows them: no BELLE model was trained with a system role.
@@ -32,12 +33,38 @@ _HUMAN_ASSISTANT = """\
 {{%- endfor -%}}
 """
 
-_CHATML = """\
-{%- for message in messages -%}
-{{- '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' -}}
-{%- endfor -%}
-{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}
+# `words` are those of `belle.prompts.families.Turns`.
+_TURNS = """\
+{{%- set words = {words} -%}}
+{{%- set state = namespace(system='') -%}}
+{{%- if words.starts_with_bos -%}}{{{{- bos_token -}}}}{{%- endif -%}}
+{{%- if words.preamble and messages and messages[0]['role'] != 'system' -%}}
+{{{{- words.system[0] + words.preamble + words.system[1] -}}}}
+{{%- endif -%}}
+{{%- for message in messages -%}}
+{{%- set text = message['content'] -%}}
+{{%- if message['role'] == 'system' and not words.supports_system -%}}
+{{%- if text -%}}{{%- set state.system = state.system + text + '\\n\\n' -%}}{{%- endif -%}}
+{{%- else -%}}
+{{%- if message['role'] == 'user' -%}}
+{{%- set text = state.system + text -%}}
+{{%- set state.system = '' -%}}
+{{%- endif -%}}
+{{%- if words.trims -%}}{{%- set text = text.strip() -%}}{{%- endif -%}}
+{{%- if message['role'] == 'assistant' -%}}
+{{{{- words.assistant + words.answer_prefix + text + (words.end or eos_token) + words.after -}}}}
+{{%- else -%}}
+{{%- set around = words.system if message['role'] == 'system' else words.user -%}}
+{{{{- around[0] + text + around[1] -}}}}
+{{%- endif -%}}
+{{%- endif -%}}
+{{%- endfor -%}}
+{{%- if add_generation_prompt -%}}{{{{- words.assistant -}}}}{{%- endif -%}}
 """
+_WORDS = (
+    *("starts_with_bos", "supports_system", "system", "user", "assistant"),
+    *("answer_prefix", "end", "after", "preamble", "trims"),
+)
 
 _LLAMA_2 = """\
 {%- set state = namespace(system='') -%}
@@ -60,6 +87,7 @@ def jinja_source(template: PromptTemplate) -> str | None:
     if isinstance(template, HumanAssistant):
         words = ("between", "before", "after", "answer_prefix")
         return _HUMAN_ASSISTANT.format(**{name: json.dumps(getattr(template, name)) for name in words})
-    if isinstance(template, ChatML):
-        return _CHATML
+    if isinstance(template, Turns):
+        said = {name: getattr(template, name) for name in _WORDS}
+        return _TURNS.format(words=json.dumps(said, ensure_ascii=False))
     return _LLAMA_2 if isinstance(template, Llama2) else None

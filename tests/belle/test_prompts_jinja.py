@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle.prompts import TEMPLATES, Message, as_text, get_template, template_from_gguf
@@ -29,6 +29,7 @@ def test_which_have_one() -> None:
 
 @pytest.mark.parametrize("template_id", IDS)
 @given(messages=TALKS)
+@settings(max_examples=25)
 def test_the_same_text(template_id: str, messages: list[Message]) -> None:
     template = get_template(template_id)
     program = Program(jinja_source(template), bos_token="<s>", eos_token="</s>")
