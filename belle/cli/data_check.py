@@ -68,6 +68,8 @@ def _print(report: Report) -> None:
     ):
         if counts:
             print(f"{title}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
+    for reason, count in report.left_out.most_common():
+        print(f"training leaves out {count:,} rows: {reason}")
     findings = [finding for finding in (report.errors, *report.findings.values()) if finding.count]
     for finding in findings:
         _print_finding(finding)

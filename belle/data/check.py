@@ -15,8 +15,10 @@ from belle.data.language import language_of
 from belle.data.read import scan_rows
 from belle.data.rows import Conversation, Kind, Preference, Row, category_name, kind_of, texts_of
 from belle.data.similarity import SimilarTexts
+from belle.data.trainable import untrainable
 from belle.errors import KnownError
 from belle.prompts import Message
+from belle.prompts.targets import flaws_of
 
 EXAMPLES = 20
 """Places that are kept of each finding; all are counted."""
@@ -58,10 +60,13 @@ class Report:
         self.categories: Counter[str] = Counter()
         self.lengths: dict[str, array[int]] = {name: array("L") for name in LENGTHS}
         self.errors = Finding("not a row")
+        self.left_out: Counter[str] = Counter()
         self.findings = {
-            "empty-answer": Finding("an answer is empty"),
+            "empty-answer": Finding("an answer is empty, and not trained on"),
+            "unasked-answer": Finding("an answer follows no question, and is not trained on"),
             "empty-question": Finding("a question is empty"),
             "no-answer": Finding("nothing is answered"),
+            "unwanted": Finding("not to be learned"),
             "order": Finding("the roles do not take turns"),
             "same-answers": Finding("both answers of a pair are the same"),
             "duplicate": Finding("the same as an earlier row"),
@@ -75,6 +80,7 @@ class Report:
             "kinds": dict(self.kinds),
             "errors": {"count": self.errors.count, "places": self.errors.places},
             "findings": {n: {"count": f.count, "places": f.places} for n, f in self.findings.items() if f.count},
+            "left_out": dict(self.left_out.most_common()),
             "roles": dict(self.roles),
             "turns": {str(turns): count for turns, count in sorted(self.turns.items())},
             "languages": dict(self.languages.most_common()),
@@ -137,11 +143,15 @@ def _look_at(report: Report, record: Record, row: Row, count_tokens: Callable[[s
     report.languages[language_of(whole)] += 1
     if row.category:
         report.categories[category_name(row.category)] += 1
+    if reason := untrainable(row):
+        report.left_out[reason] += 1
     report.lengths["row"].append(sum(map(len, texts)))
     if count_tokens is not None:
         report.lengths["tokens"].append(sum(map(count_tokens, texts)))
     if isinstance(row, Conversation):
         _look_at_messages(report, record, row.messages)
+        if row.unwanted:
+            report.findings["unwanted"].add(record, row.unwanted)
         report.lengths["answer"].extend(len(m.content) for m in row.messages if m.role == "assistant")
     elif isinstance(row, Preference):
         _look_at_messages(report, record, row.prompt, answered=True)
@@ -157,14 +167,15 @@ def _look_at(report: Report, record: Record, row: Row, count_tokens: Callable[[s
 def _look_at_messages(report: Report, record: Record, messages: Sequence[Message], *, answered: bool = False) -> None:
     report.turns[sum(m.role == "user" for m in messages)] += 1
     previous = ""
+    flaws = flaws_of(messages)
     for number, message in enumerate(messages, start=1):
         report.roles[message.role] += 1
         if message.role == "user":
             report.lengths["question"].append(len(message.content))
-        if not message.content.strip() and message.role != "system":
-            report.findings["empty-answer" if message.role == "assistant" else "empty-question"].add(
-                record, f"turn {number}"
-            )
+        if not message.content.strip() and message.role == "user":
+            report.findings["empty-question"].add(record, f"turn {number}")
+        if number - 1 in flaws:
+            report.findings[flaws[number - 1]].add(record, f"turn {number}")
         expected = {"": ("system", "user"), "system": ("user",), "user": ("assistant",), "assistant": ("user",)}
         if message.role not in expected[previous]:
             report.findings["order"].add(record, f"turn {number}: {message.role} after {previous or 'nothing'}")

@@ -7,20 +7,37 @@ differ from it, and then names neither file nor line. Parquet, folders written b
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
+import json
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Literal, TextIO, cast
 
-from belle.data.json_array import ArrayError, array_elements
-from belle.documents import DocumentError, parse_json_row
+from belle.data.json_array import WRAPPERS, ArrayError, array_elements, json_values, wrapped
+from belle.documents import DocumentError, parse_json_prefix, parse_json_row
 from belle.errors import KnownError
 
 HUB = "hub:"
 _SUFFIXES = (".json", ".jsonl", ".ndjson", ".txt", ".parquet")
+_LOOKED_AT = 1 << 16
+"""Bytes at the beginning of a file that tell how it is written."""
+
+# The longer marks first: that of UTF-32 begins like that of UTF-16.
+_MARKS = {
+    b"\xef\xbb\xbf": "utf-8-sig",
+    b"\xff\xfe\x00\x00": "utf-32",
+    b"\x00\x00\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+# White space around a record: what JSON knows, and what editors and files that were put together leave there.
+_SPACE = " \t\r\n\u00a0\u3000\ufeff"
+_WRAPPED = re.compile(rf'\{{\s*"(?:{"|".join(WRAPPERS)})"\s*:\s*\[\s*\{{')
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +65,37 @@ def records(path: Path | str) -> Iterator[Record]:
     Understood are `.json` and `.jsonl` (JSON Lines, one array, or values one after the other), `.txt` (one document),
     each also as `.gz`; `.parquet`; folders of these; folders written by `datasets`; and `hub:OWNER/NAME`.
 
-    Raises KnownError: `file_missing`, `unknown_format`, `file_damaged`. A record that is no JSON is yielded with its
-    problem.
+    JSON and text may be UTF-8 or UTF-16, with a byte-order mark or without.
+
+    Raises KnownError: `file_missing`, `file_empty`, `unknown_format`, `file_damaged`. A record that is no JSON is
+    yielded with its problem.
     """
     if str(path).startswith(HUB):
         yield from _from_hub(str(path).removeprefix(HUB))
         return
-    path = Path(path)
-    if path.is_dir():
-        if (path / "dataset_info.json").exists() or (path / "dataset_dict.json").exists():
-            yield from _from_arrow(path)
-            return
+    found = False
+    for record in _in_place(Path(path)):
+        found = True
+        yield record
+    if not found:
+        raise _empty(Path(path))
+
+
+def _in_place(path: Path) -> Iterator[Record]:
+    if not path.is_dir():
+        yield from _from_file(path)
+    elif (path / "dataset_info.json").exists() or (path / "dataset_dict.json").exists():
+        yield from _from_arrow(path)
+    else:
         for file in files_in(path):
             yield from _from_file(file)
-        return
-    yield from _from_file(path)
+
+
+def _empty(path: Path) -> KnownError:
+    what = "holds no records" if path.is_dir() or path.stat().st_size else "is empty (0 bytes)"
+    return KnownError(
+        "file_empty", f"{path} {what}.", "Look whether it was written to its end, or get it again.", path=str(path)
+    )
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -97,15 +130,19 @@ def _from_file(path: Path) -> Iterator[Record]:
         yield from _from_parquet(path)
         return
     try:
+        head = _head(path)
+        encoding = _encoding(head)
         with _open(path) as stream:
             if suffix == ".txt":
-                yield Record(str(path), 1, "line", {"text": stream.read().decode("utf-8")})
-            elif _first_character(path) == b"[":
-                yield from _from_array(stream, str(path))
+                yield from _from_text(stream, str(path), encoding)
+            elif (shape := _shape(head.decode(encoding, "ignore"))) == "lines":
+                yield from _from_lines(_lines(stream, encoding), str(path))
             else:
-                yield from _from_lines(stream, str(path))
+                values = array_elements if shape == "array" else json_values
+                yield from _from_values(values, stream, str(path), encoding)
     except UnicodeDecodeError as error:
-        raise _damaged(path, f"it is not UTF-8 (byte {error.start})") from error
+        what = "UTF-8" if error.encoding.startswith("utf-8") else error.encoding.upper()
+        raise _damaged(path, f"it is not {what} (byte {error.start}){_other_encoding(error.object)}") from error
     except (OSError, EOFError, zlib.error) as error:
         raise _damaged(path, str(error)) from error
 
@@ -114,28 +151,102 @@ def _open(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 
-def _first_character(path: Path) -> bytes:
+def _head(path: Path) -> bytes:
     with _open(path) as stream:
-        return stream.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+        return stream.read(_LOOKED_AT)
 
 
-def _from_lines(stream: IO[bytes], path: str) -> Iterator[Record]:
-    for number, line in enumerate(stream, start=1):
-        text = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
+def _encoding(head: bytes) -> str:
+    """Of a text: as its byte-order mark says, else UTF-16 where every other byte is zero, else UTF-8."""
+    for mark, name in _MARKS.items():
+        if head.startswith(mark):
+            return name
+    if len(head) > 1 and (head[0] == 0) != (head[1] == 0) and head.count(0) > len(head) // 4:
+        return "utf-16-be" if head[0] == 0 else "utf-16-le"
+    return "utf-8-sig"
+
+
+def _shape(head: str) -> Literal["array", "values", "lines"]:
+    """How a file is to be read that begins with `head`: one array, objects over several lines, or a line for each."""
+    text = head.lstrip(_SPACE)
+    if text.startswith("["):
+        return "array"
+    if _WRAPPED.match(text):
+        return "values"
+    line, line_feed, _ = text.partition("\n")
+    if not text.startswith("{") or not (line_feed or len(head) < _LOOKED_AT):
+        return "lines"
+    line = line.rstrip(_SPACE)
+    try:
+        parse_json_prefix(line, 0)
+    except json.JSONDecodeError as error:
+        # It goes on in the next line.
+        return "values" if error.pos >= len(line) else "lines"
+    except DocumentError:
+        pass
+    return "lines"
+
+
+def _lines(stream: IO[bytes], encoding: str) -> Iterator[bytes]:
+    """The lines of a text in UTF-8."""
+    if encoding == "utf-8-sig":
+        yield from stream
+        return
+    with io.TextIOWrapper(stream, encoding=encoding, newline="\n") as reader:
+        for line in reader:
+            yield line.encode("utf-8", "surrogatepass")
+
+
+def _from_text(stream: IO[bytes], path: str, encoding: str) -> Iterator[Record]:
+    text = stream.read().decode(encoding).replace("\r\n", "\n")
+    if text.strip():
+        yield Record(path, 1, "line", {"text": text})
+
+
+def _from_lines(lines: Iterator[bytes], path: str) -> Iterator[Record]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            text = line.decode("utf-8").strip(_SPACE)
+        except UnicodeDecodeError as error:
+            problem = f"it is not UTF-8 (byte {error.start + 1} of the line){_other_encoding(line)}"
+            yield Record(path, number, "line", None, problem)
+            continue
         if not text:
             continue
         try:
             value = parse_json_row(text)
         except DocumentError as error:
-            yield Record(path, number, "line", None, f"it {error.message}")
-        else:
-            yield Record(path, number, "line", value)
+            yield Record(path, number, "line", None, _problem(text, error))
+            continue
+        inside = wrapped(value)
+        for part in [value] if inside is None else inside:
+            yield Record(path, number, "line", part)
 
 
-def _from_array(stream: IO[bytes], path: str) -> Iterator[Record]:
-    with io.TextIOWrapper(stream, encoding="utf-8-sig") as reader:
+def _problem(text: str, error: DocumentError) -> str:
+    """What is wrong with a line that is no JSON."""
+    if "\u00a0" in text:
+        with contextlib.suppress(DocumentError):
+            parse_json_row(text.replace("\u00a0", " "))
+            return "it has a no-break space (U+00A0) where JSON allows only ordinary ones"
+    return f"it {error.message}"
+
+
+def _other_encoding(data: bytes) -> str:
+    """A hint for bytes that are not UTF-8."""
+    try:
+        data.decode("gb18030")
+    except UnicodeDecodeError:
+        return ""
+    return "; it may be GB18030, which “iconv -f GB18030 -t UTF-8” converts"
+
+
+def _from_values(
+    values: Callable[[TextIO], Iterator[tuple[int, Any]]], stream: IO[bytes], path: str, encoding: str
+) -> Iterator[Record]:
+    with io.TextIOWrapper(stream, encoding=encoding) as reader:
         try:
-            for line, value in array_elements(reader):
+            for line, value in values(reader):
                 yield Record(path, line, "line", value)
         except ArrayError as error:
             yield Record(path, error.line, "line", None, error.message)

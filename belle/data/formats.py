@@ -7,7 +7,7 @@ file and the line in `read`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, cast
 
@@ -59,8 +59,15 @@ class Format:
         return self.parse(record)
 
 
-def _conversation(record: Fields, messages: Sequence[Message]) -> Conversation:
-    return Conversation(tuple(messages), *_labels(record))
+_ANSWERS = ("output", "target", "completion", "response", "answer", "std_answer")
+_TOOLS = "it is about tools, which no prompt here can describe"
+_BAD = "its label says that the answer is a bad one"
+
+
+def _conversation(record: Fields, messages: Sequence[Message], *, unwanted: str = "") -> Conversation:
+    if record.get("tools") or record.get("functions"):
+        unwanted = _TOOLS
+    return Conversation(tuple(messages), *_labels(record), unwanted)
 
 
 def _labels(record: Fields) -> tuple[str, str]:
@@ -80,12 +87,13 @@ def _from_turns(record: Fields) -> Sequence[Row]:
 
 
 def _question(record: Fields) -> str:
-    """Instruction and input, one below the other.
+    """Instruction and input, one below the other; Dolly calls the input `context`.
 
     BELLE's convert_to_conv_data.py puts nothing between them; its data seldom has an input, and where it has one the
     two would become one word.
     """
-    instruction, extra = text_of(record, "instruction"), text_of(record, "input", default="")
+    extra_key = "input" if record.get("input") is not None else "context"
+    instruction, extra = text_of(record, "instruction"), text_of(record, extra_key, default="")
     return f"{instruction}\n{extra}" if instruction and extra else instruction or extra
 
 
@@ -101,9 +109,13 @@ def _history(record: Fields) -> list[Message]:
     return messages
 
 
+def _answer_key(record: Fields) -> str:
+    """Under which key the answer stands; BELLE's first release called it `target`."""
+    return next((key for key in _ANSWERS if record.get(key) is not None), _ANSWERS[0])
+
+
 def _answer(record: Fields) -> str:
-    # BELLE's first release called it `target`.
-    return text_of(record, "output" if record.get("output") is not None else "target")
+    return text_of(record, _answer_key(record))
 
 
 def _from_instruction(record: Fields) -> Sequence[Row]:
@@ -126,11 +138,37 @@ def _from_multiturn(record: Fields) -> Sequence[Row]:
 
 
 def _from_question(record: Fields) -> Sequence[Row]:
-    key = "std_answer" if record.get("std_answer") is not None else "answer"
-    turns = [Message("user", text_of(record, "question"))]
-    if answer := text_of(record, key, default=""):
+    turns = [*_system(record), *_history(record), Message("user", text_of(record, "question"))]
+    if answer := text_of(record, _answer_key(record), default=""):
         turns.append(Message("assistant", answer))
     return [_conversation(record, turns)]
+
+
+def _asked(record: Fields) -> list[Message]:
+    """The conversation up to a question: a text, or turns."""
+    key = next(key for key in _QUESTIONS if record.get(key) is not None)
+    value = record[key]
+    if not isinstance(value, str):
+        return [*_system(record), *messages_of(value, key)]
+    return [*_system(record), *_history(record), *parse_prompt(text_of(record, key))]
+
+
+def _from_completion(record: Fields) -> Sequence[Row]:
+    key = _answer_key(record)
+    value = record[key]
+    answer = [Message("assistant", text_of(record, key))] if isinstance(value, str) else messages_of(value, key)
+    return [_conversation(record, [*_asked(record), *answer])]
+
+
+def _from_labelled(record: Fields) -> Sequence[Row]:
+    rows = cast(Sequence[Conversation], _from_completion(record))
+    if record["label"] not in (0, 1):
+        raise RowError(f"“label” is {shown(record['label'])}, not true or false", key="label")
+    return rows if record["label"] else [replace(row, unwanted=row.unwanted or _BAD) for row in rows]
+
+
+def _is_labelled(record: Fields) -> bool:
+    return isinstance(record["label"], bool | int) and record["label"] in (0, 1)
 
 
 def _from_seed(record: Fields) -> Sequence[Row]:
@@ -160,38 +198,55 @@ def _rejected_key(record: Fields) -> str:
     return "rejected" if record.get("rejected") is not None else "reject"
 
 
-def _reply(record: Fields, key: str) -> str:
+def _reply(record: Fields, key: str) -> tuple[tuple[Message, ...], str]:
+    """The turns before an answer that are written together with it, and the answer."""
     value = record[key]
     if isinstance(value, str):
-        return text_of(record, key)
-    last = messages_of(value, key)[-1]
+        return (), text_of(record, key)
+    *before, last = messages_of(value, key)
     if last.role != "assistant":
         raise RowError(f"“{key}” does not end with an answer", key=key)
-    return last.content
+    return tuple(before), last.content
+
+
+def _answered_twice(record: Fields, prompt: Sequence[Message]) -> Sequence[Row]:
+    """The pair that answers `prompt`; where the answers come with turns before them, these are the conversation.
+
+    Raises RowError when they are not the same for both, or not a continuation of the prompt.
+    """
+    (before, chosen), (other, rejected) = _reply(record, "chosen"), _reply(record, _rejected_key(record))
+    if before != other:
+        raise RowError("“chosen” and “rejected” answer different questions")
+    if before:
+        spoken = [message for message in prompt if message.role != "system"]
+        begins = [message for message in before if message.role != "system"][: len(spoken)]
+        if begins != spoken:
+            raise RowError("“chosen” does not begin with the prompt", key="chosen")
+        system = [] if before[0].role == "system" else [m for m in prompt if m.role == "system"]
+        prompt = [*system, *before]
+    return _preference(record, prompt, chosen, rejected)
 
 
 def _preference(record: Fields, prompt: Sequence[Message], chosen: str, rejected: str) -> Sequence[Row]:
+    if record.get("tools") or record.get("functions"):
+        raise RowError(_TOOLS, "Leave such rows out.", key="tools")
     if not prompt or prompt[-1].role != "user":
         raise RowError("the prompt does not end with a question")
     return [Preference(tuple(prompt), chosen, rejected, *_labels(record))]
 
 
 def _from_dpo(record: Fields) -> Sequence[Row]:
-    prompt = record["prompt"]
-    messages = parse_prompt(text_of(record, "prompt")) if isinstance(prompt, str) else messages_of(prompt, "prompt")
-    return _preference(
-        record, [*_system(record), *messages], _reply(record, "chosen"), _reply(record, _rejected_key(record))
-    )
+    return _answered_twice(record, _asked(record))
 
 
 def _from_preference_turns(record: Fields) -> Sequence[Row]:
     messages = cast(Conversation, _from_turns(record)[0]).messages
-    return _preference(record, messages, _reply(record, "chosen"), _reply(record, _rejected_key(record)))
+    return _answered_twice(record, messages)
 
 
 def _from_preference_instruction(record: Fields) -> Sequence[Row]:
     prompt = [*_system(record), *_history(record), Message("user", _question(record))]
-    return _preference(record, prompt, _reply(record, "chosen"), _reply(record, _rejected_key(record)))
+    return _answered_twice(record, prompt)
 
 
 def _from_reward(record: Fields) -> Sequence[Row]:
@@ -209,6 +264,7 @@ def _from_reward(record: Fields) -> Sequence[Row]:
 
 
 _CHOSEN, _REJECTED = "chosen", ("rejected", "reject")
+_QUESTIONS = ("prompt", "question", "query", "input")
 
 
 def _is_multiturn(record: Fields) -> bool:
@@ -221,7 +277,8 @@ def _is_multiturn(record: Fields) -> bool:
 FORMATS: Mapping[str, Format] = {
     entry.name: entry
     for entry in (
-        Format("dpo", "preference", "prompt, chosen, rejected", ("prompt", _CHOSEN, _REJECTED), _from_dpo),
+        Format("dpo", "preference", "prompt, chosen, rejected", (_QUESTIONS, _CHOSEN, _REJECTED), _from_dpo,
+               lambda r: r.get("instruction") is None),
         Format(
             "conversation-preference", "preference", "turns, chosen, rejected",
             (("conversations", "messages"), _CHOSEN, _REJECTED), _from_preference_turns,
@@ -243,16 +300,23 @@ FORMATS: Mapping[str, Format] = {
         ),
         Format(
             "multiturn", "conversation", "BELLE multi-turn: the history inside instruction",
-            ("instruction", ("output", "target")), _from_multiturn, _is_multiturn,
+            ("instruction", _ANSWERS), _from_multiturn, _is_multiturn,
         ),
         Format(
             "instruction", "conversation", "Alpaca, BELLE: instruction, input, output",
-            ("instruction", ("output", "target")), _from_instruction,
+            ("instruction", _ANSWERS), _from_instruction,
         ),
         Format("question", "conversation", "question, std_answer or answer", ("question",), _from_question),
         Format(
+            "kto", "conversation", "KTO: prompt, completion, label (false: not to be learned)",
+            ("prompt", ("completion", "response"), "label"), _from_labelled, _is_labelled,
+        ),
+        Format(
             "input-target", "conversation", "BELLE's first release: input, target",
             ("input", "target"), _from_input_target,
+        ),
+        Format(
+            "completion", "conversation", "prompt, completion or response", (_QUESTIONS, _ANSWERS), _from_completion,
         ),
         Format(
             "prompt", "conversation", "questions without answers: prompt or text", (("prompt", "text"),), _from_prompt,

@@ -1,6 +1,8 @@
-"""The elements of a JSON array, one after the other, without ever holding all of it.
+"""The records of a JSON file, one after the other, without ever holding all of it.
 
-Alpaca and most of what is shared on the web is one array in one file; `json.load` would need many times its size.
+Alpaca and most of what is shared on the web is one array in one file, bare or as a member of an object
+(`{"data": […]}`); `json.load` would need many times its size. Others write one object after the other, each over
+several lines.
 """
 
 from __future__ import annotations
@@ -14,7 +16,15 @@ from belle.documents import DocumentError, parse_json_prefix
 BLOCK = 1 << 20
 """Characters that are read at once."""
 
+WRAPPERS = ("data", "rows", "examples", "records", "items", "samples", "train", "dataset")
+"""Keys under which files keep their records, where they are not the file itself."""
+# A record may have a list of objects under such a key, too.
+_OF_A_RECORD = frozenset(
+    ("instruction", "input", "output", "prompt", "question", "query", "conversations", "messages", "text", "chosen")
+)
+
 _NOT_CLOSED = "the array is not closed; the file is cut off"
+_OBJECT_NOT_CLOSED = "it is not valid JSON: an object is not closed; the file is cut off"
 # A value longer than this is a file that was damaged, not a record.
 _LONGEST = 256 << 20
 
@@ -38,6 +48,76 @@ def array_elements(stream: TextIO) -> Iterator[tuple[int, Any]]:
     text = _Text(stream)
     if text.next() != "[":
         raise ArrayError(text.line, "it is no array")
+    yield from _elements(text)
+    if text.next():
+        raise ArrayError(text.line, "something follows the end of the array")
+
+
+def json_values(stream: TextIO) -> Iterator[tuple[int, Any]]:
+    """The values in `stream`, however their text is broken into lines, each with the line on which it begins.
+
+    Of an object that holds records (see `WRAPPERS`) these are the values. Raises ArrayError.
+    """
+    text = _Text(stream)
+    while character := text.next():
+        if character == "{":
+            yield from _object(text)
+        else:
+            line = text.line
+            yield line, text.value()
+
+
+def wrapped(value: Any) -> list[Any] | None:
+    """The records that an object holds under one of the `WRAPPERS`; None when it is a record itself."""
+    if not isinstance(value, dict) or not _OF_A_RECORD.isdisjoint(value):
+        return None
+    found = [value[key] for key in WRAPPERS if _are_records(value.get(key))]
+    return found[0] if len(found) == 1 else None
+
+
+def _are_records(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(part, dict) for part in value)
+
+
+def _object(text: _Text) -> Iterator[tuple[int, Any]]:
+    """The object that begins here, or the records in it."""
+    line, record, holds_records = text.line, {}, False
+    text.skip()
+    if text.next() == "}":
+        text.skip()
+        yield line, record
+        return
+    while True:
+        if text.next() != '"':
+            raise ArrayError(text.line, "it is not valid JSON: a key in double quotes is missing")
+        key = text.value()
+        if text.next() != ":":
+            raise ArrayError(text.line, "it is not valid JSON: a colon is missing")
+        text.skip()
+        begins = text.next()
+        if key in WRAPPERS and begins == "[" and _OF_A_RECORD.isdisjoint(record):
+            elements = _elements(text)
+            first = next(elements, None)
+            if first is not None and isinstance(first[1], dict):
+                holds_records = True
+                yield first
+                yield from elements
+            else:
+                record[key] = [value for _, value in ([first] if first else []) + list(elements)]
+        else:
+            record[key] = text.value()
+        after = text.next()
+        text.skip()
+        if after == "}":
+            break
+        if after != ",":
+            raise ArrayError(text.line, f"a comma is missing before {after!r}" if after else _OBJECT_NOT_CLOSED)
+    if not holds_records:
+        yield line, record
+
+
+def _elements(text: _Text) -> Iterator[tuple[int, Any]]:
+    """The elements of the array that begins here, up to and with its end."""
     text.skip()
     while (character := text.next()) != "]":
         if not character:
@@ -52,8 +132,6 @@ def array_elements(stream: TextIO) -> Iterator[tuple[int, Any]]:
         elif after != "]":
             raise ArrayError(text.line, f"a comma is missing before {after!r}" if after else _NOT_CLOSED)
     text.skip()
-    if text.next():
-        raise ArrayError(text.line, "something follows the end of the array")
 
 
 class _Text:

@@ -13,10 +13,11 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from belle.data.rows import Conversation, Preference, PretrainText, Row
+from belle.data.trainable import untrainable
 from belle.errors import KnownError
 from belle.prompts import PromptTemplate
 from belle.prompts.encoding import Encoded, encode_answers, encode_preference, encode_text
-from belle.prompts.targets import FLAWS, flaws_of, nothing_to_train, pair_flaw
+from belle.prompts.targets import FLAWS, flaws_of
 from belle.training.sample_store import Counts, Part
 
 if TYPE_CHECKING:
@@ -154,15 +155,6 @@ class RowEncoder:
             end = start + self.max_length
             pieces.append(Encoded(whole.ids[start:end], whole.trained[start:end]))
         return pieces
-
-
-def untrainable(row: Row) -> str:
-    """Why a row has nothing to train on, whatever its length, in a few words; "" when it has."""
-    if isinstance(row, Conversation):
-        return row.unwanted or nothing_to_train(row.messages)
-    if isinstance(row, Preference):
-        return pair_flaw(row.chosen, row.rejected)
-    return "" if row.text.strip() else "the text is empty"
 
 
 def _note_untrained(counts: Counts, row: Row) -> None:

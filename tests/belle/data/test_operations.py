@@ -234,7 +234,15 @@ def test_what_is_checked(tmp_path: Path) -> None:
     assert [place["line"] for place in report["errors"]["places"]] == [7, 8]
     assert "asistant" in report["errors"]["places"][0]["detail"]
     where = {name: [place["line"] for place in finding["places"]] for name, finding in report["findings"].items()}
-    assert where == {"duplicate": [2], "empty-answer": [3], "empty-question": [4], "order": [5, 5], "no-answer": [6]}
+    assert where == {
+        "duplicate": [2], "empty-answer": [3], "empty-question": [4], "unasked-answer": [4, 5], "order": [5, 5],
+        "no-answer": [6],
+    }  # fmt: skip
+    assert report["left_out"] == {
+        "no answer but such where an answer follows no question": 2,
+        "no answer but such where an answer is empty": 1,
+        "nothing is answered": 1,
+    }
     assert report["categories"] == {"math": 6}
     assert report["roles"] == {"user": 7, "assistant": 5}
     assert report["turns"] == {"1": 5, "2": 1}

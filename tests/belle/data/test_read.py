@@ -97,6 +97,53 @@ FORMS: dict[str, tuple[Any, Any]] = {
          "rejected": {"from": "gpt", "value": "b"}},
         Preference((Q("q"),), "g", "b"),
     ),
+    "completion": ({"prompt": "q", "completion": "r"}, Conversation((Q("q"), A("r")))),
+    "response": (
+        {"system": "S", "prompt": "q", "response": "r"}, Conversation((Message("system", "S"), Q("q"), A("r"))),
+    ),
+    "completion of turns": (
+        {"prompt": [{"role": "user", "content": "q"}], "completion": [{"role": "assistant", "content": "r"}]},
+        Conversation((Q("q"), A("r"))),
+    ),
+    "completion of a templated prompt": ({"prompt": PROMPT, "completion": "r"}, Conversation((Q("你好"), A("r")))),
+    "query and response": ({"query": "q", "response": "r"}, Conversation((Q("q"), A("r")))),
+    "question and response": (
+        {"system": "S", "question": "q", "response": "r"}, Conversation((Message("system", "S"), Q("q"), A("r"))),
+    ),
+    "input and output": ({"input": "q", "output": "r"}, Conversation((Q("q"), A("r")))),
+    "Dolly": (
+        {"instruction": "do", "context": "this", "response": "r", "category": "qa"},
+        Conversation((Q("do\nthis"), A("r")), category="qa"),
+    ),
+    "good of KTO": ({"prompt": "q", "completion": "r", "label": True}, Conversation((Q("q"), A("r")))),
+    "bad of KTO": (
+        {"prompt": "q", "completion": "r", "label": False},
+        Conversation((Q("q"), A("r")), unwanted="its label says that the answer is a bad one"),
+    ),
+    "a label of something else": (
+        {"question": "q", "answer": "r", "label": 0}, Conversation((Q("q"), A("r"))),
+    ),
+    "tools": (
+        {"tools": [{"name": "f"}], "messages": [{"role": "user", "content": "q"}]},
+        Conversation((Q("q"),), unwanted="it is about tools, which no prompt here can describe"),
+    ),
+    "no tools": ({"tools": [], "messages": [{"role": "user", "content": "q"}]}, Conversation((Q("q"),))),
+    "Orca DPO": (
+        {"system": "S", "question": "q", "chosen": "g", "rejected": "b"},
+        Preference((Message("system", "S"), Q("q")), "g", "b"),
+    ),
+    "UltraFeedback": (
+        {"prompt": "q", "chosen": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "g"}],
+         "rejected": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "b"}]},
+        Preference((Q("q"),), "g", "b"),
+    ),
+    "a pair with its conversation": (
+        {"prompt": "q", "chosen": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"},
+                                   {"role": "user", "content": "r"}, {"role": "assistant", "content": "g"}],
+         "rejected": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"},
+                      {"role": "user", "content": "r"}, {"role": "assistant", "content": "b"}]},
+        Preference((Q("q"), A("a"), Q("r")), "g", "b"),
+    ),
     "Alpaca preference": (
         {"instruction": "q", "input": "", "chosen": "g", "rejected": "b"}, Preference((Q("q"),), "g", "b"),
     ),
@@ -107,6 +154,13 @@ FORMS: dict[str, tuple[Any, Any]] = {
 def test_formats(tmp_path: Path, name: str) -> None:
     record, expected = FORMS[name]
     assert one(tmp_path, record) == expected
+
+
+def test_a_pair_that_answers_another_question_than_its_prompt_is_refused(tmp_path: Path) -> None:
+    both = {
+        key: [{"role": "user", "content": "q"}, {"role": "assistant", "content": key}] for key in ("chosen", "rejected")
+    }
+    assert "does not begin with the prompt" in refused(lines(tmp_path, {"prompt": "p", **both})).message
 
 
 def test_a_seed_gives_a_row_for_each_instance(tmp_path: Path) -> None:
@@ -331,7 +385,7 @@ def test_most_of_the_first_records_decide(tmp_path: Path) -> None:
     with pytest.raises(KnownError) as caught:
         detect_format(lines(tmp_path))
     assert caught.value.kind == "file_empty"
-    assert list(read_rows(lines(tmp_path))) == []
+    assert refused(lines(tmp_path)).kind == "file_empty"
 
 
 def test_nothing_is_read_ahead_of_what_is_wanted(tmp_path: Path) -> None:
@@ -355,3 +409,85 @@ def test_categories(tmp_path: Path) -> None:
 
 def test_roles_are_three() -> None:
     assert set(ROLES.values()) == {"system", "user", "assistant"}
+
+
+TEXT_ROWS = [{"text": "你好 one"}, {"text": 'two\n"“”"'}, {"text": "three"}]
+THREE = [PretrainText(row["text"]) for row in TEXT_ROWS]
+PRETTY = "\n".join(json.dumps(row, indent=2, ensure_ascii=False) for row in TEXT_ROWS)
+LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in TEXT_ROWS)
+SHAPES = {
+    "objects over several lines": PRETTY,
+    "objects over several lines with empty lines between": PRETTY.replace("\n{", "\n\n{"),
+    "objects behind each other": "\n" + PRETTY.replace("}\n{", "}{"),
+    "one object for all": json.dumps({"data": TEXT_ROWS}, ensure_ascii=False),
+    "one object for all, with more in it": json.dumps(
+        {"version": 1, "train": TEXT_ROWS, "note": ["x"]}, ensure_ascii=False, indent=1
+    ),
+    "one object on one line, with more in it": json.dumps({"version": 1, "rows": TEXT_ROWS}, ensure_ascii=False),
+    "lines with CRLF": LINES.replace("\n", "\r\n"),
+    "lines with no-break spaces around": LINES.replace("{", "\u00a0{").replace("}\n", "}\u00a0\u3000\n"),
+    "files put together with their marks": LINES.replace("\n{", "\n\ufeff{"),
+    "an array": json.dumps(TEXT_ROWS, ensure_ascii=False, indent=4),
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_json_is_read_however_it_was_written(tmp_path: Path, shape: str, encoding: str) -> None:
+    path = tmp_path / "data.json"
+    path.write_bytes(SHAPES[shape].encode(encoding))
+    assert list(read_rows(path)) == THREE
+    zipped = tmp_path / "data.json.gz"
+    zipped.write_bytes(gzip.compress(path.read_bytes()))
+    assert list(read_rows(zipped)) == THREE
+
+
+def test_lines_are_numbered_in_objects_over_several_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(PRETTY, encoding="utf-8")
+    assert [record.number for record, _ in scan_rows(tmp_path / "a.json")] == [1, 4, 7]
+
+
+def test_a_list_inside_a_record_is_not_a_file_of_records(tmp_path: Path) -> None:
+    record = {"instruction": "do", "input": "", "output": "r", "examples": [{"input": "a"}]}
+    assert one(tmp_path, record) == Conversation((Q("do"), A("r")))
+    (tmp_path / "b.json").write_text(json.dumps(record, indent=1))
+    assert list(read_rows(tmp_path / "b.json")) == [Conversation((Q("do"), A("r")))]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty (0 bytes)"),
+        (b" \n\n", "holds no records"),
+        (b"\xef\xbb\xbf", "holds no records"),
+        (b"[]", "holds no records"),
+        (b'{"text": "\xc4\xe3\xba\xc3"}\n', "GB18030"),
+        (b'{"text":\xc2\xa0"a"}\n', "no-break space"),
+        (b'{"text": "a"\n', "is not valid JSON"),
+        (b'{\n"text": "a",\n"text" "b"}\n', "line 3: it is not valid JSON: a colon is missing"),
+        (b'{\n"data": [{"text": "a"}\n', "the array is not closed"),
+        (b'{\n"text": "a"\n', "an object is not closed"),
+    ],
+)
+def test_what_cannot_be_read_gets_the_right_words(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "data.json"
+    path.write_bytes(content)
+    with pytest.raises(KnownError) as caught:
+        list(read_rows(path))
+    assert words in caught.value.message
+    assert str(path) in caught.value.message
+
+
+def test_a_text_file_is_read_in_its_encoding(tmp_path: Path) -> None:
+    for number, encoding in enumerate(("utf-8-sig", "utf-16", "utf-16-le")):
+        path = tmp_path / f"{number}.txt"
+        path.write_bytes("one 一\r\ntwo".encode(encoding))
+        assert list(read_rows(path)) == [PretrainText("one 一\ntwo")]
+
+
+def test_an_object_for_all_streams(tmp_path: Path) -> None:
+    """The first record is there before the end of the file is read."""
+    path = tmp_path / "long.json"
+    path.write_text('{"data": [' + ",\n".join(['{"text": "row"}'] * 200_000) + ", broken")
+    rows = read_rows(path)
+    assert sum(1 for _, _ in zip(range(1_000), rows, strict=False)) == 1_000
