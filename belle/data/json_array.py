@@ -81,7 +81,8 @@ def _are_records(value: Any) -> bool:
 
 def _object(text: _Text) -> Iterator[tuple[int, Any]]:
     """The object that begins here, or the records in it."""
-    line, record, holds_records = text.line, {}, False
+    line, holds_records = text.line, False
+    record: dict[str, Any] = {}
     text.skip()
     if text.next() == "}":
         text.skip()

@@ -1,7 +1,7 @@
 """`final/`: what a run was for. A folder that transformers, `belle merge` and `belle convert` take as it is.
 
 The tokenizer's files are the base's own, byte by byte, so that every program that reads them sees the same ids; added
-are the chat template that the model was trained with, its name, and a padding token that is not the end token.
+are the chat template that the model was trained with, its name, and a padding token.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def write_tokenizer(tokenizer: Any, folder: Path, *, template: PromptTemplate | 
 
 
 def write_generation_config(model: Any, tokenizer: Any, stop: tuple[str, ...], folder: Path) -> None:
-    """Write how to generate: the ends of an answer, and a padding token that is none of them.
+    """Write how to generate: the ends of an answer, and the padding token.
 
     Args:
         stop: strings that end an answer; those that are one token count as ends.

@@ -74,6 +74,7 @@ def load_model(family: Family, recipe: Recipe, builder: EngineBuilder, tokenizer
         else:
             model = _pretrained(family, recipe, builder, attention)
         check_vocabulary(model, tokenizer)
+        train_every_row(model)
         if recipe.lora is not None:
             model = add_adapter(model, recipe, partitioned=builder.partitioned, say=say, task=family.task)
     prepare(model, recipe)
@@ -125,6 +126,17 @@ def check_vocabulary(model: Any, tokenizer: Any) -> None:
             tokens=len(tokenizer),
             rows=rows,
         )
+
+
+def train_every_row(model: Any) -> None:
+    """Let the embedding learn the padding token too.
+
+    torch gives the row of `padding_idx` no gradient, and in many base models the padding token is the end token. What
+    is padding goes by position here (`collate`), so that row has a gradient only where the token itself is written.
+    """
+    for module in model.modules():
+        if getattr(module, "padding_idx", None) is not None and hasattr(module, "num_embeddings"):
+            module.padding_idx = None
 
 
 def train_new_rows(model: Any) -> None:

@@ -36,8 +36,9 @@ def load_scoring_model(recipe: Recipe, builder: EngineBuilder, tokenizer: Any, s
     """
     model: Any = load_model(SCORING, recipe, builder, tokenizer, say)
     score_head(causal_model(model))
-    # transformers finds the last token by looking for the padding.
-    model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    # transformers finds the last token by looking for the padding, and where that is the end token it would be wrong.
+    pads = tokenizer.pad_token_id != tokenizer.eos_token_id
+    model.config.get_text_config().pad_token_id = tokenizer.pad_token_id if pads else None
     return model
 
 

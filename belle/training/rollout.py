@@ -75,7 +75,7 @@ def write_answers(
         prompts: token ids.
         seeds: one for each answer.
         ends: tokens that end an answer.
-        pad_id: none of them.
+        pad_id: what fills up; it may be one of them.
     """
     size = options.generation_batch
     model = engine.model

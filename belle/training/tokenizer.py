@@ -1,8 +1,12 @@
 """The tokenizer of a checkpoint, loaded so that an answer can end, and as the renderer of `belle.prompts` wants it.
 
-Three traps are dealt with here. The first LLaMA checkpoints name a tokenizer class that is gone and write empty special
-tokens, on which `AutoTokenizer` recurses until Python gives up. A padding token that is the end token teaches a model
-never to stop, because padding is not trained on. And transformers' fast tokenizers see control tokens in any text.
+Two traps are dealt with here. The first LLaMA checkpoints name a tokenizer class that is gone and write empty special
+tokens, on which `AutoTokenizer` recurses until Python gives up. And transformers' fast tokenizers see control tokens in
+any text.
+
+A padding token may be the end token, as in many base models: what is trained on goes by position here and never by the
+id (`collate`), so the end of an answer is learned all the same. Where the vocabulary has another token for padding, it
+is taken, because other programs leave out of the loss whatever is the padding token.
 """
 
 from __future__ import annotations
@@ -29,12 +33,12 @@ def _say(sentence: str) -> None:
 
 
 def load_tokenizer(path: Path | str, *, notice: Callable[[str], None] = _say) -> Any:
-    """The tokenizer of a checkpoint: a folder, or a name on the hub. Its padding token is never an end token.
+    """The tokenizer of a checkpoint: a folder, or a name on the hub. It has a padding token.
 
     Args:
         notice: told in a sentence what was repaired.
 
-    Raises KnownError: `no_tokenizer`, `damaged_tokenizer`, `no_end_token`, `pad_is_eos`.
+    Raises KnownError: `no_tokenizer`, `damaged_tokenizer`, `no_end_token`.
     """
     from transformers import AutoTokenizer
 
@@ -196,12 +200,8 @@ def _give_padding(tokenizer: Any, path: Path | str, notice: Callable[[str], None
     candidates = [*_PADDING_NAMES, tokenizer.unk_token, tokenizer.bos_token]
     found = next((name for name in candidates if name in vocabulary and vocabulary[name] != eos), None)
     if found is None:
-        raise KnownError(
-            "pad_is_eos",
-            f"The tokenizer of {path} pads with {tokenizer.eos_token}, its end token, and has no other token for it.",
-            "A model trained so never stops. Add a token to the vocabulary, and name it as pad_token.",
-            path=str(path),
-        )
+        tokenizer.pad_token = tokenizer.eos_token
+        return
     if pad is not None:
         notice(f"{path} pads with its end token {tokenizer.eos_token}; {found} is used instead.")
     tokenizer.pad_token = found

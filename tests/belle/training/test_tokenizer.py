@@ -77,7 +77,7 @@ def byte_level_with(folder: Path, source: Path, **config: Any) -> Path:
     return folder
 
 
-def test_padding_is_never_the_end(byte_level_folder: Path, tmp_path: Path) -> None:
+def test_padding_is_not_the_end_where_there_is_another_token_for_it(byte_level_folder: Path, tmp_path: Path) -> None:
     said: list[str] = []
     tokenizer = load_tokenizer(byte_level_with(tmp_path, byte_level_folder, pad_token="</s>"), notice=said.append)
     assert tokenizer.pad_token == "<pad>"
@@ -89,17 +89,15 @@ def test_padding_that_is_missing_is_chosen_quietly(byte_level_folder: Path, tmp_
     assert tokenizer.pad_token == "<pad>"
 
 
-def test_padding_without_any_token_for_it_is_refused(tmp_path: Path) -> None:
+def test_a_base_model_may_pad_with_its_end_token(tmp_path: Path) -> None:
     from tests.convert.checkpoints import byte_tokenizer
 
     byte_tokenizer(tmp_path, 300)
     write_json(tmp_path, "tokenizer_config.json", {
         "tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|end|>", "pad_token": "<|end|>",
     })  # fmt: skip
-    with pytest.raises(KnownError) as caught:
-        load_tokenizer(tmp_path)
-    assert caught.value.kind == "pad_is_eos"
-    assert "<|end|>" in caught.value.message
+    tokenizer = load_tokenizer(tmp_path, notice=pytest.fail)
+    assert tokenizer.pad_token_id == tokenizer.eos_token_id
 
 
 def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path) -> None:
