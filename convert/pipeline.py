@@ -17,7 +17,6 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from belle.errors import KnownError
 from convert.architectures import Architecture, NamedTensor, architecture_of
 from convert.checkpoint import Checkpoint, open_checkpoint
-from convert.checkpoint.json_file import read_json_object
 from convert.digests import Digests
 from convert.gptq.coded import Mode
 from convert.gptq.unmovable import note, requantizing, unmovable
@@ -33,6 +32,7 @@ from convert.options import ConvertOptions, output_paths
 from convert.part_file import check_output
 from convert.plan import TensorPlan, data_size, plan_types, size_by_type
 from convert.progress import Progress, ProgressCallback
+from convert.quantization import left_behind, named_by_config, read_stated, refuse_by_tensors
 from convert.report import FileReport, Report, describe
 from convert.source import RowSource
 from convert.tokenizers import check_tokenizer, read_tokenizer
@@ -42,7 +42,6 @@ from convert.writer import write_gguf
 
 _NO_DIGEST = "0" * 64
 _QUANTIZATION_VERSION = 2
-_LONGEST_CONFIG = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
         notes: list[str] = []
         architecture = architecture_of(checkpoint.config)
         weights = weights_of(checkpoint, architecture, adapters, options, notes)
-        tensors = architecture.plan(weights, checkpoint.config, notes)
+        tensors = _arranged(architecture, weights, checkpoint, notes)
         model_metadata = architecture.metadata(checkpoint.config, notes)
         n_embeddings = next(t.source.n_rows for t in tensors if t.name == "token_embd.weight")
         tokenizer = read_tokenizer(checkpoint, n_embeddings, template=options.template)
@@ -210,19 +209,26 @@ def weights_of(
         return merge(rows, adapters, notes, tied=tied)
 
     mode: Mode = "fast" if options.gptq_mode == "fast" else "exact"
+    stated = read_stated(checkpoint)
+    refuse_by_tensors(checkpoint.tensors)
     if compressed.is_compressed(checkpoint.tensors):
-        stated = gptq.quantization_config(checkpoint.config, {})
         return compressed.view(checkpoint.tensors, stated, mode, merged, notes)
-    if not gptq.is_quantized(checkpoint.tensors):
-        return merged(checkpoint.tensors)
-    config_file = checkpoint.tokenizer_files.get("quantize_config.json")
-    stated = gptq.quantization_config(
-        checkpoint.config,
-        read_json_object(config_file, kind="bad_config", longest=_LONGEST_CONFIG) if config_file else {},
-    )
-    found = gptq.view(checkpoint.tensors, stated, mode, merged)
-    notes += found.warnings
-    return found.tensors
+    if gptq.is_quantized(checkpoint.tensors):
+        found = gptq.view(checkpoint.tensors, stated, mode, merged)
+        notes += found.warnings
+        return found.tensors
+    notes += left_behind(checkpoint.config, stated)
+    return merged(checkpoint.tensors)
+
+
+def _arranged(
+    architecture: Architecture, weights: Mapping[str, RowSource], checkpoint: Checkpoint, notes: list[str]
+) -> list[NamedTensor]:
+    """Every tensor of the GGUF; what keeps a quantized checkpoint from that is told by the name of its format."""
+    try:
+        return architecture.plan(weights, checkpoint.config, notes)
+    except KnownError as error:
+        raise named_by_config(error, checkpoint.config, read_stated(checkpoint)) from error
 
 
 def _refuse_adapter(checkpoint: Checkpoint) -> None:

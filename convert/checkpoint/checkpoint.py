@@ -31,6 +31,8 @@ TOKENIZER_NAMES = (
     "chat_template.jinja",
     "chat_template.json",
     "quantize_config.json",
+    "quant_config.json",
+    "hf_quant_config.json",
 )
 _LONGEST_CONFIG = 4 << 20
 _HASH_CHUNK = 4 << 20

@@ -1,4 +1,4 @@
-"""What a GPTQ or AWQ module is made of, inferred from its tensors and not believed from a configuration.
+"""What a GPTQ or AWQ module is made of, inferred from its tensors; what the configuration says is a veto (`stated`).
 
 A quantized linear layer `X` is stored as `X.qweight` with `X.qzeros`, `X.scales`, sometimes `X.g_idx` and `X.bias`.
 Bits, group size and packing follow from the shapes, whether the zeros are stored minus one from the data.
@@ -23,6 +23,12 @@ Method = Literal["gptq", "awq"]
 
 BITS = (2, 3, 4, 8)
 WORD = 32
+_DTYPES = {
+    ".qweight": ("int32", "uint32"),
+    ".qzeros": ("int32", "uint32"),
+    ".scales": ("float16", "float32", "uint16"),  # the last holds the bits of bfloat16
+    ".g_idx": ("int32", "int64"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ def _module(name: str, tensors: Mapping[str, Any], config: Mapping[str, Any]) ->
                     tensor=name + ".zeros",
                 )
             raise KnownError("damaged_gptq", f"{name}{suffix} is missing from the checkpoint.", tensor=name + suffix)
+    _check_dtypes(name, tensors)
     words, zeros, scales = (tuple(tensors[name + s].shape) for s in (".qweight", ".qzeros", ".scales"))
     if len(words) != 2 or len(zeros) != 2 or len(scales) != 2 or 0 in (*words, *zeros, *scales):
         raise _mismatch(name, words, zeros, scales)
@@ -88,6 +95,21 @@ def _module(name: str, tensors: Mapping[str, Any], config: Mapping[str, Any]) ->
         raise _mismatch(name + ".g_idx", words, tuple(tensors[name + ".g_idx"].shape), scales)
     group_size = _group_size(name, in_features, n_groups, config)
     return Module(name, method, (out_features, in_features), bits, n_groups, group_size, has_g_idx)
+
+
+def _check_dtypes(name: str, tensors: Mapping[str, Any]) -> None:
+    """Codes are cut out of words of 32 bits; words of another width, or floats, would give other codes."""
+    for suffix, known in _DTYPES.items():
+        if name + suffix not in tensors:
+            continue
+        dtype = np.dtype(tensors[name + suffix].array().dtype).newbyteorder("=")
+        if dtype.name not in known:
+            raise KnownError(
+                "unsupported_gptq",
+                f"{name}{suffix} holds {dtype.name} values; the layouts that are known here have {' or '.join(known)}.",
+                "Convert the model it was made from, or save it with GPTQModel in the format “gptq”.",
+                tensor=name + suffix,
+            )
 
 
 def _group_size(name: str, in_features: int, n_groups: int, config: Mapping[str, Any]) -> int:
@@ -123,6 +145,7 @@ class ZeroEvidence:
 
     votes_v1: int = 0
     votes_v2: int = 0
+    asymmetric: int = 0
     bias_v1: float = 0.0
     bias_v2: float = 0.0
     wrapped: int = 0
@@ -139,10 +162,17 @@ class ZeroEvidence:
         elif (stored == middle - 1).all():
             self.votes_v1 += 1
         else:
+            self.asymmetric += 1
             mean = float(sample().mean(dtype=np.float64)) - float(stored.mean(dtype=np.float64))
             self.bias_v2 += abs(mean)
             self.bias_v1 += abs(mean - 1)
         self.wrapped += int(np.count_nonzero(stored == (1 << bits) - 1))
+
+    @property
+    def is_certain(self) -> bool:
+        """Zeros in the middle, or codes whose mean is clearly nearer to the zeros of one version."""
+        clear = abs(self.bias_v1 - self.bias_v2) > self.asymmetric / 2
+        return self.votes_v1 != self.votes_v2 or clear
 
     @property
     def version(self) -> Literal[1, 2]:

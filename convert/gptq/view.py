@@ -18,6 +18,7 @@ from convert.gptq import codes
 from convert.gptq.coded import Mode
 from convert.gptq.layout import Module, ZeroEvidence, find_modules, zeros_of
 from convert.gptq.source import GPTQRows
+from convert.gptq.stated import check_known, check_modules, version_of
 from convert.rows import take_rows
 from convert.source import RowSource
 
@@ -51,12 +52,6 @@ class QuantizedView:
     warnings: list[str] = field(default_factory=list)
 
 
-def quantization_config(config: Mapping[str, Any], quantize_config: Mapping[str, Any]) -> dict[str, Any]:
-    """What the checkpoint says of itself; hints only."""
-    stated = config.get("quantization_config")
-    return {**(stated if isinstance(stated, dict) else {}), **quantize_config}
-
-
 def is_quantized(tensors: Mapping[str, Any]) -> bool:
     """The checkpoint holds GPTQ or AWQ layers."""
     return any(name.endswith(".qweight") for name in tensors)
@@ -69,15 +64,17 @@ def view(
 
     Args:
         tensors: `CheckpointTensor`s by name.
-        stated: `quantization_config` of the checkpoint.
+        stated: what the checkpoint says of itself (`stated_quantization`).
         mode: see `GPTQRows`.
         change: what merges adapters. It sees every layer in the order of the checkpoint; the columns and rows of
             act-order layers are moved afterwards, and only of those that it left as they were.
     """
+    check_known(stated)
     modules = find_modules(tensors, stated)
+    check_modules(stated, modules)
     wordwise = _made_by_gptqmodel(stated)
     evidence = _evidence(modules, tensors)
-    version = evidence.version
+    version = version_of(stated, evidence)
     layers = {m.name: GPTQRows(m, tensors, version=version, wordwise=wordwise, mode=mode) for m in modules}
     rows: dict[str, RowSource] = {}
     for name, tensor in tensors.items():
@@ -94,7 +91,7 @@ def view(
     for layer, source in layers.items():
         if rows[layer + ".weight"] is source and _fold(source, rows):
             folded[layer] = source.by_group()
-    warnings = [*_lies(stated, modules), *_warnings(stated, evidence, wordwise)]
+    warnings = [*_lies(stated, modules), *_warnings(evidence, wordwise)]
     return QuantizedView(rows, modules, version, folded, warnings)
 
 
@@ -143,29 +140,20 @@ def _fold(source: GPTQRows, rows: dict[str, RowSource]) -> bool:
 
 
 def _lies(stated: Mapping[str, Any], modules: list[Module]) -> list[str]:
-    """Bits and group size that the configuration states and that no layer has."""
-    bits, size = stated.get("bits", stated.get("w_bit")), stated.get("group_size", stated.get("q_group_size"))
-    warnings = []
-    if isinstance(bits, int) and bits not in {m.bits for m in modules}:
-        warnings.append(f"The configuration says {bits} bits; the layers have {_listed({m.bits for m in modules})}.")
+    """A group size that no layer has, where every column says its group itself."""
+    size = stated.get("group_size")
     whole = {m.group_size for m in modules if m.n_groups > 1}
     if isinstance(size, int) and size > 0 and whole and size not in whole:
-        warnings.append(f"The configuration says groups of {size}; the layers have groups of {_listed(whole)}.")
-    return warnings
+        return [f"The configuration says groups of {size}; the layers have groups of {_listed(whole)}."]
+    return []
 
 
 def _listed(numbers: set[int]) -> str:
     return " and ".join(map(str, sorted(numbers)))
 
 
-def _warnings(stated: Mapping[str, Any], evidence: ZeroEvidence, wordwise: bool) -> list[str]:
+def _warnings(evidence: ZeroEvidence, wordwise: bool) -> list[str]:
     warnings = []
-    claimed = {"gptq": 1, "gptq_v2": 2}.get(str(stated.get("checkpoint_format", "")))
-    if claimed and claimed != evidence.version:
-        warnings.append(
-            f"The configuration says that zeros are stored as in version {claimed}; the data say {evidence.version}, "
-            "and the data were believed."
-        )
     if evidence.version == 1 and evidence.wrapped and not wordwise:
         warnings.append(
             f"{evidence.wrapped} stored zeros are all ones. They are read as the highest zero; a tool that stored a "

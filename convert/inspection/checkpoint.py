@@ -12,19 +12,19 @@ import numpy as np
 from belle.errors import KnownError
 from convert.architectures import Dimensions, architecture_of
 from convert.checkpoint import Checkpoint, open_checkpoint
-from convert.checkpoint.json_file import read_json_object
 from convert.checkpoint.tensor import CheckpointTensor
 from convert.compressed import is_companion, is_compressed, stored_layers
 from convert.gptq.blocks import RUN
 from convert.gptq.layout import Module, find_modules
-from convert.gptq.view import is_quantized, quantization_config
+from convert.gptq.stated import check_known, check_modules
+from convert.gptq.view import is_quantized
 from convert.inspection.description import Description, TensorRow, TokenizerFacts, shares
 from convert.inspection.templates import template_facts
 from convert.metadata import read_model_card
+from convert.quantization import read_stated, refuse_by_tensors
 from convert.tokenizers import Tokenizer, read_tokenizer
 
 _EMBEDDINGS = ("embed_tokens.weight", "word_embeddings.weight", "wte.weight", "tok_embeddings.weight")
-_LONGEST_CONFIG = 1 << 20
 _MOST_TOKENS = 5_000_000
 
 
@@ -79,12 +79,18 @@ def _architecture(checkpoint: Checkpoint, notes: list[str]) -> tuple[str, Dimens
 
 
 def _modules(checkpoint: Checkpoint, notes: list[str]) -> list[Module]:
+    try:
+        refuse_by_tensors(checkpoint.tensors)
+    except KnownError as error:
+        notes.append(error.message)
     if not is_quantized(checkpoint.tensors):
         return []
     try:
-        file = checkpoint.tokenizer_files.get("quantize_config.json")
-        own = read_json_object(file, kind="bad_config", longest=_LONGEST_CONFIG) if file else {}
-        return find_modules(checkpoint.tensors, quantization_config(checkpoint.config, own))
+        stated = read_stated(checkpoint)
+        modules = find_modules(checkpoint.tensors, stated)
+        check_known(stated)
+        check_modules(stated, modules)
+        return modules
     except KnownError as error:
         notes.append(error.message)
         return []

@@ -10,7 +10,7 @@ import pytest
 from gguf.constants import GGMLQuantizationType as Type
 from gguf.quants import dequantize
 
-from convert.gptq.view import is_quantized, quantization_config, view
+from convert.gptq.view import is_quantized, view
 from convert.rows import ArrayRows
 from convert.source import RowSource
 from tests.convert.gptq.test_exact import Layer, Stored, layer
@@ -111,26 +111,13 @@ def test_act_order_elsewhere_is_left_to_be_quantized_again() -> None:
     np.testing.assert_array_equal(seen.tensors["a.o_proj.weight"].float_rows(0, 32), made.weight)
 
 
-def test_a_configuration_that_lies_about_its_version_is_told_and_not_believed() -> None:
-    made = layer(4, 128, symmetric=True)
-    seen = view(named(made, "a.o_proj"), {"checkpoint_format": "gptq_v2"})
-    assert seen.version == 1
-    assert "the data were believed" in seen.warnings[0]
-
-
-def test_bits_and_groups_that_no_layer_has_are_told() -> None:
-    made = layer(4, 128, symmetric=True)
-    told = view(named(made, "a.o_proj"), {"bits": 3, "group_size": 64}).warnings
-    assert told == [
-        "The configuration says 3 bits; the layers have 4.",
-        "The configuration says groups of 64; the layers have groups of 128.",
-    ]
+def test_groups_that_no_layer_has_are_told_where_every_column_says_its_group() -> None:
+    made = layer(4, 128, symmetric=True, act_order=True)
+    told = view(named(made, "a.o_proj"), {"bits": 4, "group_size": 64}).warnings
+    assert told == ["The configuration says groups of 64; the layers have groups of 128."]
     assert view(named(made, "a.o_proj"), {"bits": 4, "group_size": -1}).warnings == []
 
 
-def test_what_a_checkpoint_says_of_itself() -> None:
-    stated = quantization_config({"quantization_config": {"bits": 4, "group_size": 64}}, {"group_size": 128})
-    assert stated == {"bits": 4, "group_size": 128}
-    assert quantization_config({}, {}) == {}
+def test_quantized_checkpoints_are_told_by_their_names() -> None:
     assert is_quantized({"x.qweight": Stored(np.zeros((1, 1)))})
     assert not is_quantized({"x.weight": Stored(np.zeros((1, 1)))})

@@ -1,0 +1,147 @@
+"""What a checkpoint says of its quantization, and the formats that are not read: each by its name, with what to do.
+
+A format is known by `quant_method`, which its tool writes into the configuration, and by tensors that only it has. The
+second decides: configurations stay behind when weights are made whole again, and get lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from belle.errors import KnownError
+from belle.texts import short_repr
+from convert.checkpoint.checkpoint import Checkpoint
+from convert.checkpoint.json_file import read_json_object
+from convert.gptq.stated import stated_quantization
+
+# Where AutoGPTQ, AutoAWQ and ModelOpt wrote it, before it went into config.json.
+_FILES = ("quantize_config.json", "quant_config.json", "hf_quant_config.json")
+_LONGEST = 1 << 20
+
+# What `convert.gptq` and `convert.compressed` read, or refuse in words of their own.
+_READ = ("gptq", "awq", "auto-round", "intel/auto-round", "fp8", "fbgemm_fp8", "compressed-tensors")
+_ORIGINAL = "Convert the model it was made from."
+_DEQUANTIZED = f"{_ORIGINAL} Or load it in transformers, call model.dequantize(), save it, and convert that."
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format that is recognised and not read.
+
+    Args:
+        name: for people.
+        methods: values of `quant_method` (or `quant_algo`), in lower case.
+        tensors: ends of names, dot included, that no other format has; a name must end in one of them.
+        advice: what to do instead.
+    """
+
+    name: str
+    methods: tuple[str, ...]
+    tensors: tuple[str, ...] = ()
+    advice: str = _ORIGINAL
+
+
+FORMATS = (
+    Format("bitsandbytes", ("bitsandbytes",), (".absmax", ".quant_map", ".SCB", ".weight_format"), _DEQUANTIZED),
+    Format("MLX", ("mlx",), (), f"{_ORIGINAL} Or make it whole with: mlx_lm.convert --hf-path MODEL --dequantize"),
+    Format("NVFP4 (ModelOpt)", ("modelopt", "nvfp4", "modelopt_fp4"), (".weight_scale_2", ".weight_global_scale")),
+    Format("MXFP4", ("mxfp4", "mxfp8", "gpt-oss"), ("_proj_blocks", ".weight_blocks"), _DEQUANTIZED),
+    Format("EXL2", ("exl2",), (".q_weight", ".q_invperm", ".q_scale_max")),
+    Format("EXL3", ("exl3",), (".trellis", ".suh", ".svh")),
+    Format("HQQ", ("hqq",), (".W_q",), _DEQUANTIZED),
+    Format("Marlin", ("marlin", "gptq_marlin", "awq_marlin"), (".B",)),
+    Format("QQQ", ("qqq",), (".s_channel", ".s_group")),
+    Format("AQLM", ("aqlm",), (".codebooks",)),
+    Format("VPTQ", ("vptq",), (".centroids", ".res_centroids")),
+    Format("QuIP#", ("quip", "quip#"), (".Qidxs",)),
+    Format("QTIP", ("qtip",), (".tlut",)),
+    Format("HIGGS", ("higgs",), (".tables2",), _DEQUANTIZED),
+    Format("SpQR", ("spqr",), (".dense_weights", ".in_perm")),
+    Format("EETQ", ("eetq",), (".weight_scales",)),
+    Format("Quanto", ("quanto",), (".weight._data", ".weight._scale")),
+    Format("torchao", ("torchao",), (".weight_qdata",)),
+    Format("BitNet", ("bitnet",)),
+    Format("Quark", ("quark",)),
+    Format("FP-Quant", ("fp_quant",), (".dqweight",)),
+    Format("BitBLAS", ("bitblas",)),
+    Format("ParoQuant", ("paroquant",), (".theta",)),
+    Format("SINQ", ("sinq",)),
+    Format("a GGUF inside", ("gguf",), (), "Use the GGUF file as it is."),
+)
+
+# A clause of the refusal; shapes and names that such a format makes different from what an architecture asks for.
+_KINDS = ("missing_tensor", "unknown_tensor", "wrong_shape", "not_a_weight", "unsupported_dtype")
+
+
+def read_stated(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Everything that config.json and the files beside it say about the quantization; {} where they say nothing.
+
+    Raises KnownError("contradictory_quantization") where they differ, "bad_config" for a file that is damaged.
+    """
+    files = [
+        read_json_object(checkpoint.tokenizer_files[name], kind="bad_config", longest=_LONGEST)
+        for name in _FILES
+        if name in checkpoint.tokenizer_files
+    ]
+    inner = [file["quantization"] for file in files if isinstance(file.get("quantization"), Mapping)]
+    return stated_quantization(checkpoint.config, *files, *inner)
+
+
+def left_behind(config: Mapping[str, Any], stated: Mapping[str, Any]) -> list[str]:
+    """A sentence for a checkpoint of plain floats whose configuration says that it is quantized."""
+    method = _method(config, stated)
+    if method is None:
+        return []
+    return [f"The configuration says that the weights are quantized ({method}), but they are not; it was passed over."]
+
+
+def refuse_by_tensors(tensors: Iterable[str]) -> None:
+    """Raises KnownError("unsupported_quantization") when the names are those of a format that is not read."""
+    names = list(tensors)
+    for one in FORMATS:
+        found = next((name for name in names if name.endswith(one.tensors)), None) if one.tensors else None
+        if found is not None:
+            raise _unsupported(one.name, found, one.advice)
+    scaled = {name.removesuffix(".biases") for name in names if name.endswith(".biases")}
+    if any(name.removesuffix(".scales") in scaled for name in names if name.endswith(".scales")):
+        mlx = next(one for one in FORMATS if one.name == "MLX")
+        raise _unsupported(mlx.name, next(name for name in names if name.endswith(".biases")), mlx.advice)
+
+
+def named_by_config(error: KnownError, config: Mapping[str, Any], stated: Mapping[str, Any]) -> KnownError:
+    """`error` of arranging a checkpoint's tensors; with the name of its quantization, where the configuration has one.
+
+    Args:
+        error: as raised.
+        config: config.json.
+        stated: what the checkpoint says of its quantization.
+    """
+    method = _method(config, stated)
+    if error.kind not in _KINDS or method is None or method in _READ:
+        return error
+    one = next((one for one in FORMATS if method in one.methods), None)
+    if one is None:
+        return _unsupported(short_repr(method), str(error.details.get("name", "")), _ORIGINAL)
+    return _unsupported(one.name, "", one.advice)
+
+
+def _method(config: Mapping[str, Any], stated: Mapping[str, Any]) -> str | None:
+    for key in ("quant_method", "quant_algo", "quant_type"):
+        if isinstance(stated.get(key), str):
+            return str(stated[key]).lower()
+    if stated.get("load_in_4bit") or stated.get("load_in_8bit"):
+        return "bitsandbytes"
+    # mlx_lm writes its own beside the usual key.
+    return "mlx" if isinstance(config.get("quantization"), Mapping) else None
+
+
+def _unsupported(name: str, tensor: str, advice: str) -> KnownError:
+    seen = f" (it holds {tensor})" if tensor else ""
+    return KnownError(
+        "unsupported_quantization",
+        f"The checkpoint is quantized in the format {name}{seen}, which is not read.",
+        advice,
+        format=name,
+    )
