@@ -44,6 +44,11 @@ def settings_file() -> Path:
     return config_dir() / "settings.ini"
 
 
+def safer_mode_file() -> Path:
+    """The builds of llama.cpp whose extra kernels do not work on a processor (JSON, see `belle.engine.safer_mode`)."""
+    return config_dir() / "safer-mode.json"
+
+
 def private_folder(path: Path) -> Path:
     """Create `path`, readable by its owner only, and return it. Raises OSError."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)

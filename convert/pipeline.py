@@ -22,6 +22,7 @@ from convert.gptq.coded import Mode
 from convert.gptq.unmovable import note, requantizing, unmovable
 from convert.header import KeyValue, serialize
 from convert.imatrix_file import Imatrix, read_imatrix
+from convert.load_proof import and_loads
 from convert.lora.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from convert.lora.adapter import Adapter, read_adapter
 from convert.lora.merge import merge
@@ -155,7 +156,9 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
         model_metadata = architecture.metadata(checkpoint.config, notes)
         n_embeddings = next(t.source.n_rows for t in tensors if t.name == "token_embd.weight")
         tokenizer = read_tokenizer(checkpoint, n_embeddings, template=options.template)
-        check_tokenizer(tokenizer, checkpoint)
+        check_tokenizer(
+            tokenizer, checkpoint, architecture=architecture.name, name=_model_name(checkpoint, architecture, options)
+        )
         notes += tokenizer.notes
         values = {entry.key: entry.value for entry in model_metadata}
         facts = ModelFacts.from_metadata(values | {"general.architecture": architecture.name})
@@ -187,6 +190,20 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
         for output in outputs:
             check_output(output.path, conversion.inputs)
         yield conversion
+
+
+def _model_name(checkpoint: Checkpoint, architecture: Architecture, options: ConvertOptions) -> str:
+    """As it will stand in the file."""
+    entries = general_metadata(
+        checkpoint.folder,
+        checkpoint.config,
+        architecture=architecture.name,
+        n_parameters=1,
+        sha256={},
+        name=options.name,
+        repository=options.repository,
+    )
+    return next((str(entry.value) for entry in entries if entry.key == "general.name"), "")
 
 
 def weights_of(
@@ -268,7 +285,7 @@ def _write(conversion: Conversion, output: Output, digests: Digests, progress: P
             "adapters": [[str(one.folder.resolve()), one.strength] for one in conversion.adapters],
         },
         final_metadata=lambda: conversion.metadata(output, digests.result()),
-        verifier=verifier if conversion.options.verify else None,
+        verifier=and_loads(verifier, output.path) if conversion.options.verify else None,
     )
     return describe(
         output.path,

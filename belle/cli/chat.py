@@ -65,7 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
     def on_loading(fraction: float) -> None:
         terminal.progress(say("loading", title=model.title, percent=round(fraction * 100)))
 
-    with open_engine(load, on_loading=on_loading) as engine:
+    def on_safer_mode() -> None:
+        terminal.note(say("safer_mode"))
+
+    with open_engine(load, on_loading=on_loading, on_safer_mode=on_safer_mode) as engine:
         terminal.clear()
         if engine.model.template is None:
             _choose_template(engine, model, terminal, ask=prompt is None)

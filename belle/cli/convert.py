@@ -128,6 +128,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     about.add_argument("--repository", metavar="OWNER/NAME", help="where the checkpoint came from")
 
 
+def runs_native_code(arguments: argparse.Namespace) -> bool:
+    """Only running the file that was written; what else llama.cpp is asked has a process of its own."""
+    return bool(arguments.verify == "logits")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Convert, or show the plan. Returns the exit status; raises KnownError."""
     terminal = Terminal()

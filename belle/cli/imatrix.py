@@ -32,6 +32,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads (default: free cores)")
 
 
+def runs_native_code(arguments: argparse.Namespace) -> bool:
+    """llama.cpp runs in this process."""
+    del arguments
+    return True
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Read the text and write the matrix. Returns the exit status; raises KnownError."""
     import numpy as np

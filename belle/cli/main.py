@@ -1,7 +1,8 @@
 """`belle`: finds the sub-command, runs it, and says in words what went wrong.
 
 A sub-command is a module with `configure(parser)` and `run(arguments) -> exit status`. It is imported only when it is
-called, so that `belle --help` answers at once.
+called, so that `belle --help` answers at once. One that loads llama.cpp into its own process says so by
+`runs_native_code(arguments)`; the program then runs it in a child, whose crash is told in words.
 """
 
 from __future__ import annotations
@@ -37,15 +38,22 @@ KNOWN_ERROR = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
+_NATIVE_CHILD = "belle.cli.native"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line. Returns the exit status: 2 for a known error, 130 after Ctrl-C."""
+    """Run the command line. Returns the exit status: 2 for a known error, 130 after Ctrl-C.
+
+    Args:
+        argv: the words after `belle`, to be run in this process; None for those of the process, of which commands with
+            native code are run in a child.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     # Progress is shown in our own words. Bars of libraries would have to command the terminal.
     os.environ.setdefault("TQDM_DISABLE", "1")
     with guarded_streams():
         try:
-            return _flushed(words)
+            return _flushed(words, protected=argv is None)
         except KnownError as error:
             return _tell(error)
         except KeyboardInterrupt:
@@ -57,10 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _tell(refused(error))
 
 
-def _flushed(words: list[str]) -> int:
+def _flushed(words: list[str], *, protected: bool) -> int:
     """Run, and be certain that what was printed has arrived, also by `--help`, which leaves through SystemExit."""
     try:
-        status = _run(words)
+        status = _run(words, protected=protected)
     except SystemExit:
         sys.stdout.flush()
         raise
@@ -75,7 +83,7 @@ def _tell(error: KnownError) -> int:
     return KNOWN_ERROR
 
 
-def _run(words: list[str]) -> int:
+def _run(words: list[str], *, protected: bool) -> int:
     parser = argparse.ArgumentParser(
         prog="belle",
         description="Your own language model on your own computer, offline.",
@@ -95,8 +103,20 @@ def _run(words: list[str]) -> int:
         return 0
     arguments = parser.parse_args(words)
     assert module is not None  # argparse has refused everything else
+    if protected and hasattr(module, "runs_native_code") and module.runs_native_code(arguments):
+        return _run_in_child(words)
     status: int = module.run(arguments)
     return status
+
+
+def _run_in_child(words: list[str]) -> int:
+    from belle.cli.words import say
+    from belle.engine.native_process import run_program
+
+    def tell() -> None:
+        print(f"belle: {say('safer_mode')}", file=sys.stderr)
+
+    return run_program(_NATIVE_CHILD, words, on_safer_mode=tell)
 
 
 if __name__ == "__main__":

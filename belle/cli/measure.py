@@ -114,6 +114,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     places.add_argument("--by-token-windows", type=int, metavar="N", help="windows to show there (default: 8)")
 
 
+def runs_native_code(arguments: argparse.Namespace) -> bool:
+    """All of it but the comparison of two reports."""
+    return arguments.reference != "diff" or Path("diff").exists()
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Measure and write the report, or compare two. Returns the exit status; raises KnownError."""
     if arguments.reference == "diff" and not Path("diff").exists():

@@ -64,6 +64,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", type=output_file, metavar="FILE", help="the report (default: OUT.report.json)")
 
 
+def runs_native_code(arguments: argparse.Namespace) -> bool:
+    """llama.cpp runs in this process."""
+    del arguments
+    return True
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Quantize and write the report. Returns the exit status; raises KnownError."""
     from belle.durable import write_text

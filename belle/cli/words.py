@@ -14,6 +14,10 @@ _EN = {
         "This is a very small English model for trying things out. For Chinese and for better answers there are the "
         "BELLE models: see “belle chat --help”."
     ),
+    "safer_mode": (
+        "llama.cpp stopped as it does where its extra kernels do not suit the processor; it is started again without "
+        "them, which is slower."
+    ),
     "stopped": "(stopped)",
     "length": "(cut at --max-tokens)",
     "context_full": "(the context is full: /new starts afresh)",
@@ -92,6 +96,9 @@ _ZH = {
     "intro": "{title} · {parameters} · 上下文 {context} 词元 · 输入 /help 查看帮助，Ctrl-D 退出",
     "starter": (
         "这是一个供试用的小型英文模型，不擅长中文。想用中文、要更好的回答，请使用 BELLE 模型：见 “belle chat --help”。"
+    ),
+    "safer_mode": (
+        "llama.cpp 意外停止，可能是它的附加计算内核不适合此处理器；现在不用这些内核重新启动，速度会慢一些。"
     ),
     "stopped": "（已停止）",
     "length": "（已达到 --max-tokens 上限）",

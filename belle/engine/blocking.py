@@ -24,6 +24,7 @@ from belle.engine.protocol import (
     Loading,
     ModelInfo,
     Ready,
+    SaferMode,
 )
 from belle.errors import KnownError
 
@@ -31,9 +32,14 @@ _LOOK_S = 1.0  # how often to see whether the process still runs
 
 
 class BlockingEngine:
-    """A loaded model. `model` is what is known of it; `client` the engine behind."""
+    """A loaded model. `model` is what is known of it; `client` the engine behind.
 
-    def __init__(self) -> None:
+    Args:
+        on_safer_mode: called when the model had to be started again in safer mode.
+    """
+
+    def __init__(self, on_safer_mode: Callable[[], object] | None = None) -> None:
+        self._on_safer_mode = on_safer_mode
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.client = EngineClient(self._events.put)
         self.model: ModelInfo
@@ -51,8 +57,11 @@ class BlockingEngine:
     def generate(self, request: Generate) -> Iterator[Event]:
         """Yield what happens, ending with `Done`. KeyboardInterrupt stops the answer, a second one gives up.
 
-        Raises KnownError, also when the worker dies.
+        Raises KnownError, also when the worker dies; the next request starts another one.
         """
+        if not self.client.alive:
+            self.client.restart()
+            self._wait_until_ready()
         self.client.generate(request)
         stopping = ended = False
         while not ended:
@@ -107,6 +116,8 @@ class BlockingEngine:
                     message = "The model's process has ended."
                     raise KnownError("no_model", message, "Load the model again.") from None
         match event:
+            case SaferMode() if self._on_safer_mode is not None:
+                self._on_safer_mode()
             case Failed():
                 raise KnownError(event.kind, event.message, event.advice, **event.details)
             case Died():
@@ -122,16 +133,22 @@ class BlockingEngine:
 
 
 @contextmanager
-def open_engine(load: Load, on_loading: Callable[[float], object] | None = None) -> Iterator[BlockingEngine]:
+def open_engine(
+    load: Load,
+    on_loading: Callable[[float], object] | None = None,
+    *,
+    on_safer_mode: Callable[[], object] | None = None,
+) -> Iterator[BlockingEngine]:
     """Start an engine with a model, and end it afterwards.
 
     Args:
         load: the model.
         on_loading: called with a fraction of 0…1.
+        on_safer_mode: called when it has to be started again without llama.cpp's extra kernels.
 
     Raises KnownError when the model cannot be loaded.
     """
-    engine = BlockingEngine()
+    engine = BlockingEngine(on_safer_mode)
     engine.client.start()
     try:
         engine.load(load, on_loading)

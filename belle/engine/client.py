@@ -8,15 +8,30 @@ the client's.
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
-import belle
-from belle.engine.protocol import Command, Count, Died, Done, Event, Failed, Generate, Load, Quit, SetTemplate, Stop
+from belle.engine import safer_mode
+from belle.engine.in_flight import InFlight
+from belle.engine.native_process import environment
+from belle.engine.protocol import (
+    Command,
+    Count,
+    Died,
+    Done,
+    Event,
+    Failed,
+    Generate,
+    Load,
+    Quit,
+    Ready,
+    SaferMode,
+    SetTemplate,
+    Stop,
+    Text,
+)
 from belle.engine.worker_process import WorkerProcess
 
 EventHandler = Callable[[Event], None]
@@ -58,6 +73,9 @@ class Engine(Protocol):
 class EngineClient:
     """An engine in a process of its own.
 
+    A worker that dies as it does where llama.cpp's extra kernels do not work is replaced once by one without them
+    (`belle.engine.safer_mode`), which goes on where the first one was; that is told by `SaferMode`.
+
     Args:
         on_event: called on a thread of the client with every event. A worker that ends unasked is told by `Died`,
             once; a command to a dead worker is dropped, for its end was told already.
@@ -69,9 +87,10 @@ class EngineClient:
         self._stop_timeout = stop_timeout
         self._process: WorkerProcess | None = None
         self._lock = threading.RLock()
-        self._last_load: Load | None = None
-        self._unanswered: set[int] = set()
+        self._in_flight = InFlight()
         self._timers: dict[int, threading.Timer] = {}
+        # What shows that safer mode helped: the events that the worker before did not live to send.
+        self._proof: tuple[type[Event], ...] = ()
 
     @property
     def alive(self) -> bool:
@@ -89,11 +108,11 @@ class EngineClient:
         """Start the worker. Does nothing when one runs. Raises OSError when no process can be started."""
         with self._lock:
             if not self.alive:
-                self._process = WorkerProcess(_COMMAND, _environment(), self._receive)
+                self._proof = ()
+                self._start(safer=safer_mode.is_on())
 
     def load(self, command: Load) -> None:
         """Load a model; answered by `Loading`… and `Ready`, or by `Failed` with the id None."""
-        self._last_load = command
         self._send(command)
 
     def set_template(self, template: str) -> None:
@@ -102,15 +121,13 @@ class EngineClient:
 
     def generate(self, request: Generate) -> None:
         """Answer a conversation; ends with `Done` or `Failed` with the id of the request."""
-        with self._lock:
-            self._unanswered.add(request.id)
         self._send(request)
 
     def stop(self, request_id: int) -> None:
         """Stop an answer. A worker that does not end it within `stop_timeout` is killed, and tells by `Died`."""
         with self._lock:
             process = self._process
-            if process is None or request_id in self._timers or request_id not in self._unanswered:
+            if process is None or request_id in self._timers or not self._in_flight.is_open(request_id):
                 return
             timer = threading.Timer(self._stop_timeout, process.kill_unresponsive)
             timer.daemon = True
@@ -126,8 +143,8 @@ class EngineClient:
         """End the worker, if it still runs, start another, and load the last model again."""
         self.close()
         self.start()
-        if self._last_load is not None:
-            self._send(self._last_load)
+        if self._in_flight.load is not None:
+            self._send(self._in_flight.load)
 
     def close(self, timeout: float = CLOSE_TIMEOUT_S) -> None:
         """End the worker: ask it to quit, after `timeout` seconds terminate it, then kill it. No event afterwards."""
@@ -138,8 +155,14 @@ class EngineClient:
             process.send(Quit())
             process.end(timeout)
 
+    def _start(self, *, safer: bool) -> None:
+        self._process = WorkerProcess(_COMMAND, environment(safer=safer), self._receive, safer=safer)
+
     def _send(self, command: Command) -> None:
-        process = self._process
+        with self._lock:
+            process = self._process
+            if process is not None:
+                self._in_flight.sent(command)
         if process is not None:
             process.send(command)
 
@@ -148,27 +171,72 @@ class EngineClient:
         with self._lock:
             if process is not self._process:
                 return
+            self._in_flight.received(event)
+            proven = isinstance(event, self._proof)
+            if proven or isinstance(event, Died):
+                self._proof = ()
             match event:
+                case Died() if self._could_be_safer(process, event):
+                    # Whatever waits for an answer waits on.
+                    self._proof = (Ready,) if self._in_flight.loading else (Text, Done)
                 case Died():
                     self._forget_answers()
-                case Done(id=request_id) | Failed(id=int(request_id)):
-                    self._unanswered.discard(request_id)
-                    if request_id in self._timers:
-                        self._timers.pop(request_id).cancel()
+                case Done(id=request_id) | Failed(id=int(request_id)) if request_id in self._timers:
+                    self._timers.pop(request_id).cancel()
+            goes_on = isinstance(event, Died) and bool(self._proof)
+        if proven:
+            safer_mode.remember()
+        if goes_on and isinstance(event, Died):
+            self._go_on_safer(process, event)
+        else:
+            self._tell(event)
+
+    def _could_be_safer(self, process: WorkerProcess, death: Died) -> bool:
+        return (
+            not process.safer
+            and death.kind == "backend_crash"
+            and safer_mode.could_help(death.returncode, working=self._in_flight.working)
+        )
+
+    def _go_on_safer(self, before: WorkerProcess, death: Died) -> None:
+        """Put a worker in safer mode in the place of the one that died."""
+        before.end(timeout=0)
+        self._tell(SaferMode(death.returncode, death.log))
+        with self._lock:
+            if self._process is not before:
+                return
+            begun = self._in_flight.drop_begun()
+            stopping = [request_id for request_id in self._timers if request_id not in begun]
+            self._cancel_timers()
+        for request_id in begun:
+            self._tell(Failed(request_id, death.kind, death.message, "Ask again."))
+        with self._lock:
+            if self._process is not before:
+                return
+            try:
+                self._start(safer=True)
+            except OSError:
+                self._proof = ()
+                self._forget_answers()
+            else:
+                for command in self._in_flight.commands():
+                    self._send(command)
+                for request_id in stopping:
+                    self.stop(request_id)
+                return
+        self._tell(death)
+
+    def _tell(self, event: Event) -> None:
         try:
             self._on_event(event)
         except Exception:
             _log.exception("the handler of engine events failed at %r", event)
 
     def _forget_answers(self) -> None:
+        self._cancel_timers()
+        self._in_flight.drop_requests()
+
+    def _cancel_timers(self) -> None:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        self._unanswered.clear()
-
-
-def _environment() -> dict[str, str]:
-    """The worker finds the same `belle` as we do, wherever it is started."""
-    root = str(Path(belle.__file__).resolve().parent.parent)
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

@@ -8,12 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from belle.engine.memory_pressure import MemoryFacts
+from belle.engine.processor import built_with, missing_features, this_processor
 from belle.errors import KnownError
 
 _GET_AGAIN = "Download or convert it again."
 _FREE_MEMORY = "Close other programs, choose a smaller context, or a smaller model or quantization."
 _OTHER_MODEL = "Update ChatBELLE, or choose another model."
 _REPORT = "Please report it, with the log."
+_AGAIN = "Start it again."
+_BUILD_ANEW = "pip install --force-reinstall --no-cache-dir --no-binary llama-cpp-python llama-cpp-python."
+_LONGEST_REASON = 300
+
+CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGTRAP)
+"""Signals by which native code ends by a fault of its own, besides SIGILL."""
 
 # How llama.cpp's log words what went wrong: pattern, kind, what is said of the file, advice. The first match counts.
 _LOAD_FAULTS: tuple[tuple[str, str, str, str], ...] = (
@@ -45,6 +53,28 @@ _OUT_OF_MEMORY = re.compile(
     re.IGNORECASE,
 )
 _NATIVE_ABORT = re.compile(r"GGML_ASSERT|GGML_ABORT|terminate called|Fatal Python error|Assertion .* failed")
+_NATIVE_REASON = re.compile(r"\.(c|cpp|cu|h|hpp|m|mm):\d+: |what\(\):|free\(\)|malloc\(\)|corrupted")
+_LOADING = re.compile(r"^chatbelle: loading (.+)$", re.MULTILINE)
+_COMPILED_IN = re.compile(r"^\S*/(?=[^/\s]+:\d+: )")
+
+# How llama.cpp's own checks word what is wrong with a model's file: pattern, what it means, advice.
+_KNOWN_CRASHES: tuple[tuple[str, str, str], ...] = (
+    (
+        r"id_to_token\.size\(\) == token_to_id\.size\(\)",
+        "two tokens of the model's vocabulary are equal, which llama.cpp does not take",
+        "Take another file of this model; whoever made this one has to mend it.",
+    ),
+    (
+        r"n_expert",
+        "what the model's file says of its experts does not fit together",
+        "Take another file of this model; whoever made this one has to mend it.",
+    ),
+)
+
+
+def loading_note(path: Path) -> str:
+    """The line of the log from which `death` knows which file native code was busy with."""
+    return f"chatbelle: loading {path.name}\n"
 
 
 def load_fault(path: Path, errors: Sequence[str]) -> KnownError:
@@ -66,34 +96,88 @@ def _reason(errors: Sequence[str]) -> str:
 
 
 class Death(NamedTuple):
-    """Why a worker ended; `kind` as in `protocol.Died`."""
+    """Why a process ended; `kind` as in `protocol.Died`."""
 
     kind: str
     message: str
     advice: str
 
 
-def death(returncode: int | None, log: str) -> Death:
-    """Why a worker ended that nobody asked to, by its exit status and the last lines of its stderr.
+def death(
+    returncode: int | None,
+    log: str,
+    *,
+    memory: MemoryFacts | None = None,
+    safer_too: bool = False,
+    who: str = "The model's process",
+) -> Death:
+    """Why a process with native code ended that nobody asked to: what is known of it, and nothing that is guessed.
 
     Args:
         returncode: as `subprocess` has it: negative for a signal; None when it could not be learned.
-        log: the last lines of stderr.
+        log: the last lines of its stderr.
+        memory: what was seen of the memory meanwhile.
+        safer_too: it ran in safer mode (`belle.engine.safer_mode`).
+        who: the process, at the beginning of a sentence.
     """
     if _OUT_OF_MEMORY.search(log):
-        return Death("out_of_memory", "The model ran out of memory.", _FREE_MEMORY)
+        return Death("out_of_memory", f"{who} ran out of memory.", _FREE_MEMORY)
     number = -returncode if returncode is not None and returncode < 0 else 0
-    if number == signal.SIGKILL:
-        message = "The model's process was killed, most likely by the system because memory ran out."
-        return Death("out_of_memory", message, _FREE_MEMORY)
+    if number in (signal.SIGKILL, signal.SIGTERM):
+        return _ended_by_others(number, memory, who)
     if number == signal.SIGILL:
-        advice = "Build it on this machine: pip install --force-reinstall --no-binary :all: llama-cpp-python."
-        return Death("backend_crash", "llama.cpp was built for another processor than this one.", advice)
-    if number in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGTRAP) or (
-        _NATIVE_ABORT.search(log)
-    ):
-        name = f" ({signal.Signals(number).name})" if number else ""
-        return Death("backend_crash", f"llama.cpp crashed{name}.", f"Try a smaller context or another model. {_REPORT}")
+        return _illegal_instruction(who, safer_too=safer_too)
+    if number in CRASHES or _NATIVE_ABORT.search(log):
+        return _crash(number, log, who)
     if number:
-        return Death("killed", f"The model's process was ended from outside (signal {number}).", "Start it again.")
-    return Death("worker_bug", f"The model's process ended by an error (exit status {returncode}).", _REPORT)
+        return Death("killed", f"{who} was ended from outside (signal {number}).", _AGAIN)
+    return Death("worker_bug", f"{who} ended by an error (exit status {returncode}).", _REPORT)
+
+
+def native_reason(log: str) -> str:
+    """The line with which native code said why it gives up, without the folder it was compiled in; "" for none."""
+    lines = [line.strip() for line in log.splitlines() if _NATIVE_ABORT.search(line) or _NATIVE_REASON.search(line)]
+    # C++ names the kind of an exception in one line and what it says in the next.
+    reason = " ".join(lines[:2]) if lines and lines[0].startswith("terminate called") else "".join(lines[:1])
+    return _COMPILED_IN.sub("", reason).rstrip(".")[:_LONGEST_REASON]
+
+
+def _file_in_use(log: str) -> str:
+    """The file that was loaded last, by the notes in the log; "" for none."""
+    files = _LOADING.findall(log)
+    return files[-1] if files else ""
+
+
+def _ended_by_others(number: int, memory: MemoryFacts | None, who: str) -> Death:
+    if number == signal.SIGTERM:
+        message = f"{who} was asked to end by the system or by another program (SIGTERM)."
+        return Death("terminated", message, _AGAIN)
+    if memory is not None and memory.ran_out:
+        message = f"{who} was ended by the system, because the memory of the machine or of its group ran out."
+        return Death("out_of_memory", message, _FREE_MEMORY)
+    message = f"{who} was ended by the system or by someone (SIGKILL)"
+    if memory is not None and memory.short:
+        free = f"{memory.free / 1e6:.0f} MB of {memory.total / 1e9:.0f} GB of memory were free"
+        return Death("killed_low_memory", f"{message}; {free}.", _FREE_MEMORY)
+    return Death("killed", f"{message}.", _AGAIN)
+
+
+def _illegal_instruction(who: str, *, safer_too: bool) -> Death:
+    missing = missing_features(built_with(), this_processor())
+    if missing:
+        sets = ", ".join(missing)
+        message = f"llama.cpp was built for processors with {sets}, which this one does not have (SIGILL)."
+        return Death("backend_crash", message, f"Build it on this machine: {_BUILD_ANEW}")
+    also = ", also without its extra kernels" if safer_too else ""
+    message = f"{who} came to an instruction of llama.cpp that does not work on this machine (SIGILL){also}."
+    return Death("backend_crash", message, f"Another build may work: {_BUILD_ANEW} {_REPORT}")
+
+
+def _crash(number: int, log: str, who: str) -> Death:
+    reason, file = native_reason(log), _file_in_use(log)
+    name = (f" over {file}" if file else "") + (f" ({signal.Signals(number).name})" if number else "")
+    for pattern, what, advice in _KNOWN_CRASHES:
+        if re.search(pattern, reason):
+            return Death("backend_crash", f"{who} ended{name}: {what} (llama.cpp: {reason}).", advice)
+    message = f"{who} ended, because llama.cpp crashed{name}{': ' + reason if reason else ''}."
+    return Death("backend_crash", message, f"Try a smaller context or another model. {_REPORT}")

@@ -133,7 +133,7 @@ def _gib(size: int) -> str:
 def _left_by_cgroups() -> list[int]:
     """What each limit of a control group (version 1 or 2) leaves to this process, in bytes."""
     left = []
-    for folder, limit_name, usage_name, cache_key in _cgroup_folders():
+    for folder, limit_name, usage_name, cache_key in cgroup_folders():
         try:
             limit = (folder / limit_name).read_text().strip()
             usage = int((folder / usage_name).read_text())
@@ -146,7 +146,7 @@ def _left_by_cgroups() -> list[int]:
     return left
 
 
-def _cgroup_folders() -> list[tuple[Path, str, str, str]]:
+def cgroup_folders() -> list[tuple[Path, str, str, str]]:
     """The folders that limit this process, from its own up to the root, with the names of their files."""
     try:
         lines = _OWN_CGROUPS.read_text().splitlines()

@@ -16,7 +16,8 @@ from typing import Any
 
 import llama_cpp.llama_cpp as llama
 
-from belle.engine.faults import load_fault
+from belle.engine import safer_mode
+from belle.engine.faults import load_fault, loading_note
 from belle.engine.native_log import NativeLog
 from belle.errors import KnownError
 
@@ -132,11 +133,22 @@ class Model:
         n_gpu_layers: layers to offload, -1 for all.
         log: where llama.cpp's reasons are found.
         on_progress: called with a fraction of 0…1; returns False to give up.
+        vocabulary_only: leave the weights out.
+        as_on_disk: compute with the mapped file as it is, and take no memory to rearrange the weights for kernels.
 
     Raises KnownError when llama.cpp cannot load it, LoadCancelled when `on_progress` said so.
     """
 
-    def __init__(self, path: Path, *, n_gpu_layers: int, log: NativeLog, on_progress: Callable[[float], bool]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        n_gpu_layers: int,
+        log: NativeLog,
+        on_progress: Callable[[float], bool],
+        vocabulary_only: bool = False,
+        as_on_disk: bool = False,
+    ) -> None:
         cancelled = False
 
         def progress(fraction: float, _: Any) -> bool:
@@ -146,8 +158,11 @@ class Model:
 
         params = llama.llama_model_default_params()
         params.n_gpu_layers = n_gpu_layers
+        params.vocab_only = vocabulary_only
+        params.use_extra_bufts = not (as_on_disk or safer_mode.is_on())
         params.progress_callback = llama.llama_progress_callback(progress)
         log.errors()
+        log.note(loading_note(path))
         self.handle = llama.llama_model_load_from_file(os.fsencode(path), params)
         if self.handle is None:
             raise LoadCancelled if cancelled else load_fault(path, log.errors())

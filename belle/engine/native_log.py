@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 import llama_cpp.llama_cpp as llama
 
 _WARNING, _ERROR, _CONTINUED = 3, 4, 5
 _LINES_KEPT = 100
+_STDERR = 2
 
 # llama.cpp keeps only the address of the last callback and calls it until the process ends, whoever has gone by then.
 _kept: list[Any] = []
 
 
 class NativeLog:
-    """Takes over llama.cpp's log for the whole process: warnings and errors go to stderr, errors are kept as well."""
+    """Takes over llama.cpp's log for the whole process: warnings and errors go to stderr, errors are kept as well.
+
+    The stderr is that of native code, file descriptor 2, which need not be Python's.
+    """
 
     def __init__(self) -> None:
         self._errors: deque[str] = deque(maxlen=_LINES_KEPT)
@@ -31,6 +36,11 @@ class NativeLog:
         self._errors.clear()
         return lines
 
+    def note(self, text: str) -> None:
+        """Write a line of our own to the log."""
+        with suppress(OSError):
+            os.write(_STDERR, text.encode("utf-8", "replace"))
+
     def _receive(self, level: int, text: bytes | None, _: Any) -> None:
         more = level == _CONTINUED
         if not more:
@@ -38,8 +48,7 @@ class NativeLog:
         if self._level < _WARNING or text is None:
             return
         words = text.decode("utf-8", "replace")
-        sys.stderr.write(words)
-        sys.stderr.flush()
+        self.note(words)
         if self._level >= _ERROR:
             if more and self._errors:
                 words = self._errors.pop() + words

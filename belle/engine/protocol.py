@@ -252,7 +252,8 @@ class Failed:
 class Died:
     """The worker ended without being asked to. Made by the client, never sent by a worker.
 
-    `kind` is `out_of_memory`, `killed`, `backend_crash` or `worker_bug`; `log` the last lines of its stderr.
+    `kind` is one of `faults.death`: `out_of_memory`, `killed`, `killed_low_memory`, `terminated`, `backend_crash` or
+    `worker_bug`; `log` the last lines of its stderr.
     """
 
     event: ClassVar[str] = "died"
@@ -263,11 +264,24 @@ class Died:
     log: str = ""
 
 
-Event = Hello | Loading | Ready | Prefill | ContextCut | Text | Done | Counted | Failed | Died
+@dataclass(frozen=True, slots=True)
+class SaferMode:
+    """The worker died as it does where llama.cpp's extra kernels do not work, and was started again without them.
+
+    Made by the client, never sent by a worker. The model is loaded again, and what was asked is asked again: more
+    events of loading follow, then those of the answer.
+    """
+
+    event: ClassVar[str] = "safer_mode"
+    returncode: int | None
+    log: str = ""
+
+
+Event = Hello | Loading | Ready | Prefill | ContextCut | Text | Done | Counted | Failed | Died | SaferMode
 
 _COMMANDS: dict[str, type[Any]] = {c.op: c for c in (Load, SetTemplate, Generate, Stop, Count, Quit)}
 _EVENTS: dict[str, type[Any]] = {
-    e.event: e for e in (Hello, Loading, Ready, Prefill, ContextCut, Text, Done, Counted, Failed, Died)
+    e.event: e for e in (Hello, Loading, Ready, Prefill, ContextCut, Text, Done, Counted, Failed, Died, SaferMode)
 }
 # Asked for with every token that streams by.
 _FIELDS = {c: frozenset(f.name for f in dataclasses.fields(c)) for c in (*_COMMANDS.values(), *_EVENTS.values())}

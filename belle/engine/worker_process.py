@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import IO
 
 from belle.engine.faults import Death, death
+from belle.engine.memory_pressure import MemoryWatch
 from belle.engine.protocol import Command, Died, Event, ProtocolError, decode_event, encode
 
 _LOG_LINES = 200
@@ -23,6 +24,7 @@ class WorkerProcess:
     Args:
         command: the program with its arguments.
         environment: of the process.
+        safer: told to run in safer mode by it.
         on_event: called with this process and each event, on a thread of its own. `Died` is the last one, and comes
             only when nobody has called `end`.
 
@@ -34,8 +36,12 @@ class WorkerProcess:
         command: Sequence[str],
         environment: Mapping[str, str],
         on_event: Callable[[WorkerProcess, Event], None],
+        *,
+        safer: bool = False,
     ) -> None:
+        self.safer = safer
         self._on_event = on_event
+        self._memory = MemoryWatch()
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
         self._writing = threading.Lock()
         self._ending = False
@@ -110,12 +116,14 @@ class WorkerProcess:
                 except ProtocolError as error:
                     self._log.append(str(error))
                     continue
+                self._memory.look()
                 self._on_event(self, event)
         returncode = self._popen.wait()
         self._stderr_reader.join(_PATIENCE_S)
         if not self._ending:
             log = "\n".join(self._log)
-            self._on_event(self, Died(*(self._death or death(returncode, log)), returncode=returncode, log=log))
+            why = self._death or death(returncode, log, memory=self._memory.facts(), safer_too=self.safer)
+            self._on_event(self, Died(*why, returncode=returncode, log=log))
 
     def _read_log(self) -> None:
         """A pipe that nobody reads fills up, and stops the worker."""

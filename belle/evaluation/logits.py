@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib.util
-import logging
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -135,7 +134,7 @@ def reference_samples(
 
 
 def agreement(gguf: Path, samples: Sequence[Sample], *, threads: int = 2) -> Agreement:
-    """Run `gguf` in llama.cpp on the tokens of `samples` and compare. Raises KnownError("load_failed")."""
+    """Run `gguf` in llama.cpp on the tokens of `samples` and compare. Raises KnownError, `load_failed` among others."""
     import numpy as np
 
     largest, kls, same = 0.0, [], 0
@@ -161,34 +160,31 @@ class _Runner:
     """A GGUF in llama.cpp with a float32 cache, one prompt at a time."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        import llama_cpp
+        import llama_cpp.llama_cpp as llama
 
-        self._lib: Any = llama_cpp
-        logging.getLogger("llama-cpp-python").setLevel(logging.CRITICAL)
-        llama_cpp.llama_backend_init()
-        params = llama_cpp.llama_model_default_params()
-        params.n_gpu_layers = 0
-        self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
-        if not self._model:
-            raise KnownError("load_failed", f"llama.cpp does not load {path.name}.", "", path=str(path))
-        options = llama_cpp.llama_context_default_params()
+        from belle.engine.model import Model
+        from belle.engine.native_log import NativeLog
+
+        self._lib: Any = llama
+        llama.llama_backend_init()
+        self._model = Model(path, n_gpu_layers=0, log=NativeLog(), on_progress=lambda _: True)
+        options = llama.llama_context_default_params()
         options.n_ctx = options.n_batch = options.n_ubatch = LONGEST
         options.n_threads = options.n_threads_batch = threads
-        options.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        options.type_k = options.type_v = llama_cpp.GGML_TYPE_F32
-        self._context = llama_cpp.llama_init_from_model(self._model, options)
+        options.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        options.type_k = options.type_v = llama.GGML_TYPE_F32
+        self._context = llama.llama_init_from_model(self._model.handle, options)
         if not self._context:
-            llama_cpp.llama_model_free(self._model)
+            self._model.close()
             raise KnownError("load_failed", f"llama.cpp has no memory for {path.name}.", "", path=str(path))
-        vocabulary = llama_cpp.llama_model_get_vocab(self._model)
-        self._n_vocab = int(llama_cpp.llama_vocab_n_tokens(vocabulary))
+        self._n_vocab = self._model.vocabulary.size
 
     def __enter__(self) -> _Runner:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._lib.llama_free(self._context)
-        self._lib.llama_model_free(self._model)
+        self._model.close()
 
     def logits(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """After each of `ids`, `[n_tokens, n_vocab]`. Raises KnownError("load_failed")."""

@@ -19,6 +19,7 @@ from belle.errors import KnownError
 from convert.gguf_file import GgufFile, is_gguf
 from convert.header import KeyValue, serialize
 from convert.imatrix_file import Imatrix
+from convert.load_proof import and_loads
 from convert.mixture import ModelFacts, Role, role_of
 from convert.options import ConvertOptions
 from convert.part_file import check_output, journal_path, part_path
@@ -263,7 +264,7 @@ class _Job:
             progress=on_write,
             resume=False,
             inputs=[self._path],
-            verifier=partial(verify, plans=plans, threads=self._threads, progress=on_write),
+            verifier=and_loads(partial(verify, plans=plans, threads=self._threads, progress=on_write), self._out),
         )
         report = describe(
             self._out, self._kind.name, plans, written.n_bytes, written.progress.seconds, proof=written.proof

@@ -6,14 +6,10 @@ own tokenizer files (`reference`).
 
 from __future__ import annotations
 
-import ctypes
-import logging
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from belle.engine.native_calls import call
 from belle.errors import KnownError
 from convert.header import serialize
 from convert.metadata import text as text_entry
@@ -50,15 +46,39 @@ SAMPLES = (
 )
 
 
-def check_tokenizer(tokenizer: Tokenizer, checkpoint: TokenizerFolder) -> int:
+def check_tokenizer(
+    tokenizer: Tokenizer, checkpoint: TokenizerFolder, *, architecture: str = "llama", name: str = ""
+) -> int:
     """Like `check_encoding`, for a vocabulary that is not written yet, so that a mismatch shows before hours of work.
 
-    Raises the same.
+    Args:
+        tokenizer: the vocabulary.
+        checkpoint: what it was made from.
+        architecture: GGUF's name of the model's.
+        name: the model's. llama.cpp takes some names for those of models it knows, and expects certain tokens then.
+
+    Raises the same, and KnownError("name_not_possible") when llama.cpp loads the vocabulary under other names only.
     """
     with tempfile.TemporaryDirectory(prefix="chatbelle-vocabulary-") as folder:
         path = Path(folder, "vocabulary.gguf")
-        path.write_bytes(serialize([text_entry("general.architecture", "llama"), *tokenizer.metadata()], []))
-        return check_encoding(path, checkpoint)
+        nameless = [text_entry("general.architecture", architecture), *tokenizer.metadata()]
+        path.write_bytes(serialize([text_entry("general.name", name), *nameless] if name else nameless, []))
+        try:
+            return check_encoding(path, checkpoint)
+        except KnownError as error:
+            if error.kind != "bad_vocabulary" or not name:
+                raise
+            reason = error.details["reason"]
+        path.write_bytes(serialize(nameless, []))
+        check_encoding(path, checkpoint)
+        raise KnownError(
+            "name_not_possible",
+            f"llama.cpp does not load this vocabulary in a model that is named “{name}”, only under other names: "
+            f"{reason}",
+            "Give the model another name with --name.",
+            name=name,
+            reason=reason,
+        )
 
 
 def check_encoding(gguf_path: Path, checkpoint: TokenizerFolder) -> int:
@@ -73,21 +93,20 @@ def check_encoding(gguf_path: Path, checkpoint: TokenizerFolder) -> int:
     """
     reference = reference_encoder(checkpoint)
     samples = [sample for sample in SAMPLES if reference.is_comparable(sample)]
-    with _vocabulary(gguf_path) as vocabulary:
-        for sample in samples:
-            ours, theirs = reference.encode(sample), _llama_ids(vocabulary, sample)
-            if ours != theirs:
-                at = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
-                at = min(len(ours), len(theirs)) if at is None else at
-                raise KnownError(
-                    "tokenizer_mismatch",
-                    f"llama.cpp would read {sample!r} differently than the model was trained to: from token {at} on "
-                    f"{theirs[at : at + 8]} instead of {ours[at : at + 8]}.",
-                    "This tokenizer cannot be converted faithfully.",
-                    text=sample,
-                    expected=ours,
-                    found=theirs,
-                )
+    for sample, theirs in zip(samples, _llama_ids(gguf_path, samples), strict=True):
+        ours = reference.encode(sample)
+        if ours != theirs:
+            at = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
+            at = min(len(ours), len(theirs)) if at is None else at
+            raise KnownError(
+                "tokenizer_mismatch",
+                f"llama.cpp would read {sample!r} differently than the model was trained to: from token {at} on "
+                f"{theirs[at : at + 8]} instead of {ours[at : at + 8]}.",
+                "This tokenizer cannot be converted faithfully.",
+                text=sample,
+                expected=ours,
+                found=theirs,
+            )
     return len(samples)
 
 
@@ -105,36 +124,15 @@ def reference_encoder(checkpoint: TokenizerFolder) -> ReferenceEncoder:
         raise KnownError("unsupported_tokenizer", f"{path.name} cannot be checked: {error!r}.") from error
 
 
-@contextmanager
-def _vocabulary(path: Path) -> Iterator[Any]:
-    import llama_cpp
-
-    # llama-cpp-python prints what llama.cpp logs unless its logger is told not to.
-    logger = logging.getLogger("llama-cpp-python")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+def _llama_ids(path: Path, texts: list[str]) -> list[list[int]]:
+    """llama.cpp's ids of each text. Raises KnownError("bad_vocabulary") with llama.cpp's `reason`."""
     try:
-        params = llama_cpp.llama_model_default_params()
-        params.vocab_only = True
-        params.n_gpu_layers = 0
-        model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
-        if not model:
-            raise KnownError(
-                "bad_vocabulary", f"llama.cpp does not load the vocabulary in {path.name}.", path=str(path)
-            )
-        try:
-            yield llama_cpp.llama_model_get_vocab(model)
-        finally:
-            llama_cpp.llama_model_free(model)
-    finally:
-        logger.setLevel(level)
-
-
-def _llama_ids(vocabulary: Any, text: str) -> list[int]:
-    import llama_cpp
-
-    raw = text.encode("utf-8")
-    room = len(raw) + 8
-    ids = (llama_cpp.llama_token * room)()
-    number = llama_cpp.llama_tokenize(vocabulary, raw, len(raw), ids, ctypes.c_int32(room), False, False)
-    return list(ids[:number])
+        ids: list[list[int]] = call("belle.engine.file_questions:token_ids", path=str(path), texts=texts)
+    except KnownError as error:
+        raise KnownError(
+            "bad_vocabulary",
+            f"llama.cpp does not load the vocabulary of this model. {error.message}",
+            "This tokenizer cannot be converted.",
+            reason=error.message,
+        ) from None
+    return ids

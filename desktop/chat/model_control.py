@@ -17,7 +17,7 @@ from desktop.settings import SMALLEST_CONTEXT, Settings
 
 # What belongs to the engine is imported when it is first needed: the list of conversations is shown before that.
 if TYPE_CHECKING:
-    from belle.engine.protocol import Died, Sampling
+    from belle.engine.protocol import Died, SaferMode, Sampling
     from desktop.chat.bridge import EngineFactory
     from desktop.chat.model_host import ModelHost
     from desktop.chat.models import ModelLibrary
@@ -53,6 +53,7 @@ class ModelControl(QObject):
         host.template_needed.connect(self.template_needed)
         host.failed.connect(self._on_load_failed)
         host.died.connect(self._on_death)
+        host.safer_mode.connect(self._on_safer_mode)
         return host
 
     @property
@@ -144,6 +145,9 @@ class ModelControl(QObject):
         of_size = notice.kind in ("too_big_for_memory", "context_too_large", "out_of_memory")
         smaller = ("smaller_context",) if of_size and self._settings.n_ctx > SMALLEST_CONTEXT else ()
         self.notice.emit(replace(notice, actions=(*smaller, "choose_model")))
+
+    def _on_safer_mode(self, event: SaferMode) -> None:
+        self.notice.emit(Notice("safer_mode", "info", {"log": event.log}, (), "engine"))
 
     def _on_death(self, death: Died, restarting: bool) -> None:
         self.answer_ends.emit("interrupted")

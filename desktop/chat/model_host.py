@@ -13,7 +13,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from belle.engine.client import EngineClient
-from belle.engine.protocol import Count, Died, Done, Event, Failed, Generate, Hello, Load, Loading, Ready
+from belle.engine.protocol import Count, Died, Done, Event, Failed, Generate, Hello, Load, Loading, Ready, SaferMode
 from desktop.chat.bridge import EngineBridge, EngineFactory
 from desktop.chat.state import ModelState, Notice
 
@@ -39,6 +39,7 @@ class ModelHost(QObject):
     template_needed = Signal(str)  # name of the file that has no template
     failed = Signal(object)  # Notice: the model could not be loaded
     died = Signal(object, bool)  # Died, whether it is being restarted
+    safer_mode = Signal(object)  # SaferMode: it goes on by itself, more slowly
 
     def __init__(self, factory: EngineFactory | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -124,6 +125,11 @@ class ModelHost(QObject):
             case Failed(id=None):
                 self._set_state(self._state_of("failed"))
                 self.failed.emit(Notice.of(event, key="model"))
+            case SaferMode():
+                # The engine has used the one restart.
+                self._restarted = True
+                self._set_state(self._state_of("loading"))
+                self.safer_mode.emit(event)
             case Died():
                 self._on_death(event)
             case _:

@@ -79,7 +79,11 @@ def action_label(action: str) -> str:
 def _cause(kind: str) -> str:
     return {
         "out_of_memory": translate("Notice", "The memory ran out."),
-        "killed": translate("Notice", "The system ended the model, most likely to free memory."),
+        "killed": translate("Notice", "The system or another program ended the model."),
+        "killed_low_memory": translate(
+            "Notice", "The system or another program ended the model when little memory was free."
+        ),
+        "terminated": translate("Notice", "The system or another program asked the model to end."),
         "backend_crash": translate("Notice", "The part that computes the answer crashed."),
         "worker_bug": translate("Notice", "The part that computes the answer stopped by a fault of ours."),
     }.get(kind, "")
@@ -253,8 +257,16 @@ def _about_answers() -> dict[str, tuple[str, str]]:
             translate("Notice", "The model is still answering. Stop it, or wait for the end."),
         ),
         "killed": (
-            translate("Notice", "The model was ended by the system"),
-            translate("Notice", "Most likely the memory was needed elsewhere. What had been written is kept."),
+            translate("Notice", "The model was ended from outside"),
+            translate("Notice", "The system or another program ended it. What had been written is kept."),
+        ),
+        "killed_low_memory": (
+            translate("Notice", "The model was ended when little memory was free"),
+            translate("Notice", "The system or another program ended it. Close other programs, or take a smaller one."),
+        ),
+        "terminated": (
+            translate("Notice", "The model was asked to end"),
+            translate("Notice", "The system or another program asked it to. What had been written is kept."),
         ),
         "backend_crash": (
             translate("Notice", "The engine crashed"),
@@ -263,6 +275,14 @@ def _about_answers() -> dict[str, tuple[str, str]]:
         "worker_bug": (
             translate("Notice", "The engine stopped by a fault of ours"),
             translate("Notice", "What had been written is kept. The exact message below helps to find the fault."),
+        ),
+        "safer_mode": (
+            translate("Notice", "The model goes on in a safer mode"),
+            translate(
+                "Notice",
+                "The engine stopped as it does where its fastest code does not suit the processor. It is started again "
+                "without it, which is slower.",
+            ),
         ),
         "engine_restarted": (
             translate("Notice", "The model was started again"),

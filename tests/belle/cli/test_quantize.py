@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from belle.cli.main import main
@@ -281,7 +282,8 @@ def test_a_killed_run_leaves_nothing_that_looks_finished(f16: Path, tmp_path: Pa
     # Killed somewhere in the middle: once the model is loaded, which maps the file.
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
-        if str(f16) in Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8"):
+        running = [Path(f"/proc/{child.pid}/maps") for child in psutil.Process(process.pid).children()]
+        if any(str(f16) in maps.read_text(encoding="utf-8") for maps in running):
             break
         time.sleep(0.05)
     time.sleep(0.5)

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from belle.engine.model import Model
+from belle.engine.native_log import NativeLog
 from convert.header import serialize
 from convert.metadata import text
 from convert.tokenizers import check_tokenizer, read_tokenizer
-from convert.tokenizers.check import SAMPLES, _vocabulary, reference_encoder
+from convert.tokenizers.check import SAMPLES, reference_encoder
 from convert.tokenizers.reference import JsonEncoder
 from tests.convert.tokenizers.folders import BYTE_LEVEL, CORPUS, FolderCheckpoint
 from tests.convert.tokenizers.test_read import LLAMA3, QWEN2, split
@@ -38,13 +40,15 @@ def llama_ids(
     path = folder / "vocabulary.gguf"
     entries = [text("general.architecture", "llama"), *read_tokenizer(checkpoint, n).metadata()]
     path.write_bytes(serialize(entries, []))
+    model = Model(path, n_gpu_layers=0, log=NativeLog(), on_progress=lambda _: True, vocabulary_only=True)
+    vocabulary = llama_cpp.llama_model_get_vocab(model.handle)
     result = []
-    with _vocabulary(path) as vocabulary:
-        for each in texts:
-            raw = each.encode()
-            ids = (llama_cpp.llama_token * (len(raw) + 8))()
-            number = llama_cpp.llama_tokenize(vocabulary, raw, len(raw), ids, ctypes.c_int32(len(ids)), special, True)
-            result.append(list(ids[:number]))
+    for each in texts:
+        raw = each.encode()
+        ids = (llama_cpp.llama_token * (len(raw) + 8))()
+        number = llama_cpp.llama_tokenize(vocabulary, raw, len(raw), ids, ctypes.c_int32(len(ids)), special, True)
+        result.append(list(ids[:number]))
+    model.close()
     return result
 
 

@@ -56,7 +56,8 @@ def test_kinds_of_the_contract_are_known():
     wanted = """
         empty_file not_gguf future_version truncated damaged unsupported_architecture is_a_folder no_permission
         too_big_for_memory out_of_memory context_too_large no_template template_error prompt_too_long context_full busy
-        killed backend_crash worker_bug engine_restarted engine_gave_up newer_schema not_a_store store_damaged locked
+        killed killed_low_memory terminated safer_mode backend_crash worker_bug engine_restarted engine_gave_up
+        newer_schema not_a_store store_damaged locked
         in_use disk_full read_only io_error deleted starter_model unknown_model not_installed file_missing no_model
     """
     assert set(wanted.split()) <= set(KINDS)
@@ -237,3 +238,15 @@ def test_parameters():
     assert figures.parameters(134_515_008) == "135M"
     assert figures.parameters(6_738_000_000) == "6.7B"
     assert figures.parameters(7_000_000_000) == "7B"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_nobody_is_told_of_memory_when_it_was_not_short(language):
+    set_language(language)
+    for kind in ("killed", "terminated", "backend_crash"):
+        for notice in (Notice(kind, "bad", FACTS), Notice("engine_restarted", "warn", FACTS | {"cause": kind})):
+            said = words_of(notice)
+            assert not {"memory", "内存"} & set((said.title + said.text).replace("内存", " 内存 ").split()), said
+    assert "memory" in words_of(Notice("engine_restarted", "warn", FACTS | {"cause": "killed_low_memory"})).text or (
+        language == "zh"
+    )

@@ -1,0 +1,86 @@
+"""What was asked of a worker and is not answered yet: all that another worker needs to take its place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from belle.engine.protocol import (
+    Command,
+    Count,
+    Counted,
+    Done,
+    Event,
+    Failed,
+    Generate,
+    Hello,
+    Load,
+    Loading,
+    Ready,
+    SetTemplate,
+    Text,
+)
+
+
+class InFlight:
+    """Follows the commands and events of one client.
+
+    Attributes:
+        load: the last model that was asked for, with the template chosen since.
+        loading: it has not been answered by `Ready` or `Failed` yet.
+        working: the worker has computed something since it was started.
+    """
+
+    def __init__(self) -> None:
+        self.load: Load | None = None
+        self.loading = False
+        self.working = False
+        self._requests: dict[int, Generate | Count] = {}
+        self._begun: set[int] = set()
+
+    def sent(self, command: Command) -> None:
+        """A command is on its way."""
+        match command:
+            case Load():
+                self.load, self.loading = command, True
+            case SetTemplate(template=template) if self.load is not None:
+                self.load = replace(self.load, template=template)
+            case Generate() | Count():
+                self._requests[command.id] = command
+
+    def received(self, event: Event) -> None:
+        """An event has come."""
+        match event:
+            case Hello():
+                self.working = False
+            case Loading():
+                self.loading = True
+            case Ready() | Failed(id=None):
+                self.loading = False
+            case Text(id=request_id):
+                self.working = True
+                self._begun.add(request_id)
+            case Done(id=request_id) | Counted(id=request_id) | Failed(id=int(request_id)):
+                self.working = self.working or isinstance(event, Done)
+                self._requests.pop(request_id, None)
+                self._begun.discard(request_id)
+
+    def is_open(self, request_id: int) -> bool:
+        """Whether the request was sent and not answered."""
+        return request_id in self._requests
+
+    def drop_begun(self) -> list[int]:
+        """Give up the answers of which a part was told; their ids. Another worker would say other words."""
+        begun = sorted(self._begun & self._requests.keys())
+        for request_id in begun:
+            del self._requests[request_id]
+        self._begun.clear()
+        return begun
+
+    def drop_requests(self) -> None:
+        """Give up all answers."""
+        self._requests.clear()
+        self._begun.clear()
+
+    def commands(self) -> list[Command]:
+        """What another worker has to be told."""
+        return [*([self.load] if self.load else []), *self._requests.values()]

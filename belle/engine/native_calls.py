@@ -1,0 +1,183 @@
+"""Single functions that use llama.cpp, called in a process of their own: `call("package.module:function", …)`.
+
+What is not a whole command (`belle.engine.native_process`) but a question on the way, such as whether llama.cpp can
+load a file, is asked here. The process is started with the first question, answers one after the other, and goes when
+nobody has asked for a minute, so that many questions cost one start. Questions and answers are lines of JSON.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+from typing import IO, Any
+
+from belle.engine import safer_mode
+from belle.engine.faults import death
+from belle.engine.memory_pressure import MemoryWatch
+from belle.engine.native_process import environment, read_log
+from belle.errors import KnownError
+
+_COMMAND = (sys.executable, "-P", "-m", "belle.engine.native_calls")
+_IDLE_S = 60.0
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
+
+
+def call(function: str, **arguments: Any) -> Any:
+    """The value of a function, computed in a process with llama.cpp.
+
+    Args:
+        function: `module:name`; the module may import llama_cpp.
+        arguments: JSON-serializable, as is the value.
+
+    Raises KnownError: the function's own, or that native code ended the process.
+    """
+    return _helper.call({"function": function, "arguments": arguments})
+
+
+class _Died(Exception):  # noqa: N818 - told to `_Helper` alone
+    """The process ended before it answered; its exit status as `subprocess` has it."""
+
+    def __init__(self, returncode: int) -> None:
+        super().__init__(returncode)
+        self.returncode = returncode
+
+
+class _Process:
+    """One run of the process."""
+
+    def __init__(self, *, safer: bool) -> None:
+        self.safer = safer
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `end`
+        self._asked_at = 0
+        self._popen = subprocess.Popen(
+            _COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environment(safer=safer),
+            start_new_session=True,  # Ctrl-C in a terminal is for the caller alone
+        )
+
+    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        """The answer. Raises _Died."""
+        question_pipe, answer_pipe = self._popen.stdin, self._popen.stdout
+        assert question_pipe is not None and answer_pipe is not None
+        self._asked_at = os.fstat(self._log.fileno()).st_size
+        line = b""
+        with suppress(BrokenPipeError):
+            question_pipe.write(json.dumps(question).encode() + b"\n")
+            question_pipe.flush()
+            line = answer_pipe.readline()
+        if not line.endswith(b"\n"):
+            raise _Died(self._popen.wait())
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    @property
+    def log(self) -> str:
+        """The end of what native code wrote since it was asked last."""
+        return read_log(self._log, self._asked_at)
+
+    def end(self) -> None:
+        """End it, whatever it is doing."""
+        self._popen.kill()
+        self._popen.wait()
+        for pipe in (self._popen.stdin, self._popen.stdout, self._log):
+            with suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
+
+
+class _Helper:
+    """The process of this program, started when it is needed. One question at a time."""
+
+    def __init__(self) -> None:
+        self._process: _Process | None = None
+        self._lock = threading.Lock()
+
+    def call(self, question: dict[str, Any]) -> Any:
+        with self._lock:
+            answer = self._answer(question)
+        if "error" in answer:
+            error = answer["error"]
+            raise KnownError(error["kind"], error["message"], error["advice"], **error["details"])
+        if "bug" in answer:
+            raise RuntimeError(f"{question['function']} failed in its process:\n{answer['bug']}")
+        return answer["value"]
+
+    def end(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.end()
+
+    def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
+        watch = MemoryWatch()
+        safer = safer_mode.is_on()
+        while True:
+            fresh = self._process is None
+            process = self._process = self._process or _Process(safer=safer)
+            try:
+                answer = process.ask(question)
+            except _Died as died:
+                log = process.log
+                self.end()
+                if died.returncode == 0 and not fresh:
+                    continue  # it had waited long enough, and went
+                if died.returncode == -signal.SIGILL and not process.safer:
+                    safer = True
+                    continue
+                why = death(
+                    died.returncode, log, memory=watch.facts(), safer_too=process.safer, who="llama.cpp's process"
+                )
+                raise KnownError(why.kind, why.message, why.advice, returncode=died.returncode, log=log) from None
+            except BaseException:
+                self.end()  # nobody waits for its answer, which must not become that of the next question
+                raise
+            if process.safer and not safer_mode.is_on():
+                safer_mode.remember()
+            return answer
+
+
+_helper = _Helper()
+atexit.register(_helper.end)
+
+
+def main() -> None:
+    """Answer questions until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(_STDOUT), "wb")
+    os.dup2(_STDERR, _STDOUT)
+    questions = os.fdopen(_STDIN, "rb", buffering=0)
+    # Whoever asks waits for the answer, so there is never a second line in the pipe.
+    while select.select([questions], [], [], _IDLE_S)[0] and (line := questions.readline()):
+        answers.write(json.dumps(_answer(json.loads(line))).encode() + b"\n")
+        answers.flush()
+    # Not `sys.exit`: native libraries have been seen to abort in the destructors that it runs.
+    os._exit(0)
+
+
+def _answer(question: dict[str, Any]) -> dict[str, Any]:
+    module, _, name = question["function"].partition(":")
+    try:
+        return {"value": getattr(importlib.import_module(module), name)(**question["arguments"])}
+    except KnownError as error:
+        plain = {"kind": error.kind, "message": error.message, "advice": error.advice, "details": dict(error.details)}
+        return {"error": plain}
+    except Exception:
+        import traceback
+
+        return {"bug": traceback.format_exc()}
+
+
+if __name__ == "__main__":
+    main()

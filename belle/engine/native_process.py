@@ -1,0 +1,197 @@
+"""Native code in a process of its own: its crash costs a sentence, and not the program that called it.
+
+llama.cpp checks much of a file with assertions, which end the process. `run_program` therefore runs a whole command in
+a child: the terminal, the signals and the exit status are the child's, as if it had been started by the person; only
+how it died is told by the parent. `belle.engine.native_calls` does the same for single functions.
+
+What native code writes to its stderr is kept in a file that nobody else sees: the reason of a crash is found there, and
+the terminal belongs to Python's `sys.stderr`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+import belle
+from belle.engine import safer_mode
+from belle.engine.faults import death
+from belle.engine.memory_pressure import MemoryWatch
+from belle.errors import KnownError
+
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LOOK_S = 1.0
+_LONGEST_LOG = 1 << 16
+_STDERR = 2
+# Ctrl-C reaches the child twice: from the terminal, and from its parent, who cannot know that it was the terminal.
+_SAME_INTERRUPT_S = 0.3
+# What a command says itself when it ends so.
+_SAID = (0, 2, 130, 141)
+
+
+def environment(*, safer: bool) -> dict[str, str]:
+    """For a child with native code: it finds the same `belle`, and llama.cpp prints no pages of backtrace.
+
+    Args:
+        safer: leave out llama.cpp's extra kernels, see `belle.engine.safer_mode`.
+    """
+    root = str(Path(belle.__file__).resolve().parent.parent)
+    searched = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(searched),
+        "GGML_NO_BACKTRACE": "1",
+        **safer_mode.environment(safer=safer),
+    }
+
+
+def run_program(module: str, words: Sequence[str], *, on_safer_mode: Callable[[], object]) -> int:
+    """Run `python -m module` with `words` in this terminal; `module` begins with `become_child`.
+
+    After an illegal instruction it is run once more in safer mode.
+
+    Args:
+        module: the program.
+        words: its arguments.
+        on_safer_mode: called before the second run.
+
+    Returns its exit status. Raises KnownError when native code ended it; ends by the same signal when it was ended by
+    one that was sent to this process.
+    """
+    safer = safer_mode.is_on()
+    returncode, log, watch = _run(module, words, safer=safer)
+    if returncode == -signal.SIGILL and not safer:
+        on_safer_mode()
+        safer = True
+        returncode, log, watch = _run(module, words, safer=True)
+        if returncode >= 0:
+            safer_mode.remember()
+    if returncode < 0:
+        why = death(returncode, log, memory=watch.facts(), safer_too=safer, who="The command")
+        raise KnownError(why.kind, why.message, why.advice, returncode=returncode, log=log)
+    if returncode not in _SAID:
+        sys.stderr.write(log)
+    return returncode
+
+
+def become_child(words: Sequence[str]) -> list[str]:
+    """Make this process the child of `run_program`; `words` are those it was started with.
+
+    Returns those that were meant for the program.
+    """
+    log, parent, *rest = words
+    terminal = os.dup(_STDERR)
+    os.dup2(int(log), _STDERR)
+    os.close(int(log))
+    sys.stderr = os.fdopen(terminal, "w", encoding="utf-8", errors="replace", buffering=1)
+    threading.Thread(target=_end_with, args=(int(parent),), name="parent", daemon=True).start()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _Interrupt())
+    return rest
+
+
+def _run(module: str, words: Sequence[str], *, safer: bool) -> tuple[int, str, MemoryWatch]:
+    """One run: its end as `subprocess` has it, and what native code wrote."""
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context(tempfile.TemporaryFile())
+        # The child holds the reading end: it comes to its end when this process does, however that happens.
+        reading, writing = os.pipe()
+        stack.callback(os.close, writing)
+        handed = (log.fileno(), reading)
+        command = [sys.executable, "-P", "-m", module, *map(str, handed), *words]
+        forward = stack.enter_context(_forwarding())
+        watch = stack.enter_context(_watching())
+        try:
+            child = subprocess.Popen(command, env=environment(safer=safer), pass_fds=handed)
+        finally:
+            os.close(reading)
+        forward.adopt(child)
+        returncode = child.wait()
+        written = read_log(log)
+    if -returncode in forward.sent:
+        signal.raise_signal(-returncode)
+    return returncode, written, watch
+
+
+@contextlib.contextmanager
+def _watching() -> Iterator[MemoryWatch]:
+    """Looks at the memory from time to time."""
+    watch, over = MemoryWatch(), threading.Event()
+
+    def look() -> None:
+        while not over.wait(_LOOK_S):
+            watch.look()
+
+    threading.Thread(target=look, name="memory", daemon=True).start()
+    try:
+        yield watch
+    finally:
+        over.set()
+
+
+def read_log(log: IO[bytes], start: int = 0) -> str:
+    """The end of what was written to `log` from `start` on."""
+    size = os.fstat(log.fileno()).st_size
+    log.seek(max(start, size - _LONGEST_LOG))
+    return log.read().decode("utf-8", "replace")
+
+
+class _Forward:
+    """Hands signals on to the child, also those that came before there was one."""
+
+    def __init__(self) -> None:
+        self.sent: set[int] = set()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        self.sent.add(number)
+        if self._child is not None:
+            self._child.send_signal(number)
+
+    def adopt(self, child: subprocess.Popen[bytes]) -> None:
+        """Send signals to `child` from now on."""
+        self._child = child
+        for number in tuple(self.sent):
+            child.send_signal(number)
+
+
+@contextlib.contextmanager
+def _forwarding() -> Iterator[_Forward]:
+    forward = _Forward()
+    before = {n: handler for n in _FORWARDED if (handler := signal.getsignal(n)) is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, forward)
+    try:
+        yield forward
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Interrupt:
+    """KeyboardInterrupt, once for each Ctrl-C."""
+
+    def __init__(self) -> None:
+        self._last = -_SAME_INTERRUPT_S
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if now - self._last >= _SAME_INTERRUPT_S:
+            self._last = now
+            signal.default_int_handler(number, frame)
+
+
+def _end_with(parent: int) -> None:
+    """A parent that was killed has nobody left to tell; its work ends with it."""
+    os.read(parent, 1)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,79 @@
+"""Running llama.cpp without its extra kernels, on the processors where those do not work.
+
+Besides the plain kernels llama.cpp has some that rearrange the weights or use instructions of few processors (AMX).
+Compilers and systems have got them wrong before, and then the process dies of SIGILL as soon as a prompt is long
+enough. `use_extra_bufts = False` of `llama_model_params` leaves them out: the same answers, more slowly.
+
+Whether that is necessary is a fact about one build of llama.cpp on one kind of processor. Whoever starts a process
+with native code looks here (`is_on`), tells the process (`environment`), and notes what helped (`remember`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from contextlib import suppress
+
+from belle import paths
+from belle.durable import write_text
+from belle.engine.faults import CRASHES
+from belle.engine.processor import library_digest, this_processor
+from belle.errors import KnownError
+
+_VARIABLE = "CHATBELLE_SAFER_MODE"
+_LONGEST_FILE = 1 << 16
+_MOST_PAIRS = 64
+
+
+def is_on() -> bool:
+    """Whether this process runs llama.cpp in safer mode: as it was told to, else as it is remembered."""
+    told = os.environ.get(_VARIABLE)
+    return told == "1" if told in ("0", "1") else is_remembered()
+
+
+def environment(*, safer: bool) -> dict[str, str]:
+    """The variables that tell a child process which mode to run in."""
+    return {_VARIABLE: "1" if safer else "0"}
+
+
+def could_help(returncode: int | None, *, working: bool) -> bool:
+    """Whether a process that ended so might live without the extra kernels.
+
+    Args:
+        returncode: as `subprocess` has it.
+        working: it had computed something already, so that kernels of every usual size had been tried. An illegal
+            instruction is one all the same; other crashes then have other reasons.
+    """
+    number = -returncode if returncode is not None and returncode < 0 else 0
+    return number == signal.SIGILL or (number in CRASHES and not working)
+
+
+def is_remembered() -> bool:
+    """Whether this build of llama.cpp is known to need safer mode on this processor."""
+    pairs = _read()
+    return bool(pairs) and _pair() in pairs
+
+
+def remember() -> None:
+    """Note that safer mode helped here. Where it cannot be written, the next start finds out anew."""
+    pairs = [pair for pair in _read() if pair != _pair()]
+    content = {"safer_mode": [*pairs[-_MOST_PAIRS:], _pair()]}
+    with suppress(OSError, KnownError):
+        paths.private_folder(paths.config_dir())
+        write_text(paths.safer_mode_file(), json.dumps(content, indent=1) + "\n")
+
+
+def _pair() -> str:
+    return f"{library_digest()} on {this_processor().digest}"
+
+
+def _read() -> list[str]:
+    """Pairs of a build and a processor; what is not a list of such is as good as nothing."""
+    try:
+        with paths.safer_mode_file().open("rb") as file:
+            content = json.loads(file.read(_LONGEST_FILE))
+    except (OSError, ValueError, RecursionError):
+        return []
+    pairs = content.get("safer_mode") if isinstance(content, dict) else None
+    return [pair for pair in pairs if isinstance(pair, str)] if isinstance(pairs, list) else []

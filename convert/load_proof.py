@@ -1,0 +1,49 @@
+"""The last proof of a file before it gets its name: llama.cpp loads it, and reads one token with all of its layers.
+
+That every weight arrived says nothing of what llama.cpp makes of the metadata: it expects some keys and some tokens of
+models whose architecture or name it knows, and refuses the file without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from belle.engine.native_calls import call
+from belle.errors import KnownError
+from convert.journal import Chunk
+
+if TYPE_CHECKING:
+    from convert.verify import Proof
+    from convert.writer import Verifier
+
+
+def and_loads(verifier: Verifier, out: Path) -> Verifier:
+    """`verifier`, and after it `check_loads`."""
+
+    def both(path: Path, head: bytes, checksums: Mapping[Chunk, int]) -> Proof:
+        proof = verifier(path, head, checksums)
+        check_loads(path, out)
+        return proof
+
+    return both
+
+
+def check_loads(path: Path, out: Path) -> None:
+    """Let llama.cpp load `path`, which is to become `out`, in a process of its own: 10 ms for a small file.
+
+    Raises KnownError("not_loadable") with llama.cpp's `reason`.
+    """
+    try:
+        call("belle.engine.file_questions:read_one_token", path=str(path.resolve()))
+    except KnownError as error:
+        reason = error.message.replace(path.name, out.name)
+        raise KnownError(
+            "not_loadable",
+            f"llama.cpp cannot use {out.name} as it was written, so it did not get its name. {reason}",
+            "Please report it, with the checkpoint's config.json. With --no-verify, “belle convert” writes it "
+            "all the same.",
+            path=str(out),
+            reason=reason,
+        ) from None
