@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import importlib
-import json
 import os
 import select
 import signal
@@ -20,11 +19,13 @@ import threading
 from contextlib import suppress
 from typing import IO, Any
 
+from belle.documents import parse_json_row
 from belle.engine import safer_mode
 from belle.engine.faults import death
 from belle.engine.memory_pressure import MemoryWatch
 from belle.engine.native_process import environment, read_log
 from belle.errors import KnownError
+from belle.texts import json_text, utf8
 
 _COMMAND = (sys.executable, "-P", "-m", "belle.engine.native_calls")
 _IDLE_S = 60.0
@@ -74,12 +75,12 @@ class _Process:
         self._asked_at = os.fstat(self._log.fileno()).st_size
         line = b""
         with suppress(BrokenPipeError):
-            question_pipe.write(json.dumps(question).encode() + b"\n")
+            question_pipe.write(utf8(json_text(question)) + b"\n")
             question_pipe.flush()
             line = answer_pipe.readline()
         if not line.endswith(b"\n"):
             raise _Died(self._popen.wait())
-        answer: dict[str, Any] = json.loads(line)
+        answer: dict[str, Any] = parse_json_row(line)
         return answer
 
     @property
@@ -160,7 +161,7 @@ def main() -> None:
     questions = os.fdopen(_STDIN, "rb", buffering=0)
     # Whoever asks waits for the answer, so there is never a second line in the pipe.
     while select.select([questions], [], [], _IDLE_S)[0] and (line := questions.readline()):
-        answers.write(json.dumps(_answer(json.loads(line))).encode() + b"\n")
+        answers.write(utf8(json_text(_answer(parse_json_row(line)))) + b"\n")
         answers.flush()
     # Not `sys.exit`: native libraries have been seen to abort in the destructors that it runs.
     os._exit(0)

@@ -16,6 +16,7 @@ import signal
 from contextlib import suppress
 
 from belle import paths
+from belle.documents import read_json
 from belle.durable import write_text
 from belle.engine.faults import CRASHES
 from belle.engine.processor import library_digest, this_processor
@@ -71,9 +72,8 @@ def _pair() -> str:
 def _read() -> list[str]:
     """Pairs of a build and a processor; what is not a list of such is as good as nothing."""
     try:
-        with paths.safer_mode_file().open("rb") as file:
-            content = json.loads(file.read(_LONGEST_FILE))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(paths.safer_mode_file(), longest=_LONGEST_FILE)
+    except (OSError, KnownError):
         return []
     pairs = content.get("safer_mode") if isinstance(content, dict) else None
     return [pair for pair in pairs if isinstance(pair, str)] if isinstance(pairs, list) else []
