@@ -5,11 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from multiprocessing.synchronize import Event
 from typing import TYPE_CHECKING
 
 from belle.data.rows import Conversation, Preference, PretrainText, Row
@@ -18,6 +19,7 @@ from belle.errors import KnownError
 from belle.prompts import PromptTemplate
 from belle.prompts.encoding import Encoded, encode_answers, encode_preference, encode_text
 from belle.prompts.targets import FLAWS, flaws_of
+from belle.training.interrupts import deaf_children
 from belle.training.sample_store import Counts, Part
 
 if TYPE_CHECKING:
@@ -75,8 +77,12 @@ class RowEncoder:
     template: PromptTemplate
     max_length: int
 
-    def encode(self, chunk: Chunk) -> Part | Refusal:
-        """The samples of the rows, or what is wrong with one of them."""
+    def encode(self, chunk: Chunk, unwanted: Callable[[], bool] = lambda: False) -> Part | Refusal:
+        """The samples of the rows, or what is wrong with one of them.
+
+        Args:
+            unwanted: asked at every row whether anybody still wants them; if not, what comes back means nothing.
+        """
         import numpy as np
 
         rows = chunk.rows
@@ -87,6 +93,8 @@ class RowEncoder:
         done = 0
         try:
             for done, samples in enumerate(encoded, start=1):
+                if unwanted():
+                    break
                 number, row = rows[done - 1]
                 if isinstance(samples, Dropped):
                     counts.drop(samples.reason)
@@ -186,11 +194,13 @@ def _by_processes(
 ) -> Iterator[tuple[Chunk, Part | Refusal]]:
     # Not forked: the copy of a process with threads (torch, tokenizers) can hang.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, context, _begin, (encoder,))
+    unwanted = context.Event()
+    pool = ProcessPoolExecutor(processes, context, _begin, (encoder, unwanted))
     waiting: deque[tuple[Chunk, Future[Part | Refusal]]] = deque()
     try:
         for chunk in chunks:
-            waiting.append((chunk, pool.submit(_encode, chunk)))
+            with deaf_children():
+                waiting.append((chunk, pool.submit(_encode, chunk)))
             if len(waiting) > 2 * processes:
                 yield waiting[0][0], waiting[0][1].result()
                 waiting.popleft()
@@ -203,18 +213,22 @@ def _by_processes(
             "Close other programs, or set processes: 1 in the recipe.",
         ) from error
     finally:
+        # Else a stop would wait for the rows that are being encoded. Killed processes could leave half an answer
+        # behind, for the rest of which the pool would wait for ever.
+        unwanted.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 _encoder: RowEncoder
+_unwanted: Event
 
 
-def _begin(encoder: RowEncoder) -> None:
+def _begin(encoder: RowEncoder, unwanted: Event) -> None:
     """Keeps the encoder in a worker process, which is the parallel part itself."""
-    global _encoder  # noqa: PLW0603  # a worker process has nowhere else to keep it
+    global _encoder, _unwanted  # a worker process has nowhere else to keep them
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    _encoder = encoder
+    _encoder, _unwanted = encoder, unwanted
 
 
 def _encode(chunk: Chunk) -> Part | Refusal:
-    return _encoder.encode(chunk)
+    return _encoder.encode(chunk, _unwanted.is_set)

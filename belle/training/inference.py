@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -88,8 +89,8 @@ class Question:
 def generate(request: Generation, *, resume: bool = False, say: Callable[[str], None] = lambda _: None) -> int:
     """Answer every question and write the output. All processes call it. Returns how many there are.
 
-    Raises KnownError: `output_exists`, `request_changed`, `model_missing`, `template_needed`, `no_questions`, those of
-    the readers, the tokenizer, `inference_config` and of writing.
+    Raises KnownError: `output_exists`, `request_changed`, `model_missing`, `template_needed`, those of the readers, the
+    tokenizer, `inference_config` and of writing.
     """
     place = start_processes(request.timeout_minutes)
     ranks = current_ranks()
@@ -97,21 +98,21 @@ def generate(request: Generation, *, resume: bool = False, say: Callable[[str], 
     with AnswersFile(request.output, ranks.rank) as output:
         done = together(ranks, lambda: output.open(asked, resume=resume))[0]
         writer = Writer(request, place)
-        questions = list(writer.questions())
-        if not questions:
-            raise KnownError("no_questions", f"{request.data} asks nothing.", path=str(request.data))
-        say(f"{len(questions):,} questions, {done:,} of them answered before; {writer.description}")
+        say(f"{done:,} questions answered before; {writer.description}")
         begun = told = monotonic()
+        count = done
         size = request.batch_size * ranks.world_size * _WINDOW_BATCHES
-        for start in range(done, len(questions), size):
-            rows = _answered(writer, questions[start : start + size], ranks)
-            together(ranks, partial(output.write, rows))
+        # Questions are read as they are answered: the first answer does not wait for the end of the file.
+        questions = writer.questions(after=done)
+        while window := list(islice(questions, size)):
+            together(ranks, partial(output.write, _answered(writer, window, ranks)))
+            count += len(window)
             if monotonic() - told > _SECONDS_BETWEEN_NEWS:
-                told, count = monotonic(), start + len(rows)
-                say(f"{count:,} of {len(questions):,} answered, {(count - done) / (told - begun):.2g} a second")
+                told = monotonic()
+                say(f"{count:,} answered, {(count - done) / (told - begun):.2g} a second")
         together(ranks, output.finish)
-    say(f"written: {request.output}")
-    return len(questions)
+    say(f"written: {request.output}, {count:,} answers")
+    return count
 
 
 _ANSWERS_DEPEND_ON = (
@@ -143,11 +144,12 @@ class Writer:
         how = "spread by ZeRO-3" if self.spread else "whole in every process"
         return f"{self._request.model} in {self._precision.name}, {how}; template {self.template.id}"
 
-    def questions(self) -> Iterator[Question]:
-        """The rows of the data. Raises KnownError of the readers."""
+    def questions(self, *, after: int = 0) -> Iterator[Question]:
+        """The rows of the data behind the first `after`, as they are wanted. Raises KnownError of the readers."""
         limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         room = limit - self._request.max_tokens if limit else None
-        for number, row in enumerate(read_rows(self._request.data, "conversation", self._request.format)):
+        rows = enumerate(read_rows(self._request.data, "conversation", self._request.format))
+        for number, row in islice(rows, after, None):
             messages = row.messages
             while messages and messages[-1].role == "assistant":
                 messages = messages[:-1]

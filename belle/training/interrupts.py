@@ -1,9 +1,15 @@
-"""SIGTERM and Ctrl-C while training: finish the step, save, and end with the status a shell expects."""
+"""SIGTERM and Ctrl-C while training: finish the step, save, and end with the status a shell expects.
+
+Before the first step there is nothing to finish and nothing to save, and data may take minutes to prepare: there the
+run ends at once.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -25,10 +31,12 @@ class Stopped(Exception):  # noqa: N818  # nothing went wrong
 
 
 class Interrupts:
-    """Remembers the first signal; the second one acts as if nobody watched. A context manager."""
+    """Ends the run at the first signal, and once it `counts_steps` remembers it; the second one acts as if nobody
+    watched. A context manager."""
 
     def __init__(self) -> None:
         self.received = 0
+        self._counts_steps = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
@@ -41,11 +49,27 @@ class Interrupts:
     ) -> None:
         self._restore()
 
+    def count_steps(self) -> None:
+        """From here on there are steps to be finished and saved, by whoever asks what was `received`."""
+        self._counts_steps = True
+
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self.received = number
         self._restore()
+        if not self._counts_steps:
+            raise Stopped(number, "nothing was trained yet.")
 
     def _restore(self) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
+
+
+@contextlib.contextmanager
+def deaf_children() -> Iterator[None]:
+    """Processes that are started here never see Ctrl-C, which a terminal sends to all: who started them ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

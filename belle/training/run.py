@@ -105,7 +105,11 @@ class Run:
             engine.load_state(self.checkpoint)
 
     def begin(self, total_steps: int) -> None:
-        """From here on every random number counts: put the generators where the checkpoint left them."""
+        """From here on every random number counts: put the generators where the checkpoint left them.
+
+        A signal now ends the run after the step that is being computed.
+        """
+        self._interrupts.count_steps()
         if self.checkpoint is not None:
             self.state = RunState.load(self.checkpoint, self._ranks.rank, self._ranks.world_size)
             self._saved_step = self.state.step

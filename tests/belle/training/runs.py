@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -127,7 +127,10 @@ def _start(command: Sequence[str], rank: int, world_size: int, port: int) -> sub
     if world_size > 1:
         environment |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world_size)}
         environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    # A group of its own, so that a test can do what a terminal does.
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
 
 
 def finish(processes: Sequence[subprocess.Popen[str]]) -> None:
@@ -135,6 +138,15 @@ def finish(processes: Sequence[subprocess.Popen[str]]) -> None:
     for process in processes:
         out, err = process.communicate(timeout=240)
         assert process.returncode == 0, out + err
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Until it is true; the process must live that long."""
+    until = monotonic() + 240
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert monotonic() < until, "it took too long"
+        sleep(0.02)
 
 
 def wait_for_lines(path: Path, count: int) -> None:

@@ -39,6 +39,23 @@ def answers(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def test_the_first_answers_do_not_wait_for_the_end_of_the_file(model: Path, tmp_path: Path) -> None:
+    """What is wrong with a later row is found when it is its turn, and what was answered before is kept."""
+    data = questions(tmp_path / "q.jsonl", ["1+1=?"] * 60)
+    with data.open("a") as stream:
+        stream.write("broken\n")
+    out = tmp_path / "a.jsonl"
+    words = ["generate", str(model), "--data", str(data), "-o", str(out), "--max-tokens", "1", "--batch-size", "5"]
+    assert main(words) == 2
+    part = tmp_path / "a.jsonl.part"
+    assert len(answers(part)) == 60
+    data.write_text(
+        data.read_text().replace("broken", json.dumps({"conversations": [{"from": "human", "value": "q"}]}))
+    )
+    assert main([*words, "--resume"]) == 0
+    assert len(answers(out)) == 61
+
+
 def in_processes(arguments: Sequence[str], world_size: int = 2) -> None:
     finish(start_processes_of([sys.executable, "-m", "belle", "generate", *arguments], world_size))
 
@@ -155,7 +172,7 @@ def test_an_adapter_answers_too(model: Path, tmp_path: Path) -> None:
         ({"--batch-size": "0"}, "at least 1"),
         ({"--top-p": "2"}, "--top-p is 2"),
         ({"-o": "there.jsonl"}, "is there already"),
-        ({"--data": "empty.jsonl"}, "asks nothing"),
+        ({"--data": "empty.jsonl"}, "empty.jsonl is empty"),
         ({"--deepspeed": "zero2.json"}, "only ZeRO stage 3"),
         ({"MODEL": "untold"}, "--template belle"),
         ({"MODEL": "nothing"}, "nothing"),

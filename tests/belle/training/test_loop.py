@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.belle.training.runs import (
     run,
     start,
     start_ranks,
+    wait_for,
     wait_for_lines,
     write_conversations,
 )
@@ -93,6 +95,24 @@ def test_a_signal_saves_and_the_run_goes_on(tmp_path: Path) -> None:
     finish([start([str(path), "--resume"])])
     assert (folder / "final/model.safetensors").read_bytes() == (whole / "final/model.safetensors").read_bytes()
     assert metrics(folder, "loss") == metrics(whole, "loss")
+
+
+def test_the_first_signal_while_data_is_prepared_ends_the_run_at_once(tmp_path: Path) -> None:
+    """Ctrl-C in a terminal, which all processes get: in words, with nothing left behind."""
+    data = tmp_path / "much.jsonl"
+    row = {"conversations": [{"from": "human", "value": "问" * 100}, {"from": "assistant", "value": "Yes. " * 60}]}
+    data.write_text((json.dumps(row) + "\n") * 150_000)
+    path = recipe_file(tmp_path / "stopped", data=[str(data)], processes=2, max_length=512)
+    folder = tmp_path / "stopped/run"
+    process = start([str(path)])
+    wait_for(lambda: any(part.stat().st_size for part in folder.glob("data/*.tmp/tokens.bin")), process)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 130, err
+    assert "Stopped by Ctrl-C; nothing was trained yet." in out
+    assert "Traceback" not in err
+    assert list((folder / "data").iterdir()) == []
+    assert not (folder / "metrics.jsonl").exists() or not (folder / "metrics.jsonl").read_text()
 
 
 def test_a_loss_that_is_no_number_stops_before_the_weights_change(tmp_path: Path) -> None:
