@@ -25,6 +25,9 @@ MOST_DIGITS = 300
 LONGEST_JSON = 256 << 20
 """Bytes. The largest vocabularies take about 20 MB."""
 
+MOST_VALUES = 5_000_000
+"""Of a JSON document. The largest vocabularies have about a million; a value takes some hundred bytes of memory."""
+
 LONGEST_YAML = 256 << 10
 """Bytes: what is read in a second or two. Recipes have a few kilobytes."""
 
@@ -137,6 +140,7 @@ def _parsed(text: str | bytes, decode: Callable[[str], Any]) -> Any:
     try:
         # bytes may also be UTF-16 by the JSON standard's older edition; nobody writes that, and people are told.
         plain = text if isinstance(text, str) else text.decode("utf-8")
+        _check_number(plain)
         value = decode(plain.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         raise DocumentError(f"is not valid JSON: {error.msg} at character {error.colno}", error.lineno) from None
@@ -151,6 +155,12 @@ def _parsed(text: str | bytes, decode: Callable[[str], Any]) -> Any:
         raise DocumentError("has a number with too many digits") from None
     _check_depth(value, plain.count("[") + plain.count("{"))
     return value
+
+
+def _check_number(text: str) -> None:
+    """Refuse a document of a few bytes for each of many values, before they exist."""
+    if len(text) > MOST_VALUES and sum(map(text.count, ",[{")) > MOST_VALUES:
+        raise DocumentError(f"holds more than {MOST_VALUES:,} values")
 
 
 def _whole_number(digits: str) -> int:

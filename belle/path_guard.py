@@ -10,8 +10,8 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from belle.errors import KnownError
 
@@ -44,7 +44,7 @@ def exists(path: str | Path) -> bool:
     return status(path) is not None
 
 
-def open_input(path: Path) -> BinaryIO:
+def open_input(path: Path) -> BufferedReader:
     """Open a regular file for reading. Never waits, as opening a pipe would.
 
     Raises KnownError: `file_missing`, `is_a_folder`, `not_a_file`, and those of `status`.

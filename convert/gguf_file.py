@@ -34,6 +34,8 @@ _NUMBERS = {
     GGUFValueType.BOOL: "<?",
 }
 _MAX_DIMENSIONS = 4
+# The largest vocabularies have some 260,000 tokens, each with a text, a score and a type, and as many merges.
+_MAX_VALUES = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,12 @@ class GgufFile:
                 raise self._damaged("it does not begin with “GGUF”")
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._at = 4
+        self._values_left = _MAX_VALUES
         version = self._number(GGUFValueType.UINT32)
         if version not in (2, 3):
             raise self._damaged(f"version {version} is not known")
         n_tensors, n_entries = self._number(GGUFValueType.UINT64), self._number(GGUFValueType.UINT64)
+        self._count(n_tensors + n_entries)
         self.entries = [self._entry() for _ in range(n_entries)]
         self.metadata: dict[str, Any] = {entry.key: entry.value for entry in self.entries}
         table = [self._tensor() for _ in range(n_tensors)]
@@ -125,6 +129,7 @@ class GgufFile:
         if kind is not GGUFValueType.ARRAY:
             return KeyValue(key, self._number(kind), kind)
         element, count = self._kind(), self._number(GGUFValueType.UINT64)
+        self._count(count)
         if element is GGUFValueType.ARRAY:
             raise self._damaged("an array of arrays")
         if element is GGUFValueType.STRING:
@@ -132,6 +137,12 @@ class GgufFile:
         form = _NUMBERS[element]
         raw = self._take(count * struct.calcsize(form))
         return KeyValue(key, [value for (value,) in struct.iter_unpack(form, raw)], element)
+
+    def _count(self, n_values: int) -> None:
+        """Pay for values from the budget of the file: in memory each takes several times its bytes."""
+        self._values_left -= n_values
+        if self._values_left < 0:
+            raise self._damaged(f"its head holds more than {_MAX_VALUES:,} values")
 
     def _tensor(self) -> StoredTensor:
         name = self._text()

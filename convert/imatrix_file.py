@@ -6,10 +6,12 @@ wrote them as `.dat` files before. Quantizers weigh their rounding errors by the
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from gguf.constants import GGMLQuantizationType as GGMLType
@@ -17,8 +19,12 @@ from gguf.constants import GGUFValueType
 from numpy.typing import NDArray
 
 from belle.errors import KnownError
+from belle.path_guard import open_input
 from convert.gguf_file import GgufFile, is_gguf
 from convert.header import KeyValue, TensorInfo, serialize
+
+_LONGEST = 2 << 30
+"""Bytes: a matrix of sums has four bytes per input column of each matrix of the model, and is read as a whole."""
 
 _SUMS, _COUNTS = ".in_sum2", ".counts"
 
@@ -67,6 +73,9 @@ class Imatrix:
 def read_imatrix(path: Path) -> Imatrix:
     """Read either format. Raises KnownError when the file is neither, damaged, or holds values that are not finite."""
     try:
+        size = path.stat().st_size
+        if size > _LONGEST:
+            raise _damaged(path, f"it has {size:,} bytes, more than that of any model")
         imatrix = _read_gguf(path) if is_gguf(path) else _read_dat(path)
     except OSError as error:
         raise KnownError("unreadable", f"{path} cannot be read: {error.strerror}.", path=str(path)) from error
@@ -142,15 +151,15 @@ def _read_gguf(path: Path) -> Imatrix:
 
 
 def _read_dat(path: Path) -> Imatrix:
-    raw = path.read_bytes()
-    cursor = 0
+    with open_input(path) as file:
+        return _parse_dat(path, file, os.fstat(file.fileno()).st_size)
 
+
+def _parse_dat(path: Path, file: BinaryIO, size: int) -> Imatrix:
     def take(n: int) -> bytes:
-        nonlocal cursor
-        if n < 0 or cursor + n > len(raw):
+        if not 0 <= n <= size - file.tell():
             raise _damaged(path, "it ends early or is no such file")
-        cursor += n
-        return raw[cursor - n : cursor]
+        return file.read(n)
 
     def number() -> int:
         return int(struct.unpack("<i", take(4))[0])
@@ -167,8 +176,8 @@ def _read_dat(path: Path) -> Imatrix:
         values = np.frombuffer(take(4 * n_values), dtype="<f4").astype(np.float32)
         weights[name] = values / np.float32(n_calls) if n_calls > 0 else values
     n_chunks, datasets = 0, []
-    if cursor < len(raw):
+    if file.tell() < size:
         n_chunks = number()
-        if cursor < len(raw):
+        if file.tell() < size:
             datasets = [take(number()).decode("utf-8", errors="replace")]
     return Imatrix(weights, datasets, n_chunks, path)

@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, TextIO, cast
 
-from belle.data.json_array import WRAPPERS, ArrayError, array_elements, json_values, wrapped
+from belle.data.json_array import LONGEST_VALUE, WRAPPERS, ArrayError, array_elements, json_values, wrapped
 from belle.documents import DocumentError, parse_json_prefix, parse_json_row
 from belle.errors import KnownError
+from belle.path_guard import check_input, exists
+from belle.texts import LONGEST_TEXT
 
 HUB = "hub:"
 _SUFFIXES = (".json", ".jsonl", ".ndjson", ".txt", ".parquet")
@@ -117,8 +119,9 @@ def _suffix(path: Path) -> str:
 
 def _from_file(path: Path) -> Iterator[Record]:
     suffix = _suffix(path)
-    if not path.exists():
+    if not exists(path):
         raise KnownError("file_missing", f"There is no file {path}.", path=str(path))
+    check_input(path, folder=False)
     if suffix not in _SUFFIXES:
         raise KnownError(
             "unknown_format",
@@ -188,23 +191,29 @@ def _shape(head: str) -> Literal["array", "values", "lines"]:
 
 
 def _lines(stream: IO[bytes], encoding: str) -> Iterator[bytes]:
-    """The lines of a text in UTF-8."""
+    """The lines of a text in UTF-8, none much longer than what is refused: a compressed one may fill the memory."""
     if encoding == "utf-8-sig":
-        yield from stream
+        while line := stream.readline(LONGEST_VALUE + 1):
+            yield line
         return
     with io.TextIOWrapper(stream, encoding=encoding, newline="\n") as reader:
-        for line in reader:
-            yield line.encode("utf-8", "surrogatepass")
+        while text := reader.readline(LONGEST_VALUE + 1):
+            yield text.encode("utf-8", "surrogatepass")
 
 
 def _from_text(stream: IO[bytes], path: str, encoding: str) -> Iterator[Record]:
-    text = stream.read().decode(encoding).replace("\r\n", "\n")
+    data = stream.read(LONGEST_TEXT + 1)
+    if len(data) > LONGEST_TEXT:
+        raise _damaged(Path(path), f"it is longer than {LONGEST_TEXT:,} bytes")
+    text = data.decode(encoding).replace("\r\n", "\n")
     if text.strip():
         yield Record(path, 1, "line", {"text": text})
 
 
 def _from_lines(lines: Iterator[bytes], path: str) -> Iterator[Record]:
     for number, line in enumerate(lines, start=1):
+        if len(line) > LONGEST_VALUE:
+            raise _damaged(Path(path), f"line {number} is longer than {LONGEST_VALUE:,} bytes")
         try:
             text = line.decode("utf-8").strip(_SPACE)
         except UnicodeDecodeError as error:

@@ -25,8 +25,8 @@ _OF_A_RECORD = frozenset(
 
 _NOT_CLOSED = "the array is not closed; the file is cut off"
 _OBJECT_NOT_CLOSED = "it is not valid JSON: an object is not closed; the file is cut off"
-# A value longer than this is a file that was damaged, not a record.
-_LONGEST = 256 << 20
+LONGEST_VALUE = 64 << 20
+"""Characters. What is longer is a file that was damaged, or made to fill the memory, and not a record."""
 
 
 class ArrayError(ValueError):
@@ -167,7 +167,7 @@ class _Text:
                 value, end = parse_json_prefix(self._text, self._position)
             except json.JSONDecodeError as error:
                 # It may only not be all there.
-                if len(self._text) - self._position > _LONGEST or not self._read():
+                if len(self._text) - self._position > LONGEST_VALUE or not self._read():
                     line = self.line + self._text.count("\n", self._position, error.pos)
                     raise ArrayError(line, f"it is not valid JSON: {error.msg}") from None
             except DocumentError as error:

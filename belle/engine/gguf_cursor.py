@@ -21,6 +21,9 @@ _WINDOW = 1 << 20
 _MAX_STRING = 1 << 26
 _MAX_STRINGS = 5_000_000
 _MAX_NUMBERS_KEPT = 1024
+# Of all values together: a number that is kept takes ten times its bytes, a text up to four times.
+_MAX_ALL_NUMBERS_KEPT = 1 << 17
+_MAX_ALL_TEXT = 1 << 26
 _STRING, _ARRAY = 8, 9
 # GGUF value type -> code of `struct`.
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
@@ -51,6 +54,8 @@ class Cursor:
         self._window = b""
         self._window_start = 0
         self._strings_left = _MAX_STRINGS
+        self._numbers_left = _MAX_ALL_NUMBERS_KEPT
+        self._text_left = _MAX_ALL_TEXT
         self.skipped: dict[str, Skipped] = {}
         self.position = 0
 
@@ -81,6 +86,9 @@ class Cursor:
         length = self.u64()
         if length > _MAX_STRING:
             raise self.damaged(f"{what} claims to be {length} bytes long")
+        self._text_left -= length
+        if self._text_left < 0:
+            raise self.damaged(f"its names and texts have more than {_MAX_ALL_TEXT:,} bytes")
         return self.take(length).decode("utf-8", "replace")
 
     def value(self, key: str) -> Value:
@@ -132,10 +140,11 @@ class Cursor:
             return None
         code = self._code(kind, key)
         width = struct.calcsize("<" + code)
-        if count > _MAX_NUMBERS_KEPT:
+        if count > min(_MAX_NUMBERS_KEPT, self._numbers_left):
             self.skip(count * width)
             self.skipped[key] = Skipped(count, start, of_text=False)
             return None
+        self._numbers_left -= count
         return struct.unpack(f"<{count}{code}", self.take(count * width))
 
     def _code(self, kind: int, key: str) -> str:

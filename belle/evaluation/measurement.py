@@ -11,6 +11,7 @@ from typing import Any
 from belle.documents import parse_json
 from belle.errors import KnownError
 from belle.evaluation.statistics import Loss, Perplexity
+from belle.texts import read_text
 
 VERSION = 1
 
@@ -147,14 +148,7 @@ def read_measurement(path: Path) -> Measurement:
     """
     file = path / "report.json" if path.is_dir() else path
     try:
-        return Measurement.from_json(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise KnownError(
-            "file_missing",
-            f"{file} cannot be read: {error.strerror}.",
-            "Name a report.json of “belle measure”, or the folder it is in.",
-            path=str(file),
-        ) from None
+        return Measurement.from_json(read_text(file))
     except (KeyError, TypeError, ValueError) as error:
         raise KnownError(
             "not_a_report", f"{file} is no report of this version of “belle measure” ({error}).", path=str(file)

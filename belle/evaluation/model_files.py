@@ -8,6 +8,7 @@ from pathlib import Path
 
 from belle.engine.gguf_header import read_header
 from belle.errors import KnownError
+from belle.path_guard import open_input
 
 _WEIGHTS = ("*.safetensors", "*.bin")
 _READ_BYTES = 1 << 22
@@ -60,7 +61,7 @@ def sha256(path: Path) -> str:
     """Of a file's content. Raises KnownError("file_missing")."""
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open_input(path) as file:
             while part := file.read(_READ_BYTES):
                 digest.update(part)
     except OSError as error:

@@ -26,6 +26,7 @@ MAX_ITEMS = 100_000
 MAX_INT_BITS = 1024
 _STEP = 4
 _CHARS_PER_UNIT = 16
+_COMPARED_PER_UNIT = 1024
 _CONTAINERS = (list, tuple, set, frozenset, ItemsView, KeysView, ValuesView)
 _DATA = (str, int, float, type(None), Undefined, dict, range, Iterator, *_CONTAINERS)
 
@@ -137,7 +138,7 @@ def text_of(value: Any) -> str:
     while todo:
         item = todo.pop()
         if not isinstance(item, _DATA):
-            raise TooMuchError(f"it treats a {type(item).__name__} as text")
+            raise TooMuchError(f"it treats a {type(item).__name__.lstrip('_')} as text")
         if isinstance(item, dict):
             todo.extend(item.values())
         elif isinstance(item, _CONTAINERS):
@@ -181,9 +182,17 @@ def split(method: Callable[..., list[str]], text: str, *args: Any, **kwargs: Any
     """`str.split`, `str.rsplit`, `str.splitlines` on text short enough to fall into that many parts."""
     separator = args[0] if args else kwargs.get("sep")
     parts = text.count(separator) if isinstance(separator, str) and separator else len(text) // 2
+    if method.__name__ == "rsplit" and isinstance(separator, str):
+        current.get().spend(len(text) * len(separator) // _COMPARED_PER_UNIT)
     if parts > MAX_ITEMS:
         raise TooMuchError("it makes too long a list")
     return method(*args, **kwargs)
+
+
+def search_backwards(method: Callable[..., Any], text: str, wanted: str, *args: Any) -> Any:
+    """`str.rfind`, `rindex`, `rpartition`: Python compares anew at every position, which is quadratic."""
+    current.get().spend(len(text) * len(wanted) // _COMPARED_PER_UNIT)
+    return method(wanted, *args)
 
 
 def strip(method: Callable[..., str], chars: str | None = None) -> str:
@@ -193,11 +202,51 @@ def strip(method: Callable[..., str], chars: str | None = None) -> str:
     return method(chars)
 
 
+# A width or precision of three digits at most, and none that comes from the values (`*`).
+_SPECIFICATION = re.compile(
+    r"%(?:\((?P<key>[^()]*)\))?(?P<form>[#0\- +]*\d{0,3}(?:\.\d{0,3})?)[hlL]?(?P<kind>[diouxXeEfFgGcrsa%])"
+)
+_LONGEST_ESCAPE = len("\\U0001f600")
+
+
 def percent_format(text: str, values: Any) -> str:
-    """`text % values` without widths that pad a number to the size of the memory."""
-    if re.search(r"%[^a-zA-Z%]*(\*|\d{4})", text):
-        raise TooMuchError("it pads text to a great width")
-    return str(text % values)
+    """`text % values`, one specification at a time, so that the whole is found to be too long before it is made."""
+    waiting = list(values) if isinstance(values, tuple) else [values]
+    named = isinstance(values, dict)
+    parts: list[str] = []
+    length = position = 0
+    while (start := text.find("%", position)) >= 0:
+        found = _SPECIFICATION.match(text, start)
+        if found is None:
+            raise TooMuchError(f"it formats text by {text[start : start + 20]!r}")
+        parts.append(text[position:start])
+        if found["kind"] == "%":
+            parts.append("%")
+        elif found["key"] is not None:
+            parts.append(_formatted(found, values[found["key"]]))
+        elif waiting:
+            parts.append(_formatted(found, waiting.pop(0)))
+            named = False
+        else:
+            raise TypeError("not enough arguments for format string")
+        position = found.end()
+        length += len(parts[-2]) + len(parts[-1])
+        current.get().check(length)
+        current.get().spend(len(parts[-1]) // _CHARS_PER_UNIT)
+    if waiting and not named:
+        raise TypeError("not all arguments converted during string formatting")
+    return concat([*parts, text[position:]])
+
+
+def _formatted(specification: re.Match[str], value: Any) -> str:
+    kind = specification["kind"]
+    if kind in "sra":
+        written = text_of(value)
+        if kind != "s":
+            current.get().check(_LONGEST_ESCAPE * len(written))
+            written = ascii(value) if kind == "a" else repr(value)
+        kind, value = "s", written
+    return str(f"%{specification['form']}{kind}" % (value,))
 
 
 def _filter_join(value: Iterable[Any], d: str = "") -> str:

@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NoReturn, TypeVar, cast
 
 from jinja2 import Template, nodes, pass_context
@@ -155,6 +156,13 @@ def _compile(source: str, now: datetime) -> Template:
     return Template.from_code(environment, environment.compile(tree), environment.make_globals(None))
 
 
+class _Namespace(Namespace):
+    """Jinja's, which writes out all that it holds; and that may be namespaces that hold each other, twice each."""
+
+    def __repr__(self) -> str:
+        return "<Namespace>"
+
+
 class _GenerationTag(Extension):
     """`{% generation %}` marks what training computes the loss on: its content, with marks where they are asked for."""
 
@@ -247,7 +255,8 @@ class _Environment(ImmutableSandboxedEnvironment):
             "metered weigh": _weighed,
         }
         self.tests = dict(limits.SAFE_TESTS)
-        self.globals = {name: self.globals[name] for name in ("cycler", "dict", "joiner", "namespace", "range")} | {
+        self.globals = {name: self.globals[name] for name in ("cycler", "dict", "joiner", "range")} | {
+            "namespace": _Namespace,
             "raise_exception": _refuse,
             "strftime_now": lambda form: now.strftime(str(form)[:256]),
         }
@@ -295,13 +304,16 @@ def _bounded(function: Any) -> Any:
     text = getattr(function, "__self__", None)
     if not isinstance(text, str):
         return function
-    name = function.__name__
-    if name == "replace":
-        return lambda old, new, count=-1: limits.replace(text, old, new, count)
-    if name == "join":
-        return lambda values: limits.join(text, values)
-    if name in ("split", "rsplit", "splitlines"):
-        return lambda *args, **kwargs: limits.split(function, text, *args, **kwargs)
-    if name in ("strip", "lstrip", "rstrip"):
-        return lambda chars=None: limits.strip(function, chars)
-    return function
+    bounded: Callable[..., Any] = function
+    match function.__name__:
+        case "replace":
+            bounded = partial(limits.replace, text)
+        case "join":
+            bounded = partial(limits.join, text)
+        case "split" | "rsplit" | "splitlines":
+            bounded = partial(limits.split, function, text)
+        case "strip" | "lstrip" | "rstrip":
+            bounded = partial(limits.strip, function)
+        case "rfind" | "rindex" | "rpartition":
+            bounded = partial(limits.search_backwards, function, text)
+    return bounded

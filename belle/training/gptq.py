@@ -26,6 +26,7 @@ from typing import Any
 import belle
 from belle.documents import read_json_object
 from belle.errors import KnownError
+from belle.texts import read_text
 from belle.training.adapters import is_adapter
 from belle.training.final_model import write_tokenizer
 
@@ -143,12 +144,7 @@ def _samples(checkpoint: Path, calibration: Path, tokenizer: Any, options: GptqO
 
     vocabulary = HubVocabulary(tokenizer)
     if calibration.suffix == ".txt":
-        try:
-            text = calibration.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            message = f"{calibration} cannot be read: {error}."
-            raise KnownError("file_missing", message, "It must be UTF-8 text.", path=str(calibration)) from None
-        yield from _windows(vocabulary.encode(text, parse_special=False), options.length)
+        yield from _windows(vocabulary.encode(read_text(calibration), parse_special=False), options.length)
         return
     template = None
     for row in read_rows(calibration):

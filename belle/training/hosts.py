@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from belle.errors import KnownError
+from belle.texts import read_text
 
 # No name that ssh would take for an option.
+_LONGEST = 1 << 20  # bytes; a line per machine
 _NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_:][A-Za-z0-9_.:-]*")
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 
@@ -52,10 +54,7 @@ def read_hosts(path: Path) -> list[Host]:
 
     Raises KnownError: `file_missing`, `hosts_wrong` with the line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise KnownError("file_missing", f"{path} cannot be read: {error}.", path=str(path)) from None
+    text = read_text(path, longest=_LONGEST)
     hosts: dict[str, Host] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         words = line.partition("#")[0].split()

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from belle.errors import KnownError
+from belle.texts import read_input
 
+_LONGEST = 64 << 20  # bytes; the largest SentencePiece models have four million
 _NORMAL, _CONTROL, _USER_DEFINED = 1, 3, 4
 # Some models fill gaps with unused pieces of this score, below which no float32 tells scores apart.
 _UNUSED_SCORE = -1e8
@@ -137,7 +139,7 @@ def read_model(folder: Path) -> bytes:
             "Take a LLaMA base. Byte-level BPE (Qwen, LLaMA 3, BLOOM) has Chinese pieces already.",
             path=str(folder),
         )
-    model = path.read_bytes()
+    model = read_input(path, longest=_LONGEST)
     if _parse(model).trainer_spec.model_type != 2:
         raise KnownError(
             "not_sentencepiece",

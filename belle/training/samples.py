@@ -21,6 +21,7 @@ from belle.data.files import files_in
 from belle.data.read import scan_rows
 from belle.data.rows import Kind, texts_of
 from belle.errors import KnownError
+from belle.path_guard import open_input
 from belle.prompts import PromptTemplate
 from belle.training.batch_vocabulary import BatchVocabulary
 from belle.training.encode import Chunk, RowEncoder, encode_chunks
@@ -174,7 +175,7 @@ def fingerprint(file: DataFile) -> dict[str, Any]:
     digests = []
     try:
         for path in paths:
-            with path.open("rb") as stream:
+            with open_input(path) as stream:
                 digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
         size = sum(path.stat().st_size for path in paths)
     except OSError as error:

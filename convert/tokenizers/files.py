@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from belle.documents import DocumentError, parse_json
 from belle.errors import KnownError
+from belle.texts import read_input
 
 MAX_FILE = 256 << 20
 """Bytes. The largest vocabularies (250,000 tokens with their merges) take about 20 MB."""
@@ -30,19 +31,8 @@ class TokenizerFolder(Protocol):
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file's bytes. Raises KnownError("file_too_large", "unreadable_file")."""
-    try:
-        size = path.stat().st_size
-        if size > MAX_FILE:
-            raise KnownError(
-                "file_too_large",
-                f"{path.name} has {size} bytes, which no tokenizer file has.",
-                path=str(path),
-                size=size,
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise KnownError("unreadable_file", f"{path} cannot be read: {error.strerror}.", path=str(path)) from error
+    """The file's bytes. Raises KnownError("file_too_large") and those of `open_input`."""
+    return read_input(path, longest=MAX_FILE)
 
 
 def read_text(path: Path) -> str:

@@ -14,12 +14,15 @@ from typing import Any
 
 from gguf.constants import TokenType
 
+from belle.texts import short_repr
 from convert.tokenizers.files import damaged, unsupported
 from convert.tokenizers.from_sentencepiece import BYTE_TOKENS
 from convert.tokenizers.pretokenizers import flat, recognise
 from convert.tokenizers.vocabulary import TokenTable
 
 _SPACE = "\u2581"
+# Characters: each token is cut at each of its places. The largest vocabularies need some ten million.
+_MOST_COMPARED = 1_000_000_000
 Merge = tuple[str, str]
 
 
@@ -70,7 +73,9 @@ def read_json_vocabulary(path: Path, definition: Mapping[str, Any], n_embeddings
         table.put(index, token, TokenType.NORMAL)
     for left, right in merges:
         if " " in left or " " in right:
-            raise damaged(path, f"the merge of {left!r} and {right!r} is not of byte-level characters")
+            raise damaged(
+                path, f"the merge of {short_repr(left)} and {short_repr(right)} is not of byte-level characters"
+            )
     return JsonVocabulary("gpt2", pre, table, merges=[f"{left} {right}" for left, right in merges])
 
 
@@ -91,7 +96,7 @@ def merge_list(path: Path, merges: Any) -> list[Merge]:
     for merge in merges if isinstance(merges, list) else ():
         pair = merge.split(" ") if isinstance(merge, str) else merge
         if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(part, str) and part for part in pair):
-            raise damaged(path, f"{merge!r} is not a merge")
+            raise damaged(path, f"{short_repr(merge)} is not a merge")
         result.append((pair[0], pair[1]))
     if not result:
         raise damaged(path, "it has no merges")
@@ -129,6 +134,8 @@ def _check_complete(path: Path, vocabulary: Mapping[str, int], added: set[str], 
 
     They do where they were made from a SentencePiece model; not where BPE was trained with them.
     """
+    if sum(len(token) ** 2 for token in vocabulary) > _MOST_COMPARED:
+        raise damaged(path, "its tokens are longer than those of any vocabulary")
     for token in vocabulary:
         if len(token) < 2 or token in added or token in BYTE_TOKENS:
             continue
@@ -137,8 +144,8 @@ def _check_complete(path: Path, vocabulary: Mapping[str, int], added: set[str], 
             if pair not in ranks and pair[0] in vocabulary and pair[1] in vocabulary:
                 raise unsupported(
                     path,
-                    f"merges its tokens in ways that SentencePiece scores cannot express ({pair[0]!r} and {pair[1]!r} "
-                    f"are tokens, {token!r} is one, but they are never merged)",
+                    f"merges its tokens in ways that SentencePiece scores cannot express ({short_repr(pair[0])} and "
+                    f"{short_repr(pair[1])} are tokens, {short_repr(token)} is one, but they are never merged)",
                     "If the model came with a tokenizer.model, put it beside the other files.",
                 )
 

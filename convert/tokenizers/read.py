@@ -29,7 +29,7 @@ def read_tokenizer(checkpoint: TokenizerFolder, n_embeddings: int, *, template: 
         template: a built-in chat template by id, in place of the checkpoint's own; `none` for none.
 
     Raises KnownError: "no_tokenizer", "damaged_tokenizer", "unsupported_tokenizer", "unknown_pretokenizer",
-    "vocabulary_too_large", "no_end_token", "unknown_template", "file_too_large", "unreadable_file".
+    "vocabulary_too_large", "no_end_token", "unknown_template", "file_too_large".
     """
     files = checkpoint.tokenizer_files
     sentencepiece_ids: Mapping[str, int] = {}

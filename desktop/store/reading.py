@@ -6,10 +6,11 @@ the conversation it stands in.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from belle.documents import DocumentError, parse_json_row
 
 
 class DamagedText(str):
@@ -68,8 +69,8 @@ class Reading:
     def figures(self, place: int) -> Mapping[str, Any]:
         """A JSON object; empty for anything else."""
         try:
-            figures = json.loads(self.text(place))
-        except (ValueError, RecursionError):
+            figures = parse_json_row(self.text(place))
+        except DocumentError:
             figures = None
         if isinstance(figures, dict):
             return figures

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +195,14 @@ def test_a_file_that_is_wrong_is_named_with_its_line(tmp_path: Path) -> None:
         read_json_object(path)
     with pytest.raises(KnownError, match="longer than 1 byte"):
         read_json(path, longest=1)
+
+
+def test_many_values_in_few_bytes_are_refused_before_they_exist() -> None:
+    for text in ("[" + "[]," * 6_000_000 + "[]]", "[" + "1," * 6_000_000 + "1]", "{" + '"":{},' * 6_000_000 + '"":0}'):
+        tracemalloc.start()
+        try:
+            with pytest.raises(DocumentError, match="holds more than"):
+                parse_json(text)
+            assert tracemalloc.get_traced_memory()[1] < 1 << 20
+        finally:
+            tracemalloc.stop()

@@ -14,6 +14,9 @@ from belle.prompts import Message, template_from_gguf
 
 GROW = "{% set ns = namespace(a='aa', b=[1]) %}{% for i in range(99) %}"
 
+# Written out, each holds the one before it twice.
+NAMESPACES = "{% set n = namespace(a=1) %}" + "{% set n = namespace(a=n, b=n) %}" * 33
+
 COSTLY = [
     "{% for i in range(10**9) %}{% endfor %}",
     "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
@@ -72,6 +75,27 @@ COSTLY = [
     "{{ " + "-" * 100_000 + "1 }}",
     "{% if 1 %}" * 20_000,
     "{{ 1 }}" * 100_000,
+    "{{ '%(a)1500000000d' % {'a': 1} }}",
+    "{{ '%(a)1500000000d' | format(a=1) }}",
+    "{{ '%(a).150000000f' % {'a': 1.5} }}",
+    "{{ '%((a))999999999d' % {'(a)': 1} }}",
+    "{{ '%999999999hd' % 1 }}",
+    "{{ '%*d' % (1500000000, 1) }}",
+    "{{ ['%999999999d'] | map('format', 1) | list }}",
+    "{{ ('%(a)999d' * 90000) % {'a': 1} }}",
+    "{{ ('%(a)s' * 10000) % {'a': 'b' * 100000} }}",
+    "{{ '%a' % ('\U0001f600' * 200000) }}",
+    "{{ ('a' * 500000).rfind('b' + 'a' * 250000) }}",
+    "{{ ('a' * 500000).rsplit('b' + 'a' * 250000) }}",
+    "{{ ('a' * 500000).rpartition('b' + 'a' * 250000) }}",
+    *(
+        NAMESPACES + use
+        for use in ("{{ '%s' % n }}", "{{ '%r' | format(n) }}", "{{ '%(a)s' % {'a': [n]} }}", "{{ n }}")
+    ),
+    *(
+        NAMESPACES + use
+        for use in ("{{ n | string }}", "{{ [n] | join }}", "{{ {}[n].x }}", "{{ raise_exception(n) }}")
+    ),
 ]
 
 OUTSIDE = [
@@ -134,6 +158,34 @@ def test_costly_templates_end_soon_in_little_memory() -> None:
 def test_nothing_outside_can_be_reached(source: str) -> None:
     with pytest.raises(KnownError) as raised:
         template_from_gguf(source, bos_token="", eos_token="")
+    assert raised.value.kind == "template_error"
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("%s and %d%%", ("a", 7)),
+        ("%(name)s: %(number)05.1f", {"name": "x", "number": 2.25}),
+        ("%r %a %s", (["ä"], "ä", {"b": None})),
+        ("%-8s|%+d|%x|%c", ("ab", 3, 255, "z")),
+        ("no %% specification", ()),
+        ("%s", {"a": 1}),
+        ("%s", "<&>"),
+    ],
+)
+def test_percent_formats_as_python_does(text: str, values: object) -> None:
+    template = template_from_gguf(
+        "{{ messages[0].content }}{{ text % values }}".replace("text", repr(text)).replace("values", repr(values)),
+        bos_token="",
+        eos_token="",
+    )
+    assert template.segments([Message("user", "")])[0].text == text % values
+
+
+@pytest.mark.parametrize("use", ["'%s %s' % ('a',)", "'%s' % ('a', 'b')", "'a' % 1", "'%d' % 'a'", "'%(a)s' % {}"])
+def test_percent_refuses_what_python_refuses(use: str) -> None:
+    with pytest.raises(KnownError) as raised:
+        template_from_gguf("{{ " + use + " }}", bos_token="", eos_token="")
     assert raised.value.kind == "template_error"
 
 

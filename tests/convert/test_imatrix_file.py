@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -162,3 +164,18 @@ def test_damaged_gguf_files(
         read_imatrix(path)
     except KnownError as error:
         assert str(path) in error.message
+
+
+@pytest.mark.parametrize("start", [b"", b"GGUF"], ids=["dat", "gguf"])
+@pytest.mark.parametrize("size", [1 << 30, 5 << 30], ids=["1 GB", "5 GB"])
+def test_a_sparse_file_is_refused_without_being_read(tmp_path: Path, start: bytes, size: int) -> None:
+    path = tmp_path / "huge.imatrix"
+    path.write_bytes(start)
+    os.truncate(path, size)
+    tracemalloc.start()
+    try:
+        with pytest.raises(KnownError):
+            read_imatrix(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()

@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 from belle.documents import DocumentError, parse_json_row
 from belle.errors import KnownError
 from belle.evaluation.tasks.items import LETTERS, Item, ItemSet, language_of
+from belle.texts import LONGEST_TEXT, read_input
 
 _SPLITS = ("test", "val", "dev")
 _LONGEST_EXACT = 12  # characters: longer answers of BELLE's set are one way of many to say it
@@ -229,10 +230,7 @@ def _subject(path: Path) -> str:
 
 
 def _text(path: Path, digest: Any) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise KnownError("file_missing", f"{path} cannot be read: {error.strerror}.", path=str(path)) from None
+    data = read_input(path, longest=LONGEST_TEXT)
     digest.update(data)
     try:
         return data.decode("utf-8-sig")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
+import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from belle.data import json_array
+from belle.data import files, json_array
 from belle.data.fields import ROLES
 from belle.data.formats import FORMATS
 from belle.data.read import detect_format, read_categories, read_rows, scan_rows
@@ -491,3 +493,32 @@ def test_an_object_for_all_streams(tmp_path: Path) -> None:
     path.write_text('{"data": [' + ",\n".join(['{"text": "row"}'] * 200_000) + ", broken")
     rows = read_rows(path)
     assert sum(1 for _, _ in zip(range(1_000), rows, strict=False)) == 1_000
+
+
+def test_a_compressed_line_as_long_as_the_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LONGEST_VALUE", 1 << 16)
+    monkeypatch.setattr(json_array, "LONGEST_VALUE", 1 << 16)
+    path = tmp_path / "bomb.jsonl.gz"
+    # What opens an array, or an object over several lines, is read by another reader.
+    for start, words in (
+        (b'{"text": "a"}\n{"text": "', "line 2 is longer than"),
+        (b'["', "line 1"),
+        (b'{\n"a": "', "line"),
+    ):
+        with gzip.open(path, "wb") as stream:
+            stream.write(start)
+            for _ in range(64):
+                stream.write(b"x" * (1 << 20))
+        tracemalloc.start()
+        try:
+            with pytest.raises(KnownError, match=words):
+                list(read_rows(path))
+            assert tracemalloc.get_traced_memory()[1] < 24 << 20
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["pipe.jsonl", "pipe.json", "pipe.txt", "pipe.jsonl.gz", "pipe.parquet"])
+def test_a_pipe_is_called_one_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    assert "is a pipe" in refused(tmp_path / name).message

@@ -3,7 +3,9 @@ from __future__ import annotations
 import os
 import struct
 import time
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import gguf
 import pytest
@@ -205,3 +207,26 @@ def test_split_files_are_read_as_one(tmp_path: Path) -> None:
     second.write_bytes(tiny_gguf.whole()[:-1])
     with pytest.raises(KnownError, match="00002-of-00002"):
         read_header(first)
+
+
+def test_many_arrays_take_no_more_memory_than_a_few(tmp_path: Path) -> None:
+    many: dict[str, Any] = {f"array.{number}": list(range(1024)) for number in range(1000)}
+    path = tmp_path / "m.gguf"
+    path.write_bytes(tiny_gguf.whole(entries=tiny_gguf.ENTRIES | many))
+    tracemalloc.start()
+    try:
+        found = read_header(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 << 20
+    assert found.metadata["array.0"] == tuple(range(1024))
+    assert found.skipped["array.999"].length == 1024
+
+
+def test_texts_are_kept_up_to_a_sum(tmp_path: Path) -> None:
+    long = {f"text.{number}": "x" * (8 << 20) for number in range(9)}
+    path = tmp_path / "m.gguf"
+    path.write_bytes(tiny_gguf.whole(entries=tiny_gguf.ENTRIES | long))
+    with pytest.raises(KnownError, match="its names and texts have more than"):
+        read_header(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,19 @@ class TestLlamaJson:
         assert tokenizer.flags == {"add_bos_token": True, "add_eos_token": False, "add_space_prefix": True}
         spaced = sum(text.startswith(" ") for text in SAMPLES)
         assert check_tokenizer(tokenizer, checkpoint) == len(SAMPLES) - (spaced if metaspace else 0)
+
+    @pytest.mark.parametrize("lengths", [[1_000_000], [20_000] * 10])
+    def test_tokens_that_take_for_ever_to_check_are_refused(self, tmp_path: Path, lengths: list[int]) -> None:
+        definition = llama_json()
+        vocabulary = definition["model"]["vocab"]
+        for number, length in enumerate(lengths):
+            vocabulary[chr(0x4E00 + number) + "x" * length] = len(vocabulary)
+        started = time.monotonic()
+        write_json(tmp_path, "tokenizer.json", definition)
+        error = refused(FolderCheckpoint(tmp_path))
+        assert "longer than those of any vocabulary" in error.message
+        assert len(error.message) < 500
+        assert time.monotonic() - started < 5
 
     def test_merges_that_scores_cannot_express(self, tmp_path: Path) -> None:
         definition = llama_json()
