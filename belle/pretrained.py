@@ -7,9 +7,12 @@ What was measured before a sample was drawn would be another model than what is 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from belle.errors import KnownError
 
 _REPACKS = "support_avx512bf16_for_cpu"
 """bitsandbytes' flag of a `Linear4bit` (0.49 and later)."""
@@ -42,3 +45,41 @@ def keep_packing(model: Any) -> None:
     for module in model.modules():
         if hasattr(module, _REPACKS):
             setattr(module, _REPACKS, False)
+
+
+def load_adapter(model: Any, folder: str | Path, **options: Any) -> Any:
+    """`model` with the peft adapter in `folder` around it, all of it.
+
+    peft takes the tensors whose names it knows and says nothing of the rest: an adapter of another architecture would
+    be a model that nothing was added to.
+
+    Args:
+        options: of peft's `PeftModel.from_pretrained`.
+
+    Raises KnownError("adapter_differs") naming a tensor that has no place in the model, or that the file lacks.
+    """
+    from peft import PeftModel, set_peft_model_state_dict
+    from peft.utils import load_peft_weights
+
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Found missing adapter keys")  # looked for below
+            adapted = PeftModel.from_pretrained(model, str(folder), **options)
+        found = set_peft_model_state_dict(adapted, load_peft_weights(str(folder), device="cpu"))
+    except (RuntimeError, ValueError) as error:
+        raise _differs(folder, f"{' '.join(str(error).split())[:300]}") from None
+    lacking = [name for name in found.missing_keys if ".default." in name or name.endswith(".default")]
+    if found.unexpected_keys:
+        raise _differs(folder, f"the model has no place for {found.unexpected_keys[0]}")
+    if lacking:
+        raise _differs(folder, f"its file lacks {lacking[0]}")
+    return adapted
+
+
+def _differs(folder: str | Path, reason: str) -> KnownError:
+    return KnownError(
+        "adapter_differs",
+        f"The adapter in {folder} does not belong to this model: {reason}.",
+        "Name the base that it was trained on.",
+        path=str(folder),
+    )

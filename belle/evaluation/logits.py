@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from belle.engine.memory import available_memory
 from belle.errors import KnownError
-from belle.pretrained import load_pretrained
+from belle.pretrained import load_adapter, load_pretrained
 
 if TYPE_CHECKING:
     import numpy as np
@@ -219,7 +219,6 @@ def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _merged(model: Any, path: Path, strength: float) -> Any:
     try:
-        from peft import PeftModel
         from peft.tuners.lora import LoraLayer
     except ImportError as error:
         raise KnownError(
@@ -230,7 +229,7 @@ def _merged(model: Any, path: Path, strength: float) -> Any:
         ) from error
     from belle.training.adapters import untie_head
 
-    adapted = PeftModel.from_pretrained(model, str(path))
+    adapted = load_adapter(model, path)
     for module in adapted.modules():
         if isinstance(module, LoraLayer):
             module.scale_layer(strength)

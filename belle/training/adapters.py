@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from belle.documents import read_json_object
 from belle.errors import KnownError
+from belle.pretrained import load_adapter
 from belle.training.lora_names import check_names, linear_names, saved_modules
 from belle.training.recipe import LoraOptions, Recipe
 
@@ -55,16 +56,14 @@ def add_adapter(
 
     Raises KnownError: `lora_target_missing`, `lora_module_missing`, `lora_refused`.
     """
-    from peft import PeftModel, get_peft_model
+    from peft import get_peft_model
 
     options = recipe.lora
     assert options is not None
     model.requires_grad_(False)
     if recipe.model is not None and is_adapter(Path(recipe.model)):
         say(f"adapter: going on with the one in {recipe.model}, with its own rank and layers")
-        adapted: Any = PeftModel.from_pretrained(
-            model, recipe.model, is_trainable=True, autocast_adapter_dtype=not partitioned
-        )
+        adapted: Any = load_adapter(model, recipe.model, is_trainable=True, autocast_adapter_dtype=not partitioned)
         # peft has rounded what the file holds to the 16 bits of the base; the engine gets it again.
         setattr(adapted, _GOES_ON_FROM, recipe.model)
         return adapted

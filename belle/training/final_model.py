@@ -17,6 +17,7 @@ from belle.errors import KnownError
 from belle.prompts import PromptTemplate
 from belle.prompts.jinja import jinja_source
 from belle.prompts.model_template import ModelTemplate
+from belle.training.disk_proof import check_written, tie_as_written
 from belle.training.models import base_of
 from belle.training.ranks import Ranks
 from belle.training.recipe import Recipe, recipe_values
@@ -89,6 +90,8 @@ def write_model(model: Any, weights: Mapping[str, Tensor], folder: Path, *, dtyp
     Args:
         weights: all weights by name, on the CPU.
         dtype: of the weights in the file, where they are floating-point numbers.
+
+    Raises KnownError: `export_wrong`, `adapter_empty`.
     """
     if is_adapted(model):
         model.save_pretrained(folder, state_dict=dict(weights))
@@ -103,8 +106,10 @@ def write_model(model: Any, weights: Mapping[str, Tensor], folder: Path, *, dtyp
         if key not in made or made[key].shape != tensor.shape:
             made[key] = tensor.to(dtype) if tensor.is_floating_point() else tensor
         cast[name] = made[key]
-    model.save_pretrained(folder, state_dict=cast)
+    tie_as_written(model, cast)
+    model.save_pretrained(folder, state_dict=dict(cast))  # it takes tied names out
     _edit(folder / "config.json", {"dtype": str(dtype).removeprefix("torch.")})
+    check_written(folder, model, cast, dtype=dtype)
 
 
 def check_adapter(folder: Path, *, trained: int) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from belle.data.read import read_rows
 from belle.errors import KnownError
-from belle.pretrained import load_pretrained
+from belle.pretrained import load_adapter, load_pretrained
 from belle.prompts import Message
 from belle.prompts.encoding import encode_prompt
 from belle.training.adapters import is_adapter, read_adapter_base
@@ -279,7 +279,5 @@ def _load_model(name: str, dtype: Any) -> Any:
             model=name,
         ) from error
     if adapter:
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, name, autocast_adapter_dtype=False)
+        model = load_adapter(model, name, autocast_adapter_dtype=False)
     return model

@@ -3,7 +3,7 @@
 Adding is done in fp32, layer by layer, and rounded once to the type of the file. A small change drowns in a coarse
 type: bf16 loses a sixth of one that is a hundredth of the weights, so the loss is reported, per layer and as a whole.
 A base of 4-bit numbers cannot take up a change at all; it is refused, or made whole first. The proof is that the merged
-model gives the logits of base plus adapter.
+model, opened again from its files, gives the logits of base plus adapter; for a reward model, its scores.
 """
 
 from __future__ import annotations
@@ -11,19 +11,23 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from belle.documents import read_json_object
 from belle.errors import KnownError
-from belle.pretrained import load_pretrained
+from belle.pretrained import load_adapter, load_with_report
 from belle.training.adapters import is_adapter, read_adapter_base, untie_head
+from belle.training.disk_proof import check_companions, reopen
 from belle.training.final_model import write_model, write_tokenizer
-from belle.training.merge_proof import Proof, logits_of, prove
+from belle.training.merge_proof import Proof, outputs_of, prove
+from belle.training.models import CAUSAL, SCORING, Family, check_complete
+from belle.training.reward_model import has_head, is_score_head
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
 Dtype = Literal["auto", "fp32", "bf16", "fp16"]
 Onto = Literal["base", "nf4", "int8"]
@@ -94,39 +98,64 @@ def merge(
         prompts: texts for the proof; none leaves it out.
         say: gets a sentence for each decision.
 
-    Raises KnownError: `not_an_adapter`, `base_unknown`, `base_is_adapter`, `base_quantized`, `output_not_empty`,
-    `model_missing`, `merge_wrong`.
+    Raises KnownError: `not_an_adapter`, `adapter_kind`, `adapter_differs`, `base_unknown`, `base_is_adapter`,
+    `base_quantized`, `output_not_empty`, `model_missing`, `weights_missing`, `merge_wrong`, `export_wrong`.
     """
     from belle.training.whole_folder import write_folder
 
     name = _check(adapter, out, base)
+    family = family_of(adapter)
     _say_how_it_was_trained(adapter, onto, say)
-    model, stored = _open(adapter, name, dtype, onto)
+    model, stored = _open(adapter, name, family, dtype, onto)
     tokenizer = _tokenizer(adapter, name)
-    before = logits_of(model, tokenizer, prompts)
+    if family.loader == SCORING.loader:
+        # transformers finds the last token, whose score counts, by looking for the padding.
+        model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+    before = outputs_of(model, tokenizer, prompts)
     untie_head(model)
     layers, change, error = _add(model, stored)
-    plain = model.unload()
-    proof = prove(before, logits_of(plain, tokenizer, prompts)) if prompts else None
-    result = Merged(out, name, str(stored).removeprefix("torch."), change, error, layers, proof)
-    if proof is not None and proof.is_wrong:
+    merged = [model.unload()]
+    del model
+    results: list[Merged] = []
+
+    def write(into: Path) -> None:
+        plain = merged.pop()
+        write_model(plain, dict(plain.state_dict()), into, dtype=stored)
+        generation = _generation_config(adapter, plain) if family.loader == CAUSAL.loader else None
+        if generation is not None:
+            generation.save_pretrained(into)
+        write_tokenizer(tokenizer, into, template=None)
+        check_companions(into, tokenizer, generation)
+        del plain  # there may not be memory for two
+        proof = _prove(into, family, before, prompts) if prompts else None
+        results.append(Merged(out, name, str(stored).removeprefix("torch."), change, error, layers, proof))
+        text = json.dumps(results[0].to_json(), indent=2) + "\n"
+        (into / "merge.json").write_text(text, encoding="utf-8")
+
+    write_folder(out, write, step=0, recipe={"merge": str(adapter), "base": name, "onto": onto})
+    (result,) = results
+    if error > _COARSE:
+        say(f"{result.dtype} lost {error:.0%} of what was learned; --dtype fp32 keeps all of it.")
+    return result
+
+
+def _prove(folder: Path, family: Family, before: Sequence[Tensor], prompts: Sequence[str]) -> Proof:
+    """What was written, opened again with its own tokenizer, beside base plus adapter. Raises KnownError."""
+    import torch
+
+    from belle.training.tokenizer import load_tokenizer
+
+    fresh = reopen(folder, family.loader, dtype=torch.float32)
+    after = outputs_of(fresh, load_tokenizer(folder, notice=lambda _: None), prompts)
+    proof = prove(before, after, scores=family.loader != CAUSAL.loader)
+    if proof.is_wrong:
         raise KnownError(
             "merge_wrong",
             f"The merged model is not base plus adapter: {proof.in_words()}.",
             "Merge in fp32 (--dtype fp32); if that is no better, the adapter does not belong to this base.",
             **asdict(proof),
         )
-
-    def write(into: Path) -> None:
-        write_model(plain, dict(plain.state_dict()), into, dtype=stored)
-        _generation_config(adapter, plain).save_pretrained(into)
-        write_tokenizer(tokenizer, into, template=None)
-        (into / "merge.json").write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
-
-    write_folder(out, write, step=0, recipe={"merge": str(adapter), "base": name, "onto": onto})
-    if error > _COARSE:
-        say(f"{result.dtype} lost {error:.0%} of what was learned; --dtype fp32 keeps all of it.")
-    return result
+    return proof
 
 
 def _check(adapter: Path, out: Path, base: str | None) -> str:
@@ -167,31 +196,59 @@ def _say_how_it_was_trained(adapter: Path, onto: Onto, say: Say) -> None:
         )
 
 
-def _open(adapter: Path, base: str, dtype: Dtype, onto: Onto) -> tuple[Any, torch.dtype]:
+def family_of(adapter: Path) -> Family:
+    """What kind of model an adapter makes of its base, with as many labels as its head has.
+
+    Raises KnownError("adapter_kind") for kinds that are not known here.
+    """
+    from peft.utils import load_peft_weights
+
+    task = _read(adapter / "adapter_config.json").get("task_type")
+    heads = [tensor for name, tensor in load_peft_weights(str(adapter), device="cpu").items() if is_score_head(name)]
+    if heads or task == SCORING.task:
+        return replace(SCORING, options={"num_labels": heads[0].shape[0] if heads else 1})
+    if task not in (None, CAUSAL.task):
+        raise KnownError(
+            "adapter_kind",
+            f"{adapter} is an adapter for {task}, of which no language model can be made.",
+            f"What can be merged are adapters for {CAUSAL.task} and {SCORING.task} (reward models).",
+            task=task,
+        )
+    return CAUSAL
+
+
+def _open(adapter: Path, base: str, family: Family, dtype: Dtype, onto: Onto) -> tuple[Any, torch.dtype]:
     """Base plus adapter, nothing merged yet, and the dtype of the file."""
     import torch
-    from peft import PeftModel
 
     from belle.training.adapters import quantization_config
     from belle.training.precision import Precision
 
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = dict(family.options)
     if onto != "base":
         options["quantization_config"] = quantization_config(onto, Precision("fp32", ""))
     try:
         options["dtype"] = "auto" if onto == "base" else torch.float32
-        model = load_pretrained("AutoModelForCausalLM", base, **options)
+        model, report = load_with_report(family.loader, base, **options)
     except (OSError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise KnownError(
             "model_missing", f"The base {base} cannot be loaded: {first}", "Name it with --base."
         ) from None
+    check_complete(base, report, family)
+    if family.fresh and report.get("missing_keys") and not has_head(adapter):
+        raise KnownError(
+            "weights_missing",
+            f"Neither {adapter} nor its base {base} has a trained head for scores.",
+            "Train the adapter with a recipe of stage: reward, which saves its head.",
+            path=str(adapter),
+        )
     named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     stored = named.get(dtype, _dtype_of(base))
     if onto != "base":
         model = model.dequantize()
     # The adapter keeps fp32; frozen 16-bit weights are exact in fp32, where the proof's logits are computed too.
-    return PeftModel.from_pretrained(model.float(), str(adapter)), stored
+    return load_adapter(model.float(), adapter), stored
 
 
 def _dtype_of(base: str) -> torch.dtype:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -219,7 +219,21 @@ def _pretrained(family: Family, recipe: Recipe, builder: EngineBuilder, attentio
             "Name a folder with config.json and weights, or a model on the hub that is in the cache or can be reached.",
             model=name,
         ) from error
-    missing = sorted(set(found.get("missing_keys") or ()) - set(family.fresh))
+    check_complete(name, found, family)
+    result: nn.Module = model
+    return result
+
+
+def check_complete(name: str, report: Mapping[str, Any], family: Family) -> None:
+    """Nothing of a model is random but what its family begins anew.
+
+    Args:
+        name: of the checkpoint, for the words.
+        report: from `load_with_report`.
+
+    Raises KnownError("weights_missing").
+    """
+    missing = sorted(set(report.get("missing_keys") or ()) - set(family.fresh))
     if missing:
         raise KnownError(
             "weights_missing",
@@ -228,8 +242,6 @@ def _pretrained(family: Family, recipe: Recipe, builder: EngineBuilder, attentio
             model=name,
             missing=missing,
         )
-    result: nn.Module = model
-    return result
 
 
 def base_of(recipe: Recipe) -> str:

@@ -56,7 +56,7 @@ def load_finished_model(
     and is not going to be trained.
     """
     _check_tokenizer(folder, tokenizer)
-    if not trainable and not _has_head(folder):
+    if not trainable and not has_head(folder):
         raise KnownError(
             "not_a_reward_model",
             f"{folder} is no reward model: it has no trained head for scores.",
@@ -114,7 +114,12 @@ def apply_head(head: Any, states: Tensor) -> Tensor:
     return values
 
 
-def _has_head(folder: Path) -> bool:
+def is_score_head(name: str) -> bool:
+    """Whether a tensor of this name in a file is a head for scores: transformers', or one saved with an adapter."""
+    return name.endswith(("score.weight", "score.modules_to_save.weight"))
+
+
+def has_head(folder: Path) -> bool:
     """Whether the checkpoint's files name a head for scores."""
     from safetensors import safe_open
 
@@ -122,7 +127,7 @@ def _has_head(folder: Path) -> bool:
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, framework="pt") as file:
             names += file.keys()
-    return any(name.endswith(("score.weight", "score.modules_to_save.weight")) for name in names)
+    return any(map(is_score_head, names))
 
 
 def _check_tokenizer(folder: Path, tokenizer: Any) -> None:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig, LlamaConfig, LlamaForCausalLM
+from safetensors.torch import load_file, save_file
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    BitsAndBytesConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 from belle.cli.main import main
 from belle.errors import KnownError
@@ -122,3 +131,177 @@ def test_the_command_line(base: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     told = capsys.readouterr().out
     assert "14 layers merged" in told
     assert "proved: logits differ" in told
+
+
+def reward_adapter(base: Path, folder: Path, labels: int = 1) -> Path:
+    """An adapter with a head for scores, as peft writes one."""
+    torch.manual_seed(3)
+    config = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="SEQ_CLS")
+    model = get_peft_model(AutoModelForSequenceClassification.from_pretrained(base, num_labels=labels), config)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name or "score.modules_to_save" in name:
+            parameter.data.normal_(0, 0.05)
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("labels", [1, 3])
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+def test_a_reward_adapter_keeps_its_head_and_its_class(base: Path, tmp_path: Path, labels: int, dtype: Any) -> None:
+    adapter = reward_adapter(base, tmp_path / "adapter", labels)
+    merged = merge(adapter, tmp_path / "out", dtype=dtype, prompts=PROMPTS, say=lambda _: None)
+    assert merged.proof is not None
+    assert "scores differ by at most" in merged.proof.in_words()
+    config = json.loads((tmp_path / "out/config.json").read_text())
+    assert config["architectures"] == ["LlamaForSequenceClassification"]
+    assert not (tmp_path / "out/generation_config.json").exists()
+    model, report = AutoModelForSequenceClassification.from_pretrained(
+        tmp_path / "out", output_loading_info=True, dtype=torch.float32
+    )
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    beside = AutoModelForSequenceClassification.from_pretrained(base, num_labels=labels)
+    want = logits(PeftModel.from_pretrained(beside, adapter))
+    assert want.shape == (1, labels)
+    assert (logits(model) - want).abs().max() < (1e-5 if dtype == "fp32" else 0.05) * max(1, float(want.abs().max()))
+
+
+def test_a_reward_model_is_merged_on_the_command_line(
+    base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adapter = reward_adapter(base, tmp_path / "adapter")
+    assert main(["merge", str(adapter), "-o", str(tmp_path / "out")]) == 0
+    assert "proved: scores differ by at most" in capsys.readouterr().out
+
+
+def edited(adapter: Path, change: Callable[[dict[str, torch.Tensor]], None], **config: object) -> Path:
+    """The adapter with other tensors or another configuration."""
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    change(tensors)
+    save_file(tensors, adapter / "adapter_model.safetensors", metadata={"format": "pt"})
+    path = adapter / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **config}))
+    return adapter
+
+
+def test_an_adapter_that_does_not_belong_to_its_base_is_refused(base: Path, tmp_path: Path) -> None:
+    first = "base_model.model.model.layers.0.mlp.down_proj.lora_B.weight"
+
+    def beyond(tensors: dict[str, torch.Tensor]) -> None:
+        tensors[first.replace("layers.0", "layers.9")] = tensors[first].clone()
+
+    def narrow(tensors: dict[str, torch.Tensor]) -> None:
+        tensors[first] = tensors[first][:-1].clone()
+
+    for name, change, words in (
+        ("beyond", beyond, "no place for"),
+        ("lacking", lambda tensors: tensors.pop(first), "lacks"),
+        ("narrow", narrow, "down_proj"),
+    ):
+        adapter = edited(adapter_of(base, tmp_path / name), change)
+        with pytest.raises(KnownError, match=words) as found:
+            merge(adapter, tmp_path / "out", prompts=PROMPTS)
+        assert found.value.kind == "adapter_differs"
+    headless = edited(
+        reward_adapter(base, tmp_path / "headless"), lambda tensors: tensors.pop("base_model.model.score.weight")
+    )
+    with pytest.raises(KnownError, match="trained head"):
+        merge(headless, tmp_path / "out", prompts=PROMPTS)
+    other = edited(adapter_of(base, tmp_path / "other"), lambda _: None, task_type="TOKEN_CLS")
+    with pytest.raises(KnownError, match="TOKEN_CLS"):
+        merge(other, tmp_path / "out", prompts=PROMPTS)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def tied(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Path:
+    folder = tmp_path_factory.mktemp("tied")
+    shutil.copytree(base, folder, dirs_exist_ok=True)
+    config = LlamaConfig.from_pretrained(base, tie_word_embeddings=True)
+    torch.manual_seed(4)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    assert "lm_head.weight" not in load_file(folder / "model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize("modules", [["lm_head"], ["embed_tokens"], ["embed_tokens", "lm_head"]])
+@pytest.mark.filterwarnings("ignore:.*tie_word_embeddings.*")
+def test_a_head_of_its_own_above_a_tied_base_is_said_in_the_config(
+    tied: Path, tmp_path: Path, modules: list[str]
+) -> None:
+    adapter = adapter_of(tied, tmp_path / "adapter", modules_to_save=modules)
+    head = [
+        f"base_model.model.{name}.weight" for name in ("lm_head", "model.embed_tokens") if name[-7:] in str(modules)
+    ]
+
+    def differ(tensors: dict[str, torch.Tensor]) -> None:
+        name = next(name for name in head if name in tensors)
+        tensors[name] = tensors[name].clone()
+        tensors[name][5:8] += 0.5
+
+    edited(adapter, differ)
+    merge(adapter, tmp_path / "out", dtype="fp32", prompts=PROMPTS, say=lambda _: None)
+    assert json.loads((tmp_path / "out/config.json").read_text())["tie_word_embeddings"] is False
+    assert "lm_head.weight" in load_file(tmp_path / "out/model.safetensors")
+    want = logits(PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tied), adapter))
+    assert (logits(AutoModelForCausalLM.from_pretrained(tmp_path / "out")) - want).abs().max() < 1e-4
+
+
+def test_a_tied_base_stays_tied_under_an_adapter_on_its_layers(tied: Path, tmp_path: Path) -> None:
+    merge(adapter_of(tied, tmp_path / "adapter"), tmp_path / "out", prompts=PROMPTS, say=lambda _: None)
+    assert json.loads((tmp_path / "out/config.json").read_text())["tie_word_embeddings"] is True
+    assert "lm_head.weight" not in load_file(tmp_path / "out/model.safetensors")
+
+
+def drop(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["lm_head.weight"]
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def disturb(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.norm.weight"][3] += 1e-3
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def add(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    tensors["model.layers.0.mlp.gate_proj.bias"] = torch.zeros(128)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def say_in_config(**values: object) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        path = folder / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "words"),
+    [
+        (drop, "lm_head"),
+        (disturb, "model.norm.weight is not what was trained"),
+        (add, "does not know"),
+        (say_in_config(tie_word_embeddings=True), "tie"),
+        (say_in_config(architectures=["LlamaModel"]), "LlamaModel"),
+        (say_in_config(rms_norm_eps=0.5), "not base plus adapter"),
+        (say_in_config(vocab_size=2047), "shape"),
+    ],
+)
+def test_the_proof_is_of_what_lies_on_the_disk(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sabotage: Callable[[Path], None], words: str
+) -> None:
+    save = LlamaForCausalLM.save_pretrained
+
+    def badly(model: Any, folder: Path, **options: Any) -> None:
+        save(model, folder, **options)
+        sabotage(folder)
+
+    adapter = adapter_of(base, tmp_path / "adapter")
+    monkeypatch.setattr(LlamaForCausalLM, "save_pretrained", badly)
+    with pytest.raises(KnownError, match=words):
+        merge(adapter, tmp_path / "out", prompts=PROMPTS, say=lambda _: None)
+    assert not (tmp_path / "out").exists()

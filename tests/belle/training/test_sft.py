@@ -254,6 +254,21 @@ def test_an_adapter_is_no_model_but_can_be_trained_on(tmp_path: Path, base: Path
     assert largest_difference(first / "adapter_model.safetensors", second / "adapter_model.safetensors") < 1e-12
 
 
+def test_a_final_model_that_lies_wrong_on_the_disk_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import LlamaForCausalLM
+
+    save = LlamaForCausalLM.save_pretrained
+
+    def without_norms(model: Any, folder: Path, *, state_dict: dict[str, Any], **options: Any) -> None:
+        save(model, folder, state_dict={k: v for k, v in state_dict.items() if "norm" not in k}, **options)
+
+    monkeypatch.setattr(LlamaForCausalLM, "save_pretrained", without_norms)
+    with pytest.raises(KnownError, match=r"lacks the weights model\.layers\.0\.input_layernorm") as found:
+        run(tmp_path, max_steps=1)
+    assert found.value.kind == "export_wrong"
+    assert not (tmp_path / "run/final").exists()
+
+
 def test_recipes_are_chained(tmp_path: Path) -> None:
     (tmp_path / "base").mkdir()
     recipe_file(tmp_path / "base", max_steps=1)

@@ -1,0 +1,158 @@
+"""The proof of a model folder: what lies on the disk is opened again, as everybody who gets it will open it.
+
+A model can be right in memory and wrong in its files: a configuration that ties what differs, a class without the head
+that was trained, a tensor left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from belle.documents import read_json
+from belle.engine.memory import available_memory
+from belle.errors import KnownError
+from belle.pretrained import load_with_report
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+def loader_of(model: Any) -> str:
+    """The class of transformers' that opens a model of this kind."""
+    scoring = type(model).__name__.endswith("ForSequenceClassification")
+    return "AutoModelForSequenceClassification" if scoring else "AutoModelForCausalLM"
+
+
+def tie_as_written(model: Any, weights: Mapping[str, Tensor]) -> None:
+    """Let the configuration say of head and embedding what the weights say.
+
+    A base that ties them may have been given a head of its own; transformers 4 would throw it away.
+
+    Args:
+        weights: those to be written, by name.
+    """
+    import torch
+
+    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+    if embedding is None or head is None or not getattr(model.config, "tie_word_embeddings", False):
+        return
+    names = {id(parameter): name for name, parameter in model.named_parameters(remove_duplicate=False)}
+    first, second = (weights.get(names.get(id(layer.weight), "")) for layer in (embedding, head))
+    if first is not None and second is not None and first is not second and not torch.equal(first, second):
+        for config in (model.config, model.config.get_text_config()):
+            config.tie_word_embeddings = False
+
+
+def reopen(folder: Path, loader: str, **options: Any) -> Any:
+    """The model in `folder`, of its files alone.
+
+    Raises KnownError("export_wrong") when it cannot be opened, or when its class wants other weights than are there.
+    """
+    try:
+        model, report = load_with_report(
+            loader, folder.absolute(), local_files_only=True, ignore_mismatched_sizes=True, **options
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _wrong(folder, f"it cannot be opened: {str(error).splitlines()[0]}") from error
+    for kind, words in (
+        ("missing_keys", "lacks the weights"),
+        ("unexpected_keys", "has weights that its class does not know:"),
+        ("mismatched_keys", "has weights of another shape:"),
+    ):
+        if names := sorted(map(str, report.get(kind) or ())):
+            raise _wrong(folder, f"it {words} {', '.join(names[:3])}")
+    return model
+
+
+def check_written(folder: Path, model: Any, weights: Mapping[str, Tensor], *, dtype: torch.dtype) -> None:
+    """Open what was written and compare it with what was meant, tensor by tensor.
+
+    Args:
+        model: in memory; its class is looked at, and its tied weights.
+        weights: by name, as they were to be written.
+        dtype: of the file.
+
+    Raises KnownError("export_wrong").
+    """
+    import torch
+
+    values = read_json(folder / "config.json")
+    named = values.get("architectures")
+    if named != [type(model).__name__]:
+        raise _wrong(folder, f"its config.json names {named}, and the model is a {type(model).__name__}")
+    unique = {tensor.data_ptr(): tensor.nbytes for tensor in weights.values()}
+    if sum(unique.values()) > 0.8 * available_memory():
+        _check_size(folder, sum(unique.values()))
+        return
+    fresh = reopen(folder, loader_of(model), dtype="auto")
+    state = fresh.state_dict()
+    for name in sorted(weights.keys() ^ state.keys()):
+        raise _wrong(folder, f"{name} is {'missing' if name in weights else 'too much'}")
+    for name, tensor in weights.items():
+        if state[name].dtype != tensor.dtype or not torch.equal(state[name], tensor.to(state[name].device)):
+            raise _wrong(folder, f"{name} is not what was trained")
+    _check_config(folder, values, fresh, dtype)
+
+
+def check_companions(folder: Path, tokenizer: Any, generation: Any) -> None:
+    """Tokenizer, chat template and generation settings say on the disk what they were meant to say.
+
+    Args:
+        tokenizer: the one that belongs to the model.
+        generation: transformers' GenerationConfig that was written; None: there is none.
+
+    Raises KnownError("export_wrong").
+    """
+    from transformers import GenerationConfig
+
+    from belle.training.tokenizer import load_tokenizer
+
+    fresh = load_tokenizer(folder, notice=lambda _: None)
+    if fresh.get_vocab() != tokenizer.get_vocab():
+        raise _wrong(folder, "its tokenizer has another vocabulary")
+    if fresh.chat_template != tokenizer.chat_template:
+        raise _wrong(folder, "its chat template is another one")
+    if generation is not None:
+        there = GenerationConfig.from_pretrained(str(folder))
+        for key in ("bos_token_id", "eos_token_id", "pad_token_id"):
+            if getattr(there, key) != getattr(generation, key):
+                raise _wrong(folder, f"its generation_config.json has another {key}")
+
+
+def _check_size(folder: Path, expected: int) -> None:
+    """Where there is no memory for the model a second time: every file can be opened, and all bytes are there."""
+    from safetensors import safe_open
+
+    found = 0
+    for path in folder.glob("*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 - not a mapping
+                part = file.get_tensor(name)
+                found += part.nbytes
+    if found < expected:
+        raise _wrong(folder, f"its weights have {found} bytes of {expected}")
+
+
+def _check_config(folder: Path, values: Mapping[str, Any], fresh: Any, dtype: torch.dtype) -> None:
+    """What other programs read in config.json alone."""
+    text = fresh.config.get_text_config()
+    rows = fresh.get_input_embeddings().weight.shape[0]
+    if text.vocab_size != rows:
+        raise _wrong(folder, f"its config.json says vocab_size {text.vocab_size}, and the embedding has {rows} rows")
+    if values.get("dtype") != str(dtype).removeprefix("torch."):
+        raise _wrong(folder, f"its config.json says dtype {values.get('dtype')}, and the weights are {dtype}")
+    head, embedding = fresh.get_output_embeddings(), fresh.get_input_embeddings()
+    if head is not None and text.tie_word_embeddings and not (head.weight == embedding.weight).all():
+        raise _wrong(folder, "its config.json says tie_word_embeddings, and head and embedding differ")
+
+
+def _wrong(folder: Path, what: str) -> KnownError:
+    return KnownError(
+        "export_wrong",
+        f"The model written to {folder.name} is not the one in memory: {what}.",
+        "Nothing was kept. Take the versions of transformers and safetensors in constraints.txt.",
+        path=str(folder),
+    )
