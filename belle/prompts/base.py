@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from belle.prompts.thinking import opened_by
+
 Role = Literal["system", "user", "assistant"]
 
 
@@ -109,8 +111,22 @@ class PromptTemplate(ABC):
         pieces = self._turns(finished, answer=partial is not None or add_generation_prompt)
         self._silence(pieces, finished)
         if partial is not None and partial.content:
+            thought = opened_by(pieces[-1].text) if pieces and pieces[-1].literal else None
+            if thought is not None:
+                # What is to be continued is the answer; its thought is over, and not kept in it.
+                pieces.append(Segment(f"\n{thought.closing}\n\n", literal=True))
             pieces.append(Segment(self.answer_prefix + partial.content, trained=True))
         return [piece for piece in pieces if piece.text or piece.special]
+
+    @property
+    def can_switch_thinking(self) -> bool:
+        """Whether `with_thinking` changes anything."""
+        return False
+
+    def with_thinking(self, on: bool | None) -> PromptTemplate:
+        """The same template that lets the model think before its answer, or not; None: as the template has it."""
+        del on
+        return self
 
     def keeps_history(self, messages: Sequence[Message]) -> bool:
         """Whether each answer of a finished conversation stands behind exactly what a chat puts before it.

@@ -45,6 +45,15 @@ class GgufTemplate(PromptTemplate):
         pieces = take_apart(self.program, messages, text, add_generation_prompt=answer)
         return self._with_bos([piece.segment for piece in pieces])
 
+    @property
+    def can_switch_thinking(self) -> bool:
+        return self.program.thinking_switch is not None
+
+    def with_thinking(self, on: bool | None) -> GgufTemplate:
+        if on is None or not self.can_switch_thinking:
+            return self
+        return replace(self, program=self.program.with_thinking(on))
+
     def _silence(self, pieces: list[Segment], messages: Sequence[Message]) -> None:
         """Nothing: what is trained is found without the answers that have no loss."""
 

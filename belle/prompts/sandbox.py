@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from functools import partial
 from typing import Any, NoReturn, TypeVar, cast
@@ -17,6 +18,7 @@ from typing import Any, NoReturn, TypeVar, cast
 from jinja2 import Template, nodes, pass_context
 from jinja2.exceptions import TemplateSyntaxError
 from jinja2.ext import Extension
+from jinja2.meta import find_undeclared_variables
 from jinja2.parser import Parser
 from jinja2.runtime import BlockReference, Context, LoopContext, TemplateReference, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -27,6 +29,7 @@ from belle.errors import KnownError
 from belle.prompts import limits
 from belle.prompts.base import Message
 from belle.prompts.limits import Budget, TooMuchError, current
+from belle.prompts.thinking import SWITCHES
 
 MAX_SOURCE = 256 * 1024
 _GENERATION = re.compile(r"\{%[-+]?\s*generation\b")
@@ -64,6 +67,7 @@ class Program:
 
     Attributes:
         marks_answers: whether it says with `{% generation %}` what is an answer.
+        thinking_switch: the variable that lets a model think or not; None where there is none.
 
     Raises KnownError("template_error") when it does not compile.
     """
@@ -85,8 +89,16 @@ class Program:
         tokens = {"bos_token": bos_token, "eos_token": eos_token}
         self._tokens = {**(further or {}), **tokens}
         self._variables = {**self._tokens, "tools": None, "documents": None}
-        self._template = _guarded(Budget(), lambda: _compile(source, self._now))
+        self._template, names = _guarded(Budget(), lambda: _compile(source, self._now))
+        self.thinking_switch = next((name for name in SWITCHES if name in names), None)
         self.marks_answers = _GENERATION.search(source) is not None
+
+    def with_thinking(self, on: bool) -> Program:
+        """The same program, whose model is to think before it answers, or not to."""
+        made = copy(self)
+        if self.thinking_switch is not None:
+            made._variables = {**self._variables, self.thinking_switch: on}
+        return made
 
     def render(self, messages: Sequence[Message], *, add_generation_prompt: bool, answer_marks: str = "") -> str:
         """The prompt. Raises KnownError("template_error").
@@ -150,10 +162,13 @@ def _error(error: Exception) -> KnownError:
     )
 
 
-def _compile(source: str, now: datetime) -> Template:
+def _compile(source: str, now: datetime) -> tuple[Template, set[str]]:
+    """The program, and the names of the variables that it asks for."""
     environment = _Environment(now)
-    tree = _Metering().visit(environment.parse(source))
-    return Template.from_code(environment, environment.compile(tree), environment.make_globals(None))
+    tree = environment.parse(source)
+    names = find_undeclared_variables(tree)
+    tree = _Metering().visit(tree)
+    return Template.from_code(environment, environment.compile(tree), environment.make_globals(None)), names
 
 
 class _Namespace(Namespace):

@@ -1,0 +1,182 @@
+"""What reasoning models write before their answer, told apart from it while it comes.
+
+Each family marks its thoughts in its own way; `MARKS` has them all, and a new one is one more row there. Some templates
+open the thought themselves, at the end of the prompt: then the model writes only the mark that closes it, and
+`opened_by` finds out. Marks count only where an answer begins: `<think>` in the middle of one is what it talks about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What stands before and after a thought."""
+
+    opening: str
+    closing: str
+
+
+MARKS = (
+    Marks("<think>", "</think>"),  # DeepSeek-R1, Qwen3, QwQ, GLM, MiniMax, SmolLM3
+    Marks("<thinking>", "</thinking>"),
+    Marks("<thought>", "</thought>"),
+    Marks("<reasoning>", "</reasoning>"),
+    Marks("<reason>", "</reason>"),
+    Marks("<seed:think>", "</seed:think>"),  # Seed-OSS
+    Marks("[THINK]", "[/THINK]"),  # Magistral
+    Marks("<|begin_of_thought|>", "<|end_of_thought|>"),  # Sky-T1, OpenThinker
+    Marks("<|channel|>analysis<|message|>", "<|end|>"),  # gpt-oss
+    Marks("<|channel>thought", "<channel|>"),  # Gemma 4
+    Marks("<|START_THINKING|>", "<|END_THINKING|>"),  # Command A
+)
+BETWEEN = (
+    "<|start|>assistant",
+    "<|channel|>final<|message|>",
+    "<|begin_of_solution|>",
+    "<|START_RESPONSE|>",
+)
+"""What some models write between a thought and the answer: neither of the two."""
+
+SWITCHES = ("enable_thinking", "thinking")
+"""Variables by which chat templates let a model think or not."""
+
+CONTROL_TOKENS = frozenset(
+    {m.opening for m in MARKS}
+    | {m.closing for m in MARKS}
+    | set(BETWEEN)
+    | {"<|channel|>", "<|message|>", "<|start|>", "<|channel>"}
+)
+"""Control tokens that are to be seen in the text for the marks to be found."""
+
+
+class Part(NamedTuple):
+    """A piece of what comes: of the answer, or of the thought before it."""
+
+    text: str
+    is_thought: bool
+
+
+def opened_by(prompt: str) -> Marks | None:
+    """The marks of the thought that the end of a prompt opens, such as `<think>` and a new line; None: it does not."""
+    end = prompt.rstrip()
+    return next((marks for marks in MARKS if end.endswith(marks.opening)), None)
+
+
+class ThinkingStream:
+    """Takes an answer piece by piece and tells which part of it is thought. White space around both is left out.
+
+    However the text is cut into pieces, `text` and `thinking` come out the same.
+
+    Args:
+        opened: of a thought that the prompt has opened.
+        begun: the answer proper has begun already, so that nothing is a thought any more.
+    """
+
+    def __init__(self, opened: Marks | None = None, *, begun: bool = False) -> None:
+        self._marks = opened
+        self._begun = begun
+        self._held = ""
+        self._thought = opened is not None  # something was found that is no part of the answer
+        self._thinks = False  # there was a thought with words
+        self._within = False  # the present thought has words already
+        self._parts: list[Part] = []
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        return "".join(part.text for part in self._parts if not part.is_thought)
+
+    @property
+    def thinking(self) -> str:
+        """The thought so far; several of them have an empty line between."""
+        return "".join(part.text for part in self._parts if part.is_thought)
+
+    def feed(self, text: str) -> list[Part]:
+        """Take the next piece; gives what is certain now."""
+        known = len(self._parts)
+        self._held += text
+        while self._held and self._step():
+            pass
+        return self._parts[known:]
+
+    def finish(self) -> list[Part]:
+        """Give what was held back because it might have been the beginning of a mark."""
+        known = len(self._parts)
+        if self._marks is not None:
+            self._think(self._held.rstrip())
+        else:
+            self._give(self._held.lstrip() if self._thought and not self._begun else self._held)
+        self._held = ""
+        return self._parts[known:]
+
+    def _step(self) -> bool:
+        """Go as far as the next mark. False when more text is needed."""
+        if self._begun:
+            self._give(self._held)
+            self._held = ""
+            return False
+        return self._step_in_thought(self._marks) if self._marks is not None else self._step_before_answer()
+
+    def _step_before_answer(self) -> bool:
+        text = self._held.lstrip()
+        openings = {marks.opening: marks for marks in MARKS}
+        signs = [*openings, *BETWEEN]
+        found = max((sign for sign in signs if text.startswith(sign)), key=len, default="")
+        if not text or any(len(sign) > len(text) and sign.startswith(text) for sign in signs):
+            return False
+        if found:
+            self._thought = True
+            self._marks, self._within = openings.get(found), False
+            self._held = text[len(found) :]
+        else:
+            self._begun = True
+            self._held = text if self._thought else self._held
+        return True
+
+    def _step_in_thought(self, marks: Marks) -> bool:
+        begun = self._held.lstrip()
+        if not self._within and begun and marks.opening.startswith(begun[: len(marks.opening)]):
+            # Some models open it once more after the prompt has.
+            if len(begun) < len(marks.opening):
+                return False
+            self._held = begun[len(marks.opening) :]
+            return True
+        before, closing, after = self._held.partition(marks.closing)
+        if closing:
+            self._think(before.rstrip())
+            self._marks, self._held = None, after
+            return True
+        held = _overlap(before, marks.closing)
+        ready = before[: len(before) - held].rstrip()
+        self._held = before[len(ready) :]
+        self._think(ready)
+        return False
+
+    def _think(self, text: str) -> None:
+        if not self._within:
+            text = text.lstrip()
+            if text and self._thinks:
+                text = "\n\n" + text
+        if text:
+            self._within = self._thinks = True
+            self._parts.append(Part(text, is_thought=True))
+
+    def _give(self, text: str) -> None:
+        if text:
+            self._parts.append(Part(text, is_thought=False))
+
+
+def split_thinking(text: str, opened: Marks | None = None) -> tuple[str, str]:
+    """(thought, answer) of a whole answer."""
+    stream = ThinkingStream(opened)
+    stream.feed(text)
+    stream.finish()
+    return stream.thinking, stream.text
+
+
+def _overlap(text: str, mark: str) -> int:
+    """How many characters at the end of `text` may be the beginning of `mark`."""
+    return next((n for n in range(min(len(mark) - 1, len(text)), 0, -1) if text.endswith(mark[:n])), 0)
