@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from PySide6.QtCore import QObject, QSettings, Signal
 
@@ -62,6 +63,15 @@ class Settings(QObject):
         """Fixed number of threads; None lets the engine adapt."""
         return self._number("model/threads", 0) or None
 
+    def thinking(self, ref: str) -> bool | None:
+        """Whether a model is to think before it answers; None: nobody has said."""
+        value = self.value(_thinking_name(ref))
+        return None if value is None else str(value).lower() == "true"
+
+    def set_thinking(self, ref: str, on: bool) -> None:
+        """Set that for one model, by its catalogue name or path."""
+        self.set_value(_thinking_name(ref), on)
+
     def sampling(self, base: Sampling) -> Sampling:
         """`base` (the model's own figures) with what the person has set."""
         from dataclasses import fields, replace
@@ -82,3 +92,8 @@ class Settings(QObject):
             return int(self.value(name, default))
         except (TypeError, ValueError):
             return default
+
+
+def _thinking_name(ref: str) -> str:
+    # A slash would make a group of it.
+    return f"thinking/{quote(ref, safe='')}"

@@ -1355,6 +1355,22 @@
             <source>%1 s to the first word</source>
             <translation>%1 秒后写出第一个字</translation>
         </message>
+        <message>
+            <source>Thinking…</source>
+            <translation>正在思考…</translation>
+        </message>
+        <message>
+            <source>Thoughts</source>
+            <translation>思考过程</translation>
+        </message>
+        <message>
+            <source>Thought for %1 s</source>
+            <translation>想了 %1 秒</translation>
+        </message>
+        <message>
+            <source>Thought for %1 min %2 s</source>
+            <translation>想了 %1 分 %2 秒</translation>
+        </message>
     </context>
     <context>
         <name>Welcome</name>
@@ -1448,6 +1464,10 @@ you teach the quiet roofs to sing.</source>
         <message>
             <source>New chat</source>
             <translation>新对话</translation>
+        </message>
+        <message>
+            <source>Think before answering</source>
+            <translation>先思考再回答</translation>
         </message>
     </context>
 </TS>

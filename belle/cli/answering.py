@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from belle.cli.terminal import Terminal
 from belle.cli.words import say
 from belle.engine.blocking import BlockingEngine
-from belle.engine.protocol import ContextCut, Done, Event, Generate, Overflow, Prefill, Sampling, Text
+from belle.engine.protocol import ContextCut, Done, Event, Generate, Overflow, Prefill, Sampling, Text, Thinking
 from belle.prompts import Message
 
 _LONG_PREFILL = 256
@@ -28,12 +28,14 @@ class Answering:
         sampling: Sampling,
         max_tokens: int | None = None,
         stop: tuple[str, ...] = (),
+        thinking: bool | None = None,
     ) -> None:
         self.engine = engine
         self._terminal = terminal
         self._sampling = sampling
         self._max_tokens = max_tokens
         self._stop = stop
+        self._thinking = thinking
         self._ids = itertools.count(1)
 
     def answer(
@@ -42,7 +44,8 @@ class Answering:
         """Answer a conversation; Ctrl-C stops the answer, whose `Done` then has the reason `stopped`.
 
         Args:
-            write: gets the text piece by piece; None to wait for the whole of it.
+            write: gets the text piece by piece, while what the model thinks first goes to the terminal; None to wait
+                for the whole of it.
 
         Raises KnownError, `prompt_too_long` among others.
         """
@@ -53,6 +56,7 @@ class Answering:
             max_tokens=self._max_tokens,
             stop=self._stop,
             overflow=overflow,
+            thinking=self._thinking,
         )
         done: Done | None = None
         try:
@@ -62,6 +66,8 @@ class Answering:
                 elif isinstance(event, ContextCut):
                     system = messages[0].role == "system"
                     self._terminal.note(say("cut", count=event.first_kept - system))
+                elif isinstance(event, Thinking) and write is not None:
+                    self._terminal.think(event.text)
                 elif isinstance(event, Text) and write is not None:
                     self._terminal.clear()
                     write(event.text)

@@ -39,6 +39,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--template",
         help=f"the prompt template instead of the model's: {', '.join(TEMPLATES)}, {OWN_TEMPLATE} (its own)",
     )
+    parser.add_argument(
+        "--thinking",
+        action=argparse.BooleanOptionalAction,
+        help="let a model that can do both think before it answers, or not (default: as its template has it)",
+    )
     parser.add_argument("--max-tokens", type=_whole(1), metavar="N", help="end an answer after N tokens")
     parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end an answer at TEXT; repeatable")
     parser.add_argument(
@@ -80,6 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
             sampling=_sampling(arguments, model),
             max_tokens=arguments.max_tokens,
             stop=tuple(arguments.stop),
+            thinking=arguments.thinking,
         )
         if prompt is None:
             return Session(answering, model, terminal, system=arguments.system).run()
@@ -93,6 +99,7 @@ def _answer_once(answering: Answering, messages: list[Message], *, as_json: bool
         stats = asdict(done.stats)
         figures = ("prompt_tokens", "reused_tokens", "completion_tokens", "ttft_s", "tokens_per_s")
         result = {"text": done.text, "stop_reason": done.reason} | {name: stats[name] for name in figures}
+        result |= {"thinking": done.thinking, "thinking_seconds": done.thinking_seconds}
         print(json_text(result))
     elif not done.text.endswith("\n"):
         print()

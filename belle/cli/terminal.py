@@ -24,6 +24,7 @@ class Terminal:
         self._moves = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._colours = self._moves and not os.environ.get("NO_COLOR")
         self._shown = ""
+        self._thinks = False
 
     def paint(self, text: str, style: str, *, prompt: bool = False) -> str:
         """`text` in a colour, none for ""; it was made visible before, where it may hold what strangers wrote.
@@ -40,10 +41,7 @@ class Terminal:
     def note(self, text: str, style: str = DIM) -> None:
         """A line for the person."""
         self.clear()
-        if not self._colours:
-            print(text, file=sys.stderr, flush=True)
-            return
-        self._command(self.paint(visible(text), style) + "\n")
+        self._say(text, style, end="\n")
 
     def progress(self, text: str) -> None:
         """Replace the line of progress."""
@@ -51,11 +49,30 @@ class Terminal:
             self._command(f"\r\x1b[K{self.paint(visible(text), DIM)}")
             self._shown = text
 
+    def think(self, text: str) -> None:
+        """More of what a model thinks before its answer, quietly and apart from that."""
+        self.clear_line()
+        self._thinks = True
+        self._say(text)
+
     def clear(self) -> None:
+        """Remove the line of progress; a thought that was being shown is over."""
+        self.clear_line()
+        if self._thinks:
+            self._thinks = False
+            self._say("\n\n")
+
+    def clear_line(self) -> None:
         """Remove the line of progress."""
         if self._shown:
             self._command("\r\x1b[K")
             self._shown = ""
+
+    def _say(self, text: str, style: str = DIM, end: str = "") -> None:
+        if self._colours:
+            self._command(self.paint(visible(text), style) + end)
+        else:
+            print(text, end=end, file=sys.stderr, flush=True)
 
     def _command(self, text: str) -> None:
         # Nobody is left to read an error about the terminal itself.

@@ -84,7 +84,8 @@ class LoadedModel:
     def info(self) -> ModelInfo:
         """What is known of it."""
         template = self.session.template
-        return replace(self._info, template=template.id if template else None)
+        switch = template is not None and template.can_switch_thinking
+        return replace(self._info, template=template.id if template else None, can_switch_thinking=switch)
 
     def set_template(self, template_id: str) -> None:
         """Answer with another prompt template from now on. Raises KnownError."""

@@ -20,6 +20,7 @@ from belle.engine import safer_mode
 from belle.engine.faults import load_fault, loading_note
 from belle.engine.native_log import NativeLog
 from belle.errors import KnownError
+from belle.prompts.thinking import CONTROL_TOKENS
 
 _SENTENCEPIECE = 1  # enum llama_vocab_type
 _ATTRIBUTE_CONTROL = 1 << 3  # enum llama_token_attr
@@ -49,6 +50,8 @@ class Vocabulary:
         self._control = self._control_tokens()
         # Asked for every token, in between two evaluations.
         self.piece = cache(self._piece)
+        marks = ((text, ids[0]) for text, ids in self._control[1].items() if text in CONTROL_TOKENS)
+        self._marks = {token: text.encode() for text, token in marks}
         self.ends_answer = cache(self._ends_answer)
 
     def tokenize(self, text: str) -> list[int]:
@@ -115,6 +118,10 @@ class Vocabulary:
             self._buffer = ctypes.create_string_buffer(-length)
             return self._piece(token)
         return self._buffer.raw[:length]
+
+    def piece_with_marks(self, token: int) -> bytes:
+        """The bytes that a token stands for, and the text of control tokens that mark what a model thinks."""
+        return self.piece(token) or self._marks.get(token, b"")
 
     def _ends_answer(self, token: int) -> bool:
         ends: bool = llama.llama_vocab_is_eog(self._handle, token)

@@ -81,6 +81,7 @@ class Generate:
         stop: stop strings besides the template's own; not part of the text.
         continue_last: the last message is an assistant's and is to be continued, not answered.
         overflow: see `Overflow`; the system message and the last turn are always kept.
+        thinking: whether a model that can do both thinks before it answers; None leaves that to its template.
     """
 
     op: ClassVar[str] = "generate"
@@ -91,6 +92,7 @@ class Generate:
     stop: tuple[str, ...] = ()
     continue_last: bool = False
     overflow: Overflow = "refuse"
+    thinking: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,8 @@ class ModelInfo:
     """What is known of a loaded model. Sizes in bytes, context in tokens.
 
     `template` is the id of the template in use, `gguf` for the one inside the file, None when the file has none
-    and none was chosen: then the user is to be asked before anything can be generated. `device` is `CPU` or the
+    and none was chosen: then the user is to be asked before anything can be generated. `can_switch_thinking`: the
+    template knows `Generate.thinking`. `device` is `CPU` or the
     GPU's name.
     """
 
@@ -161,6 +164,7 @@ class ModelInfo:
     device: str
     kv_bytes_per_token: int
     license: str = ""
+    can_switch_thinking: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +207,15 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Thinking:
+    """More of what a model thinks before its answer, which is no part of that."""
+
+    event: ClassVar[str] = "thinking"
+    id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """Figures of one generation. `ttft_s`: seconds from the command to the first token; None when there was none."""
 
@@ -217,13 +230,18 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The answer is complete; `text` is the whole of it (what `continue_last` added, when it continued)."""
+    """The answer is complete; `text` is the whole of it (what `continue_last` added, when it continued).
+
+    `thinking` is what came before it, and `thinking_seconds` how long that took, None when there was none.
+    """
 
     event: ClassVar[str] = "done"
     id: int
     reason: StopReason
     text: str
     stats: Stats
+    thinking: str = ""
+    thinking_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,11 +295,12 @@ class SaferMode:
     log: str = ""
 
 
-Event = Hello | Loading | Ready | Prefill | ContextCut | Text | Done | Counted | Failed | Died | SaferMode
+Event = Hello | Loading | Ready | Prefill | ContextCut | Thinking | Text | Done | Counted | Failed | Died | SaferMode
 
 _COMMANDS: dict[str, type[Any]] = {c.op: c for c in (Load, SetTemplate, Generate, Stop, Count, Quit)}
 _EVENTS: dict[str, type[Any]] = {
-    e.event: e for e in (Hello, Loading, Ready, Prefill, ContextCut, Text, Done, Counted, Failed, Died, SaferMode)
+    e.event: e
+    for e in (Hello, Loading, Ready, Prefill, ContextCut, Thinking, Text, Done, Counted, Failed, Died, SaferMode)
 }
 # Asked for with every token that streams by.
 _FIELDS = {c: frozenset(f.name for f in dataclasses.fields(c)) for c in (*_COMMANDS.values(), *_EVENTS.values())}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from time import perf_counter
 
 from belle.engine.answers import AnswerTokens
@@ -21,6 +22,7 @@ from belle.engine.protocol import (
     Stats,
     StopReason,
     Text,
+    Thinking,
 )
 from belle.engine.protocol import Prefill as PrefillEvent
 from belle.engine.render import Renderer
@@ -28,8 +30,10 @@ from belle.engine.sampling import Sampler
 from belle.engine.text_stream import TextStream
 from belle.engine.threads import ThreadTuner
 from belle.errors import KnownError
-from belle.prompts import PromptTemplate
+from belle.prompts import Message, PromptTemplate
+from belle.prompts.thinking import ThinkingStream, opened_by
 
+_ANY_QUESTION = Message("user", "hello")
 _PROGRESS_S = 0.15
 # Every event wakes the client, for which a machine with as many cores as threads has to halt one of the threads; all
 # of them wait for that one. Ten a second read smoothly, and a model of few tokens per second sends each at once.
@@ -48,6 +52,8 @@ class _Answer:
     tokens: list[int] = field(default_factory=list)
     unsent: list[str] = field(default_factory=list)
     first_token_at: float | None = None
+    thoughts: ThinkingStream = field(default_factory=ThinkingStream)
+    answer_at: float | None = None  # when the answer proper began
 
 
 class Session:
@@ -97,7 +103,7 @@ class Session:
 
         Raises KnownError.
         """
-        renderer = self._renderer()
+        renderer = self._renderer(request.thinking)
         begun = self._begun(request)
         with Sampler(request.sampling, self._vocabulary.size) as sampler:
             sampler.accept(begun)
@@ -112,6 +118,7 @@ class Session:
             if prompt.first_kept is not None:
                 self._emit(ContextCut(request.id, prompt.first_kept))
             answer = _Answer(request, arrived, self._new_stream(request), len(prompt.tokens))
+            answer.thoughts = self._new_thoughts(request)
             try:
                 self._read(prompt.tokens, answer)
                 reason = self._write(sampler, answer)
@@ -122,11 +129,11 @@ class Session:
                 raise
         return self._finish(answer, reason, begun)
 
-    def _renderer(self) -> Renderer:
+    def _renderer(self, thinking: bool | None = None) -> Renderer:
         if self.template is None:
             message = "This model does not say which prompt template it was trained with."
             raise KnownError("no_template", message, "Choose one: a wrong template gives poor answers.")
-        return Renderer(self._vocabulary, self.template, self._answers)
+        return Renderer(self._vocabulary, self.template.with_thinking(thinking), self._answers)
 
     def _begun(self, request: Generate) -> list[int]:
         """The tokens of the answer that is to be continued, as far as they are known."""
@@ -140,6 +147,14 @@ class Session:
         own = template.stop if template else ()
         strip = template is not None and template.strip_leading_space and not request.continue_last
         return TextStream((*own, *request.stop), strip_leading_space=strip)
+
+    def _new_thoughts(self, request: Generate) -> ThinkingStream:
+        if request.continue_last and request.messages[-1].content:
+            return ThinkingStream(begun=True)
+        if self.template is None:
+            return ThinkingStream()
+        prompt = self.template.with_thinking(request.thinking).segments([_ANY_QUESTION])
+        return ThinkingStream(opened_by(prompt[-1].text) if prompt and prompt[-1].literal else None)
 
     def _read(self, prompt: Sequence[int], answer: _Answer) -> None:
         """Bring the prompt into the KV cache. Raises Interrupted."""
@@ -177,7 +192,7 @@ class Session:
             if vocabulary.ends_answer(token):
                 return "end"
             tokens.append(token)
-            answer.unsent.append(stream.feed(vocabulary.piece(token)))
+            answer.unsent.append(stream.feed(vocabulary.piece_with_marks(token)))
             if now - sent_at >= _TEXT_S:
                 sent_at = now
                 self._send_text(answer)
@@ -197,10 +212,11 @@ class Session:
         now = perf_counter()
         stream, request = answer.stream, answer.request
         answer.unsent.append(stream.finish(cut=reason not in ("end", "stop_string")))
-        self._send_text(answer)
+        self._send_text(answer, last=True)
+        thoughts = answer.thoughts
         before = request.messages[-1].content if request.continue_last else ""
         if begun or not request.continue_last:
-            self._answers.remember(before + stream.text, [*begun, *answer.tokens])
+            self._answers.remember(before + thoughts.text, [*begun, *answer.tokens])
         stats = Stats(
             prompt_tokens=answer.prompt_tokens,
             reused_tokens=answer.reused_tokens,
@@ -210,13 +226,19 @@ class Session:
             context_used=len(self._context.tokens),
             n_threads=self._decode_threads.best,
         )
-        return Done(request.id, reason, stream.text, stats)
+        seconds = None
+        if thoughts.thinking and answer.first_token_at is not None:
+            seconds = (answer.answer_at or now) - answer.first_token_at
+        return Done(request.id, reason, thoughts.text, stats, thoughts.thinking, seconds)
 
-    def _send_text(self, answer: _Answer) -> None:
-        text = "".join(answer.unsent)
+    def _send_text(self, answer: _Answer, *, last: bool = False) -> None:
+        parts = answer.thoughts.feed("".join(answer.unsent)) + (answer.thoughts.finish() if last else [])
         answer.unsent.clear()
-        if text:
-            self._emit(Text(answer.request.id, text))
+        for is_thought, group in groupby(parts, key=lambda part: part.is_thought):
+            text = "".join(part.text for part in group)
+            if not is_thought and answer.answer_at is None:
+                answer.answer_at = perf_counter()
+            self._emit((Thinking if is_thought else Text)(answer.request.id, text))
 
     def _raise_if_stopped(self) -> None:
         if self._stop:

@@ -38,6 +38,7 @@ class Answer:
         message: its row in the store, or one that is only here (`id` below zero); None until its first text arrives,
             so that a failed prefill leaves no empty row.
         text: all of it so far, including what a continued answer began with.
+        thinking: what the model thinks before it, and `thinking_seconds` how long that took, None until it is over.
         status: `streaming`, then how it ended.
         stats: what the engine measured.
         kept: the store has all of it.
@@ -50,27 +51,60 @@ class Answer:
     asked: list[int | None]
     message: Message | None = None
     text: str = ""
+    thinking: str = ""
+    thinking_seconds: float | None = None
     status: str = "streaming"
     stats: Mapping[str, Any] = field(default_factory=dict)
     stopping: bool = False
     kept: bool = False
-    _saved: str = field(default="", repr=False)
+    _saved: tuple[str, str] = field(default=("", ""), repr=False)
+    _thinks_since: float | None = field(default=None, repr=False)
 
     @property
     def shown(self) -> Message | None:
         """The message as it is to be seen: as far as it has come, whatever the store has of it."""
         if self.message is None:
             return None
-        return replace(self.message, text=self.text, status=self.status, stats=self.stats)  # type: ignore[arg-type]
+        return replace(
+            self.message,
+            text=self.text,
+            thinking=self.thinking,
+            thinking_seconds=self.thinking_seconds,
+            status=self.status,  # type: ignore[arg-type]
+            stats=self.stats,
+        )
 
     @property
     def is_only_here(self) -> bool:
         """The store has no row for it yet."""
         return self.message is not None and self.message.id < 0
 
+    def resume(self, message: Message) -> None:
+        """Go on where `message` ends. A thought without an answer is thought anew."""
+        self.message, self.text = message, message.text
+        if self.text:
+            self.thinking, self.thinking_seconds = message.thinking, message.thinking_seconds
+
+    def think(self, text: str) -> None:
+        """Append to the thought; with the first there is a message."""
+        if self._thinks_since is None:
+            self._thinks_since = time.monotonic()
+        self.thinking += text
+        self._begin()
+
+    def ends_thought(self) -> bool:
+        """The answer proper begins. True when that ends a thought."""
+        if self._thinks_since is None or self.thinking_seconds is not None:
+            return False
+        self.thinking_seconds = time.monotonic() - self._thinks_since
+        return True
+
     def add(self, text: str) -> None:
         """Append `text`; with the first there is a message."""
         self.text += text
+        self._begin()
+
+    def _begin(self) -> None:
         if self.message is None:
             self.message = Message(
                 id=-self.request_id,
@@ -88,11 +122,14 @@ class Answer:
 
     def end(self, status: str) -> None:
         """It ends here, with this status."""
+        self.ends_thought()
         self.status = status
 
     def end_as_told(self, done: Done) -> None:
         """The end as the engine tells it. An empty answer is one too: the person sees that nothing came."""
         self.end(STATUS_OF_REASON[done.reason])
+        if done.thinking_seconds is not None:
+            self.thinking_seconds = done.thinking_seconds
         self.stats = {name: value for name, value in asdict(done.stats).items() if value is not None}
         if done.reason == "context_full":
             self.stats = {**self.stats, "ended_by": done.reason}
@@ -106,9 +143,13 @@ class Answer:
         if self.message.id < 0:
             self.message = store.start_answer(self.conversation_id, self.parent_id, self.model)
         if self.status != "streaming":
-            store.finish(self.message.id, self.text, status=self.status, stats=self.stats)
+            store.finish(self.message.id, self.text, status=self.status, stats=self.stats, **self._thought)
             self.message = store.message(self.message.id)
             self.kept = True
-        elif self.text != self._saved:
-            store.checkpoint(self.message.id, self.text)
-            self._saved = self.text
+        elif (self.text, self.thinking) != self._saved:
+            store.checkpoint(self.message.id, self.text, **self._thought)
+            self._saved = self.text, self.thinking
+
+    @property
+    def _thought(self) -> dict[str, Any]:
+        return {"thinking": self.thinking, "thinking_seconds": self.thinking_seconds}

@@ -16,7 +16,19 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from belle.engine.overflow import room_for_prompt
-from belle.engine.protocol import ContextCut, Count, Counted, Done, Event, Failed, Generate, Prefill, Sampling, Text
+from belle.engine.protocol import (
+    ContextCut,
+    Count,
+    Counted,
+    Done,
+    Event,
+    Failed,
+    Generate,
+    Prefill,
+    Sampling,
+    Text,
+    Thinking,
+)
 from belle.prompts import Message as PromptMessage
 from desktop.chat.answer import CHECKPOINT_S, Answer
 from desktop.chat.faults import store_faults
@@ -33,6 +45,7 @@ class Answering(QObject):
     message_added = Signal(object)  # Message
     message_updated = Signal(object)  # Message
     text = Signal(object, str)  # Message the text belongs to, more text
+    thinking = Signal(object, str)  # Message, more of what the model thinks before it
     prefill = Signal(int, int, int, object)  # conversation, done, total, seconds left | None
     path_changed = Signal(int)  # conversation: what is shown of it is to be read again
     context_usage = Signal(int, int, int)  # conversation, used, total
@@ -41,8 +54,16 @@ class Answering(QObject):
     notice = Signal(object)
     notice_cleared = Signal(str)
 
-    def __init__(self, store: Store, host: ModelHost, sampling: Callable[[], Sampling], parent: QObject) -> None:
+    def __init__(
+        self,
+        store: Store,
+        host: ModelHost,
+        sampling: Callable[[], Sampling],
+        thinks: Callable[[], bool | None],
+        parent: QObject,
+    ) -> None:
         super().__init__(parent)
+        self._thinks = thinks
         self._store = store
         self._host = host
         self._sampling = sampling
@@ -177,10 +198,9 @@ class Answering(QObject):
         answer = Answer(next(self._ids), conversation.id, question.message_id, self._host.state.name, ids)
         if question.continued_id is not None:
             self._store.resume_answer(question.continued_id)
-            answer.message = self._store.message(question.continued_id)
-            answer.text = answer.message.text
+            answer.resume(self._store.message(question.continued_id))
             messages = (*messages, PromptMessage("assistant", answer.text))
-            self.message_updated.emit(answer.message)
+            self.message_updated.emit(answer.shown)
         else:
             self.asked.emit(question)
         if self.noticed is not None and self.noticed.conversation_id == conversation.id:
@@ -196,6 +216,7 @@ class Answering(QObject):
                 sampling=self._sampling(),
                 continue_last=question.continued_id is not None,
                 overflow=conversation.overflow,
+                thinking=self._thinks(),
             )
         )
 
@@ -244,6 +265,8 @@ class Answering(QObject):
                 if not self._cut_is_known:
                     self._set_context_start(answer, None)
                 self.prefill.emit(answer.conversation_id, done, total, seconds_left)
+            case Thinking(text=text):
+                self._on_thinking(answer, text)
             case Text(text=text):
                 self._on_text(answer, text)
             case Done():
@@ -251,20 +274,29 @@ class Answering(QObject):
             case Failed():
                 self._on_failed(answer, event)
 
+    def _on_thinking(self, answer: Answer, text: str) -> None:
+        begins = answer.message is None
+        answer.think(text)
+        self._tell_begin(answer, begins)
+        self.thinking.emit(answer.message, text)
+
     def _on_text(self, answer: Answer, text: str) -> None:
+        if answer.ends_thought():
+            self.message_updated.emit(answer.shown)
         begins = answer.message is None
         answer.add(text)
-        if begins:
+        self._tell_begin(answer, begins)
+        self.text.emit(answer.message, text)
+
+    def _tell_begin(self, answer: Answer, begins: bool) -> None:
+        if begins and answer.message is not None:
             self._unsaved.begin(answer)
             self.message_added.emit(answer.message)
-        self.text.emit(answer.message, text)
 
     def _on_done(self, answer: Answer, done: Done) -> None:
         begins = answer.message is None
         answer.end_as_told(done)
-        if begins and answer.message is not None:
-            self._unsaved.begin(answer)
-            self.message_added.emit(answer.message)
+        self._tell_begin(answer, begins)
         self._end(answer)
         info = self._host.state.info
         if info is not None:
@@ -327,8 +359,8 @@ def _with(path: list[Message], answer: Answer) -> list[Message]:
         return to_question
     if shown.id in ids:
         place = ids.index(shown.id)
-        now = replace(path[place], text=shown.text, status=shown.status, stats=shown.stats)
-        return [*path[:place], now, *path[place + 1 :]]
+        here = {name: getattr(shown, name) for name in ("text", "thinking", "thinking_seconds", "status", "stats")}
+        return [*path[:place], replace(path[place], **here), *path[place + 1 :]]
     return [*to_question, shown] if answer.is_only_here and answer.parent_id in ids else path
 
 

@@ -37,6 +37,7 @@ class ChatController(QObject):
     message_added = Signal(object)  # Message
     message_updated = Signal(object)  # Message
     answer_text = Signal(int, str)  # message id, more text
+    answer_thinking = Signal(int, str)  # message id, more of what the model thinks before it
     prefill = Signal(int, int, object)  # done, total, seconds left | None
     busy_changed = Signal(bool)
     waiting_changed = Signal(str)  # state.Waiting
@@ -72,11 +73,12 @@ class ChatController(QObject):
     def _answering(self) -> Answering:
         from desktop.chat.answering import Answering
 
-        answering = Answering(self._store, self._models.host, self._models.sampling, self)
+        answering = Answering(self._store, self._models.host, self._models.sampling, self._models.thinks, self)
         answering.asked.connect(self._show_up_to)
         answering.message_added.connect(self._if_open(self.message_added))
         answering.message_updated.connect(self._if_open(self.message_updated))
         answering.text.connect(self._on_text)
+        answering.thinking.connect(self._on_thinking)
         answering.prefill.connect(self._on_prefill)
         answering.context_usage.connect(self._on_context_usage)
         answering.finished.connect(self._on_finished)
@@ -125,6 +127,16 @@ class ChatController(QObject):
     def models(self) -> list[ModelChoice]:
         """The lines of the model menu."""
         return self._models.choices()
+
+    @property
+    def thinks(self) -> bool | None:
+        """Whether the model is to think before it answers; None where it cannot be asked to."""
+        info = self.model.info
+        return self._models.thinks() is not False if info is not None and info.can_switch_thinking else None
+
+    def set_thinking(self, on: bool) -> None:
+        """Let the present model think before its answers, or not; remembered for this model."""
+        self._models.set_thinking(on)
 
     def own_sampling(self) -> Sampling:
         """How the model's card says that it is to be sampled; the program's own figures where it says nothing."""
@@ -380,6 +392,10 @@ class ChatController(QObject):
     def _on_text(self, message: Message, text: str) -> None:
         if self._is_open(message.conversation_id):
             self.answer_text.emit(message.id, text)
+
+    def _on_thinking(self, message: Message, text: str) -> None:
+        if self._is_open(message.conversation_id):
+            self.answer_thinking.emit(message.id, text)
 
     def _on_prefill(self, conversation_id: int, done: int, total: int, seconds_left: float | None) -> None:
         if self._is_open(conversation_id):

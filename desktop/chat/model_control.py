@@ -82,6 +82,15 @@ class ModelControl(QObject):
         """The model's own figures with what the person has set."""
         return self._settings.sampling(self.own_sampling())
 
+    def thinks(self) -> bool | None:
+        """What the person has set for this model; None: nothing."""
+        return self._settings.thinking(self.ref)
+
+    def set_thinking(self, on: bool) -> None:
+        """Remember for this model whether it is to think before it answers."""
+        if self.ref:
+            self._settings.set_thinking(self.ref, on)
+
     def start(self) -> None:
         """Load the model of last time, else the starter."""
         ref = self._library.first_choice()

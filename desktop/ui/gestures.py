@@ -257,6 +257,7 @@ class Gestures(QObject):
         prompt.triggered.connect(self.show_system_prompt)
         answers = menu.addAction(icon("sliders", size=16), translate("Window", "Answer settings…"))
         answers.triggered.connect(partial(self.show_settings, "answers"))
+        self._add_thinking(menu)
         menu.addSeparator()
         menu.addAction(self.actions["open_model"])
         menu.addAction(self.actions["shortcuts"])
@@ -264,6 +265,14 @@ class Gestures(QObject):
         menu.addSeparator()
         about = menu.addAction(icon("info", size=16), translate("Window", "About ChatBELLE"))
         about.triggered.connect(self.show_about)
+
+    def _add_thinking(self, menu: QMenu) -> None:
+        thinks = self._controller.thinks
+        if thinks is not None:
+            action = menu.addAction(translate("Window", "Think before answering"))
+            action.setCheckable(True)
+            action.setChecked(thinks)
+            action.toggled.connect(self._controller.set_thinking)
 
     def show_settings(self, page: Page) -> None:
         """The settings at one of their pages."""

@@ -66,6 +66,7 @@ class MainWindow(Frame):
         told.message_added.connect(self._message_added)
         told.message_updated.connect(self._message_updated)
         told.answer_text.connect(self._answer_text)
+        told.answer_thinking.connect(self._answer_thinking)
         told.prefill.connect(self._prefill)
         told.busy_changed.connect(self._busy_changed)
         told.waiting_changed.connect(self._waiting_changed)
@@ -136,6 +137,10 @@ class MainWindow(Frame):
     def _answer_text(self, message_id: int, text: str) -> None:
         self._end_prefill()
         self.transcript.append_text(message_id, text)
+
+    def _answer_thinking(self, message_id: int, text: str) -> None:
+        self._end_prefill()
+        self.transcript.append_thinking(message_id, text)
 
     def _prefill(self, done: int, total: int, seconds_left: float | None) -> None:
         self._prefilling = True

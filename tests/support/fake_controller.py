@@ -40,6 +40,7 @@ class FakeController(QObject):
     message_added = Signal(object)
     message_updated = Signal(object)
     answer_text = Signal(int, str)
+    answer_thinking = Signal(int, str)
     prefill = Signal(int, int, object)
     busy_changed = Signal(bool)
     waiting_changed = Signal(str)
@@ -59,6 +60,7 @@ class FakeController(QObject):
         self.model = ModelState()
         self.busy = False
         self.system_prompt = ""
+        self.thinks: bool | None = None
         self.drafts: dict[int | None, str] = {}
         self.open_edits: dict[int, str] = {}
         self.choices = [
@@ -134,6 +136,10 @@ class FakeController(QObject):
         return Sampling(temperature=0.35, top_k=30)
 
     # What the person does
+
+    def set_thinking(self, on) -> None:
+        self.calls.append(("set_thinking", on))
+        self.thinks = on
 
     def new_chat(self) -> None:
         self.calls.append(("new_chat",))

@@ -19,12 +19,13 @@ from desktop.ui.transcript.editor import Editor
 from desktop.ui.transcript.end_note import HEIGHT as NOTE_HEIGHT
 from desktop.ui.transcript.end_note import EndNote
 from desktop.ui.transcript.text import MessageText
+from desktop.ui.transcript.thought import Thought
 
 if TYPE_CHECKING:
     from desktop.store.records import Message
 
 _ACTIONS_HEIGHT = 30
-_GAP_QUESTION, _GAP_ANSWER = 0, 6
+_GAP_QUESTION, _GAP_ANSWER, _GAP_THOUGHT = 0, 6, 8
 _CARD_PAD_X, _CARD_PAD_Y = 16, 11
 _CARD_SHARE = 0.86
 """The widest card, as a share of the column."""
@@ -45,6 +46,7 @@ class MessageFrame(QWidget):
         self._editor: Editor | None = None
         self._unfold: QPushButton | None = None
         self._note: EndNote | None = None
+        self._thought: Thought | None = None
         self._plan: dict[QWidget, QRect] = {}
         self._size = QSize()
         self._card, self._card_then, self._bar_box = QRect(), QRect(), QRect()
@@ -109,6 +111,10 @@ class MessageFrame(QWidget):
 
     def _arrange_answer(self, y: int, width: int) -> int:
         side = theme().px(SIDE)
+        if self._thought is not None and self._thought.isVisibleTo(self):
+            height = self._thought.arrange(width)
+            self._plan[self._thought] = QRect(side, y, width, height)
+            y += height + theme().px(_GAP_THOUGHT)
         height = self.text.height_for(width) if self._has_text() else 0
         self._plan[self.text] = QRect(side, y, width, height)
         y += height

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt, Signal
@@ -20,6 +21,7 @@ from desktop.ui.transcript.editor import Editor
 from desktop.ui.transcript.end_note import EndNote
 from desktop.ui.transcript.frame import MessageFrame
 from desktop.ui.transcript.style import Style, mostly_chinese
+from desktop.ui.transcript.thought import Thought
 
 if TYPE_CHECKING:
     from desktop.store.records import Message
@@ -70,6 +72,13 @@ class MessageWidget(MessageFrame):
         """More of the answer."""
         self._show(self._content.append(text))
 
+    def append_thinking(self, text: str) -> bool:
+        """More of what the model thinks before its answer. Returns whether the height may have changed."""
+        made = self._thought is None
+        self.message = replace(self.message, thinking=self.message.thinking + text)
+        self._refresh_thought()
+        return made or (self._thought is not None and self._thought.is_open)
+
     def set_place(self, *, last: bool, cut: bool, busy: bool) -> None:
         """Whether it is the last message, the context begins here, an answer is being made."""
         if (last, cut, busy) == (self._last, self._cut, self._busy):
@@ -88,6 +97,8 @@ class MessageWidget(MessageFrame):
     def retranslate(self) -> None:
         """Words of the present language."""
         self.text.retranslate()
+        if self._thought is not None:
+            self._thought.retranslate()
         if self._actions is not None:
             self._actions.retranslate()
         if self._editor is not None:
@@ -96,6 +107,8 @@ class MessageWidget(MessageFrame):
 
     def restyle(self) -> None:
         """Colours and sizes of the present theme."""
+        if self._thought is not None:
+            self._thought.restyle()
         self._style = Style(theme(), self._style.chinese)
         self.text.restyle(self._style)
         if self._actions is not None:
@@ -181,7 +194,8 @@ class MessageWidget(MessageFrame):
         bar = self.action_bar()
         buttons = [bar.button(n) for n in ("previous", "next", "regenerate", "edit", "copy")]
         go_on = self._note.button if self._note is not None else None
-        found: list[QWidget | None] = [self.text, *self.text.code_buttons(), self._unfold, go_on, *buttons]
+        thought = [self._thought.button, self._thought.text] if self._thought is not None else []
+        found: list[QWidget | None] = [*thought, self.text, *self.text.code_buttons(), self._unfold, go_on, *buttons]
         bar.set_open(True)
         return [w for w in found if w is not None and w.isVisibleTo(self) and w.isEnabled()]
 
@@ -207,6 +221,7 @@ class MessageWidget(MessageFrame):
         self.text.setAccessibleName(name)
         if self._actions is not None:
             self._actions.set_message(message)
+        self._refresh_thought()
         self._refresh(quietly=True)
 
     def _show(self, first: int) -> None:
@@ -224,12 +239,23 @@ class MessageWidget(MessageFrame):
         name = words.speaker(self.message.role)
         self.setAccessibleName(name)
         self.text.setAccessibleName(name)
+        self._refresh_thought()
         self._refresh_note()
         if self.message.role != "user":
             self._show_fold_button(self._content.folded or self._unfolded, self._content.lines)
         self._refresh_actions()
         if not quietly:
             self.height_changed.emit()
+
+    def _refresh_thought(self) -> None:
+        message = self.message
+        if message.thinking and self._thought is None:
+            self._thought = Thought(self)
+            self._thought.height_changed.connect(self.height_changed)
+        if self._thought is not None:
+            is_over = message.status != "streaming" or bool(self._content.text)
+            self._thought.set_thought(message.thinking, message.thinking_seconds, is_over=is_over)
+            self._thought.setVisible(bool(message.thinking) and self._editor is None)
 
     def _refresh_note(self) -> None:
         message = self.message

@@ -105,6 +105,17 @@ class TranscriptView(KeyboardColumn):
         """More of an answer; shown together with what else comes within a few hundredths of a second."""
         self._stream.add(message_id, text)
 
+    def append_thinking(self, message_id: int, text: str) -> None:
+        """More of what the model thinks before an answer."""
+        self._stream.flush()
+        index = self._rows.index_of(message_id)
+        if index is None:
+            return
+        row = self._rows.rows[index]
+        row.message = replace(row.message, thinking=row.message.thinking + text)
+        if row.widget is not None and row.widget.append_thinking(text):
+            self._grow(index)
+
     def set_busy(self, busy: bool) -> None:
         """While an answer is being made nothing can be edited or answered again."""
         if busy:

@@ -66,6 +66,23 @@ def empty_answer() -> str:
     return translate("Transcript", "The model had nothing to say. Try asking in other words.")
 
 
+def thinking() -> str:
+    return translate("Transcript", "Thinking…")
+
+
+def thoughts() -> str:
+    return translate("Transcript", "Thoughts")
+
+
+def thought_for(seconds: float) -> str:
+    """How long a model thought before its answer."""
+    if seconds < 100:
+        return translate("Transcript", "Thought for %1 s").replace("%1", str(max(1, round(seconds))))
+    text = translate("Transcript", "Thought for %1 min %2 s")
+    minutes, rest = divmod(round(seconds), 60)
+    return text.replace("%1", str(minutes)).replace("%2", str(rest))
+
+
 def copy() -> str:
     return translate("Transcript", "Copy")
 

@@ -1,0 +1,71 @@
+"""A real model that thinks: what it writes before its answer is kept apart, on its way and at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+
+from belle.engine.context import StopFlag
+from belle.engine.loaded import LoadedModel
+from belle.engine.native_log import NativeLog
+from belle.engine.protocol import Done, Event, Generate, Load, Sampling, Text, Thinking
+from belle.prompts import Message, template_from_gguf
+
+# A pattern that even a small model goes on with; the last thought is opened by the template, as DeepSeek-R1's does.
+PATTERN = "".join(f"<think>{n} is a number</think>Yes, {n}.\n" for n in ("One", "Two", "Three", "Four"))
+TEMPLATE = "{{ messages[-1]['content'] }}{% if thinking is defined and not thinking %}{% else %}<think>{% endif %}"
+GREEDY = Sampling(temperature=0.0, repeat_penalty=1.0)
+
+
+@pytest.fixture(scope="module")
+def events() -> list[Event]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def model(starter: Path, native_log: NativeLog, events: list[Event]) -> Iterator[LoadedModel]:
+    command = Load(str(starter), n_ctx=512)
+    loaded = LoadedModel(command, on_progress=lambda _: True, stop=StopFlag(), emit=events.append, log=native_log)
+    loaded.session.template = template_from_gguf(TEMPLATE, bos_token="", eos_token="")
+    yield loaded
+    loaded.close()
+
+
+def ask(model: LoadedModel, events: list[Event], **options) -> Done:
+    events.clear()
+    settings = {"sampling": GREEDY, "max_tokens": 24, "stop": ("\n",)} | options
+    request = Generate(1, settings.pop("messages", (Message("user", PATTERN),)), **settings)
+    done = model.session.generate(request, perf_counter())
+    assert "".join(e.text for e in events if isinstance(e, Thinking)) == done.thinking
+    assert "".join(e.text for e in events if isinstance(e, Text)) == done.text
+    return done
+
+
+def test_thought_and_answer_come_apart(model, events) -> None:
+    done = ask(model, events)
+    assert done.thinking == "Five is a number"
+    assert done.text == "Yes, Five."
+    assert done.thinking_seconds is not None and done.thinking_seconds > 0
+
+
+def test_a_thought_that_is_cut_off_is_no_answer(model, events) -> None:
+    done = ask(model, events, max_tokens=2)
+    assert done.thinking and not done.text
+    assert done.reason == "length"
+
+
+def test_thinking_can_be_switched_off_where_the_template_can(model, events) -> None:
+    assert model.info.can_switch_thinking
+    assert model.session.template is not None
+    done = ask(model, events, thinking=False, messages=(Message("user", "Yes. Yes. Yes. Yes."),), max_tokens=4)
+    assert done.text and not done.thinking
+    assert done.thinking_seconds is None
+
+
+def test_an_answer_that_is_continued_is_all_answer(model, events) -> None:
+    begun = (Message("user", PATTERN), Message("assistant", "Yes,"))
+    done = ask(model, events, messages=begun, continue_last=True, max_tokens=4)
+    assert done.text and not done.thinking
