@@ -99,7 +99,8 @@ def _answer_once(answering: Answering, messages: list[Message], *, as_json: bool
         stats = asdict(done.stats)
         figures = ("prompt_tokens", "reused_tokens", "completion_tokens", "ttft_s", "tokens_per_s")
         result = {"text": done.text, "stop_reason": done.reason} | {name: stats[name] for name in figures}
-        result |= {"thinking": done.thinking, "thinking_seconds": done.thinking_seconds}
+        if done.thinking:
+            result |= {"thinking": done.thinking, "thinking_seconds": done.thinking_seconds}
         print(json_text(result))
     elif not done.text.endswith("\n"):
         print()

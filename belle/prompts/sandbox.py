@@ -88,7 +88,7 @@ class Program:
         self._source = source
         tokens = {"bos_token": bos_token, "eos_token": eos_token}
         self._tokens = {**(further or {}), **tokens}
-        self._variables = {**self._tokens, "tools": None, "documents": None}
+        self._variables: dict[str, Any] = {**self._tokens, "tools": None, "documents": None}
         self._template, names = _guarded(Budget(), lambda: _compile(source, self._now))
         self.thinking_switch = next((name for name in SWITCHES if name in names), None)
         self.marks_answers = _GENERATION.search(source) is not None

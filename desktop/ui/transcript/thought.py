@@ -85,6 +85,7 @@ class Thought(QWidget):
             said = words.thoughts() if self._seconds is None else words.thought_for(self._seconds)
         else:
             said = words.thinking()
+        self.button.setStyleSheet(f"color: {theme().color('ink-2').name()};")
         self.button.setText(said)
         self.button.setAccessibleName(said)
         self.button.setIcon(icon("chevron-down" if self.is_open else "chevron-right", "ink-3"))
