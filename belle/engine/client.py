@@ -31,6 +31,7 @@ from belle.engine.protocol import (
     SetTemplate,
     Stop,
     Text,
+    Thinking,
 )
 from belle.engine.worker_process import WorkerProcess
 
@@ -178,7 +179,7 @@ class EngineClient:
             match event:
                 case Died() if self._could_be_safer(process, event):
                     # Whatever waits for an answer waits on.
-                    self._proof = (Ready,) if self._in_flight.loading else (Text, Done)
+                    self._proof = (Ready,) if self._in_flight.loading else (Thinking, Text, Done)
                 case Died():
                     self._forget_answers()
                 case Done(id=request_id) | Failed(id=int(request_id)) if request_id in self._timers:
