@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help chat terminal test test-all lint bench screenshots translations chat-model format clean
+.PHONY: help chat terminal doctor test test-all test-cpus lint bench screenshots translations chat-model format clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -15,12 +15,18 @@ chat:  ## open the window
 terminal:  ## chat in the terminal
 	@$(PYTHON) bootstrap.py chat && exec $(BIN)/belle chat
 
+doctor:  ## look whether everything works on this machine
+	@$(PYTHON) bootstrap.py chat && exec $(BIN)/belle doctor
+
 test: lint  ## linter, type checker and every test but the long ones
 	@$(BIN)/python -m pytest
 
 test-all: lint  ## the long tests too; installs torch, transformers, peft and GPTQModel to compare with
 	@$(PYTHON) bootstrap.py all
 	@HYPOTHESIS_PROFILE=default $(BIN)/python -m pytest -m ""
+
+test-cpus: .dev  ## what computes, tested as on other processors: fewer instruction sets, one thread, one core
+	@$(BIN)/python -m tests.processors
 
 lint: .dev
 	@$(BIN)/ruff check .

