@@ -58,3 +58,9 @@ def private_folder(path: Path) -> Path:
 def asset(name: str) -> Path:
     """The path of a file that ships with the program, such as `theme.toml`. `assets` is installed beside `belle`."""
     return _ASSETS / name
+
+
+def constraints_file() -> Path:
+    """The tested version of every library: shipped among the assets, and at the root of the source tree."""
+    shipped = asset("constraints.txt")
+    return shipped if shipped.exists() else _ASSETS.parent / "constraints.txt"

@@ -40,6 +40,7 @@ FORBIDDEN = {
     "belle/pretrained.py": (*QT, "llama_cpp", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/environment.py": (*QT, *TORCH, "llama_cpp", "numpy", "belle.engine", "belle.cli", "convert", "desktop"),
     "belle/engine": (*QT, *TORCH, "belle.cli", "convert", "desktop"),
+    "belle/doctor": (*QT, *TORCH, "llama_cpp", "belle.cli", "convert", "desktop"),
     "belle/data": (*QT, "belle.cli", "convert", "desktop"),
     "belle/training": (*QT, "llama_cpp", "belle.cli", "convert", "desktop"),
     "belle/evaluation": (*QT, "belle.cli", "desktop"),

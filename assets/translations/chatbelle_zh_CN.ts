@@ -35,6 +35,10 @@
         <source>Where things are</source>
         <translation>东西放在哪里</translation>
     </message>
+    <message>
+        <source>Does everything work here?</source>
+        <translation>这里一切正常吗？</translation>
+    </message>
 </context>
 <context>
     <name>Banner</name>
@@ -99,6 +103,233 @@
     <message>
         <source>Save</source>
         <translation>保存</translation>
+    </message>
+</context>
+<context>
+    <name>Doctor</name>
+    <message>
+        <source>Does everything work here?</source>
+        <translation>这里一切正常吗？</translation>
+    </message>
+    <message>
+        <source>Looking at this computer …</source>
+        <translation>正在检查这台电脑……</translation>
+    </message>
+    <message>
+        <source>Copy for a bug report</source>
+        <translation>复制，用于报告问题</translation>
+    </message>
+    <message>
+        <source>Without names, paths or anything private</source>
+        <translation>不含姓名、路径或任何私人内容</translation>
+    </message>
+    <message>
+        <source>Everything works.</source>
+        <translation>一切正常。</translation>
+    </message>
+    <message>
+        <source>Does not work</source>
+        <translation>不能用</translation>
+    </message>
+    <message>
+        <source>Could be better</source>
+        <translation>可以更好</translation>
+    </message>
+    <message>
+        <source>Copied</source>
+        <translation>已复制</translation>
+    </message>
+    <message>
+        <source>This computer</source>
+        <translation>这台电脑</translation>
+    </message>
+    <message>
+        <source>What computes the answers</source>
+        <translation>计算回答的部分</translation>
+    </message>
+    <message>
+        <source>Libraries</source>
+        <translation>程序库</translation>
+    </message>
+    <message>
+        <source>Folders</source>
+        <translation>文件夹</translation>
+    </message>
+    <message>
+        <source>Conversations</source>
+        <translation>对话</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>System</source>
+        <translation>系统</translation>
+    </message>
+    <message>
+        <source>Processor</source>
+        <translation>处理器</translation>
+    </message>
+    <message>
+        <source>Instruction sets</source>
+        <translation>指令集</translation>
+    </message>
+    <message>
+        <source>Cores</source>
+        <translation>核心</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>内存</translation>
+    </message>
+    <message>
+        <source>Graphics</source>
+        <translation>显卡</translation>
+    </message>
+    <message>
+        <source>Built with</source>
+        <translation>编译选项</translation>
+    </message>
+    <message>
+        <source>Build</source>
+        <translation>构建</translation>
+    </message>
+    <message>
+        <source>Self-check</source>
+        <translation>自检</translation>
+    </message>
+    <message>
+        <source>Agreement with F32</source>
+        <translation>与 F32 的一致程度</translation>
+    </message>
+    <message>
+        <source>Safer mode</source>
+        <translation>稳妥模式</translation>
+    </message>
+    <message>
+        <source>Graphics processor</source>
+        <translation>图形处理器</translation>
+    </message>
+    <message>
+        <source>Data</source>
+        <translation>数据</translation>
+    </message>
+    <message>
+        <source>Data can be written</source>
+        <translation>数据可写</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>设置</translation>
+    </message>
+    <message>
+        <source>Settings can be written</source>
+        <translation>设置可写</translation>
+    </message>
+    <message>
+        <source>Cache</source>
+        <translation>缓存</translation>
+    </message>
+    <message>
+        <source>Cache can be written</source>
+        <translation>缓存可写</translation>
+    </message>
+    <message>
+        <source>Free on the disk</source>
+        <translation>磁盘剩余空间</translation>
+    </message>
+    <message>
+        <source>State</source>
+        <translation>状态</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>大小</translation>
+    </message>
+    <message>
+        <source>Backups</source>
+        <translation>备份</translation>
+    </message>
+    <message>
+        <source>List</source>
+        <translation>列表</translation>
+    </message>
+    <message>
+        <source>Installed</source>
+        <translation>已安装</translation>
+    </message>
+    <message>
+        <source>File missing</source>
+        <translation>文件缺失</translation>
+    </message>
+    <message>
+        <source>The part that computes the answers, llama.cpp, is not installed.</source>
+        <translation>计算回答的部分 llama.cpp 没有安装。</translation>
+    </message>
+    <message>
+        <source>llama.cpp does not work on this processor as it was built; it works in the safer, slower mode.</source>
+        <translation>这样编译的 llama.cpp 在这个处理器上不能正常工作；用较慢的稳妥模式可以工作。</translation>
+    </message>
+    <message>
+        <source>llama.cpp does not work on this processor as it was built.</source>
+        <translation>这样编译的 llama.cpp 在这个处理器上不能工作。</translation>
+    </message>
+    <message>
+        <source>llama.cpp was built with {lacking}, which this processor does not have; it may crash.</source>
+        <translation>llama.cpp 编译时用了这个处理器没有的 {lacking}，可能会崩溃。</translation>
+    </message>
+    <message>
+        <source>llama.cpp was built without AVX2, which this processor has; answers come several times slower.</source>
+        <translation>llama.cpp 编译时没有用上这个处理器的 AVX2，回答会慢好几倍。</translation>
+    </message>
+    <message>
+        <source>The {maker} graphics processor is not used: llama.cpp was built without {backend}.</source>
+        <translation>没有用上 {maker} 显卡：llama.cpp 编译时没有加入 {backend}。</translation>
+    </message>
+    <message>
+        <source>Only {free} of memory are free; a 4-bit 7B model needs about 5 GB.</source>
+        <translation>可用内存只有 {free}；一个 4 位的 7B 模型约需 5 GB。</translation>
+    </message>
+    <message>
+        <source>Only {free} are free on the disk; a 4-bit 7B model takes about 5 GB.</source>
+        <translation>磁盘只剩 {free}；一个 4 位的 7B 模型约占 5 GB。</translation>
+    </message>
+    <message>
+        <source>Not installed: {names}.</source>
+        <translation>没有安装：{names}。</translation>
+    </message>
+    <message>
+        <source>Of a version that does not work here: {names}.</source>
+        <translation>版本不能用：{names}。</translation>
+    </message>
+    <message>
+        <source>Of another version than the tested one: {names}.</source>
+        <translation>版本与测试过的不同：{names}。</translation>
+    </message>
+    <message>
+        <source>The folder {path} cannot be written.</source>
+        <translation>文件夹 {path} 不可写。</translation>
+    </message>
+    <message>
+        <source>The conversations&apos; file is damaged.</source>
+        <translation>保存对话的文件已损坏。</translation>
+    </message>
+    <message>
+        <source>The file of the model {name} is no longer where it was.</source>
+        <translation>模型 {name} 的文件已不在原处。</translation>
+    </message>
+    <message>
+        <source>The list of installed models is damaged.</source>
+        <translation>已安装模型的列表已损坏。</translation>
+    </message>
+    <message>
+        <source>Not everything could be looked at: {reason}</source>
+        <translation>有些地方无法检查：{reason}</translation>
+    </message>
+    <message>
+        <source>The starter model is not installed.</source>
+        <translation>试用模型没有安装。</translation>
     </message>
 </context>
 <context>

@@ -32,6 +32,7 @@ COMMANDS = {
     "gptq": ("belle.cli.gptq", "quantize a checkpoint with GPTQ"),
     "generate": ("belle.cli.generate", "answer a file of questions, also with models larger than a GPU"),
     "merge": ("belle.cli.merge", "make one model of a LoRA adapter and its base"),
+    "doctor": ("belle.cli.doctor", "look whether everything works on this machine"),
 }
 
 KNOWN_ERROR = 2

@@ -52,6 +52,8 @@ class AboutDialog(Dialog):
             )
             self._sections[name] = (title, text)
         self.body.addStretch(1)
+        self.doctor_button = self.add_button()
+        self.doctor_button.clicked.connect(self._examine)
         self.add_close_button()
         self.ready()
 
@@ -59,6 +61,8 @@ class AboutDialog(Dialog):
         """The words in the present language."""
         super().retranslate()
         self.set_heading(translate("About", "About ChatBELLE"))
+        self.doctor_button.setText(translate("About", "Does everything work here?"))
+        self.doctor_button.setAccessibleName(translate("About", "Does everything work here?"))
         self._name.setText(translate("About", "Your own language model, on your own computer."))
         self._versions.setText(versions())
         texts = {
@@ -86,6 +90,11 @@ class AboutDialog(Dialog):
             self._sections[name][0].setText(title)
             self._sections[name][1].setText(text)
             self._sections[name][1].setAccessibleName(f"{title}: {text}")
+
+    def _examine(self) -> None:
+        from desktop.ui.dialogs.doctor import DoctorDialog
+
+        DoctorDialog(self).open()
 
     def restyle(self) -> None:
         """The mark, a height that fits small screens."""

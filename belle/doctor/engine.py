@@ -1,0 +1,100 @@
+"""llama.cpp: its build, whether it works on this processor, and why it does or does not use a GPU."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from belle.doctor.machine import gpus_of_the_machine
+from belle.doctor.report import Fact, Problem, Section
+from belle.documents import parse_json_row
+from belle.engine import safer_mode
+from belle.engine.native_process import environment
+from belle.engine.processor import built_with, library_digest, missing_features, this_processor
+from belle.engine.self_check import SelfCheck, self_check
+
+LLAMA = "llama-cpp-python"
+_REBUILD = f"{sys.executable} -m pip install --force-reinstall --no-deps --no-cache-dir --no-binary {LLAMA} {LLAMA}"
+_WITHOUT_AMX = '"-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"'
+# What llama.cpp has to be built with for the GPU of a maker.
+_BACKENDS = {"NVIDIA": "CUDA", "AMD": "HIP", "Intel": "VULKAN", "Apple": "METAL"}
+_PATIENCE_S = 30.0
+
+
+def engine() -> Section:
+    """The build of llama.cpp, its self-check, the GPU."""
+    try:
+        importlib.metadata.version(LLAMA)
+    except importlib.metadata.PackageNotFoundError:
+        command = f"{sys.executable} -m pip install {LLAMA}"
+        return Section("engine", (), (Problem("engine_missing", "llama.cpp is not installed.", command),))
+    check = self_check()
+    built = built_with()
+    facts = [
+        Fact("built_with", " ".join(f"{name}={value}" for name, value in built.items()) or "unknown: it does not load"),
+        Fact("library", library_digest()),
+        Fact("self_check", check.words),
+        Fact("safer_mode", "in use" if safer_mode.is_remembered() else "not needed"),
+        Fact("cosines_with_f32", ", ".join(f"{trial.type} {trial.cosine or 0:.4f}" for trial in check.trials)),
+    ]
+    gpu, gpu_problems = _gpu()
+    problems = [*_check_problems(check), *_build_problems(built), *gpu_problems]
+    return Section("engine", (*facts, Fact("gpu", gpu)), tuple(problems))
+
+
+def _check_problems(check: SelfCheck) -> list[Problem]:
+    if check.works:
+        return []
+    command = _REBUILD
+    if platform.machine() == "x86_64":
+        command = f"CFLAGS={_WITHOUT_AMX} CXXFLAGS={_WITHOUT_AMX} {_REBUILD}"
+    kind = "engine_only_safer" if check.works_in_safer_mode else "engine_broken"
+    return [Problem(kind, check.words, command)]
+
+
+def _build_problems(built: Mapping[str, str]) -> list[Problem]:
+    processor = this_processor()
+    lacking = ", ".join(missing_features(built, processor))
+    if lacking:
+        message = f"llama.cpp was built with {lacking}, which this processor does not have; it may crash."
+        return [Problem("engine_for_another_processor", message, _REBUILD, {"lacking": lacking})]
+    if built and "avx2" in processor.features and built.get("AVX2", "0") == "0":
+        message = "llama.cpp was built without AVX2, which this processor has; answers come several times slower."
+        return [Problem("engine_slow", message, _REBUILD, serious=False)]
+    return []
+
+
+def _gpu() -> tuple[str, list[Problem]]:
+    """What is used, or why nothing is."""
+    used = _usable_gpus()
+    there = gpus_of_the_machine()
+    if used:
+        return f"used: {', '.join(used)}", []
+    if not there:
+        return "none in this machine: the processor answers", []
+    maker = next((maker for maker in _BACKENDS if maker in there), "")
+    backend = _BACKENDS[maker]
+    reason = f"not used: llama.cpp was built without {backend}"
+    # Intel's are in nearly every laptop, and hardly faster than its processor.
+    if maker == "Intel":
+        return reason, []
+    message = f"The {maker} GPU is not used: llama.cpp was built without {backend}."
+    command = f"CMAKE_ARGS=-DGGML_{backend}=on {_REBUILD}"
+    return reason, [Problem("gpu_unused", message, command, {"maker": maker, "backend": backend}, serious=False)]
+
+
+def _usable_gpus() -> list[str]:
+    """Names of the GPUs that llama.cpp can use, asked for in a process of its own: drivers may crash, too."""
+    program = "import json; from belle.engine.devices import gpus; print(json.dumps([gpu.name for gpu in gpus()]))"
+    command = [sys.executable, "-P", "-c", program]
+    try:
+        done = subprocess.run(
+            command, env=environment(safer=False), capture_output=True, text=True, timeout=_PATIENCE_S, check=True
+        )
+        names: list[str] = parse_json_row(done.stdout.splitlines()[-1])
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return []
+    return names

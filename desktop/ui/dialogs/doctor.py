@@ -1,0 +1,135 @@
+"""Whether everything works on this computer: the page of `belle doctor`, looked up while the dialog is open."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
+
+from desktop.i18n import translate
+from desktop.ui.controls import label
+from desktop.ui.dialogs.base import Dialog
+from desktop.ui.dialogs.doctor_words import fact_name, problem_sentence, section_title
+from desktop.ui.theme import theme
+
+if TYPE_CHECKING:
+    from belle.doctor import Problem, Report, Section
+
+_SELECTABLE = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+
+
+class Examination(QObject):
+    """One look at everything, on a thread of its own: it takes a second or two, most of it in child processes."""
+
+    done = Signal(object)
+
+    def start(self) -> None:
+        """`done` comes with the report, in the thread that this object lives in."""
+        threading.Thread(target=self._run, name="doctor", daemon=True).start()
+
+    def _run(self) -> None:
+        from belle.doctor import examine
+
+        report = examine()
+        with suppress(RuntimeError):  # the program has ended meanwhile
+            self.done.emit(report)
+
+
+class DoctorDialog(Dialog):
+    """Problems first, each with its command; then everything that is known; a button copies what a bug report needs."""
+
+    def __init__(self, parent: QWidget | None = None, *, examination: Examination | None = None) -> None:
+        super().__init__(parent, width=600, scrolls=True)
+        self.report: Report | None = None
+        self._waiting = self.paragraph()
+        self._filled: list[QWidget] = []
+        self.copy_button = self.add_button()
+        self.copy_button.setEnabled(False)
+        self.copy_button.clicked.connect(self._copy)
+        self.add_close_button()
+        self.ready()
+        self._examination = examination or Examination()
+        self._examination.done.connect(self._show)
+        self._examination.start()
+
+    def retranslate(self) -> None:
+        """The words in the present language."""
+        super().retranslate()
+        self.set_heading(translate("Doctor", "Does everything work here?"))
+        self._waiting.setText(translate("Doctor", "Looking at this computer …"))
+        self.copy_button.setText(translate("Doctor", "Copy for a bug report"))
+        self.copy_button.setAccessibleName(translate("Doctor", "Copy for a bug report"))
+        self.copy_button.setToolTip(translate("Doctor", "Without names, paths or anything private"))
+        if self.report is not None:
+            self._show(self.report)
+
+    def restyle(self) -> None:
+        """A height that fits small screens."""
+        super().restyle()
+        self.setMinimumHeight(theme().px(420))
+
+    def _show(self, report: Report) -> None:
+        self.report = report
+        for widget in self._filled:
+            widget.deleteLater()
+        self._filled = []
+        self._waiting.hide()
+        self.copy_button.setEnabled(True)
+        if not report.problems:
+            self._add("section", translate("Doctor", "Everything works."))
+        for problem in report.problems:
+            self._show_problem(problem)
+        for section in report.sections:
+            self._show_section(section)
+
+    def _show_problem(self, problem: Problem) -> None:
+        kind = translate("Doctor", "Does not work") if problem.serious else translate("Doctor", "Could be better")
+        self._add("section", kind)
+        self._add("muted", problem_sentence(problem))
+        if problem.command:
+            self._add("code", problem.command)
+
+    def _show_section(self, section: Section) -> None:
+        if not section.facts:
+            return
+        self._add("section", section_title(section.name))
+        box = QWidget()
+        grid = QGridLayout(box)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setColumnStretch(1, 1)
+        grid.setHorizontalSpacing(theme().space(3))
+        for row, fact in enumerate(section.facts):
+            name, value = fact_name(fact.name), fact.value or "–"
+            grid.addWidget(_text("quiet", name, name), row, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(_text("small", value, f"{name}: {value}"), row, 1)
+        self.body.addWidget(box)
+        self._filled.append(box)
+
+    def _add(self, role: str, text: str) -> None:
+        made = self.paragraph(role)
+        _fill(made, text, text)
+        self._filled.append(made)
+
+    def _copy(self) -> None:
+        if self.report is not None:
+            QGuiApplication.clipboard().setText(json.dumps(self.report.as_json(), indent=2, ensure_ascii=False))
+            self.copy_button.setText(translate("Doctor", "Copied"))
+
+
+def _text(role: str, text: str, spoken: str) -> QLabel:
+    made = label(role, wrap=role != "quiet")
+    _fill(made, text, spoken)
+    return made
+
+
+def _fill(made: QLabel, text: str, spoken: str) -> None:
+    # Names of models and folders are in it.
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setText(text)
+    made.setAccessibleName(spoken)
+    made.setTextInteractionFlags(_SELECTABLE)
