@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def library_folder() -> Path:
 
 @functools.cache
 def _base() -> ctypes.CDLL:
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # should it ever abort, then without starting a debugger
     library = ctypes.CDLL(str(library_folder() / f"libggml-base{_SUFFIX}"))
     i64, size, pointer = ctypes.c_int64, ctypes.c_size_t, ctypes.c_void_p
     signatures = {

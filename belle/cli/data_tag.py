@@ -11,6 +11,8 @@ from itertools import islice
 from pathlib import Path
 
 from belle.cli.data_rows import output_format, rows
+from belle.cli.terminal import Terminal
+from belle.cli.words import say
 from belle.data.rows import category_name, questions_of
 from belle.data.tag import categories, category_of
 from belle.data.write import open_writer
@@ -52,7 +54,7 @@ def _classifier(model: Path | None) -> Iterator[Callable[[str], str]]:
     from belle.prompts import Message
 
     names = categories()
-    with open_engine(Load(str(model))) as engine:
+    with open_engine(Load(str(model)), on_safer_mode=lambda: Terminal().note(say("safer_mode"))) as engine:
 
         def ask(question: str) -> str:
             prompt = _ASK.format(names="、".join(names), question=question[:_LONGEST])

@@ -166,6 +166,8 @@ class Model:
         params = llama.llama_model_default_params()
         params.n_gpu_layers = n_gpu_layers
         params.vocab_only = vocabulary_only
+        if as_on_disk:
+            params.load_mode = llama.LLAMA_LOAD_MODE_MMAP
         params.use_extra_bufts = not (as_on_disk or safer_mode.is_on())
         params.progress_callback = llama.llama_progress_callback(progress)
         log.errors()

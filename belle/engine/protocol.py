@@ -270,8 +270,8 @@ class Failed:
 class Died:
     """The worker ended without being asked to. Made by the client, never sent by a worker.
 
-    `kind` is one of `faults.death`: `out_of_memory`, `killed`, `killed_low_memory`, `terminated`, `backend_crash` or
-    `worker_bug`; `log` the last lines of its stderr.
+    `kind` is one of `faults.death` (`out_of_memory`, `killed`, `killed_low_memory`, `terminated`, `backend_crash`,
+    `worker_bug`) or `unresponsive`: the client ended it. `log` are the last lines of its stderr.
     """
 
     event: ClassVar[str] = "died"

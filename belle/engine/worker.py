@@ -182,6 +182,7 @@ def main() -> None:
     # four times slower. On a busy one, where spinning is bad, `ThreadTuner` takes threads away instead.
     os.environ.pop("OMP_WAIT_POLICY", None)
     os.environ.setdefault("GOMP_SPINCOUNT", "1000000")
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
     Worker(Outbox(protocol)).run()
     # Not `sys.exit`: native libraries have been seen to abort in the destructors that it runs.
     os._exit(0)

@@ -96,7 +96,7 @@ class WorkerProcess:
     def kill_unresponsive(self) -> None:
         """End a process that no longer listens; told by `Died`."""
         advice = "Start it again, perhaps with a smaller context."
-        self._death = Death("killed", "The model did not stop when asked to, and was ended.", advice)
+        self._death = Death("unresponsive", "The model did not stop when asked to, and was ended.", advice)
         self._popen.terminate()
         try:
             self._popen.wait(_PATIENCE_S)

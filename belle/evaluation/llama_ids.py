@@ -1,4 +1,4 @@
-"""llama.cpp's ids for texts with a checkpoint's tokenizer: `python -m belle.evaluation.llama_ids FOLDER TEXTS.json`.
+"""llama.cpp's ids for texts with a checkpoint's tokenizer. To be asked through `belle.engine.native_calls.call`.
 
 llama.cpp reads tokenizers from GGUF files only, so a model of no size is made with this tokenizer and converted.
 """
@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
-from belle.documents import read_json, read_json_object
-from belle.errors import KnownError
+from belle.documents import read_json_object
 
 _CONFIG = {
     "architectures": ["LlamaForCausalLM"],
@@ -28,22 +26,17 @@ _CONFIG = {
 }
 
 
-def llama_ids(folder: Path, texts: list[str]) -> list[list[int]]:
+def llama_ids(folder: str, texts: list[str]) -> list[list[int]]:
     """The ids of each text. Raises KnownError for a tokenizer that cannot be converted."""
-    from belle.engine.model import Model
-    from belle.engine.native_log import NativeLog
+    from belle.engine.file_questions import token_ids
     from convert.options import ConvertOptions
     from convert.pipeline import convert
 
     with tempfile.TemporaryDirectory(prefix="belle-llama-ids-") as name:
         tiny, gguf = Path(name) / "model", Path(name) / "model.gguf"
-        _make_tiny(folder, tiny)
+        _make_tiny(Path(folder), tiny)
         convert(tiny, gguf, ConvertOptions(types=("f16",), verify=False))
-        model = Model(gguf, n_gpu_layers=0, log=NativeLog(), on_progress=lambda _: True)
-        try:
-            return [model.vocabulary.tokenize(text) for text in texts]
-        finally:
-            model.close()
+        return token_ids(str(gguf), texts)
 
 
 def _make_tiny(folder: Path, tiny: Path) -> None:
@@ -64,18 +57,3 @@ def _make_tiny(folder: Path, tiny: Path) -> None:
     tensors = {f"model.layers.0.{name}.weight": value for name, value in layer.items()}
     tensors |= {"model.norm.weight": ones, "model.embed_tokens.weight": np.zeros((rows, 32), np.float16)}
     save_file(tensors, tiny / "model.safetensors")
-
-
-def main() -> int:
-    """Print the ids as JSON. Returns the exit status."""
-    folder, texts = map(Path, sys.argv[1:3])
-    try:
-        print(json.dumps(llama_ids(folder, read_json(texts))))  # noqa: T201
-    except KnownError as error:
-        print(error, file=sys.stderr)  # noqa: T201
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

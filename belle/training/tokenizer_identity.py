@@ -7,18 +7,12 @@ one of a model of no size with this tokenizer, and tells the ids.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import belle
-from belle.documents import parse_json
+from belle.engine.native_calls import call
 from belle.errors import KnownError
 
 _TOLERATED = 0.005
@@ -118,21 +112,9 @@ def _transformers(folder: Path, texts: Sequence[str]) -> list[list[int]]:
 
 
 def _llama_cpp(folder: Path, texts: Sequence[str]) -> list[list[int]]:
-    with tempfile.TemporaryDirectory(prefix="belle-tokenizer-") as name:
-        order = Path(name) / "texts.json"
-        order.write_text(json.dumps(list(texts), ensure_ascii=False), encoding="utf-8")
-        root = str(Path(belle.__file__).resolve().parent.parent)
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
-        result = subprocess.run(
-            [sys.executable, "-m", "belle.evaluation.llama_ids", str(folder), str(order)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if result.returncode:
-            lines = result.stderr.strip().splitlines()
-            reason = lines[-1] if lines else f"status {result.returncode}"
-            raise KnownError("ids_unknown", f"llama.cpp cannot read the tokenizer of {folder}: {reason}")
-        ids: list[list[int]] = parse_json(result.stdout)
+    try:
+        ids: list[list[int]] = call("belle.evaluation.llama_ids:llama_ids", folder=str(folder), texts=list(texts))
+    except KnownError as error:
+        message = f"llama.cpp cannot read the tokenizer of {folder}: {error.message}"
+        raise KnownError("ids_unknown", message, error.advice) from None
     return ids

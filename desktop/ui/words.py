@@ -84,6 +84,7 @@ def _cause(kind: str) -> str:
             "Notice", "The system or another program ended the model when little memory was free."
         ),
         "terminated": translate("Notice", "The system or another program asked the model to end."),
+        "unresponsive": translate("Notice", "The model did not stop when asked to, and was ended."),
         "backend_crash": translate("Notice", "The part that computes the answer crashed."),
         "worker_bug": translate("Notice", "The part that computes the answer stopped by a fault of ours."),
     }.get(kind, "")
@@ -263,6 +264,10 @@ def _about_answers() -> dict[str, tuple[str, str]]:
         "killed_low_memory": (
             translate("Notice", "The model was ended when little memory was free"),
             translate("Notice", "The system or another program ended it. Close other programs, or take a smaller one."),
+        ),
+        "unresponsive": (
+            translate("Notice", "The model did not stop"),
+            translate("Notice", "It was asked to and did not listen, so it was ended. What had been written is kept."),
         ),
         "terminated": (
             translate("Notice", "The model was asked to end"),

@@ -345,7 +345,7 @@ class TestClient:
         os.kill(recorder.client.pid, signal.SIGSTOP)
         recorder.client.stop(1)
         died = recorder.wait_for(Died)
-        assert died.kind == "killed" and "did not stop" in died.message
+        assert died.kind == "unresponsive" and "did not stop" in died.message
         recorder.client.close()
 
     def test_close_ends_a_worker_that_does_not_listen(self, recorder: Recorder) -> None:

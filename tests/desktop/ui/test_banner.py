@@ -56,8 +56,8 @@ def test_kinds_of_the_contract_are_known():
     wanted = """
         empty_file not_gguf future_version truncated damaged unsupported_architecture is_a_folder no_permission
         too_big_for_memory out_of_memory context_too_large no_template template_error prompt_too_long context_full busy
-        killed killed_low_memory terminated safer_mode backend_crash worker_bug engine_restarted engine_gave_up
-        newer_schema not_a_store store_damaged locked
+        killed killed_low_memory terminated unresponsive safer_mode backend_crash worker_bug engine_restarted
+        engine_gave_up newer_schema not_a_store store_damaged locked
         in_use disk_full read_only io_error deleted starter_model unknown_model not_installed file_missing no_model
     """
     assert set(wanted.split()) <= set(KINDS)
