@@ -331,6 +331,10 @@
             <source>The starter model is not installed.</source>
             <translation>试用模型没有安装。</translation>
         </message>
+        <message>
+            <source>llama.cpp crashed here before, and answers in the safer, slower mode since.</source>
+            <translation>llama.cpp 在这里崩溃过，此后用较慢的稳妥模式回答。</translation>
+        </message>
     </context>
     <context>
         <name>Figures</name>

@@ -46,11 +46,14 @@ def engine() -> Section:
 
 
 def _check_problems(check: SelfCheck) -> list[Problem]:
-    if check.works:
-        return []
     command = _REBUILD
     if platform.machine() == "x86_64":
         command = f"CFLAGS={_WITHOUT_AMX} CXXFLAGS={_WITHOUT_AMX} {_REBUILD}"
+    if check.works:
+        if not safer_mode.is_remembered():
+            return []
+        message = "llama.cpp crashed here before, and answers in the safer, slower mode since."
+        return [Problem("engine_safer_mode", message, command, serious=False)]
     kind = "engine_only_safer" if check.works_in_safer_mode else "engine_broken"
     return [Problem(kind, check.words, command)]
 

@@ -74,6 +74,9 @@ def _sentences() -> dict[str, str]:
         "engine_only_safer": translate(
             "Doctor", "llama.cpp does not work on this processor as it was built; it works in the safer, slower mode."
         ),
+        "engine_safer_mode": translate(
+            "Doctor", "llama.cpp crashed here before, and answers in the safer, slower mode since."
+        ),
         "engine_broken": translate("Doctor", "llama.cpp does not work on this processor as it was built."),
         "engine_for_another_processor": translate(
             "Doctor", "llama.cpp was built with {lacking}, which this processor does not have; it may crash."

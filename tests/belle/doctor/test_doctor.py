@@ -14,6 +14,7 @@ from belle.cli.main import main
 from belle.doctor import Report, examination, examine, libraries
 from belle.doctor import engine as engine_look
 from belle.doctor import machine as machine_look
+from belle.engine import safer_mode
 from tests.belle.engine.broken_llama import break_llama
 
 
@@ -129,6 +130,13 @@ def test_an_engine_that_dies_is_told_with_the_way_to_build_it(
     assert problem.kind == "engine_only_safer"
     assert "SIGILL" in problem.message
     assert "--no-binary llama-cpp-python" in problem.command
+
+
+def test_an_engine_that_needed_the_safer_mode_before_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    safer_mode.remember()
+    (problem,) = engine_look.engine().problems
+    assert problem.kind == "engine_safer_mode"
+    assert not problem.serious
 
 
 def test_a_gpu_that_is_not_used_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
