@@ -83,8 +83,24 @@ class JsonEncoder(ReferenceEncoder):
         steps = flat(definition.get("pre_tokenizer"), "pretokenizers")
         self._splitters = [splitter for step in steps for splitter in _splitters(step)]
         self._has_metaspace = any(step.get("type") == "Metaspace" for step in steps)
+        # Tokens that people may write, such as `</think>`: whole wherever they stand, before anything else is done.
+        self._written = {
+            token["content"]: token["id"]
+            for token in definition.get("added_tokens") or ()
+            if isinstance(token, Mapping) and token.get("special") is False and token.get("content")
+        }
+        longest_first = sorted(self._written, key=len, reverse=True)
+        self._any_written = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
 
     def encode(self, text: str) -> list[int]:
+        ids: list[int] = []
+        position = 0
+        for found in self._any_written.finditer(text):
+            ids += [*self._encode_plain(text[position : found.start()]), self._written[found[0]]]
+            position = found.end()
+        return ids + self._encode_plain(text[position:])
+
+    def _encode_plain(self, text: str) -> list[int]:
         for normalize in self._normalizers:
             text = normalize(text)
         words = [text] if text else []

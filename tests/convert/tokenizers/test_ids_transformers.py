@@ -137,3 +137,17 @@ def test_llama_as_transformers_saves_it(tmp_path: Path, add_bos: bool) -> None:
     encoder = reference_encoder(checkpoint)
     assert isinstance(encoder, JsonEncoder)
     assert [encoder.encode(each) for each in TEXTS] == plain
+
+
+def test_added_tokens_that_people_may_write_are_whole_in_every_program(tmp_path: Path) -> None:
+    """Like `<think>` of Qwen3 and DeepSeek: not special, and yet never cut."""
+    theirs = train_byte_level(tmp_path, "qwen2")
+    theirs.add_tokens([tokenizers.AddedToken(token, normalized=False) for token in ("<think>", "</think>")])
+    theirs.save_pretrained(tmp_path)
+    checkpoint = FolderCheckpoint(tmp_path)
+    tokenizer = read_tokenizer(checkpoint, len(theirs))
+    assert check_tokenizer(tokenizer, checkpoint) == len(SAMPLES)
+    texts = ["<think>\n你好\n</think>\n\nyes", "a </think>b", "</thin"]
+    ours = [reference_encoder(checkpoint).encode(text) for text in texts]
+    assert ours == [theirs.encode(text, add_special_tokens=False) for text in texts]
+    assert ours == llama_ids(checkpoint, tmp_path, len(theirs), texts, special=False)
