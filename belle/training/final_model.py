@@ -21,6 +21,7 @@ from belle.training.disk_proof import check_written, tie_as_written
 from belle.training.models import base_of
 from belle.training.ranks import Ranks
 from belle.training.recipe import Recipe, recipe_values
+from belle.training.sampling import end_tokens
 from belle.training.templates import TEMPLATE_KEY
 from belle.training.weights import is_adapted
 from belle.training.whole_folder import write_folder
@@ -174,8 +175,7 @@ def write_generation_config(model: Any, tokenizer: Any, stop: tuple[str, ...], f
     """
     from transformers import GenerationConfig
 
-    vocabulary = tokenizer.get_vocab()
-    ends = [tokenizer.eos_token_id, *(vocabulary[text] for text in stop if text in vocabulary)]
+    ends = end_tokens(tokenizer, stop)
     config = GenerationConfig.from_dict(model.generation_config.to_dict()) if model.generation_config else None
     config = config or GenerationConfig()
     config.bos_token_id = tokenizer.bos_token_id

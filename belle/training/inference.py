@@ -30,6 +30,7 @@ from belle.training.deepspeed_config import inference_config
 from belle.training.precision import choose_precision
 from belle.training.processes import Place, start_processes
 from belle.training.ranks import Ranks, current_ranks, together
+from belle.training.sampling import answer_text, end_tokens
 from belle.training.templates import template_to_answer_in
 from belle.training.tokenizer import HubVocabulary, load_tokenizer
 
@@ -134,9 +135,7 @@ class Writer:
         self.template = template_to_answer_in(request.template, self.tokenizer, request.model)
         self.spread = request.deepspeed is not None
         self.model = self._load()
-        vocabulary = self.tokenizer.get_vocab()
-        stops = [vocabulary[text] for text in self.template.stop if text in vocabulary]
-        self._ends = [int(self.tokenizer.eos_token_id), *stops]
+        self._ends = end_tokens(self.tokenizer, self.template.stop)
 
     @property
     def description(self) -> str:
@@ -190,8 +189,6 @@ class Writer:
         return [self._row(q, written[k, length:].tolist()) for k, q in enumerate(questions)]
 
     def _row(self, question: Question, tokens: list[int]) -> dict[str, Any]:
-        from belle.training.sampling import answer_text
-
         end = next((k for k, token in enumerate(tokens) if token in self._ends), None)
         kept = tokens if end is None else tokens[:end]
         text = answer_text(self.tokenizer, self.template, kept)

@@ -25,6 +25,7 @@ from belle.training.interrupts import Stopped
 from belle.training.kl_control import next_kl_coefficient
 from belle.training.loop import optimizer_step
 from belle.training.recipe import Recipe
+from belle.training.sampling import end_tokens
 from belle.training.schedule import learning_rates
 from belle.training.session import Session, started
 
@@ -249,12 +250,6 @@ def shaped_scores(
     if options.score_clip:
         scores = scores.clamp(-options.score_clip, options.score_clip)
     return scores - options.missing_eos_penalty * (~finished).to(scores.dtype)
-
-
-def end_tokens(tokenizer: Any, stop: Sequence[str]) -> list[int]:
-    """The tokens that end an answer: the tokenizer's, and the template's where they are one token."""
-    vocabulary = tokenizer.get_vocab()
-    return [int(tokenizer.eos_token_id), *(vocabulary[text] for text in stop if text in vocabulary)]
 
 
 def _adapter_is_new(recipe: Recipe) -> bool:

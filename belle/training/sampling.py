@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from belle.prompts import Message, PromptTemplate
@@ -33,6 +34,7 @@ def answer(
     ids = vocabulary.tokenize(prompt)
     if template is not None:
         ids = encode_prompt(vocabulary, template, [Message("user", prompt)])
+    ends = end_tokens(tokenizer, template.stop if template else ())
     given = torch.tensor([ids], device=engine.device)
     model = engine.model
     training = model.training
@@ -46,13 +48,21 @@ def answer(
                 do_sample=False,
                 num_beams=1,
                 use_cache=True,
-                eos_token_id=tokenizer.eos_token_id,
+                eos_token_id=ends,
                 pad_token_id=tokenizer.pad_token_id,
                 synced_gpus=engine.world_size > 1,
             )
     finally:
         model.train(training)
-    return answer_text(tokenizer, template, written[0, len(ids) :])
+    tokens = written[0, len(ids) :].tolist()
+    end = next((k for k, token in enumerate(tokens) if token in ends), len(tokens))
+    return answer_text(tokenizer, template, tokens[:end])
+
+
+def end_tokens(tokenizer: Any, stop: Sequence[str]) -> list[int]:
+    """The tokens that end an answer: the vocabulary's own, and the stop strings that are one token."""
+    vocabulary = tokenizer.get_vocab()
+    return [int(tokenizer.eos_token_id), *(vocabulary[text] for text in stop if text in vocabulary)]
 
 
 def answer_text(tokenizer: Any, template: PromptTemplate | None, ids: Any) -> str:

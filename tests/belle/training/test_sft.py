@@ -288,3 +288,30 @@ def test_a_gpu_that_is_too_small_is_named_before_the_model_is_loaded(tmp_path: P
     with pytest.raises(KnownError, match="LoRA") as found:
         check_fits(recipe, processes=1, available=1 << 20, device="GPU")
     assert found.value.kind == "gpu_memory"
+
+
+def test_a_chat_model_that_pads_with_its_end_learns_in_its_own_template_where_answers_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from tests.belle.chat_programs import LLAMA_3
+
+    tokenizer = AutoTokenizer.from_pretrained(TOKENIZER)
+    turns = ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
+    tokenizer.add_special_tokens({"additional_special_tokens": turns})
+    tokenizer.pad_token = tokenizer.eos_token = "<|eot_id|>"
+    tokenizer.chat_template = LLAMA_3
+    tokenizer.save_pretrained(tmp_path / "tokenizer")
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    init = {"tokenizer": str(tmp_path / "tokenizer"), **shape}
+    folder = run(tmp_path, init=init, **LEARN)
+    assert "template: the model's own" in capsys.readouterr().out
+    assert samples(folder) == ANSWERS
+    final = AutoTokenizer.from_pretrained(folder / "final")
+    assert final.chat_template == LLAMA_3
+    question = [{"role": "user", "content": "What is the sea?"}]
+    ids = final.apply_chat_template(question, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+    model = AutoModelForCausalLM.from_pretrained(folder / "final")
+    written = model.generate(**ids, max_new_tokens=24, do_sample=False)[0, ids["input_ids"].shape[1] :]
+    assert final.decode(written) == "Salt water.<|eot_id|>"
