@@ -34,6 +34,11 @@ def database_file() -> Path:
     return data_dir() / "conversations.sqlite3"
 
 
+def backups_dir() -> Path:
+    """The folder of the daily copies of `database_file`."""
+    return data_dir() / "backups"
+
+
 def models_dir() -> Path:
     """The folder of installed models."""
     return data_dir() / "models"

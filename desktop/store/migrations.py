@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from belle.durable import sync_file, sync_folder
 from desktop.store.schema import APPLICATION_ID, VERSION_1, VERSION_2
 from desktop.store.transactions import run_script, transaction
 
@@ -61,6 +62,29 @@ def copies(path: Path) -> list[Path]:
     return sorted(path.parent.glob(f"{path.name}.version-*.backup"), key=lambda copy: -copy.stat().st_mtime_ns)
 
 
+def copy_to(connection: sqlite3.Connection, copy: Path, *, check: Callable[[Path], None] | None = None) -> None:
+    """Copy all of an open file to `copy`, which is there when it is whole and on the disk, and `check` is content.
+
+    Raises sqlite3.Error, OSError and what `check` raises.
+    """
+    partial = copy.with_suffix(".partial")
+    try:
+        os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
+        target = sqlite3.connect(partial, isolation_level=None)
+        try:
+            target.execute("PRAGMA journal_mode = OFF")
+            connection.backup(target)
+        finally:
+            target.close()
+        if check is not None:
+            check(partial)
+        sync_file(partial)
+        partial.replace(copy)
+        sync_folder(copy.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def _step(connection: sqlite3.Connection, migration: Migration, number: int) -> None:
     # With foreign keys on, dropping a table to make it anew would take the rows of other tables along.
     connection.execute("PRAGMA foreign_keys = OFF")
@@ -80,28 +104,7 @@ def _keep_copy(connection: sqlite3.Connection, path: Path, version: int) -> None
     earlier = list(path.parent.glob(f"{path.name}.version-{version}.*.backup"))
     date = time.strftime("%Y%m%d-%H%M%S")
     copy = path.with_name(f"{path.name}.version-{version}.{date}.backup")
-    partial = copy.with_suffix(".partial")
-    try:
-        os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
-        target = sqlite3.connect(partial, isolation_level=None)
-        try:
-            target.execute("PRAGMA journal_mode = OFF")
-            connection.backup(target)
-        finally:
-            target.close()
-        _sync(partial)
-        partial.replace(copy)
-        _sync(path.parent)
-    finally:
-        partial.unlink(missing_ok=True)
+    copy_to(connection, copy)
     for old in earlier:  # a step that failed and is tried again must not push the copies of other versions out
         if old != copy:
             old.unlink()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
