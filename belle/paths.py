@@ -6,11 +6,16 @@ path: whoever writes creates the folder, with `private_folder`.
 
 from __future__ import annotations
 
+import hashlib
+import os
+import tempfile
 from pathlib import Path
 
 import platformdirs
 
 _APP = "chatbelle"
+_LONGEST_SOCKET = 100
+"""Bytes; `sockaddr_un` has 104 on macOS and 108 on Linux."""
 _ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 
@@ -37,6 +42,15 @@ def database_file() -> Path:
 def backups_dir() -> Path:
     """The folder of the daily copies of `database_file`."""
     return data_dir() / "backups"
+
+
+def window_socket() -> Path:
+    """Where the open window listens for later starts. A socket's path is short, so it may lie elsewhere."""
+    path = data_dir() / "window.socket"
+    if len(os.fsencode(path)) <= _LONGEST_SOCKET:
+        return path
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"{_APP}-{os.getuid()}-{name}.socket"
 
 
 def models_dir() -> Path:

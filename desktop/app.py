@@ -10,18 +10,20 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSocketNotifier
+from PySide6.QtCore import QSocketNotifier, Qt
 from PySide6.QtWidgets import QApplication
 
 import belle
 import desktop.builtin_import  # noqa: F401  (before everything else of the window)
 from belle import paths
 from desktop.i18n import set_language
+from desktop.instance import FirstWindow, hand_over
 from desktop.settings import Settings
 from desktop.ui.main_window import MainWindow
 from desktop.ui.theme import themes
 
 if TYPE_CHECKING:
+    from desktop.chat.backups import DailyBackups
     from desktop.chat.controller import ChatController
     from desktop.store import Store
 
@@ -34,18 +36,42 @@ class Running:
         self.controller: ChatController | None = None
         self._settings = settings
         self._store: Store | None = None
+        self._first: FirstWindow | None = None
+        self._backups: DailyBackups | None = None
 
     def begin(self, store: Store) -> ChatController:
         """Bring the window to life on `store`."""
+        from desktop.chat.backups import DailyBackups
         from desktop.chat.controller import ChatController
 
         self._store = store
         self.controller = ChatController(store, self._settings)
         self.window.attach(self.controller)
+        if not store.is_read_only:
+            self._first = FirstWindow()
+            self._first.called.connect(self.come_forward)
+            self._first.listen()
+            self._backups = DailyBackups(paths.database_file(), paths.backups_dir())
+            self._backups.failed.connect(self.controller.notice)
         return self.controller
+
+    def come_forward(self, model: str = "") -> None:
+        """Another start was meant for this window, perhaps with a model to load."""
+        window = self.window
+        window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
+        window.show()
+        window.raise_()
+        window.activateWindow()
+        QApplication.alert(window)
+        if model and self.controller is not None:
+            self.controller.load_model(model)
 
     def close(self) -> None:
         """Save the answer under way, end the engine, close the store."""
+        if self._first is not None:
+            self._first.close()
+        if self._backups is not None:
+            self._backups.close()
         if self.controller is not None and self._store is not None:
             self.controller.close()
             self._store.close()
@@ -54,20 +80,25 @@ class Running:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the window until it is closed. Returns the exit status."""
     model = _model_asked_for(argv)
+    if hand_over(model):
+        return 0
     application = make_application()
     settings = Settings()
     set_language(settings.language)
     themes().apply(application, settings)
     running = Running(settings)
-    if model:
-        settings.set_value("model/ref", model)
 
     def begin() -> None:
-        store = _open_store()
-        if store is None:
-            application.exit(1)
-        else:
-            running.begin(store).start()
+        from desktop.opening import open_store
+
+        opened = open_store(model)
+        if opened.store is None:
+            application.exit(opened.status)
+            return
+        controller = running.begin(opened.store)
+        controller.start(model)
+        if opened.notice is not None:
+            controller.notice.emit(opened.notice)
 
     # The window is painted, and can be typed into, before anything is read behind it.
     running.window.painted.connect(begin)
@@ -100,19 +131,6 @@ def _model_asked_for(argv: Sequence[str] | None) -> str:
     parser.add_argument("model", nargs="?", default="", help="a GGUF file, or a name from the catalogue")
     parser.add_argument("--version", action="version", version=f"ChatBELLE {belle.__version__}")
     return str(parser.parse_args(words).model)
-
-
-def _open_store() -> Store | None:
-    """The store, or None after the person has read why there is none. Nothing is overwritten either way."""
-    from desktop.store import Store, StoreError
-
-    try:
-        return Store.open(paths.database_file())
-    except StoreError as error:
-        from desktop.ui.dialogs.store_fault import show_store_fault
-
-        show_store_fault(error)
-        return None
 
 
 def _end_on_signals(application: QApplication) -> QSocketNotifier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -26,8 +27,10 @@ class Settings(QObject):
     changed = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
+        """Read them. Where they cannot be written they hold for this run only."""
         super().__init__(parent)
-        paths.private_folder(paths.config_dir())
+        with contextlib.suppress(OSError):
+            paths.private_folder(paths.config_dir())
         self._store = QSettings(str(paths.settings_file()), QSettings.Format.IniFormat, self)
 
     def value(self, name: str, default: Any = None) -> Any:

@@ -104,6 +104,42 @@
             <source>Save</source>
             <translation>保存</translation>
         </message>
+        <message>
+            <source>These copies can be put back. The present file is kept beside them, never deleted.</source>
+            <translation>可以用下面的副本恢复。现在的文件会保留在旁边，绝不删除。</translation>
+        </message>
+        <message>
+            <source>Copies of the conversations</source>
+            <translation>对话的副本</translation>
+        </message>
+        <message>
+            <source>Open what can be read</source>
+            <translation>打开还能读的部分</translation>
+        </message>
+        <message>
+            <source>Put this copy back</source>
+            <translation>用这个副本恢复</translation>
+        </message>
+        <message>
+            <source>{date}, before an update</source>
+            <translation>{date}，更新之前</translation>
+        </message>
+        <message>
+            <source>Something is not saved yet</source>
+            <translation>还有内容没有保存</translation>
+        </message>
+        <message>
+            <source>An answer or a text of yours could not be written to the disk. Free some space: it is saved by itself a few seconds later. If you close the window now, it is lost.</source>
+            <translation>有一个回答或你写的文字没能写入磁盘。请腾出一些空间，几秒钟后会自动保存。如果现在关闭窗口，这部分内容就会丢失。</translation>
+        </message>
+        <message>
+            <source>Close without it</source>
+            <translation>不保存就关闭</translation>
+        </message>
+        <message>
+            <source>Stay</source>
+            <translation>不关闭</translation>
+        </message>
     </context>
     <context>
         <name>Doctor</name>
@@ -921,6 +957,22 @@
         <message>
             <source>It was asked to and did not listen, so it was ended. What had been written is kept.</source>
             <translation>它没有按要求停下，因此被结束。已经写出的内容都留着。</translation>
+        </message>
+        <message>
+            <source>The system ended the model, most likely to free memory.</source>
+            <translation>系统结束了模型，多半是为了腾出内存。</translation>
+        </message>
+        <message>
+            <source>The model was ended by the system</source>
+            <translation>模型被系统结束了</translation>
+        </message>
+        <message>
+            <source>Most likely the memory was needed elsewhere. What had been written is kept.</source>
+            <translation>多半是别处需要内存。已经写出的内容都留着。</translation>
+        </message>
+        <message>
+            <source>There is no model of that name in the list. Choose another one.</source>
+            <translation>列表里没有这个名字的模型，请选择另一个。</translation>
         </message>
     </context>
     <context>

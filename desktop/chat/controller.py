@@ -107,6 +107,11 @@ class ChatController(QObject):
         return self._models.state
 
     @property
+    def model_ref(self) -> str:
+        """Catalogue name or path of the model that is there or being loaded; empty when there is none."""
+        return self._models.ref
+
+    @property
     def busy(self) -> bool:
         """An answer is being made in the open conversation."""
         return self._told[0]
@@ -299,12 +304,16 @@ class ChatController(QObject):
 
     # The model
 
-    def start(self) -> None:
-        """What happens once the window is there: what was deleted goes for good, the model of last time is loaded."""
-        # Until the program ends a deletion can be undone.
-        with store_faults(self.notice.emit):
-            self._store.purge_deleted(older_than_s=0)
-        self._models.start()
+    def start(self, model: str = "") -> None:
+        """What happens once the window is there: what was deleted goes for good, a model is loaded.
+
+        That is `model` if it can be, else the one of last time.
+        """
+        if not self._store.is_read_only:
+            # Until the program ends a deletion can be undone.
+            with store_faults(self.notice.emit):
+                self._store.purge_deleted(older_than_s=0)
+        self._models.start(model)
 
     def load_model(self, ref: str) -> None:
         """Load a model by catalogue name or path. A file that cannot work is refused and the present one stays."""

@@ -19,7 +19,7 @@ from desktop.settings import SMALLEST_CONTEXT, Settings
 if TYPE_CHECKING:
     from belle.engine.protocol import Died, SaferMode, Sampling
     from desktop.chat.bridge import EngineFactory
-    from desktop.chat.model_host import ModelHost
+    from desktop.chat.model_host import ModelHost, ModelToLoad
     from desktop.chat.models import ModelLibrary
 
 
@@ -36,6 +36,7 @@ class ModelControl(QObject):
         super().__init__(parent)
         self._settings = settings
         self._engine_factory = engine_factory
+        self._tried_n_ctx: int | None = None  # to be remembered if the model can be loaded with it
 
     @cached_property
     def _library(self) -> ModelLibrary:
@@ -49,7 +50,7 @@ class ModelControl(QObject):
         from desktop.chat.model_host import ModelHost
 
         host = ModelHost(self._engine_factory, self)
-        host.state_changed.connect(self.state_changed)
+        host.state_changed.connect(self._on_state)
         host.template_needed.connect(self.template_needed)
         host.failed.connect(self._on_load_failed)
         host.died.connect(self._on_death)
@@ -91,25 +92,32 @@ class ModelControl(QObject):
         if self.ref:
             self._settings.set_thinking(self.ref, on)
 
-    def start(self) -> None:
-        """Load the model of last time, else the starter."""
+    def start(self, asked: str = "") -> None:
+        """Load the model that was asked for; where none was, or it cannot be, that of last time, else the starter."""
+        if asked and self.load(asked, key="asked"):
+            return
         ref = self._library.first_choice()
         if ref:
             self.load(ref)
         else:
             self.notice.emit(Notice("no_model", "info", {}, ("choose_model",), "model"))
 
-    def load(self, ref: str) -> None:
-        """Load a model by catalogue name or path. A file that cannot work is refused and the present one stays."""
+    def load(self, ref: str, *, n_ctx: int | None = None, key: str = "model") -> bool:
+        """Load a model by catalogue name or path. A file that cannot work is refused and the present one stays.
+
+        It is remembered for the next start when it is loaded. `n_ctx` is the context length to try, `key` that of the
+        notice when it is refused. Returns False when it was.
+        """
         try:
-            model = self._library.to_load(ref)
+            model = self._library.to_load(ref, n_ctx=n_ctx)
         except KnownError as error:
-            self.notice.emit(Notice.of(error, actions=("choose_model",), key="model"))
-            return
+            self.notice.emit(Notice.of(error, actions=("choose_model",), key=key))
+            return False
+        self._tried_n_ctx = n_ctx
         self.answer_ends.emit("stopped")
-        self._settings.set_value("model/ref", model.ref)
         self.notice_cleared.emit("model")
         self.host.load(model)
+        return True
 
     def reload(self) -> None:
         """Start the present model again after it has died."""
@@ -124,19 +132,13 @@ class ModelControl(QObject):
         """Load the model again with a context `factor` times as long, as far as it can have that."""
         info = self.host.state.info
         longest = info.n_ctx_train if info else self._settings.n_ctx
-        present = info.n_ctx if info else self._settings.n_ctx
+        present = info.n_ctx if info else self.host.current.load.n_ctx if self.host.current else self._settings.n_ctx
         n_ctx = min(int(present * factor), longest) if factor > 1 else max(int(present * factor), SMALLEST_CONTEXT)
-        self._settings.set_value("model/n_ctx", n_ctx)
-        self.apply_settings()
+        if self.ref:
+            self.load(self.ref, n_ctx=n_ctx)
 
     def set_template(self, template: str) -> None:
-        """The person's answer to `template_needed`; it is remembered for the file."""
-        if self.host.current is None:
-            return
-        try:
-            self._library.remember_template(self.host.current, template)
-        except KnownError as error:
-            self.notice.emit(Notice.of(error))
+        """The person's answer to `template_needed`; it is remembered for the file when it works."""
         self.host.set_template(template)
 
     def unload(self) -> None:
@@ -150,9 +152,28 @@ class ModelControl(QObject):
             self.answer_ends.emit("interrupted")
             self.host.close()
 
+    def _on_state(self, state: ModelState) -> None:
+        model = self.host.current
+        if model is not None and state.info is not None and state.info.template is not None:
+            self._remember(model)
+        self.state_changed.emit(state)
+
+    def _remember(self, model: ModelToLoad) -> None:
+        """It works: the next start begins with it, and its file is in the list."""
+        if model.ref != self._settings.model:
+            self._settings.set_value("model/ref", model.ref)
+        if self._tried_n_ctx is not None:
+            self._settings.set_value("model/n_ctx", self._tried_n_ctx)
+            self._tried_n_ctx = None
+        try:
+            self._library.remember(model)
+        except KnownError as error:
+            self.notice.emit(Notice.of(error))
+
     def _on_load_failed(self, notice: Notice) -> None:
         of_size = notice.kind in ("too_big_for_memory", "context_too_large", "out_of_memory")
-        smaller = ("smaller_context",) if of_size and self._settings.n_ctx > SMALLEST_CONTEXT else ()
+        tried = self.host.current.load.n_ctx if self.host.current else self._settings.n_ctx
+        smaller = ("smaller_context",) if of_size and tried > SMALLEST_CONTEXT else ()
         self.notice.emit(replace(notice, actions=(*smaller, "choose_model")))
 
     def _on_safer_mode(self, event: SaferMode) -> None:

@@ -56,17 +56,19 @@ class ModelLibrary:
         starter = catalog.load_catalog().find(STARTER)
         return STARTER if starter and starter.bundled_file() else ""
 
-    def to_load(self, ref: str) -> ModelToLoad:
-        """What to load for a name or path. The file's header is read first. Raises KnownError."""
+    def to_load(self, ref: str, *, n_ctx: int | None = None) -> ModelToLoad:
+        """What to load for a name or path. The file's header is read first. Raises KnownError.
+
+        Args:
+            n_ctx: the context length, in tokens; None: as the settings say.
+        """
         found = catalog.resolve(ref)
         header = read_header(found.path)
         entry = found.entry
-        if entry is None:
-            catalog.remember_file(found.path, found.template, title=found.title)
         self._sampling = Sampling(**asdict(found.sampling)) if found.sampling else Sampling()
         load = Load(
             path=str(found.path),
-            n_ctx=self._settings.n_ctx,
+            n_ctx=n_ctx or self._settings.n_ctx,
             template=found.template,
             threads=self._settings.threads,
         )
@@ -78,9 +80,12 @@ class ModelLibrary:
             research_only=entry is not None and entry.research_only,
         )
 
-    def remember_template(self, model: ModelToLoad, template: str) -> None:
-        """Keep the template that was chosen for a file. Raises KnownError."""
-        catalog.remember_file(Path(model.load.path), template)
+    def remember(self, model: ModelToLoad) -> None:
+        """Keep a file that works in the list, and the template that was chosen for it. Raises KnownError."""
+        path, template = Path(model.load.path), model.load.template
+        known = {installed.path: installed.template for installed in registry.installed()}
+        if model.ref == model.load.path or template != known.get(registry.absolute(path)):
+            catalog.remember_file(path, template, title=model.name)
 
     def sampling(self) -> Sampling:
         """The figures that the card of the loaded model recommends, else the program's own."""

@@ -66,6 +66,11 @@ class Database:
             undo.pop_all()
         self._is_open = True
 
+    def refuse_changes(self, path: Path) -> None:
+        """From now on nothing is written: what is read is a copy of the file at `path`, which cannot be."""
+        self.path = path
+        self.rows("PRAGMA query_only = ON")
+
     def close(self) -> None:
         """Give the file back. May be called twice."""
         if self._is_open:

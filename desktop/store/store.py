@@ -5,6 +5,8 @@ Its parts are in the modules beside this one: `Conversations`, `MessageTree`, `D
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +15,7 @@ from types import TracebackType
 from desktop.store.conversations import Conversations
 from desktop.store.database import Database
 from desktop.store.drafts import Drafts
+from desktop.store.errors import known_errors
 from desktop.store.migrations import MIGRATIONS, Migration
 from desktop.store.records import Conversation, Message
 from desktop.store.search import Search
@@ -24,6 +27,11 @@ class Store(Conversations, MessageTree, Drafts, Search):
 
     recovered: list[int]
     """Ids of the answers that were being written when the last run ended; they are `interrupted` now."""
+
+    is_read_only = False
+    """Nothing can be changed."""
+
+    _folder: tempfile.TemporaryDirectory[str] | None = None
 
     @classmethod
     def open(
@@ -47,6 +55,30 @@ class Store(Conversations, MessageTree, Drafts, Search):
         except BaseException:
             store.close()
             raise
+        return store
+
+    @classmethod
+    def open_for_reading(cls, path: Path, *, migrations: Sequence[Migration] = MIGRATIONS) -> Store:
+        """What there is at `path`, where nothing may be written: every change raises StoreError `read_only`.
+
+        A copy is opened, so that an older version and what is only in the log are read too. Without a file there are
+        no conversations. Raises StoreError.
+        """
+        folder = tempfile.TemporaryDirectory(prefix="chatbelle-")
+        try:
+            copy = Path(folder.name) / path.name
+            with known_errors(path):
+                for suffix in ("", "-wal"):
+                    source = path.with_name(path.name + suffix)
+                    if source.exists():
+                        shutil.copyfile(source, copy.with_name(copy.name + suffix))
+            store = cls.open(copy, migrations=migrations, check=False)
+            store._db.refuse_changes(path)
+        except BaseException:
+            folder.cleanup()
+            raise
+        store._folder = folder
+        store.is_read_only = True
         return store
 
     def add_question(
@@ -78,6 +110,8 @@ class Store(Conversations, MessageTree, Drafts, Search):
     def close(self) -> None:
         """Give the file back. May be called twice."""
         self._db.close()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def __enter__(self) -> Store:
         return self

@@ -247,7 +247,7 @@ class Gestures(QObject):
         fill_model_menu(
             menu,
             self._controller.models(),
-            current=self._window.settings.model,
+            current=self._controller.model_ref,
             choose=self.choose_model,
             open_file=self.actions["open_model"],
         )

@@ -264,12 +264,23 @@ class MainWindow(Frame):
         super().changeEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Remember the window. An answer that is still being written is stopped and kept by the controller."""
+        """Remember the window. An answer that is still being written is stopped and kept by the controller.
+
+        What the store refuses is not thrown away without a word.
+        """
+        if self._attached and not self.controller.save() and not self._may_lose():
+            event.ignore()
+            return
         self.remember()
         super().closeEvent(event)
         self.closed.emit()
 
     # Small things
+
+    def _may_lose(self) -> bool:
+        from desktop.ui.dialogs.unsaved import UnsavedDialog
+
+        return UnsavedDialog(self).exec() == UnsavedDialog.DialogCode.Accepted
 
     def _show_welcome(self, *, shown: bool) -> None:
         self.pages.setCurrentWidget(self.welcome if shown else self.transcript)

@@ -172,7 +172,7 @@ def _about_files() -> dict[str, tuple[str, str]]:
         ),
         "unknown_model": (
             translate("Notice", "No such model"),
-            translate("Notice", "The model chosen last is not in the list any more. Choose another one."),
+            translate("Notice", "There is no model of that name in the list. Choose another one."),
         ),
         "not_installed": (
             translate("Notice", "This model is not on this computer yet"),

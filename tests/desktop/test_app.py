@@ -12,8 +12,8 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-import desktop.app
 from belle import paths
+from desktop.opening import Opened, open_store
 from desktop.ui.dialogs.store_fault import StoreFaultDialog
 from tests.support.person import Person
 
@@ -121,7 +121,7 @@ def test_a_damaged_store_is_said_in_words_and_left_as_it_is(qtbot: QtBot, monkey
     timer = QTimer()
     timer.timeout.connect(lambda: close_dialog() if QApplication.activeModalWidget() else None)
     timer.start(20)
-    assert desktop.app._open_store() is None
+    assert open_store("") == Opened(status=1)
     timer.stop()
     assert seen
     assert paths.database_file().read_bytes() == before

@@ -58,6 +58,7 @@ class FakeController(QObject):
         self.refuse = False
         self.conversation: Conversation | None = None
         self.model = ModelState()
+        self.model_ref = ""
         self.busy = False
         self.system_prompt = ""
         self.thinks: bool | None = None

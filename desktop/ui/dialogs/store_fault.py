@@ -1,14 +1,17 @@
-"""Said before there is a window: why the conversations cannot be opened. Nothing is changed by it."""
+"""Said before there is a window: why the conversations cannot be opened, and what can be done about it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QDateTime, QLocale, Qt
+from PySide6.QtWidgets import QComboBox, QWidget
 
 from desktop.chat.state import Notice
-from desktop.i18n import translate
+from desktop.i18n import current_language, translate
 from desktop.ui.controls import label
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.words import words_of
@@ -16,19 +19,61 @@ from desktop.ui.words import words_of
 if TYPE_CHECKING:
     from belle.errors import KnownError
 
+_REPAIRABLE = ("damaged", "not_a_store", "io_error")
+"""Kinds for which a copy that is put back can help."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyToRestore:
+    """A copy that can be put back: when it was made (seconds since the epoch), and whether before an update."""
+
+    path: Path
+    made_at: float
+    before_update: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the person chose: a copy to put back, to open the file as it is, or, with neither, to quit."""
+
+    restore: Path | None = None
+    open_anyway: bool = False
+
 
 class StoreFaultDialog(Dialog):
-    """The reason in words, the exact message, the file."""
+    """The reason in words, the exact message, the copies that can be put back."""
 
-    def __init__(self, error: KnownError, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        error: KnownError,
+        parent: QWidget | None = None,
+        *,
+        copies: Sequence[CopyToRestore] = (),
+        may_open: bool = False,
+    ) -> None:
         super().__init__(parent, width=520)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)  # the decision is read after it has closed
+        self.decision = Decision()
         self._notice = Notice.of(error, key="store")
+        self._copies = copies if error.kind in _REPAIRABLE else ()
         self._text = self.paragraph()
         self._exact = label("code", wrap=True)
         self._exact.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         self.body.addWidget(self._exact)
+        self._about_copies = self.paragraph()
+        self.choice = QComboBox()
+        self.body.addWidget(self.choice)
+        self.open_button = self.add_button()
+        self.open_button.clicked.connect(lambda: self._decide(Decision(open_anyway=True)))
+        self.open_button.setVisible(may_open and error.kind == "damaged")
+        self.restore_button = self.add_button()
+        self.restore_button.clicked.connect(
+            lambda: self._decide(Decision(restore=self._copies[self.choice.currentIndex()].path))
+        )
+        for part in (self._about_copies, self.choice, self.restore_button):
+            part.setVisible(bool(self._copies))
         self.quit_button = self.add_button(primary=True)
         self.quit_button.clicked.connect(self.accept)
         self.ready()
@@ -42,10 +87,35 @@ class StoreFaultDialog(Dialog):
         self._exact.setText(words.details)
         self._exact.setAccessibleName(words.details)
         self._exact.setVisible(bool(words.details))
-        self.quit_button.setText(translate("Dialog", "Quit"))
-        self.quit_button.setAccessibleName(translate("Dialog", "Quit"))
+        self._about_copies.setText(
+            translate("Dialog", "These copies can be put back. The present file is kept beside them, never deleted.")
+        )
+        chosen = max(0, self.choice.currentIndex())
+        self.choice.clear()
+        self.choice.addItems([self._name(copy) for copy in self._copies])
+        self.choice.setCurrentIndex(chosen)
+        self.choice.setAccessibleName(translate("Dialog", "Copies of the conversations"))
+        for button, name in (
+            (self.open_button, translate("Dialog", "Open what can be read")),
+            (self.restore_button, translate("Dialog", "Put this copy back")),
+            (self.quit_button, translate("Dialog", "Quit")),
+        ):
+            button.setText(name)
+            button.setAccessibleName(name)
+
+    def _name(self, copy: CopyToRestore) -> str:
+        locale = QLocale(current_language())
+        date = locale.toString(QDateTime.fromSecsSinceEpoch(int(copy.made_at)), QLocale.FormatType.ShortFormat)
+        return translate("Dialog", "{date}, before an update").format(date=date) if copy.before_update else date
+
+    def _decide(self, decision: Decision) -> None:
+        self.decision = decision
+        self.accept()
 
 
-def show_store_fault(error: KnownError) -> None:
-    """Show the dialog and return when the person has closed it."""
-    StoreFaultDialog(error).exec()
+def ask_about_store_fault(error: KnownError, copies: Sequence[CopyToRestore], *, may_open: bool) -> Decision:
+    """Show the dialog and return what the person chose."""
+    dialog = StoreFaultDialog(error, copies=copies, may_open=may_open)
+    dialog.exec()
+    dialog.deleteLater()
+    return dialog.decision

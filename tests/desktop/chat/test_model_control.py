@@ -10,10 +10,11 @@ import pytest
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
-from belle import catalog
+from belle import catalog, registry
 from belle.engine.protocol import Done, Failed, Generate, Sampling
 from belle.prompts import Message
 from desktop.chat.model_control import ModelControl
+from desktop.chat.state import Notice
 from desktop.settings import SMALLEST_CONTEXT, Settings
 from tests.belle.engine import tiny_gguf
 from tests.belle.engine.tiny_gguf import write_random_model
@@ -116,3 +117,74 @@ def test_a_file_that_crashes_the_engine_is_given_up_after_two_tries(
     qtbot.waitUntil(lambda: "engine_gave_up" in told, timeout=60_000)
     assert [kind for kind in told if kind in ("safer_mode", "engine_restarted")] == ["safer_mode"]
     assert models.state.status == "failed"
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A model file of one's own."""
+    path = tmp_path / "mine.gguf"
+    path.symlink_to(catalog.resolve("starter").path)
+    return path
+
+
+def test_a_model_is_remembered_when_it_is_loaded_and_not_before(qtbot: QtBot, settings: Settings, mine: Path) -> None:
+    engines, parent = FakeEngines(ready_at_once=False), QObject()
+    models = ModelControl(settings, engines, parent)
+    models.start(str(mine))
+    assert (settings.model, registry.installed()) == ("", [])
+    engines.last.on_event(Failed(None, "too_big_for_memory", "It does not fit.", "", {}))
+    assert (settings.model, registry.installed()) == ("", [])
+    models.load(str(mine))
+    engines.last.ready()
+    assert settings.model == str(mine)
+    assert [model.path for model in registry.installed()] == [mine]
+    models.close()
+
+
+@pytest.mark.parametrize("asked", ["nosuchmodel", "gone.gguf", "belle-7b-2m"])
+def test_a_model_that_cannot_be_opened_is_told_and_the_one_of_last_time_is_there(
+    models: ModelControl, settings: Settings, asked: str
+) -> None:
+    models.load("starter")
+    models.unload()
+    notices: list[Notice] = []
+    cleared: list[str] = []
+    models.notice.connect(notices.append)
+    models.notice_cleared.connect(cleared.append)
+    models.start(asked)
+    assert settings.model == "starter"
+    assert models.state.is_starter
+    assert len(notices) == 1
+    assert notices[0].key not in cleared  # the next model does not take the words away
+
+
+def test_a_context_is_remembered_when_the_model_could_be_loaded_with_it(qtbot: QtBot, settings: Settings) -> None:
+    engines, parent = FakeEngines(), QObject()
+    models = ModelControl(settings, engines, parent)
+    notices: list[Notice] = []
+    models.notice.connect(notices.append)
+    models.start()
+    before = settings.n_ctx
+    engines.options["ready_at_once"] = False
+    models.change_context(2.0)
+    assert engines.last.loads[-1].n_ctx == 2 * before
+    engines.last.on_event(Failed(None, "context_too_large", "It does not fit.", "", {}))
+    assert settings.n_ctx == before
+    assert "smaller_context" in notices[-1].actions
+    models.change_context(0.5)
+    assert engines.last.loads[-1].n_ctx == before
+    models.change_context(0.5)
+    engines.last.ready()
+    assert settings.n_ctx == before // 2
+    models.close()
+
+
+def test_a_template_is_remembered_when_it_works(qtbot: QtBot, settings: Settings, mine: Path) -> None:
+    engines, parent = FakeEngines(template=None), QObject()
+    models = ModelControl(settings, engines, parent)
+    models.load(str(mine))
+    assert (settings.model, registry.installed()) == ("", [])
+    models.set_template("belle")
+    assert [(model.path, model.template) for model in registry.installed()] == [(mine, "belle")]
+    assert settings.model == str(mine)
+    models.close()

@@ -1,0 +1,69 @@
+"""Opening the conversations at the start of the window, whatever state they are in.
+
+Where they cannot be written they are opened for reading; where they are damaged the person chooses: a copy that is put
+back, what can be read, or nothing. Nothing is deleted or overwritten either way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from belle import paths
+from desktop.chat.state import Notice
+from desktop.instance import hand_over
+from desktop.store import Store, StoreError, backups, restore
+
+if TYPE_CHECKING:
+    from desktop.ui.dialogs.store_fault import Decision
+
+_UNWRITABLE = ("read_only", "no_permission", "disk_full", "io_error")
+_PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The store, with what has to be said about it; without one, the status to exit with."""
+
+    store: Store | None = None
+    notice: Notice | None = None
+    status: int = 0
+
+
+def open_store(model: str) -> Opened:
+    """The person's conversations. When another window has them, that one is asked to load `model` instead."""
+    path, check, copy = paths.database_file(), True, None
+    while True:
+        try:
+            if copy is not None:
+                restore(path, copy)
+            return Opened(Store.open(path, check=check))
+        except StoreError as error:
+            fault = error
+        # Perhaps that window was being opened at the very same time, and listens by now.
+        if fault.kind == "in_use" and hand_over(model, patience_s=_PATIENCE_S):
+            return Opened(status=0)
+        opened = _for_reading(fault) if fault.kind in _UNWRITABLE else None
+        if opened is not None:
+            return opened
+        decision = _ask(fault, may_open=check)
+        if decision.restore is None and not decision.open_anyway:
+            return Opened(status=1)
+        copy, check = decision.restore, not decision.open_anyway
+
+
+def _ask(fault: StoreError, *, may_open: bool) -> Decision:
+    from desktop.ui.dialogs.store_fault import CopyToRestore, ask_about_store_fault
+
+    found = backups(paths.database_file(), paths.backups_dir())
+    copies = [CopyToRestore(copy.path, copy.made_at, copy.before_update) for copy in found]
+    return ask_about_store_fault(fault, copies, may_open=may_open)
+
+
+def _for_reading(fault: StoreError) -> Opened | None:
+    try:
+        store = Store.open_for_reading(paths.database_file())
+    except StoreError:
+        return None
+    details = {"message": fault.message, "advice": fault.advice, **fault.details}
+    return Opened(store, Notice("read_only", "warn", details, (), "start"))

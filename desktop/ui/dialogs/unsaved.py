@@ -1,0 +1,39 @@
+"""Asked when the window is to be closed and the store refuses what it still has to take."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QWidget
+
+from desktop.i18n import translate
+from desktop.ui.dialogs.base import Dialog
+
+
+class UnsavedDialog(Dialog):
+    """Try again, close all the same, or stay. `accepted`: close."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._text = self.paragraph()
+        self.close_anyway = self.add_button()
+        self.close_anyway.clicked.connect(self.accept)
+        self.stay = self.add_button(primary=True)
+        self.stay.clicked.connect(self.reject)
+        self.ready()
+
+    def retranslate(self) -> None:
+        """The words in the present language."""
+        super().retranslate()
+        self.set_heading(translate("Dialog", "Something is not saved yet"))
+        self._text.setText(
+            translate(
+                "Dialog",
+                "An answer or a text of yours could not be written to the disk. Free some space: it is saved by itself "
+                "a few seconds later. If you close the window now, it is lost.",
+            )
+        )
+        for button, name in (
+            (self.close_anyway, translate("Dialog", "Close without it")),
+            (self.stay, translate("Dialog", "Stay")),
+        ):
+            button.setText(name)
+            button.setAccessibleName(name)

@@ -1,0 +1,133 @@
+"""A second start brings the first window to the front, with what it was to open, and ends without a word."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from belle import paths
+from desktop.instance import FirstWindow, hand_over
+
+
+class Later:
+    """A later start, in a thread: the window has to answer meanwhile."""
+
+    def __init__(self, model: str, patience_s: float = 0.0) -> None:
+        self.taken: bool | None = None
+        self._thread = threading.Thread(target=self._run, args=(model, patience_s))
+        self._thread.start()
+
+    def _run(self, model: str, patience_s: float) -> None:
+        self.taken = hand_over(model, patience_s=patience_s)
+
+    def result(self) -> bool | None:
+        self._thread.join()
+        return self.taken
+
+
+@pytest.fixture
+def first(qtbot: QtBot) -> Iterator[FirstWindow]:
+    paths.private_folder(paths.data_dir())
+    first = FirstWindow()
+    assert first.listen()
+    yield first
+    first.close()
+
+
+@pytest.mark.parametrize("model", ["", "belle-7b-2m", "/模型/中文 name.gguf", "broken \udcff name"])
+def test_what_a_later_start_was_to_open_reaches_the_first_window(first: FirstWindow, qtbot: QtBot, model: str) -> None:
+    with qtbot.waitSignal(first.called) as called:
+        later = Later(model)
+    assert called.args == [model]
+    assert later.result()
+
+
+def test_a_file_is_named_from_the_root(
+    first: FirstWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.gguf").touch()
+    monkeypatch.chdir(tmp_path)
+    with qtbot.waitSignal(first.called) as called:
+        later = Later("mine.gguf")
+    assert later.result()
+    assert called.args == [str(tmp_path / "mine.gguf")]
+
+
+def test_without_a_window_nothing_is_handed_over() -> None:
+    assert not hand_over("anything")
+
+
+def test_a_socket_that_a_crash_left_behind_is_replaced(qtbot: QtBot) -> None:
+    paths.private_folder(paths.data_dir())
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(os.fspath(paths.window_socket()))
+    assert not hand_over("anything")
+    first = FirstWindow()
+    assert first.listen()
+    with qtbot.waitSignal(first.called):
+        later = Later("")
+    assert later.result()
+    first.close()
+    first.close()
+    assert not paths.window_socket().exists()
+
+
+def test_a_window_that_is_just_being_opened_is_waited_for(qtbot: QtBot) -> None:
+    paths.private_folder(paths.data_dir())
+    later = Later("", patience_s=10)
+    first = FirstWindow()
+    with qtbot.waitSignal(first.called):
+        qtbot.wait(250)
+        first.listen()
+    assert later.result()
+    first.close()
+
+
+def test_a_data_folder_with_a_long_path_does_as_well(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", f"{os.environ['HOME']}/{'long/' * 30}")
+    paths.private_folder(paths.data_dir())
+    first = FirstWindow()
+    assert first.listen()
+    with qtbot.waitSignal(first.called):
+        later = Later("")
+    assert later.result()
+    first.close()
+
+
+def test_only_this_user_may_call(first: FirstWindow) -> None:
+    assert paths.window_socket().stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("nonsense", [b"", b"\n", b"{", b"[1]\n", b'{"open": 7}\n', b"\xff\xfe\n", b"x" * 100_000])
+def test_nonsense_does_no_harm(first: FirstWindow, qtbot: QtBot, nonsense: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as caller, qtbot.assertNotEmitted(first.called):
+        caller.connect(os.fspath(paths.window_socket()))
+        caller.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            caller.send(nonsense)
+        began = time.monotonic()
+        qtbot.wait(20)
+        assert time.monotonic() - began < 2
+    with qtbot.waitSignal(first.called):
+        later = Later("")
+    assert later.result()
+
+
+def test_the_program_started_twice(first: FirstWindow, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(first.called, timeout=60_000) as called:
+        second = subprocess.Popen(
+            [sys.executable, "-m", "desktop", "nosuchmodel"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+    output, _ = second.communicate(timeout=60)
+    assert (second.returncode, output) == (0, b"")
+    assert called.args == ["nosuchmodel"]
