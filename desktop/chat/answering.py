@@ -156,13 +156,14 @@ class Answering(QObject):
         self._host.stop(answer.request_id)
         answer.end(status)
         self._end(answer)
+        # Not before whoever ends it has done what they end it for: the model may be about to go.
+        QTimer.singleShot(0, self, self.go_on)
 
     def leave(self, conversation_id: int) -> None:
         """Do nothing more for a conversation."""
         self.stop(conversation_id)
         if self.is_answering(conversation_id):
             self.abandon("stopped")
-            self.go_on()
 
     def go_on(self) -> None:
         """Ask the next question in the line, if the model is free."""
@@ -171,6 +172,12 @@ class Answering(QObject):
             with store_faults(self.notice.emit):
                 self._begin(question)
             self.state_changed.emit(question.conversation_id)
+
+    def close(self) -> None:
+        """Ask nothing more. The questions that wait stay in the store."""
+        self._line.clear()
+        self.abandon("interrupted")
+        self.keep_all()
 
     def keep_all(self) -> bool:
         """Write everything there is into the store, the answer under way as far as it has come. False: it refused."""

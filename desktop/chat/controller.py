@@ -181,14 +181,15 @@ class ChatController(QObject):
         """Keep a conversation at the top of the list."""
         self._change(conversation_id, lambda: self._store.set_pinned(conversation_id, pinned))
 
-    def set_system_prompt(self, text: str) -> None:
-        """The system prompt of the open conversation, or of the one about to begin."""
+    def set_system_prompt(self, text: str) -> bool:
+        """The system prompt of the open conversation, or of the one about to begin. False when it was not stored."""
         if self._conversation is None:
             self._drafting.set_system_prompt(text)
-            return
+            return True
         conversation_id = self._conversation.id
-        self._change(conversation_id, lambda: self._store.set_system_prompt(conversation_id, text))
+        stored = self._change(conversation_id, lambda: self._store.set_system_prompt(conversation_id, text))
         self._tell_context_usage()
+        return stored
 
     def delete(self, conversation_id: int) -> None:
         """Delete a conversation; a banner offers to bring it back."""
@@ -353,6 +354,8 @@ class ChatController(QObject):
 
     def close(self) -> None:
         """Write what there is of an answer and end the engine. The store stays open: its owner closes it."""
+        if "_answering" in self.__dict__:
+            self._answering.close()
         self._models.close()
         self.save()
 
@@ -475,12 +478,15 @@ class ChatController(QObject):
         prompt = self._drafting.system_prompt()
         return {"title": title_of(question), "system_prompt": prompt, "model": self._models.ref}
 
-    def _change(self, conversation_id: int, change: Callable[[], None]) -> None:
+    def _change(self, conversation_id: int, change: Callable[[], None]) -> bool:
+        changed = False
         with store_faults(self.notice.emit):
             change()
+            changed = True
             if self._is_open(conversation_id):
                 self._conversation = self._store.conversation(conversation_id)
             self.conversations_changed.emit()
+        return changed
 
     def _show_path(self, until: int | None = None) -> None:
         """Show the open conversation's path, up to and including the message `until`."""

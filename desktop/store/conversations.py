@@ -10,6 +10,7 @@ from desktop.store.database import Database, Row
 from desktop.store.errors import StoreError
 from desktop.store.reading import Reading
 from desktop.store.records import OVERFLOWS, Conversation, ConversationSummary
+from desktop.store.salvage import numbers, readable, unless_damaged
 
 _DAY_S = 86_400.0
 
@@ -26,8 +27,11 @@ class Conversations:
     ) -> list[ConversationSummary]:
         """A page of the list: pinned ones first, then by time of the last message, newest first.
 
-        `before` is the last summary of the page above it.
+        `before` is the last summary of the page above it. What cannot be read of a damaged file is left out.
         """
+        return unless_damaged(lambda: self._page(limit, before), lambda: self._readable_page(limit, before))
+
+    def _page(self, limit: int, before: ConversationSummary | None) -> list[ConversationSummary]:
         if before is None:
             page, place = "", []
         else:
@@ -39,6 +43,16 @@ class Conversations:
             limit,
         )
         return [_summary(row) for row in rows]
+
+    def _readable_page(self, limit: int, before: ConversationSummary | None) -> list[ConversationSummary]:
+        rows = readable(
+            self._db,
+            "SELECT id, title, pinned, updated_at, model FROM conversation NOT INDEXED"
+            " WHERE id = ? AND deleted_at IS NULL",
+            numbers(self._db, "conversation"),
+        )
+        found = sorted(map(_summary, rows), key=_rank, reverse=True)
+        return [row for row in found if before is None or _rank(row) < _rank(before)][:limit]
 
     def create_conversation(self, *, title: str = "", system_prompt: str = "", model: str = "") -> Conversation:
         """An empty conversation. The title counts as made by the program until `rename`."""
@@ -133,6 +147,10 @@ class Conversations:
             )
         if not changed.rowcount:
             raise StoreError.of("not_found", thing="conversation", id=conversation_id)
+
+
+def _rank(row: ConversationSummary) -> tuple[bool, float, int]:
+    return row.pinned, row.updated_at, row.id
 
 
 def _summary(row: Row) -> ConversationSummary:

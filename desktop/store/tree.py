@@ -16,14 +16,16 @@ from desktop.store.database import Database, Row
 from desktop.store.errors import StoreError
 from desktop.store.reading import Reading
 from desktop.store.records import ENDINGS, ROLES, STATUSES, Message
+from desktop.store.salvage import hangs_together, numbers, readable, unless_damaged
 
 _SIBLINGS = (
     "SELECT count(*) FROM message AS s WHERE s.parent_id IS m.parent_id AND s.conversation_id = m.conversation_id"
 )
+_FIELDS = "m.id, m.conversation_id, m.parent_id, m.role, m.text, m.status, m.created_at, m.model, m.stats"
 _MESSAGE = (
-    "SELECT m.id, m.conversation_id, m.parent_id, m.role, m.text, m.status, m.created_at, m.model, m.stats,"  # noqa: S608
-    f" ({_SIBLINGS} AND s.id < m.id), ({_SIBLINGS}), m.thinking, m.thinking_seconds FROM message AS m"
+    f"SELECT {_FIELDS}, ({_SIBLINGS} AND s.id < m.id), ({_SIBLINGS}), m.thinking, m.thinking_seconds FROM message AS m"  # noqa: S608
 )
+_MESSAGE_ALONE = f"SELECT {_FIELDS}, 0, 1, m.thinking, m.thinking_seconds FROM message AS m"  # noqa: S608
 
 # UNION, and nothing that counts: what was seen before is not followed again, so that a damaged file in which a message
 # is its own ancestor has an end, too.
@@ -62,14 +64,25 @@ class MessageTree:
         """What is shown: from the first message to the active leaf.
 
         In a damaged file, as much of it as hangs together: to the newest message when the leaf is gone, from where the
-        parents end or go round in a circle.
+        parents end or go round in a circle, without the messages that cannot be read.
         """
         leaf = self._active_leaf(conversation_id)
+        return unless_damaged(
+            lambda: self._whole_path(conversation_id, leaf), lambda: self._readable_path(conversation_id, leaf)
+        )
+
+    def _whole_path(self, conversation_id: int, leaf: int | None) -> list[Message]:
         path = self._path_to(leaf)
         if not path and leaf is not None:
             ((newest,),) = self._db.rows("SELECT max(id) FROM message WHERE conversation_id = ?", conversation_id)
             path = self._path_to(newest)
         return path
+
+    def _readable_path(self, conversation_id: int, leaf: int | None) -> list[Message]:
+        rows = readable(self._db, f"{_MESSAGE_ALONE} WHERE m.id = ?", numbers(self._db, "message"))
+        found = {m.id: m for m in map(_message, rows) if m.conversation_id == conversation_id}
+        path = hangs_together(found, {m.id: m.parent_id for m in found.values()}, leaf)
+        return [found[number] for number in path]
 
     def _path_to(self, leaf: int | None) -> list[Message]:
         rows = self._db.rows(f"{_UP} {_MESSAGE} JOIN up ON up.id = m.id", leaf)

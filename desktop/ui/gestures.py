@@ -294,7 +294,7 @@ class Gestures(QObject):
         from desktop.ui.dialogs.system_prompt import SystemPromptDialog
 
         dialog = SystemPromptDialog(self._controller.system_prompt, self._window)
-        dialog.chosen.connect(self._controller.set_system_prompt)
+        dialog.chosen.connect(lambda text: dialog.accept() if self._controller.set_system_prompt(text) else None)
         dialog.open()
 
     def show_about(self) -> None:

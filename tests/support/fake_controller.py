@@ -187,9 +187,10 @@ class FakeController(QObject):
         self.conversations_changed.emit()
         return True
 
-    def set_system_prompt(self, text) -> None:
+    def set_system_prompt(self, text) -> bool:
         self.calls.append(("set_system_prompt", text))
         self.system_prompt = text
+        return not self.refuse
 
     def stop(self) -> None:
         self.calls.append(("stop",))
@@ -221,7 +222,7 @@ class FakeController(QObject):
             self.open_edits[message_id] = text
 
     def save(self) -> bool:
-        return not self.refuse
+        return True
 
     def continue_answer(self, message_id) -> None:
         self.calls.append(("continue_answer", message_id))

@@ -13,7 +13,7 @@ from desktop.ui.wrapping import LongWords
 
 
 class SystemPromptDialog(Dialog):
-    """`chosen` carries the text when it is saved."""
+    """`chosen` carries the text that is to be saved; who has saved it accepts the dialog, which stays until then."""
 
     chosen = Signal(str)
 
@@ -36,7 +36,6 @@ class SystemPromptDialog(Dialog):
 
     def _save(self) -> None:
         self.chosen.emit(self.field.toPlainText().strip())
-        self.accept()
 
     def retranslate(self) -> None:
         """The words in the present language."""

@@ -154,3 +154,10 @@ def test_what_is_no_text_is_kept_as_far_as_it_is(desk: Desk, text: str) -> None:
     desk.controller.keep_draft(None, text)
     assert desk.controller.save()
     assert desk.store.draft(None).startswith(text[:4])
+
+
+def test_a_system_prompt_that_the_full_disk_refuses_is_not_taken(desk: Desk) -> None:
+    begin(desk)
+    with full_disk(desk.store):
+        assert not desk.controller.set_system_prompt("Be brief. " * 1000)
+    assert desk.controller.set_system_prompt("Be brief. " * 1000)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QCoreApplication
 from pytestqt.qtbot import QtBot
 
 from desktop.store import Store
@@ -167,3 +168,14 @@ def desk(qtbot: QtBot, tmp_path: Path, engines: FakeEngines) -> Iterator[Desk]:
         desk.controller.start()
         yield desk
         desk.controller.close()
+
+
+def test_a_worker_that_is_back_at_once_goes_on_with_the_line(desk: Desk) -> None:
+    ask_in_new_chat(desk, "a")
+    desk.engines.last.ready()
+    ask_in_new_chat(desk, "b")
+    desk.engines.options["ready_at_once"] = True
+    desk.engines.last.die()
+    assert desk.controller.model.status == "ready"
+    QCoreApplication.processEvents()
+    assert desk.engines.last.request.messages[-1].content == "b"

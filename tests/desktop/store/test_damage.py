@@ -209,3 +209,61 @@ def test_a_file_with_any_bytes_changed_ends_in_words_or_in_work(talk: Path) -> N
     with python(script, talk, 120) as process:
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, f"seed {output.split()[-1]}"
+
+
+def pages_of(path: Path, name: str) -> list[int]:
+    """The leaf pages of a table or an index, counted from 1."""
+    with closing(sqlite3.connect(path)) as connection:
+        if not connection.execute("SELECT 1 FROM pragma_module_list WHERE name = 'dbstat'").fetchone():
+            pytest.skip("this SQLite cannot tell which page is whose")
+        rows = connection.execute("SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf'", (name,)).fetchall()
+    return [number for (number,) in rows]
+
+
+def spoil(path: Path, page: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[(page - 1) * 4096 : page * 4096] = b"\xff" * 4096
+    path.write_bytes(data)
+
+
+@pytest.fixture
+def long_talk(path: Path) -> Path:
+    """One conversation over many pages."""
+    with Store.open(path) as store:
+        conversation = store.create_conversation(title="long").id
+        parent: int | None = None
+        for number in range(40):
+            parent = store.add_message(conversation, parent, "user", f"{number} " + "word " * 150).id
+    return path
+
+
+def test_an_unreadable_page_costs_the_messages_on_it(long_talk: Path) -> None:
+    page = pages_of(long_talk, "message")[3]
+    spoil(long_talk, page)
+    with Store.open(long_talk) as store:
+        found = [int(message.text.split()[0]) for message in store.active_path(1)]
+        assert 30 <= len(found) < 40
+        assert found == sorted(found)
+        assert {0, 39} <= set(found)
+
+
+@pytest.mark.parametrize("index", ["message_children", "message_conversation", "conversation_list"])
+def test_an_unreadable_page_of_an_index_costs_no_message(long_talk: Path, index: str) -> None:
+    for page in pages_of(long_talk, index):
+        spoil(long_talk, page)
+    with Store.open(long_talk) as store:
+        assert [row.title for row in store.conversations()] == ["long"]
+        assert len(store.active_path(1)) == 40
+
+
+def test_an_unreadable_page_of_the_list_costs_the_conversations_on_it(path: Path) -> None:
+    with Store.open(path) as store:
+        for number in range(60):
+            store.create_conversation(title=f"{number} " + "word " * 60)
+    pages = pages_of(path, "conversation")
+    spoil(path, pages[len(pages) // 2])
+    with Store.open(path) as store:
+        found = store.conversations(limit=100)
+        assert 30 < len(found) < 60
+        assert [row.id for row in found] == sorted((row.id for row in found), reverse=True)
+        assert store.conversations(limit=5, before=found[9]) == found[10:15]

@@ -388,8 +388,8 @@ def test_get_belle_tells_about_it_without_a_network(window, controller):
     assert controller.calls == []
 
 
-def test_model_menu_lists_loads_and_opens(window, controller, settings):
-    settings.set_value("model/ref", "starter")
+def test_model_menu_lists_loads_and_opens(window, controller):
+    controller.model_ref = "starter"
     menu = window.header.model_menu
     menu.aboutToShow.emit()
     lines = {action.text().split("\t")[0]: action for action in menu.actions()}
