@@ -51,6 +51,8 @@ FORBIDDEN = {
     "desktop/chat": (*TORCH, "llama_cpp", "belle.cli", "desktop.ui"),
     "desktop/ui": (*TORCH, "llama_cpp", "belle.cli", "sqlite3"),
     "desktop/app.py": (*TORCH, "llama_cpp", "belle.cli"),
+    "desktop/opening.py": (*TORCH, "llama_cpp", "belle.cli"),
+    "desktop/instance.py": (*TORCH, "llama_cpp", "belle.cli", "desktop.ui", "desktop.chat", "desktop.store"),
 }
 
 

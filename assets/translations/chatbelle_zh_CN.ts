@@ -974,6 +974,10 @@
             <source>There is no model of that name in the list. Choose another one.</source>
             <translation>列表里没有这个名字的模型，请选择另一个。</translation>
         </message>
+        <message>
+            <source>What can be read of “{file}” is there, nothing was overwritten. At the start you can put back a copy of an earlier day.</source>
+            <translation>“{file}”中能读出的内容都在，没有覆盖任何东西。启动时可以用前几天的副本恢复。</translation>
+        </message>
     </context>
     <context>
         <name>Offline</name>

@@ -61,6 +61,7 @@ class ChatController(QObject):
         self._store = store
         self._conversation: Conversation | None = None
         self._told: tuple[bool, Waiting] = (False, "")  # what the window shows of the open conversation
+        self._knows_damage = False
         self._deleted: dict[str, int] = {}  # notice key -> conversation that can be brought back
         self._models = models = ModelControl(settings, engine_factory, self)
         models.state_changed.connect(self._on_model_state)
@@ -168,6 +169,7 @@ class ChatController(QObject):
             path = self._answering.path(conversation)
             self._conversation = conversation
             self.conversation_opened.emit(conversation, path)
+            self._tell_damage()
             self._tell_state()
             self.speed.emit(_speed_of(path))
             self._tell_context_usage()
@@ -439,10 +441,18 @@ class ChatController(QObject):
 
     def _read(self, read: Callable[[], _Read], otherwise: _Read) -> _Read:
         try:
-            return read()
+            found = read()
         except StoreError as error:
             self.notice.emit(Notice.of(error, key="store"))
             return otherwise
+        self._tell_damage()
+        return found
+
+    def _tell_damage(self) -> None:
+        """Say once that something cannot be read and is left out of what is shown."""
+        if self._store.damage is not None and not self._knows_damage:
+            self._knows_damage = True
+            self.notice.emit(Notice.of(self._store.damage, key="store"))
 
     def _stored_id(self, message_id: int) -> int:
         return self._answering.stored_id(message_id)

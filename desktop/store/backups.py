@@ -89,6 +89,7 @@ def restore(path: Path, backup: Path) -> Path:
             if path.exists():
                 _keep(path, aside)
             partial.replace(path)
+            path.with_name(f"{path.name}.doubtful").unlink(missing_ok=True)
             sync_folder(path.parent)
         finally:
             lock.release()

@@ -29,7 +29,7 @@ class Conversations:
 
         `before` is the last summary of the page above it. What cannot be read of a damaged file is left out.
         """
-        return unless_damaged(lambda: self._page(limit, before), lambda: self._readable_page(limit, before))
+        return unless_damaged(self._db, lambda: self._page(limit, before), lambda: self._readable_page(limit, before))
 
     def _page(self, limit: int, before: ConversationSummary | None) -> list[ConversationSummary]:
         if before is None:

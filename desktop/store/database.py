@@ -41,7 +41,7 @@ class Database:
         Nothing is changed before it is known that the file is ours, and of a version that this program understands.
 
         Args:
-            check: look through a file that the last run left open, and refuse it when a part of it is damaged.
+            check: look through a file that the last run left open, or found damaged, and refuse it if it is.
 
         Raises StoreError.
         """
@@ -54,17 +54,26 @@ class Database:
             self._lock = StoreLock(path)
             undo.callback(self._lock.release)
             _make_private_file(path)
-            is_unchecked = was_left_open(path)
+            doubt = _doubt(path)
+            is_unchecked = was_left_open(path) or doubt.exists()
             version = identify(path, migrations)
             self._connection = _connect(path)
             undo.callback(self._connection.close)
             if is_unchecked and check:
                 _check(self._connection, path)
+                doubt.unlink(missing_ok=True)
             write_identity(self._connection, version)
             migrate(self._connection, path, migrations)
             self.has_index = search_index.attach(self._connection)
             undo.pop_all()
+        self.damage: StoreError | None = None
         self._is_open = True
+
+    def note_damage(self, error: StoreError) -> None:
+        """A part of the file cannot be read. The next open looks through all of it."""
+        self.damage = self.damage or error
+        with contextlib.suppress(OSError):
+            _doubt(self.path).touch(0o600)
 
     def refuse_changes(self, path: Path) -> None:
         """From now on nothing is written: what is read is a copy of the file at `path`, which cannot be."""
@@ -129,6 +138,11 @@ class Database:
             with self.transaction():
                 search_index.compact(self._connection)
         self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _doubt(path: Path) -> Path:
+    """The file that says that the one at `path` is to be looked through."""
+    return path.with_name(f"{path.name}.doubtful")
 
 
 def _make_private_file(path: Path) -> None:

@@ -6,6 +6,7 @@ for by its number, which needs no index.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
@@ -16,32 +17,38 @@ _MOST = 100_000  # rows that are tried
 _Read = TypeVar("_Read")
 
 
-def unless_damaged(read: Callable[[], _Read], otherwise: Callable[[], _Read]) -> _Read:
-    """What `read` gives, or when the file is damaged there, what `otherwise` gives. Raises StoreError."""
+def unless_damaged(database: Database, read: Callable[[], _Read], otherwise: Callable[[], _Read]) -> _Read:
+    """What `read` gives, or when the file is damaged there, what `otherwise` gives if that is anything.
+
+    The damage is noted in the database. Raises StoreError.
+    """
     try:
         return read()
     except StoreError as error:
         if error.kind != "damaged":
             raise
-        return otherwise()
+        database.note_damage(error)
+        found = otherwise()
+        if not found:
+            raise
+        return found
 
 
 def readable(database: Database, sql: str, numbers: Iterable[int]) -> Iterator[Row]:
     """The row that `sql` gives for each number, for those that can be read."""
     for number in numbers:
-        row = unless_damaged(lambda number=number: database.row(sql, number), lambda: None)  # type: ignore[misc]
-        if row is not None:
-            yield row
+        with contextlib.suppress(StoreError):
+            row = database.row(sql, number)
+            if row is not None:
+                yield row
 
 
 def numbers(database: Database, table: str) -> range:
     """The numbers that rows of a table can have, the newest first."""
-
-    def counted() -> int:
+    last = _MOST
+    with contextlib.suppress(StoreError, TypeError, ValueError):
         found = database.row("SELECT seq FROM sqlite_sequence WHERE name = ?", table)
-        return int(found[0]) if found else 0
-
-    last = unless_damaged(counted, lambda: _MOST)
+        last = int(found[0]) if found else 0
     return range(last, max(0, last - _MOST), -1)
 
 

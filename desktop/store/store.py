@@ -15,7 +15,7 @@ from types import TracebackType
 from desktop.store.conversations import Conversations
 from desktop.store.database import Database
 from desktop.store.drafts import Drafts
-from desktop.store.errors import known_errors
+from desktop.store.errors import StoreError, known_errors
 from desktop.store.migrations import MIGRATIONS, Migration
 from desktop.store.records import Conversation, Message
 from desktop.store.search import Search
@@ -80,6 +80,11 @@ class Store(Conversations, MessageTree, Drafts, Search):
         store._folder = folder
         store.is_read_only = True
         return store
+
+    @property
+    def damage(self) -> StoreError | None:
+        """Why something that was asked for is not complete; None while everything could be read."""
+        return self._db.damage
 
     def add_question(
         self, conversation: Conversation | None, text: str, *, title: str = "", system_prompt: str = "", model: str = ""

@@ -68,7 +68,9 @@ class MessageTree:
         """
         leaf = self._active_leaf(conversation_id)
         return unless_damaged(
-            lambda: self._whole_path(conversation_id, leaf), lambda: self._readable_path(conversation_id, leaf)
+            self._db,
+            lambda: self._whole_path(conversation_id, leaf),
+            lambda: self._readable_path(conversation_id, leaf),
         )
 
     def _whole_path(self, conversation_id: int, leaf: int | None) -> list[Message]:

@@ -312,7 +312,11 @@ def _about_the_store() -> dict[str, tuple[str, str]]:
         ),
         "store_damaged": (
             translate("Notice", "The conversations' file is damaged"),
-            translate("Notice", "Nothing was overwritten. Put back a copy of “{file}”, or move it away to begin anew."),
+            translate(
+                "Notice",
+                "What can be read of “{file}” is there, nothing was overwritten. At the start you can put back a copy "
+                "of an earlier day.",
+            ),
         ),
         "store_no_permission": (
             translate("Notice", "The conversations cannot be written"),

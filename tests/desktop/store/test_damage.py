@@ -245,6 +245,10 @@ def test_an_unreadable_page_costs_the_messages_on_it(long_talk: Path) -> None:
         assert 30 <= len(found) < 40
         assert found == sorted(found)
         assert {0, 39} <= set(found)
+        assert store.damage is not None
+    with pytest.raises(StoreError):  # now it is known, and a copy can be put back
+        Store.open(long_talk)
+    Store.open(long_talk, check=False).close()
 
 
 @pytest.mark.parametrize("index", ["message_children", "message_conversation", "conversation_list"])
