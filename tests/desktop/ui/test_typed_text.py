@@ -72,6 +72,7 @@ class Opened:
         """The process is gone: nothing more is written."""
         self.desk.controller._drafting._timer.stop()
         self.desk.controller._answering._checkpoints.stop()
+        self.window._attached = False
         self.store.close()
 
 
