@@ -5,7 +5,8 @@ shows only in the kernels for many tokens at once, and only in some types. So ti
 one for each type; each reads some hundred tokens in one batch and then a few one by one, and what it predicts is
 compared with the same weights in F32. The native part runs in a child process, which may die.
 
-The child is run again in the *safer mode* (no repacked weights, no AMX) where the first one fails.
+The child is run again in the *safer mode* (no repacked weights, no AMX) where the first one fails; if that helps, it is
+remembered for everything that loads models.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.documents import parse_json_row
+from belle.engine import safer_mode
 from belle.engine.native_process import environment
 from belle.engine.processor import built_with, missing_features, this_processor
 
@@ -94,7 +96,10 @@ def self_check() -> SelfCheck:
         trials = _in_child(Path(folder), safer=False)
         if all(trial.passed for trial in trials):
             return SelfCheck(trials)
-        return SelfCheck(trials, _in_child(Path(folder), safer=True))
+        found = SelfCheck(trials, _in_child(Path(folder), safer=True))
+    if found.works_in_safer_mode:
+        safer_mode.remember()
+    return found
 
 
 def _suspect(works_in_safer_mode: bool) -> str:

@@ -15,7 +15,7 @@ from belle.doctor import Report, examination, examine, libraries
 from belle.doctor import engine as engine_look
 from belle.doctor import machine as machine_look
 from belle.engine import safer_mode
-from tests.belle.engine.broken_llama import break_llama
+from tests.support.illegal_kernels import break_llama
 
 
 @pytest.fixture

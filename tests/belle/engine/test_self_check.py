@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from belle.engine import safer_mode
 from belle.engine.self_check import TYPES, self_check
-from tests.belle.engine.broken_llama import break_llama
+from tests.support.illegal_kernels import break_llama
 
 
 def test_every_type_is_read_rightly_on_this_processor() -> None:
@@ -27,6 +28,7 @@ def test_a_build_that_dies_of_an_instruction_is_found_and_the_safer_mode_works(
     check = self_check()
     assert not check.works
     assert check.works_in_safer_mode
+    assert safer_mode.is_remembered()
     assert "dies of SIGILL when it reads a prompt in F16" in check.words
     assert "works in the safer, slower mode" in check.words
     # The death of one type does not keep the others from being tried.
@@ -36,10 +38,11 @@ def test_a_build_that_dies_of_an_instruction_is_found_and_the_safer_mode_works(
 def test_a_build_that_dies_in_every_mode_is_told_from_one_that_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    break_llama(tmp_path, monkeypatch, in_safer_mode_too=True)
+    break_llama(tmp_path, monkeypatch, always=True)
     check = self_check()
     assert not check.works
     assert not check.works_in_safer_mode
+    assert not safer_mode.is_remembered()
     assert "safer" not in check.words
 
 
