@@ -66,4 +66,5 @@ def _for_reading(fault: StoreError) -> Opened | None:
     except StoreError:
         return None
     details = {"message": fault.message, "advice": fault.advice, **fault.details}
-    return Opened(store, Notice("read_only", "warn", details, (), "start"))
+    kind = "full_at_start" if fault.kind == "disk_full" else "read_only"
+    return Opened(store, Notice(kind, "warn", details, (), "start"))

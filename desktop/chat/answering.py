@@ -177,7 +177,7 @@ class Answering(QObject):
         """Ask nothing more. The questions that wait stay in the store."""
         self._line.clear()
         self.abandon("interrupted")
-        self.keep_all()
+        self._unsaved.close()
 
     def keep_all(self) -> bool:
         """Write everything there is into the store, the answer under way as far as it has come. False: it refused."""

@@ -359,7 +359,8 @@ class ChatController(QObject):
         if "_answering" in self.__dict__:
             self._answering.close()
         self._models.close()
-        self.save()
+        if "_drafting" in self.__dict__:
+            self._drafting.close()
 
     def save(self) -> bool:
         """Write everything that is not in the store yet; False when it refuses. What it refused is tried again."""

@@ -84,6 +84,11 @@ class Drafting(QObject):
         self._told = False
         return True
 
+    def close(self) -> None:
+        """Write what can be written, for the last time."""
+        self.flush()
+        self._timer.stop()
+
     def _write(self) -> None:
         for place in list(self._drafts):
             self._store.keep_draft(place, self._drafts[place])

@@ -75,6 +75,11 @@ class Unsaved(QObject):
         self._taken()
         return True
 
+    def close(self) -> None:
+        """Try for the last time."""
+        self.retry()
+        self._timer.stop()
+
     def settle(self, conversation_id: int) -> None:
         """Store what a conversation still lacks. Raises StoreError when that is not possible yet."""
         for answer in self.of(conversation_id):

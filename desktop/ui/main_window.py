@@ -176,7 +176,7 @@ class MainWindow(Frame):
         for control in banner.controls():
             self.setTabOrder(before, control)
             before = control
-        if notice.kind == "read_only":
+        if notice.kind in ("read_only", "full_at_start"):
             self._blocked_by = notice.key or notice.kind
             self.composer.set_blocked(translate("Window", "Reading only"))
         if not self.isActiveWindow() and notice.level == "bad":

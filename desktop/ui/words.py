@@ -348,6 +348,12 @@ def _about_the_store() -> dict[str, tuple[str, str]]:
                 "Notice", "The conversations can be read, not changed: the place where they are is write-protected."
             ),
         ),
+        "full_at_start": (
+            translate("Notice", "The disk is full"),
+            translate(
+                "Notice", "The conversations can be read. To go on, free some space and start ChatBELLE once more."
+            ),
+        ),
         "io_error": (
             translate("Notice", "The disk could not be read or written"),
             translate("Notice", "Look whether the disk is still connected and healthy, then try again."),

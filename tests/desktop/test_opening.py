@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -20,6 +21,7 @@ from desktop.app import Running
 from desktop.opening import Opened, open_store
 from desktop.settings import Settings
 from desktop.store import Store, StoreError, make_daily
+from desktop.store.lock import StoreLock
 from desktop.ui.dialogs.store_fault import StoreFaultDialog
 from desktop.ui.dialogs.unsaved import UnsavedDialog
 from tests.support.full_disk import full_disk
@@ -193,6 +195,22 @@ def test_a_home_in_which_nothing_can_be_made_opens_an_empty_window(home: Path, q
         running._settings.set_value("window/zoom", 1.1)
         running.window.close()
         running.close()
+
+
+def test_a_full_disk_at_the_start_is_no_dead_start(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = fill("one")
+
+    class OnAFullDisk(StoreLock):
+        def __init__(self, asked: Path) -> None:
+            if asked == path:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            super().__init__(asked)
+
+    monkeypatch.setattr("desktop.store.database.StoreLock", OnAFullDisk)
+    opened = open_store("")
+    assert opened.notice is not None
+    assert opened.notice.kind == "full_at_start"
+    assert titles(opened) == ["one"]
 
 
 @pytest.mark.parametrize("place", ["/proc/nowhere", "{home}/a-file/below"])

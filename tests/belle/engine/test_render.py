@@ -187,3 +187,21 @@ def test_half_an_emoji_is_replaced(bpe: Vocabulary) -> None:
 def test_a_long_text(bpe: Vocabulary) -> None:
     text = "你好 hello " * 20_000
     assert spelled(bpe, bpe.tokenize(text)) == text
+
+
+def test_questions_left_without_an_answer_are_asked_with_the_next(bpe: Vocabulary) -> None:
+    strict = template_from_gguf(
+        "{%- for m in messages -%}{%- if (m['role'] == 'user') != (loop.index0 % 2 == 0) -%}"
+        "{{- raise_exception('roles alternate') -}}{%- endif -%}{{- '[' + m['role'] + ']' + m['content'] -}}"
+        "{%- endfor -%}",
+        bos_token="",
+        eos_token="<|im_end|>",
+    )
+    prompt = renderer(bpe, strict)[0].prompt
+    stopped = [Message("user", "first"), Message("user", "second")]
+    assert spelled(bpe, prompt(stopped)) == "[user]first\n\nsecond"
+    empty = [Message("user", "first"), Message("assistant", " "), Message("user", "second")]
+    assert prompt(empty) == prompt(stopped)
+    with pytest.raises(KnownError) as caught:
+        prompt([Message("system", "Be brief."), Message("user", "\n")])
+    assert caught.value.kind == "empty_prompt"
