@@ -58,6 +58,11 @@ def models_dir() -> Path:
     return data_dir() / "models"
 
 
+def hub_dir() -> Path:
+    """The folder of what was fetched from a hub to train with."""
+    return cache_dir() / "hub"
+
+
 def settings_file() -> Path:
     """The window's settings (INI)."""
     return config_dir() / "settings.ini"

@@ -32,11 +32,12 @@ Sample = tuple[list[int], list[int]]
 def show(arguments: argparse.Namespace) -> int:
     """Print the samples. Returns the exit status; raises KnownError."""
     from belle.data.read import scan_rows
+    from belle.training.fetching import fetched
     from belle.training.recipe import load_recipe
     from belle.training.templates import choose_template
     from belle.training.tokenizer import HubVocabulary, load_tokenizer
 
-    recipe = load_recipe(arguments.recipe, arguments.set)
+    recipe = fetched(load_recipe(arguments.recipe, arguments.set), weights=False)
     kind: Kind = arguments.kind or _KINDS[recipe.stage]
     tokenizer = load_tokenizer(tokenizer_of(recipe))
     vocabulary = HubVocabulary(tokenizer)

@@ -17,9 +17,9 @@ from belle.texts import json_text
 
 if TYPE_CHECKING:
     from belle.catalog import ModelEntry
+    from belle.clients.steps import Step
     from convert.install.job import Installed, InstallOptions
     from convert.install.shelf import Row
-    from convert.install.steps import Step
 
 _EPILOG = """\
 examples:
@@ -167,7 +167,7 @@ def _get(arguments: argparse.Namespace) -> int:
 
 def _accept_license(entry: ModelEntry, options: InstallOptions, terminal: Terminal, *, yes: bool) -> None:
     """Show what it is, whose it is and what it takes; go on only with consent. Raises KnownError."""
-    from convert.install.hub import Hub
+    from belle.clients.hub import Hub
     from convert.install.place import Place
 
     language = "zh" if is_chinese() else "en"

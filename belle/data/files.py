@@ -1,8 +1,9 @@
 """From files to records: JSON Lines, JSON arrays, plain text, Parquet, folders and the hub, one record at a time.
 
 JSON and text are read by the readers here: `datasets` guesses one schema from the first block, fails on rows that
-differ from it, and then names neither file nor line. Parquet, folders written by `save_to_disk` and the hub are what
-`datasets` reads well, streaming or from a memory-mapped file. Either way no more than a few records is in memory.
+differ from it, and then names neither file nor line. Parquet and folders written by `save_to_disk` are what `datasets`
+reads well, streaming or from a memory-mapped file. Either way no more than a few records is in memory. What is on a hub
+is fetched first (`belle.clients.copies`), as models are.
 """
 
 from __future__ import annotations
@@ -12,19 +13,20 @@ import gzip
 import io
 import json
 import re
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, TextIO, cast
 
+from belle.clients.copies import is_hub_name, local_copy
 from belle.data.json_array import LONGEST_VALUE, WRAPPERS, ArrayError, array_elements, json_values, wrapped
 from belle.documents import DocumentError, parse_json_prefix, parse_json_row
 from belle.errors import KnownError
 from belle.path_guard import check_input, exists
 from belle.texts import LONGEST_TEXT
 
-HUB = "hub:"
 _SUFFIXES = (".json", ".jsonl", ".ndjson", ".txt", ".parquet")
 _LOOKED_AT = 1 << 16
 """Bytes at the beginning of a file that tell how it is written."""
@@ -65,16 +67,16 @@ def records(path: Path | str) -> Iterator[Record]:
     """Every record of a file, of the files in a folder (sorted by name), or of a dataset on the hub.
 
     Understood are `.json` and `.jsonl` (JSON Lines, one array, or values one after the other), `.txt` (one document),
-    each also as `.gz`; `.parquet`; folders of these; folders written by `datasets`; and `hub:OWNER/NAME`.
+    each also as `.gz`; `.parquet`; folders of these; folders written by `datasets`; and
+    `hub:OWNER/NAME[/FILE][@REVISION]`.
 
     JSON and text may be UTF-8 or UTF-16, with a byte-order mark or without.
 
     Raises KnownError: `file_missing`, `file_empty`, `unknown_format`, `file_damaged`. A record that is no JSON is
     yielded with its problem.
     """
-    if str(path).startswith(HUB):
-        yield from _from_hub(str(path).removeprefix(HUB))
-        return
+    if is_hub_name(path):
+        path = local_copy(path, "data", say=_say)
     found = False
     for record in _in_place(Path(path)):
         found = True
@@ -289,20 +291,8 @@ def _from_arrow(folder: Path) -> Iterator[Record]:
         yield Record(str(folder), number, "row", value)
 
 
-def _from_hub(name: str) -> Iterator[Record]:
-    from datasets import load_dataset
-
-    try:
-        rows = load_dataset(name, split="train", streaming=True)
-    except (OSError, ValueError) as error:
-        raise KnownError(
-            "file_missing",
-            f"The dataset {name} cannot be read from the hub: {str(error).splitlines()[0]}",
-            "Check the name and the connection, or download its files and name them instead.",
-            path=name,
-        ) from error
-    for number, value in enumerate(rows, start=1):
-        yield Record(name, number, "row", value)
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _damaged(path: Path, reason: str) -> KnownError:

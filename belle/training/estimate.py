@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from belle.training.compute_time import Device, duration, flops_per_token, named_device, this_device
+from belle.training.fetching import fetched
 from belle.training.fits import gib, layout_of, layouts
 from belle.training.memory_model import Layout, Memory, memory
 from belle.training.model_shape import Shape, shape_of
@@ -33,6 +34,7 @@ def describe(recipe: Recipe, hosts: Sequence[Host] = ()) -> str:
     """
     if recipe.stage == "vocab":
         return f"{recipe.source}: vocab\n  no model is trained: text is read, pieces are learned, rows are added"
+    recipe = fetched(recipe, weights=False)
     processes = sum(host.slots for host in hosts) or int(os.environ.get("WORLD_SIZE", "1"))
     device = this_device()
     shape = shape_of(recipe)

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from belle.clients.copies import is_hub_name, parse_hub_name
 from belle.documents import read_yaml
 from belle.training.fields import build, wrong
 from belle.training.overrides import apply_overrides
@@ -101,12 +102,17 @@ def _resolved(value: Any, folders: Sequence[Path]) -> Any:
 
 def _found(path: Path, folders: Sequence[Path]) -> Path:
     """The first of `folders` / `path` that exists, else the first of all."""
+    if is_hub_name(path):
+        return path
     places = [folder / path for folder in folders]
     return next((place for place in places if place.exists()), places[0])
 
 
 def _model(name: str, folders: Sequence[Path], source: Path) -> str:
     """A folder or recipe that exists, or else a name on the hub."""
+    if is_hub_name(name):
+        parse_hub_name(name)
+        return name
     place = _found(Path(name).expanduser(), folders)
     if place.exists():
         return str(place)
@@ -132,7 +138,9 @@ def _check_world(recipe: Recipe, path: Path) -> None:
     }
     for key, files in named.items():
         for file in files:
-            if not file.exists():
+            if is_hub_name(file):
+                parse_hub_name(file)
+            elif not file.exists():
                 raise wrong(str(path), key, f"names {file}, which is not there")
     if not recipe.data and recipe.stage != "vocab":
         raise wrong(str(path), "data", "is missing", "Name the files to train on.")
@@ -140,7 +148,7 @@ def _check_world(recipe: Recipe, path: Path) -> None:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
-        return str(value.absolute())
+        return str(value) if is_hub_name(value) else str(value.absolute())
     if isinstance(value, tuple):
         return [_plain(part) for part in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -32,7 +32,8 @@ class Recipe:
     """Of everything random: new weights, the order of the data, dropout (BELLE: 1234)."""
 
     model: str | None = None
-    """A folder, the name of a model on the Hugging Face hub, or another recipe (.yaml), whose final model is taken."""
+    """A folder, hub:OWNER/NAME[@REVISION] for a model on a hub, its bare name for one in transformers' own cache, or
+    another recipe (.yaml), whose final model is taken."""
 
     init: InitOptions | None = None
     """Instead of `model`: a LLaMA of this shape with random weights."""

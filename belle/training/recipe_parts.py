@@ -14,7 +14,7 @@ class DataFile:
     """One file of training data."""
 
     path: Path
-    """Relative to the recipe."""
+    """Relative to the recipe; or hub:OWNER/NAME[/FILE][@REVISION]."""
 
     format: str = "auto"
     """A format of `belle.data`; `auto` recognises it by its keys."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from belle.errors import KnownError
+from belle.training.fetching import fetched
 from belle.training.manifest import MANIFEST
 from belle.training.recipe import Recipe, load_recipe
 
@@ -77,4 +78,4 @@ def _made(path: Path) -> Path:
 
 
 def _run(recipe: Recipe) -> None:
-    importlib.import_module(f"belle.training.{recipe.stage}").run(recipe)
+    importlib.import_module(f"belle.training.{recipe.stage}").run(fetched(recipe))

@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.catalog import ModelEntry, installed, register
+from belle.clients.download import fetch, part_path
+from belle.clients.hub import Hub, RemoteFile
+from belle.clients.patience import Patience
+from belle.clients.problems import HubError
+from belle.clients.steps import Listener, Reporter, Step
 from belle.errors import KnownError
 from convert.checkpoint.encrypted import Key, decrypt_file, plain_name
 from convert.checkpoint.weights_file import WeightsFile
-from convert.install.download import fetch, part_path
-from convert.install.hub import Hub, RemoteFile
-from convert.install.patience import Patience
 from convert.install.place import Place, check_space
-from convert.install.problems import HubError
 from convert.install.recipe import Codes, Recipe, recipe
 from convert.install.source import Source, choose, is_encrypted, load_source
-from convert.install.steps import Listener, Reporter, Step
 from convert.part_file import sync_folder
 
 if TYPE_CHECKING:

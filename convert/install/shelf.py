@@ -12,6 +12,7 @@ from typing import Literal
 
 from belle import paths
 from belle.catalog import ModelEntry, load_catalog, remember_file, resolve
+from belle.clients.steps import Listener
 from belle.engine.gguf_header import GgufHeader, read_header
 from belle.engine.memory import estimate
 from belle.errors import KnownError
@@ -19,7 +20,6 @@ from belle.prompts import get_template
 from belle.registry import InstalledModel, absolute, forget, installed, register
 from convert.install.copies import copied, in_models_folder, parts_of
 from convert.install.place import Place, remove_if_empty
-from convert.install.steps import Listener
 
 Status = Literal["installed", "missing", "begun", "available", "unsupported"]
 

@@ -15,11 +15,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from belle.catalog import ModelEntry, ModelFile
+from belle.clients.hub import Hub, RemoteFile
+from belle.clients.patience import Patience
+from belle.clients.problems import not_in_repository
 from belle.documents import parse_json
 from convert.checkpoint.encrypted import ENCRYPTED_SUFFIX, plain_name
-from convert.install.hub import Hub, RemoteFile
-from convert.install.patience import Patience
-from convert.install.problems import not_in_repository
 from convert.metadata import MODEL_CARD
 from convert.part_file import sync_folder
 

@@ -340,13 +340,6 @@ def test_parquet_and_saved_datasets(tmp_path: Path) -> None:
     assert refused(tmp_path / "broken.parquet").kind == "file_damaged"
 
 
-def test_the_hub_is_streamed(tmp_path: Path) -> None:
-    """By the same call that takes a local folder of a dataset."""
-    lines(tmp_path, *ROWS)
-    assert list(read_rows(f"hub:{tmp_path}")) == TEXTS
-    assert refused("hub:nobody/nothing").kind == "file_missing"
-
-
 def test_a_folder_is_its_files_each_in_its_own_format(tmp_path: Path) -> None:
     lines(tmp_path, BELLE_ROW, BELLE_ROW, name="b.jsonl")
     (tmp_path / "sub").mkdir()

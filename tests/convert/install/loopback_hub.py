@@ -49,6 +49,7 @@ class LoopbackHub:
     Attributes:
         repos: files by name by repository.
         commit: of every repository.
+        revisions: names of that commit.
         cuts: numbers of bytes after which the next connections for a file are cut, by file name.
         wrong: files whose bytes arrive wrong.
         answers: instead of the right ones, by a part of the path.
@@ -59,6 +60,7 @@ class LoopbackHub:
 
     repos: dict[str, dict[str, bytes]] = field(default_factory=dict)
     commit: str = "a" * 40
+    revisions: tuple[str, ...] = ("main",)
     cuts: dict[str, list[int]] = field(default_factory=dict)
     wrong: set[str] = field(default_factory=set)
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -124,8 +126,12 @@ class _Handler(BaseHTTPRequestHandler):
                 answer.times -= 1
                 self._send(answer.status, answer.headers, answer.body)
                 return
-        if path.startswith("/api/models/"):
-            self._listing(path.removeprefix("/api/models/").split("/revision/")[0])
+        if path.startswith(("/api/models/", "/api/datasets/")):
+            repo, _, revision = path.removeprefix("/api/models/").removeprefix("/api/").partition("/revision/")
+            if revision and revision not in (*self.hub.revisions, self.hub.commit):
+                self._send(404, {"X-Error-Code": "RevisionNotFound"})
+                return
+            self._listing(repo)
             return
         repo, _, rest = path.removeprefix("/storage").strip("/").partition("/resolve/")
         name = rest.partition("/")[2]

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from belle.clients import download, patience
+from belle.clients.download import fetch, part_path
+from belle.clients.hub import Hub, RemoteFile
+from belle.clients.patience import Patience
+from belle.clients.steps import Reporter, Step
 from belle.errors import KnownError
-from convert.install import download, patience
-from convert.install.download import fetch, part_path
-from convert.install.hub import Hub, RemoteFile
-from convert.install.patience import Patience
-from convert.install.steps import Reporter, Step
 from tests.convert.install.loopback_hub import LoopbackHub
 
 CONTENT = bytes(range(256)) * 3000 + b"the end"

@@ -17,15 +17,15 @@ import convert.pipeline
 from belle import paths
 from belle.catalog import ModelEntry, installed, load_catalog, resolve
 from belle.cli.main import main
+from belle.clients import patience
+from belle.clients.steps import InstallStoppedError, Step
 from belle.engine.gguf_header import read_header
 from belle.errors import KnownError
 from convert.chat_templates import CHAT_TEMPLATES
 from convert.checkpoint import open_checkpoint
 from convert.gguf_file import GgufFile
 from convert.gptq.view import view
-from convert.install import patience
 from convert.install.job import InstallOptions, install
-from convert.install.steps import InstallStoppedError, Step
 from tests.convert.checkpoint.building import torch_zip
 from tests.convert.checkpoint.encrypting import encrypt
 from tests.convert.checkpoints import llama_shapes

@@ -10,10 +10,10 @@ import pytest
 
 from belle import paths
 from belle.catalog import installed, load_catalog, register, resolve
+from belle.clients.steps import Step
 from belle.errors import KnownError
 from convert.install.job import InstallOptions, install
 from convert.install.shelf import Row, plan_removal, remove, rows, take_over
-from convert.install.steps import Step
 from tests.belle.engine.tiny_gguf import write_random_model
 from tests.convert.install.belle_checkpoint import WEIGHTS
 from tests.convert.install.loopback_hub import LoopbackHub

@@ -9,12 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from belle.clients.hub import Hub, RemoteFile
+from belle.clients.patience import Patience
+from belle.clients.problems import HubError, broken_off
+from belle.clients.steps import Reporter
+from belle.durable import sync_folder
 from belle.errors import KnownError
-from convert.install.hub import Hub, RemoteFile
-from convert.install.patience import Patience
-from convert.install.problems import HubError, broken_off
-from convert.install.steps import Reporter
-from convert.part_file import sync_folder
 
 SYNC_BYTES = 8 << 20
 """How much of a download a power cut may cost."""

@@ -18,10 +18,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import belle
+from belle.clients.problems import HubError, broken_off, explain
 from belle.errors import KnownError
-from convert.install.problems import HubError, broken_off, explain
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
+
+DATASETS = "datasets/"
+"""What stands before the name of a repository of data, as in the addresses of a hub's pages."""
 
 _TIMEOUT_SECONDS = 20.0
 _PARTIAL_CONTENT = 206
@@ -34,7 +37,7 @@ class RemoteFile:
     """One file of a repository at one commit.
 
     Attributes:
-        repo: `owner/name`.
+        repo: `owner/name`; of data `datasets/owner/name`.
         commit: the revision it was listed at.
         name: its path in the repository.
         size: bytes; None when the hub does not say.
@@ -67,12 +70,21 @@ class Hub:
         elsewhere = self.endpoint not in (usual.rstrip("/"), DEFAULT_ENDPOINT)
         self._token: str | bool | None = (os.environ.get("HF_TOKEN") or False) if elsewhere else None
 
-    def files(self, repo: str) -> dict[str, RemoteFile]:
-        """The files of the newest version of `repo` by name. Raises HubError."""
+    def files(self, repo: str, revision: str | None = None) -> dict[str, RemoteFile]:
+        """The files of a repository by name.
+
+        Args:
+            repo: `owner/name` of a model, or `datasets/owner/name`.
+            revision: a branch, tag or commit; None for the newest version.
+
+        Raises HubError.
+        """
         hub = _client()
         try:
             api = hub.HfApi(endpoint=self.endpoint, token=self._token, **_PROGRAM)
-            info = api.model_info(repo, files_metadata=True, timeout=_TIMEOUT_SECONDS)
+            ask = api.dataset_info if repo.startswith(DATASETS) else api.model_info
+            name = repo.removeprefix(DATASETS)
+            info = ask(name, revision=revision, files_metadata=True, timeout=_TIMEOUT_SECONDS)
             found = {}
             for entry in info.siblings:
                 lfs = entry.lfs
@@ -148,7 +160,13 @@ class Hub:
         )
 
     def _url(self, file: RemoteFile) -> str:
-        url: str = _client().hf_hub_url(file.repo, file.name, revision=file.commit, endpoint=self.endpoint)
+        url: str = _client().hf_hub_url(
+            file.repo.removeprefix(DATASETS),
+            file.name,
+            repo_type="dataset" if file.repo.startswith(DATASETS) else None,
+            revision=file.commit,
+            endpoint=self.endpoint,
+        )
         return url
 
 

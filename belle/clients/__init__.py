@@ -1,0 +1,1 @@
+"""Clients of other servers: a hub of models and data."""

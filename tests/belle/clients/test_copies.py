@@ -1,0 +1,177 @@
+"""Models and data of a hub in recipes and commands, against a hub on this machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from belle import paths
+from belle.clients.copies import HubName, local_copy, parse_hub_name
+from belle.data.read import read_rows
+from belle.errors import KnownError
+from tests.convert.install.loopback_hub import LoopbackHub
+
+COMMIT = "a" * 40
+
+
+def rows(*texts: str) -> bytes:
+    return "".join(json.dumps({"text": text}) + "\n" for text in texts).encode()
+
+
+DATA = {
+    "README.md": b"about",
+    "data/train-0.jsonl": rows("one", "two"),
+    "data/train-1.jsonl": rows("three"),
+    "data/test-0.jsonl": rows("held out"),
+    "dataset_infos.json": b"{}",
+    "../../escape.jsonl": rows("no"),
+}
+MODEL = {
+    "config.json": b"{}",
+    "tokenizer.json": b"{}",
+    "model.safetensors": b"w" * 1000,
+    "pytorch_model.bin": b"old",
+    "model.gguf": b"other",
+    "README.md": b"about",
+    "checkpoint-1/config.json": b"{}",
+    "checkpoint-1/model.safetensors": b"w",
+}
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LoopbackHub]:
+    from huggingface_hub import constants
+    from huggingface_hub.utils import close_session
+
+    repos = {"datasets/me/talk": dict(DATA), "me/model": dict(MODEL), "datasets/me/pictures": {"a.png": b"x"}}
+    monkeypatch.setattr(paths, "cache_dir", lambda: tmp_path / "cache")
+    with LoopbackHub(repos, revisions=("main", "v1")).running() as server:
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        for name in ("HF_HUB_OFFLINE", "HF_TOKEN", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        close_session()
+        yield server
+        close_session()
+
+
+def texts(name: str) -> list[str]:
+    return [row.text for row in read_rows(name, "text")]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("hub:me/talk", HubName("me/talk")),
+        ("hub:me/talk/data/a b.jsonl", HubName("me/talk", "data/a b.jsonl")),
+        ("hub:me/talk@v1", HubName("me/talk", "", "v1")),
+        ("hub:me/talk/data@refs/pr/3", HubName("me/talk", "data", "refs/pr/3")),
+    ],
+)
+def test_names(name: str, meant: HubName) -> None:
+    assert parse_hub_name(name) == meant
+    assert str(meant) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["hub:", "hub:me", "hub:me/talk@", "hub:me/../x", "hub:/me/talk", "hub:me/talk/../../x"]
+)
+def test_what_is_no_name_is_said(name: str) -> None:
+    with pytest.raises(KnownError) as caught:
+        parse_hub_name(name)
+    assert name in caught.value.message
+    assert "hub:OWNER/NAME" in caught.value.advice
+
+
+def test_data_is_all_that_is_not_held_out_or_what_is_named(hub: LoopbackHub, tmp_path: Path) -> None:
+    assert texts("hub:me/talk/data/test-0.jsonl") == ["held out"]
+    assert texts("hub:me/talk") == ["one", "two", "three"]
+    assert texts("hub:me/talk/data/train-1.jsonl@v1") == ["three"]
+    assert texts(f"hub:me/talk/data@{COMMIT}") == ["held out", "one", "two", "three"]
+    assert not any("escape" in path.name for path in tmp_path.rglob("*"))
+    assert not hub.asked("GET", "README")
+
+
+def test_what_is_left_out_is_said(hub: LoopbackHub) -> None:
+    said: list[str] = []
+    local_copy("hub:me/talk", "data", say=said.append)
+    assert "2 files" in said[0] and hub.url in said[0]
+    assert "data/test-0.jsonl" in said[1]
+
+
+def test_a_model_is_its_files_and_its_best_weights(hub: LoopbackHub) -> None:
+    folder = local_copy("hub:me/model", "model", weights=False)
+    assert {path.name for path in folder.iterdir()} == {"config.json", "tokenizer.json"}
+    assert local_copy("hub:me/model", "model") == folder
+    assert {path.name for path in folder.iterdir()} == {"config.json", "tokenizer.json", "model.safetensors"}
+    inner = local_copy("hub:me/model/checkpoint-1@v1", "model")
+    assert {path.name for path in inner.iterdir()} == {"config.json", "model.safetensors"}
+
+
+def test_what_is_here_is_not_fetched_again_and_a_commit_needs_no_hub(hub: LoopbackHub) -> None:
+    local_copy(f"hub:me/model@{COMMIT}", "model")
+    asked = len(hub.requests)
+    local_copy(f"hub:me/model@{COMMIT}", "model")
+    assert len(hub.requests) == asked
+    local_copy("hub:me/model", "model")
+    assert len(hub.asked("GET", "/resolve/")) == 3
+
+
+def test_a_download_that_broke_off_goes_on(hub: LoopbackHub) -> None:
+    hub.cuts["model.safetensors"] = [400]
+    folder = local_copy("hub:me/model", "model")
+    assert (folder / "model.safetensors").read_bytes() == MODEL["model.safetensors"]
+
+
+def test_without_a_hub_a_copy_is_taken_and_said_and_nothing_is_an_error_in_words(
+    hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local_copy("hub:me/talk", "data")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    said: list[str] = []
+    folder = local_copy("hub:me/talk", "data", say=said.append)
+    assert sorted(path.name for path in folder.rglob("*.jsonl")) == ["train-0.jsonl", "train-1.jsonl"]
+    assert "the copy of aaaaaaa is taken" in said[0] and "cannot be reached" in said[0]
+    with pytest.raises(KnownError) as caught:
+        local_copy("hub:me/model", "model")
+    assert caught.value.kind == "no_connection"
+    assert "no whole copy of hub:me/model on this machine" in caught.value.advice
+    assert "belle models" not in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("hub:me/pictures", "data", "no data that can be read"),
+        ("hub:me/talk/none.jsonl", "data", "no file none.jsonl"),
+        ("hub:me/nothing", "data", "knows nothing of"),
+        ("hub:me/talk@v9", "data", "me/talk"),
+        ("hub:me/model/data", "model", "no file data"),
+    ],
+)
+def test_what_is_not_there_is_named(hub: LoopbackHub, name: str, kind: str, words: str) -> None:
+    with pytest.raises(KnownError) as caught:
+        local_copy(name, kind)  # type: ignore[arg-type]
+    assert words in caught.value.message
+
+
+def test_a_recipe_trains_on_a_model_and_data_of_a_hub(
+    hub: LoopbackHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from belle.cli.main import main
+    from tests.belle.training.runs import recipe_file, run, write_conversations
+
+    base = run(tmp_path / "base", max_steps=1) / "final"
+    hub.repos["me/base"] = {path.name: path.read_bytes() for path in base.iterdir()}
+    hub.repos["datasets/me/chats"] = {"chats.jsonl": write_conversations(tmp_path / "c.jsonl").read_bytes()}
+    recipe = recipe_file(tmp_path / "more", model="hub:me/base", data=["hub:me/chats/chats.jsonl"], max_steps=1)
+    assert main(["train", str(recipe), "--dry-run"]) == 0
+    assert not hub.asked("GET", "resolve/" + COMMIT + "/model.safetensors")
+    assert main(["train", str(recipe)]) == 0
+    assert (tmp_path / "more/run/final/model.safetensors").exists()
+    assert main(["data", "check", "hub:me/chats"]) == 0
+    assert "10 rows" in capsys.readouterr().out
