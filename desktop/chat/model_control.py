@@ -37,6 +37,7 @@ class ModelControl(QObject):
         self._settings = settings
         self._engine_factory = engine_factory
         self._tried_n_ctx: int | None = None  # to be remembered if the model can be loaded with it
+        self._worked_n_ctx: int | None = None  # with which one was loaded last
 
     @cached_property
     def _library(self) -> ModelLibrary:
@@ -165,6 +166,7 @@ class ModelControl(QObject):
         if self._tried_n_ctx is not None:
             self._settings.set_value("model/n_ctx", self._tried_n_ctx)
             self._tried_n_ctx = None
+        self._worked_n_ctx = model.load.n_ctx
         try:
             self._library.remember(model)
         except KnownError as error:
@@ -174,6 +176,8 @@ class ModelControl(QObject):
         of_size = notice.kind in ("too_big_for_memory", "context_too_large", "out_of_memory")
         tried = self.host.current.load.n_ctx if self.host.current else self._settings.n_ctx
         smaller = ("smaller_context",) if of_size and tried > SMALLEST_CONTEXT else ()
+        if of_size and self._worked_n_ctx is not None and self._settings.n_ctx == tried:
+            self._settings.set_value("model/n_ctx", self._worked_n_ctx)  # the next start is not to fail like this one
         self.notice.emit(replace(notice, actions=(*smaller, "choose_model")))
 
     def _on_safer_mode(self, event: SaferMode) -> None:

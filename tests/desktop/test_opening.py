@@ -226,6 +226,24 @@ def test_a_data_folder_that_cannot_exist_does_no_harm(
     assert titles(opened) == []
 
 
+def test_a_later_start_brings_the_window_forward_with_its_model(qtbot: QtBot) -> None:
+    running = Running(Settings())
+    qtbot.addWidget(running.window)
+    controller = running.begin(Store.open(paths.database_file()))
+    notices: list[str] = []
+    controller.notice.connect(lambda notice: notices.append(notice.kind))
+    running.window.showMinimized()
+    qtbot.waitUntil(lambda: running.window._complete or running.window.isMinimized())
+    running.come_forward("nosuchmodel")
+    assert not running.window.isMinimized()
+    assert running.window.isVisible()
+    assert notices == ["unknown_model"]
+    running.come_forward()
+    assert len(notices) == 1
+    running.window.close()
+    running.close()
+
+
 def test_closing_with_something_unsaved_asks_first(qtbot: QtBot) -> None:
     store = Store.open(paths.database_file())
     running = Running(Settings())

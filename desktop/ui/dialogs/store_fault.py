@@ -94,7 +94,8 @@ class StoreFaultDialog(Dialog):
         self.choice.clear()
         self.choice.addItems([self._name(copy) for copy in self._copies])
         self.choice.setCurrentIndex(chosen)
-        self.choice.setAccessibleName(translate("Dialog", "Copies of the conversations"))
+        for part in (self.choice, self.choice.view()):
+            part.setAccessibleName(translate("Dialog", "Copies of the conversations"))
         for button, name in (
             (self.open_button, translate("Dialog", "Open what can be read")),
             (self.restore_button, translate("Dialog", "Put this copy back")),

@@ -179,6 +179,22 @@ def test_a_context_is_remembered_when_the_model_could_be_loaded_with_it(qtbot: Q
     models.close()
 
 
+def test_a_context_from_the_settings_that_does_not_fit_is_not_there_at_the_next_start(
+    qtbot: QtBot, settings: Settings
+) -> None:
+    engines, parent = FakeEngines(), QObject()
+    models = ModelControl(settings, engines, parent)
+    models.start()
+    before = settings.n_ctx
+    engines.options["ready_at_once"] = False
+    settings.set_value("model/n_ctx", 1 << 20)
+    models.apply_settings()
+    assert engines.last.loads[-1].n_ctx == 1 << 20
+    engines.last.on_event(Failed(None, "context_too_large", "It does not fit.", "", {}))
+    assert settings.n_ctx == before
+    models.close()
+
+
 def test_a_template_is_remembered_when_it_works(qtbot: QtBot, settings: Settings, mine: Path) -> None:
     engines, parent = FakeEngines(template=None), QObject()
     models = ModelControl(settings, engines, parent)

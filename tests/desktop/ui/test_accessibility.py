@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
@@ -19,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from belle.errors import KnownError
 from desktop.chat.state import ModelChoice, Notice
 from desktop.i18n import set_language
 from desktop.ui.dialogs.about import AboutDialog
@@ -26,8 +29,10 @@ from desktop.ui.dialogs.model_info import ModelInfoDialog
 from desktop.ui.dialogs.offline import OfflineDialog
 from desktop.ui.dialogs.settings import SettingsDialog
 from desktop.ui.dialogs.shortcuts import ShortcutsDialog
+from desktop.ui.dialogs.store_fault import CopyToRestore, StoreFaultDialog
 from desktop.ui.dialogs.system_prompt import SystemPromptDialog
 from desktop.ui.dialogs.template import TemplateDialog
+from desktop.ui.dialogs.unsaved import UnsavedDialog
 from desktop.ui.main_window import MainWindow
 from desktop.ui.theme import themes
 
@@ -74,6 +79,9 @@ def window(qtbot, controller, settings):
     return made
 
 
+FAULT = KnownError("damaged", "It is damaged.", "Put a copy back.", path="/x/c.sqlite3")
+
+
 def dialogs(settings) -> list[QWidget]:
     choice = ModelChoice("belle", "BELLE-7B", "about 5 GB", "not_installed", "belle")
     return [
@@ -84,6 +92,8 @@ def dialogs(settings) -> list[QWidget]:
         TemplateDialog("a.gguf"),
         ModelInfoDialog(choice),
         OfflineDialog(),
+        StoreFaultDialog(FAULT, copies=[CopyToRestore(Path("a"), 1.7e9, before_update=True)], may_open=True),
+        UnsavedDialog(),
     ]
 
 
