@@ -130,14 +130,17 @@ def _template(wanted: str | None, model: ResolvedModel) -> str | None:
 
 
 def _choose_template(engine: BlockingEngine, model: ResolvedModel, terminal: Terminal, *, ask: bool) -> None:
+    problem = engine.model.template_problem
     if not (ask and terminal.interactive):
         raise KnownError(
             "no_template",
-            f"{model.path.name} does not say how it wants to be talked to: it holds no prompt template.",
+            problem or f"{model.path.name} does not say how it wants to be talked to: it holds no prompt template.",
             f"Choose one with --template: {', '.join(TEMPLATES)}.",
             path=str(model.path),
         )
-    terminal.note(say("no_template"))
+    if problem:
+        terminal.note(problem)
+    terminal.note(say("no_template" if not problem else "template_broken"))
     choices = list(TEMPLATES.values())
     for number, template in enumerate(choices, 1):
         terminal.note(f"{number:3}  {template.title}  ({template.id})", style="")

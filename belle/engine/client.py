@@ -24,6 +24,7 @@ from belle.engine.protocol import (
     Event,
     Failed,
     Generate,
+    ListTemplates,
     Load,
     Quit,
     Ready,
@@ -66,6 +67,9 @@ class Engine(Protocol):
 
     def count(self, request: Count) -> None:
         """Count the tokens of a conversation."""
+
+    def list_templates(self, request: ListTemplates) -> None:
+        """Tell the prompt templates there are to choose from."""
 
     def close(self, timeout: float = CLOSE_TIMEOUT_S) -> None:
         """End it. No event comes afterwards."""
@@ -138,6 +142,10 @@ class EngineClient:
 
     def count(self, request: Count) -> None:
         """Count the tokens of a conversation; answered by `Counted` or `Failed`."""
+        self._send(request)
+
+    def list_templates(self, request: ListTemplates) -> None:
+        """Tell the prompt templates to choose from; answered by `TemplateList` or `Failed`."""
         self._send(request)
 
     def restart(self) -> None:

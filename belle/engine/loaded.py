@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from belle.engine.context import Context, StopFlag
@@ -12,15 +12,15 @@ from belle.engine.gguf_header import GgufHeader, read_header
 from belle.engine.memory import available_memory, check_fits, kv_bytes_per_token
 from belle.engine.model import Model
 from belle.engine.native_log import NativeLog
-from belle.engine.protocol import Event, Load, ModelInfo
+from belle.engine.protocol import Event, Load, ModelInfo, TemplateOption
 from belle.engine.session import Session
+from belle.engine.template_list import OWN, own_template, template_options
 from belle.engine.threads import DECODE_PACE, PREFILL_PACE, Pace, ThreadTuner, ladder
 from belle.errors import KnownError
-from belle.prompts import PromptTemplate, get_template, template_from_gguf
+from belle.prompts import Message, PromptTemplate, get_template
 
 _DEFAULT_N_CTX = 4096
 _GPU_HOST_THREADS = 4
-_OWN_TEMPLATE = "gguf"
 
 
 class LoadedModel:
@@ -47,7 +47,7 @@ class LoadedModel:
     ) -> None:
         free_cores = FreeCores()
         header = read_header(command.path)
-        if command.template not in (None, _OWN_TEMPLATE):
+        if command.template not in (None, OWN):
             get_template(command.template)
         devices = gpus() if command.n_gpu_layers else []
         n_ctx = _context_length(command.n_ctx, header)
@@ -76,9 +76,9 @@ class LoadedModel:
         self._info = self._describe(devices)
         try:
             self.session.template = self._template(command.template)
-        except KnownError:
-            self.close()
-            raise
+        except KnownError as error:
+            # The weights are as good as ever: whoever loaded them may choose another one.
+            self._info = replace(self._info, template_problem=error.message)
 
     @property
     def info(self) -> ModelInfo:
@@ -91,6 +91,12 @@ class LoadedModel:
         """Answer with another prompt template from now on. Raises KnownError."""
         self.session.template = self._template(template_id)
 
+    def template_options(self, messages: Sequence[Message]) -> tuple[TemplateOption, ...]:
+        """The templates to choose from, each with `messages` as the model would read them."""
+        header = self._header
+        names = f"{header.path.stem} {header.name}"
+        return template_options(self._model.vocabulary, header.chat_template, names, messages)
+
     def close(self) -> None:
         """Free the memory, in the order that llama.cpp needs."""
         self._context.close()
@@ -98,7 +104,7 @@ class LoadedModel:
 
     def _template(self, template_id: str | None) -> PromptTemplate | None:
         """By its id; `gguf` and None mean the one inside the file, None also that there need not be one."""
-        if template_id is not None and template_id != _OWN_TEMPLATE:
+        if template_id is not None and template_id != OWN:
             return get_template(template_id)
         source = self._header.chat_template
         if not source:
@@ -106,9 +112,7 @@ class LoadedModel:
                 return None
             message = f"{self._header.path.name} brings no prompt template along."
             raise KnownError("no_template", message, "Choose one of the built-in templates.")
-        vocabulary = self._model.vocabulary
-        bos, eos = vocabulary.text(vocabulary.bos), vocabulary.text(vocabulary.eos)
-        return template_from_gguf(source, bos_token=bos, eos_token=eos)
+        return own_template(self._model.vocabulary, source)
 
     def _describe(self, devices: list[Gpu]) -> ModelInfo:
         header = self._header

@@ -86,6 +86,19 @@ class Vocabulary:
         control: bool = llama.llama_vocab_is_control(self._handle, token)
         return control
 
+    def has_token(self, text: str) -> bool:
+        """Whether `text` is one token, as the names of roles and ends are where a model knows them."""
+        if text in self._control[1]:
+            return True
+        *before, last = self.tokenize(text) or (-1,)
+        return len(before) <= self.puts_space_in_front and last >= 0 and self.text(last) == text
+
+    @property
+    def puts_space_in_front(self) -> bool:
+        """Whether a space is put in front of text before it is tokenized, as SentencePiece does."""
+        first = self.tokenize("a")[:1]
+        return bool(first) and self.text(first[0]).startswith("▁")
+
     def split_control(self, text: str) -> Iterable[str | int]:
         """`text` of a template, cut into plain text and the ids of the control tokens written in it."""
         pattern, ids = self._control

@@ -113,13 +113,23 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class ListTemplates:
+    """Ask which prompt templates the loaded model could be talked to with, each with `messages` as it would write
+    them; answered by `TemplateList` at once, also while an answer is being made."""
+
+    op: ClassVar[str] = "list_templates"
+    id: int
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """End the worker. End of file on its stdin does the same."""
 
     op: ClassVar[str] = "quit"
 
 
-Command = Load | SetTemplate | Generate | Stop | Count | Quit
+Command = Load | SetTemplate | Generate | Stop | Count | ListTemplates | Quit
 
 
 # Events
@@ -147,9 +157,9 @@ class ModelInfo:
     """What is known of a loaded model. Sizes in bytes, context in tokens.
 
     `template` is the id of the template in use, `gguf` for the one inside the file, None when the file has none
-    and none was chosen: then the user is to be asked before anything can be generated. `can_switch_thinking`: the
-    template knows `Generate.thinking`. `device` is `CPU` or the
-    GPU's name.
+    and none was chosen, or it does not work: then the user is to be asked before anything can be generated.
+    `template_problem` says why the file's own does not work. `can_switch_thinking`: the template knows
+    `Generate.thinking`. `device` is `CPU` or the GPU's name.
     """
 
     path: str
@@ -165,6 +175,7 @@ class ModelInfo:
     kv_bytes_per_token: int
     license: str = ""
     can_switch_thinking: bool = False
+    template_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +266,36 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateOption:
+    """One of the templates to choose from.
+
+    Args:
+        id: what `SetTemplate` takes; `gguf` is the one inside the file.
+        title: for people.
+        text: the conversation as the model would read it.
+        problem: why it cannot be used; "" when it can.
+        missing: the control tokens it writes that the model's vocabulary does not have.
+        suggested: it fits this vocabulary, or this name, best.
+    """
+
+    id: str
+    title: str
+    text: str = ""
+    problem: str = ""
+    missing: tuple[str, ...] = ()
+    suggested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateList:
+    """The answer to `ListTemplates`: the file's own first, if it has one."""
+
+    event: ClassVar[str] = "template_list"
+    id: int
+    options: tuple[TemplateOption, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A command failed in a known way (see `belle.errors.KnownError`); the worker lives on. `id` None: a load."""
 
@@ -295,12 +336,29 @@ class SaferMode:
     log: str = ""
 
 
-Event = Hello | Loading | Ready | Prefill | ContextCut | Thinking | Text | Done | Counted | Failed | Died | SaferMode
+Event = (
+    Hello
+    | Loading
+    | Ready
+    | Prefill
+    | ContextCut
+    | Thinking
+    | Text
+    | Done
+    | Counted
+    | TemplateList
+    | Failed
+    | Died
+    | SaferMode
+)
 
-_COMMANDS: dict[str, type[Any]] = {c.op: c for c in (Load, SetTemplate, Generate, Stop, Count, Quit)}
+_COMMANDS: dict[str, type[Any]] = {c.op: c for c in (Load, SetTemplate, Generate, Stop, Count, ListTemplates, Quit)}
 _EVENTS: dict[str, type[Any]] = {
     e.event: e
-    for e in (Hello, Loading, Ready, Prefill, ContextCut, Thinking, Text, Done, Counted, Failed, Died, SaferMode)
+    for e in (
+        *(Hello, Loading, Ready, Prefill, ContextCut, Thinking, Text, Done),
+        *(Counted, TemplateList, Failed, Died, SaferMode),
+    )
 }
 # Asked for with every token that streams by.
 _FIELDS = {c: frozenset(f.name for f in dataclasses.fields(c)) for c in (*_COMMANDS.values(), *_EVENTS.values())}
@@ -347,6 +405,8 @@ def _value(name: str, value: Any) -> Any:
         return _NESTED[name](**value)
     if name == "messages":
         return tuple(Message(**m) for m in value)
+    if name == "options":
+        return tuple(TemplateOption(**{**option, "missing": tuple(option["missing"])}) for option in value)
     if name == "stop" and isinstance(value, list):
         return tuple(value)
     return value

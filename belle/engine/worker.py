@@ -1,8 +1,8 @@
 """The worker process: `python -m belle.engine.worker`. It loads one model and answers, in JSON lines over its pipes.
 
 Two threads. The reader takes commands from stdin and acts at once on those that cannot wait (`stop`, `quit`, the end of
-stdin); the main thread owns llama.cpp and does everything else in order. stdout belongs to the protocol alone: native
-code that prints to file descriptor 1 writes to stderr instead.
+stdin); the main thread owns llama.cpp and does everything else in order. What templates there are is found out beside
+both. stdout belongs to the protocol alone: native code that prints to file descriptor 1 writes to stderr instead.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from belle.engine.protocol import (
     Failed,
     Generate,
     Hello,
+    ListTemplates,
     Load,
     Loading,
     ProtocolError,
@@ -30,6 +31,7 @@ from belle.engine.protocol import (
     Ready,
     SetTemplate,
     Stop,
+    TemplateList,
     decode_command,
 )
 from belle.errors import KnownError
@@ -50,6 +52,7 @@ class Worker:
         self._outbox = outbox
         self._commands: queue.SimpleQueue[tuple[Command, float] | None] = queue.SimpleQueue()
         self._model: LoadedModel | None = None
+        self._replacing = threading.Lock()  # held while the model goes, and while another thread looks at it
 
     def run(self) -> None:
         """Serve until the end of stdin or `quit`."""
@@ -64,8 +67,7 @@ class Worker:
         threading.Thread(target=self._read, name="reader", daemon=True).start()
         while (item := self._commands.get()) is not None:
             self._carry_out(*item)
-        if self._model is not None:
-            self._model.close()
+        self._close_model()
 
     def _read(self) -> None:
         """The reader thread."""
@@ -84,6 +86,8 @@ class Worker:
                 case Generate(id=request_id) if not self._requests.accept(request_id):
                     message = "Another answer is being made."
                     self._fail(request_id, KnownError("busy", message, "Stop it first, or wait for its end."))
+                case ListTemplates():
+                    threading.Thread(target=self._list_templates, args=(command,), daemon=True).start()
                 case _:
                     self._commands.put((command, arrived))
         self._requests.quit()
@@ -119,9 +123,7 @@ class Worker:
         from belle.engine.loaded import LoadedModel
         from belle.engine.model import LoadCancelled
 
-        if self._model is not None:
-            self._model.close()
-            self._model = None
+        self._close_model()
         shown = -1.0
 
         def on_progress(fraction: float) -> bool:
@@ -140,6 +142,21 @@ class Worker:
             self._fail(None, error)
         except LoadCancelled:
             pass
+
+    def _close_model(self) -> None:
+        with self._replacing:
+            if self._model is not None:
+                self._model.close()
+            self._model = None
+
+    def _list_templates(self, command: ListTemplates) -> None:
+        """In a thread of its own: an answer may be under way, and a template may take its time."""
+        try:
+            with self._replacing:
+                options = self._loaded().template_options(command.messages)
+            self._outbox.send(TemplateList(command.id, options))
+        except KnownError as error:
+            self._fail(command.id, error)
 
     def _generate(self, command: Generate, arrived: float) -> None:
         self._requests.begin(command.id)

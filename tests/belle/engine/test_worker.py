@@ -107,15 +107,22 @@ class TestBadFiles:
         assert recorder.wait_for(Failed).kind == "unknown_template"
         assert not recorder.of_kind(Loading)
 
-    def test_a_template_that_does_not_compile_does_not_keep_the_model(self, recorder: Recorder, tmp_path: Path) -> None:
+    def test_a_model_whose_template_does_not_work_answers_with_another(
+        self, recorder: Recorder, tmp_path: Path
+    ) -> None:
         path = tmp_path / "model.gguf"
         write_random_model(path, template="{% for %}")
         recorder.client.load(Load(str(path)))
-        assert recorder.wait_for(Failed).kind == "template_error"
+        info = recorder.wait_for(Ready).model
+        assert info.template is None
+        assert "damaged: line 1" in info.template_problem
         recorder.client.generate(generate(1))
-        assert recorder.wait_for(Failed).kind == "no_model"
-        recorder.client.load(Load(str(path), template="plain"))
+        assert recorder.wait_for(Failed).kind == "no_template"
+        recorder.client.set_template("gguf")
+        assert recorder.wait_for(Failed).kind == "template_error"
+        recorder.client.set_template("plain")
         assert recorder.wait_for(Ready).model.template == "plain"
+        assert ask(recorder, 2).stats.completion_tokens > 0
 
 
 class TestStop:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -74,15 +75,24 @@ def whole(**options: object) -> bytes:
 
 
 def write_random_model(
-    path: Path, *, n_ctx: int = 512, seed: int = 0, template: str = "", n_layers: int = 1, scale: float = 1.0
+    path: Path,
+    *,
+    n_ctx: int = 512,
+    seed: int = 0,
+    template: str = "",
+    n_layers: int = 1,
+    scale: float = 1.0,
+    name: str = "Random",
+    control: Sequence[str] = (),
 ) -> None:
-    """A llama that says random things, with a SentencePiece vocabulary of bytes and a few words."""
+    """A llama that says random things, with a SentencePiece vocabulary of bytes, a few words and `control` tokens."""
     rng = np.random.default_rng(seed)
-    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256)), *SPM_WORDS]
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256)), *SPM_WORDS, *control]
     types = [TokenType.UNKNOWN, *[TokenType.CONTROL] * 2, *[TokenType.BYTE] * 256, *[TokenType.NORMAL] * len(SPM_WORDS)]
+    types += [TokenType.CONTROL] * len(control)
     n_embd, n_ff, n_vocab = 32, 64, len(tokens)
     writer = GGUFWriter(str(path), "llama")
-    writer.add_name("Random")
+    writer.add_name(name)
     writer.add_context_length(n_ctx)
     writer.add_embedding_length(n_embd)
     writer.add_block_count(n_layers)
