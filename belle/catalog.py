@@ -232,10 +232,13 @@ def load_catalog() -> Catalog:
 def remember_file(path: Path, template: str | None = None, *, title: str = "") -> InstalledModel:
     """Remember a file that a person opened, under a name made from the file's own.
 
-    A file that is known already keeps its name; `template` None keeps the template chosen before. Raises like
-    `register`.
+    A file that is known already keeps its name, and one of the catalogue's the name it has there; `template` None
+    keeps the template chosen before. Raises like `register`.
     """
     known = installed()
+    for entry in load_catalog():
+        if entry.bundled_file() == absolute(path):
+            return register(entry.name, path, template or _chosen_template(entry.name), title=entry.title)
     for model in known:
         if model.path == absolute(path):
             return register(
@@ -335,7 +338,15 @@ def _resolve_bundled(entry: ModelEntry) -> ResolvedModel:
             title=entry.title,
             package=package,
         )
-    return ResolvedModel(path, entry.title, entry, entry.template, entry.sampling)
+    return ResolvedModel(path, entry.title, entry, _chosen_template(entry.name) or entry.template, entry.sampling)
+
+
+def _chosen_template(name: str) -> str | None:
+    """The template that a person chose for a model of this name."""
+    try:
+        return next((model.template for model in installed() if model.name == name), None)
+    except KnownError:
+        return None  # the file works without the list; what lists the models says that it is damaged
 
 
 def _resolved(model: InstalledModel, entry: ModelEntry | None) -> ResolvedModel:

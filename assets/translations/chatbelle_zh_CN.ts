@@ -459,6 +459,10 @@
             <source>file is gone</source>
             <translation>文件不见了</translation>
         </message>
+        <message>
+            <source>Not here yet ({count})</source>
+            <translation>还没取来的（{count}）</translation>
+        </message>
     </context>
     <context>
         <name>Notice</name>
@@ -962,6 +966,18 @@
             <source>The conversations can be read. To go on, free some space and start ChatBELLE once more.</source>
             <translation>对话可以阅读。要继续聊天，请腾出一些空间，再重新启动 ChatBELLE。</translation>
         </message>
+        <message>
+            <source>Choose a template</source>
+            <translation>选择模板</translation>
+        </message>
+        <message>
+            <source>The prompt template does not work for this</source>
+            <translation>提示模板在这里行不通</translation>
+        </message>
+        <message>
+            <source>Choose another one for this model; what it makes of a conversation is shown there.</source>
+            <translation>请为这个模型另选一个；那里会显示对话写成什么样。</translation>
+        </message>
     </context>
     <context>
         <name>Offline</name>
@@ -1127,6 +1143,18 @@
         <message>
             <source>Automatic follows what else this computer is doing.</source>
             <translation>自动会看这台电脑还在忙什么。</translation>
+        </message>
+        <message>
+            <source>Choose…</source>
+            <translation>选择…</translation>
+        </message>
+        <message>
+            <source>Prompt template</source>
+            <translation>提示模板</translation>
+        </message>
+        <message>
+            <source>The form in which this model is talked to.</source>
+            <translation>和这个模型对话时用的格式。</translation>
         </message>
     </context>
     <context>
@@ -1430,6 +1458,58 @@
         <message>
             <source>None — a base model that continues a text</source>
             <translation>不用模板 — 只会续写的基础模型</translation>
+        </message>
+        <message>
+            <source>Answer briefly.</source>
+            <translation>回答要简短。</translation>
+        </message>
+        <message>
+            <source>Rain that wakes the fields.</source>
+            <translation>唤醒田野的雨。</translation>
+        </message>
+        <message>
+            <source>And hail?</source>
+            <translation>那冰雹呢？</translation>
+        </message>
+        <message>
+            <source>It does not work: {reason}</source>
+            <translation>它不能用：{reason}</translation>
+        </message>
+        <message>
+            <source>This model's vocabulary has no {tokens}: it was most likely trained with another template.</source>
+            <translation>这个模型的词表里没有 {tokens}，它多半是用别的模板训练的。</translation>
+        </message>
+        <message>
+            <source>It came with the file; nearly always it is the right one.</source>
+            <translation>它是文件自带的，几乎总是对的。</translation>
+        </message>
+        <message>
+            <source>It fits this model's vocabulary or name.</source>
+            <translation>它和这个模型的词表或名称对得上。</translation>
+        </message>
+        <message>
+            <source>A model answers well only in the form that it was trained with, its prompt template. Your choice is remembered for “{file}” and can be changed at any time.</source>
+            <translation>模型只有用训练时的格式（提示模板）才答得好。你的选择会为“{file}”记住，随时可以再改。</translation>
+        </message>
+        <message>
+            <source>Prompt templates</source>
+            <translation>提示模板</translation>
+        </message>
+        <message>
+            <source>The file's own</source>
+            <translation>文件自带的</translation>
+        </message>
+        <message>
+            <source>{title} · in use</source>
+            <translation>{title} · 正在使用</translation>
+        </message>
+        <message>
+            <source>{title} · does not work</source>
+            <translation>{title} · 不能用</translation>
+        </message>
+        <message>
+            <source>{title} · fits</source>
+            <translation>{title} · 合适</translation>
         </message>
     </context>
     <context>
@@ -1743,6 +1823,10 @@ you teach the quiet roofs to sing.</source>
         <message>
             <source>Think before answering</source>
             <translation>先思考再回答</translation>
+        </message>
+        <message>
+            <source>Prompt template…</source>
+            <translation>提示模板…</translation>
         </message>
     </context>
 </TS>

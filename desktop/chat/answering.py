@@ -322,6 +322,8 @@ class Answering(QObject):
             larger = int(details.get("n_ctx_train", 0)) > int(details.get("n_ctx", 0))
             drop = ("drop_oldest",) if details.get("fits_after_drop") else ()
             actions = (*drop, *(("larger_context",) if larger else ()), "edit_question")
+        elif failed.kind == "template_error":
+            actions = ("choose_template",)
         self._say(answer, Notice.of(failed, actions=actions, key="answer"))
         self.go_on()
 

@@ -21,6 +21,7 @@ from desktop.store import Conversation, ConversationSummary, Message, SearchHit,
 # What belongs to the engine is imported when it is first needed: the window is painted before that.
 if TYPE_CHECKING:
     from belle.engine.protocol import Done, Sampling
+    from belle.prompts import Message as PromptMessage
     from desktop.chat.answering import Answering
     from desktop.chat.bridge import EngineFactory
     from desktop.chat.drafting import Drafting
@@ -47,6 +48,7 @@ class ChatController(QObject):
     notice = Signal(object)  # Notice
     notice_cleared = Signal(str)  # key
     template_needed = Signal(str)  # file name
+    templates_listed = Signal(object)  # tuple[TemplateOption, ...]
     edit_requested = Signal(int)  # message id: open its editor
 
     def __init__(
@@ -66,6 +68,7 @@ class ChatController(QObject):
         self._models = models = ModelControl(settings, engine_factory, self)
         models.state_changed.connect(self._on_model_state)
         models.template_needed.connect(self.template_needed)
+        models.templates_listed.connect(self.templates_listed)
         models.answer_ends.connect(self._end_answer)
         models.notice.connect(self.notice)
         models.notice_cleared.connect(self.notice_cleared)
@@ -322,8 +325,12 @@ class ChatController(QObject):
         """Load a model by catalogue name or path. A file that cannot work is refused and the present one stays."""
         self._models.load(ref)
 
+    def request_templates(self, messages: tuple[PromptMessage, ...]) -> None:
+        """Ask for the prompt templates to choose from, each with `messages` as it writes them for the model."""
+        self._models.request_templates(messages)
+
     def set_template(self, template: str) -> None:
-        """The person's answer to `template_needed`; it is remembered for the file."""
+        """Talk to the model with another prompt template; it is remembered for the file."""
         self._models.set_template(template)
 
     def unload_model(self) -> None:

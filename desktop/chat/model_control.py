@@ -18,6 +18,7 @@ from desktop.settings import SMALLEST_CONTEXT, Settings
 # What belongs to the engine is imported when it is first needed: the list of conversations is shown before that.
 if TYPE_CHECKING:
     from belle.engine.protocol import Died, SaferMode, Sampling
+    from belle.prompts import Message
     from desktop.chat.bridge import EngineFactory
     from desktop.chat.model_host import ModelHost, ModelToLoad
     from desktop.chat.models import ModelLibrary
@@ -28,6 +29,7 @@ class ModelControl(QObject):
 
     state_changed = Signal(object)  # ModelState
     template_needed = Signal(str)  # file name
+    templates_listed = Signal(object)  # tuple[TemplateOption, ...]
     answer_ends = Signal(str)  # the status with which the answer under way is to be kept
     notice = Signal(object)  # Notice
     notice_cleared = Signal(str)  # key
@@ -52,7 +54,8 @@ class ModelControl(QObject):
 
         host = ModelHost(self._engine_factory, self)
         host.state_changed.connect(self._on_state)
-        host.template_needed.connect(self.template_needed)
+        host.template_needed.connect(self._on_template_needed)
+        host.templates_listed.connect(self.templates_listed)
         host.failed.connect(self._on_load_failed)
         host.died.connect(self._on_death)
         host.safer_mode.connect(self._on_safer_mode)
@@ -117,6 +120,7 @@ class ModelControl(QObject):
         self._tried_n_ctx = n_ctx
         self.answer_ends.emit("stopped")
         self.notice_cleared.emit("model")
+        self.notice_cleared.emit("template")
         self.host.load(model)
         return True
 
@@ -138,8 +142,15 @@ class ModelControl(QObject):
         if self.ref:
             self.load(self.ref, n_ctx=n_ctx)
 
+    def request_templates(self, messages: tuple[Message, ...]) -> None:
+        """Ask for the prompt templates to choose from, each with `messages`; answered by `templates_listed`."""
+        from belle.engine.protocol import ListTemplates
+
+        self.host.list_templates(ListTemplates(0, messages))
+
     def set_template(self, template: str) -> None:
-        """The person's answer to `template_needed`; it is remembered for the file when it works."""
+        """Talk to the model with another prompt template; it is remembered for the file when it works."""
+        self.notice_cleared.emit("template")
         self.host.set_template(template)
 
     def unload(self) -> None:
@@ -171,6 +182,14 @@ class ModelControl(QObject):
             self._library.remember(model)
         except KnownError as error:
             self.notice.emit(Notice.of(error))
+
+    def _on_template_needed(self, file_name: str) -> None:
+        info = self.host.state.info
+        problem = info.template_problem if info is not None else ""
+        kind, message = ("template_error", problem) if problem else ("no_template", "")
+        details = {"file": file_name, "message": message}
+        self.notice.emit(Notice(kind, "warn", details, ("choose_template", "choose_model"), "template"))
+        self.template_needed.emit(file_name)
 
     def _on_load_failed(self, notice: Notice) -> None:
         of_size = notice.kind in ("too_big_for_memory", "context_too_large", "out_of_memory")

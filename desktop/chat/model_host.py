@@ -13,7 +13,21 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from belle.engine.client import EngineClient
-from belle.engine.protocol import Count, Died, Done, Event, Failed, Generate, Hello, Load, Loading, Ready, SaferMode
+from belle.engine.protocol import (
+    Count,
+    Died,
+    Done,
+    Event,
+    Failed,
+    Generate,
+    Hello,
+    ListTemplates,
+    Load,
+    Loading,
+    Ready,
+    SaferMode,
+    TemplateList,
+)
 from desktop.chat.bridge import EngineBridge, EngineFactory
 from desktop.chat.state import ModelState, Notice
 
@@ -36,7 +50,8 @@ class ModelHost(QObject):
 
     state_changed = Signal(object)  # ModelState
     answer_event = Signal(object)  # events that belong to a request
-    template_needed = Signal(str)  # name of the file that has no template
+    template_needed = Signal(str)  # name of the file that has no template, or none that works
+    templates_listed = Signal(object)  # tuple[TemplateOption, ...]
     failed = Signal(object)  # Notice: the model could not be loaded
     died = Signal(object, bool)  # Died, whether it is being restarted
     safer_mode = Signal(object)  # SaferMode: it goes on by itself, more slowly
@@ -67,7 +82,7 @@ class ModelHost(QObject):
         self._set_state(ModelState())
 
     def set_template(self, template: str) -> None:
-        """Choose the prompt template of a model whose file has none."""
+        """Choose the prompt template of the model."""
         if self._bridge is None or self.current is None:
             return
         self.current = replace(self.current, load=replace(self.current.load, template=template))
@@ -87,6 +102,11 @@ class ModelHost(QObject):
         """Ask for the size of a conversation."""
         if self._bridge is not None:
             self._bridge.engine.count(request)
+
+    def list_templates(self, request: ListTemplates) -> None:
+        """Ask for the templates to choose from; answered by `templates_listed`."""
+        if self._bridge is not None:
+            self._bridge.engine.list_templates(request)
 
     def close(self) -> None:
         """End every process; returns when they are gone."""
@@ -122,6 +142,8 @@ class ModelHost(QObject):
                 self._set_state(replace(self._state_of("ready"), fraction=1.0, info=info))
                 if info.template is None:
                     self.template_needed.emit(Path(info.path).name)
+            case TemplateList(options=options):
+                self.templates_listed.emit(options)
             case Failed(id=None):
                 self._set_state(self._state_of("failed"))
                 self.failed.emit(Notice.of(event, key="model"))

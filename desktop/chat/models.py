@@ -8,6 +8,8 @@ from pathlib import Path
 from belle import catalog, registry
 from belle.engine.gguf_header import read_header
 from belle.engine.protocol import Load, Sampling
+from belle.engine.template_list import OWN
+from belle.prompts import TEMPLATES
 from desktop.chat.model_host import ModelToLoad
 from desktop.chat.state import ModelChoice
 from desktop.i18n import current_language
@@ -32,7 +34,7 @@ class ModelLibrary:
             if entry.kind == "unsupported":
                 continue
             known = installed.pop(entry.name, None)
-            there = known.path.exists() if known else entry.bundled_file() is not None
+            there = entry.bundled_file() is not None or (known is not None and known.path.exists())
             lines.append(
                 ModelChoice(
                     ref=entry.name,
@@ -69,7 +71,7 @@ class ModelLibrary:
         load = Load(
             path=str(found.path),
             n_ctx=n_ctx or self._settings.n_ctx,
-            template=found.template,
+            template=found.template if found.template in (None, OWN, *TEMPLATES) else None,
             threads=self._settings.threads,
         )
         return ModelToLoad(

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtCore import QByteArray, QSize, Qt
 from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from belle import paths
 from desktop.ui.composer import Composer
 from desktop.ui.header import Header
+from desktop.ui.screen import within
 from desktop.ui.sidebar import Sidebar
 from desktop.ui.status import StatusLine
 from desktop.ui.theme import theme, themes
@@ -162,7 +163,7 @@ class Frame(QMainWindow):
                 part.setMaximumWidth(look.shape("column") + 2 * look.space(3))
         self.sidebar.setMinimumWidth(look.px(200))
         self.sidebar.setMaximumWidth(look.px(420))
-        self.setMinimumSize(look.px(400), look.px(360))
+        self.setMinimumSize(within(QSize(look.px(400), look.px(360)), self))
 
     def _restore(self) -> None:
         value = self.settings.value
@@ -170,6 +171,8 @@ class Frame(QMainWindow):
         geometry: Any = value("window/geometry")
         if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
             self.resize(theme().px(1120), theme().px(760))
+        # A screen may be smaller than this, and smaller than the one of last time.
+        self.resize(within(self.size(), self))
         state: Any = value("window/splitter")
         if not (isinstance(state, QByteArray) and self.splitter.restoreState(state)):
             side = theme().shape("sidebar")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, QObject, Qt
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from desktop.ui.transcript import TranscriptView
     from desktop.ui.welcome import Welcome
 
-WINDOW_ACTIONS = {"choose_model", "get_belle"}
+WINDOW_ACTIONS = {"choose_model", "get_belle", "choose_template"}
 """Banner buttons that open something here; the others are the controller's."""
 
 
@@ -96,7 +97,7 @@ class Gestures(QObject):
         window.header.sidebar_requested.connect(window.toggle_sidebar)
         window.header.renamed.connect(self._renamed)
         controller.edit_requested.connect(self.edit_message)
-        controller.template_needed.connect(self.ask_template)
+        controller.template_needed.connect(lambda _: self.show_templates())
 
     def connect_welcome(self, welcome: Welcome) -> None:
         """Called when it is made."""
@@ -190,7 +191,9 @@ class Gestures(QObject):
 
     def _act(self, key: str, action: str) -> None:
         self._controller.act(key, action)
-        if action in WINDOW_ACTIONS:
+        if action == "choose_template":
+            self.show_templates()
+        elif action in WINDOW_ACTIONS:
             self._window.show_model_menu()
 
     # Models
@@ -232,13 +235,17 @@ class Gestures(QObject):
         else:
             self._window.show_model_menu()
 
-    def ask_template(self, file_name: str) -> None:
-        """The file does not say how to talk to the model: the person does, or the model is closed."""
+    def show_templates(self) -> None:
+        """How the present model is talked to, and how it could be."""
+        info = self._controller.model.info
+        if info is None:
+            return
         from desktop.ui.dialogs.template import TemplateDialog
 
-        dialog = TemplateDialog(file_name, self._window)
+        dialog = TemplateDialog(PurePath(info.path).name, info.template, self._window)
         dialog.chosen.connect(self._controller.set_template)
-        dialog.rejected.connect(self._controller.unload_model)
+        self._controller.templates_listed.connect(dialog.show_options)
+        self._controller.request_templates(dialog.conversation())
         dialog.open()
 
     # Menus and dialogs
@@ -251,12 +258,18 @@ class Gestures(QObject):
             choose=self.choose_model,
             open_file=self.actions["open_model"],
         )
+        template = menu.addAction(translate("Window", "Prompt template…"))
+        template.setEnabled(self._controller.model.info is not None)
+        template.triggered.connect(self.show_templates)
 
     def _fill_more(self, menu: QMenu) -> None:
         prompt = menu.addAction(icon("edit", size=16), translate("Window", "System prompt…"))
         prompt.triggered.connect(self.show_system_prompt)
         answers = menu.addAction(icon("sliders", size=16), translate("Window", "Answer settings…"))
         answers.triggered.connect(partial(self.show_settings, "answers"))
+        template = menu.addAction(icon("chat", size=16), translate("Window", "Prompt template…"))
+        template.setEnabled(self._controller.model.info is not None)
+        template.triggered.connect(self.show_templates)
         self._add_thinking(menu)
         menu.addSeparator()
         menu.addAction(self.actions["open_model"])
@@ -281,6 +294,8 @@ class Gestures(QObject):
         base = self._controller.own_sampling()
         dialog = SettingsDialog(self._window.settings, self._window, page=page, base=base)
         dialog.load_settings_changed.connect(self._controller.apply_settings)
+        dialog.templates_requested.connect(self.show_templates)
+        dialog.set_can_choose_template(self._controller.model.info is not None)
         dialog.open()
 
     def show_shortcuts(self) -> None:

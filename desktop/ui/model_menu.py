@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu
 
 from desktop.i18n import translate
+from desktop.ui import figures
 from desktop.ui.icons import icon
 
 if TYPE_CHECKING:
@@ -23,30 +24,40 @@ def fill_model_menu(
     choose: Callable[[ModelChoice], None],
     open_file: QAction,
 ) -> None:
-    """One line per model with its size or state at the right; `current` is the ref of the one in use."""
+    """One line per model that is here, with its size or state at the right; `current` is the ref of the one in use.
+
+    Those that could be fetched are behind one line.
+    """
     groups = {
         "file": translate("ModelMenu", "Your files"),
         "starter": translate("ModelMenu", "To try things out"),
         "belle": "BELLE",
     }
+
+    def add(to: QMenu, choice: ModelChoice) -> None:
+        gone = translate("ModelMenu", "file is gone")
+        state = gone if choice.status == "missing" else choice.subtitle
+        # What follows a tab stands at the right edge.
+        line = to.addAction(f"{choice.title}\t{state}".replace("&", "&&"))
+        line.setToolTip(" · ".join(part for part in (choice.subtitle, choice.license_note) if part))
+        if choice.ref == current:
+            line.setIcon(icon("check", "violet", 16))
+        line.triggered.connect(lambda: choose(choice))
+
     for group, title in groups.items():
-        members = [choice for choice in choices if choice.group == group]
-        if not members:
-            continue
-        heading = menu.addAction(title)
-        heading.setEnabled(False)
-        for choice in members:
-            state = {
-                "installed": choice.subtitle,
-                "not_installed": translate("ModelMenu", "not here yet"),
-                "missing": translate("ModelMenu", "file is gone"),
-            }[choice.status]
-            # What follows a tab stands at the right edge.
-            line = menu.addAction(f"{choice.title}\t{state}".replace("&", "&&"))
-            line.setToolTip(" · ".join(part for part in (choice.subtitle, choice.license_note) if part))
-            if choice.ref == current:
-                line.setIcon(icon("check", "violet", 16))
-            line.triggered.connect(lambda _=False, c=choice: choose(c))
+        here = [choice for choice in choices if choice.group == group and choice.status != "not_installed"]
+        if here:
+            menu.addAction(title).setEnabled(False)
+            for choice in here:
+                add(menu, choice)
+            menu.addSeparator()
+    rest = [choice for choice in choices if choice.status == "not_installed"]
+    if rest:
+        # They would fill the screen.
+        more = menu.addMenu(translate("ModelMenu", "Not here yet ({count})").format(count=figures.count(len(rest))))
+        more.setToolTipsVisible(True)
+        for choice in rest:
+            add(more, choice)
         menu.addSeparator()
     menu.setToolTipsVisible(True)
     menu.addAction(open_file)

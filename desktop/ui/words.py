@@ -71,6 +71,7 @@ def action_label(action: str) -> str:
         "new_chat": translate("Notice", "New chat"),
         "restart_engine": translate("Notice", "Start again"),
         "choose_model": translate("Notice", "Choose a model"),
+        "choose_template": translate("Notice", "Choose a template"),
         "get_belle": translate("Notice", "Get BELLE-7B"),
         "retry": translate("Notice", "Try again"),
     }.get(action, action.replace("_", " ").capitalize())
@@ -228,8 +229,8 @@ def _about_answers() -> dict[str, tuple[str, str]]:
             translate("Notice", "The file carries no prompt template. Choose the one that it was trained with."),
         ),
         "template_error": (
-            translate("Notice", "The model's own prompt template does not work"),
-            translate("Notice", "Choose one of the built-in templates for it."),
+            translate("Notice", "The prompt template does not work for this"),
+            translate("Notice", "Choose another one for this model; what it makes of a conversation is shown there."),
         ),
         "unknown_template": (
             translate("Notice", "No such prompt template"),

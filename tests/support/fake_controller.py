@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
-from belle.engine.protocol import ModelInfo, Sampling
+from belle.engine.protocol import ModelInfo, Sampling, TemplateOption
+from belle.prompts import TEMPLATES
 from desktop.chat.state import ModelChoice, ModelState, Notice
 from desktop.store.records import Conversation, ConversationSummary, Message, SearchHit
 
@@ -50,6 +51,7 @@ class FakeController(QObject):
     notice = Signal(object)
     notice_cleared = Signal(str)
     template_needed = Signal(str)
+    templates_listed = Signal(object)
     edit_requested = Signal(int)
 
     def __init__(self) -> None:
@@ -232,6 +234,12 @@ class FakeController(QObject):
 
     def load_model(self, ref) -> None:
         self.calls.append(("load_model", ref))
+
+    def request_templates(self, messages) -> None:
+        text = "\n".join(message.content for message in messages)
+        own = [TemplateOption("gguf", "", text)] if self.model.info and self.model.info.template == "gguf" else []
+        options = [TemplateOption(t.id, t.title, f"{t.id}:\n{text}", missing=t.needs) for t in TEMPLATES.values()]
+        self.templates_listed.emit((*own, *options))
 
     def set_template(self, template) -> None:
         self.calls.append(("set_template", template))

@@ -14,6 +14,7 @@ from belle.engine.protocol import (
     Failed,
     Generate,
     Hello,
+    ListTemplates,
     Load,
     ModelInfo,
     Prefill,
@@ -74,6 +75,9 @@ class FakeEngine:
     def count(self, request: Count) -> None:
         self.commands.append(request)
         self.on_event(Counted(request.id, sum(len(m.content) for m in request.messages), self.loads[-1].n_ctx))
+
+    def list_templates(self, request: ListTemplates) -> None:
+        self.commands.append(request)
 
     def close(self, timeout: float = 0) -> None:
         self.closed = True

@@ -29,7 +29,7 @@ class AboutDialog(Dialog):
     """Nothing here needs a network."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, width=560, scrolls=True)
+        super().__init__(parent, width=560)
         self._mark = QLabel()
         self._name = label()
         self._versions = label("quiet")
@@ -97,8 +97,7 @@ class AboutDialog(Dialog):
         DoctorDialog(self).open()
 
     def restyle(self) -> None:
-        """The mark, a height that fits small screens."""
-        super().restyle()
+        """The mark, small type for what is long."""
         look = theme()
         mark = QPixmap(str(paths.asset("icon/chatbelle-128.png")))
         mark.setDevicePixelRatio(mark.width() / look.px(48))
@@ -107,7 +106,7 @@ class AboutDialog(Dialog):
             font = look.font_code
             font.setPixelSize(look.px(11.5))
             self._sections[name][1].setFont(font)
-        self.setMinimumHeight(look.px(480))
+        super().restyle()
 
 
 def versions() -> str:

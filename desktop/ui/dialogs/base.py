@@ -1,20 +1,25 @@
 """What all dialogs share: a heading, room around the words, buttons at the right, Esc closes, words that follow the
-language while the dialog is open."""
+language while the dialog is open. A dialog is as large as what is in it, and never larger than the screen: then what is
+between heading and buttons scrolls."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from desktop.i18n import translate
 from desktop.ui.controls import label
+from desktop.ui.screen import room
 from desktop.ui.theme import theme, themes
+
+_PAGE_KEYS = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End)
 
 
 class Dialog(QDialog):
     """A subclass fills `self.body`, adds buttons, and calls `self.ready()` once."""
 
-    def __init__(self, parent: QWidget | None = None, *, width: int = 460, scrolls: bool = False) -> None:
+    def __init__(self, parent: QWidget | None = None, *, width: int = 460) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setModal(True)
@@ -25,20 +30,17 @@ class Dialog(QDialog):
         self.buttons.addStretch(1)
         self._whole = QVBoxLayout(self)
         self._whole.addWidget(self.heading)
-        if scrolls:
-            inside = QWidget()
-            self.body.setContentsMargins(0, 0, 12, 0)  # beside the scroll bar
-            inside.setLayout(self.body)
-            area = QScrollArea()
-            area.setWidgetResizable(True)
-            area.setFrameShape(QFrame.Shape.NoFrame)
-            area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-            area.setWidget(inside)
-            inside.setAutoFillBackground(False)
-            self._whole.addWidget(area, 1)
-        else:
-            self._whole.addLayout(self.body, 1)
+        self._inside = QWidget()
+        self.body.setContentsMargins(0, 0, 0, 0)
+        self._inside.setLayout(self.body)
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.setMinimumHeight(1)
+        self.area.setWidget(self._inside)
+        self._inside.setAutoFillBackground(False)
+        self._whole.addWidget(self.area, 1)
         self._whole.addLayout(self.buttons)
         self.close_button: QPushButton | None = None
 
@@ -91,11 +93,53 @@ class Dialog(QDialog):
         self._whole.setSpacing(look.space(3))
         self.body.setSpacing(look.space(2))
         self.buttons.setSpacing(look.space(1))
-        self.setMinimumWidth(look.px(self._width))
-        self.setMaximumWidth(look.px(max(self._width, 640)))
+        self.fit()
+
+    def fit(self) -> None:
+        """Take the size of what is in it, as far as the screen has room."""
+        most = room(self)
+        edges = self._whole.contentsMargins()
+        around = edges.left() + edges.right()
+        wanted = max(theme().px(self._width), min(self._inside.minimumSizeHint().width() + around, theme().px(640)))
+        width = min(wanted, most.width())
+        inner = width - around
+        parts = [self.heading.heightForWidth(inner), self.buttons.sizeHint().height(), edges.top(), edges.bottom()]
+        rest = sum(parts) + 2 * self._whole.spacing()
+        height = rest + self._content_height(inner)
+        if height > most.height():
+            inner -= self.area.verticalScrollBar().sizeHint().width()
+            height = min(rest + self._content_height(inner), most.height())
+        self.setMinimumSize(QSize(width, min(height, rest + theme().px(120))))
+        self.setMaximumSize(most)
+        self.resize(width, height)
+
+    def _content_height(self, width: int) -> int:
+        content = self.body.heightForWidth(width) if self.body.hasHeightForWidth() else self.body.sizeHint().height()
+        return max(content, self._inside.minimumHeight())
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Now the screen is known, and every widget has its style."""
+        super().showEvent(event)
+        self.fit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Page keys scroll what does not fit."""
+        if event.key() in _PAGE_KEYS and self.area.verticalScrollBar().maximum():
+            bar = self.area.verticalScrollBar()
+            bar.setValue(
+                {
+                    Qt.Key.Key_PageUp: bar.value() - bar.pageStep(),
+                    Qt.Key.Key_PageDown: bar.value() + bar.pageStep(),
+                    Qt.Key.Key_Home: 0,
+                    Qt.Key.Key_End: bar.maximum(),
+                }[Qt.Key(event.key())]
+            )
+            return
+        super().keyPressEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow the language."""
         if event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
+            self.fit()
         super().changeEvent(event)

@@ -45,6 +45,7 @@ class SettingsDialog(Dialog):
     """Three pages. `base` are the model's own figures, shown where the person has set none."""
 
     load_settings_changed = Signal()
+    templates_requested = Signal()
 
     def __init__(
         self,
@@ -136,7 +137,13 @@ class SettingsDialog(Dialog):
         self.threads_field.setEnabled(bool(self._settings.threads))
         self.threads_choice.chosen.connect(lambda _: self._threads_changed())
         self.threads_field.valueChanged.connect(lambda _: self._threads_changed())
-        return self._page(("n_ctx", self.context_choice), ("threads", _beside(self.threads_choice, self.threads_field)))
+        self.template_button = QPushButton()
+        self.template_button.clicked.connect(self._choose_template)
+        return self._page(
+            ("n_ctx", self.context_choice),
+            ("threads", _beside(self.threads_choice, self.threads_field)),
+            ("template", self.template_button),
+        )
 
     def _page(self, *lines: tuple[str, QWidget]) -> QWidget:
         page = QWidget()
@@ -161,6 +168,14 @@ class SettingsDialog(Dialog):
         return page
 
     # Changes
+
+    def set_can_choose_template(self, can: bool) -> None:
+        """Whether there is a model to choose a template for."""
+        self.template_button.setEnabled(can)
+
+    def _choose_template(self) -> None:
+        self.accept()
+        self.templates_requested.emit()
 
     def _show_page(self, page: str) -> None:
         self.pages.setCurrentIndex(("general", "answers", "model").index(page))
@@ -222,6 +237,7 @@ class SettingsDialog(Dialog):
         self.threads_choice.set_texts(
             translate("Settings", "Threads"), (translate("Settings", "Automatic"), translate("Settings", "Fixed"))
         )
+        self.template_button.setText(translate("Settings", "Choose…"))
         self.threads_field.setAccessibleName(translate("Settings", "Number of threads"))
         self._show_zoom()
 
@@ -261,6 +277,10 @@ class SettingsDialog(Dialog):
             "threads": (
                 translate("Settings", "Threads"),
                 translate("Settings", "Automatic follows what else this computer is doing."),
+            ),
+            "template": (
+                translate("Settings", "Prompt template"),
+                translate("Settings", "The form in which this model is talked to."),
             ),
         }
 

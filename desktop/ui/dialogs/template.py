@@ -1,76 +1,134 @@
-"""Asked when a model file carries no prompt template: nothing is assumed, the person chooses."""
+"""How the model is talked to: its prompt templates, with what each makes of a short conversation.
+
+Asked when a file does not say it, and to be changed at any time. Nothing is assumed; what fits is marked.
+"""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QButtonGroup, QRadioButton, QVBoxLayout, QWidget
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QPlainTextEdit, QVBoxLayout, QWidget
 
 from desktop.i18n import translate
-from desktop.ui.controls import label
+from desktop.ui.controls import label, repolish
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.theme import theme
 
-ORDER = ("belle", "belle-llama2", "belle-ext", "belle-bloom", "belle-v0", "chatml", "llama-2", "plain")
-"""The likeliest first; ids of `belle.prompts.TEMPLATES`. What is not named here follows at the end."""
+if TYPE_CHECKING:
+    from belle.engine.protocol import TemplateOption
+    from belle.prompts import Message
+
+OWN = "gguf"
+"""The id of the template inside the file."""
 
 
 class TemplateDialog(Dialog):
-    """`chosen` carries the id of a template; rejecting means: close the model."""
+    """`chosen` carries the id of a template.
+
+    Args:
+        file_name: of the model.
+        current: id of the template in use, None when there is none yet.
+    """
 
     chosen = Signal(str)
 
-    def __init__(self, file_name: str, parent: QWidget | None = None) -> None:
-        from belle.prompts import TEMPLATES  # only when asked
-
-        super().__init__(parent, width=560)
-        self._file_name = file_name
-        self._templates = TEMPLATES
+    def __init__(self, file_name: str, current: str | None, parent: QWidget | None = None) -> None:
+        super().__init__(parent, width=640)
+        self._file_name, self._current = file_name, current
+        self._options: dict[str, TemplateOption] = {}
         self._words = self.paragraph()
-        self._choices: dict[str, QRadioButton] = {}
-        group = QButtonGroup(self)
-        self._column = QVBoxLayout()
-        self.body.addLayout(self._column)
-        ordered = [name for name in ORDER if name in TEMPLATES] + [name for name in TEMPLATES if name not in ORDER]
-        for name in ordered:
-            choice = QRadioButton()
-            choice.toggled.connect(self._show_example)
-            group.addButton(choice)
-            self._choices[name] = choice
-            self._column.addWidget(choice)
-        self._example_title = self.paragraph("section")
-        self._example = label("code", wrap=True)
-        self._example.setFont(theme().font_code)
-        self.body.addWidget(self._example)
+        self.choices = QListWidget()
+        self.choices.setProperty("role", "choices")
+        self.choices.currentItemChanged.connect(lambda *_: self._show_choice())
+        self.choices.itemActivated.connect(lambda _: self._use())
+        self._example_title = label("section")
+        self.example = QPlainTextEdit()
+        self.example.setReadOnly(True)
+        self.example.setTabChangesFocus(True)
+        self.example.setProperty("role", "field")
+        self._advice = label("small", wrap=True)
+        right = QVBoxLayout()
+        right.addWidget(self._example_title)
+        right.addWidget(self.example, 1)
+        right.addWidget(self._advice)
+        self._row = QHBoxLayout()
+        self._row.addWidget(self.choices, 4)
+        self._row.addLayout(right, 5)
+        self.body.addLayout(self._row, 1)
         self.cancel_button = self.add_button()
         self.cancel_button.clicked.connect(self.reject)
         self.use_button = self.add_button(primary=True)
         self.use_button.clicked.connect(self._use)
-        self._choices[ordered[0]].setChecked(True)
         self.ready()
+
+    def conversation(self) -> tuple[Message, ...]:
+        """The example: what the model is told first, a question, its answer, another question."""
+        from belle.prompts import Message  # only when asked
+
+        return (
+            Message("system", translate("Template", "Answer briefly.")),
+            Message("user", translate("Template", "What is spring rain?")),
+            Message("assistant", translate("Template", "Rain that wakes the fields.")),
+            Message("user", translate("Template", "And hail?")),
+        )
+
+    def show_options(self, options: Sequence[TemplateOption]) -> None:
+        """List what there is to choose from. The one in use is taken, else the one that fits."""
+        self._options = {option.id: option for option in options}
+        self.choices.clear()
+        for option in options:
+            item = QListWidgetItem(self._title_of(option))
+            item.setData(Qt.ItemDataRole.UserRole, option.id)
+            item.setToolTip(option.id)
+            self.choices.addItem(item)
+        fits = [option.id for option in options if option.suggested]
+        self.choose(next(name for name in (self._current, *fits, *self._options) if name in self._options))
 
     def choose(self, template_id: str) -> None:
         """Take a choice."""
-        self._choices[template_id].setChecked(True)
+        self.choices.setCurrentRow(list(self._options).index(template_id))
+        self._show_choice()
 
-    def choice(self) -> str:
-        """The id taken."""
-        return next(name for name, button in self._choices.items() if button.isChecked())
-
-    def example(self) -> str:
-        """One question as this template writes it for the model."""
-        from belle.prompts import Message
-
-        question = translate("Template", "What is spring rain?")
-        parts = self._templates[self.choice()].segments([Message("user", question)])
-        return "".join(f"<{part.special}>" if part.special else part.text for part in parts)
-
-    def _show_example(self) -> None:
-        # Control characters are shown as what they are: line breaks are what these templates differ in.
-        self._example.setText(self.example().replace("\n", "⏎\n"))
+    def choice(self) -> TemplateOption | None:
+        """What is taken; None before anything is listed."""
+        item = self.choices.currentItem()
+        return self._options[item.data(Qt.ItemDataRole.UserRole)] if item is not None else None
 
     def _use(self) -> None:
-        self.chosen.emit(self.choice())
-        self.accept()
+        option = self.choice()
+        if option is not None and not option.problem:
+            self.chosen.emit(option.id)
+            self.accept()
+
+    def _show_choice(self) -> None:
+        option = self.choice()
+        self.use_button.setEnabled(option is not None and not option.problem)
+        # Line breaks are what many of these templates differ in.
+        self.example.setPlainText(option.text.replace("\n", "⏎\n") if option else "")
+        level, text = self._advice_on(option)
+        self._advice.setText(text)
+        self._advice.setVisible(bool(text))
+        self._advice.setProperty("level", level)
+        repolish(self._advice)
+
+    def _advice_on(self, option: TemplateOption | None) -> tuple[str, str]:
+        """How serious it is, and what is to be said of a choice."""
+        if option is None:
+            return "", ""
+        if option.problem:
+            return "bad", translate("Template", "It does not work: {reason}").format(reason=option.problem)
+        if option.missing:
+            words = translate(
+                "Template", "This model's vocabulary has no {tokens}: it was most likely trained with another template."
+            )
+            return "warn", words.format(tokens=", ".join(option.missing))
+        if option.id == OWN:
+            return "", translate("Template", "It came with the file; nearly always it is the right one.")
+        if option.suggested:
+            return "", translate("Template", "It fits this model's vocabulary or name.")
+        return "", ""
 
     def retranslate(self) -> None:
         """The words in the present language."""
@@ -79,34 +137,44 @@ class TemplateDialog(Dialog):
         self._words.setText(
             translate(
                 "Template",
-                "“{file}” does not say which prompt template it was trained with. With the wrong one it answers badly. "
-                "The page you got it from usually tells; your choice is remembered for this file.",
+                "A model answers well only in the form that it was trained with, its prompt template. Your choice is "
+                "remembered for “{file}” and can be changed at any time.",
             ).format(file=self._file_name)
         )
-        for name, choice in self._choices.items():
-            choice.setText(self._words_of(name))
-            choice.setAccessibleName(choice.text())
         self._example_title.setText(translate("Template", "The model will read"))
-        self._show_example()
-        self.cancel_button.setText(translate("Template", "Close the model"))
+        self.choices.setAccessibleName(translate("Template", "Prompt templates"))
+        self.example.setAccessibleName(self._example_title.text())
+        for row in range(self.choices.count()):
+            item = self.choices.item(row)
+            item.setText(self._title_of(self._options[item.data(Qt.ItemDataRole.UserRole)]))
+        self.cancel_button.setText(translate("Dialog", "Cancel"))
         self.use_button.setText(translate("Template", "Use this"))
         for button in (self.cancel_button, self.use_button):
             button.setAccessibleName(button.text())
+        self._show_choice()
 
-    def _words_of(self, name: str) -> str:
-        return {
+    def _title_of(self, option: TemplateOption) -> str:
+        title = {
+            OWN: translate("Template", "The file's own"),
             "belle": translate("Template", "BELLE — most BELLE models (LLaMA, 2M and later)"),
             "belle-llama2": translate("Template", "BELLE on Llama 2"),
             "belle-ext": translate("Template", "BELLE with the extended Chinese vocabulary"),
             "belle-bloom": translate("Template", "BELLE on BLOOM"),
             "belle-v0": translate("Template", "BELLE — the first releases"),
-            "chatml": translate("Template", "ChatML — Qwen, Yi, SmolLM and many others"),
-            "llama-2": translate("Template", "Llama 2 chat"),
             "plain": translate("Template", "None — a base model that continues a text"),
-        }.get(name, self._templates[name].title)
+        }.get(option.id, option.title)
+        if option.id == self._current:
+            return translate("Template", "{title} · in use").format(title=title)
+        if option.problem:
+            return translate("Template", "{title} · does not work").format(title=title)
+        return translate("Template", "{title} · fits").format(title=title) if option.suggested else title
 
     def restyle(self) -> None:
-        """Distances."""
+        """Distances, and type in which every character is told from every other."""
+        look = theme()
+        self._row.setSpacing(look.space(2))
+        self.example.setFont(look.font_code)
+        for part in (self.choices, self.example):
+            part.setMinimumHeight(look.px(96))
+        self._inside.setMinimumHeight(look.px(360))
         super().restyle()
-        self._column.setSpacing(theme().px(6))
-        self._example.setMinimumHeight(theme().px(96))

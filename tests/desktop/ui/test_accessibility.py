@@ -89,7 +89,7 @@ def dialogs(settings) -> list[QWidget]:
         ShortcutsDialog(),
         AboutDialog(),
         SystemPromptDialog(""),
-        TemplateDialog("a.gguf"),
+        TemplateDialog("a.gguf", "gguf"),
         ModelInfoDialog(choice),
         OfflineDialog(),
         StoreFaultDialog(FAULT, copies=[CopyToRestore(Path("a"), 1.7e9, before_update=True)], may_open=True),

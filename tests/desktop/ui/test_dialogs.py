@@ -5,9 +5,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
 
-from belle.engine.protocol import Sampling
+from belle.engine.protocol import Sampling, TemplateOption
 from belle.errors import KnownError
-from belle.prompts import TEMPLATES
 from desktop.chat.state import ModelChoice
 from desktop.i18n import set_language
 from desktop.ui.dialogs.about import CITATION, AboutDialog
@@ -112,24 +111,54 @@ def test_segments_by_keyboard(opened, settings):
     assert shown.tabs.value() == "general"
 
 
-def test_every_template_can_be_chosen_and_shows_an_example(opened, qtbot):
-    shown = opened(TemplateDialog("a.gguf"))
-    assert set(shown._choices) == set(TEMPLATES)
-    assert shown.choice() == "belle"
-    examples = set()
-    for name in TEMPLATES:
-        shown.choose(name)
-        examples.add(shown.example())
-    assert len(examples) > len(TEMPLATES) / 2
-    shown.choose("belle")
-    assert shown.example().startswith("Human: \n")
+OPTIONS = (
+    TemplateOption("gguf", "", "own text", problem="line 1: it is damaged."),
+    TemplateOption("gemma", "Gemma", "<bos>\ngemma", missing=("<start_of_turn>",)),
+    TemplateOption("chatml", "ChatML", "chatml\ntext", suggested=True),
+    TemplateOption("plain", "Plain", "plain"),
+)
+
+
+def templates(opened, current=None):
+    shown = opened(TemplateDialog("a.gguf", current))
+    shown.show_options(OPTIONS)
+    return shown
+
+
+def test_what_fits_is_taken_and_shown_as_the_model_would_read_it(opened, qtbot):
+    shown = templates(opened)
+    assert shown.choices.count() == len(OPTIONS)
+    assert shown.choice().id == "chatml"
+    assert shown.example.toPlainText() == "chatml⏎\ntext"
     with qtbot.waitSignal(shown.chosen) as chosen:
-        QTest.keyClick(shown, Qt.Key.Key_Return)
-    assert chosen.args == ["belle"]
+        QTest.keyClick(shown.choices, Qt.Key.Key_Return)
+    assert chosen.args == ["chatml"]
+
+
+def test_what_is_in_use_is_taken_first_and_can_be_changed(opened, qtbot):
+    shown = templates(opened, current="plain")
+    assert shown.choice().id == "plain"
+    assert "in use" in shown.choices.currentItem().text()
+    QTest.keyClick(shown.choices, Qt.Key.Key_Up)
+    with qtbot.waitSignal(shown.chosen) as chosen:
+        shown.use_button.click()
+    assert chosen.args == ["chatml"]
+
+
+def test_a_template_that_does_not_work_says_why_and_cannot_be_used(opened, qtbot):
+    shown = templates(opened)
+    shown.choose("gguf")
+    assert "line 1: it is damaged." in shown._advice.text()
+    assert not shown.use_button.isEnabled()
+    with qtbot.assertNotEmitted(shown.chosen):
+        QTest.keyClick(shown.choices, Qt.Key.Key_Return)
+    shown.choose("gemma")
+    assert "<start_of_turn>" in shown._advice.text()
+    assert shown.use_button.isEnabled()
 
 
 def test_escape_closes_and_chooses_nothing(opened, qtbot):
-    shown = opened(TemplateDialog("a.gguf"))
+    shown = templates(opened)
     with qtbot.assertNotEmitted(shown.chosen), qtbot.waitSignal(shown.rejected):
         QTest.keyClick(shown, Qt.Key.Key_Escape)
 

@@ -13,7 +13,7 @@ from desktop.chat.state import ModelState, Notice
 from desktop.settings import Settings
 from desktop.ui.main_window import MainWindow
 from desktop.ui.theme import theme
-from tests.support.fake_controller import STARTER
+from tests.support.fake_controller import STARTER, STARTER_INFO
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 
@@ -393,7 +393,8 @@ def test_model_menu_lists_loads_and_opens(window, controller):
     menu = window.header.model_menu
     menu.aboutToShow.emit()
     lines = {action.text().split("\t")[0]: action for action in menu.actions()}
-    assert {"SmolLM2 135M", "BELLE-7B-2M", "Open a model file"} <= set(lines)
+    assert {"SmolLM2 135M", "Not here yet (1)", "Open a model file"} <= set(lines)
+    lines |= {action.text().split("\t")[0]: action for action in lines["Not here yet (1)"].menu().actions()}
     assert not lines["SmolLM2 135M"].icon().isNull()
     lines["SmolLM2 135M"].trigger()
     assert controller.calls == [("load_model", "starter")]
@@ -402,16 +403,37 @@ def test_model_menu_lists_loads_and_opens(window, controller):
     assert controller.calls == [("load_model", "starter")]
 
 
-def test_a_missing_template_is_asked_for(window, controller):
+def test_a_missing_template_is_asked_for_and_may_wait(window, controller):
+    controller.make_ready(replace(STARTER, info=replace(STARTER_INFO, template=None)))
+    controller.template_needed.emit("belle-7b.gguf")
+    dialog("TemplateDialog").reject()
+    assert controller.calls == []
     controller.template_needed.emit("belle-7b.gguf")
     asked = dialog("TemplateDialog")
     asked.choose("chatml")
-    assert "<|im_start|>user" in asked.example()
+    assert asked.example.toPlainText().startswith("chatml:")
     asked.use_button.click()
     assert controller.calls == [("set_template", "chatml")]
-    controller.template_needed.emit("belle-7b.gguf")
-    dialog("TemplateDialog").reject()
-    assert controller.calls[-1] == ("unload_model",)
+
+
+@pytest.mark.parametrize("way", ["model menu", "more menu", "settings", "banner"])
+def test_the_template_is_chosen_from_everywhere_at_any_time(window, controller, way):
+    controller.make_ready()
+    if way == "settings":
+        window.gestures.show_settings("model")
+        dialog("SettingsDialog").template_button.click()
+    elif way == "banner":
+        controller.notice.emit(Notice("template_error", "bad", {}, ("choose_template",), "answer"))
+        window.banners.banner("answer").buttons["choose_template"].click()
+    else:
+        menu = window.header.model_menu if way == "model menu" else window.header.more_menu
+        menu.aboutToShow.emit()
+        next(action for action in menu.actions() if action.text() == "Prompt template…").trigger()
+    asked = dialog("TemplateDialog")
+    assert asked.choice().id == "gguf"
+    asked.choose("gemma")
+    asked.use_button.click()
+    assert controller.calls[-1] == ("set_template", "gemma")
 
 
 def test_system_prompt_is_edited(window, controller):

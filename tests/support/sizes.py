@@ -1,0 +1,108 @@
+"""Opens the window and each of its dialogs on the screen it is given, and prints how large they are, as JSON.
+
+Run as a process of its own: screen and scale are chosen in the environment, before there is an application.
+Arguments: the zoom and the language.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QDialog, QWidget
+
+from belle.engine.protocol import TemplateOption
+from belle.errors import KnownError
+from desktop.app import make_application
+from desktop.chat.state import ModelChoice
+from desktop.i18n import set_language
+from desktop.settings import Settings
+from desktop.ui.dialogs.about import AboutDialog
+from desktop.ui.dialogs.base import Dialog
+from desktop.ui.dialogs.model_info import ModelInfoDialog
+from desktop.ui.dialogs.offline import OfflineDialog
+from desktop.ui.dialogs.settings import SettingsDialog
+from desktop.ui.dialogs.shortcuts import ShortcutsDialog
+from desktop.ui.dialogs.store_fault import StoreFaultDialog
+from desktop.ui.dialogs.system_prompt import SystemPromptDialog
+from desktop.ui.dialogs.template import TemplateDialog
+from desktop.ui.main_window import MainWindow
+from desktop.ui.theme import themes
+from tests.support.fake_controller import FakeController
+
+
+def dialogs(settings: Settings) -> Iterator[QDialog]:
+    yield AboutDialog()
+    yield ModelInfoDialog(ModelChoice("belle", "BELLE-7B-2M", "4-bit", "not_installed", "belle", "Research. " * 40))
+    yield OfflineDialog()
+    for page in ("general", "answers", "model"):
+        yield SettingsDialog(settings, page=page)
+    yield ShortcutsDialog()
+    yield StoreFaultDialog(
+        KnownError(
+            "damaged",
+            "The file is damaged. " * 20,
+            "Put back a copy.",
+            path="/home/somebody/.local/share/chatbelle/conversations.sqlite3",
+        )
+    )
+    yield SystemPromptDialog("Be brief. " * 200)
+    template = TemplateDialog("a-file-with-quite-a-long-name.Q4_K_M.gguf", "gguf")
+    template.show_options(
+        [TemplateOption(f"t{i}", f"Template {i}", "text\n" * 50, "It fails. " * 9) for i in range(25)]
+    )
+    yield template
+
+
+def clipped(dialog: QDialog) -> list[str]:
+    """The names of buttons and labels that are not whole: smaller than their words, or outside of what scrolls."""
+    inside = dialog.area.widget() if isinstance(dialog, Dialog) else dialog
+    found = []
+    for part in dialog.findChildren(QWidget):
+        if not part.isVisible() or type(part).__name__ not in ("QPushButton", "QLabel", "Segments"):
+            continue
+        holder = inside if inside.isAncestorOf(part) else dialog
+        place = part.mapTo(holder, QPoint())
+        fits_in = holder.rect().contains(part.rect().translated(place))
+        wide_enough = part.width() >= part.minimumSizeHint().width()
+        if not (fits_in and wide_enough):
+            found.append(f"{type(part).__name__} {part.accessibleName() or getattr(part, 'text', str)()}")
+    return found
+
+
+def main() -> None:
+    application = make_application()
+    settings = Settings()
+    set_language(sys.argv[2])
+    themes().dress("light", float(sys.argv[1]))
+    shown: list[dict[str, object]] = []
+
+    def measure(widget: QWidget) -> None:
+        widget.show()
+        for _ in range(5):
+            application.processEvents()
+        screen = widget.screen().availableGeometry()
+        area = widget.area if isinstance(widget, Dialog) else None
+        shown.append(
+            {
+                "name": type(widget).__name__,
+                "size": [widget.width(), widget.height()],
+                "screen": [screen.width(), screen.height()],
+                "scrolls": [bar.maximum() > 0 for bar in (area.horizontalScrollBar(), area.verticalScrollBar())]
+                if area
+                else [False, False],
+                "clipped": clipped(widget) if isinstance(widget, QDialog) else [],
+            }
+        )
+        widget.close()
+
+    measure(MainWindow(FakeController(), settings))
+    for dialog in dialogs(settings):
+        measure(dialog)
+    print(json.dumps(shown))
+
+
+if __name__ == "__main__":
+    main()
