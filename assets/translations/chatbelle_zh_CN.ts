@@ -978,6 +978,14 @@
             <source>Choose another one for this model; what it makes of a conversation is shown there.</source>
             <translation>请为这个模型另选一个；那里会显示对话写成什么样。</translation>
         </message>
+        <message>
+            <source>The model chosen last is not in the list any more. Choose another one.</source>
+            <translation>上次选的模型已经不在列表里了，换一个吧。</translation>
+        </message>
+        <message>
+            <source>Nothing was overwritten. Put back a copy of “{file}”, or move it away to begin anew.</source>
+            <translation>没有覆盖任何内容。请把“{file}”的备份放回来，或者把它移走重新开始。</translation>
+        </message>
     </context>
     <context>
         <name>Offline</name>
