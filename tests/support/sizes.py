@@ -28,6 +28,7 @@ from desktop.ui.dialogs.shortcuts import ShortcutsDialog
 from desktop.ui.dialogs.store_fault import StoreFaultDialog
 from desktop.ui.dialogs.system_prompt import SystemPromptDialog
 from desktop.ui.dialogs.template import TemplateDialog
+from desktop.ui.dialogs.unsaved import UnsavedDialog
 from desktop.ui.main_window import MainWindow
 from desktop.ui.theme import themes
 from tests.support.fake_controller import FakeController
@@ -48,6 +49,7 @@ def dialogs(settings: Settings) -> Iterator[QDialog]:
             path="/home/somebody/.local/share/chatbelle/conversations.sqlite3",
         )
     )
+    yield UnsavedDialog()
     yield SystemPromptDialog("Be brief. " * 200)
     template = TemplateDialog("a-file-with-quite-a-long-name.Q4_K_M.gguf", "gguf")
     template.show_options(

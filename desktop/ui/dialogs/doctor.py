@@ -44,7 +44,7 @@ class DoctorDialog(Dialog):
     """Problems first, each with its command; then everything that is known; a button copies what a bug report needs."""
 
     def __init__(self, parent: QWidget | None = None, *, examination: Examination | None = None) -> None:
-        super().__init__(parent, width=600, scrolls=True)
+        super().__init__(parent, width=600)
         self.report: Report | None = None
         self._waiting = self.paragraph()
         self._filled: list[QWidget] = []
@@ -69,13 +69,14 @@ class DoctorDialog(Dialog):
             self._show(self.report)
 
     def restyle(self) -> None:
-        """A height that fits small screens."""
+        """Room for what will be found."""
+        self._inside.setMinimumHeight(theme().px(300))
         super().restyle()
-        self.setMinimumHeight(theme().px(420))
 
     def _show(self, report: Report) -> None:
         self.report = report
         for widget in self._filled:
+            widget.hide()
             widget.deleteLater()
         self._filled = []
         self._waiting.hide()
@@ -86,6 +87,7 @@ class DoctorDialog(Dialog):
             self._show_problem(problem)
         for section in report.sections:
             self._show_section(section)
+        self.fit()
 
     def _show_problem(self, problem: Problem) -> None:
         kind = translate("Doctor", "Does not work") if problem.serious else translate("Doctor", "Could be better")
