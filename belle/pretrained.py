@@ -61,11 +61,13 @@ def load_adapter(model: Any, folder: str | Path, **options: Any) -> Any:
     from peft import PeftModel, set_peft_model_state_dict
     from peft.utils import load_peft_weights
 
+    saved = load_peft_weights(str(folder), device="cpu")
+    _make_room(model, saved)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Found missing adapter keys")  # looked for below
             adapted = PeftModel.from_pretrained(model, str(folder), **options)
-        found = set_peft_model_state_dict(adapted, load_peft_weights(str(folder), device="cpu"))
+        found = set_peft_model_state_dict(adapted, saved)
     except (RuntimeError, ValueError) as error:
         raise _differs(folder, f"{' '.join(str(error).split())[:300]}") from None
     lacking = [name for name in found.missing_keys if ".default." in name or name.endswith(".default")]
@@ -74,6 +76,17 @@ def load_adapter(model: Any, folder: str | Path, **options: Any) -> Any:
     if lacking:
         raise _differs(folder, f"its file lacks {lacking[0]}")
     return adapted
+
+
+def _make_room(model: Any, saved: Mapping[str, Any]) -> None:
+    """Give the model's embedding and head as many rows as an adapter has that was trained with more tokens."""
+    embedding = model.get_input_embeddings()
+    name = next(name for name, module in model.named_modules() if module is embedding)
+    ends = (f"{name}.weight", f"{name}.modules_to_save.weight")
+    rows = next((tensor.shape[0] for key, tensor in saved.items() if key.endswith(ends)), 0)
+    # Under ZeRO-3 the weight here is empty, and its own shape is elsewhere.
+    if rows > getattr(embedding.weight, "ds_shape", embedding.weight.shape)[0]:
+        model.resize_token_embeddings(rows, mean_resizing=False)
 
 
 def _differs(folder: str | Path, reason: str) -> KnownError:

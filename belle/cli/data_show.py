@@ -33,15 +33,15 @@ def show(arguments: argparse.Namespace) -> int:
     """Print the samples. Returns the exit status; raises KnownError."""
     from belle.data.read import scan_rows
     from belle.training.fetching import fetched
+    from belle.training.new_tokens import template_of
     from belle.training.recipe import load_recipe
-    from belle.training.templates import choose_template
     from belle.training.tokenizer import HubVocabulary, load_tokenizer
 
     recipe = fetched(load_recipe(arguments.recipe, arguments.set), weights=False)
     kind: Kind = arguments.kind or _KINDS[recipe.stage]
     tokenizer = load_tokenizer(tokenizer_of(recipe))
+    template = template_of(recipe, tokenizer)
     vocabulary = HubVocabulary(tokenizer)
-    template = choose_template(recipe.template, tokenizer, chats=recipe.renders_chats)
     limit = arguments.n if arguments.n is not None else None if arguments.json else _DEFAULT
     scanned = scan_rows(arguments.file, kind, _format(arguments, recipe))
     if arguments.seed is not None:

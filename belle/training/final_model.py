@@ -19,6 +19,7 @@ from belle.prompts.jinja import jinja_source
 from belle.prompts.model_template import ModelTemplate
 from belle.training.disk_proof import check_written, tie_as_written
 from belle.training.models import base_of
+from belle.training.new_tokens import new_tokens
 from belle.training.ranks import Ranks
 from belle.training.recipe import Recipe, recipe_values
 from belle.training.sampling import end_tokens
@@ -95,7 +96,8 @@ def write_model(model: Any, weights: Mapping[str, Tensor], folder: Path, *, dtyp
     Raises KnownError: `export_wrong`, `adapter_empty`.
     """
     if is_adapted(model):
-        model.save_pretrained(folder, state_dict=dict(weights))
+        # What is trained of embedding and head is among `modules_to_save`; peft would add what the base has.
+        model.save_pretrained(folder, state_dict=dict(weights), save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
         check_adapter(folder, trained=model.active_peft_config.r)
         return
@@ -148,6 +150,9 @@ def write_tokenizer(tokenizer: Any, folder: Path, *, template: PromptTemplate | 
             if (source / name).exists():
                 shutil.copyfile(source / name, folder / name)
     else:
+        tokenizer.save_pretrained(folder)
+    if source.is_dir() and new_tokens(tokenizer):
+        # What the files of the base lack.
         tokenizer.save_pretrained(folder)
     changes: dict[str, Any] = {"pad_token": tokenizer.pad_token}
     if isinstance(template, ModelTemplate):

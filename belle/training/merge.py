@@ -24,6 +24,7 @@ from belle.training.final_model import write_model, write_tokenizer
 from belle.training.merge_proof import Proof, outputs_of, prove
 from belle.training.models import CAUSAL, SCORING, Family, check_complete
 from belle.training.reward_model import has_head, is_score_head
+from belle.training.tokenizer import padding_to_look_for
 
 if TYPE_CHECKING:
     import torch
@@ -110,7 +111,7 @@ def merge(
     tokenizer = _tokenizer(adapter, name)
     if family.loader == SCORING.loader:
         # transformers finds the last token, whose score counts, by looking for the padding.
-        model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
+        model.config.get_text_config().pad_token_id = padding_to_look_for(tokenizer)
     before = outputs_of(model, tokenizer, prompts)
     untie_head(model)
     layers, change, error = _add(model, stored)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from belle.pretrained import load_with_report
 from belle.training.adapters import add_adapter, is_adapter, quantization_config, read_adapter_base
+from belle.training.new_tokens import add_rows, new_tokens
 from belle.training.precision import choose_attention
 from belle.training.recipe import InitOptions, Recipe
 
@@ -73,7 +74,14 @@ def load_model(family: Family, recipe: Recipe, builder: EngineBuilder, tokenizer
             model = _random_llama(family, recipe.init, tokenizer, attention)
         else:
             model = _pretrained(family, recipe, builder, attention)
-        check_vocabulary(model, tokenizer)
+        if new_tokens(tokenizer):
+            layers = add_rows(model, tokenizer, partitioned=builder.partitioned)
+            if recipe.lora is not None:
+                in_full = tuple(dict.fromkeys([*recipe.lora.modules_to_save, *layers]))
+                recipe = replace(recipe, lora=replace(recipe.lora, modules_to_save=in_full))
+        if recipe.model is None or not is_adapter(Path(recipe.model)):
+            # An adapter may bring an embedding with more rows.
+            check_vocabulary(model, tokenizer)
         train_every_row(model)
         if recipe.lora is not None:
             model = add_adapter(model, recipe, partitioned=builder.partitioned, say=say, task=family.task)

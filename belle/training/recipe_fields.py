@@ -45,6 +45,10 @@ class Recipe:
     """The prompt template: `model` for the model's own chat template, or an id of `belle.prompts`; `auto`: the model's
     own where its tokenizer has one, else belle."""
 
+    add_tokens: bool = False
+    """Add the control tokens that the template needs and the vocabulary lacks, with rows of their own that are trained;
+    with `lora` embedding and head are then trained in full."""
+
     data: tuple[DataFile, ...] = ()
     """What is trained on: files, or mappings with path, format and weight."""
 

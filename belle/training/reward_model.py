@@ -19,7 +19,7 @@ from belle.training.adapters import is_adapter
 from belle.training.collate import UNTRAINED
 from belle.training.model_loss import causal_model
 from belle.training.models import SCORING, load_model
-from belle.training.tokenizer import load_tokenizer
+from belle.training.tokenizer import load_tokenizer, padding_to_look_for
 
 if TYPE_CHECKING:
     from belle.training.collate import Batch
@@ -37,8 +37,7 @@ def load_scoring_model(recipe: Recipe, builder: EngineBuilder, tokenizer: Any, s
     model: Any = load_model(SCORING, recipe, builder, tokenizer, say)
     score_head(causal_model(model))
     # transformers finds the last token by looking for the padding, and where that is the end token it would be wrong.
-    pads = tokenizer.pad_token_id != tokenizer.eos_token_id
-    model.config.get_text_config().pad_token_id = tokenizer.pad_token_id if pads else None
+    model.config.get_text_config().pad_token_id = padding_to_look_for(tokenizer)
     return model
 
 

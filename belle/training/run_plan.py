@@ -67,12 +67,12 @@ def volume_of(recipe: Recipe) -> Volume:
     """The data of an epoch, encoded with the tokenizer that the run has, or would have."""
     from belle.training.batch_vocabulary import BatchVocabulary
     from belle.training.encode import RowEncoder
-    from belle.training.templates import choose_template
+    from belle.training.new_tokens import template_of
     from belle.training.tokenizer import HubVocabulary, load_tokenizer
 
     tokenizer = load_tokenizer(_tokenizer_of(recipe), notice=lambda _: None)
+    template = template_of(recipe, tokenizer)
     vocabulary = HubVocabulary(tokenizer)
-    template = choose_template(recipe.template, tokenizer, chats=recipe.renders_chats)
     if recipe.stage == "ppo":
         return _prompts(recipe, vocabulary, template)
     encoder = RowEncoder(BatchVocabulary(vocabulary), template, recipe.max_length)

@@ -24,10 +24,10 @@ from belle.training.failures import worded_failure
 from belle.training.interrupts import Interrupts, Stopped
 from belle.training.model_shape import check_lora
 from belle.training.models import count_parameters, load_causal_model, parameter_groups
+from belle.training.new_tokens import template_of
 from belle.training.ranks import Ranks, current_ranks, together
 from belle.training.recipe import DataFile, Recipe
 from belle.training.run import Run
-from belle.training.templates import choose_template
 from belle.training.tokenizer import HubVocabulary, load_tokenizer
 
 if TYPE_CHECKING:
@@ -92,10 +92,8 @@ class Session:
         run.record.update(precision=builder.precision.reason)
         folder = recipe.tokenizer or (recipe.init.tokenizer if recipe.init else None)
         self.tokenizer: Any = load_tokenizer(folder or str(recipe.model), notice=run.say)
+        self.template: PromptTemplate = template_of(recipe, self.tokenizer, say=run.say)
         self.vocabulary = HubVocabulary(self.tokenizer)
-        self.template: PromptTemplate = choose_template(
-            recipe.template, self.tokenizer, chats=recipe.renders_chats, say=run.say
-        )
         check_lora(recipe)
 
     @property

@@ -29,14 +29,20 @@ def check_template_name(name: str) -> None:
 
 
 def choose_template(
-    name: str, tokenizer: Any, *, chats: bool = True, say: Callable[[str], None] = lambda _: None
+    name: str,
+    tokenizer: Any,
+    *,
+    chats: bool = True,
+    complete: bool = True,
+    say: Callable[[str], None] = lambda _: None,
 ) -> PromptTemplate:
-    """The template that is meant, which the vocabulary has all tokens of.
+    """The template that is meant.
 
     Args:
         name: `auto`, `model`, or an id of `belle.prompts`.
         tokenizer: transformers' tokenizer of the model.
         chats: whether the run renders conversations; else `auto` does not look at the model's own.
+        complete: the vocabulary has to have all its tokens; else they are going to be added.
         say: told in a sentence which one was chosen, or which one is replaced.
 
     Raises KnownError: `unknown_template`; `no_chat_template` when `model` is asked for and there is none;
@@ -58,7 +64,8 @@ def choose_template(
         return template
     template = get_template("belle" if name == AUTO else name)
     if chats:
-        check_tokens(template, tokenizer)
+        if complete:
+            check_tokens(template, tokenizer)
         if brought and own_template_id(tokenizer) != template.id:
             say(f"template: {template.id}; it replaces the chat template that the model brings along")
         elif name == AUTO:
@@ -81,7 +88,8 @@ def check_tokens(template: PromptTemplate, tokenizer: Any) -> None:
             "template_tokens_missing",
             f"template: {template.id} needs {' and '.join(missing)}, and the vocabulary of {tokenizer.name_or_path}"
             " has no such token: the model could not learn where an answer ends.",
-            "Take the model's own template (template: model), or one without control tokens, such as belle.",
+            "Take the model's own template (template: model), one without control tokens, such as belle, or let them be"
+            " added and trained: add_tokens: true.",
             template=template.id,
             missing=missing,
         )

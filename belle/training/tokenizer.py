@@ -68,6 +68,12 @@ def load_tokenizer(path: Path | str, *, notice: Callable[[str], None] = _say) ->
     return tokenizer
 
 
+def padding_to_look_for(tokenizer: Any) -> int | None:
+    """The padding token by which transformers may find the last token of a text; None when it may end one itself."""
+    pad: int | None = tokenizer.pad_token_id
+    return pad if pad != tokenizer.eos_token_id else None
+
+
 class HubVocabulary:
     """A transformers tokenizer as `belle.prompts.encoding` wants it (a `TokenVocabulary`).
 

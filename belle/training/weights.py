@@ -29,7 +29,8 @@ def save_trained(model: Any, folder: Path) -> None:
     from safetensors.torch import save_file
 
     if is_adapted(model):
-        model.save_pretrained(folder)
+        # What is trained of embedding and head is among `modules_to_save`; peft would add what the base has.
+        model.save_pretrained(folder, save_embedding_layers=False)
         return
     trained = {name: p.detach().cpu().contiguous() for name, p in model.named_parameters() if p.requires_grad}
     whole = all(p.requires_grad for p in model.parameters())
