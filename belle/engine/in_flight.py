@@ -18,6 +18,7 @@ from belle.engine.protocol import (
     Ready,
     SetTemplate,
     Text,
+    Thinking,
 )
 
 
@@ -56,7 +57,7 @@ class InFlight:
                 self.loading = True
             case Ready() | Failed(id=None):
                 self.loading = False
-            case Text(id=request_id):
+            case Text(id=request_id) | Thinking(id=request_id):
                 self.working = True
                 self._begun.add(request_id)
             case Done(id=request_id) | Counted(id=request_id) | Failed(id=int(request_id)):

@@ -8,10 +8,19 @@ import unicodedata
 MAX_COLUMNS = 36
 """Width of a title in half-width columns: a Chinese character takes two."""
 
+_LONGEST = 400
+"""Characters of a line that are looked at."""
+
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _FENCE_LINE = re.compile(r"^```.*$", re.MULTILINE)
-_MARKS = re.compile(r"^[\s#>*+\-\d.)、]+|[*_`~]+", re.MULTILINE)
-_SENTENCE_END = re.compile(r"[。！？!?；;]|\.(?=\s|$)")
+_LINE_MARK = re.compile(r"\s*(?:>+|#{1,6}(?=\s)|[*+-](?=\s)|\[[ xX]\](?=\s)|\d{1,3}(?:[.)](?=\s)|、)|[-*_=]{3,}$)\s*")
+# Within a word stars and underscores are meant.
+_EMPHASIS = re.compile(r"(?<![A-Za-z0-9])[*_`~]+|[*_`~]+(?![A-Za-z0-9])")
+_SENTENCE_END = re.compile(r"[。！？；]|[!?;](?![\x21-\x7e])|\.(?=\s+[^\sa-z]|\s*$)")
+# A letter between dots (e.g., U.S.), and what is usually followed by a name or a number.
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(.])(?:[^\W\d_]|[Mm]rs?|Ms|[DS]r|St|Prof|vs|cf|[Ff]igs?|[Nn]o|pp|[Vv]ol|[Ee]q)$"
+)
 _CLAUSE_END = re.compile(r"[，,、：:—]")
 
 
@@ -22,15 +31,28 @@ def title_of(question: str) -> str:
     """
     prose = _FENCE.sub(" ", question)
     text = prose if prose.strip() else _FENCE_LINE.sub("", question)
-    lines = [line for line in (_MARKS.sub("", line).strip() for line in text.splitlines()) if line]
+    lines = [line for line in map(_without_marks, text.splitlines()) if line]
     if not lines:
         return ""
     line = " ".join(lines[0].split())
-    end = _SENTENCE_END.search(line)
-    sentence = line[: end.start()].strip() if end and end.start() > 0 else line
+    end = _end_of_sentence(line)
+    sentence = line[:end].strip() if end else line
     if not any(c.isalnum() for c in sentence):
         return ""
     return _shorten(sentence)
+
+
+def _without_marks(line: str) -> str:
+    """A line without what Markdown puts before it and around its words; its beginning is enough."""
+    line = line[:_LONGEST]
+    while mark := _LINE_MARK.match(line):
+        line = line[mark.end() :]
+    return _EMPHASIS.sub("", line).strip()
+
+
+def _end_of_sentence(line: str) -> int | None:
+    ends = (found.start() for found in _SENTENCE_END.finditer(line))
+    return next((end for end in ends if not (line[end] == "." and _ABBREVIATION.search(line[:end]))), None)
 
 
 def _shorten(sentence: str) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from PySide6.QtCore import QMimeData, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QMimeData, QRectF, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragMoveEvent,
@@ -94,13 +95,14 @@ class ComposerEdit(QPlainTextEdit):
         super().keyPressEvent(event)
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
-        """Text only; files are for the window."""
+        """Text only; files that are dropped are for the window."""
         return source.hasText() and not source.hasUrls()
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        """Always as plain text."""
-        if source.hasText():
-            self.textCursor().insertText(source.text())
+        """Always as plain text; a file that was copied is its path, as one would type it."""
+        text = _paths(source.urls()) or _as_paths(source.text())
+        if text:
+            self.textCursor().insertText(text)
             self.ensureCursorVisible()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -159,6 +161,19 @@ class ComposerEdit(QPlainTextEdit):
 
     def _forget_composing(self) -> None:
         self._just_composed = False
+
+
+def _paths(urls: Sequence[QUrl]) -> str:
+    """The paths of files, one a line; empty unless all of them are files of this computer."""
+    return "\n".join(url.toLocalFile() for url in urls) if all(url.isLocalFile() for url in urls) else ""
+
+
+def _as_paths(text: str) -> str:
+    """A text that is nothing but addresses of files (as some programs copy them) as their paths; another as it is."""
+    lines = text.split()
+    if not lines or not all(line.startswith("file:///") for line in lines):
+        return text
+    return _paths([QUrl(line) for line in lines])
 
 
 class Composer(View):

@@ -106,6 +106,7 @@ class Gestures(QObject):
 
     def connect_transcript(self, transcript: TranscriptView) -> None:
         """Called when it is made."""
+        transcript.zoom_requested.connect(self._zoom)
         transcript.regenerate_requested.connect(self._controller.regenerate)
         transcript.edit_submitted.connect(self._save_edit)
         transcript.edit_changed.connect(self._controller.keep_edit)

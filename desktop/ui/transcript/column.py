@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPoint, QRect, Qt, QTimer, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
 from desktop.ui.controls import IconButton
@@ -30,6 +30,8 @@ _AHEAD = 1.0
 _KEPT_WIDGETS = 40
 _ENDLESS = (1 << 24) - 1
 """The largest size of a widget."""
+_NOTCH = 120
+"""Eighths of a degree of the wheel that are one step of zoom: a notch of a mouse; touchpads come in less."""
 _ROUNDS = 12
 """Measuring what is in sight can bring other rows into sight; it settles in two or three rounds."""
 
@@ -63,6 +65,8 @@ class Column(QAbstractScrollArea):
     """Keeps rows in their places."""
 
     at_bottom_changed = Signal(bool)
+    zoom_requested = Signal(int)
+    """Steps larger (+) or smaller (-)."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -75,6 +79,7 @@ class Column(QAbstractScrollArea):
         self._own_scroll = False
         self._last_value = 0
         self._width = 0
+        self._turned = 0  # by the wheel with Ctrl, in eighths of a degree
         self._page = _Page(self.viewport())
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -261,6 +266,19 @@ class Column(QAbstractScrollArea):
                 return
 
     # Scrolling
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Ctrl and the wheel change the size of the text."""
+        if not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self._turned = 0
+            super().wheelEvent(event)
+            return
+        self._turned += event.angleDelta().y()
+        steps = int(self._turned / _NOTCH)
+        self._turned -= steps * _NOTCH
+        if steps:
+            self.zoom_requested.emit(steps)
+        event.accept()
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         """Move the page under the window."""

@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from desktop.ui.transcript.blocks import Align, Block, Code, Container, Formula, Line, Rule, Span, Table, normalize
+from desktop.ui.transcript.indents import bring_in
 from desktop.ui.transcript.math_rules import add_math
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def parse(text: str) -> list[Block]:
 def parse_pieces(text: str, first_number: int | None = None) -> Parsed:
     """Blocks with their places in the source. `first_number` overrides that of a list at the very beginning."""
     environment: dict[str, Any] = {}
-    tokens = _parser().parse(text, environment)
+    tokens = _parser().parse(bring_in(text), environment)
     reader = _Reader(tokens, first_number)
     reader.read()
     return Parsed(reader.blocks, reader.pieces, bool(environment.get("references")))

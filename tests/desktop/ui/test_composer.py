@@ -226,3 +226,26 @@ def test_escape_stops_and_otherwise_does_nothing(composer, qtbot):
     with qtbot.waitSignal(composer.stop_requested):
         QTest.keyClick(composer.editor, Qt.Key.Key_Escape)
     assert composer.text() == "text"
+
+
+def pasted(qtbot, **what) -> str:
+    composer = Composer()
+    qtbot.addWidget(composer)
+    data = QMimeData()
+    if "urls" in what:
+        data.setUrls([QUrl(url) for url in what["urls"]])
+    if "text" in what:
+        data.setText(what["text"])
+    composer.editor.insertFromMimeData(data)
+    return composer.text()
+
+
+def test_a_file_that_is_pasted_is_its_path(qtbot) -> None:
+    assert pasted(qtbot, urls=["file:///tmp/a%20b.txt"]) == "/tmp/a b.txt"
+    assert pasted(qtbot, urls=["file:///tmp/a", "file:///tmp/%E4%B8%AD"], text="file:///tmp/a") == "/tmp/a\n/tmp/中"
+    assert pasted(qtbot, text="file:///tmp/a%20b.txt\r\n") == "/tmp/a b.txt"
+
+
+def test_an_address_or_a_text_about_files_is_pasted_as_it_is(qtbot) -> None:
+    assert pasted(qtbot, urls=["https://example.org/a"], text="https://example.org/a") == "https://example.org/a"
+    assert pasted(qtbot, text="see file:///tmp/a") == "see file:///tmp/a"

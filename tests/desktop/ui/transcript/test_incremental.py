@@ -69,6 +69,11 @@ SNIPPETS = (
     "$$a$$ not alone\n",
     "\\[",
     "$$",
+    "- a\n      - six\n        more\n\n        of it\n            - deeper\n- b\n",
+    "1. a\n\n        - eight\n          ```\n          x\n          ```\n",
+    "      - no list before\n",
+    "      - ",
+    "        text\n",
     "~~gone~~ ![alt](http://x/y.png) https://bare.url/a_b.\n",
 )
 

@@ -112,3 +112,26 @@ def test_containers_and_rules() -> None:
 def test_characters_that_would_steer_the_document_are_replaced() -> None:
     (line,) = parse("a\u2029b\ufdd0c\ud800d")
     assert plain_text(line.spans) == "a b\ufffdc\ufffdd"
+
+
+@pytest.mark.parametrize(
+    ("text", "depths"),
+    [
+        ("- a\n      - six\n      - more\n            - deep\n- b", [1, 2, 2, 3, 1]),
+        ("- a\n\n      - six\n\n      - more", [1, 2, 2]),
+        ("* **a**\n    * four\n        * eight", [1, 2, 3]),
+        ("1. one\n        - eight\n2. two", [1, 2, 1]),
+        ("- a\n        1. n\n        2. m\n- b", [1, 2, 2, 1]),
+        ("- a\n\t- tab\n\t\t- two tabs", [1, 2, 3]),
+        ("- a\n      - x\n        goes on\n\n        and on", [1, 2, 2, 2]),
+    ],
+)
+def test_lists_that_are_nested_by_many_spaces_are_lists(text: str, depths: list[int]) -> None:
+    blocks = parse(text)
+    assert all(isinstance(block, Line) for block in blocks)
+    assert [len(block.containers) for block in blocks] == depths
+
+
+@pytest.mark.parametrize("text", ["    - code\n", "- a\n\n      not a bullet", "- a\n  ```\n        - code\n  ```\n"])
+def test_code_that_looks_like_a_list_stays_code(text: str) -> None:
+    assert isinstance(parse(text)[-1], Code)

@@ -6,7 +6,8 @@ from dataclasses import replace
 from itertools import pairwise, product
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QCoreApplication, QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QPushButton, QToolButton
 
 from desktop.i18n import set_language
@@ -348,3 +349,35 @@ def test_a_page_of_everything_is_painted(view, message, qtbot) -> None:
     colors = {picture.pixelColor(x, y).name() for x, y in points}
     look = themes().current
     assert {look.color(name).name() for name in ("page", "violet-soft", "code")} <= colors
+
+
+def test_ctrl_and_the_wheel_ask_for_another_size(view, message, qtbot) -> None:
+    view.set_path([message("line\n" * 300, id=1)], context_start=None)
+    text = view.message_widget(1).text.viewport()
+
+    def turn(delta: int, modifiers: Qt.KeyboardModifier) -> None:
+        at = QPointF(5, 5)
+        event = QWheelEvent(
+            at,
+            QPointF(text.mapToGlobal(QPoint(5, 5))),
+            QPoint(),
+            QPoint(0, delta),
+            Qt.MouseButton.NoButton,
+            modifiers,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QCoreApplication.sendEvent(text, event)
+
+    asked: list[int] = []
+    view.zoom_requested.connect(asked.append)
+    before = view.verticalScrollBar().value()
+    turn(120, Qt.KeyboardModifier.ControlModifier)
+    turn(-240, Qt.KeyboardModifier.ControlModifier)
+    turn(60, Qt.KeyboardModifier.ControlModifier)
+    turn(60, Qt.KeyboardModifier.ControlModifier)
+    assert asked == [1, -2, 1]
+    assert view.verticalScrollBar().value() == before
+    turn(120, Qt.KeyboardModifier.NoModifier)
+    assert asked == [1, -2, 1]
+    assert view.verticalScrollBar().value() != before
