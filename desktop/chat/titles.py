@@ -18,9 +18,7 @@ _LINE_MARK = re.compile(r"\s*(?:>+|#{1,6}(?=\s)|[*+-](?=\s)|\[[ xX]\](?=\s)|\d{1
 _EMPHASIS = re.compile(r"(?<![A-Za-z0-9])[*_`~]+|[*_`~]+(?![A-Za-z0-9])")
 _SENTENCE_END = re.compile(r"[。！？；]|[!?;](?![\x21-\x7e])|\.(?=\s+[^\sa-z]|\s*$)")
 # A letter between dots (e.g., U.S.), and what is usually followed by a name or a number.
-_ABBREVIATION = re.compile(
-    r"(?:^|[\s(.])(?:[^\W\d_]|[Mm]rs?|Ms|[DS]r|St|Prof|vs|cf|[Ff]igs?|[Nn]o|pp|[Vv]ol|[Ee]q)$"
-)
+_ABBREVIATION = re.compile(r"(?:^|[\s(.])(?:[^\W\d_]|[Mm]rs?|Ms|[DS]r|St|Prof|vs|cf|[Ff]igs?|[Nn]o|pp|[Vv]ol|[Ee]q)$")
 _CLAUSE_END = re.compile(r"[，,、：:—]")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
+from unicodedata import bidirectional
 
 from desktop.ui.breaks import BREAK, FIRST, break_places
 
@@ -104,6 +105,30 @@ def breakable(spans: tuple[Span, ...]) -> tuple[Span, ...]:
 def plain_text(spans: tuple[Span, ...]) -> str:
     """The text of spans without their look."""
     return "".join(span.text for span in spans)
+
+
+def is_right_to_left(spans: tuple[Span, ...]) -> bool:
+    """Whether a line runs from right to left: its first letter decides, code and formulas aside."""
+    for span in spans:
+        if span.code or span.math or span.text.isascii():
+            if not span.code and not span.math and any(map(str.isalpha, span.text)):
+                return False
+            continue
+        for sign in span.text:
+            direction = bidirectional(sign)
+            if direction in ("L", "R", "AL"):
+                return direction != "L"
+    return False
+
+
+def runs_right_to_left(block: Block) -> bool:
+    """Whether a block stands at the right, with its marker or the bar of its quote there too."""
+    match block:
+        case Line(spans=spans):
+            return is_right_to_left(spans)
+        case Table(rows=rows):
+            return is_right_to_left(tuple(span for cell in rows[0] for span in cell))
+    return False
 
 
 def normalize(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import cast
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QTextBlock, QTextBlockFormat, QTextCursor, QTextDocument
 
-from desktop.ui.transcript.blocks import Block, Code, Line, Rule, Table
+from desktop.ui.transcript.blocks import Block, Code, Line, Rule, Table, runs_right_to_left
 from desktop.ui.transcript.render import Renderer, utf16
 from desktop.ui.transcript.style import CODE_HEADER, CODE_PAD
 
@@ -45,8 +45,9 @@ class Ground:
         style = self._renderer.style
         block = self._renderer.blocks[index]
         first, last = self._renderer.lines_of(index)
-        left = style.indent(block.containers)
-        right = self._document.textWidth()
+        left, right = style.indent(block.containers), self._document.textWidth()
+        if runs_right_to_left(block):
+            left, right = 0, right - left
         top = self._top(first)
         match block:
             case Code():
@@ -109,6 +110,8 @@ class Ground:
         painter.setBrush(theme.color("line"))
         for depth in depths:
             left = style.indent(containers[:depth])
+            if runs_right_to_left(place.block):
+                left = int(self._document.textWidth()) - left - theme.px(3)
             top = place.box.top()
             if before[: depth + 1] == containers[: depth + 1]:
                 top = self.box(place.index - 1).bottom() - 1.5

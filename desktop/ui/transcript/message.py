@@ -195,7 +195,15 @@ class MessageWidget(MessageFrame):
         buttons = [bar.button(n) for n in ("previous", "next", "regenerate", "edit", "copy")]
         go_on = self._note.button if self._note is not None else None
         thought = [self._thought.button, self._thought.text] if self._thought is not None else []
-        found: list[QWidget | None] = [*thought, self.text, *self.text.code_buttons(), self._unfold, go_on, *buttons]
+        found: list[QWidget | None] = [
+            *thought,
+            self.text,
+            *self.text.code_buttons(),
+            *self.text.table_bars(),
+            self._unfold,
+            go_on,
+            *buttons,
+        ]
         bar.set_open(True)
         return [w for w in found if w is not None and w.isVisibleTo(self) and w.isEnabled()]
 

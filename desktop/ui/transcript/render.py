@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import (
+    QFontMetricsF,
     QTextBlock,
     QTextCursor,
     QTextDocument,
@@ -21,9 +23,21 @@ from PySide6.QtGui import (
 )
 
 from desktop.ui.breaks import with_breaks
-from desktop.ui.transcript.blocks import Block, Code, Formula, Line, Rule, Span, Table, breakable
+from desktop.ui.transcript.blocks import (
+    Block,
+    Code,
+    Formula,
+    Line,
+    Rule,
+    Span,
+    Table,
+    breakable,
+    is_right_to_left,
+    runs_right_to_left,
+)
+from desktop.ui.transcript.columns import BAR_HEIGHT, CELL_PAD, Columns
 from desktop.ui.transcript.formulas import OBJECT, FormulaObject
-from desktop.ui.transcript.style import CODE_HEADER, Style
+from desktop.ui.transcript.style import CODE_HEADER, Style, marker_gap
 from desktop.ui.transcript.typeset import Drawing
 
 _KEEP = QTextCursor.MoveMode.KeepAnchor
@@ -36,8 +50,11 @@ class Renderer:
     def __init__(self, document: QTextDocument, style: Style) -> None:
         self._document = document
         self.style = style
+        self._metrics = _bold_metrics(style)
         self.blocks: list[Block] = []
         self.starts: list[int] = []
+        self._columns: dict[int, Columns] = {}
+        self._shifts: dict[int, int] = {}  # pixels of a table that are scrolled out at its left
         self.formulas = FormulaObject(document)
         document.setUndoRedoEnabled(False)
         document.setDocumentMargin(0)
@@ -75,6 +92,58 @@ class Renderer:
             self._append(cursor, block)
         cursor.endEditBlock()
 
+    # Tables wider than the page
+
+    @property
+    def tables(self) -> Sequence[int]:
+        """The indexes of the blocks that are tables."""
+        return list(self._columns)
+
+    def width_of_table(self, index: int) -> tuple[int, int]:
+        """(pixels of a table, pixels of the page for it); the first is 0 for one that fits."""
+        room = self._room(self.blocks[index])
+        widths = self._columns[index].widths(room)
+        total = round(sum(widths)) if widths else 0
+        return (total if total > room + 1 else 0), room
+
+    def fit_tables(self) -> None:
+        """The page has another width."""
+        self._shifts.clear()
+        for index in self._columns:
+            self._fit_table(index)
+
+    def shift_table(self, index: int, pixels: int) -> None:
+        """Scroll a table sideways."""
+        if index in self._columns:
+            self._shifts[index] = pixels
+            self._fit_table(index)
+
+    def _fit_table(self, index: int) -> None:
+        table = QTextCursor(self.first_line_of(index).next()).currentTable()
+        if table is None:
+            return
+        made = QTextTableFormat(table.format())
+        self._set_widths(made, index, self.blocks[index])
+        if made != table.format():
+            table.setFormat(made)
+
+    def _set_widths(self, made: QTextTableFormat, index: int, block: Block) -> None:
+        indent, room, columns = self.style.indent(block.containers), self._room(block), self._columns[index]
+        widths = columns.widths(room)
+        if widths and runs_right_to_left(block):
+            widths.reverse()
+        is_wide = widths is not None and sum(widths) > room + 1
+        free = [QTextLength()] * columns.count
+        made.setColumnWidthConstraints([QTextLength(QTextLength.Type.FixedLength, w) for w in widths or ()] or free)
+        made.setLeftMargin(indent - (self._shifts.get(index, 0) if is_wide else 0))
+        made.setBottomMargin(self.style.theme.px(BAR_HEIGHT) if is_wide else 0)
+
+    def _room(self, block: Block) -> int:
+        return max(80, int(self._document.textWidth()) - self.style.indent(block.containers))
+
+    def _measure(self, text: str) -> float:
+        return self._metrics.horizontalAdvance(text)
+
     def laid(self, spans: tuple[Span, ...]) -> tuple[Span, ...]:
         """Spans as they stand in the document, one for each: a drawn formula is one character."""
         if self.formulas.drawings:
@@ -85,6 +154,8 @@ class Renderer:
         """Forget everything; show again in another style."""
         self.style = style
         self.blocks, self.starts = [], []
+        self._columns, self._shifts = {}, {}
+        self._metrics = _bold_metrics(style)
         self._document.clear()
         self._room_above(0)
 
@@ -110,6 +181,9 @@ class Renderer:
         cursor.setBlockFormat(block_format)
         cursor.setBlockCharFormat(char_format)
         del self.blocks[count:], self.starts[count:]
+        for index in [i for i in self._columns if i >= count]:
+            del self._columns[index]
+            self._shifts.pop(index, None)
 
     def _append(self, cursor: QTextCursor, block: Block) -> None:
         before = self.blocks[-1] if self.blocks else None
@@ -118,7 +192,7 @@ class Renderer:
             case Line():
                 self._begin(cursor, fresh, self.style.line_format(before, block), self.style.marker_format())
                 if block.marker:
-                    cursor.insertText(f"{block.marker}\t", self.style.marker_format())
+                    cursor.insertText(block.marker + marker_gap(block), self.style.marker_format())
                 self._spans(cursor, block, self.laid(block.spans), block.spans)
             case Code():
                 if fresh:
@@ -196,8 +270,14 @@ class Renderer:
         made.setCellPadding(0)
         made.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_None)
         made.setHeaderRowCount(1)
-        made.setLeftMargin(self.style.indent(block.containers))
-        made.setColumnWidthConstraints([QTextLength()] * len(block.aligns))
+        if runs_right_to_left(block):
+            made.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+            made.setAlignment(Qt.AlignmentFlag.AlignRight)
+        index = len(self.blocks)
+        self._columns[index] = Columns(len(block.aligns))
+        for row in block.rows:
+            self._columns[index].take(row, self._measure)
+        self._set_widths(made, index, block)
         table = cursor.insertTable(len(block.rows), len(block.aligns), made)
         for number, row in enumerate(block.rows):
             self._row(table, block, number, row)
@@ -210,13 +290,14 @@ class Renderer:
         look = QTextTableCellFormat()
         look.setTopPadding(theme.px(6))
         look.setBottomPadding(theme.px(6))
-        look.setRightPadding(theme.px(12))
-        look.setLeftPadding(theme.px(12))
+        look.setRightPadding(theme.px(CELL_PAD))
+        look.setLeftPadding(theme.px(CELL_PAD))
         look.setBottomBorder(1)
         look.setBottomBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
         look.setBottomBorderBrush(theme.color("ink-3" if number == 0 else "line"))
+        from_right = runs_right_to_left(block)
         for column, spans in enumerate(row):
-            cell = table.cellAt(number, column)
+            cell = table.cellAt(number, len(row) - 1 - column if from_right else column)
             cell.setFormat(look)
             cursor = cell.firstCursorPosition()
             cursor.setBlockFormat(self.style.cell_format(block.aligns[column], spans))
@@ -236,11 +317,12 @@ class Renderer:
             case Code(), Code():
                 return self._grow_code(cursor, old, new, index)
             case Table(), Table():
-                return self._grow_table(cursor, old, new)
+                return self._grow_table(cursor, old, new, index)
         return False
 
     def _grow_line(self, cursor: QTextCursor, old: Line, new: Line, start: int) -> bool:
-        if replace(old, spans=()) != replace(new, spans=()):
+        same_side = is_right_to_left(old.spans) == is_right_to_left(new.spans)
+        if replace(old, spans=()) != replace(new, spans=()) or not same_side:
             return False
         at = start + (len(old.marker) + 1 if old.marker else 0)
         same = 0
@@ -279,7 +361,7 @@ class Renderer:
             return True
         return False
 
-    def _grow_table(self, cursor: QTextCursor, old: Table, new: Table) -> bool:
+    def _grow_table(self, cursor: QTextCursor, old: Table, new: Table, index: int) -> bool:
         if (old.aligns, old.containers) != (new.aligns, new.containers) or new.rows[: len(old.rows)] != old.rows:
             return False
         cursor.movePosition(_END)
@@ -292,7 +374,15 @@ class Renderer:
             table.appendRows(count)
         for number in range(len(old.rows), len(new.rows)):
             self._row(table, new, number, new.rows[number])
+            self._columns[index].take(new.rows[number], self._measure)
+        if count:
+            self._fit_table(index)
         return True
+
+
+def _bold_metrics(style: Style) -> QFontMetricsF:
+    """Measures of text in the head of a table: what fits there fits in the other rows."""
+    return QFontMetricsF(style.char_format(Span("", bold=True)).font())
 
 
 def formulas_of(block: Block) -> set[str]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextBlock, QTextCursor, QTextTable
 
 from desktop.ui.breaks import without_breaks
 from desktop.ui.transcript.formulas import OBJECT, source_at
 from desktop.ui.transcript.render import utf16
+
+# Behind a marker.
+_GAP = re.compile("[\t\u2002]")
 
 
 def selected_text(cursor: QTextCursor) -> str:
@@ -24,11 +29,11 @@ def selected_text(cursor: QTextCursor) -> str:
         place = _row_of(block)
         if place is not None:
             if place == row:
-                lines[-1] += f"\t{text}"
+                lines[-1] = f"{text}\t{lines[-1]}" if _is_from_right(block) else f"{lines[-1]}\t{text}"
             else:
                 lines.append(text)
         elif not _is_thin(block):
-            lines.append(text.replace("\t", " ", 1) if block.blockFormat().textIndent() < 0 else text)
+            lines.append(_GAP.sub(" ", text, count=1) if block.blockFormat().textIndent() < 0 else text)
         row = place
         block = block.next()
     return "\n".join(lines)
@@ -53,6 +58,11 @@ def _row_of(block: QTextBlock) -> tuple[int, int] | None:
     if not isinstance(table, QTextTable):
         return None
     return table.firstPosition(), table.cellAt(block.position()).row()
+
+
+def _is_from_right(block: QTextBlock) -> bool:
+    """Whether the columns of the table around a block run from right to left."""
+    return QTextCursor(block).currentFrame().frameFormat().layoutDirection() == Qt.LayoutDirection.RightToLeft
 
 
 def _is_thin(block: QTextBlock) -> bool:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QFont, QTextBlockFormat, QTextCharFormat, QTextOption
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QTextBlockFormat, QTextCharFormat, QTextOption
 
 from desktop.ui.theme import Theme
-from desktop.ui.transcript.blocks import Block, Code, Container, Formula, Line, Rule, Span
+from desktop.ui.transcript.blocks import Block, Code, Container, Formula, Line, Rule, Span, is_right_to_left
 
 _HEADINGS = {1: 20, 2: 18, 3: 16}
 _INDENT = {"quote": 16, "item": 24}
@@ -67,10 +67,17 @@ class Style:
         height = self.theme.px(size) * 1.4 if size else self.line_height
         _fix_height(made, height, at_least=any(span.math for span in line.spans))
         made.setTopMargin(self.gap(before, line))
-        made.setLeftMargin(self.indent(line.containers))
+        if is_right_to_left(line.spans):
+            made.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+            made.setRightMargin(self.indent(line.containers))
+        else:
+            made.setLeftMargin(self.indent(line.containers))
         if line.marker:
             numbered = line.marker.endswith(".")
             hang = self.theme.px(22 if numbered else 18)
+            if marker_gap(line) != TAB:
+                taken = QFontMetricsF(self.theme.font_body).horizontalAdvance(line.marker + marker_gap(line))
+                hang = min(hang, round(taken))
             made.setTextIndent(-hang)
             stops = [QTextOption.Tab(hang + self.theme.px(10) * n, QTextOption.TabType.LeftTab) for n in range(8)]
             made.setTabPositions(stops)
@@ -178,6 +185,14 @@ class Style:
             made.setFontUnderline(True)
             made.setUnderlineColor(_faint(theme.color("violet")))
         return made
+
+
+TAB, _SPACE = "\t", "\u2002"
+
+
+def marker_gap(line: Line) -> str:
+    """What stands between a marker and its text: one character. From right to left Qt knows no places of tabs."""
+    return _SPACE if is_right_to_left(line.spans) else TAB
 
 
 _ALIGN = {

@@ -7,6 +7,7 @@ is opened by the desktop's browser only when a person clicks it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QRect, QRectF, Qt, QUrl, Signal
 from PySide6.QtGui import (
@@ -28,9 +29,10 @@ from PySide6.QtWidgets import QFrame, QMenu, QTextBrowser, QTextEdit, QToolTip, 
 
 from desktop.ui.theme import theme
 from desktop.ui.transcript import words
-from desktop.ui.transcript.blocks import Block, Code
+from desktop.ui.transcript.blocks import Block, Code, runs_right_to_left
 from desktop.ui.transcript.code_button import CopyCode
 from desktop.ui.transcript.coloring import Coloring
+from desktop.ui.transcript.columns import BAR_HEIGHT, TableBar
 from desktop.ui.transcript.find import occurrences
 from desktop.ui.transcript.formulas import typesetter
 from desktop.ui.transcript.ground import Ground
@@ -65,6 +67,7 @@ class MessageText(QTextBrowser):
         self._ground = Ground(self.document(), self._renderer)
         self._coloring = Coloring(self._renderer, self.document(), self)
         self._buttons: dict[int, CopyCode] = {}
+        self._bars: dict[int, TableBar] = {}
         self._moved_from = 0  # buttons of blocks from here on are to be put in place
         self._streaming = False
         self._awaits_formulas = False
@@ -90,6 +93,8 @@ class MessageText(QTextBrowser):
         # A text that grows downwards is not painted again as a whole.
         self.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_StaticContents)
+        # A table that is wider than the page scrolls by itself, never the whole message.
+        self.horizontalScrollBar().valueChanged.connect(lambda: self.horizontalScrollBar().setValue(0))
         self.anchorClicked.connect(open_address)
         self.cursorPositionChanged.connect(self._caret_moves)
         self._dress()
@@ -133,7 +138,7 @@ class MessageText(QTextBrowser):
 
     def retranslate(self) -> None:
         """Say the names of the controls in the present language."""
-        for button in self._buttons.values():
+        for button in (*self._buttons.values(), *self._bars.values()):
             button.retranslate()
 
     def set_streaming(self, streaming: bool) -> None:
@@ -163,7 +168,32 @@ class MessageText(QTextBrowser):
                 )
             )
         self._moved_from = len(self._renderer.blocks)
+        self._place_bars()
         return self._ground.height()
+
+    def _place_bars(self) -> None:
+        """A scroll bar under each table that is wider than the page."""
+        widths = {index: self._renderer.width_of_table(index) for index in self._renderer.tables}
+        wide = {index: (width, room) for index, (width, room) in widths.items() if width}
+        for index in [i for i in self._bars if i not in wide]:
+            bar = self._bars.pop(index)
+            bar.hide()
+            bar.deleteLater()
+        for index, (width, room) in wide.items():
+            if index not in self._bars:
+                self._bars[index] = bar = TableBar(self)
+                bar.moved.connect(partial(self._shift, index))
+                bar.show()
+            bottom = int(self._ground.box(index).bottom())
+            left = self._renderer.style.indent(self._renderer.blocks[index].containers)
+            bar, is_new = self._bars[index], self._bars[index].maximum() == 0
+            bar.fit(left, bottom - theme().px(BAR_HEIGHT), room, width)
+            if is_new and runs_right_to_left(self._renderer.blocks[index]):
+                bar.setValue(bar.maximum())
+
+    def _shift(self, index: int, pixels: int) -> None:
+        self._renderer.shift_table(index, pixels)
+        self.viewport().update()
 
     def natural_width(self, widest: int) -> int:
         """The width that the text takes when it may take up to `widest`."""
@@ -198,6 +228,10 @@ class MessageText(QTextBrowser):
     def code_buttons(self) -> list[CopyCode]:
         """The copy buttons of code, from top to bottom."""
         return [self._buttons[index] for index in sorted(self._buttons)]
+
+    def table_bars(self) -> list[TableBar]:
+        """The scroll bars of tables, from top to bottom."""
+        return [self._bars[index] for index in sorted(self._bars)]
 
     def selection(self) -> str:
         """The selected text as it looks: bullets, numbers and tabs between cells included."""
@@ -239,8 +273,18 @@ class MessageText(QTextBrowser):
         return data
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """The transcript scrolls, not the message."""
-        event.ignore()
+        """The transcript scrolls, not the message; sideways, the table under the pointer."""
+        turned = event.angleDelta()
+        shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
+        step = turned.x() or (turned.y() if shift else 0)
+        boxes = {index: self._ground.box(index) for index in self._bars} if abs(step) >= abs(turned.y()) else {}
+        y = event.position().y()
+        index = next((index for index, box in boxes.items() if box.top() <= y <= box.bottom()), None)
+        if step and index is not None:
+            self._bars[index].setValue(self._bars[index].value() - step)
+            event.accept()
+        else:
+            event.ignore()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Keys that scroll or leave belong to the transcript."""
@@ -303,6 +347,7 @@ class MessageText(QTextBrowser):
     def _set_width(self, width: int) -> None:
         if self.lineWrapColumnOrWidth() != width:
             self.setLineWrapColumnOrWidth(width)
+            self._renderer.fit_tables()
             self._moved_from = 0
 
     def _want_formulas(self) -> None:

@@ -109,6 +109,10 @@ def copy_code(language: str) -> str:
     return translate("Transcript", "Copy the code")
 
 
+def scroll_table() -> str:
+    return translate("Transcript", "Scroll the table sideways")
+
+
 def answer_again() -> str:
     return translate("Transcript", "Answer again")
 
