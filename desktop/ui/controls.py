@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from desktop.ui.foreign_text import set_tooltip
 from desktop.ui.icons import icon, icon_size
 from desktop.ui.theme import themes
 
@@ -74,7 +75,7 @@ class IconButton(QToolButton):
     def name(self, text: str, shortcut: str = "") -> None:
         """Say what the button does; `shortcut` in native spelling is added to the tooltip."""
         self.setAccessibleName(text)
-        self.setToolTip(f"{text}  {shortcut}".rstrip())
+        set_tooltip(self, f"{text}  {shortcut}".rstrip())
 
     def _draw(self) -> None:
         self.setIcon(icon(self._icon_name, self._color_name))
@@ -124,7 +125,7 @@ class ElidedLabel(QLabel):
         shown = self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, max(0, self.width()))
         if shown != self.text():
             self.setText(shown)
-        self.setToolTip(self._whole if shown != self._whole else "")
+        set_tooltip(self, self._whole if shown != self._whole else "")
 
 
 class Segments(QFrame):

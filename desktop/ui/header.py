@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QProgressBar, QPush
 from desktop.i18n import translate
 from desktop.ui import figures
 from desktop.ui.controls import ElidedLabel, IconButton, View
+from desktop.ui.foreign_text import caption, set_tooltip
 from desktop.ui.icons import icon, icon_size
 from desktop.ui.offline import OfflineBadge
 from desktop.ui.shortcuts import key_text
@@ -160,9 +161,9 @@ class Header(View):
         loading = state.status == "loading"
         self.progress.setVisible(loading)
         self.progress.setValue(round(state.fraction * 1000))
-        self.model_button.setText(model_words(state))
+        self.model_button.setText(caption(model_words(state)))
         exact = exact_model(state)
-        self.model_button.setToolTip(exact)
+        set_tooltip(self.model_button, exact)
         self.model_button.setAccessibleName(translate("Header", "Model: {name}").format(name=model_words(state)))
         self.model_button.setAccessibleDescription(exact)
 

@@ -38,8 +38,8 @@ def fill_model_menu(
         gone = translate("ModelMenu", "file is gone")
         state = gone if choice.status == "missing" else choice.subtitle
         # What follows a tab stands at the right edge.
-        line = to.addAction(f"{choice.title}\t{state}".replace("&", "&&"))
-        line.setToolTip(" · ".join(part for part in (choice.subtitle, choice.license_note) if part))
+        line = to.addAction(f"{caption(choice.title)}\t{caption(state)}")
+        set_tooltip(line, " · ".join(part for part in (choice.subtitle, choice.license_note) if part))
         if choice.ref == current:
             line.setIcon(icon("check", "violet", 16))
         line.triggered.connect(lambda: choose(choice))

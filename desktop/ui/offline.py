@@ -7,6 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from desktop.i18n import translate
+from desktop.ui.foreign_text import set_tooltip
 from desktop.ui.theme import theme
 
 
@@ -27,7 +28,7 @@ class OfflineBadge(QPushButton):
         word = translate("Offline", "Offline")
         promise = translate("Offline", "Offline · nothing leaves this computer")
         self.setText("" if self._compact else word)
-        self.setToolTip(promise)
+        set_tooltip(self, promise)
         self.setAccessibleName(promise)
 
     def sizeHint(self) -> QSize:

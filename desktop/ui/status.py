@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 from desktop.i18n import translate
 from desktop.ui import figures
 from desktop.ui.controls import View, label
+from desktop.ui.foreign_text import set_tooltip
 from desktop.ui.theme import theme
 
 NEARLY_FULL = 0.85
@@ -92,7 +93,7 @@ class StatusLine(View):
         else:
             shown = figures.decimal(speed, 1 if speed < 10 else 0)
             self.speed_label.setText(translate("Status", "{speed} tok/s").format(speed=shown))
-            self.speed_label.setToolTip(translate("Status", "{speed} tokens per second").format(speed=shown))
+            set_tooltip(self.speed_label, translate("Status", "{speed} tokens per second").format(speed=shown))
         known = self._total > 0
         fraction = self._used / self._total if known else 0.0
         self.gauge.setVisible(known)
@@ -108,7 +109,7 @@ class StatusLine(View):
         if fraction >= NEARLY_FULL:
             tip = translate("Status", "The model's memory is nearly full.") + " " + tip
         for part in (self.gauge, self.context_label):
-            part.setToolTip(tip)
+            set_tooltip(part, tip)
         self.gauge.setAccessibleName(tip)
         level = "warn" if fraction >= NEARLY_FULL else ""
         if self.context_label.property("level") != level:

@@ -15,6 +15,7 @@ from desktop.i18n import translate
 from desktop.ui.controls import label
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.dialogs.doctor_words import fact_name, problem_sentence, section_title
+from desktop.ui.foreign_text import set_tooltip
 from desktop.ui.theme import theme
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class DoctorDialog(Dialog):
         self._waiting.setText(translate("Doctor", "Looking at this computer …"))
         self.copy_button.setText(translate("Doctor", "Copy for a bug report"))
         self.copy_button.setAccessibleName(translate("Doctor", "Copy for a bug report"))
-        self.copy_button.setToolTip(translate("Doctor", "Without names, paths or anything private"))
+        set_tooltip(self.copy_button, translate("Doctor", "Without names, paths or anything private"))
         if self.report is not None:
             self._show(self.report)
 

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QPlainT
 from desktop.i18n import translate
 from desktop.ui.controls import label, repolish
 from desktop.ui.dialogs.base import Dialog
+from desktop.ui.foreign_text import set_tooltip
 from desktop.ui.theme import theme
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class TemplateDialog(Dialog):
         for option in options:
             item = QListWidgetItem(self._title_of(option))
             item.setData(Qt.ItemDataRole.UserRole, option.id)
-            item.setToolTip(option.id)
+            set_tooltip(item, option.id)
             self.choices.addItem(item)
         fits = [option.id for option in options if option.suggested]
         self.choose(next(name for name in (self._current, *fits, *self._options) if name in self._options))

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QStac
 
 from desktop.i18n import translate
 from desktop.ui.controls import IconButton, View, label
+from desktop.ui.foreign_text import set_tooltip
 from desktop.ui.icons import icon, icon_size
 from desktop.ui.offline import OfflineBadge
 from desktop.ui.shortcuts import key_text
@@ -232,11 +233,11 @@ class Sidebar(View):
         """The words in the present language."""
         self.new_button.setText(translate("Sidebar", "New chat"))
         self.new_button.setAccessibleName(translate("Sidebar", "New chat"))
-        self.new_button.setToolTip(key_text("new_chat"))
+        set_tooltip(self.new_button, key_text("new_chat"))
         self.fold_button.name(translate("Sidebar", "Hide the sidebar"), key_text("sidebar"))
         self.search_field.setPlaceholderText(translate("Sidebar", "Search"))
         self.search_field.setAccessibleName(translate("Sidebar", "Search in titles and messages"))
-        self.search_field.setToolTip(key_text("search"))
+        set_tooltip(self.search_field, key_text("search"))
         self.clear_button.name(translate("Sidebar", "Clear the search"))
         self._name_lists()
         self.empty.set_words(
@@ -245,7 +246,7 @@ class Sidebar(View):
         )
         self.settings_button.setText(translate("Sidebar", "Settings"))
         self.settings_button.setAccessibleName(translate("Sidebar", "Settings"))
-        self.settings_button.setToolTip(key_text("settings"))
+        set_tooltip(self.settings_button, key_text("settings"))
         self.badge.retranslate()
         if self._list is not None:
             self.model.retranslate()

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from desktop.ui.controls import IconButton
+from desktop.ui.controls import IconButton, label
+from desktop.ui.foreign_text import set_tooltip
 from desktop.ui.icons import icon_size
 from desktop.ui.theme import theme
 from desktop.ui.transcript import words
@@ -40,10 +41,7 @@ class ActionBar(QWidget):
                 ("copy", "copy"),
             )
         }
-        self._version = QLabel(self)
-        self._version.setProperty("role", "quiet")
-        self._speed = QLabel(self)
-        self._speed.setProperty("role", "quiet")
+        self._version, self._speed = label("quiet", self), label("quiet", self)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
@@ -107,7 +105,7 @@ class ActionBar(QWidget):
         self._version.setText(f"{number}/{count}")
         self._version.setAccessibleName(words.version(number, count))
         self._speed.setText(words.speed(message.stats))
-        self._speed.setToolTip(words.speed_explained(message.stats, message.model))
+        set_tooltip(self._speed, words.speed_explained(message.stats, message.model))
         self.restyle()
 
     def restyle(self) -> None:

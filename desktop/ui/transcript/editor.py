@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
+from desktop.ui.foreign_text import set_tooltip
 from desktop.ui.theme import theme
 from desktop.ui.transcript import words
 from desktop.ui.wrapping import LongWords
@@ -127,7 +128,7 @@ class Editor(QWidget):
 
     def _refresh(self) -> None:
         self._save.setEnabled(self._may_save and bool(self._field.toPlainText().strip()))
-        self._save.setToolTip("" if self._may_save else words.wait_for_the_answer())
+        set_tooltip(self._save, "" if self._may_save else words.wait_for_the_answer())
 
     def _submit(self) -> None:
         text = self._field.toPlainText().strip("\n")

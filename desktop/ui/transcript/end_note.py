@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
+from desktop.ui.controls import label
 from desktop.ui.theme import theme
 
 HEIGHT = 30
@@ -17,8 +18,7 @@ class EndNote(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._said = QLabel(self)
-        self._said.setProperty("role", "quiet")
+        self._said = label("quiet", self)
         self.button = QPushButton(self)
         self.button.setObjectName("continue")
         self.button.setProperty("kind", "link")

@@ -119,8 +119,8 @@ class Renderer:
             self._fit_table(index)
 
     def _fit_table(self, index: int) -> None:
-        table = QTextCursor(self.first_line_of(index).next()).currentTable()
-        if table is None:
+        table = QTextCursor(self.first_line_of(index).next()).currentFrame()
+        if not isinstance(table, QTextTable):
             return
         made = QTextTableFormat(table.format())
         self._set_widths(made, index, self.blocks[index])

@@ -27,6 +27,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QMenu, QTextBrowser, QTextEdit, QToolTip, QWidget
 
+from desktop.ui.foreign_text import show_tooltip
 from desktop.ui.theme import theme
 from desktop.ui.transcript import words
 from desktop.ui.transcript.blocks import Block, Code, runs_right_to_left
@@ -138,8 +139,10 @@ class MessageText(QTextBrowser):
 
     def retranslate(self) -> None:
         """Say the names of the controls in the present language."""
-        for button in (*self._buttons.values(), *self._bars.values()):
+        for button in self._buttons.values():
             button.retranslate()
+        for bar in self._bars.values():
+            bar.retranslate()
 
     def set_streaming(self, streaming: bool) -> None:
         """Show a caret after the last character."""
@@ -320,7 +323,7 @@ class MessageText(QTextBrowser):
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             address = self.anchorAt(event.pos())
             if address:
-                QToolTip.showText(event.globalPos(), address, self)
+                show_tooltip(event.globalPos(), address, self)
             else:
                 QToolTip.hideText()
             return True

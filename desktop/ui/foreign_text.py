@@ -1,0 +1,49 @@
+"""Names of models, files and conversations come from anywhere: they are shown as text, whatever they look like.
+
+Qt takes a tooltip for HTML when it looks like it, and HTML reads files (`<img src=…>`); every tooltip of the window is
+set here. Buttons and menus take `&` for a key, and are as wide as their text.
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+from PySide6.QtCore import QPoint
+from PySide6.QtGui import QAction, Qt
+from PySide6.QtWidgets import QListWidgetItem, QToolTip, QWidget
+
+_COLUMNS = 90
+_LINES = 12
+_CAPTION = 60
+_WORD_JOINER = "\u2060"
+"""Has no width and allows no line break."""
+
+
+def set_tooltip(target: QWidget | QAction | QListWidgetItem, text: str) -> None:
+    """Give a widget, or a line of a menu or list, its tooltip."""
+    target.setToolTip(plain(text))
+
+
+def show_tooltip(at: QPoint, text: str, widget: QWidget) -> None:
+    """Show a tooltip now, at a place on the screen."""
+    QToolTip.showText(at, plain(text), widget)
+
+
+def caption(text: str) -> str:
+    """A name on a button or in a menu: one line, not endless, with every `&` shown."""
+    text = " ".join(text[: 4 * _CAPTION].split())
+    text = text if len(text) <= _CAPTION else text[: _CAPTION - 1].rstrip() + "…"
+    return text.replace("&", "&&")
+
+
+def plain(text: str) -> str:
+    """`text` as Qt shows it unread, in lines of bounded length and number; short plain text stays as it is."""
+    lines: list[str] = []
+    for line in text[: _COLUMNS * _LINES].split("\n"):
+        width = _COLUMNS if line.isascii() else _COLUMNS // 2
+        lines += textwrap.wrap(line, width) if len(line) > width else [line]
+    if len(lines) > _LINES or len(text) > _COLUMNS * _LINES:
+        lines = [*lines[: _LINES - 1], "…"]
+    shown = "\n".join(lines)
+    # Behind the bracket nothing may stand but the name of a tag.
+    return shown.replace("<", f"<{_WORD_JOINER}") if Qt.mightBeRichText(shown) else shown

@@ -1,0 +1,131 @@
+"""Whatever models, files and conversations are called: the window shows the name, and Qt reads nothing into it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import Qt as GuiQt
+from PySide6.QtGui import QTextDocument
+from PySide6.QtWidgets import QApplication, QLabel, QMenu, QToolTip, QWidget
+
+import desktop
+from desktop.chat.state import ModelChoice, ModelState, Notice
+from desktop.ui.dialogs.model_info import ModelInfoDialog
+from desktop.ui.foreign_text import caption, plain, show_tooltip
+from desktop.ui.main_window import MainWindow
+from desktop.ui.model_menu import fill_model_menu
+from tests.support.fake_controller import STARTER_INFO, FakeController
+
+might_be_rich_text = GuiQt.mightBeRichText
+HOSTILE = '<img src="/etc/hostname"> & <b>bold</b>'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HOSTILE,
+        "<b>x</b>",
+        "a <br/> b",
+        "<!-- x --> <i>y</i>",
+        '<?xml version="1.0"?><p>x</p>',
+        "<\n<b>x</b>",
+        "  <a href='file:///x'>y</a>",
+        "<img src=/x\n",
+        "line\n<table><tr><td>",
+        "<" * 50 + "b>x",
+    ],
+)
+def test_no_tooltip_is_rich_text(text: str) -> None:
+    shown = plain(text)
+    assert not might_be_rich_text(shown)
+    assert shown.replace("\u2060", "") == text
+
+
+def test_ordinary_text_is_shown_as_it_is() -> None:
+    for text in ("", "SmolLM2 135M", "a < b", "two\nlines", "名字"):
+        assert plain(text) == text
+
+
+def test_a_tooltip_is_not_larger_than_a_page() -> None:
+    for text in ("a" * 100_000, "word " * 20_000, "x\n" * 5000, "字" * 50_000):
+        lines = plain(text).split("\n")
+        assert len(lines) <= 12
+        assert max(map(len, lines)) <= 90
+
+
+def test_a_caption_is_one_short_line_with_every_sign_of_it() -> None:
+    assert caption("R&D\nmodel") == "R&&D model"
+    assert len(caption("a" * 100_000)) == 60
+
+
+def test_a_tooltip_that_is_shown_at_once_is_plain_too(qtbot) -> None:
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    widget.show()
+    show_tooltip(QPoint(5, 5), HOSTILE, widget)
+    assert not might_be_rich_text(QToolTip.text())
+    QToolTip.hideText()
+
+
+def test_every_tooltip_is_set_in_one_place() -> None:
+    root = Path(next(iter(desktop.__path__)))
+    calls = re.compile(r"\.setToolTip\(|QToolTip\.showText\(")
+    found = {path.name for path in root.rglob("*.py") if calls.search(path.read_text(encoding="utf-8"))}
+    assert found == {"foreign_text.py"}
+
+
+def assert_plain(root: QWidget) -> None:
+    for widget in [root, *root.findChildren(QWidget)]:
+        assert not might_be_rich_text(widget.toolTip()), (widget, widget.toolTip())
+        if isinstance(widget, QLabel) and widget.text():
+            rich = widget.textFormat() in (Qt.TextFormat.RichText, Qt.TextFormat.MarkdownText)
+            automatic = widget.textFormat() == Qt.TextFormat.AutoText
+            assert not rich and not (automatic and might_be_rich_text(widget.text())), widget.text()
+    for document in root.findChildren(QTextDocument):
+        assert not any("src" in form.stringProperty(form.Property.ImageName.value) for form in document.allFormats())
+
+
+@pytest.fixture
+def hostile_window(qtbot, settings) -> MainWindow:
+    controller = FakeController()
+    number = controller.add(HOSTILE, texts=(HOSTILE, HOSTILE))
+    controller.paths[number] = [
+        replace(message, model=HOSTILE, stats={"tokens_per_s": 3.0, "completion_tokens": 2})
+        for message in controller.paths[number]
+    ]
+    controller.choices = [ModelChoice("x", HOSTILE, HOSTILE, "installed", "file", HOSTILE)]
+    window = MainWindow(controller, settings)
+    qtbot.addWidget(window)
+    window.resize(900, 600)
+    window.show()
+    qtbot.waitExposed(window)
+    controller.open_conversation(number)
+    info = replace(STARTER_INFO, name=HOSTILE, path=f"/tmp/{HOSTILE}", license=HOSTILE, template=HOSTILE)
+    controller.make_ready(ModelState("ready", HOSTILE, 1.0, info))
+    controller.notice.emit(Notice("damaged_file", "bad", {"path": HOSTILE, "message": HOSTILE}, (), "model"))
+    QApplication.processEvents()
+    return window
+
+
+def test_hostile_names_are_text_everywhere_in_the_window(hostile_window) -> None:
+    assert_plain(hostile_window)
+    message = hostile_window.transcript.messages()[-1]
+    hostile_window.transcript.message_widget(message.id).set_active(True)
+    assert_plain(hostile_window)
+
+
+def test_hostile_names_are_text_in_the_menu_and_dialogs(hostile_window, qtbot) -> None:
+    menu = QMenu(hostile_window)
+    choices = hostile_window.controller.models()
+    opens = hostile_window.gestures.actions["open_model"]
+    fill_model_menu(menu, choices, current="", choose=lambda _: None, open_file=opens)
+    assert any("&&" in action.text() for action in menu.actions())
+    tips = [action.toolTip() for action in menu.actions() if action.toolTip() != action.text()]
+    assert not any(map(might_be_rich_text, tips))
+    dialog = ModelInfoDialog(choices[0], hostile_window)
+    qtbot.addWidget(dialog)
+    assert_plain(dialog)
