@@ -459,10 +459,6 @@
         <source>Not here yet ({count})</source>
         <translation>还没取来的（{count}）</translation>
     </message>
-    <message>
-        <source>not here yet</source>
-        <translation>还没有</translation>
-    </message>
 </context>
 <context>
     <name>Notice</name>

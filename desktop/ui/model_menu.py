@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMenu
 
 from desktop.i18n import translate
 from desktop.ui import figures
+from desktop.ui.foreign_text import caption, set_tooltip
 from desktop.ui.icons import icon
 
 if TYPE_CHECKING:
