@@ -73,6 +73,11 @@ def safer_mode_file() -> Path:
     return config_dir() / "safer-mode.json"
 
 
+def chat_history_file() -> Path:
+    """What was entered in `belle chat`, for the arrow keys."""
+    return data_dir() / "chat_history.jsonl"
+
+
 def private_folder(path: Path) -> Path:
     """Create `path`, readable by its owner only, and return it. Raises OSError."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -6,7 +6,6 @@ be used with. It is written as a whole (temporary file, fsync, rename); one that
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import Any
 from belle import paths
 from belle.documents import parse_json
 from belle.errors import KnownError
+from belle.texts import json_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _from_row(row: Mapping[str, Any]) -> InstalledModel:
 def _write(models: Sequence[InstalledModel]) -> None:
     path = _registry_file()
     rows = [asdict(model) | {"path": str(model.path)} for model in models]
-    text = json.dumps({"version": 1, "models": rows}, ensure_ascii=False, indent=2)
+    text = json_text({"version": 1, "models": rows}, indent=2)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         paths.private_folder(path.parent)

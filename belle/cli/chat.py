@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
+import stat
 import sys
 from dataclasses import asdict, replace
 
+from belle import paths
 from belle.catalog import STARTER, ResolvedModel, load_catalog, remember_file, resolve
 from belle.cli.answering import Answering
 from belle.cli.arguments import path_or_name
+from belle.cli.line_editor import History
 from belle.cli.session import Session
 from belle.cli.terminal import Terminal
 from belle.cli.words import is_chinese, say
@@ -19,6 +23,7 @@ from belle.prompts import TEMPLATES, Message, get_template
 from belle.texts import json_text
 
 OWN_TEMPLATE = "gguf"
+_LONGEST_INPUT = 16 << 20
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +37,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=STARTER,
         help="a name from the list below, or the path of a GGUF file (default: starter)",
     )
-    parser.add_argument("-p", "--prompt", help="ask this one question and end; - reads it from standard input")
+    parser.add_argument(
+        "-p",
+        "--prompt",
+        help="ask this one question and end; what a pipe or a file brings on standard input is put below it, and - "
+        "stands for that alone",
+    )
     parser.add_argument("--json", action="store_true", help="with --prompt: print one JSON object and nothing else")
     parser.add_argument("--system", default="", help="the system prompt")
+    parser.add_argument(
+        "--no-history",
+        action="store_true",
+        help=f"keep no questions for the arrow keys of later conversations (in {paths.chat_history_file()})",
+    )
     parser.add_argument(
         "--template",
         help=f"the prompt template instead of the model's: {', '.join(TEMPLATES)}, {OWN_TEMPLATE} (its own)",
@@ -88,7 +103,8 @@ def run(arguments: argparse.Namespace) -> int:
             thinking=arguments.thinking,
         )
         if prompt is None:
-            return Session(answering, model, terminal, system=arguments.system).run()
+            history = None if arguments.no_history else History(paths.chat_history_file())
+            return Session(answering, model, terminal, system=arguments.system, history=history).run()
         messages = [Message("system", arguments.system)] if arguments.system else []
         return _answer_once(answering, [*messages, Message("user", prompt)], as_json=arguments.json)
 
@@ -115,12 +131,35 @@ def _prompt(arguments: argparse.Namespace) -> str | None:
     """The one question; None for a conversation."""
     prompt: str | None = arguments.prompt
     if prompt == "-" or (prompt is None and not sys.stdin.isatty()):
-        prompt = sys.stdin.read().removesuffix("\n")
+        prompt = _standard_input()
+    elif prompt is not None and _is_fed():
+        # As “summarize” is said about a text.
+        prompt = "\n\n".join(part for part in (prompt, _standard_input()) if part.strip())
     if prompt is None and arguments.json:
         raise KnownError("usage", "--json needs a question.", "Give it with --prompt TEXT, or --prompt - to read it.")
     if prompt is not None and not prompt.strip():
         raise KnownError("usage", "The question is empty.", "Give it with --prompt TEXT, or on standard input.")
     return prompt
+
+
+def _is_fed() -> bool:
+    """Whether standard input is a pipe or a file; what else a program is started with brings no text."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
+
+
+def _standard_input() -> str:
+    text = sys.stdin.read(_LONGEST_INPUT + 1)
+    if len(text) > _LONGEST_INPUT:
+        raise KnownError(
+            "usage",
+            f"Standard input has more than {_LONGEST_INPUT:,} characters, and no model reads as many.",
+            "Give it a part of the text.",
+        )
+    return text.removesuffix("\n")
 
 
 def _template(wanted: str | None, model: ResolvedModel) -> str | None:

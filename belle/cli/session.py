@@ -8,6 +8,7 @@ from pathlib import Path
 
 from belle.catalog import ResolvedModel
 from belle.cli.answering import Answering
+from belle.cli.line_editor import History
 from belle.cli.terminal import RED, Terminal
 from belle.cli.words import say
 from belle.engine.protocol import Done, Overflow
@@ -22,11 +23,20 @@ _NOTES = {"stopped": "stopped", "length": "length", "context_full": "context_ful
 class Session:
     """A conversation held in memory; `/save` writes it to a file."""
 
-    def __init__(self, answering: Answering, model: ResolvedModel, terminal: Terminal, *, system: str = "") -> None:
+    def __init__(
+        self,
+        answering: Answering,
+        model: ResolvedModel,
+        terminal: Terminal,
+        *,
+        system: str = "",
+        history: History | None = None,
+    ) -> None:
         self._answering = answering
         self._model = model
         self._terminal = terminal
         self._system = system
+        self._history = history
         self._turns: list[Message] = []
         self._last: Done | None = None
         # Once the person has agreed to leave out the oldest turns, each further question would ask again.
@@ -43,7 +53,7 @@ class Session:
 
     def run(self) -> int:
         """Talk until the person ends it. Returns the exit status."""
-        self._terminal.edit_lines()
+        self._terminal.edit_lines(self._history)
         self._introduce()
         name = self._model.entry.name if self._model.entry else self._model.path.stem
         while True:
@@ -56,6 +66,8 @@ class Session:
                 print()
                 self._terminal.note(say("interrupt_hint"))
                 continue
+            if line:
+                self._terminal.remember(line)
             if line.split(maxsplit=1)[:1] == ["/quit"]:
                 return 0
             try:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import sys
 
+from belle.cli.line_editor import History, LineEditor
 from belle.cli.words import say
 from belle.streams import commanding
 from belle.texts import visible
@@ -25,6 +26,7 @@ class Terminal:
         self._colours = self._moves and not os.environ.get("NO_COLOR")
         self._shown = ""
         self._thinks = False
+        self._editor: LineEditor | None = None
 
     def paint(self, text: str, style: str, *, prompt: bool = False) -> str:
         """`text` in a colour, none for ""; it was made visible before, where it may hold what strangers wrote.
@@ -81,22 +83,27 @@ class Terminal:
             stream.write(text)
             stream.flush()
 
-    def edit_lines(self) -> None:
-        """Give `ask` and `read` line editing and a history, where Python has them."""
-        with contextlib.suppress(ImportError):
-            import readline  # noqa: F401  # importing it is what does it
+    def edit_lines(self, history: History | None) -> None:
+        """Give `read` line editing, and what was entered before."""
+        self._editor = LineEditor(history)
+
+    def remember(self, entry: str) -> None:
+        """Make what was entered come back by the arrow keys."""
+        if self._editor is not None:
+            self._editor.remember(entry)
 
     def read(self, prompt: str) -> str:
-        """What the person enters: one line, or several where each but the last ends in a backslash.
+        """What the person enters: one line, several that were pasted, or several that end in a backslash but the last.
 
         Raises EOFError on Ctrl-D and KeyboardInterrupt on Ctrl-C.
         """
         self.clear()
-        line = input(self.paint(visible(prompt), f"{BOLD};{GREEN}", prompt=True))
+        read = self._editor.read if self._editor is not None else input
+        line = read(self.paint(visible(prompt), f"{BOLD};{GREEN}", prompt=True))
         lines = [line]
         while line.endswith("\\"):
             lines[-1] = line[:-1]
-            line = input(self.paint("… ", DIM, prompt=True))
+            line = read(self.paint("… ", DIM, prompt=True))
             lines.append(line)
         return "\n".join(lines)
 

@@ -53,7 +53,8 @@ _EN = {
         "/stats          figures of the last answer\n"
         "/save FILE      save the conversation (Markdown, or JSON when FILE ends in .json)\n"
         "/quit           end (also Ctrl-D)\n"
-        "A line that ends in \\ goes on in the next one. Ctrl-C stops an answer."
+        "Pasted lines are one question; Alt-Enter, or \\ at the end of a line, begins another line.\n"
+        "The arrow keys bring earlier questions back. Ctrl-C stops an answer."
     ),
     "models_head_name": "NAME",
     "models_head_status": "STATUS",
@@ -136,7 +137,8 @@ _ZH = {
         "/stats          上一个回答的统计\n"
         "/save 文件      保存对话（Markdown；文件名以 .json 结尾则为 JSON）\n"
         "/quit           结束（也可按 Ctrl-D）\n"
-        "行尾加 \\ 可续行。Ctrl-C 停止当前回答。"
+        "粘贴的多行算作一个问题；按 Alt-Enter 或在行尾加 \\ 可换行。\n"
+        "方向键可找回以前的问题。Ctrl-C 停止当前回答。"
     ),
     "models_head_name": "名称",
     "models_head_status": "状态",

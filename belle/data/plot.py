@@ -11,6 +11,7 @@ from belle.data.check import LENGTHS, Report
 from belle.durable import worded
 from belle.errors import KnownError
 from belle.path_guard import check_output
+from belle.texts import utf8, visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +36,7 @@ def write_plot(report: Report, path: Path, title: str) -> None:
     else:
         text = io.StringIO()
         figure.savefig(text, format="svg")
-        content = (text.getvalue() if path.suffix == ".svg" else _page(report, title, text.getvalue())).encode()
+        content = utf8(text.getvalue() if path.suffix == ".svg" else _page(report, title, text.getvalue()))
     unfinished = path.with_name(f".{path.name}.part")
     try:
         unfinished.write_bytes(content)
@@ -58,7 +59,7 @@ def _figure(report: Report, title: str) -> Figure:
     count = len(lengths) + len(bars)
     with mpl.rc_context({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(9, 2.4 * ((count + 1) // 2) + 0.4), layout="constrained")
-        figure.suptitle(f"{title}: {report.rows:,} rows")
+        figure.suptitle(visible(f"{title}: {report.rows:,} rows"))
         places = iter(figure.subplots((count + 1) // 2, 2, squeeze=False).flat)
         for name, values in lengths.items():
             _histogram(next(places), LENGTHS[name], values, "tokens" if name == "tokens" else "characters")

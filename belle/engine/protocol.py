@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from belle.documents import parse_json_row
 from belle.prompts import Message
+from belle.texts import utf8
 
 PROTOCOL_VERSION = 1
 
@@ -373,8 +374,8 @@ def encode(item: Command | Event) -> bytes:
     """One line of UTF-8 JSON, newline included."""
     kind = {"op": item.op} if hasattr(item, "op") else {"event": item.event}
     line = json.dumps(kind | dataclasses.asdict(item), ensure_ascii=False, separators=(",", ":"))
-    # A lone surrogate (half an emoji pasted from elsewhere) must not break the stream.
-    return line.encode("utf-8", "replace") + b"\n"
+    # A lone surrogate (half an emoji, or a byte of a file name that is not UTF-8) arrives as it is.
+    return utf8(line) + b"\n"
 
 
 def decode_command(line: bytes) -> Command:

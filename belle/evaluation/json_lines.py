@@ -10,6 +10,7 @@ from typing import Any
 
 from belle.documents import parse_json_row
 from belle.durable import worded
+from belle.texts import utf8
 
 
 class JsonLines:
@@ -29,7 +30,7 @@ class JsonLines:
         self, path: Path, identity: Mapping[str, Any], take: Callable[[dict[str, Any]], None], *, resume: bool
     ) -> None:
         self._path = path
-        first = json.dumps(identity, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+        first = utf8(json.dumps(identity, sort_keys=True, ensure_ascii=False)) + b"\n"
         kept = _read(path, first, take) if resume else first
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +46,7 @@ class JsonLines:
     def add(self, row: Mapping[str, Any]) -> None:
         """Keep a row. Raises KnownError."""
         try:
-            self._file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+            self._file.write(utf8(json.dumps(row, ensure_ascii=False)) + b"\n")
             self._file.flush()
         except OSError as error:
             raise worded(self._path, error) from error

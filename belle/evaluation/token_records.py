@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from belle.durable import worded
+from belle.texts import utf8
 
 PER_CANDIDATE = ("nll", "kl", "dp", "same_top", "same_top5")
 
@@ -37,7 +38,7 @@ class TokenRecords:
     def __init__(self, path: Path, identity: dict[str, Any], *, n_candidates: int, n_scored: int, resume: bool) -> None:
         self._path = path
         self._shape = (1 + len(PER_CANDIDATE) * n_candidates, n_scored)
-        header = json.dumps(identity, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+        header = utf8(json.dumps(identity, sort_keys=True, ensure_ascii=False)) + b"\n"
         self._blocks: list[Block] = self._read(header) if resume else []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

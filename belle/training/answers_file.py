@@ -54,7 +54,7 @@ class AnswersFile:
             done = self._cut_unfinished()
         write_text(self._request_file, asked + "\n")
         try:
-            self._stream = self._part.open("a", encoding="utf-8", newline="\n")
+            self._stream = self._part.open("a", encoding="utf-8", errors="backslashreplace", newline="\n")
         except OSError as error:
             raise worded(self._part, error) from error
         return done

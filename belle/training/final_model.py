@@ -17,6 +17,7 @@ from belle.errors import KnownError
 from belle.prompts import PromptTemplate
 from belle.prompts.jinja import jinja_source
 from belle.prompts.model_template import ModelTemplate
+from belle.texts import utf8
 from belle.training.disk_proof import check_written, tie_as_written
 from belle.training.models import base_of
 from belle.training.new_tokens import new_tokens
@@ -194,4 +195,4 @@ def _edit(path: Path, changes: Mapping[str, Any]) -> None:
     values = read_json_object(path) if path.exists() else {}
     values = {**values, **changes}
     kept = {key: value for key, value in values.items() if not (key in changes and value is None)}
-    path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_bytes(utf8(json.dumps(kept, indent=2, ensure_ascii=False) + "\n"))

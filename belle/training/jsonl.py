@@ -15,6 +15,7 @@ from typing import Any
 
 from belle.documents import parse_json_row
 from belle.durable import worded
+from belle.texts import utf8
 
 
 class JsonLines:
@@ -60,7 +61,7 @@ class JsonLines:
         self._file.close()
 
     def _write(self, start: int, row: dict[str, Any]) -> None:
-        line = (json.dumps(_strict(row), ensure_ascii=False, allow_nan=False) + "\n").encode()
+        line = utf8(json.dumps(_strict(row), ensure_ascii=False, allow_nan=False) + "\n")
         try:
             # One write: a reader that follows the file meets whole lines.
             self._file.seek(start)

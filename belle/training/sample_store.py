@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from belle.documents import read_json_object
+from belle.texts import utf8
 
 if TYPE_CHECKING:
     import numpy as np
@@ -143,7 +144,7 @@ class SampleWriter:
             stream.flush()
         sources = [{"path": path, "input": number} for path, number in self._sources]
         about = {"per_sample": self._per_sample, "counts": asdict(self.counts), "sources": sources}
-        (self._folder / DESCRIPTION).write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
+        (self._folder / DESCRIPTION).write_bytes(utf8(json.dumps(about, ensure_ascii=False, indent=1)))
 
     def _write(self, name: str, array: NDArray[Any]) -> None:
         self._streams[name].write(array.data if len(array) else b"")

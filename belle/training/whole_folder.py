@@ -16,6 +16,7 @@ from typing import Any
 
 from belle.durable import sync_file, sync_folder, worded
 from belle.errors import KnownError
+from belle.texts import utf8
 from belle.training.manifest import MANIFEST, Manifest, Sealed, files_in, seal, share, tokenizer_sha256
 from belle.training.ranks import ALONE, Ranks, together
 
@@ -127,7 +128,7 @@ def _start(folder: Path, temporary: Path) -> None:
 def _finish(folder: Path, temporary: Path, manifest: Manifest) -> None:
     with in_words(temporary):
         path = temporary / MANIFEST
-        path.write_text(manifest.text(), encoding="utf-8")
+        path.write_bytes(utf8(manifest.text()))
         sync_file(path)
         for inner in (found for found in temporary.rglob("*") if found.is_dir()):
             sync_folder(inner)

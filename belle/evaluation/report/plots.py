@@ -15,6 +15,7 @@ from belle.evaluation.layers.layer_loss import LayerLoss
 from belle.evaluation.measurement import CandidateFigures, Measurement
 from belle.evaluation.report.labels import name_points
 from belle.evaluation.report.layers import layers_of
+from belle.texts import visible
 
 # matplotlib knows colours only as numbers: these stand for the page's and are replaced by its variables.
 _INK, _QUIET, _LINE = "#010203", "#040506", "#070809"
@@ -277,7 +278,7 @@ def _name(candidate: CandidateFigures) -> str:
 
 def _plain(name: str) -> str:
     # A leading underscore would hide it from the legend; $ begins a formula.
-    return name.lstrip("_").replace("$", r"\$")[:48]
+    return visible(name).lstrip("_").replace("$", r"\$")[:48]
 
 
 def _colour(i: int) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from belle import paths
 from belle.catalog import installed, register, resolve
 
 BELLE = [sys.executable, "-m", "belle.cli.main"]
@@ -417,3 +418,67 @@ def test_chinese_where_the_locale_is_chinese(terminal: Callable[..., Pty]) -> No
 def test_colours_only_where_they_are_wanted(terminal: Callable[..., Pty]) -> None:
     assert "\x1b[2m" not in terminal().expect("› ")
     assert "\x1b[2m" in terminal(NO_COLOR="").expect("› ")
+
+
+# Pasting, history, and text on standard input
+
+
+def test_pasted_lines_are_one_question(terminal: Callable[..., Pty], tmp_path: Path) -> None:
+    tty = terminal("--max-tokens", "4")
+    tty.expect("starter › ")
+    tty.type("\x1b[200~first line\rsecond line\r\rthird\tline\x1b[201~")
+    tty.ask(" end")
+    saved = tmp_path / "talk.json"
+    tty.ask(f"/save {saved}")
+    messages = json.loads(saved.read_text())["messages"]
+    assert [m["content"] for m in messages if m["role"] == "user"] == ["first line\nsecond line\n\nthird\tline end"]
+
+
+def test_questions_come_back_in_the_next_conversation(terminal: Callable[..., Pty]) -> None:
+    first = terminal("--max-tokens", "2")
+    first.expect("starter › ")
+    first.type("\x1b[200~What is\rthis?\x1b[201~")
+    first.ask(" please")
+    first.type("/quit\r")
+    assert first.end() == 0
+    kept = paths.chat_history_file()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert kept.parent.stat().st_mode & 0o777 == 0o700
+    with kept.open("ab") as file:
+        file.write(b'\xff damaged\n["no text"]\n"torn')
+    second = terminal("--max-tokens", "2")
+    second.expect("starter › ")
+    second.type("\x1b[A\x1b[A")  # up, past “/quit”
+    second.expect("this? please")
+
+
+def test_nothing_is_kept_where_that_is_not_wanted(terminal: Callable[..., Pty]) -> None:
+    tty = terminal("--max-tokens", "2", "--no-history")
+    tty.expect("starter › ")
+    tty.ask("A secret question?")
+    tty.type("/quit\r")
+    assert tty.end() == 0
+    assert not paths.chat_history_file().exists()
+
+
+def test_text_on_standard_input_is_put_below_the_question() -> None:
+    options = ("--max-tokens", "2", "--json")
+    alone = json.loads(chat("--prompt", "Summarize", *options).stdout)["prompt_tokens"]
+    together = json.loads(chat("--prompt", "Summarize\n\na text of some words", *options).stdout)["prompt_tokens"]
+    fed = json.loads(chat("--prompt", "Summarize", *options, stdin="a text of some words\n").stdout)["prompt_tokens"]
+    assert alone < fed == together
+    assert json.loads(chat("--prompt", "Summarize", *options, stdin="\n").stdout)["prompt_tokens"] == alone
+
+
+# What strangers wrote
+
+
+def test_names_command_no_terminal_and_need_not_be_utf8(terminal: Callable[..., Pty], tmp_path: Path) -> None:
+    hostile = os.fsencode(tmp_path) + b"/\x1b]0;title\x07" + "贝尔".encode("gbk") + b".gguf"
+    Path(os.fsdecode(hostile)).symlink_to(resolve("starter").path)
+    tty = terminal("--model", os.fsdecode(hostile), "--max-tokens", "4")
+    shown = tty.expect("\\x1b]0;title\\x07\\xb1\\xb4\\xb6\\xfb › ")
+    assert "\x1b]0" not in shown
+    assert tty.ask("Hello!").strip()
+    result = chat("--model", os.fsdecode(hostile), *ASK, "--json")
+    assert result.returncode == 0, result.stderr
