@@ -36,7 +36,7 @@ from convert.progress import Progress, ProgressCallback
 from convert.quantization import left_behind, named_by_config, read_stated, refuse_by_tensors
 from convert.report import FileReport, Report, describe
 from convert.source import RowSource
-from convert.tokenizers import check_tokenizer, read_tokenizer
+from convert.tokenizers import check_templates, check_tokenizer, read_tokenizer
 from convert.types import FILE_TYPES, FLOAT_TYPES, FileType, file_type
 from convert.verify import verify
 from convert.writer import write_gguf
@@ -159,6 +159,7 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
         check_tokenizer(
             tokenizer, checkpoint, architecture=architecture.name, name=_model_name(checkpoint, architecture, options)
         )
+        check_templates(tokenizer.chat_templates, tokenizer.notes)
         notes += tokenizer.notes
         values = {entry.key: entry.value for entry in model_metadata}
         facts = ModelFacts.from_metadata(values | {"general.architecture": architecture.name})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from convert.tokenizers.check import check_encoding, check_tokenizer
 from convert.tokenizers.read import read_tokenizer
+from convert.tokenizers.templates import check_templates
 from convert.tokenizers.vocabulary import Tokenizer
 
-__all__ = ["Tokenizer", "check_encoding", "check_tokenizer", "read_tokenizer"]
+__all__ = ["Tokenizer", "check_encoding", "check_templates", "check_tokenizer", "read_tokenizer"]

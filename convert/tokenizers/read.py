@@ -8,6 +8,7 @@ from typing import Any
 
 from belle.errors import KnownError
 from convert.chat_templates import adds_bos
+from convert.tokenizers.ends import further_ends
 from convert.tokenizers.files import TokenizerFolder, read_object, read_text, unsupported
 from convert.tokenizers.from_sentencepiece import read_pieces
 from convert.tokenizers.from_tokenizer_json import JsonVocabulary, read_json_vocabulary
@@ -60,6 +61,7 @@ def read_tokenizer(checkpoint: TokenizerFolder, n_embeddings: int, *, template: 
             "Set eos_token_id in generation_config.json.",
             folder=str(checkpoint.folder),
         )
+    ids |= further_ends(special, tokens, types, ids, template=templates.get("default", ""), notes=notes)
     if "bos" not in ids:
         flags["add_bos_token"] = False  # llama.cpp would take an arbitrary one
     return Tokenizer(

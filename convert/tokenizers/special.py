@@ -1,4 +1,4 @@
-"""Added tokens, special ids and flags: said in up to six files, which need not agree.
+"""Added tokens, special ids and flags: said in up to six files, which need not agree (further ends: `ends`).
 
 Where they disagree the order is: what the tokenizer's own files say by text, then the SentencePiece model, then
 `generation_config.json`, then `config.json`. The last is the least reliable: the first LLaMA conversions, BELLE's
@@ -14,12 +14,6 @@ from convert.tokenizers.files import TokenizerFolder, read_object
 from convert.tokenizers.vocabulary import AddedToken
 
 _KINDS = ("bos", "eos", "unk", "sep", "pad", "mask")
-
-# llama.cpp ends generation at these by their text.
-_KNOWN_ENDS = frozenset(
-    {"</s>", "<|endoftext|>", "<|im_end|>", "<|end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>"}
-    | {"<end_of_turn>", "<eos>", "<EOT>"}
-)
 
 # Control tokens that some checkpoints do not mark as such.
 _CONTROL_TEXTS = frozenset({"<pad>", "<mask>", "<s>", "</s>", "<unk>"})
@@ -37,13 +31,14 @@ class SpecialFiles:
         self.generation_config = read_object(files.get("generation_config.json"))
         self.config = checkpoint.config
 
+    def texts_of(self, kind: str) -> list[str]:
+        """The texts that tokenizer files give for the `bos`, `eos`, … token, the most reliable first."""
+        named = [_content(source.get(f"{kind}_token")) for source in (self.tokenizer_config, self.special_tokens_map)]
+        return [token for token in (*named, self._template().get(kind)) if token]
+
     def text_of(self, kind: str) -> str | None:
-        """The text of the `bos`, `eos`, … token, if a tokenizer file says it."""
-        for source in (self.tokenizer_config, self.special_tokens_map):
-            token = _content(source.get(f"{kind}_token"))
-            if token:
-                return token
-        return self._template().get(kind) or None
+        """The first of them."""
+        return next(iter(self.texts_of(kind)), None)
 
     def added(self) -> list[AddedToken]:
         """All added tokens, by id."""
@@ -57,7 +52,7 @@ class SpecialFiles:
 
     def _listed(self) -> Iterable[tuple[int, str, bool]]:
         for text, index in self.added_tokens.items():
-            if _is_id(index):
+            if is_id(index):
                 yield index, text, False
         decoder = self.tokenizer_config.get("added_tokens_decoder")
         for number, entry in decoder.items() if isinstance(decoder, Mapping) else ():
@@ -67,7 +62,7 @@ class SpecialFiles:
         listed = self.tokenizer_json.get("added_tokens")
         for entry in listed if isinstance(listed, list) else ():
             content = _content(entry)
-            if content and isinstance(entry, Mapping) and _is_id(entry.get("id")):
+            if content and isinstance(entry, Mapping) and is_id(entry.get("id")):
                 yield entry["id"], content, bool(entry.get("special"))
 
     def ids(self, tokens: Sequence[str], sentencepiece: Mapping[str, int]) -> dict[str, int]:
@@ -88,14 +83,7 @@ class SpecialFiles:
             known = [index for index in candidates if index is not None and 0 <= index < len(tokens)]
             if known:
                 result[kind] = known[0]
-        return result | self._further_ends(tokens, result.get("eos"))
-
-    def _further_ends(self, tokens: Sequence[str], eos: int | None) -> dict[str, int]:
-        """Ends of an answer beside `eos` that llama.cpp would not recognise by their text; it has room for two."""
-        listed = self.generation_config.get("eos_token_id")
-        ends = [i for i in listed if _is_id(i) and i < len(tokens)] if isinstance(listed, list) else []
-        unknown = [i for i in ends if i != eos and tokens[i] not in _KNOWN_ENDS]
-        return dict(zip(("eot", "eom"), unknown, strict=False))
+        return result
 
     def flags(self, *, by_default: bool | None) -> dict[str, bool]:
         """`add_bos_token` and `add_eos_token`: whether the tokenizer puts them around every text.
@@ -142,14 +130,15 @@ def _content(entry: Any) -> str | None:
     return entry if isinstance(entry, str) else None
 
 
-def _is_id(value: Any) -> bool:
+def is_id(value: Any) -> bool:
+    """Whether this may be the id of a token."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _first_id(value: Any) -> int | None:
     if isinstance(value, list):
         value = value[0] if value else None
-    return value if _is_id(value) else None
+    return value if is_id(value) else None
 
 
 def _looks_special(text: str) -> bool:

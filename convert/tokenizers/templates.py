@@ -6,8 +6,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from jinja2.exceptions import TemplateSyntaxError
+
+from belle.errors import KnownError
+from belle.prompts import Message
+from belle.prompts.sandbox import Program
 from convert.chat_templates import CHAT_TEMPLATES, suggest_template
 from convert.tokenizers.files import TokenizerFolder, read_object, read_text
+
+_QUESTION = Message("user", "a question")
 
 
 def own_templates(checkpoint: TokenizerFolder, tokenizer_config: Mapping[str, Any]) -> dict[str, str]:
@@ -59,6 +66,32 @@ def choose_templates(
             f"Another one is chosen with --template ({', '.join(CHAT_TEMPLATES)}, none)."
         )
     return {"default": CHAT_TEMPLATES[template]}, template
+
+
+def check_templates(templates: Mapping[str, str], notes: list[str]) -> None:
+    """Refuses templates that do not parse: whoever reads the file would take another one, or none, in silence.
+
+    Args:
+        templates: Jinja by name.
+        notes: gets a sentence about the usual one when it parses, but does not work for one question.
+
+    Raises KnownError("template_error").
+    """
+    for name, source in templates.items():
+        try:
+            Program(source, bos_token="", eos_token="").render([_QUESTION], add_generation_prompt=True)
+        except KnownError as error:
+            if type(error.__cause__) is TemplateSyntaxError:
+                which = "" if name == "default" else f" “{name}”"
+                raise KnownError(
+                    "template_error",
+                    f"The checkpoint's chat template{which} does not parse: line {error.__cause__.lineno}: "
+                    f"{str(error.__cause__.message).rstrip('.')}.",
+                    "Correct it, choose a built-in one with --template ID, or write none with --template none.",
+                    name=name,
+                ) from error
+            if name == "default" and not error.details.get("refused"):
+                notes.append(f"The chat template is written as it is, but does not work here: {error.message}")
 
 
 def _names(checkpoint: TokenizerFolder) -> str:
