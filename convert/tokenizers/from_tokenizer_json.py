@@ -114,7 +114,7 @@ def _with_scores(
         if isinstance(listed, list)
         else set()
     )
-    add_space_prefix = _space_prefix(path, definition)
+    add_space_prefix = space_prefix(path, definition)
     ranks: dict[Merge, int] = {}
     scores: dict[str, float] = {}
     for rank, pair in enumerate(merges):
@@ -150,8 +150,11 @@ def _check_complete(path: Path, vocabulary: Mapping[str, int], added: set[str], 
                 )
 
 
-def _space_prefix(path: Path, definition: Mapping[str, Any]) -> bool:
-    """Whether a space goes in front of a text; the definition must be one of those in use for LLaMA and Gemma."""
+def space_prefix(path: Path, definition: Mapping[str, Any]) -> bool:
+    """Whether a space goes in front of a text; the definition must be one of those in use for LLaMA and Gemma.
+
+    Raises KnownError("unsupported_tokenizer").
+    """
     prefix = False
     escapes = False
     for step in flat(definition.get("normalizer"), "normalizers"):

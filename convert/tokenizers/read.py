@@ -8,12 +8,13 @@ from typing import Any
 
 from belle.errors import KnownError
 from convert.chat_templates import adds_bos
+from convert.tokenizers.agreement import disagreement
 from convert.tokenizers.ends import further_ends
 from convert.tokenizers.files import TokenizerFolder, read_object, read_text, unsupported
 from convert.tokenizers.from_sentencepiece import read_pieces
 from convert.tokenizers.from_tokenizer_json import JsonVocabulary, read_json_vocabulary
 from convert.tokenizers.pretokenizers import BY_CLASS
-from convert.tokenizers.sentencepiece_model import looks_like_sentencepiece
+from convert.tokenizers.sentencepiece_model import looks_like_sentencepiece, read_sentencepiece
 from convert.tokenizers.special import SpecialFiles
 from convert.tokenizers.templates import choose_templates
 from convert.tokenizers.vocabulary import Tokenizer
@@ -22,7 +23,8 @@ from convert.tokenizers.vocabulary import Tokenizer
 def read_tokenizer(checkpoint: TokenizerFolder, n_embeddings: int, *, template: str | None = None) -> Tokenizer:
     """The tokenizer of a checkpoint, with exactly `n_embeddings` tokens.
 
-    `tokenizer.model` is read where there is one, else `tokenizer.json`, else `vocab.json` with `merges.txt`.
+    `tokenizer.model` is read where there is one that `tokenizer.json` agrees with, else `tokenizer.json`, else
+    `vocab.json` with `merges.txt`.
 
     Args:
         checkpoint: its folder, config and tokenizer files.
@@ -34,19 +36,20 @@ def read_tokenizer(checkpoint: TokenizerFolder, n_embeddings: int, *, template: 
     """
     files = checkpoint.tokenizer_files
     sentencepiece_ids: Mapping[str, int] = {}
-    if uses_sentencepiece(checkpoint):
+    notes: list[str] = []
+    if uses_sentencepiece(checkpoint, notes):
         model, table = read_pieces(files["tokenizer.model"], n_embeddings)
         vocabulary = JsonVocabulary("llama", "default", table, add_space_prefix=model.add_dummy_prefix)
         sentencepiece_ids = model.ids
         definition = read_object(files.get("tokenizer.json"))
     else:
         path, definition = read_definition(checkpoint)
-        vocabulary = read_json_vocabulary(path, definition, n_embeddings)
+        vocabulary = _read_second(path, definition, n_embeddings, notes)
     special = SpecialFiles(checkpoint, definition)
     is_llama = vocabulary.model == "llama"
     vocabulary.table.put_added(special.added(), escaped_spaces=is_llama)
     tokens, types, scores = vocabulary.table.finish()
-    notes = vocabulary.table.notes
+    notes += vocabulary.table.notes
     templates, builtin = choose_templates(checkpoint, special.tokenizer_config, template, notes)
     flags = special.flags(by_default=is_llama)
     if builtin is not None and (bos := adds_bos(builtin)) is not None:
@@ -78,19 +81,42 @@ def read_tokenizer(checkpoint: TokenizerFolder, n_embeddings: int, *, template: 
     )
 
 
-def uses_sentencepiece(checkpoint: TokenizerFolder) -> bool:
-    """Whether `tokenizer.model` is there and what its name says (Llama 3's is a list of byte strings).
+def _read_second(path: Path, definition: Mapping[str, Any], n_embeddings: int, notes: list[str]) -> JsonVocabulary:
+    """`tokenizer.json`; a refusal of one that is not the `tokenizer.model` beside it says so."""
+    try:
+        return read_json_vocabulary(path, definition, n_embeddings)
+    except KnownError as error:
+        if not notes:
+            raise
+        message = f"{error.message} {notes[0]}"
+        advice = "If the model was trained with tokenizer.model, remove tokenizer.json."
+        raise KnownError(error.kind, message, advice, **error.details) from error
 
-    Raises KnownError("unsupported_tokenizer") when it is something else and there is no other file to read.
+
+def uses_sentencepiece(checkpoint: TokenizerFolder, notes: list[str] | None = None) -> bool:
+    """Whether `tokenizer.model` is to be read: it is there, is what its name says (Llama 3's is a list of byte
+    strings), and `tokenizer.json` is the same tokenizer, or missing. `notes` gets a sentence when it is another.
+
+    Raises KnownError("unsupported_tokenizer") when it is something else and there is no other file to read, and
+    "damaged_tokenizer".
     """
-    path = checkpoint.tokenizer_files.get("tokenizer.model")
+    path, second = (checkpoint.tokenizer_files.get(name) for name in ("tokenizer.model", "tokenizer.json"))
     if path is None:
         return False
-    if looks_like_sentencepiece(path):
+    if not looks_like_sentencepiece(path):
+        if second is not None:
+            return False
+        advice = "Put the tokenizer.json of the original model beside it."
+        raise unsupported(path, "is not a SentencePiece model", advice)
+    if second is None:
         return True
-    if "tokenizer.json" in checkpoint.tokenizer_files:
-        return False
-    raise unsupported(path, "is not a SentencePiece model", "Put the tokenizer.json of the original model beside it.")
+    differs = disagreement(read_sentencepiece(path), second, read_object(second))
+    if differs is not None and notes is not None:
+        notes.append(
+            f"tokenizer.model and tokenizer.json are not the same tokenizer: {differs}. "
+            "The second was taken, as transformers does."
+        )
+    return differs is None
 
 
 def read_definition(checkpoint: TokenizerFolder) -> tuple[Path, dict[str, Any]]:
