@@ -29,6 +29,7 @@ from convert.lora.merge import merge
 from convert.lora.provenance import merged_metadata
 from convert.metadata import count, general_metadata
 from convert.mixture import ModelFacts
+from convert.named_requests import check_imatrix, check_types
 from convert.options import ConvertOptions, output_paths
 from convert.part_file import check_output
 from convert.plan import TensorPlan, data_size, plan_types, size_by_type
@@ -164,6 +165,9 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
         values = {entry.key: entry.value for entry in model_metadata}
         facts = ModelFacts.from_metadata(values | {"general.architecture": architecture.name})
         requests = options.requests
+        check_types(tensors, requests, keeps_packed=options.gptq_mode != "requantize")
+        if imatrix is not None:
+            check_imatrix(tensors, imatrix)
         left = unmovable(tensors, checkpoint.tensors)
         if left and requantized is not None:
             requests = requantizing(requests, left, requantized)

@@ -275,6 +275,15 @@ class Architecture(ABC):
         return result
 
     def _refuse_missing(self, missing: Sequence[str], tensors: Mapping[str, RowSource]) -> None:
+        if list(missing) == [self.head.source]:
+            raise KnownError(
+                "missing_tensor",
+                f"The checkpoint lacks {self.head.source}, the output head, which {self.title} needs unless its "
+                "embedding is the head, too.",
+                "If the model was trained so, set tie_word_embeddings to true in config.json; "
+                "if not, download the file with the head.",
+                missing=list(missing),
+            )
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         packed = any(name.endswith(".qweight") for name in tensors)
         raise KnownError(

@@ -55,6 +55,7 @@ class Checkpoint:
         self.folder = folder
         self.files = selection.files
         self.unused_files = selection.unused
+        _refuse_dangling(folder)
         configs = [path for path in (folder / CONFIG_NAME,) if path.is_file()]
         self.config: dict[str, Any] = {}
         for path in configs:
@@ -110,27 +111,38 @@ class Checkpoint:
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """Open the checkpoint at `path`: a folder, a weights file of any name, one of its shards, or its index.
+    """Open the checkpoint at `path`: a folder, its config.json or another of its small files, a weights file of any
+    name, one of its shards, or its index.
 
     Nothing but headers is read. `config.json` and the tokenizer are looked for beside the weights. Which files of a
     folder count is told in `convert.checkpoint.discovery`; safetensors win over PyTorch's format.
 
     Raises KnownError, each naming the file and, where there is one, the tensor:
-        `missing_file`, `unreadable`, `no_weights`, `missing_shard`, `ambiguous_checkpoint`, `duplicate_tensor`,
-        `bad_index`, `index_mismatch`, `bad_config`, `encrypted`, `is_gguf`, `lfs_pointer`, `empty_file`,
-        `unknown_format`, `unsupported_format`, `truncated`, `overlong`, `bad_header`, `bad_zip`, `compressed_zip`,
-        `damaged_file`, `hostile_pickle`, `unsupported_pickle`, `no_tensors`.
+        `missing_file`, `unreadable`, `dangling_link`, `no_weights`, `missing_shard`, `ambiguous_checkpoint`,
+        `duplicate_tensor`, `bad_index`, `index_mismatch`, `bad_config`, `encrypted`, `is_gguf`, `lfs_pointer`,
+        `empty_file`, `unknown_format`, `unsupported_format`, `truncated`, `overlong`, `bad_header`, `bad_zip`,
+        `compressed_zip`, `damaged_file`, `hostile_pickle`, `unsupported_pickle`, `no_tensors`.
     """
     try:
         is_folder = path.is_dir()
     except OSError as error:
         raise unreadable(path, error) from error
+    if path.name in (CONFIG_NAME, *TOKENIZER_NAMES) and not is_folder and path.is_file():
+        path, is_folder = path.parent, True
     if is_folder:
         return Checkpoint(path, select_in_folder(path))
     if path.suffix == ".enc":
         advice = "Reading it takes Meta's own LLaMA-1 7B file: belle convert --llama-weights PATH/consolidated.00.pth"
         raise KnownError("encrypted", f"{path.name} is encrypted.", advice, file=str(path))
     return Checkpoint(path.parent, select_with(path))
+
+
+def _refuse_dangling(folder: Path) -> None:
+    """A link that leads nowhere is no file that is missing: without it another one would be read, or a default."""
+    for name in (CONFIG_NAME, *TOKENIZER_NAMES):
+        path = folder / name
+        if path.is_symlink() and not path.exists():
+            raise unreadable(path, FileNotFoundError())
 
 
 def _check_index(index_file: Path, shard: Path, listed: set[str], found: set[str]) -> None:

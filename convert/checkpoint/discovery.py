@@ -3,8 +3,9 @@
 Folders come from downloads, trainers and people: both formats side by side, optimizer states, adapters, an index whose
 shards are missing, several quantizations in one place. The rules, in this order, per format (safetensors first):
 
-1. an index (`*.index.json`) of which at least one shard is there;
-2. the usual single name (`model.safetensors`, `pytorch_model.bin`);
+1. the usual single name (`model.safetensors`, `pytorch_model.bin`), as transformers does; an index beside it that is
+   about other files is a leftover;
+2. an index (`*.index.json`) of which at least one shard is there;
 3. numbered shards (`NAME-00001-of-00003.EXT`), complete;
 4. whatever is left, under any name: one file, or several that hold different tensors.
 """
@@ -77,11 +78,11 @@ class Selection:
 def select_in_folder(folder: Path) -> Selection:
     """The checkpoint in `folder`.
 
-    Raises KnownError: `no_weights`, `missing_shard`, `ambiguous_checkpoint`, `bad_index`, `encrypted`, `is_gguf`,
-    `unreadable`.
+    Raises KnownError: `no_weights`, `missing_shard`, `ambiguous_checkpoint`, `bad_index`, `dangling_link`, `encrypted`,
+    `is_gguf`, `unreadable`.
     """
     try:
-        present = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        present = [path for path in _entries(folder) if path.is_file()]
     except OSError as error:
         raise unreadable(folder, error) from error
     weights = [path for path in present if path.suffix in WEIGHT_SUFFIXES and not _matches(path, _NOT_WEIGHTS)]
@@ -119,13 +120,17 @@ class _NoShardThereError(KnownError):
 def _select(kind: _Format, weights: list[Path], present: list[Path]) -> Selection | None:
     first_choice = [path for path in weights if not _matches(path, _SECOND_CHOICE)]
     indexes = [path for path in present if path.name.endswith(tuple(f"{end}{INDEX_SUFFIX}" for end in kind.suffixes))]
-    if indexes:
-        return _indexed(_usual_or_only(indexes, [name + INDEX_SUFFIX for name in kind.usual_names]))
+    index = _usual_or_only(indexes, [name + INDEX_SUFFIX for name in kind.usual_names]) if indexes else None
     weights = first_choice or weights
-    for name in kind.usual_names:
-        for path in weights:
-            if path.name == name:
-                return Selection([path])
+    usual = next((path for name in kind.usual_names for path in weights if path.name == name), None)
+    if usual is not None:
+        return _indexed(index) if index is not None and _is_about(index, usual) else Selection([usual])
+    if index is not None:
+        try:
+            return _indexed(index)
+        except _NoShardThereError:
+            if not weights:
+                raise
     sets: dict[tuple[str, str, str], list[Path]] = {}
     for path in weights:
         if (numbered := _NUMBERED.fullmatch(path.name)) is not None:
@@ -137,6 +142,11 @@ def _select(kind: _Format, weights: list[Path], present: list[Path]) -> Selectio
     if len(weights) > 1:
         weights = [path for path in weights if _is_checkpoint(path)] or weights
     return Selection(weights) if weights else None
+
+
+def _is_about(index_file: Path, weights: Path) -> bool:
+    """Whether the index places any tensor in this file. Raises KnownError("bad_index")."""
+    return weights in _indexed(index_file, must_be_there=False).files
 
 
 def _is_checkpoint(path: Path) -> bool:
@@ -151,7 +161,7 @@ def _is_checkpoint(path: Path) -> bool:
     return True
 
 
-def _indexed(index_file: Path) -> Selection:
+def _indexed(index_file: Path, *, must_be_there: bool = True) -> Selection:
     weight_map = read_json_object(index_file, kind="bad_index", longest=_LONGEST_INDEX).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise _bad_index(index_file, "it has no weight_map")
@@ -164,7 +174,7 @@ def _indexed(index_file: Path) -> Selection:
         index.setdefault(name, set()).add(tensor)
     files = [index_file.with_name(name) for name in sorted(index)]
     absent = [path.name for path in files if not _is_there(path)]
-    if absent:
+    if absent and must_be_there:
         raise _missing_shard(index_file, absent, _NoShardThereError if len(absent) == len(files) else KnownError)
     return Selection(files, index, index_file)
 
@@ -193,6 +203,13 @@ def _is_there(path: Path) -> bool:
         return False
 
 
+def _is_link(path: Path) -> bool:
+    try:
+        return path.is_symlink()
+    except OSError:
+        return False
+
+
 def _usual_or_only(paths: list[Path], usual_names: list[str]) -> Path:
     for name in usual_names:
         for path in paths:
@@ -207,6 +224,15 @@ def _matches(path: Path, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch(path.name, pattern) for pattern in patterns)
 
 
+def _entries(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _is_named_so(path: Path) -> bool:
+    """Whether this would be read as weights, or as an index."""
+    return path.suffix in WEIGHT_SUFFIXES or path.name.endswith(INDEX_SUFFIX)
+
+
 def _bad_index(path: Path, what: str) -> KnownError:
     return KnownError("bad_index", f"{path.name}: {what}.", "Download it again.", file=str(path))
 
@@ -214,7 +240,12 @@ def _bad_index(path: Path, what: str) -> KnownError:
 def _missing_shard(path: Path, absent: list[str], error: type[KnownError] = KnownError) -> KnownError:
     names = shown(", ".join(absent[:5])) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
     message = f"{path.name} belongs with weights files that are not there: {names}."
-    return error("missing_shard", message, "Download the missing files.", file=str(path), missing=absent[:100])
+    advice = "Download the missing files."
+    linked = [path.with_name(name) for name in absent if _is_link(path.with_name(name))]
+    if linked:
+        message = f"{message[:-1]} ({linked[0].name} is a link to {shown(str(linked[0].readlink()))}, which is gone)."
+        advice = "The download was not finished, or the files were moved or deleted: download the model again."
+    return error("missing_shard", message, advice, file=str(path), missing=absent[:100])
 
 
 def _ambiguous(paths: list[Path]) -> KnownError:
@@ -231,6 +262,13 @@ def _no_weights(folder: Path, present: list[Path]) -> KnownError:
     if any(path.suffix == ".gguf" for path in present):
         message = f"{folder} holds a GGUF file, not a checkpoint."
         return KnownError("is_gguf", message, "It can be used as it is.", folder=str(folder))
+    dangling = [path for path in _entries(folder) if path.is_symlink() and not path.exists() and _is_named_so(path)]
+    if dangling:
+        names = shown(", ".join(path.name for path in dangling[:5]))
+        target = shown(str(dangling[0].readlink()))
+        message = f"The weights in {folder} are links to files that are not there: {names} (to {target})."
+        advice = "The download was not finished, or the files were moved or deleted: download the model again."
+        return KnownError("dangling_link", message, advice, folder=str(folder))
     inside = sorted({path.parent.name for suffix in WEIGHT_SUFFIXES for path in folder.glob(f"*/*{suffix}")})
     wanted = ", ".join(f"*{suffix}" for suffix in WEIGHT_SUFFIXES)
     message = f"{folder} holds no weights: looked for {wanted} and *{INDEX_SUFFIX}."

@@ -67,6 +67,10 @@ _REFUSED = (
         "this is a bare pickle, not a PyTorch file",
         "Save its weights with torch.save or as safetensors.",
     ),
+    *(
+        _Refused(start, "unsupported_format", "this is a JSON file, not weights", "Give the folder that it lies in.")
+        for start in (b"{", b"[")
+    ),
     _Refused(
         b"",
         "unknown_format",

@@ -41,6 +41,10 @@ def unsupported(path: Path, what: str, advice: str, *, kind: str, tensor: str | 
 
 def unreadable(path: Path, error: OSError) -> KnownError:
     """The operating system refuses to read `path`."""
+    if isinstance(error, FileNotFoundError) and path.is_symlink():
+        message = f"{path} is a link to {shown(str(path.readlink()))}, which is not there."
+        advice = "The download was not finished, or the file was moved or deleted: download the model again."
+        return KnownError("dangling_link", message, advice, file=str(path))
     if isinstance(error, FileNotFoundError):
         return KnownError("missing_file", f"{path} does not exist.", "Check the path.", file=str(path))
     reason = error.strerror or type(error).__name__

@@ -72,10 +72,15 @@ def describe_checkpoint(path: Path) -> Description:
 def _architecture(checkpoint: Checkpoint, notes: list[str]) -> tuple[str, Dimensions | None]:
     try:
         architecture = architecture_of(checkpoint.config)
-        return architecture.name, architecture.dimensions(checkpoint.config)
+        sizes = architecture.dimensions(checkpoint.config)
     except KnownError as error:
         notes.append(error.message)
         return str(checkpoint.config.get("model_type") or ""), None
+    try:
+        architecture.metadata(checkpoint.config, notes)
+    except KnownError as error:
+        notes.append(error.message)
+    return architecture.name, sizes
 
 
 def _modules(checkpoint: Checkpoint, notes: list[str]) -> list[Module]:

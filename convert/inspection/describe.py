@@ -17,7 +17,7 @@ _LATER_PART = re.compile(r".+-(?!00001)\d{5}-of-\d{5}\.gguf")
 
 
 def describe(path: Path) -> Description:
-    """Describe a GGUF file, a checkpoint (folder or weights file), or a PEFT adapter (folder or weights file).
+    """Describe a GGUF file, a checkpoint or a PEFT adapter: a folder, a weights file, or a configuration in it.
 
     Raises KnownError: `file_missing`, `several_models`, and those of reading what it is.
     """
@@ -26,7 +26,10 @@ def describe(path: Path) -> Description:
             return _describe_folder(path)
         if not path.exists():
             raise KnownError("file_missing", f"{path} does not exist.", "Check the path.", path=str(path))
-        if path.name.startswith("adapter_model.") and (path.parent / adapter_config.NAME).is_file():
+        if (
+            path.name.startswith(("adapter_model.", adapter_config.NAME))
+            and (path.parent / adapter_config.NAME).is_file()
+        ):
             return describe_adapter(path.parent)
         return describe_gguf(path) if _is_gguf(path) else describe_checkpoint(path)
     except OSError as error:

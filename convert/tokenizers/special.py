@@ -8,7 +8,7 @@ bases among them, give ids there (0, 1, −1) that belong to other tokens.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from convert.tokenizers.files import TokenizerFolder, read_object
 from convert.tokenizers.vocabulary import AddedToken
@@ -130,7 +130,7 @@ def _content(entry: Any) -> str | None:
     return entry if isinstance(entry, str) else None
 
 
-def is_id(value: Any) -> bool:
+def is_id(value: Any) -> TypeGuard[int]:
     """Whether this may be the id of a token."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 

@@ -229,6 +229,11 @@ class TestTiedHead:
         tensors["lm_head.weight"] = tensors["transformer.word_embeddings.weight"]
         assert "output.weight" in planned(tensors, untied)
 
+    def test_a_head_that_is_missing_is_told_with_the_key_that_ties_it(self) -> None:
+        error = refused(checkpoint(LLAMA), LLAMA)
+        assert error.kind == "missing_tensor"
+        assert "tie_word_embeddings to true" in error.advice
+
     def test_gemma2_has_no_head_of_its_own(self) -> None:
         config = {**LLAMA, "architectures": ["Gemma2ForCausalLM"], "head_dim": 4, "sliding_window": 8}
         assert refused(checkpoint(config, head=True), config).kind == "unsupported_option"

@@ -243,7 +243,69 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.bin")
     assert refusal(tmp_path / "pipe.bin").kind == "unreadable"
     (tmp_path / "dangling.bin").symlink_to(tmp_path / "nowhere.bin")
-    assert refusal(tmp_path / "dangling.bin").kind == "missing_file"
+    assert refusal(tmp_path / "dangling.bin").kind == "dangling_link"
+    assert "nowhere.bin" in refusal(tmp_path / "dangling.bin").message
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"])
+def test_weights_that_are_links_to_nothing_are_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).symlink_to("../../blobs/0123abc")
+    error = refusal(tmp_path)
+    assert error.kind == "dangling_link"
+    assert f"{name} (to ../../blobs/0123abc)" in error.message
+    assert "download the model again" in error.advice
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "generation_config.json"])
+def test_a_small_file_that_is_a_link_to_nothing_is_not_taken_for_missing(tmp_path: Path, name: str) -> None:
+    put(tmp_path, "model.safetensors", "a")
+    (tmp_path / name).symlink_to("../../blobs/0123abc")
+    error = refusal(tmp_path)
+    assert error.kind == "dangling_link"
+    assert f"{name} is a link to ../../blobs/0123abc" in error.message
+
+
+def test_a_shard_that_is_a_link_to_nothing_is_named(tmp_path: Path) -> None:
+    put(tmp_path, "m-00001-of-00002.safetensors", "a")
+    (tmp_path / "m-00002-of-00002.safetensors").symlink_to("../../blobs/0123abc")
+    error = refusal(tmp_path)
+    assert error.kind == "missing_shard"
+    assert "m-00002-of-00002.safetensors is a link to ../../blobs/0123abc" in error.message
+
+
+@pytest.mark.parametrize("shards", [[], ["m-00001-of-00002.safetensors"]])
+def test_an_index_beside_whole_weights_that_is_about_other_files_is_a_leftover(
+    tmp_path: Path, shards: list[str]
+) -> None:
+    """transformers takes the single file, too."""
+    put(tmp_path, "model.safetensors", "a", "b")
+    names = ["m-00001-of-00002.safetensors", "m-00002-of-00002.safetensors"]
+    put_index(tmp_path, "model.safetensors.index.json", dict(zip("ab", names, strict=True)))
+    for name in shards:
+        put(tmp_path, name, "a")
+    assert opened(tmp_path) == (["a", "b"], ["model.safetensors"], shards)
+
+
+def test_an_index_about_other_shards_is_a_leftover_where_a_whole_set_is(tmp_path: Path) -> None:
+    put_index(tmp_path, "model.safetensors.index.json", {"a": "model-00001-of-00009.safetensors"})
+    put(tmp_path, "model-00001-of-00002.safetensors", "a")
+    put(tmp_path, "model-00002-of-00002.safetensors", "b")
+    assert opened(tmp_path)[0] == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json", "generation_config.json"])
+def test_a_small_file_stands_for_its_folder(tmp_path: Path, name: str) -> None:
+    put(tmp_path, "model.safetensors", "a")
+    (tmp_path / name).write_text("{}")
+    assert opened(tmp_path / name)[1] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize("text", ["{}", "[1, 2]", '{"a": ' + "1" * 600 + "}"])
+def test_other_json_files_are_told_from_damaged_weights(tmp_path: Path, text: str) -> None:
+    (tmp_path / "results.json").write_text(text)
+    error = refusal(tmp_path / "results.json")
+    assert error.kind == "unsupported_format"
+    assert "JSON" in error.message
 
 
 def test_links_into_a_download_cache_are_followed(tmp_path: Path) -> None:

@@ -157,6 +157,22 @@ def test_what_would_stop_a_conversion_is_a_note(tmp_path: Path) -> None:
     assert "no config.json" in describe(folder).notes[0]
 
 
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json"])
+def test_a_configuration_stands_for_its_folder(name: str, tmp_path: Path) -> None:
+    folder = llama_checkpoint(tmp_path / "m", layers=1)
+    assert describe(folder / name).tensors == describe(folder).tensors
+    adapter = save_adapter(tmp_path / "a", adapter_for({"l.q_proj.weight": (8, 8)}, ("q_proj",)))
+    assert describe(adapter / "adapter_config.json").kind == "LoRA adapter"
+
+
+def test_an_option_that_llama_cpp_does_not_compute_is_a_note(tmp_path: Path) -> None:
+    folder = llama_checkpoint(tmp_path / "m", layers=1)
+    config = json.loads((folder / "config.json").read_text())
+    yarn = {"rope_type": "yarn", "factor": 4.0, "beta_fast": 16}
+    (folder / "config.json").write_text(json.dumps(config | {"rope_scaling": yarn}))
+    assert any("beta_fast" in note for note in describe(folder).notes)
+
+
 def test_folders_of_ggufs(tmp_path: Path) -> None:
     (tmp_path / "one.gguf").write_bytes(tiny_gguf.whole())
     assert describe(tmp_path).title == "Tiny"
