@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from belle.errors import KnownError
@@ -69,13 +70,19 @@ def write_text(path: Path, text: str) -> None:
         raise worded(path, error) from error
 
 
-def worded(path: Path, error: BaseException, *, advice: str = "") -> KnownError:
-    """The known error for a failed write of `path` (a file or a folder).
+@contextlib.contextmanager
+def on_full_disk(advice: str) -> Iterator[None]:
+    """Let a `disk_full` that comes out of the block advise what the command at hand can do, such as going on."""
+    try:
+        yield
+    except KnownError as error:
+        if error.kind != "disk_full":
+            raise
+        raise KnownError(error.kind, error.message, advice, **error.details) from error
 
-    Args:
-        path: what was written.
-        error: what went wrong.
-        advice: what to do when the disk is full, where the command has something better than starting again.
+
+def worded(path: Path, error: BaseException) -> KnownError:
+    """The known error for a failed write of `path` (a file or a folder).
 
     Raises `error` itself when it does not come from writing: then it is a bug, and loud.
     """
@@ -89,7 +96,7 @@ def worded(path: Path, error: BaseException, *, advice: str = "") -> KnownError:
             "disk_full",
             f"{path} could not be written: the disk, a quota or a limit on file size is exhausted"
             f" ({free / 1e9:.1f} GB free on the disk).",
-            advice or "Free some space, or write to another disk; then run the same command again.",
+            "Free some space, or write to another disk; then run the same command again.",
             path=str(path),
             free=free,
         )

@@ -64,8 +64,11 @@ def run(arguments: argparse.Namespace) -> int:
     from belle.training.processes import stop_processes
 
     options = {name: getattr(arguments, name) for name in Generation.__dataclass_fields__ if hasattr(arguments, name)}
+    from belle.durable import on_full_disk
+
     try:
-        generate(Generation(**options), resume=arguments.resume, say=_say)
+        with on_full_disk("Free some space; then run the same command with --resume, which goes on."):
+            generate(Generation(**options), resume=arguments.resume, say=_say)
     finally:
         stop_processes()
     return 0

@@ -130,7 +130,10 @@ def run(arguments: argparse.Namespace) -> int:
             "Give --text FILE or --tasks FILE, and -o DIR.",
         )
     check_output_folder(arguments.output, [arguments.reference, *arguments.candidates])
-    return _measure(arguments)
+    from belle.durable import on_full_disk
+
+    with on_full_disk("Free some space; then run the same command with --resume, which goes on."):
+        return _measure(arguments)
 
 
 def _measure(arguments: argparse.Namespace) -> int:

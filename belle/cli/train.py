@@ -84,12 +84,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _train(recipe: Recipe) -> int:
+    from belle.durable import on_full_disk
     from belle.training.interrupts import Stopped
     from belle.training.processes import stop_processes
     from belle.training.stages import run_recipe
 
     try:
-        run_recipe(recipe)
+        with on_full_disk("Free some space, or set output_dir to another disk; then start again with --resume."):
+            run_recipe(recipe)
     except Stopped as stopped:
         print(stopped)
         return stopped.exit_status
