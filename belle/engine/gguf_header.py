@@ -18,6 +18,7 @@ from typing import BinaryIO
 from belle.engine.gguf_cursor import Cursor, Skipped, Value, truncated
 from belle.engine.gguf_types import FILE_TYPES, TENSOR_TYPES
 from belle.errors import KnownError
+from belle.texts import short_repr
 
 VERSION = 3
 _OLDEST_VERSION = 2
@@ -200,22 +201,22 @@ def _read_tensors(cursor: Cursor, part: _Part, path: Path) -> None:
     """Add up the tensors and check that the file is long enough for all of them. Raises KnownError."""
     alignment = part.metadata.get("general.alignment", _DEFAULT_ALIGNMENT)
     if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
-        raise cursor.damaged(f"its alignment is {alignment!r}, which is no power of two")
+        raise cursor.damaged(f"its alignment is {short_repr(alignment)}, which is no power of two")
     end = 0
     for _ in range(part.n_tensors):
         name = cursor.string("the name of a tensor")
         dimensions = cursor.u32()
         if dimensions > _MAX_DIMENSIONS:
-            raise cursor.damaged(f"tensor {name!r} has {dimensions} dimensions")
+            raise cursor.damaged(f"tensor {short_repr(name)} has {dimensions} dimensions")
         shape = [cursor.u64() for _ in range(dimensions)]
         kind, offset = cursor.u32(), cursor.u64()
         if offset % alignment:
-            raise cursor.damaged(f"tensor {name!r} begins at {offset}, which is no multiple of {alignment}")
+            raise cursor.damaged(f"tensor {short_repr(name)} begins at {offset}, which is no multiple of {alignment}")
         elements = 1
         for length in shape:
             elements *= length
         if elements > _MAX_ELEMENTS:
-            raise cursor.damaged(f"tensor {name!r} claims {elements} elements")
+            raise cursor.damaged(f"tensor {short_repr(name)} claims {elements} elements")
         size = _tensor_bytes(cursor, name, kind, shape, elements)
         end = max(end, offset + size)
         part.n_params += elements
@@ -234,7 +235,9 @@ def _tensor_bytes(cursor: Cursor, name: str, kind: int, shape: list[int], elemen
         return 0
     stored = TENSOR_TYPES[kind]
     if shape and shape[0] % stored.block_size:
-        raise cursor.damaged(f"tensor {name!r} has rows of {shape[0]} elements, not whole blocks of {stored.name}")
+        raise cursor.damaged(
+            f"tensor {short_repr(name)} has rows of {shape[0]} elements, not whole blocks of {stored.name}"
+        )
     return elements // stored.block_size * stored.block_bytes
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from belle.engine.model import Vocabulary
 from belle.errors import KnownError
+from belle.texts import short_repr
 
 _ADVICE = "Models with different tokenizers can be compared by --bits-per-byte."
 _SAMPLE_CHARACTERS = 4000
@@ -40,7 +41,7 @@ def check_same(model: Named, other: Named) -> None:
         if here != there:
             raise KnownError(
                 "other_vocabulary",
-                f"Token {token} is {there!r} in {other.name}, but {here!r} in {model.name}.",
+                f"Token {token} is {short_repr(there)} in {other.name}, but {short_repr(here)} in {model.name}.",
                 _ADVICE,
                 token=token,
             )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from belle.documents import read_json
 from belle.errors import KnownError
+from belle.texts import short_repr
 from belle.training.deepspeed_keys import unknown_keys
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def zero_stage(path: Path, values: Mapping[str, Any]) -> int:
         raise _wrong(
             path,
             "zero_optimization.stage",
-            f"zero_optimization.stage is {stage!r}, and has to be 1, 2 or 3",
+            f"zero_optimization.stage is {short_repr(stage)}, and has to be 1, 2 or 3",
             "Without ZeRO, leave “deepspeed” out of the recipe.",
         )
     return int(stage)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from belle.errors import KnownError
-from belle.texts import read_text
+from belle.texts import read_text, short_repr
 
 # No name that ssh would take for an option.
 _LONGEST = 1 << 20  # bytes; a line per machine
@@ -72,14 +72,14 @@ def read_hosts(path: Path) -> list[Host]:
 def _host(words: list[str], path: Path, number: int) -> Host:
     name, *options = words
     if not _NAME.fullmatch(name):
-        raise _wrong(path, number, f"{name!r} is no name of a machine")
+        raise _wrong(path, number, f"{short_repr(name)} is no name of a machine")
     slots: int | None = None
     for option in options:
         key, _, value = option.partition("=")
         if key != "slots":
-            raise _wrong(path, number, f"{option!r} is not known", "Write: NAME slots=NUMBER")
+            raise _wrong(path, number, f"{short_repr(option)} is not known", "Write: NAME slots=NUMBER")
         if not (value.isascii() and value.isdigit() and int(value) > 0):
-            raise _wrong(path, number, f"slots is {value!r}, and has to be a number above 0")
+            raise _wrong(path, number, f"slots is {short_repr(value)}, and has to be a number above 0")
         slots = int(value)
     if slots is None:
         raise _wrong(path, number, f"{name} has no slots", f"Write, for 8 GPUs: {name} slots=8")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from belle.errors import KnownError
+from belle.texts import short_repr
 
 # llama.cpp ends the process beyond this.
 MAX_LAYERS = 512
@@ -72,7 +73,7 @@ def unsupported(name: str, value: Any, title: str) -> KnownError:
     """The error for a value that the model may well have, but llama.cpp cannot compute."""
     return KnownError(
         "unsupported_option",
-        f"config.json sets {name} to {value!r:.200}, which llama.cpp does not compute for {title}.",
+        f"config.json sets {name} to {short_repr(value)}, which llama.cpp does not compute for {title}.",
         "A file without it would run and answer wrongly, so none is written.",
         name=name,
         value=repr(value),
@@ -80,4 +81,4 @@ def unsupported(name: str, value: Any, title: str) -> KnownError:
 
 
 def _bad(name: str, value: Any, wanted: str) -> KnownError:
-    return KnownError("bad_config", f"config.json says {name} is {value!r:.200}; it must be {wanted}.", name=name)
+    return KnownError("bad_config", f"config.json says {name} is {short_repr(value)}; it must be {wanted}.", name=name)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from belle.errors import KnownError
+from belle.texts import short_repr
 from convert.architectures.config import number, only, unsupported, whole
 from convert.metadata import KeyValue, count, real, text
 
@@ -86,12 +87,12 @@ def _given(config: Mapping[str, Any], key: str, kind: str) -> Mapping[str, Any]:
     other = (config.get("rope_scaling") or {}) if key == "rope_parameters" and kind == FULL else {}
     for name, value in (("rope_scaling", other), (key, given)):
         if not isinstance(value, Mapping):
-            raise KnownError("bad_config", f"config.json says {name} is {value!r:.200}; it must be an object.")
+            raise KnownError("bad_config", f"config.json says {name} is {short_repr(value)}; it must be an object.")
     if {**given, **other} != given:
         raise KnownError(
             "bad_config",
-            f"config.json says two things about the rotary embedding: {key} {given!r:.200}, "
-            f"rope_scaling {other!r:.200}.",
+            f"config.json says two things about the rotary embedding: {key} {short_repr(given)}, "
+            f"rope_scaling {short_repr(other)}.",
             "Remove the one that the model was not trained with.",
         )
     return given

@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 from belle.documents import DocumentError, parse_json_row
 from belle.errors import KnownError
 from belle.evaluation.tasks.items import LETTERS, Item, ItemSet, language_of
-from belle.texts import LONGEST_TEXT, read_input
+from belle.texts import LONGEST_TEXT, read_input, short_repr
 
 _SPLITS = ("test", "val", "dev")
 _LONGEST_EXACT = 12  # characters: longer answers of BELLE's set are one way of many to say it
@@ -78,7 +78,7 @@ def _json_lines(path: Path, digest: Any) -> tuple[list[Item], dict[str, list[Ite
             left_out += 1
             continue
         if item.id in seen:
-            wrong(f"has the id {item.id!r} of line {seen[item.id]}")
+            wrong(f"has the id {short_repr(item.id)} of line {seen[item.id]}")
         seen[item.id] = number
         if row.get("split") == "dev":
             examples.setdefault(item.category, []).append(item)
@@ -94,7 +94,7 @@ def _own_item(row: dict[str, Any], number: int, wrong: _Raise) -> Item:
         wrong("has choices that are no list of texts")
     language = row.get("language") or language_of(question)
     if language not in ("zh", "en"):
-        wrong(f"has the language {language!r}; it must be zh or en")
+        wrong(f"has the language {short_repr(language)}; it must be zh or en")
     return _checked(
         Item(
             id=str(row.get("id", f"line-{number}")),
@@ -135,7 +135,8 @@ def _checked(item: Item, wrong: _Raise) -> Item:
     if letter not in item.letters or len(letter) != 1:
         same = [LETTERS[i] for i, choice in enumerate(item.choices) if choice == item.answer]
         if len(same) != 1:
-            wrong(f"has the answer {item.answer!r}, which is none of its choices {item.letters[0]}–{item.letters[-1]}")
+            letters = f"{item.letters[0]}–{item.letters[-1]}"
+            wrong(f"has the answer {short_repr(item.answer)}, which is none of its choices {letters}")
         letter = same[0]
     return Item(item.id, item.question, letter, item.category, item.language, item.choices)
 
