@@ -11,15 +11,11 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from belle.engine.overflow import room_for_prompt
 from belle.engine.protocol import (
     ContextCut,
-    Count,
-    Counted,
     Done,
     Event,
     Failed,
@@ -31,8 +27,10 @@ from belle.engine.protocol import (
 )
 from belle.prompts import Message as PromptMessage
 from desktop.chat.answer import CHECKPOINT_S, Answer
+from desktop.chat.context_gauge import ContextGauge
 from desktop.chat.faults import store_faults
 from desktop.chat.model_host import ModelHost
+from desktop.chat.prompt_path import prompt_of, up_to, with_answer
 from desktop.chat.state import ModelState, Notice, Question, Waiting
 from desktop.chat.unsaved import Unsaved
 from desktop.store import Conversation, Message, Store, StoreError
@@ -70,9 +68,12 @@ class Answering(QObject):
         self._ids = itertools.count(1)
         self._answer: Answer | None = None
         self._cut_is_known = False  # whether the engine has said where the context of this answer begins
-        self._counting: tuple[int, Conversation, list[Message]] | None = None  # request, what is counted
         self._line: dict[int, Question] = {}  # conversation -> its question, in the order in which they were asked
         self.noticed: Question | None = None
+        self._gauge = ContextGauge(store, host, self._ids)
+        self._gauge.usage.connect(self.context_usage)
+        self._gauge.all_fits.connect(self.path_changed)
+        self._gauge.notice.connect(self.notice)
         self._unsaved = Unsaved(store, self.notice.emit, self.notice_cleared.emit)
         self._unsaved.stored.connect(self.path_changed)
         self._checkpoints = QTimer(self, interval=int(CHECKPOINT_S * 1000))
@@ -101,17 +102,12 @@ class Answering(QObject):
         """An answer is being made there, or a question waits."""
         return self.is_answering(conversation_id) or conversation_id in self._line
 
-    @property
-    def all_is_stored(self) -> bool:
-        """The store has every answer that has ended."""
-        return not self._unsaved
-
     def path(self, conversation: Conversation) -> list[Message]:
         """The conversation's active path, with what the store does not have yet. Raises StoreError."""
         path = self._store.active_path(conversation.id)
         under_way = [self._answer] if self._answer and self._answer.conversation_id == conversation.id else []
         for answer in [*self._unsaved.of(conversation.id), *under_way]:
-            path = _with(path, answer)
+            path = with_answer(path, answer)
         return path
 
     def stored_id(self, message_id: int) -> int:
@@ -188,9 +184,7 @@ class Answering(QObject):
         info = self._host.state.info
         if info is None or info.template is None or self._answer is not None:
             return
-        path = self.path(conversation)
-        if path:
-            self._count(conversation, path)
+        self._gauge.count(conversation, self.path(conversation))
 
     # Beginning and end
 
@@ -200,8 +194,8 @@ class Answering(QObject):
 
     def _begin(self, question: Question) -> None:
         conversation = self._store.conversation(question.conversation_id)
-        path = _up_to(self.path(conversation), question.message_id)
-        ids, messages = _prompt(conversation, path)
+        path = up_to(self.path(conversation), question.message_id)
+        ids, messages = prompt_of(conversation, path)
         answer = Answer(next(self._ids), conversation.id, question.message_id, self._host.state.name, ids)
         if question.continued_id is not None:
             self._store.resume_answer(question.continued_id)
@@ -259,9 +253,6 @@ class Answering(QObject):
         self.go_on()
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, Counted):
-            self._on_counted(event)
-            return
         answer = self._answer
         if answer is None or getattr(event, "id", None) != answer.request_id:
             return
@@ -337,54 +328,4 @@ class Answering(QObject):
         self._cut_is_known = True
         with store_faults(self.notice.emit):
             self._store.set_context_start(answer.conversation_id, message_id)
-            self.asked.emit(Question(answer.conversation_id, answer.parent_id))
-
-    def _count(self, conversation: Conversation, path: list[Message]) -> None:
-        self._counting = (next(self._ids), conversation, path)
-        self._host.count(Count(self._counting[0], _prompt(conversation, path)[1]))
-
-    def _on_counted(self, counted: Counted) -> None:
-        if self._counting is None or self._counting[0] != counted.id:
-            return
-        _, conversation, path = self._counting
-        start = conversation.context_start
-        place = next((index for index, message in enumerate(path) if message.id == start), 0)
-        if place and counted.tokens > room_for_prompt(counted.n_ctx, None):
-            self._count(conversation, path[place:])
-            return
-        if place:  # all of it fits now, since a larger context was loaded
-            with store_faults(self.notice.emit):
-                self._store.set_context_start(conversation.id, None)
-                self.path_changed.emit(conversation.id)
-        self.context_usage.emit(conversation.id, counted.tokens, counted.n_ctx)
-
-
-def _with(path: list[Message], answer: Answer) -> list[Message]:
-    """`path` with `answer` as far as it has come, which the store may not have."""
-    shown = answer.shown
-    ids = [message.id for message in path]
-    to_question = path[: ids.index(answer.parent_id) + 1] if answer.parent_id in ids else path
-    if shown is None:
-        return to_question
-    if shown.id in ids:
-        place = ids.index(shown.id)
-        here = {name: getattr(shown, name) for name in ("text", "thinking", "thinking_seconds", "status", "stats")}
-        return [*path[:place], replace(path[place], **here), *path[place + 1 :]]
-    return [*to_question, shown] if answer.is_only_here and answer.parent_id in ids else path
-
-
-def _up_to(path: list[Message], message_id: int) -> list[Message]:
-    """`path` up to and including a message. Raises StoreError `not_found` when it is not on the path."""
-    ids = [message.id for message in path]
-    if message_id not in ids:
-        raise StoreError.of("not_found", thing="message", id=message_id)
-    return path[: ids.index(message_id) + 1]
-
-
-def _prompt(conversation: Conversation, path: list[Message]) -> tuple[list[int | None], tuple[PromptMessage, ...]]:
-    """What the model is shown of a path, and the id of each message, None for the system's."""
-    ids: list[int | None] = [m.id for m in path]
-    messages = tuple(PromptMessage(m.role, m.text) for m in path)
-    if conversation.system_prompt.strip():
-        return [None, *ids], (PromptMessage("system", conversation.system_prompt), *messages)
-    return ids, messages
+            self.path_changed.emit(answer.conversation_id)

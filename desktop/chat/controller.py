@@ -96,7 +96,7 @@ class ChatController(QObject):
     def _drafting(self) -> Drafting:
         from desktop.chat.drafting import Drafting
 
-        return Drafting(self._store, self.notice.emit, self._stored_id)
+        return Drafting(self._store, self.notice.emit, self.notice_cleared.emit, self._stored_id)
 
     # What the window reads
 

@@ -12,6 +12,7 @@ from desktop.store import Store, StoreError
 DELAY_S = 0.3
 """At most this much of what was typed is lost when the process is killed."""
 _RETRY_S = 3.0
+_KEY = "draft"
 
 
 class Drafting(QObject):
@@ -20,10 +21,16 @@ class Drafting(QObject):
     `stored_id` tells the number in the store of a message that was shown before it had one.
     """
 
-    def __init__(self, store: Store, tell: Callable[[Notice], object], stored_id: Callable[[int], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tell: Callable[[Notice], object],
+        cleared: Callable[[str], object],
+        stored_id: Callable[[int], int],
+    ) -> None:
         super().__init__()
         self._store = store
-        self._tell, self._stored_id = tell, stored_id
+        self._tell, self._cleared, self._stored_id = tell, cleared, stored_id
         self._drafts: dict[int | None, str] = {}
         self._edits: dict[int, str | None] = {}  # None: no longer open
         self._system_prompt: str | None = None
@@ -78,10 +85,12 @@ class Drafting(QObject):
         except StoreError as error:
             if not self._told:
                 self._told = True
-                self._tell(Notice.of(error, key="disk"))
+                self._tell(Notice.of(error, key=_KEY))
             self._timer.start(int(_RETRY_S * 1000))
             return False
-        self._told = False
+        if self._told:
+            self._told = False
+            self._cleared(_KEY)
         return True
 
     def close(self) -> None:

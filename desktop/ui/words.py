@@ -17,7 +17,7 @@ from desktop.ui import figures
 if TYPE_CHECKING:
     from desktop.chat.state import Notice
 
-STORE_KEYS = ("store", "disk", "start")
+STORE_KEYS = ("store", "disk", "draft", "start")
 """Notices under these keys are about the conversations' file, not about a model's."""
 
 _BYTES = ("needed", "available", "size", "size_bytes", "free", "expected", "actual", "required", "total")

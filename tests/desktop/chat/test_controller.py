@@ -349,3 +349,30 @@ def test_the_model_menu_lists_the_starter_and_belle(desk: Desk) -> None:
     desk.controller.load_model("belle-7b-2m")
     assert desk.notices[-1].kind == "not_installed"
     assert states == []
+
+
+def test_a_larger_context_brings_what_was_left_out_back_into_sight(desk: Desk) -> None:
+    engine = desk.engines.last
+    for text in ("one " * 100, "two"):
+        desk.controller.send(text)
+        engine.say(text.upper())
+        engine.finish()
+    desk.controller.send("three")
+    engine.on_event(ContextCut(engine.request.id, 2))
+    engine.say("THREE")
+    engine.finish()
+    assert desk.controller.conversation.context_start == desk.path[2].id
+    desk.controller.load_model("starter")
+    assert desk.controller.conversation.context_start is None
+
+
+def test_continuing_with_a_context_that_is_cut_keeps_the_answer_in_sight(desk: Desk) -> None:
+    engine = desk.engines.last
+    for text in ("one", "two"):
+        desk.controller.send(text)
+        engine.say(text.upper())
+        engine.finish("stopped")
+    desk.controller.continue_answer(desk.path[-1].id)
+    engine.on_event(ContextCut(engine.request.id, 2))
+    assert [m.text for m in desk.paths[-1]] == ["one", "ONE", "two", "TWO"]
+    assert desk.controller.conversation.context_start == desk.path[2].id

@@ -161,3 +161,13 @@ def test_a_system_prompt_that_the_full_disk_refuses_is_not_taken(desk: Desk) -> 
     with full_disk(desk.store):
         assert not desk.controller.set_system_prompt("Be brief. " * 1000)
     assert desk.controller.set_system_prompt("Be brief. " * 1000)
+
+
+def test_the_banner_goes_when_what_was_typed_is_stored(desk: Desk) -> None:
+    cleared: list[str] = []
+    desk.controller.notice_cleared.connect(cleared.append)
+    with full_disk(desk.store):
+        desk.controller.keep_draft(None, "word " * 3000)
+        assert not desk.controller.save()
+    assert desk.controller.save()
+    assert desk.notices[-1].key in cleared

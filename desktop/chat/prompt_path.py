@@ -1,0 +1,40 @@
+"""What is shown of a conversation while it is being answered, and what of it the model is sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from belle.prompts import Message as PromptMessage
+from desktop.chat.answer import Answer
+from desktop.store import Conversation, Message, StoreError
+
+
+def with_answer(path: list[Message], answer: Answer) -> list[Message]:
+    """`path` with `answer` as far as it has come, which the store may not have."""
+    shown = answer.shown
+    ids = [message.id for message in path]
+    to_question = path[: ids.index(answer.parent_id) + 1] if answer.parent_id in ids else path
+    if shown is None:
+        return to_question
+    if shown.id in ids:
+        place = ids.index(shown.id)
+        here = {name: getattr(shown, name) for name in ("text", "thinking", "thinking_seconds", "status", "stats")}
+        return [*path[:place], replace(path[place], **here), *path[place + 1 :]]
+    return [*to_question, shown] if answer.is_only_here and answer.parent_id in ids else path
+
+
+def up_to(path: list[Message], message_id: int) -> list[Message]:
+    """`path` up to and including a message. Raises StoreError `not_found` when it is not on the path."""
+    ids = [message.id for message in path]
+    if message_id not in ids:
+        raise StoreError.of("not_found", thing="message", id=message_id)
+    return path[: ids.index(message_id) + 1]
+
+
+def prompt_of(conversation: Conversation, path: list[Message]) -> tuple[list[int | None], tuple[PromptMessage, ...]]:
+    """What the model is shown of a path, and the id of each message, None for the system's."""
+    ids: list[int | None] = [m.id for m in path]
+    messages = tuple(PromptMessage(m.role, m.text) for m in path)
+    if conversation.system_prompt.strip():
+        return [None, *ids], (PromptMessage("system", conversation.system_prompt), *messages)
+    return ids, messages
