@@ -6,9 +6,7 @@ path: whoever writes creates the folder, with `private_folder`.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 import platformdirs
@@ -49,6 +47,9 @@ def window_socket() -> Path:
     path = data_dir() / "window.socket"
     if len(os.fsencode(path)) <= _LONGEST_SOCKET:
         return path
+    import hashlib
+    import tempfile
+
     name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"{_APP}-{os.getuid()}-{name}.socket"
 

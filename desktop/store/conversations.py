@@ -123,7 +123,8 @@ class Conversations:
         """Remove for good what was deleted more than `older_than_s` seconds ago; the number of conversations.
 
         Nothing of them stays readable in the file, which takes longer the more messages there are (0.15 s with 5,000,
-        5 s with 200,000, nothing when there is nothing to remove). Copies made before a migration keep what they hold.
+        5 s with 200,000, nothing when there is nothing to remove). Copies, daily and before migrations, keep what they
+        hold until they are themselves removed.
         """
         before = self._clock() - older_than_s
         gone = [row[0] for row in self._db.rows("SELECT id FROM conversation WHERE deleted_at <= ?", before)]

@@ -27,8 +27,8 @@ class UnsavedDialog(Dialog):
         self._text.setText(
             translate(
                 "Dialog",
-                "An answer or a text of yours could not be written to the disk. Free some space: it is saved by itself "
-                "a few seconds later. If you close the window now, it is lost.",
+                "An answer or a text of yours could not be written to the disk. When there is space, and the place can "
+                "be written, it is saved by itself within seconds. If you close the window now, it is lost.",
             )
         )
         for button, name in (
