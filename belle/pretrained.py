@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from belle.errors import KnownError
+from belle.model_names import check_model_name
 
 _REPACKS = "support_avx512bf16_for_cpu"
 """bitsandbytes' flag of a `Linear4bit` (0.49 and later)."""
@@ -26,7 +27,8 @@ def load_pretrained(loader: str, name: str | Path, **options: Any) -> Any:
         name: a folder, or a name on the Hugging Face hub.
         options: of its `from_pretrained`.
 
-    Raises what transformers raises, mostly OSError and ValueError.
+    Raises KnownError("model_missing") for a folder that is not there, and what transformers raises, mostly OSError and
+    ValueError.
     """
     return load_with_report(loader, name, **options)[0]
 
@@ -35,6 +37,7 @@ def load_with_report(loader: str, name: str | Path, **options: Any) -> tuple[Any
     """As `load_pretrained`, and beside the model what transformers found missing or unexpected in the files."""
     import transformers
 
+    check_model_name(name)
     model, report = getattr(transformers, loader).from_pretrained(str(name), output_loading_info=True, **options)
     keep_packing(model)
     return model, report
@@ -59,9 +62,8 @@ def load_adapter(model: Any, folder: str | Path, **options: Any) -> Any:
     Raises KnownError("adapter_differs") naming a tensor that has no place in the model, or that the file lacks.
     """
     from peft import PeftModel, set_peft_model_state_dict
-    from peft.utils import load_peft_weights
 
-    saved = load_peft_weights(str(folder), device="cpu")
+    saved = adapter_weights(folder)
     _make_room(model, saved)
     try:
         with warnings.catch_warnings():
@@ -87,6 +89,20 @@ def _make_room(model: Any, saved: Mapping[str, Any]) -> None:
     # Under ZeRO-3 the weight here is empty, and its own shape is elsewhere.
     if rows > getattr(embedding.weight, "ds_shape", embedding.weight.shape)[0]:
         model.resize_token_embeddings(rows, mean_resizing=False)
+
+
+def adapter_weights(folder: str | Path) -> dict[str, Any]:
+    """The tensors of the adapter in `folder`, by name, on the CPU. Raises KnownError("weights_missing")."""
+    from peft.utils import load_peft_weights
+
+    names = ("adapter_model.safetensors", "adapter_model.bin")
+    if not any((Path(folder) / name).is_file() for name in names):
+        # peft would ask the hub for them.
+        raise KnownError(
+            "weights_missing", f"The adapter in {folder} has no {names[0]}.", "Copy it again.", path=str(folder)
+        )
+    weights: dict[str, Any] = load_peft_weights(str(folder), device="cpu")
+    return weights
 
 
 def _differs(folder: str | Path, reason: str) -> KnownError:

@@ -22,6 +22,7 @@ examples:
   torchrun --nproc_per_node 8 -m belle train RECIPE.yaml
   belle train RECIPE.yaml --launch hosts.txt
   belle train report build/tiny/sft
+  belle train --keys lora
 
 A run writes metrics.jsonl, recipe.yaml (with every default), step-N/ and final/ to its output_dir. Ctrl-C and SIGTERM
 finish the step and save it; --resume goes on as if nothing had happened. The second Ctrl-C ends at once.
@@ -34,9 +35,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    parser.usage = "belle train RECIPE.yaml [options]\n       belle train report RUN [--out FILE]"
+    usages = ("RECIPE.yaml [options]", "report RUN [--out FILE]", "--keys [SUBJECT]")
+    parser.usage = "\n       ".join(f"belle train {words}" for words in usages)
     parser.add_argument(
-        "words", type=path_or_name, nargs="+", metavar="RECIPE.yaml | report RUN", help="what to run or report on"
+        "words", type=path_or_name, nargs="*", metavar="RECIPE.yaml | report RUN", help="what to run or report on"
     )
     parser.add_argument(
         "--set",
@@ -48,6 +50,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="say what it would take, and load no model")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in output_dir")
+    parser.add_argument(
+        "--keys",
+        nargs="?",
+        const="",
+        metavar="SUBJECT",
+        help="print the keys that a recipe may have, with type, default and meaning; all, or those of lora, ppo, …",
+    )
     parser.add_argument("--launch", type=input_file, metavar="HOSTS", help="start it on the machines of this host file")
     parser.add_argument(
         "--out", type=output_file, metavar="FILE", help="where the report goes (default: RUN/report.html)"
@@ -58,6 +67,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, or say what training would take, or report. Returns the exit status; raises KnownError."""
+    if arguments.keys is not None:
+        from belle.training.recipe_keys import describe as describe_keys
+
+        print(describe_keys(arguments.keys))
+        return 0
+    if not arguments.words:
+        raise KnownError("usage", "There is no recipe.", "For instance: belle train train/start/lora.yaml")
     first, *rest = arguments.words
     if first == "report":
         return _report(rest, arguments.out)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from belle.documents import read_json_object
 from belle.errors import KnownError
-from belle.pretrained import load_adapter
+from belle.pretrained import adapter_weights, load_adapter
 from belle.training.lora_names import check_names, linear_names, saved_modules
 from belle.training.recipe import LoraOptions, Recipe
 
@@ -86,12 +86,11 @@ def add_adapter(
 def trained_before(model: nn.Module) -> Iterator[tuple[nn.Parameter, Tensor]]:
     """What the adapters in `model` that go on begin with: each trained parameter, and its tensor as the file has it."""
     from peft import get_peft_model_state_dict
-    from peft.utils import load_peft_weights
 
     for adapted in model.modules():
         if (folder := getattr(adapted, _GOES_ON_FROM, None)) is None:
             continue
-        saved = load_peft_weights(str(folder), device="cpu")
+        saved = adapter_weights(folder)
         # peft's names in files, of the parameters themselves.
         named = get_peft_model_state_dict(
             adapted, state_dict=dict(adapted.named_parameters()), save_embedding_layers=False

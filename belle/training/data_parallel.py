@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,15 @@ class Apply(nn.Module):  # type: ignore[misc]
     def forward(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """`function(model, *arguments)`."""
         return function(self.model, *arguments)
+
+
+@contextlib.contextmanager
+def own_settings(optimizer: Any) -> Iterator[None]:
+    """Within it a saved state is loaded; afterwards the optimizer has the recipe's settings, not those of the file."""
+    settings = [{key: group[key] for key in ("weight_decay", "betas", "eps")} for group in optimizer.param_groups]
+    yield
+    for group, own in zip(optimizer.param_groups, settings, strict=True):
+        group.update(own)
 
 
 class DataParallelBuilder:
@@ -163,7 +172,8 @@ class DataParallelEngine:
                 path=str(path),
             )
         state = torch.load(path, map_location="cpu", weights_only=True)
-        self._optimizer.load_state_dict(state["optimizer"])
+        with own_settings(self._optimizer):
+            self._optimizer.load_state_dict(state["optimizer"])
         if self._scaler and state["scaler"]:
             self._scaler.load_state_dict(state["scaler"])
 

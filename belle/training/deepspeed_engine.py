@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from belle.documents import read_json_object
 from belle.errors import KnownError
-from belle.training.data_parallel import Apply
+from belle.training.data_parallel import Apply, own_settings
 from belle.training.deepspeed_config import training_config
 from belle.training.deepspeed_setup import partitioned_loading, start_deepspeed
 from belle.training.precision import Precision, choose_precision
@@ -162,7 +162,12 @@ class DeepSpeedEngine:
     def load_state(self, folder: Path) -> None:
         """Raises KnownError: `checkpoint_mismatch`, `world_size_changed`."""
         self._check(folder)
-        found, _ = self._wrapped.load_checkpoint(str(folder), tag=STATE_FOLDER, load_module_strict=False)
+        optimizer = self._wrapped.optimizer
+        limit = getattr(optimizer, "clip_grad", None)
+        with own_settings(optimizer):
+            found, _ = self._wrapped.load_checkpoint(str(folder), tag=STATE_FOLDER, load_module_strict=False)
+        if limit is not None:
+            optimizer.clip_grad = limit
         if found is None:
             raise _mismatch(folder, f"{folder / STATE_FOLDER} cannot be read")
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from belle.documents import read_json_object
 from belle.errors import KnownError
-from belle.pretrained import load_adapter, load_with_report
+from belle.model_names import check_model_name
+from belle.pretrained import adapter_weights, load_adapter, load_with_report
 from belle.training.adapters import is_adapter, read_adapter_base, untie_head
 from belle.training.disk_proof import check_companions, reopen
 from belle.training.final_model import write_model, write_tokenizer
@@ -174,6 +175,7 @@ def _check(adapter: Path, out: Path, base: str | None) -> str:
     if is_adapter(Path(name)):
         message = f"The base {name} is itself an adapter."
         raise KnownError("base_is_adapter", message, f"Merge it first: belle merge {name} -o DIR", base=name)
+    check_model_name(name)
     config = Path(name) / "config.json"
     if config.is_file() and "quantization_config" in _read(config):
         raise KnownError(
@@ -202,10 +204,8 @@ def family_of(adapter: Path) -> Family:
 
     Raises KnownError("adapter_kind") for kinds that are not known here.
     """
-    from peft.utils import load_peft_weights
-
     task = _read(adapter / "adapter_config.json").get("task_type")
-    heads = [tensor for name, tensor in load_peft_weights(str(adapter), device="cpu").items() if is_score_head(name)]
+    heads = [tensor for name, tensor in adapter_weights(adapter).items() if is_score_head(name)]
     if heads or task == SCORING.task:
         return replace(SCORING, options={"num_labels": heads[0].shape[0] if heads else 1})
     if task not in (None, CAUSAL.task):

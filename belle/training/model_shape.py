@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
+from belle.model_names import check_model_name
 from belle.training.adapters import is_adapter, read_adapter_base
 from belle.training.lora_names import check_names, is_named
 from belle.training.models import base_of
@@ -158,8 +159,10 @@ def _config_at(name: str | Path) -> Any:
 
     if _is_recipe(name):
         return _after(load_recipe(Path(name)))
+    found = read_adapter_base(Path(name)) if is_adapter(Path(name)) else name
+    check_model_name(found)
     try:
-        return AutoConfig.from_pretrained(read_adapter_base(Path(name)) if is_adapter(Path(name)) else name)
+        return AutoConfig.from_pretrained(found)
     except (OSError, ValueError) as error:
         raise KnownError(
             "model_missing",

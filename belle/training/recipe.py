@@ -16,6 +16,7 @@ import yaml
 
 from belle.clients.copies import is_hub_name, parse_hub_name
 from belle.documents import read_yaml
+from belle.model_names import is_on_the_hub, what_is_there
 from belle.training.fields import build, wrong
 from belle.training.overrides import apply_overrides
 from belle.training.recipe_fields import AttentionName, Batching, PrecisionName, Recipe, Schedule, Stage
@@ -116,10 +117,10 @@ def _model(name: str, folders: Sequence[Path], source: Path) -> str:
     place = _found(Path(name).expanduser(), folders)
     if place.exists():
         return str(place)
-    on_the_hub = name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.endswith((".yaml", ".yml"))
-    if on_the_hub:
+    if is_on_the_hub(name, folders):
         return name
-    raise wrong(str(source), "model", f"is {name}, and there is no such file or folder", "Name one that exists.")
+    advice = what_is_there(name, folders)
+    raise wrong(str(source), "model", f"is {name}, and there is no such file or folder", advice)
 
 
 def _check_world(recipe: Recipe, path: Path) -> None:

@@ -75,7 +75,7 @@ class InitOptions:
     """Width inside the feed-forward layers."""
 
     num_hidden_layers: int = 4
-    """Layers."""
+    """Layers, each of attention and feed-forward."""
 
     num_attention_heads: int = 4
     """Heads; they share `hidden_size`."""

@@ -21,7 +21,7 @@ from belle.training.live import LiveView
 from belle.training.manifest import Manifest, read_manifest
 from belle.training.ranks import Ranks
 from belle.training.recipe import Recipe, dump_recipe, recipe_values
-from belle.training.run_folder import check_folder, check_same_recipe
+from belle.training.run_folder import changed_on_the_way, check_folder, check_same_recipe
 from belle.training.run_record import RunRecord
 from belle.training.run_state import RunState
 from belle.training.tracking import Tracker, memory_in_use
@@ -63,6 +63,8 @@ class Run:
             self.manifest = read_manifest(self.checkpoint)
             check_same_recipe(self.manifest.recipe, self._values, self.checkpoint)
             self.say(f"going on from {self.checkpoint}")
+            for sentence in changed_on_the_way(self.manifest.recipe, self._values):
+                self.say(sentence)
         elif recipe.resume:
             self.say(f"no checkpoint in {folder}: starting at the beginning")
         if ranks.rank == 0:

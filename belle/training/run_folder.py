@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from belle.errors import KnownError
 from belle.training.ranks import Ranks, together
 
-# What decides the weights, or which rows a step sees. The data themselves are checked by their content.
-_FIXED = (
-    "stage", "seed", "model", "init", "template", "max_length", "batching", "batch_size", "accumulation",
-    "neftune_alpha", "lora", "quantization", "freeze", "precision", "reward", "dpo", "ppo",
+FIXED = (
+    "stage", "seed", "model", "init", "tokenizer", "template", "add_tokens", "data", "eval_data", "max_length",
+    "batching", "batch_size", "accumulation", "neftune_alpha", "lora", "quantization", "freeze", "precision",
+    "deepspeed", "vocab", "reward", "dpo", "ppo",
 )  # fmt: skip
+"""Keys of a recipe that a resumed run must have as they were: what decides the weights, or which rows a step sees. The
+data themselves are checked by their content, here only how they are read."""
+FREE = (
+    "eval_every", "epochs", "max_steps", "learning_rate", "schedule", "min_learning_rate", "warmup", "weight_decay",
+    "betas", "eps", "max_grad_norm", "final_precision", "attention", "gradient_checkpointing", "liger", "save_every",
+    "keep_last", "log_every", "tracking", "sample_prompts", "sample_every", "sample_tokens", "processes",
+    "timeout_minutes",
+)  # fmt: skip
+"""Keys that a resumed run may have changed; they take effect from the next step on."""
 
 
 def check_folder(folder: Path, *, resume: bool, ranks: Ranks) -> None:
@@ -31,18 +41,54 @@ def check_folder(folder: Path, *, resume: bool, ranks: Ranks) -> None:
     together(ranks, check)
 
 
-def check_same_recipe(before: Mapping[str, Any], now: Mapping[str, Any], checkpoint: Path) -> None:
-    """Raises KnownError("recipe_changed") when what must not change did."""
-    changed = [key for key in _FIXED if key in before and before[key] != now[key]]
-    if changed:
-        key = changed[0]
+def check_same_recipe(
+    before: Mapping[str, Any], now: Mapping[str, Any], checkpoint: Path, keys: Sequence[str] = FIXED
+) -> None:
+    """Raises KnownError("recipe_changed") when one of `keys` is not what it was."""
+    changed: dict[str, tuple[Any, Any]] = {}
+    for key in keys:
+        if key in before:
+            changed |= _differences(key, _deciding(key, before[key]), _deciding(key, now[key]))
+    for key, (then, wanted) in changed.items():
         raise KnownError(
             "recipe_changed",
-            f"{checkpoint} was written with {key}: {before[key]}; the recipe now says {now[key]}.",
+            f"{checkpoint} was written with {key}: {_shown(then)}; the recipe now says {_shown(wanted)}.",
             "Change it back, or start a new run in another output_dir.",
             path=str(checkpoint),
-            keys=changed,
+            keys=list(changed),
         )
+
+
+def changed_on_the_way(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What a resumed run does otherwise than the one it goes on with, a sentence each."""
+    keys = [key for key in FREE if key in before and before[key] != now[key]]
+    return [f"from here on with {key}: {_shown(now[key])} (before: {_shown(before[key])})" for key in keys]
+
+
+def _deciding(key: str, value: Any) -> Any:
+    """What of a key's value decides the weights."""
+    if key in ("data", "eval_data"):
+        # A file that has moved is known by its content.
+        return [entry.get("format") for entry in value] if value else None
+    if key == "deepspeed":
+        return value is not None
+    return value
+
+
+def _differences(key: str, then: Any, now: Any) -> dict[str, tuple[Any, Any]]:
+    """Both values of every key that differs, with dots into mappings."""
+    if isinstance(then, Mapping) and isinstance(now, Mapping):
+        found: dict[str, tuple[Any, Any]] = {}
+        for name in (name for name in then if name in now):
+            found |= _differences(f"{key}.{name}", then[name], now[name])
+        return found
+    if key == "eval_data" and None in (then, now):
+        return {}  # measuring changes no weight
+    return {key: (then, now)} if then != now else {}
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _holds_a_run(folder: Path) -> bool:

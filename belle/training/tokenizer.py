@@ -20,6 +20,7 @@ from typing import Any
 
 from belle.documents import read_json
 from belle.errors import KnownError
+from belle.model_names import check_model_name
 
 _FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer.tiktoken", "tekken.json", "spiece.model")
 _LLAMA_CLASSES = ("LLaMATokenizer", "LlamaTokenizer", "LlamaTokenizerFast")
@@ -42,6 +43,7 @@ def load_tokenizer(path: Path | str, *, notice: Callable[[str], None] = _say) ->
     """
     from transformers import AutoTokenizer
 
+    check_model_name(path)
     folder = Path(path)
     if folder.is_dir() and not any((folder / name).exists() for name in _FILES):
         raise KnownError(

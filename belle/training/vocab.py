@@ -21,9 +21,10 @@ from belle.durable import write_text
 from belle.errors import KnownError
 from belle.pretrained import load_pretrained
 from belle.training import pretrain
-from belle.training.manifest import MANIFEST
+from belle.training.manifest import MANIFEST, read_manifest
 from belle.training.new_pieces import Extended, merge_pieces, old_ids_of, read_model, train_pieces
 from belle.training.recipe import Recipe, recipe_values
+from belle.training.run_folder import check_same_recipe
 from belle.training.tokenizer_identity import compare
 from belle.training.vocab_options import VocabOptions
 from belle.training.whole_folder import write_folder
@@ -38,7 +39,10 @@ def run(recipe: Recipe) -> None:
     """Extend, check and train as the recipe says, and write `final/`. Raises KnownError and `interrupts.Stopped`."""
     extended = recipe.output_dir / EXTENDED
     if int(os.environ.get("RANK", "0")) == 0:
-        if not (extended / MANIFEST).exists():
+        if (extended / MANIFEST).exists():
+            # It is not made again, and would not be what the recipe says.
+            check_same_recipe(read_manifest(extended).recipe, recipe_values(recipe), extended, ("model", "vocab"))
+        else:
             extend(recipe, extended)
     else:
         _wait_for(extended)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from belle.errors import KnownError
+from belle.pretrained import adapter_weights
 
 WHOLE = "model.safetensors"
 PART = "trained.safetensors"
@@ -44,9 +45,8 @@ def load_trained(model: Any, folder: Path) -> None:
 
     if is_adapted(model):
         from peft import set_peft_model_state_dict
-        from peft.utils import load_peft_weights
 
-        weights = load_peft_weights(str(folder), device="cpu")
+        weights = adapter_weights(folder)
         result = set_peft_model_state_dict(model, weights)
         if result.unexpected_keys:
             raise _mismatch(folder, result.unexpected_keys[0])

@@ -63,12 +63,12 @@ class Jobs:
         path = recipe_file(self.folder / name, **{"model": str(self.base), **STEPS, **changes})
         self._jobs.append({"recipe": str(path)})
 
-    def resume(self, name: str) -> None:
-        """Go on from step 2 of the run `name`, into a folder of its own."""
-        there = self.folder / f"{name}-resumed" / "run"
+    def resume(self, name: str, *changes: str) -> None:
+        """Go on from step 2 of the run `name`, into a folder of its own, with changes to the recipe or none."""
+        there = self.folder / f"{name}-{'changed' if changes else 'resumed'}" / "run"
         recipe, killed = self.folder / name / "recipe.yaml", self.folder / name / "run"
         job = {"recipe": str(recipe), "resume": True, "killed": str(killed)}
-        self._jobs.append({**job, "overrides": [f"output_dir={there}"]})
+        self._jobs.append({**job, "overrides": [f"output_dir={there}", *changes]})
 
     def run(self) -> list[Any]:
         return run_jobs(self._jobs, self.folder)
@@ -106,11 +106,20 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
     jobs.add("zero3-lora", ungathered, lora=LORA, gradient_checkpointing=True)
     jobs.resume("zero2")
     jobs.resume("zero3")
+    for name in ("ddp", "zero2", "zero3"):
+        jobs.resume(name, "weight_decay=5.0", "betas=[0.5, 0.6]", "max_grad_norm=0.1")
     return folder, jobs.run()
 
 
 def test_all_of_them_end_well(quick: tuple[Path, list[Any]]) -> None:
-    assert quick[1] == [None] * 7
+    assert quick[1] == [None] * 10
+
+
+@pytest.mark.parametrize("name", ["zero2", "zero3"])
+def test_a_resumed_run_takes_up_a_changed_optimizer(quick: tuple[Path, list[Any]], name: str) -> None:
+    folder = quick[0]
+    same_as(folder, f"{name}-changed", "ddp-changed")
+    assert largest_difference(final(folder, f"{name}-changed"), final(folder, name)) > 1e-3
 
 
 @pytest.mark.parametrize("name", ["zero2", "zero3"])

@@ -120,7 +120,7 @@ def test_what_cannot_be_merged_is_said(base: Path, tmp_path: Path, capsys: pytes
     (tmp_path / "full" / "x").touch()
     with pytest.raises(KnownError, match="there already"):
         merge(adapter, tmp_path / "full")
-    with pytest.raises(KnownError, match="cannot be loaded"):
+    with pytest.raises(KnownError, match="There is no folder"):
         merge(adapter, tmp_path / "out", base=str(tmp_path / "nowhere"))
     assert not (tmp_path / "out").exists()
 

@@ -226,7 +226,7 @@ def wrong(tmp_path: Path, base: Path, name: str) -> dict[str, Any]:
     elif name == "adapter_empty":
         return {"model": str(copy), "lora": {"r": 2}, "learning_rate": 1e-60}
     elif name == "no_samples":
-        (tmp_path / "empty.jsonl").write_text("")
+        (tmp_path / "empty.jsonl").write_text('{"conversations": [{"from": "human", "value": "Who?"}]}\n')
         return {"model": str(copy), "data": [str(tmp_path / "empty.jsonl")]}
     return {"model": str(copy)}
 
