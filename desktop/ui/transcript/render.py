@@ -177,7 +177,8 @@ class Renderer:
         block_format, char_format = cursor.blockFormat(), cursor.blockCharFormat()
         cursor.movePosition(_END, _KEEP)
         cursor.removeSelectedText()
-        # An empty block takes the format of what was joined to it.
+        # An empty block takes the formats of what was joined to it, the colours of code among them.
+        cursor.block().layout().clearFormats()
         cursor.setBlockFormat(block_format)
         cursor.setBlockCharFormat(char_format)
         del self.blocks[count:], self.starts[count:]

@@ -9,12 +9,14 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QGuiApplication, QImage, QPainter
+from PySide6.QtGui import QGuiApplication, QImage, QPainter, QTextDocument, QTextLayout
 
 from desktop.ui.theme import theme, themes
-from desktop.ui.transcript.blocks import Formula, Line
+from desktop.ui.transcript.blocks import Code, Formula, Line, Span
 from desktop.ui.transcript.formulas import OBJECT, typesetter
 from desktop.ui.transcript.markdown import parse
+from desktop.ui.transcript.render import Renderer
+from desktop.ui.transcript.style import Style
 from desktop.ui.transcript.text import MessageText
 from desktop.ui.transcript.typeset import latex_of, typeset
 
@@ -167,6 +169,20 @@ def test_a_formula_has_the_colour_of_the_text(view, message, qtbot, name: str) -
     painter.end()
     ink = theme().color("ink").rgb()
     assert any(image.pixel(x, y) == ink for x in range(image.width()) for y in range(image.height()))
+
+
+def test_the_colours_of_code_stay_with_the_code_when_formulas_are_drawn(qapp) -> None:
+    document = QTextDocument()
+    renderer = Renderer(document, Style(theme(), chinese=False))
+    renderer.show([Line((Span("is "), Span("$x$", math=True))), Code("print(1)", "python")])
+    colour = QTextLayout.FormatRange()
+    colour.start, colour.length, colour.format = 0, 5, renderer.style.code_color_format("violet")
+    document.lastBlock().layout().setFormats([colour])
+    drawing = typeset("$x$")
+    assert drawing is not None
+    renderer.show_formulas({"$x$": drawing})
+    assert document.firstBlock().text() == f"is {OBJECT}"
+    assert document.firstBlock().layout().formats() == []
 
 
 def test_a_formula_is_never_wider_than_the_page(view, message, qtbot) -> None:
