@@ -244,7 +244,8 @@ class Stats:
 class Done:
     """The answer is complete; `text` is the whole of it (what `continue_last` added, when it continued).
 
-    `thinking` is what came before it, and `thinking_seconds` how long that took, None when there was none.
+    `thinking` is what came before it, and `thinking_seconds` how long that took, None when that is not known. Both may
+    differ from what came as `Text` and `Thinking`, where only the end told which was which.
     """
 
     event: ClassVar[str] = "done"

@@ -31,7 +31,7 @@ from belle.engine.text_stream import TextStream
 from belle.engine.threads import ThreadTuner
 from belle.errors import KnownError
 from belle.prompts import Message, PromptTemplate
-from belle.prompts.thinking import ThinkingStream, opened_by
+from belle.prompts.thinking import ThinkingStream, opened_by, unopened_thought
 
 _ANY_QUESTION = Message("user", "hello")
 _PROGRESS_S = 0.15
@@ -229,7 +229,10 @@ class Session:
         seconds = None
         if thoughts.thinking and answer.first_token_at is not None:
             seconds = (answer.answer_at or now) - answer.first_token_at
-        return Done(request.id, reason, thoughts.text, stats, thoughts.thinking, seconds)
+        thinking, text = thoughts.thinking, thoughts.text
+        if not thinking and not request.continue_last:
+            thinking, text = unopened_thought(text) or (thinking, text)
+        return Done(request.id, reason, text, stats, thinking, seconds)
 
     def _send_text(self, answer: _Answer, *, last: bool = False) -> None:
         parts = answer.thoughts.feed("".join(answer.unsent)) + (answer.thoughts.finish() if last else [])

@@ -169,6 +169,18 @@ class ThinkingStream:
             self._parts.append(Part(text, is_thought=False))
 
 
+def unopened_thought(text: str) -> tuple[str, str] | None:
+    """(thought, answer) where a mark in a line of its own closes what was never opened; None otherwise.
+
+    So write models whose template, not themselves, would have opened it, when they are used with another template.
+    """
+    for marks in MARKS:
+        before, closing, answer = text.partition(f"\n{marks.closing}\n")
+        if closing and marks.opening not in before and before.strip():
+            return before.strip(), answer.strip()
+    return None
+
+
 def split_thinking(text: str, opened: Marks | None = None) -> tuple[str, str]:
     """(thought, answer) of a whole answer."""
     stream = ThinkingStream(opened)

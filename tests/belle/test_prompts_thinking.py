@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle.prompts import Message, template_from_gguf
-from belle.prompts.thinking import BETWEEN, MARKS, ThinkingStream, opened_by, split_thinking
+from belle.prompts.thinking import BETWEEN, MARKS, ThinkingStream, opened_by, split_thinking, unopened_thought
 
 PIECES = st.sampled_from(
     [
@@ -83,6 +83,20 @@ def test_what_is_a_thought_and_what_is_not(text: str, thought: str, answer: str)
 
 def test_a_thought_that_prompt_and_model_both_open_is_opened_once() -> None:
     assert split_thinking("<think>a</think>b", MARKS[0]) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Let me see.\n\nYes.\n</think>\n\nThe answer.", ("Let me see.\n\nYes.", "The answer.")),
+        ("step\n[/THINK]\nanswer", ("step", "answer")),
+        ("`</think>` closes a thought", None),
+        ("Write <think>\nx\n</think>\n around it", None),
+        ("plain", None),
+    ],
+)
+def test_a_thought_that_nobody_opened_is_found_at_the_end(text: str, found: tuple[str, str] | None) -> None:
+    assert unopened_thought(text) == found
 
 
 def test_the_answer_appears_as_soon_as_it_cannot_be_a_mark() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from belle.engine.protocol import Ready, Text, Thinking
+from belle.engine.protocol import Done, Ready, Stats, Text, Thinking
 from tests.support.desk import Desk
 from tests.support.fake_engine import FakeEngine, model_info
 
@@ -57,6 +57,15 @@ def test_a_thought_that_was_stopped_is_kept_and_thought_anew(desk: Desk) -> None
     engine.on_event(Text(engine.request.id, "Hello"))
     engine.finish()
     assert (desk.path[-1].text, desk.path[-1].thinking) == ("Hello", "a whole one")
+
+
+def test_a_thought_that_only_the_end_tells_is_taken_out_of_the_answer(desk: Desk) -> None:
+    desk.controller.send("Hi")
+    engine = desk.engines.last
+    engine.say("Let me see.\n</think>\nHello")
+    engine.on_event(Done(engine.request.id, "end", "Hello", Stats(), "Let me see."))
+    assert (desk.path[-1].text, desk.path[-1].thinking) == ("Hello", "Let me see.")
+    assert desk.path[-1].thinking_seconds is None
 
 
 def test_the_switch_is_remembered_for_the_model(desk: Desk) -> None:
