@@ -7,7 +7,9 @@ models whose architecture or name it knows, and refuses the file without them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from belle.engine.native_calls import call
@@ -24,8 +26,9 @@ def and_loads(verifier: Verifier, out: Path) -> Verifier:
 
     def both(path: Path, head: bytes, checksums: Mapping[Chunk, int]) -> Proof:
         proof = verifier(path, head, checksums)
+        started = monotonic()
         check_loads(path, out)
-        return proof
+        return replace(proof, loaded=True, seconds=proof.seconds + monotonic() - started)
 
     return both
 

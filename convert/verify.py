@@ -61,10 +61,17 @@ class TensorProof:
 
 @dataclass(frozen=True)
 class Proof:
-    """What verifying one file found: tensors in the order of the file, and the seconds it took."""
+    """What verifying one file found.
+
+    Attributes:
+        tensors: in the order of the file.
+        seconds: that it took.
+        loaded: llama.cpp loaded the file and read a token (`convert.load_proof`).
+    """
 
     tensors: tuple[TensorProof, ...]
     seconds: float
+    loaded: bool = False
 
 
 def verify(

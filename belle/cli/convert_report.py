@@ -45,7 +45,8 @@ def file_lines(report: Report, file: FileReport, *, every_tensor: bool) -> str:
         f"{file.bits_per_weight:.2f} bits per weight; {counts}"
     )
     if file.proof is not None:
-        lines.append(f"verified in {duration(file.proof.seconds)}: every weight compared with the checkpoint")
+        loaded = ", loaded by llama.cpp" if file.proof.loaded else ""
+        lines.append(f"verified in {duration(file.proof.seconds)}: every weight compared with the checkpoint{loaded}")
         lines += _proof_lines(file.proof.tensors)
     elif report.written:
         lines.append("not verified")

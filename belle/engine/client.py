@@ -204,7 +204,7 @@ class EngineClient:
         return (
             not process.safer
             and death.kind == "backend_crash"
-            and safer_mode.could_help(death.returncode, working=self._in_flight.working)
+            and safer_mode.could_help(death.returncode, death.log, working=self._in_flight.working)
         )
 
     def _go_on_safer(self, before: WorkerProcess, death: Died) -> None:

@@ -12,19 +12,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from contextlib import suppress
 
 from belle import paths
 from belle.documents import read_json
 from belle.durable import write_text
-from belle.engine.faults import CRASHES
+from belle.engine.faults import CRASHES, native_reason
 from belle.engine.processor import library_digest, this_processor
 from belle.errors import KnownError
 
 _VARIABLE = "CHATBELLE_SAFER_MODE"
 _LONGEST_FILE = 1 << 16
 _MOST_PAIRS = 64
+# llama.cpp's sources that read files and build graphs; kernels are in ggml's.
+_ABOUT_THE_MODEL = re.compile(r"llama[-\w]*\.cpp:\d+: GGML_ASSERT")
 
 
 def is_on() -> bool:
@@ -38,15 +41,19 @@ def environment(*, safer: bool) -> dict[str, str]:
     return {_VARIABLE: "1" if safer else "0"}
 
 
-def could_help(returncode: int | None, *, working: bool) -> bool:
+def could_help(returncode: int | None, log: str, *, working: bool) -> bool:
     """Whether a process that ended so might live without the extra kernels.
 
     Args:
         returncode: as `subprocess` has it.
+        log: the end of its stderr. Where llama.cpp itself found that a file does not fit together, kernels are not to
+            blame.
         working: it had computed something already, so that kernels of every usual size had been tried. An illegal
             instruction is one all the same; other crashes then have other reasons.
     """
     number = -returncode if returncode is not None and returncode < 0 else 0
+    if number == signal.SIGABRT and _ABOUT_THE_MODEL.match(native_reason(log)):
+        return False
     return number == signal.SIGILL or (number in CRASHES and not working)
 
 

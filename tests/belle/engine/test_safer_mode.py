@@ -103,7 +103,9 @@ def test_a_file_that_crashes_the_load_is_told_and_nothing_is_remembered(
 ) -> None:
     monkeypatch.setattr("tests.belle.engine.tiny_gguf.SPM_WORDS", [*SPM_WORDS, SPM_WORDS[0]])
     write_random_model(tmp_path / "equal.gguf")
-    died = client(tmp_path / "equal.gguf").wait_for(Died)
+    recorder = client(tmp_path / "equal.gguf")
+    died = recorder.wait_for(Died)
+    assert not recorder.of_kind(SaferMode)
     assert (died.kind, died.returncode) == ("backend_crash", -signal.SIGABRT)
     assert "equal.gguf" in died.message and "two tokens" in died.message
     assert len(died.log.splitlines()) < 10
@@ -133,7 +135,13 @@ def test_an_answer_that_was_half_told_is_not_told_again(
     ],
 )  # fmt: skip
 def test_when_it_could_help(returncode: int | None, working: bool, helps: bool) -> None:
-    assert safer_mode.could_help(returncode, working=working) is helps
+    assert safer_mode.could_help(returncode, "", working=working) is helps
+
+
+def test_what_llama_cpp_says_of_a_file_is_not_blamed_on_the_kernels() -> None:
+    model, kernel = "/src/llama-vocab.cpp:1: GGML_ASSERT(x) failed", "/src/ggml-cpu/repack.cpp:1: GGML_ASSERT(x) failed"
+    assert not safer_mode.could_help(-signal.SIGABRT, model, working=False)
+    assert safer_mode.could_help(-signal.SIGABRT, kernel, working=False)
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_a_question_is_answered_where_the_extra_kernels_do_not_work(
     assert models.state.status == "ready"
 
 
-def test_a_file_that_crashes_the_engine_is_given_up_after_two_tries(
+def test_a_file_that_crashes_the_engine_is_given_up(
     real: tuple[ModelControl, list[str]], qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tiny_gguf, "SPM_WORDS", [*tiny_gguf.SPM_WORDS, tiny_gguf.SPM_WORDS[0]])
@@ -115,7 +115,7 @@ def test_a_file_that_crashes_the_engine_is_given_up_after_two_tries(
     models, told = real
     models.load(str(tmp_path / "equal.gguf"))
     qtbot.waitUntil(lambda: "engine_gave_up" in told, timeout=60_000)
-    assert [kind for kind in told if kind in ("safer_mode", "engine_restarted")] == ["safer_mode"]
+    assert "safer_mode" not in told
     assert models.state.status == "failed"
 
 
