@@ -1,4 +1,4 @@
-"""Questions asked before the model is there, left without an answer, or asked elsewhere meanwhile; with a real worker."""
+"""Questions asked before the model is there, left without an answer, or asked elsewhere; with a real worker."""
 
 from __future__ import annotations
 
