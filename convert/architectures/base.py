@@ -18,6 +18,7 @@ import numpy as np
 
 from belle.errors import KnownError
 from convert.architectures.config import optional_flag
+from convert.architectures.config_keys import check_keys
 from convert.metadata import KeyValue
 from convert.source import RowSource
 
@@ -148,6 +149,8 @@ class Architecture(ABC):
     """Whether the head is the embedding when config.json does not say."""
     always_tied: ClassVar[bool] = False
     """Whether llama.cpp knows no separate head."""
+    heard: ClassVar[frozenset[str]]
+    """The keys of config.json that are read (`config_keys`)."""
 
     @abstractmethod
     def dimensions(self, config: Mapping[str, Any]) -> Dimensions:
@@ -183,9 +186,11 @@ class Architecture(ABC):
             config: config.json.
             notes: gets a sentence about everything a person should know.
 
-        Raises KnownError: "missing_tensor", "unknown_tensor", "duplicate_tensor", "wrong_shape", "bad_config".
+        Raises KnownError: "missing_tensor", "unknown_tensor", "duplicate_tensor", "wrong_shape", "bad_config",
+        "unsupported_option".
         """
         notes = [] if notes is None else notes
+        check_keys(config, self.heard, self.title, notes)
         sizes = self.dimensions(config)
         names = self._body_names(tensors)
         planned: list[NamedTensor] = []

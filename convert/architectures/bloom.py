@@ -9,7 +9,7 @@ import numpy as np
 
 from belle.errors import KnownError
 from convert.architectures.base import Architecture, Dimensions, Rule, linear
-from convert.architectures.config import MAX_LAYERS, number, only, whole
+from convert.architectures.config import MAX_LAYERS, key_set, number, only, whole
 from convert.metadata import KeyValue, count, real
 from convert.rows import take_rows
 from convert.source import RowSource
@@ -33,6 +33,13 @@ class Bloom(Architecture):
     classes = ("BloomForCausalLM", "BloomModel")
     model_types = ("bloom",)
     prefix = "transformer."
+    heard = key_set(
+        """
+        alibi apply_residual_connection_post_layernorm hidden_size layer_norm_epsilon max_position_embeddings n_embed
+        n_head n_inner n_layer n_positions num_attention_heads num_hidden_layers seq_length tie_word_embeddings
+        vocab_size
+        """
+    )
     tied_by_default = True
 
     def dimensions(self, config: Mapping[str, Any]) -> Dimensions:

@@ -14,6 +14,11 @@ _LARGEST = 2**31 - 1
 _LARGEST_FLOAT = 3e38
 
 
+def key_set(names: str) -> frozenset[str]:
+    """The keys that stand in `names` one after the other."""
+    return frozenset(names.split())
+
+
 def whole(config: Mapping[str, Any], *names: str, default: int | None = None, largest: int = _LARGEST) -> int:
     """The first of `names` that is set, a positive whole number. Raises KnownError("bad_config")."""
     for name in names:

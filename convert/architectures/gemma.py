@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from convert.architectures.base import Dimensions, Rule
-from convert.architectures.config import number, only, unsupported, whole
+from convert.architectures.config import key_set, number, only, unsupported, whole
 from convert.architectures.llama import DecoderOnly
 from convert.architectures.rope import SLIDING, is_divided, rope_metadata, rope_parameters, yarn_attention_factor
 from convert.metadata import KeyValue, count, real
@@ -30,6 +30,12 @@ class Gemma2(DecoderOnly):
     title = "Gemma 2"
     classes = ("Gemma2ForCausalLM",)
     model_types = ("gemma2",)
+    heard = DecoderOnly.heard | key_set(
+        """
+        attn_logit_softcapping final_logit_softcapping hidden_activation layer_types query_pre_attn_scalar
+        sliding_window sliding_window_pattern use_bidirectional_attention
+        """
+    )
     tied_by_default = True
     always_tied = True
     default_head_dim = 256
@@ -69,14 +75,15 @@ class Gemma2(DecoderOnly):
             real(f"{self.name}.attention.layer_norm_rms_epsilon", number(config, "rms_norm_eps", default=1e-6)),
             count(f"{self.name}.attention.key_length", sizes.head_dim),
             count(f"{self.name}.attention.value_length", sizes.head_dim),
-            count(f"{self.name}.attention.sliding_window", whole(config, "sliding_window")),
+            count(f"{self.name}.attention.sliding_window", whole({"sliding_window": 4096, **config}, "sliding_window")),
         ]
         return entries + self.caps(config) + self.rope_entries(config, notes)
 
     def caps(self, config: Mapping[str, Any]) -> list[KeyValue]:
         """The soft limits of attention scores and of logits."""
-        names = ("attn_logit_softcapping", "final_logit_softcapping")
-        return [real(f"{self.name}.{name}", number(config, name)) for name in names]
+        # What transformers takes where the keys are missing. Null is no limit, which llama.cpp's graph does not know.
+        usual = {"attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0}
+        return [real(f"{self.name}.{name}", number({**usual, **config}, name)) for name in usual]
 
     def rope_entries(self, config: Mapping[str, Any], notes: list[str] | None) -> list[KeyValue]:
         """The entries of the rotary embedding."""
@@ -103,6 +110,7 @@ class Gemma3(Gemma2):
     title = "Gemma 3"
     classes = ("Gemma3ForCausalLM",)
     model_types = ("gemma3_text",)
+    heard = Gemma2.heard | {"rope_local_base_freq"}
     always_tied = False
     full_attention_every = 6
     layers_of_27b = 62

@@ -9,7 +9,7 @@ import numpy as np
 
 from belle.errors import KnownError
 from convert.architectures.base import Architecture, Dimensions, NamedTensor, Rule, linear
-from convert.architectures.config import MAX_LAYERS, number, only, optional_flag, whole
+from convert.architectures.config import MAX_LAYERS, key_set, number, only, optional_flag, whole
 from convert.architectures.rope import (
     GENERAL_TYPES,
     llama3_factors,
@@ -41,6 +41,13 @@ class DecoderOnly(Architecture):
     """What LLaMA, Mistral and Qwen have in common. llama.cpp rotates Qwen's heads as Hugging Face does."""
 
     prefix = "model."
+    heard = key_set(
+        """
+        attention_bias head_dim hidden_act hidden_size intermediate_size max_position_embeddings max_sequence_length
+        num_attention_heads num_hidden_layers num_key_value_heads original_max_position_embeddings
+        partial_rotary_factor rms_norm_eps rope_parameters rope_scaling rope_theta tie_word_embeddings vocab_size
+        """
+    )
     default_head_dim: ClassVar[int | None] = None
     """Width of a head when config.json does not say; None: the heads share the width of the residual stream."""
     rope_types: ClassVar[frozenset[str]] = GENERAL_TYPES
@@ -146,6 +153,7 @@ class Llama(DecoderOnly):
     classes: ClassVar[tuple[str, ...]] = ("LlamaForCausalLM", "LLaMAForCausalLM")
     model_types = ("llama",)
     rope_types = GENERAL_TYPES | {"llama3"}
+    heard = DecoderOnly.heard | {"mlp_bias"}
 
     def attention(self, config: Mapping[str, Any]) -> list[Rule]:
         bias = optional_flag(config, "attention_bias", False)

@@ -15,6 +15,8 @@ class Mistral(Llama):
     title = "Mistral"
     classes = ("MistralForCausalLM",)
     model_types = ("mistral",)
+    heard = Llama.heard | {"sliding_window", "layer_types"}
 
     def window(self, config: Mapping[str, Any]) -> int | None:
-        return optional_whole(config, "sliding_window")
+        # Mistral 7B's own, where the key is missing; null is none.
+        return optional_whole({"sliding_window": 4096, **config}, "sliding_window")

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from convert.architectures.base import Rule
-from convert.architectures.config import only, optional_flag, optional_whole, unsupported
+from convert.architectures.config import MAX_LAYERS, only, optional_flag, unsupported, whole
 from convert.architectures.llama import DecoderOnly
+from convert.architectures.rope import FULL, SLIDING
 from convert.metadata import KeyValue
 
 
@@ -18,9 +19,23 @@ class Qwen2(DecoderOnly):
     title = "Qwen2"
     classes = ("Qwen2ForCausalLM",)
     model_types = ("qwen2",)
+    heard = DecoderOnly.heard | {"sliding_window", "use_sliding_window", "max_window_layers", "layer_types"}
 
     def window(self, config: Mapping[str, Any]) -> int | None:
-        return optional_whole(config, "sliding_window") if optional_flag(config, "use_sliding_window", False) else None
+        return whole(config, "sliding_window", default=4096) if self._slides(config) else None
+
+    def _slides(self, config: Mapping[str, Any]) -> bool:
+        """Whether any layer attends through the window: as listed, or those from `max_window_layers` on."""
+        kinds = config.get("layer_types")
+        if kinds is not None:
+            if not isinstance(kinds, list) or not set(map(str, kinds)) <= {FULL, SLIDING}:
+                raise unsupported("layer_types", kinds, self.title)
+            if SLIDING in kinds:
+                return True
+        n_layer = whole(config, "num_hidden_layers", largest=MAX_LAYERS)
+        first = config.get("max_window_layers")
+        first = first if isinstance(first, int) and not isinstance(first, bool) else 28
+        return kinds is None and optional_flag(config, "use_sliding_window", False) and first < n_layer
 
     def attention(self, config: Mapping[str, Any]) -> list[Rule]:
         return super().attention({**config, "attention_bias": True})

@@ -11,6 +11,7 @@ import numpy as np
 
 from belle.errors import KnownError
 from convert.architectures import Dimensions, architecture_of
+from convert.architectures.config_keys import check_keys
 from convert.checkpoint import Checkpoint, open_checkpoint
 from convert.checkpoint.tensor import CheckpointTensor
 from convert.compressed import is_companion, is_compressed, stored_layers
@@ -78,6 +79,7 @@ def _architecture(checkpoint: Checkpoint, notes: list[str]) -> tuple[str, Dimens
         return str(checkpoint.config.get("model_type") or ""), None
     try:
         architecture.metadata(checkpoint.config, notes)
+        check_keys(checkpoint.config, architecture.heard, architecture.title, notes)
     except KnownError as error:
         notes.append(error.message)
     return architecture.name, sizes
