@@ -10,6 +10,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from belle import paths
@@ -52,7 +53,13 @@ def conversations() -> Section:
         reason = _fault_of(path)
     except sqlite3.Error as error:
         reason = str(error)
-    facts = [Fact("size", f"{path.stat().st_size / 1e6:.1f} MB")]
+    copies = sorted(paths.backups_dir().glob(f"{path.name}.*.backup"), key=lambda copy: copy.stat().st_mtime)
+    newest = (
+        f", the newest of {datetime.fromtimestamp(copies[-1].stat().st_mtime, UTC).astimezone():%Y-%m-%d %H:%M}"
+        if copies
+        else ""
+    )
+    facts = [Fact("size", f"{path.stat().st_size / 1e6:.1f} MB"), Fact("backups", f"{len(copies)}{newest}")]
     if not reason:
         return Section("conversations", (Fact("state", "sound"), *facts))
     message = f"The conversations' file is damaged: {reason}."
