@@ -24,6 +24,7 @@ from desktop.store import Store, StoreError, make_daily
 from desktop.store.lock import StoreLock
 from desktop.ui.dialogs.store_fault import StoreFaultDialog
 from desktop.ui.dialogs.unsaved import UnsavedDialog
+from tests.desktop.store.processes import line_of, python
 from tests.support.full_disk import full_disk
 
 
@@ -267,4 +268,31 @@ def test_closing_with_something_unsaved_asks_first(qtbot: QtBot) -> None:
         assert not running.window.close()
         assert running.window.close()
     assert len(asked) == 2
+    running.close()
+
+
+@pytest.mark.faults
+def test_what_was_typed_into_a_window_that_is_killed_stands_in_the_next(qtbot: QtBot) -> None:
+    script = """
+from PySide6.QtCore import QTimer
+from PySide6.QtTest import QTest
+from belle import paths
+from desktop.app import Running, make_application
+from desktop.settings import Settings
+from desktop.store import Store
+
+application = make_application()
+running = Running(Settings())
+running.begin(Store.open(paths.database_file()))
+running.window.show()
+QTest.keyClicks(running.window.composer.editor, "half a thou")
+QTimer.singleShot(600, lambda: print("typed", flush=True))
+application.exec()
+"""
+    with python(script) as process:
+        assert line_of(process) == "typed"
+    running = Running(Settings())
+    qtbot.addWidget(running.window)
+    running.begin(Store.open(paths.database_file()))
+    assert running.window.composer.text() == "half a thou"
     running.close()
