@@ -64,7 +64,7 @@ class Database:
                 doubt.unlink(missing_ok=True)
             write_identity(self._connection, version)
             migrate(self._connection, path, migrations)
-            self.has_index = search_index.attach(self._connection)
+            self.has_index = _attach_index(self._connection)
             undo.pop_all()
         self.damage: StoreError | None = None
         self._is_open = True
@@ -138,6 +138,16 @@ class Database:
             with self.transaction():
                 search_index.compact(self._connection)
         self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _attach_index(connection: sqlite3.Connection) -> bool:
+    """False also where a damaged file lets no index be made, nor the old one be taken away."""
+    try:
+        return search_index.attach(connection)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise
+        return False
 
 
 def _doubt(path: Path) -> Path:

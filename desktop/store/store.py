@@ -50,8 +50,14 @@ class Store(Conversations, MessageTree, Drafts, Search):
         `not_a_store`, `damaged`, `disk_full`, `read_only`, `no_permission`, `io_error`. The file is not changed then.
         """
         store = cls(Database(path, migrations, check=check), clock)
+        store.recovered = []
         try:
             store.recovered = store._interrupt_streaming()
+        except StoreError as error:
+            if error.kind != "damaged":
+                store.close()
+                raise
+            store._db.note_damage(error)  # what can be read is to be read all the same
         except BaseException:
             store.close()
             raise

@@ -271,3 +271,16 @@ def test_an_unreadable_page_of_the_list_costs_the_conversations_on_it(path: Path
         assert 30 < len(found) < 60
         assert [row.id for row in found] == sorted((row.id for row in found), reverse=True)
         assert store.conversations(limit=5, before=found[9]) == found[10:15]
+
+
+def test_any_one_page_of_a_long_conversation_costs_what_is_on_it(long_talk: Path) -> None:
+    good = long_talk.read_bytes()
+    with closing(sqlite3.connect(long_talk)) as connection:
+        roots = {row[0] for row in connection.execute("SELECT rootpage FROM sqlite_master WHERE type = 'table'")}
+    schema = {1, *pages_of(long_talk, "sqlite_schema"), *pages_of(long_talk, "sqlite_master")}
+    for page in set(range(1, len(good) // 4096 + 1)) - roots - schema:
+        long_talk.write_bytes(good)
+        spoil(long_talk, page)
+        with Store.open(long_talk, check=False) as store:
+            assert len(store.conversations()) == 1
+            assert len(store.active_path(1)) >= 34, f"page {page}"
