@@ -225,8 +225,9 @@ def wrong(tmp_path: Path, base: Path, name: str) -> dict[str, Any]:
         return {"model": str(copy), "lora": {"targets": ["query_key_value"]}}
     elif name == "adapter_empty":
         return {"model": str(copy), "lora": {"r": 2}, "learning_rate": 1e-60}
-    elif name == "no_samples":
-        (tmp_path / "empty.jsonl").write_text('{"conversations": [{"from": "human", "value": "Who?"}]}\n')
+    elif name in ("no_samples", "file_empty"):
+        row = {"conversations": [{"from": "human", "value": "unanswered"}]}
+        (tmp_path / "empty.jsonl").write_text(json.dumps(row) if name == "no_samples" else "")
         return {"model": str(copy), "data": [str(tmp_path / "empty.jsonl")]}
     return {"model": str(copy)}
 
@@ -235,7 +236,7 @@ def wrong(tmp_path: Path, base: Path, name: str) -> dict[str, Any]:
     "kind",
     [
         "vocabulary_too_large", "no_tokenizer", "weights_missing", "model_missing", "lora_target_missing",
-        "adapter_empty", "no_samples",
+        "adapter_empty", "no_samples", "file_empty",
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_named(tmp_path: Path, base: Path, kind: str) -> None:
