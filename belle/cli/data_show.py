@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from belle.data.files import Record
     from belle.prompts import PromptTemplate
     from belle.training.recipe import Recipe
+    from belle.training.sample_store import Counts
     from belle.training.tokenizer import HubVocabulary
 
 _TRAINED, _PLAIN = "\x1b[30;42m", "\x1b[0m"
@@ -35,6 +36,7 @@ def show(arguments: argparse.Namespace) -> int:
     from belle.training.fetching import fetched
     from belle.training.new_tokens import template_of
     from belle.training.recipe import load_recipe
+    from belle.training.sample_store import Counts
     from belle.training.tokenizer import HubVocabulary, load_tokenizer
 
     recipe = fetched(load_recipe(arguments.recipe, arguments.set), weights=False)
@@ -47,15 +49,14 @@ def show(arguments: argparse.Namespace) -> int:
     if arguments.seed is not None:
         scanned = iter(_drawn(scanned, limit or _DEFAULT, arguments.seed))
     colours = _colours(arguments.colour)
-    shown = dropped = 0
+    shown, counts = 0, Counts()
     for record, row in scanned:
         if limit is not None and shown >= limit:
             break
         if isinstance(row, KnownError):
             raise row
-        samples = list(_samples(recipe, vocabulary, template, record, row))
+        samples = list(_samples(recipe, vocabulary, template, record, row, counts=counts))
         shown += bool(samples)
-        dropped += not samples
         for number, (ids, labels) in enumerate(samples):
             if arguments.json:
                 print(json.dumps({"input_ids": ids, "labels": labels}))
@@ -63,8 +64,8 @@ def show(arguments: argparse.Namespace) -> int:
                 title = ("chosen", "rejected")[number] if kind == "preference" else ""
                 print(_headline(record, title, labels))
                 print(_text(vocabulary, ids, labels, colours=colours), file=commanding(sys.stdout))
-    if dropped:
-        sys.stderr.write(f"{dropped:,} rows have nothing to train on within {recipe.max_length:,} tokens\n")
+    for words in counts.dropped_in_words:
+        sys.stderr.write(f"{words}\n")
     return 0
 
 
@@ -102,25 +103,28 @@ def tokenizer_of(recipe: Recipe) -> str:
 
 
 def _samples(
-    recipe: Recipe, vocabulary: HubVocabulary, template: PromptTemplate, record: Record, row: Row
+    recipe: Recipe, vocabulary: HubVocabulary, template: PromptTemplate, record: Record, row: Row, *, counts: Counts
 ) -> Iterator[Sample]:
-    """The sequences that training makes of a row, with their labels."""
+    """The sequences that training makes of a row, with their labels; why there are none is added to `counts`."""
     import numpy as np
 
-    from belle.prompts.encoding import UNTRAINED, encode_prompt
+    from belle.prompts.encoding import UNTRAINED
     from belle.training.batch_vocabulary import BatchVocabulary
     from belle.training.encode import Chunk, Refusal, RowEncoder
+    from belle.training.prompts import prompt_of
 
     if recipe.stage == "ppo" and isinstance(row, Conversation):
-        last = max((i for i, m in enumerate(row.messages) if m.role == "user"), default=-1)
-        ids = encode_prompt(vocabulary, template, row.messages[: last + 1])
-        if ids:
+        ids = prompt_of(row.messages, vocabulary, template)
+        if isinstance(ids, str):
+            counts.drop(ids)
+        else:
             yield ids, [UNTRAINED] * len(ids)
         return
     chunk = Chunk(0, record.path, record.unit, [(record.number, row)])
     part = RowEncoder(BatchVocabulary(vocabulary), template, recipe.max_length).encode(chunk)
     if isinstance(part, Refusal):
         raise part.error()
+    counts.add(part.counts)
     # A token without loss is stored as its complement.
     for tokens in np.split(part.tokens, np.cumsum(part.lengths)[:-1]) if len(part.lengths) else ():
         untrained = tokens < 0

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from belle.data.fields import Fields, keys_of, messages_of, shown, text_of
 from belle.data.problems import RowError
-from belle.data.rows import Conversation, Kind, Preference, PretrainText, Row
+from belle.data.rows import BAD_ANSWER, Conversation, Kind, Preference, PretrainText, Row
 from belle.data.templated import is_templated, parse_prompt, parse_templated
 from belle.prompts import Message
 
@@ -61,7 +61,6 @@ class Format:
 
 _ANSWERS = ("output", "target", "completion", "response", "answer", "std_answer")
 _TOOLS = "it is about tools, which no prompt here can describe"
-_BAD = "its label says that the answer is a bad one"
 
 
 def _conversation(record: Fields, messages: Sequence[Message], *, unwanted: str = "") -> Conversation:
@@ -164,7 +163,7 @@ def _from_labelled(record: Fields) -> Sequence[Row]:
     rows = cast(Sequence[Conversation], _from_completion(record))
     if record["label"] not in (0, 1):
         raise RowError(f"“label” is {shown(record['label'])}, not true or false", key="label")
-    return rows if record["label"] else [replace(row, unwanted=row.unwanted or _BAD) for row in rows]
+    return rows if record["label"] else [replace(row, unwanted=row.unwanted or BAD_ANSWER) for row in rows]
 
 
 def _is_labelled(record: Fields) -> bool:

@@ -11,12 +11,16 @@ from belle.prompts import Message
 Kind = Literal["conversation", "text", "preference"]
 
 
+BAD_ANSWER = "its label says that the answer is a bad one"
+"""Why the answer of a row of KTO's data is unwanted (Ethayarajh et al. 2024)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """Messages, oldest first; for PPO and batch inference without an answer at the end.
 
     Args:
-        unwanted: why its answer is not one to be learned, in a few words; "" when it is.
+        unwanted: why its answer is not one to be learned, in a few words (`BAD_ANSWER`, …); "" when it is.
     """
 
     messages: tuple[Message, ...]

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
-from belle.data.rows import Conversation, Preference, PretrainText, Row, kind_of
+from belle.data.rows import BAD_ANSWER, Conversation, Preference, PretrainText, Row, kind_of
 from belle.durable import worded
 from belle.errors import KnownError
 from belle.path_guard import check_output
@@ -131,7 +131,8 @@ class _Parquet:
 def to_record(row: Row, format_name: str | None = None) -> Fields:
     """The record of a row. Raises KnownError("cannot_express") when the format cannot hold it."""
     name = format_name or _USUAL[kind_of(row)]
-    record = WRITABLE[name](row)
+    unwanted = row.unwanted if isinstance(row, Conversation) and name not in _LABELLED else ""
+    record = None if unwanted else WRITABLE[name](row)
     if record is None:
         raise KnownError(
             "cannot_express",
@@ -143,6 +144,8 @@ def to_record(row: Row, format_name: str | None = None) -> Fields:
 
 
 def _described(row: Row) -> str:
+    if isinstance(row, Conversation) and row.unwanted:
+        return f"a conversation that is not to be learned, because {row.unwanted}"
     if isinstance(row, Conversation):
         return f"a conversation of the roles {', '.join(m.role for m in row.messages)}"
     return "a text for pre-training" if isinstance(row, PretrainText) else "a pair of answers"
@@ -207,6 +210,16 @@ def _multiturn(row: Row) -> Fields | None:
     return {"instruction": f"{before}Human:{question}\nAssistant:", "input": "", "output": answer} | _labels(row)
 
 
+def _kto(row: Row) -> Fields | None:
+    if not isinstance(row, Conversation) or row.unwanted not in ("", BAD_ANSWER):
+        return None
+    *prompt, answer = row.messages or (Message("user", ""),)
+    if answer.role != "assistant" or not prompt:
+        return None
+    turns = [[{"role": m.role, "content": m.content} for m in part] for part in (prompt, [answer])]
+    return {"prompt": turns[0], "completion": turns[1], "label": not row.unwanted} | _labels(row)
+
+
 def _templated(messages: tuple[Message, ...]) -> str:
     """As BELLE's preference and PPO data is written."""
     return as_text(get_template("belle").segments(messages), eos="</s>")
@@ -242,11 +255,15 @@ WRITABLE: Mapping[str, Callable[[Row], Fields | None]] = {
     "messages": _messages,
     "instruction": _instruction,
     "multiturn": _multiturn,
+    "kto": _kto,
     "prompt": _prompt,
     "text": _text,
     "dpo": _dpo,
     "reward": _reward,
 }
 """The formats that can be written, by name: what makes a record of a row, None where it cannot hold it."""
+
+_LABELLED = ("kto",)
+"""Those that can say that an answer is not to be learned."""
 
 _USUAL = {"conversation": "belle", "text": "text", "preference": "dpo"}

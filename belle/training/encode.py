@@ -135,9 +135,7 @@ class RowEncoder:
         try:
             samples = self._encoded(vocabulary, row)
         except KnownError as error:
-            if not error.details.get("refused"):
-                raise
-            return Dropped(f"the template refuses them ({str(error.details['reason'])[:100]})")
+            return Dropped(refusal_of(error))
         return samples or Dropped(f"longer than {self.max_length:,} tokens")
 
     def _encoded(self, vocabulary: HubVocabulary, row: Row) -> list[tuple[Encoded, ...]]:
@@ -163,6 +161,13 @@ class RowEncoder:
             end = start + self.max_length
             pieces.append(Encoded(whole.ids[start:end], whole.trained[start:end]))
         return pieces
+
+
+def refusal_of(error: KnownError) -> str:
+    """Why a template refuses a conversation, in a few words. Raises `error` where that is not what happened."""
+    if not error.details.get("refused"):
+        raise error
+    return f"the template refuses them ({str(error.details['reason'])[:100]})"
 
 
 def _note_untrained(counts: Counts, row: Row) -> None:

@@ -27,6 +27,7 @@ from belle.prompts.encoding import encode_prompt
 from belle.training.adapters import is_adapter, read_adapter_base
 from belle.training.answers_file import AnswersFile
 from belle.training.deepspeed_config import inference_config
+from belle.training.encode import refusal_of
 from belle.training.precision import choose_precision
 from belle.training.processes import Place, start_processes
 from belle.training.ranks import Ranks, current_ranks, together
@@ -152,8 +153,12 @@ class Writer:
             messages = row.messages
             while messages and messages[-1].role == "assistant":
                 messages = messages[:-1]
-            ids = encode_prompt(self.vocabulary, self.template, messages) if messages else []
-            problem = "" if ids else "asks nothing"
+            problem = ""
+            try:
+                ids = encode_prompt(self.vocabulary, self.template, messages) if messages else []
+                problem = "" if ids else "asks nothing"
+            except KnownError as error:
+                ids, problem = [], refusal_of(error)
             if room is not None and len(ids) > room:
                 problem = f"its {len(ids)} tokens and {self._request.max_tokens} of an answer are more than {limit}"
             yield Question(number, row.id, messages, [] if problem else ids, problem)

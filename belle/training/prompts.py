@@ -9,6 +9,8 @@ from belle.data.read import read_rows
 from belle.errors import KnownError
 from belle.prompts import Message, PromptTemplate
 from belle.prompts.encoding import encode_prompt
+from belle.training.encode import refusal_of
+from belle.training.sample_store import Counts
 from belle.training.samples import fingerprint
 
 if TYPE_CHECKING:
@@ -81,30 +83,47 @@ def read_prompts(
     import numpy as np
 
     parts: list[list[int]] = []
-    rows = kept = 0
+    counts = Counts()
     for file in files:
         found: list[list[int]] = []
         for row in read_rows(file.path, "conversation", file.format):
-            rows += 1
-            messages = _up_to_question(row.messages)
-            ids = encode_prompt(vocabulary, template, messages) if messages else []
-            if ids and len(ids) <= max_length:
+            counts.rows += 1
+            ids = prompt_of(row.messages, vocabulary, template, max_length=max_length)
+            if isinstance(ids, str):
+                counts.drop(ids)
+            else:
                 found.append(ids)
-        kept += len(found)
+        counts.samples += len(found)
         whole = int(file.weight)
         rest = round((file.weight - whole) * len(found))
         parts += found * whole + found[:rest]
-    say(f"data: {kept:,} prompts of {rows:,} rows; the others are longer than {max_length} tokens, or ask nothing")
+    say("; ".join([f"data: {counts.samples:,} prompts of {counts.rows:,} rows", *counts.dropped_in_words]))
     if not parts:
         raise KnownError(
             "no_samples",
-            f"Of {rows:,} rows in {', '.join(str(f.path) for f in files)} none is a prompt of {max_length} tokens"
-            " at most.",
-            "Raise max_length, or lower ppo.max_new_tokens.",
+            f"Of {counts.rows:,} rows in {', '.join(str(f.path) for f in files)} none is a prompt:"
+            f" {'; '.join(counts.dropped_in_words) or 'there are none'}.",
+            "Look at the data with “belle data check”; what is too long needs a higher max_length, or a lower"
+            " ppo.max_new_tokens.",
         )
     flat = np.fromiter((token for ids in parts for token in ids), np.int32)
     ends = np.cumsum([len(ids) for ids in parts], dtype=np.int64)
     return PromptSet(flat, ends, [fingerprint(file) for file in files], seed)
+
+
+def prompt_of(
+    messages: Sequence[Message], vocabulary: HubVocabulary, template: PromptTemplate, *, max_length: int | None = None
+) -> list[int] | str:
+    """The tokens of a conversation up to its last question and what makes the model answer it; or why there are none,
+    in a few words. Raises KnownError("template_error") for a template that does not work."""
+    asked = _up_to_question(messages)
+    try:
+        ids = encode_prompt(vocabulary, template, asked) if asked else []
+    except KnownError as error:
+        return refusal_of(error)
+    if max_length is not None and len(ids) > max_length:
+        return f"longer than {max_length:,} tokens"
+    return ids or "nothing is asked"
 
 
 def _up_to_question(messages: Sequence[Message]) -> Sequence[Message]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from belle.data.formats import FORMATS
 from belle.data.read import read_rows
-from belle.data.rows import Conversation, Preference, PretrainText, Row
+from belle.data.rows import BAD_ANSWER, Conversation, Preference, PretrainText, Row
 from belle.data.write import WRITABLE, open_writer, to_record
 from belle.errors import KnownError
 from belle.prompts import Message
@@ -24,6 +24,7 @@ ROWS: dict[str, Row] = {
     "messages": TALK,
     "instruction": TALK,
     "multiturn": Conversation(TALK.messages[1:], "id-1"),
+    "kto": Conversation((Q("q1"), A("a1"), Q("q2"), A("bad")), "id-1", unwanted=BAD_ANSWER),
     "prompt": Conversation((Q("q1"), A("a1"), Q("q2"))),
     "text": PretrainText("a\nb", "id-1"),
     "dpo": Preference((Q("q1"), A("a1"), Q("q2")), "good", "bad", "id-1"),
@@ -59,6 +60,8 @@ def test_what_a_format_cannot_hold_is_refused() -> None:
         (PretrainText("x"), "belle"),
         (TALK, "dpo"),
         (Conversation((Q("q"),)), "instruction"),
+        (ROWS["kto"], "belle"),
+        (Conversation((Q("q"),)), "kto"),
     ):
         with pytest.raises(KnownError) as caught:
             to_record(row, name)

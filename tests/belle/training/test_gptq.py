@@ -54,7 +54,7 @@ def test_a_checkpoint_that_cannot_be_quantized_is_refused(
 
 def test_what_is_no_checkpoint_or_in_the_way_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert gptq(tmp_path, "--calib", CONVERSATIONS) == 2
-    assert "config.json cannot be read" in capsys.readouterr().err
+    assert "config.json does not exist" in capsys.readouterr().err
     (tmp_path / "config.json").write_text("{}")
     assert gptq(tmp_path, "--calib", CONVERSATIONS, "-o", tmp_path) == 2
     assert "there already" in capsys.readouterr().err

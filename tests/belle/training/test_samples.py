@@ -286,7 +286,7 @@ def test_nothing_left_is_an_error_and_not_a_cache(run: Prepare, tmp_path: Path) 
 
 
 def test_a_missing_file_is_named(run: Prepare, tmp_path: Path) -> None:
-    with pytest.raises(KnownError, match=r"gone\.jsonl cannot be read") as error:
+    with pytest.raises(KnownError, match=r"gone\.jsonl does not exist") as error:
         run(DataFile(tmp_path / "gone.jsonl"))
     assert error.value.kind == "file_missing"
 
@@ -336,3 +336,54 @@ def test_counts_are_told_in_a_sentence(run: Prepare, tmp_path: Path) -> None:
     [said] = run.said
     assert said.startswith("data: 19 samples of 20 rows, 884 tokens, 20% of them trained; ")
     assert said.endswith("1 dropped: longer than 60 tokens; 19 without their oldest turns")
+
+
+def test_every_dropped_row_is_counted_with_its_reason(run: Prepare, tmp_path: Path) -> None:
+    good = {"prompt": "问", "completion": "答"}
+    labelled = [{**good, "label": True}, {**good, "label": False}]
+    unanswered = conversation("q")
+    empty = [conversation("q", " "), conversation("q", "a", "r", "")]
+    files = [
+        write(tmp_path / "kto.jsonl", labelled),
+        write(tmp_path / "belle.jsonl", [unanswered, *empty, conversation("问", "长" * 300)]),
+    ]
+    counts = run(*files, max_length=60).counts
+    assert (counts.rows, counts.samples) == (6, 2)
+    assert counts.dropped == {
+        "its label says that the answer is a bad one": 1,
+        "nothing is answered": 1,
+        "no answer but such where an answer is empty": 1,
+        "longer than 60 tokens": 1,
+    }
+    assert counts.untrained == {"an answer is empty": 1}
+    (said,) = run.said
+    assert all(reason in said for reason in (*counts.dropped, *counts.untrained))
+
+
+def test_what_training_leaves_out_is_what_the_check_says(run: Prepare, tmp_path: Path) -> None:
+    from belle.data.check import check
+
+    rows = [
+        conversation("q", "a"),
+        conversation("q", ""),
+        conversation("q"),
+        {"conversations": [{"from": "assistant", "value": "hello"}, {"from": "human", "value": "q"}]},
+    ]
+    file = write(tmp_path / "a.jsonl", rows)
+    assert dict(check(file.path).left_out) == run(file).counts.dropped
+    pairs = [{"prompt": "q", "chosen": c, "rejected": r} for c, r in (("a", "b"), ("", "b"), ("a", "a "))]
+    file = write(tmp_path / "b.jsonl", pairs)
+    assert dict(check(file.path).left_out) == run(file, kind="preference").counts.dropped
+    assert len(run(file, kind="preference")) == 1
+
+
+def test_a_row_that_the_template_refuses_is_dropped_and_counted(run: Prepare, tmp_path: Path) -> None:
+    from belle.prompts.model_template import model_template
+    from tests.belle.chat_programs import GEMMA
+
+    template = model_template(GEMMA, bos_token="<s>", eos_token="</s>", controls=["<s>", "</s>", "<end_of_turn>"])
+    twice = {"conversations": [{"from": w, "value": "x"} for w in ("human", "human", "assistant")]}
+    samples = run(write(tmp_path / "a.jsonl", [conversation("q", "a"), twice]), template=template)
+    assert len(samples) == 1
+    ((reason, count),) = samples.counts.dropped.items()
+    assert count == 1 and "roles must alternate" in reason
