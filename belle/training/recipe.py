@@ -16,6 +16,7 @@ import yaml
 
 from belle.clients.copies import is_hub_name, parse_hub_name
 from belle.documents import read_yaml
+from belle.errors import KnownError
 from belle.model_names import is_on_the_hub, what_is_there
 from belle.training.fields import build, wrong
 from belle.training.overrides import apply_overrides
@@ -112,7 +113,7 @@ def _found(path: Path, folders: Sequence[Path]) -> Path:
 def _model(name: str, folders: Sequence[Path], source: Path) -> str:
     """A folder or recipe that exists, or else a name on the hub."""
     if is_hub_name(name):
-        parse_hub_name(name)
+        _check_hub_name(name, "model", source)
         return name
     place = _found(Path(name).expanduser(), folders)
     if place.exists():
@@ -140,11 +141,18 @@ def _check_world(recipe: Recipe, path: Path) -> None:
     for key, files in named.items():
         for file in files:
             if is_hub_name(file):
-                parse_hub_name(file)
+                _check_hub_name(file, key, path)
             elif not file.exists():
                 raise wrong(str(path), key, f"names {file}, which is not there")
     if not recipe.data and recipe.stage != "vocab":
         raise wrong(str(path), "data", "is missing", "Name the files to train on.")
+
+
+def _check_hub_name(name: str | Path, key: str, source: Path) -> None:
+    try:
+        parse_hub_name(name)
+    except KnownError as error:
+        raise wrong(str(source), key, f"is {name}, which is not a name on a hub", error.advice) from None
 
 
 def _plain(value: Any) -> Any:

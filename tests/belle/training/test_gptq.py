@@ -56,7 +56,8 @@ def test_what_is_no_checkpoint_or_in_the_way_is_told(tmp_path: Path, capsys: pyt
     assert gptq(tmp_path, "--calib", CONVERSATIONS) == 2
     assert "config.json does not exist" in capsys.readouterr().err
     (tmp_path / "config.json").write_text("{}")
-    assert gptq(tmp_path, "--calib", CONVERSATIONS, "-o", tmp_path) == 2
+    (tmp_path / "there").mkdir()
+    assert gptq(tmp_path, "--calib", CONVERSATIONS, "-o", tmp_path / "there") == 2
     assert "there already" in capsys.readouterr().err
     (tmp_path / "adapter_config.json").write_text("{}")
     assert gptq(tmp_path, "--calib", CONVERSATIONS) == 2

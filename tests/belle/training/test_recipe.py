@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle.errors import KnownError
@@ -110,6 +110,7 @@ VALUES = st.recursive(
 
 
 @given(key=st.sampled_from([name for name in Recipe.__dataclass_fields__ if name != "output_dir"]), value=VALUES)
+@settings(deadline=None)
 def test_any_value_is_taken_or_a_known_error(tmp_path_factory: pytest.TempPathFactory, key: str, value: object) -> None:
     folder = tmp_path_factory.getbasetemp()
     (folder / "data.jsonl").write_text("{}\n")
