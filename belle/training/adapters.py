@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.pretrained import adapter_weights, load_adapter
-from belle.training.lora_names import check_names, linear_names, saved_modules
+from belle.training.lora_names import check_names, is_named, linear_names, saved_modules
 from belle.training.recipe import LoraOptions, Recipe
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from belle.training.precision import Precision
 
 _ADAPTER_CONFIG = "adapter_config.json"
+_NAMES_OF_PEFT = {
+    "r": "r", "alpha": "lora_alpha", "dropout": "lora_dropout", "targets": "target_modules",
+    "modules_to_save": "modules_to_save", "rslora": "use_rslora", "dora": "use_dora",
+}  # fmt: skip
 _GOES_ON_FROM = "belle_goes_on_from"
 
 
@@ -81,6 +86,28 @@ def add_adapter(
             targets=list(options.targets),
         ) from None
     return adapted
+
+
+def check_goes_on(options: LoraOptions, folder: Path) -> None:
+    """An adapter that goes on keeps its shape: no key of the recipe's `lora` may say another one.
+
+    Keys that have their default say nothing. Raises KnownError("adapter_has_its_own").
+    """
+    values = read_json_object(folder / _ADAPTER_CONFIG, kind="damaged_config")
+    for key, default in asdict(LoraOptions()).items():
+        wanted, has = getattr(options, key), values.get(_NAMES_OF_PEFT[key])
+        if isinstance(wanted, tuple):
+            names = has if isinstance(has, list) else []
+            alike = all(any(is_named(name, (part,)) for name in names) for part in wanted)
+        else:
+            alike = wanted == has
+        if wanted != default and not alike:
+            raise KnownError(
+                "adapter_has_its_own",
+                f"lora.{key} is {wanted}, and the adapter in {folder}, which goes on, has {has}.",
+                f"Leave lora.{key} out, or begin a new adapter on the base.",
+                key=key,
+            )
 
 
 def trained_before(model: nn.Module) -> Iterator[tuple[nn.Parameter, Tensor]]:

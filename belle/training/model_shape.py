@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from belle.model_names import check_model_name
-from belle.training.adapters import is_adapter, read_adapter_base
+from belle.training.adapters import check_goes_on, is_adapter, read_adapter_base
 from belle.training.lora_names import check_names, is_named
 from belle.training.models import base_of
 
@@ -123,9 +123,11 @@ def config_of(recipe: Recipe) -> Any:
 def check_lora(recipe: Recipe) -> None:
     """Look for the layers that a new adapter names, before data are prepared and weights are read.
 
-    Raises KnownError as `check_names` and `shape_of`.
+    Raises KnownError as `check_names`, `check_goes_on` and `shape_of`.
     """
-    if recipe.lora is not None and not (recipe.model and is_adapter(Path(recipe.model))):
+    if recipe.lora is not None and recipe.model and is_adapter(Path(recipe.model)):
+        check_goes_on(recipe.lora, Path(recipe.model))
+    elif recipe.lora is not None:
         check_names(_empty_model(config_of(recipe), scoring=recipe.stage == "reward"), recipe.lora)
 
 

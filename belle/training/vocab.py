@@ -21,6 +21,7 @@ from belle.durable import write_text
 from belle.errors import KnownError
 from belle.pretrained import load_pretrained
 from belle.training import pretrain
+from belle.training.disk_proof import check_written
 from belle.training.manifest import MANIFEST, read_manifest
 from belle.training.new_pieces import Extended, merge_pieces, old_ids_of, read_model, train_pieces
 from belle.training.recipe import Recipe, recipe_values
@@ -78,6 +79,7 @@ def extend(recipe: Recipe, folder: Path) -> None:
 
     def write(into: Path) -> None:
         model.save_pretrained(into)
+        check_written(into, model, dict(model.state_dict()), dtype=model.dtype)
         for name in ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"):
             if (base / name).is_file():
                 write_text(into / name, (base / name).read_text(encoding="utf-8"))

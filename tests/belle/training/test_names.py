@@ -18,6 +18,7 @@ from belle.training.adapters import add_adapter
 from belle.training.deepspeed_config import training_config
 from belle.training.deepspeed_keys import BLOCKS, TOP
 from belle.training.lora_names import check_names
+from belle.training.model_shape import check_lora
 from belle.training.recipe import LoraOptions, load_recipe
 from tests.belle.training.runs import recipe_file, run
 
@@ -106,6 +107,33 @@ def test_a_misspelled_layer_is_told_before_anything_is_trained(
     shutil.rmtree(tmp_path / "run")
     with pytest.raises(KnownError, match="few bits"):
         run(tmp_path, model=str(base), quantization="nf4", lora={"modules_to_save": ["mlp"]})
+
+
+@pytest.mark.parametrize(
+    ("lora", "wrong"),
+    [
+        ({"r": 8}, "lora.r is 8"),
+        ({"alpha": 8.0}, "lora.alpha is 8"),
+        ({"targets": ["q_proj", "k_proj"]}, "lora.targets"),
+        ({"modules_to_save": ["embed_tokens"]}, "lora.modules_to_save"),
+        ({"dora": True}, "lora.dora is True"),
+        ({"r": 4, "dropout": 0.0, "targets": ["q_proj"], "modules_to_save": ["norm"]}, ""),
+        ({}, ""),
+    ],
+)
+def test_an_adapter_that_goes_on_is_not_said_to_have_another_shape(
+    tmp_path: Path, lora: dict[str, Any], wrong: str
+) -> None:
+    model = adapted(tmp_path / "first", r=4, dropout=0.0, targets=["q_proj", "v_proj"], modules_to_save=["norm"])
+    model.save_pretrained(tmp_path / "adapter")
+    recipe = load_recipe(recipe_file(tmp_path, model=str(tmp_path / "adapter"), lora=lora))
+    if not wrong:
+        check_lora(recipe)
+        return
+    with pytest.raises(KnownError) as found:
+        check_lora(recipe)
+    assert found.value.kind == "adapter_has_its_own"
+    assert wrong in found.value.message
 
 
 @pytest.mark.parametrize(
