@@ -1,6 +1,6 @@
 """How wide the columns of a table are: as wide as their text where there is room, and never so narrow that words break.
 
-What does not fit even so is wider than the page, and scrolls sideways by itself (`TableBar`).
+What does not fit even so is wider than the page, and scrolls sideways by itself (`table_bars`).
 """
 
 from __future__ import annotations
@@ -9,16 +9,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QScrollBar, QWidget
-
 from desktop.ui.theme import theme
-from desktop.ui.transcript import words
 from desktop.ui.transcript.blocks import Span, plain_text
 
 CELL_PAD = 12
-BAR_HEIGHT = 12
 _WIDEST_WORD = 180
 """Pixels up to which a word is kept whole."""
 _LOOSE = 200
@@ -62,42 +56,3 @@ class Columns:
             return [max(least, min(whole, loose)) for least, whole in zip(self.least, self.natural, strict=True)]
         wishes = [whole - least for least, whole in zip(self.least, self.natural, strict=True)]
         return [least + free * wish / max(1.0, sum(wishes)) for least, wish in zip(self.least, wishes, strict=True)]
-
-
-class TableBar(QScrollBar):
-    """Scrolls one table sideways: `moved` carries the pixels. The keys ←, → are the usual ones."""
-
-    moved = Signal(int)
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(Qt.Orientation.Horizontal, parent)
-        self.setObjectName("table-bar")
-        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        # Laying out a large table takes a moment: at most one in a turn of the event loop.
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.timeout.connect(lambda: self.moved.emit(self.value()))
-        self.valueChanged.connect(lambda: self._soon.start(0))
-        self.retranslate()
-
-    def fit(self, left: int, top: int, room: int, width: int) -> None:
-        """Stand under a table of `width` of which `room` pixels are in sight."""
-        self.setGeometry(left, top, room, theme().px(BAR_HEIGHT))
-        self.setRange(0, max(0, width - room))
-        self.setPageStep(room)
-        self.setSingleStep(theme().px(40))
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """← and →; what else a scroll bar knows scrolls the transcript."""
-        action = {
-            Qt.Key.Key_Left: self.SliderAction.SliderSingleStepSub,
-            Qt.Key.Key_Right: self.SliderAction.SliderSingleStepAdd,
-        }.get(Qt.Key(event.key()))
-        if action is None:
-            event.ignore()
-        else:
-            self.triggerAction(action)
-
-    def retranslate(self) -> None:
-        """Its name in the present language."""
-        self.setAccessibleName(words.scroll_table())

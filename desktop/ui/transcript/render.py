@@ -11,12 +11,10 @@ from dataclasses import replace
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import (
-    QFontMetricsF,
     QTextBlock,
     QTextCursor,
     QTextDocument,
     QTextFrameFormat,
-    QTextLength,
     QTextTable,
     QTextTableCellFormat,
     QTextTableFormat,
@@ -35,9 +33,10 @@ from desktop.ui.transcript.blocks import (
     is_right_to_left,
     runs_right_to_left,
 )
-from desktop.ui.transcript.columns import BAR_HEIGHT, CELL_PAD, Columns
+from desktop.ui.transcript.columns import CELL_PAD
 from desktop.ui.transcript.formulas import OBJECT, FormulaObject
 from desktop.ui.transcript.style import CODE_HEADER, Style, marker_gap
+from desktop.ui.transcript.tables import Tables
 from desktop.ui.transcript.typeset import Drawing
 
 _KEEP = QTextCursor.MoveMode.KeepAnchor
@@ -50,12 +49,10 @@ class Renderer:
     def __init__(self, document: QTextDocument, style: Style) -> None:
         self._document = document
         self.style = style
-        self._metrics = _bold_metrics(style)
         self.blocks: list[Block] = []
         self.starts: list[int] = []
-        self._columns: dict[int, Columns] = {}
-        self._shifts: dict[int, int] = {}  # pixels of a table that are scrolled out at its left
         self.formulas = FormulaObject(document)
+        self.tables = Tables(document, style)
         document.setUndoRedoEnabled(False)
         document.setDocumentMargin(0)
 
@@ -92,58 +89,6 @@ class Renderer:
             self._append(cursor, block)
         cursor.endEditBlock()
 
-    # Tables wider than the page
-
-    @property
-    def tables(self) -> Sequence[int]:
-        """The indexes of the blocks that are tables."""
-        return list(self._columns)
-
-    def width_of_table(self, index: int) -> tuple[int, int]:
-        """(pixels of a table, pixels of the page for it); the first is 0 for one that fits."""
-        room = self._room(self.blocks[index])
-        widths = self._columns[index].widths(room)
-        total = round(sum(widths)) if widths else 0
-        return (total if total > room + 1 else 0), room
-
-    def fit_tables(self) -> None:
-        """The page has another width."""
-        self._shifts.clear()
-        for index in self._columns:
-            self._fit_table(index)
-
-    def shift_table(self, index: int, pixels: int) -> None:
-        """Scroll a table sideways."""
-        if index in self._columns:
-            self._shifts[index] = pixels
-            self._fit_table(index)
-
-    def _fit_table(self, index: int) -> None:
-        table = QTextCursor(self.first_line_of(index).next()).currentFrame()
-        if not isinstance(table, QTextTable):
-            return
-        made = QTextTableFormat(table.format())
-        self._set_widths(made, index, self.blocks[index])
-        if made != table.format():
-            table.setFormat(made)
-
-    def _set_widths(self, made: QTextTableFormat, index: int, block: Block) -> None:
-        indent, room, columns = self.style.indent(block.containers), self._room(block), self._columns[index]
-        widths = columns.widths(room)
-        if widths and runs_right_to_left(block):
-            widths.reverse()
-        is_wide = widths is not None and sum(widths) > room + 1
-        free = [QTextLength()] * columns.count
-        made.setColumnWidthConstraints([QTextLength(QTextLength.Type.FixedLength, w) for w in widths or ()] or free)
-        made.setLeftMargin(indent - (self._shifts.get(index, 0) if is_wide else 0))
-        made.setBottomMargin(self.style.theme.px(BAR_HEIGHT) if is_wide else 0)
-
-    def _room(self, block: Block) -> int:
-        return max(80, int(self._document.textWidth()) - self.style.indent(block.containers))
-
-    def _measure(self, text: str) -> float:
-        return self._metrics.horizontalAdvance(text)
-
     def laid(self, spans: tuple[Span, ...]) -> tuple[Span, ...]:
         """Spans as they stand in the document, one for each: a drawn formula is one character."""
         if self.formulas.drawings:
@@ -154,8 +99,7 @@ class Renderer:
         """Forget everything; show again in another style."""
         self.style = style
         self.blocks, self.starts = [], []
-        self._columns, self._shifts = {}, {}
-        self._metrics = _bold_metrics(style)
+        self.tables.restyle(style)
         self._document.clear()
         self._room_above(0)
 
@@ -182,9 +126,7 @@ class Renderer:
         cursor.setBlockFormat(block_format)
         cursor.setBlockCharFormat(char_format)
         del self.blocks[count:], self.starts[count:]
-        for index in [i for i in self._columns if i >= count]:
-            del self._columns[index]
-            self._shifts.pop(index, None)
+        self.tables.forget(count)
 
     def _append(self, cursor: QTextCursor, block: Block) -> None:
         before = self.blocks[-1] if self.blocks else None
@@ -275,11 +217,9 @@ class Renderer:
             made.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
             made.setAlignment(Qt.AlignmentFlag.AlignRight)
         index = len(self.blocks)
-        self._columns[index] = Columns(len(block.aligns))
-        for row in block.rows:
-            self._columns[index].take(row, self._measure)
-        self._set_widths(made, index, block)
+        self.tables.plan(index, block, made)
         table = cursor.insertTable(len(block.rows), len(block.aligns), made)
+        self.tables.take(index, table)
         for number, row in enumerate(block.rows):
             self._row(table, block, number, row)
         cursor.movePosition(_END)
@@ -375,15 +315,9 @@ class Renderer:
             table.appendRows(count)
         for number in range(len(old.rows), len(new.rows)):
             self._row(table, new, number, new.rows[number])
-            self._columns[index].take(new.rows[number], self._measure)
         if count:
-            self._fit_table(index)
+            self.tables.grow(index, new, new.rows[len(old.rows) :])
         return True
-
-
-def _bold_metrics(style: Style) -> QFontMetricsF:
-    """Measures of text in the head of a table: what fits there fits in the other rows."""
-    return QFontMetricsF(style.char_format(Span("", bold=True)).font())
 
 
 def formulas_of(block: Block) -> set[str]:

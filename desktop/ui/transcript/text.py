@@ -7,7 +7,6 @@ is opened by the desktop's browser only when a person clicks it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QRect, QRectF, Qt, QUrl, Signal
 from PySide6.QtGui import (
@@ -30,16 +29,16 @@ from PySide6.QtWidgets import QFrame, QMenu, QTextBrowser, QTextEdit, QToolTip, 
 from desktop.ui.foreign_text import show_tooltip
 from desktop.ui.theme import theme
 from desktop.ui.transcript import words
-from desktop.ui.transcript.blocks import Block, Code, runs_right_to_left
+from desktop.ui.transcript.blocks import Block, Code
 from desktop.ui.transcript.code_button import CopyCode
 from desktop.ui.transcript.coloring import Coloring
-from desktop.ui.transcript.columns import BAR_HEIGHT, TableBar
 from desktop.ui.transcript.find import occurrences
 from desktop.ui.transcript.formulas import typesetter
 from desktop.ui.transcript.ground import Ground
 from desktop.ui.transcript.render import Renderer, formulas_of
 from desktop.ui.transcript.selection import selected_text
 from desktop.ui.transcript.style import CODE_HEADER, Style
+from desktop.ui.transcript.table_bars import TableBar, TableBars
 
 _PASSED_ON = {Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Escape}
 _FOCUS_RING = {
@@ -68,7 +67,7 @@ class MessageText(QTextBrowser):
         self._ground = Ground(self.document(), self._renderer)
         self._coloring = Coloring(self._renderer, self.document(), self)
         self._buttons: dict[int, CopyCode] = {}
-        self._bars: dict[int, TableBar] = {}
+        self._bars = TableBars(self._renderer, self, self.viewport().update)
         self._moved_from = 0  # buttons of blocks from here on are to be put in place
         self._streaming = False
         self._awaits_formulas = False
@@ -141,7 +140,7 @@ class MessageText(QTextBrowser):
         """Say the names of the controls in the present language."""
         for button in self._buttons.values():
             button.retranslate()
-        for bar in self._bars.values():
+        for bar in self._bars.all():
             bar.retranslate()
 
     def set_streaming(self, streaming: bool) -> None:
@@ -171,32 +170,8 @@ class MessageText(QTextBrowser):
                 )
             )
         self._moved_from = len(self._renderer.blocks)
-        self._place_bars()
+        self._bars.place(self._ground.box)
         return self._ground.height()
-
-    def _place_bars(self) -> None:
-        """A scroll bar under each table that is wider than the page."""
-        widths = {index: self._renderer.width_of_table(index) for index in self._renderer.tables}
-        wide = {index: (width, room) for index, (width, room) in widths.items() if width}
-        for index in [i for i in self._bars if i not in wide]:
-            bar = self._bars.pop(index)
-            bar.hide()
-            bar.deleteLater()
-        for index, (width, room) in wide.items():
-            if index not in self._bars:
-                self._bars[index] = bar = TableBar(self)
-                bar.moved.connect(partial(self._shift, index))
-                bar.show()
-            bottom = int(self._ground.box(index).bottom())
-            left = self._renderer.style.indent(self._renderer.blocks[index].containers)
-            bar, is_new = self._bars[index], self._bars[index].maximum() == 0
-            bar.fit(left, bottom - theme().px(BAR_HEIGHT), room, width)
-            if is_new and runs_right_to_left(self._renderer.blocks[index]):
-                bar.setValue(bar.maximum())
-
-    def _shift(self, index: int, pixels: int) -> None:
-        self._renderer.shift_table(index, pixels)
-        self.viewport().update()
 
     def natural_width(self, widest: int) -> int:
         """The width that the text takes when it may take up to `widest`."""
@@ -234,7 +209,7 @@ class MessageText(QTextBrowser):
 
     def table_bars(self) -> list[TableBar]:
         """The scroll bars of tables, from top to bottom."""
-        return [self._bars[index] for index in sorted(self._bars)]
+        return self._bars.all()
 
     def selection(self) -> str:
         """The selected text as it looks: bullets, numbers and tabs between cells included."""
@@ -277,17 +252,7 @@ class MessageText(QTextBrowser):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """The transcript scrolls, not the message; sideways, the table under the pointer."""
-        turned = event.angleDelta()
-        shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-        step = turned.x() or (turned.y() if shift else 0)
-        boxes = {index: self._ground.box(index) for index in self._bars} if abs(step) >= abs(turned.y()) else {}
-        y = event.position().y()
-        index = next((index for index, box in boxes.items() if box.top() <= y <= box.bottom()), None)
-        if step and index is not None:
-            self._bars[index].setValue(self._bars[index].value() - step)
-            event.accept()
-        else:
-            event.ignore()
+        event.setAccepted(self._bars.turn(event, self._ground.box))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Keys that scroll or leave belong to the transcript."""
@@ -350,7 +315,7 @@ class MessageText(QTextBrowser):
     def _set_width(self, width: int) -> None:
         if self.lineWrapColumnOrWidth() != width:
             self.setLineWrapColumnOrWidth(width)
-            self._renderer.fit_tables()
+            self._renderer.tables.fit()
             self._moved_from = 0
 
     def _want_formulas(self) -> None:
