@@ -61,7 +61,7 @@ class Tables:
         """The blocks from `first` on are gone."""
         for index in [i for i in self._blocks if i >= first]:
             for kept in (self._blocks, self._columns, self._made, self._shifts):
-                kept.pop(index, None)  # type: ignore[attr-defined]
+                kept.pop(index, None)
 
     def fit(self) -> None:
         """The page has another width."""
