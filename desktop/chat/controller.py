@@ -1,109 +1,29 @@
 """The one object the window talks to: every gesture is a method here, everything that happens is a signal.
 
-A message goes composer → `send` → store (committed) → engine → `answer_text` → transcript. The controller knows which
-conversation is open; `Answering` gets questions answered, `ModelControl` looks after the model.
+A message goes composer → `send` → store (committed) → engine → `answer_text` → transcript. `Screen` knows which
+conversation is open and holds the signals, `Answering` gets questions answered, `ModelControl` looks after the model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
-
-from PySide6.QtCore import QObject, Signal, SignalInstance
+from typing import TYPE_CHECKING
 
 from desktop.chat.faults import store_faults
-from desktop.chat.model_control import ModelControl
-from desktop.chat.state import ModelChoice, ModelState, Notice, Question, Waiting
-from desktop.settings import Settings
-from desktop.store import Conversation, ConversationSummary, Message, SearchHit, Store, StoreError
+from desktop.chat.screen import Screen
+from desktop.chat.state import ModelChoice, ModelState, Notice, Question
+from desktop.store import ConversationSummary, Message, SearchHit
 
 # What belongs to the engine is imported when it is first needed: the window is painted before that.
 if TYPE_CHECKING:
-    from belle.engine.protocol import Done, Sampling
+    from belle.engine.protocol import Sampling
     from belle.prompts import Message as PromptMessage
-    from desktop.chat.answering import Answering
-    from desktop.chat.bridge import EngineFactory
-    from desktop.chat.drafting import Drafting
-
-_Read = TypeVar("_Read")
 
 
-class ChatController(QObject):
-    """Everything the window can do. Signals about messages concern the open conversation only."""
-
-    conversations_changed = Signal()
-    conversation_opened = Signal(object, object)  # Conversation | None, list[Message]
-    path_changed = Signal(object, object)  # Conversation, list[Message]
-    message_added = Signal(object)  # Message
-    message_updated = Signal(object)  # Message
-    answer_text = Signal(int, str)  # message id, more text
-    answer_thinking = Signal(int, str)  # message id, more of what the model thinks before it
-    prefill = Signal(int, int, object)  # done, total, seconds left | None
-    busy_changed = Signal(bool)
-    waiting_changed = Signal(str)  # state.Waiting
-    model_changed = Signal(object)  # ModelState
-    context_usage = Signal(int, int)  # tokens used, tokens there are
-    speed = Signal(object)  # tokens per second | None
-    notice = Signal(object)  # Notice
-    notice_cleared = Signal(str)  # key
-    template_needed = Signal(str)  # file name
-    templates_listed = Signal(object)  # tuple[TemplateOption, ...]
-    edit_requested = Signal(int)  # message id: open its editor
-
-    def __init__(
-        self,
-        store: Store,
-        settings: Settings,
-        *,
-        engine_factory: EngineFactory | None = None,
-        parent: QObject | None = None,
-    ) -> None:
-        super().__init__(parent)
-        self._store = store
-        self._conversation: Conversation | None = None
-        self._told: tuple[bool, Waiting] = (False, "")  # what the window shows of the open conversation
-        self._knows_damage = False
-        self._deleted: dict[str, int] = {}  # notice key -> conversation that can be brought back
-        self._models = models = ModelControl(settings, engine_factory, self)
-        models.state_changed.connect(self._on_model_state)
-        models.template_needed.connect(self.template_needed)
-        models.templates_listed.connect(self.templates_listed)
-        models.answer_ends.connect(self._end_answer)
-        models.notice.connect(self.notice)
-        models.notice_cleared.connect(self.notice_cleared)
-
-    @cached_property
-    def _answering(self) -> Answering:
-        from desktop.chat.answering import Answering
-
-        answering = Answering(self._store, self._models.host, self._models.sampling, self._models.thinks, self)
-        answering.asked.connect(self._show_up_to)
-        answering.message_added.connect(self._if_open(self.message_added))
-        answering.message_updated.connect(self._if_open(self.message_updated))
-        answering.text.connect(self._on_text)
-        answering.thinking.connect(self._on_thinking)
-        answering.prefill.connect(self._on_prefill)
-        answering.context_usage.connect(self._on_context_usage)
-        answering.finished.connect(self._on_finished)
-        answering.path_changed.connect(self._on_path_changed)
-        answering.state_changed.connect(self._on_state_changed)
-        answering.notice.connect(self.notice)
-        answering.notice_cleared.connect(self.notice_cleared)
-        return answering
-
-    @cached_property
-    def _drafting(self) -> Drafting:
-        from desktop.chat.drafting import Drafting
-
-        return Drafting(self._store, self.notice.emit, self.notice_cleared.emit, self._stored_id)
+class ChatController(Screen):
+    """Everything the window can do."""
 
     # What the window reads
-
-    @property
-    def conversation(self) -> Conversation | None:
-        """The open conversation; None while a new one has no message yet."""
-        return self._conversation
 
     @property
     def model(self) -> ModelState:
@@ -114,11 +34,6 @@ class ChatController(QObject):
     def model_ref(self) -> str:
         """Catalogue name or path of the model that is there or being loaded; empty when there is none."""
         return self._models.ref
-
-    @property
-    def busy(self) -> bool:
-        """An answer is being made in the open conversation."""
-        return self._told[0]
 
     @property
     def system_prompt(self) -> str:
@@ -399,96 +314,13 @@ class ChatController(QObject):
                 self.open_conversation(question.conversation_id)
             self.edit_requested.emit(question.message_id)
 
-    # What comes from below
-
-    def _end_answer(self, status: str) -> None:
-        self._answering.abandon(status)
-
-    def _on_model_state(self, state: ModelState) -> None:
-        self.model_changed.emit(state)
-        if state.info is not None and state.info.template is not None:
-            self._tell_context_usage()
-        else:
-            self.speed.emit(None)
-
-    def _on_text(self, message: Message, text: str) -> None:
-        if self._is_open(message.conversation_id):
-            self.answer_text.emit(message.id, text)
-
-    def _on_thinking(self, message: Message, text: str) -> None:
-        if self._is_open(message.conversation_id):
-            self.answer_thinking.emit(message.id, text)
-
-    def _on_prefill(self, conversation_id: int, done: int, total: int, seconds_left: float | None) -> None:
-        if self._is_open(conversation_id):
-            self.prefill.emit(done, total, seconds_left)
-
-    def _on_context_usage(self, conversation_id: int, used: int, total: int) -> None:
-        if self._is_open(conversation_id):
-            self.context_usage.emit(used, total)
-
-    def _on_finished(self, conversation_id: int, done: Done) -> None:
-        if self._is_open(conversation_id):
-            self.speed.emit(done.stats.tokens_per_s)
-        self.conversations_changed.emit()
-
-    def _on_path_changed(self, conversation_id: int) -> None:
-        if self._is_open(conversation_id):
-            with store_faults(self.notice.emit):
-                self._show_path()
-
-    def _on_state_changed(self, conversation_id: int) -> None:
-        if self._is_open(conversation_id):
-            self._tell_state()
-
-    def _show_up_to(self, question: Question) -> None:
-        if self._is_open(question.conversation_id):
-            self._show_path(until=question.message_id)
-
     # Small things
-
-    def _read(self, read: Callable[[], _Read], otherwise: _Read) -> _Read:
-        try:
-            found = read()
-        except StoreError as error:
-            self.notice.emit(Notice.of(error, key="store"))
-            return otherwise
-        self._tell_damage()
-        return found
-
-    def _tell_damage(self) -> None:
-        """Say once that something cannot be read and is left out of what is shown."""
-        if self._store.damage is not None and not self._knows_damage:
-            self._knows_damage = True
-            self.notice.emit(Notice.of(self._store.damage, key="store"))
-
-    def _stored_id(self, message_id: int) -> int:
-        return self._answering.stored_id(message_id)
 
     def _settled(self, message_id: int) -> Message:
         """A message, after the store has all of its conversation that is shown. Raises StoreError."""
         if self._conversation is not None:
             self._answering.settle(self._conversation.id)
         return self._store.message(self._answering.stored_id(message_id))
-
-    def _is_taken(self) -> bool:
-        return self._conversation is not None and self._answering.is_taken(self._conversation.id)
-
-    def _tell_state(self) -> None:
-        """Whether the open conversation is being answered, and what its question waits for."""
-        place = self._conversation.id if self._conversation else 0
-        before, self._told = self._told, (self._answering.is_answering(place), self._answering.waiting(place))
-        if self._told[1] != before[1]:
-            self.waiting_changed.emit(self._told[1])
-        if self._told[0] != before[0]:
-            self.busy_changed.emit(self._told[0])
-
-    def _if_open(self, signal: SignalInstance) -> Callable[[Message], None]:
-        def forward(message: Message) -> None:
-            if self._is_open(message.conversation_id):
-                signal.emit(message)
-
-        return forward
 
     def _new_conversation(self, question: str) -> dict[str, str]:
         from desktop.chat.titles import title_of
@@ -505,30 +337,6 @@ class ChatController(QObject):
                 self._conversation = self._store.conversation(conversation_id)
             self.conversations_changed.emit()
         return changed
-
-    def _show_path(self, until: int | None = None) -> None:
-        """Show the open conversation's path, up to and including the message `until`."""
-        if self._conversation is None:
-            return
-        self._conversation = self._store.conversation(self._conversation.id)
-        path = self._answering.path(self._conversation)
-        ids = [message.id for message in path]
-        if until in ids:
-            path = path[: ids.index(until) + 1]
-        self.path_changed.emit(self._conversation, path)
-
-    def _is_open(self, conversation_id: int) -> bool:
-        return self._conversation is not None and self._conversation.id == conversation_id
-
-    def _tell_context_usage(self) -> None:
-        info = self._models.state.info
-        if info is None:
-            return
-        if self._conversation is None:
-            self.context_usage.emit(0, info.n_ctx)
-            return
-        with store_faults(self.notice.emit):
-            self._answering.count(self._conversation)
 
 
 def _speed_of(path: list[Message]) -> float | None:
