@@ -6,6 +6,7 @@ Grounds of code, bars of quotes and rules are not in the document: `MessageText`
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -52,12 +53,14 @@ class Renderer:
         self.blocks: list[Block] = []
         self.starts: list[int] = []
         self.formulas = FormulaObject(document)
+        self._undrawn: list[int] = []  # blocks whose formulas could be drawn and are not yet
         self.tables = Tables(document, style)
         document.setUndoRedoEnabled(False)
         document.setDocumentMargin(0)
 
     def show(self, blocks: Sequence[Block], first: int = 0) -> int:
         """Show `blocks`; those before `first` are as they were. Returns the first block that was made anew."""
+        self.draw_formulas()
         cursor = QTextCursor(self._document)
         cursor.beginEditBlock()
         if len(self.blocks) > first + 1:
@@ -75,19 +78,44 @@ class Renderer:
         return first
 
     def show_formulas(self, drawings: Mapping[str, Drawing]) -> None:
-        """Draw these formulas from now on; what is shown is shown anew from the first of them."""
-        first = next((i for i, block in enumerate(self.blocks) if drawings.keys() & formulas_of(block)), None)
+        """Draw these formulas from now on; `draw_formulas` puts them in the place of their source."""
+        self.draw_formulas()
+        self._undrawn = [i for i, block in enumerate(self.blocks) if drawings.keys() & formulas_of(block)]
         self.formulas.drawings = {**self.formulas.drawings, **drawings}
-        if first is None:
-            return
-        anew = self.blocks[first:]
+
+    def draw_formulas(self, seconds: float = float("inf")) -> bool:
+        """Draw in the blocks that still show the source, for about so long. Returns whether some are left."""
+        begun = time.perf_counter()
+        while self._undrawn and time.perf_counter() - begun < seconds:
+            self._redraw(self._undrawn.pop())
+        return bool(self._undrawn)
+
+    def _redraw(self, index: int) -> None:
+        """Show a block with formulas anew, where it stands."""
+        block, before = self.blocks[index], self.blocks[index - 1] if index else None
+        count = self._document.characterCount()
+        last = self.lines_of(index)[1]
         cursor = QTextCursor(self._document)
         cursor.beginEditBlock()
-        self._truncate(cursor, first)
-        cursor.movePosition(_END)
-        for block in anew:
-            self._append(cursor, block)
+        match block:
+            case Line():
+                cursor.setPosition(self.starts[index] + (utf16(block.marker) + 1 if block.marker else 0))
+                cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock, _KEEP)
+                cursor.removeSelectedText()
+                self._spans(cursor, block, self.laid(block.spans), block.spans)
+            case Formula():
+                cursor.setPosition(self.starts[index])
+                cursor.setPosition(last.position() + last.length() - 1, _KEEP)
+                cursor.removeSelectedText()
+                cursor.setBlockFormat(self.style.formula_format(before, block))
+                span = Span(block.text, math=True)
+                self._spans(cursor, Line((), block.containers), self.laid((span,)), (span,))
+            case Table():
+                for number, row in enumerate(block.rows):
+                    self._row(self.tables.made(index), block, number, row)
         cursor.endEditBlock()
+        moved = self._document.characterCount() - count
+        self.starts[index + 1 :] = [start + moved for start in self.starts[index + 1 :]]
 
     def laid(self, spans: tuple[Span, ...]) -> tuple[Span, ...]:
         """Spans as they stand in the document, one for each: a drawn formula is one character."""
@@ -98,7 +126,7 @@ class Renderer:
     def clear(self, style: Style) -> None:
         """Forget everything; show again in another style."""
         self.style = style
-        self.blocks, self.starts = [], []
+        self.blocks, self.starts, self._undrawn = [], [], []
         self.tables.restyle(style)
         self._document.clear()
         self._room_above(0)
@@ -241,6 +269,8 @@ class Renderer:
             cell = table.cellAt(number, len(row) - 1 - column if from_right else column)
             cell.setFormat(look)
             cursor = cell.firstCursorPosition()
+            cursor.setPosition(cell.lastCursorPosition().position(), _KEEP)
+            cursor.removeSelectedText()
             cursor.setBlockFormat(self.style.cell_format(block.aligns[column], spans))
             for shown, span in zip(self.laid(spans), spans, strict=True):
                 look_of = replace(span, bold=True) if number == 0 else span

@@ -51,6 +51,10 @@ class Tables:
         """The table has been made."""
         self._made[index] = table
 
+    def made(self, index: int) -> QTextTable:
+        """The table in the document."""
+        return self._made[index]
+
     def grow(self, index: int, block: Table, rows: Sequence[tuple[tuple[Span, ...], ...]]) -> None:
         """The table has `rows` more, and is now `block`."""
         self._blocks[index] = block

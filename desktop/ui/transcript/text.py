@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QMimeData, QPoint, QRect, QRectF, Qt, QUrl, Signal
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QRect, QRectF, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QDesktopServices,
@@ -41,6 +41,8 @@ from desktop.ui.transcript.style import CODE_HEADER, Style
 from desktop.ui.transcript.table_bars import TableBar, TableBars
 
 _PASSED_ON = {Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Escape}
+_SLICE_S = 0.004
+"""Seconds of one turn of the event loop that formulas may take to be put in place."""
 _FOCUS_RING = {
     Qt.FocusReason.TabFocusReason,
     Qt.FocusReason.BacktabFocusReason,
@@ -71,6 +73,9 @@ class MessageText(QTextBrowser):
         self._moved_from = 0  # buttons of blocks from here on are to be put in place
         self._streaming = False
         self._awaits_formulas = False
+        self._draw_more = QTimer(self)
+        self._draw_more.setSingleShot(True)
+        self._draw_more.timeout.connect(self._draw_some)
         self.ring = False
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -338,11 +343,12 @@ class MessageText(QTextBrowser):
         if not drawings or self._streaming:
             return
         self._renderer.show_formulas(drawings)
-        self._coloring.forget(0)
+        self._draw_some()
+
+    def _draw_some(self) -> None:
+        if self._renderer.draw_formulas(_SLICE_S):
+            self._draw_more.start(0)
         self._moved_from = 0
-        for index, block in enumerate(self._renderer.blocks):
-            if isinstance(block, Code):
-                self._coloring.want(index, block)
         self.viewport().update()
         self.reflowed.emit()
 

@@ -181,8 +181,60 @@ def test_the_colours_of_code_stay_with_the_code_when_formulas_are_drawn(qapp) ->
     drawing = typeset("$x$")
     assert drawing is not None
     renderer.show_formulas({"$x$": drawing})
+    renderer.draw_formulas()
     assert document.firstBlock().text() == f"is {OBJECT}"
     assert document.firstBlock().layout().formats() == []
+
+
+MIXED = """a $x$ b $y$ **c** $x$
+
+- item $x$
+- 🎉 $y$ $x$
+  1. مرحبا $x$
+
+$$
+x
+$$
+
+| $x$ | b |
+|---|---|
+| c $y$ | $x$ |
+
+> quote $x$ end
+
+\\[ y \\]
+
+```
+$x$
+```
+
+last $y$"""
+
+
+@pytest.mark.parametrize("slices", [1, 3, None])
+def test_formulas_drawn_in_place_give_the_document_of_the_whole(qapp, slices: int | None) -> None:
+    blocks = parse(MIXED)
+    drawings = {s: d for s in ("$x$", "$y$", "$$\nx\n$$", "\\[ y \\]") if (d := typeset(s)) is not None}
+    assert len(drawings) == 4
+    made = []
+    for in_place in (True, False):
+        document = QTextDocument()
+        document.setTextWidth(600)
+        renderer = Renderer(document, Style(theme(), chinese=False))
+        if not in_place:
+            renderer.show_formulas(drawings)
+        renderer.show(blocks)
+        if in_place:
+            renderer.show_formulas(dict(list(drawings.items())[:slices]))
+            renderer.show_formulas(drawings)
+            while renderer.draw_formulas(0.0001):
+                pass
+        made.append((document.toPlainText(), renderer.starts, round(document.size().height())))
+        # What comes later is shown as if the formulas had always been there.
+        renderer.show([*blocks[:-1], Line((Span("last "), Span("$y$", math=True), Span(" more")))], len(blocks) - 1)
+        made[-1] += (document.toPlainText(),)
+    assert made[0] == made[1]
+    assert made[0][0].count(OBJECT) == 14
 
 
 def test_a_formula_is_never_wider_than_the_page(view, message, qtbot) -> None:
