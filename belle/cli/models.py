@@ -265,12 +265,14 @@ def _import(arguments: argparse.Namespace) -> int:
 def _path(arguments: argparse.Namespace) -> int:
     from belle.catalog import resolve
 
-    # For programs: the very bytes of the name, also of one that is not UTF-8.
-    sys.stdout.flush()
-    if sys.stdout.isatty():
-        print(resolve(arguments.name).path)
+    path = resolve(arguments.name).path
+    buffer = getattr(sys.stdout, "buffer", None)
+    if buffer is None or sys.stdout.isatty():
+        print(path)
     else:
-        sys.stdout.buffer.write(os.fsencode(resolve(arguments.name).path) + b"\n")
+        # For programs: the very bytes of the name, also of one that is not UTF-8.
+        sys.stdout.flush()
+        buffer.write(os.fsencode(path) + b"\n")
     return 0
 
 

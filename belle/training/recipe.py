@@ -18,6 +18,7 @@ from belle.clients.copies import is_hub_name, parse_hub_name
 from belle.documents import read_yaml
 from belle.errors import KnownError
 from belle.model_names import is_on_the_hub, what_is_there
+from belle.path_guard import check_input, check_output_folder, exists
 from belle.training.fields import build, wrong
 from belle.training.overrides import apply_overrides
 from belle.training.recipe_fields import AttentionName, Batching, PrecisionName, Recipe, Schedule, Stage
@@ -107,7 +108,7 @@ def _found(path: Path, folders: Sequence[Path]) -> Path:
     if is_hub_name(path):
         return path
     places = [folder / path for folder in folders]
-    return next((place for place in places if place.exists()), places[0])
+    return next((place for place in places if exists(place)), places[0])
 
 
 def _model(name: str, folders: Sequence[Path], source: Path) -> str:
@@ -125,7 +126,7 @@ def _model(name: str, folders: Sequence[Path], source: Path) -> str:
 
 
 def _check_world(recipe: Recipe, path: Path) -> None:
-    """Everything that must exist does."""
+    """Everything that must exist does, and is a file or a folder; nothing else is written over."""
     from belle.training.templates import check_template_name
 
     check_template_name(recipe.template)
@@ -142,8 +143,13 @@ def _check_world(recipe: Recipe, path: Path) -> None:
         for file in files:
             if is_hub_name(file):
                 _check_hub_name(file, key, path)
-            elif not file.exists():
+            elif not exists(file):
                 raise wrong(str(path), key, f"names {file}, which is not there")
+            else:
+                check_input(file)
+    check_output_folder(recipe.output_dir)
+    if recipe.model is not None and not is_hub_name(Path(recipe.model)):
+        check_input(recipe.model)
     if not recipe.data and recipe.stage != "vocab":
         raise wrong(str(path), "data", "is missing", "Name the files to train on.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -186,3 +187,16 @@ def test_nothing_heavy_is_imported(path: Path) -> None:
     root = Path(__file__).parents[3]
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("key", ["output_dir", "data", "eval_data", "model", "tokenizer", "deepspeed"])
+def test_pipes_devices_and_impossible_names_are_refused_before_anything_runs(tmp_path: Path, key: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file.jsonl").write_text('{"instruction": "a", "output": "b"}\n', encoding="utf-8")
+    (tmp_path / "recipe.yaml").write_text("stage: sft\noutput_dir: run\nmodel: .\ndata: file.jsonl\ntemplate: belle\n")
+    for value, words in ((tmp_path / "pipe", "is a pipe"), ("/dev/full", "is a device"), ("x" * 300, "too long")):
+        with pytest.raises(KnownError, match=words):
+            load_recipe(tmp_path / "recipe.yaml", [f"{key}={value}"])
+    if key == "output_dir":
+        with pytest.raises(KnownError, match="is a file; a folder is written"):
+            load_recipe(tmp_path / "recipe.yaml", [f"{key}={tmp_path / 'file.jsonl'}"])
