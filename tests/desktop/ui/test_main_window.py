@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialog
+from PySide6.QtWidgets import QApplication, QDialog, QMenu
 
 from belle.engine.protocol import Sampling
 from desktop.chat.state import ModelState, Notice
@@ -444,3 +444,15 @@ def test_system_prompt_is_edited(window, controller):
     shown.field.setPlainText("Be kind.")
     shown.save_button.click()
     assert controller.calls == [("set_system_prompt", "Be kind.")]
+
+
+@pytest.mark.parametrize("thinks", [True, False, None])
+def test_thinking_is_switched_in_the_menu_where_the_model_can(window, controller, thinks) -> None:
+    controller.thinks = thinks
+    menu = QMenu(window)
+    window.gestures._fill_more(menu)
+    found = [action for action in menu.actions() if action.text() == "Think before answering"]
+    assert [action.isChecked() for action in found] == ([] if thinks is None else [thinks])
+    for action in found:
+        action.trigger()
+        assert controller.calls[-1] == ("set_thinking", not thinks)
