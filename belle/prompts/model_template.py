@@ -31,8 +31,8 @@ _BEGINS, _ENDS = "\ue002", "\ue003"
 _MARKS = re.compile(f"([{_BEGINS}{_ENDS}])")
 # What looks like a control token: `<|end|>`, `<end_of_turn>`, `<｜User｜>`, `[/INST]`.
 _LIKE_A_TOKEN = re.compile(r"\s*(<[^<>\s]{2,40}>|\[/?[A-Z_]{2,40}\])")
-# More than the rows that are encoded at once, each of which is asked for twice.
-_REMEMBERED = 1024
+# More than the samples of the rows that are encoded at once, each of which is asked for twice.
+_REMEMBERED = 4096
 
 Span = tuple[int, int]
 
