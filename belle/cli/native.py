@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import sys
 
-from belle.cli.main import main
+from belle.cli.main import INTERRUPTED, main
 from belle.engine.native_process import become_child
 
+
+def _run() -> int:
+    try:
+        words = become_child(sys.argv[1:])
+        # Reports name the command as the person gave it.
+        sys.argv = ["belle", *words]
+        return main(words)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
 if __name__ == "__main__":
-    words = become_child(sys.argv[1:])
-    # Reports name the command as the person gave it.
-    sys.argv = ["belle", *words]
-    sys.exit(main(words))
+    sys.exit(_run())

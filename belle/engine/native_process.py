@@ -87,7 +87,7 @@ def run_program(module: str, words: Sequence[str], *, on_safer_mode: Callable[[]
 def become_child(words: Sequence[str]) -> list[str]:
     """Make this process the child of `run_program`; `words` are those it was started with.
 
-    Returns those that were meant for the program.
+    Returns those that were meant for the program. Raises KeyboardInterrupt when Ctrl-C was pressed meanwhile.
     """
     log, parent, *rest = words
     terminal = os.dup(_STDERR)
@@ -97,6 +97,7 @@ def become_child(words: Sequence[str]) -> list[str]:
     threading.Thread(target=_end_with, args=(int(parent),), name="parent", daemon=True).start()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _Interrupt())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     return rest
 
 
@@ -111,9 +112,12 @@ def _run(module: str, words: Sequence[str], *, safer: bool) -> tuple[int, str, M
         command = [sys.executable, "-P", "-m", module, *map(str, handed), *words]
         forward = stack.enter_context(_forwarding())
         watch = stack.enter_context(_watching())
+        # Until the child is ready for Ctrl-C (`become_child`), it waits: Python would show where its start was cut off.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             child = subprocess.Popen(command, env=environment(safer=safer), pass_fds=handed)
         finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             os.close(reading)
         forward.adopt(child)
         returncode = child.wait()

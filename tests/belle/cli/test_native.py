@@ -145,6 +145,19 @@ def test_ctrl_c_of_a_terminal_and_a_signal_alone_both_stop_the_command(good: Pat
         assert "not complete" in shown and said == ""
 
 
+def test_ctrl_c_while_the_child_starts_shows_no_traceback(good: Path, text: Path, tmp_path: Path) -> None:
+    text.write_text(SENTENCE * 60_000, encoding="utf-8")
+    command = [*BELLE, "imatrix", good, "--text", text, "-o", tmp_path / "out", "--threads", "1"]
+    for delay in (0.0, 0.01, 0.03, 0.06, 0.1, 0.2):
+        process = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, start_new_session=True)
+        while not psutil.Process(process.pid).children():
+            time.sleep(0.001)
+        time.sleep(delay)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=30)[1]
+        assert (process.returncode, said) == (130, ""), delay
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
 def test_a_command_that_is_ended_takes_its_child_along(
     good: Path, text: Path, tmp_path: Path, number: signal.Signals
