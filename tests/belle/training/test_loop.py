@@ -101,7 +101,7 @@ def test_the_first_signal_while_data_is_prepared_ends_the_run_at_once(tmp_path: 
     """Ctrl-C in a terminal, which all processes get: in words, with nothing left behind."""
     data = tmp_path / "much.jsonl"
     row = {"conversations": [{"from": "human", "value": "问" * 100}, {"from": "assistant", "value": "Yes. " * 60}]}
-    data.write_text((json.dumps(row) + "\n") * 150_000)
+    data.write_text((json.dumps(row) + "\n") * 40_000)
     path = recipe_file(tmp_path / "stopped", data=[str(data)], processes=2, max_length=512)
     folder = tmp_path / "stopped/run"
     process = start([str(path)])
