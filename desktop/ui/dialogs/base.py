@@ -111,7 +111,11 @@ class Dialog(QDialog):
             height = min(rest + self._content_height(inner), most.height())
         self.setMinimumSize(QSize(width, min(height, rest + theme().px(120))))
         self.setMaximumSize(most)
+        # A scroll bar that is there makes the text narrower, therefore higher, and so seems needed for ever.
+        self.area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.resize(width, height)
+        self._whole.activate()
+        self.area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
 
     def _content_height(self, width: int) -> int:
         content = self.body.heightForWidth(width) if self.body.hasHeightForWidth() else self.body.sizeHint().height()
