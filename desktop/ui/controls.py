@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QFont, QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -20,6 +20,9 @@ from PySide6.QtWidgets import (
 from desktop.ui.foreign_text import set_tooltip
 from desktop.ui.icons import icon, icon_size
 from desktop.ui.theme import themes
+
+_SEGMENT_PADDING = 12
+"""At each side of a choice's words, in pixels at 100 %; as the style sheet has it."""
 
 
 class View(QWidget):
@@ -149,6 +152,7 @@ class Segments(QFrame):
             self._buttons[value] = button
             row.addWidget(button)
         self._group.buttonClicked.connect(self._clicked)
+        themes().changed.connect(self._make_room)
 
     def set_texts(self, name: str, texts: Sequence[str]) -> None:
         """Name the whole for a screen reader and each choice for everybody."""
@@ -156,6 +160,15 @@ class Segments(QFrame):
         for button, text in zip(self._buttons.values(), texts, strict=True):
             button.setText(text)
             button.setAccessibleName(f"{name}: {text}")
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """The one taken is written in bold: each is wide enough for that, so that nothing moves either."""
+        for button in self._buttons.values():
+            font = button.font()
+            font.setWeight(QFont.Weight.DemiBold)
+            letters = QFontMetrics(font).horizontalAdvance(button.text())
+            button.setMinimumWidth(letters + themes().current.px(2 * _SEGMENT_PADDING) + 4)
 
     def set_value(self, value: str) -> None:
         """Take a choice without telling."""

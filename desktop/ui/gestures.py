@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QMenu
 from desktop.i18n import translate
 from desktop.ui.icons import icon
 from desktop.ui.model_menu import fill_model_menu
+from desktop.ui.screen import within
 from desktop.ui.shortcuts import TABLE, group_title, make_actions, name_actions
 from desktop.ui.theme import ZOOMS, theme, themes
 
@@ -203,14 +204,16 @@ class Gestures(QObject):
         """Ask for a GGUF file and open it."""
         from PySide6.QtWidgets import QFileDialog
 
-        path, _ = QFileDialog.getOpenFileName(
+        dialog = QFileDialog(
             self._window,
             translate("Window", "Open a model file"),
-            "",
-            translate("Window", "Models (*.gguf);;All files (*)"),
+            filter=translate("Window", "Models (*.gguf);;All files (*)"),
         )
-        if path:
-            self._controller.load_model(path)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.resize(within(dialog.sizeHint(), dialog))
+        dialog.fileSelected.connect(self._controller.load_model)
+        dialog.open()
 
     def dropped_file(self, data: QMimeData) -> str | None:
         """The local file that is being dragged, if it is one."""

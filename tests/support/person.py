@@ -59,6 +59,7 @@ class Person:
         self.window.show()
         self.window.activateWindow()
         qtbot.waitExposed(self.window)
+        self.qtbot.waitUntil(lambda: self.window.pages.currentWidget() is not None)
         self.controller.start()
 
     def leave(self) -> None:

@@ -17,13 +17,18 @@ _PAGE_KEYS = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Ke
 
 
 class Dialog(QDialog):
-    """A subclass fills `self.body`, adds buttons, and calls `self.ready()` once."""
+    """A subclass fills `self.body`, adds buttons, and calls `self.ready()` once.
 
-    def __init__(self, parent: QWidget | None = None, *, width: int = 460) -> None:
+    Args:
+        width: of the dialog, in pixels at 100 %.
+        height: of what is between heading and buttons, at least, where the screen has room for it.
+    """
+
+    def __init__(self, parent: QWidget | None = None, *, width: int = 460, height: int = 0) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setModal(True)
-        self._width = width
+        self._width, self._height = width, height
         self.heading = label("title", wrap=True)
         self.body = QVBoxLayout()
         self.buttons = QHBoxLayout()
@@ -119,7 +124,7 @@ class Dialog(QDialog):
 
     def _content_height(self, width: int) -> int:
         content = self.body.heightForWidth(width) if self.body.hasHeightForWidth() else self.body.sizeHint().height()
-        return max(content, self._inside.minimumHeight())
+        return max(content, theme().px(self._height))
 
     def showEvent(self, event: QShowEvent) -> None:
         """Now the screen is known, and every widget has its style."""

@@ -45,7 +45,7 @@ class DoctorDialog(Dialog):
     """Problems first, each with its command; then everything that is known; a button copies what a bug report needs."""
 
     def __init__(self, parent: QWidget | None = None, *, examination: Examination | None = None) -> None:
-        super().__init__(parent, width=600)
+        super().__init__(parent, width=600, height=300)
         self.report: Report | None = None
         self._waiting = self.paragraph()
         self._filled: list[QWidget] = []
@@ -68,11 +68,6 @@ class DoctorDialog(Dialog):
         set_tooltip(self.copy_button, translate("Doctor", "Without names, paths or anything private"))
         if self.report is not None:
             self._show(self.report)
-
-    def restyle(self) -> None:
-        """Room for what will be found."""
-        self._inside.setMinimumHeight(theme().px(300))
-        super().restyle()
 
     def _show(self, report: Report) -> None:
         self.report = report

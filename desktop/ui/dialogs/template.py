@@ -36,12 +36,14 @@ class TemplateDialog(Dialog):
     chosen = Signal(str)
 
     def __init__(self, file_name: str, current: str | None, parent: QWidget | None = None) -> None:
-        super().__init__(parent, width=640)
+        super().__init__(parent, width=720, height=380)
         self._file_name, self._current = file_name, current
         self._options: dict[str, TemplateOption] = {}
         self._words = self.paragraph()
         self.choices = QListWidget()
         self.choices.setProperty("role", "choices")
+        self.choices.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.choices.setWordWrap(True)
         self.choices.currentItemChanged.connect(lambda *_: self._show_choice())
         self.choices.itemActivated.connect(lambda _: self._use())
         self._example_title = label("section")
@@ -177,5 +179,4 @@ class TemplateDialog(Dialog):
         self.example.setFont(look.font_code)
         for part in (self.choices, self.example):
             part.setMinimumHeight(look.px(96))
-        self._inside.setMinimumHeight(look.px(360))
         super().restyle()
