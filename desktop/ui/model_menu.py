@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu
 
@@ -12,9 +13,13 @@ from desktop.i18n import translate
 from desktop.ui import figures
 from desktop.ui.foreign_text import caption, set_tooltip
 from desktop.ui.icons import icon
+from desktop.ui.theme import theme
 
 if TYPE_CHECKING:
     from desktop.chat.state import ModelChoice
+
+_SUBTITLE = 260
+"""Pixels at 100 %."""
 
 
 def fill_model_menu(
@@ -37,7 +42,7 @@ def fill_model_menu(
 
     def add(to: QMenu, choice: ModelChoice) -> None:
         gone = translate("ModelMenu", "file is gone")
-        state = gone if choice.status == "missing" else choice.subtitle
+        state = gone if choice.status == "missing" else _short(choice, menu)
         # What follows a tab stands at the right edge.
         line = to.addAction(f"{caption(choice.title)}\t{caption(state)}")
         set_tooltip(line, " · ".join(part for part in (choice.subtitle, choice.license_note) if part))
@@ -62,3 +67,9 @@ def fill_model_menu(
         menu.addSeparator()
     menu.setToolTipsVisible(True)
     menu.addAction(open_file)
+
+
+def _short(choice: ModelChoice, menu: QMenu) -> str:
+    """The subtitle, as much of it as a menu has room for; the whole is in the tooltip. Of a path both ends tell."""
+    cut = Qt.TextElideMode.ElideMiddle if choice.group == "file" else Qt.TextElideMode.ElideRight
+    return menu.fontMetrics().elidedText(choice.subtitle, cut, theme().px(_SUBTITLE))

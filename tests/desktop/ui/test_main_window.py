@@ -9,7 +9,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QMenu
 
 from belle.engine.protocol import Sampling
-from desktop.chat.state import ModelState, Notice
+from desktop.chat.state import ModelChoice, ModelState, Notice
 from desktop.settings import Settings
 from desktop.ui.main_window import MainWindow
 from desktop.ui.theme import theme
@@ -401,6 +401,17 @@ def test_model_menu_lists_loads_and_opens(window, controller):
     lines["BELLE-7B-2M"].trigger()
     dialog("ModelInfoDialog").reject()
     assert controller.calls == [("load_model", "starter")]
+
+
+def test_the_model_menu_fits_a_small_screen_however_many_models_there_are(window, controller):
+    gone = [replace(controller.choices[1], ref=f"b{i}", title=f"BELLE-7B-{i}") for i in range(18)]
+    mine = [ModelChoice(f"/m/{i}", f"mine {i}", "/a/long/path" * 20, "installed", "file") for i in range(3)]
+    controller.choices = [controller.choices[0], *gone, *mine]
+    menu = window.header.model_menu
+    menu.aboutToShow.emit()
+    assert len(menu.actions()) <= 14
+    assert menu.sizeHint().width() < 683
+    assert menu.sizeHint().height() < 384
 
 
 def test_a_missing_template_is_asked_for_and_may_wait(window, controller):
