@@ -16,6 +16,7 @@ from desktop.ui.controls import label, repolish
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.foreign_text import set_tooltip
 from desktop.ui.theme import theme
+from desktop.ui.wrapping import LongWords
 
 if TYPE_CHECKING:
     from belle.engine.protocol import TemplateOption
@@ -48,6 +49,7 @@ class TemplateDialog(Dialog):
         self.choices.itemActivated.connect(lambda _: self._use())
         self._example_title = label("section")
         self.example = QPlainTextEdit()
+        LongWords(self.example)
         self.example.setReadOnly(True)
         self.example.setTabChangesFocus(True)
         self.example.setProperty("role", "field")

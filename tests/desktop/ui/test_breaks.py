@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QTextBoundaryFinder
 
+import desktop
 from desktop.ui.breaks import BREAK, EVERY, FIRST, LATITUDE, break_places, with_breaks, without_breaks
 
 NASTY = st.text(alphabet='aé中、“"）(\u0301\u200b\u200d\u00a0\u2060🇩🏽👩ﷺ한ᅡッー', max_size=40)
@@ -74,3 +77,12 @@ def test_a_family_of_emoji_is_not_torn_apart() -> None:
 
 def test_breaks_are_close_enough_to_fill_a_line() -> None:
     assert max(map(len, with_breaks("a" * 1000).split(BREAK)[1:])) <= EVERY
+
+
+def test_every_field_that_shows_foreign_text_ends_its_lines_in_time() -> None:
+    root = Path(next(iter(desktop.__path__)))
+    made = re.compile(r"= QPlainTextEdit\(|\(QPlainTextEdit\):")
+    for path in root.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if made.search(text):
+            assert text.count("LongWords(") >= len(made.findall(text)), path.name
