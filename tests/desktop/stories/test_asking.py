@@ -105,12 +105,20 @@ def test_stopped_while_it_reads_the_question(person: Person) -> None:
     with person.qtbot.waitSignal(person.controller.prefill, timeout=60_000):
         person.ask("")
     person.stop()
-    assert person.states == [("user", "stopped")]
-    person.new_chat()
-    person.ask("What is the capital of France?")
+    (question,) = person.path
+    assert person.widget(question).action_bar().button("regenerate").isEnabled()
+    person.widget(question).edit()
+    editor = person.widget(question).editor
+    assert editor is not None
+    editor.field.setPlainText("What is the capital of France?")
+    QTest.keyClick(editor.field, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     person.wait_words()
     person.stop()
-    assert person.states[0] == ("user", "complete")
+    assert [role for role, _ in person.states] == ["user", "assistant"]
+    person.ask("And of Spain?")  # in the same conversation
+    person.wait_words()
+    person.stop()
+    assert [role for role, _ in person.states] == ["user", "assistant", "user", "assistant"]
 
 
 def test_stopped_while_it_writes(person: Person) -> None:
