@@ -15,6 +15,7 @@ from pathlib import Path
 from gguf.constants import GGMLQuantizationType as GGMLType
 
 from belle.errors import KnownError
+from belle.texts import visible
 from convert.architectures import Architecture, NamedTensor, architecture_of
 from convert.checkpoint import Checkpoint, open_checkpoint
 from convert.digests import Digests
@@ -150,7 +151,7 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
         checkpoint = stack.enter_context(open_checkpoint(source))
         _refuse_adapter(checkpoint)
         adapters = [stack.enter_context(read_adapter(one.folder, one.strength)) for one in options.adapters]
-        notes: list[str] = []
+        notes = _unread(checkpoint)
         architecture = architecture_of(checkpoint.config)
         weights = weights_of(checkpoint, architecture, adapters, options, notes)
         tensors = _arranged(architecture, weights, checkpoint, notes)
@@ -251,6 +252,15 @@ def _arranged(
         return architecture.plan(weights, checkpoint.config, notes)
     except KnownError as error:
         raise named_by_config(error, checkpoint.config, read_stated(checkpoint)) from error
+
+
+def _unread(checkpoint: Checkpoint) -> list[str]:
+    """A sentence about weights of the same format that were passed over, such as shards that an old index is about."""
+    suffix = checkpoint.files[0].suffix
+    names = [file.name for file in checkpoint.unused_files if file.suffix == suffix]
+    if not names:
+        return []
+    return [f"Other weights in the folder were not read: {visible(', '.join(names[:5]))}{' …' * (len(names) > 5)}."]
 
 
 def _refuse_adapter(checkpoint: Checkpoint) -> None:

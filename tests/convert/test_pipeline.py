@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -304,3 +305,11 @@ def test_ctypes_mirror_of_the_quantizer_parameters() -> None:
     fields = [name for name, _ in llama_cpp.llama_model_quantize_params._fields_]
     assert {"imatrix", "tt_overrides", "pure", "output_tensor_type", "token_embedding_type"} <= set(fields)
     assert ctypes.sizeof(llama_cpp.llama_model_quantize_params) > 0
+
+
+def test_weights_that_were_passed_over_are_told(llama: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "two"
+    shutil.copytree(llama, folder)
+    shutil.copy(next(folder.glob("model-*.safetensors")), folder / "adapter_model.safetensors")
+    report = plan_conversion(folder, tmp_path / "out.gguf")
+    assert any("not read: adapter_model.safetensors" in note for note in report.notes)
