@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence
+from PySide6.QtGui import QFont, QFontMetrics, QKeySequence
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QPushButton
 
 from belle.engine.protocol import Sampling, TemplateOption
 from belle.errors import KnownError
@@ -17,7 +18,7 @@ from desktop.ui.dialogs.store_fault import StoreFaultDialog
 from desktop.ui.dialogs.system_prompt import SystemPromptDialog
 from desktop.ui.dialogs.template import TemplateDialog
 from desktop.ui.shortcuts import TABLE, group_title, key_text, words
-from desktop.ui.theme import theme
+from desktop.ui.theme import theme, themes
 
 
 @pytest.fixture
@@ -222,3 +223,18 @@ def test_a_store_that_cannot_be_opened_is_explained(opened):
     set_language("zh_CN")
     QTest.qWait(5)
     assert "更新版" in shown.heading.text()
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("zoom", [1.0, 1.5])
+def test_every_choice_has_room_for_its_words_in_bold(opened, settings, language, zoom):
+    set_language(language)
+    themes().set_zoom(zoom)
+    shown = opened(SettingsDialog(settings))
+    for button in shown.findChildren(QPushButton):
+        if button.property("kind") == "segment":
+            button.click()
+            bold = button.font()
+            bold.setWeight(QFont.Weight.DemiBold)
+            room = button.width() - theme().px(2 * 12)
+            assert QFontMetrics(bold).horizontalAdvance(button.text()) <= room
