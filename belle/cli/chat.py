@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import select
 import stat
 import sys
 from dataclasses import asdict, replace
@@ -23,6 +24,7 @@ from belle.prompts import TEMPLATES, Message, get_template
 from belle.texts import json_text
 
 OWN_TEMPLATE = "gguf"
+_SILENT_S = 1.0
 _LONGEST_INPUT = 16 << 20
 
 
@@ -152,6 +154,9 @@ def _is_fed() -> bool:
 
 
 def _standard_input() -> str:
+    if not select.select([sys.stdin], [], [], _SILENT_S)[0]:
+        # A pipe that somebody forgot to close looks like a program that hangs.
+        print(say("waiting_for_input"), file=sys.stderr, flush=True)
     text = sys.stdin.read(_LONGEST_INPUT + 1)
     if len(text) > _LONGEST_INPUT:
         raise KnownError(

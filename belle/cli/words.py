@@ -18,6 +18,7 @@ _EN = {
         "llama.cpp stopped as it does where its extra kernels do not suit the processor; it is started again without "
         "them, which is slower."
     ),
+    "waiting_for_input": "(waiting for the text on standard input)",
     "stopped": "(stopped)",
     "length": "(cut at --max-tokens)",
     "context_full": "(the context is full: /new starts afresh)",
@@ -102,6 +103,7 @@ _ZH = {
     "safer_mode": (
         "llama.cpp 意外停止，可能是它的附加计算内核不适合此处理器；现在不用这些内核重新启动，速度会慢一些。"
     ),
+    "waiting_for_input": "（正在等待标准输入中的文字）",
     "stopped": "（已停止）",
     "length": "（已达到 --max-tokens 上限）",
     "context_full": "（上下文已满：用 /new 开始新对话）",

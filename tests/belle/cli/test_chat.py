@@ -482,3 +482,16 @@ def test_names_command_no_terminal_and_need_not_be_utf8(terminal: Callable[..., 
     assert tty.ask("Hello!").strip()
     result = chat("--model", os.fsdecode(hostile), *ASK, "--json")
     assert result.returncode == 0, result.stderr
+
+
+def test_a_pipe_that_stays_open_is_said_to_be_waited_for() -> None:
+    command = [sys.executable, "-m", "belle", "chat", "--prompt", "Summarize", "--max-tokens", "2"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        assert "standard input" in process.stderr.readline()
+        process.stdin.close()
+        process.stderr.read()
+        assert process.wait(60) == 0
