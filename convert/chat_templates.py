@@ -1,4 +1,4 @@
-"""BELLE's prompts as Jinja, to be written into GGUF files: so every program that reads one talks to the model rightly.
+"""Built-in prompts as Jinja, to be written into GGUF files: so every program that reads one talks to the model rightly.
 
 The words come from `belle.prompts`; here they only change their form. `Human: ` and `Assistant: ` differ in a space or
 a newline between generations of BELLE models, and each model knows only its own.
@@ -6,17 +6,17 @@ a newline between generations of BELLE models, and each model knows only its own
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from belle.errors import KnownError
-from belle.prompts.human_assistant import FAMILY
+from belle.prompts import TEMPLATES
 from belle.prompts.jinja import jinja_source
 
 
 class _Templates(Mapping[str, str]):
     def __init__(self) -> None:
-        sources = {template.id: jinja_source(template) for template in FAMILY}
+        sources = {template.id: jinja_source(template) for template in TEMPLATES.values()}
         self._sources = MappingProxyType({name: source for name, source in sources.items() if source is not None})
 
     def __getitem__(self, template_id: str) -> str:
@@ -41,9 +41,10 @@ CHAT_TEMPLATES: Mapping[str, str] = _Templates()
 """Jinja by template id; a wrong id raises KnownError("unknown_template")."""
 
 
-def adds_bos(template_id: str) -> bool | None:
-    """Whether a beginning-of-sequence token goes in front of this template's prompts; None: as the tokenizer says."""
-    return next((template.add_bos for template in FAMILY if template.id == template_id), None)
+def missing_tokens(template_id: str, tokens: Iterable[str]) -> list[str]:
+    """The control tokens that a built-in template writes and that are not among `tokens`."""
+    present = set(tokens)
+    return [token for token in TEMPLATES[template_id].needs if token not in present]
 
 
 def suggest_template(names: str, model_type: str) -> str | None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
+
 from belle.errors import KnownError
 from belle.prompts import TEMPLATES, Message, PromptTemplate, as_text, template_from_gguf
 from convert.inspection.description import TemplateFacts
 
 _QUESTION, _ANSWER = Message("user", "first question"), Message("assistant", "an answer")
 _CONVERSATIONS = ([_QUESTION], [_QUESTION, _ANSWER, Message("user", "second question")])
+# Not every template takes a system text, so it only tells apart what is otherwise the same.
+_WITH_SYSTEM = ([Message("system", "a system text"), _QUESTION],)
 
 
 def template_facts(source: str, *, bos: str, eos: str) -> TemplateFacts | None:
@@ -19,15 +24,20 @@ def template_facts(source: str, *, bos: str, eos: str) -> TemplateFacts | None:
     """
     if not source:
         return None
+
+    def written(template: PromptTemplate, conversations: Iterable[list[Message]]) -> list[str]:
+        """As text, without the token in front of everything, which tokenizers add too."""
+        texts = [as_text(template.segments(messages), bos=bos, eos=eos) for messages in conversations]
+        return [text.removeprefix(bos) if bos else text for text in texts]
+
     try:
-        written = _written(template_from_gguf(source, bos_token=bos, eos_token=eos), bos, eos)
+        template = template_from_gguf(source, bos_token=bos, eos_token=eos)
+        same = [
+            known for known in TEMPLATES.values() if written(known, _CONVERSATIONS) == written(template, _CONVERSATIONS)
+        ]
     except KnownError as error:
         return TemplateFacts(source, "", error.message)
-    same = [known.id for known in TEMPLATES.values() if _written(known, bos, eos) == written]
-    return TemplateFacts(source, same[0] if same else "")
-
-
-def _written(template: PromptTemplate, bos: str, eos: str) -> list[str]:
-    """The conversations as text, without the token in front of everything, which tokenizers add too."""
-    texts = [as_text(template.segments(messages), bos=bos, eos=eos) for messages in _CONVERSATIONS]
-    return [text.removeprefix(bos) if bos else text for text in texts]
+    with suppress(KnownError):
+        found = written(template, _WITH_SYSTEM)
+        same.sort(key=lambda known: written(known, _WITH_SYSTEM) != found)
+    return TemplateFacts(source, same[0].id if same else "")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from belle.errors import KnownError
-from convert.chat_templates import adds_bos
+from belle.prompts import TEMPLATES
+from convert.chat_templates import missing_tokens
 from convert.tokenizers.agreement import disagreement
 from convert.tokenizers.ends import further_ends
 from convert.tokenizers.files import TokenizerFolder, read_object, read_text, unsupported
@@ -32,7 +33,7 @@ def read_tokenizer(checkpoint: TokenizerFolder, n_embeddings: int, *, template: 
         template: a built-in chat template by id, in place of the checkpoint's own; `none` for none.
 
     Raises KnownError: "no_tokenizer", "damaged_tokenizer", "unsupported_tokenizer", "unknown_pretokenizer",
-    "vocabulary_too_large", "no_end_token", "unknown_template", "file_too_large".
+    "vocabulary_too_large", "no_end_token", "unknown_template", "template_needs_tokens", "file_too_large".
     """
     files = checkpoint.tokenizer_files
     sentencepiece_ids: Mapping[str, int] = {}
@@ -52,8 +53,10 @@ def read_tokenizer(checkpoint: TokenizerFolder, n_embeddings: int, *, template: 
     notes += vocabulary.table.notes
     templates, builtin = choose_templates(checkpoint, special.tokenizer_config, template, notes)
     flags = special.flags(by_default=is_llama)
-    if builtin is not None and (bos := adds_bos(builtin)) is not None:
-        flags["add_bos_token"] = bos
+    if builtin is not None:
+        _check_needs(builtin, tokens)
+        if (adds_bos := TEMPLATES[builtin].add_bos) is not None:
+            flags["add_bos_token"] = adds_bos
     if vocabulary.add_space_prefix is not None:
         flags["add_space_prefix"] = vocabulary.add_space_prefix
     ids = special.ids(tokens, sentencepiece_ids)
@@ -79,6 +82,19 @@ def read_tokenizer(checkpoint: TokenizerFolder, n_embeddings: int, *, template: 
         chat_templates=templates,
         notes=notes,
     )
+
+
+def _check_needs(template_id: str, tokens: list[str]) -> None:
+    """Refuse a built-in template whose tokens the vocabulary lacks: it would read them letter by letter."""
+    missing = missing_tokens(template_id, tokens)
+    if missing:
+        raise KnownError(
+            "template_needs_tokens",
+            f"The vocabulary has no {', '.join(missing)}, which the prompt template “{template_id}” writes.",
+            "Choose the template that the model was trained with, or none with --template none.",
+            template=template_id,
+            missing=missing,
+        )
 
 
 def _read_second(path: Path, definition: Mapping[str, Any], n_embeddings: int, notes: list[str]) -> JsonVocabulary:

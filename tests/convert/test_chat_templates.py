@@ -1,4 +1,4 @@
-"""BELLE's templates as Jinja must say, letter for letter, what `belle.prompts` says."""
+"""Built-in templates as Jinja must say, letter for letter, what `belle.prompts` says."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from belle.errors import KnownError
-from belle.prompts import Message, as_text, get_template, template_from_gguf
-from belle.prompts.human_assistant import FAMILY
-from convert.chat_templates import CHAT_TEMPLATES, adds_bos, suggest_template
+from belle.prompts import TEMPLATES, Message, as_text, get_template, template_from_gguf
+from convert.chat_templates import CHAT_TEMPLATES, missing_tokens, suggest_template
 
-IDS = [template.id for template in FAMILY]
+IDS = [template.id for template in TEMPLATES.values() if template.id != "plain"]
 TEXT = st.text(max_size=20)
 TURNS = st.lists(st.builds(Message, st.sampled_from(["system", "user", "assistant"]), TEXT), max_size=6)
 
@@ -24,7 +23,7 @@ def rendered(template_id: str, messages: list[Message]) -> str:
     return template.render(messages=rows, eos_token="</s>", bos_token="<s>", add_generation_prompt=True)
 
 
-def test_every_template_of_the_family_is_there() -> None:
+def test_every_template_with_turns_is_there() -> None:
     assert list(CHAT_TEMPLATES) == IDS
     assert len(CHAT_TEMPLATES) == len(IDS)
 
@@ -49,7 +48,7 @@ def test_the_chat_program_reads_it_back(template_id: str) -> None:
 
 def test_unknown() -> None:
     with pytest.raises(KnownError, match="belle-bloom") as caught:
-        CHAT_TEMPLATES["chatml"]
+        CHAT_TEMPLATES["chat-ml"]
     assert caught.value.kind == "unknown_template"
 
 
@@ -67,6 +66,6 @@ def test_by_name(names: str, model_type: str, expected: str | None) -> None:
     assert suggest_template(names, model_type) == expected
 
 
-def test_bos_as_the_model_was_trained() -> None:
-    assert [adds_bos(template_id) for template_id in IDS] == [get_template(t).add_bos for t in IDS]
-    assert adds_bos("chatml") is None
+def test_the_tokens_that_a_vocabulary_lacks_are_named() -> None:
+    assert missing_tokens("chatml", ["<|im_start|>", "a"]) == ["<|im_end|>"]
+    assert missing_tokens("belle", []) == []

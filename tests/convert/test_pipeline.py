@@ -313,3 +313,11 @@ def test_weights_that_were_passed_over_are_told(llama: Path, tmp_path: Path) -> 
     shutil.copy(next(folder.glob("model-*.safetensors")), folder / "adapter_model.safetensors")
     report = plan_conversion(folder, tmp_path / "out.gguf")
     assert any("not read: adapter_model.safetensors" in note for note in report.notes)
+
+
+def test_any_built_in_template_is_written_where_the_vocabulary_has_its_tokens(llama: Path, tmp_path: Path) -> None:
+    convert(llama, tmp_path / "m.gguf", ConvertOptions(template="vicuna"))
+    assert "ASSISTANT" in GgufFile(tmp_path / "m.gguf").metadata["tokenizer.chat_template"]
+    with pytest.raises(KnownError, match=r"<\|im_start\|>, <\|im_end\|>"):
+        convert(llama, tmp_path / "n.gguf", ConvertOptions(template="chatml"))
+    assert not (tmp_path / "n.gguf").exists()

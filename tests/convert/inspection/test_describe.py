@@ -192,13 +192,16 @@ def test_what_is_no_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("template_id", CHAT_TEMPLATES)
-def test_belles_templates_are_recognised_by_what_they_write(template_id: str) -> None:
+def test_built_in_templates_are_recognised_by_what_they_write(template_id: str) -> None:
     source = CHAT_TEMPLATES[template_id]
     for variant in (source, source.replace("\n", ""), "{# a comment #}" + source):
         found = template_facts(variant, bos="<s>", eos="</s>")
         assert found is not None
         assert found.recognised == template_id
-    changed = template_facts(source.replace("Human", "Person"), bos="<s>", eos="</s>")
+
+
+def test_a_template_with_other_words_is_not_recognised() -> None:
+    changed = template_facts(CHAT_TEMPLATES["belle"].replace("Human", "Person"), bos="<s>", eos="</s>")
     assert changed is not None and changed.recognised == ""
 
 
