@@ -22,14 +22,16 @@ TESTS = (
     "tests/belle/engine",
     "tests/belle/evaluation/test_quantloss.py",
     "tests/belle/evaluation/test_transformers_source.py",
-    "tests/belle/training/test_dpo.py",
-    "tests/belle/training/test_engine.py",
-    "tests/belle/training/test_loss.py",
-    "tests/belle/training/test_merge.py",
-    "tests/belle/training/test_reward.py",
-    "tests/belle/training/test_sft.py",
-    "tests/belle/training/test_tiny_recipes.py",
+    "tests/belle/test_pretrained.py",
+    *(
+        f"tests/belle/training/test_{name}.py"
+        for name in (
+            *("dpo", "engine", "loop", "loss", "master_weights", "merge", "model_loss", "ppo", "resume_changes"),
+            *("reward", "sft", "tiny_recipes"),
+        )
+    ),
     "tests/convert/architectures/test_logits.py",
+    "tests/convert/compressed",
     "tests/convert/lora/test_against_peft.py",
     "tests/convert/rounding",
     "tests/convert/test_quantize_identity.py",
