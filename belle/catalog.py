@@ -268,7 +268,8 @@ class ResolvedModel:
 def resolve(name_or_path: str | Path) -> ResolvedModel:
     """The file behind a name of the catalogue, a registered name, or a path.
 
-    Raises KnownError: "unknown_model", "not_installed", "unsupported_model", "file_missing", "registry_damaged".
+    Raises KnownError: "unknown_model", "not_installed", "unsupported_model", "file_missing", "is_a_folder",
+    "registry_damaged".
     """
     text = os.fspath(name_or_path)
     if isinstance(name_or_path, Path) or _looks_like_path(text):
@@ -309,9 +310,9 @@ def _resolve_path(path: Path) -> ResolvedModel:
         raise _file_missing(path, "Check the path; a model that was moved has to be opened again.")
     if path.is_dir():
         raise KnownError(
-            "file_missing",
+            "is_a_folder",
             f"{path} is a folder, not a model file.",
-            "Give the path of a .gguf file in it.",
+            "Give the path of a .gguf file in it; a checkpoint is made into one by: belle convert FOLDER",
             path=str(path),
         )
     for entry in load_catalog():

@@ -15,6 +15,7 @@ from belle.errors import KnownError
 N_BATCH = 512
 """Most tokens that one call of `Context.evaluate` takes."""
 
+_ROUNDED_TO = 256
 _ABORTED = 2
 _SEQUENCE = 0
 
@@ -53,7 +54,7 @@ class Context:
 
     Args:
         model: outlives the context.
-        n_ctx: size in tokens; llama.cpp rounds it up. `n_ctx` of the context says to what.
+        n_ctx: size in tokens; it is rounded up. `n_ctx` of the context says to what.
         on_gpu: whether layers were offloaded.
         stop: interrupts evaluations.
         log: where llama.cpp's reasons are found.
@@ -64,7 +65,8 @@ class Context:
 
     def __init__(self, model: Model, n_ctx: int, *, on_gpu: bool, stop: StopFlag, log: NativeLog) -> None:
         params = llama.llama_context_default_params()
-        params.n_ctx = n_ctx
+        # llama.cpp rounds up, too, but takes no more tokens at a time than were asked for before that.
+        params.n_ctx = -(-n_ctx // _ROUNDED_TO) * _ROUNDED_TO
         params.n_batch = N_BATCH
         params.n_ubatch = N_BATCH if on_gpu else N_UBATCH
         # Only the last token's logits are needed: for a large vocabulary this saves hundreds of megabytes.

@@ -31,13 +31,13 @@ from desktop.chat.context_gauge import ContextGauge
 from desktop.chat.faults import store_faults
 from desktop.chat.model_host import ModelHost
 from desktop.chat.prompt_path import prompt_of, up_to, with_answer
-from desktop.chat.state import ModelState, Notice, Question, Waiting
+from desktop.chat.state import ANSWER, ModelState, Notice, Question, Waiting
 from desktop.chat.unsaved import Unsaved
 from desktop.store import Conversation, Message, Store, StoreError
 
 
 class Answering(QObject):
-    """The answer under way and the questions that wait. `noticed` is the question the last notice was about."""
+    """The answer under way, the questions that wait, and what is to be said about each conversation's last one."""
 
     asked = Signal(object)  # Question: what follows it on the path is out of sight from now on
     message_added = Signal(object)  # Message
@@ -49,6 +49,7 @@ class Answering(QObject):
     context_usage = Signal(int, int, int)  # conversation, used, total
     finished = Signal(int, object)  # conversation, Done
     state_changed = Signal(int)  # conversation: whether it is answered, or why its question waits
+    said = Signal(int)  # conversation: `notice_of` has changed
     notice = Signal(object)
     notice_cleared = Signal(str)
 
@@ -69,7 +70,7 @@ class Answering(QObject):
         self._answer: Answer | None = None
         self._cut_is_known = False  # whether the engine has said where the context of this answer begins
         self._line: dict[int, Question] = {}  # conversation -> its question, in the order in which they were asked
-        self.noticed: Question | None = None
+        self._said: dict[int, tuple[Question, Notice]] = {}  # conversation -> why its last answer failed or is cut
         self._gauge = ContextGauge(store, host, self._ids)
         self._gauge.usage.connect(self.context_usage)
         self._gauge.all_fits.connect(self.path_changed)
@@ -109,6 +110,17 @@ class Answering(QObject):
         for answer in [*self._unsaved.of(conversation.id), *under_way]:
             path = with_answer(path, answer)
         return path
+
+    def notice_of(self, conversation_id: int) -> Notice | None:
+        """What is to be said while this conversation is open."""
+        return self._said[conversation_id][1] if conversation_id in self._said else None
+
+    def take_notice(self, conversation_id: int) -> Question | None:
+        """Say it no longer: it is dealt with. Returns the question that it was about."""
+        question, _ = self._said.pop(conversation_id, (None, None))
+        if question is not None:
+            self.said.emit(conversation_id)
+        return question
 
     def stored_id(self, message_id: int) -> int:
         """The number of a message in the store, also when it was shown before it had one."""
@@ -204,8 +216,7 @@ class Answering(QObject):
             self.message_updated.emit(answer.shown)
         else:
             self.asked.emit(question)
-        if self.noticed is not None and self.noticed.conversation_id == conversation.id:
-            self.notice_cleared.emit("answer")
+        self.take_notice(conversation.id)
         self._answer = answer
         self._cut_is_known = conversation.context_start is None
         self._checkpoints.start()
@@ -247,7 +258,9 @@ class Answering(QObject):
     # What the engine tells
 
     def _on_model_state(self, state: ModelState) -> None:
-        del state
+        if state.status == "loading":
+            for conversation_id in list(self._said):  # true of the model, context or template before
+                self.take_notice(conversation_id)
         for conversation_id in list(self._line):
             self.state_changed.emit(conversation_id)
         self.go_on()
@@ -301,7 +314,7 @@ class Answering(QObject):
             self.context_usage.emit(answer.conversation_id, done.stats.context_used, info.n_ctx)
         self.finished.emit(answer.conversation_id, done)
         if done.reason == "context_full":
-            self._say(answer, Notice("context_full", "warn", {}, ("drop_oldest", "new_chat"), "answer"))
+            self._say(answer, Notice("context_full", "warn", {}, ("drop_oldest", "new_chat"), ANSWER))
         self.go_on()
 
     def _on_failed(self, answer: Answer, failed: Failed) -> None:
@@ -315,12 +328,12 @@ class Answering(QObject):
             actions = (*drop, *(("larger_context",) if larger else ()), "edit_question")
         elif failed.kind == "template_error":
             actions = ("choose_template",)
-        self._say(answer, Notice.of(failed, actions=actions, key="answer"))
+        self._say(answer, Notice.of(failed, actions=actions, key=ANSWER))
         self.go_on()
 
     def _say(self, answer: Answer, notice: Notice) -> None:
-        self.noticed = Question(answer.conversation_id, answer.parent_id)
-        self.notice.emit(notice)
+        self._said[answer.conversation_id] = (Question(answer.conversation_id, answer.parent_id), notice)
+        self.said.emit(answer.conversation_id)
 
     # The context
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from desktop.chat.faults import store_faults
 from desktop.chat.screen import Screen
-from desktop.chat.state import ModelChoice, ModelState, Notice, Question
+from desktop.chat.state import ANSWER, ModelChoice, ModelState, Notice, Question
 from desktop.store import ConversationSummary, Message, SearchHit
 
 # What belongs to the engine is imported when it is first needed: the window is painted before that.
@@ -74,6 +74,7 @@ class ChatController(Screen):
         self._conversation = None
         self.conversation_opened.emit(None, [])
         self._tell_state()
+        self._tell_notice()
         self.speed.emit(None)
         self._tell_context_usage()
 
@@ -89,6 +90,7 @@ class ChatController(Screen):
             self.conversation_opened.emit(conversation, path)
             self._tell_damage()
             self._tell_state()
+            self._tell_notice()
             self.speed.emit(_speed_of(path))
             self._tell_context_usage()
 
@@ -259,22 +261,29 @@ class ChatController(Screen):
     def act(self, key: str, action: str) -> None:
         """A banner's button was pressed."""
         self.notice_cleared.emit(key)
+        question = self.dismiss(key)
         match action:
             case "undo":
                 self.undo_delete(self._deleted.pop(key))
             case "drop_oldest":
-                self._drop_oldest()
+                self._drop_oldest(question)
             case "larger_context":
                 self._models.change_context(2.0)
-                self._ask_again()
+                self._ask_again(question)
             case "smaller_context":
                 self._models.change_context(0.5)
             case "edit_question":
-                self._edit_question()
+                self._edit_question(question)
             case "restart_engine":
                 self._models.reload()
             case "new_chat":
                 self.new_chat()
+
+    def dismiss(self, key: str) -> Question | None:
+        """A banner was closed: it is not to come back. Returns the question of the open conversation it was about."""
+        if key != ANSWER or self._conversation is None:
+            return None
+        return self._answering.take_notice(self._conversation.id)
 
     def close(self) -> None:
         """Write what there is of an answer and end the engine. The store stays open: its owner closes it."""
@@ -289,17 +298,15 @@ class ChatController(Screen):
         stored = self._drafting.flush() if "_drafting" in self.__dict__ else True
         return (self._answering.keep_all() if "_answering" in self.__dict__ else True) and stored
 
-    def _drop_oldest(self) -> None:
-        question = self._answering.noticed
+    def _drop_oldest(self, question: Question | None) -> None:
         if question is None:
             return
         with store_faults(self.notice.emit):
             self._store.set_overflow(question.conversation_id, "drop_oldest")
-            self._ask_again()
+            self._ask_again(question)
 
-    def _ask_again(self) -> None:
-        """Ask the question that the last notice was about, if it is still without an answer."""
-        question = self._answering.noticed
+    def _ask_again(self, question: Question | None) -> None:
+        """Ask the question that a notice was about, if it is still without an answer."""
         if question is None:
             return
         with store_faults(self.notice.emit):
@@ -307,11 +314,8 @@ class ChatController(Screen):
             if path and path[-1].id == question.message_id:
                 self._answering.ask(question)
 
-    def _edit_question(self) -> None:
-        question = self._answering.noticed
+    def _edit_question(self, question: Question | None) -> None:
         if question is not None:
-            if not self._is_open(question.conversation_id):
-                self.open_conversation(question.conversation_id)
             self.edit_requested.emit(question.message_id)
 
     # Small things

@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, Signal, SignalInstance
 
 from desktop.chat.faults import store_faults
 from desktop.chat.model_control import ModelControl
-from desktop.chat.state import ModelState, Notice, Question, Waiting
+from desktop.chat.state import ANSWER, ModelState, Notice, Question, Waiting
 from desktop.settings import Settings
 from desktop.store import Conversation, Message, Store, StoreError
 
@@ -87,6 +87,7 @@ class Screen(QObject):
         answering.finished.connect(self._on_finished)
         answering.path_changed.connect(self._on_path_changed)
         answering.state_changed.connect(self._on_state_changed)
+        answering.said.connect(self._on_said)
         answering.notice.connect(self.notice)
         answering.notice_cleared.connect(self.notice_cleared)
         return answering
@@ -149,6 +150,10 @@ class Screen(QObject):
         if self._is_open(conversation_id):
             self._tell_state()
 
+    def _on_said(self, conversation_id: int) -> None:
+        if self._is_open(conversation_id):
+            self._tell_notice()
+
     def _show_up_to(self, question: Question) -> None:
         if self._is_open(question.conversation_id):
             self._show_path(until=question.message_id)
@@ -184,6 +189,14 @@ class Screen(QObject):
             self.waiting_changed.emit(self._told[1])
         if self._told[0] != before[0]:
             self.busy_changed.emit(self._told[0])
+
+    def _tell_notice(self) -> None:
+        """What is to be said about the open conversation's last question, and not about that of another one."""
+        notice = self._answering.notice_of(self._conversation.id) if self._conversation else None
+        if notice is not None:
+            self.notice.emit(notice)
+        else:
+            self.notice_cleared.emit(ANSWER)
 
     def _if_open(self, signal: SignalInstance) -> Callable[[Message], None]:
         def forward(message: Message) -> None:

@@ -14,6 +14,9 @@ Level = Literal["info", "warn", "bad"]
 Waiting = Literal["", "loading", "model", "template", "answer"]
 """What a question waits for: the model that is being loaded, a model at all, its template, another chat's answer."""
 
+ANSWER = "answer"
+"""The key of the notice about the open conversation's last question."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelState:

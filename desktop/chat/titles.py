@@ -11,6 +11,8 @@ MAX_COLUMNS = 36
 _LONGEST = 400
 """Characters of a line that are looked at."""
 
+# Control characters but line breaks and tabs; marks that turn the direction of what follows, the program's name too.
+_UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffd]")
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _FENCE_LINE = re.compile(r"^```.*$", re.MULTILINE)
 _LINE_MARK = re.compile(r"\s*(?:>+|#{1,6}(?=\s)|[*+-](?=\s)|\[[ xX]\](?=\s)|\d{1,3}(?:[.)](?=\s)|、)|[-*_=]{3,}$)\s*")
@@ -27,6 +29,7 @@ def title_of(question: str) -> str:
 
     Returns an empty string when there is nothing to say, such as for a question of punctuation only.
     """
+    question = _UNSEEN.sub("", question)
     prose = _FENCE.sub(" ", question)
     text = prose if prose.strip() else _FENCE_LINE.sub("", question)
     lines = [line for line in map(_without_marks, text.splitlines()) if line]

@@ -124,6 +124,7 @@ class BannerStack(QFrame):
 
     acted = Signal(str, str)
     cleared = Signal(str)  # key
+    dismissed = Signal(str)  # key: the person has closed it
     focus_left = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -139,7 +140,7 @@ class BannerStack(QFrame):
         self.clear(key)
         banner = Banner(notice)
         banner.acted.connect(lambda action: self._act(key, action))
-        banner.closed.connect(lambda: self.clear(key))
+        banner.closed.connect(lambda: self._dismiss(key))
         self._banners[key] = banner
         look = theme()
         self._column.setContentsMargins(look.space(3), look.space(2), look.space(3), 0)
@@ -170,6 +171,10 @@ class BannerStack(QFrame):
     def keys(self) -> list[str]:
         """The keys of the banners shown, oldest first."""
         return list(self._banners)
+
+    def _dismiss(self, key: str) -> None:
+        self.clear(key)
+        self.dismissed.emit(key)
 
     def _act(self, key: str, action: str) -> None:
         self.clear(key)

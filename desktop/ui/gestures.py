@@ -117,6 +117,7 @@ class Gestures(QObject):
     def connect_banners(self, banners: BannerStack) -> None:
         """Called when they are made."""
         banners.acted.connect(self._act)
+        banners.dismissed.connect(self._window.controller.dismiss)
         banners.focus_left.connect(self._window.composer.setFocus)
 
     def _make_menu_bar(self) -> None:

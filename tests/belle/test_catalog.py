@@ -152,7 +152,7 @@ def test_a_path_that_leads_nowhere(tmp_path: Path) -> None:
     assert fault("no.GGUF").kind == "file_missing"
     assert fault("./nothing").kind == "file_missing"
     folder = fault(tmp_path)
-    assert folder.kind == "file_missing"
+    assert folder.kind == "is_a_folder"
     assert "folder" in folder.message
 
 

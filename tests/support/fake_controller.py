@@ -57,6 +57,7 @@ class FakeController(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[tuple] = []
+        self.dismissed: list[str] = []
         self.refuse = False
         self.conversation: Conversation | None = None
         self.model = ModelState()
@@ -253,6 +254,9 @@ class FakeController(QObject):
     def act(self, key, action) -> None:
         self.calls.append(("act", key, action))
         self.notice_cleared.emit(key)
+
+    def dismiss(self, key) -> None:
+        self.dismissed.append(key)
 
     def _change(self, conversation_id, **changes) -> None:
         self.stored[conversation_id] = replace(self.stored[conversation_id], **changes)

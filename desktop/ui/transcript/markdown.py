@@ -19,11 +19,14 @@ from desktop.ui.transcript.math_rules import add_math
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock
     from markdown_it.token import Token
 
 _BULLETS = ("•", "◦", "▪")
 _OPENABLE = re.compile(r"(?:https?|mailto):", re.IGNORECASE)
 _BARE_URL = re.compile(r"""https?://[^\s<>"'`，。！？；：、（）【】《》「」『』“”‘’…]+""", re.IGNORECASE)
+_DEEPEST = 40
+"""Lists and quotes within each other that are shown as such; a list counts twice, with its item."""
 _TASK = re.compile(r"\[([ xX])\] +")
 
 
@@ -75,9 +78,25 @@ def warm_up() -> None:
 def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": _DEEPEST}).enable(["table", "strikethrough"])
+    parser.block.ruler.before("table", "too_deep", _too_deep)
     add_math(parser)
     return parser
+
+
+def _too_deep(state: StateBlock, begin: int, limit: int, silent: bool) -> bool:
+    """A rule of the parser: what is nested deeper than it goes, and would be dropped, is text as it was written."""
+    if silent or state.level < _DEEPEST - 2:
+        return False
+    state.line = limit
+    for number in range(begin, limit):
+        content = state.getLines(number, number + 1, state.blkIndent, False).strip()
+        if content:
+            state.push("paragraph_open", "p", 1).map = [number, number + 1]
+            inline = state.push("inline", "", 0)
+            inline.content, inline.map, inline.children = content, [number, number + 1], []
+            state.push("paragraph_close", "p", -1)
+    return True
 
 
 @dataclass(slots=True)

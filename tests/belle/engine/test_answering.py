@@ -302,6 +302,15 @@ def test_the_default_context_is_at_most_the_models_own(starter: Path, random_mod
             assert opened.model.n_ctx == given
 
 
+@pytest.mark.parametrize("wanted", [1, 10, 100, 257])
+def test_a_context_may_be_of_any_size(random_model: Path, wanted: int) -> None:
+    with open_engine(Load(str(random_model), n_ctx=wanted, template="plain")) as opened:
+        assert opened.model.n_ctx >= wanted
+        for begin in "ab":  # the second time its speed is known, and it is read in larger pieces
+            done, _ = ask(opened, begin + "c" * (opened.model.n_ctx - 20), max_tokens=2)
+            assert done.stats.prompt_tokens > opened.model.n_ctx - 30
+
+
 def test_built_in_templates_know_their_stop_strings(engine: BlockingEngine) -> None:
     assert get_template("belle").stop == ("Human:",)
     engine.set_template("plain")

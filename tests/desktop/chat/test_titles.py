@@ -42,6 +42,13 @@ def test_title_of_a_first_question(question: str, title: str) -> None:
     assert title_of(question) == title
 
 
+@pytest.mark.parametrize(
+    "unseen", ["\x00", "\x1b", "\x07", "\x7f", "\x9b", "\u202e", "\u2067", "\u200f", "\ufeff", "\ufffd"]
+)
+def test_what_is_not_to_be_seen_is_not_in_a_title(unseen: str) -> None:
+    assert title_of(f"{unseen}Explain{unseen} this{unseen}.") == "Explain this"
+
+
 def test_a_long_sentence_is_cut_at_a_word() -> None:
     title = title_of("Explain how the incremental Markdown renderer of this window keeps its cost flat")
     assert title.endswith("…")

@@ -101,12 +101,46 @@ def test_a_failure_in_one_chat_does_not_hold_up_the_next(desk: Desk) -> None:
     engine.ready()
     engine.fail("prompt_too_long", prompt_tokens=9000, n_ctx=4096, n_ctx_train=8192, fits_after_drop=True)
     assert engine.request.messages[-1].content == "b"
-    assert desk.notices[-1].kind == "prompt_too_long"  # and it is still about the first
     engine.finish()
+    desk.controller.open_conversation(first)
+    assert desk.notices[-1].kind == "prompt_too_long"
     desk.controller.act("answer", "drop_oldest")
     assert engine.request.messages[-1].content == "a"
     assert desk.store.conversation(first).overflow == "drop_oldest"
     assert desk.store.conversation(second).overflow == "refuse"
+
+
+def test_what_is_said_about_a_question_is_said_in_its_chat_alone(desk: Desk) -> None:
+    shown: dict[str, str] = {}
+    desk.controller.notice.connect(lambda notice: shown.update({notice.key: notice.kind}))
+    desk.controller.notice_cleared.connect(lambda key: shown.pop(key, None))
+    first, second = ask_in_new_chat(desk, "a"), ask_in_new_chat(desk, "b")
+    engine = desk.engines.last
+    engine.ready()
+    engine.fail("prompt_too_long", n_ctx=4096, n_ctx_train=8192)
+    engine.say("B")
+    engine.finish("context_full")
+    assert shown == {"answer": "context_full"}
+    for leave in (desk.controller.new_chat, lambda: desk.controller.open_conversation(ask_in_new_chat(desk, "c"))):
+        leave()
+        assert shown == {}
+        desk.controller.open_conversation(first)
+        assert shown == {"answer": "prompt_too_long"}
+        desk.controller.open_conversation(second)
+        assert shown == {"answer": "context_full"}
+    desk.controller.dismiss("answer")
+    desk.controller.open_conversation(second)
+    assert shown == {}
+
+
+def test_what_was_true_of_the_model_before_is_not_said_of_the_next(desk: Desk) -> None:
+    chat = ask_in_new_chat(desk, "a")
+    desk.engines.last.ready()
+    desk.engines.last.fail("prompt_too_long", n_ctx=4096, n_ctx_train=8192)
+    desk.controller.apply_settings()
+    before = len(desk.notices)
+    desk.controller.open_conversation(chat)
+    assert desk.notices[before:] == []
 
 
 def test_the_question_of_a_deleted_chat_is_not_asked(desk: Desk) -> None:

@@ -229,6 +229,7 @@ def test_where_nothing_can_be_written_nothing_is_sent(window, controller):
     assert controller.calls == []
     assert window.composer.hint.text() == "Reading only"
     window.banners.banner("store").close_button.click()
+    assert controller.dismissed == ["store"]
     QTest.keyClick(window.composer.editor, Qt.Key.Key_Return)
     assert controller.calls == [("send", "kept")]
 

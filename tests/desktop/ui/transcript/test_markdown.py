@@ -135,3 +135,20 @@ def test_lists_that_are_nested_by_many_spaces_are_lists(text: str, depths: list[
 @pytest.mark.parametrize("text", ["    - code\n", "- a\n\n      not a bullet", "- a\n  ```\n        - code\n  ```\n"])
 def test_code_that_looks_like_a_list_stays_code(text: str) -> None:
     assert isinstance(parse(text)[-1], Code)
+
+
+@pytest.mark.parametrize("depth", [5, 19, 20, 39, 40, 41, 200])
+@pytest.mark.parametrize("kind", ["quotes", "bullets in a line", "bullets", "numbers", "both"])
+def test_nothing_is_lost_however_deep_it_is_nested(kind: str, depth: int) -> None:
+    source = {
+        "quotes": "> " * depth + "deep",
+        "bullets in a line": "- " * depth + "deep",
+        "bullets": "".join("  " * at + f"- level {at}\n" for at in range(depth)) + "  " * depth + "deep",
+        "numbers": "".join("   " * at + f"1. level {at}\n\n" for at in range(depth)) + "   " * depth + "deep",
+        "both": "> - " * depth + "deep",
+    }[kind]
+    shown = " ".join(texts(source + "\n\nafter"))
+    assert "deep" in shown
+    assert "after" in shown
+    if "level" in source:
+        assert all(f"level {at}" in shown for at in range(depth))
