@@ -40,6 +40,11 @@ def _written_out(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def is_whole(text: str) -> bool:
+    """Whether `text` holds no half of a character (a lone surrogate), which neither UTF-8 nor a tokenizer can take."""
+    return text.isascii() or not _SURROGATE.search(text)
+
+
 def json_text(value: Any, *, indent: int | None = None) -> str:
     """`value` as JSON that UTF-8 can hold: a lone surrogate is escaped as `\\udcNN`, which JSON readers give back.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -10,10 +9,9 @@ from typing import Any
 from belle.data.problems import RowError
 from belle.prompts import Message
 from belle.prompts.base import Role
+from belle.texts import is_whole
 
 Fields = Mapping[str, Any]
-
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 # BELLE and ShareGPT write `from`, OpenAI writes `role`; the names are used across.
 ROLES: Mapping[str, Role] = {
@@ -46,17 +44,28 @@ def text_of(record: Fields, key: str, *, default: str | None = None) -> str:
         return default
     if not isinstance(value, str):
         raise RowError(f"“{key}” is {shown(value)}, not a text", key=key)
-    if not value.isascii() and _LONE_SURROGATE.search(value):
+    if not is_whole(value):
         raise RowError(f"“{key}” holds half a character (a lone surrogate)", "Write it again as UTF-8.", key=key)
     return value
+
+
+def label_of(record: Fields, *keys: str) -> str:
+    """What a row is called under the first of `keys` that it has; a number is its digits. Raises RowError."""
+    key = next((key for key in keys if record.get(key) is not None), None)
+    if key is None:
+        return ""
+    value = record[key]
+    return text_of({key: str(value) if isinstance(value, int | float) else value}, key)
 
 
 def messages_of(value: Any, key: str) -> tuple[Message, ...]:
     """A list of turns with `from` and `value`, or with `role` and `content`. Raises RowError."""
     if isinstance(value, Mapping):
         value = [value]
-    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+    if not isinstance(value, Sequence) or isinstance(value, str):
         raise RowError(f"“{key}” is {shown(value)}, not a list of turns", key=key)
+    if not value:
+        raise RowError(f"“{key}” is empty, not a list of turns", key=key)
     messages = []
     for number, turn in enumerate(value, start=1):
         if not isinstance(turn, Mapping):
@@ -65,10 +74,19 @@ def messages_of(value: Any, key: str) -> tuple[Message, ...]:
         if role_key not in turn:
             raise RowError(f"turn {number} has neither “from” nor “role”", f"Its keys are: {keys_of(turn)}.", key=key)
         try:
-            messages.append(Message(role_of(turn[role_key]), _content(turn)))
+            messages.append(_message(turn, role_key))
         except RowError as error:
             raise RowError(f"turn {number}: {error.message}", error.advice, **error.details) from None
     return tuple(messages)
+
+
+def _message(turn: Fields, role_key: str) -> Message:
+    if turn.get("tool_calls") or turn.get("function_call"):
+        # Without its call the answer would be another one.
+        raise RowError("it calls a tool, which no prompt here can describe", "Leave such rows out.", key="tool_calls")
+    role = role_of(turn[role_key])
+    # `weight: 0` of OpenAI's fine-tuning: an answer that is there to be read and not to be learned.
+    return Message(role, _content(turn), trained=role != "assistant" or turn.get("weight") != 0)
 
 
 def _content(turn: Fields) -> str:

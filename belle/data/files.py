@@ -39,6 +39,8 @@ _MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
+# How compressed files begin.
+_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
 # White space around a record: what JSON knows, and what editors and files that were put together leave there.
 _SPACE = " \t\r\n\u00a0\u3000\ufeff"
 _WRAPPED = re.compile(rf'\{{\s*"(?:{"|".join(WRAPPERS)})"\s*:\s*\[\s*\{{')
@@ -245,6 +247,9 @@ def _problem(text: str, error: DocumentError) -> str:
 
 def _other_encoding(data: bytes) -> str:
     """A hint for bytes that are not UTF-8."""
+    packed = next((name for mark, name in _PACKED.items() if data.startswith(mark)), None)
+    if packed:
+        return f"; it is compressed with {packed}, so unpack it first"
     try:
         data.decode("gb18030")
     except UnicodeDecodeError:

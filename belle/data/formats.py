@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, cast
 
-from belle.data.fields import Fields, keys_of, messages_of, shown, text_of
+from belle.data.fields import Fields, keys_of, label_of, messages_of, shown, text_of
 from belle.data.problems import RowError
 from belle.data.rows import BAD_ANSWER, Conversation, Kind, Preference, PretrainText, Row
 from belle.data.templated import is_templated, parse_prompt, parse_templated
@@ -66,13 +66,13 @@ _TOOLS = "it is about tools, which no prompt here can describe"
 def _conversation(record: Fields, messages: Sequence[Message], *, unwanted: str = "") -> Conversation:
     if record.get("tools") or record.get("functions"):
         unwanted = _TOOLS
+    elif record.get("label") is False or record.get("kto_tag") is False:
+        unwanted = BAD_ANSWER
     return Conversation(tuple(messages), *_labels(record), unwanted)
 
 
 def _labels(record: Fields) -> tuple[str, str]:
-    name = record.get("id")
-    category = record.get("category") or record.get("class") or ""
-    return "" if name is None else str(name), text_of({"category": category}, "category")
+    return label_of(record, "id"), label_of(record, "category", "class")
 
 
 def _system(record: Fields) -> list[Message]:
@@ -102,7 +102,8 @@ def _history(record: Fields) -> list[Message]:
     for number, pair in enumerate(history if isinstance(history, list) else [], start=1):
         if not isinstance(pair, list | tuple) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
             raise RowError(f"pair {number} of “history” is {shown(pair)}, not [question, answer]", key="history")
-        messages += [Message("user", pair[0]), Message("assistant", pair[1])]
+        question, answer = (text_of({"history": text}, "history") for text in pair)
+        messages += [Message("user", question), Message("assistant", answer)]
     if history is not None and not isinstance(history, list):
         raise RowError(f"“history” is {shown(history)}, not a list", key="history")
     return messages

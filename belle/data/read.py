@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, overload
 
+from belle.data.fields import shown
 from belle.data.files import Record, records
 from belle.data.formats import FORMATS, Format, format_named
 from belle.data.problems import RowError, located
@@ -138,13 +139,16 @@ def _recognised(file: str, looked_at: list[Record], kind: Kind | None) -> Format
             votes[best.name] += 1
     if votes:
         return FORMATS[votes.most_common(1)[0][0]]
-    raise _unknown(file, looked_at, readable)
+    raise _unknown(file, looked_at)
 
 
-def _unknown(file: str, looked_at: list[Record], readable: list[object]) -> KnownError:
-    if not readable:
-        return located(looked_at[0], RowError(looked_at[0].problem))
-    keys = [str(key) for key in readable[0]] if isinstance(readable[0], dict) else []
+def _unknown(file: str, looked_at: list[Record]) -> KnownError:
+    first = looked_at[0]
+    if first.problem:
+        return located(first, RowError(first.problem))
+    if not isinstance(first.value, Mapping):
+        return located(first, RowError(f"it is {shown(first.value)}, not an object with keys"))
+    keys = [str(key) for key in first.value]
     wanted = sorted({k for f in FORMATS.values() for key in f.keys for k in ([key] if isinstance(key, str) else key)})
     close = next(
         (f"“{key}” for “{c[0]}”" for key in keys if (c := get_close_matches(key, wanted, 1)) and c[0] != key), ""

@@ -132,7 +132,8 @@ def to_record(row: Row, format_name: str | None = None) -> Fields:
     """The record of a row. Raises KnownError("cannot_express") when the format cannot hold it."""
     name = format_name or _USUAL[kind_of(row)]
     unwanted = row.unwanted if isinstance(row, Conversation) and name not in _LABELLED else ""
-    record = None if unwanted else WRITABLE[name](row)
+    loses_weights = name != "messages" and _has_untrained(row)
+    record = None if unwanted or loses_weights else WRITABLE[name](row)
     if record is None:
         raise KnownError(
             "cannot_express",
@@ -146,9 +147,15 @@ def to_record(row: Row, format_name: str | None = None) -> Fields:
 def _described(row: Row) -> str:
     if isinstance(row, Conversation) and row.unwanted:
         return f"a conversation that is not to be learned, because {row.unwanted}"
+    if _has_untrained(row):
+        return "a conversation with answers of weight 0"
     if isinstance(row, Conversation):
         return f"a conversation of the roles {', '.join(m.role for m in row.messages)}"
     return "a text for pre-training" if isinstance(row, PretrainText) else "a pair of answers"
+
+
+def _has_untrained(row: Row) -> bool:
+    return isinstance(row, Conversation) and not all(message.trained for message in row.messages)
 
 
 def _labels(row: Row) -> Fields:
@@ -178,7 +185,12 @@ def _sharegpt(row: Row) -> Fields | None:
 def _messages(row: Row) -> Fields | None:
     if not isinstance(row, Conversation):
         return None
-    return {"messages": [{"role": m.role, "content": m.content} for m in row.messages]} | _labels(row)
+    return {"messages": [_openai_turn(message) for message in row.messages]} | _labels(row)
+
+
+def _openai_turn(message: Message) -> Fields:
+    turn: dict[str, Any] = {"role": message.role, "content": message.content}
+    return turn if message.trained else turn | {"weight": 0}
 
 
 def _instruction(row: Row) -> Fields | None:

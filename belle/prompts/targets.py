@@ -49,10 +49,12 @@ def with_targets(messages: Sequence[Message]) -> list[Message]:
 
 def nothing_to_train(messages: Sequence[Message]) -> str:
     """Why a conversation has no answer to train on, in a few words; "" when it has one."""
-    answers = [i for i, message in enumerate(messages) if message.role == "assistant"]
-    flaws = flaws_of(messages)
-    if not answers:
+    if not any(message.role == "assistant" for message in messages):
         return "nothing is answered"
+    answers = [i for i, message in enumerate(messages) if message.is_target]
+    if not answers:
+        return "every answer has weight 0"
+    flaws = {i: flaw for i, flaw in flaws_of(messages).items() if i in answers}
     if len(flaws) < len(answers):
         return ""
     kinds = set(flaws.values())

@@ -73,6 +73,13 @@ def add_adapter(
         setattr(adapted, _GOES_ON_FROM, recipe.model)
         return adapted
     check_names(model, options)
+    if options.dora and recipe.quantization == "int8" and model.device.type == "cpu":
+        # DoRA begins with the norms of the weights, and on a CPU bitsandbytes cannot give an int8 layer's back.
+        raise KnownError(
+            "lora_refused",
+            "lora.dora cannot be trained beside weights in int8 on a CPU.",
+            "Take quantization: nf4, or leave dora or quantization out.",
+        )
     try:
         with warnings.catch_warnings():
             # Tied embeddings that are both trained: merging takes care of them.

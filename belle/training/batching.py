@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 Mode = Literal["pack", "group", "pad"]
 
+_MOST_SAMPLES = 1 << 31
+"""In one epoch, as the weights of the files have it; their numbers alone would take 16 GB."""
+
 POOL_STEPS = 64
 """Steps, at most, whose samples are sorted by length together: more fill less, fewer keep the order more random."""
 
@@ -88,7 +91,7 @@ def plan_epoch(
         weights: how often each sample comes up in an epoch `[samples]`; 0.5: in every other epoch. None: once.
         shuffle: False keeps the samples' own order in `pad`, and sorts all of them in `group` (for evaluation).
 
-    Raises KnownError: `no_samples`, `sample_too_long` (with `pack`).
+    Raises KnownError: `no_samples`, `sample_too_long` (with `pack`), `epoch_too_long`.
     """
     import numpy as np
 
@@ -108,9 +111,18 @@ def plan_epoch(
 
 
 def _weighted(weights: NDArray[np.float64], seed: int, epoch: int) -> NDArray[np.int64]:
-    """Sample numbers, each as often as its weight says. Over 1 ÷ f epochs, a fraction f reaches every sample once."""
+    """Sample numbers, each as often as its weight says. Over 1 ÷ f epochs, a fraction f reaches every sample once.
+
+    Raises KnownError("epoch_too_long").
+    """
     import numpy as np
 
+    if weights.sum() > _MOST_SAMPLES:
+        raise KnownError(
+            "epoch_too_long",
+            f"With the weights of “data” one epoch would have {weights.sum():.3g} samples.",
+            "Give the files smaller weights; more epochs see everything more often.",
+        )
     parts = []
     for weight in np.unique(weights):
         rows = np.flatnonzero(weights == weight)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from belle.texts import is_whole
 from belle.training.fields import FieldError
 from belle.training.preference_options import DpoOptions, PpoOptions, RewardOptions
 from belle.training.recipe_parts import DataFile, InitOptions, LoraOptions
@@ -188,6 +189,15 @@ class Recipe:
         for name in ("learning_rate", "eps", "timeout_minutes"):
             if getattr(self, name) <= 0:
                 raise FieldError(name, "must be above 0")
+        if self.min_learning_rate > self.learning_rate:
+            raise FieldError("min_learning_rate", f"must not be above learning_rate, {self.learning_rate:g}")
+        if self.seed >= 1 << 63:
+            raise FieldError("seed", "must be below 2 to the power of 63")
+        for number, prompt in enumerate(self.sample_prompts):
+            if not prompt.strip():
+                raise FieldError(f"sample_prompts[{number}]", "is empty", "Write a question, or take it out.")
+            if not is_whole(prompt):
+                raise FieldError(f"sample_prompts[{number}]", "holds half a character (a lone surrogate)")
         for beta in self.betas:
             if not 0 <= beta < 1:
                 raise FieldError("betas", "must be two numbers from 0 to below 1")
@@ -196,7 +206,7 @@ class Recipe:
         self._check_combinations()
 
     def _check_combinations(self) -> None:
-        if self.model is None and self.init is None:
+        if self.model == "" or (self.model is None and self.init is None):
             raise FieldError("model", "is missing", "Name a model to start from, or make one with “init”.")
         if self.model is not None and self.init is not None:
             raise FieldError("model", "and “init” exclude each other", "A model is either loaded or made.")

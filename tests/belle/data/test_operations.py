@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from belle.data.plot import write_plot
 from belle.data.rows import Conversation, Preference, PretrainText, Row
 from belle.data.split import held_out
 from belle.data.tag import categories, category_of
+from belle.data.trainable import untrainable
 from belle.errors import KnownError
 from belle.prompts import Message
 
@@ -276,3 +278,12 @@ def test_pictures(tmp_path: Path) -> None:
     assert "&lt;title&gt;" in page and "not a row" in page and "<svg" in page
     with pytest.raises(KnownError):
         write_plot(report, tmp_path / "p.docx", "x")
+
+
+def test_a_conversation_whose_answers_all_have_weight_0_is_left_out() -> None:
+    question, answer = Message("user", "q"), Message("assistant", "r")
+    unlearned = replace(answer, trained=False)
+    assert untrainable(Conversation((question, unlearned))) == "every answer has weight 0"
+    assert untrainable(Conversation((question, unlearned, question, answer))) == ""
+    empty = Message("assistant", " ")
+    assert "an answer is empty" in untrainable(Conversation((question, unlearned, question, empty)))

@@ -122,6 +122,21 @@ FORMS: dict[str, tuple[Any, Any]] = {
         {"prompt": "q", "completion": "r", "label": False},
         Conversation((Q("q"), A("r")), unwanted="its label says that the answer is a bad one"),
     ),
+    "a bad answer in OpenAI's form": (
+        {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r"}], "label": False},
+        Conversation((Q("q"), A("r")), unwanted="its label says that the answer is a bad one"),
+    ),
+    "a bad answer in Alpaca's form": (
+        {"instruction": "q", "output": "r", "kto_tag": False},
+        Conversation((Q("q"), A("r")), unwanted="its label says that the answer is a bad one"),
+    ),
+    "an answer of weight 0": (
+        {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r", "weight": 0}]},
+        Conversation((Q("q"), Message("assistant", "r", trained=False))),
+    ),
+    "labels that are numbers": (
+        {"id": 7, "class": 3, "instruction": "q", "output": "r"}, Conversation((Q("q"), A("r")), "7", "3"),
+    ),
     "a label of something else": (
         {"question": "q", "answer": "r", "label": 0}, Conversation((Q("q"), A("r"))),
     ),
@@ -515,3 +530,41 @@ def test_a_compressed_line_as_long_as_the_memory_is_refused(tmp_path: Path, monk
 def test_a_pipe_is_called_one_and_not_waited_for(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
     assert "is a pipe" in refused(tmp_path / name).message
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({"instruction": "q", "output": "r", "history": [["x", "\udfff"]]}, "“history” holds half a character"),
+        ({"instruction": "q", "output": "r", "id": "\ud800"}, "“id” holds half a character"),
+        ({"instruction": "q", "output": "r", "class": ["a"]}, "“class” is a list, not a text"),
+        ({"conversations": []}, "“conversations” is empty, not a list of turns"),
+        (
+            {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "r", "tool_calls": [{}]}]},
+            "turn 2: it calls a tool",
+        ),
+        ({"messages": [{"role": "assistant", "content": None, "function_call": {"name": "f"}}]}, "it calls a tool"),
+    ],
+)
+def test_a_row_that_cannot_be_learned_as_it_is_says_which_part(
+    tmp_path: Path, record: dict[str, Any], words: str
+) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text(json.dumps(record) + "\n", encoding="utf-8")
+    assert words in refused(path).message
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.json", b'[[{"instruction": "q", "output": "r"}]]', "it is a list, not an object with keys"),
+        ("a.json", json.dumps('[{"instruction": "q"}]').encode(), "it is a text, not an object with keys"),
+        ("a.json", b'// mine\n[{"instruction": "q", "output": "r"}]', "line 1: it is not valid JSON"),
+        ("a.jsonl", gzip.compress(b'{"instruction": "q", "output": "r"}'), "it is compressed with gzip"),
+        ("a.json.gz", gzip.compress(gzip.compress(b"[]")), "it is compressed with gzip"),
+        ("a.jsonl", b"\x28\xb5\x2f\xfd\xff\xff", "it is compressed with zstd"),
+    ],
+)
+def test_the_first_record_is_called_what_it_is(tmp_path: Path, name: str, content: bytes, words: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert words in refused(tmp_path / name).message

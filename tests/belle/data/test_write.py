@@ -93,3 +93,12 @@ def test_an_empty_parquet_file_and_an_unknown_format(tmp_path: Path) -> None:
     with pytest.raises(KnownError) as caught, open_writer(tmp_path / "a.jsonl", "mesages"):
         pass
     assert "Did you mean “messages”" in caught.value.advice
+
+
+def test_an_answer_of_weight_0_is_written_as_one_or_not_at_all() -> None:
+    row = Conversation((Q("q"), Message("assistant", "r", trained=False), Q("q2"), A("a2")))
+    messages = to_record(row, "messages")["messages"]
+    assert [message.get("weight") for message in messages] == [None, 0, None, None]
+    for name in ("belle", "instruction", "kto"):
+        with pytest.raises(KnownError, match="answers of weight 0"):
+            to_record(row, name)

@@ -158,6 +158,11 @@ def test_a_hundred_thousand_samples_are_packed_at_once() -> None:
     assert np.bincount(blocks, lengths).max() <= 2048
 
 
+def test_weights_that_fill_the_memory_are_refused() -> None:
+    with pytest.raises(KnownError, match="one epoch would have 1e\\+13 samples"):
+        plan(np.full(10, 8, np.int32), "pad", weights=np.full(10, 1e12))
+
+
 def test_weights_repeat_files_and_halve_them() -> None:
     lengths = np.full(30, 5, np.int32)
     weights = np.repeat([2.0, 0.5, 1.0], 10)

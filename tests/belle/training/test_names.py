@@ -86,6 +86,12 @@ def test_what_is_trained_in_full_is_what_is_named_and_no_more(tmp_path: Path) ->
     }
 
 
+def test_dora_beside_int8_on_a_processor_is_refused_in_words(tmp_path: Path) -> None:
+    path = recipe_file(tmp_path, model="a/b", lora={"dora": True}, quantization="int8")
+    with pytest.raises(KnownError, match="int8 on a CPU"):
+        add_adapter(llama(), load_recipe(path), partitioned=False, say=print)
+
+
 def test_layers_that_peft_cannot_adapt_are_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(KnownError, match="peft cannot adapt") as found:
         adapted(tmp_path, targets=["input_layernorm"])
