@@ -17,6 +17,7 @@ from belle.prompts import TEMPLATES, Message, PromptTemplate, as_text, template_
 OWN = "gguf"
 """The id of the template inside the file."""
 
+_QUESTION = "hello"
 _NAMES = {
     "belle-ext": ("belle-llama-ext", "belle_llama_ext"),
     "belle-llama2": ("belle-llama2", "belle_llama2"),
@@ -48,9 +49,13 @@ def template_options(
 
 
 def own_template(vocabulary: Vocabulary, source: str) -> PromptTemplate:
-    """The template inside the file. Raises KnownError("template_error") when it does not work."""
+    """The template inside the file. Raises KnownError("template_error") when it does not work or drops the question."""
     bos, eos = vocabulary.text(vocabulary.bos), vocabulary.text(vocabulary.eos)
-    return template_from_gguf(source, bos_token=bos, eos_token=eos)
+    template = template_from_gguf(source, bos_token=bos, eos_token=eos)
+    if not any(_QUESTION in segment.text.casefold() for segment in template.segments([Message("user", _QUESTION)])):
+        message = "The model's own prompt template leaves out the question."
+        raise KnownError("template_error", message, "Choose one of the built-in templates.")
+    return template
 
 
 def _own(vocabulary: Vocabulary, source: str, messages: Sequence[Message]) -> TemplateOption:

@@ -36,6 +36,13 @@ def caption(text: str) -> str:
     return text.replace("&", "&&")
 
 
+def shortened(text: str) -> str:
+    """A name within a sentence: not endless, with its beginning and its end, such as the kind of a file."""
+    if len(text) <= _CAPTION:
+        return text
+    return f"{text[: _CAPTION // 2].rstrip()}…{text[1 - _CAPTION // 2 :].lstrip()}"
+
+
 def plain(text: str) -> str:
     """`text` as Qt shows it unread, in lines of bounded length and number; short plain text stays as it is."""
     lines: list[str] = []

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from desktop.i18n import translate
 from desktop.ui import figures
+from desktop.ui.foreign_text import shortened
 
 if TYPE_CHECKING:
     from desktop.chat.state import Notice
@@ -21,6 +22,7 @@ STORE_KEYS = ("store", "disk", "draft", "start")
 """Notices under these keys are about the conversations' file, not about a model's."""
 
 _BYTES = ("needed", "available", "size", "size_bytes", "free", "expected", "actual", "required", "total")
+_NAMES = ("file", "title", "name")
 _TOKENS = ("prompt_tokens", "n_ctx", "n_ctx_train", "n_tokens")
 
 
@@ -103,6 +105,8 @@ def _facts(details: Mapping[str, Any]) -> dict[str, str]:
     path = details.get("path") or details.get("file")
     if path:
         facts["file"] = PurePath(str(path)).name
+    for name in facts.keys() & set(_NAMES):
+        facts[name] = shortened(facts[name])
     return facts
 
 

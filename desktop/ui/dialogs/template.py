@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QPlainT
 from desktop.i18n import translate
 from desktop.ui.controls import label, repolish
 from desktop.ui.dialogs.base import Dialog
-from desktop.ui.foreign_text import set_tooltip
+from desktop.ui.foreign_text import set_tooltip, shortened
 from desktop.ui.theme import theme
 from desktop.ui.wrapping import LongWords
 
@@ -144,7 +144,7 @@ class TemplateDialog(Dialog):
                 "Template",
                 "A model answers well only in the form that it was trained with, its prompt template. Your choice is "
                 "remembered for “{file}” and can be changed at any time.",
-            ).format(file=self._file_name)
+            ).format(file=shortened(self._file_name))
         )
         self._example_title.setText(translate("Template", "The model will read"))
         self.choices.setAccessibleName(translate("Template", "Prompt templates"))

@@ -119,3 +119,15 @@ def test_they_are_listed_while_an_answer_is_being_made(recorder: Recorder, start
     assert not recorder.of_kind(Done)
     recorder.client.stop(2)
     recorder.wait_for(Done)
+
+
+@pytest.mark.parametrize(
+    "source", ["{# #}", "{{ bos_token }}", "{% for m in messages %}{{ m.role }}: {{ m.text }}{% endfor %}"]
+)
+def test_an_own_template_that_leaves_out_the_question_does_not_work(
+    recorder: Recorder, tmp_path: Path, source: str
+) -> None:
+    recorder.client.load(Load(str(model(tmp_path, template=source))))
+    info = recorder.wait_for(Ready).model
+    assert info.template is None
+    assert "leaves out the question" in info.template_problem

@@ -250,3 +250,13 @@ def test_nobody_is_told_of_memory_when_it_was_not_short(language):
     assert "memory" in words_of(Notice("engine_restarted", "warn", FACTS | {"cause": "killed_low_memory"})).text or (
         language == "zh"
     )
+
+
+@pytest.mark.parametrize("details", [{"path": "/x/" + "n" * 240 + ".gguf"}, {"title": "W" * 400}, {"name": "字" * 300}])
+def test_a_long_name_makes_no_long_sentence(details):
+    said = words_of(
+        Notice({"path": "truncated", "title": "deleted", "name": "starter_model"}[next(iter(details))], "bad", details)
+    )
+    assert len(said.text) < 250
+    assert max(map(len, said.text.split())) <= 70
+    assert ".gguf" in said.text or "path" not in details
