@@ -1579,6 +1579,10 @@
         <translation>复制代码</translation>
     </message>
     <message>
+        <source>Scroll the code sideways</source>
+        <translation>左右滚动代码</translation>
+    </message>
+    <message>
         <source>Answer again</source>
         <translation>重新回答</translation>
     </message>

@@ -68,12 +68,20 @@ def has_unbroken_run(text: str) -> bool:
     return bool(break_places(text))
 
 
-def _places_in(text: str, begin: int, end: int) -> list[int]:
+def cut_places(text: str, length: int) -> list[int]:
+    """Indexes at which `text` is cut into pieces of about `length` characters, ascending; no accent begins a piece.
+
+    Like the breaks, the cuts of a text begin with the cuts of its beginning.
+    """
+    return _places_in(text, 0, len(text), length, length) if len(text) > length else []
+
+
+def _places_in(text: str, begin: int, end: int, first: int = FIRST, every: int = EVERY) -> list[int]:
     places: list[int] = []
-    wanted = begin + FIRST
+    wanted = begin + first
     while (at := _next_place(text, wanted, end)) is not None:
         places.append(at)
-        wanted = at + EVERY
+        wanted = at + every
     return places
 
 

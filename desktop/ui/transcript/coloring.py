@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
 from collections.abc import Iterator
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QTextBlock, QTextCursor, QTextDocument, QTextLayout
 
-from desktop.ui.breaks import BREAK, break_places
 from desktop.ui.transcript.blocks import Code
+from desktop.ui.transcript.code_lines import rows_of
 from desktop.ui.transcript.highlight import ready, tokens
 from desktop.ui.transcript.render import Renderer, utf16
 
@@ -82,24 +81,26 @@ class Coloring(QObject):
     def _color(self, index: int, code: Code) -> Iterator[None]:
         """Lex and colour line by line."""
         block = self._renderer.first_line_of(index)
-        line = _Line(code.text, 0)
+        rows = rows_of(code.text)
+        begin, end = next(rows)
         formats: list[QTextLayout.FormatRange] = []
         for start, length, name in tokens(code.text, code.language):
-            token = code.text[start : start + length]
-            for offset, part in _by_line(token):
-                at = start + offset
-                while line.end < at:
-                    self._set(block, formats)
-                    formats = []
-                    block, line = block.next(), _Line(code.text, line.end + 1)
-                    yield
-                formats.append(self._range(line.units_to(at), line.units_to(at + len(part)), name))
+            stop = start + length
+            while stop > end and (row := next(rows, None)) is not None:
+                if start < end:
+                    formats.append(self._range(code.text[begin:end], max(0, start - begin), end - begin, name))
+                self._set(block, formats)
+                formats = []
+                block, (begin, end) = block.next(), row
+                yield
+            if begin < stop:
+                formats.append(self._range(code.text[begin:end], max(0, start - begin), stop - begin, name))
         self._set(block, formats)
         yield
 
-    def _range(self, begin: int, end: int, name: str) -> QTextLayout.FormatRange:
+    def _range(self, row: str, begin: int, end: int, name: str) -> QTextLayout.FormatRange:
         made = QTextLayout.FormatRange()
-        made.start, made.length = begin, end - begin
+        made.start, made.length = utf16(row[:begin]), utf16(row[begin:end])
         made.format = self._renderer.style.code_color_format(name)
         return made
 
@@ -107,31 +108,3 @@ class Coloring(QObject):
     def _set(block: QTextBlock, formats: list[QTextLayout.FormatRange]) -> None:
         if block.isValid():
             block.layout().setFormats(formats)
-
-
-class _Line:
-    """A line of code from `begin` to `end`, and where its characters stand when it is laid out."""
-
-    def __init__(self, code: str, begin: int) -> None:
-        end = code.find("\n", begin)
-        self.begin, self.end = begin, len(code) if end < 0 else end
-        self._text = code[begin : self.end]
-        self._breaks = break_places(self._text)
-        self._at = self._units = 0
-
-    def units_to(self, at: int) -> int:
-        """UTF-16 units before the character `at` of the code; asked from left to right."""
-        at -= self.begin
-        part = self._text[self._at : at]
-        breaks = bisect_right(self._breaks, at) - bisect_right(self._breaks, self._at)
-        self._units += utf16(part) + part.count(BREAK) + breaks
-        self._at = at
-        return self._units
-
-
-def _by_line(token: str) -> Iterator[tuple[int, str]]:
-    offset = 0
-    for line in token.split("\n"):
-        if line:
-            yield offset, line
-        offset += len(line) + 1

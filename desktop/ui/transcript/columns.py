@@ -1,6 +1,6 @@
 """How wide the columns of a table are: as wide as their text where there is room, and never so narrow that words break.
 
-What does not fit even so is wider than the page, and scrolls sideways by itself (`table_bars`).
+What does not fit even so is wider than the page, and scrolls sideways by itself (`sideways`).
 """
 
 from __future__ import annotations

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from PySide6.QtGui import QTextCursor, QTextDocument
+from PySide6.QtGui import QTextBlock, QTextCursor, QTextDocument
 
 from desktop.ui.breaks import BREAK
+from desktop.ui.transcript.code_lines import continues
 from desktop.ui.transcript.render import utf16
 
 
@@ -17,10 +18,23 @@ def occurrences(document: QTextDocument, word: str) -> Iterator[QTextCursor]:
     wanted = re.compile(between.join(map(re.escape, word)), re.IGNORECASE)
     block = document.firstBlock()
     while block.isValid():
-        text = block.text()
+        begin = block.position()
+        text, block = _whole_line(block)
         for found in wanted.finditer(text):
             cursor = QTextCursor(document)
-            cursor.setPosition(block.position() + utf16(text[: found.start()]))
-            cursor.setPosition(block.position() + utf16(text[: found.end()]), QTextCursor.MoveMode.KeepAnchor)
+            cursor.setPosition(begin + utf16(text[: found.start()]))
+            cursor.setPosition(begin + utf16(text[: found.end()]), QTextCursor.MoveMode.KeepAnchor)
             yield cursor
+
+
+def _whole_line(block: QTextBlock) -> tuple[str, QTextBlock]:
+    """The text from `block` on, with what continues it, and the block after that.
+
+    Between text blocks the cursor makes one step, as it does over a break.
+    """
+    pieces = [block.text()]
+    block = block.next()
+    while block.isValid() and continues(block):
+        pieces.append(block.text())
         block = block.next()
+    return BREAK.join(pieces), block

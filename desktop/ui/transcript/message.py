@@ -199,7 +199,7 @@ class MessageWidget(MessageFrame):
             *thought,
             self.text,
             *self.text.code_buttons(),
-            *self.text.table_bars(),
+            *self.text.side_bars(),
             self._unfold,
             go_on,
             *buttons,

@@ -13,6 +13,8 @@ from dataclasses import replace
 from PySide6.QtCore import Qt
 from PySide6.QtGui import (
     QTextBlock,
+    QTextBlockFormat,
+    QTextCharFormat,
     QTextCursor,
     QTextDocument,
     QTextFrameFormat,
@@ -21,7 +23,6 @@ from PySide6.QtGui import (
     QTextTableFormat,
 )
 
-from desktop.ui.breaks import with_breaks
 from desktop.ui.transcript.blocks import (
     Block,
     Code,
@@ -34,6 +35,7 @@ from desktop.ui.transcript.blocks import (
     is_right_to_left,
     runs_right_to_left,
 )
+from desktop.ui.transcript.code_lines import CONTINUES, CodeLines, cuts_of, rows_of
 from desktop.ui.transcript.columns import CELL_PAD
 from desktop.ui.transcript.formulas import OBJECT, FormulaObject
 from desktop.ui.transcript.style import CODE_HEADER, Style, marker_gap
@@ -55,6 +57,7 @@ class Renderer:
         self.formulas = FormulaObject(document)
         self._undrawn: list[int] = []  # blocks whose formulas could be drawn and are not yet
         self.tables = Tables(document, style)
+        self.code = CodeLines(document, style, self.lines_of)
         document.setUndoRedoEnabled(False)
         document.setDocumentMargin(0)
 
@@ -128,6 +131,7 @@ class Renderer:
         self.style = style
         self.blocks, self.starts, self._undrawn = [], [], []
         self.tables.restyle(style)
+        self.code.restyle(style)
         self._document.clear()
         self._room_above(0)
 
@@ -155,6 +159,7 @@ class Renderer:
         cursor.setBlockCharFormat(char_format)
         del self.blocks[count:], self.starts[count:]
         self.tables.forget(count)
+        self.code.forget(count)
 
     def _append(self, cursor: QTextCursor, block: Block) -> None:
         before = self.blocks[-1] if self.blocks else None
@@ -171,6 +176,7 @@ class Renderer:
                 chars = self.style.code_char_format()
                 self._begin(cursor, fresh, self.style.code_format(before, block, first=True), chars)
                 self._code_lines(cursor, before, block, "", block.text)
+                self.code.take(len(self.blocks), block)
             case Formula():
                 self._formula(cursor, before, block)
             case Rule():
@@ -226,12 +232,27 @@ class Renderer:
     def _code_lines(self, cursor: QTextCursor, before: Block | None, code: Code, begun: str, text: str) -> None:
         """Insert `text` at the end; `begun` is what its first line continues."""
         chars = self.style.code_char_format()
-        head, *rest = text.split("\n")
-        cursor.insertText(with_breaks(begun + head)[len(with_breaks(begun)) :], chars)
         following = self.style.code_format(before, code, first=False)
+        continuing = QTextBlockFormat(following)
+        continuing.setProperty(CONTINUES, True)
+        head, *rest = text.split("\n")
+        self._code_line(cursor, begun, head, continuing, chars)
         for line in rest:
             cursor.insertBlock(following, chars)
-            cursor.insertText(with_breaks(line), chars)
+            self._code_line(cursor, "", line, continuing, chars)
+
+    @staticmethod
+    def _code_line(
+        cursor: QTextCursor, begun: str, more: str, continuing: QTextBlockFormat, chars: QTextCharFormat
+    ) -> None:
+        """Insert what follows `begun` in a line, with a text block of its own for each piece of a very long one."""
+        at, line = len(begun), begun + more
+        for cut in cuts_of(line):
+            if cut >= len(begun):
+                cursor.insertText(line[at:cut], chars)
+                cursor.insertBlock(continuing, chars)
+                at = cut
+        cursor.insertText(line[at:], chars)
 
     def _table(self, cursor: QTextCursor, block: Table) -> None:
         made = QTextTableFormat()
@@ -324,11 +345,13 @@ class Renderer:
         if new.text.startswith(old.text):
             last_line = old.text[old.text.rfind("\n") + 1 :]
             self._code_lines(cursor, before, new, last_line, new.text[len(old.text) :])
+            self.code.take(index, new)
             return True
         if old.text.startswith(new.text):
             cursor.setPosition(self.starts[index] + utf16(_laid_code(new.text)))
             cursor.movePosition(_END, _KEEP)
             cursor.removeSelectedText()
+            self.code.take(index, new)
             return True
         return False
 
@@ -369,7 +392,7 @@ def _common_start(one: str, other: str) -> int:
 
 
 def _laid_code(code: str) -> str:
-    return "\n".join(map(with_breaks, code.split("\n")))
+    return "\n".join(code[begin:end] for begin, end in rows_of(code))
 
 
 def utf16(text: str) -> int:

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextBlock, QTextCursor, QTextTable
 
 from desktop.ui.breaks import without_breaks
+from desktop.ui.transcript.code_lines import continues
 from desktop.ui.transcript.formulas import OBJECT, source_at
 from desktop.ui.transcript.render import utf16
 
@@ -32,6 +33,8 @@ def selected_text(cursor: QTextCursor) -> str:
                 lines[-1] = f"{text}\t{lines[-1]}" if _is_from_right(block) else f"{lines[-1]}\t{text}"
             else:
                 lines.append(text)
+        elif continues(block) and lines:
+            lines[-1] += text
         elif not _is_thin(block):
             lines.append(_GAP.sub(" ", text, count=1) if block.blockFormat().textIndent() < 0 else text)
         row = place
@@ -50,7 +53,8 @@ def _part(block: QTextBlock, start: int, end: int) -> str:
             at += utf16(before)
             part += source_at(block.document(), at) + piece
             at += 1
-    return without_breaks(part)
+    # Code is not wrapped, so it has no breaks of ours.
+    return part if block.blockFormat().nonBreakableLines() else without_breaks(part)
 
 
 def _row_of(block: QTextBlock) -> tuple[int, int] | None:

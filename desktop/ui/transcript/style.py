@@ -86,9 +86,11 @@ class Style:
         return made
 
     def code_format(self, before: Block | None, code: Code, *, first: bool) -> QTextBlockFormat:
-        """The paragraph format of a line of a code block."""
+        """The paragraph format of a line of a code block: not wrapped, and from left to right as in every editor."""
         made = QTextBlockFormat()
         _fix_height(made, self.code_line_height)
+        made.setNonBreakableLines(True)
+        made.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         made.setLeftMargin(self.indent(code.containers) + self.theme.px(CODE_PAD))
         made.setRightMargin(self.theme.px(CODE_PAD))
         if first:

@@ -11,10 +11,9 @@ from PySide6.QtGui import QFontMetricsF, QTextDocument, QTextLength, QTextTable,
 
 from desktop.ui.transcript.blocks import Span, Table, runs_right_to_left
 from desktop.ui.transcript.columns import Columns
+from desktop.ui.transcript.extent import BAR_HEIGHT, Extent
 from desktop.ui.transcript.style import Style
 
-BAR_HEIGHT = 12
-"""Room for a scroll bar under a table that needs one."""
 _LEAST_ROOM = 80
 
 
@@ -69,7 +68,6 @@ class Tables:
 
     def fit(self) -> None:
         """The page has another width."""
-        self._shifts.clear()
         for index in self._made:
             self._fit(index)
 
@@ -79,11 +77,11 @@ class Tables:
             self._shifts[index] = pixels
             self._fit(index)
 
-    def width(self, index: int) -> tuple[int, int]:
-        """(pixels of a table, pixels of the page for it); the first is 0 for one that fits."""
+    def extent(self, index: int) -> Extent:
+        """How wide a table is, 0 for one that fits as it is, and where the page has room for it."""
         room = self._room(index)
-        total = round(sum(self._columns[index].widths(room) or ()))
-        return (total if total > room + 1 else 0), room
+        width = round(sum(self._columns[index].widths(room) or ()))
+        return Extent(width, room, self._style.indent(self._blocks[index].containers))
 
     def _measure(self, index: int, rows: Sequence[tuple[tuple[Span, ...], ...]]) -> None:
         for row in rows:
@@ -101,7 +99,7 @@ class Tables:
         widths = columns.widths(self._room(index))
         if widths and runs_right_to_left(block):
             widths.reverse()
-        is_wide = self.width(index)[0] > 0
+        is_wide = self.extent(index).is_wide
         free = [QTextLength()] * columns.count
         made.setColumnWidthConstraints([QTextLength(QTextLength.Type.FixedLength, w) for w in widths or ()] or free)
         made.setLeftMargin(self._style.indent(block.containers) - (self._shifts.get(index, 0) if is_wide else 0))

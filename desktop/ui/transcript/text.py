@@ -6,6 +6,7 @@ is opened by the desktop's browser only when a person clicks it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QRect, QRectF, Qt, QTimer, QUrl, Signal
@@ -37,8 +38,8 @@ from desktop.ui.transcript.formulas import typesetter
 from desktop.ui.transcript.ground import Ground
 from desktop.ui.transcript.render import Renderer, formulas_of
 from desktop.ui.transcript.selection import selected_text
+from desktop.ui.transcript.sideways import SideBar, SideBars
 from desktop.ui.transcript.style import CODE_HEADER, Style
-from desktop.ui.transcript.table_bars import TableBar, TableBars
 
 _PASSED_ON = {Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Escape}
 _SLICE_S = 0.004
@@ -69,8 +70,8 @@ class MessageText(QTextBrowser):
         self._ground = Ground(self.document(), self._renderer)
         self._coloring = Coloring(self._renderer, self.document(), self)
         self._buttons: dict[int, CopyCode] = {}
-        self._bars = TableBars(self._renderer, self, self.viewport().update)
-        self._moved_from = 0  # buttons of blocks from here on are to be put in place
+        self._bars = SideBars(self._renderer, self, self.viewport().update)
+        self._moved_from = 0  # buttons and bars of blocks from here on are to be put in place
         self._streaming = False
         self._awaits_formulas = False
         self._draw_more = QTimer(self)
@@ -98,7 +99,7 @@ class MessageText(QTextBrowser):
         # A text that grows downwards is not painted again as a whole.
         self.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_StaticContents)
-        # A table that is wider than the page scrolls by itself, never the whole message.
+        # A table or code that is wider than the page scrolls by itself, never the whole message.
         self.horizontalScrollBar().valueChanged.connect(lambda: self.horizontalScrollBar().setValue(0))
         self.anchorClicked.connect(open_address)
         self.cursorPositionChanged.connect(self._caret_moves)
@@ -126,6 +127,7 @@ class MessageText(QTextBrowser):
         self._coloring.forget(anew)
         for index in [i for i in self._buttons if i >= anew]:
             self._buttons.pop(index).discard()
+        self._bars.forget(anew)
         for index in range(first, len(blocks)):
             block = blocks[index]
             if isinstance(block, Code):
@@ -174,8 +176,8 @@ class MessageText(QTextBrowser):
                     size.height(),
                 )
             )
+        self._bars.place(self._ground.box, self._moved_from)
         self._moved_from = len(self._renderer.blocks)
-        self._bars.place(self._ground.box)
         return self._ground.height()
 
     def natural_width(self, widest: int) -> int:
@@ -190,7 +192,7 @@ class MessageText(QTextBrowser):
     def mark(self, searched: Sequence[str]) -> int | None:
         """Mark every occurrence of the words; returns the y of the first, None when there is none."""
         found: list[QTextEdit.ExtraSelection] = []
-        first: int | None = None
+        first: QTextCursor | None = None
         color = theme().color("warn")
         color.setAlphaF(0.3)
         for word in searched:
@@ -199,21 +201,23 @@ class MessageText(QTextBrowser):
                 made.cursor = cursor
                 made.format.setBackground(color)
                 found.append(made)
-                if first is None or cursor.selectionStart() < first:
-                    first = cursor.selectionStart()
+                if first is None or cursor.selectionStart() < first.selectionStart():
+                    first = cursor
         self.setExtraSelections(found)
         if first is None:
             return None
-        cursor = QTextCursor(self.document())
-        cursor.setPosition(first)
+        for end in (first.selectionEnd(), first.selectionStart()):
+            cursor = QTextCursor(self.document())
+            cursor.setPosition(end)
+            self._reveal(cursor)
         return self.cursorRect(cursor).top()
 
     def code_buttons(self) -> list[CopyCode]:
         """The copy buttons of code, from top to bottom."""
         return [self._buttons[index] for index in sorted(self._buttons)]
 
-    def table_bars(self) -> list[TableBar]:
-        """The scroll bars of tables, from top to bottom."""
+    def side_bars(self) -> list[SideBar]:
+        """The scroll bars of tables and code that are wider than the page, from top to bottom."""
         return self._bars.all()
 
     def selection(self) -> str:
@@ -228,12 +232,18 @@ class MessageText(QTextBrowser):
         painter.setClipRect(event.rect())
         self._ground.paint(painter, QRectF(event.rect()))
         painter.end()
-        super().paintEvent(event)
+        sight = self.visibleRegion().boundingRect()
+        self._renderer.code.put_lines(sight.top(), sight.bottom())
+        for band in self._bars.bands(event.rect()):
+            super().paintEvent(QPaintEvent(band))
         if self._streaming:
             painter = QPainter(self.viewport())
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(theme().color("violet"))
+            bar = self._bars.of(len(self._renderer.blocks) - 1)
+            if bar is not None:
+                painter.setClipRect(bar.area)
             painter.drawRoundedRect(self.caret_box(), 1.5, 1.5)
 
     def caret_box(self) -> QRectF:
@@ -256,8 +266,8 @@ class MessageText(QTextBrowser):
         return data
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """The transcript scrolls, not the message; sideways, the table under the pointer."""
-        event.setAccepted(self._bars.turn(event, self._ground.box))
+        """The transcript scrolls, not the message; sideways, the table or code under the pointer."""
+        event.setAccepted(self._bars.turn(event))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Keys that scroll or leave belong to the transcript."""
@@ -352,8 +362,18 @@ class MessageText(QTextBrowser):
         self.viewport().update()
         self.reflowed.emit()
 
+    def _reveal(self, cursor: QTextCursor) -> None:
+        """Scroll the table or code around a place so far sideways that the place is in sight."""
+        index = bisect_right(self._renderer.starts, cursor.position()) - 1
+        bar = self._bars.of(index)
+        if bar is not None:
+            bar.settle()
+            self._renderer.code.put(index, cursor.block())
+            bar.reveal(self.cursorRect(cursor).center().x())
+
     def _caret_moves(self) -> None:
         if self.hasFocus():
+            self._reveal(self.textCursor())
             self.caret_moved.emit()
 
     def _button(self, index: int, block: Code) -> None:

@@ -113,6 +113,10 @@ def scroll_table() -> str:
     return translate("Transcript", "Scroll the table sideways")
 
 
+def scroll_code() -> str:
+    return translate("Transcript", "Scroll the code sideways")
+
+
 def answer_again() -> str:
     return translate("Transcript", "Answer again")
 

@@ -41,12 +41,12 @@ def test_words_in_tables_are_never_broken(view, message, columns: int, width: in
 
 
 def test_a_table_that_fits_has_no_bar(view, message) -> None:
-    assert shown(view, message, table(3)).table_bars() == []
+    assert shown(view, message, table(3)).side_bars() == []
 
 
 def test_a_wide_table_scrolls_sideways_by_itself(view, message, qtbot) -> None:
     text = shown(view, message, "text before\n\n" + table(20) + "\ntext after")
-    (bar,) = text.table_bars()
+    (bar,) = text.side_bars()
     assert bar.maximum() > 0
     last = text.document().find("Column 19")
     before = text.cursorRect(last).left()
@@ -62,7 +62,7 @@ def test_a_wide_table_scrolls_sideways_by_itself(view, message, qtbot) -> None:
 
 def test_the_keyboard_scrolls_a_table(view, message, qtbot) -> None:
     text = shown(view, message, table(20))
-    (bar,) = text.table_bars()
+    (bar,) = text.side_bars()
     assert bar in view.message_widget(1).stops()
     assert bar.accessibleName() == "Scroll the table sideways"
     bar.setFocus()
@@ -72,7 +72,7 @@ def test_the_keyboard_scrolls_a_table(view, message, qtbot) -> None:
 
 def test_a_scrolled_table_is_copied_whole(view, message, qtbot) -> None:
     text = shown(view, message, table(15))
-    text.table_bars()[0].setValue(200)
+    text.side_bars()[0].setValue(200)
     idle(qtbot)
     text.selectAll()
     text.copy()
@@ -84,10 +84,10 @@ def test_a_scrolled_table_is_copied_whole(view, message, qtbot) -> None:
 def test_the_bar_goes_when_the_window_is_wide_enough(view, message, qtbot) -> None:
     view.resize(360, 700)
     text = shown(view, message, table(5))
-    assert len(text.table_bars()) == 1
+    assert len(text.side_bars()) == 1
     view.resize(1200, 700)
     idle(qtbot)
-    assert text.table_bars() == []
+    assert text.side_bars() == []
 
 
 def test_a_table_that_grows_keeps_its_words_whole(view, message) -> None:
