@@ -191,12 +191,13 @@ class Answering(QObject):
         """Write everything there is into the store, the answer under way as far as it has come. False: it refused."""
         return self._checkpoint() and self._unsaved.retry()
 
-    def count(self, conversation: Conversation) -> None:
-        """Ask how full the context is; answered by `context_usage`. Raises StoreError."""
+    def count(self, conversation: Conversation) -> bool:
+        """Ask how full the context is; answered by `context_usage`. False: not now. Raises StoreError."""
         info = self._host.state.info
         if info is None or info.template is None or self._answer is not None:
-            return
+            return False
         self._gauge.count(conversation, self.path(conversation))
+        return True
 
     # Beginning and end
 

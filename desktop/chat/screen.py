@@ -139,6 +139,8 @@ class Screen(QObject):
     def _on_finished(self, conversation_id: int, done: Done) -> None:
         if self._is_open(conversation_id):
             self.speed.emit(done.stats.tokens_per_s)
+        else:
+            self._tell_context_usage()  # the model was not to be asked while it answered elsewhere
         self.conversations_changed.emit()
 
     def _on_path_changed(self, conversation_id: int) -> None:
@@ -227,4 +229,5 @@ class Screen(QObject):
             self.context_usage.emit(0, info.n_ctx)
             return
         with store_faults(self.notice.emit):
-            self._answering.count(self._conversation)
+            if not self._answering.count(self._conversation):
+                self.context_usage.emit(0, 0)  # what is shown is another conversation's

@@ -187,6 +187,22 @@ def test_the_speed_is_that_of_the_chat_that_is_shown(desk: Desk) -> None:
     assert speeds[-1] == 40.0
 
 
+def test_the_context_is_that_of_the_chat_that_is_shown(desk: Desk) -> None:
+    told: list[tuple[int, int]] = []
+    first, second = ask_in_new_chat(desk, "a"), ask_in_new_chat(desk, "b")
+    engine = desk.engines.last
+    engine.ready()
+    engine.finish()
+    engine.say("B")
+    desk.controller.context_usage.connect(lambda *usage: told.append(usage))
+    desk.controller.open_conversation(first)
+    assert told == [(0, 0)]  # not known: the model answers the other one
+    engine.finish()
+    assert told[1:] == [(1, 4096)]
+    desk.controller.open_conversation(second)
+    assert told[2:] == [(2, 4096)]
+
+
 def test_a_chat_that_ended_without_an_answer_goes_on_with_the_next_question(desk: Desk) -> None:
     ask_in_new_chat(desk, "first")
     desk.controller.stop()
