@@ -36,8 +36,15 @@ def is_on_the_hub(name: str, folders: Sequence[Path] = (Path(),)) -> bool:
 
 
 def check_model_name(name: str | Path) -> None:
-    """Raises KnownError("model_missing") for a folder that is not there, with those that are near."""
+    """Raises KnownError("model_missing") for a file, and for a folder that is not there, with those that are near."""
     try:
+        if Path(name).expanduser().is_file():
+            raise KnownError(
+                "model_missing",
+                f"{name} is a file, where the folder of a model is needed.",
+                "Name the folder that holds config.json, the weights and the tokenizer.",
+                model=str(name),
+            )
         if Path(name).expanduser().exists() or is_on_the_hub(str(name)):
             return
         advice = what_is_there(str(name))

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.model_names import check_model_name
+from belle.texts import short_repr
 
 _REPACKS = "support_avx512bf16_for_cpu"
 """bitsandbytes' flag of a `Linear4bit` (0.49 and later)."""
@@ -59,10 +61,12 @@ def load_adapter(model: Any, folder: str | Path, **options: Any) -> Any:
     Args:
         options: of peft's `PeftModel.from_pretrained`.
 
-    Raises KnownError("adapter_differs") naming a tensor that has no place in the model, or that the file lacks.
+    Raises KnownError: `adapter_differs` naming a tensor that has no place in the model, or that the file lacks;
+    `adapter_kind` for one that is not LoRA; `damaged_config`.
     """
     from peft import PeftModel, set_peft_model_state_dict
 
+    _check_kind(folder)
     saved = adapter_weights(folder)
     _make_room(model, saved)
     try:
@@ -72,12 +76,34 @@ def load_adapter(model: Any, folder: str | Path, **options: Any) -> Any:
         found = set_peft_model_state_dict(adapted, saved)
     except (RuntimeError, ValueError) as error:
         raise _differs(folder, f"{' '.join(str(error).split())[:300]}") from None
+    except KeyError as error:
+        raise _differs(folder, f"its file lacks {error.args[0]}") from None
+    except (TypeError, AttributeError) as error:
+        # peft takes over what adapter_config.json says without a look at its type.
+        raise KnownError(
+            "damaged_config",
+            f"{folder}/adapter_config.json holds a value that peft cannot take: {error}.",
+            "Copy the adapter again.",
+            path=str(folder),
+        ) from None
     lacking = [name for name in found.missing_keys if ".default." in name or name.endswith(".default")]
     if found.unexpected_keys:
         raise _differs(folder, f"the model has no place for {found.unexpected_keys[0]}")
     if lacking:
         raise _differs(folder, f"its file lacks {lacking[0]}")
     return adapted
+
+
+def _check_kind(folder: str | Path) -> None:
+    """Raises KnownError("adapter_kind") for an adapter of peft's that does not add low-rank matrices to weights."""
+    kind = read_json_object(Path(folder) / "adapter_config.json", kind="damaged_config").get("peft_type")
+    if kind != "LORA":
+        raise KnownError(
+            "adapter_kind",
+            f"The adapter in {folder} is {f'of the kind {short_repr(kind)}' if kind else 'of no kind'} (peft_type).",
+            "Only LoRA adapters are known here, with DoRA and rsLoRA.",
+            path=str(folder),
+        )
 
 
 def _make_room(model: Any, saved: Mapping[str, Any]) -> None:

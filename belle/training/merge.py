@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from belle.clients.copies import is_hub_name, local_copy
 from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.model_names import check_model_name
@@ -105,7 +106,7 @@ def merge(
     """
     from belle.training.whole_folder import write_folder
 
-    name = _check(adapter, out, base)
+    name = _check(adapter, out, base, say)
     family = family_of(adapter)
     _say_how_it_was_trained(adapter, onto, say)
     model, stored = _open(adapter, name, family, dtype, onto)
@@ -160,8 +161,8 @@ def _prove(folder: Path, family: Family, before: Sequence[Tensor], prompts: Sequ
     return proof
 
 
-def _check(adapter: Path, out: Path, base: str | None) -> str:
-    """The base, when everything that can be known beforehand is right. Raises KnownError."""
+def _check(adapter: Path, out: Path, base: str | None, say: Say) -> str:
+    """The base on this machine, when everything that can be known beforehand is right. Raises KnownError."""
     if not is_adapter(adapter):
         raise KnownError(
             "not_an_adapter",
@@ -171,7 +172,16 @@ def _check(adapter: Path, out: Path, base: str | None) -> str:
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise KnownError("output_not_empty", f"{out} is there already.", "Choose another folder.", path=str(out))
+    if _read(adapter / "adapter_config.json").get("layer_replication"):
+        raise KnownError(
+            "adapter_kind",
+            f"The adapter in {adapter} uses layers of its base several times (layer_replication).",
+            "Make the base with the repeated layers first, and train an adapter on that.",
+            path=str(adapter),
+        )
     name = base or read_adapter_base(adapter)
+    if is_hub_name(name):
+        name = str(local_copy(name, "model", say=say))
     if is_adapter(Path(name)):
         message = f"The base {name} is itself an adapter."
         raise KnownError("base_is_adapter", message, f"Merge it first: belle merge {name} -o DIR", base=name)

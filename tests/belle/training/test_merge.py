@@ -213,6 +213,36 @@ def test_an_adapter_that_does_not_belong_to_its_base_is_refused(base: Path, tmp_
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("config", "kind", "words"),
+    [
+        ({"peft_type": "PROMPT_TUNING"}, "adapter_kind", "of the kind 'PROMPT_TUNING'"),
+        ({"peft_type": "IA3"}, "adapter_kind", "of the kind 'IA3'"),
+        ({"peft_type": "BOGUS"}, "adapter_kind", "of the kind 'BOGUS'"),
+        ({"peft_type": 5}, "adapter_kind", "of the kind 5"),
+        ({"peft_type": None}, "adapter_kind", "of no kind"),
+        ({"layer_replication": [[0, 2], [0, 1]]}, "adapter_kind", "layers of its base several times"),
+        ({"lora_alpha": "x"}, "damaged_config", "peft cannot take"),
+        ({"modules_to_save": ["lm_head"]}, "adapter_differs", "lacks .*lm_head"),
+        ({"trainable_token_indices": [1, 2]}, "adapter_differs", "lacks .*embed_tokens"),
+    ],
+)
+def test_an_adapter_whose_config_is_another_one_s_is_refused_in_words(
+    base: Path, tmp_path: Path, config: dict[str, object], kind: str, words: str
+) -> None:
+    adapter = edited(adapter_of(base, tmp_path / "adapter"), lambda _: None, **config)
+    with pytest.raises(KnownError, match=words) as found:
+        merge(adapter, tmp_path / "out")
+    assert found.value.kind == kind
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_is_not_the_folder_of_a_base(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "base.json").write_text("{}")
+    with pytest.raises(KnownError, match=r"base\.json is a file"):
+        merge(adapter_of(base, tmp_path / "adapter"), tmp_path / "out", base=str(tmp_path / "base.json"))
+
+
 @pytest.fixture(scope="module")
 def tied(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Path:
     folder = tmp_path_factory.mktemp("tied")
