@@ -19,6 +19,12 @@ def _plus_one(source: RowSource, sizes: Dimensions) -> RowSource:
     return AddConstant(source, 1.0)
 
 
+def _refuse_null(config: Mapping[str, Any], name: str, title: str) -> None:
+    """Raises KnownError("unsupported_option") where null switches off what llama.cpp's graph always does."""
+    if config.get(name, ...) is None:
+        raise unsupported(name, None, title)
+
+
 def _norm(name: str, source: str, width: str = "n_embd") -> Rule:
     return Rule(f"{name}.weight", f"{source}.weight", (width,), _plus_one)
 
@@ -63,6 +69,7 @@ class Gemma2(DecoderOnly):
         for name in ("attention_bias", "use_bidirectional_attention"):
             only(config, name, False, title=self.title)
         sizes = self.dimensions(config)
+        _refuse_null(config, "sliding_window", self.title)
         self._check_layers(config, sizes)
         self._check_attention_scale(config, sizes)
         entries = [
@@ -83,6 +90,8 @@ class Gemma2(DecoderOnly):
         """The soft limits of attention scores and of logits."""
         # What transformers takes where the keys are missing. Null is no limit, which llama.cpp's graph does not know.
         usual = {"attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0}
+        for name in usual:
+            _refuse_null(config, name, self.title)
         return [real(f"{self.name}.{name}", number({**usual, **config}, name)) for name in usual]
 
     def rope_entries(self, config: Mapping[str, Any], notes: list[str] | None) -> list[KeyValue]:

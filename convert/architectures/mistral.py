@@ -7,6 +7,7 @@ from typing import Any
 
 from convert.architectures.config import optional_whole
 from convert.architectures.llama import Llama
+from convert.architectures.rope import check_layer_kinds
 
 
 class Mistral(Llama):
@@ -18,5 +19,6 @@ class Mistral(Llama):
     heard = Llama.heard | {"sliding_window", "layer_types"}
 
     def window(self, config: Mapping[str, Any]) -> int | None:
+        check_layer_kinds(config, self.title)
         # Mistral 7B's own, where the key is missing; null is none.
         return optional_whole({"sliding_window": 4096, **config}, "sliding_window")

@@ -8,7 +8,7 @@ from typing import Any
 from convert.architectures.base import Rule
 from convert.architectures.config import MAX_LAYERS, only, optional_flag, unsupported, whole
 from convert.architectures.llama import DecoderOnly
-from convert.architectures.rope import FULL, SLIDING
+from convert.architectures.rope import SLIDING, check_layer_kinds
 from convert.metadata import KeyValue
 
 
@@ -26,16 +26,13 @@ class Qwen2(DecoderOnly):
 
     def _slides(self, config: Mapping[str, Any]) -> bool:
         """Whether any layer attends through the window: as listed, or those from `max_window_layers` on."""
-        kinds = config.get("layer_types")
-        if kinds is not None:
-            if not isinstance(kinds, list) or not set(map(str, kinds)) <= {FULL, SLIDING}:
-                raise unsupported("layer_types", kinds, self.title)
-            if SLIDING in kinds:
-                return True
+        kinds = check_layer_kinds(config, self.title)
+        if kinds:
+            return SLIDING in kinds
         n_layer = whole(config, "num_hidden_layers", largest=MAX_LAYERS)
         first = config.get("max_window_layers")
         first = first if isinstance(first, int) and not isinstance(first, bool) else 28
-        return kinds is None and optional_flag(config, "use_sliding_window", False) and first < n_layer
+        return optional_flag(config, "use_sliding_window", False) and first < n_layer
 
     def attention(self, config: Mapping[str, Any]) -> list[Rule]:
         return super().attention({**config, "attention_bias": True})

@@ -32,6 +32,7 @@ def architecture_of(config: Mapping[str, Any]) -> Architecture:
     model_type = str(config.get("model_type") or "")
     for architecture in ARCHITECTURES:
         if any(name in architecture.classes for name in classes):
+            _refuse_another_type(architecture, model_type, classes)
             return architecture
     if not classes:
         for architecture in ARCHITECTURES:
@@ -46,3 +47,16 @@ def architecture_of(config: Mapping[str, Any]) -> Architecture:
         architecture=asked,
         known=[name for architecture in ARCHITECTURES for name in architecture.classes],
     )
+
+
+def _refuse_another_type(architecture: Architecture, model_type: str, classes: list[str]) -> None:
+    """transformers goes by `model_type`; names that nobody knows are passed over, since fine-tunes rename them."""
+    other = next((one for one in ARCHITECTURES if model_type in one.model_types), architecture)
+    if other is not architecture:
+        raise KnownError(
+            "bad_config",
+            f"config.json says two things: architectures is {', '.join(classes)}, and model_type is {model_type}.",
+            f"Correct the one that is wrong: the first is {architecture.title}, the second {other.title}.",
+            architecture=classes[0],
+            model_type=model_type,
+        )

@@ -98,6 +98,14 @@ def _given(config: Mapping[str, Any], key: str, kind: str) -> Mapping[str, Any]:
     return given
 
 
+def check_layer_kinds(config: Mapping[str, Any], title: str) -> list[str]:
+    """`layer_types`, [] where they are not listed. Raises KnownError("unsupported_option") for an unknown kind."""
+    kinds = config.get("layer_types") or []
+    if not isinstance(kinds, list) or not all(kind in (FULL, SLIDING) for kind in kinds):
+        raise unsupported("layer_types", kinds, title)
+    return kinds
+
+
 def is_divided(given: Any) -> bool:
     """Whether these parameters are divided by kind of layer."""
     return isinstance(given, Mapping) and (FULL in given or SLIDING in given)

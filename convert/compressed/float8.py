@@ -91,6 +91,9 @@ def scale_values(scale: CheckpointTensor) -> NDArray[np.float32]:
         stored = (stored.astype(np.uint32) << 16).view(np.float32)
     elif scale.raw_dtype == "f8_e8m0":
         stored = np.where(stored == 255, np.nan, 2.0 ** (stored.astype(np.float64) - 127))
+    elif stored.dtype.kind != "f":
+        message = f"{scale.name} is stored as {scale.raw_dtype}, and scales are floats."
+        raise KnownError("damaged_fp8", message, "Get the checkpoint again.", tensor=scale.name)
     values: NDArray[np.float32] = stored.astype(np.float32)
     if not np.isfinite(values).all():
         raise KnownError("not_finite", f"{scale.name} holds NaN or infinity.", tensor=scale.name)

@@ -22,6 +22,13 @@ from convert.gptq.coded import CodedRows, Groups, Mode
 
 BITS = (4, 8)
 _WORD = 32
+_COMPANION_TYPES: Mapping[str, tuple[str, ...]] = {
+    "weight_scale": ("f64", "f32", "f16", "bf16"),
+    "weight_zero_point": ("i8", "i32"),
+    "weight_g_idx": ("i32", "i64"),
+    "weight_shape": ("i32", "i64"),
+}
+"""What stands beside the codes of a layer, and the types that it may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,8 @@ class PackedRows(CodedRows):
         self._codes = layer.codes
         self._packed = layer.is_packed
         groups = _groups(layer, group_size)
+        self.has_zeros = bool((groups.zeros != 1 << (layer.bits - 1)).any())
+        """Whether the codes of some group stand around another value than the middle one."""
         size = group_size if group_size and group_size > 0 else layer.shape[1]
         super().__init__(
             f"{layer.name}.weight", layer.shape, bits=layer.bits, group_size=size, groups=groups, mode=mode
@@ -84,6 +93,12 @@ def read_layer(name: str, tensors: Mapping[str, CheckpointTensor], bits: int) ->
         raise _damaged(name, f"{list(codes.shape)} stored codes are not those of {list(shape)} weights of {bits} bits")
     if codes.raw_dtype != ("i32" if packed is not None else "i8"):
         raise _damaged(name, f"its codes are stored as {codes.raw_dtype}")
+    if packed is not None and f"{name}.weight" in tensors:
+        raise _damaged(name, "weight and weight_packed are both there")
+    for part, kinds in _COMPANION_TYPES.items():
+        tensor = tensors.get(f"{name}.{part}")
+        if tensor is not None and (tensor.raw_dtype not in kinds or 0 in tensor.shape):
+            raise _damaged(name, f"its {part} is stored as {list(tensor.shape)} values of {tensor.raw_dtype}")
     others = (tensors.get(f"{name}.weight_zero_point"), tensors.get(f"{name}.weight_g_idx"))
     return Layer(name, codes, scale, *others, shape=shape, bits=bits)
 

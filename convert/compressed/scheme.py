@@ -18,15 +18,25 @@ FP8 = ("fp8", "fbgemm_fp8")
 COMPRESSED = "compressed-tensors"
 FORMATS = ("pack-quantized", "int-quantized", "naive-quantized", "float-quantized", "dense", "mixed-precision")
 _DEFAULT_BLOCK = (128, 128)
+# Patterns come with the checkpoint, and Python's matching can take for ever: these bounds keep it under a second.
+_REPEATS = re.compile(r"(?<!\\)[*+{]")
+_REPEATED_GROUP = re.compile(r"\)[*+{]")
+_MOST_REPEATS = 5
 _ADVICE = "Convert the model that it was made from, or save it in bf16 with the library that made it."
 
 
 @dataclass(frozen=True, slots=True)
 class WeightScheme:
-    """How the weights of some layers are stored: `bits` and `group_size` are None where nothing is said of them."""
+    """How the weights of some layers are stored; None where nothing is said of it.
+
+    `kind` is `int` or `float`, `float8` the first letters of our name of the 8-bit floats.
+    """
 
     targets: tuple[str, ...] = ("Linear",)
     bits: int | None = None
+    kind: str | None = None
+    symmetric: bool | None = None
+    float8: str | None = None
     group_size: int | None = None
     block: tuple[int, int] = _DEFAULT_BLOCK
 
@@ -73,7 +83,8 @@ def _fp8(stated: Mapping[str, Any]) -> Scheme:
     if kind not in (None, "e4m3", "e5m2", "float8_e4m3fn", "float8_e5m2"):
         raise _unsupported(f"fmt is {short_repr(kind)}")
     block = _block(stated.get("weight_block_size"))
-    return Scheme((WeightScheme(bits=8, block=block),), rounds_activations=True)
+    float8 = None if kind is None else f"f8_{kind.removeprefix('float8_')[:4]}"
+    return Scheme((WeightScheme(bits=8, kind="float", float8=float8, block=block),), rounds_activations=True)
 
 
 def _compressed(stated: Mapping[str, Any]) -> Scheme:
@@ -98,6 +109,8 @@ def _group(name: str, group: Mapping[str, Any]) -> WeightScheme:
     targets, weights = group.get("targets"), group.get("weights")
     if not isinstance(targets, Sequence) or isinstance(targets, str) or not all(isinstance(t, str) for t in targets):
         raise _unsupported(f"config_groups.{name}.targets is {short_repr(targets)}")
+    for target in targets:
+        _check_pattern(target)
     if not isinstance(weights, Mapping):
         return WeightScheme(tuple(targets))
     bits, kind = weights.get("num_bits"), weights.get("type", "int")
@@ -109,7 +122,30 @@ def _group(name: str, group: Mapping[str, Any]) -> WeightScheme:
     strategy = weights.get("strategy")
     if strategy not in (None, "tensor", "channel", "group", "block"):
         raise _unsupported(f"config_groups.{name}.weights.strategy is {short_repr(strategy)}")
-    return WeightScheme(tuple(targets), bits, size, _block(weights.get("block_structure")))
+    symmetric = weights.get("symmetric")
+    if symmetric is not None and not isinstance(symmetric, bool):
+        raise _unsupported(f"config_groups.{name}.weights.symmetric is {short_repr(symmetric)}")
+    return WeightScheme(
+        tuple(targets),
+        bits,
+        kind,
+        symmetric,
+        group_size=size,
+        block=_block(weights.get("block_structure")),
+    )
+
+
+def _check_pattern(target: str) -> None:
+    """Raises KnownError where a target after `re:` is not a pattern, or one that may take for ever to match."""
+    if not target.startswith("re:"):
+        return
+    pattern = target[3:]
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise _unsupported(f"the target {short_repr(target)} is not a pattern ({error})") from error
+    if _REPEATED_GROUP.search(pattern) or len(_REPEATS.findall(pattern)) > _MOST_REPEATS:
+        raise _unsupported(f"the target {short_repr(target)} may take for ever to match")
 
 
 def _check_format(name: Any) -> None:

@@ -32,6 +32,7 @@ _COMPANIONS = (
     "output_scale",
     "output_zero_point",
 )
+_SCALES = (".weight_scale", ".weight_scale_inv")
 _CACHE_SCALES = (".k_scale", ".v_scale", ".q_scale")
 _WORD = 32
 
@@ -113,13 +114,25 @@ def _codes(layer: str, tensors: Mapping[str, CheckpointTensor], scheme: Scheme, 
     stated = scheme.of(layer)
     bits = _bits(layer, tensors)
     if stated.bits not in (None, bits):
-        raise KnownError(
-            "damaged_compressed",
-            f"{layer} is stored in {bits} bits, and the configuration says {stated.bits}.",
-            "Its config.json belongs to another checkpoint.",
-            tensor=layer,
-        )
-    return PackedRows(read_layer(layer, tensors, bits), stated.group_size, mode)
+        raise _denied(layer, f"{bits} bits", f"{stated.bits}")
+    if stated.kind == "float":
+        raise _denied(layer, "integers", "floats")
+    found = read_layer(layer, tensors, bits)
+    if stated.symmetric is False and found.zero_point is None:
+        raise _denied(layer, "codes without zero points", "symmetric is false")
+    rows = PackedRows(found, stated.group_size, mode)
+    if stated.symmetric and rows.has_zeros:
+        raise _denied(layer, "codes with zero points", "symmetric is true")
+    return rows
+
+
+def _denied(layer: str, stored: str, said: str) -> KnownError:
+    return KnownError(
+        "damaged_compressed",
+        f"{layer} is stored in {stored}, and the configuration says {said}.",
+        "Its config.json belongs to another checkpoint.",
+        tensor=layer,
+    )
 
 
 def _bits(layer: str, tensors: Mapping[str, CheckpointTensor]) -> int:
@@ -127,7 +140,7 @@ def _bits(layer: str, tensors: Mapping[str, CheckpointTensor]) -> int:
     packed, shape = tensors.get(f"{layer}.weight_packed"), tensors.get(f"{layer}.weight_shape")
     if packed is None:
         return 8
-    if shape is None or len(packed.shape) != 2:
+    if shape is None or len(packed.shape) != 2 or 0 in shape.shape:
         message = f"{layer}.weight_shape is missing from the checkpoint."
         raise KnownError("damaged_compressed", message, "Get the checkpoint again.", tensor=f"{layer}.weight_shape")
     columns = int(shape.array().reshape(-1)[-1])
@@ -146,14 +159,24 @@ def _floats(
     layer: str, tensors: Mapping[str, CheckpointTensor], scheme: Scheme, stated: Mapping[str, Any]
 ) -> Float8Rows:
     tensor = tensors[f"{layer}.weight"]
-    scale = tensors.get(f"{layer}.weight_scale_inv", tensors.get(f"{layer}.weight_scale"))
-    if scale is None and stated:
+    scales = [tensors[name] for name in (f"{layer}.weight_scale_inv", f"{layer}.weight_scale") if name in tensors]
+    if len(scales) > 1:
+        message = f"{layer} has two scales, weight_scale and weight_scale_inv."
+        raise KnownError("damaged_fp8", message, "Files of two checkpoints may lie in one folder.", tensor=tensor.name)
+    scale = scales[0] if scales else None
+    # Floats without any scale are weights by themselves; among layers with scales, one of them is lost.
+    if scale is None and (stated or any(name.endswith(_SCALES) for name in tensors)):
         message = f"{layer} is stored in 8-bit floats, and its scale (weight_scale or weight_scale_inv) is missing."
         raise KnownError("damaged_fp8", message, "Get the checkpoint again.", tensor=tensor.name)
     if len(tensor.shape) != 2:
         message = f"{tensor.name} has {len(tensor.shape)} axes; 8-bit floats are read in matrices."
         raise KnownError("unsupported_quantization", message, "Convert the bf16 checkpoint.", tensor=tensor.name)
-    return Float8Rows(tensor, scale, scheme.of(layer).block)
+    said = scheme.of(layer)
+    if said.kind == "int":
+        raise _denied(layer, "8-bit floats", f"integers of {said.bits} bits")
+    if said.float8 is not None and not tensor.raw_dtype.startswith(said.float8):
+        raise _denied(layer, tensor.raw_dtype, said.float8)
+    return Float8Rows(tensor, scale, said.block)
 
 
 def _notes(layers: list[RowSource], scheme: Scheme) -> list[str]:

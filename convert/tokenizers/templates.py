@@ -29,6 +29,8 @@ def own_templates(checkpoint: TokenizerFolder, tokenizer_config: Mapping[str, An
     given = read_object(files.get("chat_template.json")).get("chat_template") or tokenizer_config.get("chat_template")
     if isinstance(given, str) and given:
         return {"default": given}
+    if isinstance(given, Mapping):  # by name, as transformers keeps several in memory
+        given = [{"name": name, "template": source} for name, source in given.items()]
     if not isinstance(given, list):
         return {}
     pairs = [(part.get("name"), part.get("template")) for part in given if isinstance(part, Mapping)]

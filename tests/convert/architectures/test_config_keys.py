@@ -89,8 +89,10 @@ def test_a_window_counts_where_a_layer_attends_through_it(change: dict[str, Any]
     assert metadata(config)["qwen2.context_length"] == length
 
 
-def test_layers_of_a_kind_that_is_not_known_are_refused() -> None:
-    config = {**LLAMA, "architectures": ["Qwen2ForCausalLM"], "layer_types": ["full_attention", "linear_attention"]}
+@pytest.mark.parametrize("name", ["Qwen2", "Mistral"])
+@pytest.mark.parametrize("kinds", [["full_attention", "linear_attention"], ["chunked_attention"] * 2, "full", [[1]]])
+def test_layers_of_a_kind_that_is_not_known_are_refused(name: str, kinds: Any) -> None:
+    config = {**LLAMA, "architectures": [f"{name}ForCausalLM"], "model_type": name.lower(), "layer_types": kinds}
     with pytest.raises(KnownError, match="layer_types"):
         metadata(config)
 
@@ -99,3 +101,23 @@ def test_mistrals_window_is_its_default_where_the_key_is_missing() -> None:
     config = {**LLAMA, "architectures": ["MistralForCausalLM"], "max_position_embeddings": 8192}
     assert metadata(config)["llama.context_length"] == 4096
     assert metadata({**config, "sliding_window": None})["llama.context_length"] == 8192
+
+
+@pytest.mark.parametrize("name", ["attn_logit_softcapping", "final_logit_softcapping", "sliding_window"])
+def test_null_for_what_llama_cpp_always_does_is_refused_as_null(name: str) -> None:
+    config = {**LLAMA, "architectures": ["Gemma2ForCausalLM"], "model_type": "gemma2", name: None}
+    with pytest.raises(KnownError, match=f"sets {name} to None"):
+        architecture_of(config).metadata(config | {"hidden_act": None, "query_pre_attn_scalar": 256, "head_dim": 256})
+
+
+@pytest.mark.parametrize(("of_class", "model_type"), [
+    ("Llama", "mistral"), ("Llama", "qwen2"), ("Qwen3", "qwen2"), ("Mistral", "bloom"), ("Gemma2", "gemma3_text"),
+])  # fmt: skip
+def test_a_class_and_a_type_of_two_architectures_are_refused(of_class: str, model_type: str) -> None:
+    with pytest.raises(KnownError, match="says two things"):
+        architecture_of({"architectures": [f"{of_class}ForCausalLM"], "model_type": model_type})
+
+
+@pytest.mark.parametrize("model_type", ["llama", "Yi", "", None])
+def test_a_type_that_nobody_knows_leaves_it_to_the_class(model_type: str | None) -> None:
+    assert architecture_of({"architectures": ["LlamaForCausalLM"], "model_type": model_type}).title == "LLaMA"

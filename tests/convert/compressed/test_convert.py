@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from belle.cli.main import main
 from belle.errors import KnownError
+from convert.compressed.scheme import read_scheme
 from convert.gguf_file import GgufFile
 from convert.inspection.checkpoint import describe_checkpoint
 from convert.options import ConvertOptions
@@ -172,6 +173,12 @@ WEIGHTS = ("config_groups", "group_0", "weights")
         (changed(INT4, "sparsity_config", to={"format": "sparse-24-bitmask"}), "sparsity_config"),
         (changed(INT4, "transform_config", to={"config_groups": {"u": {}}}), "transform_config"),
         (changed(INT4, "quant_method", to="quip"), "quip"),
+        (changed(INT4, *WEIGHTS, "symmetric", to=False), "configuration says symmetric is false"),
+        (changed(INT4, *WEIGHTS, "symmetric", to="no"), "symmetric is 'no'"),
+        (changed(INT4, "config_groups", "group_0", "targets", to=["re:(["]), "is not a pattern"),
+        (changed(INT4, "config_groups", "group_0", "targets", to=["re:(.*)*(.*)*X"]), "for ever"),
+        (changed(INT4, "config_groups", "group_0", "targets", to=["re:(a|a)+X"]), "for ever"),
+        (changed(INT4, "config_groups", "group_0", "targets", to=["re:" + ".*" * 9 + "X"]), "for ever"),
     ],
 )
 def test_what_is_not_known_is_refused_by_name(
@@ -186,13 +193,45 @@ def test_what_is_not_known_is_refused_by_name(
     assert not (tmp_path / "m.gguf").exists()
 
 
+@pytest.mark.parametrize("config", [
+    changed(FP8, "fmt", to="e5m2"),
+    {"quant_method": "compressed-tensors", "config_groups": {"a": {"targets": ["Linear"], "weights": {"num_bits": 8}}}},
+    INT4,
+])  # fmt: skip
+def test_8_bit_floats_that_the_configuration_denies_are_refused(
+    config: dict[str, Any], copied: Callable[[str], Path], tmp_path: Path
+) -> None:
+    source = copied("fp8-blocks")
+    said = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(json.dumps(said | {"quantization_config": config}))
+    with pytest.raises(KnownError, match="and the configuration says"):
+        convert(source, tmp_path / "m.gguf")
+
+
+def test_a_pattern_that_people_write_is_matched() -> None:
+    written = changed(INT4, "config_groups", "group_0", "targets", to=[r"re:.*layers\.[0-9]+\..*(q|k|v|o)_proj$"])
+    assert read_scheme(written).of("model.layers.12.self_attn.q_proj").bits == 4
+    assert read_scheme(written).of("model.layers.12.mlp.up_proj").bits is None
+
+
 @pytest.mark.parametrize(
     ("name", "tensor", "value", "words"),
     [
         ("fp8-blocks", "weight_scale_inv", None, "its scale"),
+        ("fp8-blocks", "weight_scale", torch.ones(1), "two scales"),
+        ("int4", "weight_zero_point", torch.ones(256, 13, dtype=torch.int8), "symmetric is true"),
         ("fp8-blocks", "weight_scale_inv", torch.ones(3, 9), "has the shape [3, 9]"),
         ("fp8-blocks", "weight_scale_inv", torch.full((2, 4), torch.nan), "NaN"),
+        ("fp8-blocks", "weight_scale_inv", torch.ones(2, 4, dtype=torch.int32), "scales are floats"),
         ("int4", "weight_scale", None, "weight_scale is missing"),
+        ("int4", "weight_scale", torch.zeros(0, 8), "weight_scale is stored as [0, 8]"),
+        ("int4", "weight_scale", torch.zeros(256, 0), "weight_scale is stored as [256, 0]"),
+        ("int4", "weight_zero_point", torch.zeros(0, 13, dtype=torch.int8), "weight_zero_point is stored as [0, 13]"),
+        ("int4", "weight_zero_point", torch.zeros(256, 13), "weight_zero_point is stored as"),
+        ("int4", "weight_g_idx", torch.zeros(416), "weight_g_idx is stored as"),
+        ("int4", "weight_shape", torch.tensor([], dtype=torch.int64), "weight_shape is missing"),
+        ("int4", "weight_shape", torch.tensor([256.0, 416.0]), "weight_shape is stored as"),
+        ("int4", "weight", torch.zeros(256, 416), "both there"),
         ("int4", "weight_scale", torch.ones(256, 5), "do not fit"),
         ("int4", "weight_shape", None, "weight_shape is missing"),
         ("int4", "weight_shape", torch.tensor([256, 77]), "only codes of 4 and 8 bits"),
@@ -213,6 +252,20 @@ def test_tensors_that_do_not_belong_together_are_named(
         convert(source, tmp_path / "m.gguf")
     assert words in caught.value.message
     assert LAYER in caught.value.message
+
+
+def test_one_lost_scale_among_others_is_noticed_without_a_configuration(
+    copied: Callable[[str], Path], tmp_path: Path
+) -> None:
+    source = copied("fp8-blocks")
+    said = json.loads((source / "config.json").read_text())
+    del said["quantization_config"]
+    (source / "config.json").write_text(json.dumps(said))
+    state = load_file(source / "model.safetensors")
+    del state[f"{LAYER}.weight_scale_inv"]
+    save_file(state, source / "model.safetensors")
+    with pytest.raises(KnownError, match="its scale"):
+        convert(source, tmp_path / "m.gguf")
 
 
 def test_the_command_says_what_it_read(

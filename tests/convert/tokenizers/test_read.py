@@ -302,6 +302,8 @@ class TestChatTemplate:
         named = [{"name": "default", "template": "two"}, {"name": "tools", "template": "three"}]
         tokenizer = self.read(tmp_path / "b", tokenizer_config={"chat_template": named})
         assert tokenizer.chat_templates == {"default": "two", "tools": "three"}
+        by_name = {part["name"]: part["template"] for part in named}
+        assert self.read(tmp_path / "d", tokenizer_config={"chat_template": by_name}).chat_templates == by_name
         entries = {e.key: e.value for e in tokenizer.metadata()}
         assert entries["tokenizer.chat_template"] == "two"
         assert entries["tokenizer.chat_template.tools"] == "three"
