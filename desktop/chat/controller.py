@@ -121,18 +121,23 @@ class ChatController(Screen):
             self._answering.settle(conversation_id)
             self._store.delete_conversation(conversation_id)
             key = f"deleted-{conversation_id}"
-            self._deleted[key] = conversation_id
+            notice = Notice("deleted", "info", {"title": title}, ("undo",), key)
+            self._deleted[key] = conversation_id, notice
             if self._is_open(conversation_id):
                 self.new_chat()
             self.conversations_changed.emit()
-            self.notice.emit(Notice("deleted", "info", {"title": title}, ("undo",), key))
+            self.notice.emit(notice)
 
-    def undo_delete(self, conversation_id: int) -> None:
-        """Bring a deleted conversation back and show it."""
+    def undo_delete(self, key: str) -> None:
+        """Bring a deleted conversation back and show it; what the store refuses is offered again."""
+        conversation_id, notice = self._deleted[key]
         with store_faults(self.notice.emit):
             self._store.restore_conversation(conversation_id)
+            del self._deleted[key]
             self.conversations_changed.emit()
             self.open_conversation(conversation_id)
+        if key in self._deleted:
+            self.notice.emit(notice)
 
     # What is being typed
 
@@ -264,7 +269,7 @@ class ChatController(Screen):
         question = self.dismiss(key)
         match action:
             case "undo":
-                self.undo_delete(self._deleted.pop(key))
+                self.undo_delete(key)
             case "drop_oldest":
                 self._drop_oldest(question)
             case "larger_context":

@@ -63,7 +63,7 @@ class Screen(QObject):
         self._conversation: Conversation | None = None
         self._told: tuple[bool, Waiting] = (False, "")  # what the window shows of the open conversation
         self._knows_damage = False
-        self._deleted: dict[str, int] = {}  # notice key -> conversation that can be brought back
+        self._deleted: dict[str, tuple[int, Notice]] = {}  # notice key -> conversation that can be brought back
         self._models = models = ModelControl(settings, engine_factory, self)
         models.state_changed.connect(self._on_model_state)
         models.template_needed.connect(self.template_needed)

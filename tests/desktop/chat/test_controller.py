@@ -311,6 +311,20 @@ def test_delete_offers_to_bring_it_back(desk: Desk) -> None:
     assert desk.shape[-1] == ("assistant", "Hello", "stopped")
 
 
+def test_what_cannot_be_brought_back_now_is_offered_again(desk: Desk) -> None:
+    desk.controller.send("Hi")
+    conversation = desk.controller.conversation
+    desk.controller.delete(conversation.id)
+    key = desk.notices[-1].key
+    desk.store._db.rows("PRAGMA query_only = 1")
+    desk.controller.act(key, "undo")
+    assert [notice.level for notice in desk.notices[-2:]] == ["bad", "info"]
+    assert (desk.notices[-1].kind, desk.notices[-1].key) == ("deleted", key)
+    desk.store._db.rows("PRAGMA query_only = 0")
+    desk.controller.act(key, "undo")
+    assert desk.controller.conversation.id == conversation.id
+
+
 def test_closing_keeps_the_answer_under_way(qtbot: QtBot, tmp_path: Path) -> None:
     engines = FakeEngines()
     with Store.open(tmp_path / "chat.sqlite3") as store:
