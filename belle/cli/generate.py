@@ -51,12 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Generate. Returns the exit status; raises KnownError."""
-    for name, least in (("batch_size", 1), ("max_tokens", 1), ("temperature", 0), ("top_k", 0)):
-        if getattr(arguments, name) < least:
-            option = f"--{name.replace('_', '-')}"
-            raise KnownError("usage", f"{option} is {getattr(arguments, name)}, and has to be at least {least}.")
-    if not 0 < arguments.top_p <= 1:
-        raise KnownError("usage", f"--top-p is {arguments.top_p:g}, and has to lie above 0 and at most at 1.")
+    _check_numbers(arguments)
     check_output(arguments.output, [arguments.data, arguments.deepspeed])
     if arguments.launch is not None:
         return _launch(arguments)
@@ -72,6 +67,23 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         stop_processes()
     return 0
+
+
+_RANGES = {
+    "batch_size": (1, 1 << 31), "max_tokens": (1, 1 << 31), "temperature": (0, 1000), "top_k": (0, 1 << 31),
+    "repeat_penalty": (0.01, 100), "seed": (0, (1 << 63) - 1),
+}  # fmt: skip
+
+
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    """Raises KnownError("usage") for a number outside of its range, and for what is not a number (`nan`)."""
+    for name, (least, most) in _RANGES.items():
+        value = getattr(arguments, name)
+        if not least <= value <= most:
+            bound = f"at most {most}" if value > most else f"at least {least}"
+            raise KnownError("usage", f"--{name.replace('_', '-')} is {value}, and has to be {bound}.")
+    if not 0 < arguments.top_p <= 1:
+        raise KnownError("usage", f"--top-p is {arguments.top_p:g}, and has to lie above 0 and at most at 1.")
 
 
 def _launch(arguments: argparse.Namespace) -> int:
