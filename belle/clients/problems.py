@@ -176,4 +176,4 @@ def _minutes(seconds: float) -> str:
 
 def _reason(error: Exception) -> str:
     words = str(error).strip().splitlines()
-    return words[0].removeprefix("[Errno ").strip("[]") if words else type(error).__name__
+    return re.sub(r"^\[Errno -?\d+\] ", "", words[0]) if words else type(error).__name__

@@ -147,7 +147,10 @@ def _check_world(recipe: Recipe, path: Path) -> None:
                 raise wrong(str(path), key, f"names {file}, which is not there")
             else:
                 check_input(file)
-    check_output_folder(recipe.output_dir)
+    try:
+        check_output_folder(recipe.output_dir)
+    except KnownError as error:
+        raise KnownError(error.kind, error.message, "Name another output_dir.", **error.details) from None
     if recipe.model is not None and not is_hub_name(Path(recipe.model)):
         check_input(recipe.model)
     if not recipe.data and recipe.stage != "vocab":

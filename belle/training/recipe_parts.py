@@ -103,6 +103,11 @@ class InitOptions:
         for name in (*sizes, "max_position_embeddings"):
             if getattr(self, name) < 1:
                 raise FieldError(name, "must be at least 1")
+        for name in ("rope_theta", "rms_norm_eps"):
+            if getattr(self, name) <= 0:
+                raise FieldError(name, "must be above 0")
+        if not 0 < self.initializer_range <= 1:
+            raise FieldError("initializer_range", "must be above 0, and at most 1")
         if self.hidden_size % (2 * self.num_attention_heads):
             raise FieldError("num_attention_heads", f"has to divide half of hidden_size, {self.hidden_size} / 2")
         shared = self.num_key_value_heads

@@ -10,6 +10,7 @@ import pytest
 
 from belle import paths
 from belle.clients.copies import HubName, local_copy, parse_hub_name
+from belle.clients.problems import explain
 from belle.data.read import read_rows
 from belle.errors import KnownError
 from tests.convert.install.loopback_hub import LoopbackHub
@@ -175,3 +176,15 @@ def test_a_recipe_trains_on_a_model_and_data_of_a_hub(
     assert (tmp_path / "more/run/final/model.safetensors").exists()
     assert main(["data", "check", "hub:me/chats"]) == 0
     assert "10 rows" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[Errno -2] Name or service not known", "(Name or service not known)"),
+        ("[Errno 101] Network is unreachable", "(Network is unreachable)"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "([SSL: CERTIFICATE_VERIFY_FAILED] cert"),
+    ],
+)
+def test_why_a_hub_cannot_be_reached_is_said_without_the_number(text: str, words: str) -> None:
+    assert words in explain(ConnectionError(text), "https://example.org", "a/b").message

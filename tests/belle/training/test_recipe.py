@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle.errors import KnownError
+from belle.training.fields import FieldError
 from belle.training.recipe import LoraOptions, Recipe, dump_recipe, load_recipe
+from belle.training.recipe_parts import InitOptions
 
 GOOD = """\
 stage: sft
@@ -205,3 +207,23 @@ def test_pipes_devices_and_impossible_names_are_refused_before_anything_runs(tmp
     if key == "output_dir":
         with pytest.raises(KnownError, match="is a file; a folder is written"):
             load_recipe(tmp_path / "recipe.yaml", [f"{key}={tmp_path / 'file.jsonl'}"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"initializer_range": -1.0}, "initializer_range must be above 0, and at most 1"),
+        ({"initializer_range": 2.0}, "initializer_range must be above 0, and at most 1"),
+        ({"rope_theta": 0.0}, "rope_theta must be above 0"),
+        ({"rms_norm_eps": -1e-6}, "rms_norm_eps must be above 0"),
+    ],
+)
+def test_a_new_model_of_numbers_that_cannot_be_computed_with_is_refused(changes: dict[str, float], words: str) -> None:
+    with pytest.raises(FieldError, match=words):
+        InitOptions(tokenizer=Path("tokenizer"), **changes)  # type: ignore[arg-type]
+
+
+def test_a_file_in_the_place_of_the_output_is_called_by_the_name_of_its_key(path: Path) -> None:
+    with pytest.raises(KnownError) as found:
+        load_recipe(path, ["model=.", f"output_dir={path}"])
+    assert found.value.advice == "Name another output_dir."
