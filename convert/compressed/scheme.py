@@ -13,15 +13,12 @@ from typing import Any
 
 from belle.errors import KnownError
 from belle.texts import short_repr
+from convert.patterns import refused_pattern
 
 FP8 = ("fp8", "fbgemm_fp8")
 COMPRESSED = "compressed-tensors"
 FORMATS = ("pack-quantized", "int-quantized", "naive-quantized", "float-quantized", "dense", "mixed-precision")
 _DEFAULT_BLOCK = (128, 128)
-# Patterns come with the checkpoint, and Python's matching can take for ever: these bounds keep it under a second.
-_REPEATS = re.compile(r"(?<!\\)[*+{]")
-_REPEATED_GROUP = re.compile(r"\)[*+{]")
-_MOST_REPEATS = 5
 _ADVICE = "Convert the model that it was made from, or save it in bf16 with the library that made it."
 
 
@@ -137,15 +134,9 @@ def _group(name: str, group: Mapping[str, Any]) -> WeightScheme:
 
 def _check_pattern(target: str) -> None:
     """Raises KnownError where a target after `re:` is not a pattern, or one that may take for ever to match."""
-    if not target.startswith("re:"):
-        return
-    pattern = target[3:]
-    try:
-        re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise _unsupported(f"the target {short_repr(target)} is not a pattern ({error})") from error
-    if _REPEATED_GROUP.search(pattern) or len(_REPEATS.findall(pattern)) > _MOST_REPEATS:
-        raise _unsupported(f"the target {short_repr(target)} may take for ever to match")
+    refused = refused_pattern(target[3:]) if target.startswith("re:") else None
+    if refused is not None:
+        raise _unsupported(f"the target {short_repr(target)} {refused}")
 
 
 def _check_format(name: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from belle.errors import KnownError
 from convert.checkpoint.json_file import read_json_object
+from convert.patterns import refused_pattern
 
 NAME = "adapter_config.json"
 _LONGEST = 1 << 20
@@ -133,10 +134,8 @@ def _number(path: Path, name: str, value: Any) -> float:
 
 
 def _pattern(path: Path, pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError):
-        raise _damaged(path, "alpha_pattern", pattern) from None
+    if refused_pattern(pattern) is not None:
+        raise _damaged(path, "alpha_pattern", pattern)
     return pattern
 
 

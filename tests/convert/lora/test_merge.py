@@ -182,6 +182,13 @@ def test_options_that_are_not_known_to_keep_the_formula_true_are_refused_by_name
     assert next(iter(option)) in error.message
 
 
+@pytest.mark.parametrize("pattern", ["((", "(a*)*X", "(.|.)+X", ".*" * 9 + "X", "a{99999999999999}"])
+def test_a_pattern_that_is_none_or_never_ends_is_refused(pattern: str, tmp_path: Path) -> None:
+    error = refusal(tmp_path, factors(), alpha_pattern={pattern: 3})
+    assert error.kind == "damaged_adapter"
+    assert "alpha_pattern" in error.message
+
+
 def test_options_that_are_not_set_or_only_tell_how_to_train_are_passed_over(tmp_path: Path) -> None:
     options = {"lora_dropout": 0.1, "target_modules": ["q_proj"], "ensemble_of_tomorrow": None, "kasa_config": None}
     read_adapter(save(tmp_path, factors(), **options)).close()
