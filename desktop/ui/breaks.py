@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from itertools import pairwise
 
 FIRST = 100
@@ -31,7 +32,9 @@ _WIDE = (
     "\u30a2\u30a4\u30a6\u30a8\u30aa-\u30c2\u30c4-\u30e2\u30e4\u30e6\u30e8-\u30ed\u30ef-\u30f4"
 )
 _UNSPACED = re.compile(f"[^{_SPACES}]{{{FIRST + 1},}}")
-_BETWEEN_WIDE = re.compile(f"(?<=[{_WIDE}])(?=[{_WIDE}])")
+_IS_WIDE = re.compile(f"[{_WIDE}]")
+# What lies inside a run after which, and before which, no line may end. One more of the wide may stand at each end.
+_INSIDE = re.compile(f"(?:[^{_WIDE}]|(?<![{_WIDE}])[{_WIDE}](?![{_WIDE}])){{{FIRST - 1},}}")
 _OURS = re.compile(f"{BREAK}({BREAK}?)")
 
 
@@ -40,13 +43,22 @@ def break_places(text: str) -> list[int]:
     if len(text) <= FIRST:
         return []
     places: list[int] = []
-    for run in _UNSPACED.finditer(text):
-        begin, end = run.span()
-        inner = () if run[0].isascii() else _BETWEEN_WIDE.finditer(text, begin, end)
-        for stop in [*(found.start() for found in inner), end]:
-            places += _places_in(text, begin, stop)
-            begin = stop
+    for unspaced in _UNSPACED.finditer(text):
+        for begin, end in _unbroken(text, *unspaced.span()):
+            places += _places_in(text, begin, end)
     return places
+
+
+def _unbroken(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """The long stretches of a text without spaces in which no two wide characters meet."""
+    if text.isascii():
+        yield begin, end
+        return
+    for inside in _INSIDE.finditer(text, begin, end):
+        first, last = inside.span()
+        first -= first > begin and _IS_WIDE.match(text, first - 1) is not None
+        last += last < end and _IS_WIDE.match(text, last) is not None
+        yield first, last
 
 
 def with_breaks(text: str) -> str:

@@ -90,14 +90,18 @@ def breakable(spans: tuple[Span, ...]) -> tuple[Span, ...]:
     """Spans as they are laid out: with a place to break within a bounded run (see `desktop.ui.breaks`)."""
     if sum(len(span.text) for span in spans) <= FIRST and not any(BREAK in span.text for span in spans):
         return spans
-    places = break_places(plain_text(spans))
+    text = plain_text(spans)
+    places = break_places(text)
+    if not places and BREAK not in text:
+        return spans
     laid: list[Span] = []
     begin = 0
     for span in spans:
         end = begin + len(span.text)
         cuts = [0, *(at - begin for at in places if begin <= at < end), len(span.text)]
         parts = [span.text[a:b].replace(BREAK, BREAK * 2) for a, b in pairwise(cuts)]
-        laid.append(replace(span, text=BREAK.join(parts)))
+        is_same = len(parts) == 1 and parts[0] == span.text
+        laid.append(span if is_same else replace(span, text=BREAK.join(parts)))
         begin = end
     return tuple(laid)
 

@@ -9,7 +9,7 @@ Scrolling moves the laid-out lines that are in sight, just before they are paint
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from math import ceil
 
 from PySide6.QtCore import QPointF
@@ -68,10 +68,9 @@ class CodeLines:
         self._widest: dict[int, tuple[int, float]] = {}  # lines that are settled, pixels of the widest of them
         self._shifts: dict[int, int] = {}  # pixels that are scrolled out at the left
 
-    @property
-    def indexes(self) -> Sequence[int]:
-        """The blocks that are code, from top to bottom."""
-        return sorted(self._blocks)
+    def since(self, first: int) -> list[int]:
+        """The blocks from `first` on that are code."""
+        return [index for index in self._blocks if index >= first]
 
     def take(self, index: int, block: Code) -> None:
         """The code of a block is this now: it is new, has grown or, rarely, lost what it had at its end."""

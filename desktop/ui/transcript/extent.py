@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,9 +30,8 @@ class Extent:
 class Scrollable(Protocol):
     """Blocks of one kind that are scrolled sideways, by their index."""
 
-    @property
-    def indexes(self) -> Sequence[int]:
-        """The blocks of this kind, from top to bottom."""
+    def since(self, first: int) -> list[int]:
+        """The blocks of this kind from `first` on."""
         ...
 
     def extent(self, index: int) -> Extent:

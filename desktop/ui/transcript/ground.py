@@ -17,6 +17,9 @@ from desktop.ui.transcript.blocks import Block, Code, Line, Rule, Table, runs_ri
 from desktop.ui.transcript.render import Renderer, utf16
 from desktop.ui.transcript.style import CODE_HEADER, CODE_PAD
 
+_FIXED = QTextBlockFormat.LineHeightTypes.FixedHeight.value
+_AT_LEAST = QTextBlockFormat.LineHeightTypes.MinimumHeight.value
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -144,7 +147,7 @@ class Ground:
                 continue
             left, right = _x(row.cursorToX(first)), _x(row.cursorToX(last))
             height = theme.px(21)
-            if look.lineHeightType() == QTextBlockFormat.LineHeightTypes.FixedHeight.value:
+            if look.lineHeightType() == _FIXED:
                 step = look.lineHeight()
                 top = origin.y() + number * step + (step - height) / 2 + 1
             else:
@@ -156,7 +159,7 @@ class Ground:
 
     def _bottom(self, block: QTextBlock) -> float:
         look, layout = block.blockFormat(), block.layout()
-        if look.lineHeightType() == QTextBlockFormat.LineHeightTypes.MinimumHeight.value:
+        if look.lineHeightType() == _AT_LEAST:
             return self._top(block) + layout.boundingRect().height()
         return self._top(block) + max(1, layout.lineCount()) * look.lineHeight()
 

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QScrollBar, QWidget
 from desktop.ui.theme import theme
 from desktop.ui.transcript import words
 from desktop.ui.transcript.blocks import Code, runs_right_to_left
-from desktop.ui.transcript.extent import BAR_HEIGHT, Extent
+from desktop.ui.transcript.extent import BAR_HEIGHT, Extent, Scrollable
 from desktop.ui.transcript.render import Renderer
 
 
@@ -110,9 +110,12 @@ class SideBars:
     def place(self, box: Callable[[int], QRectF], first: int = 0) -> None:
         """Put a bar under each block from `first` on that needs one. `box` gives the place of a block."""
         wide: dict[int, Extent] = {}
-        for kind in (self._renderer.tables, self._renderer.code):
-            extents = ((index, kind.extent(index)) for index in kind.indexes if index >= first)
-            wide.update((index, extent) for index, extent in extents if extent.is_wide)
+        kinds: tuple[Scrollable, ...] = (self._renderer.tables, self._renderer.code)
+        for kind in kinds:
+            for index in kind.since(first):
+                extent = kind.extent(index)
+                if extent.is_wide:
+                    wide[index] = extent
         for index in [i for i in self._bars if i >= first and i not in wide]:
             self._bars.pop(index).discard()
             self._shift(index, 0)
@@ -159,6 +162,8 @@ class SideBars:
             bar.setValue(bar.maximum())
 
     def _shift(self, index: int, pixels: int) -> None:
-        kind = self._renderer.code if isinstance(self._renderer.blocks[index], Code) else self._renderer.tables
+        kind: Scrollable = (
+            self._renderer.code if isinstance(self._renderer.blocks[index], Code) else self._renderer.tables
+        )
         kind.shift(index, pixels)
         self._moved()

@@ -34,10 +34,9 @@ class Tables:
         self._made: dict[int, QTextTable] = {}
         self._shifts: dict[int, int] = {}  # pixels that are scrolled out at the left
 
-    @property
-    def indexes(self) -> Sequence[int]:
-        """The blocks that are tables, from top to bottom."""
-        return sorted(self._made)
+    def since(self, first: int) -> list[int]:
+        """The blocks from `first` on that are tables."""
+        return [index for index in self._made if index >= first]
 
     def plan(self, index: int, block: Table, made: QTextTableFormat) -> None:
         """Put widths into the format of a table that is about to be made."""

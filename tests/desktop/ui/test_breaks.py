@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QTextBoundaryFinder
 
 import desktop
-from desktop.ui.breaks import BREAK, EVERY, FIRST, LATITUDE, break_places, with_breaks, without_breaks
+from desktop.ui.breaks import BREAK, EVERY, FIRST, LATITUDE, break_places, cut_places, with_breaks, without_breaks
 
 NASTY = st.text(alphabet='aé中、“"）(\u0301\u200b\u200d\u00a0\u2060🇩🏽👩ﷺ한ᅡッー', max_size=40)
 LONG = st.builds(
@@ -47,6 +48,26 @@ def test_no_run_is_longer_than_the_bound(text: str) -> None:
 def test_what_is_laid_out_only_grows_at_its_end(text: str, data: st.DataObject) -> None:
     begun = text[: data.draw(st.integers(0, len(text)))]
     assert with_breaks(text).startswith(with_breaks(begun))
+
+
+@settings(max_examples=100, deadline=None)
+@given(LONG.filter(lambda text: BREAK not in text), st.data())
+def test_a_text_is_cut_into_bounded_pieces_and_grows_at_its_end(text: str, data: st.DataObject) -> None:
+    cuts = [0, *cut_places(text, 50), len(text)]
+    assert all(50 <= b - a <= 50 + LATITUDE for a, b in pairwise(cuts[:-1]))
+    assert cuts[-1] - cuts[-2] <= 50 + LATITUDE
+    begun = text[: data.draw(st.integers(0, len(text)))]
+    assert cut_places(begun, 50) == [cut for cut in cuts[1:-1] if cut < len(begun)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(LONG)
+def test_where_a_line_may_end_anyway_no_break_is_needed(text: str) -> None:
+    wide = re.compile("(?<=[\u4e00-\u9fff])(?=[\u4e00-\u9fff])")
+    apart = [0, *(found.start() for found in wide.finditer(text)), len(text)]
+    for begin, end in pairwise(apart):
+        if end - begin <= FIRST:
+            assert not [at for at in break_places(text) if begin < at < end]
 
 
 @pytest.mark.parametrize(

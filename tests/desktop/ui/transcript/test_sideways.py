@@ -90,6 +90,31 @@ def test_the_bar_goes_when_the_window_is_wide_enough(view, message, qtbot) -> No
     assert text.side_bars() == []
 
 
+def test_a_scrolled_table_and_its_bar_agree_after_the_window_was_resized(view, message, qtbot) -> None:
+    text = shown(view, message, table(20))
+    (bar,) = text.side_bars()
+    for value, width in ((200, 700), (bar.maximum(), 1200), (100, 500)):
+        bar.setValue(value)
+        idle(qtbot)
+        view.resize(width, 700)
+        idle(qtbot)
+        at = text.document().find("Column 0")
+        at.setPosition(at.selectionStart())
+        assert abs(text.cursorRect(at).left() - (12 - bar.value())) <= 2
+
+
+def test_nothing_of_a_table_is_painted_beside_its_list(view, message, qtbot) -> None:
+    text = shown(view, message, "- item\n\n" + "".join(f"  {line}\n" for line in table(20).splitlines()))
+    (bar,) = text.side_bars()
+    bar.setValue(333)
+    idle(qtbot)
+    image = text.grab().toImage()
+    scale = image.devicePixelRatio()
+    strip = {image.pixel(round(x * scale), round((bar.y() - 15) * scale)) for x in range(bar.area.left() - 1)}
+    assert bar.area.left() > 0
+    assert len(strip) == 1
+
+
 def test_a_table_that_grows_keeps_its_words_whole(view, message) -> None:
     view.set_path([message("", status="streaming", id=1)], context_start=None)
     for line in (table(9) + "| much-longer-words-here " * 9 + "|\n").splitlines(keepends=True):
