@@ -16,6 +16,9 @@ import numpy as np
 from gguf.constants import GGUF_MAGIC, GGUF_VERSION, GGUFValueType
 from gguf.constants import GGMLQuantizationType as GGMLType
 
+from belle.errors import KnownError
+from belle.texts import visible
+
 ALIGNMENT = 32
 """Every tensor, and the data section, starts at a multiple of this many bytes."""
 
@@ -59,11 +62,22 @@ def padded(n_bytes: int) -> int:
 
 
 def serialize(metadata: Iterable[KeyValue], tensors: Iterable[TensorInfo]) -> bytes:
-    """Everything before the data section, padded to where that starts."""
+    """Everything before the data section, padded to where that starts.
+
+    Raises KnownError("damaged_text") where a text holds half of a character, which JSON can and UTF-8 cannot say.
+    """
     entries, infos = list(metadata), list(tensors)
     parts = [struct.pack("<IIQQ", GGUF_MAGIC, GGUF_VERSION, len(infos), len(entries))]
     for entry in entries:
-        parts += [_text(entry.key), _value(entry)]
+        try:
+            parts += [_text(entry.key), _value(entry)]
+        except UnicodeEncodeError as error:
+            raise KnownError(
+                "damaged_text",
+                f"The text for {visible(entry.key)} is damaged: character {error.start + 1} is half of one.",
+                "Correct the checkpoint's JSON file that it comes from, or download that again.",
+                key=entry.key,
+            ) from error
     for info in infos:
         dimensions = list(reversed(info.shape))
         parts.append(_text(info.name))

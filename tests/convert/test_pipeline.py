@@ -127,6 +127,16 @@ def test_bf16_stays_bf16_and_is_rounded_for_blocks(tmp_path: Path) -> None:
     assert differences(tmp_path / "Q8_0.gguf", tmp_path / "theirs.gguf") == []
 
 
+@pytest.mark.parametrize("value", ["\\ud800", {"default": "a", "b": "\\udfff"}])
+def test_half_a_character_in_a_template_is_refused_by_the_key(value: object, tmp_path: Path) -> None:
+    source = llama_checkpoint(tmp_path / "model", layers=1)
+    said = json.dumps({"eos_token": "<|end|>", "chat_template": value}).replace("\\\\u", "\\u")
+    (source / "tokenizer_config.json").write_text(said)
+    with pytest.raises(KnownError, match=r"chat_template.* is damaged"):
+        convert(source, tmp_path / "m.gguf")
+    assert not (tmp_path / "m.gguf").exists()
+
+
 def test_a_failure_leaves_nothing_half_done(llama: Path, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     for file in llama.iterdir():
