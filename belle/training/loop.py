@@ -130,7 +130,8 @@ def train(
         evaluation: what the loss is measured on without training.
         evaluation_bytes: how many bytes of text its trained tokens are, for bits per byte.
 
-    Raises Stopped when a signal came (a checkpoint is then written), KnownError("loss_not_finite").
+    Raises Stopped when a signal came (a checkpoint is then written), KnownError: `loss_not_finite`, and `already_past`
+    when the run went on for longer than the recipe now says.
     """
     recipe, run, engine = session.recipe, session.run, session.engine
     total = count_steps(recipe, batches)
@@ -142,6 +143,12 @@ def train(
         total_steps=total,
     )
     run.begin(total)
+    if run.state.step > total:
+        raise KnownError(
+            "already_past",
+            f"The run in {recipe.output_dir} is at step {run.state.step} already, and is to end at step {total}.",
+            "Raise max_steps or epochs, or start a new run in another output_dir.",
+        )
     engine.model.train()
     started = monotonic()
     index = run.state.micro_batch // recipe.accumulation

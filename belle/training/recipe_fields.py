@@ -191,19 +191,24 @@ class Recipe:
                 raise FieldError(name, "must be above 0")
         if self.min_learning_rate > self.learning_rate:
             raise FieldError("min_learning_rate", f"must not be above learning_rate, {self.learning_rate:g}")
+        if self.epochs > _MOST_EPOCHS:
+            raise FieldError("epochs", f"must be at most {_MOST_EPOCHS:,}", "For a run without an end set max_steps.")
         if self.seed >= 1 << 63:
             raise FieldError("seed", "must be below 2 to the power of 63")
-        for number, prompt in enumerate(self.sample_prompts):
-            if not prompt.strip():
-                raise FieldError(f"sample_prompts[{number}]", "is empty", "Write a question, or take it out.")
-            if not is_whole(prompt):
-                raise FieldError(f"sample_prompts[{number}]", "holds half a character (a lone surrogate)")
         for beta in self.betas:
             if not 0 <= beta < 1:
                 raise FieldError("betas", "must be two numbers from 0 to below 1")
         if self.epochs <= 0 and not self.max_steps:
             raise FieldError("epochs", "must be above 0 unless max_steps is set")
+        self._check_prompts()
         self._check_combinations()
+
+    def _check_prompts(self) -> None:
+        for number, prompt in enumerate(self.sample_prompts):
+            if not prompt.strip():
+                raise FieldError(f"sample_prompts[{number}]", "is empty", "Write a question, or take it out.")
+            if not is_whole(prompt):
+                raise FieldError(f"sample_prompts[{number}]", "holds half a character (a lone surrogate)")
 
     def _check_combinations(self) -> None:
         if self.model == "" or (self.model is None and self.init is None):
@@ -236,6 +241,9 @@ class Recipe:
         if self.stage == "ppo" and self.eval_data:
             raise FieldError("eval_data", "has no meaning for stage: ppo; it measures each batch it writes")
 
+
+_MOST_EPOCHS = 10_000
+"""Each of them is planned before the first step, because the learning rate depends on how many steps there are."""
 
 _LEAST = {
     "eval_every": 0, "max_length": 8, "batch_size": 1, "accumulation": 1, "max_steps": 0, "min_learning_rate": 0,

@@ -60,6 +60,7 @@ def test_a_recipe_is_read(path: Path) -> None:
         ("epochs=many", "epochs", "a number, not 'many'"),
         ("epochs=.nan", "epochs", "a number"),
         ("epochs=0", "epochs", "above 0"),
+        ("epochs=1e300", "epochs", "at most 10,000"),
         ("min_learning_rate=1", "min_learning_rate", "not be above learning_rate, 2e-05"),
         ("seed=18446744073709551616", "seed", "below 2 to the power of 63"),
         ("sample_prompts=[Hello, '']", "sample_prompts[1]", "is empty"),

@@ -120,6 +120,12 @@ def test_lengths_and_intervals_take_effect(interrupted: Path, tmp_path: Path, ch
         assert [line["step"] for line in lines if "eval_loss" in line][-3:] == [4, 5, 6]
 
 
+def test_a_run_that_is_past_its_end_says_so(interrupted: Path, tmp_path: Path) -> None:
+    with pytest.raises(KnownError, match="at step 3 already, and is to end at step 2"):
+        resumed(interrupted, tmp_path, "max_steps=2")
+    assert not (tmp_path / "run/final").exists()
+
+
 OTHER: dict[str, Any] = {
     "stage": "pretrain",
     "seed": 1,
