@@ -2,11 +2,13 @@
 
 Each family marks its thoughts in its own way; `MARKS` has them all, and a new one is one more row there. Some templates
 open the thought themselves, at the end of the prompt: then the model writes only the mark that closes it, and
-`opened_by` finds out. Marks count only where an answer begins: `<think>` in the middle of one is what it talks about.
+`opened_by` finds out. Marks count where an answer begins. In the middle of one, `<think>` is what it talks about,
+unless the model has thought with the same marks before: then it thinks again, except within code.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -53,7 +55,7 @@ CONTROL_TOKENS = frozenset(
 
 
 class Part(NamedTuple):
-    """A piece of what comes: of the answer, or of the thought before it."""
+    """A piece of what comes: of the answer, or of a thought before or within it."""
 
     text: str
     is_thought: bool
@@ -66,19 +68,21 @@ def opened_by(prompt: str) -> Marks | None:
 
 
 class ThinkingStream:
-    """Takes an answer piece by piece and tells which part of it is thought. White space around both is left out.
+    """Takes an answer piece by piece and tells which part of it is thought. White space around both is left out;
+    where a thought stood within the answer, that of one side stays.
 
     However the text is cut into pieces, `text` and `thinking` come out the same.
 
     Args:
         opened: of a thought that the prompt has opened.
-        begun: the answer proper has begun already, so that nothing is a thought any more.
+        begun: an answer without a thought has begun already, so that nothing is a thought any more.
     """
 
     def __init__(self, opened: Marks | None = None, *, begun: bool = False) -> None:
         self._marks = opened
         self._begun = begun
         self._held = ""
+        self._known = [opened] if opened is not None else []  # of the thoughts that there were
         self._thought = opened is not None  # something was found that is no part of the answer
         self._thinks = False  # there was a thought with words
         self._within = False  # the present thought has words already
@@ -108,16 +112,14 @@ class ThinkingStream:
         if self._marks is not None:
             self._think(self._held.rstrip())
         else:
-            self._give(self._held.lstrip() if self._thought and not self._begun else self._held)
+            self._give(self._held if self._begun or self._keeps_space() else self._held.lstrip())
         self._held = ""
         return self._parts[known:]
 
     def _step(self) -> bool:
         """Go as far as the next mark. False when more text is needed."""
         if self._begun:
-            self._give(self._held)
-            self._held = ""
-            return False
+            return self._step_in_answer()
         return self._step_in_thought(self._marks) if self._marks is not None else self._step_before_answer()
 
     def _step_before_answer(self) -> bool:
@@ -131,10 +133,32 @@ class ThinkingStream:
             self._thought = True
             self._marks, self._within = openings.get(found), False
             self._held = text[len(found) :]
+            if self._marks is not None and self._marks not in self._known:
+                self._known.append(self._marks)
         else:
             self._begun = True
-            self._held = text if self._thought else self._held
+            self._held = self._held if self._keeps_space() else text
         return True
+
+    def _step_in_answer(self) -> bool:
+        signs = [*(marks.opening for marks in self._known), *BETWEEN] if self._thought else []
+        found = re.search("|".join(map(re.escape, signs)), self._held) if signs else None
+        if found is None:
+            held = max((_overlap(self._held, sign) for sign in signs), default=0)
+            ready = len(self._held) - held
+            self._give(self._held[:ready])
+            self._held = self._held[ready:]
+            return False
+        self._begun = _ends_in_code(self.text + self._held[: found.start()])
+        ready = found.end() if self._begun else found.start()
+        self._give(self._held[:ready])
+        self._held = self._held[ready:]
+        return True
+
+    def _keeps_space(self) -> bool:
+        """Whether white space that comes now belongs to the answer."""
+        answer = self.text
+        return not answer[-1].isspace() if answer else not self._thought
 
     def _step_in_thought(self, marks: Marks) -> bool:
         begun = self._held.lstrip()
@@ -187,6 +211,20 @@ def split_thinking(text: str, opened: Marks | None = None) -> tuple[str, str]:
     stream.feed(text)
     stream.finish()
     return stream.thinking, stream.text
+
+
+_FENCE = re.compile(r" {0,3}(```|~~~)")
+_CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)")
+
+
+def _ends_in_code(text: str) -> bool:
+    """Whether what follows Markdown `text` stands in code: between fences, or behind a backtick in its line."""
+    fence = ""
+    *_, last = lines = text.split("\n")
+    for line in lines:
+        if found := _FENCE.match(line):
+            fence = "" if fence == found[1] else fence or found[1]
+    return bool(fence) or "`" in _CODE_SPAN.sub("", last)
 
 
 def _overlap(text: str, mark: str) -> int:

@@ -22,6 +22,8 @@ PIECES = st.sampled_from(
         " ",
         "好",
         "x = 1",
+        "`",
+        "```\n",
     ]
 )
 
@@ -78,6 +80,39 @@ def test_every_family_is_understood(marks) -> None:
     ],
 )
 def test_what_is_a_thought_and_what_is_not(text: str, thought: str, answer: str) -> None:
+    assert split_thinking(text) == (thought, answer)
+
+
+@pytest.mark.parametrize("marks", MARKS, ids=lambda m: m.opening)
+@pytest.mark.parametrize("by_prompt", [False, True])
+def test_a_model_that_has_thought_may_think_again_within_its_answer(marks, by_prompt) -> None:
+    first = "" if by_prompt else marks.opening
+    text = f"{first}a{marks.closing}b{marks.opening}c{marks.closing}d{marks.opening}e{marks.closing}"
+    assert split_thinking(text, marks if by_prompt else None) == ("a\n\nc\n\ne", "bd")
+
+
+@pytest.mark.parametrize(
+    ("text", "thought", "answer"),
+    [
+        ("<think>a</think>b\n\n<think>c</think>\n\nd", "a\n\nc", "b\n\nd"),
+        ("<think>a</think>b<think>c</think>\n\nd", "a\n\nc", "b\n\nd"),
+        ("<think>\n\n</think>b <think>c", "c", "b "),
+        ("<think>a</think>b <thi", "a", "b <thi"),
+        ("<think>a</think>b [THINK]c[/THINK]", "a", "b [THINK]c[/THINK]"),
+        ("<think>a</think>write `<think>x</think>` there", "a", "write `<think>x</think>` there"),
+        ("<think>a</think>`b` then<think>c</think>d", "a\n\nc", "`b` thend"),
+        ("<think>a</think>``b` <think>x</think>``", "a", "``b` <think>x</think>``"),
+        ("<think>a</think>```xml\n<think>x</think>\n```\nd", "a", "```xml\n<think>x</think>\n```\nd"),
+        ("<think>a</think>```\nx\n```\n<think>c</think>d", "a\n\nc", "```\nx\n```\nd"),
+        (
+            "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>b"
+            + "<|start|>assistant<|channel|>analysis<|message|>c<|end|><|start|>assistant<|channel|>final<|message|>d",
+            "a\n\nc",
+            "bd",
+        ),
+    ],
+)
+def test_what_is_a_thought_within_an_answer_and_what_is_not(text: str, thought: str, answer: str) -> None:
     assert split_thinking(text) == (thought, answer)
 
 
