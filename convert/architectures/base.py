@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from belle.errors import KnownError
+from belle.texts import visible
 from convert.architectures.config import optional_flag
 from convert.architectures.config_keys import check_keys
 from convert.metadata import KeyValue
@@ -195,6 +196,7 @@ class Architecture(ABC):
         names = self._body_names(tensors)
         planned: list[NamedTensor] = []
         missing: list[str] = []
+        unsaid: list[str] = []
         for gguf_name, wanted, rule in _expanded(self.rules(config), sizes.n_layer):
             name = names.pop(wanted, None)
             if name is None:
@@ -205,6 +207,8 @@ class Architecture(ABC):
             _check_shape(source, rule, sizes)
             if rule.optional and _all_zero(source):
                 continue
+            if rule.optional:
+                unsaid.append(name)
             planned.append(NamedTensor(gguf_name, rule.arrange(source, sizes) if rule.arrange else source))
         head = names.pop(self.head.source, None)
         if head is None and not self.is_tied(config):
@@ -215,6 +219,11 @@ class Architecture(ABC):
             _check_shape(tensors[head], self.head, sizes)
             planned.append(NamedTensor(self.head.name, tensors[head]))
         self._refuse_unknown(names, tensors, sizes, notes)
+        if unsaid:
+            notes.append(
+                f"{len(unsaid)} biases that config.json does not speak of, the first {visible(unsaid[0])}, are kept; "
+                "transformers would leave them out."
+            )
         return planned + self.computed(config)
 
     def short_name(self, name: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import transformers
 
 from belle.errors import KnownError
 from convert.architectures import ARCHITECTURES, architecture_of
 from convert.architectures.config_keys import check_keys
+from tests.convert.architectures.random_models import MemorySource
 from tests.convert.architectures.test_plan import LLAMA, checkpoint, metadata
 
 CONFIGS = ("Llama", "Bloom", "Mistral", "Qwen2", "Qwen3", "Gemma2", "Gemma3Text")
@@ -121,3 +123,13 @@ def test_a_class_and_a_type_of_two_architectures_are_refused(of_class: str, mode
 @pytest.mark.parametrize("model_type", ["llama", "Yi", "", None])
 def test_a_type_that_nobody_knows_leaves_it_to_the_class(model_type: str | None) -> None:
     assert architecture_of({"architectures": ["LlamaForCausalLM"], "model_type": model_type}).title == "LLaMA"
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_biases_that_the_configuration_does_not_speak_of_are_told(value: float) -> None:
+    tensors = checkpoint(LLAMA, head=True)
+    name = "model.layers.0.self_attn.q_proj"
+    bias = np.full(tensors[f"{name}.weight"].shape[0], value, np.float32)
+    notes: list[str] = []
+    architecture_of(LLAMA).plan(tensors | {f"{name}.bias": MemorySource(f"{name}.bias", bias)}, LLAMA, notes)
+    assert [f"{name}.bias" in note for note in notes] == [True] * bool(value)
