@@ -82,6 +82,14 @@
         <translation>等模型准备好…</translation>
     </message>
     <message>
+        <source>Waits for a model to be opened…</source>
+        <translation>等打开一个模型…</translation>
+    </message>
+    <message>
+        <source>Waits for a prompt template…</source>
+        <translation>等选择提示模板…</translation>
+    </message>
+    <message>
         <source>{key} send</source>
         <translation>{key} 发送</translation>
     </message>

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from desktop.i18n import translate
 from desktop.ui.controls import IconButton, View, label
@@ -18,6 +27,9 @@ if TYPE_CHECKING:
     from desktop.chat.state import Notice
 
 _COLORS = {"info": "violet", "warn": "warn", "bad": "bad"}
+_RANKS = ("bad", "warn", "info")
+_LEAST = 48
+"""Height of the banners where a window is very low (pixels at 100 %)."""
 
 
 class Banner(View):
@@ -118,9 +130,9 @@ class Banner(View):
         self.fold_button.setAccessibleName(text)
 
 
-class BannerStack(QFrame):
-    """The banners that are shown, the newest on top; one per key. `acted` carries key and action; `focus_left` says
-    that the keyboard was on a banner that went away."""
+class BannerStack(QScrollArea):
+    """The banners that are shown, one per key: the most important on top, the newest first among its like. What has no
+    room scrolls. `acted` carries key and action; `focus_left` says that the keyboard was on a banner that went away."""
 
     acted = Signal(str, str)
     cleared = Signal(str)  # key
@@ -130,9 +142,52 @@ class BannerStack(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._banners: dict[str, Banner] = {}
-        self._column = QVBoxLayout(self)
+        self._most = theme().px(300)
+        self._inside = QWidget()
+        self._column = QVBoxLayout(self._inside)
         self._column.setContentsMargins(0, 0, 0, 0)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidgetResizable(True)
+        self.setWidget(self._inside)
+        self._inside.setAutoFillBackground(False)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
         self.hide()
+
+    def set_most(self, height: int) -> None:
+        """How high all of them together may be, in pixels."""
+        self._most = height
+        self.updateGeometry()
+
+    def heightForWidth(self, width: int) -> int:
+        """As high as the banners, up to the most."""
+        return min(self._column.totalHeightForWidth(width), self._most)
+
+    def sizeHint(self) -> QSize:
+        """As wide as the banners are."""
+        width = self._column.totalSizeHint().width()
+        return QSize(width, self.heightForWidth(width))
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for a line: the rest scrolls."""
+        bar = self.verticalScrollBar().sizeHint().width()
+        return QSize(self._column.totalMinimumSize().width() + bar, min(theme().px(_LEAST), self._most))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A scroll bar that is there makes the text narrower, therefore higher, and so seems needed for ever."""
+        fits = self._column.totalHeightForWidth(self.width()) <= self.height()
+        policies = Qt.ScrollBarPolicy
+        self.setVerticalScrollBarPolicy(policies.ScrollBarAlwaysOff if fits else policies.ScrollBarAsNeeded)
+        super().resizeEvent(event)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """A banner that comes, goes or unfolds changes the height of all."""
+        if event.type() == QEvent.Type.LayoutRequest and watched is self._inside:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
 
     def show_notice(self, notice: Notice) -> Banner:
         """Show a notice in place of an earlier one of the same key, and have it spoken."""
@@ -141,11 +196,13 @@ class BannerStack(QFrame):
         banner = Banner(notice)
         banner.acted.connect(lambda action: self._act(key, action))
         banner.closed.connect(lambda: self._dismiss(key))
-        self._banners[key] = banner
         look = theme()
         self._column.setContentsMargins(look.space(3), look.space(2), look.space(3), 0)
         self._column.setSpacing(look.space(1))
-        self._column.insertWidget(0, banner)
+        above = sum(_rank(other.notice) < _rank(notice) for other in self._banners.values())
+        self._banners[key] = banner
+        self._column.insertWidget(above, banner)
+        self.verticalScrollBar().setValue(0)
         self.show()
         _announce(banner, banner.spoken(), urgent=notice.level == "bad")
         return banner
@@ -179,6 +236,11 @@ class BannerStack(QFrame):
     def _act(self, key: str, action: str) -> None:
         self.clear(key)
         self.acted.emit(key, action)
+
+
+def _rank(notice: Notice) -> int:
+    """The less, the more important. What can be undone can be only for a while."""
+    return 0 if "undo" in notice.actions else _RANKS.index(notice.level)
 
 
 def _announce(widget: QWidget, text: str, *, urgent: bool) -> None:

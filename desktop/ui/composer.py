@@ -176,6 +176,15 @@ def _as_paths(text: str) -> str:
     return _paths([QUrl(line) for line in lines])
 
 
+def _waits_for(what: Waiting) -> str:
+    return {
+        "loading": translate("Composer", "Waits for the model…"),
+        "model": translate("Composer", "Waits for a model to be opened…"),
+        "template": translate("Composer", "Waits for a prompt template…"),
+        "answer": translate("Composer", "Waits for another answer…"),
+    }.get(what, "")
+
+
 class Composer(View):
     """The framed field with its button. `send_requested` carries the text, which stays until `taken` is called."""
 
@@ -333,10 +342,8 @@ class Composer(View):
     def _hint(self) -> str:
         if self._blocked:
             return self._blocked
-        if self._waiting == "answer":
-            return translate("Composer", "Waits for another answer…")
         if self._waiting:
-            return translate("Composer", "Waits for the model…")
+            return _waits_for(self._waiting)
         if self._busy or not self.text().strip() or self.width() < theme().px(420):
             return ""
         return translate("Composer", "{key} send").format(key=self._key())

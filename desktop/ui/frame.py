@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 FOLD_WIDTH = 720
 """A window narrower than this has its sidebar folded (pixels at 100 %)."""
 
+BANNER_SHARE = 0.4
+"""How much of the window's height the banners may take, all together."""
+
 
 class Frame(QMainWindow):
     """Sidebar on the left; header, banners, welcome or transcript, composer and status line on the right."""
@@ -123,6 +126,7 @@ class Frame(QMainWindow):
 
             self._banners = BannerStack(self._page)
             self._banner_row.insertWidget(1, self._banners, 100)
+            self._banners.set_most(self._banner_room())
             self._restyle()
             self.part_made(self._banners)
         return self._banners
@@ -136,12 +140,17 @@ class Frame(QMainWindow):
         self._set_sidebar(shown=shown)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Fold the sidebar when there is no room for it, bring it back when there is."""
+        """Fold the sidebar when there is no room for it, bring it back when there is; and bound the banners."""
         super().resizeEvent(event)
         narrow = self.width() < theme().px(FOLD_WIDTH)
         if narrow != self._narrow:
             self._narrow = narrow
             self._set_sidebar(shown=not narrow and not self._folded_by_hand)
+        if self._banners is not None:
+            self._banners.set_most(self._banner_room())
+
+    def _banner_room(self) -> int:
+        return int(self.height() * BANNER_SHARE)
 
     def _set_sidebar(self, *, shown: bool) -> None:
         had_focus = self.sidebar.isAncestorOf(self.focusWidget()) if self.focusWidget() else False

@@ -27,6 +27,8 @@ PIECES = st.sampled_from(
     ]
 )
 
+HARMONY = "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>{}"
+
 
 @settings(max_examples=300, deadline=None)
 @given(
@@ -105,8 +107,7 @@ def test_a_model_that_has_thought_may_think_again_within_its_answer(marks, by_pr
         ("<think>a</think>```xml\n<think>x</think>\n```\nd", "a", "```xml\n<think>x</think>\n```\nd"),
         ("<think>a</think>```\nx\n```\n<think>c</think>d", "a\n\nc", "```\nx\n```\nd"),
         (
-            "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>b"
-            + "<|start|>assistant<|channel|>analysis<|message|>c<|end|><|start|>assistant<|channel|>final<|message|>d",
+            f"{HARMONY.format('a', 'b')}<|start|>assistant{HARMONY.format('c', 'd')}",
             "a\n\nc",
             "bd",
         ),

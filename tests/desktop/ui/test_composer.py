@@ -163,6 +163,21 @@ def test_waiting_for_the_model_can_be_taken_back(composer, qtbot):
         composer.button.click()
 
 
+@pytest.mark.parametrize(
+    ("what", "hint"),
+    [
+        ("loading", "Waits for the model…"),
+        ("model", "Waits for a model to be opened…"),
+        ("template", "Waits for a prompt template…"),
+        ("answer", "Waits for another answer…"),
+        ("", ""),
+    ],
+)
+def test_the_field_says_what_a_question_waits_for(composer, what, hint):
+    composer.set_waiting(what)
+    assert composer.hint.text() == hint
+
+
 def test_a_block_says_why_and_lets_one_write(composer, qtbot):
     composer.set_blocked("Reading only")
     QTest.keyClicks(composer.editor, "hello")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
@@ -468,3 +469,47 @@ def test_thinking_is_switched_in_the_menu_where_the_model_can(window, controller
     for action in found:
         action.trigger()
         assert controller.calls[-1] == ("set_thinking", not thinks)
+
+
+MANY = ("warn", "info", "bad", "warn", "bad", "info", "warn", "bad")
+
+
+@pytest.mark.parametrize("size", [(1366, 720), (600, 480), (400, 360)])
+def test_many_banners_take_a_bounded_height_and_none_lies_on_another(make, qtbot, size):
+    window = make(width=size[0], height=size[1])
+    least = window.centralWidget().minimumSizeHint().height()
+    for place, level in enumerate(MANY):
+        window._notice(Notice("disk_full", level, {"name": "x", "path": "/x"}, (), f"fault-{place}"))
+    stack = window.banners
+    qtbot.waitUntil(lambda: stack.verticalScrollBar().maximum() > 0)
+    assert (window.width(), window.height()) == size
+    assert stack.height() <= size[1] * 0.4
+    assert window.centralWidget().minimumSizeHint().height() <= least + 60
+    keys = stack.keys()
+    shown = sorted(map(stack.banner, keys), key=lambda banner: banner.y())
+    assert [banner.notice.key for banner in shown] == [f"fault-{n}" for n in (7, 4, 2, 6, 3, 0, 5, 1)]
+    for above, below in pairwise(shown):
+        assert above.geometry().bottom() < below.y()
+    assert all(banner.height() >= banner.heightForWidth(banner.width()) for banner in shown)
+    for key in keys:
+        stack.clear(key)
+    assert stack.isHidden()
+
+
+def test_one_banner_is_shown_whole_and_grows_with_its_details(make, qtbot):
+    window = make(width=900, height=700)
+    window._notice(Notice("disk_full", "bad", {"message": "No room.", "path": "/x"}, (), "disk"))
+    banner = window.banners.banner("disk")
+    qtbot.waitUntil(lambda: banner.height() <= window.banners.height() and window.banners.height() > 40)
+    assert window.banners.verticalScrollBar().maximum() == 0
+    before = window.banners.height()
+    banner.fold_button.click()
+    qtbot.waitUntil(lambda: window.banners.height() > before)
+    assert window.banners.verticalScrollBar().maximum() == 0
+
+
+def test_what_can_be_undone_is_not_below_faults(window):
+    window._notice(Notice("disk_full", "bad", {"path": "/x"}, (), "disk"))
+    window._notice(Notice("deleted", "info", {"title": "Rain"}, ("undo",), "deleted-1"))
+    QApplication.processEvents()
+    assert window.banners.banner("deleted-1").y() < window.banners.banner("disk").y()
