@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from desktop.i18n import translate
 from desktop.ui.controls import IconButton, View, label
+from desktop.ui.foreign_text import breakable
 from desktop.ui.icons import icon
 from desktop.ui.theme import theme
 from desktop.ui.words import words_of
@@ -82,13 +83,14 @@ class Banner(View):
 
     def spoken(self) -> str:
         """What a screen reader says when the banner appears."""
-        return f"{self._title.text()}. {self._text.text()}"
+        words = words_of(self.notice)
+        return f"{words.title}. {words.text}"
 
     def retranslate(self) -> None:
         """The notice's words in the present language."""
         words = words_of(self.notice)
-        self._title.setText(words.title)
-        self._text.setText(words.text)
+        self._title.setText(breakable(words.title))
+        self._text.setText(breakable(words.text))
         self._text.setVisible(bool(words.text))
         self._exact.setText(words.details)
         self.fold_button.setVisible(bool(words.details))

@@ -6,15 +6,21 @@ set here. Buttons and menus take `&` for a key, and are as wide as their text.
 
 from __future__ import annotations
 
+import re
 import textwrap
+from itertools import pairwise
 
 from PySide6.QtCore import QPoint
 from PySide6.QtGui import QAction, Qt
 from PySide6.QtWidgets import QListWidgetItem, QToolTip, QWidget
 
+from desktop.ui.breaks import BREAK, cut_places
+
 _COLUMNS = 90
 _LINES = 12
 _CAPTION = 60
+_UNBROKEN = re.compile(r"\S{25,}")
+_PIECE = 8
 _WORD_JOINER = "\u2060"
 """Has no width and allows no line break."""
 
@@ -41,6 +47,17 @@ def shortened(text: str) -> str:
     if len(text) <= _CAPTION:
         return text
     return f"{text[: _CAPTION // 2].rstrip()}…{text[1 - _CAPTION // 2 :].lstrip()}"
+
+
+def breakable(text: str) -> str:
+    """`text` for a label that wraps: a long word, path or address may end a line within, and asks for no more room than
+    a short one. Not for text that can be copied: the breaks would be copied too."""
+    return _UNBROKEN.sub(_with_breaks, text)
+
+
+def _with_breaks(run: re.Match[str]) -> str:
+    cuts = [0, *cut_places(run[0], _PIECE), len(run[0])]
+    return BREAK.join(run[0][a:b] for a, b in pairwise(cuts))
 
 
 def plain(text: str) -> str:

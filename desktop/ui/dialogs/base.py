@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QLabel, QPushButton,
 
 from desktop.i18n import translate
 from desktop.ui.controls import label
+from desktop.ui.foreign_text import breakable
 from desktop.ui.screen import room
 from desktop.ui.theme import theme, themes
 
@@ -80,7 +81,7 @@ class Dialog(QDialog):
 
     def set_heading(self, text: str) -> None:
         """Heading and window title."""
-        self.heading.setText(text)
+        self.heading.setText(breakable(text))
         self.setWindowTitle(f"{text} — ChatBELLE")
         self.setAccessibleName(text)
 

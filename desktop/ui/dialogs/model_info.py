@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from desktop.i18n import translate
 from desktop.ui.dialogs.base import Dialog
+from desktop.ui.foreign_text import breakable
 
 if TYPE_CHECKING:
     from desktop.chat.state import ModelChoice
@@ -43,7 +44,7 @@ class ModelInfoDialog(Dialog):
         """The words in the present language."""
         super().retranslate()
         self.set_heading(self._choice.title)
-        self._subtitle.setText(self._choice.subtitle)
+        self._subtitle.setText(breakable(self._choice.subtitle))
         self._subtitle.setVisible(bool(self._choice.subtitle))
         self._how.setText(
             translate(
@@ -59,7 +60,7 @@ class ModelInfoDialog(Dialog):
             research = translate("ModelInfo", "The BELLE weights are for research only; commercial use is not allowed.")
             terms = f"{research} {terms}".strip()
         self._terms_title.setText(translate("ModelInfo", "Terms of use"))
-        self._terms.setText(terms)
+        self._terms.setText(breakable(terms))
         for part in (self._terms_title, self._terms):
             part.setVisible(bool(terms))
         self.open_button.setText(translate("ModelInfo", "Open its file…"))

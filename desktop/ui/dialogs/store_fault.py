@@ -14,6 +14,7 @@ from desktop.chat.state import Notice
 from desktop.i18n import current_language, translate
 from desktop.ui.controls import label
 from desktop.ui.dialogs.base import Dialog
+from desktop.ui.foreign_text import breakable
 from desktop.ui.words import words_of
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class StoreFaultDialog(Dialog):
         super().retranslate()
         words = words_of(self._notice)
         self.set_heading(words.title)
-        self._text.setText(words.text)
+        self._text.setText(breakable(words.text))
         self._exact.setText(words.details)
         self._exact.setAccessibleName(words.details)
         self._exact.setVisible(bool(words.details))

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import Qt as GuiQt
 from PySide6.QtGui import QTextDocument
@@ -14,10 +16,12 @@ from PySide6.QtWidgets import QApplication, QLabel, QMenu, QToolTip, QWidget
 
 import desktop
 from desktop.chat.state import ModelChoice, ModelState, Notice
+from desktop.ui.banner import BannerStack
 from desktop.ui.dialogs.model_info import ModelInfoDialog
-from desktop.ui.foreign_text import caption, plain, show_tooltip
+from desktop.ui.foreign_text import breakable, caption, plain, show_tooltip
 from desktop.ui.main_window import MainWindow
 from desktop.ui.model_menu import fill_model_menu
+from desktop.ui.theme import theme
 from tests.support.fake_controller import STARTER_INFO, FakeController
 
 might_be_rich_text = GuiQt.mightBeRichText
@@ -129,3 +133,24 @@ def test_hostile_names_are_text_in_the_menu_and_dialogs(hostile_window, qtbot) -
     dialog = ModelInfoDialog(choices[0], hostile_window)
     qtbot.addWidget(dialog)
     assert_plain(dialog)
+
+
+@pytest.mark.parametrize("run", ["L" * 3000, "/very" + "/long" * 200, "Apache_2.0-" * 80, "한" * 200, "e\u0301" * 300])
+def test_a_long_unbroken_text_wraps_in_the_dialog_and_in_a_banner(qtbot, run: str) -> None:
+    dialog = ModelInfoDialog(ModelChoice("x", run, f"at {run}", "not_installed", "file", f"see {run}"))
+    banner = BannerStack()
+    for widget in (dialog, banner):
+        qtbot.addWidget(widget)
+        widget.show()
+    banner.show_notice(Notice("comet", "bad", {"message": f"Not read: {run}."}))
+    QApplication.processEvents()
+    assert dialog.area.horizontalScrollBar().maximum() == 0
+    assert dialog.heading.width() >= dialog.heading.minimumSizeHint().width()
+    assert banner.minimumSizeHint().width() < theme().px(400)
+    assert run in banner.banner("comet").spoken()
+
+
+@given(st.text(alphabet="ab/ \n字e\u0301", max_size=120))
+def test_breaks_are_all_that_is_added(text: str) -> None:
+    assert breakable(text).replace("\u200b", "") == text
+    assert breakable(text[:24]) == text[:24]
