@@ -39,6 +39,11 @@ def check_output(path: Path, inputs: Iterable[Path]) -> None:
     if path.is_dir():
         raise KnownError("output_is_folder", f"{path} is a folder.", "Give the name of a file to write.", **details)
     path_guard.check_output(path, inputs)
+    above = next((parent for parent in path.parents if parent.exists()), path.parent)
+    if above.exists() and not above.is_dir():
+        raise KnownError(
+            "no_folder", f"{above} is a file, not a folder.", "Name a folder to write the file into.", **details
+        )
     if not path.parent.is_dir():
         raise KnownError("no_folder", f"The folder {path.parent} does not exist.", "Create it first.", **details)
     if not os.access(path.parent, os.W_OK | os.X_OK):

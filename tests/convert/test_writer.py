@@ -323,6 +323,14 @@ def test_outputs_that_cannot_be(model: TinyModel, tmp_path: Path) -> None:
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["m.gguf", "deeper/m.gguf"])
+def test_a_file_in_the_place_of_a_folder_is_called_a_file(name: str, model: TinyModel, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(KnownError, match=r"notes\.txt is a file, not a folder") as failure:
+        write(model, tmp_path / "notes.txt" / name)
+    assert failure.value.kind == "no_folder"
+
+
 def test_a_folder_that_cannot_be_written(model: TinyModel) -> None:
     folder = Path("/proc/self")  # a folder in which even root cannot create files
     if not folder.is_dir():
