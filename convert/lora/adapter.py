@@ -151,6 +151,7 @@ def _delta(
     if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1] or not a.shape[0]:
         shapes = f"{list(b.shape)} and {list(a.shape)}"
         raise _damaged(file, layer, f"{layer} has a product of {shapes}, which do not fit together")
+    _check_stated(layer, a.shape[0], config, file)
     magnitude = found.get("lora_magnitude_vector")
     if config.dora != (magnitude is not None):
         said, held = ("says", "no") if config.dora else ("does not say", "a")
@@ -174,6 +175,15 @@ def _delta(
     if not all(np.isfinite(values).all() for values in (a, b, magnitude) if values is not None):
         raise KnownError("not_finite", f"{file.name}: {layer} holds NaN or infinity.", path=str(file), tensor=layer)
     return Delta(layer, a, b, strength * config.scaling(layer, a.shape[0]), magnitude)
+
+
+def _check_stated(layer: str, rank: int, config: AdapterConfig, file: Path) -> None:
+    """The scale follows from the rank, so a configuration of another rank is one of another adapter."""
+    if rank != config.rank_of(layer):
+        said = f"{NAME} says {config.rank_of(layer)} (r, rank_pattern): it belongs to another adapter"
+        raise _damaged(file, layer, f"{layer} has rank {rank}, and {said}")
+    if config.excludes(layer):
+        raise _damaged(file, layer, f"{layer} has a product, and {NAME} leaves the layer out (exclude_modules)")
 
 
 def _refuse_empty(deltas: Mapping[str, Delta], replaced: Mapping[str, RowSource], file: Path) -> None:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from belle.errors import KnownError
 from convert.checkpoint.json_file import read_json_object
 from convert.patterns import refused_pattern
+
+T = TypeVar("T")
 
 NAME = "adapter_config.json"
 _LONGEST = 1 << 20
@@ -26,11 +28,14 @@ _KEEPS_BASE = ("gaussian", "eva", "orthogonal")
 
 # Options that do not change what the stored matrices mean: those that are read here, or show in the tensors, and
 # those that only told PEFT how to begin, what to train, or how to run.
-_READ = "peft_type r lora_alpha alpha_pattern use_rslora use_dora fan_in_fan_out init_lora_weights"
-_SHOWING = "rank_pattern bias modules_to_save ensure_weight_tying"
+_READ = """
+    peft_type r rank_pattern lora_alpha alpha_pattern use_rslora use_dora fan_in_fan_out init_lora_weights
+    exclude_modules
+"""
+_SHOWING = "bias modules_to_save ensure_weight_tying"
 _TRAINING = """
-    auto_mapping base_model_name_or_path corda_config eva_config exclude_modules inference_mode layers_pattern
-    layers_to_transform loftq_config lora_dropout lora_ga_config megatron_core peft_version qalora_group_size revision
+    auto_mapping base_model_name_or_path corda_config eva_config inference_mode layers_pattern layers_to_transform
+    loftq_config lora_dropout lora_ga_config megatron_core peft_version qalora_group_size revision
     runtime_config target_modules task_type
 """
 _KNOWN = frozenset(f"{_READ} {_SHOWING} {_TRAINING}".split())
@@ -60,11 +65,13 @@ class AdapterConfig:
         path: the file.
         base: the model it was trained on, as PEFT noted it; "" when it did not.
         alpha: `lora_alpha`.
-        rank: `r`, stated; each layer's own follows from its matrices.
+        rank: `r`, of the layers that `rank_pattern` does not name.
         rslora: scaled by the root of the rank.
         dora: every row has a learned length.
         transposed: the layers store their weights transposed (`fan_in_fan_out`).
         alpha_pattern: `lora_alpha` of the layers whose name matches.
+        rank_pattern: `r` of the layers whose name matches.
+        excluded: `exclude_modules`, what PEFT leaves alone: one pattern for whole names, or trailing names.
     """
 
     path: Path
@@ -75,13 +82,25 @@ class AdapterConfig:
     dora: bool
     transposed: bool
     alpha_pattern: Mapping[str, float]
+    rank_pattern: Mapping[str, int]
+    excluded: str | tuple[str, ...]
+
+    def rank_of(self, layer: str) -> int:
+        """The rank that a layer is said to have."""
+        return _by_pattern(self.rank_pattern, layer, self.rank)
+
+    def excludes(self, layer: str) -> bool:
+        """Whether PEFT leaves a layer alone (`check_target_module_exists`)."""
+        if isinstance(self.excluded, str):
+            return bool(self.excluded) and re.fullmatch(self.excluded, layer) is not None
+        return any(layer == name or layer.endswith(f".{name}") for name in self.excluded)
 
     def scaling(self, layer: str, rank: int) -> float:
         """PEFT's factor of `B A`: `alpha / rank`, or `alpha / sqrt(rank)` for rsLoRA; alpha by pattern.
 
         Source: `LoraLayer.update_layer` and `get_pattern_key` in PEFT; a pattern matches whole trailing names.
         """
-        alpha = next((a for p, a in self.alpha_pattern.items() if re.fullmatch(rf"(.*\.)?({p})", layer)), self.alpha)
+        alpha = _by_pattern(self.alpha_pattern, layer, self.alpha)
         return alpha / (math.sqrt(rank) if self.rslora else rank)
 
 
@@ -111,19 +130,17 @@ def read_config(folder: Path) -> AdapterConfig:
             f"says init_lora_weights={start!r:.80}: the training began by changing the base's weights, "
             "and the adapter does not fit the original ones",
         )
-    patterns = config.get("alpha_pattern") or {}
-    if not isinstance(patterns, dict):
-        raise _damaged(path, "alpha_pattern", patterns)
-    rank = config.get("r", 8)
     return AdapterConfig(
         path=path,
         base=str(config.get("base_model_name_or_path") or ""),
         alpha=_number(path, "lora_alpha", config.get("lora_alpha", 8)),
-        rank=rank if isinstance(rank, int) else 0,
+        rank=_rank(path, "r", config.get("r", 8)),
         rslora=bool(config.get("use_rslora")),
         dora=bool(config.get("use_dora")),
         transposed=bool(config.get("fan_in_fan_out")),
-        alpha_pattern={_pattern(path, p): _number(path, f"alpha_pattern[{p!r}]", a) for p, a in patterns.items()},
+        alpha_pattern=_patterns(path, "alpha_pattern", config, _number),
+        rank_pattern=_patterns(path, "rank_pattern", config, _rank),
+        excluded=_excluded(path, config.get("exclude_modules") or ()),
     )
 
 
@@ -133,9 +150,35 @@ def _number(path: Path, name: str, value: Any) -> float:
     return float(value)
 
 
-def _pattern(path: Path, pattern: str) -> str:
+def _rank(path: Path, name: str, value: Any) -> int:
+    if type(value) is not int or value < 1:
+        raise _damaged(path, name, value)
+    return value
+
+
+def _patterns(path: Path, name: str, config: Mapping[str, Any], read: Callable[[Path, str, Any], T]) -> dict[str, T]:
+    patterns = config.get(name) or {}
+    if not isinstance(patterns, dict):
+        raise _damaged(path, name, patterns)
+    return {_pattern(path, name, p): read(path, f"{name}[{p!r}]", value) for p, value in patterns.items()}
+
+
+def _by_pattern(patterns: Mapping[str, T], layer: str, otherwise: T) -> T:
+    """What the first pattern that matches whole trailing names of the layer says."""
+    return next((value for p, value in patterns.items() if re.fullmatch(rf"(.*\.)?({p})", layer)), otherwise)
+
+
+def _excluded(path: Path, value: Any) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        return _pattern(path, "exclude_modules", value)
+    if not isinstance(value, Sequence) or not all(isinstance(name, str) for name in value):
+        raise _damaged(path, "exclude_modules", value)
+    return tuple(value)
+
+
+def _pattern(path: Path, name: str, pattern: str) -> str:
     if refused_pattern(pattern) is not None:
-        raise _damaged(path, "alpha_pattern", pattern)
+        raise _damaged(path, name, pattern)
     return pattern
 
 

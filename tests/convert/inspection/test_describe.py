@@ -41,7 +41,7 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tensors = adapter_for(SHAPES, LLAMA_LAYERS, ranks={"q_proj": 8})
-    return save_adapter(tmp_path_factory.mktemp("adapter"), tensors, use_rslora=True)
+    return save_adapter(tmp_path_factory.mktemp("adapter"), tensors, use_rslora=True, rank_pattern={"q_proj": 8})
 
 
 def refusal(path: Path) -> KnownError:
@@ -276,7 +276,7 @@ KEYS = st.sampled_from(
     ]
 )
 ADAPTER_KEYS = st.sampled_from(
-    ["peft_type", "r", "lora_alpha", "alpha_pattern", "use_dora", "init_lora_weights", "base_model_name_or_path"]
+    ["peft_type", "r", "lora_alpha", "alpha_pattern", "rank_pattern", "exclude_modules", "use_dora", "init_lora_weights"]
 )
 
 

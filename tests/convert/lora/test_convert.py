@@ -72,7 +72,7 @@ RANKS = {"q_proj": 8, "query_key_value": 2}
     ("config", "ranks", "strength"),
     [
         ({}, {}, 1.0),
-        ({"use_rslora": True}, RANKS, 1.0),
+        ({"use_rslora": True, "rank_pattern": RANKS}, RANKS, 1.0),
         (PATTERNS, RANKS, 1.0),
         ({"use_rslora": True, **PATTERNS}, RANKS, -0.5),
     ],

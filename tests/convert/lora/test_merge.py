@@ -182,6 +182,52 @@ def test_options_that_are_not_known_to_keep_the_formula_true_are_refused_by_name
     assert next(iter(option)) in error.message
 
 
+@pytest.mark.parametrize("config", [
+    {"r": 8},
+    {"r": 2, "use_rslora": True},
+    {"rank_pattern": {"q_proj": 8}},
+    {"rank_pattern": {r"model\.layers\.0\..*": 2}},
+    {"r": 8, "rank_pattern": {"k_proj": 4, "proj": 4}},
+])  # fmt: skip
+def test_a_rank_that_is_not_that_of_the_matrices_is_refused(config: dict[str, Any], tmp_path: Path) -> None:
+    error = refusal(tmp_path, factors(), **config)
+    assert error.kind == "damaged_adapter"
+    assert f"{LAYER} has rank 4" in error.message
+
+
+@pytest.mark.parametrize("config", [
+    {"r": 8, "rank_pattern": {"q_proj": 4}},
+    {"r": 4, "rank_pattern": {"k_proj": 8}},
+    {"r": 8, "rank_pattern": {r"layers\.\d+\.self_attn\.q_proj": 4, "q_proj": 2}},
+])  # fmt: skip
+def test_the_first_pattern_that_names_a_layer_says_its_rank(config: dict[str, Any], tmp_path: Path) -> None:
+    read_adapter(save(tmp_path, factors(), **config)).close()
+
+
+@pytest.mark.parametrize("rank", [0, -4, 4.5, "4", True, None])
+def test_a_rank_that_is_none_is_refused(rank: Any, tmp_path: Path) -> None:
+    assert refusal(tmp_path / "r", factors(), r=rank).kind == "damaged_adapter"
+    assert refusal(tmp_path / "pattern", factors(), rank_pattern={"k_proj": rank}).kind == "damaged_adapter"
+
+
+@pytest.mark.parametrize("excluded", [["q_proj"], ["k_proj", "self_attn.q_proj"], [LAYER], r".*\.q_proj", LAYER])
+def test_a_product_for_a_layer_that_the_configuration_leaves_out_is_refused(excluded: Any, tmp_path: Path) -> None:
+    error = refusal(tmp_path, factors(), exclude_modules=excluded)
+    assert error.kind == "damaged_adapter"
+    assert LAYER in error.message
+    assert "exclude_modules" in error.message
+
+
+@pytest.mark.parametrize("excluded", [None, [], "", ["proj"], ["k_proj"], "q_proj", r".*\.k_proj"])
+def test_layers_that_are_not_left_out_are_read(excluded: Any, tmp_path: Path) -> None:
+    read_adapter(save(tmp_path, factors(), exclude_modules=excluded)).close()
+
+
+@pytest.mark.parametrize("excluded", [3, ["q_proj", 3], {"q_proj": 1}, "(("])
+def test_layers_to_leave_out_that_are_no_names_are_refused(excluded: Any, tmp_path: Path) -> None:
+    assert refusal(tmp_path, factors(), exclude_modules=excluded).kind == "damaged_adapter"
+
+
 @pytest.mark.parametrize("pattern", ["((", "(a*)*X", "(.|.)+X", ".*" * 9 + "X", "a{99999999999999}"])
 def test_a_pattern_that_is_none_or_never_ends_is_refused(pattern: str, tmp_path: Path) -> None:
     error = refusal(tmp_path, factors(), alpha_pattern={pattern: 3})
