@@ -17,6 +17,8 @@ _SLICE_S = 0.003
 _LOOK_AGAIN_MS = 20
 _LONGEST = 200_000
 """Characters; what is longer stays in plain ink."""
+_MOST_IN_A_ROW = 300
+"""Coloured words of one text block: each is painted by itself, in sight or far to the right. The rest is plain."""
 
 
 class Coloring(QObject):
@@ -107,4 +109,4 @@ class Coloring(QObject):
     @staticmethod
     def _set(block: QTextBlock, formats: list[QTextLayout.FormatRange]) -> None:
         if block.isValid():
-            block.layout().setFormats(formats)
+            block.layout().setFormats(formats[:_MOST_IN_A_ROW])

@@ -242,3 +242,11 @@ def test_a_line_of_a_hundred_thousand_letters_never_holds_up_the_window(view, me
         costs.append(time.thread_time() - begun)
     # Generous: laid out as one it takes a tenth of a second.
     assert sorted(costs)[15] < 0.03
+
+
+def test_a_row_of_minified_code_has_bounded_colours(view, message, qtbot) -> None:
+    text = shown(view, message, "x=1;" * 900 + "\ny = 2")
+    qtbot.waitUntil(lambda: not text.coloring.busy, timeout=10_000)
+    first = text.document().firstBlock()
+    assert 0 < len(first.layout().formats()) <= 300
+    assert first.next().layout().formats()
