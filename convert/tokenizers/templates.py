@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jinja2.exceptions import TemplateSyntaxError
@@ -11,30 +11,74 @@ from jinja2.exceptions import TemplateSyntaxError
 from belle.errors import KnownError
 from belle.prompts import Message
 from belle.prompts.sandbox import Program
+from belle.texts import short_repr
 from convert.chat_templates import CHAT_TEMPLATES, suggest_template
 from convert.tokenizers.files import TokenizerFolder, read_object, read_text
 
+_CHOICE = f"--template ({', '.join(CHAT_TEMPLATES)}, none)"
 _QUESTION = Message("user", "a question")
 
 
-def own_templates(checkpoint: TokenizerFolder, tokenizer_config: Mapping[str, Any]) -> dict[str, str]:
+def own_templates(checkpoint: TokenizerFolder, tokenizer_config: Mapping[str, Any], notes: list[str]) -> dict[str, str]:
     """Jinja by name, the usual one under `default`; {} when the checkpoint has none.
 
     The file `chat_template.jinja` wins over `chat_template.json`, and that over tokenizer_config.json, as in
-    transformers. Raises KnownError("damaged_tokenizer").
+    transformers. `notes` gets a sentence about templates that are empty, which are left out, and about named ones
+    without a usual one among them. Raises KnownError: `damaged_tokenizer`, `template_error` for what is no template.
     """
+    file, given = _given(checkpoint, tokenizer_config)
+    if given is None:
+        return {}
+    found = dict(_named(given, file))
+    empty = [name for name, source in found.items() if not source.strip()]
+    if empty or not found:
+        which = f" ({', '.join(map(short_repr, empty))})" if empty and empty != ["default"] else ""
+        notes.append(f"The chat template in {file}{which} is empty and was left out.")
+    own = {name: source for name, source in found.items() if name not in empty}
+    if own and "default" not in own:
+        notes.append(
+            f"{file} names chat templates ({', '.join(map(short_repr, own))}), but none is called “default”: chat "
+            f"programs that are not told which to take will guess one. Give the usual one with {_CHOICE}."
+        )
+    return own
+
+
+def _given(checkpoint: TokenizerFolder, tokenizer_config: Mapping[str, Any]) -> tuple[str, Any]:
+    """Name of the file that has the say, and what it says; None for nothing."""
     files = checkpoint.tokenizer_files
     if "chat_template.jinja" in files:
-        return {"default": read_text(files["chat_template.jinja"])}
-    given = read_object(files.get("chat_template.json")).get("chat_template") or tokenizer_config.get("chat_template")
-    if isinstance(given, str) and given:
-        return {"default": given}
-    if isinstance(given, Mapping):  # by name, as transformers keeps several in memory
+        return "chat_template.jinja", read_text(files["chat_template.jinja"])
+    stated = read_object(files.get("chat_template.json")).get("chat_template")
+    if stated is not None:
+        return "chat_template.json", stated
+    return "tokenizer_config.json", tokenizer_config.get("chat_template")
+
+
+def _named(given: Any, file: str) -> Iterator[tuple[str, str]]:
+    """Names and templates: of one template, of a list of `name` and `template`, or by name, as transformers has them.
+
+    Raises KnownError("template_error").
+    """
+    if isinstance(given, str):
+        given = {"default": given}
+    if isinstance(given, Mapping):
         given = [{"name": name, "template": source} for name, source in given.items()]
     if not isinstance(given, list):
-        return {}
-    pairs = [(part.get("name"), part.get("template")) for part in given if isinstance(part, Mapping)]
-    return {name: source for name, source in pairs if isinstance(name, str) and isinstance(source, str)}
+        raise _no_template(file, given)
+    for part in given:
+        name, source = (part.get("name"), part.get("template")) if isinstance(part, Mapping) else (None, None)
+        if not isinstance(name, str) or not isinstance(source, str):
+            raise _no_template(file, part)
+        yield name, source
+
+
+def _no_template(file: str, given: Any) -> KnownError:
+    return KnownError(
+        "template_error",
+        f"{file} says chat_template is {short_repr(given)}, which is neither a text nor a name and its text.",
+        f"Correct it, or give a template with {_CHOICE}.",
+        file=file,
+    )
 
 
 def choose_templates(
@@ -48,12 +92,12 @@ def choose_templates(
         template: a built-in template by id, in place of the checkpoint's own; `none` for no template at all.
         notes: gets a sentence when one had to be guessed or none was found.
 
-    Raises KnownError("unknown_template").
+    Raises KnownError: `unknown_template`, and those of `own_templates`.
     """
     if template == "none":
         return {}, None
     if template is None:
-        own = own_templates(checkpoint, tokenizer_config)
+        own = own_templates(checkpoint, tokenizer_config, notes)
         if own:
             return own, None
         template = suggest_template(_names(checkpoint), str(checkpoint.config.get("model_type") or ""))
@@ -65,7 +109,7 @@ def choose_templates(
             return {}, None
         notes.append(
             f"The checkpoint has no chat template; by its name the template “{template}” was taken. "
-            f"Another one is chosen with --template ({', '.join(CHAT_TEMPLATES)}, none)."
+            f"Another one is chosen with {_CHOICE}."
         )
     return {"default": CHAT_TEMPLATES[template]}, template
 

@@ -276,7 +276,10 @@ KEYS = st.sampled_from(
     ]
 )
 ADAPTER_KEYS = st.sampled_from(
-    ["peft_type", "r", "lora_alpha", "alpha_pattern", "rank_pattern", "exclude_modules", "use_dora", "init_lora_weights"]
+    [
+        *("peft_type", "r", "rank_pattern", "lora_alpha", "alpha_pattern", "use_dora", "init_lora_weights"),
+        *("exclude_modules", "base_model_name_or_path"),
+    ]
 )
 
 

@@ -312,6 +312,36 @@ class TestChatTemplate:
         assert self.read(tmp_path / "b").chat_templates == {"default": "four"}
         assert self.read(tmp_path / "c", chat_template={"chat_template": "five"}).chat_templates == {"default": "five"}
 
+    def test_named_ones_without_a_usual_one_are_written_and_told(self, tmp_path: Path) -> None:
+        for number, stated in enumerate(([{"name": "tool_use", "template": "two"}], {"tool_use": "two"})):
+            tokenizer = self.read(tmp_path / str(number), tokenizer_config={"chat_template": stated})
+            assert tokenizer.chat_templates == {"tool_use": "two"}
+            assert any("tool_use" in note and "“default”" in note for note in tokenizer.notes)
+
+    @pytest.mark.parametrize("stated", ["", " \n", [], {}, {"default": ""}, [{"name": "rag", "template": ""}]])
+    def test_an_empty_one_is_none_and_told(self, given: Any, tmp_path: Path) -> None:
+        for file in ("tokenizer_config", "chat_template"):
+            tokenizer = self.read(tmp_path / file, **{file: {"chat_template": given}})
+            assert tokenizer.chat_templates == {}
+            assert any(f"{file}.json" in note and "is empty" in note for note in tokenizer.notes)
+
+    def test_an_empty_file_is_none_and_told(self, tmp_path: Path) -> None:
+        (tmp_path / "chat_template.jinja").write_text("\n")
+        tokenizer = self.read(tmp_path, tokenizer_config={"chat_template": "one"})
+        assert tokenizer.chat_templates == {}
+        assert any("chat_template.jinja is empty" in note for note in tokenizer.notes)
+
+    @pytest.mark.parametrize("given", [
+        3, 0, True, False, ["one"], {"default": None}, {"default": ["one"]}, [{"name": "default"}],
+        [{"template": "one"}], [{"name": "default", "template": "one"}, {"name": 3, "template": "two"}], [None],
+    ])  # fmt: skip
+    def test_what_is_no_template_is_refused_unless_one_is_given(self, given: Any, tmp_path: Path) -> None:
+        for file in ("tokenizer_config", "chat_template"):
+            with pytest.raises(KnownError, match=f"{file}.json says chat_template") as caught:
+                self.read(tmp_path / file, **{file: {"chat_template": given}})
+            assert caught.value.kind == "template_error"
+            assert self.read(tmp_path / file, "none", **{file: {"chat_template": given}}).chat_templates == {}
+
     def test_none_is_told(self, tmp_path: Path) -> None:
         tokenizer = self.read(tmp_path / "other-7b")
         assert tokenizer.chat_templates == {}
