@@ -318,7 +318,7 @@ class TestChatTemplate:
             assert tokenizer.chat_templates == {"tool_use": "two"}
             assert any("tool_use" in note and "“default”" in note for note in tokenizer.notes)
 
-    @pytest.mark.parametrize("stated", ["", " \n", [], {}, {"default": ""}, [{"name": "rag", "template": ""}]])
+    @pytest.mark.parametrize("given", ["", " \n", [], {}, {"default": ""}, [{"name": "rag", "template": ""}]])
     def test_an_empty_one_is_none_and_told(self, given: Any, tmp_path: Path) -> None:
         for file in ("tokenizer_config", "chat_template"):
             tokenizer = self.read(tmp_path / file, **{file: {"chat_template": given}})
