@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Literal
 from unicodedata import bidirectional
 
-from desktop.ui.breaks import BREAK, FIRST, break_places
+from desktop.ui.breaks import BREAK, break_places
 
 Container = Literal["quote", "item"]
 Align = Literal["left", "center", "right"]
@@ -88,8 +88,6 @@ Block = Line | Code | Formula | Rule | Table
 
 def breakable(spans: tuple[Span, ...]) -> tuple[Span, ...]:
     """Spans as they are laid out: with a place to break within a bounded run (see `desktop.ui.breaks`)."""
-    if sum(len(span.text) for span in spans) <= FIRST and not any(BREAK in span.text for span in spans):
-        return spans
     text = plain_text(spans)
     places = break_places(text)
     if not places and BREAK not in text:
