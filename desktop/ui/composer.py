@@ -315,7 +315,9 @@ class Composer(View):
     def restyle(self) -> None:
         """Distances and font."""
         look = theme()
-        self.editor.setFont(look.font_body)
+        # The placeholder is painted in the viewport's font, which does not follow once a style sheet has set it.
+        for part in (self.editor, self.editor.viewport()):
+            part.setFont(look.font_body)
         self._row.setContentsMargins(look.space(3), look.px(10), look.px(10), look.px(10))
         self._row.setSpacing(look.space(1))
         side = look.px(32)

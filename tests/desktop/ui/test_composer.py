@@ -6,7 +6,7 @@ from PySide6.QtGui import QGuiApplication, QInputMethodEvent
 from PySide6.QtTest import QTest
 
 from desktop.ui.composer import MAX_LINES, Composer
-from desktop.ui.theme import themes
+from desktop.ui.theme import theme, themes
 
 
 @pytest.fixture
@@ -264,3 +264,12 @@ def test_a_file_that_is_pasted_is_its_path(qtbot) -> None:
 def test_an_address_or_a_text_about_files_is_pasted_as_it_is(qtbot) -> None:
     assert pasted(qtbot, urls=["https://example.org/a"], text="https://example.org/a") == "https://example.org/a"
     assert pasted(qtbot, text="see file:///tmp/a") == "see file:///tmp/a"
+
+
+def test_the_placeholder_is_as_large_as_what_is_typed_at_every_zoom(composer):
+    themes().dress("light", 1.0)
+    composer.show()
+    for zoom in (2.0, 1.0, 1.5):
+        themes().set_zoom(zoom)
+        assert composer.editor.viewport().font().pixelSize() == theme().font_body.pixelSize()
+    themes().dress("light", 1.0)
