@@ -34,8 +34,22 @@ class WeightScheme:
     kind: str | None = None
     symmetric: bool | None = None
     float8: str | None = None
+    strategy: str | None = None
     group_size: int | None = None
     block: tuple[int, int] = _DEFAULT_BLOCK
+
+    def scales(self, rows: int, columns: int) -> tuple[int, int] | None:
+        """The shape that the strategy gives the scales of a weight `[rows, columns]`; None where none is said."""
+        match self.strategy:
+            case "tensor":
+                return 1, 1
+            case "channel":
+                return rows, 1
+            case "group" if self.group_size is not None and self.group_size > 0:
+                return rows, -(-columns // self.group_size)
+            case "block":
+                return -(-rows // self.block[0]), -(-columns // self.block[1])
+        return None
 
     def is_of(self, layer: str) -> bool:
         """Whether the layer is one of the targets: a class of layers, a name, or a pattern after `re:`."""
@@ -50,14 +64,28 @@ class WeightScheme:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """What the whole configuration says; `rounds_activations`: inputs were meant to be rounded, too."""
+    """What the whole configuration says.
+
+    Attributes:
+        groups: how weights are stored; the first one that a layer is a target of counts.
+        rounds_activations: inputs were meant to be rounded, too.
+        ignored: layers that were to be left as they were: names, or patterns after `re:`.
+    """
 
     groups: tuple[WeightScheme, ...]
     rounds_activations: bool = False
+    ignored: tuple[str, ...] = ()
 
     def of(self, layer: str) -> WeightScheme:
         """The scheme of a layer."""
         return next((group for group in self.groups if group.is_of(layer)), WeightScheme())
+
+    def ignores(self, layer: str) -> bool:
+        """Whether the layer, or what it is a part of, was to be left as it was."""
+        return any(
+            re.match(name[3:], layer) is not None if name.startswith("re:") else f"{layer}.".startswith(f"{name}.")
+            for name in self.ignored
+        )
 
 
 def read_scheme(stated: Mapping[str, Any]) -> Scheme:
@@ -81,7 +109,9 @@ def _fp8(stated: Mapping[str, Any]) -> Scheme:
         raise _unsupported(f"fmt is {short_repr(kind)}")
     block = _block(stated.get("weight_block_size"))
     float8 = None if kind is None else f"f8_{kind.removeprefix('float8_')[:4]}"
-    return Scheme((WeightScheme(bits=8, kind="float", float8=float8, block=block),), rounds_activations=True)
+    group = WeightScheme(bits=8, kind="float", float8=float8, block=block)
+    left = _ignored(stated, "modules_to_not_convert") + _ignored(stated, "ignored_layers")
+    return Scheme((group,), True, left)
 
 
 def _compressed(stated: Mapping[str, Any]) -> Scheme:
@@ -98,7 +128,17 @@ def _compressed(stated: Mapping[str, Any]) -> Scheme:
     return Scheme(
         tuple(_group(name, group) for name, group in groups.items() if isinstance(group, Mapping)),
         any(isinstance(group, Mapping) and group.get("input_activations") for group in groups.values()),
+        _ignored(stated, "ignore"),
     )
+
+
+def _ignored(stated: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    names = stated.get(key) or ()
+    if not isinstance(names, Sequence) or isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise _unsupported(f"{key} is {short_repr(names)}")
+    for name in names:
+        _check_pattern(name)
+    return tuple(names)
 
 
 def _group(name: str, group: Mapping[str, Any]) -> WeightScheme:
@@ -127,16 +167,17 @@ def _group(name: str, group: Mapping[str, Any]) -> WeightScheme:
         bits,
         kind,
         symmetric,
+        strategy=strategy,
         group_size=size,
         block=_block(weights.get("block_structure")),
     )
 
 
 def _check_pattern(target: str) -> None:
-    """Raises KnownError where a target after `re:` is not a pattern, or one that may take for ever to match."""
+    """Raises KnownError where what stands after `re:` is not a pattern, or one that may take for ever to match."""
     refused = refused_pattern(target[3:]) if target.startswith("re:") else None
     if refused is not None:
-        raise _unsupported(f"the target {short_repr(target)} {refused}")
+        raise _unsupported(f"the name {short_repr(target)} {refused}")
 
 
 def _check_format(name: Any) -> None:

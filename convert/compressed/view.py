@@ -5,14 +5,14 @@ The rest of the converter meets `RowSource`s; those of integer codes have a pack
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 from belle.errors import KnownError
 from convert.checkpoint.tensor import CheckpointTensor
 from convert.compressed.float8 import VALUES, Float8Rows
 from convert.compressed.packed import BITS, PackedRows, read_layer
-from convert.compressed.scheme import Scheme, read_scheme
+from convert.compressed.scheme import Scheme, WeightScheme, read_scheme
 from convert.gptq.coded import Mode
 from convert.source import RowSource
 
@@ -96,7 +96,7 @@ def view(
             rows[f"{layer}.weight"] = layers[layer]
         elif not is_companion(name, layers):
             rows[name] = tensor
-    notes += _notes(list(layers.values()), scheme)
+    notes += _notes(layers, scheme)
     return change(rows)
 
 
@@ -123,7 +123,16 @@ def _codes(layer: str, tensors: Mapping[str, CheckpointTensor], scheme: Scheme, 
     rows = PackedRows(found, stated.group_size, mode)
     if stated.symmetric and rows.has_zeros:
         raise _denied(layer, "codes with zero points", "symmetric is true")
+    _check_scales(layer, found.scale, found.shape, stated)
     return rows
+
+
+def _check_scales(layer: str, scale: CheckpointTensor, shape: Sequence[int], said: WeightScheme) -> None:
+    """Raises KnownError where the scales are shared by other weights than the configuration says."""
+    expected = said.scales(shape[0], shape[1])
+    # One scale is stored as [] or [1], one for each row as [rows] or [rows, 1].
+    if expected is not None and (*scale.shape, 1, 1)[: max(2, len(scale.shape))] != expected:
+        raise _denied(layer, f"{list(scale.shape)} scales", f"{said.strategy}, which has {list(expected)}")
 
 
 def _denied(layer: str, stored: str, said: str) -> KnownError:
@@ -176,16 +185,25 @@ def _floats(
         raise _denied(layer, "8-bit floats", f"integers of {said.bits} bits")
     if said.float8 is not None and not tensor.raw_dtype.startswith(said.float8):
         raise _denied(layer, tensor.raw_dtype, said.float8)
-    return Float8Rows(tensor, scale, said.block)
+    rows = Float8Rows(tensor, scale, said.block)
+    if scale is not None:
+        _check_scales(layer, scale, tensor.shape, said)
+    return rows
 
 
-def _notes(layers: list[RowSource], scheme: Scheme) -> list[str]:
+def _notes(layers: Mapping[str, RowSource], scheme: Scheme) -> list[str]:
     notes = []
-    n_floats = sum(isinstance(source, Float8Rows) for source in layers)
+    n_floats = sum(isinstance(source, Float8Rows) for source in layers.values())
     if n_floats:
         notes.append(f"{n_floats} layers are stored in 8-bit floats (FP8); they are read as value × scale in float32.")
     if len(layers) > n_floats:
         notes.append(f"{len(layers) - n_floats} layers hold integer codes (compressed-tensors).")
+    ignored = [layer for layer in layers if scheme.ignores(layer)]
+    if ignored:
+        notes.append(
+            f"{len(ignored)} layers that the configuration says were left as they were are stored quantized "
+            f"({ignored[0]}); they are read as they are stored."
+        )
     if scheme.rounds_activations:
         notes.append("The checkpoint was made for activations rounded to 8 bits; in GGUF they are not rounded so.")
     return notes

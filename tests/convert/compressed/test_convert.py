@@ -17,6 +17,8 @@ from safetensors.torch import load_file, save_file
 
 from belle.cli.main import main
 from belle.errors import KnownError
+from convert.checkpoint import open_checkpoint
+from convert.compressed import view
 from convert.compressed.scheme import read_scheme
 from convert.gguf_file import GgufFile
 from convert.inspection.checkpoint import describe_checkpoint
@@ -168,6 +170,12 @@ WEIGHTS = ("config_groups", "group_0", "weights")
         (changed(INT4, *WEIGHTS, "type", to="float"), "weights of 4 bits, type 'float'"),
         (changed(INT4, *WEIGHTS, "strategy", to="attn_head"), "strategy is 'attn_head'"),
         (changed(INT4, *WEIGHTS, "group_size", to=64), "do not fit"),
+        (changed(INT4, *WEIGHTS, "strategy", to="channel"), "configuration says channel"),
+        (changed(INT4, *WEIGHTS, "strategy", to="tensor"), "configuration says tensor"),
+        (changed(INT4, *WEIGHTS, "strategy", to="block"), "configuration says block"),
+        (changed(INT4, "ignore", to="lm_head"), "ignore is 'lm_head'"),
+        (changed(INT4, "ignore", to=["lm_head", 3]), "ignore is"),
+        (changed(INT4, "ignore", to=["re:(["]), "is not a pattern"),
         (changed(INT4, *WEIGHTS, "group_size", to="x"), "group_size is 'x'"),
         (changed(INT4, "config_groups", to=None), "config_groups is missing"),
         (changed(INT4, "sparsity_config", to={"format": "sparse-24-bitmask"}), "sparsity_config"),
@@ -206,6 +214,49 @@ def test_8_bit_floats_that_the_configuration_denies_are_refused(
     (source / "config.json").write_text(json.dumps(said | {"quantization_config": config}))
     with pytest.raises(KnownError, match="and the configuration says"):
         convert(source, tmp_path / "m.gguf")
+
+
+def compressed_floats(strategy: str) -> dict[str, Any]:
+    """What llm-compressor says of 8-bit floats."""
+    weights = {"num_bits": 8, "type": "float", "strategy": strategy, "block_structure": [128, 128]}
+    groups = {"group_0": {"targets": ["Linear"], "weights": weights}}
+    return {"quant_method": "compressed-tensors", "format": "float-quantized", "config_groups": groups}
+
+
+@pytest.mark.parametrize("strategy", ["tensor", "channel", "block"])
+@pytest.mark.parametrize("stored", ["tensor", "channel", "block"])
+def test_scales_are_shared_as_the_strategy_says(strategy: str, stored: str, tmp_path: Path) -> None:
+    shapes: dict[str, tuple[int, ...]] = {"tensor": (1,), "channel": (256, 1), "block": (2, 3)}
+    values = torch.ones(256, 320).to(torch.float8_e4m3fn)
+    save_file({"m.proj.weight": values, "m.proj.weight_scale": torch.ones(shapes[stored])}, tmp_path / "m.safetensors")
+    with open_checkpoint(tmp_path / "m.safetensors") as checkpoint:
+        if strategy == stored:
+            assert list(view(checkpoint.tensors, compressed_floats(strategy), "exact", dict, [])) == ["m.proj.weight"]
+        else:
+            with pytest.raises(KnownError, match=f"the configuration says {strategy}"):
+                view(checkpoint.tensors, compressed_floats(strategy), "exact", dict, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("int4", "ignore"), ("fp8-blocks", "modules_to_not_convert"), ("fp8-tensor", "ignored_layers")]
+)
+@pytest.mark.parametrize(("entry", "count"), [
+    (LAYER, 1),
+    ("model.layers.1.mlp", 3),
+    ("model.layers.1.mlp.down", 0),
+    (r"re:.*down_proj$", 2),
+    ("lm_head", 0),
+    ("Linear", 0),
+])  # fmt: skip
+def test_layers_said_to_be_left_that_are_stored_quantized_are_told(
+    name: str, key: str, entry: str, count: int, originals: dict[str, Made]
+) -> None:
+    config = changed({"int4": INT4, "fp8-blocks": FP8}.get(name, FP8_TENSOR), key, to=[entry])
+    notes: list[str] = []
+    with open_checkpoint(originals[name][0]) as checkpoint:
+        view(checkpoint.tensors, config, "exact", dict, notes)
+    told = [note for note in notes if "left as they were" in note]
+    assert [note.split()[0] for note in told] == [str(count)] * bool(count)
 
 
 def test_a_pattern_that_people_write_is_matched() -> None:
