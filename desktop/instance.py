@@ -7,7 +7,6 @@ network. Whoever holds the lock of the store is the first, so a socket that a cr
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import time
@@ -102,6 +101,8 @@ def _tell(model: str) -> bool:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
             caller.settimeout(_ANSWER_S)
             caller.connect(os.fspath(path))
+            import json  # the first window, which has to start quickly, never comes here
+
             caller.sendall(json.dumps({"open": model}).encode() + b"\n")
             return _line(caller) == _TAKEN
     except (OSError, ValueError):
