@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSocketNotifier, Signal
 
 from belle import paths
+
+# `socket` and `json` are not read before the first window is there.
+if TYPE_CHECKING:
+    import socket
 
 _ANSWER_S = 3.0  # how long the first window may take to answer
 _READ_S = 0.5  # how long the first window waits for a line that was begun
@@ -49,6 +53,8 @@ class FirstWindow(QObject):
 
     def listen(self) -> bool:
         """Begin. False where no socket can be made: then later starts say that a window is open."""
+        import socket
+
         path = paths.window_socket()
         made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -98,11 +104,12 @@ def _tell(model: str) -> bool:
     try:
         if path.stat().st_uid != os.getuid():  # in a folder for all, anybody can have made it
             return False
+        import json
+        import socket
+
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
             caller.settimeout(_ANSWER_S)
             caller.connect(os.fspath(path))
-            import json  # the first window, which has to start quickly, never comes here
-
             caller.sendall(json.dumps({"open": model}).encode() + b"\n")
             return _line(caller) == _TAKEN
     except (OSError, ValueError):

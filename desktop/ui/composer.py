@@ -196,6 +196,7 @@ class Composer(View):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._size = 0  # of the font, in pixels
         self.setObjectName("composer")
         self.editor = ComposerEdit(self)
         self.button = IconButton("send", "on-violet", kind="send", parent=self)
@@ -315,9 +316,12 @@ class Composer(View):
     def restyle(self) -> None:
         """Distances and font."""
         look = theme()
-        # The placeholder is painted in the viewport's font, which does not follow once a style sheet has set it.
-        for part in (self.editor, self.editor.viewport()):
-            part.setFont(look.font_body)
+        self.editor.setFont(look.font_body)
+        if self._size not in (0, look.font_body.pixelSize()):
+            # The placeholder is painted in the viewport's font, which does not follow once a style sheet has set it.
+            # Not at the start: Python's side of the viewport's class would be a twentieth of the time until then.
+            self.editor.viewport().setFont(look.font_body)
+        self._size = look.font_body.pixelSize()
         self._row.setContentsMargins(look.space(3), look.px(10), look.px(10), look.px(10))
         self._row.setSpacing(look.space(1))
         side = look.px(32)
