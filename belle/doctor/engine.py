@@ -36,7 +36,8 @@ def engine() -> Section:
     facts = [
         Fact("built_with", " ".join(f"{name}={value}" for name, value in built.items()) or "unknown: it does not load"),
         Fact("library", library_digest()),
-        Fact("self_check", check.words),
+        # What a process said when it failed may name files.
+        Fact("self_check", check.words, private=not check.works),
         Fact("safer_mode", "in use" if safer_mode.is_remembered() else "not needed"),
         Fact("cosines_with_f32", ", ".join(f"{trial.type} {trial.cosine or 0:.4f}" for trial in check.trials)),
     ]
