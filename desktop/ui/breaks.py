@@ -11,7 +11,6 @@ The marks of a text begin with the marks of its beginning, so that text can be a
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
@@ -38,7 +37,7 @@ _IS_WIDE = f"[{_WIDE}]"
 _INSIDE = f"(?:[^{_WIDE}]|(?<![{_WIDE}])[{_WIDE}](?![{_WIDE}])){{{FIRST - 1},}}"
 # Compiled with the first long text: together they take a twentieth of the time until the window is there.
 _compiled = cache(re.compile)
-_OURS = re.compile(f"{BREAK}({BREAK}?)")
+_OURS = f"{BREAK}({BREAK}?)"
 
 
 def break_places(text: str) -> list[int]:
@@ -75,7 +74,7 @@ def with_breaks(text: str) -> str:
 
 def without_breaks(shown: str) -> str:
     """The text that `shown`, or a part of what is laid out, stands for."""
-    return _OURS.sub(r"\1", shown) if BREAK in shown else shown
+    return re.sub(_OURS, r"\1", shown) if BREAK in shown else shown
 
 
 def has_unbroken_run(text: str) -> bool:
@@ -113,6 +112,8 @@ def _is_apart(before: str, sign: str) -> bool:
     """Whether `sign` begins a character of its own: no accent, no part of an emoji or of a Hangul syllable."""
     if before.isascii() and sign.isascii():
         return True
+    import unicodedata  # read with the first long text that is not ASCII
+
     if before == "\u200d" or unicodedata.category(sign) in ("Mn", "Mc", "Me", "Cf", "Sk"):
         return False
     both_flags = "\U0001f1e6" <= sign <= "\U0001f1ff" and "\U0001f1e6" <= before <= "\U0001f1ff"

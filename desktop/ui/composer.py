@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from PySide6.QtCore import QMimeData, QRectF, QSize, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QMimeData, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragMoveEvent,
@@ -32,6 +32,8 @@ from desktop.ui.theme import theme
 from desktop.ui.wrapping import LongWords
 
 if TYPE_CHECKING:
+    from PySide6.QtCore import QUrl
+
     from desktop.chat.state import Waiting
 
 MAX_LINES = 8
@@ -173,6 +175,8 @@ def _as_paths(text: str) -> str:
     lines = text.split()
     if not lines or not all(line.startswith("file:///") for line in lines):
         return text
+    from PySide6.QtCore import QUrl
+
     return _paths([QUrl(line) for line in lines])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QFontMetrics, QResizeEvent
+from PySide6.QtGui import QFont, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -164,6 +164,8 @@ class Segments(QFrame):
 
     def _make_room(self) -> None:
         """The one taken is written in bold: each is wide enough for that, so that nothing moves either."""
+        from PySide6.QtGui import QFontMetrics
+
         for button in self._buttons.values():
             font = button.font()
             font.setWeight(QFont.Weight.DemiBold)

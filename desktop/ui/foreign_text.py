@@ -7,19 +7,21 @@ set here. Buttons and menus take `&` for a key, and are as wide as their text.
 from __future__ import annotations
 
 import re
-import textwrap
 from itertools import pairwise
-
-from PySide6.QtCore import QPoint
-from PySide6.QtGui import QAction, Qt
-from PySide6.QtWidgets import QListWidgetItem, QToolTip, QWidget
+from typing import TYPE_CHECKING
 
 from desktop.ui.breaks import BREAK, cut_places
+
+# Nothing of Qt is read before it is needed: each class is made with the first import of it.
+if TYPE_CHECKING:
+    from PySide6.QtCore import QPoint
+    from PySide6.QtGui import QAction
+    from PySide6.QtWidgets import QListWidgetItem, QWidget
 
 _COLUMNS = 90
 _LINES = 12
 _CAPTION = 60
-_UNBROKEN = re.compile(r"\S{25,}")
+_UNBROKEN = r"\S{25,}"
 _PIECE = 8
 _WORD_JOINER = "\u2060"
 """Has no width and allows no line break."""
@@ -32,6 +34,8 @@ def set_tooltip(target: QWidget | QAction | QListWidgetItem, text: str) -> None:
 
 def show_tooltip(at: QPoint, text: str, widget: QWidget) -> None:
     """Show a tooltip now, at a place on the screen."""
+    from PySide6.QtWidgets import QToolTip
+
     QToolTip.showText(at, plain(text), widget)
 
 
@@ -52,7 +56,7 @@ def shortened(text: str) -> str:
 def breakable(text: str) -> str:
     """`text` for a label that wraps: a long word, path or address may end a line within, and asks for no more room than
     a short one. Not for text that can be copied: the breaks would be copied too."""
-    return _UNBROKEN.sub(_with_breaks, text)
+    return re.sub(_UNBROKEN, _with_breaks, text)
 
 
 def _with_breaks(run: re.Match[str]) -> str:
@@ -65,9 +69,19 @@ def plain(text: str) -> str:
     lines: list[str] = []
     for line in text[: _COLUMNS * _LINES].split("\n"):
         width = _COLUMNS if line.isascii() else _COLUMNS // 2
-        lines += textwrap.wrap(line, width) if len(line) > width else [line]
+        lines += _wrapped(line, width) if len(line) > width else [line]
     if len(lines) > _LINES or len(text) > _COLUMNS * _LINES:
         lines = [*lines[: _LINES - 1], "…"]
     shown = "\n".join(lines)
+    if "<" not in shown:
+        return shown
+    from PySide6.QtGui import Qt
+
     # Behind the bracket nothing may stand but the name of a tag.
     return shown.replace("<", f"<{_WORD_JOINER}") if Qt.mightBeRichText(shown) else shown
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(line, width)
