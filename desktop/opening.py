@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from belle import paths
-from desktop.chat.state import Notice
+from desktop.chat.state import STORE, Notice
 from desktop.instance import hand_over
 from desktop.store import Store, StoreError, backups, restore
 
@@ -67,4 +67,4 @@ def _for_reading(fault: StoreError) -> Opened | None:
         return None
     details = {"message": fault.message, "advice": fault.advice, **fault.details}
     kind = "full_at_start" if fault.kind == "disk_full" else "read_only"
-    return Opened(store, Notice(kind, "warn", details, (), "start"))
+    return Opened(store, Notice(kind, "warn", details, (), f"{STORE}read_only"))  # as any change says from now on

@@ -117,6 +117,10 @@
         <translation>可以用下面的副本恢复。现在的文件会保留在旁边，绝不删除。</translation>
     </message>
     <message>
+        <source>There is no copy of it yet that could be put back.</source>
+        <translation>还没有可以用来恢复的副本。</translation>
+    </message>
+    <message>
         <source>Copies of the conversations</source>
         <translation>对话的副本</translation>
     </message>
@@ -815,6 +819,14 @@
         <translation>存放对话的文件坏了</translation>
     </message>
     <message>
+        <source>What can be read of “{file}” is there, nothing was overwritten. Start ChatBELLE once more to put back a copy of an earlier day, if there is one.</source>
+        <translation>“{file}”中还能读的内容都在，没有覆盖任何东西。重新启动 ChatBELLE，如果有前些天的副本，就可以用它恢复。</translation>
+    </message>
+    <message>
+        <source>“{file}” was left as it is; nothing was overwritten.</source>
+        <translation>“{file}”保持原样，没有覆盖任何东西。</translation>
+    </message>
+    <message>
         <source>The conversations cannot be written</source>
         <translation>对话写不进去</translation>
     </message>
@@ -953,10 +965,6 @@
     <message>
         <source>There is no model of that name in the list. Choose another one.</source>
         <translation>列表里没有这个名字的模型，请选择另一个。</translation>
-    </message>
-    <message>
-        <source>What can be read of “{file}” is there, nothing was overwritten. At the start you can put back a copy of an earlier day.</source>
-        <translation>“{file}”中能读出的内容都在，没有覆盖任何东西。启动时可以用前几天的副本恢复。</translation>
     </message>
     <message>
         <source>The conversations can be read. To go on, free some space and start ChatBELLE once more.</source>

@@ -31,6 +31,7 @@ from desktop.chat.context_gauge import ContextGauge
 from desktop.chat.faults import store_faults
 from desktop.chat.model_host import ModelHost
 from desktop.chat.prompt_path import prompt_of, up_to, with_answer
+from desktop.chat.refusals import Refusals
 from desktop.chat.state import ANSWER, ModelState, Notice, Question, Waiting
 from desktop.chat.unsaved import Unsaved
 from desktop.store import Conversation, Message, Store, StoreError
@@ -51,14 +52,15 @@ class Answering(QObject):
     state_changed = Signal(int)  # conversation: whether it is answered, or why its question waits
     said = Signal(int)  # conversation: `notice_of` has changed
     notice = Signal(object)
-    notice_cleared = Signal(str)
 
     def __init__(
         self,
         store: Store,
+        refusals: Refusals,
         host: ModelHost,
         sampling: Callable[[], Sampling],
         thinks: Callable[[], bool | None],
+        *,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
@@ -75,7 +77,7 @@ class Answering(QObject):
         self._gauge.usage.connect(self.context_usage)
         self._gauge.all_fits.connect(self.path_changed)
         self._gauge.notice.connect(self.notice)
-        self._unsaved = Unsaved(store, self.notice.emit, self.notice_cleared.emit)
+        self._unsaved = Unsaved(store, refusals)
         self._unsaved.stored.connect(self.path_changed)
         self._checkpoints = QTimer(self, interval=int(CHECKPOINT_S * 1000))
         self._checkpoints.timeout.connect(self._checkpoint)
@@ -239,7 +241,7 @@ class Answering(QObject):
         self._answer = None
         self._unsaved.keep(answer)
         if answer.message is not None:
-            self.message_updated.emit(answer.message if answer.kept else answer.shown)
+            self.message_updated.emit(answer.shown)
         else:
             self._note_outcome(Question(answer.conversation_id, answer.parent_id), answer.status)
             self.path_changed.emit(answer.conversation_id)  # what was on the path before is in sight again

@@ -44,4 +44,4 @@ class DailyBackups(QObject):
             make_daily(self._path, self._folder)
         except StoreError as error:
             if error.kind == "damaged":
-                self.failed.emit(Notice.of(error, key="store"))
+                self.failed.emit(Notice.of_store(error))

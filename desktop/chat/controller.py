@@ -300,8 +300,8 @@ class ChatController(Screen):
 
     def save(self) -> bool:
         """Write everything that is not in the store yet; False when it refuses. What it refused is tried again."""
-        stored = self._drafting.flush() if "_drafting" in self.__dict__ else True
-        return (self._answering.keep_all() if "_answering" in self.__dict__ else True) and stored
+        stored = self._answering.keep_all() if "_answering" in self.__dict__ else True
+        return (self._drafting.flush() if "_drafting" in self.__dict__ else True) and stored
 
     def _drop_oldest(self, question: Question | None) -> None:
         if question is None:

@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QObject, QTimer
 
-from desktop.chat.state import Notice
+from desktop.chat.refusals import RETRY_S, Refusals
 from desktop.store import Store, StoreError
 
 DELAY_S = 0.3
 """At most this much of what was typed is lost when the process is killed."""
-_RETRY_S = 3.0
-_KEY = "draft"
+_NAME = "typed"
 
 
 class Drafting(QObject):
@@ -21,20 +20,14 @@ class Drafting(QObject):
     `stored_id` tells the number in the store of a message that was shown before it had one.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        tell: Callable[[Notice], object],
-        cleared: Callable[[str], object],
-        stored_id: Callable[[int], int],
-    ) -> None:
+    def __init__(self, store: Store, refusals: Refusals, stored_id: Callable[[int], int]) -> None:
         super().__init__()
         self._store = store
-        self._tell, self._cleared, self._stored_id = tell, cleared, stored_id
+        self._refusals = refusals
+        self._stored_id = stored_id
         self._drafts: dict[int | None, str] = {}
         self._edits: dict[int, str | None] = {}  # None: no longer open
         self._system_prompt: str | None = None
-        self._told = False
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self.flush)
 
@@ -83,14 +76,12 @@ class Drafting(QObject):
         try:
             self._write()
         except StoreError as error:
-            if not self._told:
-                self._told = True
-                self._tell(Notice.of(error, key=_KEY))
-            self._timer.start(int(_RETRY_S * 1000))
+            self._refusals.note(_NAME, error)
+            self._timer.start(int(RETRY_S * 1000))
             return False
-        if self._told:
-            self._told = False
-            self._cleared(_KEY)
+        self._refusals.end(_NAME)
+        if self._edits:  # of answers that are not in the store themselves yet
+            self._timer.start(int(RETRY_S * 1000))
         return True
 
     def close(self) -> None:

@@ -10,9 +10,9 @@ from desktop.store import StoreError
 
 
 @contextmanager
-def store_faults(tell: Callable[[Notice], object], key: str = "store") -> Iterator[None]:
-    """Run the body; a StoreError ends it and is told as a notice with `key`."""
+def store_faults(tell: Callable[[Notice], object]) -> Iterator[None]:
+    """Run the body; a StoreError ends it and is told as a notice."""
     try:
         yield
     except StoreError as error:
-        tell(Notice.of(error, key=key))
+        tell(Notice.of_store(error))

@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, Signal, SignalInstance
 
 from desktop.chat.faults import store_faults
 from desktop.chat.model_control import ModelControl
+from desktop.chat.refusals import Refusals
 from desktop.chat.state import ANSWER, ModelState, Notice, Question, Waiting
 from desktop.settings import Settings
 from desktop.store import Conversation, Message, Store, StoreError
@@ -63,6 +64,7 @@ class Screen(QObject):
         self._conversation: Conversation | None = None
         self._told: tuple[bool, Waiting] = (False, "")  # what the window shows of the open conversation
         self._knows_damage = False
+        self._refusals = Refusals(store, self.notice.emit, self.notice_cleared.emit)
         self._deleted: dict[str, tuple[int, Notice]] = {}  # notice key -> conversation that can be brought back
         self._models = models = ModelControl(settings, engine_factory, self)
         models.state_changed.connect(self._on_model_state)
@@ -76,7 +78,9 @@ class Screen(QObject):
     def _answering(self) -> Answering:
         from desktop.chat.answering import Answering
 
-        answering = Answering(self._store, self._models.host, self._models.sampling, self._models.thinks, self)
+        answering = Answering(
+            self._store, self._refusals, self._models.host, self._models.sampling, self._models.thinks, parent=self
+        )
         answering.asked.connect(self._show_up_to)
         answering.message_added.connect(self._if_open(self.message_added))
         answering.message_updated.connect(self._if_open(self.message_updated))
@@ -89,14 +93,13 @@ class Screen(QObject):
         answering.state_changed.connect(self._on_state_changed)
         answering.said.connect(self._on_said)
         answering.notice.connect(self.notice)
-        answering.notice_cleared.connect(self.notice_cleared)
         return answering
 
     @cached_property
     def _drafting(self) -> Drafting:
         from desktop.chat.drafting import Drafting
 
-        return Drafting(self._store, self.notice.emit, self.notice_cleared.emit, self._stored_id)
+        return Drafting(self._store, self._refusals, self._stored_id)
 
     @property
     def conversation(self) -> Conversation | None:
@@ -158,7 +161,8 @@ class Screen(QObject):
 
     def _show_up_to(self, question: Question) -> None:
         if self._is_open(question.conversation_id):
-            self._show_path(until=question.message_id)
+            with store_faults(self.notice.emit):
+                self._show_path(until=question.message_id)
 
     # Small things
 
@@ -166,7 +170,7 @@ class Screen(QObject):
         try:
             found = read()
         except StoreError as error:
-            self.notice.emit(Notice.of(error, key="store"))
+            self.notice.emit(Notice.of_store(error))
             return otherwise
         self._tell_damage()
         return found
@@ -175,7 +179,7 @@ class Screen(QObject):
         """Say once that something cannot be read and is left out of what is shown."""
         if self._store.damage is not None and not self._knows_damage:
             self._knows_damage = True
-            self.notice.emit(Notice.of(self._store.damage, key="store"))
+            self.notice.emit(Notice.of_store(self._store.damage))
 
     def _stored_id(self, message_id: int) -> int:
         return self._answering.stored_id(message_id)

@@ -17,6 +17,9 @@ Waiting = Literal["", "loading", "model", "template", "answer"]
 ANSWER = "answer"
 """The key of the notice about the open conversation's last question."""
 
+STORE = "store-"
+"""How the keys of notices about the conversations' file begin; then comes the kind: each is said once."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
@@ -62,6 +65,16 @@ class Notice:
         details: dict[str, Any] = {"message": fault.message, "advice": fault.advice}
         details |= {"log": fault.log} if hasattr(fault, "log") else dict(fault.details)
         return cls(fault.kind, "bad", details, actions, key or fault.kind)
+
+    @property
+    def is_of_store(self) -> bool:
+        """It is about the conversations' file, not about a model's."""
+        return self.key.startswith(STORE)
+
+    @classmethod
+    def of_store(cls, fault: KnownError) -> Notice:
+        """The notice of a fault of the conversations' file."""
+        return cls.of(fault, key=f"{STORE}{fault.kind}")
 
 
 @dataclass(frozen=True, slots=True)

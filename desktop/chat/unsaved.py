@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop.chat.answer import Answer
-from desktop.chat.state import Notice
+from desktop.chat.refusals import RETRY_S, Refusals
 from desktop.store import Store, StoreError
-
-RETRY_S = 3.0
 
 
 class Unsaved(QObject):
@@ -18,18 +14,14 @@ class Unsaved(QObject):
 
     stored = Signal(int)  # conversation: an answer has its place in the store, under another number than before
 
-    def __init__(self, store: Store, tell: Callable[[Notice], object], cleared: Callable[[str], object]) -> None:
+    def __init__(self, store: Store, refusals: Refusals) -> None:
         super().__init__()
         self._store = store
-        self._tell, self._cleared = tell, cleared
+        self._refusals = refusals
         self._answers: list[Answer] = []
         self._ids: dict[int, int] = {}  # number before it was stored -> number in the store
-        self._told = False  # the person knows that the store refuses
         self._timer = QTimer(self, interval=int(RETRY_S * 1000))
         self._timer.timeout.connect(self.retry)
-
-    def __bool__(self) -> bool:
-        return bool(self._answers)
 
     def of(self, conversation_id: int) -> list[Answer]:
         """Those of one conversation, oldest first."""
@@ -44,7 +36,7 @@ class Unsaved(QObject):
         try:
             answer.keep(self._store)
         except StoreError as error:
-            self._refused(error)
+            self._refusals.note(answer.request_id, error)
 
     def keep(self, answer: Answer) -> bool:
         """Bring the store up to date with `answer`; False when it refuses, which is told.
@@ -57,22 +49,21 @@ class Unsaved(QObject):
             if answer.status != "streaming":
                 self._answers.append(answer)
                 self._timer.start()
-            self._refused(error)
+            self._refusals.note(answer.request_id, error)
             return False
-        if not self._answers:
-            self._taken()
+        self._refusals.end(answer.request_id)
         return True
 
     def retry(self) -> bool:
-        """Try again; True when nothing is left. A refusal says nothing: the person has been told."""
+        """Try again; True when nothing is left."""
         for answer in list(self._answers):
             try:
                 self._write(answer)
             except StoreError as error:
                 if error.kind != "not_found":  # a conversation that is gone for good takes its answers along
+                    self._refusals.note(answer.request_id, error)
                     return False
-            self._answers.remove(answer)
-        self._taken()
+            self._forget(answer)
         return True
 
     def close(self) -> None:
@@ -84,19 +75,14 @@ class Unsaved(QObject):
         """Store what a conversation still lacks. Raises StoreError when that is not possible yet."""
         for answer in self.of(conversation_id):
             self._write(answer)
-            self._answers.remove(answer)
+            self._forget(answer)
         self.retry()
 
-    def _refused(self, error: StoreError) -> None:
-        if not self._told:
-            self._told = True
-            self._tell(Notice.of(error, key="disk"))
-
-    def _taken(self) -> None:
-        self._timer.stop()
-        if self._told:
-            self._told = False
-            self._cleared("disk")
+    def _forget(self, answer: Answer) -> None:
+        self._refusals.end(answer.request_id)
+        self._answers.remove(answer)
+        if not self._answers:
+            self._timer.stop()
 
     def _write(self, answer: Answer) -> None:
         before = answer.message

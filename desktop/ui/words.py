@@ -18,9 +18,6 @@ from desktop.ui.foreign_text import shortened
 if TYPE_CHECKING:
     from desktop.chat.state import Notice
 
-STORE_KEYS = ("store", "disk", "draft", "start")
-"""Notices under these keys are about the conversations' file, not about a model's."""
-
 _BYTES = ("needed", "available", "size", "size_bytes", "free", "expected", "actual", "required", "total")
 _NAMES = ("file", "title", "name")
 _TOKENS = ("prompt_tokens", "n_ctx", "n_ctx_train", "n_tokens")
@@ -40,7 +37,7 @@ def words_of(notice: Notice) -> Words:
     """The words of a notice in the present language."""
     facts = _facts(notice.details)
     kind = notice.kind
-    if notice.key in STORE_KEYS and f"store_{kind}" in _sentences():
+    if notice.is_of_store and f"store_{kind}" in _sentences():
         kind = f"store_{kind}"
     if kind == "not_installed" and "package" in facts:
         kind = "starter_not_installed"  # it comes from another place than the others
@@ -319,9 +316,13 @@ def _about_the_store() -> dict[str, tuple[str, str]]:
             translate("Notice", "The conversations' file is damaged"),
             translate(
                 "Notice",
-                "What can be read of “{file}” is there, nothing was overwritten. At the start you can put back a copy "
-                "of an earlier day.",
+                "What can be read of “{file}” is there, nothing was overwritten. Start ChatBELLE once more to put back "
+                "a copy of an earlier day, if there is one.",
             ),
+        ),
+        "damaged_at_start": (
+            translate("Notice", "The conversations' file is damaged"),
+            translate("Notice", "“{file}” was left as it is; nothing was overwritten."),
         ),
         "store_no_permission": (
             translate("Notice", "The conversations cannot be written"),

@@ -99,7 +99,7 @@ def test_every_fault_that_can_reach_the_window_has_words(room):
 def test_what_the_store_reports_has_words():
     details = {"path": "/x/conversations.sqlite3", "found": "1", "needed": "2"}
     for kind in set(store_errors._WORDS) - OURS:
-        said = words_of(Notice.of(KnownError(kind, "English.", **details), key="store"))
+        said = words_of(Notice.of_store(KnownError(kind, "English.", **details)))
         assert said.title != "Something went wrong", kind
         assert said.text != "English.", kind
 
@@ -123,7 +123,7 @@ def test_a_model_that_is_not_here_is_fetched_by_the_command_line(language):
 
 def test_damaged_means_the_store_under_its_key():
     model = words_of(Notice("damaged", "bad", FACTS, key="model")).title
-    store = words_of(Notice("damaged", "bad", FACTS, key="store")).title
+    store = words_of(Notice("damaged", "bad", FACTS, key="store-damaged")).title
     assert model != store
     assert "conversations" in store.lower()
 
