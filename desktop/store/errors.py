@@ -30,7 +30,7 @@ _WORDS = {
     ),
     "damaged": (
         "The conversation file {path} is damaged: {reason}.",
-        "Nothing was changed. Put the file aside for repair, or bring back a copy that you trust.",
+        "Nothing was changed. Put the file aside for repair, or, if you have one, a copy in its place.",
     ),
     "not_a_store": (
         "{path} is not a ChatBELLE conversation file.",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from belle import paths
@@ -123,6 +123,20 @@ def test_without_a_copy_nothing_is_offered(qtbot: QtBot) -> None:
     with dialog(look):
         assert open_store("") == Opened(status=1)
     assert seen == [False]
+
+
+def test_without_a_copy_none_is_spoken_of_but_that_there_is_none(qtbot: QtBot) -> None:
+    spoil(fill("one"))
+    said: list[str] = []
+
+    def look(shown: StoreFaultDialog) -> None:
+        said.extend(part.text() for part in shown.findChildren(QLabel) if part.isVisible())
+        shown.quit_button.click()
+
+    with dialog(look):
+        open_store("")
+    assert "There is no copy of it yet that could be put back." in said
+    assert not [text for text in said if "copies" in text or "put back a copy" in text]
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,8 +55,10 @@ class StoreFaultDialog(Dialog):
         super().__init__(parent, width=520)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)  # the decision is read after it has closed
         self.decision = Decision()
-        self._notice = Notice.of(error, key="store")
-        self._copies = copies if error.kind in _REPAIRABLE else ()
+        notice = Notice.of_store(error)
+        self._notice = replace(notice, kind="damaged_at_start") if error.kind == "damaged" else notice
+        is_repairable = error.kind in _REPAIRABLE
+        self._copies = copies if is_repairable else ()
         self._text = self.paragraph()
         self._exact = label("code", wrap=True)
         self._exact.setTextInteractionFlags(
@@ -73,7 +75,8 @@ class StoreFaultDialog(Dialog):
         self.restore_button.clicked.connect(
             lambda: self._decide(Decision(restore=self._copies[self.choice.currentIndex()].path))
         )
-        for part in (self._about_copies, self.choice, self.restore_button):
+        self._about_copies.setVisible(is_repairable)
+        for part in (self.choice, self.restore_button):
             part.setVisible(bool(self._copies))
         self.quit_button = self.add_button(primary=True)
         self.quit_button.clicked.connect(self.accept)
@@ -90,6 +93,8 @@ class StoreFaultDialog(Dialog):
         self._exact.setVisible(bool(words.details))
         self._about_copies.setText(
             translate("Dialog", "These copies can be put back. The present file is kept beside them, never deleted.")
+            if self._copies
+            else translate("Dialog", "There is no copy of it yet that could be put back.")
         )
         chosen = max(0, self.choice.currentIndex())
         self.choice.clear()
