@@ -82,19 +82,13 @@ def parse_json_prefix(text: str, start: int) -> tuple[Any, int]:
         raise DocumentError(f"is nested more than {DEEPEST} levels deep") from None
     except ValueError:
         raise DocumentError("has a number with too many digits") from None
-    _check_depth(value, text.count("[", start, end) + text.count("{", start, end))
+    if text.count("[", start, end) + text.count("{", start, end) > DEEPEST:
+        _check_depth(value)
     return value, end
 
 
-def _check_depth(value: Any, brackets: int) -> None:
-    """Refuse a value that is nested deeper than `DEEPEST`. Raises DocumentError.
-
-    Args:
-        value: out of a JSON decoder.
-        brackets: how many `[` and `{` its text has at most: few cannot be nested deeply, and are not looked at.
-    """
-    if brackets <= DEEPEST:
-        return
+def _check_depth(value: Any) -> None:
+    """Refuse a value out of a JSON decoder that is nested deeper than `DEEPEST`. Raises DocumentError."""
     level, depth = [value], 0
     while level := [part for part in level if isinstance(part, dict | list)]:
         depth += 1
@@ -140,7 +134,8 @@ def _parsed(text: str | bytes, decode: Callable[[str], Any]) -> Any:
     try:
         # bytes may also be UTF-16 by the JSON standard's older edition; nobody writes that, and people are told.
         plain = text if isinstance(text, str) else text.decode("utf-8")
-        _check_number(plain)
+        if len(plain) > MOST_VALUES:
+            _check_number(plain)
         value = decode(plain.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         raise DocumentError(f"is not valid JSON: {error.msg} at character {error.colno}", error.lineno) from None
@@ -153,13 +148,14 @@ def _parsed(text: str | bytes, decode: Callable[[str], Any]) -> Any:
         raise
     except ValueError:
         raise DocumentError("has a number with too many digits") from None
-    _check_depth(value, plain.count("[") + plain.count("{"))
+    if plain.count("[") + plain.count("{") > DEEPEST:
+        _check_depth(value)
     return value
 
 
 def _check_number(text: str) -> None:
     """Refuse a document of a few bytes for each of many values, before they exist."""
-    if len(text) > MOST_VALUES and sum(map(text.count, ",[{")) > MOST_VALUES:
+    if sum(map(text.count, ",[{")) > MOST_VALUES:
         raise DocumentError(f"holds more than {MOST_VALUES:,} values")
 
 

@@ -17,6 +17,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Literal, TextIO, cast
 
@@ -79,12 +80,12 @@ def records(path: Path | str) -> Iterator[Record]:
     """
     if is_hub_name(path):
         path = local_copy(path, "data", say=_say)
-    found = False
-    for record in _in_place(Path(path)):
-        found = True
-        yield record
-    if not found:
+    found = _in_place(Path(path))
+    first = next(found, None)
+    if first is None:
         raise _empty(Path(path))
+    yield first
+    yield from found
 
 
 def _in_place(path: Path) -> Iterator[Record]:
@@ -197,9 +198,11 @@ def _shape(head: str) -> Literal["array", "values", "lines"]:
 def _lines(stream: IO[bytes], encoding: str) -> Iterator[bytes]:
     """The lines of a text in UTF-8, none much longer than what is refused: a compressed one may fill the memory."""
     if encoding == "utf-8-sig":
-        while line := stream.readline(LONGEST_VALUE + 1):
-            yield line
-        return
+        return iter(partial(stream.readline, LONGEST_VALUE + 1), b"")
+    return _lines_as_utf8(stream, encoding)
+
+
+def _lines_as_utf8(stream: IO[bytes], encoding: str) -> Iterator[bytes]:
     with io.TextIOWrapper(stream, encoding=encoding, newline="\n") as reader:
         while text := reader.readline(LONGEST_VALUE + 1):
             yield text.encode("utf-8", "surrogatepass")
@@ -232,8 +235,10 @@ def _from_lines(lines: Iterator[bytes], path: str) -> Iterator[Record]:
             yield Record(path, number, "line", None, _problem(text, error))
             continue
         inside = wrapped(value)
-        for part in [value] if inside is None else inside:
-            yield Record(path, number, "line", part)
+        if inside is None:
+            yield Record(path, number, "line", value)
+        else:
+            yield from (Record(path, number, "line", part) for part in inside)
 
 
 def _problem(text: str, error: DocumentError) -> str:

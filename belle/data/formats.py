@@ -40,7 +40,7 @@ class Format:
 
     def fits(self, record: Any) -> bool:
         """Whether a record looks like this format."""
-        return isinstance(record, Mapping) and not self.missing(record) and self.tells(record)
+        return isinstance(record, dict) and not self.missing(record) and self.tells(record)
 
     def missing(self, record: Fields) -> list[str]:
         """The keys that the record lacks."""
@@ -49,7 +49,7 @@ class Format:
 
     def rows(self, record: Any) -> Sequence[Row]:
         """The rows in a record. Raises RowError."""
-        if not isinstance(record, Mapping):
+        if not isinstance(record, dict):
             raise RowError(f"it is {shown(record)}, not an object with keys")
         missing = self.missing(record)
         if missing:
@@ -63,7 +63,8 @@ _ANSWERS = ("output", "target", "completion", "response", "answer", "std_answer"
 _TOOLS = "it is about tools, which no prompt here can describe"
 
 
-def _conversation(record: Fields, messages: Sequence[Message], *, unwanted: str = "") -> Conversation:
+def _conversation(record: Fields, messages: Sequence[Message]) -> Conversation:
+    unwanted = ""
     if record.get("tools") or record.get("functions"):
         unwanted = _TOOLS
     elif record.get("label") is False or record.get("kto_tag") is False:
@@ -176,7 +177,7 @@ def _from_seed(record: Fields) -> Sequence[Row]:
         raise RowError(f"“instances” is {shown(record['instances'])}, not a list", key="instances")
     rows: list[Row] = []
     for instance in record["instances"]:
-        if not isinstance(instance, Mapping):
+        if not isinstance(instance, dict):
             raise RowError(f"an instance is {shown(instance)}, not an object with keys", key="instances")
         rows += _from_instruction({**record, "input": instance.get("input"), "output": instance.get("output")})
     return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from difflib import get_close_matches
 from itertools import chain, islice
 from pathlib import Path
@@ -68,7 +68,8 @@ def scan_rows(
             if record.path != file:
                 waiting = chain([record], waiting)
                 break
-            yield from ((record, row) for row in _rows_of(record, chosen))
+            for row in _rows_of(record, chosen):
+                yield record, row
         else:
             return
 
@@ -146,7 +147,7 @@ def _unknown(file: str, looked_at: list[Record]) -> KnownError:
     first = looked_at[0]
     if first.problem:
         return located(first, RowError(first.problem))
-    if not isinstance(first.value, Mapping):
+    if not isinstance(first.value, dict):
         return located(first, RowError(f"it is {shown(first.value)}, not an object with keys"))
     keys = [str(key) for key in first.value]
     wanted = sorted({k for f in FORMATS.values() for key in f.keys for k in ([key] if isinstance(key, str) else key)})
