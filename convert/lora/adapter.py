@@ -117,7 +117,7 @@ def read_adapter(folder: Path, strength: float = 1.0) -> Adapter:
             raise _empty(weights) from error
         raise
     try:
-        parts, replaced = _sorted(checkpoint)
+        parts, replaced = _sorted(checkpoint, config)
         deltas = {layer: _delta(layer, found, config, strength, weights) for layer, found in parts.items()}
         _refuse_empty(deltas, replaced, weights)
     except BaseException:
@@ -126,17 +126,43 @@ def read_adapter(folder: Path, strength: float = 1.0) -> Adapter:
     return Adapter(folder, config, strength, deltas, replaced, checkpoint)
 
 
-def _sorted(checkpoint: Checkpoint) -> tuple[dict[str, dict[str, NDArray[np.float32]]], dict[str, RowSource]]:
+def _sorted(
+    checkpoint: Checkpoint, config: AdapterConfig
+) -> tuple[dict[str, dict[str, NDArray[np.float32]]], dict[str, RowSource]]:
+    """Parts of products by layer, and tensors that replace the base's by name.
+
+    Raises KnownError("damaged_adapter") for what PEFT would pass over, because the configuration does not name it.
+    """
     parts: dict[str, dict[str, NDArray[np.float32]]] = {}
     replaced: dict[str, RowSource] = {}
+    file = checkpoint.files[0]
     for name, tensor in checkpoint.tensors.items():
         plain = name.removeprefix(_PREFIX)
         match = _PARTS.fullmatch(plain)
         if match:
+            _check_named(match["layer"], config, file)
             parts.setdefault(match["layer"], {})[match["part"]] = _values(tensor)
         elif ".original_module." not in plain:
-            replaced[_SAVED.sub("", plain)] = tensor
+            whole = _SAVED.sub("", plain)
+            _check_place(plain, whole, config, file)
+            replaced[whole] = tensor
     return parts, replaced
+
+
+def _check_named(layer: str, config: AdapterConfig, file: Path) -> None:
+    option = config.targets.left_out_by(layer)
+    if option is not None:
+        raise _damaged(file, layer, f"{layer} has a product, and {NAME} leaves the layer out ({option})")
+
+
+def _check_place(tensor: str, whole: str, config: AdapterConfig, file: Path) -> None:
+    """Of a layer with a product, PEFT keeps the base's own weight and bias under `base_layer`, and only of such."""
+    layer = whole.rpartition(".")[0]
+    option = config.targets.left_out_by(layer)
+    if ".base_layer." in tensor and option is not None:
+        raise _damaged(file, whole, f"{tensor} is of a layer with a product, and {NAME} leaves it out ({option})")
+    if tensor == whole and option is None:
+        raise _damaged(file, whole, f"{tensor} is of a layer without a product, and {NAME} gives it one")
 
 
 def _delta(
@@ -151,7 +177,7 @@ def _delta(
     if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1] or not a.shape[0]:
         shapes = f"{list(b.shape)} and {list(a.shape)}"
         raise _damaged(file, layer, f"{layer} has a product of {shapes}, which do not fit together")
-    _check_stated(layer, a.shape[0], config, file)
+    _check_rank(layer, a.shape[0], config, file)
     magnitude = found.get("lora_magnitude_vector")
     if config.dora != (magnitude is not None):
         said, held = ("says", "no") if config.dora else ("does not say", "a")
@@ -177,13 +203,11 @@ def _delta(
     return Delta(layer, a, b, strength * config.scaling(layer, a.shape[0]), magnitude)
 
 
-def _check_stated(layer: str, rank: int, config: AdapterConfig, file: Path) -> None:
+def _check_rank(layer: str, rank: int, config: AdapterConfig, file: Path) -> None:
     """The scale follows from the rank, so a configuration of another rank is one of another adapter."""
     if rank != config.rank_of(layer):
         said = f"{NAME} says {config.rank_of(layer)} (r, rank_pattern): it belongs to another adapter"
         raise _damaged(file, layer, f"{layer} has rank {rank}, and {said}")
-    if config.excludes(layer):
-        raise _damaged(file, layer, f"{layer} has a product, and {NAME} leaves the layer out (exclude_modules)")
 
 
 def _refuse_empty(deltas: Mapping[str, Delta], replaced: Mapping[str, RowSource], file: Path) -> None:

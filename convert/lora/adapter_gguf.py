@@ -99,11 +99,12 @@ def arrange(
     adapter: Adapter, architecture: Architecture, config: Mapping[str, Any], moved: Moved = NOTHING_MOVED
 ) -> AdapterFile:
     """The tensors of the adapter under GGUF's names. Raises KnownError (`unsupported_adapter`, `adapter_mismatch`)."""
-    if adapter.replaced:
-        raise _unsupported(adapter, f"trains {next(iter(adapter.replaced))} as a whole")
+    places = architecture.places(config)
+    said = [name for name in places if adapter.config.targets.trains_whole(name.rpartition(".")[0])]
+    if whole := [*adapter.replaced, *said]:
+        raise _unsupported(adapter, f"trains {whole[0]} as a whole")
     if any(delta.magnitude is not None for delta in adapter.deltas.values()):
         raise _unsupported(adapter, "is DoRA, which scales whole rows of the base")
-    places = architecture.places(config)
     # The alpha that leaves the most layers as they are.
     alphas = Counter(_alpha(delta) for delta in adapter.deltas.values() if delta.scale)
     alpha = alphas.most_common(1)[0][0]

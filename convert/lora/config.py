@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from belle.errors import KnownError
 from convert.checkpoint.json_file import read_json_object
-from convert.patterns import refused_pattern
+from convert.lora.option_values import by_pattern, number, rank
+from convert.lora.targets import Targets, read_targets
 
 T = TypeVar("T")
 
@@ -30,13 +31,12 @@ _KEEPS_BASE = ("gaussian", "eva", "orthogonal")
 # those that only told PEFT how to begin, what to train, or how to run.
 _READ = """
     peft_type r rank_pattern lora_alpha alpha_pattern use_rslora use_dora fan_in_fan_out init_lora_weights
-    exclude_modules
+    target_modules exclude_modules modules_to_save layers_to_transform layers_pattern ensure_weight_tying
 """
-_SHOWING = "bias modules_to_save ensure_weight_tying"
+_SHOWING = "bias"
 _TRAINING = """
-    auto_mapping base_model_name_or_path corda_config eva_config inference_mode layers_pattern layers_to_transform
-    loftq_config lora_dropout lora_ga_config megatron_core peft_version qalora_group_size revision
-    runtime_config target_modules task_type
+    auto_mapping base_model_name_or_path corda_config eva_config inference_mode loftq_config lora_dropout
+    lora_ga_config megatron_core peft_version qalora_group_size revision runtime_config task_type
 """
 _KNOWN = frozenset(f"{_READ} {_SHOWING} {_TRAINING}".split())
 
@@ -71,7 +71,7 @@ class AdapterConfig:
         transposed: the layers store their weights transposed (`fan_in_fan_out`).
         alpha_pattern: `lora_alpha` of the layers whose name matches.
         rank_pattern: `r` of the layers whose name matches.
-        excluded: `exclude_modules`, what PEFT leaves alone: one pattern for whole names, or trailing names.
+        targets: the layers that it changes.
     """
 
     path: Path
@@ -83,17 +83,11 @@ class AdapterConfig:
     transposed: bool
     alpha_pattern: Mapping[str, float]
     rank_pattern: Mapping[str, int]
-    excluded: str | tuple[str, ...]
+    targets: Targets
 
     def rank_of(self, layer: str) -> int:
         """The rank that a layer is said to have."""
         return _by_pattern(self.rank_pattern, layer, self.rank)
-
-    def excludes(self, layer: str) -> bool:
-        """Whether PEFT leaves a layer alone (`check_target_module_exists`)."""
-        if isinstance(self.excluded, str):
-            return bool(self.excluded) and re.fullmatch(self.excluded, layer) is not None
-        return any(layer == name or layer.endswith(f".{name}") for name in self.excluded)
 
     def scaling(self, layer: str, rank: int) -> float:
         """PEFT's factor of `B A`: `alpha / rank`, or `alpha / sqrt(rank)` for rsLoRA; alpha by pattern.
@@ -133,58 +127,20 @@ def read_config(folder: Path) -> AdapterConfig:
     return AdapterConfig(
         path=path,
         base=str(config.get("base_model_name_or_path") or ""),
-        alpha=_number(path, "lora_alpha", config.get("lora_alpha", 8)),
-        rank=_rank(path, "r", config.get("r", 8)),
+        alpha=number(path, "lora_alpha", config.get("lora_alpha", 8)),
+        rank=rank(path, "r", config.get("r", 8)),
         rslora=bool(config.get("use_rslora")),
         dora=bool(config.get("use_dora")),
         transposed=bool(config.get("fan_in_fan_out")),
-        alpha_pattern=_patterns(path, "alpha_pattern", config, _number),
-        rank_pattern=_patterns(path, "rank_pattern", config, _rank),
-        excluded=_excluded(path, config.get("exclude_modules") or ()),
+        alpha_pattern=by_pattern(path, "alpha_pattern", config.get("alpha_pattern"), number),
+        rank_pattern=by_pattern(path, "rank_pattern", config.get("rank_pattern"), rank),
+        targets=read_targets(path, config),
     )
-
-
-def _number(path: Path, name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise _damaged(path, name, value)
-    return float(value)
-
-
-def _rank(path: Path, name: str, value: Any) -> int:
-    if type(value) is not int or value < 1:
-        raise _damaged(path, name, value)
-    return value
-
-
-def _patterns(path: Path, name: str, config: Mapping[str, Any], read: Callable[[Path, str, Any], T]) -> dict[str, T]:
-    patterns = config.get(name) or {}
-    if not isinstance(patterns, dict):
-        raise _damaged(path, name, patterns)
-    return {_pattern(path, name, p): read(path, f"{name}[{p!r}]", value) for p, value in patterns.items()}
 
 
 def _by_pattern(patterns: Mapping[str, T], layer: str, otherwise: T) -> T:
     """What the first pattern that matches whole trailing names of the layer says."""
     return next((value for p, value in patterns.items() if re.fullmatch(rf"(.*\.)?({p})", layer)), otherwise)
-
-
-def _excluded(path: Path, value: Any) -> str | tuple[str, ...]:
-    if isinstance(value, str):
-        return _pattern(path, "exclude_modules", value)
-    if not isinstance(value, Sequence) or not all(isinstance(name, str) for name in value):
-        raise _damaged(path, "exclude_modules", value)
-    return tuple(value)
-
-
-def _pattern(path: Path, name: str, pattern: str) -> str:
-    if refused_pattern(pattern) is not None:
-        raise _damaged(path, name, pattern)
-    return pattern
-
-
-def _damaged(path: Path, name: str, value: Any) -> KnownError:
-    message = f"{path} says {name} is {str(value)[:80]!r}."
-    return KnownError("damaged_adapter", message, "Take the file that PEFT saved.", path=str(path))
 
 
 def _unsupported(path: Path, what: str) -> KnownError:

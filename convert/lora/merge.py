@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,17 +55,21 @@ def merge(
             changes one of the two and lets the other be what it was, so the head then becomes a tensor of its own.
 
     Raises KnownError: `adapter_mismatch` when a layer is not in the base or has another shape there,
-    `adapter_vocabulary` when the adapter was trained with more tokens than the base has.
+    `adapter_vocabulary` when the adapter was trained with more tokens than the base has, `damaged_adapter` when it
+    lacks a layer that it was trained with.
     """
     merged = dict(tensors)
     if tied is not None:
         merged[tied[1]] = tensors[tied[0]]
     for adapter in adapters:
+        replaced: set[str] = set()
         for whole, source in adapter.replaced.items():
             name = _find(whole, merged, adapter, may_be_new=whole == _HEAD)
             if name in merged:
                 _check_shape(whole, source.shape, merged[name].shape, adapter)
             merged[name] = source
+            replaced.add(name)
+        _check_whole(merged.keys() - replaced, adapter)
         for layer, delta in adapter.deltas.items():
             name = _find(layer + ".weight", merged, adapter)
             _check_shape(layer, delta.shape, merged[name].shape, adapter)
@@ -92,6 +96,19 @@ def _find(name: str, tensors: Mapping[str, RowSource], adapter: Adapter, *, may_
     if may_be_new:
         return name  # a head of its own, where the base uses its embedding
     raise _mismatch(adapter, f"{name} is not in the base", name)
+
+
+def _check_whole(kept: Iterable[str], adapter: Adapter) -> None:
+    """`kept` are the tensors that the adapter does not replace; PEFT refuses one that lacks what it says it holds."""
+    for name in sorted(kept):
+        if adapter.config.targets.trains_whole(name.rpartition(".")[0]):
+            raise KnownError(
+                "damaged_adapter",
+                f"The adapter {adapter.folder} lacks {name}, which was trained by its configuration (modules_to_save).",
+                "Save it again with PEFT, with all its weights gathered.",
+                path=str(adapter.folder),
+                tensor=name,
+            )
 
 
 def _check_shape(name: str, shape: tuple[int, ...], expected: tuple[int, ...], adapter: Adapter) -> None:

@@ -17,10 +17,12 @@ BLOOM_LAYERS = ("self_attention.query_key_value", "self_attention.dense", "mlp.d
 
 
 def save_adapter(folder: Path, tensors: Mapping[str, np.ndarray], **config: Any) -> Path:
-    """Write the folder; `config` adds to and replaces what PEFT says by default."""
+    """Write the folder; `config` adds to and replaces what PEFT says by default, and of the layers with a product."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "adapter_model.safetensors").write_bytes(safetensors(tensors))
-    settings = {"peft_type": "LORA", "r": 4, "lora_alpha": 16, "base_model_name_or_path": "base/model"} | config
+    layers = {name.partition(".lora_")[0].rpartition(".")[2] for name in tensors if ".lora_" in name}
+    settings = {"peft_type": "LORA", "r": 4, "lora_alpha": 16, "base_model_name_or_path": "base/model"}
+    settings |= {"target_modules": sorted(layers)} | config
     (folder / "adapter_config.json").write_text(json.dumps(settings))
     return folder
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +14,10 @@ from convert.lora.adapter import read_adapter
 from convert.lora.config import read_config
 from convert.lora.merge import merge
 from convert.rows import ArrayRows
+from tests.convert.lora.adapters import save_adapter as save
 
 LAYER = "model.layers.0.self_attn.q_proj"
 RNG = np.random.default_rng(0)
-
-
-def save(folder: Path, tensors: dict[str, np.ndarray], **config: Any) -> Path:
-    """An adapter folder as PEFT writes it, with a safetensors file made by hand."""
-    folder.mkdir(parents=True, exist_ok=True)
-    header, blob = {}, b""
-    for name, values in tensors.items():
-        raw = np.ascontiguousarray(values, np.float32).tobytes()
-        header[name] = {"dtype": "F32", "shape": list(values.shape), "data_offsets": [len(blob), len(blob) + len(raw)]}
-        blob += raw
-    text = json.dumps(header).encode()
-    (folder / "adapter_model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + blob)
-    settings = {"peft_type": "LORA", "r": 4, "lora_alpha": 16, "base_model_name_or_path": "base/model"} | config
-    (folder / "adapter_config.json").write_text(json.dumps(settings))
-    return folder
 
 
 def factors(n_out: int = 48, n_in: int = 32, rank: int = 4, layer: str = LAYER) -> dict[str, np.ndarray]:
