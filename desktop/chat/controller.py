@@ -18,6 +18,7 @@ from desktop.store import ConversationSummary, Message, SearchHit
 if TYPE_CHECKING:
     from belle.engine.protocol import Sampling
     from belle.prompts import Message as PromptMessage
+    from desktop.store.drafts import Typed
 
 
 class ChatController(Screen):
@@ -96,8 +97,9 @@ class ChatController(Screen):
 
     def rename(self, conversation_id: int, title: str) -> None:
         """Give a conversation a title of the person's own; an empty one is ignored."""
-        if title.strip():
-            self._change(conversation_id, lambda: self._store.rename(conversation_id, title.strip()))
+        title = title.strip()
+        if title and self._change(conversation_id, lambda: self._store.rename(conversation_id, title)):
+            self._drafting.set_typed("title", conversation_id, None)
 
     def set_pinned(self, conversation_id: int, pinned: bool) -> None:
         """Keep a conversation at the top of the list."""
@@ -107,9 +109,12 @@ class ChatController(Screen):
         """The system prompt of the open conversation, or of the one about to begin. False when it was not stored."""
         if self._conversation is None:
             self._drafting.set_system_prompt(text)
+            self._drafting.set_typed("system_prompt", None, None)
             return True
         conversation_id = self._conversation.id
         stored = self._change(conversation_id, lambda: self._store.set_system_prompt(conversation_id, text))
+        if stored:
+            self._drafting.set_typed("system_prompt", conversation_id, None)
         self._tell_context_usage()
         return stored
 
@@ -148,6 +153,14 @@ class ChatController(Screen):
     def keep_draft(self, conversation_id: int | None, text: str) -> None:
         """The composer's text has changed; it is in the store a moment later."""
         self._drafting.set_draft(conversation_id, text)
+
+    def typed(self, what: Typed, conversation_id: int | None) -> str | None:
+        """What was typed for the title or the system prompt of a conversation and not saved; None: nothing."""
+        return self._read(lambda: self._drafting.typed(what, conversation_id), None)
+
+    def keep_typed(self, what: Typed, conversation_id: int | None, text: str | None) -> None:
+        """What is typed for the title or the system prompt has changed, or with None: it was given up."""
+        self._drafting.set_typed(what, conversation_id, text)
 
     def edits(self) -> Mapping[int, str]:
         """The messages of the open conversation that are being edited, with what they say there."""

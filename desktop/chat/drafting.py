@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from desktop.chat.refusals import RETRY_S, Refusals
 from desktop.store import Store, StoreError
+from desktop.store.drafts import Typed
 
 DELAY_S = 0.3
 """At most this much of what was typed is lost when the process is killed."""
@@ -15,7 +16,8 @@ _NAME = "typed"
 
 
 class Drafting(QObject):
-    """The composer's text of each conversation (None: the one not begun), and the messages open for editing.
+    """What is open for typing: the composer of each conversation (None: the one not begun), its messages, its title
+    and its system prompt.
 
     `stored_id` tells the number in the store of a message that was shown before it had one.
     """
@@ -28,6 +30,7 @@ class Drafting(QObject):
         self._drafts: dict[int | None, str] = {}
         self._edits: dict[int, str | None] = {}  # None: no longer open
         self._system_prompt: str | None = None
+        self._typed: dict[tuple[Typed, int | None], str | None] = {}  # None: saved, or given up
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self.flush)
 
@@ -47,6 +50,15 @@ class Drafting(QObject):
     def set_system_prompt(self, text: str) -> None:
         """The system prompt for the conversation not begun has changed."""
         self._system_prompt = text
+        self._soon()
+
+    def typed(self, what: Typed, place: int | None) -> str | None:
+        """What was typed for the title or the system prompt there and is not saved. Raises StoreError."""
+        return self._typed[what, place] if (what, place) in self._typed else self._store.typed(what, place)
+
+    def set_typed(self, what: Typed, place: int | None, text: str | None) -> None:
+        """What is typed for the title or the system prompt has changed; None: it was saved, or given up."""
+        self._typed[what, place] = text
         self._soon()
 
     def edits(self, conversation_id: int) -> Mapping[int, str]:
@@ -96,6 +108,9 @@ class Drafting(QObject):
         if self._system_prompt is not None:
             self._store.keep_new_system_prompt(self._system_prompt)
             self._system_prompt = None
+        for what, place in list(self._typed):
+            self._store.keep_typed(what, place, self._typed[what, place])
+            del self._typed[what, place]
         for shown_id in list(self._edits):
             message_id, text = self._stored_id(shown_id), self._edits[shown_id]
             if message_id < 0:

@@ -1,4 +1,4 @@
-"""What a person is typing and has not sent: the composer's text per conversation, and messages open for editing.
+"""What a person is typing and has not sent or saved: the composer's text, messages, title and system prompt.
 
 It is written while they type, so it outlives the process, not a power cut; the next durable write takes it along.
 """
@@ -6,9 +6,13 @@ It is written while they type, so it outlives the process, not a power cut; the 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
-from desktop.store.database import Database
+from desktop.store.database import Database, Row
 from desktop.store.reading import Reading
+
+Typed = Literal["title", "system_prompt"]
+"""What is changed in a field of its own and saved with a key or a button."""
 
 
 class Drafts:
@@ -35,6 +39,15 @@ class Drafts:
         """Keep the system prompt for the conversation that has not begun."""
         self._keep("system_prompt", None, text)
 
+    def typed(self, what: Typed, conversation_id: int | None) -> str | None:
+        """What was typed for the title or the system prompt and is not saved; None: nobody is changing it."""
+        row = self._row(f"typed_{what}", conversation_id)
+        return None if row is None or row[0] is None else Reading(row).text(0)
+
+    def keep_typed(self, what: Typed, conversation_id: int | None, text: str | None) -> None:
+        """Keep what is typed for the title or the system prompt; None: it was saved, or given up."""
+        self._keep(f"typed_{what}", conversation_id, text)
+
     def edits(self, conversation_id: int) -> Mapping[int, str]:
         """The messages of a conversation that are open for editing, with the text as far as it has been changed."""
         rows = self._db.rows(
@@ -59,10 +72,13 @@ class Drafts:
             self._db.write("DELETE FROM open_edit WHERE message_id = ?", message_id)
 
     def _draft(self, column: str, conversation_id: int | None) -> str:
-        row = self._db.row(f"SELECT {column} FROM draft WHERE ifnull(conversation_id, 0) = ?", conversation_id or 0)  # noqa: S608
+        row = self._row(column, conversation_id)
         return Reading(row).text(0) if row else ""
 
-    def _keep(self, column: str, conversation_id: int | None, text: str) -> None:
+    def _row(self, column: str, conversation_id: int | None) -> Row | None:
+        return self._db.row(f"SELECT {column} FROM draft WHERE ifnull(conversation_id, 0) = ?", conversation_id or 0)  # noqa: S608
+
+    def _keep(self, column: str, conversation_id: int | None, text: str | None) -> None:
         with self._db.transaction(durable=False):
             self._db.write(
                 f"INSERT INTO draft (conversation_id, {column}) SELECT ?1, ?2"  # noqa: S608
@@ -70,4 +86,7 @@ class Drafts:
                 f" ON CONFLICT (ifnull(conversation_id, 0)) DO UPDATE SET {column} = excluded.{column}",
                 *(conversation_id, text),
             )
-            self._db.write("DELETE FROM draft WHERE text = '' AND system_prompt = ''")
+            self._db.write(
+                "DELETE FROM draft WHERE text = '' AND system_prompt = ''"
+                " AND typed_title IS NULL AND typed_system_prompt IS NULL"
+            )

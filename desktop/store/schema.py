@@ -101,3 +101,9 @@ CREATE TABLE open_edit (
     text       TEXT    NOT NULL
 ) STRICT;
 """
+
+# What has been typed for the title and the system prompt and is not saved; NULL: nobody is changing them.
+VERSION_3 = """
+ALTER TABLE draft ADD COLUMN typed_title TEXT;
+ALTER TABLE draft ADD COLUMN typed_system_prompt TEXT;
+"""

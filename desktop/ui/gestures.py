@@ -90,13 +90,15 @@ class Gestures(QObject):
         side.new_chat_requested.connect(self.new_chat)
         side.opened.connect(controller.open_conversation)
         side.hit_opened.connect(window.jump_to)
-        side.renamed.connect(controller.rename)
         side.delete_requested.connect(controller.delete)
         side.pin_requested.connect(controller.set_pinned)
         side.settings_requested.connect(partial(self.show_settings, "general"))
         side.fold_requested.connect(window.toggle_sidebar)
         window.header.sidebar_requested.connect(window.toggle_sidebar)
-        window.header.renamed.connect(self._renamed)
+        for place in (side, window.header):
+            place.renamed.connect(controller.rename)
+            place.title_typed.connect(partial(controller.keep_typed, "title"))
+            place.typed_title = partial(controller.typed, "title")
         controller.edit_requested.connect(self.edit_message)
         controller.template_needed.connect(lambda _: self.show_templates())
 
@@ -156,8 +158,7 @@ class Gestures(QObject):
         self._window.sidebar.focus_search()
 
     def _go(self, step: int) -> None:
-        current = self._controller.conversation
-        there = self._window.sidebar.model.neighbour(current.id if current else None, step)
+        there = self._window.sidebar.model.neighbour(self._place(), step)
         if there is not None:
             self._controller.open_conversation(there)
 
@@ -167,9 +168,9 @@ class Gestures(QObject):
         else:
             self._window.header.edit_title()
 
-    def _renamed(self, title: str) -> None:
-        if self._controller.conversation is not None:
-            self._controller.rename(self._controller.conversation.id, title)
+    def _place(self) -> int | None:
+        """The open conversation; None while a new one has no message yet."""
+        return self._controller.conversation.id if self._controller.conversation else None
 
     def _answer_again(self) -> None:
         shown = self._window.transcript.messages()
@@ -313,8 +314,13 @@ class Gestures(QObject):
         """Edit the system prompt of this conversation."""
         from desktop.ui.dialogs.system_prompt import SystemPromptDialog
 
-        dialog = SystemPromptDialog(self._controller.system_prompt, self._window)
-        dialog.chosen.connect(lambda text: dialog.accept() if self._controller.set_system_prompt(text) else None)
+        controller = self._controller
+        place = self._place()
+        typed = controller.typed("system_prompt", place)
+        dialog = SystemPromptDialog(controller.system_prompt if typed is None else typed, self._window)
+        dialog.typed.connect(lambda text: controller.keep_typed("system_prompt", place, text))
+        dialog.rejected.connect(lambda: controller.keep_typed("system_prompt", place, None))
+        dialog.chosen.connect(lambda text: dialog.accept() if controller.set_system_prompt(text) else None)
         dialog.open()
 
     def show_about(self) -> None:

@@ -50,17 +50,23 @@ class TitleLabel(ElidedLabel):
 
 
 class Header(View):
-    """`renamed` carries the title a person typed; menus are filled by the window when they open."""
+    """`renamed` carries a conversation's id and the title a person typed. The window fills the menus when they open.
 
-    renamed = Signal(str)
+    `title_typed` carries the id and the title as far as it has come, and None when it is given up.
+    """
+
+    renamed = Signal(int, str)
+    title_typed = Signal(int, object)
     sidebar_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("header")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._title = ""
-        self._can_rename = False
+        self.typed_title: Callable[[int], str | None] = lambda _: None  # what was typed before and not saved
+        self._title = self._title_before = ""
+        self._place: int | None = None
+        self._renaming = 0  # the conversation whose title is being typed, also when another is opened meanwhile
         self._model: ModelState | None = None
         self.sidebar_button = IconButton("sidebar", parent=self)
         self.badge = OfflineBadge(compact=True, parent=self)
@@ -94,6 +100,7 @@ class Header(View):
         self._row.addWidget(self.more_button)
         self.sidebar_button.clicked.connect(self.sidebar_requested)
         self.title_label.pressed.connect(self.edit_title)
+        self.title_field.textEdited.connect(lambda title: self.title_typed.emit(self._renaming, title))
         self.title_field.editingFinished.connect(self._finish_title)
         self.set_sidebar_shown(shown=True)
         self.ready()
@@ -110,17 +117,19 @@ class Header(View):
 
     # Title
 
-    def set_title(self, title: str, *, can_rename: bool) -> None:
-        """The open conversation's title; a conversation not begun yet has none to change."""
-        self._title, self._can_rename = title, can_rename
+    def set_title(self, title: str, place: int | None) -> None:
+        """The open conversation's title and its id; a conversation not begun yet has none to change."""
+        self._title, self._place = title, place
         if self._title_pile.currentWidget() is not self.title_field:
             self._show_title()
 
     def edit_title(self) -> None:
         """Let the person type another title."""
-        if not self._can_rename:
+        if self._place is None:
             return
-        self.title_field.setText(self._title)
+        self._renaming, self._title_before = self._place, self._title
+        typed = self.typed_title(self._place)
+        self.title_field.setText(self._title if typed is None else typed)
         self.title_field.selectAll()
         self._title_pile.setCurrentWidget(self.title_field)
         self.title_field.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -130,15 +139,18 @@ class Header(View):
             return
         title = " ".join(self.title_field.text().split())
         self._show_title()
-        if title and title != self._title:
-            self.renamed.emit(title)
+        if title and title != self._title_before:
+            self.renamed.emit(self._renaming, title)
+        else:
+            self.title_typed.emit(self._renaming, None)
 
     def _show_title(self) -> None:
         self._title_pile.setCurrentWidget(self.title_label)
         self.title_label.set_text(self._title or translate("Header", "New chat"))
-        self.title_label.setFocusPolicy(Qt.FocusPolicy.TabFocus if self._can_rename else Qt.FocusPolicy.NoFocus)
-        self.title_label.setCursor(Qt.CursorShape.IBeamCursor if self._can_rename else Qt.CursorShape.ArrowCursor)
-        if self._can_rename:
+        can_rename = self._place is not None
+        self.title_label.setFocusPolicy(Qt.FocusPolicy.TabFocus if can_rename else Qt.FocusPolicy.NoFocus)
+        self.title_label.setCursor(Qt.CursorShape.IBeamCursor if can_rename else Qt.CursorShape.ArrowCursor)
+        if can_rename:
             self.title_label.setAccessibleDescription(translate("Header", "Press Enter to rename"))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -148,8 +160,9 @@ class Header(View):
                 event.accept()
                 return True
             if event.type() == QEvent.Type.KeyPress:
-                self.title_field.setText(self._title)  # going away, the field will say that editing is finished
+                self.title_field.setText(self._title_before)  # going away, the field says that editing is finished
                 self._show_title()
+                self.title_typed.emit(self._renaming, None)
                 return True
         return super().eventFilter(watched, event)
 

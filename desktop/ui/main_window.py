@@ -287,7 +287,7 @@ class MainWindow(Frame):
 
     def _retitle(self) -> None:
         title = " ".join(self._conversation.title.split()) if self._conversation else ""
-        self.header.set_title(title, can_rename=self._conversation is not None)
+        self.header.set_title(title, self._conversation.id if self._conversation else None)
         shown = title or translate("Window", "New chat")
         self.setWindowTitle(f"{shown} — ChatBELLE")
 

@@ -67,6 +67,7 @@ class FakeController(QObject):
         self.thinks: bool | None = None
         self.drafts: dict[int | None, str] = {}
         self.open_edits: dict[int, str] = {}
+        self.typed_texts: dict[tuple[str, int | None], str | None] = {}
         self.choices = [
             ModelChoice("starter", "SmolLM2 135M", "4-bit · 98 MB", "installed", "starter"),
             ModelChoice("belle-7b-2m", "BELLE-7B-2M", "4-bit, about 5 GB", "not_installed", "belle", "bigscience-rail"),
@@ -214,6 +215,12 @@ class FakeController(QObject):
 
     def keep_draft(self, conversation_id, text) -> None:
         self.drafts[conversation_id] = text
+
+    def typed(self, what, conversation_id) -> str | None:
+        return self.typed_texts.get((what, conversation_id))
+
+    def keep_typed(self, what, conversation_id, text) -> None:
+        self.typed_texts[what, conversation_id] = text
 
     def edits(self) -> dict[int, str]:
         return dict(self.open_edits)

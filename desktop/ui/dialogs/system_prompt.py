@@ -13,9 +13,13 @@ from desktop.ui.wrapping import LongWords
 
 
 class SystemPromptDialog(Dialog):
-    """`chosen` carries the text that is to be saved; who has saved it accepts the dialog, which stays until then."""
+    """`chosen` carries the text that is to be saved; who has saved it accepts the dialog, which stays until then.
+
+    `typed` carries the text as far as it has come.
+    """
 
     chosen = Signal(str)
+    typed = Signal(str)
 
     def __init__(self, text: str, parent: QWidget | None = None) -> None:
         super().__init__(parent, width=520)
@@ -23,6 +27,7 @@ class SystemPromptDialog(Dialog):
         self.field = QPlainTextEdit()
         LongWords(self.field)
         self.field.setPlainText(text)
+        self.field.textChanged.connect(lambda: self.typed.emit(self.field.toPlainText()))
         self.field.setProperty("role", "field")
         self.field.setTabChangesFocus(True)
         self.field.moveCursor(QTextCursor.MoveOperation.End)

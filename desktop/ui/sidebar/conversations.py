@@ -43,12 +43,17 @@ class Section:
 
 
 class ConversationModel(QAbstractListModel):
-    """`renamed` carries a conversation's id and the title a person typed."""
+    """`renamed` carries a conversation's id and the title a person typed.
+
+    `title_typed` carries the id and the title as far as it has come, and None when it is given up.
+    """
 
     renamed = Signal(int, str)
+    title_typed = Signal(int, object)
 
     def __init__(self, pages: Pages, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.typed_title: Callable[[int], str | None] = lambda _: None  # what was typed before and not saved
         self._pages = pages
         self._rows: list[Any] = []
         self._last: ConversationSummary | None = None
@@ -148,8 +153,11 @@ class ConversationModel(QAbstractListModel):
                 value = not section and row.id == self._open_id
             case Role.SUMMARY:
                 value = None if section else row
-            case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.EditRole:
+            case Qt.ItemDataRole.DisplayRole:
                 value = section_title(row.name) if section else shown_title(row.title)
+            case Qt.ItemDataRole.EditRole if not section:
+                typed = self.typed_title(row.id)
+                value = shown_title(row.title) if typed is None else typed
             case Qt.ItemDataRole.AccessibleTextRole:
                 value = self._spoken(row)
         return value
@@ -158,11 +166,13 @@ class ConversationModel(QAbstractListModel):
         """A title typed in the list: told to whoever keeps the conversations, who then has the list read again."""
         row = self._rows[index.row()] if index.isValid() else None
         title = " ".join(str(value).split())
-        if row is None or isinstance(row, Section) or role != Qt.ItemDataRole.EditRole or not title:
+        if row is None or isinstance(row, Section) or role != Qt.ItemDataRole.EditRole:
             return False
-        if title != shown_title(row.title):
+        if title and title != shown_title(row.title):
             self.renamed.emit(row.id, title)
-        return True
+        else:
+            self.title_typed.emit(row.id, None)
+        return bool(title)
 
     def _spoken(self, row: Any) -> str:
         if isinstance(row, Section):

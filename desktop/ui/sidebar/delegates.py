@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QLineEdit, QStyledItemDelegate, QWidget
 
@@ -44,7 +44,12 @@ class RowDelegate(QStyledItemDelegate):
 
 
 class ConversationDelegate(RowDelegate):
-    """Sections and conversations; all rows are of one height, so that a long list lays out at once."""
+    """Sections and conversations; all rows are of one height, so that a long list lays out at once.
+
+    `typed` carries a conversation's id and its new title as far as it has come, and None when it is given up.
+    """
+
+    typed = Signal(int, object)
 
     def sizeHint(self, _option: Any, _index: Any) -> QSize:
         """One line."""
@@ -82,9 +87,12 @@ class ConversationDelegate(RowDelegate):
         side = theme().px(24)
         return QRect(row.right() - theme().px(12) - side, row.center().y() - side // 2 + 1, side, side)
 
-    def createEditor(self, parent: QWidget, _option: Any, _index: Any) -> QWidget:
+    def createEditor(self, parent: QWidget, _option: Any, index: Any) -> QWidget:
         """A line edit in the row."""
+        place = index.data(Role.SUMMARY).id
         editor = QLineEdit(parent)
+        editor.textEdited.connect(lambda title: self.typed.emit(place, title))
+        editor.setProperty("place", place)
         editor.setProperty("role", "inline")
         editor.setMaxLength(200)
         editor.setAccessibleName(translate("Sidebar", "Title of the conversation"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QAbstractListModel, QEvent, QModelIndex, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QAbstractItemView, QListView, QMenu, QWidget
+from PySide6.QtWidgets import QAbstractItemDelegate, QAbstractItemView, QListView, QMenu, QWidget
 
 from desktop.i18n import translate
 from desktop.ui.icons import icon
@@ -94,11 +94,13 @@ class ConversationList(RowList):
     opened = Signal(int)
     delete_requested = Signal(int)
     pin_requested = Signal(int, bool)
+    title_typed = Signal(int, object)  # conversation, its new title as far as it has come; None: given up
 
     def __init__(self, model: ConversationModel, parent: QWidget | None = None) -> None:
         self._delegate = ConversationDelegate()
         super().__init__(model, self._delegate, parent)
         self.conversations = model
+        self._delegate.typed.connect(self.title_typed)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
 
     def open_row(self, index: QModelIndex) -> None:
@@ -106,6 +108,12 @@ class ConversationList(RowList):
         summary = index.data(Role.SUMMARY)
         if summary is not None:
             self.opened.emit(summary.id)
+
+    def closeEditor(self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint) -> None:
+        """Esc gives up what was typed."""
+        super().closeEditor(editor, hint)
+        if hint == QAbstractItemDelegate.EndEditHint.RevertModelCache:
+            self.title_typed.emit(editor.property("place"), None)
 
     def is_editing(self) -> bool:
         """A title is being typed."""

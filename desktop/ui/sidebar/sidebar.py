@@ -36,6 +36,7 @@ class Sidebar(View):
     opened = Signal(int)
     hit_opened = Signal(int, object, str)  # conversation, message | None, what was searched for
     renamed = Signal(int, str)
+    title_typed = Signal(int, object)  # conversation, its new title as far as it has come; None: given up
     delete_requested = Signal(int)
     pin_requested = Signal(int, bool)
     settings_requested = Signal()
@@ -45,6 +46,7 @@ class Sidebar(View):
         super().__init__(parent)
         self.setObjectName("sidebar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.typed_title: Callable[[int], str | None] = lambda _: None  # what was typed before and not saved
         self._search = search
         self._stale = False
         self._pages = pages
@@ -148,6 +150,9 @@ class Sidebar(View):
             made.delete_requested.connect(self.delete_requested)
             made.pin_requested.connect(self.pin_requested)
             made.conversations.renamed.connect(self.renamed)
+            made.conversations.title_typed.connect(self.title_typed)
+            made.conversations.typed_title = self._typed
+            made.title_typed.connect(self.title_typed)
             made.itemDelegate().closeEditor.connect(self._editor_closed)
             self.pile.addWidget(made)
             self.setTabOrder(self.clear_button, made)
@@ -226,6 +231,9 @@ class Sidebar(View):
     def _after_edit(self) -> None:
         if self._stale:
             self.reload()
+
+    def _typed(self, conversation_id: int) -> str | None:
+        return self.typed_title(conversation_id)  # given after the list was made
 
     # Words, looks, keys
 

@@ -163,6 +163,26 @@ def test_a_system_prompt_that_the_full_disk_refuses_is_not_taken(desk: Desk) -> 
     assert desk.controller.set_system_prompt("Be brief. " * 1000)
 
 
+def test_a_title_that_the_full_disk_refuses_is_still_typed(desk: Desk) -> None:
+    conversation = begin(desk)
+    desk.controller.keep_typed("title", conversation, "Long " * 1000)
+    with full_disk(desk.store):
+        desk.controller.rename(conversation, "Long " * 1000)
+        assert desk.controller.typed("title", conversation) == "Long " * 1000
+    desk.controller.rename(conversation, "Long " * 1000)
+    assert desk.controller.typed("title", conversation) is None
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_system_prompt_that_is_set_is_being_typed_no_longer(desk: Desk, begun: bool) -> None:
+    place = begin(desk) if begun else None
+    desk.controller.keep_typed("system_prompt", place, "Be bri")
+    assert desk.controller.set_system_prompt("Be brief.")
+    assert desk.controller.save()
+    assert desk.store.typed("system_prompt", place) is None
+    assert desk.controller.system_prompt == "Be brief."
+
+
 def test_the_banner_goes_when_what_was_typed_is_stored(desk: Desk) -> None:
     cleared: list[str] = []
     desk.controller.notice_cleared.connect(cleared.append)

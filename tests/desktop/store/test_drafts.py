@@ -26,6 +26,23 @@ def test_the_system_prompt_of_the_conversation_not_begun_is_kept_beside_its_draf
     assert (store.new_system_prompt(), store.draft(None)) == ("Be brief.", "")
 
 
+def test_titles_and_system_prompts_being_typed_are_kept_apart_from_those_that_hold(store: Store) -> None:
+    conversation = store.create_conversation(title="old", system_prompt="Be brief.").id
+    store.keep_new_system_prompt("Be kind.")
+    store.keep_typed("title", conversation, "ne")
+    store.keep_typed("system_prompt", conversation, "")
+    store.keep_typed("system_prompt", None, "Be kind, an")
+    assert (store.typed("title", conversation), store.typed("system_prompt", conversation)) == ("ne", "")
+    assert (store.typed("system_prompt", None), store.new_system_prompt()) == ("Be kind, an", "Be kind.")
+    held = store.conversation(conversation)
+    assert (held.title, held.system_prompt) == ("old", "Be brief.")
+    for what, place in (("title", conversation), ("system_prompt", conversation), ("system_prompt", None)):
+        store.keep_typed(what, place, None)
+        assert store.typed(what, place) is None
+    store.keep_new_system_prompt("")
+    assert store._db.rows("SELECT * FROM draft") == []
+
+
 def test_open_edits_are_kept_and_the_message_stays_as_it_is(store: Store) -> None:
     conversation, other = store.create_conversation().id, store.create_conversation().id
     question = store.add_message(conversation, None, "user", "helo")
@@ -42,6 +59,7 @@ def test_open_edits_are_kept_and_the_message_stays_as_it_is(store: Store) -> Non
 
 def test_what_belongs_to_nothing_is_not_kept(store: Store) -> None:
     store.keep_draft(99, "nowhere")
+    store.keep_typed("title", 99, "nobody's")
     store.keep_edit(99, "nothing")
     assert store._db.rows("SELECT * FROM draft") == store._db.rows("SELECT * FROM open_edit") == []
 
@@ -96,6 +114,8 @@ from desktop.store import Store
 store = Store.open(Path(sys.argv[1]))
 question = store.add_message(store.create_conversation().id, None, "user", "helo")
 store.keep_draft(None, "half a thou")
+store.keep_typed("title", question.conversation_id, "half a ti")
+store.keep_typed("system_prompt", None, "half a pro")
 store.keep_edit(question.id, "hello")
 print(question.id, flush=True)
 time.sleep(600)
@@ -103,5 +123,8 @@ time.sleep(600)
     with python(script, path) as process:
         question_id = int(line_of(process))
     with Store.open(path) as store:
+        conversation = store.message(question_id).conversation_id
         assert store.draft(None) == "half a thou"
-        assert store.edits(store.message(question_id).conversation_id) == {question_id: "hello"}
+        assert store.edits(conversation) == {question_id: "hello"}
+        assert store.typed("title", conversation) == "half a ti"
+        assert store.typed("system_prompt", None) == "half a pro"

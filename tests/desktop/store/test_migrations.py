@@ -110,6 +110,12 @@ def test_a_file_of_version_2_opens_with_all_that_is_in_it(path: Path) -> None:
         assert [hit.message_id for hit in store.search("位数")] == [3]
 
 
+def test_a_file_of_version_3_opens_with_what_was_being_typed(path: Path) -> None:
+    with Store.open(as_version_wrote_it(3, path)) as store:
+        assert [store.typed("title", place) for place in (None, 1, 3)] == [None, "量化与位数", None]
+        assert [store.typed("system_prompt", place) for place in (None, 1)] == ["Be brief, and", None]
+
+
 def test_a_migration_keeps_a_copy_of_the_file_as_it_was(old: Path) -> None:
     before = content(old)
     with Store.open(old, migrations=(*VERSION_1, add_note)) as store:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from desktop.settings import Settings
 from desktop.store import Store
+from desktop.ui.dialogs.system_prompt import SystemPromptDialog
 from desktop.ui.main_window import MainWindow
 from desktop.ui.transcript.message import MessageWidget
 from tests.support.desk import Desk, make_desk
@@ -73,6 +74,8 @@ class Opened:
         self.desk.controller._drafting._timer.stop()
         self.desk.controller._answering._checkpoints.stop()
         self.window._attached = False
+        for part in (self.window.header, self.window.sidebar):
+            part.blockSignals(True)
         self.store.close()
 
 
@@ -172,6 +175,98 @@ def test_drafts_and_edits_come_back_after_a_kill(open_window: Callable[[], Opene
     again.desk.controller.open_conversation(conversation)
     assert again.window.composer.text() == "and the nex"
     assert again.editor_says(0) == "half a thou"
+
+
+def system_prompt(opened: Opened) -> SystemPromptDialog:
+    opened.window.gestures.show_system_prompt()
+    return next(dialog for dialog in opened.window.findChildren(SystemPromptDialog) if dialog.isVisible())
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_system_prompt_comes_back_after_a_kill(open_window: Callable[[], Opened], qtbot: QtBot, begun: bool) -> None:
+    opened = open_window()
+    if begun:
+        opened.ask("a question", "an answer")
+    place = opened.desk.controller.conversation.id if begun else None
+    QTest.keyClicks(system_prompt(opened).field, "Be bri")
+    qtbot.waitUntil(lambda: opened.store.typed("system_prompt", place) == "Be bri", timeout=2000)
+    opened.kill()
+    again = open_window()
+    if place is not None:
+        again.desk.controller.open_conversation(place)
+    assert again.desk.controller.system_prompt == ""
+    shown = system_prompt(again)
+    assert shown.field.toPlainText() == "Be bri"
+    QTest.keyClicks(shown.field, "ef.")
+    QTest.mouseClick(shown.save_button, Qt.MouseButton.LeftButton)
+    assert again.desk.controller.system_prompt == "Be brief."
+
+
+def test_cancel_gives_a_system_prompt_up_for_good(open_window: Callable[[], Opened]) -> None:
+    opened = open_window()
+    shown = system_prompt(opened)
+    QTest.keyClicks(shown.field, "never mind")
+    QTest.mouseClick(shown.cancel_button, Qt.MouseButton.LeftButton)
+    assert system_prompt(opened).field.toPlainText() == ""
+    assert opened.desk.controller.save()
+    assert opened.store.typed("system_prompt", None) is None
+
+
+def title_in(where: str, opened: Opened) -> QLineEdit:
+    """Begin to change the title of the open conversation."""
+    if where == "header":
+        opened.window.header.edit_title()
+        return opened.window.header.title_field
+    opened.window.sidebar.list.choose_first()
+    opened.window.sidebar.rename_current()
+    (field,) = opened.window.sidebar.list.findChildren(QLineEdit)
+    return field
+
+
+@pytest.mark.parametrize("where", ["header", "sidebar"])
+def test_a_title_comes_back_after_a_kill(open_window: Callable[[], Opened], qtbot: QtBot, where: str) -> None:
+    opened = open_window()
+    opened.ask("a question", "an answer")
+    place = opened.desk.controller.conversation.id
+    QTest.keyClicks(title_in(where, opened), "half a ti")
+    qtbot.waitUntil(lambda: opened.store.typed("title", place) == "half a ti", timeout=2000)
+    opened.kill()
+    again = open_window()
+    again.desk.controller.open_conversation(place)
+    assert again.desk.controller.conversation.title == "a question"
+    field = title_in(where, again)
+    assert field.text() == "half a ti"
+    field.end(False)
+    QTest.keyClicks(field, "tle")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: again.desk.controller.conversation.title == "half a title")
+    assert again.desk.controller.typed("title", place) is None
+
+
+@pytest.mark.parametrize("where", ["header", "sidebar"])
+def test_esc_gives_a_title_up_for_good(open_window: Callable[[], Opened], qtbot: QtBot, where: str) -> None:
+    opened = open_window()
+    opened.ask("a question", "an answer")
+    place = opened.desk.controller.conversation.id
+    field = title_in(where, opened)
+    QTest.keyClicks(field, "never mind")
+    assert opened.desk.controller.typed("title", place) == "never mind"
+    QTest.keyClick(field, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: opened.desk.controller.typed("title", place) is None)
+    assert opened.desk.controller.conversation.title == "a question"
+
+
+def test_a_title_goes_to_the_conversation_that_it_was_typed_for(open_window: Callable[[], Opened]) -> None:
+    opened = open_window()
+    opened.ask("one", "ONE")
+    first = opened.desk.controller.conversation.id
+    opened.desk.controller.new_chat()
+    opened.ask("two", "TWO")
+    second = opened.desk.controller.conversation.id
+    QTest.keyClicks(title_in("header", opened), "second")
+    opened.desk.controller.open_conversation(first)
+    opened.window.composer.setFocus()
+    assert {row.id: row.title for row in opened.store.conversations()} == {first: "one", second: "second"}
 
 
 @pytest.mark.parametrize(
