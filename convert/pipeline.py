@@ -86,7 +86,7 @@ class Conversion:
     def inputs(self) -> list[Path]:
         """Every file that is read."""
         more = [self.options.imatrix] if self.options.imatrix else []
-        return [*hashed_files(self.checkpoint), *more, *(file for one in self.adapters for file in one.files)]
+        return [*self.checkpoint.inputs.values(), *more, *(file for one in self.adapters for file in one.files)]
 
     def metadata(self, output: Output, sha256: Mapping[str, str]) -> list[KeyValue]:
         """All entries of the head of `output`."""
@@ -131,7 +131,7 @@ def convert(
 def plan_conversion(source: Path, out: Path, options: ConvertOptions | None = None) -> Report:
     """What `convert` would write. Raises the same, but for what can only be found in the weights or on the disk."""
     with prepared(source, out, options or ConvertOptions()) as conversion:
-        digests = dict.fromkeys((path.name for path in hashed_files(conversion.checkpoint)), _NO_DIGEST)
+        digests = dict.fromkeys(conversion.checkpoint.inputs, _NO_DIGEST)
         files = []
         for output in conversion.outputs:
             head = serialize(conversion.metadata(output, digests), [plan.info for plan in output.plans])
@@ -273,12 +273,6 @@ def _refuse_adapter(checkpoint: Checkpoint) -> None:
         )
 
 
-def hashed_files(checkpoint: Checkpoint) -> list[Path]:
-    """The files whose digests go into the output: weights, configuration, tokenizer."""
-    config = checkpoint.folder / "config.json"
-    return [*checkpoint.files, *([config] if config.is_file() else []), *checkpoint.tokenizer_files.values()]
-
-
 def _write(conversion: Conversion, output: Output, digests: Digests, progress: ProgressCallback | None) -> FileReport:
     def on_progress(reading: Progress) -> None:
         digests.follow(reading.done_weights / max(1, reading.total_weights))
@@ -286,7 +280,7 @@ def _write(conversion: Conversion, output: Output, digests: Digests, progress: P
             progress(reading)
 
     verifier = partial(verify, plans=output.plans, threads=conversion.options.threads, progress=progress)
-    placeholders = dict.fromkeys((path.name for path in hashed_files(conversion.checkpoint)), _NO_DIGEST)
+    placeholders = dict.fromkeys(conversion.checkpoint.inputs, _NO_DIGEST)
     written = write_gguf(
         output.path,
         conversion.metadata(output, placeholders),

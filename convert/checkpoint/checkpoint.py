@@ -34,6 +34,9 @@ TOKENIZER_NAMES = (
     "quant_config.json",
     "hf_quant_config.json",
 )
+MORE_TEMPLATES = "additional_chat_templates"
+"""The folder of chat templates beside the usual one, `NAME.jinja` each, as transformers writes them."""
+
 _LONGEST_CONFIG = 4 << 20
 _HASH_CHUNK = 4 << 20
 
@@ -47,21 +50,22 @@ class Checkpoint:
         unused_files: weights files in the folder that are not, such as a second copy in PyTorch's format.
         config: `config.json`; empty if there is none.
         tensors: every tensor by name.
-        tokenizer_files: the files of `TOKENIZER_NAMES` that are there, by name.
-        inputs: every file that is read: weights, config, tokenizer.
+        tokenizer_files: as `tokenizer_files` finds them.
+        inputs: every file that is read, by its name in the folder: weights, config, tokenizer.
     """
 
     def __init__(self, folder: Path, selection: Selection) -> None:
         self.folder = folder
         self.files = selection.files
         self.unused_files = selection.unused
-        _refuse_dangling(folder)
+        self.tokenizer_files = tokenizer_files(folder)
+        _refuse_dangling(folder / CONFIG_NAME)
         configs = [path for path in (folder / CONFIG_NAME,) if path.is_file()]
         self.config: dict[str, Any] = {}
         for path in configs:
             self.config = read_json_object(path, kind="bad_config", longest=_LONGEST_CONFIG)
-        self.tokenizer_files = {name: folder / name for name in TOKENIZER_NAMES if (folder / name).is_file()}
-        self.inputs = [*self.files, *configs, *self.tokenizer_files.values()]
+        read = [*self.files, *configs, *self.tokenizer_files.values()]
+        self.inputs = {path.relative_to(folder).as_posix(): path for path in read}
         self._open_files: list[WeightsFile] = []
         try:
             self.tensors: Mapping[str, CheckpointTensor] = MappingProxyType(self._read(selection))
@@ -70,7 +74,7 @@ class Checkpoint:
             raise
 
     def sha256(self, *, threads: int | None = None, progress: Callable[[int], None] | None = None) -> dict[str, str]:
-        """The SHA-256 of every input file by file name, in hexadecimal.
+        """The SHA-256 of every input file by its name in the folder, in hexadecimal.
 
         Args:
             threads: files hashed at the same time; all processors if None.
@@ -79,8 +83,8 @@ class Checkpoint:
         Raises KnownError (`missing_file`, `unreadable`).
         """
         with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-            digests = pool.map(lambda path: _sha256(path, progress), self.inputs)
-            return {path.name: digest for path, digest in zip(self.inputs, digests, strict=True)}
+            digests = pool.map(lambda path: _sha256(path, progress), self.inputs.values())
+            return dict(zip(self.inputs, digests, strict=True))
 
     def close(self) -> None:
         """Close the weights files. Tensors cannot be read afterwards."""
@@ -137,12 +141,22 @@ def open_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(path.parent, select_with(path))
 
 
-def _refuse_dangling(folder: Path) -> None:
+def tokenizer_files(folder: Path) -> dict[str, Path]:
+    """The small files of a checkpoint that are there, by their names in it: `TOKENIZER_NAMES` and `MORE_TEMPLATES`.
+
+    Raises KnownError("unreadable") for a link that leads nowhere.
+    """
+    templates = sorted((folder / MORE_TEMPLATES).glob("[!.]*.jinja"))
+    names = (*TOKENIZER_NAMES, *(path.relative_to(folder).as_posix() for path in templates))
+    for name in names:
+        _refuse_dangling(folder / name)
+    return {name: folder / name for name in names if (folder / name).is_file()}
+
+
+def _refuse_dangling(path: Path) -> None:
     """A link that leads nowhere is no file that is missing: without it another one would be read, or a default."""
-    for name in (CONFIG_NAME, *TOKENIZER_NAMES):
-        path = folder / name
-        if path.is_symlink() and not path.exists():
-            raise unreadable(path, FileNotFoundError())
+    if path.is_symlink() and not path.exists():
+        raise unreadable(path, FileNotFoundError())
 
 
 def _check_index(index_file: Path, shard: Path, listed: set[str], found: set[str]) -> None:

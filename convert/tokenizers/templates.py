@@ -13,6 +13,7 @@ from belle.prompts import Message
 from belle.prompts.sandbox import Program
 from belle.texts import short_repr
 from convert.chat_templates import CHAT_TEMPLATES, suggest_template
+from convert.checkpoint.checkpoint import MORE_TEMPLATES
 from convert.tokenizers.files import TokenizerFolder, read_object, read_text
 
 _CHOICE = f"--template ({', '.join(CHAT_TEMPLATES)}, none)"
@@ -22,9 +23,11 @@ _QUESTION = Message("user", "a question")
 def own_templates(checkpoint: TokenizerFolder, tokenizer_config: Mapping[str, Any], notes: list[str]) -> dict[str, str]:
     """Jinja by name, the usual one under `default`; {} when the checkpoint has none.
 
-    The file `chat_template.jinja` wins over `chat_template.json`, and that over tokenizer_config.json, as in
-    transformers. `notes` gets a sentence about templates that are empty, which are left out, and about named ones
-    without a usual one among them. Raises KnownError: `damaged_tokenizer`, `template_error` for what is no template.
+    The file `chat_template.jinja` and those in `additional_chat_templates` win over `chat_template.json`, and that over
+    tokenizer_config.json, as in transformers. `notes` gets a sentence about templates that are empty, which are left
+    out, and about named ones without a usual one among them.
+
+    Raises KnownError: `damaged_tokenizer`, `template_error` for what is no template.
     """
     file, given = _given(checkpoint, tokenizer_config)
     if given is None:
@@ -44,10 +47,15 @@ def own_templates(checkpoint: TokenizerFolder, tokenizer_config: Mapping[str, An
 
 
 def _given(checkpoint: TokenizerFolder, tokenizer_config: Mapping[str, Any]) -> tuple[str, Any]:
-    """Name of the file that has the say, and what it says; None for nothing."""
+    """Name of the file, or of the files, that have the say, and what they say; None for nothing."""
     files = checkpoint.tokenizer_files
+    own = {}
     if "chat_template.jinja" in files:
-        return "chat_template.jinja", read_text(files["chat_template.jinja"])
+        own["default"] = files["chat_template.jinja"]
+    own |= {path.stem: path for name, path in files.items() if name.startswith(f"{MORE_TEMPLATES}/")}
+    if own:
+        where = dict.fromkeys(name.partition("/")[0] for name in files if files[name] in own.values())
+        return " and ".join(where), {name: read_text(path) for name, path in own.items()}
     stated = read_object(files.get("chat_template.json")).get("chat_template")
     if stated is not None:
         return "chat_template.json", stated

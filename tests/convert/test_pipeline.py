@@ -137,6 +137,21 @@ def test_half_a_character_in_a_template_is_refused_by_the_key(value: object, tmp
     assert not (tmp_path / "m.gguf").exists()
 
 
+def test_templates_in_a_folder_of_their_own_are_carried(tmp_path: Path) -> None:
+    source = llama_checkpoint(tmp_path / "model", layers=1)
+    templates = source / "additional_chat_templates"
+    templates.mkdir()
+    for path, said in ((source / "chat_template.jinja", "usual"), (templates / "chat_template.jinja", "other")):
+        path.write_text(said)
+    convert(source, tmp_path / "m.gguf")
+    metadata = GgufFile(tmp_path / "m.gguf").metadata
+    assert metadata["tokenizer.chat_template"] == "usual"
+    assert metadata["tokenizer.chat_templates"] == ["chat_template"]
+    assert metadata["tokenizer.chat_template.chat_template"] == "other"
+    digests = {metadata[f"chatbelle.source.sha256.{name}chat_template.jinja"] for name in ("", f"{templates.name}/")}
+    assert digests == {hashlib.sha256(said).hexdigest() for said in (b"usual", b"other")}
+
+
 def test_a_failure_leaves_nothing_half_done(llama: Path, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     for file in llama.iterdir():

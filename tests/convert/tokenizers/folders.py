@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from convert.checkpoint.checkpoint import tokenizer_files
+
 CORPUS = (
     """\
 Human: \n请写一首关于春天的诗。\n\nAssistant: \n春风吹绿江南岸，明月何时照我还。\n
@@ -31,7 +33,7 @@ class FolderCheckpoint:
 
     @property
     def tokenizer_files(self) -> dict[str, Path]:
-        return {p.name: p for p in self.folder.iterdir() if p.suffix in (".json", ".model", ".txt", ".jinja")}
+        return tokenizer_files(self.folder)
 
 
 def write_json(folder: Path, name: str, value: Any) -> None:

@@ -17,6 +17,7 @@ from belle.errors import KnownError
 from convert.tokenizers import check_tokenizer, read_tokenizer
 from convert.tokenizers.check import SAMPLES, reference_encoder
 from convert.tokenizers.vocabulary import Tokenizer
+from tests.convert.checkpoints import byte_tokenizer
 from tests.convert.tokenizers.folders import (
     BYTE_LEVEL,
     FolderCheckpoint,
@@ -317,6 +318,33 @@ class TestChatTemplate:
             tokenizer = self.read(tmp_path / str(number), tokenizer_config={"chat_template": stated})
             assert tokenizer.chat_templates == {"tool_use": "two"}
             assert any("tool_use" in note and "“default”" in note for note in tokenizer.notes)
+
+    @pytest.mark.parametrize("names", [["default", "tool_use", "rag"], ["default"], ["rag"]], ids=str)
+    def test_all_that_transformers_saves_are_read(self, names: list[str], tmp_path: Path) -> None:
+        transformers = pytest.importorskip("transformers")
+        byte_tokenizer(tmp_path, 300)
+        theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
+        theirs.chat_template = {name: f"the {name} one" for name in names}
+        theirs.save_pretrained(tmp_path)
+        assert (tmp_path / "additional_chat_templates").is_dir() == (names != ["default"])
+        ours = read_tokenizer(FolderCheckpoint(tmp_path), 300).chat_templates
+        assert ours == theirs.chat_template
+        again = transformers.AutoTokenizer.from_pretrained(tmp_path).chat_template
+        assert (again if isinstance(again, dict) else {"default": again}) == ours
+
+    def test_files_of_further_templates_win_over_what_the_configuration_says(self, tmp_path: Path) -> None:
+        (tmp_path / "additional_chat_templates").mkdir()
+        (tmp_path / "additional_chat_templates" / "rag.jinja").write_text("two")
+        (tmp_path / "additional_chat_templates" / "._rag.jinja").write_bytes(b"\xff of another system")
+        (tmp_path / "additional_chat_templates" / "notes.txt").write_text("three")
+        tokenizer = self.read(tmp_path, tokenizer_config={"chat_template": "one"})
+        assert tokenizer.chat_templates == {"rag": "two"}
+        assert any("additional_chat_templates names chat templates ('rag')" in note for note in tokenizer.notes)
+        entries = {entry.key: entry.value for entry in tokenizer.metadata()}
+        assert entries["tokenizer.chat_template.rag"] == "two"
+        (tmp_path / "additional_chat_templates" / "rag.jinja").write_bytes(b"\xff")
+        with pytest.raises(KnownError, match=r"rag\.jinja is damaged"):
+            self.read(tmp_path)
 
     @pytest.mark.parametrize("given", ["", " \n", [], {}, {"default": ""}, [{"name": "rag", "template": ""}]])
     def test_an_empty_one_is_none_and_told(self, given: Any, tmp_path: Path) -> None:
