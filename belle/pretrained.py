@@ -3,6 +3,8 @@
 bitsandbytes packs the 4-bit weights of a layer anew, in place, the first time the layer runs in evaluation mode on a
 processor with AVX512-BF16: its scales lose precision, small layers break, and no gradient passes through them any more.
 What was measured before a sample was drawn would be another model than what is trained after it.
+
+transformers is never let to the network: `belle.clients.copies` decides what a name means and fetches what is not here.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from belle.clients.copies import model_here
 from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.model_names import check_model_name
@@ -29,8 +32,8 @@ def load_pretrained(loader: str, name: str | Path, **options: Any) -> Any:
         name: a folder, or a name on the Hugging Face hub.
         options: of its `from_pretrained`.
 
-    Raises KnownError("model_missing") for a folder that is not there, and what transformers raises, mostly OSError and
-    ValueError.
+    Raises KnownError: `model_missing` for a folder that is not there, and those of `model_here`; and what transformers
+    raises, mostly OSError and ValueError.
     """
     return load_with_report(loader, name, **options)[0]
 
@@ -40,9 +43,28 @@ def load_with_report(loader: str, name: str | Path, **options: Any) -> tuple[Any
     import transformers
 
     check_model_name(name)
-    model, report = getattr(transformers, loader).from_pretrained(str(name), output_loading_info=True, **options)
+    place = model_here(name, needs={"config", "weights"})
+    model, report = getattr(transformers, loader).from_pretrained(
+        place, output_loading_info=True, local_files_only=True, **options
+    )
     keep_packing(model)
     return model, report
+
+
+def load_config(name: str | Path) -> Any:
+    """transformers' configuration of the checkpoint `name`. Raises as `load_pretrained`."""
+    from transformers import AutoConfig
+
+    check_model_name(name)
+    return AutoConfig.from_pretrained(model_here(name, needs={"config"}), local_files_only=True)
+
+
+def stored_dtype(name: str | Path) -> Any:
+    """The torch.dtype that the weights of the checkpoint `name` have. Raises as `load_pretrained`."""
+    import torch
+
+    dtype = load_config(name).dtype
+    return dtype if isinstance(dtype, torch.dtype) else torch.float32
 
 
 def keep_packing(model: Any) -> None:

@@ -3,6 +3,9 @@
 What is fetched lies under `paths.hub_dir()` by repository and commit, so a name with a commit always means the same
 bytes, and needs the hub only once. A name without a revision is looked up each time; where the hub cannot be asked, the
 newest copy that is here is taken, and that is said.
+
+Bare names (`owner/name`) mean what transformers' own cache has; what it lacks is fetched as `hub:` names are. Left to
+itself, transformers would try for a minute to reach a hub that cannot be reached.
 """
 
 from __future__ import annotations
@@ -10,8 +13,9 @@ from __future__ import annotations
 import fcntl
 import json
 import re
+import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -26,15 +30,24 @@ from belle.clients.problems import HubError
 from belle.clients.steps import Reporter, Step
 from belle.documents import read_json_object
 from belle.errors import KnownError
+from belle.model_names import is_on_the_hub
 
 HUB = "hub:"
 Kind = Literal["model", "data"]
+Part = Literal["config", "tokenizer", "weights"]
 Say = Callable[[str], None]
+
+
+def say_aside(text: str) -> None:
+    """Say it on stderr, where it stands in no result."""
+    sys.stderr.write(f"{text}\n")
+
 
 _NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:/(?P<file>[^@]+))?(?:@(?P<revision>[\w./-]+))?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 _OLD_WEIGHTS = ("pytorch_model*.bin", "pytorch_model.bin.index.json")
+_TOKENIZERS = ("tokenizer*", "vocab*", "*.model", "tekken.json")
 _CONFIGS = ("config.json", "adapter_config.json", "tokenizer_config.json")
 _ABOUT_MODELS = ("*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken")
 _DATA = ("*.json", "*.jsonl", "*.ndjson", "*.txt", "*.parquet", "*.json.gz", "*.jsonl.gz", "*.ndjson.gz", "*.txt.gz")
@@ -109,6 +122,45 @@ def local_copy(name: str | Path, kind: Kind, *, say: Say = lambda _: None, weigh
         say(f"{wanted}: without {', '.join(file.name for file in left_out)}, which name themselves as held out")
     # One file of data is named itself, so that it is read as what it is.
     return folder / chosen[0].name if kind == "data" and len(chosen) == 1 else folder / wanted.file
+
+
+def model_here(
+    name: str | Path,
+    *,
+    needs: Collection[Part] = ("config", "tokenizer", "weights"),
+    say: Say = say_aside,
+) -> str:
+    """What transformers loads under the name of a model without asking anybody: a folder, or a name in its own cache.
+
+    Args:
+        name: a folder, `owner/name`, or as `parse_hub_name` reads it. What is none of these comes back as it is.
+        needs: the parts that the cache has to have.
+        say: as for `local_copy`.
+
+    Raises KnownError as `local_copy`.
+    """
+    name = str(name)
+    if not is_hub_name(name):
+        if Path(name).exists() or not is_on_the_hub(name) or _is_cached(name, needs):
+            return name
+        name = HUB + name
+    return str(local_copy(name, "model", say=say, weights="weights" in needs))
+
+
+def _is_cached(name: str, needs: Collection[Part]) -> bool:
+    """Whether the newest commit of a repository that transformers' cache knows has these parts there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = (try_to_load_from_cache(name, file) for file in _CONFIGS)
+    folder = next((Path(file).parent for file in found if isinstance(file, str)), None)
+    if folder is None:
+        return False
+    there = {path.name for path in folder.iterdir()}
+    for index in folder.glob("*.index.json"):
+        if "weights" in needs and not set(read_json_object(index).get("weight_map", {}).values()) <= there:
+            return False
+    patterns = {"config": ("config.json",), "tokenizer": _TOKENIZERS, "weights": (*_WEIGHTS, *_OLD_WEIGHTS)}
+    return all(any(fnmatch(file, pattern) for file in there for pattern in patterns[part]) for part in needs)
 
 
 def _listing(repo: str, wanted: HubName, shelf: Path, say: Say) -> dict[str, RemoteFile]:

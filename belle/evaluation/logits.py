@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from belle.engine.memory import available_memory
 from belle.errors import KnownError
-from belle.pretrained import load_adapter, load_pretrained
+from belle.pretrained import load_adapter, load_config, load_pretrained
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,7 +118,7 @@ def reference_samples(
     with quiet(transformers), reworded(folder):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
         if weights is None:
-            model = load_pretrained("AutoModelForCausalLM", folder, local_files_only=True, dtype=torch.float32)
+            model = load_pretrained("AutoModelForCausalLM", folder, dtype=torch.float32)
         else:
             model = _filled(folder, weights)
         model.eval()
@@ -242,7 +242,7 @@ def _filled(folder: Path, weights: Mapping[str, Weight]) -> Any:
     import torch
     import transformers
 
-    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+    config = load_config(folder)
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     if any(name.endswith("lm_head.weight") for name in weights):

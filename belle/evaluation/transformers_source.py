@@ -43,7 +43,7 @@ class TransformersSource:
             torch.set_num_threads(threads)
         with self._watch, quiet(transformers), reworded(folder, ""):
             self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model = load_pretrained("AutoModelForCausalLM", folder, local_files_only=True, dtype=torch.float32)
+            model = load_pretrained("AutoModelForCausalLM", folder, dtype=torch.float32)
             self._model = model.eval()
         self._torch: Any = torch
         self.architecture: str = model.config.model_type

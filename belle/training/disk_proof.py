@@ -52,9 +52,7 @@ def reopen(folder: Path, loader: str, **options: Any) -> Any:
     Raises KnownError("export_wrong") when it cannot be opened, or when its class wants other weights than are there.
     """
     try:
-        model, report = load_with_report(
-            loader, folder.absolute(), local_files_only=True, ignore_mismatched_sizes=True, **options
-        )
+        model, report = load_with_report(loader, folder.absolute(), ignore_mismatched_sizes=True, **options)
     except (OSError, ValueError, RuntimeError) as error:
         raise _wrong(folder, f"it cannot be opened: {str(error).splitlines()[0]}") from error
     for kind, words in (

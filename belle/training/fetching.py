@@ -1,14 +1,15 @@
-"""What a recipe names on a hub (`hub:owner/name[/file][@revision]`), as the folders and files that it becomes here."""
+"""What a recipe names on a hub (`hub:owner/name[/file][@revision]`, a model also as `owner/name`), as what is here."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from belle.clients.copies import Kind, is_hub_name, local_copy
-from belle.training.recipe import Recipe
+from belle.clients.copies import Part, is_hub_name, local_copy, model_here
+from belle.training.recipe import DataFile, Recipe
 
 
 def fetched(recipe: Recipe, *, weights: bool = True) -> Recipe:
@@ -18,22 +19,31 @@ def fetched(recipe: Recipe, *, weights: bool = True) -> Recipe:
         weights: of models too; without them their shape and their tokenizer can be looked at.
     """
 
-    def here(name: Path, kind: Kind = "model") -> Path:
-        return local_copy(name, kind, say=_say, weights=weights) if is_hub_name(name) else name
+    def model(name: Path) -> Path:
+        return local_copy(name, "model", say=_say, weights=weights) if is_hub_name(name) else name
+
+    def data(files: Sequence[DataFile]) -> tuple[DataFile, ...]:
+        return tuple(
+            replace(file, path=local_copy(file.path, "data", say=_say)) if is_hub_name(file.path) else file
+            for file in files
+        )
 
     ppo = recipe.ppo
     if ppo is not None:
         ppo = replace(
             ppo,
-            reward_model=ppo.reward_model and here(ppo.reward_model),
-            value_model=ppo.value_model and here(ppo.value_model),
+            reward_model=ppo.reward_model and model(ppo.reward_model),
+            value_model=ppo.value_model and model(ppo.value_model),
         )
+    needs: set[Part] = {"config"}
+    needs |= {"tokenizer"} if recipe.tokenizer is None else set()
+    needs |= {"weights"} if weights else set()
     return replace(
         recipe,
-        model=str(here(Path(recipe.model))) if recipe.model and is_hub_name(recipe.model) else recipe.model,
-        tokenizer=recipe.tokenizer and here(recipe.tokenizer),
-        data=tuple(replace(file, path=here(file.path, "data")) for file in recipe.data),
-        eval_data=tuple(replace(file, path=here(file.path, "data")) for file in recipe.eval_data),
+        model=recipe.model and model_here(recipe.model, needs=needs, say=_say),
+        tokenizer=recipe.tokenizer and model(recipe.tokenizer),
+        data=data(recipe.data),
+        eval_data=data(recipe.eval_data),
         ppo=ppo,
     )
 

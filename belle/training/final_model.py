@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from belle.documents import read_json_object
 from belle.errors import KnownError
+from belle.pretrained import stored_dtype
 from belle.prompts import PromptTemplate
 from belle.prompts.jinja import jinja_source
 from belle.prompts.model_template import ModelTemplate
@@ -81,10 +82,8 @@ def final_dtype(recipe: Recipe) -> torch.dtype:
         return named[recipe.final_precision]
     if recipe.model is None:
         return torch.float32
-    from transformers import AutoConfig
-
-    dtype = AutoConfig.from_pretrained(base_of(recipe)).dtype
-    return dtype if isinstance(dtype, torch.dtype) else torch.float32
+    found: torch.dtype = stored_dtype(base_of(recipe))
+    return found
 
 
 def write_model(model: Any, weights: Mapping[str, Tensor], folder: Path, *, dtype: torch.dtype) -> None:

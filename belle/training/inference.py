@@ -19,7 +19,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from belle.clients.copies import is_hub_name, local_copy
+from belle.clients.copies import model_here
 from belle.data.read import read_rows
 from belle.errors import KnownError
 from belle.pretrained import load_adapter, load_pretrained
@@ -97,8 +97,7 @@ def generate(request: Generation, *, resume: bool = False, say: Callable[[str], 
     """
     place = start_processes(request.timeout_minutes)
     ranks = current_ranks()
-    if is_hub_name(request.model):
-        request = replace(request, model=str(local_copy(request.model, "model", say=say)))
+    request = replace(request, model=model_here(request.model, say=say))
     asked = {key: str(value) for key, value in asdict(request).items() if key in _ANSWERS_DEPEND_ON}
     with AnswersFile(request.output, ranks.rank) as output:
         done = together(ranks, lambda: output.open(asked, resume=resume))[0]

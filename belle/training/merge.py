@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from belle.clients.copies import is_hub_name, local_copy
+from belle.clients.copies import model_here
 from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.model_names import check_model_name
-from belle.pretrained import adapter_weights, load_adapter, load_with_report
+from belle.pretrained import adapter_weights, load_adapter, load_with_report, stored_dtype
 from belle.training.adapters import is_adapter, read_adapter_base, untie_head
 from belle.training.disk_proof import check_companions, reopen
 from belle.training.final_model import write_model, write_tokenizer
@@ -179,9 +179,7 @@ def _check(adapter: Path, out: Path, base: str | None, say: Say) -> str:
             "Make the base with the repeated layers first, and train an adapter on that.",
             path=str(adapter),
         )
-    name = base or read_adapter_base(adapter)
-    if is_hub_name(name):
-        name = str(local_copy(name, "model", say=say))
+    name = model_here(base or read_adapter_base(adapter), needs={"config", "weights"}, say=say)
     if is_adapter(Path(name)):
         message = f"The base {name} is itself an adapter."
         raise KnownError("base_is_adapter", message, f"Merge it first: belle merge {name} -o DIR", base=name)
@@ -255,19 +253,11 @@ def _open(adapter: Path, base: str, family: Family, dtype: Dtype, onto: Onto) ->
             path=str(adapter),
         )
     named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-    stored = named.get(dtype, _dtype_of(base))
+    stored = named.get(dtype) or stored_dtype(base)
     if onto != "base":
         model = model.dequantize()
     # The adapter keeps fp32; frozen 16-bit weights are exact in fp32, where the proof's logits are computed too.
     return load_adapter(model.float(), adapter), stored
-
-
-def _dtype_of(base: str) -> torch.dtype:
-    import torch
-    from transformers import AutoConfig
-
-    dtype = AutoConfig.from_pretrained(base).dtype
-    return dtype if isinstance(dtype, torch.dtype) else torch.float32
 
 
 def _add(model: Any, stored: torch.dtype) -> tuple[list[LayerLoss], float, float]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
-from belle.model_names import check_model_name
+from belle.pretrained import load_config
 from belle.training.adapters import check_goes_on, is_adapter, read_adapter_base
 from belle.training.lora_names import check_names, is_named
 from belle.training.models import base_of
@@ -155,21 +155,18 @@ def adapter_parameters(model: nn.Module, lora: LoraOptions) -> int:
 
 def _config_at(name: str | Path) -> Any:
     """Of a model, of an adapter's base, or of what a recipe is going to leave."""
-    from transformers import AutoConfig
-
     from belle.training.recipe import load_recipe
 
     if _is_recipe(name):
         return _after(load_recipe(Path(name)))
     found = read_adapter_base(Path(name)) if is_adapter(Path(name)) else name
-    check_model_name(found)
     try:
-        return AutoConfig.from_pretrained(found)
+        return load_config(found)
     except (OSError, ValueError) as error:
         raise KnownError(
             "model_missing",
             f"The configuration of {name} cannot be read: {str(error).splitlines()[0]}",
-            "Name a folder with config.json, or a model on the hub that is in the cache or can be reached.",
+            "Name a folder with config.json, or a model on a hub.",
             model=str(name),
         ) from error
 
@@ -180,11 +177,9 @@ def _is_recipe(name: str | Path) -> bool:
 
 def _after(recipe: Recipe) -> Any:
     """The configuration of the model that a recipe leaves."""
-    from transformers import AutoConfig
-
     final = recipe.output_dir / FINAL
     if (final / "config.json").is_file():
-        return AutoConfig.from_pretrained(final)
+        return load_config(final)
     config = copy.deepcopy(config_of(recipe))
     if recipe.stage == "vocab" and recipe.vocab is not None:
         config.get_text_config().vocab_size += recipe.vocab.size

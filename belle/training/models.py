@@ -224,7 +224,7 @@ def _pretrained(family: Family, recipe: Recipe, builder: EngineBuilder, attentio
         raise KnownError(
             "model_missing",
             f"The model {name} cannot be loaded: {str(error).splitlines()[0]}",
-            "Name a folder with config.json and weights, or a model on the hub that is in the cache or can be reached.",
+            "Name a folder with config.json and weights, or a model on a hub.",
             model=name,
         ) from error
     check_complete(name, found, family)

@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from belle.clients.copies import model_here
 from belle.documents import read_json
 from belle.errors import KnownError
 from belle.model_names import check_model_name
@@ -39,32 +40,35 @@ def load_tokenizer(path: Path | str, *, notice: Callable[[str], None] = _say) ->
     Args:
         notice: told in a sentence what was repaired.
 
-    Raises KnownError: `no_tokenizer`, `damaged_tokenizer`, `no_end_token`.
+    Raises KnownError: `no_tokenizer`, `damaged_tokenizer`, `no_end_token`, and those of `model_here`.
     """
     from transformers import AutoTokenizer
 
     check_model_name(path)
+    path = model_here(path, needs={"tokenizer"})
     folder = Path(path)
     if folder.is_dir() and not any((folder / name).exists() for name in _FILES):
         raise KnownError(
             "no_tokenizer",
             f"{folder} holds no tokenizer.",
             "Copy tokenizer.json or tokenizer.model of the base model into it, or set “tokenizer” in the recipe.",
-            path=str(folder),
+            path=path,
         )
     try:
-        tokenizer = _load_llama(folder) if _is_llama(folder) else AutoTokenizer.from_pretrained(str(path))
+        tokenizer = (
+            _load_llama(folder) if _is_llama(folder) else AutoTokenizer.from_pretrained(path, local_files_only=True)
+        )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         kind = "damaged_tokenizer" if folder.is_dir() else "no_tokenizer"
         message = f"The tokenizer of {path} cannot be loaded: {reason}"
-        raise KnownError(kind, message, "Check its files, or the name and the connection.", path=str(path)) from error
+        raise KnownError(kind, message, "Check its files.", path=path) from error
     if tokenizer.eos_token_id is None:
         raise KnownError(
             "no_end_token",
             f"The tokenizer of {path} has no end-of-sequence token, so the model could not learn where an answer ends.",
             "Set “eos_token” in its tokenizer_config.json.",
-            path=str(path),
+            path=path,
         )
     _give_padding(tokenizer, path, notice)
     return tokenizer

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
+from huggingface_hub.utils import close_session
 
 from belle import paths
-from belle.clients.copies import HubName, local_copy, parse_hub_name
+from belle.cli.main import main
+from belle.clients.copies import HubName, Part, local_copy, model_here, parse_hub_name
 from belle.clients.problems import explain
 from belle.data.read import read_rows
 from belle.errors import KnownError
+from tests.belle.training.runs import TOKENIZER, recipe_file, run, write_conversations
 from tests.convert.install.loopback_hub import LoopbackHub
 
 COMMIT = "a" * 40
@@ -45,7 +50,6 @@ MODEL = {
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LoopbackHub]:
     from huggingface_hub import constants
-    from huggingface_hub.utils import close_session
 
     repos = {"datasets/me/talk": dict(DATA), "me/model": dict(MODEL), "datasets/me/pictures": {"a.png": b"x"}}
     monkeypatch.setattr(paths, "cache_dir", lambda: tmp_path / "cache")
@@ -163,11 +167,7 @@ def test_what_is_not_there_is_named(hub: LoopbackHub, name: str, kind: str, word
 def test_a_recipe_trains_on_a_model_and_data_of_a_hub(
     hub: LoopbackHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from belle.cli.main import main
-    from tests.belle.training.runs import recipe_file, run, write_conversations
-
-    base = run(tmp_path / "base", max_steps=1) / "final"
-    hub.repos["me/base"] = {path.name: path.read_bytes() for path in base.iterdir()}
+    hub.repos["me/base"] = base_model(tmp_path / "base")
     hub.repos["datasets/me/chats"] = {"chats.jsonl": write_conversations(tmp_path / "c.jsonl").read_bytes()}
     recipe = recipe_file(tmp_path / "more", model="hub:me/base", data=["hub:me/chats/chats.jsonl"], max_steps=1)
     assert main(["train", str(recipe), "--dry-run"]) == 0
@@ -176,6 +176,126 @@ def test_a_recipe_trains_on_a_model_and_data_of_a_hub(
     assert (tmp_path / "more/run/final/model.safetensors").exists()
     assert main(["data", "check", "hub:me/chats"]) == 0
     assert "10 rows" in capsys.readouterr().out
+
+
+def base_model(folder: Path) -> dict[str, bytes]:
+    """The files of a tiny model that was trained in `folder`."""
+    final = run(folder, max_steps=1) / "final"
+    return {path.name: path.read_bytes() for path in final.iterdir()}
+
+
+def transformers_cache(folder: Path, files: dict[str, bytes]) -> None:
+    """What transformers leaves of me/base when it has fetched these files."""
+    repo = folder / "models--me--base"
+    for name, content in files.items():
+        (repo / "snapshots" / COMMIT).mkdir(parents=True, exist_ok=True)
+        (repo / "snapshots" / COMMIT / name).write_bytes(content)
+    (repo / "refs").mkdir()
+    (repo / "refs/main").write_text(COMMIT)
+
+
+def test_a_bare_name_is_what_transformers_cache_has_and_else_fetched(
+    hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
+    files = hub.repos["me/base"] = base_model(tmp_path / "base")
+    recipe = str(recipe_file(tmp_path / "more", model="me/base", max_steps=1))
+    assert main(["train", recipe, "--dry-run"]) == 0
+    assert not hub.asked("GET", "resolve/" + COMMIT + "/model.safetensors")
+    assert main(["train", recipe]) == 0
+    assert hub.asked("GET", "resolve/" + COMMIT + "/model.safetensors")
+
+    asked = len(hub.requests)
+    transformers_cache(tmp_path / "hf", files)
+    assert model_here("me/base") == "me/base"
+    answers = tmp_path / "answers.jsonl"
+    data = str(tmp_path / "more/data.jsonl")
+    assert main(["generate", "me/base", "--data", data, "-o", str(answers), "--max-tokens", "2"]) == 0
+    assert answers.read_text().count("\n") > 0
+    assert len(hub.requests) == asked
+
+
+@pytest.mark.parametrize(
+    ("lacking", "needs", "enough"),
+    [
+        ("model.safetensors", {"config"}, True),
+        ("model.safetensors", {"config", "tokenizer"}, True),
+        ("model.safetensors", {"config", "weights"}, False),
+        ("tokenizer", {"config", "weights"}, True),
+        ("tokenizer", {"tokenizer"}, False),
+        ("config.json", {"config"}, False),
+        ("nothing", {"config", "tokenizer", "weights"}, True),
+    ],
+)
+def test_a_cache_that_lacks_a_part_is_not_enough_where_it_is_needed(
+    hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: str, needs: set[Part], enough: bool
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
+    names = ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors")
+    transformers_cache(tmp_path / "hf", {name: b"{}" for name in names if not name.startswith(lacking)})
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    if enough:
+        assert model_here("me/base", needs=needs) == "me/base"
+    else:
+        with pytest.raises(KnownError, match="cannot be reached"):
+            model_here("me/base", needs=needs)
+
+
+def test_a_cache_that_lacks_one_of_several_files_of_weights_is_not_enough(
+    hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    files = {
+        "config.json": b"{}",
+        "model-1.safetensors": b"",
+        "model.safetensors.index.json": json.dumps(index).encode(),
+    }
+    transformers_cache(tmp_path / "hf", files)
+    with pytest.raises(KnownError, match="cannot be reached"):
+        model_here("me/base", needs={"config", "weights"})
+    (tmp_path / "hf/models--me--base/snapshots" / COMMIT / "model-2.safetensors").touch()
+    assert model_here("me/base", needs={"config", "weights"}) == "me/base"
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_a_bare_name_that_is_not_here_is_told_within_seconds_without_a_network(
+    hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], offline: bool
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", offline)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    close_session()
+    recipe = str(recipe_file(tmp_path / "recipes", model="me/base"))
+    adapter = Path(shutil.copytree(TOKENIZER, tmp_path / "adapter"))
+    (adapter / "adapter_config.json").write_text('{"base_model_name_or_path": "me/base", "peft_type": "LORA"}')
+    (adapter / "adapter_model.safetensors").touch()
+    going_on = str(recipe_file(tmp_path / "more", model=str(adapter), lora={}))
+    data = str(tmp_path / "recipes/data.jsonl")
+    for command in (
+        ["train", recipe],
+        ["train", recipe, "--dry-run"],
+        ["train", going_on],
+        ["data", "show", data, "--recipe", recipe],
+        ["generate", "me/base", "--data", data, "-o", str(tmp_path / "answers.jsonl")],
+        ["generate", str(adapter), "--data", data, "-o", str(tmp_path / "more.jsonl"), "--template", "belle"],
+        ["merge", str(adapter), "-o", str(tmp_path / "merged")],
+    ):
+        begun = monotonic()
+        assert main(command) == 2, command
+        assert monotonic() - begun < 5, command
+        told = capsys.readouterr().err
+        assert "no whole copy of hub:me/base on this machine" in told, (command, told)
+        assert "Traceback" not in told
 
 
 @pytest.mark.parametrize(
