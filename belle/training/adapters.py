@@ -88,7 +88,7 @@ def add_adapter(
     except ValueError as error:
         raise KnownError(
             "lora_refused",
-            f"peft cannot adapt the model as “lora” says: {str(error).splitlines()[0]}",
+            f"peft cannot adapt the model as “lora” says: {' '.join(str(error).split())[:300]}",
             f"Its linear layers are: {', '.join(linear_names(model))}; or write all-linear.",
             targets=list(options.targets),
         ) from None

@@ -22,13 +22,15 @@ def check_names(model: nn.Module, lora: LoraOptions) -> None:
     """Every name of the recipe means layers of `model` that can be trained as it says.
 
     Raises KnownError: `lora_target_missing` for a name in `targets`, `lora_module_missing` for one in
-    `modules_to_save`, with names that are near.
+    `modules_to_save`, with names that are near; `lora_refused` for a name in `targets` of what has no
+    matrix of its own, such as a block.
     """
     linear = linear_names(model)
     if lora.targets != "all-linear":
         for name in lora.targets:
             if not find_modules(model, name):
                 raise _missing("targets", "lora_target_missing", name, ["all-linear", *_last_parts(model)], linear)
+        _check_adaptable(model, lora.targets, linear)
     for name in lora.modules_to_save:
         found = find_modules(model, name)
         if not found:
@@ -42,6 +44,28 @@ def check_names(model: nn.Module, lora: LoraOptions) -> None:
                 "Take it out of the list.",
                 name=name,
             )
+
+
+def _check_adaptable(model: nn.Module, targets: Iterable[str], linear: Sequence[str]) -> None:
+    """Raises KnownError("lora_refused") for targets that are not layers with one matrix."""
+    from torch import nn
+    from transformers.pytorch_utils import Conv1D
+
+    # What peft can put two small matrices beside; bitsandbytes' layers are linear ones.
+    adaptable = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d, Conv1D)
+    wrong = {name: [m for m in find_modules(model, name) if not isinstance(m, adaptable)] for name in targets}
+    names = [name for name, modules in wrong.items() if modules]
+    if not names:
+        return
+    inside = sorted({part for name in names for module in wrong[name] for part in linear_names(module)})
+    within = f"Inside of {'it' if len(names) == 1 else 'them'} are: {', '.join(inside)}. " if inside else ""
+    what = "which is not a linear layer" if len(names) == 1 else "which are not linear layers"
+    raise KnownError(
+        "lora_refused",
+        f"lora.targets names {' and '.join(names)}, {what}.",
+        f"{within}The model's linear layers are: {', '.join(linear)}; all-linear means them all.",
+        targets=names,
+    )
 
 
 def saved_modules(model: nn.Module, names: Iterable[str]) -> list[str]:

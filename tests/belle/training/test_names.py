@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import BloomConfig, BloomForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import BloomConfig, BloomForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from belle.cli.main import main
 from belle.errors import KnownError
@@ -35,6 +35,10 @@ def llama() -> LlamaForCausalLM:
 
 def bloom() -> BloomForCausalLM:
     return BloomForCausalLM(BloomConfig(vocab_size=64, hidden_size=32, n_layer=2, n_head=2))
+
+
+def gpt2() -> GPT2LMHeadModel:
+    return GPT2LMHeadModel(GPT2Config(vocab_size=64, n_embd=32, n_layer=1, n_head=2))
 
 
 @pytest.mark.parametrize(
@@ -65,6 +69,7 @@ def test_a_name_that_matches_no_layer_is_refused_with_near_ones(lora: dict[str, 
     [
         (llama, {"targets": ("q_proj", "mlp.down_proj", "model.layers.1.self_attn.o_proj")}),
         (llama, {"modules_to_save": ("embed_tokens", "lm_head", "norm", "layers.0.mlp")}),
+        (gpt2, {"targets": ("c_attn", "wte")}),
         (bloom, {"targets": ("query_key_value",), "modules_to_save": ("word_embeddings", "ln_f")}),
     ],
 )
@@ -92,10 +97,36 @@ def test_dora_beside_int8_on_a_processor_is_refused_in_words(tmp_path: Path) -> 
         add_adapter(llama(), load_recipe(path), partitioned=False, say=print)
 
 
-def test_layers_that_peft_cannot_adapt_are_refused_in_words(tmp_path: Path) -> None:
-    with pytest.raises(KnownError, match="peft cannot adapt") as found:
-        adapted(tmp_path, targets=["input_layernorm"])
+@pytest.mark.parametrize(
+    ("model", "targets", "message", "advice"),
+    [
+        (llama, ("self_attn",), "names self_attn, which is not a linear layer", "Inside of it are: k_proj, o_proj, q_"),
+        (llama, ("q_proj", "mlp"), "names mlp, which is", "Inside of it are: down_proj, gate_proj, up_proj."),
+        (llama, ("self_attn", "mlp"), "names self_attn and mlp, which are not", "Inside of them are: down_proj, gate_"),
+        (llama, ("layers.1.self_attn",), "names layers.1.self_attn", "Inside of it are: k_proj"),
+        (llama, ("model.layers.0",), "names model.layers.0", "Inside of it are: down_proj, gate_proj, k_proj"),
+        (llama, ("layers",), "names layers", "Inside of it are: down_proj"),
+        (llama, ("input_layernorm",), "names input_layernorm", "The model's linear layers are: down_proj"),
+        (llama, ("rotary_emb", "q_proj"), "names rotary_emb", "all-linear means them all"),
+        (bloom, ("self_attention",), "names self_attention", "Inside of it are: dense, query_key_value."),
+        (bloom, ("word_embeddings_layernorm",), "names word_embeddings_layernorm", "linear layers are: dense"),
+    ],
+)
+def test_a_target_that_is_no_linear_layer_is_refused_with_what_may_be_named(
+    model: Any, targets: tuple[str, ...], message: str, advice: str
+) -> None:
+    with pytest.raises(KnownError) as found:
+        check_names(model(), LoraOptions(targets=targets))
     assert found.value.kind == "lora_refused"
+    assert message in found.value.message
+    assert advice in found.value.advice
+    assert "(" not in str(found.value)
+
+
+@pytest.mark.parametrize("targets", [["embed_tokens"], ["lm_head"], ["q_proj", "embed_tokens"], "all-linear"])
+def test_peft_takes_every_target_that_is_not_refused(tmp_path: Path, targets: Any) -> None:
+    model = adapted(tmp_path, targets=targets)
+    assert any("lora_" in name for name, _ in model.named_parameters())
 
 
 def test_a_misspelled_layer_is_told_before_anything_is_trained(
