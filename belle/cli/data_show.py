@@ -12,7 +12,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from belle.data.rows import Conversation, Kind, Row
+from belle.data.rows import KIND_OF_STAGE, Conversation, Kind, Row
 from belle.errors import KnownError
 from belle.streams import commanding
 from belle.texts import visible
@@ -40,7 +40,7 @@ def show(arguments: argparse.Namespace) -> int:
     from belle.training.tokenizer import HubVocabulary, load_tokenizer
 
     recipe = fetched(load_recipe(arguments.recipe, arguments.set), weights=False)
-    kind: Kind = arguments.kind or _KINDS[recipe.stage]
+    kind: Kind = arguments.kind or KIND_OF_STAGE[recipe.stage]
     tokenizer = load_tokenizer(tokenizer_of(recipe))
     template = template_of(recipe, tokenizer)
     vocabulary = HubVocabulary(tokenizer)
@@ -67,16 +67,6 @@ def show(arguments: argparse.Namespace) -> int:
     for words in counts.dropped_in_words:
         sys.stderr.write(f"{words}\n")
     return 0
-
-
-_KINDS: dict[str, Kind] = {
-    "sft": "conversation",
-    "ppo": "conversation",
-    "pretrain": "text",
-    "vocab": "text",
-    "reward": "preference",
-    "dpo": "preference",
-}
 
 
 def tokenizer_of(recipe: Recipe) -> str:

@@ -13,7 +13,6 @@ import gzip
 import io
 import json
 import re
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,14 +20,14 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Literal, TextIO, cast
 
-from belle.clients.copies import is_hub_name, local_copy
+from belle.clients.copies import is_hub_name, local_copy, say_aside
+from belle.data.foreign import HEAD_OF_TABLE, READ, SUFFIXES, foreign, is_foreign, is_head_of_table, suffix_of
 from belle.data.json_array import LONGEST_VALUE, WRAPPERS, ArrayError, array_elements, json_values, wrapped
 from belle.documents import DocumentError, parse_json_prefix, parse_json_row
 from belle.errors import KnownError
 from belle.path_guard import check_input, exists
 from belle.texts import LONGEST_TEXT
 
-_SUFFIXES = (".json", ".jsonl", ".ndjson", ".txt", ".parquet")
 _LOOKED_AT = 1 << 16
 """Bytes at the beginning of a file that tell how it is written."""
 
@@ -79,7 +78,7 @@ def records(path: Path | str) -> Iterator[Record]:
     yielded with its problem.
     """
     if is_hub_name(path):
-        path = local_copy(path, "data", say=_say)
+        path = local_copy(path, "data", say=say_aside)
     found = _in_place(Path(path))
     first = next(found, None)
     if first is None:
@@ -107,33 +106,26 @@ def _empty(path: Path) -> KnownError:
 
 def files_in(folder: Path) -> list[Path]:
     """The data files in a folder and the folders in it. Raises KnownError("file_missing") when there are none."""
-    found = sorted(p for p in folder.rglob("*") if p.is_file() and _suffix(p) in _SUFFIXES)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    found = [path for path in files if suffix_of(path) in SUFFIXES]
     if not found:
+        near = next((foreign(path) for path in files if is_foreign(path)), None)
         raise KnownError(
             "file_missing",
-            f"{folder} holds no data files.",
-            f"Files ending in {', '.join(_SUFFIXES)} are read, also with .gz.",
+            f"{folder} holds no data files{f': {near.message}' if near else '.'}",
+            near.advice if near else READ,
             path=str(folder),
         )
     return found
 
 
-def _suffix(path: Path) -> str:
-    return (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
-
-
 def _from_file(path: Path) -> Iterator[Record]:
-    suffix = _suffix(path)
+    suffix = suffix_of(path)
     if not exists(path):
         raise KnownError("file_missing", f"There is no file {path}.", path=str(path))
     check_input(path, folder=False)
-    if suffix not in _SUFFIXES:
-        raise KnownError(
-            "unknown_format",
-            f"{path.name} has an ending that is not known.",
-            f"Files ending in {', '.join(_SUFFIXES)} are read, also with .gz.",
-            path=str(path),
-        )
+    if suffix not in SUFFIXES:
+        raise foreign(path)
     if suffix == ".parquet":
         yield from _from_parquet(path)
         return
@@ -180,6 +172,9 @@ def _shape(head: str) -> Literal["array", "values", "lines"]:
     if text.startswith("["):
         return "array"
     if _WRAPPED.match(text):
+        return "values"
+    if text.startswith("{") and "\n" not in text and "\r" in text:
+        # Lines that end in a carriage return alone; in JSON itself it is nothing but white space.
         return "values"
     line, line_feed, _ = text.partition("\n")
     if not text.startswith("{") or not (line_feed or len(head) < _LOOKED_AT):
@@ -232,7 +227,8 @@ def _from_lines(lines: Iterator[bytes], path: str) -> Iterator[Record]:
         try:
             value = parse_json_row(text)
         except DocumentError as error:
-            yield Record(path, number, "line", None, _problem(text, error))
+            problem = HEAD_OF_TABLE if number == 1 and is_head_of_table(text) else _problem(text, error)
+            yield Record(path, number, "line", None, problem)
             continue
         inside = wrapped(value)
         if inside is None:
@@ -243,6 +239,8 @@ def _from_lines(lines: Iterator[bytes], path: str) -> Iterator[Record]:
 
 def _problem(text: str, error: DocumentError) -> str:
     """What is wrong with a line that is no JSON."""
+    if "\r" in text:
+        return "its lines end in carriage returns alone (CR), of which “tr '\\r' '\\n'” makes line feeds"
     if "\u00a0" in text:
         with contextlib.suppress(DocumentError):
             parse_json_row(text.replace("\u00a0", " "))
@@ -299,10 +297,6 @@ def _from_arrow(folder: Path) -> Iterator[Record]:
         )
     for number, value in enumerate(loaded, start=1):
         yield Record(str(folder), number, "row", value)
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
 
 
 def _damaged(path: Path, reason: str) -> KnownError:

@@ -60,6 +60,7 @@ class Format:
 
 
 _ANSWERS = ("output", "target", "completion", "response", "answer", "std_answer")
+_CHOSEN, _REJECTED = "chosen", ("rejected", "reject")
 _TOOLS = "it is about tools, which no prompt here can describe"
 
 
@@ -69,7 +70,8 @@ def _conversation(record: Fields, messages: Sequence[Message]) -> Conversation:
         unwanted = _TOOLS
     elif record.get("label") is False or record.get("kto_tag") is False:
         unwanted = BAD_ANSWER
-    return Conversation(tuple(messages), *_labels(record), unwanted)
+    compared = record.get(_CHOSEN) is not None and any(record.get(key) is not None for key in _REJECTED)
+    return Conversation(tuple(messages), *_labels(record), unwanted, compared)
 
 
 def _labels(record: Fields) -> tuple[str, str]:
@@ -264,7 +266,6 @@ def _from_reward(record: Fields) -> Sequence[Row]:
     return _preference(record, good[:-1], good[-1].content, bad[-1].content)
 
 
-_CHOSEN, _REJECTED = "chosen", ("rejected", "reject")
 _QUESTIONS = ("prompt", "question", "query", "input")
 
 

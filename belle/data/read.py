@@ -13,7 +13,7 @@ from belle.data.fields import shown
 from belle.data.files import Record, records
 from belle.data.formats import FORMATS, Format, format_named
 from belle.data.problems import RowError, located
-from belle.data.rows import Conversation, Kind, Preference, PretrainText, Row, category_name
+from belle.data.rows import Conversation, Kind, Preference, PretrainText, Row, category_name, stages_for
 from belle.errors import KnownError
 
 # So many records decide what a file is.
@@ -118,7 +118,7 @@ def _chosen(file: str, looked_at: list[Record], kind: Kind | None, name: str) ->
         raise KnownError(
             "wrong_kind",
             f"{file} holds {_KINDS[chosen.kind]} ({chosen.title}), where {_KINDS[kind]} are needed.",
-            "Name another file, or say with `format` how to read it.",
+            f"It is data for stage: {stages_for(chosen.kind)}. Name another file, or say with `format` how to read it.",
             path=file,
             found=chosen.kind,
             wanted=kind,
@@ -126,7 +126,11 @@ def _chosen(file: str, looked_at: list[Record], kind: Kind | None, name: str) ->
     return chosen
 
 
-_KINDS = {"conversation": "conversations", "text": "texts for pre-training", "preference": "pairs of answers"}
+_KINDS = {
+    "conversation": "conversations",
+    "text": "texts for pre-training",
+    "preference": "pairs of a chosen and a rejected answer",
+}
 
 
 def _recognised(file: str, looked_at: list[Record], kind: Kind | None) -> Format:

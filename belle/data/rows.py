@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from belle.prompts import Message
 
 Kind = Literal["conversation", "text", "preference"]
+
+KIND_OF_STAGE: Mapping[str, Kind] = {
+    "sft": "conversation",
+    "ppo": "conversation",
+    "pretrain": "text",
+    "vocab": "text",
+    "reward": "preference",
+    "dpo": "preference",
+}
+"""What the data of a recipe is, by its stage."""
 
 
 BAD_ANSWER = "its label says that the answer is a bad one"
@@ -21,12 +32,14 @@ class Conversation:
 
     Args:
         unwanted: why its answer is not one to be learned, in a few words (`BAD_ANSWER`, …); "" when it is.
+        compared: whether its record has two answers that are to be compared, and this is what they answer.
     """
 
     messages: tuple[Message, ...]
     id: str = ""
     category: str = ""
     unwanted: str = ""
+    compared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +70,11 @@ def kind_of(row: Row) -> Kind:
     if isinstance(row, Conversation):
         return "conversation"
     return "text" if isinstance(row, PretrainText) else "preference"
+
+
+def stages_for(kind: Kind) -> str:
+    """The stages that such rows are data of, in words: `sft or ppo`."""
+    return " or ".join(stage for stage, wanted in KIND_OF_STAGE.items() if wanted == kind)
 
 
 def texts_of(row: Row) -> tuple[str, ...]:

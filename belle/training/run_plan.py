@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from belle.data.rows import KIND_OF_STAGE
 from belle.training.data_volume import Volume, measure_data
 
 if TYPE_CHECKING:
-    from belle.data.rows import Kind
     from belle.prompts import PromptTemplate
     from belle.training.recipe import Recipe
     from belle.training.tokenizer import HubVocabulary
-
-_KINDS: dict[str, Kind] = {"pretrain": "text", "reward": "preference", "dpo": "preference"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def volume_of(recipe: Recipe) -> Volume:
     if recipe.stage == "ppo":
         return _prompts(recipe, vocabulary, template)
     encoder = RowEncoder(BatchVocabulary(vocabulary), template, recipe.max_length)
-    return measure_data(recipe.data, _KINDS.get(recipe.stage, "conversation"), encoder)
+    return measure_data(recipe.data, KIND_OF_STAGE[recipe.stage], encoder)
 
 
 def _prompts(recipe: Recipe, vocabulary: HubVocabulary, template: PromptTemplate) -> Volume:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
 import os
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,7 +22,8 @@ from belle.data import files, json_array
 from belle.data.fields import ROLES
 from belle.data.formats import FORMATS
 from belle.data.read import detect_format, read_categories, read_rows, scan_rows
-from belle.data.rows import Conversation, Preference, PretrainText, category_name
+from belle.data.rows import Conversation, Kind, Preference, PretrainText, category_name
+from belle.data.trainable import untrainable
 from belle.errors import KnownError
 from belle.prompts import Message
 
@@ -388,6 +392,129 @@ def test_the_wrong_kind_is_refused_before_anything_is_trained(tmp_path: Path) ->
     # What was asked for decides where a record can be two things.
     assert one(tmp_path, {"text": PROMPT}, kind="text") == PretrainText(PROMPT)
     assert one(tmp_path, {"text": "a question"}, format="prompt") == Conversation((Q("a question"),))
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "holds", "stages"),
+    [
+        ({"instruction": "q", "chosen": "a", "rejected": "b"}, "conversation", "pairs of a chosen", "reward or dpo"),
+        ({"prompt": "q", "chosen": "a", "rejected": "b"}, "text", "pairs of a chosen", "reward or dpo"),
+        ({"instruction": "q", "output": "a"}, "preference", "conversations", "sft or ppo"),
+        (BELLE_ROW, "text", "conversations", "sft or ppo"),
+        ({"text": "a book"}, "conversation", "texts for pre-training", "pretrain or vocab"),
+        ({"text": "a book"}, "preference", "texts for pre-training", "pretrain or vocab"),
+    ],
+)
+def test_data_of_another_stage_is_said_to_be_of_that_stage(
+    tmp_path: Path, row: Any, kind: Kind, holds: str, stages: str
+) -> None:
+    error = refused(lines(tmp_path, row), kind=kind)
+    assert f"data.jsonl holds {holds}" in error.message
+    assert f"data for stage: {stages}." in error.advice
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"prompt": "q"},
+        {"question": "q"},
+        {"prompt": [{"role": "user", "content": "q"}]},
+        {"conversations": [{"from": "human", "value": "q"}]},
+        {"messages": [{"role": "user", "content": "q"}]},
+    ],
+)
+def test_a_pair_is_a_question_for_ppo_and_for_sft_it_is_said_what_it_is(tmp_path: Path, question: Any) -> None:
+    for rejected in ("rejected", "reject"):
+        pair = {**question, "chosen": {"role": "assistant", "content": "a"}, rejected: "b"}
+        row = one(tmp_path, pair, kind="conversation")
+        assert row.messages == (Q("q"),)
+        assert "a pair (chosen, rejected), which is data for stage: reward or dpo" in untrainable(row)
+    assert untrainable(one(tmp_path, question, kind="conversation")) == "nothing is answered"
+    answered = {"prompt": "q", "completion": "c", "chosen": "a", "rejected": "b"}
+    assert untrainable(one(tmp_path, answered, kind="conversation")) == ""
+
+
+def carriage_returns(count: int, *, long: int = 1) -> str:
+    return "".join(json.dumps({"text": f"text {i} " + "x" * long}) + "\r" for i in range(count))
+
+
+@pytest.mark.parametrize(("count", "long"), [(1, 1), (3, 1), (3, 15_000), (2_000, 100)])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_lines_that_end_in_a_carriage_return_alone_are_lines(
+    tmp_path: Path, count: int, long: int, encoding: str
+) -> None:
+    path = tmp_path / "old.jsonl"
+    path.write_bytes(carriage_returns(count, long=long).encode(encoding))
+    found = [(record.number, row.text) for record, row in scan_rows(path, "text") if isinstance(row, PretrainText)]
+    assert found == [(i + 1, f"text {i} " + "x" * long) for i in range(count)]
+
+
+def test_a_wrong_line_among_such_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "old.jsonl"
+    path.write_text(carriage_returns(3) + '{"text": }\r' + carriage_returns(1), newline="")
+    error = refused(path)
+    assert (error.kind, error.details["number"]) == ("data_wrong", 4)
+
+
+def test_such_lines_that_are_too_long_to_be_seen_at_once_are_said_to_be_such(tmp_path: Path) -> None:
+    path = tmp_path / "old.jsonl"
+    path.write_text(carriage_returns(3, long=100_000), newline="")
+    error = refused(path)
+    assert error.details["number"] == 1
+    assert "end in carriage returns alone (CR), of which “tr '\\r' '\\n'” makes line feeds" in error.message
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "advice"),
+    [
+        ("a.csv", "is a table (.csv)", "Make JSON Lines of it"),
+        ("a.TSV", "is a table (.tsv)", r'delimiter="\t"'),
+        ("a.csv.gz", "is a table (.csv)", "Unpack it first. Make JSON Lines of it"),
+        ("a.xlsx", "is a spreadsheet (.xlsx)", "Save it as CSV first."),
+        ("a.zip", "is an archive (.zip)", "Unpack it first."),
+        ("a.jsonl.zst", "is an archive (.zst)", "Unpack it first."),
+        ("a.doc", "has an ending that is not known", ".jsonl"),
+    ],
+)
+def test_what_is_not_read_is_said_to_be_what_it_is(tmp_path: Path, name: str, what: str, advice: str) -> None:
+    (tmp_path / name).write_text("instruction,output\nq,a\n")
+    error = refused(tmp_path / name)
+    assert error.kind == "unknown_format"
+    assert f"{name} {what}." in error.message
+    assert advice in error.advice
+    # A folder with nothing else.
+    error = refused(tmp_path)
+    assert "holds no data files" in error.message
+    assert (what in error.message) == (name != "a.doc")
+    assert advice in error.advice
+
+
+@pytest.mark.parametrize(("name", "mark"), [("my data.csv", "\ufeff"), ("a.tsv", ""), ("it's.csv", "")])
+def test_what_is_advised_for_a_table_makes_data_of_it(tmp_path: Path, name: str, mark: str) -> None:
+    cells = [["instruction", "output"], ["二,\t三\n四", 'say "a"'], ["q", "é"]]
+    with (tmp_path / name).open("w", encoding="utf-8", newline="") as stream:
+        stream.write(mark)
+        csv.writer(stream, delimiter="\t" if name.endswith("tsv") else ",").writerows(cells)
+    command = refused(tmp_path / name).advice.partition("as keys: ")[2]
+    subprocess.run(command, shell=True, check=True, env={**os.environ, "PATH": f"{Path(sys.executable).parent}:/bin"})
+    rows = list(read_rows((tmp_path / name).with_suffix(".jsonl"), "conversation"))
+    assert rows == [Conversation((Q(question), A(answer))) for question, answer in cells[1:]]
+
+
+@pytest.mark.parametrize(
+    ("text", "table"),
+    [
+        ("instruction,output\nq,a\n", True),
+        ('"id"\t"text"\n1\ta\n', True),
+        ("问题;回答\n", True),
+        ("broken\n", False),
+        ('{"text": "a", \n', False),
+        ('{"text": "a"}\na,b\n', False),
+    ],
+)
+def test_a_table_under_the_ending_of_json_is_seen(tmp_path: Path, text: str, table: bool) -> None:
+    (tmp_path / "a.jsonl").write_text(text, encoding="utf-8")
+    assert ("head of a table (CSV)" in refused(tmp_path / "a.jsonl").message) == table
 
 
 def test_most_of_the_first_records_decide(tmp_path: Path) -> None:
