@@ -7,6 +7,7 @@ import os
 import select
 import stat
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from belle import paths
@@ -20,10 +21,9 @@ from belle.cli.words import is_chinese, say
 from belle.engine.blocking import BlockingEngine, open_engine
 from belle.engine.protocol import Load, Sampling
 from belle.errors import KnownError
-from belle.prompts import TEMPLATES, Message, get_template
+from belle.prompts import OWN_TEMPLATE, TEMPLATES, Message, get_template
 from belle.texts import json_text
 
-OWN_TEMPLATE = "gguf"
 _SILENT_S = 1.0
 _LONGEST_INPUT = 16 << 20
 
@@ -215,7 +215,7 @@ def _models() -> str:
     return "\n".join(lines)
 
 
-def _whole(least: int) -> type[int]:
+def _whole(least: int) -> Callable[[str], int]:
     """A converter for argparse: whole numbers from `least`."""
 
     def convert(text: str) -> int:
@@ -225,10 +225,10 @@ def _whole(least: int) -> type[int]:
         return number
 
     convert.__name__ = "whole number"
-    return convert  # type: ignore[return-value]  # argparse calls it as it would call int
+    return convert
 
 
-def _real(least: float, most: float) -> type[float]:
+def _real(least: float, most: float) -> Callable[[str], float]:
     """A converter for argparse: numbers from `least` to `most`."""
 
     def convert(text: str) -> float:
@@ -238,4 +238,4 @@ def _real(least: float, most: float) -> type[float]:
         return number
 
     convert.__name__ = "number"
-    return convert  # type: ignore[return-value]
+    return convert

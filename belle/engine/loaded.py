@@ -14,10 +14,10 @@ from belle.engine.model import Model
 from belle.engine.native_log import NativeLog
 from belle.engine.protocol import Event, Load, ModelInfo, TemplateOption
 from belle.engine.session import Session
-from belle.engine.template_list import OWN, own_template, template_options
+from belle.engine.template_list import own_template, template_options
 from belle.engine.threads import DECODE_PACE, PREFILL_PACE, Pace, ThreadTuner, ladder
 from belle.errors import KnownError
-from belle.prompts import Message, PromptTemplate, get_template
+from belle.prompts import OWN_TEMPLATE, Message, PromptTemplate, get_template
 
 _DEFAULT_N_CTX = 4096
 _GPU_HOST_THREADS = 4
@@ -47,7 +47,7 @@ class LoadedModel:
     ) -> None:
         free_cores = FreeCores()
         header = read_header(command.path)
-        if command.template not in (None, OWN):
+        if command.template not in (None, OWN_TEMPLATE):
             get_template(command.template)
         devices = gpus() if command.n_gpu_layers else []
         n_ctx = _context_length(command.n_ctx, header)
@@ -104,7 +104,7 @@ class LoadedModel:
 
     def _template(self, template_id: str | None) -> PromptTemplate | None:
         """By its id; `gguf` and None mean the one inside the file, None also that there need not be one."""
-        if template_id is not None and template_id != OWN:
+        if template_id is not None and template_id != OWN_TEMPLATE:
             return get_template(template_id)
         source = self._header.chat_template
         if not source:

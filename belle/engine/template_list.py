@@ -12,10 +12,7 @@ from dataclasses import replace
 from belle.engine.model import Vocabulary
 from belle.engine.protocol import TemplateOption
 from belle.errors import KnownError
-from belle.prompts import TEMPLATES, Message, PromptTemplate, as_text, template_from_gguf
-
-OWN = "gguf"
-"""The id of the template inside the file."""
+from belle.prompts import OWN_TEMPLATE, TEMPLATES, Message, PromptTemplate, as_text, template_from_gguf
 
 _QUESTION = "hello"
 _NAMES = {
@@ -43,7 +40,7 @@ def template_options(
         messages: an example; each option has it as the model would read it.
     """
     options = [_own(vocabulary, own_source, messages)] if own_source else []
-    fits = OWN if options and not options[0].problem else _fitting(vocabulary, names)
+    fits = OWN_TEMPLATE if options and not options[0].problem else _fitting(vocabulary, names)
     options += [_option(vocabulary, template, messages, missing=True) for template in TEMPLATES.values()]
     return tuple(replace(option, suggested=option.id == fits) for option in options)
 
@@ -62,9 +59,9 @@ def _own(vocabulary: Vocabulary, source: str, messages: Sequence[Message]) -> Te
     try:
         template = own_template(vocabulary, source)
     except KnownError as error:
-        return TemplateOption(OWN, "", problem=error.message)
+        return TemplateOption(OWN_TEMPLATE, "", problem=error.message)
     option = _option(vocabulary, template, messages, missing=False)
-    return TemplateOption(OWN, "", option.text, option.problem)
+    return TemplateOption(OWN_TEMPLATE, "", option.text, option.problem)
 
 
 def _option(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from belle.prompts.base import Message, PromptTemplate, Role, Segment, as_text
 from belle.prompts.builtin import TEMPLATES, get_template
-from belle.prompts.gguf import template_from_gguf
+from belle.prompts.gguf import OWN_TEMPLATE, template_from_gguf
 
 __all__ = [
+    "OWN_TEMPLATE",
     "TEMPLATES",
     "Message",
     "PromptTemplate",

@@ -18,6 +18,9 @@ from belle.prompts.jinja import jinja_source
 if TYPE_CHECKING:
     from belle.prompts.sandbox import Program
 
+OWN_TEMPLATE = "gguf"
+"""The id of the template inside the file."""
+
 _HELLO = Message("user", "hello")
 # Around the number of a message. Private-use characters: no tokenizer or template gives them a meaning.
 _OPEN, _CLOSE = "\ue000", "\ue001"
@@ -87,7 +90,7 @@ def template_from_gguf(source: str, *, bos_token: str, eos_token: str) -> Prompt
     # A template that writes the token itself must not get a second one from the tokenizer.
     writes_bos = bool(bos_token) and question.startswith(bos_token)
     return GgufTemplate(
-        id="gguf",
+        id=OWN_TEMPLATE,
         title="The model's own",
         strip_leading_space=not question[-1:].isspace(),
         add_bos=False if writes_bos else None,

@@ -8,8 +8,7 @@ from pathlib import Path
 from belle import catalog, registry
 from belle.engine.gguf_header import read_header
 from belle.engine.protocol import Load, Sampling
-from belle.engine.template_list import OWN
-from belle.prompts import TEMPLATES
+from belle.prompts import OWN_TEMPLATE, TEMPLATES
 from desktop.chat.model_host import ModelToLoad
 from desktop.chat.state import ModelChoice
 from desktop.i18n import current_language
@@ -71,7 +70,7 @@ class ModelLibrary:
         load = Load(
             path=str(found.path),
             n_ctx=n_ctx or self._settings.n_ctx,
-            template=found.template if found.template in (None, OWN, *TEMPLATES) else None,
+            template=found.template if found.template in (None, OWN_TEMPLATE, *TEMPLATES) else None,
             threads=self._settings.threads,
         )
         return ModelToLoad(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QPlainTextEdit, QVBoxLayout, QWidget
 
+from belle.prompts import OWN_TEMPLATE, Message
 from desktop.i18n import translate
 from desktop.ui.controls import label, repolish
 from desktop.ui.dialogs.base import Dialog
@@ -20,10 +21,6 @@ from desktop.ui.wrapping import LongWords
 
 if TYPE_CHECKING:
     from belle.engine.protocol import TemplateOption
-    from belle.prompts import Message
-
-OWN = "gguf"
-"""The id of the template inside the file."""
 
 
 class TemplateDialog(Dialog):
@@ -70,8 +67,6 @@ class TemplateDialog(Dialog):
 
     def conversation(self) -> tuple[Message, ...]:
         """The example: what the model is told first, a question, its answer, another question."""
-        from belle.prompts import Message  # only when asked
-
         return (
             Message("system", translate("Template", "Answer briefly.")),
             Message("user", translate("Template", "What is spring rain?")),
@@ -129,7 +124,7 @@ class TemplateDialog(Dialog):
                 "Template", "This model's vocabulary has no {tokens}: it was most likely trained with another template."
             )
             return "warn", words.format(tokens=", ".join(option.missing))
-        if option.id == OWN:
+        if option.id == OWN_TEMPLATE:
             return "", translate("Template", "It came with the file; nearly always it is the right one.")
         if option.suggested:
             return "", translate("Template", "It fits this model's vocabulary or name.")
@@ -160,7 +155,7 @@ class TemplateDialog(Dialog):
 
     def _title_of(self, option: TemplateOption) -> str:
         title = {
-            OWN: translate("Template", "The file's own"),
+            OWN_TEMPLATE: translate("Template", "The file's own"),
             "belle": translate("Template", "BELLE — most BELLE models (LLaMA, 2M and later)"),
             "belle-llama2": translate("Template", "BELLE on Llama 2"),
             "belle-ext": translate("Template", "BELLE with the extended Chinese vocabulary"),
