@@ -1,9 +1,13 @@
-"""Where something was computed: versions of the libraries and the machine. For checkpoints and reports."""
+"""Where something was computed: versions of the libraries and the machine. For checkpoints and reports.
+
+And how its libraries are changed: with the pip of this Python, whichever `pip` the shell would find.
+"""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
+import shlex
 import sys
 from functools import cache
 from typing import Any
@@ -40,6 +44,11 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def pip_command(*words: str) -> str:
+    """What a person types to run pip with `words` for this Python."""
+    return shlex.join([sys.executable, "-m", "pip", *words])
 
 
 def machine() -> dict[str, Any]:

@@ -12,12 +12,13 @@ from belle.doctor.machine import gpus_of_the_machine
 from belle.doctor.report import Fact, Problem, Section
 from belle.documents import parse_json_row
 from belle.engine import safer_mode
+from belle.engine.faults import build_anew
 from belle.engine.native_process import environment
 from belle.engine.processor import built_with, library_digest, missing_features, this_processor
 from belle.engine.self_check import SelfCheck, self_check
+from belle.environment import pip_command
 
 LLAMA = "llama-cpp-python"
-_REBUILD = f"{sys.executable} -m pip install --force-reinstall --no-deps --no-cache-dir --no-binary {LLAMA} {LLAMA}"
 _WITHOUT_AMX = '"-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"'
 # What llama.cpp has to be built with for the GPU of a maker.
 _BACKENDS = {"NVIDIA": "CUDA", "AMD": "HIP", "Intel": "VULKAN", "Apple": "METAL"}
@@ -29,8 +30,8 @@ def engine() -> Section:
     try:
         importlib.metadata.version(LLAMA)
     except importlib.metadata.PackageNotFoundError:
-        command = f"{sys.executable} -m pip install {LLAMA}"
-        return Section("engine", (), (Problem("engine_missing", "llama.cpp is not installed.", command),))
+        problem = Problem("engine_missing", "llama.cpp is not installed.", pip_command("install", LLAMA))
+        return Section("engine", (), (problem,))
     check = self_check()
     built = built_with()
     facts = [
@@ -47,9 +48,9 @@ def engine() -> Section:
 
 
 def _check_problems(check: SelfCheck) -> list[Problem]:
-    command = _REBUILD
+    command = build_anew()
     if platform.machine() == "x86_64":
-        command = f"CFLAGS={_WITHOUT_AMX} CXXFLAGS={_WITHOUT_AMX} {_REBUILD}"
+        command = f"CFLAGS={_WITHOUT_AMX} CXXFLAGS={_WITHOUT_AMX} {build_anew()}"
     if check.works:
         if not safer_mode.is_remembered():
             return []
@@ -64,10 +65,10 @@ def _build_problems(built: Mapping[str, str]) -> list[Problem]:
     lacking = ", ".join(missing_features(built, processor))
     if lacking:
         message = f"llama.cpp was built with {lacking}, which this processor does not have; it may crash."
-        return [Problem("engine_for_another_processor", message, _REBUILD, {"lacking": lacking})]
+        return [Problem("engine_for_another_processor", message, build_anew(), {"lacking": lacking})]
     if built and "avx2" in processor.features and built.get("AVX2", "0") == "0":
         message = "llama.cpp was built without AVX2, which this processor has; answers come several times slower."
-        return [Problem("engine_slow", message, _REBUILD, serious=False)]
+        return [Problem("engine_slow", message, build_anew(), serious=False)]
     return []
 
 
@@ -79,14 +80,14 @@ def _gpu() -> tuple[str, list[Problem]]:
         return f"used: {', '.join(used)}", []
     if not there:
         return "none in this machine: the processor answers", []
-    maker = next((maker for maker in _BACKENDS if maker in there), "")
+    maker = next(maker for maker in _BACKENDS if maker in there)
     backend = _BACKENDS[maker]
     reason = f"not used: llama.cpp was built without {backend}"
     # Intel's are in nearly every laptop, and hardly faster than its processor.
     if maker == "Intel":
         return reason, []
     message = f"The {maker} GPU is not used: llama.cpp was built without {backend}."
-    command = f"CMAKE_ARGS=-DGGML_{backend}=on {_REBUILD}"
+    command = f"CMAKE_ARGS=-DGGML_{backend}=on {build_anew()}"
     return reason, [Problem("gpu_unused", message, command, {"maker": maker, "backend": backend}, serious=False)]
 
 

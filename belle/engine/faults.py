@@ -17,7 +17,6 @@ _FREE_MEMORY = "Close other programs, choose a smaller context, or a smaller mod
 _OTHER_MODEL = "Update ChatBELLE, or choose another model."
 _REPORT = "Please report it, with the log."
 _AGAIN = "Start it again."
-_BUILD_ANEW = "pip install --force-reinstall --no-cache-dir --no-binary llama-cpp-python llama-cpp-python."
 _LONGEST_REASON = 300
 
 CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGTRAP)
@@ -70,6 +69,14 @@ _KNOWN_CRASHES: tuple[tuple[str, str, str], ...] = (
         "Take another file of this model; whoever made this one has to mend it.",
     ),
 )
+
+
+def build_anew() -> str:
+    """What a person types to have llama.cpp compiled again, on and for this machine."""
+    from belle.environment import pip_command
+
+    name = "llama-cpp-python"
+    return pip_command("install", "--force-reinstall", "--no-deps", "--no-cache-dir", "--no-binary", name, name)
 
 
 def loading_note(path: Path) -> str:
@@ -167,10 +174,10 @@ def _illegal_instruction(who: str, *, safer_too: bool) -> Death:
     if missing:
         sets = ", ".join(missing)
         message = f"llama.cpp was built for processors with {sets}, which this one does not have (SIGILL)."
-        return Death("backend_crash", message, f"Build it on this machine: {_BUILD_ANEW}")
+        return Death("backend_crash", message, f"Build it on this machine: {build_anew()}")
     also = ", also without its extra kernels" if safer_too else ""
     message = f"{who} came to an instruction of llama.cpp that does not work on this machine (SIGILL){also}."
-    return Death("backend_crash", message, f"Another build may work: {_BUILD_ANEW} {_REPORT}")
+    return Death("backend_crash", message, f"{_REPORT} Another build may work: {build_anew()}")
 
 
 def _crash(number: int, log: str, who: str) -> Death:
