@@ -192,10 +192,10 @@ class EngineClient:
                     self._forget_answers()
                 case Done(id=request_id) | Failed(id=int(request_id)) if request_id in self._timers:
                     self._timers.pop(request_id).cancel()
-            goes_on = isinstance(event, Died) and bool(self._proof)
+            goes_on = bool(self._proof)
         if proven:
             safer_mode.remember()
-        if goes_on and isinstance(event, Died):
+        if isinstance(event, Died) and goes_on:
             self._go_on_safer(process, event)
         else:
             self._tell(event)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from belle.documents import parse_json_row
 from belle.prompts import Message
@@ -354,14 +354,8 @@ Event = (
     | SaferMode
 )
 
-_COMMANDS: dict[str, type[Any]] = {c.op: c for c in (Load, SetTemplate, Generate, Stop, Count, ListTemplates, Quit)}
-_EVENTS: dict[str, type[Any]] = {
-    e.event: e
-    for e in (
-        *(Hello, Loading, Ready, Prefill, ContextCut, Thinking, Text, Done),
-        *(Counted, TemplateList, Failed, Died, SaferMode),
-    )
-}
+_COMMANDS: dict[str, type[Any]] = {command.op: command for command in get_args(Command)}
+_EVENTS: dict[str, type[Any]] = {event.event: event for event in get_args(Event)}
 # Asked for with every token that streams by.
 _FIELDS = {c: frozenset(f.name for f in dataclasses.fields(c)) for c in (*_COMMANDS.values(), *_EVENTS.values())}
 _NESTED: dict[str, Any] = {"sampling": Sampling, "model": ModelInfo, "stats": Stats}
