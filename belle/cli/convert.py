@@ -13,9 +13,10 @@ from belle.cli.convert_encrypted import decrypted
 from belle.cli.convert_logits import check_possible, compare_logits
 from belle.cli.convert_report import file_lines, progress_line
 from belle.cli.terminal import Terminal
+from belle.durable import write_text
 from belle.errors import KnownError
 from belle.path_guard import check_output
-from belle.texts import json_text, utf8
+from belle.texts import json_text
 
 if TYPE_CHECKING:
     from convert.options import ConvertOptions
@@ -204,10 +205,10 @@ def _check_report(path: Path) -> None:
 
 def _write_report(path: Path, plain: dict[str, Any]) -> None:
     try:
-        path.write_bytes(utf8(json_text(plain, indent=1) + "\n"))
-    except OSError as error:
+        write_text(path, json_text(plain, indent=1) + "\n")
+    except KnownError as error:
         raise KnownError(
-            "unwritable", f"The report {path} cannot be written: {error.strerror}.", "The model was.", path=str(path)
+            error.kind, error.message, "This is the report; the model was written.", **error.details
         ) from error
 
 
