@@ -144,7 +144,6 @@ def test_the_same_words_by_the_user_are_tokenized_like_all_others(
 
 
 def test_sentencepiece_puts_no_space_into_a_text_that_goes_on(spm: Vocabulary) -> None:
-    assert spm.tokenize("hello") == spm.tokenize(" hello")[1:] or spm.tokenize("hello") != spm.tokenize_after("hello")
     assert b"".join(map(spm.piece, spm.tokenize("hello"))) == b" hello"
     assert b"".join(map(spm.piece, spm.tokenize_after("hello"))) == b"hello"
     assert b"".join(map(spm.piece, spm.tokenize_after(" hello"))) == b" hello"
