@@ -135,7 +135,7 @@ def refused(error: OSError) -> KnownError:
     if isinstance(error.filename, str | bytes | os.PathLike):
         return unusable(os.fsdecode(error.filename), error)
     reason = (error.strerror or str(error) or type(error).__name__).splitlines()[0]
-    return KnownError("system_error", f"The system refused what was needed: {reason}.".replace("..", "."))
+    return KnownError("system_error", f"The system refused what was needed: {reason.rstrip('.')}.")
 
 
 def _bad_path(path: str | Path) -> KnownError:

@@ -2,7 +2,7 @@
 
 What comes out of a model, a data file or a file name may hold control characters. To a terminal these are commands:
 they set its title, fill its clipboard, or overwrite the line above. `visible` makes them readable; whatever prints to
-a terminal goes through it (`belle.cli.output`).
+a terminal goes through it (`belle.streams`).
 """
 
 from __future__ import annotations

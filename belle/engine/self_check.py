@@ -82,7 +82,7 @@ class SelfCheck:
         return sentence + (" It works in the safer, slower mode." if self.works_in_safer_mode else "")
 
     def as_json(self) -> dict[str, Any]:
-        """For `bootstrap.py` and `belle doctor --json`."""
+        """For `bootstrap.py`, which is another program."""
         return asdict(self) | {
             "works": self.works,
             "works_in_safer_mode": self.works_in_safer_mode,
