@@ -1275,8 +1275,16 @@
 <context>
     <name>Sidebar</name>
     <message>
+        <source>The answer failed</source>
+        <translation>回答失败了</translation>
+    </message>
+    <message>
         <source>{title}, open</source>
         <translation>{title}，已打开</translation>
+    </message>
+    <message>
+        <source>{title}, the answer failed</source>
+        <translation>{title}，回答失败了</translation>
     </message>
     <message>
         <source>Pinned</source>

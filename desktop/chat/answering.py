@@ -49,6 +49,7 @@ class Answering(QObject):
     path_changed = Signal(int)  # conversation: what is shown of it is to be read again
     context_usage = Signal(int, int, int)  # conversation, used, total
     finished = Signal(int, object)  # conversation, Done
+    failed = Signal(int)  # conversation: its answer ended, and neither the model nor a person meant it to
     state_changed = Signal(int)  # conversation: whether it is answered, or why its question waits
     said = Signal(int)  # conversation: `notice_of` has changed
     notice = Signal(object)
@@ -246,6 +247,8 @@ class Answering(QObject):
             self._note_outcome(Question(answer.conversation_id, answer.parent_id), answer.status)
             self.path_changed.emit(answer.conversation_id)  # what was on the path before is in sight again
         self.state_changed.emit(answer.conversation_id)
+        if answer.status in ("error", "interrupted"):
+            self.failed.emit(answer.conversation_id)
 
     def _note_outcome(self, question: Question, status: str) -> None:
         # For the words under the question only: when even that cannot be written, the person has been told why.

@@ -88,6 +88,7 @@ class ChatController(Screen):
             conversation = self._store.conversation(conversation_id)
             path = self._answering.path(conversation)
             self._conversation = conversation
+            self._failed.discard(conversation_id)
             self.conversation_opened.emit(conversation, path)
             self._tell_damage()
             self._tell_state()

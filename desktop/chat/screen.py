@@ -63,6 +63,7 @@ class Screen(QObject):
         self._store = store
         self._conversation: Conversation | None = None
         self._told: tuple[bool, Waiting] = (False, "")  # what the window shows of the open conversation
+        self._failed: set[int] = set()  # conversations in which an answer failed and that were not opened since
         self._knows_damage = False
         self._refusals = Refusals(store, self.notice.emit, self.notice_cleared.emit)
         self._deleted: dict[str, tuple[int, Notice]] = {}  # notice key -> conversation that can be brought back
@@ -89,6 +90,7 @@ class Screen(QObject):
         answering.prefill.connect(self._on_prefill)
         answering.context_usage.connect(self._on_context_usage)
         answering.finished.connect(self._on_finished)
+        answering.failed.connect(self._on_failed)
         answering.path_changed.connect(self._on_path_changed)
         answering.state_changed.connect(self._on_state_changed)
         answering.said.connect(self._on_said)
@@ -110,6 +112,10 @@ class Screen(QObject):
     def busy(self) -> bool:
         """An answer is being made in the open conversation."""
         return self._told[0]
+
+    def has_failed(self, conversation_id: int) -> bool:
+        """An answer failed there while it was not open, and it has not been opened since."""
+        return conversation_id in self._failed
 
     # What comes from below
 
@@ -145,6 +151,11 @@ class Screen(QObject):
         else:
             self._tell_context_usage()  # the model was not to be asked while it answered elsewhere
         self.conversations_changed.emit()
+
+    def _on_failed(self, conversation_id: int) -> None:
+        if not self._is_open(conversation_id):
+            self._failed.add(conversation_id)
+            self.conversations_changed.emit()
 
     def _on_path_changed(self, conversation_id: int) -> None:
         if self._is_open(conversation_id):

@@ -95,10 +95,11 @@ class Gestures(QObject):
         side.settings_requested.connect(partial(self.show_settings, "general"))
         side.fold_requested.connect(window.toggle_sidebar)
         window.header.sidebar_requested.connect(window.toggle_sidebar)
+        side.model.has_failed = controller.has_failed
+        side.model.typed_title = window.header.typed_title = partial(controller.typed, "title")
         for place in (side, window.header):
             place.renamed.connect(controller.rename)
             place.title_typed.connect(partial(controller.keep_typed, "title"))
-            place.typed_title = partial(controller.typed, "title")
         controller.edit_requested.connect(self.edit_message)
         controller.template_needed.connect(lambda _: self.show_templates())
 

@@ -67,6 +67,7 @@ class FakeController(QObject):
         self.thinks: bool | None = None
         self.drafts: dict[int | None, str] = {}
         self.open_edits: dict[int, str] = {}
+        self.failed: set[int] = set()
         self.typed_texts: dict[tuple[str, int | None], str | None] = {}
         self.choices = [
             ModelChoice("starter", "SmolLM2 135M", "4-bit · 98 MB", "installed", "starter"),
@@ -215,6 +216,9 @@ class FakeController(QObject):
 
     def keep_draft(self, conversation_id, text) -> None:
         self.drafts[conversation_id] = text
+
+    def has_failed(self, conversation_id) -> bool:
+        return conversation_id in self.failed
 
     def typed(self, what, conversation_id) -> str | None:
         return self.typed_texts.get((what, conversation_id))

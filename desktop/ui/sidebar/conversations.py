@@ -33,6 +33,7 @@ class Role(IntEnum):
     SUMMARY = Qt.ItemDataRole.UserRole
     IS_SECTION = Qt.ItemDataRole.UserRole + 1
     IS_OPEN = Qt.ItemDataRole.UserRole + 2
+    HAS_FAILED = Qt.ItemDataRole.UserRole + 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class ConversationModel(QAbstractListModel):
     def __init__(self, pages: Pages, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.typed_title: Callable[[int], str | None] = lambda _: None  # what was typed before and not saved
+        self.has_failed: Callable[[int], bool] = lambda _: False  # an answer failed there, which nobody has seen yet
         self._pages = pages
         self._rows: list[Any] = []
         self._last: ConversationSummary | None = None
@@ -151,6 +153,8 @@ class ConversationModel(QAbstractListModel):
                 value = section
             case Role.IS_OPEN:
                 value = not section and row.id == self._open_id
+            case Role.HAS_FAILED:
+                value = not section and self.has_failed(row.id)
             case Role.SUMMARY:
                 value = None if section else row
             case Qt.ItemDataRole.DisplayRole:
@@ -158,6 +162,8 @@ class ConversationModel(QAbstractListModel):
             case Qt.ItemDataRole.EditRole if not section:
                 typed = self.typed_title(row.id)
                 value = shown_title(row.title) if typed is None else typed
+            case Qt.ItemDataRole.ToolTipRole if not section and self.has_failed(row.id):
+                value = translate("Sidebar", "The answer failed")
             case Qt.ItemDataRole.AccessibleTextRole:
                 value = self._spoken(row)
         return value
@@ -178,7 +184,11 @@ class ConversationModel(QAbstractListModel):
         if isinstance(row, Section):
             return section_title(row.name)
         title = shown_title(row.title)
-        return translate("Sidebar", "{title}, open").format(title=title) if row.id == self._open_id else title
+        if row.id == self._open_id:
+            return translate("Sidebar", "{title}, open").format(title=title)
+        if self.has_failed(row.id):
+            return translate("Sidebar", "{title}, the answer failed").format(title=title)
+        return title
 
     def _with_sections(self, found: Sequence[ConversationSummary], *, before: str) -> list[Any]:
         rows: list[Any] = []

@@ -73,6 +73,8 @@ class ConversationDelegate(RowDelegate):
             if index.row() == self.hovered:
                 self._more(painter, option.rect, look)
                 place.setRight(self.more_place(option.rect).left())
+            if index.data(Role.HAS_FAILED):
+                place.setRight(self._warning(painter, place, look).left() - look.px(4))
             font = list_font(look)
             if is_open:
                 font.setWeight(QFont.Weight.Medium)
@@ -106,6 +108,12 @@ class ConversationDelegate(RowDelegate):
         place = self.more_place(row)
         inset = look.px(2)
         icon("more").paint(painter, place.adjusted(inset, inset, -inset, -inset))
+
+    def _warning(self, painter: QPainter, row: QRect, look: Theme) -> QRect:
+        side = look.px(16)
+        place = QRect(row.right() - side, row.center().y() - side // 2 + 1, side, side)
+        icon("warning", "bad", 16).paint(painter, place)
+        return place
 
 
 def list_font(look: Theme) -> QFont:

@@ -46,7 +46,6 @@ class Sidebar(View):
         super().__init__(parent)
         self.setObjectName("sidebar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.typed_title: Callable[[int], str | None] = lambda _: None  # what was typed before and not saved
         self._search = search
         self._stale = False
         self._pages = pages
@@ -151,7 +150,6 @@ class Sidebar(View):
             made.pin_requested.connect(self.pin_requested)
             made.conversations.renamed.connect(self.renamed)
             made.conversations.title_typed.connect(self.title_typed)
-            made.conversations.typed_title = self._typed
             made.title_typed.connect(self.title_typed)
             made.itemDelegate().closeEditor.connect(self._editor_closed)
             self.pile.addWidget(made)
@@ -231,9 +229,6 @@ class Sidebar(View):
     def _after_edit(self) -> None:
         if self._stale:
             self.reload()
-
-    def _typed(self, conversation_id: int) -> str | None:
-        return self.typed_title(conversation_id)  # given after the list was made
 
     # Words, looks, keys
 

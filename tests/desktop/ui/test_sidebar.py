@@ -216,6 +216,25 @@ def test_the_open_one_is_marked_and_neighbours_go_round(sidebar, controller):
     assert ConversationModel(lambda *_: []).neighbour(None, 1) is None
 
 
+def test_a_chat_in_which_an_answer_failed_has_a_sign(sidebar, controller):
+    place = controller.add("first")
+    bar = sidebar()
+    bar.model.has_failed = controller.has_failed
+    index = index_of(bar, "first")
+    row = bar.list.visualRect(index)
+
+    def has_red() -> bool:
+        image = bar.list.viewport().grab(row).toImage()
+        colors = (image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height()))
+        return any(color.red() > color.green() + 80 for color in colors)
+
+    assert not has_red()
+    controller.failed.add(place)
+    assert has_red()
+    assert index.data(Qt.ItemDataRole.AccessibleTextRole) == "first, the answer failed"
+    assert index.data(Qt.ItemDataRole.ToolTipRole) == "The answer failed"
+
+
 def test_search_shows_hits_and_opens_them(sidebar, controller, qtbot):
     there = controller.add("Spring rain", texts=("Who dances on my face?", "我是一场春雨"))
     controller.add("Other", texts=("nothing",))

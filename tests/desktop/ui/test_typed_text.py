@@ -15,6 +15,7 @@ from desktop.settings import Settings
 from desktop.store import Store
 from desktop.ui.dialogs.system_prompt import SystemPromptDialog
 from desktop.ui.main_window import MainWindow
+from desktop.ui.sidebar.conversations import Role
 from desktop.ui.transcript.message import MessageWidget
 from tests.support.desk import Desk, make_desk
 from tests.support.fake_engine import FakeEngines
@@ -324,3 +325,35 @@ def test_a_waiting_question_is_seen_in_its_own_chat_only(open_window: Callable[[
     assert "Another conversation" in opened.window.transcript._progress.text()
     QTest.keyClick(opened.window.composer.editor, Qt.Key.Key_Escape)
     assert "Stopped before" in opened.message(0)._note.text()
+
+
+@pytest.mark.parametrize("ending", ["failed", "died", "stopped", "answered"])
+def test_a_failure_in_a_chat_that_is_not_open_is_seen_until_it_is_opened(
+    open_window: Callable[[], Opened], ending: str
+) -> None:
+    opened = open_window()
+    controller, model = opened.desk.controller, opened.window.sidebar.model
+    opened.ask("a question")
+    place = controller.conversation.id
+    controller.new_chat()
+    assert not model.index(model.row_of(place)).data(Role.HAS_FAILED)
+    engine = opened.desk.engines.last
+    {
+        "failed": lambda: engine.fail("backend_error"),
+        "died": engine.die,
+        "stopped": lambda: engine.finish("stopped"),
+        "answered": engine.finish,
+    }[ending]()
+    assert model.index(model.row_of(place)).data(Role.HAS_FAILED) == (ending in ("failed", "died"))
+    controller.open_conversation(place)
+    controller.new_chat()
+    assert not model.index(model.row_of(place)).data(Role.HAS_FAILED)
+
+
+def test_a_failure_before_ones_eyes_has_no_sign(open_window: Callable[[], Opened]) -> None:
+    opened = open_window()
+    opened.ask("a question")
+    opened.desk.engines.last.fail("backend_error")
+    place = opened.desk.controller.conversation.id
+    opened.desk.controller.new_chat()
+    assert not opened.desk.controller.has_failed(place)
