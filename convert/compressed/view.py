@@ -5,7 +5,7 @@ The rest of the converter meets `RowSource`s; those of integer codes have a pack
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from belle.errors import KnownError
@@ -39,11 +39,7 @@ _WORD = 32
 
 def is_compressed(tensors: Mapping[str, Any]) -> bool:
     """The checkpoint holds layers in 8-bit floats, or integer codes in compressed-tensors' layout."""
-    return any(
-        name.endswith(_PACKED)
-        or (name.endswith(_WEIGHT) and (tensor.raw_dtype in VALUES or _is_int8(name, tensor, tensors)))
-        for name, tensor in tensors.items()
-    )
+    return next(_layers(tensors), None) is not None
 
 
 def stored_layers(tensors: Mapping[str, CheckpointTensor]) -> dict[str, tuple[str, int]]:
@@ -52,14 +48,14 @@ def stored_layers(tensors: Mapping[str, CheckpointTensor]) -> dict[str, tuple[st
     Nothing but shapes is read. Raises KnownError like `view`.
     """
     found = {}
-    for name, tensor in tensors.items():
-        layer = name.removesuffix(_PACKED).removesuffix(_WEIGHT)
-        if name.endswith(_PACKED) or _is_int8(name, tensor, tensors):
+    for layer, is_float in _layers(tensors):
+        if is_float:
+            tensor = tensors[layer + _WEIGHT]
+            found[layer] = "FP8", tensor.n_rows * tensor.row_length
+        else:
             bits = _bits(layer, tensors)
             shape = read_layer(layer, tensors, bits).shape
             found[layer] = f"{bits}-bit integers", shape[0] * shape[1]
-        elif name.endswith(_WEIGHT) and tensor.raw_dtype in VALUES:
-            found[layer] = "FP8", tensor.n_rows * tensor.row_length
     return found
 
 
@@ -82,13 +78,10 @@ def view(
     Raises KnownError: `unsupported_quantization`, `damaged_fp8`, `damaged_compressed`, `not_finite`.
     """
     scheme = read_scheme(stated)
-    layers: dict[str, RowSource] = {}
-    for name, tensor in tensors.items():
-        layer = name.removesuffix(_PACKED).removesuffix(_WEIGHT)
-        if name.endswith(_PACKED) or _is_int8(name, tensor, tensors):
-            layers[layer] = _codes(layer, tensors, scheme, mode)
-        elif name.endswith(_WEIGHT) and tensor.raw_dtype in VALUES:
-            layers[layer] = _floats(layer, tensors, scheme, stated)
+    layers: dict[str, RowSource] = {
+        layer: _floats(layer, tensors, scheme, stated) if is_float else _codes(layer, tensors, scheme, mode)
+        for layer, is_float in _layers(tensors)
+    }
     rows: dict[str, RowSource] = {}
     for name, tensor in tensors.items():
         layer, _, last = name.rpartition(".")
@@ -106,8 +99,15 @@ def is_companion(name: str, layers: Container[str]) -> bool:
     return (layer in layers and last in _COMPANIONS) or name.endswith(_CACHE_SCALES)
 
 
-def _is_int8(name: str, tensor: CheckpointTensor, tensors: Mapping[str, Any]) -> bool:
-    return name.endswith(_WEIGHT) and tensor.raw_dtype == "i8" and f"{name}_scale" in tensors
+def _layers(tensors: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """The layers that are stored in 8-bit floats (True) or in integer codes (False), in the checkpoint's order."""
+    for name, tensor in tensors.items():
+        if name.endswith(_PACKED):
+            yield name.removesuffix(_PACKED), False
+        elif name.endswith(_WEIGHT) and tensor.raw_dtype in VALUES:
+            yield name.removesuffix(_WEIGHT), True
+        elif name.endswith(_WEIGHT) and tensor.raw_dtype == "i8" and f"{name}_scale" in tensors:
+            yield name.removesuffix(_WEIGHT), False
 
 
 def _codes(layer: str, tensors: Mapping[str, CheckpointTensor], scheme: Scheme, mode: Mode) -> PackedRows:
