@@ -34,7 +34,7 @@ def and_loads(verifier: Verifier, out: Path) -> Verifier:
 
 
 def check_loads(path: Path, out: Path) -> None:
-    """Let llama.cpp load `path`, which is to become `out`, in a process of its own: 10 ms for a small file.
+    """Let llama.cpp load `path`, which is to become `out`, in a process of its own.
 
     Raises KnownError("not_loadable") with llama.cpp's `reason`.
     """

@@ -104,10 +104,12 @@ def refuse_by_tensors(tensors: Iterable[str]) -> None:
         found = next((name for name in names if name.endswith(one.tensors)), None) if one.tensors else None
         if found is not None:
             raise _unsupported(one.name, found, one.advice)
-    scaled = {name.removesuffix(".biases") for name in names if name.endswith(".biases")}
-    if any(name.removesuffix(".scales") in scaled for name in names if name.endswith(".scales")):
+    # MLX has no name to itself, but nobody else has both of these.
+    biased = {name.removesuffix(".biases") for name in names if name.endswith(".biases")}
+    found = next((name for name in names if name.endswith(".scales") and name.removesuffix(".scales") in biased), None)
+    if found is not None:
         mlx = next(one for one in FORMATS if one.name == "MLX")
-        raise _unsupported(mlx.name, next(name for name in names if name.endswith(".biases")), mlx.advice)
+        raise _unsupported(mlx.name, found, mlx.advice)
 
 
 def named_by_config(error: KnownError, config: Mapping[str, Any], stated: Mapping[str, Any]) -> KnownError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +106,7 @@ def check_layer_kinds(config: Mapping[str, Any], title: str) -> list[str]:
     return kinds
 
 
-def is_divided(given: Any) -> bool:
+def is_divided(given: Any) -> TypeGuard[Mapping[str, Any]]:
     """Whether these parameters are divided by kind of layer."""
     return isinstance(given, Mapping) and (FULL in given or SLIDING in given)
 
@@ -114,7 +114,7 @@ def is_divided(given: Any) -> bool:
 def refuse_unlike_kinds(config: Mapping[str, Any], title: str) -> None:
     """For graphs that turn all layers alike. Raises KnownError("unsupported_option") where two kinds differ."""
     given = config.get("rope_parameters")
-    if is_divided(given) and isinstance(given, Mapping) and given.get(SLIDING) not in (None, given.get(FULL)):
+    if is_divided(given) and given.get(SLIDING) not in (None, given.get(FULL)):
         raise unsupported("rope_parameters", given, title)
 
 

@@ -30,9 +30,7 @@ def unmovable(tensors: Iterable[Named], checkpoint_names: Iterable[str]) -> list
         tensors: of the file.
         checkpoint_names: of all tensors that the checkpoint holds, `X.qweight` or `X.weight_packed` among them.
     """
-    layers = {
-        f"{layer}.weight" for name in checkpoint_names for layer in [name.rpartition(".")[0]] if name.endswith(_CODES)
-    }
+    layers = {f"{name.rpartition('.')[0]}.weight" for name in checkpoint_names if name.endswith(_CODES)}
     return [one for one in tensors if one.source.name in layers and one.source.packed_type is None]
 
 

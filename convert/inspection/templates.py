@@ -32,9 +32,8 @@ def template_facts(source: str, *, bos: str, eos: str) -> TemplateFacts | None:
 
     try:
         template = template_from_gguf(source, bos_token=bos, eos_token=eos)
-        same = [
-            known for known in TEMPLATES.values() if written(known, _CONVERSATIONS) == written(template, _CONVERSATIONS)
-        ]
+        own = written(template, _CONVERSATIONS)
+        same = [known for known in TEMPLATES.values() if written(known, _CONVERSATIONS) == own]
     except KnownError as error:
         return TemplateFacts(source, "", error.message)
     with suppress(KnownError):

@@ -48,7 +48,6 @@ def test_a_file_that_llama_cpp_does_not_load_gets_no_name(tmp_path: Path, withou
 def test_a_name_that_llama_cpp_takes_for_another_model_s_is_refused_before_anything_is_written(
     tmp_path: Path, name: str
 ) -> None:
-    llama_checkpoint(tmp_path / name, layers=1)
     for source, options in ((name, ConvertOptions()), ("plain", ConvertOptions(name=name))):
         llama_checkpoint(tmp_path / source, layers=1)
         with pytest.raises(KnownError) as caught:
