@@ -16,7 +16,7 @@ from desktop.ui.icons import icon
 from desktop.ui.model_menu import fill_model_menu
 from desktop.ui.screen import within
 from desktop.ui.shortcuts import TABLE, group_title, make_actions, name_actions
-from desktop.ui.theme import ZOOMS, theme, themes
+from desktop.ui.theme import theme, themes
 
 if TYPE_CHECKING:
     from desktop.chat.state import ModelChoice
@@ -332,9 +332,7 @@ class Gestures(QObject):
 
     def _zoom(self, steps: int) -> None:
         if steps == 0:
-            zoom = 1.0
+            themes().set_zoom(1.0)
         else:
-            place = ZOOMS.index(theme().zoom) + steps
-            zoom = ZOOMS[max(0, min(len(ZOOMS) - 1, place))]
-        self._window.settings.set_value("window/zoom", zoom)
-        themes().set_zoom(zoom)
+            themes().step_zoom(steps)
+        self._window.settings.set_value("window/zoom", theme().zoom)

@@ -33,7 +33,6 @@ class Theme(NamedTuple):
 
     name: Literal["light", "dark"]
     zoom: float
-    motion_ms: int
 
     def color(self, name: str) -> QColor:
         """The colour of a token. Raises KeyError for a name that `theme.toml` does not know."""
@@ -70,13 +69,6 @@ class Theme(NamedTuple):
     def font_small(self) -> QFont:
         """Labels, statistics, section names."""
         return self._font("small")
-
-    @property
-    def font_title(self) -> QFont:
-        """The conversation's title; semibold."""
-        font = self._font("title")
-        font.setWeight(QFont.Weight.DemiBold)
-        return font
 
     @property
     def font_code(self) -> QFont:
@@ -162,7 +154,7 @@ class ThemeManager(QObject):
         self._refresh()
 
     def step_zoom(self, steps: int) -> None:
-        """Larger (positive) or smaller by steps of `ZOOMS`."""
+        """Larger (positive) or smaller by steps of `ZOOMS`, as far as they go."""
         place = ZOOMS.index(self._zoom) + steps
         self.set_zoom(ZOOMS[max(0, min(len(ZOOMS) - 1, place))])
 
@@ -214,13 +206,10 @@ class ThemeManager(QObject):
 
     def _make(self) -> Theme:
         name: Literal["light", "dark"] = "light"
-        motion = tokens()["motion"]["milliseconds"]
-        if QGuiApplication.instance() is not None:
-            if self._mode == "dark" or (self._mode == "system" and _system_is_dark()):
-                name = "dark"
-            if _reduced_motion():
-                motion = 0
-        return Theme(name, self._zoom, motion)
+        is_there = QGuiApplication.instance() is not None
+        if is_there and (self._mode == "dark" or (self._mode == "system" and _system_is_dark())):
+            name = "dark"
+        return Theme(name, self._zoom)
 
     def _apply(self) -> None:
         app = _app()
@@ -235,13 +224,6 @@ def _app() -> QApplication:
 
 def _system_is_dark() -> bool:
     return QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
-
-
-def _reduced_motion() -> bool:
-    # Qt 6.11 and later tell; before, the switch of Qt's own effects is the nearest thing.
-    accessibility = getattr(QGuiApplication.styleHints(), "accessibility", None)
-    preference = getattr(accessibility(), "motionPreference", None) if accessibility else None
-    return preference is not None and "Reduced" in str(preference())
 
 
 def _palette(look: Theme) -> QPalette:

@@ -25,7 +25,7 @@ from desktop.settings import Settings
 from desktop.ui import figures
 from desktop.ui.controls import Segments, label
 from desktop.ui.dialogs.base import Dialog
-from desktop.ui.theme import ZOOMS, theme, themes
+from desktop.ui.theme import theme, themes
 
 Page = Literal["general", "answers", "model"]
 CONTEXTS = (2048, 4096, 8192, 16384, 32768)
@@ -181,10 +181,8 @@ class SettingsDialog(Dialog):
         self.pages.setCurrentIndex(("general", "answers", "model").index(page))
 
     def _step_zoom(self, steps: int) -> None:
-        place = ZOOMS.index(theme().zoom) + steps
-        if 0 <= place < len(ZOOMS):
-            self._settings.set_value("window/zoom", ZOOMS[place])
-            themes().set_zoom(ZOOMS[place])
+        themes().step_zoom(steps)
+        self._settings.set_value("window/zoom", theme().zoom)
         self._show_zoom()
 
     def _show_zoom(self) -> None:

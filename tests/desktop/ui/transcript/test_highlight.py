@@ -15,14 +15,14 @@ from desktop.ui.transcript.style import Style, code_color, contrast
 
 @pytest.mark.parametrize("look", ["light", "dark"])
 def test_every_colour_is_readable(qapp, look: str) -> None:
-    theme = Theme(look, 1.0, 0)
+    theme = Theme(look, 1.0)
     ground = theme.color("code")
     for name in highlight.COLOR_NAMES:
         assert contrast(code_color(theme, name), ground) >= 4.5, name
 
 
 def test_contrast_is_that_of_the_standard(qapp) -> None:
-    theme = Theme("light", 1.0, 0)
+    theme = Theme("light", 1.0)
     white = theme.color("page")
     assert contrast(white, white) == 1
     assert round(contrast(white, theme.color("ink")), 1) == round(contrast(theme.color("ink"), white), 1) > 15
@@ -44,7 +44,7 @@ def test_an_unknown_language_stays_plain() -> None:
 @pytest.fixture
 def colored(qtbot):
     document = QTextDocument()
-    renderer = Renderer(document, Style(Theme("light", 1.0, 0), chinese=False))
+    renderer = Renderer(document, Style(Theme("light", 1.0), chinese=False))
     coloring = Coloring(renderer, document, document)
 
     def show(code: Code) -> list[list[tuple[int, int]]]:
