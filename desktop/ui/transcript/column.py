@@ -64,7 +64,6 @@ class _Page(QWidget):
 class Column(QAbstractScrollArea):
     """Keeps rows in their places."""
 
-    at_bottom_changed = Signal(bool)
     zoom_requested = Signal(int)
     """Steps larger (+) or smaller (-)."""
 
@@ -75,7 +74,6 @@ class Column(QAbstractScrollArea):
         self._busy = False
         self._waits = False  # the last question waits to be asked
         self._stick = True  # the end is to stay in sight
-        self._was_at_bottom = True
         self._own_scroll = False
         self._last_value = 0
         self._width = 0
@@ -296,9 +294,6 @@ class Column(QAbstractScrollArea):
         bar = self.verticalScrollBar()
         away = bar.maximum() - bar.value()
         self._to_end.setVisible(away > AT_BOTTOM and (self._busy or away > self.viewport().height()))
-        if self._was_at_bottom != self.at_bottom():
-            self._was_at_bottom = self.at_bottom()
-            self.at_bottom_changed.emit(self._was_at_bottom)
 
     def _drag_scroll(self, at: QPoint) -> None:
         """A selection that is drawn out of the window pulls the page along."""
