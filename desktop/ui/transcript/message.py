@@ -224,22 +224,16 @@ class MessageWidget(MessageFrame):
     def _take(self, message: Message) -> None:
         self.message = message
         self.text.set_streaming(message.status == "streaming")
-        name = words.speaker(message.role)
-        self.setAccessibleName(name)
-        self.text.setAccessibleName(name)
         if self._actions is not None:
             self._actions.set_message(message)
-        self._refresh_thought()
         self._refresh(quietly=True)
 
     def _show(self, first: int) -> None:
+        self.text.show_blocks(self._content.blocks, min(first, len(self.text.blocks)))
         text = self._content.text
         if len(text) <= _DECIDED * 2 and mostly_chinese(text) != self._style.chinese:
             self._style = Style(theme(), not self._style.chinese)
-            self.text.show_blocks(self._content.blocks, min(first, len(self.text.blocks)))
             self.text.restyle(self._style)
-        else:
-            self.text.show_blocks(self._content.blocks, min(first, len(self.text.blocks)))
 
     def _refresh(self, *, quietly: bool = False) -> None:
         """Everything that depends on state, words and colours."""

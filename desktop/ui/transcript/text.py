@@ -337,8 +337,7 @@ class MessageText(QTextBrowser):
         """Have formulas drawn once the answer is complete; until then, and where that fails, their source is shown."""
         if self._streaming:
             return
-        sources = set[str]().union(*map(formulas_of, self._renderer.blocks))
-        sources -= self._renderer.formulas.drawings.keys()
+        sources = self._formulas_to_draw()
         if not sources:
             return
         if not self._awaits_formulas:
@@ -347,9 +346,12 @@ class MessageText(QTextBrowser):
         if not typesetter().want(sources):
             self._draw_formulas()
 
+    def _formulas_to_draw(self) -> set[str]:
+        """The sources of which no drawing is shown yet."""
+        return set[str]().union(*map(formulas_of, self._renderer.blocks)) - self._renderer.formulas.drawings.keys()
+
     def _draw_formulas(self) -> None:
-        sources = set[str]().union(*map(formulas_of, self._renderer.blocks))
-        drawings = typesetter().drawings(sources - self._renderer.formulas.drawings.keys())
+        drawings = typesetter().drawings(self._formulas_to_draw())
         if not drawings or self._streaming:
             return
         self._renderer.show_formulas(drawings)
