@@ -9,7 +9,7 @@ from desktop.ui.dialogs.base import Dialog
 
 
 class UnsavedDialog(Dialog):
-    """Try again, close all the same, or stay. `accepted`: close."""
+    """Close all the same, or stay while it is tried again. `accepted`: close."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -44,7 +44,6 @@ class RowList(QListView):
         super().focusInEvent(event)
         if not self.currentIndex().isValid():
             self.choose_first()
-
         self._follow_focus()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:

@@ -103,8 +103,7 @@ def test_the_answer_of_another_chat_waits_for_space_too(desk: Desk) -> None:
     with full_disk(desk.store):
         engine.say(LONG)
         engine.finish()
-    desk.controller.send("Another")  # the next write takes it along
-    assert desk.store.active_path(first)[-1].text in ("begun ", "begun " + LONG)
+        assert desk.store.active_path(first)[-1].text == "begun "
     assert desk.controller.save()
     assert desk.store.active_path(first)[-1].text == "begun " + LONG
 
