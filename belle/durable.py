@@ -49,18 +49,22 @@ def sync_folder(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a small file as a whole: readers and crashes meet the old text or the new one, never a part.
+    """`write_bytes` of a text; what UTF-8 cannot hold, such as a byte of a file name, is escaped as JSON would."""
+    write_bytes(path, utf8(text))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a small file as a whole: readers and crashes meet the old content or the new one, never a part.
 
     One process writes it: what it leaves when it is killed is overwritten by the next.
 
-    What UTF-8 cannot hold, such as a byte of a file name, is escaped as JSON would. Raises KnownError (`disk_full`,
-    `folder_not_writable`, `unwritable` for what is there and is no file).
+    Raises KnownError (`disk_full`, `folder_not_writable`, `unwritable` for what is there and is no file).
     """
     check_output(path)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(utf8(text))
+        temporary.write_bytes(content)
         sync_file(temporary)
         temporary.replace(path)
         sync_folder(path.parent)

@@ -11,11 +11,11 @@ from belle.cli.answering import Answering
 from belle.cli.line_editor import History
 from belle.cli.terminal import RED, Terminal
 from belle.cli.words import say
+from belle.durable import write_text
 from belle.engine.protocol import Done, Overflow
 from belle.errors import KnownError
 from belle.path_guard import check_output
 from belle.prompts import Message
-from belle.texts import utf8
 
 _NOTES = {"stopped": "stopped", "length": "length", "context_full": "context_full"}
 
@@ -190,14 +190,7 @@ class Session:
         check_output(path)
         if path.exists() and not self._terminal.agrees(say("save_exists", path=path)):
             return
-        temporary = path.with_name(f".{path.name}.part")
-        try:
-            temporary.write_bytes(utf8(self._as_text(as_json=path.suffix == ".json")))
-            temporary.replace(path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            self._terminal.note(say("save_failed", path=path, reason=error.strerror or error), RED)
-            return
+        write_text(path, self._as_text(as_json=path.suffix == ".json"))
         self._terminal.note(say("saved", path=path))
 
     def _as_text(self, *, as_json: bool) -> str:

@@ -43,7 +43,6 @@ _EN = {
     "save_name": "Give the name of a file: /save FILE",
     "save_exists": "{path} exists. Replace it?",
     "saved": "Saved to {path}.",
-    "save_failed": "{path} could not be written: {reason}.",
     "yes_no": "[y/N]",
     "yes": "y",
     "help": (
@@ -128,7 +127,6 @@ _ZH = {
     "save_name": "请给出文件名：/save 文件",
     "save_exists": "{path} 已存在，是否替换？",
     "saved": "已保存到 {path}。",
-    "save_failed": "无法写入 {path}：{reason}。",
     "yes_no": "[y/N]",
     "yes": "y",
     "help": (

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.data.check import LENGTHS, Report
-from belle.durable import worded
+from belle.durable import write_bytes
 from belle.errors import KnownError
-from belle.path_guard import check_output
 from belle.texts import utf8, visible
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ def write_plot(report: Report, path: Path, title: str) -> None:
     if path.suffix not in (".png", ".svg", ".html"):
         message = f"{path.name} has an ending that is not known."
         raise KnownError("unknown_format", message, "Plots are written as .html, .svg or .png.", path=str(path))
-    check_output(path)
     figure = _figure(report, title)
     if path.suffix == ".png":
         stream = io.BytesIO()
@@ -37,12 +35,7 @@ def write_plot(report: Report, path: Path, title: str) -> None:
         text = io.StringIO()
         figure.savefig(text, format="svg")
         content = utf8(text.getvalue() if path.suffix == ".svg" else _page(report, title, text.getvalue()))
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    except OSError as error:
-        raise worded(path, error) from error
+    write_bytes(path, content)
 
 
 def _figure(report: Report, title: str) -> Figure:
