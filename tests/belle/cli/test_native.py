@@ -117,7 +117,8 @@ def test_a_file_that_llama_cpp_chokes_on_is_told_in_two_lines(
     assert result.returncode == 2, result
     lines = result.stderr.splitlines()
     assert lines[0].startswith("belle: ") and 1 <= len(lines) <= 3, result.stderr
-    assert bad.name in result.stderr or "out" in lines[0], result.stderr
+    # What is only rounded is found to be wrong when it has been written.
+    assert ("use out as it was written" if command == "quantize-rtn" else bad.name) in result.stderr
     assert "/vendor/" not in result.stderr and "Traceback" not in result.stderr
     assert not out.is_file()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("core")]
