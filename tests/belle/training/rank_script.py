@@ -1,7 +1,7 @@
-"""Several runs, one after the other, in processes that start once: importing torch and DeepSpeed takes longer than
-training these models.
+"""Several runs, one after the other, in two processes that start once for all tests: importing torch and DeepSpeed
+takes longer than training these models.
 
-    RANK=… WORLD_SIZE=… python -m tests.belle.training.rank_script JOBS.json
+    RANK=… WORLD_SIZE=2 python -m tests.belle.training.rank_script < names of JOBS.json, one a line
 
 JOBS.json is a list of {"recipe": FILE, "overrides": […], "resume": bool, "killed": RUN}; with `killed`, the job goes on
 from a copy of that run as it would be, had it been killed after step 3. What became of each job is written to
@@ -19,46 +19,96 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
-from typing import Any
+from typing import IO, Any
 
+from belle import durable
 from belle.errors import KnownError
 from tests.belle.training.runs import ROOT, start_processes_of
 
 
-def run_jobs(jobs: list[dict[str, Any]], folder: Path, world_size: int = 2) -> list[Any]:
-    """Run the jobs in `world_size` processes. Returns what process 0 found of each: None, or (kind, words)."""
+def run_jobs(jobs: list[dict[str, Any]], folder: Path) -> list[Any]:
+    """Run the jobs in both processes. Returns what process 0 found of each: None, or (kind, words)."""
     path = folder / "jobs.json"
     path.write_text(json.dumps(jobs))
-    logs = [path.with_suffix(f".{rank}.log") for rank in range(world_size)]
-    processes = start_processes_of([sys.executable, "-m", __name__, str(path)], world_size)
-    threads = [threading.Thread(target=_collect, args=pair) for pair in zip(processes, logs, strict=True)]
-    for thread in threads:
-        thread.start()
-    while any(process.poll() is None for process in processes):
-        if any(process.poll() for process in processes):
-            sleep(5)  # the others may have something to say, too
-            for process in processes:
-                process.kill()
-        sleep(0.1)
-    for thread in threads:
-        thread.join()
-    assert not any(p.returncode for p in processes), "\n".join(log.read_text() for log in logs)
-    return list(json.loads(path.with_suffix(".0.json").read_text()))
+    return _RANKS.run(path)
 
 
-def _collect(process: subprocess.Popen[str], log: Path) -> None:
-    out, err = process.communicate()
-    log.write_text(out + err)
+def end_ranks() -> None:
+    """End the processes, if they were started."""
+    _RANKS.end()
 
 
-def _main(path: Path) -> None:
+class _Ranks:
+    """The processes; started with the first jobs, and anew where one died."""
+
+    def __init__(self) -> None:
+        self._processes: list[subprocess.Popen[str]] = []
+        self._threads: list[threading.Thread] = []
+        self._told: list[list[str]] = []
+
+    def run(self, path: Path) -> list[Any]:
+        if not self._processes:
+            self._start()
+        found = [path.with_suffix(f".{rank}.json") for rank in range(len(self._processes))]
+        for process, file in zip(self._processes, found, strict=True):
+            file.unlink(missing_ok=True)
+            assert process.stdin is not None
+            process.stdin.write(f"{path}\n")
+            process.stdin.flush()
+        while not all(file.exists() for file in found):
+            if any(process.poll() is not None for process in self._processes):
+                sleep(5)  # the others may have something to say, too
+                self.end()
+                raise AssertionError("\n".join("".join(told) for told in self._told))
+            sleep(0.02)
+        return list(json.loads(found[0].read_text()))
+
+    def end(self) -> None:
+        for process in self._processes:
+            process.kill()  # they wait for jobs, and torch would take seconds to say goodbye
+            process.wait()
+            assert process.stdin is not None
+            process.stdin.close()
+        for thread in self._threads:
+            thread.join()
+        self._processes, self._threads = [], []
+
+    def _start(self) -> None:
+        self._processes = start_processes_of([sys.executable, "-m", __name__], stdin=subprocess.PIPE)
+        streams = [stream for process in self._processes for stream in (process.stdout, process.stderr)]
+        self._told = [[] for _ in streams]
+        self._threads = [
+            threading.Thread(target=_collect, args=pair, daemon=True) for pair in zip(streams, self._told, strict=True)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+
+def _collect(stream: IO[str], told: list[str]) -> None:
+    with stream:
+        told.extend(stream)
+
+
+_RANKS = _Ranks()
+
+
+def _main() -> None:
     import torch
 
     from belle.training.processes import stop_processes
+
+    torch.set_num_threads(1)
+    for line in sys.stdin:
+        path = Path(line.removesuffix("\n"))
+        result = path.with_suffix(f".{os.environ['RANK']}.json")
+        durable.write_text(result, json.dumps(_run(path)))
+    stop_processes()
+
+
+def _run(path: Path) -> list[Any]:
     from belle.training.recipe import load_recipe
     from belle.training.stages import run_recipe
 
-    torch.set_num_threads(1)
     found: list[Any] = []
     for job in json.loads(path.read_text()):
         try:
@@ -69,8 +119,7 @@ def _main(path: Path) -> None:
             found.append(None)
         except KnownError as error:
             found.append([error.kind, str(error)])
-    stop_processes()
-    path.with_suffix(f".{os.environ['RANK']}.json").write_text(json.dumps(found))
+    return found
 
 
 def _copy_as_killed(run_folder: Path, copied: Path) -> None:
@@ -83,4 +132,4 @@ def _copy_as_killed(run_folder: Path, copied: Path) -> None:
 
 if __name__ == "__main__":
     assert ROOT.exists()
-    _main(Path(sys.argv[1]))
+    _main()

@@ -114,22 +114,32 @@ def start_ranks(arguments: Sequence[str], world_size: int = 2) -> list[subproces
     return start_processes_of([sys.executable, "-m", "belle", "train", *arguments], world_size)
 
 
-def start_processes_of(command: Sequence[str], world_size: int = 2) -> list[subprocess.Popen[str]]:
+def start_processes_of(
+    command: Sequence[str], world_size: int = 2, stdin: int | None = None
+) -> list[subprocess.Popen[str]]:
     """Any command in several processes that can find each other as `torchrun` starts them."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    return [_start(command, rank, world_size, port) for rank in range(world_size)]
+    return [_start(command, rank, world_size, port, stdin) for rank in range(world_size)]
 
 
-def _start(command: Sequence[str], rank: int, world_size: int, port: int) -> subprocess.Popen[str]:
+def _start(
+    command: Sequence[str], rank: int, world_size: int, port: int, stdin: int | None = None
+) -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": str(ROOT)}
     if world_size > 1:
         environment |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world_size)}
         environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     # A group of its own, so that a test can do what a terminal does.
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+        command,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
     )
 
 

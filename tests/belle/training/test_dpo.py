@@ -15,7 +15,8 @@ from belle.training.preference_options import DpoOptions
 from belle.training.recipe import load_recipe
 from belle.training.stages import run_recipe
 from tests.belle.training.pairs_data import pairs_recipe, rows, write_pairs
-from tests.belle.training.runs import finish, largest_difference, metrics, run, start_ranks
+from tests.belle.training.rank_script import run_jobs
+from tests.belle.training.runs import largest_difference, metrics, run
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
@@ -131,7 +132,7 @@ def test_the_likelihood_is_per_token_of_the_chosen_answer() -> None:
 def test_two_processes_are_one(tmp_path: Path) -> None:
     alone = trained(tmp_path / "alone", batch_size=4, max_steps=5)
     path = pairs_recipe(tmp_path / "two", "dpo", batch_size=2, max_steps=5, save_every=2)
-    finish(start_ranks([str(path)]))
+    assert run_jobs([{"recipe": str(path)}], tmp_path) == [None]
     two = tmp_path / "two/run"
     for column in ("loss", "grad_norm", "rewards/margins", "logps/chosen"):
         assert metrics(two, column) == pytest.approx(metrics(alone, column), rel=1e-4, abs=1e-5)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from belle.cli.main import main
 from belle.errors import KnownError
+from tests.belle.training.rank_script import run_jobs
 from tests.belle.training.runs import (
     finish,
     largest_difference,
@@ -75,7 +77,7 @@ def test_two_processes_are_one(tmp_path: Path) -> None:
     shutil.rmtree(two / "final")
     shutil.rmtree(two / "step-6")
     shutil.rmtree(two / "step-4")
-    finish(start_ranks([str(path), "--resume"]))
+    assert run_jobs([{"recipe": str(path), "resume": True}], tmp_path) == [None]
     assert (two / "final/model.safetensors").read_bytes() == before
 
 
@@ -92,7 +94,7 @@ def test_a_signal_saves_and_the_run_goes_on(tmp_path: Path) -> None:
     assert f"{saved} was written: go on with --resume" in out
     assert json.loads((folder / "run.json").read_text())["sessions"][-1]["status"] == "stopped"
     assert not (folder / "final").exists()
-    finish([start([str(path), "--resume"])])
+    assert main(["train", str(path), "--resume"]) == 0
     assert (folder / "final/model.safetensors").read_bytes() == (whole / "final/model.safetensors").read_bytes()
     assert metrics(folder, "loss") == metrics(whole, "loss")
 

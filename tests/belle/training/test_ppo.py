@@ -14,7 +14,8 @@ from belle.errors import KnownError
 from belle.training.recipe import load_recipe
 from belle.training.stages import run_recipe
 from tests.belle.training.pairs_data import pairs_recipe, ppo_recipe, rows, write_small_tokenizer
-from tests.belle.training.runs import TOKENIZER, finish, largest_difference, metrics, run, start_ranks, weights
+from tests.belle.training.rank_script import run_jobs
+from tests.belle.training.runs import TOKENIZER, largest_difference, metrics, run, weights
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
@@ -163,7 +164,7 @@ def test_a_signal_saves_what_is_learned(tmp_path: Path, monkeypatch: pytest.Monk
 def test_two_processes_are_one(tmp_path: Path) -> None:
     alone = trained(tmp_path / "alone", batch_size=4, max_steps=3)
     path = ppo_recipe(tmp_path / "two", {}, batch_size=2, max_steps=3)
-    finish(start_ranks([str(path)]))
+    assert run_jobs([{"recipe": str(path)}], tmp_path) == [None]
     two = tmp_path / "two/run"
     for column in ("loss", "reward", "kl", "entropy", "grad_norm", "answer_length"):
         assert metrics(two, column) == pytest.approx(metrics(alone, column), rel=1e-3, abs=1e-5)
