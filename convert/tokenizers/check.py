@@ -14,9 +14,9 @@ from belle.errors import KnownError
 from convert.header import serialize
 from convert.metadata import text as text_entry
 from convert.tokenizers.files import TokenizerFolder
-from convert.tokenizers.read import read_definition, uses_sentencepiece
+from convert.tokenizers.read import read_definition, sentencepiece_to_read
 from convert.tokenizers.reference import JsonEncoder, ReferenceEncoder, SentencePieceEncoder
-from convert.tokenizers.sentencepiece_model import read_sentencepiece
+from convert.tokenizers.sentencepiece_model import SentencePieceModel
 from convert.tokenizers.vocabulary import Tokenizer
 
 # Languages, scripts, spaces, figures, code and the prompts BELLE was trained on. Accents are composed (NFC).
@@ -49,7 +49,9 @@ SAMPLES = (
 def check_tokenizer(
     tokenizer: Tokenizer, checkpoint: TokenizerFolder, *, architecture: str = "llama", name: str = ""
 ) -> int:
-    """Like `check_encoding`, for a vocabulary that is not written yet, so that a mismatch shows before hours of work.
+    """Compares llama.cpp's ids with those of the checkpoint's tokenizer on the samples; returns how many there are.
+
+    The vocabulary is not written yet, so that a mismatch shows before hours of work.
 
     Args:
         tokenizer: the vocabulary.
@@ -57,20 +59,23 @@ def check_tokenizer(
         architecture: GGUF's name of the model's.
         name: the model's. llama.cpp takes some names for those of models it knows, and expects certain tokens then.
 
-    Raises the same, and KnownError("name_not_possible") when llama.cpp loads the vocabulary under other names only.
+    Raises KnownError: "tokenizer_mismatch" with the first text that is read differently, "bad_vocabulary" when
+    llama.cpp does not load it, "name_not_possible" when it does so under other names only, and those of reading the
+    tokenizer files.
     """
+    reference = _encoder(checkpoint, tokenizer.sentencepiece)
     with tempfile.TemporaryDirectory(prefix="chatbelle-vocabulary-") as folder:
         path = Path(folder, "vocabulary.gguf")
         nameless = [text_entry("general.architecture", architecture), *tokenizer.metadata()]
         path.write_bytes(serialize([text_entry("general.name", name), *nameless] if name else nameless, []))
         try:
-            return check_encoding(path, checkpoint)
+            return _check_encoding(path, reference)
         except KnownError as error:
             if error.kind != "bad_vocabulary" or not name:
                 raise
             reason = error.details["reason"]
         path.write_bytes(serialize(nameless, []))
-        check_encoding(path, checkpoint)
+        _check_encoding(path, reference)
         raise KnownError(
             "name_not_possible",
             f"llama.cpp does not load this vocabulary in a model that is named “{name}”, only under other names: "
@@ -81,17 +86,7 @@ def check_tokenizer(
         )
 
 
-def check_encoding(gguf_path: Path, checkpoint: TokenizerFolder) -> int:
-    """Compares llama.cpp's ids with those of the checkpoint's tokenizer on the samples; returns how many there are.
-
-    Args:
-        gguf_path: a GGUF with the vocabulary; its tensors are not looked at.
-        checkpoint: what it was made from.
-
-    Raises KnownError("tokenizer_mismatch") with the first text that is read differently, KnownError("bad_vocabulary")
-    when llama.cpp does not load it, and those of reading the tokenizer files.
-    """
-    reference = reference_encoder(checkpoint)
+def _check_encoding(gguf_path: Path, reference: ReferenceEncoder) -> int:
     samples = [sample for sample in SAMPLES if reference.is_comparable(sample)]
     for sample, theirs in zip(samples, _llama_ids(gguf_path, samples), strict=True):
         ours = reference.encode(sample)
@@ -115,8 +110,12 @@ def reference_encoder(checkpoint: TokenizerFolder) -> ReferenceEncoder:
 
     Raises KnownError("unsupported_tokenizer") for steps it does not know, and those of reading the files.
     """
-    if uses_sentencepiece(checkpoint):
-        return SentencePieceEncoder(read_sentencepiece(checkpoint.tokenizer_files["tokenizer.model"]))
+    return _encoder(checkpoint, sentencepiece_to_read(checkpoint))
+
+
+def _encoder(checkpoint: TokenizerFolder, model: SentencePieceModel | None) -> ReferenceEncoder:
+    if model is not None:
+        return SentencePieceEncoder(model)
     path, definition = read_definition(checkpoint)
     try:
         return JsonEncoder(path, definition)

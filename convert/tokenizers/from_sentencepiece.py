@@ -7,18 +7,17 @@ from pathlib import Path
 from gguf.constants import TokenType
 
 from convert.tokenizers.files import unsupported
-from convert.tokenizers.sentencepiece_model import ModelType, PieceType, SentencePieceModel, read_sentencepiece
+from convert.tokenizers.sentencepiece_model import ModelType, PieceType, SentencePieceModel
 from convert.tokenizers.vocabulary import TokenTable
 
 BYTE_TOKENS = frozenset(f"<0x{byte:02X}>" for byte in range(256))
 
 
-def read_pieces(path: Path, n_embeddings: int) -> tuple[SentencePieceModel, TokenTable]:
-    """The model, and its pieces in a table.
+def piece_table(model: SentencePieceModel, path: Path, n_embeddings: int) -> TokenTable:
+    """The pieces of the model, which was read from `path`.
 
     Raises KnownError: "damaged_tokenizer", "unsupported_tokenizer" for a model that llama.cpp would run differently.
     """
-    model = read_sentencepiece(path)
     check_supported(model, path)
     table = TokenTable(path.name, n_embeddings)
     for index, piece in enumerate(model.pieces):
@@ -31,7 +30,7 @@ def read_pieces(path: Path, n_embeddings: int) -> tuple[SentencePieceModel, Toke
             else:
                 text = text.replace("\u2581", " ")
         table.put(index, text, TokenType(kind), piece.score)
-    return model, table
+    return table
 
 
 def check_supported(model: SentencePieceModel, path: Path) -> None:

@@ -12,10 +12,10 @@ from convert.chat_templates import missing_tokens
 from convert.tokenizers.agreement import disagreement
 from convert.tokenizers.ends import further_ends
 from convert.tokenizers.files import TokenizerFolder, read_object, read_text, unsupported
-from convert.tokenizers.from_sentencepiece import read_pieces
+from convert.tokenizers.from_sentencepiece import piece_table
 from convert.tokenizers.from_tokenizer_json import JsonVocabulary, read_json_vocabulary
 from convert.tokenizers.pretokenizers import BY_CLASS
-from convert.tokenizers.sentencepiece_model import looks_like_sentencepiece, read_sentencepiece
+from convert.tokenizers.sentencepiece_model import SentencePieceModel, looks_like_sentencepiece, read_sentencepiece
 from convert.tokenizers.special import SpecialFiles
 from convert.tokenizers.templates import choose_templates
 from convert.tokenizers.vocabulary import Tokenizer
@@ -38,8 +38,9 @@ def read_tokenizer(checkpoint: TokenizerFolder, n_embeddings: int, *, template: 
     files = checkpoint.tokenizer_files
     sentencepiece_ids: Mapping[str, int] = {}
     notes: list[str] = []
-    if uses_sentencepiece(checkpoint, notes):
-        model, table = read_pieces(files["tokenizer.model"], n_embeddings)
+    model = sentencepiece_to_read(checkpoint, notes)
+    if model is not None:
+        table = piece_table(model, files["tokenizer.model"], n_embeddings)
         vocabulary = JsonVocabulary("llama", "default", table, add_space_prefix=model.add_dummy_prefix)
         sentencepiece_ids = model.ids
         definition = read_object(files.get("tokenizer.json"))
@@ -81,6 +82,7 @@ def read_tokenizer(checkpoint: TokenizerFolder, n_embeddings: int, *, template: 
         flags=flags,
         chat_templates=templates,
         notes=notes,
+        sentencepiece=model,
     )
 
 
@@ -109,8 +111,8 @@ def _read_second(path: Path, definition: Mapping[str, Any], n_embeddings: int, n
         raise KnownError(error.kind, message, advice, **error.details) from error
 
 
-def uses_sentencepiece(checkpoint: TokenizerFolder, notes: list[str] | None = None) -> bool:
-    """Whether `tokenizer.model` is to be read: it is there, is what its name says (Llama 3's is a list of byte
+def sentencepiece_to_read(checkpoint: TokenizerFolder, notes: list[str] | None = None) -> SentencePieceModel | None:
+    """`tokenizer.model`, if that is what counts: it is there, is what its name says (Llama 3's is a list of byte
     strings), and `tokenizer.json` is the same tokenizer, or missing. `notes` gets a sentence when it is another.
 
     Raises KnownError("unsupported_tokenizer") when it is something else and there is no other file to read, and
@@ -118,21 +120,22 @@ def uses_sentencepiece(checkpoint: TokenizerFolder, notes: list[str] | None = No
     """
     path, second = (checkpoint.tokenizer_files.get(name) for name in ("tokenizer.model", "tokenizer.json"))
     if path is None:
-        return False
+        return None
     if not looks_like_sentencepiece(path):
         if second is not None:
-            return False
+            return None
         advice = "Put the tokenizer.json of the original model beside it."
         raise unsupported(path, "is not a SentencePiece model", advice)
+    model = read_sentencepiece(path)
     if second is None:
-        return True
-    differs = disagreement(read_sentencepiece(path), second, read_object(second))
+        return model
+    differs = disagreement(model, second, read_object(second))
     if differs is not None and notes is not None:
         notes.append(
             f"tokenizer.model and tokenizer.json are not the same tokenizer: {differs}. "
             "The second was taken, as transformers does."
         )
-    return differs is None
+    return model if differs is None else None
 
 
 def read_definition(checkpoint: TokenizerFolder) -> tuple[Path, dict[str, Any]]:

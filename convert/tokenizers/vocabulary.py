@@ -12,6 +12,7 @@ from gguf.constants import GGUFValueType, TokenType
 
 from belle.errors import KnownError
 from convert.metadata import KeyValue, array, count, flag, text
+from convert.tokenizers.sentencepiece_model import SentencePieceModel
 
 # What llama.cpp's SentencePiece converter gives to tokens that are never merged.
 _ADDED_SCORE = -1000.0
@@ -59,6 +60,7 @@ class Tokenizer:
         flags: `add_bos_token`, `add_eos_token`, `add_space_prefix`; what is left out stays llama.cpp's default.
         chat_templates: Jinja by name; the usual one is called `default`.
         notes: sentences for the report.
+        sentencepiece: what it was read from, where that is `tokenizer.model`.
     """
 
     model: str
@@ -71,6 +73,7 @@ class Tokenizer:
     flags: dict[str, bool] = field(default_factory=dict)
     chat_templates: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    sentencepiece: SentencePieceModel | None = None
 
     def metadata(self) -> list[KeyValue]:
         """The `tokenizer.*` entries."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belle.errors import KnownError
-from convert.tokenizers.from_sentencepiece import read_pieces
+from convert.tokenizers.from_sentencepiece import piece_table
 from convert.tokenizers.sentencepiece_model import ModelType, PieceType, parse_sentencepiece, read_sentencepiece
 from tests.convert.tokenizers.folders import CORPUS, llama_pieces, proto_field, sentencepiece_bytes
 
@@ -103,5 +103,5 @@ def test_what_llama_cpp_cannot_do_is_refused(tmp_path: Path, data: bytes, words:
     path = tmp_path / "tokenizer.model"
     path.write_bytes(data)
     with pytest.raises(KnownError, match=words) as caught:
-        read_pieces(path, 1000)
+        piece_table(read_sentencepiece(path), path, 1000)
     assert caught.value.kind == "unsupported_tokenizer"
