@@ -147,7 +147,6 @@ class Answer:
             self.message = store.start_answer(self.conversation_id, self.parent_id, self.model)
         if self.status != "streaming":
             store.finish(self.message.id, self.text, status=self.status, stats=self.stats, **self._thought)
-            self.message = store.message(self.message.id)
             self.kept = True
         elif (self.text, self.thinking) != self._saved:
             store.checkpoint(self.message.id, self.text, **self._thought)

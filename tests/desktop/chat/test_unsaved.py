@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from desktop.store import Message, Store
+from desktop.store import Message, Store, StoreError
 from tests.support.desk import Desk, make_desk
 from tests.support.fake_engine import FakeEngines
 from tests.support.full_disk import full_disk
@@ -143,10 +143,25 @@ def test_an_answer_that_is_only_here_can_be_continued_and_edited(desk: Desk) -> 
     assert desk.controller.edits() == {desk.path[-1].id: "edited"}
 
 
+def test_an_answer_that_is_stored_and_cannot_be_read_back_is_not_tried_for_ever(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.controller.send("Hi")
+    engine = desk.engines.last
+    engine.say("all of it")
+
+    def unreadable(message_id: int) -> Message:
+        raise StoreError.of("io_error", path="x", reason=str(message_id))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.store, "message", unreadable)
+        engine.finish()
+        assert desk.controller.save()
+    assert desk.shape[-1] == ("assistant", "all of it", "complete")
+
+
 def fill(store: Store) -> None:
     """Use up the free places inside the pages, too."""
-    from desktop.store import StoreError
-
     conversation = store.create_conversation(title="filler").id
     parent: int | None = None
     for size in (2000, 500, 100, 20, 1):
