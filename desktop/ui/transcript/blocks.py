@@ -112,8 +112,10 @@ def plain_text(spans: tuple[Span, ...]) -> str:
 def is_right_to_left(spans: tuple[Span, ...]) -> bool:
     """Whether a line runs from right to left: its first letter decides, code and formulas aside."""
     for span in spans:
-        if span.code or span.math or span.text.isascii():
-            if not span.code and not span.math and any(map(str.isalpha, span.text)):
+        if span.code or span.math:
+            continue
+        if span.text.isascii():  # nearly always, and told at once
+            if any(map(str.isalpha, span.text)):
                 return False
             continue
         for sign in span.text:

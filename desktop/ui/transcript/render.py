@@ -7,8 +7,9 @@ Grounds of code, bars of quotes and rules are not in the document: `MessageText`
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import (
@@ -220,14 +221,23 @@ class Renderer:
             before = shown
 
     def _spans(self, cursor: QTextCursor, line: Line, laid: Sequence[Span], spans: Sequence[Span]) -> None:
-        """Insert `laid`, which is `spans` as they stand in the document."""
+        """Insert `laid`, which is `spans` as they stand in the document, in the look of a line."""
         quiet = "quote" in line.containers
+        self._insert(cursor, laid, spans, lambda span: self.style.char_format(span, line.heading, quiet=quiet))
+
+    def _insert(
+        self,
+        cursor: QTextCursor,
+        laid: Sequence[Span],
+        spans: Sequence[Span],
+        look: Callable[[Span], QTextCharFormat],
+    ) -> None:
         for shown, span in zip(laid, spans, strict=True):
-            look = self.style.char_format(span, line.heading, quiet=quiet)
-            if shown.text == OBJECT:
-                plain = self.style.char_format(replace(span, math=False), line.heading, quiet=quiet)
-                look = self.formulas.dress(plain, span.text)
-            cursor.insertText(shown.text, look)
+            if shown.text == OBJECT:  # drawn, so it looks as the text around it does
+                chars = self.formulas.dress(look(replace(span, math=False)), span.text)
+            else:
+                chars = look(span)
+            cursor.insertText(shown.text, chars)
 
     def _code_lines(self, cursor: QTextCursor, before: Block | None, code: Code, begun: str, text: str) -> None:
         """Insert `text` at the end; `begun` is what its first line continues."""
@@ -293,12 +303,8 @@ class Renderer:
             cursor.setPosition(cell.lastCursorPosition().position(), _KEEP)
             cursor.removeSelectedText()
             cursor.setBlockFormat(self.style.cell_format(block.aligns[column], spans))
-            for shown, span in zip(self.laid(spans), spans, strict=True):
-                look_of = replace(span, bold=True) if number == 0 else span
-                chars = self.style.char_format(look_of, pill=True)
-                if shown.text == OBJECT:
-                    chars = self.formulas.dress(self.style.char_format(replace(look_of, math=False)), span.text)
-                cursor.insertText(shown.text, chars)
+            in_cell = tuple(replace(span, bold=True) for span in spans) if number == 0 else spans
+            self._insert(cursor, self.laid(spans), in_cell, partial(self.style.char_format, pill=True))
 
     # Growing: what a reader may have selected, and what is laid out, stays.
 
