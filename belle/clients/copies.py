@@ -33,6 +33,10 @@ from belle.errors import KnownError
 from belle.model_names import is_on_the_hub
 
 HUB = "hub:"
+TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer.tiktoken", "tekken.json", "spiece.model",
+)  # fmt: skip
+"""One of these holds the vocabulary of a checkpoint."""
 Kind = Literal["model", "data"]
 Part = Literal["config", "tokenizer", "weights"]
 Say = Callable[[str], None]
@@ -47,7 +51,6 @@ _NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:/(?P<file>[^@]+))?(?:@(?P<revis
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 _OLD_WEIGHTS = ("pytorch_model*.bin", "pytorch_model.bin.index.json")
-_TOKENIZERS = ("tokenizer*", "vocab*", "*.model", "tekken.json")
 _CONFIGS = ("config.json", "adapter_config.json", "tokenizer_config.json")
 _ABOUT_MODELS = ("*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken")
 _DATA = ("*.json", "*.jsonl", "*.ndjson", "*.txt", "*.parquet", "*.json.gz", "*.jsonl.gz", "*.ndjson.gz", "*.txt.gz")
@@ -159,7 +162,7 @@ def _is_cached(name: str, needs: Collection[Part]) -> bool:
     for index in folder.glob("*.index.json"):
         if "weights" in needs and not set(read_json_object(index).get("weight_map", {}).values()) <= there:
             return False
-    patterns = {"config": ("config.json",), "tokenizer": _TOKENIZERS, "weights": (*_WEIGHTS, *_OLD_WEIGHTS)}
+    patterns = {"config": ("config.json",), "tokenizer": TOKENIZER_FILES, "weights": (*_WEIGHTS, *_OLD_WEIGHTS)}
     return all(any(fnmatch(file, pattern) for file in there for pattern in patterns[part]) for part in needs)
 
 

@@ -290,10 +290,9 @@ def _ratios(squares: Sequence[float]) -> tuple[float, float]:
 
 
 def _tokenizer(adapter: Path, base: str) -> Any:
-    from belle.training.tokenizer import load_tokenizer
+    from belle.training.tokenizer import has_tokenizer, load_tokenizer
 
-    has_own = any((adapter / name).exists() for name in ("tokenizer.json", "tokenizer.model"))
-    return load_tokenizer(adapter if has_own else base)
+    return load_tokenizer(adapter if has_tokenizer(adapter) else base)
 
 
 def _generation_config(adapter: Path, model: Any) -> Any:

@@ -18,12 +18,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from belle.clients.copies import model_here
+from belle.clients.copies import TOKENIZER_FILES, model_here
 from belle.documents import read_json
 from belle.errors import KnownError
 from belle.model_names import check_model_name
 
-_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer.tiktoken", "tekken.json", "spiece.model")
 _LLAMA_CLASSES = ("LLaMATokenizer", "LlamaTokenizer", "LlamaTokenizerFast")
 # What LLaMA's SentencePiece model calls them, whatever the files beside it say.
 _LLAMA_SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
@@ -32,6 +31,11 @@ _PADDING_NAMES = ("<pad>", "[PAD]", "<|pad|>", "<|finetune_right_pad_id|>", "<|e
 
 def _say(sentence: str) -> None:
     sys.stderr.write(f"belle: {sentence}\n")
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether one of the files is there that hold a vocabulary."""
+    return any((folder / name).exists() for name in TOKENIZER_FILES)
 
 
 def load_tokenizer(path: Path | str, *, notice: Callable[[str], None] = _say) -> Any:
@@ -47,7 +51,7 @@ def load_tokenizer(path: Path | str, *, notice: Callable[[str], None] = _say) ->
     check_model_name(path)
     path = model_here(path, needs={"tokenizer"})
     folder = Path(path)
-    if folder.is_dir() and not any((folder / name).exists() for name in _FILES):
+    if folder.is_dir() and not has_tokenizer(folder):
         raise KnownError(
             "no_tokenizer",
             f"{folder} holds no tokenizer.",

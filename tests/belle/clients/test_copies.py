@@ -225,6 +225,7 @@ def test_a_bare_name_is_what_transformers_cache_has_and_else_fetched(
         ("model.safetensors", {"config", "weights"}, False),
         ("tokenizer", {"config", "weights"}, True),
         ("tokenizer", {"tokenizer"}, False),
+        ("tokenizer.json", {"tokenizer"}, False),
         ("config.json", {"config"}, False),
         ("nothing", {"config", "tokenizer", "weights"}, True),
     ],

@@ -12,6 +12,7 @@ from typing import Any
 import llama_cpp.llama_cpp as llama
 import pytest
 
+from belle.clients.copies import TOKENIZER_FILES
 from belle.engine.answers import AnswerTokens
 from belle.engine.gguf_header import read_header
 from belle.engine.model import Vocabulary
@@ -20,7 +21,7 @@ from belle.engine.render import Renderer
 from belle.errors import KnownError
 from belle.prompts import TEMPLATES, Message, get_template, template_from_gguf
 from belle.prompts.encoding import encode_conversation, encode_prompt
-from belle.training.tokenizer import HubVocabulary, load_tokenizer
+from belle.training.tokenizer import HubVocabulary, has_tokenizer, load_tokenizer
 from tests.convert.tokenizers.folders import CORPUS, llama_folder, write_json
 from tests.convert.tokenizers.test_ids_transformers import train_byte_level, train_sentencepiece
 
@@ -228,3 +229,18 @@ def test_the_template_in_the_gguf_makes_the_same_prompt(converted: Any, template
     own = replace(own, add_bos=get_template(template).add_bos)  # as the file says
     chat = Renderer(theirs, own, AnswerTokens(theirs.piece)).prompt(TALK[:1])
     assert encode_prompt(vocabulary, get_template(template), TALK[:1]) == chat
+
+
+@pytest.mark.parametrize(
+    ("name", "holds"),
+    [
+        *((name, True) for name in TOKENIZER_FILES),
+        ("tokenizer_config.json", False),
+        ("special_tokens_map.json", False),
+        ("merges.txt", False),
+        ("adapter_config.json", False),
+    ],
+)
+def test_a_folder_has_a_tokenizer_where_a_vocabulary_is(tmp_path: Path, name: str, holds: bool) -> None:
+    (tmp_path / name).touch()
+    assert has_tokenizer(tmp_path) is holds
