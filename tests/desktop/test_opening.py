@@ -18,6 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from belle import paths
 from desktop.app import Running
+from desktop.chat.state import Notice
 from desktop.opening import Opened, open_store
 from desktop.settings import Settings
 from desktop.store import Store, StoreError, make_daily
@@ -188,6 +189,7 @@ def test_conversations_that_may_not_be_written_can_be_read(home: Path, qtbot: Qt
             store.add_message(1, 1, "user", "more")
         assert caught.value.kind == "read_only"
         assert caught.value.details["path"] == str(path)
+        assert Notice.of_store(caught.value).key == opened.notice.key  # one banner, not two
         store.close()
     assert path.read_bytes() == before
     assert not list(Path(tempfile.gettempdir()).glob("chatbelle-*/*.sqlite3"))
