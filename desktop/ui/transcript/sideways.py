@@ -110,12 +110,10 @@ class SideBars:
     def place(self, box: Callable[[int], QRectF], first: int = 0) -> None:
         """Put a bar under each block from `first` on that needs one. `box` gives the place of a block."""
         wide: dict[int, Extent] = {}
-        kinds: tuple[Scrollable, ...] = (self._renderer.tables, self._renderer.code)
-        for kind in kinds:
-            for index in kind.since(first):
-                extent = kind.extent(index)
-                if extent.is_wide:
-                    wide[index] = extent
+        for index in (*self._renderer.tables.since(first), *self._renderer.code.since(first)):
+            extent = self._kind_of(index).extent(index)
+            if extent.is_wide:
+                wide[index] = extent
         for index in [i for i in self._bars if i >= first and i not in wide]:
             self._bars.pop(index).discard()
             self._shift(index, 0)
@@ -162,8 +160,8 @@ class SideBars:
             bar.setValue(bar.maximum())
 
     def _shift(self, index: int, pixels: int) -> None:
-        kind: Scrollable = (
-            self._renderer.code if isinstance(self._renderer.blocks[index], Code) else self._renderer.tables
-        )
-        kind.shift(index, pixels)
+        self._kind_of(index).shift(index, pixels)
         self._moved()
+
+    def _kind_of(self, index: int) -> Scrollable:
+        return self._renderer.code if isinstance(self._renderer.blocks[index], Code) else self._renderer.tables
