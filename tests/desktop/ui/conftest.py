@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtGui import QGuiApplication
 
 from desktop.i18n import set_language
 from desktop.settings import Settings
@@ -29,6 +30,13 @@ def dressed(qapp):
     yield
     # What was deleted "later" is gone before the next test looks at the application.
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_is_left_to_paste(qapp):
+    """The offscreen clipboard outlives Python, and must not hold what Python would have to take down."""
+    yield
+    QGuiApplication.clipboard().clear()
 
 
 @pytest.fixture
