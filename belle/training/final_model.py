@@ -20,6 +20,7 @@ from belle.prompts.jinja import jinja_source
 from belle.prompts.model_template import ModelTemplate
 from belle.texts import utf8
 from belle.training.disk_proof import check_written, tie_as_written
+from belle.training.manifest import TOKENIZER_FILES
 from belle.training.models import base_of
 from belle.training.new_tokens import new_tokens
 from belle.training.ranks import Ranks
@@ -35,10 +36,6 @@ if TYPE_CHECKING:
 
     from belle.training.session import Session
 
-_TOKENIZER_FILES = (
-    "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "vocab.json", "merges.txt", "spiece.model", "tokenizer.tiktoken", "tekken.json", "chat_template.jinja",
-)  # fmt: skip
 # Stages after which a model answers in the recipe's template.
 _CHATTING = ("sft", "dpo", "ppo")
 
@@ -146,7 +143,7 @@ def write_tokenizer(tokenizer: Any, folder: Path, *, template: PromptTemplate | 
     """
     source = Path(tokenizer.name_or_path)
     if source.is_dir():
-        for name in _TOKENIZER_FILES:
+        for name in TOKENIZER_FILES:
             if (source / name).exists():
                 shutil.copyfile(source / name, folder / name)
     else:

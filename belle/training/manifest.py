@@ -23,18 +23,11 @@ from belle.errors import KnownError
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
-# The files that transformers, tokenizers and SentencePiece write for a tokenizer.
-_TOKENIZER_FILES = {
-    "added_tokens.json",
-    "chat_template.jinja",
-    "merges.txt",
-    "special_tokens_map.json",
-    "spiece.model",
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "vocab.json",
-}
+TOKENIZER_FILES = (
+    "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "vocab.json", "merges.txt", "spiece.model", "tokenizer.tiktoken", "tekken.json", "chat_template.jinja",
+)  # fmt: skip
+"""What the tokenizer of a checkpoint consists of, where it is there."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +86,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 def tokenizer_sha256(files: Mapping[str, Sealed]) -> str | None:
     """One hash for the tokenizer among `files`, whatever the order they were written in; None when there is none."""
-    rows = sorted((name, f.sha256) for name, f in files.items() if PurePosixPath(name).name in _TOKENIZER_FILES)
+    rows = sorted((name, f.sha256) for name, f in files.items() if PurePosixPath(name).name in TOKENIZER_FILES)
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest() if rows else None
 
 
