@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from belle.cli.figures import size
 from belle.cli.terminal import Terminal
 from belle.errors import KnownError
+from belle.units import size
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from belle.cli.figures import duration, size, weights
+from belle.units import duration, size, weights
 
 if TYPE_CHECKING:
     from belle.evaluation.logits import Agreement

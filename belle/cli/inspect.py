@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from belle.cli.arguments import path_or_name
-from belle.cli.figures import size, weights
 from belle.texts import json_text, visible
+from belle.units import size, weights
 
 if TYPE_CHECKING:
     from convert.inspection import Description

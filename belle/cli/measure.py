@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from belle.cli.arguments import input_file, input_path, output_folder, path_or_name
-from belle.cli.figures import duration
 from belle.cli.terminal import Terminal
 from belle.errors import KnownError
 from belle.path_guard import check_output_folder
 from belle.texts import read_text
+from belle.units import duration
 
 if TYPE_CHECKING:
     from belle.evaluation.measurement import Measurement

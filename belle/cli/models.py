@@ -9,11 +9,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from belle.cli.arguments import input_file, path_or_name
-from belle.cli.figures import duration, size
 from belle.cli.terminal import Terminal
 from belle.cli.words import is_chinese, say
 from belle.errors import KnownError
 from belle.texts import json_text
+from belle.units import duration, size
 
 if TYPE_CHECKING:
     from belle.catalog import ModelEntry

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from belle.cli.arguments import input_file, input_path, output_file
 from belle.cli.convert_report import progress_line
-from belle.cli.figures import duration, size
 from belle.cli.terminal import Terminal
 from belle.errors import KnownError
 from belle.path_guard import check_output
 from belle.texts import json_text
+from belle.units import duration, size
 
 if TYPE_CHECKING:
     from convert.rounding.options import QuantizeReport

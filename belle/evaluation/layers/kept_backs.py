@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from belle.evaluation.json_lines import JsonLines
 from belle.evaluation.layers.restored import Back, RestoredModel, in_turn
+from belle.json_lines import JsonLines
 
 
 class KeptBacks:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from belle.evaluation.json_lines import JsonLines
+from belle.json_lines import JsonLines
 
 
 @dataclass(frozen=True, slots=True)
