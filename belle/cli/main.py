@@ -20,14 +20,14 @@ from belle.path_guard import refused
 from belle.streams import guarded_streams
 
 COMMANDS = {
-    "chat": ("belle.cli.chat", "talk to a model in the terminal"),
-    "convert": ("belle.cli.convert", "make a GGUF file from a checkpoint"),
+    "chat": ("belle.cli.chat.command", "talk to a model in the terminal"),
+    "convert": ("belle.cli.convert.command", "make a GGUF file from a checkpoint"),
     "inspect": ("belle.cli.inspect", "say what is in a model file"),
     "models": ("belle.cli.models", "get, list, take over and remove models"),
     "imatrix": ("belle.cli.imatrix", "measure which weights of a model matter, for better quantization"),
     "quantize": ("belle.cli.quantize", "make a GGUF smaller with the least loss"),
     "measure": ("belle.cli.measure", "measure what a quantization cost"),
-    "data": ("belle.cli.data", "check, clean and convert training data"),
+    "data": ("belle.cli.data.command", "check, clean and convert training data"),
     "train": ("belle.cli.train", "train a model by a recipe"),
     "gptq": ("belle.cli.gptq", "quantize a checkpoint with GPTQ"),
     "generate": ("belle.cli.generate", "answer a file of questions, also with models larger than a GPU"),
@@ -111,7 +111,7 @@ def _run(words: list[str], *, protected: bool) -> int:
 
 
 def _run_in_child(words: list[str]) -> int:
-    from belle.cli.words import say
+    from belle.cli.messages import say
     from belle.engine.native_process import run_program
 
     def tell() -> None:

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from belle.cli.arguments import input_file, path_or_name
+from belle.cli.messages import is_chinese, say
 from belle.cli.terminal import Terminal
-from belle.cli.words import is_chinese, say
 from belle.errors import KnownError
 from belle.texts import json_text
 from belle.units import duration, size

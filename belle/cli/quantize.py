@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from belle.cli.arguments import input_file, input_path, output_file
-from belle.cli.convert_report import progress_line
+from belle.cli.convert.report import progress_line
 from belle.cli.terminal import Terminal
 from belle.errors import KnownError
 from belle.path_guard import check_output

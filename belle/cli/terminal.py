@@ -9,8 +9,8 @@ import contextlib
 import os
 import sys
 
-from belle.cli.line_editor import History, LineEditor
-from belle.cli.words import say
+from belle.cli.chat.line_editor import History, LineEditor
+from belle.cli.messages import say
 from belle.streams import commanding
 from belle.texts import visible
 

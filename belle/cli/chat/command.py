@@ -12,12 +12,12 @@ from dataclasses import asdict, replace
 
 from belle import paths
 from belle.catalog import STARTER, ResolvedModel, load_catalog, remember_file, resolve
-from belle.cli.answering import Answering
 from belle.cli.arguments import path_or_name
-from belle.cli.line_editor import History
-from belle.cli.session import Session
+from belle.cli.chat.answer import Answering
+from belle.cli.chat.line_editor import History
+from belle.cli.chat.session import Session
+from belle.cli.messages import is_chinese, say
 from belle.cli.terminal import Terminal
-from belle.cli.words import is_chinese, say
 from belle.engine.blocking import BlockingEngine, open_engine
 from belle.engine.protocol import Load, Sampling
 from belle.errors import KnownError

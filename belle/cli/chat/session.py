@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from belle.catalog import ResolvedModel
-from belle.cli.answering import Answering
-from belle.cli.line_editor import History
+from belle.cli.chat.answer import Answering
+from belle.cli.chat.line_editor import History
+from belle.cli.messages import say
 from belle.cli.terminal import RED, Terminal
-from belle.cli.words import say
 from belle.durable import write_text
 from belle.engine.protocol import Done, Overflow
 from belle.errors import KnownError

@@ -178,12 +178,12 @@ def _tag(parser: argparse.ArgumentParser) -> None:
 
 
 _COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = {
-    "check": ("belle.cli.data_check", "say what is in a file and what is wrong with it", _check),
-    "show": ("belle.cli.data_show", "show samples as the model will see them", _show),
-    "convert": ("belle.cli.data_rows", "write a file in another format", _convert),
-    "dedup": ("belle.cli.data_rows", "leave out duplicates, and what an evaluation asks", _dedup),
-    "clean": ("belle.cli.data_rows", "leave out what teaches the wrong thing", _clean),
-    "split": ("belle.cli.data_rows", "hold out a part for validation, duplicates on one side", _split),
-    "mix": ("belle.cli.data_rows", "several files in a fixed ratio", _mix),
-    "tag": ("belle.cli.data_tag", "say which of BELLE's 13 kinds of task each row is", _tag),
+    "check": ("belle.cli.data.check", "say what is in a file and what is wrong with it", _check),
+    "show": ("belle.cli.data.show", "show samples as the model will see them", _show),
+    "convert": ("belle.cli.data.rows", "write a file in another format", _convert),
+    "dedup": ("belle.cli.data.rows", "leave out duplicates, and what an evaluation asks", _dedup),
+    "clean": ("belle.cli.data.rows", "leave out what teaches the wrong thing", _clean),
+    "split": ("belle.cli.data.rows", "hold out a part for validation, duplicates on one side", _split),
+    "mix": ("belle.cli.data.rows", "several files in a fixed ratio", _mix),
+    "tag": ("belle.cli.data.tag", "say which of BELLE's 13 kinds of task each row is", _tag),
 }

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from belle.cli.convert_report import agreement_line
+from belle.cli.convert.report import agreement_line
 from belle.cli.terminal import Terminal
 from belle.errors import KnownError
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.cli.arguments import input_file, input_path, output_file
-from belle.cli.convert_encrypted import decrypted
-from belle.cli.convert_logits import check_possible, compare_logits
-from belle.cli.convert_report import file_lines, progress_line
+from belle.cli.convert.encrypted import decrypted
+from belle.cli.convert.logits import check_possible, compare_logits
+from belle.cli.convert.report import file_lines, progress_line
 from belle.cli.terminal import Terminal
 from belle.durable import write_text
 from belle.errors import KnownError

@@ -7,8 +7,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
+from belle.cli.messages import say
 from belle.cli.terminal import Terminal
-from belle.cli.words import say
 from belle.engine.blocking import BlockingEngine
 from belle.engine.protocol import ContextCut, Done, Event, Generate, Overflow, Prefill, Sampling, Text, Thinking
 from belle.prompts import Message

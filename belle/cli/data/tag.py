@@ -10,9 +10,9 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from belle.cli.data_rows import output_format, rows
+from belle.cli.data.rows import output_format, rows
+from belle.cli.messages import say
 from belle.cli.terminal import Terminal
-from belle.cli.words import say
 from belle.data.rows import category_name, questions_of
 from belle.data.tag import categories, category_of
 from belle.data.write import open_writer

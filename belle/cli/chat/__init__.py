@@ -1,0 +1,1 @@
+"""`belle chat`: talking to a model in the terminal."""

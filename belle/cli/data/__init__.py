@@ -1,0 +1,1 @@
+"""`belle data …`: looking at training data, cleaning, converting, splitting and mixing it."""
