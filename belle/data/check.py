@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from belle.data.files import Record
-from belle.data.language import language_of
 from belle.data.read import scan_rows
 from belle.data.rows import Conversation, Kind, Preference, Row, category_name, kind_of, texts_of
 from belle.data.similarity import SimilarTexts
@@ -214,3 +214,44 @@ def _find_duplicates(report: Report, similar: SimilarTexts, places: _Places) -> 
         name, original = ("duplicate", same) if same != index else ("near-duplicate", first)
         earlier = places.of(original)
         report.findings[name].add(places.of(index), f"{earlier.unit} {earlier.number} of {earlier.path}")
+
+
+# Which language a text is in, as far as its script tells: enough to see what a data set is made of.
+
+
+Language = Literal["zh", "en", "mixed", "ja", "ko", "other", "none"]
+
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
+
+_KANA = re.compile(r"[\u3041-\u30ff]")
+
+_HANGUL = re.compile(r"[\uac00-\ud7af]")
+
+_LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+")
+
+_LETTER = re.compile(r"[^\W\d_]")
+
+_LONGEST = 4000
+
+
+def language_of(text: str) -> Language:
+    """The language of the first 4,000 characters; `mixed` is Chinese and Latin words, neither below a tenth.
+
+    Latin script counts as `en`. A Chinese character weighs as much as a Latin word, so that a name in a Chinese
+    sentence leaves it Chinese.
+    """
+    text = text[:_LONGEST]
+    han, latin = len(_HAN.findall(text)), len(_LATIN_WORD.findall(text))
+    letters = len(_LETTER.findall(text))
+    if not letters:
+        return "none"
+    if len(_KANA.findall(text)) > 0.1 * letters:
+        return "ja"
+    if len(_HANGUL.findall(text)) > 0.1 * letters:
+        return "ko"
+    if han + latin == 0:
+        return "other"
+    share = han / (han + latin)
+    if share >= 0.9:
+        return "zh"
+    return "mixed" if share >= 0.1 else "en"

@@ -11,10 +11,19 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, cast
 
-from belle.data.fields import Fields, keys_of, label_of, messages_of, shown, text_of
-from belle.data.problems import RowError
+from belle.data.errors import RowError
+from belle.data.fields import (
+    Fields,
+    is_templated,
+    keys_of,
+    label_of,
+    messages_of,
+    parse_prompt,
+    parse_templated,
+    shown,
+    text_of,
+)
 from belle.data.rows import BAD_ANSWER, Conversation, Kind, Preference, PretrainText, Row
-from belle.data.templated import is_templated, parse_prompt, parse_templated
 from belle.prompts import Message
 
 

@@ -9,10 +9,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, overload
 
+from belle.data.errors import RowError, located
 from belle.data.fields import shown
 from belle.data.files import Record, records
 from belle.data.formats import FORMATS, Format, format_named
-from belle.data.problems import RowError, located
 from belle.data.rows import Conversation, Kind, Preference, PretrainText, Row, category_name, stages_for
 from belle.errors import KnownError
 

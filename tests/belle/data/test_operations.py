@@ -13,10 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from belle.data.check import check, summary
+from belle.data.check import check, language_of, summary
 from belle.data.clean import RULES, Limits, reason_against, tidied
 from belle.data.contamination import EvaluationSet
-from belle.data.language import language_of
 from belle.data.mix import Source, mixed, shuffled
 from belle.data.plot import write_plot
 from belle.data.rows import Conversation, Preference, PretrainText, Row
