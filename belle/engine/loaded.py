@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from belle.engine.answer.session import Session
+from belle.engine.answer.template_list import own_template, template_options
 from belle.engine.context import Context, StopFlag
 from belle.engine.cores import FreeCores, usable_cores
 from belle.engine.devices import Gpu, gpus
@@ -13,8 +15,6 @@ from belle.engine.memory import available_memory, check_fits, kv_bytes_per_token
 from belle.engine.model import Model
 from belle.engine.native_log import NativeLog
 from belle.engine.protocol import Event, Load, ModelInfo, TemplateOption
-from belle.engine.session import Session
-from belle.engine.template_list import own_template, template_options
 from belle.engine.threads import DECODE_PACE, PREFILL_PACE, Pace, ThreadTuner, ladder
 from belle.errors import KnownError
 from belle.prompts import OWN_TEMPLATE, Message, PromptTemplate, get_template

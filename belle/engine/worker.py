@@ -37,8 +37,8 @@ from belle.engine.protocol import (
 from belle.errors import KnownError
 
 if TYPE_CHECKING:
+    from belle.engine.answer.open_requests import OpenRequests
     from belle.engine.loaded import LoadedModel
-    from belle.engine.open_requests import OpenRequests
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _GRACE_S = 1.0
@@ -58,9 +58,9 @@ class Worker:
         """Serve until the end of stdin or `quit`."""
         self._outbox.send(Hello(PROTOCOL_VERSION, os.getpid()))
         # The import takes a tenth of a second, which the client uses to draw its window.
+        from belle.engine.answer.open_requests import OpenRequests
         from belle.engine.context import StopFlag
         from belle.engine.native_log import NativeLog
-        from belle.engine.open_requests import OpenRequests
 
         self._flag, self._log = StopFlag(), NativeLog()
         self._requests: OpenRequests = OpenRequests(self._flag)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from belle.engine.answers import AnswerTokens
+from belle.engine.answer.answer_tokens import AnswerTokens
 
 # A token is a byte, so that characters are split wherever they can be.
 piece = lambda token: bytes([token])  # noqa: E731

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from time import perf_counter
 
-from belle.engine.answers import AnswerTokens
+from belle.engine.answer.answer_tokens import AnswerTokens
+from belle.engine.answer.overflow import fit
+from belle.engine.answer.prefill import Prefill
+from belle.engine.answer.prompt import Renderer
+from belle.engine.answer.sampling import Sampler
+from belle.engine.answer.text_stream import TextStream
 from belle.engine.context import Context, Interrupted, StopFlag
 from belle.engine.model import Vocabulary
-from belle.engine.overflow import fit
-from belle.engine.prefill import Prefill
 from belle.engine.protocol import (
     ContextCut,
     Count,
@@ -25,9 +28,6 @@ from belle.engine.protocol import (
     Thinking,
 )
 from belle.engine.protocol import Prefill as PrefillEvent
-from belle.engine.render import Renderer
-from belle.engine.sampling import Sampler
-from belle.engine.text_stream import TextStream
 from belle.engine.threads import ThreadTuner
 from belle.errors import KnownError
 from belle.prompts import Message, PromptTemplate

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from belle.engine.text_stream import TextStream
+from belle.engine.answer.text_stream import TextStream
 
 
 def run(data: bytes, cuts: list[int], stop: tuple[str, ...] = (), **options: bool) -> TextStream:
