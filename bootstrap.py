@@ -135,7 +135,7 @@ def _is_ready(group: str, state: str) -> bool:
 
 def _state() -> str:
     """What a `.venv` was made from and for: the files that say what is in it, Python, and the processor."""
-    from belle.engine.processor import this_processor
+    from belle.engine.llama.processor import this_processor
 
     digest = hashlib.sha256(f"{sys.version}\n{this_processor().digest}".encode())
     for name in ("pyproject.toml", "constraints.txt", "bootstrap.py"):
@@ -201,7 +201,7 @@ def _llama_origin() -> str:
 
 def _build_key() -> str:
     """What a build of llama.cpp depends on: the processor, the versions, and the compiler's options."""
-    from belle.engine.processor import this_processor
+    from belle.engine.llama.processor import this_processor
 
     options = [os.environ.get(name, "") for name in ("CMAKE_ARGS", "CFLAGS", "CXXFLAGS", "CC", "CXX")]
     pin = next((line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("llama_cpp_python")), "")
@@ -299,8 +299,8 @@ def check_llama() -> None:
 
 
 def _self_check() -> dict[str, Any]:
-    """What `belle.engine.self_check` found, as its JSON; SetupError when it says nothing."""
-    command = [PYTHON, "-m", "belle.engine.self_check"]
+    """What `belle.engine.llama.self_check` found, as its JSON; SetupError when it says nothing."""
+    command = [PYTHON, "-m", "belle.engine.llama.self_check"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     try:
         verdict: dict[str, Any] = json.loads(result.stdout)

@@ -39,7 +39,7 @@ def check_loads(path: Path, out: Path) -> None:
     Raises KnownError("not_loadable") with llama.cpp's `reason`.
     """
     try:
-        call("belle.engine.file_questions:read_one_token", path=str(path.resolve()))
+        call("belle.engine.llama.file_questions:read_one_token", path=str(path.resolve()))
     except KnownError as error:
         reason = error.message.replace(path.name, out.name)
         raise KnownError(

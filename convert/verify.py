@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from belle.engine.gguf_header import StoredTensor, read_header
+from belle.engine.llama.cores import usable_processors
 from belle.errors import KnownError
 from convert.compare import Difference, compare, tensor_fault
 from convert.journal import Chunk
 from convert.plan import Exactness, TensorPlan
 from convert.progress import Meter, ProgressCallback
 from convert.scratch import Scratch
-from convert.threads import usable_processors
 
 _TICK_SECONDS = 0.2
 

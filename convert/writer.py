@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from belle.engine.llama.cores import usable_processors
 from belle.errors import KnownError
 from convert import ggml
 from convert.encode import encode_rows
@@ -26,7 +27,6 @@ from convert.part_file import PartFile, check_output, journal_path, part_path, w
 from convert.plan import TensorPlan, data_size
 from convert.progress import Meter, Progress, ProgressCallback
 from convert.scratch import Scratch
-from convert.threads import usable_processors
 
 if TYPE_CHECKING:
     from convert.verify import Proof

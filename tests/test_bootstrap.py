@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from belle.engine import processor
+from belle.engine.llama import processor
 
 ROOT = Path(__file__).parent.parent
 

@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Read the text and write the matrix. Returns the exit status; raises KnownError."""
     import numpy as np
 
-    from belle.engine.activations import WINDOW, ActivationReader, SquareSums
     from belle.engine.gguf_header import read_header
+    from belle.engine.llama.activations import WINDOW, ActivationReader, SquareSums
     from convert.imatrix_file import Activations, write_imatrix
 
     check_output(arguments.output, [arguments.model, arguments.text])

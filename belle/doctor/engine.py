@@ -13,9 +13,9 @@ from belle.doctor.report import Fact, Problem, Section
 from belle.documents import parse_json_row
 from belle.engine import safer_mode
 from belle.engine.faults import build_anew
+from belle.engine.llama.processor import built_with, library_digest, missing_features, this_processor
+from belle.engine.llama.self_check import SelfCheck, self_check
 from belle.engine.native_process import environment
-from belle.engine.processor import built_with, library_digest, missing_features, this_processor
-from belle.engine.self_check import SelfCheck, self_check
 from belle.environment import pip_command
 
 LLAMA = "llama-cpp-python"
@@ -93,7 +93,9 @@ def _gpu() -> tuple[str, list[Problem]]:
 
 def _usable_gpus() -> list[str]:
     """Names of the GPUs that llama.cpp can use, asked for in a process of its own: drivers may crash, too."""
-    program = "import json; from belle.engine.devices import gpus; print(json.dumps([gpu.name for gpu in gpus()]))"
+    program = (
+        "import json; from belle.engine.llama.devices import gpus; print(json.dumps([gpu.name for gpu in gpus()]))"
+    )
     command = [sys.executable, "-P", "-c", program]
     try:
         done = subprocess.run(

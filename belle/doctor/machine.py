@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from belle.doctor.report import Fact, Problem, Section
-from belle.engine.cores import usable_cores
-from belle.engine.memory import available_memory
-from belle.engine.processor import this_processor
+from belle.engine.llama.cores import usable_cores
+from belle.engine.llama.memory import available_memory
+from belle.engine.llama.processor import this_processor
 
 _LITTLE_MEMORY = 1_500_000_000
 _PCI = Path("/sys/bus/pci/devices")

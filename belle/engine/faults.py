@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from belle.engine.llama.processor import built_with, missing_features, this_processor
 from belle.engine.memory_pressure import MemoryFacts
-from belle.engine.processor import built_with, missing_features, this_processor
 from belle.errors import KnownError
 
 _GET_AGAIN = "Download or convert it again."

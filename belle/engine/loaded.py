@@ -7,15 +7,15 @@ from dataclasses import replace
 
 from belle.engine.answer.session import Session
 from belle.engine.answer.template_list import own_template, template_options
-from belle.engine.context import Context, StopFlag
-from belle.engine.cores import FreeCores, usable_cores
-from belle.engine.devices import Gpu, gpus
 from belle.engine.gguf_header import GgufHeader, read_header
-from belle.engine.memory import available_memory, check_fits, kv_bytes_per_token
-from belle.engine.model import Model
-from belle.engine.native_log import NativeLog
+from belle.engine.llama.context import Context, StopFlag
+from belle.engine.llama.cores import FreeCores, usable_cores
+from belle.engine.llama.devices import Gpu, gpus
+from belle.engine.llama.memory import available_memory, check_fits, kv_bytes_per_token
+from belle.engine.llama.model import Model
+from belle.engine.llama.native_log import NativeLog
+from belle.engine.llama.threads import DECODE_PACE, PREFILL_PACE, Pace, ThreadTuner, ladder
 from belle.engine.protocol import Event, Load, ModelInfo, TemplateOption
-from belle.engine.threads import DECODE_PACE, PREFILL_PACE, Pace, ThreadTuner, ladder
 from belle.errors import KnownError
 from belle.prompts import OWN_TEMPLATE, Message, PromptTemplate, get_template
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from belle.engine.memory import available_memory, cgroup_folders
+from belle.engine.llama.memory import available_memory, cgroup_folders
 
 _VMSTAT = Path("/proc/vmstat")
 _KILLS = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)

@@ -20,7 +20,7 @@ from belle import paths
 from belle.documents import read_json
 from belle.durable import write_text
 from belle.engine.faults import CRASHES, native_reason
-from belle.engine.processor import library_digest, this_processor
+from belle.engine.llama.processor import library_digest, this_processor
 from belle.errors import KnownError
 
 _VARIABLE = "CHATBELLE_SAFER_MODE"

@@ -59,8 +59,8 @@ class Worker:
         self._outbox.send(Hello(PROTOCOL_VERSION, os.getpid()))
         # The import takes a tenth of a second, which the client uses to draw its window.
         from belle.engine.answer.open_requests import OpenRequests
-        from belle.engine.context import StopFlag
-        from belle.engine.native_log import NativeLog
+        from belle.engine.llama.context import StopFlag
+        from belle.engine.llama.native_log import NativeLog
 
         self._flag, self._log = StopFlag(), NativeLog()
         self._requests: OpenRequests = OpenRequests(self._flag)
@@ -120,8 +120,8 @@ class Worker:
                     self._fail(None, error)
 
     def _load(self, command: Load) -> None:
+        from belle.engine.llama.model import LoadCancelled
         from belle.engine.loaded import LoadedModel
-        from belle.engine.model import LoadCancelled
 
         self._close_model()
         shown = -1.0

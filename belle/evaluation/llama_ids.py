@@ -28,7 +28,7 @@ _CONFIG = {
 
 def llama_ids(folder: str, texts: list[str]) -> list[list[int]]:
     """The ids of each text. Raises KnownError for a tokenizer that cannot be converted."""
-    from belle.engine.file_questions import token_ids
+    from belle.engine.llama.file_questions import token_ids
     from convert.options import ConvertOptions
     from convert.pipeline import convert
 

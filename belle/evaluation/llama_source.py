@@ -11,9 +11,9 @@ from time import perf_counter
 import llama_cpp.llama_cpp as llama
 import numpy as np
 
-from belle.engine.cores import usable_cores
-from belle.engine.model import Model, Vocabulary
-from belle.engine.native_log import NativeLog
+from belle.engine.llama.cores import usable_cores
+from belle.engine.llama.model import Model, Vocabulary
+from belle.engine.llama.native_log import NativeLog
 from belle.errors import KnownError
 from belle.evaluation.logit_source import Rows, Speed, chunk_rows
 from belle.evaluation.memory_watch import MemoryWatch

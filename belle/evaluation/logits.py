@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from belle.engine.memory import available_memory
+from belle.engine.llama.memory import available_memory
 from belle.errors import KnownError
 from belle.pretrained import load_adapter, load_config, load_pretrained
 
@@ -162,8 +162,8 @@ class _Runner:
     def __init__(self, path: Path, threads: int) -> None:
         import llama_cpp.llama_cpp as llama
 
-        from belle.engine.model import Model
-        from belle.engine.native_log import NativeLog
+        from belle.engine.llama.model import Model
+        from belle.engine.llama.native_log import NativeLog
 
         self._lib: Any = llama
         llama.llama_backend_init()

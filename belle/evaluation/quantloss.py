@@ -15,8 +15,8 @@ from time import monotonic
 
 import numpy as np
 
-from belle.engine.memory import available_memory
-from belle.engine.model import Vocabulary
+from belle.engine.llama.memory import available_memory
+from belle.engine.llama.model import Vocabulary
 from belle.errors import KnownError
 from belle.evaluation.comparison import Comparison
 from belle.evaluation.figures import Models, TextRead, candidate_figures, model_figures

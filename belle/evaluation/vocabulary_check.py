@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from belle.engine.model import Vocabulary
+from belle.engine.llama.model import Vocabulary
 from belle.errors import KnownError
 from belle.texts import short_repr
 

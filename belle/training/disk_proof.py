@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.documents import read_json
-from belle.engine.memory import available_memory
+from belle.engine.llama.memory import available_memory
 from belle.errors import KnownError
 from belle.pretrained import load_with_report
 

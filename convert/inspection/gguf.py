@@ -8,7 +8,7 @@ from pathlib import Path
 from belle.engine.gguf_cursor import Value
 from belle.engine.gguf_header import GgufHeader, read_header, read_strings
 from belle.engine.gguf_types import TENSOR_TYPES
-from belle.engine.memory import available_memory, estimate, verdict
+from belle.engine.llama.memory import available_memory, estimate, verdict
 from convert.inspection.description import Description, MemoryAt, TensorRow, TokenizerFacts, shares
 from convert.inspection.templates import template_facts
 

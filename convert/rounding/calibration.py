@@ -8,9 +8,9 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Literal
 
-from belle.engine.activations import WINDOW
 from belle.engine.gguf_header import GgufHeader
-from belle.engine.model import Vocabulary
+from belle.engine.llama.activations import WINDOW
+from belle.engine.llama.model import Vocabulary
 from belle.errors import KnownError
 from belle.paths import asset
 from belle.prompts import PromptTemplate, template_from_gguf

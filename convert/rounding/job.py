@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from gguf.constants import GGUFValueType
 
-from belle.engine.activations import ActivationReader, SquareSums
-from belle.engine.block_runner import BlockRunner
 from belle.engine.gguf_header import read_header
+from belle.engine.llama.activations import ActivationReader, SquareSums
+from belle.engine.llama.block_runner import BlockRunner
+from belle.engine.llama.cores import usable_processors
 from belle.errors import KnownError
 from convert.gguf_file import GgufFile, is_gguf
 from convert.header import KeyValue, serialize
@@ -34,7 +35,6 @@ from convert.rounding.matrix import OutputErrors
 from convert.rounding.options import QuantizeOptions, QuantizeReport
 from convert.rounding.sources import GgufRows, RoundedRows, Spool
 from convert.rounding.walk import EMBEDDINGS, Step, round_model
-from convert.threads import usable_processors
 from convert.types import FLOAT_TYPES, FileType
 from convert.verify import verify
 from convert.writer import write_gguf

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from belle.engine.activations import Rows
+from belle.engine.llama.activations import Rows
 from convert.rounding.formats import Floats
 
 DAMPING = 0.01

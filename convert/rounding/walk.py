@@ -19,8 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from gguf.constants import GGMLQuantizationType as GGMLType
 
-from belle.engine.activations import Rows
-from belle.engine.block_runner import OUTPUT_INPUT, BlockRunner, Hidden
+from belle.engine.llama.activations import Rows
+from belle.engine.llama.block_runner import OUTPUT_INPUT, BlockRunner, Hidden
 from convert import ggml
 from convert.rounding.embeddings import RESIDUAL_READERS, embedding_moments
 from convert.rounding.formats import Bytes

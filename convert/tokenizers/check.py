@@ -126,7 +126,7 @@ def _encoder(checkpoint: TokenizerFolder, model: SentencePieceModel | None) -> R
 def _llama_ids(path: Path, texts: list[str]) -> list[list[int]]:
     """llama.cpp's ids of each text. Raises KnownError("bad_vocabulary") with llama.cpp's `reason`."""
     try:
-        ids: list[list[int]] = call("belle.engine.file_questions:token_ids", path=str(path), texts=texts)
+        ids: list[list[int]] = call("belle.engine.llama.file_questions:token_ids", path=str(path), texts=texts)
     except KnownError as error:
         raise KnownError(
             "bad_vocabulary",

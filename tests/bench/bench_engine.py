@@ -18,9 +18,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from belle.engine.blocking import BlockingEngine, open_engine
-from belle.engine.cores import usable_cores
+from belle.engine.llama.cores import usable_cores
+from belle.engine.llama.threads import ladder
 from belle.engine.protocol import Done, Generate, Load, Sampling
-from belle.engine.threads import ladder
 from belle.prompts import Message
 from tests.bench.measure import Measure, at_least, at_most
 
@@ -134,7 +134,7 @@ class _BareLoop:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000000")
         import llama_cpp.llama_cpp as llama
 
-        from belle.engine.native_log import NativeLog
+        from belle.engine.llama.native_log import NativeLog
 
         self._llama, self._log = llama, NativeLog()
         self._model = llama.llama_model_load_from_file(str(_starter()).encode(), llama.llama_model_default_params())

@@ -34,8 +34,8 @@ _BEFORE = """
 import sys
 from pathlib import Path
 import belle.evaluation.quantloss
-from belle.engine.model import Model
-from belle.engine.native_log import NativeLog
+from belle.engine.llama.model import Model
+from belle.engine.llama.native_log import NativeLog
 from belle.evaluation.memory_watch import peak_memory
 log = NativeLog()
 models = [Model(Path(name), n_gpu_layers=0, log=log, on_progress=lambda _: True) for name in sys.argv[1:3]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from belle.engine.context import StopFlag
+from belle.engine.llama.context import StopFlag
 
 
 class OpenRequests:

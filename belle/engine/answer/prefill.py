@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 
-from belle.engine.context import N_BATCH
+from belle.engine.llama.context import N_BATCH
 
 _CHUNK_S = 0.2
 _FIRST_CHUNK = 16

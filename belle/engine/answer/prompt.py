@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from belle.engine.answer.answer_tokens import AnswerTokens, KnownTokens
-from belle.engine.model import Vocabulary
+from belle.engine.llama.model import Vocabulary
 from belle.errors import KnownError
 from belle.prompts import Message, PromptTemplate, Segment
 from belle.prompts.encoding import encode_prompt

@@ -13,8 +13,9 @@ from belle.engine.answer.prefill import Prefill
 from belle.engine.answer.prompt import Renderer
 from belle.engine.answer.sampling import Sampler
 from belle.engine.answer.text_stream import TextStream
-from belle.engine.context import Context, Interrupted, StopFlag
-from belle.engine.model import Vocabulary
+from belle.engine.llama.context import Context, Interrupted, StopFlag
+from belle.engine.llama.model import Vocabulary
+from belle.engine.llama.threads import ThreadTuner
 from belle.engine.protocol import (
     ContextCut,
     Count,
@@ -28,7 +29,6 @@ from belle.engine.protocol import (
     Thinking,
 )
 from belle.engine.protocol import Prefill as PrefillEvent
-from belle.engine.threads import ThreadTuner
 from belle.errors import KnownError
 from belle.prompts import Message, PromptTemplate
 from belle.prompts.thinking import ThinkingStream, opened_by, unopened_thought

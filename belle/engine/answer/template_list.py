@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from belle.engine.model import Vocabulary
+from belle.engine.llama.model import Vocabulary
 from belle.engine.protocol import TemplateOption
 from belle.errors import KnownError
 from belle.prompts import OWN_TEMPLATE, TEMPLATES, Message, PromptTemplate, as_text, template_from_gguf

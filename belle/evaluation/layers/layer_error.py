@@ -18,8 +18,8 @@ import numpy as np
 from gguf.constants import GGMLQuantizationType as GGMLType
 from numpy.typing import NDArray
 
-from belle.engine.activations import WINDOW, ActivationReader
-from belle.engine.cores import usable_cores
+from belle.engine.llama.activations import WINDOW, ActivationReader
+from belle.engine.llama.cores import usable_cores
 from belle.evaluation.layers.weight_file import Floats, Pair, WeightFile, pieces, to_floats
 from belle.evaluation.windows import Window
 from convert import ggml

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from belle.durable import worded
-from belle.engine.live_tensors import Blocks, LiveTensors
+from belle.engine.llama.tensor_exchange import Blocks, LiveTensors
 from belle.evaluation.comparison import Comparison
 from belle.evaluation.layers.weight_file import WeightFile
 from belle.evaluation.llama_source import LlamaSource, text_tokens, window_bos

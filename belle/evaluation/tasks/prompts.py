@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from belle.engine.model import Vocabulary
+from belle.engine.llama.model import Vocabulary
 from belle.evaluation.tasks.items import Item
 from belle.prompts import Message, PromptTemplate, Segment, get_template
 from belle.prompts.token_line import encode_segments

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import llama_cpp.llama_cpp as llama
 import numpy as np
 
-from belle.engine.cores import FreeCores, usable_cores
-from belle.engine.model import Model
-from belle.engine.native_log import NativeLog
-from belle.engine.threads import DECODE_PACE, ThreadTuner, ladder
+from belle.engine.llama.cores import FreeCores, usable_cores
+from belle.engine.llama.model import Model
+from belle.engine.llama.native_log import NativeLog
+from belle.engine.llama.threads import DECODE_PACE, ThreadTuner, ladder
 from belle.errors import KnownError
 from belle.evaluation.statistics import Reading, Row, RowReader
 from belle.evaluation.tasks.prompts import Continuations

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 
 from belle.engine.gguf_header import GgufHeader, read_header
-from belle.engine.memory import check_fits
+from belle.engine.llama.memory import check_fits
 from belle.errors import KnownError
 from belle.evaluation.model_files import model_files
 from belle.evaluation.tasks.answer_rules import is_settled

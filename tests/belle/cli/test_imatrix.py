@@ -46,7 +46,7 @@ def test_the_sum_is_over_the_inputs_of_the_layer(model: Path) -> None:
     from gguf import GGUFReader
     from gguf.quants import dequantize
 
-    from belle.engine.activations import ActivationReader, SquareSums
+    from belle.engine.llama.activations import ActivationReader, SquareSums
 
     tensors = {
         t.name: t for t in GGUFReader(model).tensors if t.name in ("token_embd.weight", "blk.0.attn_norm.weight")

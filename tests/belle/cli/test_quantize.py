@@ -173,7 +173,7 @@ def test_conversations_are_shown_in_the_template(checkpoint: Path, tmp_path: Pat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(job, "calibration_windows", look)
         assert run(f16, *options, "-o", tmp_path / "out.gguf") == 0
-    from belle.engine.activations import ActivationReader
+    from belle.engine.llama.activations import ActivationReader
 
     with ActivationReader(f16, lambda *_: None, threads=1) as reader:
         begin = reader.vocabulary.tokenize("Human: \nWho keeps")

@@ -13,7 +13,7 @@ import pytest
 
 from belle.engine.blocking import BlockingEngine, open_engine
 from belle.engine.client import EngineClient
-from belle.engine.native_log import NativeLog
+from belle.engine.llama.native_log import NativeLog
 from belle.engine.protocol import Event, Load
 from tests.belle.engine.tiny_gguf import write_random_model
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from belle.engine.faults import death, load_fault, loading_note
+from belle.engine.llama.processor import Processor
 from belle.engine.memory_pressure import MemoryFacts
-from belle.engine.processor import Processor
 
 
 @pytest.mark.parametrize(

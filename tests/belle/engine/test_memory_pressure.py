@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from belle.engine import memory, memory_pressure
+from belle.engine import memory_pressure
+from belle.engine.llama import memory
 from belle.engine.memory_pressure import MemoryFacts, MemoryWatch
 
 

@@ -17,7 +17,7 @@ from belle.errors import KnownError
 from tests.belle.engine import tiny_gguf
 from tests.belle.engine.tiny_gguf import SPM_WORDS, write_random_model
 
-TOKENS, READ = "belle.engine.file_questions:token_ids", "belle.engine.file_questions:read_one_token"
+TOKENS, READ = "belle.engine.llama.file_questions:token_ids", "belle.engine.llama.file_questions:read_one_token"
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_known_errors_come_through_and_bugs_are_loud(tmp_path: Path, random_mode
         call(READ, path=str(path))
     assert caught.value.kind == "truncated" and caught.value.details["path"] == str(path)
     with pytest.raises(RuntimeError, match="no_such_function"):
-        call("belle.engine.file_questions:no_such_function")
+        call("belle.engine.llama.file_questions:no_such_function")
 
 
 def test_a_process_that_went_is_started_again(random_model: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from gguf import GGUFReader
 from gguf.quants import dequantize
 
-from belle.engine.activations import ActivationReader
-from belle.engine.block_runner import OUTPUT_INPUT, BlockRunner
+from belle.engine.llama.activations import ActivationReader
+from belle.engine.llama.block_runner import OUTPUT_INPUT, BlockRunner
 from belle.errors import KnownError
 from convert.gguf_file import GgufFile
 from convert.rounding import metric, walk

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from belle.engine.model import Model
-from belle.engine.native_log import NativeLog
+from belle.engine.llama.model import Model
+from belle.engine.llama.native_log import NativeLog
 from convert.header import serialize
 from convert.metadata import text
 from convert.tokenizers import check_tokenizer, read_tokenizer

@@ -15,7 +15,7 @@ import pytest
 
 from belle.engine.blocking import BlockingEngine, open_engine
 from belle.engine.gguf_header import read_header
-from belle.engine.native_log import NativeLog
+from belle.engine.llama.native_log import NativeLog
 from belle.engine.protocol import ContextCut, Count, Done, Generate, Load, Prefill, Sampling, Text
 from belle.errors import KnownError
 from belle.prompts import Message, as_text, get_template, template_from_gguf

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from belle.engine.answer.open_requests import OpenRequests
-from belle.engine.context import StopFlag
+from belle.engine.llama.context import StopFlag
 
 
 def test_one_answer_at_a_time() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belle.engine.answer.prefill import Prefill
-from belle.engine.context import N_BATCH
+from belle.engine.llama.context import N_BATCH
 
 
 @given(st.integers(1, 3000), st.one_of(st.none(), st.floats(0.01, 1e5)))

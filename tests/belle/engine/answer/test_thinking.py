@@ -8,9 +8,9 @@ from time import perf_counter
 
 import pytest
 
-from belle.engine.context import StopFlag
+from belle.engine.llama.context import StopFlag
+from belle.engine.llama.native_log import NativeLog
 from belle.engine.loaded import LoadedModel
-from belle.engine.native_log import NativeLog
 from belle.engine.protocol import Done, Event, Generate, Load, Sampling, Text, Thinking
 from belle.prompts import Message, template_from_gguf
 

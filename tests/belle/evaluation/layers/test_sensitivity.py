@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gguf import GGUFReader
 
-from belle.engine.activations import ActivationReader
+from belle.engine.llama.activations import ActivationReader
 from belle.errors import KnownError
 from belle.evaluation.layers.layer_loss import LayerLoss
 from belle.evaluation.layers.restored import RestoredModel, spread

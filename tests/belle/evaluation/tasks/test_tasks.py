@@ -10,8 +10,8 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 import pytest
 
-from belle.engine.model import Model
-from belle.engine.native_log import NativeLog
+from belle.engine.llama.model import Model
+from belle.engine.llama.native_log import NativeLog
 from belle.errors import KnownError
 from belle.evaluation.tasks import sequence_scorer
 from belle.evaluation.tasks.items import Item, ItemSet

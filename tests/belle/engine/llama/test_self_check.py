@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from belle.engine import safer_mode
-from belle.engine.self_check import TYPES, self_check
+from belle.engine.llama.self_check import TYPES, self_check
 from tests.support.illegal_kernels import break_llama
 
 
@@ -54,7 +54,7 @@ def test_wrong_values_are_found_like_a_death(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_module_prints_its_outcome_for_the_set_up() -> None:
-    command = [sys.executable, "-m", "belle.engine.self_check"]
+    command = [sys.executable, "-m", "belle.engine.llama.self_check"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     outcome = json.loads(done.stdout)
     assert outcome["works"] is True

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from belle.engine.processor import library_folder
+from belle.engine.llama.processor import library_folder
 
 TILES = re.compile(rb"\t(ldtilecfg|sttilecfg|tile(load|store|release|zero)\w*|tdp\w+)\b")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from belle.engine.cores import FreeCores, usable_cores
+from belle.engine.llama.cores import FreeCores, usable_cores
 
 NEARLY_IDLE = 0.7
 """Of a core; what is used of it is counted in steps of 10 ms."""

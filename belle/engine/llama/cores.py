@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 _WINDOW_S = 0.3  # the kernel counts in steps of 10 ms
+
 _AT_WORK = 0.1
+
 _LOADAVG = Path("/proc/loadavg")
+
 _NEARLY_IDLE = 0.6
 
 
@@ -93,3 +96,13 @@ class _Usage(NamedTuple):
         busy = sum(times) - sum(getattr(times, name, 0.0) for name in no_matter)
         own = time.process_time()
         return cls(time.monotonic(), own, busy - own)
+
+
+# How many threads may compute.
+
+
+def usable_processors() -> int:
+    """Processors that this program may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

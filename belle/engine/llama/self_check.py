@@ -1,4 +1,4 @@
-"""Whether llama.cpp works on this processor: `python -m belle.engine.self_check` reads a prompt in the usual types.
+"""Whether llama.cpp works on this processor: `python -m belle.engine.llama.self_check` reads a prompt in each type.
 
 A build can die, or compute nonsense, on a processor that has an instruction set which the compiler used wrongly; it
 shows only in the kernels for many tokens at once, and only in some types. So tiny random models are made on the spot,
@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from belle.documents import parse_json_row
 from belle.engine import safer_mode
+from belle.engine.llama.processor import built_with, missing_features, this_processor
 from belle.engine.native_process import environment
-from belle.engine.processor import built_with, missing_features, this_processor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,7 +126,7 @@ def _in_child(folder: Path, *, safer: bool) -> tuple[Trial, ...]:
 
 def _run(folder: Path, types: Sequence[str], *, safer: bool) -> tuple[list[Trial], str]:
     """The trials that the child finished, and how it ended."""
-    command = [sys.executable, "-P", "-m", "belle.engine.self_check", "--child", str(folder), *types]
+    command = [sys.executable, "-P", "-m", "belle.engine.llama.self_check", "--child", str(folder), *types]
     child = environment(safer=safer)
     try:
         done = subprocess.run(
@@ -163,9 +163,9 @@ def _predictions(path: Path) -> NDArray[np.float32]:
     import llama_cpp.llama_cpp as llama
     import numpy as np
 
-    from belle.engine.context import Context, StopFlag
-    from belle.engine.model import Model
-    from belle.engine.native_log import NativeLog
+    from belle.engine.llama.context import Context, StopFlag
+    from belle.engine.llama.model import Model
+    from belle.engine.llama.native_log import NativeLog
 
     log = NativeLog()
     model = Model(path, n_gpu_layers=0, log=log, on_progress=lambda _: True)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from belle.engine.processor import (
+from belle.engine.llama.processor import (
     Processor,
     built_with,
     from_cpuinfo,
@@ -97,7 +97,7 @@ def test_this_machine_and_its_build_of_llama_cpp_are_known() -> None:
 
 def test_asking_does_not_load_llama_cpp() -> None:
     program = (
-        "import sys; from belle.engine.processor import *; this_processor(); built_with(); library_digest();"
+        "import sys; from belle.engine.llama.processor import *; this_processor(); built_with(); library_digest();"
         "print('llama_cpp' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == (

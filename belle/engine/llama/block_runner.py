@@ -18,10 +18,9 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 from numpy.typing import NDArray
 
-from belle.engine.activations import ActivationReader, Rows, is_layer_product, rows_of
-from belle.engine.ggml_tensor import Tensor
 from belle.engine.gguf_header import read_header
-from belle.engine.live_tensors import LiveTensors
+from belle.engine.llama.activations import ActivationReader, Rows, is_layer_product, rows_of
+from belle.engine.llama.tensor_exchange import LiveTensors, Tensor
 from belle.errors import KnownError
 
 Hidden = NDArray[np.float32]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from belle.engine.gguf_header import read_header
-from belle.engine.live_tensors import LiveTensors
-from belle.engine.model import Model
-from belle.engine.native_log import NativeLog
+from belle.engine.llama.model import Model
+from belle.engine.llama.native_log import NativeLog
+from belle.engine.llama.tensor_exchange import LiveTensors
 from belle.errors import KnownError
 from belle.evaluation.llama_source import LlamaSource
 from belle.evaluation.windows import Protocol, Window

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from belle.engine.threads import DECODE_PACE, PREFILL_PACE, Pace, ThreadTuner, ladder
+from belle.engine.llama.threads import DECODE_PACE, PREFILL_PACE, Pace, ThreadTuner, ladder
 
 TOKENS = 256
 

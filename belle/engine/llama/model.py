@@ -18,7 +18,7 @@ import llama_cpp.llama_cpp as llama
 
 from belle.engine import safer_mode
 from belle.engine.faults import load_fault, loading_note
-from belle.engine.native_log import NativeLog
+from belle.engine.llama.native_log import NativeLog
 from belle.errors import KnownError
 from belle.prompts.thinking import CONTROL_TOKENS
 

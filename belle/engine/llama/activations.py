@@ -15,10 +15,10 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 from numpy.typing import NDArray
 
-from belle.engine.cores import FreeCores, usable_cores
-from belle.engine.ggml_tensor import Tensor
-from belle.engine.model import Model, Vocabulary
-from belle.engine.native_log import NativeLog
+from belle.engine.llama.cores import FreeCores, usable_cores
+from belle.engine.llama.model import Model, Vocabulary
+from belle.engine.llama.native_log import NativeLog
+from belle.engine.llama.tensor_exchange import Tensor
 from belle.errors import KnownError
 
 WINDOW = 512

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from belle import catalog
-from belle.engine import activations
-from belle.engine.activations import ActivationReader, SquareSums
+from belle.engine.llama import activations
+from belle.engine.llama.activations import ActivationReader, SquareSums
 
 WINDOWS = [list(range(100, 164)), list(range(900, 964))]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import llama_cpp.llama_cpp as llama
 
-from belle.engine.cores import usable_cores
-from belle.engine.model import Model
-from belle.engine.native_log import NativeLog
+from belle.engine.llama.cores import usable_cores
+from belle.engine.llama.model import Model
+from belle.engine.llama.native_log import NativeLog
 from belle.errors import KnownError
 
 _SMALLEST_CONTEXT = 8

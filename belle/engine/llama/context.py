@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import llama_cpp.llama_cpp as llama
 
-from belle.engine.memory import N_UBATCH
-from belle.engine.model import Model, not_a_chat_model
-from belle.engine.native_log import NativeLog
+from belle.engine.llama.memory import N_UBATCH
+from belle.engine.llama.model import Model, not_a_chat_model
+from belle.engine.llama.native_log import NativeLog
 from belle.errors import KnownError
 
 N_BATCH = 512

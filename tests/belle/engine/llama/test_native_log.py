@@ -8,7 +8,7 @@ import sys
 PROGRAM = """
 import gc
 import llama_cpp.llama_cpp as llama
-from belle.engine.native_log import NativeLog
+from belle.engine.llama.native_log import NativeLog
 
 log = NativeLog()
 assert llama.llama_model_load_from_file(b"/no/such/file.gguf", llama.llama_model_default_params()) is None

@@ -1,0 +1,1 @@
+"""llama.cpp itself: models, contexts, tensors, threads, memory and devices."""
