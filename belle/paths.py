@@ -70,7 +70,7 @@ def settings_file() -> Path:
 
 
 def safer_mode_file() -> Path:
-    """The builds of llama.cpp whose extra kernels do not work on a processor (JSON, see `belle.engine.safer_mode`)."""
+    """The builds of llama.cpp whose extra kernels do not work here (JSON, see `belle.engine.process.safer_mode`)."""
     return config_dir() / "safer-mode.json"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from belle.engine.native_calls import call
+from belle.engine.process.native_calls import call
 from belle.errors import KnownError
 from convert.journal import Chunk
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QSettings, Signal
 from belle import paths
 
 if TYPE_CHECKING:
-    from belle.engine.protocol import Sampling
+    from belle.engine.process.protocol import Sampling
     from desktop.i18n import Language
 
 DEFAULT_CONTEXT = 4096

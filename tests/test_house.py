@@ -115,7 +115,7 @@ def test_nothing_imports_the_command_line() -> None:
         ("desktop.app", ("torch", "transformers", "llama_cpp", "numpy", "huggingface_hub", "jinja2", "pygments")),
         ("convert", ("torch", "transformers", "PySide6")),
         ("belle.cli.main", ("torch", "transformers", "llama_cpp", "numpy", "PySide6")),
-        ("belle.engine.client", ("torch", "llama_cpp", "numpy", "PySide6")),
+        ("belle.engine.process.client", ("torch", "llama_cpp", "numpy", "PySide6")),
         ("desktop.store", ("PySide6", "torch", "llama_cpp", "numpy")),
     ],
 )

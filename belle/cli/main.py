@@ -112,7 +112,7 @@ def _run(words: list[str], *, protected: bool) -> int:
 
 def _run_in_child(words: list[str]) -> int:
     from belle.cli.messages import say
-    from belle.engine.native_process import run_program
+    from belle.engine.process.native_process import run_program
 
     def tell() -> None:
         print(f"belle: {say('safer_mode')}", file=sys.stderr)

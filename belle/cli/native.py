@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from belle.cli.main import INTERRUPTED, main
-from belle.engine.native_process import become_child
+from belle.engine.process.native_process import become_child
 
 
 def _run() -> int:

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from belle.doctor.machine import gpus_of_the_machine
 from belle.doctor.report import Fact, Problem, Section
 from belle.documents import parse_json_row
-from belle.engine import safer_mode
-from belle.engine.faults import build_anew
 from belle.engine.llama.processor import built_with, library_digest, missing_features, this_processor
 from belle.engine.llama.self_check import SelfCheck, self_check
-from belle.engine.native_process import environment
+from belle.engine.process import safer_mode
+from belle.engine.process.faults import build_anew
+from belle.engine.process.native_process import environment
 from belle.environment import pip_command
 
 LLAMA = "llama-cpp-python"

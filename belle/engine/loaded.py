@@ -15,7 +15,7 @@ from belle.engine.llama.memory import available_memory, check_fits, kv_bytes_per
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.llama.threads import DECODE_PACE, PREFILL_PACE, Pace, ThreadTuner, ladder
-from belle.engine.protocol import Event, Load, ModelInfo, TemplateOption
+from belle.engine.process.protocol import Event, Load, ModelInfo, TemplateOption
 from belle.errors import KnownError
 from belle.prompts import OWN_TEMPLATE, Message, PromptTemplate, get_template
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from belle.engine.outbox import Outbox
-from belle.engine.protocol import (
+from belle.engine.process.outbox import Outbox
+from belle.engine.process.protocol import (
     PROTOCOL_VERSION,
     Command,
     Count,

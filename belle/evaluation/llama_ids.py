@@ -1,4 +1,4 @@
-"""llama.cpp's ids for texts with a checkpoint's tokenizer. To be asked through `belle.engine.native_calls.call`.
+"""llama.cpp's ids for texts with a checkpoint's tokenizer. Asked through `belle.engine.process.native_calls.call`.
 
 llama.cpp reads tokenizers from GGUF files only, so a model of no size is made with this tokenizer and converted.
 """

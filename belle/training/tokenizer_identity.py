@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from belle.engine.native_calls import call
+from belle.engine.process.native_calls import call
 from belle.errors import KnownError
 
 _TOLERATED = 0.005

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from belle.engine.native_calls import call
+from belle.engine.process.native_calls import call
 from belle.errors import KnownError
 from convert.header import serialize
 from convert.metadata import text as text_entry

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from belle.engine.protocol import Done
+from belle.engine.process.protocol import Done
 from desktop.store import Message, Store
 
 CHECKPOINT_S = 1.0

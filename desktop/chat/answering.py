@@ -14,17 +14,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from belle.engine.protocol import (
-    ContextCut,
-    Done,
-    Event,
-    Failed,
-    Generate,
-    Prefill,
-    Sampling,
-    Text,
-    Thinking,
-)
+from belle.engine.process.protocol import ContextCut, Done, Event, Failed, Generate, Prefill, Sampling, Text, Thinking
 from belle.prompts import Message as PromptMessage
 from desktop.chat.answer import CHECKPOINT_S, Answer
 from desktop.chat.context_gauge import ContextGauge

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal
 
-from belle.engine.client import Engine, EngineClient
-from belle.engine.protocol import Event
+from belle.engine.process.client import Engine, EngineClient
+from belle.engine.process.protocol import Event
 
 EngineFactory = Callable[[Callable[[Event], None]], Engine]
 """Makes an engine that calls back with every event, on whatever thread it likes."""

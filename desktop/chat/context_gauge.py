@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from PySide6.QtCore import QObject, Signal
 
 from belle.engine.answer.overflow import room_for_prompt
-from belle.engine.protocol import Count, Counted, Event
+from belle.engine.process.protocol import Count, Counted, Event
 from desktop.chat.faults import store_faults
 from desktop.chat.model_host import ModelHost
 from desktop.chat.prompt_path import prompt_of

@@ -16,7 +16,7 @@ from desktop.store import ConversationSummary, Message, SearchHit
 
 # What belongs to the engine is imported when it is first needed: the window is painted before that.
 if TYPE_CHECKING:
-    from belle.engine.protocol import Sampling
+    from belle.engine.process.protocol import Sampling
     from belle.prompts import Message as PromptMessage
     from desktop.store.drafts import Typed
 

@@ -17,7 +17,7 @@ from desktop.settings import SMALLEST_CONTEXT, Settings
 
 # What belongs to the engine is imported when it is first needed: the list of conversations is shown before that.
 if TYPE_CHECKING:
-    from belle.engine.protocol import Died, SaferMode, Sampling
+    from belle.engine.process.protocol import Died, SaferMode, Sampling
     from belle.prompts import Message
     from desktop.chat.bridge import EngineFactory
     from desktop.chat.model_host import ModelHost, ModelToLoad
@@ -144,7 +144,7 @@ class ModelControl(QObject):
 
     def request_templates(self, messages: tuple[Message, ...]) -> None:
         """Ask for the prompt templates to choose from, each with `messages`; answered by `templates_listed`."""
-        from belle.engine.protocol import ListTemplates
+        from belle.engine.process.protocol import ListTemplates
 
         self.host.list_templates(ListTemplates(0, messages))
 

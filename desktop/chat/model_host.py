@@ -12,8 +12,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from belle.engine.client import EngineClient
-from belle.engine.protocol import (
+from belle.engine.process.client import EngineClient
+from belle.engine.process.protocol import (
     Count,
     Died,
     Done,

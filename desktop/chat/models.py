@@ -7,7 +7,7 @@ from pathlib import Path
 
 from belle import catalog, registry
 from belle.engine.gguf_header import read_header
-from belle.engine.protocol import Load, Sampling
+from belle.engine.process.protocol import Load, Sampling
 from belle.prompts import OWN_TEMPLATE, TEMPLATES
 from desktop.chat.model_host import ModelToLoad
 from desktop.chat.state import ModelChoice

@@ -21,7 +21,7 @@ from desktop.store import Conversation, Message, Store, StoreError
 
 # What belongs to the engine is imported when it is first needed: the window is painted before that.
 if TYPE_CHECKING:
-    from belle.engine.protocol import Done
+    from belle.engine.process.protocol import Done
     from desktop.chat.answering import Answering
     from desktop.chat.bridge import EngineFactory
     from desktop.chat.drafting import Drafting

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from belle.engine.blocking import BlockingEngine, open_engine
 from belle.engine.llama.cores import usable_cores
 from belle.engine.llama.threads import ladder
-from belle.engine.protocol import Done, Generate, Load, Sampling
+from belle.engine.process.blocking import BlockingEngine, open_engine
+from belle.engine.process.protocol import Done, Generate, Load, Sampling
 from belle.prompts import Message
 from tests.bench.measure import Measure, at_least, at_most
 

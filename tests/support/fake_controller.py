@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
-from belle.engine.protocol import ModelInfo, Sampling, TemplateOption
+from belle.engine.process.protocol import ModelInfo, Sampling, TemplateOption
 from belle.prompts import TEMPLATES
 from desktop.chat.state import ModelChoice, ModelState, Notice
 from desktop.store.records import Conversation, ConversationSummary, Message, SearchHit

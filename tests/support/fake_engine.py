@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from belle.engine.protocol import (
+from belle.engine.process.protocol import (
     Count,
     Counted,
     Died,

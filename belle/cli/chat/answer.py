@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from belle.cli.messages import say
 from belle.cli.terminal import Terminal
-from belle.engine.blocking import BlockingEngine
-from belle.engine.protocol import ContextCut, Done, Event, Generate, Overflow, Prefill, Sampling, Text, Thinking
+from belle.engine.process.blocking import BlockingEngine
+from belle.engine.process.protocol import ContextCut, Done, Event, Generate, Overflow, Prefill, Sampling, Text, Thinking
 from belle.prompts import Message
 
 _LONG_PREFILL = 256

@@ -18,8 +18,8 @@ from belle.cli.chat.line_editor import History
 from belle.cli.chat.session import Session
 from belle.cli.messages import is_chinese, say
 from belle.cli.terminal import Terminal
-from belle.engine.blocking import BlockingEngine, open_engine
-from belle.engine.protocol import Load, Sampling
+from belle.engine.process.blocking import BlockingEngine, open_engine
+from belle.engine.process.protocol import Load, Sampling
 from belle.errors import KnownError
 from belle.prompts import OWN_TEMPLATE, TEMPLATES, Message, get_template
 from belle.texts import json_text

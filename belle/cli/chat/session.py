@@ -12,7 +12,7 @@ from belle.cli.chat.line_editor import History
 from belle.cli.messages import say
 from belle.cli.terminal import RED, Terminal
 from belle.durable import write_text
-from belle.engine.protocol import Done, Overflow
+from belle.engine.process.protocol import Done, Overflow
 from belle.errors import KnownError
 from belle.path_guard import check_output
 from belle.prompts import Message

@@ -49,8 +49,8 @@ def _classifier(model: Path | None) -> Iterator[Callable[[str], str]]:
     if model is None:
         yield category_of
         return
-    from belle.engine.blocking import open_engine
-    from belle.engine.protocol import Generate, Load, Sampling, Text
+    from belle.engine.process.blocking import open_engine
+    from belle.engine.process.protocol import Generate, Load, Sampling, Text
     from belle.prompts import Message
 
     names = categories()

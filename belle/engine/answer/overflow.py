@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from belle.engine.protocol import Overflow
+from belle.engine.process.protocol import Overflow
 from belle.errors import KnownError
 from belle.prompts import Message
 

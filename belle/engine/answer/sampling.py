@@ -15,7 +15,7 @@ from typing import Self
 
 import llama_cpp.llama_cpp as llama
 
-from belle.engine.protocol import Sampling
+from belle.engine.process.protocol import Sampling
 from belle.errors import KnownError
 
 _MIN_KEEP = 1

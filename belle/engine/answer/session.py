@@ -16,7 +16,7 @@ from belle.engine.answer.text_stream import TextStream
 from belle.engine.llama.context import Context, Interrupted, StopFlag
 from belle.engine.llama.model import Vocabulary
 from belle.engine.llama.threads import ThreadTuner
-from belle.engine.protocol import (
+from belle.engine.process.protocol import (
     ContextCut,
     Count,
     Counted,
@@ -28,7 +28,7 @@ from belle.engine.protocol import (
     Text,
     Thinking,
 )
-from belle.engine.protocol import Prefill as PrefillEvent
+from belle.engine.process.protocol import Prefill as PrefillEvent
 from belle.errors import KnownError
 from belle.prompts import Message, PromptTemplate
 from belle.prompts.thinking import ThinkingStream, opened_by, unopened_thought

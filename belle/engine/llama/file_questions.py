@@ -1,4 +1,4 @@
-"""What only llama.cpp can answer about a file. To be asked through `belle.engine.native_calls.call`."""
+"""What only llama.cpp can answer about a file. To be asked through `belle.engine.process.native_calls.call`."""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import llama_cpp.llama_cpp as llama
 
-from belle.engine import safer_mode
-from belle.engine.faults import load_fault, loading_note
 from belle.engine.llama.native_log import NativeLog
+from belle.engine.process import safer_mode
+from belle.engine.process.faults import load_fault, loading_note
 from belle.errors import KnownError
 from belle.prompts.thinking import CONTROL_TOKENS
 

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.documents import parse_json_row
-from belle.engine import safer_mode
 from belle.engine.llama.processor import built_with, missing_features, this_processor
-from belle.engine.native_process import environment
+from belle.engine.process import safer_mode
+from belle.engine.process.native_process import environment
 
 if TYPE_CHECKING:
     import numpy as np

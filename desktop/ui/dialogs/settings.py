@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from belle.engine.protocol import Sampling
+from belle.engine.process.protocol import Sampling
 from desktop.i18n import translate
 from desktop.settings import Settings
 from desktop.ui import figures

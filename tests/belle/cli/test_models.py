@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from belle.catalog import installed, resolve
-from belle.engine.blocking import open_engine
-from belle.engine.protocol import Load
+from belle.engine.process.blocking import open_engine
+from belle.engine.process.protocol import Load
 from belle.prompts import TEMPLATES
 from tests.belle.engine.tiny_gguf import write_random_model
 from tests.convert.checkpoints import END

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from gguf import GGUFWriter
 
-from belle.engine import safer_mode
+from belle.engine.process import safer_mode
 from tests.belle.engine import tiny_gguf
 from tests.belle.engine.tiny_gguf import SPM_WORDS, write_random_model
 from tests.support import illegal_kernels

@@ -14,7 +14,7 @@ from belle.cli.main import main
 from belle.doctor import Report, examination, examine, libraries
 from belle.doctor import engine as engine_look
 from belle.doctor import machine as machine_look
-from belle.engine import safer_mode
+from belle.engine.process import safer_mode
 from tests.support.illegal_kernels import break_llama
 
 

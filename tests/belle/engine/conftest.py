@@ -11,10 +11,10 @@ from typing import TypeVar
 
 import pytest
 
-from belle.engine.blocking import BlockingEngine, open_engine
-from belle.engine.client import EngineClient
 from belle.engine.llama.native_log import NativeLog
-from belle.engine.protocol import Event, Load
+from belle.engine.process.blocking import BlockingEngine, open_engine
+from belle.engine.process.client import EngineClient
+from belle.engine.process.protocol import Event, Load
 from tests.belle.engine.tiny_gguf import write_random_model
 
 E = TypeVar("E")

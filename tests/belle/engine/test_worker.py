@@ -14,8 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from belle.engine.client import EngineClient
-from belle.engine.protocol import (
+from belle.engine.process.client import EngineClient
+from belle.engine.process.protocol import (
     Count,
     Counted,
     Died,
@@ -277,8 +277,8 @@ class TestProcess:
     def test_it_does_not_survive_a_killed_parent(self, starter: Path) -> None:
         program = (
             "import sys, time\n"
-            "from belle.engine.client import EngineClient\n"
-            "from belle.engine.protocol import *\n"
+            "from belle.engine.process.client import EngineClient\n"
+            "from belle.engine.process.protocol import *\n"
             "from belle.prompts import Message\n"
             "def show(e):\n"
             "    if isinstance(e, Prefill): print(c.pid, flush=True)\n"

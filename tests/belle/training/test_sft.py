@@ -73,8 +73,8 @@ def test_the_final_model_chats_through_llama_cpp_as_it_was_trained(
     learnt: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from belle.cli.main import main
-    from belle.engine.blocking import open_engine
-    from belle.engine.protocol import Generate, Load, Sampling, Text
+    from belle.engine.process.blocking import open_engine
+    from belle.engine.process.protocol import Generate, Load, Sampling, Text
     from belle.prompts import Message
 
     path = tmp_path / "model.gguf"

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
 from belle import catalog, registry
-from belle.engine.protocol import Done, Failed, Generate, Sampling
+from belle.engine.process.protocol import Done, Failed, Generate, Sampling
 from belle.prompts import Message
 from desktop.chat.model_control import ModelControl
 from desktop.chat.state import Notice

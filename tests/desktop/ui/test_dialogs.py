@@ -6,7 +6,7 @@ from PySide6.QtGui import QFont, QFontMetrics, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 
-from belle.engine.protocol import Sampling, TemplateOption
+from belle.engine.process.protocol import Sampling, TemplateOption
 from belle.errors import KnownError
 from desktop.chat.state import ModelChoice
 from desktop.i18n import set_language

@@ -9,7 +9,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QMenu
 
-from belle.engine.protocol import Sampling
+from belle.engine.process.protocol import Sampling
 from desktop.chat.state import ModelChoice, ModelState, Notice
 from desktop.settings import Settings
 from desktop.ui.main_window import MainWindow

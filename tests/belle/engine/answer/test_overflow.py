@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from belle.engine.answer.overflow import FittedPrompt, fit, room_for_prompt
-from belle.engine.protocol import Overflow
+from belle.engine.process.protocol import Overflow
 from belle.errors import KnownError
 from belle.prompts import Message
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from belle.engine.protocol import (
+from belle.engine.process.protocol import (
     Done,
     Generate,
     ListTemplates,

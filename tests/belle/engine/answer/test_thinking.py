@@ -11,7 +11,7 @@ import pytest
 from belle.engine.llama.context import StopFlag
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.loaded import LoadedModel
-from belle.engine.protocol import Done, Event, Generate, Load, Sampling, Text, Thinking
+from belle.engine.process.protocol import Done, Event, Generate, Load, Sampling, Text, Thinking
 from belle.prompts import Message, template_from_gguf
 
 # A pattern that even a small model goes on with; the last thought is opened by the template, as DeepSeek-R1's does.

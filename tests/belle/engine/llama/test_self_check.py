@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from belle.engine import safer_mode
 from belle.engine.llama.self_check import TYPES, self_check
+from belle.engine.process import safer_mode
 from tests.support.illegal_kernels import break_llama
 
 

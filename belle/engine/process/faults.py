@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from belle.engine.llama.processor import built_with, missing_features, this_processor
-from belle.engine.memory_pressure import MemoryFacts
+from belle.engine.process.memory_pressure import MemoryFacts
 from belle.errors import KnownError
 
 _GET_AGAIN = "Download or convert it again."
@@ -124,7 +124,7 @@ def death(
         returncode: as `subprocess` has it: negative for a signal; None when it could not be learned.
         log: the last lines of its stderr.
         memory: what was seen of the memory meanwhile.
-        safer_too: it ran in safer mode (`belle.engine.safer_mode`).
+        safer_too: it ran in safer mode (`belle.engine.process.safer_mode`).
         who: the process, at the beginning of a sentence.
     """
     if _OUT_OF_MEMORY.search(log):

@@ -19,8 +19,8 @@ from contextlib import suppress
 from belle import paths
 from belle.documents import read_json
 from belle.durable import write_text
-from belle.engine.faults import CRASHES, native_reason
 from belle.engine.llama.processor import library_digest, this_processor
+from belle.engine.process.faults import CRASHES, native_reason
 from belle.errors import KnownError
 
 _VARIABLE = "CHATBELLE_SAFER_MODE"

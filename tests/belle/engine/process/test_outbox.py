@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from belle.engine.outbox import Outbox
-from belle.engine.protocol import Counted, Text, decode_event
+from belle.engine.process.outbox import Outbox
+from belle.engine.process.protocol import Counted, Text, decode_event
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from belle.engine.protocol import (
+from belle.engine.process.protocol import (
     Command,
     Count,
     Counted,

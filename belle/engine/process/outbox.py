@@ -11,7 +11,7 @@ import select
 import threading
 from contextlib import suppress
 
-from belle.engine.protocol import Event, Text, encode
+from belle.engine.process.protocol import Event, Text, encode
 
 _SLICE = select.PIPE_BUF  # so much fits without blocking when the pipe says that it can be written to
 _POLL_S = 0.1

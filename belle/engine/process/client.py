@@ -13,10 +13,10 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from belle.engine import safer_mode
-from belle.engine.in_flight import InFlight
-from belle.engine.native_process import environment
-from belle.engine.protocol import (
+from belle.engine.process import safer_mode
+from belle.engine.process.in_flight import InFlight
+from belle.engine.process.native_process import environment
+from belle.engine.process.protocol import (
     Command,
     Count,
     Died,
@@ -34,7 +34,7 @@ from belle.engine.protocol import (
     Text,
     Thinking,
 )
-from belle.engine.worker_process import WorkerProcess
+from belle.engine.process.worker_process import WorkerProcess
 
 EventHandler = Callable[[Event], None]
 
@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
-    """An engine with at most one model. Commands are answered by events, see `belle.engine.protocol`."""
+    """An engine with at most one model. Commands are answered by events, see `belle.engine.process.protocol`."""
 
     def start(self) -> None:
         """Make it ready for commands."""
@@ -79,7 +79,7 @@ class EngineClient:
     """An engine in a process of its own.
 
     A worker that dies as it does where llama.cpp's extra kernels do not work is replaced once by one without them
-    (`belle.engine.safer_mode`), which goes on where the first one was; that is told by `SaferMode`.
+    (`belle.engine.process.safer_mode`), which goes on where the first one was; that is told by `SaferMode`.
 
     Args:
         on_event: called on a thread of the client with every event. A worker that ends unasked is told by `Died`,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from belle.engine.faults import death, load_fault, loading_note
 from belle.engine.llama.processor import Processor
-from belle.engine.memory_pressure import MemoryFacts
+from belle.engine.process.faults import death, load_fault, loading_note
+from belle.engine.process.memory_pressure import MemoryFacts
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,10 @@ def test_an_illegal_instruction_is_not_explained_by_guessing(monkeypatch: pytest
         assert "another" not in why.message and "built for" not in why.message
         assert "llama-cpp-python" in why.advice
         assert ("extra kernels" in why.message) == safer_too
-    monkeypatch.setattr("belle.engine.faults.built_with", lambda: {"AVX2": "1", "AMX_INT8": "1", "SME": "1"})
-    monkeypatch.setattr("belle.engine.faults.this_processor", lambda: Processor("old", "x86_64", ("avx", "avx2")))
+    monkeypatch.setattr("belle.engine.process.faults.built_with", lambda: {"AVX2": "1", "AMX_INT8": "1", "SME": "1"})
+    monkeypatch.setattr(
+        "belle.engine.process.faults.this_processor", lambda: Processor("old", "x86_64", ("avx", "avx2"))
+    )
     assert "built for processors with AMX_INT8, SME" in death(-signal.SIGILL, "").message
 
 

@@ -13,8 +13,20 @@ from pathlib import Path
 import pytest
 
 from belle import paths
-from belle.engine import safer_mode
-from belle.engine.protocol import Count, Counted, Died, Done, Failed, Generate, Load, Ready, SaferMode, Sampling, Text
+from belle.engine.process import safer_mode
+from belle.engine.process.protocol import (
+    Count,
+    Counted,
+    Died,
+    Done,
+    Failed,
+    Generate,
+    Load,
+    Ready,
+    SaferMode,
+    Sampling,
+    Text,
+)
 from belle.errors import KnownError
 from belle.prompts import Message
 from tests.belle.engine.conftest import Recorder
@@ -184,7 +196,7 @@ def test_the_person_is_told_in_the_terminal(random_model: Path, broken: Callable
 
 
 def test_an_engine_that_died_is_started_again_by_the_next_question(random_model: Path) -> None:
-    from belle.engine.blocking import open_engine
+    from belle.engine.process.blocking import open_engine
 
     with open_engine(Load(str(random_model), template="plain")) as engine:
         assert engine.client.pid is not None

@@ -1,8 +1,8 @@
 """Single functions that use llama.cpp, called in a process of their own: `call("package.module:function", …)`.
 
-What is not a whole command (`belle.engine.native_process`) but a question on the way, such as whether llama.cpp can
-load a file, is asked here. The process is started with the first question, answers one after the other, and goes when
-nobody has asked for a minute, so that many questions cost one start. Questions and answers are lines of JSON.
+What is not a whole command (`belle.engine.process.native_process`) but a question on the way, such as whether llama.cpp
+can load a file, is asked here. The process is started with the first question, answers one after the other, and goes
+when nobody has asked for a minute, so that many questions cost one start. Questions and answers are lines of JSON.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from contextlib import suppress
 from typing import IO, Any
 
 from belle.documents import parse_json_row
-from belle.engine import safer_mode
-from belle.engine.faults import death
-from belle.engine.memory_pressure import MemoryWatch
-from belle.engine.native_process import environment, read_log
+from belle.engine.process import safer_mode
+from belle.engine.process.faults import death
+from belle.engine.process.memory_pressure import MemoryWatch
+from belle.engine.process.native_process import environment, read_log
 from belle.errors import KnownError
 from belle.texts import json_text, utf8
 
-_COMMAND = (sys.executable, "-P", "-m", "belle.engine.native_calls")
+_COMMAND = (sys.executable, "-P", "-m", "belle.engine.process.native_calls")
 _IDLE_S = 60.0
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 

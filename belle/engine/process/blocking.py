@@ -11,8 +11,8 @@ import queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from belle.engine.client import EngineClient
-from belle.engine.protocol import (
+from belle.engine.process.client import EngineClient
+from belle.engine.process.protocol import (
     Count,
     Counted,
     Died,

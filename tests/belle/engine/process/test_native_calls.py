@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from belle.engine import native_calls, safer_mode
-from belle.engine.native_calls import call
+from belle.engine.process import native_calls, safer_mode
+from belle.engine.process.native_calls import call
 from belle.errors import KnownError
 from tests.belle.engine import tiny_gguf
 from tests.belle.engine.tiny_gguf import SPM_WORDS, write_random_model

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from belle.engine import memory_pressure
 from belle.engine.llama import memory
-from belle.engine.memory_pressure import MemoryFacts, MemoryWatch
+from belle.engine.process import memory_pressure
+from belle.engine.process.memory_pressure import MemoryFacts, MemoryWatch
 
 
 def test_a_kill_for_want_of_memory_is_counted_by_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

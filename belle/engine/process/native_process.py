@@ -2,7 +2,7 @@
 
 llama.cpp checks much of a file with assertions, which end the process. `run_program` therefore runs a whole command in
 a child: the terminal, the signals and the exit status are the child's, as if it had been started by the person; only
-how it died is told by the parent. `belle.engine.native_calls` does the same for single functions.
+how it died is told by the parent. `belle.engine.process.native_calls` does the same for single functions.
 
 What native code writes to its stderr is kept in a file that nobody else sees: the reason of a crash is found there, and
 the terminal belongs to Python's `sys.stderr`.
@@ -24,9 +24,9 @@ from types import FrameType
 from typing import IO
 
 import belle
-from belle.engine import safer_mode
-from belle.engine.faults import death
-from belle.engine.memory_pressure import MemoryWatch
+from belle.engine.process import safer_mode
+from belle.engine.process.faults import death
+from belle.engine.process.memory_pressure import MemoryWatch
 from belle.errors import KnownError
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -43,7 +43,7 @@ def environment(*, safer: bool) -> dict[str, str]:
     """For a child with native code: it finds the same `belle`, and llama.cpp prints no pages of backtrace.
 
     Args:
-        safer: leave out llama.cpp's extra kernels, see `belle.engine.safer_mode`.
+        safer: leave out llama.cpp's extra kernels, see `belle.engine.process.safer_mode`.
     """
     root = str(Path(belle.__file__).resolve().parent.parent)
     searched = [root, *filter(None, [os.environ.get("PYTHONPATH")])]

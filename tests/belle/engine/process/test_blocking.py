@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from belle.engine.blocking import BlockingEngine
-from belle.engine.protocol import Done, Generate, Text
+from belle.engine.process.blocking import BlockingEngine
+from belle.engine.process.protocol import Done, Generate, Text
 from belle.prompts import Message
 
 QUESTION = (Message("user", "Name three colours."),)
