@@ -17,11 +17,11 @@ import numpy as np
 from gguf.constants import GGMLQuantizationType as GGMLType
 from numpy.typing import NDArray
 
-from convert import ggml
+from belle.gguf import ggml
+from belle.gguf.types import FLOAT_TYPES
 from convert.encode import to_f32
 from convert.plan import TensorPlan
 from convert.scratch import Scratch
-from convert.types import FLOAT_TYPES
 
 NEAR_EXACT_STEPS = 0.65
 """Largest rms error of a row whose codes were moved nearly exactly, in quantization steps. Half a step would be the

@@ -14,10 +14,11 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from numpy.typing import NDArray
 
 from belle.errors import KnownError
-from convert import ggml, q8_0
+from belle.gguf import ggml
+from belle.gguf.types import FLOAT_TYPES
+from convert import q8_0
 from convert.plan import TensorPlan
 from convert.scratch import Scratch
-from convert.types import FLOAT_TYPES
 
 # Bits of the exponent of each float type; all set means infinite or not a number.
 _EXPONENT: dict[str, tuple[type[np.unsignedinteger[Any]], int, int]] = {

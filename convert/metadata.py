@@ -10,7 +10,7 @@ from typing import Any
 
 from gguf.constants import GGUFValueType
 
-from convert.header import KeyValue
+from belle.gguf.writer import KeyValue
 
 __all__ = ["KeyValue", "array", "count", "flag", "general_metadata", "read_model_card", "real", "text"]
 

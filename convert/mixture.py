@@ -16,7 +16,7 @@ from typing import Any
 
 from gguf.constants import GGMLQuantizationType as GGMLType
 
-from convert.types import FileType, block_size
+from belle.gguf.types import FileType, block_size, may_quantize
 
 T = GGMLType
 
@@ -100,20 +100,6 @@ def role_of(name: str) -> Role:
     if "attn_output.weight" in name:
         return Role.ATTENTION_OUTPUT
     return Role.FFN_DOWN if "ffn_down" in name else Role.OTHER
-
-
-def is_matrix(shape: Sequence[int]) -> bool:
-    """True for two dimensions or more, in ggml's way of counting: a leading 1 is no dimension."""
-    return any(n > 1 for n in shape[:-1])
-
-
-# Norms, expert gates and positions: small, and every error in them touches all that follows.
-_KEPT = ("_norm.weight", "ffn_gate_inp.weight", "position_embd.weight", "token_types.weight")
-
-
-def may_quantize(name: str, shape: Sequence[int]) -> bool:
-    """False for the tensors that stay F32 in any file: vectors, biases, norms and a few small matrices."""
-    return is_matrix(shape) and name.endswith("weight") and not any(part in name for part in _KEPT)
 
 
 # Types of 256-weight blocks, and what takes their place when a row does not divide by 256.

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from belle.errors import KnownError
-from convert.imatrix_file import Imatrix
-from convert.mixture import Role, TypeRequests, may_quantize, role_of
+from belle.gguf.imatrix import Imatrix
+from belle.gguf.types import may_quantize
+from convert.mixture import Role, TypeRequests, role_of
 from convert.plan import Named
 
 _SHOWN = 3

@@ -11,8 +11,8 @@ from typing import Literal
 from gguf.constants import GGMLQuantizationType as GGMLType
 
 from belle.errors import KnownError
+from belle.gguf.types import tensor_type
 from convert.mixture import TypeRequests
-from convert.types import tensor_type
 
 GPTQMode = Literal["exact", "fast", "requantize"]
 Requantized = Literal["q8_0", "q6_k"]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from belle import path_guard
 from belle.errors import KnownError
-from convert.gguf_file import is_gguf
+from belle.gguf.mapped_file import is_gguf
 
 
 def part_path(path: Path) -> Path:

@@ -15,14 +15,15 @@ from pathlib import Path
 from gguf.constants import GGMLQuantizationType as GGMLType
 
 from belle.errors import KnownError
+from belle.gguf.imatrix import Imatrix, read_imatrix
+from belle.gguf.types import FILE_TYPES, FLOAT_TYPES, FileType, file_type
+from belle.gguf.writer import KeyValue, serialize
 from belle.texts import visible
 from convert.architectures import Architecture, NamedTensor, architecture_of
 from convert.checkpoint import Checkpoint, open_checkpoint
 from convert.digests import Digests
 from convert.gptq.coded import Mode
 from convert.gptq.unmovable import note, requantizing, unmovable
-from convert.header import KeyValue, serialize
-from convert.imatrix_file import Imatrix, read_imatrix
 from convert.load_proof import and_loads
 from convert.lora.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from convert.lora.adapter import Adapter, read_adapter
@@ -39,7 +40,6 @@ from convert.quantization import left_behind, named_by_config, read_stated, refu
 from convert.report import FileReport, Report, describe
 from convert.source import RowSource
 from convert.tokenizers import check_templates, check_tokenizer, read_tokenizer
-from convert.types import FILE_TYPES, FLOAT_TYPES, FileType, file_type
 from convert.verify import verify
 from convert.writer import write_gguf
 

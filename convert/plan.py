@@ -15,11 +15,11 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from numpy.typing import NDArray
 
 from belle.errors import KnownError
-from convert.header import TensorInfo, padded
-from convert.imatrix_file import Imatrix
+from belle.gguf.imatrix import Imatrix
+from belle.gguf.types import FLOAT_TYPES, FileType, block_size, row_bytes
+from belle.gguf.writer import TensorInfo, padded
 from convert.mixture import ModelFacts, Role, TypeRequests, choose_types, needs_imatrix, role_of
 from convert.source import RowSource
-from convert.types import FLOAT_TYPES, FileType, block_size, row_bytes
 
 PackedMode = Literal["exact", "requantize"]
 Exactness = Literal[

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from belle.engine.gguf_header import StoredTensor, read_header
 from belle.engine.llama.cores import usable_processors
 from belle.errors import KnownError
+from belle.gguf.reader import StoredTensor, read_header
 from convert.compare import Difference, compare, tensor_fault
 from convert.journal import Chunk
 from convert.plan import Exactness, TensorPlan

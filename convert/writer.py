@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from belle.engine.llama.cores import usable_processors
 from belle.errors import KnownError
-from convert import ggml
+from belle.gguf import ggml
+from belle.gguf.writer import KeyValue, serialize
 from convert.encode import encode_rows
-from convert.header import KeyValue, serialize
 from convert.journal import Chunk, Journal
 from convert.part_file import PartFile, check_output, journal_path, part_path, worded
 from convert.plan import TensorPlan, data_size

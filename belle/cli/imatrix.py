@@ -42,9 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Read the text and write the matrix. Returns the exit status; raises KnownError."""
     import numpy as np
 
-    from belle.engine.gguf_header import read_header
     from belle.engine.llama.activations import WINDOW, ActivationReader, SquareSums
-    from convert.imatrix_file import Activations, write_imatrix
+    from belle.gguf.imatrix import Activations, write_imatrix
+    from belle.gguf.reader import read_header
 
     check_output(arguments.output, [arguments.model, arguments.text])
     text = read_text(arguments.text)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from belle.engine.answer.session import Session
 from belle.engine.answer.template_list import own_template, template_options
-from belle.engine.gguf_header import GgufHeader, read_header
 from belle.engine.llama.context import Context, StopFlag
 from belle.engine.llama.cores import FreeCores, usable_cores
 from belle.engine.llama.devices import Gpu, gpus
@@ -17,6 +16,7 @@ from belle.engine.llama.native_log import NativeLog
 from belle.engine.llama.threads import DECODE_PACE, PREFILL_PACE, Pace, ThreadTuner, ladder
 from belle.engine.process.protocol import Event, Load, ModelInfo, TemplateOption
 from belle.errors import KnownError
+from belle.gguf.reader import GgufHeader, read_header
 from belle.prompts import OWN_TEMPLATE, Message, PromptTemplate, get_template
 
 _DEFAULT_N_CTX = 4096

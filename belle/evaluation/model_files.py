@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from belle.engine.gguf_header import read_header
 from belle.errors import KnownError
+from belle.gguf.reader import read_header
 from belle.path_guard import open_input
 
 _WEIGHTS = ("*.safetensors", "*.bin")

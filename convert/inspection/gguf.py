@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from belle.engine.gguf_cursor import Value
-from belle.engine.gguf_header import GgufHeader, read_header, read_strings
-from belle.engine.gguf_types import TENSOR_TYPES
 from belle.engine.llama.memory import available_memory, estimate, verdict
+from belle.gguf.constants import TENSOR_TYPES
+from belle.gguf.cursor import Value
+from belle.gguf.reader import GgufHeader, read_header, read_strings
 from convert.inspection.description import Description, MemoryAt, TensorRow, TokenizerFacts, shares
 from convert.inspection.templates import template_facts
 

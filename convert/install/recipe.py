@@ -9,10 +9,10 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 
 from belle.catalog import ModelEntry
 from belle.errors import KnownError
+from belle.gguf.types import file_type
 from convert.chat_templates import CHAT_TEMPLATES
 from convert.mixture import TypeRequests
 from convert.options import ConvertOptions
-from convert.types import file_type
 
 Codes = Literal["exact", "fast"]
 

@@ -13,9 +13,9 @@ from typing import Literal
 from belle import paths
 from belle.catalog import ModelEntry, load_catalog, remember_file, resolve
 from belle.clients.steps import Listener
-from belle.engine.gguf_header import GgufHeader, read_header
 from belle.engine.llama.memory import estimate
 from belle.errors import KnownError
+from belle.gguf.reader import GgufHeader, read_header
 from belle.prompts import get_template
 from belle.registry import InstalledModel, absolute, forget, installed, register
 from convert.install.copies import copied, in_models_folder, parts_of

@@ -19,10 +19,11 @@ import numpy as np
 from gguf.constants import GGMLQuantizationType as GGMLType
 
 from belle.errors import KnownError
+from belle.gguf.types import FileType, file_type, row_bytes
+from belle.gguf.writer import KeyValue, padded, serialize
 from convert.architectures import Architecture, NamedTensor, architecture_of
 from convert.architectures.base import Place
 from convert.checkpoint.json_file import read_json_object
-from convert.header import KeyValue, padded, serialize
 from convert.lora.act_order import NOTHING_MOVED, Moved, moved_in_base
 from convert.lora.adapter import Adapter, Delta, read_adapter
 from convert.lora.provenance import digests
@@ -33,7 +34,6 @@ from convert.progress import ProgressCallback
 from convert.report import Report, describe
 from convert.rows import ArrayRows
 from convert.source import RowSource
-from convert.types import FileType, file_type, row_bytes
 from convert.verify import verify
 from convert.writer import write_gguf
 

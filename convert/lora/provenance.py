@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from belle.gguf.writer import KeyValue
 from convert.checkpoint.problems import unreadable
-from convert.header import KeyValue
 from convert.lora.adapter import Adapter
 from convert.metadata import count, real, text
 

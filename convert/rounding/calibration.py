@@ -8,10 +8,10 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Literal
 
-from belle.engine.gguf_header import GgufHeader
 from belle.engine.llama.activations import WINDOW
 from belle.engine.llama.model import Vocabulary
 from belle.errors import KnownError
+from belle.gguf.reader import GgufHeader
 from belle.paths import asset
 from belle.prompts import PromptTemplate, template_from_gguf
 from belle.prompts.encoding import encode_conversation

@@ -18,7 +18,7 @@ import numpy as np
 from gguf.constants import GGMLQuantizationType as GGMLType
 from numpy.typing import NDArray
 
-from convert.types import row_bytes
+from belle.gguf.types import row_bytes
 
 Codes = NDArray[np.uint8]
 Bytes = NDArray[np.uint8]

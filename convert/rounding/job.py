@@ -12,14 +12,15 @@ from pathlib import Path
 import numpy as np
 from gguf.constants import GGUFValueType
 
-from belle.engine.gguf_header import read_header
 from belle.engine.llama.activations import ActivationReader, SquareSums
 from belle.engine.llama.block_runner import BlockRunner
 from belle.engine.llama.cores import usable_processors
 from belle.errors import KnownError
-from convert.gguf_file import GgufFile, is_gguf
-from convert.header import KeyValue, serialize
-from convert.imatrix_file import Imatrix
+from belle.gguf.imatrix import Imatrix
+from belle.gguf.mapped_file import GgufFile, is_gguf
+from belle.gguf.reader import read_header
+from belle.gguf.types import FLOAT_TYPES, FileType
+from belle.gguf.writer import KeyValue, serialize
 from convert.load_proof import and_loads
 from convert.mixture import ModelFacts, Role, role_of
 from convert.options import ConvertOptions
@@ -35,7 +36,6 @@ from convert.rounding.matrix import OutputErrors
 from convert.rounding.options import QuantizeOptions, QuantizeReport
 from convert.rounding.sources import GgufRows, RoundedRows, Spool
 from convert.rounding.walk import EMBEDDINGS, Step, round_model
-from convert.types import FLOAT_TYPES, FileType
 from convert.verify import verify
 from convert.writer import write_gguf
 

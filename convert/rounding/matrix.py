@@ -16,7 +16,7 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from numpy.typing import NDArray
 
 from belle.errors import KnownError
-from convert import ggml
+from belle.gguf import ggml
 from convert.rounding.descent import descend
 from convert.rounding.feedback import round_with_feedback
 from convert.rounding.formats import FORMATS, Bytes, Floats, pack

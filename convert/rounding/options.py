@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from belle.errors import KnownError
+from belle.gguf.types import FileType, file_type
 from convert.report import FileReport
 from convert.rounding.calibration import Calibration
 from convert.rounding.formats import FORMATS
 from convert.rounding.matrix import OutputErrors
-from convert.types import FileType, file_type
 
 Method = Literal["gptq", "imatrix", "rtn"]
 

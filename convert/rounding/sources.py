@@ -11,12 +11,12 @@ import numpy as np
 from gguf.constants import GGMLQuantizationType as GGMLType
 from numpy.typing import NDArray
 
-from convert import ggml
-from convert.gguf_file import GgufFile, StoredTensor
+from belle.gguf import ggml
+from belle.gguf.mapped_file import GgufFile, StoredTensor
+from belle.gguf.types import FLOAT_TYPES, row_bytes
 from convert.part_file import worded
 from convert.rounding.formats import Bytes
 from convert.source import FloatName, RowSource
-from convert.types import FLOAT_TYPES, row_bytes
 
 _NAMES: dict[GGMLType, FloatName] = {GGMLType.F32: "f32", GGMLType.F16: "f16", GGMLType.BF16: "bf16"}
 _STORED: dict[FloatName, type[np.generic]] = {"f32": np.float32, "f16": np.float16, "bf16": np.uint16}

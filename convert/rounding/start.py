@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from gguf.constants import GGMLQuantizationType as GGMLType
 
-from convert import ggml
+from belle.gguf import ggml
+from belle.gguf.types import row_bytes
 from convert.rounding.formats import Blocks, Bytes, Floats, Format, unpack
 from convert.rounding.metric import Metric
-from convert.types import row_bytes
 
 _SHARES = (0.55, 1.1)
 """Range of the tried scales of Q4_0, as shares of the one that puts the largest weight on the outermost code."""

@@ -21,7 +21,7 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 
 from belle.engine.llama.activations import Rows
 from belle.engine.llama.block_runner import OUTPUT_INPUT, BlockRunner, Hidden
-from convert import ggml
+from belle.gguf import ggml
 from convert.rounding.embeddings import RESIDUAL_READERS, embedding_moments
 from convert.rounding.formats import Bytes
 from convert.rounding.matrix import OutputErrors, round_matrix

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from belle.engine.process.native_calls import call
 from belle.errors import KnownError
-from convert.header import serialize
+from belle.gguf.writer import serialize
 from convert.metadata import text as text_entry
 from convert.tokenizers.files import TokenizerFolder
 from convert.tokenizers.read import read_definition, sentencepiece_to_read

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from belle import catalog, registry
-from belle.engine.gguf_header import read_header
 from belle.engine.process.protocol import Load, Sampling
+from belle.gguf.reader import read_header
 from belle.prompts import OWN_TEMPLATE, TEMPLATES
 from desktop.chat.model_host import ModelToLoad
 from desktop.chat.state import ModelChoice

@@ -190,9 +190,9 @@ def _seconds(command: list[str]) -> float:
 
 def _kernel_seconds(file: Path) -> float:
     """What `ggml_quantize_chunk` alone needs for the types of `file`, values at hand in memory, on two threads."""
-    from convert import ggml
-    from convert.gguf_file import GgufFile
-    from convert.types import FLOAT_TYPES, row_bytes
+    from belle.gguf import ggml
+    from belle.gguf.mapped_file import GgufFile
+    from belle.gguf.types import FLOAT_TYPES, row_bytes
 
     work: dict[tuple[object, int], int] = {}
     for info in GgufFile(file).tensors.values():

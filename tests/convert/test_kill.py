@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convert.header import serialize
+from belle.gguf.writer import serialize
 from convert.part_file import journal_path, part_path
 from tests.convert.kill_driver import model_of
 from tests.convert.tiny_models import plan

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from belle.errors import KnownError
-from convert.imatrix_file import Activations, write_imatrix
+from belle.gguf.imatrix import Activations, write_imatrix
 from convert.mixture import TypeRequests
 from convert.options import ConvertOptions, tensor_requests
 from convert.pipeline import plan_conversion

@@ -18,14 +18,14 @@ from gguf.constants import GGMLQuantizationType as T
 
 from belle.cli.main import main
 from belle.errors import KnownError
-from convert import ggml
-from convert.gguf_file import GgufFile
-from convert.imatrix_file import Activations, write_imatrix
+from belle.gguf import ggml
+from belle.gguf.imatrix import Activations, write_imatrix
+from belle.gguf.mapped_file import GgufFile
+from belle.gguf.types import file_type
 from convert.options import ConvertOptions, output_paths, tensor_requests
 from convert.part_file import part_path
 from convert.pipeline import convert, plan_conversion
 from convert.progress import Progress
-from convert.types import file_type
 from tests.convert.checkpoint.building import safetensors
 from tests.convert.checkpoints import bloom_checkpoint, llama_checkpoint, llama_shapes
 from tests.convert.tiny_models import differences, quantize_with_llama_cpp

@@ -9,9 +9,9 @@ import pytest
 from gguf.constants import GGMLQuantizationType as T
 
 from belle.errors import KnownError
-from convert.imatrix_file import Imatrix
+from belle.gguf.imatrix import Imatrix
+from belle.gguf.types import FILE_TYPES
 from convert.mixture import TypeRequests
-from convert.types import FILE_TYPES
 from tests.convert.tiny_models import (
     TinyModel,
     differences,

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from convert import ggml, q8_0
+from belle.gguf import ggml
+from convert import q8_0
 from convert.scratch import Scratch
 
 

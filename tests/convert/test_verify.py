@@ -13,10 +13,11 @@ from gguf.constants import GGMLQuantizationType as T
 
 from belle.cli.main import main
 from belle.errors import KnownError
+from belle.gguf.types import FILE_TYPES, FLOAT_TYPES, row_bytes
+from belle.gguf.writer import padded
 from convert.compare import TENSOR_ERRORS
 from convert.gptq import blocks
 from convert.gptq.source import GPTQRows
-from convert.header import padded
 from convert.journal import Chunk
 from convert.mixture import TypeRequests
 from convert.options import ConvertOptions
@@ -25,7 +26,6 @@ from convert.pipeline import convert
 from convert.plan import TensorPlan, exactness_of
 from convert.rows import take_rows
 from convert.source import RowSource
-from convert.types import FILE_TYPES, FLOAT_TYPES, row_bytes
 from convert.verify import Proof, TensorProof, verify
 from convert.writer import write_gguf
 from tests.convert.checkpoints import bloom_checkpoint, llama_checkpoint

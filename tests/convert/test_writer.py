@@ -18,8 +18,8 @@ from gguf.constants import GGMLQuantizationType as T
 from gguf.quants import dequantize
 
 from belle.errors import KnownError
-from convert.gguf_file import GgufFile
-from convert.header import KeyValue
+from belle.gguf.mapped_file import GgufFile
+from belle.gguf.writer import KeyValue
 from convert.part_file import journal_path, part_path
 from convert.plan import TensorPlan
 from convert.writer import CHUNK_WEIGHTS, chunks_of, write_gguf
@@ -132,7 +132,7 @@ def _bf16(bits: np.ndarray) -> np.ndarray:
 
 
 def test_every_half_converts_exactly() -> None:
-    from convert import ggml
+    from belle.gguf import ggml
 
     halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     halves = halves[np.isfinite(halves)]

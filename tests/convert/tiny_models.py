@@ -15,12 +15,12 @@ import llama_cpp
 import numpy as np
 from gguf.constants import GGUFValueType
 
-from convert.gguf_file import GgufFile
-from convert.header import KeyValue
+from belle.gguf.mapped_file import GgufFile
+from belle.gguf.types import file_type
+from belle.gguf.writer import KeyValue
 from convert.mixture import ModelFacts, TypeRequests
 from convert.plan import TensorPlan, plan_types
 from convert.source import RowSource
-from convert.types import file_type
 from convert.writer import write_gguf
 
 TEXT, U32, F32 = GGUFValueType.STRING, GGUFValueType.UINT32, GGUFValueType.FLOAT32

@@ -96,9 +96,9 @@ def test_a_model_larger_than_the_memory_is_refused_with_the_numbers(chat: Person
     assert info is not None
     assert info.n_ctx == 4096
     # A context whose KV cache no machine holds: the header allows it, the memory does not.
-    from belle.engine.gguf_header import read_header
     from belle.engine.llama.memory import check_fits
     from belle.errors import KnownError
+    from belle.gguf.reader import read_header
 
     with pytest.raises(KnownError) as refused:
         check_fits(read_header(Path(info.path)), n_ctx=200_000_000)

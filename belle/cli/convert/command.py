@@ -234,9 +234,9 @@ class _ScaleAdapter(argparse.Action):
 
 
 def _options(arguments: argparse.Namespace) -> ConvertOptions:
+    from belle.gguf.types import tensor_type
     from convert.mixture import TypeRequests
     from convert.options import AdapterChoice, ConvertOptions, tensor_requests
-    from convert.types import tensor_type
 
     if arguments.threads < 0:
         raise KnownError("usage", "--threads cannot be negative.", "Leave it out for one per processor.")

@@ -18,10 +18,10 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 from numpy.typing import NDArray
 
-from belle.engine.gguf_header import read_header
 from belle.engine.llama.activations import ActivationReader, Rows, is_layer_product, rows_of
 from belle.engine.llama.tensor_exchange import LiveTensors, Tensor
 from belle.errors import KnownError
+from belle.gguf.reader import read_header
 
 Hidden = NDArray[np.float32]
 """The residual stream of a window between two blocks, `[tokens, n_embd]`."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from belle.engine.gguf_header import GgufHeader
 from belle.errors import KnownError
+from belle.gguf.reader import GgufHeader
 
 Verdict = Literal["fits", "tight", "too_big"]
 

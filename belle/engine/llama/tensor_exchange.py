@@ -16,10 +16,10 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 from numpy.typing import NDArray
 
-from belle.engine.gguf_header import GgufHeader, StoredTensor
-from belle.engine.gguf_types import TENSOR_TYPES
 from belle.engine.llama.model import Model
 from belle.errors import KnownError
+from belle.gguf.constants import TENSOR_TYPES
+from belle.gguf.reader import GgufHeader, StoredTensor
 
 # ggml's struct of a tensor, as ctypes sees it: the door to what llama.cpp's C interface does not show.
 

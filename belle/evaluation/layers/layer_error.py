@@ -22,9 +22,8 @@ from belle.engine.llama.activations import WINDOW, ActivationReader
 from belle.engine.llama.cores import usable_cores
 from belle.evaluation.layers.weight_file import Floats, Pair, WeightFile, pieces, to_floats
 from belle.evaluation.windows import Window
-from convert import ggml
-from convert.mixture import may_quantize
-from convert.types import block_size, row_bytes
+from belle.gguf import ggml
+from belle.gguf.types import block_size, may_quantize, row_bytes
 
 TYPES = ("Q2_K", "Q3_K", "IQ4_NL", "Q4_0", "Q4_K", "Q4_1", "Q5_0", "Q5_K", "Q5_1", "Q6_K", "Q8_0", "F16")
 """What a matrix may become; those whose blocks do not divide its rows are left out."""

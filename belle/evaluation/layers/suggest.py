@@ -22,8 +22,8 @@ from belle.evaluation.layers.layer_error import LayerErrors, possible_types
 from belle.evaluation.layers.layer_loss import LayerLoss
 from belle.evaluation.layers.suggestion import Suggestion
 from belle.evaluation.layers.weight_file import WeightFile
-from convert.header import padded
-from convert.types import FILE_TYPES, row_bytes
+from belle.gguf.types import FILE_TYPES, row_bytes
+from belle.gguf.writer import padded
 
 _VERSION_KEY = "general.quantization_version"
 _VERSION_BYTES = 8 + len(_VERSION_KEY) + 4 + 4  # in a GGUF's head: length, key, type, number

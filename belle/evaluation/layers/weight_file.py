@@ -12,11 +12,11 @@ import numpy as np
 from gguf.constants import GGMLQuantizationType as GGMLType
 from numpy.typing import NDArray
 
-from belle.engine.gguf_header import GgufHeader, StoredTensor, read_header
-from belle.engine.gguf_types import TENSOR_TYPES
 from belle.errors import KnownError
-from convert import ggml
-from convert.types import row_bytes
+from belle.gguf import ggml
+from belle.gguf.constants import TENSOR_TYPES
+from belle.gguf.reader import GgufHeader, StoredTensor, read_header
+from belle.gguf.types import row_bytes
 
 Floats = NDArray[np.float32]
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from belle.engine.gguf_header import read_header
 from belle.environment import machine, versions
 from belle.errors import KnownError
 from belle.evaluation.figures import KL_EDGES
@@ -17,6 +16,7 @@ from belle.evaluation.memory_watch import peak_memory
 from belle.evaluation.model_files import ModelFiles, model_files
 from belle.evaluation.tasks.items import ItemSet
 from belle.evaluation.tasks.session import Progress, TaskOptions, TaskSession
+from belle.gguf.reader import read_header
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from belle.engine.gguf_header import GgufHeader, read_header
 from belle.engine.llama.memory import check_fits
 from belle.errors import KnownError
 from belle.evaluation.model_files import model_files
@@ -21,6 +20,7 @@ from belle.evaluation.tasks.prompts import TaskPrompts
 from belle.evaluation.tasks.records import Score, TaskRecords
 from belle.evaluation.tasks.result import TaskMeasurement
 from belle.evaluation.tasks.sequence_scorer import NotFiniteError, SequenceScorer, TooLongError
+from belle.gguf.reader import GgufHeader, read_header
 from belle.prompts import PromptTemplate, get_template, template_from_gguf
 
 MOST_TOKENS = {"choice": 16, "exact": 32, "free": 32}

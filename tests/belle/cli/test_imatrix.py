@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from belle import catalog
-from convert.imatrix_file import read_imatrix
+from belle.gguf.imatrix import read_imatrix
 
 TEXT = "The keeper of the lighthouse wrote down the weather every morning, and the names of the ships. " * 60
 

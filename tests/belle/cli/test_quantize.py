@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from belle.cli.main import main
+from belle.gguf.mapped_file import GgufFile
 from convert.compare import TENSOR_ERRORS
-from convert.gguf_file import GgufFile
 from convert.options import ConvertOptions
 from convert.pipeline import convert
 from convert.rounding import job
@@ -94,7 +94,7 @@ def test_gptq_has_the_types_and_the_size_of_a_conversion(
 
 @pytest.mark.parametrize("type_name", ["q4_0", "q4_k_m"])
 def test_the_other_methods_write_the_bytes_of_llama_cpp(type_name: str, f16: Path, text: Path, tmp_path: Path) -> None:
-    from convert.imatrix_file import read_imatrix
+    from belle.gguf.imatrix import read_imatrix
 
     assert run(f16, "--type", type_name, "--method", "rtn", "-o", tmp_path / "rtn.gguf") == 0
     assert quantize_with_llama_cpp(f16, tmp_path / "plain.gguf", type_name)

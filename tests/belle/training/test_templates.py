@@ -14,10 +14,10 @@ from tokenizers import AddedToken, pre_tokenizers
 
 from belle.engine.answer.answer_tokens import AnswerTokens
 from belle.engine.answer.prompt import Renderer
-from belle.engine.gguf_header import read_header
 from belle.engine.llama.model import Vocabulary
 from belle.engine.llama.native_log import NativeLog
 from belle.errors import KnownError
+from belle.gguf.reader import read_header
 from belle.prompts import TEMPLATES, Message, PromptTemplate, get_template, template_from_gguf
 from belle.prompts.encoding import Encoded, encode_answers, encode_preference, encode_prompt
 from belle.training.templates import TEMPLATE_KEY, choose_template, own_template, template_to_answer_in

@@ -15,10 +15,10 @@ import pytest
 from belle.clients.copies import TOKENIZER_FILES
 from belle.engine.answer.answer_tokens import AnswerTokens
 from belle.engine.answer.prompt import Renderer
-from belle.engine.gguf_header import read_header
 from belle.engine.llama.model import Vocabulary
 from belle.engine.llama.native_log import NativeLog
 from belle.errors import KnownError
+from belle.gguf.reader import read_header
 from belle.prompts import TEMPLATES, Message, get_template, template_from_gguf
 from belle.prompts.encoding import encode_conversation, encode_prompt
 from belle.training.tokenizer import HubVocabulary, has_tokenizer, load_tokenizer

@@ -17,10 +17,10 @@ from safetensors.torch import load_file, save_file
 
 from belle.cli.main import main
 from belle.errors import KnownError
+from belle.gguf.mapped_file import GgufFile
 from convert.checkpoint import open_checkpoint
 from convert.compressed import view
 from convert.compressed.scheme import read_scheme
-from convert.gguf_file import GgufFile
 from convert.inspection.checkpoint import describe_checkpoint
 from convert.options import ConvertOptions
 from convert.pipeline import convert

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from gguf.quants import dequantize
 
+from belle.gguf.mapped_file import GgufFile
 from convert.checkpoint import open_checkpoint
-from convert.gguf_file import GgufFile
 from convert.gptq.view import view
 from tests.convert.install.belle_checkpoint import belle_bloom, belle_llama
 from tests.convert.install.running import belle

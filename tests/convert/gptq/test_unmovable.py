@@ -10,9 +10,9 @@ import pytest
 
 from belle.cli.main import main
 from belle.errors import KnownError
-from convert import ggml
-from convert.gguf_file import GgufFile
-from convert.imatrix_file import Activations, write_imatrix
+from belle.gguf import ggml
+from belle.gguf.imatrix import Activations, write_imatrix
+from belle.gguf.mapped_file import GgufFile
 from convert.mixture import TypeRequests
 from convert.options import AdapterChoice, ConvertOptions, tensor_requests
 from convert.pipeline import convert, plan_conversion

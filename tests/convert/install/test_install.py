@@ -19,11 +19,11 @@ from belle.catalog import ModelEntry, installed, load_catalog, resolve
 from belle.cli.main import main
 from belle.clients import patience
 from belle.clients.steps import InstallStoppedError, Step
-from belle.engine.gguf_header import read_header
 from belle.errors import KnownError
+from belle.gguf.mapped_file import GgufFile
+from belle.gguf.reader import read_header
 from convert.chat_templates import CHAT_TEMPLATES
 from convert.checkpoint import open_checkpoint
-from convert.gguf_file import GgufFile
 from convert.gptq.view import view
 from convert.install.job import InstallOptions, install
 from tests.convert.checkpoint.building import torch_zip

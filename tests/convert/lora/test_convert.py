@@ -12,7 +12,7 @@ import pytest
 
 from belle.cli.main import main
 from belle.errors import KnownError
-from convert.gguf_file import GgufFile
+from belle.gguf.mapped_file import GgufFile
 from convert.lora.adapter_gguf import convert_adapter
 from convert.options import AdapterChoice, ConvertOptions
 from convert.part_file import part_path

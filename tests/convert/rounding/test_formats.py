@@ -9,7 +9,7 @@ from gguf.quants import dequantize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from convert import ggml
+from belle.gguf import ggml
 from convert.rounding.formats import FORMATS, Blocks, Format, pack, unpack, values
 from convert.rounding.grid import Grid
 from convert.rounding.start import quantized

@@ -13,7 +13,7 @@ from gguf.quants import dequantize
 from belle.engine.llama.activations import ActivationReader
 from belle.engine.llama.block_runner import OUTPUT_INPUT, BlockRunner
 from belle.errors import KnownError
-from convert.gguf_file import GgufFile
+from belle.gguf.mapped_file import GgufFile
 from convert.rounding import metric, walk
 from convert.rounding.metric import Moments
 from convert.rounding.sources import GgufRows, RoundedRows, Spool

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from gguf.constants import GGUFValueType, TokenType
 
+from belle.gguf.writer import KeyValue
 from convert.architectures import architecture_of
-from convert.header import KeyValue
 from tests.convert.architectures.random_models import sources_of, write_gguf
 from tests.convert.architectures.test_logits import tiny_model
 

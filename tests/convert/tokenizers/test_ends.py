@@ -10,7 +10,7 @@ import llama_cpp
 import pytest
 
 from belle.errors import KnownError
-from convert.header import serialize
+from belle.gguf.writer import serialize
 from convert.metadata import text
 from convert.tokenizers import Tokenizer, check_templates, read_tokenizer
 from tests.convert.tokenizers.folders import byte_level_folder, byte_level_json, write_json

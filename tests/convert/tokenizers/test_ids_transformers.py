@@ -10,7 +10,7 @@ import pytest
 
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
-from convert.header import serialize
+from belle.gguf.writer import serialize
 from convert.metadata import text
 from convert.tokenizers import check_tokenizer, read_tokenizer
 from convert.tokenizers.check import SAMPLES, reference_encoder

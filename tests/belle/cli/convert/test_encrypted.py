@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from belle.cli.main import main
-from convert.gguf_file import GgufFile
+from belle.gguf.mapped_file import GgufFile
 from tests.convert.checkpoint.building import torch_zip
 from tests.convert.checkpoint.encrypting import encrypted_file
 from tests.convert.checkpoints import llama_checkpoint

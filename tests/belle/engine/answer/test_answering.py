@@ -13,11 +13,11 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 import pytest
 
-from belle.engine.gguf_header import read_header
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.process.blocking import BlockingEngine, open_engine
 from belle.engine.process.protocol import ContextCut, Count, Done, Generate, Load, Prefill, Sampling, Text
 from belle.errors import KnownError
+from belle.gguf.reader import read_header
 from belle.prompts import Message, as_text, get_template, template_from_gguf
 
 GREEDY = Sampling(temperature=0.0, repeat_penalty=1.0)

@@ -6,12 +6,12 @@ from pathlib import Path
 import llama_cpp.llama_cpp as llama
 import pytest
 
-from belle.engine.gguf_header import read_header
 from belle.engine.llama import memory
 from belle.engine.llama.context import Context, StopFlag
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.errors import KnownError
+from belle.gguf.reader import read_header
 
 GIB = 1 << 30
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from belle.engine.gguf_header import read_header
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.llama.tensor_exchange import LiveTensors
 from belle.errors import KnownError
 from belle.evaluation.llama_source import LlamaSource
 from belle.evaluation.windows import Protocol, Window
+from belle.gguf.reader import read_header
 from tests.belle.engine.tiny_gguf import write_random_model
 
 PROTOCOL = Protocol(n_ctx=32)

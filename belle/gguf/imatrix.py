@@ -19,9 +19,9 @@ from gguf.constants import GGUFValueType
 from numpy.typing import NDArray
 
 from belle.errors import KnownError
+from belle.gguf.mapped_file import GgufFile, is_gguf
+from belle.gguf.writer import KeyValue, TensorInfo, serialize
 from belle.path_guard import open_input
-from convert.gguf_file import GgufFile, is_gguf
-from convert.header import KeyValue, TensorInfo, serialize
 
 _LONGEST = 2 << 30
 """Bytes: a matrix of sums has four bytes per input column of each matrix of the model, and is read as a whole."""

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from belle.engine.gguf_cursor import Cursor, Skipped, Value, truncated
-from belle.engine.gguf_types import FILE_TYPES, TENSOR_TYPES
 from belle.errors import KnownError
+from belle.gguf.constants import FILE_TYPES, TENSOR_TYPES
+from belle.gguf.cursor import Cursor, Skipped, Value, truncated
 from belle.texts import short_repr
 
 VERSION = 3

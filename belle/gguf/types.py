@@ -6,6 +6,7 @@ bits. A *tensor type* names the encoding of one tensor. `Q4_K_M` is a file type 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gguf.constants import GGML_QUANT_SIZES, LlamaFileType
@@ -100,3 +101,17 @@ def row_bytes(kind: GGMLType, row_length: int) -> int:
     if row_length % weights:
         raise ValueError(f"a row of {row_length} does not divide into blocks of {weights} ({kind.name})")
     return int(row_length // weights * size)
+
+
+def is_matrix(shape: Sequence[int]) -> bool:
+    """True for two dimensions or more, in ggml's way of counting: a leading 1 is no dimension."""
+    return any(n > 1 for n in shape[:-1])
+
+
+# Norms, expert gates and positions: small, and every error in them touches all that follows.
+_KEPT = ("_norm.weight", "ffn_gate_inp.weight", "position_embd.weight", "token_types.weight")
+
+
+def may_quantize(name: str, shape: Sequence[int]) -> bool:
+    """False for the tensors that stay F32 in any file: vectors, biases, norms and a few small matrices."""
+    return is_matrix(shape) and name.endswith("weight") and not any(part in name for part in _KEPT)

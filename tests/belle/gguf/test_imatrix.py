@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle.errors import KnownError
-from convert.imatrix_file import Activations, Imatrix, read_imatrix, write_imatrix
+from belle.gguf.imatrix import Activations, Imatrix, read_imatrix, write_imatrix
 from tests.convert.tiny_models import make_model, plan
 
 RNG = np.random.default_rng(3)

@@ -13,9 +13,9 @@ from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, LlamaFileType
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from belle.engine.gguf_header import read_header
-from belle.engine.gguf_types import FILE_TYPES, TENSOR_TYPES
 from belle.errors import KnownError
+from belle.gguf.constants import FILE_TYPES, TENSOR_TYPES
+from belle.gguf.reader import read_header
 from tests.belle.engine import tiny_gguf
 
 KINDS = {

@@ -18,7 +18,7 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from numpy.typing import NDArray
 
 from belle.errors import KnownError
-from convert.types import row_bytes
+from belle.gguf.types import row_bytes
 
 _SUFFIX = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 

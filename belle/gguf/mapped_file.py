@@ -17,7 +17,7 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from numpy.typing import NDArray
 
 from belle.errors import KnownError
-from convert.header import KeyValue
+from belle.gguf.writer import KeyValue
 
 _MAGIC = b"GGUF"
 _NUMBERS = {
