@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Describe the model. Returns the exit status; raises KnownError."""
-    from belle.catalog import resolve
+    from belle.models.catalog import resolve
     from convert.inspection import describe
 
     path = Path(arguments.model).expanduser()

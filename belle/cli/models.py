@@ -16,8 +16,8 @@ from belle.texts import json_text
 from belle.units import duration, size
 
 if TYPE_CHECKING:
-    from belle.catalog import ModelEntry
     from belle.clients.steps import Step
+    from belle.models.catalog import ModelEntry
     from convert.install.job import Installed, InstallOptions
     from convert.install.shelf import Row
 
@@ -128,7 +128,7 @@ def _width(text: str) -> int:
 
 
 def _get(arguments: argparse.Namespace) -> int:
-    from belle.catalog import load_catalog, resolve
+    from belle.models.catalog import load_catalog, resolve
     from convert.install.job import InstallOptions, check_installable, find_installed, install
 
     entry = load_catalog().find(arguments.name)
@@ -263,7 +263,7 @@ def _import(arguments: argparse.Namespace) -> int:
 
 
 def _path(arguments: argparse.Namespace) -> int:
-    from belle.catalog import resolve
+    from belle.models.catalog import resolve
 
     path = resolve(arguments.name).path
     buffer = getattr(sys.stdout, "buffer", None)

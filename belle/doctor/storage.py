@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from belle import paths
-from belle.catalog import STARTER, resolve
 from belle.doctor.report import Fact, Problem, Section
 from belle.durable import existing
 from belle.environment import pip_command
 from belle.errors import KnownError
-from belle.registry import installed
+from belle.models.catalog import STARTER, resolve
+from belle.models.registry import installed
 
 _LITTLE_SPACE = 2_000_000_000
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from belle import paths
 from belle.clients.steps import Listener, Reporter
 from belle.errors import KnownError
-from belle.registry import absolute
+from belle.models.registry import absolute
 from convert.install.place import check_space, remove_if_empty
 from convert.part_file import sync_folder
 

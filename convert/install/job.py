@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from belle.catalog import ModelEntry, installed, register
 from belle.clients.download import fetch, part_path
 from belle.clients.hub import Hub, RemoteFile
 from belle.clients.patience import Patience
 from belle.clients.problems import HubError
 from belle.clients.steps import Listener, Reporter, Step
 from belle.errors import KnownError
+from belle.models.catalog import ModelEntry, installed, register
 from convert.checkpoint.encrypted import Key, decrypt_file, plain_name
 from convert.checkpoint.weights_file import WeightsFile
 from convert.install.place import Place, check_space

@@ -7,9 +7,9 @@ from typing import Literal
 
 from gguf.constants import GGMLQuantizationType as GGMLType
 
-from belle.catalog import ModelEntry
 from belle.errors import KnownError
 from belle.gguf.types import file_type
+from belle.models.catalog import ModelEntry
 from convert.chat_templates import CHAT_TEMPLATES
 from convert.mixture import TypeRequests
 from convert.options import ConvertOptions

@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from belle.catalog import ModelEntry, ModelFile
 from belle.clients.hub import Hub, RemoteFile
 from belle.clients.patience import Patience
 from belle.clients.problems import not_in_repository
 from belle.documents import parse_json
+from belle.models.catalog import ModelEntry, ModelFile
 from convert.checkpoint.encrypted import ENCRYPTED_SUFFIX, plain_name
 from convert.metadata import MODEL_CARD
 from convert.part_file import sync_folder

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from belle import catalog, registry
 from belle.engine.process.protocol import Load, Sampling
 from belle.gguf.reader import read_header
+from belle.models import catalog, registry
 from belle.prompts import OWN_TEMPLATE, TEMPLATES
 from desktop.chat.model_host import ModelToLoad
 from desktop.chat.state import ModelChoice

@@ -229,6 +229,6 @@ def test_the_starter_model_s_own(starter_template: str) -> None:
 def starter_template() -> str:
     from gguf import GGUFReader
 
-    from belle.catalog import resolve
+    from belle.models.catalog import resolve
 
     return str(GGUFReader(resolve("starter").path).fields["tokenizer.chat_template"].contents())

@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 from time import process_time
 
-from belle import catalog
 from belle.evaluation.llama_source import LlamaSource, text_tokens, window_bos
 from belle.evaluation.quantloss import Session, Text
 from belle.evaluation.windows import Protocol, cut
+from belle.models import catalog
 from tests.bench.measure import Measure, at_most
 
 TEXT = Path(__file__).parents[2] / "assets/text/en.txt"

@@ -15,9 +15,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from belle import catalog
 from belle.evaluation.quantloss import Session, Text
 from belle.evaluation.windows import Protocol
+from belle.models import catalog
 from tests.bench.measure import Measure, at_most
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from belle import paths
-from belle.catalog import STARTER, ResolvedModel, load_catalog, remember_file, resolve
 from belle.cli.arguments import path_or_name
 from belle.cli.chat.answer import Answering
 from belle.cli.chat.line_editor import History
@@ -21,6 +20,7 @@ from belle.cli.terminal import Terminal
 from belle.engine.process.blocking import BlockingEngine, open_engine
 from belle.engine.process.protocol import Load, Sampling
 from belle.errors import KnownError
+from belle.models.catalog import STARTER, ResolvedModel, load_catalog, remember_file, resolve
 from belle.prompts import OWN_TEMPLATE, TEMPLATES, Message, get_template
 from belle.texts import json_text
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from belle.catalog import ResolvedModel
 from belle.cli.chat.answer import Answering
 from belle.cli.chat.line_editor import History
 from belle.cli.messages import say
@@ -14,6 +13,7 @@ from belle.cli.terminal import RED, Terminal
 from belle.durable import write_text
 from belle.engine.process.protocol import Done, Overflow
 from belle.errors import KnownError
+from belle.models.catalog import ResolvedModel
 from belle.path_guard import check_output
 from belle.prompts import Message
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from belle.cli.main import main
-from belle.registry import installed
+from belle.models.registry import installed
 from tests.belle.engine import tiny_gguf
 
 BELLE = [sys.executable, "-m", "belle"]

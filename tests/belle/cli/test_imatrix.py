@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from belle import catalog
 from belle.gguf.imatrix import read_imatrix
+from belle.models import catalog
 
 TEXT = "The keeper of the lighthouse wrote down the weather every morning, and the names of the ships. " * 60
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from belle.catalog import installed, resolve
 from belle.engine.process.blocking import open_engine
 from belle.engine.process.protocol import Load
+from belle.models.catalog import installed, resolve
 from belle.prompts import TEMPLATES
 from tests.belle.engine.tiny_gguf import write_random_model
 from tests.convert.checkpoints import END

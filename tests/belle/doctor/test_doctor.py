@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from belle import paths, registry
+from belle import paths
 from belle.cli.main import main
 from belle.doctor import Report, examination, examine, libraries
 from belle.doctor import engine as engine_look
 from belle.doctor import machine as machine_look
 from belle.engine.process import safer_mode
+from belle.models import registry
 from tests.support.illegal_kernels import break_llama
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import llama_cpp.llama_cpp as llama
 import pytest
 
-from belle import catalog
 from belle.evaluation.quantloss import Session, Text
 from belle.evaluation.windows import Protocol
+from belle.models import catalog
 
 PRINTED = Path(__file__).parent / "data/llama-perplexity.q4_0.txt"
 TEXT = Path(__file__).parents[3] / "assets/text/en.txt"

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from belle import catalog
 from belle.errors import KnownError
 from belle.evaluation.logit_source import chunk_rows
 from belle.evaluation.quantloss import Session, Text
 from belle.evaluation.windows import Protocol
+from belle.models import catalog
 from tests.belle.evaluation.tiny_models import TEXT, all_logits, change, pair
 
 PROTOCOL = Protocol(n_ctx=64)

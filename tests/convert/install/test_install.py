@@ -15,13 +15,13 @@ from gguf.quants import dequantize
 
 import convert.pipeline
 from belle import paths
-from belle.catalog import ModelEntry, installed, load_catalog, resolve
 from belle.cli.main import main
 from belle.clients import patience
 from belle.clients.steps import InstallStoppedError, Step
 from belle.errors import KnownError
 from belle.gguf.mapped_file import GgufFile
 from belle.gguf.reader import read_header
+from belle.models.catalog import ModelEntry, installed, load_catalog, resolve
 from convert.chat_templates import CHAT_TEMPLATES
 from convert.checkpoint import open_checkpoint
 from convert.gptq.view import view

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from belle import paths
-from belle.catalog import installed, load_catalog, register, resolve
 from belle.clients.steps import Step
 from belle.errors import KnownError
+from belle.models.catalog import installed, load_catalog, register, resolve
 from convert.install.job import InstallOptions, install
 from convert.install.shelf import Row, plan_removal, remove, rows, take_over
 from tests.belle.engine.tiny_gguf import write_random_model

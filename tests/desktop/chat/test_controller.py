@@ -6,8 +6,9 @@ from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
-from belle import catalog, paths
+from belle import paths
 from belle.engine.process.protocol import ContextCut, Generate
+from belle.models import catalog
 from desktop.chat.state import ModelState
 from desktop.store import Message, Store
 from tests.support.desk import Desk, make_desk

@@ -10,8 +10,8 @@ import pytest
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
-from belle import catalog, registry
 from belle.engine.process.protocol import Done, Failed, Generate, Sampling
+from belle.models import catalog, registry
 from belle.prompts import Message
 from desktop.chat.model_control import ModelControl
 from desktop.chat.state import Notice

@@ -88,7 +88,7 @@ ROOT = Path(desktop.store.__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    "room", ["belle/engine", "belle/prompts", "belle/catalog.py", "belle/registry.py", "desktop/store"]
+    "room", ["belle/engine", "belle/prompts", "belle/models/catalog.py", "belle/models/registry.py", "desktop/store"]
 )
 def test_every_fault_that_can_reach_the_window_has_words(room):
     kinds = kinds_raised_in(ROOT / room)

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from belle import paths
-from belle.catalog import installed, register, resolve
+from belle.models.catalog import installed, register, resolve
 
 BELLE = [sys.executable, "-m", "belle.cli.main"]
 ASK = ("--prompt", "Name three colours.", "--max-tokens", "12", "--seed", "1")

@@ -6,9 +6,9 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 import pytest
 
-from belle import catalog
 from belle.engine.llama import activations
 from belle.engine.llama.activations import ActivationReader, SquareSums
+from belle.models import catalog
 
 WINDOWS = [list(range(100, 164)), list(range(900, 964))]
 

