@@ -19,7 +19,7 @@ TRAINING = (
 TESTS = (
     "tests/belle/engine",
     "tests/belle/evaluation/test_quantloss.py",
-    "tests/belle/evaluation/test_transformers_source.py",
+    "tests/belle/evaluation/sources/test_transformers.py",
     "tests/belle/test_pretrained.py",
     *(f"tests/belle/training/test_{name}.py" for name in TRAINING),
     "tests/convert/architectures/test_logits.py",

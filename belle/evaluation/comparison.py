@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from belle.errors import KnownError
-from belle.evaluation.logit_source import LogitSource, Rows, chunk_rows
+from belle.evaluation.sources.base import LogitSource, Rows, chunk_rows
 from belle.evaluation.statistics import TOP, Likely, Reading, RowReader, kl_divergence
 from belle.evaluation.token_records import PER_CANDIDATE, Block
 from belle.evaluation.windows import Window

@@ -10,10 +10,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from belle.evaluation.logit_source import LogitSource
 from belle.evaluation.measurement import CandidateFigures, ModelFigures
-from belle.evaluation.model_files import ModelFiles
 from belle.evaluation.scripts import SCRIPTS
+from belle.evaluation.sources.base import LogitSource
+from belle.evaluation.sources.model_files import ModelFiles
 from belle.evaluation.statistics import Values, loss, perplexity
 from belle.evaluation.windows import Protocol
 

@@ -12,8 +12,8 @@ from belle.environment import machine, versions
 from belle.errors import KnownError
 from belle.evaluation.figures import KL_EDGES, position_bins
 from belle.evaluation.measurement import CandidateFigures, Measurement, ModelFigures, TextFigures
-from belle.evaluation.memory_watch import peak_memory
 from belle.evaluation.quantloss import Progress, Session, Text
+from belle.evaluation.sources.memory_watch import peak_memory
 from belle.evaluation.windows import Protocol
 
 _Found = tuple[ModelFigures, list[CandidateFigures], TextFigures]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from belle.errors import KnownError
-from belle.evaluation.logit_source import LogitSource, Rows, chunk_rows
+from belle.evaluation.sources.base import LogitSource, Rows, chunk_rows
 from belle.evaluation.statistics import TOP, Reading, RowReader, kl_divergence
 from belle.evaluation.windows import Protocol, Window
 

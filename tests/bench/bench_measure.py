@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from time import process_time
 
-from belle.evaluation.llama_source import LlamaSource, text_tokens, window_bos
 from belle.evaluation.quantloss import Session, Text
+from belle.evaluation.sources.llama import LlamaSource, text_tokens, window_bos
 from belle.evaluation.windows import Protocol, cut
 from belle.models import catalog
 from tests.bench.measure import Measure, at_most
@@ -20,7 +20,7 @@ LARGE = 250_880
 _PEAK = """
 import sys
 from pathlib import Path
-from belle.evaluation.memory_watch import peak_memory
+from belle.evaluation.sources.memory_watch import peak_memory
 from belle.evaluation.quantloss import Session, Text
 from belle.evaluation.windows import Protocol
 a, b, folder = map(Path, sys.argv[1:])
@@ -36,7 +36,7 @@ from pathlib import Path
 import belle.evaluation.quantloss
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
-from belle.evaluation.memory_watch import peak_memory
+from belle.evaluation.sources.memory_watch import peak_memory
 log = NativeLog()
 models = [Model(Path(name), n_gpu_layers=0, log=log, on_progress=lambda _: True) for name in sys.argv[1:3]]
 print(peak_memory())

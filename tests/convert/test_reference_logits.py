@@ -13,7 +13,7 @@ import pytest
 
 from belle.cli.main import main
 from belle.errors import KnownError
-from belle.evaluation.logits import LONGEST, PROMPTS, agreement, reference_samples
+from belle.evaluation.sources.agreement import LONGEST, PROMPTS, agreement, reference_samples
 from convert.options import AdapterChoice, ConvertOptions
 from convert.pipeline import convert
 from tests.convert.checkpoints import byte_tokenizer
@@ -163,11 +163,11 @@ def test_contradictions_show_at_once(saved: Path, tmp_path: Path, capsys: pytest
 def test_two_copies_of_the_weights_need_the_memory_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("model.safetensors", "pytorch_model.bin"):
         (tmp_path / name).write_bytes(bytes(1000))
-    monkeypatch.setattr("belle.evaluation.logits.available_memory", lambda: 2500)
+    monkeypatch.setattr("belle.evaluation.sources.agreement.available_memory", lambda: 2500)
     with pytest.raises(KnownError) as caught:
         reference_samples(tmp_path)
     assert caught.value.kind == "reference_failed"
-    monkeypatch.setattr("belle.evaluation.logits.available_memory", lambda: 1500)
+    monkeypatch.setattr("belle.evaluation.sources.agreement.available_memory", lambda: 1500)
     with pytest.raises(KnownError, match="in transformers takes") as caught:
         reference_samples(tmp_path)
     assert caught.value.kind == "too_big_for_memory"

@@ -25,7 +25,7 @@ _USUAL_NAME = re.compile(r"model(-\d+-of-\d+)?\.safetensors|pytorch_model(-\d+-o
 
 def check_possible(*, lora_only: bool, weights_verified: bool) -> None:
     """What would stop the comparison after hours of converting. Raises KnownError."""
-    from belle.evaluation.logits import check_installed
+    from belle.evaluation.sources.agreement import check_installed
 
     if lora_only:
         raise KnownError("usage", "An adapter alone has no logits.", "Leave out --verify logits or --lora-only.")
@@ -49,7 +49,7 @@ def compare_logits(
 
     Raises KnownError: those of `reference_samples` and `agreement`.
     """
-    from belle.evaluation.logits import agreement, reference_samples
+    from belle.evaluation.sources.agreement import agreement, reference_samples
 
     terminal.progress("running the checkpoint in transformers …")
     folder = source if source.is_dir() else source.parent

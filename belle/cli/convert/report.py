@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from belle.units import duration, size, weights
 
 if TYPE_CHECKING:
-    from belle.evaluation.logits import Agreement
+    from belle.evaluation.sources.agreement import Agreement
     from convert.progress import Progress
     from convert.report import FileReport, Report
     from convert.verify import TensorProof

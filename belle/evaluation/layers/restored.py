@@ -20,8 +20,8 @@ from belle.durable import worded
 from belle.engine.llama.tensor_exchange import Blocks, LiveTensors
 from belle.evaluation.comparison import Comparison
 from belle.evaluation.layers.weight_file import WeightFile
-from belle.evaluation.llama_source import LlamaSource, text_tokens, window_bos
-from belle.evaluation.logit_source import LogitSource, Rows, Speed, chunk_rows
+from belle.evaluation.sources.base import LogitSource, Rows, Speed, chunk_rows
+from belle.evaluation.sources.llama import LlamaSource, text_tokens, window_bos
 from belle.evaluation.windows import Protocol, Window, cut
 
 _KL = 2  # row of a `TokenRecords` block: the reference's losses, then the candidate's, then its divergences
@@ -43,7 +43,7 @@ class Back:
 
 
 class KeptRows:
-    """A source of logits that were computed before; see `logit_source.LogitSource`.
+    """A source of logits that were computed before; see `belle.evaluation.sources.base.LogitSource`.
 
     Args:
         source: computes them now.

@@ -12,8 +12,8 @@ from belle.environment import machine, versions
 from belle.errors import KnownError
 from belle.evaluation.figures import KL_EDGES
 from belle.evaluation.measurement import CandidateFigures, Measurement, ModelFigures
-from belle.evaluation.memory_watch import peak_memory
-from belle.evaluation.model_files import ModelFiles, model_files
+from belle.evaluation.sources.memory_watch import peak_memory
+from belle.evaluation.sources.model_files import ModelFiles, model_files
 from belle.evaluation.tasks.items import ItemSet
 from belle.evaluation.tasks.session import Progress, TaskOptions, TaskSession
 from belle.gguf.reader import read_header

@@ -12,7 +12,7 @@ from typing import Any
 
 from belle.engine.llama.memory import check_fits
 from belle.errors import KnownError
-from belle.evaluation.model_files import model_files
+from belle.evaluation.sources.model_files import model_files
 from belle.evaluation.tasks.answer_rules import is_settled
 from belle.evaluation.tasks.items import Item, ItemSet
 from belle.evaluation.tasks.paired import model_figures

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from belle.errors import KnownError
-from belle.evaluation.logit_source import chunk_rows
 from belle.evaluation.quantloss import Session, Text
+from belle.evaluation.sources.base import chunk_rows
 from belle.evaluation.windows import Protocol
 from belle.models import catalog
 from tests.belle.evaluation.tiny_models import TEXT, all_logits, change, pair
@@ -190,7 +190,7 @@ def test_chunks_give_the_logits_of_whole_windows(tmp_path: Path, monkeypatch: py
     protocol = Protocol(n_ctx=512)
     many = Text("many", TEXT * 4)
     whole = measured(tmp_path, reference, candidate, protocol=protocol, text=many)[1][0]
-    for module in ("llama_source", "comparison"):
+    for module in ("sources.llama", "comparison"):
         monkeypatch.setattr(f"belle.evaluation.{module}.chunk_rows", lambda _: 64)
     pieces = measured(tmp_path, reference, candidate, protocol=protocol, text=many)[1][0]
     assert pieces.loss == whole.loss

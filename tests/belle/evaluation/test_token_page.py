@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from belle.errors import KnownError
-from belle.evaluation.llama_source import LlamaSource, text_tokens, window_bos
+from belle.evaluation.sources.llama import LlamaSource, text_tokens, window_bos
 from belle.evaluation.token_page import LEVELS, level, show, token_page
 from belle.evaluation.token_view import Expectation, TokenView, page_protocol, token_views
 from belle.evaluation.windows import Protocol, cut

@@ -12,7 +12,7 @@ from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.llama.tensor_exchange import LiveTensors
 from belle.errors import KnownError
-from belle.evaluation.llama_source import LlamaSource
+from belle.evaluation.sources.llama import LlamaSource
 from belle.evaluation.windows import Protocol, Window
 from belle.gguf.reader import read_header
 from tests.belle.engine.tiny_gguf import write_random_model

@@ -15,8 +15,8 @@ from belle.engine.llama.cores import usable_cores
 from belle.engine.llama.model import Model, Vocabulary
 from belle.engine.llama.native_log import NativeLog
 from belle.errors import KnownError
-from belle.evaluation.logit_source import Rows, Speed, chunk_rows
-from belle.evaluation.memory_watch import MemoryWatch
+from belle.evaluation.sources.base import Rows, Speed, chunk_rows
+from belle.evaluation.sources.memory_watch import MemoryWatch
 from belle.evaluation.windows import Protocol, Window
 
 _SINGLE_TOKENS = 24
@@ -24,7 +24,7 @@ _UBATCH = 512  # llama.cpp's own
 
 
 class LlamaSource:
-    """See `logit_source.LogitSource`. The cache is float16 and attention is llama.cpp's choice, as in its own tool.
+    """See `LogitSource`. The cache is float16 and attention is llama.cpp's choice, as in its own tool.
 
     Args:
         path: a GGUF whose header has been checked.

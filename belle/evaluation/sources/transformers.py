@@ -8,15 +8,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from belle.evaluation.logit_source import Rows, Speed
-from belle.evaluation.logits import check_installed, check_memory, quiet, reworded
-from belle.evaluation.memory_watch import MemoryWatch
+from belle.evaluation.sources.agreement import check_installed, check_memory, quiet, reworded
+from belle.evaluation.sources.base import Rows, Speed
+from belle.evaluation.sources.memory_watch import MemoryWatch
 from belle.evaluation.windows import Window
 from belle.pretrained import load_pretrained
 
 
 class TransformersSource:
-    """See `logit_source.LogitSource`: float32, with a cache, so that a window can be read in chunks.
+    """See `belle.evaluation.sources.base.LogitSource`: float32, with a cache, so that a window can be read in chunks.
 
     Args:
         folder: as transformers loads it.
