@@ -18,7 +18,7 @@ TRAINING = (
 )  # fmt: skip
 TESTS = (
     "tests/belle/engine",
-    "tests/belle/evaluation/test_quantloss.py",
+    "tests/belle/evaluation/text/test_session.py",
     "tests/belle/evaluation/sources/test_transformers.py",
     "tests/belle/test_pretrained.py",
     *(f"tests/belle/training/test_{name}.py" for name in TRAINING),

@@ -184,8 +184,8 @@ def _measure(arguments: argparse.Namespace) -> int:
 def _measure_text(
     arguments: argparse.Namespace, progress: Callable[[int, int, float], None], write: Callable[[Measurement], None]
 ) -> None:
-    from belle.evaluation.measuring import Request, measure
-    from belle.evaluation.quantloss import Text
+    from belle.evaluation.text.measure import Request, measure
+    from belle.evaluation.text.session import Text
     from belle.evaluation.windows import Protocol
 
     request = Request(
@@ -224,7 +224,7 @@ def _place_request(arguments: argparse.Namespace) -> PlaceRequest | None:
             "--by-layer, --suggest and --by-token need --text FILE, and models with the same vocabulary.",
         )
     from belle.evaluation.place_measuring import PlaceRequest, check_places
-    from belle.evaluation.quantloss import Text
+    from belle.evaluation.text.session import Text
     from belle.evaluation.windows import Protocol
 
     request = PlaceRequest(

@@ -22,9 +22,9 @@ from belle.evaluation.layers.suggest import Sizes, asked_bytes, suggest
 from belle.evaluation.layers.suggestion import Suggestion
 from belle.evaluation.layers.weight_file import WeightFile, check_same_tensors
 from belle.evaluation.measurement import Measurement, ModelFigures
-from belle.evaluation.quantloss import Text
 from belle.evaluation.sources.llama import LlamaSource, text_tokens, window_bos
 from belle.evaluation.sources.transformers import TransformersSource
+from belle.evaluation.text.session import Text
 from belle.evaluation.token_page import token_page
 from belle.evaluation.token_view import PAGE_WINDOWS, page_protocol, token_views
 from belle.evaluation.windows import Protocol, cut

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from time import process_time
 
-from belle.evaluation.quantloss import Session, Text
 from belle.evaluation.sources.llama import LlamaSource, text_tokens, window_bos
+from belle.evaluation.text.session import Session, Text
 from belle.evaluation.windows import Protocol, cut
 from belle.models import catalog
 from tests.bench.measure import Measure, at_most
@@ -21,7 +21,7 @@ _PEAK = """
 import sys
 from pathlib import Path
 from belle.evaluation.sources.memory_watch import peak_memory
-from belle.evaluation.quantloss import Session, Text
+from belle.evaluation.text.session import Session, Text
 from belle.evaluation.windows import Protocol
 a, b, folder = map(Path, sys.argv[1:])
 text = Text("t", "hello world " * 2000)
@@ -33,7 +33,7 @@ print(peak_memory())
 _BEFORE = """
 import sys
 from pathlib import Path
-import belle.evaluation.quantloss
+import belle.evaluation.text.session
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.evaluation.sources.memory_watch import peak_memory

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from belle.evaluation.quantloss import Session, Text
+from belle.evaluation.text.session import Session, Text
 from belle.evaluation.windows import Protocol
 from belle.models import catalog
 from tests.bench.measure import Measure, at_most

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from belle.data.read import read_rows
-from belle.evaluation.quantloss import Session, Text
+from belle.evaluation.text.session import Session, Text
 from belle.evaluation.windows import Protocol
 from belle.prompts import as_text, get_template
 from convert.rounding.calibration import Calibration

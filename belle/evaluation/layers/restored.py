@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from belle.durable import worded
 from belle.engine.llama.tensor_exchange import Blocks, LiveTensors
-from belle.evaluation.comparison import Comparison
 from belle.evaluation.layers.weight_file import WeightFile
 from belle.evaluation.sources.base import LogitSource, Rows, Speed, chunk_rows
 from belle.evaluation.sources.llama import LlamaSource, text_tokens, window_bos
+from belle.evaluation.text.comparison import Comparison
 from belle.evaluation.windows import Protocol, Window, cut
 
 _KL = 2  # row of a `TokenRecords` block: the reference's losses, then the candidate's, then its divergences

@@ -10,12 +10,12 @@ from time import monotonic
 
 from belle.environment import machine, versions
 from belle.errors import KnownError
-from belle.evaluation.figures import KL_EDGES
 from belle.evaluation.measurement import CandidateFigures, Measurement, ModelFigures
 from belle.evaluation.sources.memory_watch import peak_memory
 from belle.evaluation.sources.model_files import ModelFiles, model_files
 from belle.evaluation.tasks.items import ItemSet
 from belle.evaluation.tasks.session import Progress, TaskOptions, TaskSession
+from belle.evaluation.text.metrics import KL_EDGES
 from belle.gguf.reader import read_header
 
 

@@ -51,7 +51,7 @@ def test_resume_after_everything_was_measured_writes_the_same(tmp_path: Path, wo
 
 
 def test_ctrl_c_leaves_a_report(tmp_path: Path, words: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
-    from belle.evaluation.comparison import Comparison
+    from belle.evaluation.text.comparison import Comparison
 
     reference, candidate = pair(tmp_path)
     window, seen = Comparison.window, []

@@ -14,12 +14,12 @@ import pytest
 
 from belle.errors import KnownError
 from belle.evaluation.measurement import Measurement, read_measurement
-from belle.evaluation.measuring import Request, measure
-from belle.evaluation.quantloss import Text
 from belle.evaluation.report import write_report
 from belle.evaluation.report.difference import difference
 from belle.evaluation.report.page import page
 from belle.evaluation.report.plots import pareto
+from belle.evaluation.text.measure import Request, measure
+from belle.evaluation.text.session import Text
 from belle.evaluation.windows import Protocol
 from tests.belle.evaluation.tiny_models import TEXT, pair
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belle.errors import KnownError
-from belle.evaluation.scripts import CHINESE, LATIN, OTHER, scripts
+from belle.evaluation.text.scripts import CHINESE, LATIN, OTHER, scripts
 from belle.evaluation.windows import Protocol, cut
 
 

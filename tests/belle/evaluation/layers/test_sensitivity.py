@@ -15,7 +15,7 @@ from belle.evaluation.layers.layer_loss import LayerLoss
 from belle.evaluation.layers.restored import RestoredModel, spread
 from belle.evaluation.layers.sensitivity import Sample, Sensitivity
 from belle.evaluation.layers.weight_file import WeightFile, differing
-from belle.evaluation.quantloss import Session, Text
+from belle.evaluation.text.session import Session, Text
 from belle.evaluation.windows import Protocol
 from tests.belle.engine.tiny_gguf import write_random_model
 from tests.belle.evaluation.layered_models import BROKEN, NOISY, broken_pair, noisy_pair

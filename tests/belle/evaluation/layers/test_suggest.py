@@ -22,7 +22,7 @@ from belle.evaluation.layers.suggest import Sizes, asked_bytes, command, rules_o
 from belle.evaluation.layers.suggestion import Suggestion
 from belle.evaluation.layers.weight_file import WeightFile
 from belle.evaluation.measurement import read_measurement
-from belle.evaluation.quantloss import Session, Text
+from belle.evaluation.text.session import Session, Text
 from belle.evaluation.windows import Protocol
 from tests.belle.evaluation.layered_models import checkpoint
 

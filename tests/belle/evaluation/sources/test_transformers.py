@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from belle.errors import KnownError
-from belle.evaluation.quantloss import Session, Text
+from belle.evaluation.text.session import Session, Text
 from belle.evaluation.windows import Protocol
 from convert.options import ConvertOptions
 from convert.pipeline import convert
@@ -27,7 +27,7 @@ def test_the_checkpoint_and_its_gguf_agree(tmp_path: Path, name: str, monkeypatc
     folder = save(tmp_path / name, name, torch.float32)
     gguf = tmp_path / "m.gguf"
     convert(folder, gguf, ConvertOptions(types=("f32",)))
-    for module in ("sources.llama", "comparison"):
+    for module in ("sources.llama", "text.comparison"):
         monkeypatch.setattr(f"belle.evaluation.{module}.chunk_rows", lambda _: 32)
     with Session(folder, [gguf], text, PROTOCOL, tmp_path / "records", threads=1) as session:
         session.run()

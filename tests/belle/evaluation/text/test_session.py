@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from belle.errors import KnownError
-from belle.evaluation.quantloss import Session, Text
 from belle.evaluation.sources.base import chunk_rows
+from belle.evaluation.text.session import Session, Text
 from belle.evaluation.windows import Protocol
 from belle.models import catalog
 from tests.belle.evaluation.tiny_models import TEXT, all_logits, change, pair
@@ -190,7 +190,7 @@ def test_chunks_give_the_logits_of_whole_windows(tmp_path: Path, monkeypatch: py
     protocol = Protocol(n_ctx=512)
     many = Text("many", TEXT * 4)
     whole = measured(tmp_path, reference, candidate, protocol=protocol, text=many)[1][0]
-    for module in ("sources.llama", "comparison"):
+    for module in ("sources.llama", "text.comparison"):
         monkeypatch.setattr(f"belle.evaluation.{module}.chunk_rows", lambda _: 64)
     pieces = measured(tmp_path, reference, candidate, protocol=protocol, text=many)[1][0]
     assert pieces.loss == whole.loss
@@ -205,7 +205,7 @@ def test_a_chunk_is_bounded_and_whole_tiles(n_vocab: int, rows: int) -> None:
 @pytest.mark.slow
 def test_the_starter_model_has_the_perplexity_that_the_high_level_class_gives(tmp_path: Path) -> None:
     model = catalog.resolve("starter").path
-    words = (Path(__file__).parents[3] / "assets/text/en.txt").read_text(encoding="utf-8")
+    words = (Path(__file__).parents[4] / "assets/text/en.txt").read_text(encoding="utf-8")
     protocol = Protocol(n_ctx=128, chunks=3)
     with session(tmp_path, model, text=Text("en", words), protocol=protocol) as running:
         running.run()

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from belle.evaluation.measurement import CandidateFigures, ModelFigures
-from belle.evaluation.scripts import SCRIPTS
 from belle.evaluation.sources.base import LogitSource
 from belle.evaluation.sources.model_files import ModelFiles
 from belle.evaluation.statistics import Values, loss, perplexity
+from belle.evaluation.text.scripts import SCRIPTS
 from belle.evaluation.windows import Protocol
 
 KL_EDGES = [float(10**exponent) for exponent in np.arange(-8, 2.01, 0.25)]

@@ -11,7 +11,7 @@ import numpy as np
 from belle.errors import KnownError
 from belle.evaluation.sources.base import LogitSource, Rows, chunk_rows
 from belle.evaluation.statistics import TOP, Likely, Reading, RowReader, kl_divergence
-from belle.evaluation.token_records import PER_CANDIDATE, Block
+from belle.evaluation.text.records import PER_CANDIDATE, Block
 from belle.evaluation.windows import Window
 
 _NLL, _KL, _DP, _TOP1, _TOP5 = range(len(PER_CANDIDATE))

@@ -15,12 +15,12 @@ from pathlib import Path
 import llama_cpp.llama_cpp as llama
 import pytest
 
-from belle.evaluation.quantloss import Session, Text
+from belle.evaluation.text.session import Session, Text
 from belle.evaluation.windows import Protocol
 from belle.models import catalog
 
 PRINTED = Path(__file__).parent / "data/llama-perplexity.q4_0.txt"
-TEXT = Path(__file__).parents[3] / "assets/text/en.txt"
+TEXT = Path(__file__).parents[4] / "assets/text/en.txt"
 
 
 def printed() -> dict[str, tuple[float, float | None]]:

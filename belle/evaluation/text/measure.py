@@ -10,10 +10,10 @@ from time import monotonic
 
 from belle.environment import machine, versions
 from belle.errors import KnownError
-from belle.evaluation.figures import KL_EDGES, position_bins
 from belle.evaluation.measurement import CandidateFigures, Measurement, ModelFigures, TextFigures
-from belle.evaluation.quantloss import Progress, Session, Text
 from belle.evaluation.sources.memory_watch import peak_memory
+from belle.evaluation.text.metrics import KL_EDGES, position_bins
+from belle.evaluation.text.session import Progress, Session, Text
 from belle.evaluation.windows import Protocol
 
 _Found = tuple[ModelFigures, list[CandidateFigures], TextFigures]
@@ -24,7 +24,7 @@ class Request:
     """What is to be measured.
 
     Attributes:
-        reference, candidates, text, protocol, resume, threads: see `quantloss.Session`.
+        reference, candidates, text, protocol, resume, threads: see `belle.evaluation.text.session.Session`.
         only_bytes: models of different vocabularies, one after the other; bits per byte are compared and nothing else.
         folder: where records are kept.
         command: how it was asked for, for the report.

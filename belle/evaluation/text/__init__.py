@@ -1,0 +1,1 @@
+"""Perplexity and KL divergence of quantized models over a text."""
