@@ -25,8 +25,8 @@ from belle.evaluation.measurement import Measurement, ModelFigures
 from belle.evaluation.sources.llama import LlamaSource, text_tokens, window_bos
 from belle.evaluation.sources.transformers import TransformersSource
 from belle.evaluation.text.session import Text
-from belle.evaluation.token_page import token_page
-from belle.evaluation.token_view import PAGE_WINDOWS, page_protocol, token_views
+from belle.evaluation.tokens.page import token_page
+from belle.evaluation.tokens.view import PAGE_WINDOWS, page_protocol, token_views
 from belle.evaluation.windows import Protocol, cut
 
 PAGE = "tokens.html"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle import paths
-from belle.evaluation.token_view import Expectation, TokenView
+from belle.evaluation.tokens.view import Expectation, TokenView
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LEVELS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Borders of the colours, nats."""
 
-_TEMPLATE = Path(__file__).with_name("tokens.html.j2")
+_TEMPLATE = Path(__file__).with_name("page.html.j2")
 _COLOURS = ("page", "raised", "code", "ink", "ink-2", "ink-3", "line", "violet", "bad", "warn")
 _HEAT = {"light": "214, 69, 24", "dark": "255, 128, 82"}
 _NAMED = {"\n": "↵", "\t": "⇥", "\r": "␍"}
