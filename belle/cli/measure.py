@@ -18,9 +18,9 @@ from belle.texts import read_text
 from belle.units import duration
 
 if TYPE_CHECKING:
+    from belle.evaluation.locate import PlaceRequest
     from belle.evaluation.measurement import Measurement
-    from belle.evaluation.place_measuring import PlaceRequest
-    from belle.evaluation.tasks.measuring import TaskRequest
+    from belle.evaluation.tasks.measure import TaskRequest
 
 _EPILOG = """\
 examples:
@@ -139,7 +139,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _measure(arguments: argparse.Namespace) -> int:
     from belle.evaluation.report import write_report
     from belle.evaluation.report.markdown import summary
-    from belle.evaluation.tasks.measuring import measure_tasks
+    from belle.evaluation.tasks.measure import measure_tasks
 
     terminal = Terminal()
     places, tasks = _place_request(arguments), _task_request(arguments)
@@ -223,7 +223,7 @@ def _place_request(arguments: argparse.Namespace) -> PlaceRequest | None:
             f"Where the loss is cannot be told: {why}.",
             "--by-layer, --suggest and --by-token need --text FILE, and models with the same vocabulary.",
         )
-    from belle.evaluation.place_measuring import PlaceRequest, check_places
+    from belle.evaluation.locate import PlaceRequest, check_places
     from belle.evaluation.text.session import Text
     from belle.evaluation.windows import Protocol
 
@@ -253,7 +253,7 @@ def _find_places(
 ) -> None:
     """Keep every part as soon as it is found; draw and show all of them at the end, or when it is stopped."""
     from belle.durable import write_text
-    from belle.evaluation.place_measuring import measure_places
+    from belle.evaluation.locate import measure_places
 
     kept = [before]
 
@@ -276,7 +276,7 @@ def _task_request(arguments: argparse.Namespace) -> TaskRequest | None:
     """What --tasks asks for, checked: nobody reads a text for an hour to learn of a mistake in the questions."""
     if arguments.tasks is None:
         return None
-    from belle.evaluation.tasks.measuring import TaskRequest
+    from belle.evaluation.tasks.measure import TaskRequest
     from belle.evaluation.tasks.readers import read_items
     from belle.evaluation.tasks.session import TaskOptions, check_tasks
 

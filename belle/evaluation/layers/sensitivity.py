@@ -13,10 +13,9 @@ from pathlib import Path
 from time import monotonic
 
 from belle.errors import KnownError
-from belle.evaluation.layers.kept_backs import KeptBacks
+from belle.evaluation.layers.exchange import Back, KeptBacks, RestoredModel, in_turn
 from belle.evaluation.layers.layer_error import LayerErrors, OutputErrors, possible_types, weight_errors
 from belle.evaluation.layers.layer_loss import GroupLoss, LayerLoss, TensorLoss
-from belle.evaluation.layers.restored import Back, RestoredModel, in_turn
 from belle.evaluation.layers.weight_file import Pair, WeightFile, differing
 from belle.evaluation.windows import Protocol
 

@@ -12,6 +12,8 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from gguf.constants import GGMLQuantizationType as GGMLType
 
@@ -20,12 +22,12 @@ from belle.evaluation.layers.costs import Probe, costs, error_as
 from belle.evaluation.layers.knapsack import Option, knapsack
 from belle.evaluation.layers.layer_error import LayerErrors, possible_types
 from belle.evaluation.layers.layer_loss import LayerLoss
-from belle.evaluation.layers.suggestion import Suggestion
 from belle.evaluation.layers.weight_file import WeightFile
 from belle.gguf.types import FILE_TYPES, row_bytes
 from belle.gguf.writer import padded
 
 _VERSION_KEY = "general.quantization_version"
+
 _VERSION_BYTES = 8 + len(_VERSION_KEY) + 4 + 4  # in a GGUF's head: length, key, type, number
 
 
@@ -159,3 +161,46 @@ def _up(n_bytes: int) -> float:
 
 def _down(n_bytes: int) -> float:
     return math.floor(n_bytes / 1e5) / 1e4
+
+
+# A recipe of types as data: what `--suggest` finds, for reports.
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A recipe.
+
+    Attributes:
+        asked: the size that was asked for, bytes.
+        size: of the file that the command makes, bytes; exact for the checkpoint that the candidate was made from.
+        smallest, largest: what sizes there are to ask for.
+        kl: predicted mean KL divergence, nats per token.
+        measured_kl, measured_error: the recipe's on the sample, and the standard error; None where not measured.
+        candidate: whose table it was made from, `candidate_size` its size in bytes, `candidate_kl` its mean KL
+            divergence on the sample.
+        n_restored, n_probed, n_tensors: matrices whose sensitivity is known from restoring them in the candidate, from
+            trying them in another type, and all; the others count as their role.
+        types: by tensor.
+        command: as a shell takes it; CHECKPOINT stands for what the reference was made from.
+    """
+
+    asked: int
+    size: int
+    smallest: int
+    largest: int
+    kl: float
+    measured_kl: float | None
+    measured_error: float | None
+    candidate: str
+    candidate_size: int
+    candidate_kl: float
+    n_restored: int
+    n_probed: int
+    n_tensors: int
+    types: dict[str, str]
+    rules: list[str]
+    command: str
+
+    def as_json(self) -> dict[str, Any]:
+        """For `Measurement.extra`."""
+        return asdict(self)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from belle.evaluation.layers.layer_loss import GroupLoss, LayerLoss, TensorLoss
-from belle.evaluation.layers.suggestion import Suggestion
+from belle.evaluation.layers.suggest import Suggestion
 from belle.evaluation.measurement import Measurement
 from belle.evaluation.report.columns import MISSING
 from belle.evaluation.report.tasks import Grid

@@ -75,7 +75,7 @@ def test_the_broken_tensor_is_in_every_form_of_the_report(tmp_path: Path, words:
 def test_ctrl_c_keeps_what_was_found(
     tmp_path: Path, words: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from belle.evaluation.layers.restored import RestoredModel
+    from belle.evaluation.layers.exchange import RestoredModel
 
     reference, candidate = broken_pair(tmp_path)
     restored, seen = RestoredModel.restored, []
@@ -98,7 +98,7 @@ def test_ctrl_c_keeps_what_was_found(
 
 @pytest.mark.usefixtures("without_plots")
 def test_resume_asks_only_what_is_not_known(tmp_path: Path, words: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from belle.evaluation.layers.restored import RestoredModel
+    from belle.evaluation.layers.exchange import RestoredModel
 
     reference, candidate = broken_pair(tmp_path)
     restored, seen = RestoredModel.restored, []

@@ -11,8 +11,8 @@ from gguf import GGUFReader
 
 from belle.engine.llama.activations import ActivationReader
 from belle.errors import KnownError
+from belle.evaluation.layers.exchange import RestoredModel, spread
 from belle.evaluation.layers.layer_loss import LayerLoss
-from belle.evaluation.layers.restored import RestoredModel, spread
 from belle.evaluation.layers.sensitivity import Sample, Sensitivity
 from belle.evaluation.layers.weight_file import WeightFile, differing
 from belle.evaluation.text.session import Session, Text

@@ -14,12 +14,11 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from belle.cli.main import main
 from belle.errors import KnownError
 from belle.evaluation.layers.costs import Probe, costs, to_probe
+from belle.evaluation.layers.exchange import RestoredModel
 from belle.evaluation.layers.knapsack import Option, knapsack
 from belle.evaluation.layers.layer_error import LayerErrors, Ratio, possible_types, quantized, rounded
 from belle.evaluation.layers.layer_loss import LayerLoss, TensorLoss
-from belle.evaluation.layers.restored import RestoredModel
-from belle.evaluation.layers.suggest import Sizes, asked_bytes, command, rules_of
-from belle.evaluation.layers.suggestion import Suggestion
+from belle.evaluation.layers.suggest import Sizes, Suggestion, asked_bytes, command, rules_of
 from belle.evaluation.layers.weight_file import WeightFile
 from belle.evaluation.measurement import read_measurement
 from belle.evaluation.text.session import Session, Text

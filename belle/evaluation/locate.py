@@ -12,14 +12,11 @@ from typing import Any
 
 from belle.durable import write_text
 from belle.errors import KnownError
-from belle.evaluation.layers.costs import probe, to_probe
-from belle.evaluation.layers.kept_backs import KeptBacks
+from belle.evaluation.layers.costs import probe, recipe_kl, to_probe
+from belle.evaluation.layers.exchange import KeptBacks, RestoredModel
 from belle.evaluation.layers.layer_loss import LayerLoss
-from belle.evaluation.layers.recipe_check import recipe_kl
-from belle.evaluation.layers.restored import RestoredModel
 from belle.evaluation.layers.sensitivity import N_WINDOWS, Clock, Progress, Sample, Sensitivity
-from belle.evaluation.layers.suggest import Sizes, asked_bytes, suggest
-from belle.evaluation.layers.suggestion import Suggestion
+from belle.evaluation.layers.suggest import Sizes, Suggestion, asked_bytes, suggest
 from belle.evaluation.layers.weight_file import WeightFile, check_same_tensors
 from belle.evaluation.measurement import Measurement, ModelFigures
 from belle.evaluation.sources.llama import LlamaSource, text_tokens, window_bos
@@ -39,7 +36,7 @@ class PlaceRequest:
     """Where the loss is to be looked for.
 
     Attributes:
-        reference, candidates, text, protocol, folder, resume, threads: as in `measuring.Request`.
+        reference, candidates, text, protocol, folder, resume, threads: as in `belle.evaluation.tasks.measure.Request`.
         by_layer: make a sensitivity table of every candidate.
         layer_windows, layer_tensors: see `sensitivity.Sample`.
         suggest: gigabytes of a model to find types for; None for no suggestion.
