@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from belle import paths
+from belle.report.curves import svg
 from belle.training.live_picture import duration, printable, size
 from belle.training.report import Run
-from belle.training.report_curves import svg
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 _COLOURS = ("page", "raised", "code", "ink", "ink-2", "ink-3", "line", "violet", "violet-soft", "good", "warn", "bad")

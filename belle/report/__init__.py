@@ -1,0 +1,1 @@
+"""What every report is drawn with: one page style, one way to draw curves."""
