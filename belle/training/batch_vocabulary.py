@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from belle.errors import KnownError
-from belle.training.tokenizer import HubVocabulary
+from belle.training.tokenizer.tokenizer import HubVocabulary
 
 R = TypeVar("R")
 T = TypeVar("T")

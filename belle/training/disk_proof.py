@@ -106,7 +106,7 @@ def check_companions(folder: Path, tokenizer: Any, generation: Any) -> None:
     """
     from transformers import GenerationConfig
 
-    from belle.training.tokenizer import load_tokenizer
+    from belle.training.tokenizer.tokenizer import load_tokenizer
 
     fresh = load_tokenizer(folder, notice=lambda _: None)
     if fresh.get_vocab() != tokenizer.get_vocab():

@@ -24,7 +24,7 @@ from belle.training.sample_store import Counts, Part
 
 if TYPE_CHECKING:
     from belle.training.batch_vocabulary import BatchVocabulary
-    from belle.training.tokenizer import HubVocabulary
+    from belle.training.tokenizer.tokenizer import HubVocabulary
 
 
 @dataclass

@@ -22,11 +22,11 @@ from belle.texts import utf8
 from belle.training.disk_proof import check_written, tie_as_written
 from belle.training.manifest import TOKENIZER_FILES
 from belle.training.models import base_of
-from belle.training.new_tokens import new_tokens
 from belle.training.ranks import Ranks
 from belle.training.recipe import Recipe, recipe_values
 from belle.training.sampling import end_tokens
-from belle.training.templates import TEMPLATE_KEY
+from belle.training.tokenizer.new_tokens import new_tokens
+from belle.training.tokenizer.templates import TEMPLATE_KEY
 from belle.training.weights import is_adapted
 from belle.training.whole_folder import write_folder
 

@@ -82,7 +82,7 @@ def quantize(checkpoint: Path, out: Path, calibration: Path, options: GptqOption
     `no_calibration`, `template_needed`, those of `read_rows`, and `gptq_failed` with GPTQModel's last lines.
     """
     _check(checkpoint, out, options)
-    from belle.training.tokenizer import load_tokenizer
+    from belle.training.tokenizer.tokenizer import load_tokenizer
 
     tokenizer = load_tokenizer(checkpoint, notice=say)
     samples = list(islice(_samples(checkpoint, calibration, tokenizer, options), options.samples))
@@ -139,8 +139,8 @@ def _samples(checkpoint: Path, calibration: Path, tokenizer: Any, options: GptqO
     from belle.data.read import read_rows
     from belle.data.rows import Conversation, PretrainText
     from belle.prompts.encoding import encode_conversation, encode_text
-    from belle.training.templates import template_to_answer_in
-    from belle.training.tokenizer import HubVocabulary
+    from belle.training.tokenizer.templates import template_to_answer_in
+    from belle.training.tokenizer.tokenizer import HubVocabulary
 
     vocabulary = HubVocabulary(tokenizer)
     if calibration.suffix == ".txt":

@@ -33,8 +33,8 @@ from belle.training.precision import choose_precision
 from belle.training.processes import Place, start_processes
 from belle.training.ranks import Ranks, current_ranks, together
 from belle.training.sampling import answer_text, end_tokens
-from belle.training.templates import template_to_answer_in
-from belle.training.tokenizer import HubVocabulary, load_tokenizer
+from belle.training.tokenizer.templates import template_to_answer_in
+from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
 if TYPE_CHECKING:
     from belle.training.recipe import PrecisionName

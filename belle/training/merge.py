@@ -26,7 +26,7 @@ from belle.training.final_model import write_model, write_tokenizer
 from belle.training.merge_proof import Proof, outputs_of, prove
 from belle.training.models import CAUSAL, SCORING, Family, check_complete
 from belle.training.reward_model import has_head, is_score_head
-from belle.training.tokenizer import padding_to_look_for
+from belle.training.tokenizer.tokenizer import padding_to_look_for
 
 if TYPE_CHECKING:
     import torch
@@ -146,7 +146,7 @@ def _prove(folder: Path, family: Family, before: Sequence[Tensor], prompts: Sequ
     """What was written, opened again with its own tokenizer, beside base plus adapter. Raises KnownError."""
     import torch
 
-    from belle.training.tokenizer import load_tokenizer
+    from belle.training.tokenizer.tokenizer import load_tokenizer
 
     fresh = reopen(folder, family.loader, dtype=torch.float32)
     after = outputs_of(fresh, load_tokenizer(folder, notice=lambda _: None), prompts)
@@ -290,7 +290,7 @@ def _ratios(squares: Sequence[float]) -> tuple[float, float]:
 
 
 def _tokenizer(adapter: Path, base: str) -> Any:
-    from belle.training.tokenizer import has_tokenizer, load_tokenizer
+    from belle.training.tokenizer.tokenizer import has_tokenizer, load_tokenizer
 
     return load_tokenizer(adapter if has_tokenizer(adapter) else base)
 

@@ -104,7 +104,7 @@ def config_of(recipe: Recipe) -> Any:
     from transformers import LlamaConfig
 
     if recipe.init is not None:
-        from belle.training.tokenizer import load_tokenizer
+        from belle.training.tokenizer.tokenizer import load_tokenizer
 
         init = recipe.init
         return LlamaConfig(

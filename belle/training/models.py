@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from belle.errors import KnownError
 from belle.pretrained import load_with_report
 from belle.training.adapters import add_adapter, is_adapter, quantization_config, read_adapter_base
-from belle.training.new_tokens import add_rows, new_tokens
 from belle.training.precision import choose_attention
 from belle.training.recipe import InitOptions, Recipe
+from belle.training.tokenizer.new_tokens import add_rows, new_tokens
 
 if TYPE_CHECKING:
     import torch

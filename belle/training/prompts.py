@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from belle.training.recipe import DataFile
-    from belle.training.tokenizer import HubVocabulary
+    from belle.training.tokenizer.tokenizer import HubVocabulary
 
 
 class PromptSet:

@@ -127,7 +127,7 @@ def _model(name: str, folders: Sequence[Path], source: Path) -> str:
 
 def _check_world(recipe: Recipe, path: Path) -> None:
     """Everything that must exist does, and is a file or a folder; nothing else is written over."""
-    from belle.training.templates import check_template_name
+    from belle.training.tokenizer.templates import check_template_name
 
     check_template_name(recipe.template)
     named = {

@@ -19,7 +19,7 @@ from belle.training.adapters import is_adapter
 from belle.training.collate import UNTRAINED
 from belle.training.model_loss import causal_model
 from belle.training.models import SCORING, load_model
-from belle.training.tokenizer import load_tokenizer, padding_to_look_for
+from belle.training.tokenizer.tokenizer import load_tokenizer, padding_to_look_for
 
 if TYPE_CHECKING:
     from belle.training.collate import Batch

@@ -13,7 +13,7 @@ from belle.training.data_volume import Volume, measure_data
 if TYPE_CHECKING:
     from belle.prompts import PromptTemplate
     from belle.training.recipe import Recipe
-    from belle.training.tokenizer import HubVocabulary
+    from belle.training.tokenizer.tokenizer import HubVocabulary
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def volume_of(recipe: Recipe) -> Volume:
     """The data of an epoch, encoded with the tokenizer that the run has, or would have."""
     from belle.training.batch_vocabulary import BatchVocabulary
     from belle.training.encode import RowEncoder
-    from belle.training.new_tokens import template_of
-    from belle.training.tokenizer import HubVocabulary, load_tokenizer
+    from belle.training.tokenizer.new_tokens import template_of
+    from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
     tokenizer = load_tokenizer(_tokenizer_of(recipe), notice=lambda _: None)
     template = template_of(recipe, tokenizer)

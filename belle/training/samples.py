@@ -29,7 +29,7 @@ from belle.training.sample_store import DESCRIPTION, SampleSet, SampleWriter
 
 if TYPE_CHECKING:
     from belle.training.recipe import DataFile
-    from belle.training.tokenizer import HubVocabulary
+    from belle.training.tokenizer.tokenizer import HubVocabulary
 
 # Changes when the same rows would give other samples.
 _VERSION = 2

@@ -10,7 +10,7 @@ from belle.prompts.encoding import encode_prompt
 
 if TYPE_CHECKING:
     from belle.training.engine import Engine
-    from belle.training.tokenizer import HubVocabulary
+    from belle.training.tokenizer.tokenizer import HubVocabulary
 
 
 def answer(

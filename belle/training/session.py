@@ -24,11 +24,11 @@ from belle.training.failures import worded_failure
 from belle.training.interrupts import Interrupts, Stopped
 from belle.training.model_shape import check_lora
 from belle.training.models import count_parameters, load_causal_model, parameter_groups
-from belle.training.new_tokens import template_of
 from belle.training.ranks import Ranks, current_ranks, together
 from belle.training.recipe import DataFile, Recipe
 from belle.training.run import Run
-from belle.training.tokenizer import HubVocabulary, load_tokenizer
+from belle.training.tokenizer.new_tokens import template_of
+from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
 if TYPE_CHECKING:
     from torch import nn

@@ -23,10 +23,10 @@ from belle.pretrained import load_pretrained
 from belle.training import pretrain
 from belle.training.disk_proof import check_written
 from belle.training.manifest import MANIFEST, read_manifest
-from belle.training.new_pieces import Extended, merge_pieces, old_ids_of, read_model, train_pieces
 from belle.training.recipe import Recipe, recipe_values
 from belle.training.run_folder import check_same_recipe
-from belle.training.tokenizer_identity import compare
+from belle.training.tokenizer.identity import compare
+from belle.training.tokenizer.new_pieces import Extended, merge_pieces, old_ids_of, read_model, train_pieces
 from belle.training.vocab_options import VocabOptions
 from belle.training.whole_folder import write_folder
 
@@ -55,7 +55,7 @@ def extend(recipe: Recipe, folder: Path) -> None:
 
     Raises KnownError: `not_sentencepiece`, `too_little_text`, `no_new_pieces`, `vocabulary_gap`, `ids_differ`.
     """
-    from belle.training.tokenizer import load_tokenizer
+    from belle.training.tokenizer.tokenizer import load_tokenizer
 
     if recipe.model is None or not Path(recipe.model).is_dir():
         raise KnownError("model_missing", "stage: vocab needs a base in a folder.", "Name it as “model”.")

@@ -21,7 +21,7 @@ from belle.prompts.encoding import (
     encode_text,
 )
 from belle.prompts.targets import FLAWS, flaws_of, nothing_to_train, with_targets
-from belle.training.tokenizer import HubVocabulary, load_tokenizer
+from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 from tests.convert.tokenizers.folders import llama_folder
 
 BOS, EOS, START, END = 1, 2, 3, 4

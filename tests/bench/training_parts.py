@@ -22,7 +22,7 @@ from typing import Any
 from belle.prompts import get_template
 from belle.training.recipe import DataFile, InitOptions, Recipe
 from belle.training.samples import prepare
-from belle.training.tokenizer import HubVocabulary, load_tokenizer
+from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
 ROOT = Path(__file__).parents[2]
 TOKENIZER = ROOT / "train/chat/tokenizer"

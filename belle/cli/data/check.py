@@ -20,7 +20,7 @@ def check(arguments: argparse.Namespace) -> int:
     terminal = Terminal()
     count_tokens = None
     if arguments.tokenizer:
-        from belle.training.tokenizer import HubVocabulary, load_tokenizer
+        from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
         vocabulary = HubVocabulary(load_tokenizer(arguments.tokenizer))
 

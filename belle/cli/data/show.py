@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from belle.prompts import PromptTemplate
     from belle.training.recipe import Recipe
     from belle.training.sample_store import Counts
-    from belle.training.tokenizer import HubVocabulary
+    from belle.training.tokenizer.tokenizer import HubVocabulary
 
 _TRAINED, _PLAIN = "\x1b[30;42m", "\x1b[0m"
 _DEFAULT = 3
@@ -34,10 +34,10 @@ def show(arguments: argparse.Namespace) -> int:
     """Print the samples. Returns the exit status; raises KnownError."""
     from belle.data.read import scan_rows
     from belle.training.fetching import fetched
-    from belle.training.new_tokens import template_of
     from belle.training.recipe import load_recipe
     from belle.training.sample_store import Counts
-    from belle.training.tokenizer import HubVocabulary, load_tokenizer
+    from belle.training.tokenizer.new_tokens import template_of
+    from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
     recipe = fetched(load_recipe(arguments.recipe, arguments.set), weights=False)
     kind: Kind = arguments.kind or KIND_OF_STAGE[recipe.stage]

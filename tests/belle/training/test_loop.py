@@ -122,7 +122,7 @@ def test_a_loss_that_is_no_number_stops_before_the_weights_change(tmp_path: Path
 
     base = run(tmp_path / "base", max_steps=1) / "final"
     tensors = load_file(base / "model.safetensors")
-    from belle.training.tokenizer import HubVocabulary, load_tokenizer
+    from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
     token = HubVocabulary(load_tokenizer(base)).tokenize("Salt")[-1]
     tensors["model.embed_tokens.weight"][token] = float("nan")

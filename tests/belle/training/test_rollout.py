@@ -133,7 +133,7 @@ def test_prompts_are_dealt_out_in_rounds(tmp_path: Path) -> None:
     from belle.prompts import get_template
     from belle.training.prompts import read_prompts
     from belle.training.recipe import DataFile
-    from belle.training.tokenizer import HubVocabulary, load_tokenizer
+    from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
     from tests.belle.training.pairs_data import write_prompts
     from tests.belle.training.runs import TOKENIZER, write_conversations
 

@@ -17,7 +17,7 @@ from belle.training.batch_vocabulary import BatchVocabulary
 from belle.training.recipe import DataFile
 from belle.training.sample_store import SampleSet
 from belle.training.samples import check_unchanged, prepare
-from belle.training.tokenizer import HubVocabulary
+from belle.training.tokenizer.tokenizer import HubVocabulary
 
 BELLE = get_template("belle")
 TURNS = ["你好！", "很高兴见到你。", "What is 1 + 1?", "二。", "再见", "再见！欢迎下次再来。"]

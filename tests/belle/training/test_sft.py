@@ -96,7 +96,7 @@ def test_perplexity_and_bits_per_byte_of_held_out_text(tmp_path: Path) -> None:
     last = rows[-1]
     assert last["eval_perplexity"] == pytest.approx(2.718281828459045 ** last["eval_loss"])
     trained, n_bytes = 0, 0
-    from belle.training.tokenizer import HubVocabulary, load_tokenizer
+    from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
     from tests.belle.training.runs import CONVERSATIONS
 
     vocabulary = HubVocabulary(load_tokenizer(TOKENIZER))

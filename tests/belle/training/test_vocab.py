@@ -14,10 +14,10 @@ from sentencepiece import sentencepiece_model_pb2
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from belle.errors import KnownError
-from belle.training.new_pieces import is_cjk, merge_pieces, old_ids_of, read_model, train_pieces
 from belle.training.recipe import Recipe, load_recipe
 from belle.training.stages import run_recipe
-from belle.training.tokenizer_identity import compare
+from belle.training.tokenizer.identity import compare
+from belle.training.tokenizer.new_pieces import is_cjk, merge_pieces, old_ids_of, read_model, train_pieces
 from belle.training.vocab import extend
 
 ROOT = Path(__file__).parents[3]

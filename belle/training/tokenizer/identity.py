@@ -104,7 +104,7 @@ def _sentencepiece(folder: Path, texts: Sequence[str]) -> list[list[int]]:
 
 
 def _transformers(folder: Path, texts: Sequence[str]) -> list[list[int]]:
-    from belle.training.tokenizer import load_tokenizer
+    from belle.training.tokenizer.tokenizer import load_tokenizer
 
     tokenizer = load_tokenizer(folder, notice=lambda _: None)
     ids: list[list[int]] = tokenizer(list(texts), add_special_tokens=False)["input_ids"]

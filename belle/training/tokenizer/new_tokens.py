@@ -13,7 +13,7 @@ from typing import Any
 from belle.errors import KnownError
 from belle.prompts import PromptTemplate
 from belle.training.recipe import Recipe
-from belle.training.templates import choose_template, missing_tokens
+from belle.training.tokenizer.templates import choose_template, missing_tokens
 
 _NEW = "new_token_ids"
 

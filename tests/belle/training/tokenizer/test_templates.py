@@ -20,8 +20,8 @@ from belle.errors import KnownError
 from belle.gguf.reader import read_header
 from belle.prompts import TEMPLATES, Message, PromptTemplate, get_template, template_from_gguf
 from belle.prompts.encoding import Encoded, encode_answers, encode_preference, encode_prompt
-from belle.training.templates import TEMPLATE_KEY, choose_template, own_template, template_to_answer_in
-from belle.training.tokenizer import HubVocabulary, load_tokenizer
+from belle.training.tokenizer.templates import TEMPLATE_KEY, choose_template, own_template, template_to_answer_in
+from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 from tests.belle import chat_programs
 from tests.belle.chat_programs import CONTROL, DEEPSEEK_R1, NO_END, PHI_3, QWEN_2, QWEN_3, TRAINABLE
 from tests.convert.tokenizers.test_ids_transformers import train_byte_level
@@ -249,7 +249,7 @@ def test_the_template_that_a_run_was_trained_with_is_found_again(folder: Path) -
 def test_a_built_in_template_without_its_tokens_is_refused_naming_them(folder: Path, name: str) -> None:
     tokenizer = tokenizer_with(folder, None, control=())
     bare = HubVocabulary(tokenizer)
-    from belle.training.templates import missing_tokens
+    from belle.training.tokenizer.templates import missing_tokens
 
     missing = missing_tokens(get_template(name), tokenizer)
     assert all(len(bare.encode(token, parse_special=True)) > 1 for token in missing)

@@ -63,8 +63,8 @@ def test_new_rows_begin_in_the_middle_of_the_others(base: Path) -> None:
     from transformers import AutoModelForCausalLM
 
     from belle.prompts import get_template
-    from belle.training.new_tokens import add_missing_tokens, add_rows, new_tokens
-    from belle.training.tokenizer import load_tokenizer
+    from belle.training.tokenizer.new_tokens import add_missing_tokens, add_rows, new_tokens
+    from belle.training.tokenizer.tokenizer import load_tokenizer
 
     model, tokenizer = AutoModelForCausalLM.from_pretrained(base), load_tokenizer(base)
     before = model.get_input_embeddings().weight.detach().clone()

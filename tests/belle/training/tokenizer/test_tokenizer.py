@@ -21,7 +21,7 @@ from belle.errors import KnownError
 from belle.gguf.reader import read_header
 from belle.prompts import TEMPLATES, Message, get_template, template_from_gguf
 from belle.prompts.encoding import encode_conversation, encode_prompt
-from belle.training.tokenizer import HubVocabulary, has_tokenizer, load_tokenizer
+from belle.training.tokenizer.tokenizer import HubVocabulary, has_tokenizer, load_tokenizer
 from tests.convert.tokenizers.folders import CORPUS, llama_folder, write_json
 from tests.convert.tokenizers.test_ids_transformers import train_byte_level, train_sentencepiece
 
