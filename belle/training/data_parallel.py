@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from belle.errors import KnownError
+from belle.training.checkpoints.weights import load_trained, save_trained
 from belle.training.precision import Precision, choose_precision
 from belle.training.processes import start_processes
 from belle.training.recipe import Recipe
-from belle.training.weights import load_trained, save_trained
 
 OPTIMIZER_FILE = "optimizer.pt"
 

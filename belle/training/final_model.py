@@ -19,16 +19,16 @@ from belle.prompts import PromptTemplate
 from belle.prompts.jinja import jinja_source
 from belle.prompts.model_template import ModelTemplate
 from belle.texts import utf8
+from belle.training.checkpoints.atomic_folder import write_folder
+from belle.training.checkpoints.manifest import TOKENIZER_FILES
+from belle.training.checkpoints.weights import is_adapted
 from belle.training.disk_proof import check_written, tie_as_written
-from belle.training.manifest import TOKENIZER_FILES
 from belle.training.models import base_of
 from belle.training.ranks import Ranks
 from belle.training.recipe import Recipe, recipe_values
 from belle.training.sampling import end_tokens
 from belle.training.tokenizer.new_tokens import new_tokens
 from belle.training.tokenizer.templates import TEMPLATE_KEY
-from belle.training.weights import is_adapted
-from belle.training.whole_folder import write_folder
 
 if TYPE_CHECKING:
     import torch

@@ -104,7 +104,7 @@ def merge(
     Raises KnownError: `not_an_adapter`, `adapter_kind`, `adapter_differs`, `base_unknown`, `base_is_adapter`,
     `base_quantized`, `output_not_empty`, `model_missing`, `weights_missing`, `merge_wrong`, `export_wrong`.
     """
-    from belle.training.whole_folder import write_folder
+    from belle.training.checkpoints.atomic_folder import write_folder
 
     name = _check(adapter, out, base, say)
     family = family_of(adapter)

@@ -14,8 +14,8 @@ from typing import Any
 from belle.durable import write_text
 from belle.errors import KnownError
 from belle.report.curves import Curve
+from belle.training.checkpoints.manifest import files_in, read_manifest
 from belle.training.jsonl import read_lines
-from belle.training.manifest import files_in, read_manifest
 from belle.training.run_record import RECORD, read_record, still_runs
 from belle.training.tracking import METRICS, SAMPLES
 

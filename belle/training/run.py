@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from belle.durable import write_text
 from belle.errors import KnownError
-from belle.training.checkpoint import CheckpointStore
+from belle.training.checkpoints.manifest import Manifest, read_manifest
+from belle.training.checkpoints.run_state import RunState
+from belle.training.checkpoints.store import CheckpointStore
 from belle.training.interrupts import Interrupts
 from belle.training.live import LiveView
-from belle.training.manifest import Manifest, read_manifest
 from belle.training.ranks import Ranks
 from belle.training.recipe import Recipe, dump_recipe, recipe_values
 from belle.training.run_folder import changed_on_the_way, check_folder, check_same_recipe
 from belle.training.run_record import RunRecord
-from belle.training.run_state import RunState
 from belle.training.tracking import Tracker, memory_in_use
 
 if TYPE_CHECKING:

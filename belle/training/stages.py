@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from belle.errors import KnownError
+from belle.training.checkpoints.manifest import MANIFEST
 from belle.training.fetching import fetched
-from belle.training.manifest import MANIFEST
 from belle.training.recipe import Recipe, load_recipe
 
 FINAL = "final"

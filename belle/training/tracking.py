@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from belle.errors import KnownError
-from belle.training.checkpoint import to_stderr
+from belle.training.checkpoints.store import to_stderr
 from belle.training.jsonl import JsonLines
 from belle.training.trackers import IDENTITIES, SERVICES, RunInfo, Service
 

@@ -21,14 +21,14 @@ from belle.durable import write_text
 from belle.errors import KnownError
 from belle.pretrained import load_pretrained
 from belle.training import pretrain
+from belle.training.checkpoints.atomic_folder import write_folder
+from belle.training.checkpoints.manifest import MANIFEST, read_manifest
 from belle.training.disk_proof import check_written
-from belle.training.manifest import MANIFEST, read_manifest
 from belle.training.recipe import Recipe, recipe_values
 from belle.training.run_folder import check_same_recipe
 from belle.training.tokenizer.identity import compare
 from belle.training.tokenizer.new_pieces import Extended, merge_pieces, old_ids_of, read_model, train_pieces
 from belle.training.vocab_options import VocabOptions
-from belle.training.whole_folder import write_folder
 
 EXTENDED = "extended"
 """The folder below `output_dir` with the extended model, not yet trained."""

@@ -21,7 +21,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging
 
-from belle.training.checkpoint import CheckpointStore
+from belle.training.checkpoints.store import CheckpointStore
 from tests.bench.measure import Measure, at_most
 
 TURNS = 7

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from belle.training.checkpoint import CheckpointStore
+from belle.training.checkpoints.store import CheckpointStore
 from tests.belle.training.runs import metrics, recipe_file
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1500)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from belle.errors import KnownError
 from belle.report.curves import Curve, smoothed, svg, thinned
-from belle.training.checkpoint import CheckpointStore
+from belle.training.checkpoints.store import CheckpointStore
 from belle.training.report import read_run, write_report
 from belle.training.run_record import RunRecord
 from belle.training.tracking import Tracker

@@ -18,17 +18,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import belle.training.checkpoint
-import belle.training.whole_folder
+import belle.training.checkpoints.atomic_folder
+import belle.training.checkpoints.store
 from belle.errors import KnownError
-from belle.training.checkpoint import CheckpointStore
-from belle.training.manifest import MANIFEST, read_manifest, share
+from belle.training.checkpoints.atomic_folder import write_folder
+from belle.training.checkpoints.manifest import MANIFEST, read_manifest, share
+from belle.training.checkpoints.run_state import RunState
+from belle.training.checkpoints.store import CheckpointStore
 from belle.training.ranks import ALONE, together
-from belle.training.run_state import RunState
-from belle.training.whole_folder import write_folder
 
 RECIPE = {"stage": "sft", "learning_rate": 1e-4, "data": ["对话.jsonl"]}
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def writer(content: bytes = b"weights") -> Callable[[Path], None]:
@@ -132,7 +132,7 @@ class TestBackground:
 
     def test_it_is_there_after_settle(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         may_go_on = threading.Event()
-        seal = belle.training.whole_folder.seal
+        seal = belle.training.checkpoints.atomic_folder.seal
 
         def slow(*arguments: Any) -> Any:
             assert may_go_on.wait(60)
@@ -141,7 +141,7 @@ class TestBackground:
         recipe = {"stage": "sft"}
         with CheckpointStore(tmp_path, keep_last=1) as store:
             store.save(1, writer(), recipe=recipe)
-            monkeypatch.setattr(belle.training.whole_folder, "seal", slow)
+            monkeypatch.setattr(belle.training.checkpoints.atomic_folder, "seal", slow)
             path = store.save(2, writer(), recipe=recipe, wait=False)
             recipe["stage"] = "changed since"
             assert names(tmp_path) == {"step-1", "step-2.tmp"}
@@ -166,7 +166,7 @@ class TestBackground:
 
         store = CheckpointStore(tmp_path)
         store.save(1, writer(), recipe={})
-        monkeypatch.setattr(belle.training.whole_folder, "seal", full)
+        monkeypatch.setattr(belle.training.checkpoints.atomic_folder, "seal", full)
         store.save(2, writer(), recipe={}, wait=False)
         with pytest.raises(KnownError) as caught:
             store.save(3, writer(), recipe={}) if then == "save" else getattr(store, then)()
@@ -272,7 +272,7 @@ class TestFaults:
             import os, sys
             from pathlib import Path
             from belle.errors import KnownError
-            from belle.training.checkpoint import CheckpointStore
+            from belle.training.checkpoints.store import CheckpointStore
             store = CheckpointStore(Path(sys.argv[1]))
             os.setuid(65534)
             try:
@@ -295,7 +295,7 @@ class TestFaults:
             from pathlib import Path
             from safetensors.torch import save_file
             from belle.errors import KnownError
-            from belle.training.checkpoint import CheckpointStore
+            from belle.training.checkpoints.store import CheckpointStore
             store = CheckpointStore(Path(sys.argv[1]))
             store.save(1, lambda folder: (folder / "model").write_bytes(b"good"), recipe={})
             resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
@@ -329,7 +329,7 @@ class TestFaults:
             "import sys\n"
             "from pathlib import Path\n"
             "from belle.errors import KnownError\n"
-            "from belle.training.checkpoint import CheckpointStore\n"
+            "from belle.training.checkpoints.store import CheckpointStore\n"
             "store = CheckpointStore(Path(sys.argv[1]))\n"
             "save = lambda step, size: store.save(step, lambda f: (f / 'a').write_bytes(bytes(size)), recipe={})\n"
             "save(1, 400_000)\n"
@@ -355,7 +355,7 @@ class TestFaults:
                 import sys
                 from pathlib import Path
                 from belle.errors import KnownError
-                from belle.training.checkpoint import CheckpointStore
+                from belle.training.checkpoints.store import CheckpointStore
                 try:
                     CheckpointStore(Path(sys.argv[1])).newest()
                 except KnownError as error:
@@ -375,7 +375,7 @@ class TestFaults:
 
         with CheckpointStore(tmp_path, keep_last=1, notice=notices.append) as store:
             store.save(1, writer(), recipe={})
-            monkeypatch.setattr(belle.training.checkpoint.shutil, "rmtree", refuse)
+            monkeypatch.setattr(belle.training.checkpoints.store.shutil, "rmtree", refuse)
             assert store.save(2, writer(), recipe={}) == store.folder / "step-2"
         assert "step-1 could not be deleted" in notices[0]
 
@@ -490,7 +490,7 @@ class TestRanks:
         assert "ZeroDivisionError" in one.message
 
     def test_machines_that_do_not_share_the_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(belle.training.whole_folder, "_VISIBLE_SECONDS", 0.2)
+        monkeypatch.setattr(belle.training.checkpoints.atomic_folder, "_VISIBLE_SECONDS", 0.2)
 
         def action(ranks: Any) -> Path:
             folder = tmp_path / f"machine-{ranks.rank}"
@@ -521,7 +521,7 @@ class TestRanks:
             from pathlib import Path
             import torch
             import torch.distributed as dist
-            from belle.training.checkpoint import CheckpointStore
+            from belle.training.checkpoints.store import CheckpointStore
             from belle.training.ranks import current_ranks
             folder, rank = Path(sys.argv[1]), int(sys.argv[2])
             dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
