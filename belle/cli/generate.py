@@ -55,8 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(arguments.output, [arguments.data, arguments.deepspeed])
     if arguments.launch is not None:
         return _launch(arguments)
+    from belle.training.cluster.processes import stop_processes
     from belle.training.inference import Generation, generate
-    from belle.training.processes import stop_processes
 
     options = {name: getattr(arguments, name) for name in Generation.__dataclass_fields__ if hasattr(arguments, name)}
     from belle.durable import on_full_disk
@@ -87,8 +87,8 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
 
 
 def _launch(arguments: argparse.Namespace) -> int:
-    from belle.training.hosts import read_hosts
-    from belle.training.launch import launch_command
+    from belle.training.cluster.hosts import read_hosts
+    from belle.training.cluster.launch import launch_command
 
     command = [sys.executable, "-m", "belle", "generate", arguments.model]
     for name in (

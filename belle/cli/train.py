@@ -85,15 +85,15 @@ def run(arguments: argparse.Namespace) -> int:
     path = Path(first)
     recipes = chain(replace(load_recipe(path, arguments.changes), resume=arguments.resume))
     if arguments.dry_run:
+        from belle.training.cluster.hosts import read_hosts
         from belle.training.estimate import describe
-        from belle.training.hosts import read_hosts
 
         hosts = read_hosts(arguments.launch) if arguments.launch is not None else ()
         for recipe in recipes:
             print(describe(recipe, hosts))
         return 0
     if arguments.launch is not None:
-        from belle.training.launch import launch
+        from belle.training.cluster.launch import launch
 
         return launch(arguments.launch, path, arguments.changes, resume=arguments.resume)
     return _train(recipes[-1])
@@ -101,8 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _train(recipe: Recipe) -> int:
     from belle.durable import on_full_disk
+    from belle.training.cluster.processes import stop_processes
     from belle.training.interrupts import Stopped
-    from belle.training.processes import stop_processes
     from belle.training.stages import run_recipe
 
     try:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from belle.errors import KnownError
 from belle.training.checkpoints.weights import load_trained, save_trained
+from belle.training.cluster.processes import start_processes
 from belle.training.precision import Precision, choose_precision
-from belle.training.processes import start_processes
 from belle.training.recipe import Recipe
 
 OPTIMIZER_FILE = "optimizer.pt"

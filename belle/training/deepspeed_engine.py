@@ -21,11 +21,11 @@ from torch import Tensor, nn
 
 from belle.documents import read_json_object
 from belle.errors import KnownError
+from belle.training.cluster.processes import start_processes
 from belle.training.data_parallel import Apply, own_settings
 from belle.training.deepspeed_config import training_config
 from belle.training.deepspeed_setup import partitioned_loading, start_deepspeed
 from belle.training.precision import Precision, choose_precision
-from belle.training.processes import start_processes
 from belle.training.recipe import Recipe
 
 STATE_FOLDER = "deepspeed"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from belle.errors import KnownError
 
 if TYPE_CHECKING:
-    from belle.training.processes import Place
+    from belle.training.cluster.processes import Place
 
 _SHARED_MEMORY_OP = "deepspeed_shm_comm"
 

@@ -15,8 +15,8 @@ from belle.training.model_shape import Shape, shape_of
 from belle.training.run_plan import Plan, plan_of, precision_of, volume_of
 
 if TYPE_CHECKING:
+    from belle.training.cluster.hosts import Host
     from belle.training.data_volume import Volume
-    from belle.training.hosts import Host
     from belle.training.recipe import Recipe
 
 # What BELLE trained on; shown where a recipe is looked at on another machine.

@@ -22,9 +22,9 @@ from belle.texts import utf8
 from belle.training.checkpoints.atomic_folder import write_folder
 from belle.training.checkpoints.manifest import TOKENIZER_FILES
 from belle.training.checkpoints.weights import is_adapted
+from belle.training.cluster.ranks import Ranks
 from belle.training.disk_proof import check_written, tie_as_written
 from belle.training.models import base_of
-from belle.training.ranks import Ranks
 from belle.training.recipe import Recipe, recipe_values
 from belle.training.sampling import end_tokens
 from belle.training.tokenizer.new_tokens import new_tokens

@@ -27,11 +27,11 @@ from belle.prompts import Message
 from belle.prompts.encoding import encode_prompt
 from belle.training.adapters import is_adapter, read_adapter_base
 from belle.training.answers_file import AnswersFile
+from belle.training.cluster.processes import Place, start_processes
+from belle.training.cluster.ranks import Ranks, current_ranks, together
 from belle.training.deepspeed_config import inference_config
 from belle.training.encode import refusal_of
 from belle.training.precision import choose_precision
-from belle.training.processes import Place, start_processes
-from belle.training.ranks import Ranks, current_ranks, together
 from belle.training.sampling import answer_text, end_tokens
 from belle.training.tokenizer.templates import template_to_answer_in
 from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer

@@ -18,9 +18,9 @@ from belle.errors import KnownError
 from belle.training.checkpoints.manifest import Manifest, read_manifest
 from belle.training.checkpoints.run_state import RunState
 from belle.training.checkpoints.store import CheckpointStore
+from belle.training.cluster.ranks import Ranks
 from belle.training.interrupts import Interrupts
 from belle.training.live import LiveView
-from belle.training.ranks import Ranks
 from belle.training.recipe import Recipe, dump_recipe, recipe_values
 from belle.training.run_folder import changed_on_the_way, check_folder, check_same_recipe
 from belle.training.run_record import RunRecord

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from belle.errors import KnownError
-from belle.training.ranks import Ranks, together
+from belle.training.cluster.ranks import Ranks, together
 
 FIXED = (
     "stage", "seed", "model", "init", "tokenizer", "template", "add_tokens", "data", "eval_data", "max_length",

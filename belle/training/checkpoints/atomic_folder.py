@@ -18,7 +18,7 @@ from belle.durable import sync_file, sync_folder, worded
 from belle.errors import KnownError
 from belle.texts import utf8
 from belle.training.checkpoints.manifest import MANIFEST, Manifest, Sealed, files_in, seal, share, tokenizer_sha256
-from belle.training.ranks import ALONE, Ranks, together
+from belle.training.cluster.ranks import ALONE, Ranks, together
 
 TEMPORARY, REPLACED = ".tmp", ".replaced"
 # On network file systems another machine's file appears after a while.

@@ -26,7 +26,7 @@ from belle.durable import worded
 from belle.errors import KnownError
 from belle.training.checkpoints.atomic_folder import REPLACED, TEMPORARY, complete, fill, in_words, recover
 from belle.training.checkpoints.manifest import Sealed, first_problem, read_manifest, share
-from belle.training.ranks import ALONE, Ranks, together
+from belle.training.cluster.ranks import ALONE, Ranks, together
 
 _STEP = re.compile(r"step-(\d+)")
 

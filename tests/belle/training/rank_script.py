@@ -95,7 +95,7 @@ _RANKS = _Ranks()
 def _main() -> None:
     import torch
 
-    from belle.training.processes import stop_processes
+    from belle.training.cluster.processes import stop_processes
 
     torch.set_num_threads(1)
     for line in sys.stdin:

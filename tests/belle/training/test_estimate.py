@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from belle.errors import KnownError
+from belle.training.cluster.hosts import Host
 from belle.training.compute_time import PEAK_TFLOPS, duration, flops_per_token, named_device
 from belle.training.estimate import describe
 from belle.training.fits import check_fits
-from belle.training.hosts import Host
 from belle.training.memory_model import GIB, Layout, layer_bytes, memory
 from belle.training.model_shape import Shape, shape_of
 from belle.training.recipe import Recipe, load_recipe

@@ -25,7 +25,7 @@ from belle.training.checkpoints.atomic_folder import write_folder
 from belle.training.checkpoints.manifest import MANIFEST, read_manifest, share
 from belle.training.checkpoints.run_state import RunState
 from belle.training.checkpoints.store import CheckpointStore
-from belle.training.ranks import ALONE, together
+from belle.training.cluster.ranks import ALONE, together
 
 RECIPE = {"stage": "sft", "learning_rate": 1e-4, "data": ["对话.jsonl"]}
 ROOT = Path(__file__).parents[4]
@@ -522,7 +522,7 @@ class TestRanks:
             import torch
             import torch.distributed as dist
             from belle.training.checkpoints.store import CheckpointStore
-            from belle.training.ranks import current_ranks
+            from belle.training.cluster.ranks import current_ranks
             folder, rank = Path(sys.argv[1]), int(sys.argv[2])
             dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
             with CheckpointStore(folder / "run", ranks=current_ranks()) as store:

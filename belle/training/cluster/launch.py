@@ -1,8 +1,8 @@
 """`belle train RECIPE --launch hosts.txt`: the same run on several machines, started, watched and ended from one.
 
-Every machine gets a `belle.training.node`, over ssh or, on this machine, directly; it starts the processes with the
-environment variables that torchrun sets. Where one process fails, the others lose it within seconds and say so; what
-is left after that is ended, and the exit status is that of the process that failed first.
+Every machine gets a `belle.training.cluster.node`, over ssh or, on this machine, directly; it starts the processes with
+the environment variables that torchrun sets. Where one process fails, the others lose it within seconds and say so;
+what is left after that is ended, and the exit status is that of the process that failed first.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 
 import belle
 from belle.errors import KnownError
-from belle.training.hosts import Host, read_hosts
-from belle.training.node import digest
-from belle.training.node_client import NodeClient
+from belle.training.cluster.hosts import Host, read_hosts
+from belle.training.cluster.node import digest
+from belle.training.cluster.node_client import NodeClient
 
 # Settings of libraries that every process of a run must have alike.
 _FORWARDED = ("NCCL_", "GLOO_", "TORCH_", "HF_", "DS_", "OMP_", "MKL_", "UCX_", "PYTHONPATH", "TOKENIZERS_")
@@ -68,8 +68,8 @@ def launch_command(hosts: Sequence[Host], command: Sequence[str], *, files: Sequ
 def _agent(host: Host) -> list[str]:
     """The command that starts a machine's `node`."""
     if host.is_here:
-        return [sys.executable, "-m", "belle.training.node"]
-    inside = f"cd {shlex.quote(str(Path.cwd()))}; exec {shlex.quote(sys.executable)} -m belle.training.node"
+        return [sys.executable, "-m", "belle.training.cluster.node"]
+    inside = f"cd {shlex.quote(str(Path.cwd()))}; exec {shlex.quote(sys.executable)} -m belle.training.cluster.node"
     if path := os.environ.get("PYTHONPATH"):
         inside = f"export PYTHONPATH={shlex.quote(path)}; {inside}"
     return [

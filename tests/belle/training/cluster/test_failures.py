@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from belle.training.failures import worded_failure
-from belle.training.ranks import ALONE
+from belle.training.cluster.failures import worded_failure
+from belle.training.cluster.ranks import ALONE
 
 
 class Two:

@@ -1,4 +1,4 @@
-"""The launcher's end of the connection to one machine's `belle.training.node`."""
+"""The launcher's end of the connection to one machine's `belle.training.cluster.node`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from belle.documents import parse_json
-from belle.training.hosts import Host
+from belle.training.cluster.hosts import Host
 
 _REMEMBERED_LINES = 12
 _SECONDS_TO_END = 30.0

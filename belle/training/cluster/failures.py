@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from belle.errors import KnownError
-from belle.training.processes import lost_processes
-from belle.training.ranks import Ranks
+from belle.training.cluster.processes import lost_processes
+from belle.training.cluster.ranks import Ranks
 
 _NO_MEMORY = re.compile(
     r"(CUDA|HIP|MPS) (backend )?out of memory|(not enough|can't allocate) memory: you tried to allocate", re.IGNORECASE

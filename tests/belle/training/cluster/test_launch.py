@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from belle.cli.main import main
 from belle.errors import KnownError
-from belle.training import launch as launching
-from belle.training.hosts import Host, read_hosts
-from belle.training.launch import launch_command
-from belle.training.node import digest
+from belle.training.cluster import launch as launching
+from belle.training.cluster.hosts import Host, read_hosts
+from belle.training.cluster.launch import launch_command
+from belle.training.cluster.node import digest
 from tests.belle.training.runs import ROOT, finish, metrics, recipe_file, start_ranks
 
 TWO = [Host("localhost", 1), Host("127.0.0.1", 1)]
@@ -146,7 +146,8 @@ pathlib.Path({str(tmp_path)!r}, os.environ["RANK"]).touch()
 time.sleep(600)
 """
     launcher = (
-        "import sys; from belle.training.hosts import Host; from belle.training.launch import launch_command\n"
+        "import sys; from belle.training.cluster.hosts import Host\n"
+        "from belle.training.cluster.launch import launch_command\n"
         f"sys.exit(launch_command([Host('localhost', 1), Host('127.0.0.1', 1)], [sys.executable, '-c', {code!r}]))"
     )
     process = subprocess.Popen(python(launcher), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
@@ -165,7 +166,8 @@ pathlib.Path({str(tmp_path)!r}, "started").write_text(str(os.getpid()))
 time.sleep(600)
 """
     launcher = (
-        "import sys; from belle.training.hosts import Host; from belle.training.launch import launch_command\n"
+        "import sys; from belle.training.cluster.hosts import Host\n"
+        "from belle.training.cluster.launch import launch_command\n"
         f"sys.exit(launch_command([Host('localhost', 1)], [sys.executable, '-c', {code!r}]))"
     )
     process = subprocess.Popen(python(launcher), cwd=ROOT)

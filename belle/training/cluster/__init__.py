@@ -1,0 +1,1 @@
+"""Several processes on one machine or on many: started, watched, and ended together."""
