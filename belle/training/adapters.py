@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from torch import Tensor, nn
 
-    from belle.training.precision import Precision
+    from belle.training.engines.precision import Precision
 
 _ADAPTER_CONFIG = "adapter_config.json"
 _NAMES_OF_PEFT = {

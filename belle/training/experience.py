@@ -23,7 +23,7 @@ from belle.training.rollout import Dialogues
 from belle.training.value_head import TokenFigures
 
 if TYPE_CHECKING:
-    from belle.training.engine import Engine
+    from belle.training.engines.engine import Engine
     from belle.training.preference_options import PpoOptions
 
 Reference = Callable[[Batch], Tensor]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
-from belle.training.deepspeed_config import offload_device, read_config, zero_stage
+from belle.training.engines.deepspeed_config import offload_device, read_config, zero_stage
 from belle.training.memory_model import GIB, Layout, Memory, memory
 from belle.training.model_shape import shape_of
 from belle.training.run_plan import precision_of

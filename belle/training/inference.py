@@ -29,9 +29,9 @@ from belle.training.adapters import is_adapter, read_adapter_base
 from belle.training.answers_file import AnswersFile
 from belle.training.cluster.processes import Place, start_processes
 from belle.training.cluster.ranks import Ranks, current_ranks, together
-from belle.training.deepspeed_config import inference_config
 from belle.training.encode import refusal_of
-from belle.training.precision import choose_precision
+from belle.training.engines.deepspeed_config import inference_config
+from belle.training.engines.precision import choose_precision
 from belle.training.sampling import answer_text, end_tokens
 from belle.training.tokenizer.templates import template_to_answer_in
 from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
@@ -229,7 +229,7 @@ class Writer:
 
         config = None
         if self._request.deepspeed is not None:
-            from belle.training.deepspeed_setup import partitioned_loading, start_deepspeed
+            from belle.training.engines.deepspeed import partitioned_loading, start_deepspeed
 
             config = inference_config(self._request.deepspeed, precision=self._precision.name)
             deepspeed = start_deepspeed(self._place)

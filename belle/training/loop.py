@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from belle.errors import KnownError
-from belle.training.engine import Engine
+from belle.training.engines.engine import Engine
 from belle.training.interrupts import Stopped
 from belle.training.method import Batches, Method, MicroBatch
 from belle.training.schedule import learning_rates

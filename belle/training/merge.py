@@ -231,7 +231,7 @@ def _open(adapter: Path, base: str, family: Family, dtype: Dtype, onto: Onto) ->
     import torch
 
     from belle.training.adapters import quantization_config
-    from belle.training.precision import Precision
+    from belle.training.engines.precision import Precision
 
     options: dict[str, Any] = dict(family.options)
     if onto != "base":

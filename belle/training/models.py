@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from belle.errors import KnownError
 from belle.pretrained import load_with_report
 from belle.training.adapters import add_adapter, is_adapter, quantization_config, read_adapter_base
-from belle.training.precision import choose_attention
+from belle.training.engines.precision import choose_attention
 from belle.training.recipe import InitOptions, Recipe
 from belle.training.tokenizer.new_tokens import add_rows, new_tokens
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from belle.training.engine import EngineBuilder
+    from belle.training.engines.engine import EngineBuilder
 
 Say = Callable[[str], None]
 

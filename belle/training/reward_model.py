@@ -23,7 +23,7 @@ from belle.training.tokenizer.tokenizer import load_tokenizer, padding_to_look_f
 
 if TYPE_CHECKING:
     from belle.training.collate import Batch
-    from belle.training.engine import EngineBuilder
+    from belle.training.engines.engine import EngineBuilder
     from belle.training.recipe import Recipe
 
 Say = Callable[[str], None]

@@ -21,7 +21,7 @@ from transformers.generation.logits_process import TemperatureLogitsWarper, TopK
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from belle.training.engine import Engine
+    from belle.training.engines.engine import Engine
     from belle.training.preference_options import PpoOptions
 
 

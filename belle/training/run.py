@@ -27,7 +27,7 @@ from belle.training.run_record import RunRecord
 from belle.training.tracking import Tracker, memory_in_use
 
 if TYPE_CHECKING:
-    from belle.training.engine import Engine
+    from belle.training.engines.engine import Engine
     from belle.training.loop import StepResult
 
 # Sums since the last logged line, kept in the checkpoint so that a resumed run writes the same line.

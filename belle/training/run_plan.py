@@ -109,7 +109,7 @@ def precision_of(recipe: Recipe) -> str:
     """What is computed in: on this machine when it has a GPU, else on the GPU the run is meant for."""
     import torch
 
-    from belle.training.precision import choose_precision
+    from belle.training.engines.precision import choose_precision
 
     if recipe.precision != "auto":
         return recipe.precision

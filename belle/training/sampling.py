@@ -9,7 +9,7 @@ from belle.prompts import Message, PromptTemplate
 from belle.prompts.encoding import encode_prompt
 
 if TYPE_CHECKING:
-    from belle.training.engine import Engine
+    from belle.training.engines.engine import Engine
     from belle.training.tokenizer.tokenizer import HubVocabulary
 
 

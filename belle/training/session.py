@@ -21,7 +21,7 @@ from belle.prompts import PromptTemplate
 from belle.training.adapters import trained_before
 from belle.training.cluster.failures import worded_failure
 from belle.training.cluster.ranks import Ranks, current_ranks, together
-from belle.training.engine import Engine, EngineBuilder, engine_builder
+from belle.training.engines.engine import Engine, EngineBuilder, engine_builder
 from belle.training.interrupts import Interrupts, Stopped
 from belle.training.model_shape import check_lora
 from belle.training.models import count_parameters, load_causal_model, parameter_groups

@@ -85,7 +85,7 @@ def samples_of(folder: Path, name: str, processes: int) -> Any:
 
 def steps(folder: Path, mode: str) -> Mapping[str, float]:
     """Some of our steps: `group`, `pack`, or `default`: random batches, transformers' mask and its own loss."""
-    from belle.training.engine import engine_builder
+    from belle.training.engines.engine import engine_builder
     from belle.training.loop import optimizer_step
     from belle.training.models import load_causal_model, parameter_groups
     from belle.training.next_token import NextToken

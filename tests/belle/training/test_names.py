@@ -15,8 +15,8 @@ from transformers import BloomConfig, BloomForCausalLM, GPT2Config, GPT2LMHeadMo
 from belle.cli.main import main
 from belle.errors import KnownError
 from belle.training.adapters import add_adapter
-from belle.training.deepspeed_config import training_config
-from belle.training.deepspeed_keys import BLOCKS, TOP
+from belle.training.engines.deepspeed_config import training_config
+from belle.training.engines.deepspeed_keys import BLOCKS, TOP
 from belle.training.lora_names import check_names
 from belle.training.model_shape import check_lora
 from belle.training.recipe import LoraOptions, load_recipe

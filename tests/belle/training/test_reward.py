@@ -88,7 +88,7 @@ def test_an_adapter_is_saved_with_its_head(tmp_path: Path, base: Path) -> None:
     from peft import AutoPeftModelForSequenceClassification
     from transformers import AutoTokenizer
 
-    from belle.training.data_parallel import DataParallelBuilder
+    from belle.training.engines.data_parallel import DataParallelBuilder
     from belle.training.reward_model import load_finished_model
 
     folder = trained(tmp_path, model=str(base), lora={"r": 4, "dropout": 0.0}, epochs=6, learning_rate=2e-2)

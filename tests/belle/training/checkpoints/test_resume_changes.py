@@ -82,7 +82,7 @@ def test_what_the_optimizer_does_changes_with_the_recipe(
 def test_settings_of_the_optimizer_are_the_recipes_after_a_state_was_loaded(
     tmp_path: Path, key: str, value: Any
 ) -> None:
-    from belle.training.data_parallel import DataParallelBuilder
+    from belle.training.engines.data_parallel import DataParallelBuilder
 
     class Configured(torch.nn.Sequential):
         config = type("Config", (), {"save_pretrained": lambda self, folder: None})()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from belle.documents import read_json
 from belle.errors import KnownError
 from belle.texts import short_repr
-from belle.training.deepspeed_keys import unknown_keys
+from belle.training.engines.deepspeed_keys import unknown_keys
 
 if TYPE_CHECKING:
     from belle.training.recipe import Recipe

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from belle.errors import KnownError
 from belle.training.checkpoints.weights import load_trained, save_trained
 from belle.training.cluster.processes import start_processes
-from belle.training.precision import Precision, choose_precision
+from belle.training.engines.precision import Precision, choose_precision
 from belle.training.recipe import Recipe
 
 OPTIMIZER_FILE = "optimizer.pt"
@@ -80,7 +80,7 @@ class DataParallelBuilder:
 
 
 class DataParallelEngine:
-    """See `belle.training.engine.Engine`."""
+    """See `belle.training.engines.engine.Engine`."""
 
     def __init__(
         self, model: nn.Module, groups: list[dict[str, Any]], recipe: Recipe, builder: DataParallelBuilder

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belle.errors import KnownError
-from belle.training.deepspeed_config import inference_config, offload_device, training_config
+from belle.training.engines.deepspeed_config import inference_config, offload_device, training_config
 from belle.training.recipe import Recipe, load_recipe
 from tests.belle.training.runs import ROOT, recipe_file
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import logging
 import math
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -22,18 +25,21 @@ from torch import Tensor, nn
 from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.training.cluster.processes import start_processes
-from belle.training.data_parallel import Apply, own_settings
-from belle.training.deepspeed_config import training_config
-from belle.training.deepspeed_setup import partitioned_loading, start_deepspeed
-from belle.training.precision import Precision, choose_precision
+from belle.training.engines.data_parallel import Apply, own_settings
+from belle.training.engines.deepspeed_config import training_config
+from belle.training.engines.precision import Precision, choose_precision
 from belle.training.recipe import Recipe
 
+if TYPE_CHECKING:
+    from belle.training.cluster.processes import Place
+
 STATE_FOLDER = "deepspeed"
+
 _FACTS_FILE = "deepspeed.json"
 
 
 class DeepSpeedBuilder:
-    """Starts the processes and makes a `DeepSpeedEngine`. See `belle.training.engine.EngineBuilder`.
+    """Starts the processes and makes a `DeepSpeedEngine`. See `belle.training.engines.engine.EngineBuilder`.
 
     Raises KnownError: `not_installed`, and those of `training_config`.
     """
@@ -93,7 +99,7 @@ class DeepSpeedBuilder:
 
 
 class DeepSpeedEngine:
-    """See `belle.training.engine.Engine`."""
+    """See `belle.training.engines.engine.Engine`."""
 
     def __init__(self, model: nn.Module, wrapped: Any, builder: DeepSpeedBuilder) -> None:
         self.model: Any = model
@@ -224,3 +230,61 @@ def _mismatch(folder: Path, message: str) -> KnownError:
         "Resume with the recipe the run was started with, or choose another output_dir.",
         path=str(folder),
     )
+
+
+# DeepSpeed imported and connected, so that it starts at once and says nothing that is not about the run.
+
+
+_SHARED_MEMORY_OP = "deepspeed_shm_comm"
+
+
+def start_deepspeed(place: Place) -> Any:
+    """The package `deepspeed`, talking over the process group that `start_processes` made.
+
+    Call it before any model is loaded. Raises KnownError("not_installed").
+    """
+    # DeepSpeed reads it, and asserts that a launcher has set it.
+    os.environ.setdefault("LOCAL_RANK", str(place.local_rank))
+    try:
+        import deepspeed
+    except ImportError as error:
+        raise KnownError(
+            "not_installed",
+            f"The recipe asks for DeepSpeed, which cannot be imported: {error}.",
+            "Install the package deepspeed, or leave “deepspeed” out of the recipe.",
+        ) from None
+    from deepspeed.utils import logger
+
+    logger.setLevel(logging.ERROR)
+    # DeepSpeed 0.19 calls them by the names they had before torch 2.13, several times a step.
+    warnings.filterwarnings("ignore", r"`torch\.distributed\.\w+` is deprecated", FutureWarning, r"torch\.distributed")
+    _join_alone(place)
+    if place.device.type == "cpu":
+        # DeepSpeed would compile an all-reduce through shared memory for minutes, and end where there is no compiler.
+        # Nothing in training calls it; gloo does the work.
+        deepspeed.ops.__compatible_ops__[_SHARED_MEMORY_OP] = False
+    deepspeed.init_distributed(verbose=False)
+    return deepspeed
+
+
+@contextmanager
+def partitioned_loading(config: Mapping[str, Any]) -> Iterator[None]:
+    """Within it, transformers and peft spread a model's weights over the processes while they load it (ZeRO-3)."""
+    from transformers.integrations.deepspeed import HfDeepSpeedConfig, unset_hf_deepspeed_config
+
+    # transformers remembers it by a weak reference: it lives as long as this name.
+    told = HfDeepSpeedConfig(dict(config))
+    try:
+        yield
+    finally:
+        del told
+        unset_hf_deepspeed_config()
+
+
+def _join_alone(place: Place) -> None:
+    """DeepSpeed wants a process group even for one process."""
+    from torch import distributed
+
+    if not distributed.is_initialized():
+        backend = "nccl" if place.device.type == "cuda" else "gloo"
+        distributed.init_process_group(backend, store=distributed.HashStore(), rank=0, world_size=1)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from belle.training.precision import Precision
+    from belle.training.engines.precision import Precision
     from belle.training.recipe import Recipe
 
 
@@ -130,9 +130,9 @@ def engine_builder(recipe: Recipe) -> EngineBuilder:
     Raises KnownError when DeepSpeed is asked for and not installed.
     """
     if recipe.deepspeed is not None:
-        from belle.training.deepspeed_engine import DeepSpeedBuilder
+        from belle.training.engines.deepspeed import DeepSpeedBuilder
 
         return DeepSpeedBuilder(recipe)
-    from belle.training.data_parallel import DataParallelBuilder
+    from belle.training.engines.data_parallel import DataParallelBuilder
 
     return DataParallelBuilder(recipe)

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from belle.training.data_parallel import DataParallelBuilder
+from belle.training.engines.data_parallel import DataParallelBuilder
 from belle.training.recipe import load_recipe
 from tests.belle.training.pairs_data import write_pairs
 from tests.belle.training.rank_script import run_jobs

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from belle.errors import KnownError
-from belle.training.precision import Precision, choose_attention, choose_precision
+from belle.training.engines.precision import Precision, choose_attention, choose_precision
 from belle.training.recipe import Recipe, load_recipe
 from tests.belle.training.runs import recipe_file, start_ranks, wait_for_lines
 
@@ -24,7 +24,7 @@ def engine_of(tmp_path: Path, **changes: Any) -> Any:
     """An engine around two linear layers."""
     import torch
 
-    from belle.training.data_parallel import DataParallelBuilder
+    from belle.training.engines.data_parallel import DataParallelBuilder
 
     recipe: Recipe = load_recipe(recipe_file(tmp_path, **changes))
     torch.manual_seed(1)
@@ -101,7 +101,7 @@ def test_a_state_that_is_loaded_goes_on_the_same(tmp_path: Path, precision: str)
         config = type("Config", (), {"save_pretrained": lambda self, folder: None})()
 
     def made(seed: int) -> Any:
-        from belle.training.data_parallel import DataParallelBuilder
+        from belle.training.engines.data_parallel import DataParallelBuilder
 
         torch.manual_seed(seed)
         model = Configured(torch.nn.Linear(4, 8), torch.nn.Linear(8, 1))

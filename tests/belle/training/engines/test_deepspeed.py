@@ -260,7 +260,7 @@ DISCARD = """
 import copy, sys, torch
 from dataclasses import replace
 from pathlib import Path
-from belle.training.deepspeed_engine import DeepSpeedBuilder
+from belle.training.engines.deepspeed import DeepSpeedBuilder
 from belle.training.recipe import load_recipe
 
 torch.set_num_threads(1)

@@ -1,0 +1,1 @@
+"""What computes a step: one process, several (DDP), or DeepSpeed."""
