@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     recipes = chain(replace(load_recipe(path, arguments.changes), resume=arguments.resume))
     if arguments.dry_run:
         from belle.training.cluster.hosts import read_hosts
-        from belle.training.estimate import describe
+        from belle.training.estimate.describe import describe
 
         hosts = read_hosts(arguments.launch) if arguments.launch is not None else ()
         for recipe in recipes:

@@ -22,8 +22,8 @@ from belle.training.adapters import trained_before
 from belle.training.cluster.failures import worded_failure
 from belle.training.cluster.ranks import Ranks, current_ranks, together
 from belle.training.engines.engine import Engine, EngineBuilder, engine_builder
+from belle.training.estimate.shape import check_lora
 from belle.training.interrupts import Interrupts, Stopped
-from belle.training.model_shape import check_lora
 from belle.training.models import count_parameters, load_causal_model, parameter_groups
 from belle.training.recipe import DataFile, Recipe
 from belle.training.run import Run
@@ -166,7 +166,7 @@ class Session:
     def _check_memory(self) -> None:
         """Raises KnownError("gpu_memory") when the model's states alone are more than the GPU has."""
         if self._builder.device.type == "cuda":
-            from belle.training.fits import check_fits, device_memory
+            from belle.training.estimate.fits import check_fits, device_memory
 
             available, name = device_memory(self._builder.device)
             check_fits(self.recipe, processes=self._builder.world_size, available=available, device=name)

@@ -281,7 +281,7 @@ def test_recipes_are_chained(tmp_path: Path) -> None:
 
 
 def test_a_gpu_that_is_too_small_is_named_before_the_model_is_loaded(tmp_path: Path) -> None:
-    from belle.training.fits import check_fits
+    from belle.training.estimate.fits import check_fits
     from belle.training.recipe import load_recipe
 
     recipe = load_recipe(recipe_file(tmp_path))

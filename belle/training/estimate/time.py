@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from time import perf_counter
 
-from belle.training.model_shape import Shape
+from belle.training.estimate.shape import Shape
 
 UTILISATION = 0.4
 """The share of a device's peak that training reaches: 0.46 for PaLM (Chowdhery et al. 2022), 0.35 to 0.45 is usual."""

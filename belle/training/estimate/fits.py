@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from belle.training.engines.deepspeed_config import offload_device, read_config, zero_stage
-from belle.training.memory_model import GIB, Layout, Memory, memory
-from belle.training.model_shape import shape_of
-from belle.training.run_plan import precision_of
+from belle.training.estimate.memory import GIB, Layout, Memory, memory
+from belle.training.estimate.plan import precision_of
+from belle.training.estimate.shape import shape_of
 
 if TYPE_CHECKING:
     import torch

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from belle.training.compute_time import Device, duration, flops_per_token, named_device, this_device
+from belle.training.estimate.fits import gib, layout_of, layouts
+from belle.training.estimate.memory import Layout, Memory, memory
+from belle.training.estimate.plan import Plan, plan_of, precision_of, volume_of
+from belle.training.estimate.shape import Shape, shape_of
+from belle.training.estimate.time import Device, duration, flops_per_token, named_device, this_device
 from belle.training.fetching import fetched
-from belle.training.fits import gib, layout_of, layouts
-from belle.training.memory_model import Layout, Memory, memory
-from belle.training.model_shape import Shape, shape_of
-from belle.training.run_plan import Plan, plan_of, precision_of, volume_of
 
 if TYPE_CHECKING:
     from belle.training.cluster.hosts import Host
-    from belle.training.data_volume import Volume
+    from belle.training.estimate.volume import Volume
     from belle.training.recipe import Recipe
 
 # What BELLE trained on; shown where a recipe is looked at on another machine.

@@ -11,13 +11,13 @@ import pytest
 
 from belle.errors import KnownError
 from belle.training.cluster.hosts import Host
-from belle.training.compute_time import PEAK_TFLOPS, duration, flops_per_token, named_device
-from belle.training.estimate import describe
-from belle.training.fits import check_fits
-from belle.training.memory_model import GIB, Layout, layer_bytes, memory
-from belle.training.model_shape import Shape, shape_of
+from belle.training.estimate.describe import describe
+from belle.training.estimate.fits import check_fits
+from belle.training.estimate.memory import GIB, Layout, layer_bytes, memory
+from belle.training.estimate.plan import volume_of
+from belle.training.estimate.shape import Shape, shape_of
+from belle.training.estimate.time import PEAK_TFLOPS, duration, flops_per_token, named_device
 from belle.training.recipe import Recipe, load_recipe
-from belle.training.run_plan import volume_of
 from tests.belle.training.runs import CONVERSATIONS, ROOT, TOKENIZER, recipe_file, run, write_conversations
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from belle.data.rows import KIND_OF_STAGE
-from belle.training.data_volume import Volume, measure_data
+from belle.training.estimate.volume import Volume, measure_data
 
 if TYPE_CHECKING:
     from belle.prompts import PromptTemplate

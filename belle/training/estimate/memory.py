@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from belle.training.model_shape import Shape
+from belle.training.estimate.shape import Shape
 
 GIB = 1 << 30
 # QLoRA (Dettmers et al. 2023), § 3: four bits, and 0.127 for the constants, which are quantized too. int8: eight bits
