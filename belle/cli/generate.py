@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.launch is not None:
         return _launch(arguments)
     from belle.training.cluster.processes import stop_processes
-    from belle.training.inference import Generation, generate
+    from belle.training.export.generate import Generation, generate
 
     options = {name: getattr(arguments, name) for name in Generation.__dataclass_fields__ if hasattr(arguments, name)}
     from belle.durable import on_full_disk

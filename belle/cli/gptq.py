@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Quantize. Returns the exit status; raises KnownError."""
-    from belle.training.gptq import GptqOptions, quantize
+    from belle.training.export.gptq import GptqOptions, quantize
 
     source: Path = arguments.checkpoint
     out = arguments.output or source.with_name(f"{source.name}-gptq")

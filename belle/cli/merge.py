@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Merge. Returns the exit status; raises KnownError."""
-    from belle.training.merge import merge
+    from belle.training.export.merge import merge
 
     check_output_folder(arguments.output, [arguments.adapter, arguments.base])
     merged = merge(

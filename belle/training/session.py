@@ -146,7 +146,7 @@ class Session:
 
     def open_engine(self, load: Load = load_causal_model) -> Engine:
         """Load the model and make the engine; on a resumed run with the checkpoint's weights. Raises KnownError."""
-        from belle.training.final_model import write_own_tokenizer
+        from belle.training.export.final import write_own_tokenizer
 
         self._check_memory()
         seed_everything(self.recipe.seed)
@@ -222,7 +222,7 @@ class Session:
 
     def write_final(self) -> Path:
         """Write `output_dir/final`: the model, or its adapter, with tokenizer and chat template. Raises KnownError."""
-        from belle.training.final_model import write_final
+        from belle.training.export.final import write_final
 
         return write_final(self, self._ranks)
 

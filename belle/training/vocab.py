@@ -23,7 +23,7 @@ from belle.pretrained import load_pretrained
 from belle.training import pretrain
 from belle.training.checkpoints.atomic_folder import write_folder
 from belle.training.checkpoints.manifest import MANIFEST, read_manifest
-from belle.training.disk_proof import check_written
+from belle.training.export.disk_proof import check_written
 from belle.training.recipe import Recipe, recipe_values
 from belle.training.run_folder import check_same_recipe
 from belle.training.tokenizer.identity import compare

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from belle.errors import KnownError
-from belle.training.merge import merge
+from belle.training.export.merge import merge
 from convert.options import AdapterChoice, ConvertOptions
 from convert.pipeline import convert
 from tests.convert.architectures.random_models import llama_logits

@@ -327,7 +327,7 @@ def test_on_a_real_vocabulary_training_transformers_and_llama_cpp_agree(smollm: 
 @pytest.fixture(scope="module")
 def exported(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Makes a GGUF of a checkpoint whose tokenizer was written by training."""
-    from belle.training.final_model import write_tokenizer
+    from belle.training.export.final import write_tokenizer
     from convert.options import ConvertOptions
     from convert.pipeline import convert
     from tests.convert.checkpoints import llama_shapes, write_safetensors

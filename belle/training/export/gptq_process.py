@@ -1,4 +1,4 @@
-"""GPTQModel at work, in the process that `belle.training.gptq` starts: `python -m … ORDER.json`."""
+"""GPTQModel at work, in the process that `belle.training.export.gptq` starts: `python -m … ORDER.json`."""
 
 from __future__ import annotations
 

@@ -21,9 +21,9 @@ from belle.errors import KnownError
 from belle.model_names import check_model_name
 from belle.pretrained import adapter_weights, load_adapter, load_with_report, stored_dtype
 from belle.training.adapters import is_adapter, read_adapter_base, untie_head
-from belle.training.disk_proof import check_companions, reopen
-from belle.training.final_model import write_model, write_tokenizer
-from belle.training.merge_proof import Proof, outputs_of, prove
+from belle.training.export.disk_proof import check_companions, reopen
+from belle.training.export.final import write_model, write_tokenizer
+from belle.training.export.merge_proof import Proof, outputs_of, prove
 from belle.training.models import CAUSAL, SCORING, Family, check_complete
 from belle.training.reward_model import has_head, is_score_head
 from belle.training.tokenizer.tokenizer import padding_to_look_for

@@ -28,7 +28,7 @@ from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.texts import read_text
 from belle.training.adapters import is_adapter
-from belle.training.final_model import write_tokenizer
+from belle.training.export.final import write_tokenizer
 
 Say = Callable[[str], None]
 
@@ -192,7 +192,7 @@ def _run_gptqmodel(checkpoint: Path, out: Path, samples: list[list[int]], option
         log = folder / "log"
         with log.open("wb") as stream:
             result = subprocess.run(
-                [sys.executable, "-m", "belle.training.gptq_process", str(folder / "order.json")],
+                [sys.executable, "-m", "belle.training.export.gptq_process", str(folder / "order.json")],
                 cwd=folder,
                 env=environment,
                 stdout=stream,

@@ -23,9 +23,9 @@ from transformers import (
 from belle.cli.main import main
 from belle.errors import KnownError
 from belle.pretrained import load_pretrained
-from belle.training.merge import merge
+from belle.training.export.merge import merge
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 TOKENIZER = ROOT / "train" / "tiny" / "tokenizer"
 # peft asks for it.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")

@@ -11,7 +11,7 @@ import pytest
 
 from belle.cli.main import main
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 TOKENIZER = ROOT / "train" / "tiny" / "tokenizer"
 CONVERSATIONS = ROOT / "train" / "tiny" / "data" / "sft.jsonl"
 

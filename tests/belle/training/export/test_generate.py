@@ -12,7 +12,7 @@ import pytest
 
 from belle.cli.main import main
 from belle.errors import KnownError
-from belle.training.answers_file import AnswersFile
+from belle.training.export.answers_file import AnswersFile
 from tests.belle.training.runs import CONVERSATIONS, TOKENIZER, finish, run, start_processes_of
 
 pytestmark = [
@@ -133,7 +133,7 @@ def test_two_processes_with_a_model_each_answer_the_same(drawn: tuple[list[str],
 
 
 def test_what_was_interrupted_goes_on(drawn: tuple[list[str], Path], tmp_path: Path, monkeypatch: Any) -> None:
-    from belle.training import inference
+    from belle.training.export import generate
 
     words, one = drawn
     out = tmp_path / "a.jsonl"
@@ -146,7 +146,7 @@ def test_what_was_interrupted_goes_on(drawn: tuple[list[str], Path], tmp_path: P
             raise KeyboardInterrupt
         whole(self, rows)
 
-    monkeypatch.setattr(inference.AnswersFile, "write", killed_in_the_second_window)
+    monkeypatch.setattr(generate.AnswersFile, "write", killed_in_the_second_window)
     assert main(["generate", *words, "-o", str(out), "--batch-size", "2"]) == 130
     monkeypatch.undo()
     assert len((tmp_path / "a.jsonl.part").read_text().splitlines()) == 9

@@ -1,0 +1,1 @@
+"""What comes out of a run: the final model, merged, quantized with GPTQ, proved, and its answers."""
