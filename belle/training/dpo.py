@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from belle.errors import KnownError
-from belle.training.adapters import is_adapter
 from belle.training.loop import train
 from belle.training.method import Batches
+from belle.training.model.adapters import is_adapter
 from belle.training.pairs import PairBatch, chosen_and_rejected, pairs_in
 from belle.training.preference_options import DpoOptions
 from belle.training.recipe import Recipe
@@ -68,8 +68,8 @@ class DirectPreference:
         import torch
 
         from belle.training.collate import UNTRAINED
-        from belle.training.model_loss import sequence_log_probs
-        from belle.training.reference_cache import without_adapter
+        from belle.training.model.adapters import without_adapter
+        from belle.training.model.model_loss import sequence_log_probs
 
         options = self._options
         reference = batch.reference

@@ -18,9 +18,9 @@ from belle.training.advantages import advantages_and_returns, explained_variance
 from belle.training.batching import EpochPlan
 from belle.training.collate import Batch, collate
 from belle.training.method import MicroBatch
+from belle.training.model.value_head import TokenFigures
 from belle.training.ppo_loss import PpoBatch
 from belle.training.rollout import Dialogues
-from belle.training.value_head import TokenFigures
 
 if TYPE_CHECKING:
     from belle.training.engines.engine import Engine

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from belle.training.loop import train
-from belle.training.model_loss import loss_sum
+from belle.training.model.model_loss import loss_sum
 from belle.training.recipe import Recipe
 from belle.training.session import started
 

@@ -20,12 +20,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
-from belle.training.adapters import is_adapter
 from belle.training.interrupts import Stopped
 from belle.training.kl_control import next_kl_coefficient
 from belle.training.loop import optimizer_step
+from belle.training.model.adapters import is_adapter
+from belle.training.model.answer import end_tokens
 from belle.training.recipe import Recipe
-from belle.training.sampling import end_tokens
 from belle.training.schedule import learning_rates
 from belle.training.session import Session, started
 
@@ -135,7 +135,8 @@ class _Run:
         """Answers to these prompts, written by all processes, each a share."""
         import torch
 
-        from belle.training.rollout import Answers, Dialogues, answer_seed, write_answers
+        from belle.training.model.answer import answer_seed
+        from belle.training.rollout import Answers, Dialogues, write_answers
 
         engine, step = self._session.engine, self._session.run.state.step
         prompts = [self._prompts[number] for number in numbers]
@@ -201,7 +202,7 @@ class _Run:
             figures["rollout_seconds"] = rollout_seconds
             run.log_window(run.state.epoch + run.state.micro_batch / len(self._prompts), figures)
         if last or (recipe.sample_every and run.state.step % recipe.sample_every == 0):
-            from belle.training.sampling import answer_text
+            from belle.training.model.answer import answer_text
 
             session.write_samples()
             tokenizer, dialogues = session.tokenizer, experience.dialogues
@@ -213,8 +214,8 @@ class _Run:
     def _make_reference(self, copy: nn.Module | None) -> Reference:
         import torch
 
-        from belle.training.reference_cache import without_adapter
-        from belle.training.value_head import policy_log_probs
+        from belle.training.model.adapters import without_adapter
+        from belle.training.model.value_head import policy_log_probs
 
         engine, temperature = self._session.engine, self._options.temperature
 
@@ -258,7 +259,7 @@ def _adapter_is_new(recipe: Recipe) -> bool:
 
 
 def _load_policy(recipe: Recipe, builder: Any, tokenizer: Any, say: Any) -> nn.Module:
-    from belle.training.models import load_causal_model
+    from belle.training.model.load import load_causal_model
 
     # A penalty for changing the answers' probabilities must not come from noise: no dropout, no NEFTune.
     model = load_causal_model(replace(recipe, neftune_alpha=0.0), builder, tokenizer, say)
@@ -267,8 +268,8 @@ def _load_policy(recipe: Recipe, builder: Any, tokenizer: Any, say: Any) -> nn.M
 
 
 def _load_with_values(recipe: Recipe, builder: Any, tokenizer: Any, say: Any) -> nn.Module:
-    from belle.training.reward_model import load_finished_model
-    from belle.training.value_head import PolicyWithValue
+    from belle.training.model.reward_model import load_finished_model
+    from belle.training.model.value_head import PolicyWithValue
 
     assert recipe.ppo is not None
     policy = _load_policy(recipe, builder, tokenizer, say)

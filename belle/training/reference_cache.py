@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from belle import durable
 from belle.errors import KnownError
@@ -26,12 +25,6 @@ if TYPE_CHECKING:
 
     from belle.training.sample_store import SampleSet
     from belle.training.session import Session
-
-
-def without_adapter(model: Any) -> AbstractContextManager[None]:
-    """The model as it is without its adapter, for as long as the context lasts."""
-    context: AbstractContextManager[None] = model.disable_adapter()
-    return context
 
 
 def reference_log_probs(
@@ -104,7 +97,7 @@ def _compute(session: Session, samples: SampleSet, batches: Batches, *, all_epoc
     import numpy as np
     import torch
 
-    from belle.training.model_loss import sequence_log_probs
+    from belle.training.model.model_loss import sequence_log_probs
 
     engine = session.engine
     session.run.say("reference: log-probabilities of the model before training")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def run(recipe: Recipe) -> None:
     """Train as the recipe says and write `final/`. Raises KnownError and `interrupts.Stopped`."""
-    from belle.training.reward_model import load_scoring_model
+    from belle.training.model.reward_model import load_scoring_model
 
     with started(recipe) as session:
         samples = session.samples("preference", recipe.data)
@@ -51,7 +51,7 @@ class Ranking:
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         from torch.nn.functional import logsigmoid
 
-        from belle.training.reward_model import scores
+        from belle.training.model.reward_model import scores
 
         chosen, rejected = chosen_and_rejected(scores(model, batch))
         margin = chosen - rejected

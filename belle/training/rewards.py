@@ -33,7 +33,7 @@ def _by_model(session: Session, folder: Path) -> Reward:
     import torch
 
     from belle.training.collate import collate
-    from belle.training.reward_model import load_finished_model, scores
+    from belle.training.model.reward_model import load_finished_model, scores
 
     def load(recipe: Any, builder: Any, tokenizer: Any, _say: Any) -> Any:
         return load_finished_model(folder, recipe, builder, tokenizer)
@@ -55,7 +55,7 @@ def _by_model(session: Session, folder: Path) -> Reward:
 def _by_rule(session: Session, name: str) -> Reward:
     import torch
 
-    from belle.training.sampling import answer_text
+    from belle.training.model.answer import answer_text
 
     rule = reward_function(name)
 

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
+from transformers import GenerationConfig, LogitsProcessorList
 from transformers.generation.logits_process import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+from belle.training.model.answer import GumbelNoise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,29 +97,6 @@ def write_answers(
     lengths = torch.where(finished, is_end.int().argmax(dim=1) + 1, tokens.shape[1])
     inside = torch.arange(tokens.shape[1]) < lengths.unsqueeze(1)
     return Answers(torch.where(inside, tokens, pad_id), lengths, finished)
-
-
-def answer_seed(seed: int, step: int, number: int) -> int:
-    """The seed of one answer."""
-    return int(np.random.SeedSequence([seed, step, number]).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-
-class GumbelNoise(LogitsProcessor):  # type: ignore[misc]
-    """Makes the likeliest token of each row a random one, drawn from that row's own generator.
-
-    Args:
-        seeds: one per row.
-    """
-
-    def __init__(self, seeds: Sequence[int], device: torch.device) -> None:
-        self._generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
-
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # noqa: ARG002  # transformers' signature
-        noise = torch.empty_like(scores)
-        for row, generator in zip(noise, self._generators, strict=True):
-            row.exponential_(generator=generator)
-        # −log of an exponential random number has Gumbel's distribution.
-        return scores - noise.log()
 
 
 def _generate(

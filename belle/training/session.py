@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from belle.prompts import PromptTemplate
-from belle.training.adapters import trained_before
 from belle.training.cluster.failures import worded_failure
 from belle.training.cluster.ranks import Ranks, current_ranks, together
 from belle.training.engines.engine import Engine, EngineBuilder, engine_builder
 from belle.training.estimate.shape import check_lora
 from belle.training.interrupts import Interrupts, Stopped
-from belle.training.models import count_parameters, load_causal_model, parameter_groups
+from belle.training.model.adapters import trained_before
+from belle.training.model.load import count_parameters, load_causal_model, parameter_groups
 from belle.training.recipe import DataFile, Recipe
 from belle.training.run import Run
 from belle.training.tokenizer.new_tokens import template_of
@@ -211,7 +211,7 @@ class Session:
 
     def write_samples(self) -> None:
         """Let the model answer the recipe's `sample_prompts`. All processes call it."""
-        from belle.training.sampling import answer
+        from belle.training.model.answer import answer
 
         template = None if self.recipe.stage == "pretrain" else self.template
         for prompt in self.recipe.sample_prompts:
@@ -228,7 +228,7 @@ class Session:
 
     def _mode(self, attention: str) -> Mode:
         from belle.training.collate import layout_of
-        from belle.training.packing_check import packing_refusal
+        from belle.training.model.packing_check import packing_refusal
 
         wanted = self.recipe.batching
         if wanted == "auto":

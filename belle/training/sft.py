@@ -1,6 +1,6 @@
 """Supervised fine-tuning: conversations in, a model that answers like their assistant out.
 
-In full, with LoRA, or with LoRA on a quantized base (QLoRA): that is for the recipe and `belle.training.models`.
+In full, with LoRA, or with LoRA on a quantized base (QLoRA): that is for the recipe and `belle.training.model.load`.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def steps(folder: Path, mode: str) -> Mapping[str, float]:
     """Some of our steps: `group`, `pack`, or `default`: random batches, transformers' mask and its own loss."""
     from belle.training.engines.engine import engine_builder
     from belle.training.loop import optimizer_step
-    from belle.training.models import load_causal_model, parameter_groups
+    from belle.training.model.load import load_causal_model, parameter_groups
     from belle.training.next_token import NextToken
 
     class Default(NextToken):
@@ -261,7 +261,7 @@ def loss_memory(_: Path, who: str) -> Mapping[str, float]:
     """Peak of what a loss adds, its gradients included, ÷ the logits in fp32; BLOOM's vocabulary, 2,048 tokens."""
     import torch
 
-    from belle.training.loss import causal_loss_sum
+    from belle.training.model.loss import causal_loss_sum
 
     vocabulary, tokens, width = 250_880, 2048, 256
     head = torch.nn.Linear(width, vocabulary, bias=False)

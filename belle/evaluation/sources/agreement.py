@@ -227,7 +227,7 @@ def _merged(model: Any, path: Path, strength: float) -> Any:
             "Install it: pip install 'chatbelle[train]'.",
             package="peft",
         ) from error
-    from belle.training.adapters import untie_head
+    from belle.training.model.adapters import untie_head
 
     adapted = load_adapter(model, path)
     for module in adapted.modules():

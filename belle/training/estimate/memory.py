@@ -20,7 +20,7 @@ GIB = 1 << 30
 # QLoRA (Dettmers et al. 2023), § 3: four bits, and 0.127 for the constants, which are quantized too. int8: eight bits
 # and one fp32 scale per row.
 _QUANTIZED_BYTES = {"nf4": (4 + 0.127) / 8, "int8": 1.0}
-# fp32 logits of a chunk, their softmax and its gradient (belle.training.loss).
+# fp32 logits of a chunk, their softmax and its gradient (belle.training.model.loss).
 _LOSS_BYTES = 3 << 28
 # DeepSpeed's defaults: a bucket of 5e8 numbers to reduce gradients, twice when communication overlaps.
 _BUCKET_NUMBERS = 500_000_000

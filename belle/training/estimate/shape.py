@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from belle.pretrained import load_config
-from belle.training.adapters import check_goes_on, is_adapter, read_adapter_base
-from belle.training.lora_names import check_names, is_named
-from belle.training.models import base_of
+from belle.training.model.adapters import check_goes_on, is_adapter, read_adapter_base
+from belle.training.model.load import base_of
+from belle.training.model.lora_names import check_names, is_named
 
 if TYPE_CHECKING:
     from torch import nn

@@ -25,14 +25,14 @@ from belle.errors import KnownError
 from belle.pretrained import load_adapter, load_pretrained
 from belle.prompts import Message
 from belle.prompts.encoding import encode_prompt
-from belle.training.adapters import is_adapter, read_adapter_base
 from belle.training.cluster.processes import Place, start_processes
 from belle.training.cluster.ranks import Ranks, current_ranks, together
 from belle.training.encode import refusal_of
 from belle.training.engines.deepspeed_config import inference_config
 from belle.training.engines.precision import choose_precision
 from belle.training.export.answers_file import AnswersFile
-from belle.training.sampling import answer_text, end_tokens
+from belle.training.model.adapters import is_adapter, read_adapter_base
+from belle.training.model.answer import answer_text, end_tokens
 from belle.training.tokenizer.templates import template_to_answer_in
 from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
@@ -209,7 +209,7 @@ class Writer:
             TopPLogitsWarper,
         )
 
-        from belle.training.rollout import GumbelNoise, answer_seed
+        from belle.training.model.answer import GumbelNoise, answer_seed
 
         request = self._request
         if request.temperature == 0 or not questions:

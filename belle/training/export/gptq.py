@@ -27,8 +27,8 @@ import belle
 from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.texts import read_text
-from belle.training.adapters import is_adapter
 from belle.training.export.final import write_tokenizer
+from belle.training.model.adapters import is_adapter
 
 Say = Callable[[str], None]
 

@@ -67,7 +67,7 @@ def outputs_of(model: Any, tokenizer: Any, prompts: Sequence[str]) -> list[Tenso
     """
     import torch
 
-    from belle.training.model_loss import causal_model
+    from belle.training.model.model_loss import causal_model
 
     whole = causal_model(model)
     head = getattr(whole, "score", None)

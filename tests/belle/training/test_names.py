@@ -14,11 +14,11 @@ from transformers import BloomConfig, BloomForCausalLM, GPT2Config, GPT2LMHeadMo
 
 from belle.cli.main import main
 from belle.errors import KnownError
-from belle.training.adapters import add_adapter
 from belle.training.engines.deepspeed_config import training_config
 from belle.training.engines.deepspeed_keys import BLOCKS, TOP
 from belle.training.estimate.shape import check_lora
-from belle.training.lora_names import check_names
+from belle.training.model.adapters import add_adapter
+from belle.training.model.lora_names import check_names
 from belle.training.recipe import LoraOptions, load_recipe
 from tests.belle.training.runs import recipe_file, run
 

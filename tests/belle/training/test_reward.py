@@ -66,7 +66,7 @@ def test_transformers_gives_the_same_scores(learnt: Path) -> None:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     from belle.training.collate import collate
-    from belle.training.reward_model import scores
+    from belle.training.model.reward_model import scores
     from tests.belle.training.random_causal import Samples
 
     model, found = AutoModelForSequenceClassification.from_pretrained(learnt / "final", output_loading_info=True)
@@ -89,7 +89,7 @@ def test_an_adapter_is_saved_with_its_head(tmp_path: Path, base: Path) -> None:
     from transformers import AutoTokenizer
 
     from belle.training.engines.data_parallel import DataParallelBuilder
-    from belle.training.reward_model import load_finished_model
+    from belle.training.model.reward_model import load_finished_model
 
     folder = trained(tmp_path, model=str(base), lora={"r": 4, "dropout": 0.0}, epochs=6, learning_rate=2e-2)
     assert rows(folder)[-1]["accuracy"] > 0.9
@@ -117,8 +117,8 @@ def test_four_small_batches_are_one_large(tmp_path: Path) -> None:
 def test_margin_and_centring(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from belle.training import reward_model
     from belle.training.collate import collate
+    from belle.training.model import reward_model
     from belle.training.reward import Ranking
     from tests.belle.training.random_causal import Samples
 

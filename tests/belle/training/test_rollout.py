@@ -25,7 +25,7 @@ def engine(architecture: str = "llama", **changes: Any) -> Any:
 
     import torch
 
-    from belle.training.value_head import PolicyWithValue
+    from belle.training.model.value_head import PolicyWithValue
     from tests.belle.training.random_causal import causal
 
     model = PolicyWithValue(causal(architecture, **changes))
@@ -101,7 +101,7 @@ def test_what_the_checkpoint_recommends_for_chatting_is_left_out() -> None:
 
 
 def test_seeds_differ_in_everything() -> None:
-    from belle.training.rollout import answer_seed
+    from belle.training.model.answer import answer_seed
 
     seeds = {answer_seed(*numbers) for numbers in ((1, 2, 3), (1, 3, 2), (2, 1, 3), (1, 2, 4), (1, 23, 0))}
     assert len(seeds) == 5

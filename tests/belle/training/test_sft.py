@@ -183,7 +183,7 @@ def test_ways_to_compute_the_same(tmp_path: Path, options: dict[str, Any]) -> No
 def test_noise_is_added_only_while_training() -> None:
     import torch
 
-    from belle.training.models import add_noise
+    from belle.training.model.load import add_noise
 
     embedding = torch.nn.Embedding(10, 4)
     add_noise(embedding, alpha=6.0)

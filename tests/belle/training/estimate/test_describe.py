@@ -69,8 +69,8 @@ def test_adapters_are_counted_as_peft_makes_them(tmp_path: Path, lora: dict[str,
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from belle.training.adapters import add_adapter
-    from belle.training.models import count_parameters
+    from belle.training.model.adapters import add_adapter
+    from belle.training.model.load import count_parameters
 
     sizes = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_key_value_heads": 2}
     config = {**LLAMA_7B, **sizes, "num_attention_heads": 4, "vocab_size": 500}

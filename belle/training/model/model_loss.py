@@ -1,7 +1,7 @@
 """What the stages ask of a causal language model: the loss of a batch, or the log-probability of its tokens.
 
-The model runs without its head; `belle.training.loss` applies the head where a token is trained, a chunk at a time.
-That is only right for models whose logits are the head times the last hidden states. For the others (Gemma 2 caps
+The model runs without its head; `belle.training.model.loss` applies the head where a token is trained, a chunk at a
+time. That is only right for models whose logits are the head times the last hidden states. For the others (Gemma 2 caps
 them, Cohere scales them) the model makes its own logits, all of them.
 """
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from belle.training.collate import Batch
-from belle.training.loss import causal_loss_sum, log_probs_of, selected_log_probs, trained_positions
+from belle.training.model.loss import causal_loss_sum, log_probs_of, selected_log_probs, trained_positions
 
 # Configuration keys by which architectures change their logits after the head (or the states before it).
 _LOGIT_KEYS = (

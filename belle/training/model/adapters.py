@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.pretrained import adapter_weights, load_adapter
-from belle.training.lora_names import check_names, is_named, linear_names, saved_modules
+from belle.training.model.lora_names import check_names, is_named, linear_names, saved_modules
 from belle.training.recipe import LoraOptions, Recipe
 
 if TYPE_CHECKING:
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from belle.training.engines.precision import Precision
 
 _ADAPTER_CONFIG = "adapter_config.json"
+
 _NAMES_OF_PEFT = {
     "r": "r", "alpha": "lora_alpha", "dropout": "lora_dropout", "targets": "target_modules",
     "modules_to_save": "modules_to_save", "rslora": "use_rslora", "dora": "use_dora",
 }  # fmt: skip
+
 _GOES_ON_FROM = "belle_goes_on_from"
 
 
@@ -187,3 +190,9 @@ def _config(model: nn.Module, options: LoraOptions, task: str) -> Any:
         use_rslora=options.rslora,
         use_dora=options.dora,
     )
+
+
+def without_adapter(model: Any) -> AbstractContextManager[None]:
+    """The model as it is without its adapter, for as long as the context lasts."""
+    context: AbstractContextManager[None] = model.disable_adapter()
+    return context

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import LogitsProcessor
+
 from belle.prompts import Message, PromptTemplate
 from belle.prompts.encoding import encode_prompt
 
@@ -71,3 +76,26 @@ def answer_text(tokenizer: Any, template: PromptTemplate | None, ids: Any) -> st
     for stop in template.stop if template else ():
         text = text.partition(stop)[0]
     return str(text.removeprefix(" ") if template and template.strip_leading_space else text)
+
+
+def answer_seed(seed: int, step: int, number: int) -> int:
+    """The seed of one answer."""
+    return int(np.random.SeedSequence([seed, step, number]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+class GumbelNoise(LogitsProcessor):  # type: ignore[misc]
+    """Makes the likeliest token of each row a random one, drawn from that row's own generator.
+
+    Args:
+        seeds: one per row.
+    """
+
+    def __init__(self, seeds: Sequence[int], device: torch.device) -> None:
+        self._generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # noqa: ARG002  # transformers' signature
+        noise = torch.empty_like(scores)
+        for row, generator in zip(noise, self._generators, strict=True):
+            row.exponential_(generator=generator)
+        # −log of an exponential random number has Gumbel's distribution.
+        return scores - noise.log()

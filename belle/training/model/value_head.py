@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from belle.training.loss import log_probs_of, selected_log_probs, trained_positions
-from belle.training.model_loss import causal_model, full_logits_reason
-from belle.training.reward_model import apply_head, score_head
+from belle.training.model.loss import log_probs_of, selected_log_probs, trained_positions
+from belle.training.model.model_loss import causal_model, full_logits_reason
+from belle.training.model.reward_model import apply_head, score_head
 
 if TYPE_CHECKING:
     from belle.training.collate import Batch

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from belle.training.collate import Layout, collate
-from belle.training.model_loss import causal_model
+from belle.training.model.model_loss import causal_model
 
 # Packed may differ from alone by this share of what plain concatenation differs by. Half precision rounds.
 _TOLERANCE, _TOLERANCE_HALF = 1e-2, 0.1

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from belle.pretrained import load_with_report
-from belle.training.adapters import add_adapter, is_adapter, quantization_config, read_adapter_base
 from belle.training.engines.precision import choose_attention
+from belle.training.model.adapters import add_adapter, is_adapter, quantization_config, read_adapter_base
 from belle.training.recipe import InitOptions, Recipe
 from belle.training.tokenizer.new_tokens import add_rows, new_tokens
 
@@ -57,7 +57,7 @@ def load_causal_model(recipe: Recipe, builder: EngineBuilder, tokenizer: Any, sa
     Raises KnownError: `model_missing`, `weights_missing`, `vocabulary_too_large`, `attention_unsupported`,
     `lora_target_missing`, `not_installed`, `no_new_rows`.
     """
-    from belle.training.model_loss import full_logits_reason
+    from belle.training.model.model_loss import full_logits_reason
 
     model = load_model(CAUSAL, recipe, builder, tokenizer, say)
     if hindrance := full_logits_reason(model):

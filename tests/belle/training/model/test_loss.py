@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from belle.training.loss import UNTRAINED, causal_loss_sum, log_probs_of, selected_log_probs, trained_positions
+from belle.training.model.loss import UNTRAINED, causal_loss_sum, log_probs_of, selected_log_probs, trained_positions
 
 VOCABULARY, WIDTH = 500, 32
 Loss = Callable[[Tensor, Any, Tensor], Tensor]
