@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 
 from belle.errors import KnownError
 from belle.training.loop import train
-from belle.training.method import Batches
 from belle.training.model.adapters import is_adapter
 from belle.training.pairs import PairBatch, chosen_and_rejected, pairs_in
 from belle.training.preference_options import DpoOptions
 from belle.training.recipe import Recipe
+from belle.training.samples.micro_batch import Batches
 from belle.training.session import Session, started
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from belle.training.sample_store import SampleSet
+    from belle.training.samples.store import SampleSet
 
 
 def run(recipe: Recipe) -> None:
@@ -67,9 +67,9 @@ class DirectPreference:
     def loss(self, model: torch.nn.Module, batch: PairBatch) -> tuple[Tensor, Mapping[str, Tensor]]:
         import torch
 
-        from belle.training.collate import UNTRAINED
         from belle.training.model.adapters import without_adapter
         from belle.training.model.model_loss import sequence_log_probs
+        from belle.training.samples.collate import UNTRAINED
 
         options = self._options
         reference = batch.reference

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from belle.training.advantages import advantages_and_returns, explained_variance, whiten
-from belle.training.batching import EpochPlan
-from belle.training.collate import Batch, collate
-from belle.training.method import MicroBatch
 from belle.training.model.value_head import TokenFigures
 from belle.training.ppo_loss import PpoBatch
 from belle.training.rollout import Dialogues
+from belle.training.samples.batching import EpochPlan
+from belle.training.samples.collate import Batch, collate
+from belle.training.samples.micro_batch import MicroBatch
 
 if TYPE_CHECKING:
     from belle.training.engines.engine import Engine

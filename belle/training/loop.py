@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from belle.errors import KnownError
 from belle.training.engines.engine import Engine
 from belle.training.interrupts import Stopped
-from belle.training.method import Batches, Method, MicroBatch
+from belle.training.method import Method
+from belle.training.samples.micro_batch import Batches, MicroBatch
 from belle.training.schedule import learning_rates
 
 if TYPE_CHECKING:

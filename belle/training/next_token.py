@@ -13,7 +13,7 @@ from belle.training.session import started
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from belle.training.collate import Batch
+    from belle.training.samples.collate import Batch
 
 
 class NextToken:

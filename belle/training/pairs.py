@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from belle.training.collate import Batch
+    from belle.training.samples.collate import Batch
 
 
 @dataclass(frozen=True)

@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 
     from belle.training.experience import Experience, Reference
     from belle.training.preference_options import PpoOptions
-    from belle.training.prompts import PromptSet
     from belle.training.rewards import Reward
     from belle.training.rollout import Dialogues
+    from belle.training.samples.prompts import PromptSet
 
 _SHOWN = 3
 
 
 def run(recipe: Recipe) -> None:
     """Train as the recipe says and write `final/`: the policy alone. Raises KnownError and `interrupts.Stopped`."""
-    from belle.training.prompts import read_prompts
     from belle.training.rewards import make_reward
+    from belle.training.samples.prompts import read_prompts
 
     options = recipe.ppo
     assert options is not None

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from belle.training.collate import Batch
     from belle.training.preference_options import PpoOptions
+    from belle.training.samples.collate import Batch
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 from belle import durable
 from belle.errors import KnownError
 from belle.training.loop import count_steps
-from belle.training.method import Batches, MicroBatch
 from belle.training.pairs import PairBatch
+from belle.training.samples.micro_batch import Batches, MicroBatch
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from belle.training.sample_store import SampleSet
+    from belle.training.samples.store import SampleSet
     from belle.training.session import Session
 
 
@@ -64,7 +64,7 @@ def reference_log_probs(
 
 
 class PairBatches:
-    """Implements `belle.training.method.Batches`: those of `batches`, with the reference's log-probabilities.
+    """`Batches` of `belle.training.samples.micro_batch`: those of `batches`, with the reference's log-probabilities.
 
     Args:
         reference: of all samples `[samples, 2]`; None: none.

@@ -11,10 +11,10 @@ from belle.training.reward_functions import reward_function
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from belle.training.batching import EpochPlan
     from belle.training.engines.engine import Engine
     from belle.training.preference_options import PpoOptions
     from belle.training.rollout import Dialogues
+    from belle.training.samples.batching import EpochPlan
     from belle.training.session import Session
 
 Reward = Callable[["Engine", "Dialogues", "EpochPlan"], "Tensor"]
@@ -32,8 +32,8 @@ def make_reward(session: Session, options: PpoOptions) -> Reward:
 def _by_model(session: Session, folder: Path) -> Reward:
     import torch
 
-    from belle.training.collate import collate
     from belle.training.model.reward_model import load_finished_model, scores
+    from belle.training.samples.collate import collate
 
     def load(recipe: Any, builder: Any, tokenizer: Any, _say: Any) -> Any:
         return load_finished_model(folder, recipe, builder, tokenizer)

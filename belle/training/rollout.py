@@ -49,7 +49,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Dialogues:
-    """Prompts with their answers, as `belle.training.collate` takes them: the answer is what is trained."""
+    """Prompts with their answers, as `belle.training.samples.collate` takes them: the answer is what is trained."""
 
     prompts: Sequence[NDArray[np.int32]]
     answers: Answers

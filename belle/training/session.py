@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from belle.data.rows import Kind
-    from belle.training.batching import Mode
-    from belle.training.feeding import SampleBatches
-    from belle.training.sample_store import SampleSet
-    from belle.training.samples import Fingerprinted
+    from belle.training.samples.batching import Mode
+    from belle.training.samples.loader import SampleBatches
+    from belle.training.samples.prepare import Fingerprinted
+    from belle.training.samples.store import SampleSet
 
 Load = Callable[[Recipe, EngineBuilder, Any, Callable[[str], None]], "nn.Module"]
 
@@ -110,7 +110,7 @@ class Session:
 
         Raises KnownError: those of the readers, and `data_changed` when a resumed run has other data.
         """
-        from belle.training.samples import prepare
+        from belle.training.samples.prepare import prepare
 
         def encode() -> SampleSet:
             found: SampleSet = prepare(
@@ -138,7 +138,7 @@ class Session:
 
         Raises KnownError("data_changed") when a resumed run has others.
         """
-        from belle.training.samples import check_unchanged
+        from belle.training.samples.prepare import check_unchanged
 
         if self.run.manifest is not None:
             check_unchanged(data, self.run.manifest.extra.get("inputs", {}).get(key, []))
@@ -181,7 +181,7 @@ class Session:
 
     def batches(self, samples: SampleSet, *, shuffle: bool = True) -> SampleBatches:
         """The samples as this process's batches. `shuffle=False`: for measuring, each row once, in a fixed order."""
-        from belle.training.feeding import SampleBatches
+        from belle.training.samples.loader import SampleBatches
 
         attention = self.attention
         return SampleBatches(
@@ -227,8 +227,8 @@ class Session:
         return write_final(self, self._ranks)
 
     def _mode(self, attention: str) -> Mode:
-        from belle.training.collate import layout_of
         from belle.training.model.packing_check import packing_refusal
+        from belle.training.samples.collate import layout_of
 
         wanted = self.recipe.batching
         if wanted == "auto":

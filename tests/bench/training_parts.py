@@ -21,7 +21,7 @@ from typing import Any
 
 from belle.prompts import get_template
 from belle.training.recipe import DataFile, InitOptions, Recipe
-from belle.training.samples import prepare
+from belle.training.samples.prepare import prepare
 from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -116,7 +116,7 @@ def steps(folder: Path, mode: str) -> Mapping[str, float]:
 
 def some_steps(folder: Path, mode: str) -> tuple[Any, list[Any]]:
     """The samples, and `STEPS` steps of the first epoch."""
-    from belle.training.feeding import SampleBatches
+    from belle.training.samples.loader import SampleBatches
 
     samples = samples_of(folder, "steps.jsonl", 1)
     batches = SampleBatches(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from belle.data.files import Record
     from belle.prompts import PromptTemplate
     from belle.training.recipe import Recipe
-    from belle.training.sample_store import Counts
+    from belle.training.samples.store import Counts
     from belle.training.tokenizer.tokenizer import HubVocabulary
 
 _TRAINED, _PLAIN = "\x1b[30;42m", "\x1b[0m"
@@ -35,7 +35,7 @@ def show(arguments: argparse.Namespace) -> int:
     from belle.data.read import scan_rows
     from belle.training.fetching import fetched
     from belle.training.recipe import load_recipe
-    from belle.training.sample_store import Counts
+    from belle.training.samples.store import Counts
     from belle.training.tokenizer.new_tokens import template_of
     from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
@@ -99,9 +99,9 @@ def _samples(
     import numpy as np
 
     from belle.prompts.encoding import UNTRAINED
-    from belle.training.batch_vocabulary import BatchVocabulary
-    from belle.training.encode import Chunk, Refusal, RowEncoder
-    from belle.training.prompts import prompt_of
+    from belle.training.samples.batch_tokenizer import BatchVocabulary
+    from belle.training.samples.encode import Chunk, Refusal, RowEncoder
+    from belle.training.samples.prompts import prompt_of
 
     if recipe.stage == "ppo" and isinstance(row, Conversation):
         ids = prompt_of(row.messages, vocabulary, template)

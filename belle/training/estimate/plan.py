@@ -63,8 +63,8 @@ def plan_of(recipe: Recipe, volume: Volume, processes: int) -> Plan:
 
 def volume_of(recipe: Recipe) -> Volume:
     """The data of an epoch, encoded with the tokenizer that the run has, or would have."""
-    from belle.training.batch_vocabulary import BatchVocabulary
-    from belle.training.encode import RowEncoder
+    from belle.training.samples.batch_tokenizer import BatchVocabulary
+    from belle.training.samples.encode import RowEncoder
     from belle.training.tokenizer.new_tokens import template_of
     from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
@@ -79,7 +79,7 @@ def volume_of(recipe: Recipe) -> Volume:
 
 def _prompts(recipe: Recipe, vocabulary: HubVocabulary, template: PromptTemplate) -> Volume:
     """PPO's questions; there are few enough to read them all."""
-    from belle.training.prompts import read_prompts
+    from belle.training.samples.prompts import read_prompts
 
     assert recipe.ppo is not None
     room = recipe.max_length - recipe.ppo.max_new_tokens

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from belle.data.read import scan_rows
 from belle.data.rows import Kind
 from belle.errors import KnownError
-from belle.training.encode import Chunk, Refusal, RowEncoder
+from belle.training.samples.encode import Chunk, Refusal, RowEncoder
 
 if TYPE_CHECKING:
     from belle.training.recipe import DataFile

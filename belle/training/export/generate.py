@@ -27,12 +27,12 @@ from belle.prompts import Message
 from belle.prompts.encoding import encode_prompt
 from belle.training.cluster.processes import Place, start_processes
 from belle.training.cluster.ranks import Ranks, current_ranks, together
-from belle.training.encode import refusal_of
 from belle.training.engines.deepspeed_config import inference_config
 from belle.training.engines.precision import choose_precision
 from belle.training.export.answers_file import AnswersFile
 from belle.training.model.adapters import is_adapter, read_adapter_base
 from belle.training.model.answer import answer_text, end_tokens
+from belle.training.samples.encode import refusal_of
 from belle.training.tokenizer.templates import template_to_answer_in
 from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 

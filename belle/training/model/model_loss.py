@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
-from belle.training.collate import Batch
 from belle.training.model.loss import causal_loss_sum, log_probs_of, selected_log_probs, trained_positions
+from belle.training.samples.collate import Batch
 
 # Configuration keys by which architectures change their logits after the head (or the states before it).
 _LOGIT_KEYS = (

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from belle.training.collate import Layout, collate
 from belle.training.model.model_loss import causal_model
+from belle.training.samples.collate import Layout, collate
 
 # Packed may differ from alone by this share of what plain concatenation differs by. Half precision rounds.
 _TOLERANCE, _TOLERANCE_HALF = 1e-2, 0.1

@@ -18,7 +18,7 @@ from belle.training.model.model_loss import causal_model, full_logits_reason
 from belle.training.model.reward_model import apply_head, score_head
 
 if TYPE_CHECKING:
-    from belle.training.collate import Batch
+    from belle.training.samples.collate import Batch
 
 _POLICY = "policy."
 

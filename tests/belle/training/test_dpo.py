@@ -111,9 +111,9 @@ def test_the_formulas() -> None:
 def test_the_likelihood_is_per_token_of_the_chosen_answer() -> None:
     import torch
 
-    from belle.training.collate import UNTRAINED, collate
     from belle.training.dpo import DirectPreference
     from belle.training.pairs import PairBatch
+    from belle.training.samples.collate import UNTRAINED, collate
     from tests.belle.training.random_causal import Samples, causal
 
     model = causal("llama")

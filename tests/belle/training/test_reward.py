@@ -65,8 +65,8 @@ def test_transformers_gives_the_same_scores(learnt: Path) -> None:
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    from belle.training.collate import collate
     from belle.training.model.reward_model import scores
+    from belle.training.samples.collate import collate
     from tests.belle.training.random_causal import Samples
 
     model, found = AutoModelForSequenceClassification.from_pretrained(learnt / "final", output_loading_info=True)
@@ -117,9 +117,9 @@ def test_four_small_batches_are_one_large(tmp_path: Path) -> None:
 def test_margin_and_centring(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from belle.training.collate import collate
     from belle.training.model import reward_model
     from belle.training.reward import Ranking
+    from belle.training.samples.collate import collate
     from tests.belle.training.random_causal import Samples
 
     batch = collate(Samples([5, 6], pairs=True), [[0], [1]], pad_id=0)

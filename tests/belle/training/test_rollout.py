@@ -111,7 +111,7 @@ def test_seeds_differ_in_everything() -> None:
 def test_log_probs_and_entropy_are_those_of_the_logits(architecture: str) -> None:
     import torch
 
-    from belle.training.collate import UNTRAINED, collate
+    from belle.training.samples.collate import UNTRAINED, collate
     from tests.belle.training.random_causal import Samples
 
     model = engine(architecture, attention="eager").model
@@ -131,8 +131,8 @@ def test_log_probs_and_entropy_are_those_of_the_logits(architecture: str) -> Non
 
 def test_prompts_are_dealt_out_in_rounds(tmp_path: Path) -> None:
     from belle.prompts import get_template
-    from belle.training.prompts import read_prompts
     from belle.training.recipe import DataFile
+    from belle.training.samples.prompts import read_prompts
     from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
     from tests.belle.training.pairs_data import write_prompts
     from tests.belle.training.runs import TOKENIZER, write_conversations

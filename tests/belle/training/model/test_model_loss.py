@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from belle.training.collate import collate
 from belle.training.model.model_loss import full_logits_reason, loss_sum, sequence_log_probs, token_log_probs
+from belle.training.samples.collate import collate
 from tests.belle.training.random_causal import Samples, causal
 
 SAMPLES = Samples([5, 9, 3, 12])

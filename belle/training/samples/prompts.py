@@ -9,9 +9,9 @@ from belle.data.read import read_rows
 from belle.errors import KnownError
 from belle.prompts import Message, PromptTemplate
 from belle.prompts.encoding import encode_prompt
-from belle.training.encode import refusal_of
-from belle.training.sample_store import Counts
-from belle.training.samples import fingerprint
+from belle.training.samples.encode import refusal_of
+from belle.training.samples.prepare import fingerprint
+from belle.training.samples.store import Counts
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from belle.training.batching import EpochPlan, Mode, plan_epoch
-from belle.training.collate import collate, layout_of
-from belle.training.method import MicroBatch
+from belle.training.samples.batching import EpochPlan, Mode, plan_epoch
+from belle.training.samples.collate import collate, layout_of
+from belle.training.samples.micro_batch import MicroBatch
 
 if TYPE_CHECKING:
     from belle.training.recipe import Recipe
-    from belle.training.sample_store import SampleSet
+    from belle.training.samples.store import SampleSet
 
 
 class SampleBatches:
-    """Implements `belle.training.method.Batches`.
+    """Implements `belle.training.samples.micro_batch.Batches`.
 
     Args:
         samples: the encoded data.

@@ -23,9 +23,9 @@ from belle.data.rows import Kind, texts_of
 from belle.errors import KnownError
 from belle.path_guard import open_input
 from belle.prompts import PromptTemplate
-from belle.training.batch_vocabulary import BatchVocabulary
-from belle.training.encode import Chunk, RowEncoder, encode_chunks
-from belle.training.sample_store import DESCRIPTION, SampleSet, SampleWriter
+from belle.training.samples.batch_tokenizer import BatchVocabulary
+from belle.training.samples.encode import Chunk, RowEncoder, encode_chunks
+from belle.training.samples.store import DESCRIPTION, SampleSet, SampleWriter
 
 if TYPE_CHECKING:
     from belle.training.recipe import DataFile

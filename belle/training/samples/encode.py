@@ -20,10 +20,10 @@ from belle.prompts import PromptTemplate
 from belle.prompts.encoding import Encoded, encode_answers, encode_preference, encode_text
 from belle.prompts.targets import FLAWS, flaws_of
 from belle.training.interrupts import deaf_children
-from belle.training.sample_store import Counts, Part
+from belle.training.samples.store import Counts, Part
 
 if TYPE_CHECKING:
-    from belle.training.batch_vocabulary import BatchVocabulary
+    from belle.training.samples.batch_tokenizer import BatchVocabulary
     from belle.training.tokenizer.tokenizer import HubVocabulary
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from belle.training.collate import UNTRAINED, collate
 from belle.training.model.load import train_every_row
 from belle.training.model.model_loss import loss_sum
+from belle.training.samples.collate import UNTRAINED, collate
 from tests.belle.training.random_causal import causal
 
 END, OTHER = 7, 250

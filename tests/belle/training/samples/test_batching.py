@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle.errors import KnownError
-from belle.training.batching import EpochPlan, plan_epoch
-from belle.training.packing import best_fit_decreasing
+from belle.training.samples.batching import EpochPlan, best_fit_decreasing, plan_epoch
 
 MAX = 64
 LENGTHS = st.lists(st.integers(1, MAX), min_size=1, max_size=200).map(lambda x: np.array(x, np.int32))

@@ -13,10 +13,10 @@ import pytest
 from belle.errors import KnownError
 from belle.prompts import Message, get_template
 from belle.prompts.encoding import Encoded, encode_conversation, encode_preference, encode_text
-from belle.training.batch_vocabulary import BatchVocabulary
 from belle.training.recipe import DataFile
-from belle.training.sample_store import SampleSet
-from belle.training.samples import check_unchanged, prepare
+from belle.training.samples.batch_tokenizer import BatchVocabulary
+from belle.training.samples.prepare import check_unchanged, prepare
+from belle.training.samples.store import SampleSet
 from belle.training.tokenizer.tokenizer import HubVocabulary
 
 BELLE = get_template("belle")
@@ -308,8 +308,8 @@ def test_what_an_interrupted_run_left_is_cleared_away(run: Prepare, tmp_path: Pa
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("belle.training.samples.SampleWriter.add", killed)
-        patch.setattr("belle.training.samples.shutil.rmtree", lambda *_, **__: None)
+        patch.setattr("belle.training.samples.prepare.SampleWriter.add", killed)
+        patch.setattr("belle.training.samples.prepare.shutil.rmtree", lambda *_, **__: None)
         with pytest.raises(Killed):
             run(file)
     assert [path.suffix for path in run.folder.iterdir()] == [".tmp"]
@@ -324,7 +324,7 @@ def die(_: object) -> None:
 
 
 def test_a_dead_encoder_is_an_error_with_words(run: Prepare, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("belle.training.encode._encode", die)
+    monkeypatch.setattr("belle.training.samples.encode._encode", die)
     with pytest.raises(KnownError, match="A process that encodes the data died") as error:
         run(write(tmp_path / "a.jsonl", many(1200)), processes=2)
     assert error.value.kind == "encoder_died"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from belle.training.collate import UNTRAINED, Batch, Layout, collate, layout_of
 from belle.training.model.packing_check import packing_refusal
+from belle.training.samples.collate import UNTRAINED, Batch, Layout, collate, layout_of
 from tests.belle.training.random_causal import Samples, causal
 
 LENGTHS = [5, 9, 3, 12]

@@ -21,7 +21,7 @@ Layout = Literal["rows", "blocks", "flat"]
 
 
 class Sequences(Protocol):
-    """Where the tokens come from: `belle.training.sample_store.SampleSet`."""
+    """Where the tokens come from: `belle.training.samples.store.SampleSet`."""
 
     def sequences(self, sample: int) -> list[tuple[NDArray[np.int32], NDArray[np.bool_]]]:
         """Token ids and whether they are trained: one sequence, or two for a preference pair (chosen, rejected)."""
