@@ -20,11 +20,11 @@ from belle.training.checkpoints.run_state import RunState
 from belle.training.checkpoints.store import CheckpointStore
 from belle.training.cluster.ranks import Ranks
 from belle.training.interrupts import Interrupts
-from belle.training.live import LiveView
 from belle.training.recipe import Recipe, dump_recipe, recipe_values
 from belle.training.run_folder import changed_on_the_way, check_folder, check_same_recipe
-from belle.training.run_record import RunRecord
-from belle.training.tracking import Tracker, memory_in_use
+from belle.training.tracking.console import LiveView
+from belle.training.tracking.run_record import RunRecord
+from belle.training.tracking.tracker import Tracker, memory_in_use
 
 if TYPE_CHECKING:
     from belle.training.engines.engine import Engine

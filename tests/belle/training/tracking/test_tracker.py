@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle.errors import KnownError
-from belle.training import trackers
 from belle.training.jsonl import JsonLines, read_lines
-from belle.training.run_record import RunRecord, read_record, still_runs
-from belle.training.tracking import Tracker, memory_in_use
+from belle.training.tracking import services
+from belle.training.tracking.run_record import RunRecord, read_record, still_runs
+from belle.training.tracking.tracker import Tracker, memory_in_use
 
 RECIPE = {"stage": "sft", "data": [Path("对话.jsonl")], "lora": {"r": 8}}
 
@@ -157,17 +157,17 @@ class TestServices:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         class Fails:
-            def __init__(self, run: trackers.RunInfo) -> None:
+            def __init__(self, run: services.RunInfo) -> None:
                 pass
 
             def log(self, step: int, values: Mapping[str, float]) -> None:
                 raise ConnectionError("the server is away")
 
         class FailsAtOnce:
-            def __init__(self, run: trackers.RunInfo) -> None:
+            def __init__(self, run: services.RunInfo) -> None:
                 raise RuntimeError("no")
 
-        monkeypatch.setattr("belle.training.tracking.SERVICES", {"wandb": Fails, "mlflow": FailsAtOnce})
+        monkeypatch.setattr("belle.training.tracking.tracker.SERVICES", {"wandb": Fails, "mlflow": FailsAtOnce})
         notices: list[str] = []
         with Tracker(tmp_path, names=["wandb", "mlflow"], notice=notices.append) as tracker:
             tracker.log(1, {"loss": 1.0})
@@ -221,13 +221,13 @@ class TestServices:
         known: list[tuple[str, str]] = []
 
         class Known:
-            def __init__(self, run: trackers.RunInfo) -> None:
+            def __init__(self, run: services.RunInfo) -> None:
                 known.append((run.identity("one"), run.identity("two")))
 
             def close(self) -> None:
                 pass
 
-        monkeypatch.setattr("belle.training.tracking.SERVICES", {"one": Known})
+        monkeypatch.setattr("belle.training.tracking.tracker.SERVICES", {"one": Known})
         for step in (0, 2, 4, 0):
             Tracker(tmp_path, names=["one"], step=step).close()
         assert known[0] == known[1] == known[2]

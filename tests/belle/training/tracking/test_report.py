@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from belle.errors import KnownError
 from belle.report.curves import Curve, smoothed, svg, thinned
 from belle.training.checkpoints.store import CheckpointStore
-from belle.training.report import read_run, write_report
-from belle.training.run_record import RunRecord
-from belle.training.tracking import Tracker
+from belle.training.tracking.report import read_run, write_report
+from belle.training.tracking.run_record import RunRecord
+from belle.training.tracking.tracker import Tracker
 
 EVIL = "<script>alert(1)</script>\"'&</pre></style><img src=x onerror=alert(2)>{{ 7 * 7 }}"
 VOID = {"meta", "hr", "br", "img", "link", "path", "use", "rect"}

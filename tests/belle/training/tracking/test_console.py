@@ -17,13 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from belle.training.live import LiveView
-from belle.training.live_picture import Picture, Sample, draw, duration, line, size, sparkline
+from belle.training.tracking.console import LiveView
+from belle.training.tracking.panel import Picture, Sample, draw, duration, line, size, sparkline
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 PROGRAM = """
 import sys
-from belle.training.live import LiveView
+from belle.training.tracking.console import LiveView
 steps = int(sys.argv[1])
 with LiveView("sft build/tiny/sft", steps) as view:
     view.note("precision fp32: no fast bf16 here")
@@ -153,7 +153,7 @@ class TestPlain:
     def test_a_reader_that_stops_reading(self, tmp_path: Path) -> None:
         """`belle train … | head -1`: the run goes on to its end, and nothing complains."""
         program = PROGRAM.replace(
-            "with LiveView", "import belle.training.live as live\nlive._LINE_SECONDS = 0\nwith LiveView"
+            "with LiveView", "import belle.training.tracking.console as live\nlive._LINE_SECONDS = 0\nwith LiveView"
         )
         process = subprocess.Popen(
             [sys.executable, "-c", program, "2000", str(tmp_path / "done")],

@@ -6,7 +6,6 @@ Everything may be missing or torn: a run that crashed is the one that one wants 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -16,57 +15,19 @@ from belle.errors import KnownError
 from belle.report.curves import Curve
 from belle.training.checkpoints.manifest import files_in, read_manifest
 from belle.training.jsonl import read_lines
-from belle.training.run_record import RECORD, read_record, still_runs
-from belle.training.tracking import METRICS, SAMPLES
+from belle.training.tracking.run_data import Checkpoint, Run, Said
+from belle.training.tracking.run_record import RECORD, read_record, still_runs
+from belle.training.tracking.tracker import METRICS, SAMPLES
 
 RECIPE = "recipe.yaml"
+
 REPORT = "report.html"
+
 # What has the page's own places, in the order of interest; everything else follows by name.
 _FIRST = ("loss", "lr", "grad_norm", "tokens_per_s", "memory")
+
 # Sums and positions: a line that only rises says nothing.
 _NO_CURVE = ("step", "epoch", "tokens", "seconds", "samples")
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A checkpoint as the page lists it. `problem` says what is wrong with it; its content is not hashed for this."""
-
-    name: str
-    step: int | None
-    written: str
-    n_bytes: int
-    problem: str
-
-
-@dataclass(frozen=True)
-class Said:
-    """What the model answered to one prompt: step → text, the earliest first."""
-
-    prompt: str
-    answers: list[tuple[int, str]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Run:
-    """What is known of a run.
-
-    Attributes:
-        metrics: the lines of metrics.jsonl.
-        curves: what can be drawn of them, the loss first.
-        not_finite: the steps whose loss was no number.
-        record: what run.json says.
-        status: `finished`, `stopped`, `failed`, `running`, `killed`, or `unknown` for a run without a record.
-    """
-
-    folder: Path
-    metrics: list[dict[str, Any]]
-    curves: list[Curve]
-    not_finite: list[int]
-    said: list[Said]
-    recipe: str
-    record: dict[str, Any]
-    status: str
-    checkpoints: list[Checkpoint]
 
 
 def write_report(run: Path, out: Path | None = None) -> Path:
@@ -74,7 +35,7 @@ def write_report(run: Path, out: Path | None = None) -> Path:
 
     Raises KnownError: `not_a_run`, `run_not_readable`, `disk_full`, `folder_not_writable`.
     """
-    from belle.training.report_page import page
+    from belle.training.tracking.page import page
 
     target = out or run / REPORT
     write_text(target, page(read_run(run)))

@@ -14,7 +14,7 @@ from typing import Any
 from belle.errors import KnownError
 from belle.training.checkpoints.store import to_stderr
 from belle.training.jsonl import JsonLines
-from belle.training.trackers import IDENTITIES, SERVICES, RunInfo, Service
+from belle.training.tracking.services import IDENTITIES, SERVICES, RunInfo, Service
 
 METRICS = "metrics.jsonl"
 SAMPLES = "samples.jsonl"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from belle.streams import commanding
-from belle.training.live_picture import Picture, Sample, draw, line, plain, printable
+from belle.training.tracking.panel import Picture, Sample, draw, line, plain, printable
 
 _REDRAW_SECONDS = 0.25
 _LINE_SECONDS = 2.0

@@ -1,4 +1,4 @@
-"""The page about a run: its facts arranged and worded, then poured into `report.html.j2`.
+"""The page about a run: its facts arranged and worded, then poured into `page.html.j2`.
 
 The page is one file without scripts and without anything from elsewhere. Every text in it is escaped by jinja2; only
 the curves, which are drawn here from numbers, go in as they are.
@@ -14,10 +14,10 @@ from typing import Any
 
 from belle import paths
 from belle.report.curves import svg
-from belle.training.live_picture import duration, printable, size
-from belle.training.report import Run
+from belle.training.tracking.panel import duration, printable, size
+from belle.training.tracking.run_data import Run
 
-_TEMPLATE = Path(__file__).with_name("report.html.j2")
+_TEMPLATE = Path(__file__).with_name("page.html.j2")
 _COLOURS = ("page", "raised", "code", "ink", "ink-2", "ink-3", "line", "violet", "violet-soft", "good", "warn", "bad")
 _TITLES = {
     "loss": "Loss",

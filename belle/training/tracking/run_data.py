@@ -1,0 +1,51 @@
+"""The numbers of a run as its report shows them: steps, checkpoints, and what was said beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from belle.report.curves import Curve
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint as the page lists it. `problem` says what is wrong with it; its content is not hashed for this."""
+
+    name: str
+    step: int | None
+    written: str
+    n_bytes: int
+    problem: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the model answered to one prompt: step → text, the earliest first."""
+
+    prompt: str
+    answers: list[tuple[int, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is known of a run.
+
+    Attributes:
+        metrics: the lines of metrics.jsonl.
+        curves: what can be drawn of them, the loss first.
+        not_finite: the steps whose loss was no number.
+        record: what run.json says.
+        status: `finished`, `stopped`, `failed`, `running`, `killed`, or `unknown` for a run without a record.
+    """
+
+    folder: Path
+    metrics: list[dict[str, Any]]
+    curves: list[Curve]
+    not_finite: list[int]
+    said: list[Said]
+    recipe: str
+    record: dict[str, Any]
+    status: str
+    checkpoints: list[Checkpoint]
