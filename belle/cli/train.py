@@ -11,7 +11,7 @@ from belle.cli.arguments import input_file, output_file, path_or_name
 from belle.errors import KnownError
 
 if TYPE_CHECKING:
-    from belle.training.recipe import Recipe
+    from belle.training.recipe.load import Recipe
 
 _EPILOG = """\
 examples:
@@ -68,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train, or say what training would take, or report. Returns the exit status; raises KnownError."""
     if arguments.keys is not None:
-        from belle.training.recipe_keys import describe as describe_keys
+        from belle.training.recipe.keys import describe as describe_keys
 
         print(describe_keys(arguments.keys))
         return 0
@@ -79,8 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _report(rest, arguments.out)
     if rest:
         raise KnownError("usage", f"There is one recipe too many: {rest[0]}.", "Change values with --set KEY=VALUE.")
-    from belle.training.recipe import load_recipe
-    from belle.training.stages import chain
+    from belle.training.recipe.chain import chain
+    from belle.training.recipe.load import load_recipe
 
     path = Path(first)
     recipes = chain(replace(load_recipe(path, arguments.changes), resume=arguments.resume))

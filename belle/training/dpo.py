@@ -15,8 +15,8 @@ from belle.errors import KnownError
 from belle.training.loop import train
 from belle.training.model.adapters import is_adapter
 from belle.training.pairs import PairBatch, chosen_and_rejected, pairs_in
-from belle.training.preference_options import DpoOptions
-from belle.training.recipe import Recipe
+from belle.training.recipe.load import Recipe
+from belle.training.recipe.preference import DpoOptions
 from belle.training.samples.micro_batch import Batches
 from belle.training.session import Session, started
 

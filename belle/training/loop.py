@@ -22,7 +22,7 @@ from belle.training.samples.micro_batch import Batches, MicroBatch
 from belle.training.schedule import learning_rates
 
 if TYPE_CHECKING:
-    from belle.training.recipe import Recipe
+    from belle.training.recipe.load import Recipe
     from belle.training.session import Session
 
 

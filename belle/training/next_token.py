@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from belle.training.loop import train
 from belle.training.model.model_loss import loss_sum
-from belle.training.recipe import Recipe
+from belle.training.recipe.load import Recipe
 from belle.training.session import started
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from belle.training.kl_control import next_kl_coefficient
 from belle.training.loop import optimizer_step
 from belle.training.model.adapters import is_adapter
 from belle.training.model.answer import end_tokens
-from belle.training.recipe import Recipe
+from belle.training.recipe.load import Recipe
 from belle.training.schedule import learning_rates
 from belle.training.session import Session, started
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from belle.training.experience import Experience, Reference
-    from belle.training.preference_options import PpoOptions
+    from belle.training.recipe.preference import PpoOptions
     from belle.training.rewards import Reward
     from belle.training.rollout import Dialogues
     from belle.training.samples.prompts import PromptSet

@@ -4,7 +4,7 @@ token."""
 from __future__ import annotations
 
 from belle.training import next_token
-from belle.training.recipe import Recipe
+from belle.training.recipe.load import Recipe
 
 
 def run(recipe: Recipe) -> None:

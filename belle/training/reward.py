@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from belle.training.loop import train
 from belle.training.pairs import chosen_and_rejected, pairs_in
-from belle.training.preference_options import RewardOptions
-from belle.training.recipe import Recipe
+from belle.training.recipe.load import Recipe
+from belle.training.recipe.preference import RewardOptions
 from belle.training.session import started
 
 if TYPE_CHECKING:

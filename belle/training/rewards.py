@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from belle.training.engines.engine import Engine
-    from belle.training.preference_options import PpoOptions
+    from belle.training.recipe.preference import PpoOptions
     from belle.training.rollout import Dialogues
     from belle.training.samples.batching import EpochPlan
     from belle.training.session import Session

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from belle.training.engines.engine import Engine
-    from belle.training.preference_options import PpoOptions
+    from belle.training.recipe.preference import PpoOptions
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from belle.training.checkpoints.run_state import RunState
 from belle.training.checkpoints.store import CheckpointStore
 from belle.training.cluster.ranks import Ranks
 from belle.training.interrupts import Interrupts
-from belle.training.recipe import Recipe, dump_recipe, recipe_values
+from belle.training.recipe.load import Recipe, dump_recipe, recipe_values
 from belle.training.run_folder import changed_on_the_way, check_folder, check_same_recipe
 from belle.training.tracking.console import LiveView
 from belle.training.tracking.run_record import RunRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from belle.training.recipe import Schedule
+from belle.training.recipe.load import Schedule
 
 
 def learning_rates(

@@ -25,7 +25,7 @@ from belle.training.estimate.shape import check_lora
 from belle.training.interrupts import Interrupts, Stopped
 from belle.training.model.adapters import trained_before
 from belle.training.model.load import count_parameters, load_causal_model, parameter_groups
-from belle.training.recipe import DataFile, Recipe
+from belle.training.recipe.load import DataFile, Recipe
 from belle.training.run import Run
 from belle.training.tokenizer.new_tokens import template_of
 from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer

@@ -24,11 +24,11 @@ from belle.training import pretrain
 from belle.training.checkpoints.atomic_folder import write_folder
 from belle.training.checkpoints.manifest import MANIFEST, read_manifest
 from belle.training.export.disk_proof import check_written
-from belle.training.recipe import Recipe, recipe_values
+from belle.training.recipe.load import Recipe, recipe_values
+from belle.training.recipe.parts import VocabOptions
 from belle.training.run_folder import check_same_recipe
 from belle.training.tokenizer.identity import compare
 from belle.training.tokenizer.new_pieces import Extended, merge_pieces, old_ids_of, read_model, train_pieces
-from belle.training.vocab_options import VocabOptions
 
 EXTENDED = "extended"
 """The folder below `output_dir` with the extended model, not yet trained."""

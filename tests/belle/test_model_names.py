@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from belle.cli.main import main
 from belle.errors import KnownError
 from belle.model_names import check_model_name, is_on_the_hub
-from belle.training.recipe import load_recipe
+from belle.training.recipe.load import load_recipe
 from tests.belle.training.runs import TOKENIZER, recipe_file
 
 

@@ -20,7 +20,7 @@ from belle.texts import visible
 if TYPE_CHECKING:
     from belle.data.files import Record
     from belle.prompts import PromptTemplate
-    from belle.training.recipe import Recipe
+    from belle.training.recipe.load import Recipe
     from belle.training.samples.store import Counts
     from belle.training.tokenizer.tokenizer import HubVocabulary
 
@@ -33,8 +33,8 @@ Sample = tuple[list[int], list[int]]
 def show(arguments: argparse.Namespace) -> int:
     """Print the samples. Returns the exit status; raises KnownError."""
     from belle.data.read import scan_rows
-    from belle.training.fetching import fetched
-    from belle.training.recipe import load_recipe
+    from belle.training.recipe.fetching import fetched
+    from belle.training.recipe.load import load_recipe
     from belle.training.samples.store import Counts
     from belle.training.tokenizer.new_tokens import template_of
     from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
@@ -74,7 +74,7 @@ def tokenizer_of(recipe: Recipe) -> str:
 
     Raises KnownError("model_missing") where an earlier recipe has to make it first.
     """
-    from belle.training.recipe import load_recipe
+    from belle.training.recipe.load import load_recipe
 
     named = recipe.tokenizer or (recipe.init.tokenizer if recipe.init else None)
     if named is not None:

@@ -248,8 +248,8 @@ def _signals(events: queue.SimpleQueue[tuple[int, dict[str, Any]]]) -> Iterator[
 
 def _files_of(path: Path, changes: Sequence[str]) -> list[Path]:
     """The recipe and every file it names, and those of the recipes it starts from."""
-    from belle.training.recipe import load_recipe
-    from belle.training.stages import chain
+    from belle.training.recipe.chain import chain
+    from belle.training.recipe.load import load_recipe
 
     found: dict[Path, None] = {}
     for recipe in chain(load_recipe(path, changes)):

@@ -14,7 +14,7 @@ from belle.errors import KnownError
 if TYPE_CHECKING:
     import torch
 
-    from belle.training.recipe import AttentionName, PrecisionName
+    from belle.training.recipe.load import AttentionName, PrecisionName
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from belle.training.estimate.memory import Layout, Memory, memory
 from belle.training.estimate.plan import Plan, plan_of, precision_of, volume_of
 from belle.training.estimate.shape import Shape, shape_of
 from belle.training.estimate.time import Device, duration, flops_per_token, named_device, this_device
-from belle.training.fetching import fetched
+from belle.training.recipe.fetching import fetched
 
 if TYPE_CHECKING:
     from belle.training.cluster.hosts import Host
     from belle.training.estimate.volume import Volume
-    from belle.training.recipe import Recipe
+    from belle.training.recipe.load import Recipe
 
 # What BELLE trained on; shown where a recipe is looked at on another machine.
 _COMPARED = ("A100", "H100")

@@ -13,7 +13,7 @@ from belle.training.estimate.shape import shape_of
 if TYPE_CHECKING:
     import torch
 
-    from belle.training.recipe import Recipe
+    from belle.training.recipe.load import Recipe
 
 
 def layout_of(recipe: Recipe, processes: int) -> Layout:

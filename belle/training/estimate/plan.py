@@ -12,7 +12,7 @@ from belle.training.estimate.volume import Volume, measure_data
 
 if TYPE_CHECKING:
     from belle.prompts import PromptTemplate
-    from belle.training.recipe import Recipe
+    from belle.training.recipe.load import Recipe
     from belle.training.tokenizer.tokenizer import HubVocabulary
 
 
@@ -90,8 +90,8 @@ def _prompts(recipe: Recipe, vocabulary: HubVocabulary, template: PromptTemplate
 
 def _tokenizer_of(recipe: Recipe) -> str:
     """Its folder or name; where the run starts from a recipe whose model is not there yet, that recipe's."""
-    from belle.training.recipe import load_recipe
-    from belle.training.stages import FINAL
+    from belle.training.recipe.chain import FINAL
+    from belle.training.recipe.load import load_recipe
 
     if recipe.tokenizer is not None:
         return str(recipe.tokenizer)

@@ -20,7 +20,7 @@ from belle.training.model.lora_names import check_names, is_named
 if TYPE_CHECKING:
     from torch import nn
 
-    from belle.training.recipe import LoraOptions, Recipe
+    from belle.training.recipe.load import LoraOptions, Recipe
 
 FINAL = "final"
 
@@ -155,7 +155,7 @@ def adapter_parameters(model: nn.Module, lora: LoraOptions) -> int:
 
 def _config_at(name: str | Path) -> Any:
     """Of a model, of an adapter's base, or of what a recipe is going to leave."""
-    from belle.training.recipe import load_recipe
+    from belle.training.recipe.load import load_recipe
 
     if _is_recipe(name):
         return _after(load_recipe(Path(name)))
@@ -205,7 +205,7 @@ def _lora_of(recipe: Recipe) -> LoraOptions | None:
         return recipe.lora
     from peft import LoraConfig
 
-    from belle.training.recipe import LoraOptions
+    from belle.training.recipe.load import LoraOptions
 
     own: Any = LoraConfig.from_pretrained(recipe.model)
     targets = own.target_modules

@@ -14,7 +14,7 @@ from belle.errors import KnownError
 from belle.training.samples.encode import Chunk, Refusal, RowEncoder
 
 if TYPE_CHECKING:
-    from belle.training.recipe import DataFile
+    from belle.training.recipe.load import DataFile
 
 LOOKED_AT = 1000
 """Rows of each file that are encoded."""

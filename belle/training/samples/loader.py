@@ -11,7 +11,7 @@ from belle.training.samples.collate import collate, layout_of
 from belle.training.samples.micro_batch import MicroBatch
 
 if TYPE_CHECKING:
-    from belle.training.recipe import Recipe
+    from belle.training.recipe.load import Recipe
     from belle.training.samples.store import SampleSet
 
 

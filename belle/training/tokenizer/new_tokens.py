@@ -12,7 +12,7 @@ from typing import Any
 
 from belle.errors import KnownError
 from belle.prompts import PromptTemplate
-from belle.training.recipe import Recipe
+from belle.training.recipe.load import Recipe
 from belle.training.tokenizer.templates import choose_template, missing_tokens
 
 _NEW = "new_token_ids"

@@ -106,7 +106,7 @@ def _main() -> None:
 
 
 def _run(path: Path) -> list[Any]:
-    from belle.training.recipe import load_recipe
+    from belle.training.recipe.load import load_recipe
     from belle.training.stages import run_recipe
 
     found: list[Any] = []

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from belle.errors import KnownError
-from belle.training.preference_options import DpoOptions
-from belle.training.recipe import load_recipe
+from belle.training.recipe.load import load_recipe
+from belle.training.recipe.preference import DpoOptions
 from belle.training.stages import run_recipe
 from tests.belle.training.pairs_data import pairs_recipe, rows, write_pairs
 from tests.belle.training.rank_script import run_jobs

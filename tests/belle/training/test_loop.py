@@ -54,7 +54,7 @@ def test_a_resumed_run_is_the_same_run(tmp_path: Path) -> None:
     (whole / "step-4/optimizer.pt").write_bytes(b"damaged")
     from dataclasses import replace
 
-    from belle.training.recipe import load_recipe
+    from belle.training.recipe.load import load_recipe
     from belle.training.stages import run_recipe
 
     run_recipe(replace(load_recipe(tmp_path / "recipe.yaml"), resume=True))
@@ -157,7 +157,7 @@ def test_a_folder_with_a_run_is_not_written_into(tmp_path: Path) -> None:
 def test_a_resumed_run_refuses_other_data_and_another_recipe(tmp_path: Path, change: dict[str, int], kind: str) -> None:
     from dataclasses import replace
 
-    from belle.training.recipe import load_recipe
+    from belle.training.recipe.load import load_recipe
     from belle.training.stages import run_recipe
 
     folder = run(tmp_path, max_steps=2)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from belle.errors import KnownError
-from belle.training.recipe import load_recipe
+from belle.training.recipe.load import load_recipe
 from belle.training.stages import run_recipe
 from tests.belle.training.pairs_data import pairs_recipe, ppo_recipe, rows, write_small_tokenizer
 from tests.belle.training.rank_script import run_jobs
@@ -209,7 +209,7 @@ def test_scores_are_brought_to_one_scale_and_cut_off(tmp_path: Path) -> None:
     import torch
 
     from belle.training.ppo import shaped_scores
-    from belle.training.preference_options import PpoOptions
+    from belle.training.recipe.preference import PpoOptions
 
     scores, finished = torch.tensor([1.0, 2.0, 3.0, 10.0]), torch.tensor([True, True, False, True])
     counters: dict[str, float] = {}

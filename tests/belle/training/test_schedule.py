@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from belle.training.recipe import Schedule
+from belle.training.recipe.load import Schedule
 from belle.training.schedule import learning_rates
 
 

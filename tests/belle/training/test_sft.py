@@ -135,7 +135,7 @@ def test_an_adapter_that_goes_on_is_resumed_exactly(tmp_path: Path, base: Path) 
     import shutil
     from dataclasses import replace
 
-    from belle.training.recipe import load_recipe
+    from belle.training.recipe.load import load_recipe
     from belle.training.stages import run_recipe
 
     lora = {"r": 4, "dropout": 0.3, "modules_to_save": ["lm_head"]}
@@ -282,7 +282,7 @@ def test_recipes_are_chained(tmp_path: Path) -> None:
 
 def test_a_gpu_that_is_too_small_is_named_before_the_model_is_loaded(tmp_path: Path) -> None:
     from belle.training.estimate.fits import check_fits
-    from belle.training.recipe import load_recipe
+    from belle.training.recipe.load import load_recipe
 
     recipe = load_recipe(recipe_file(tmp_path))
     check_fits(recipe, processes=1, available=1 << 30, device="GPU")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from belle.cli.main import main
-from belle.training.recipe import load_recipe
+from belle.training.recipe.load import load_recipe
 from belle.training.stages import run_recipe
 from tests.belle.training.runs import ROOT, metrics
 

@@ -14,7 +14,7 @@ from sentencepiece import sentencepiece_model_pb2
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from belle.errors import KnownError
-from belle.training.recipe import Recipe, load_recipe
+from belle.training.recipe.load import Recipe, load_recipe
 from belle.training.stages import run_recipe
 from belle.training.tokenizer.identity import compare
 from belle.training.tokenizer.new_pieces import is_cjk, merge_pieces, old_ids_of, read_model, train_pieces

@@ -261,7 +261,7 @@ import copy, sys, torch
 from dataclasses import replace
 from pathlib import Path
 from belle.training.engines.deepspeed import DeepSpeedBuilder
-from belle.training.recipe import load_recipe
+from belle.training.recipe.load import load_recipe
 
 torch.set_num_threads(1)
 recipe = load_recipe(Path(sys.argv[1]))

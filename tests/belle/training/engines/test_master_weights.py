@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from belle.training.engines.data_parallel import DataParallelBuilder
-from belle.training.recipe import load_recipe
+from belle.training.recipe.load import load_recipe
 from tests.belle.training.pairs_data import write_pairs
 from tests.belle.training.rank_script import run_jobs
 from tests.belle.training.runs import largest_difference, recipe_file, run, weights

@@ -17,7 +17,7 @@ from belle.training.estimate.memory import GIB, Layout, layer_bytes, memory
 from belle.training.estimate.plan import volume_of
 from belle.training.estimate.shape import Shape, shape_of
 from belle.training.estimate.time import PEAK_TFLOPS, duration, flops_per_token, named_device
-from belle.training.recipe import Recipe, load_recipe
+from belle.training.recipe.load import Recipe, load_recipe
 from tests.belle.training.runs import CONVERSATIONS, ROOT, TOKENIZER, recipe_file, run, write_conversations
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")

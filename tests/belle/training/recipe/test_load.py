@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle.errors import KnownError
-from belle.training.fields import FieldError
-from belle.training.recipe import LoraOptions, Recipe, dump_recipe, load_recipe
-from belle.training.recipe_parts import InitOptions
+from belle.training.recipe.fields import FieldError
+from belle.training.recipe.load import LoraOptions, Recipe, dump_recipe, load_recipe
+from belle.training.recipe.parts import InitOptions
 
 GOOD = """\
 stage: sft
@@ -188,11 +188,11 @@ def test_what_excludes_each_other(path: Path, changes: list[str]) -> None:
 
 def test_nothing_heavy_is_imported(path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from belle.training.recipe import load_recipe;"
+        "import sys; from pathlib import Path; from belle.training.recipe.load import load_recipe;"
         f"load_recipe(Path({str(path)!r}));"
         "print([m for m in ('torch', 'numpy', 'transformers', 'jinja2') if m in sys.modules])"
     )
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[4]
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, check=True)
     assert result.stdout.strip() == "[]"
 

@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from belle.cli.main import main
-from belle.training.fields import convert
-from belle.training.preference_options import DpoOptions, PpoOptions, RewardOptions
-from belle.training.recipe import DataFile, InitOptions, LoraOptions, Recipe
-from belle.training.recipe_keys import recipe_keys
-from belle.training.vocab_options import VocabOptions
+from belle.training.recipe.fields import convert
+from belle.training.recipe.keys import recipe_keys
+from belle.training.recipe.load import DataFile, InitOptions, LoraOptions, Recipe
+from belle.training.recipe.parts import VocabOptions
+from belle.training.recipe.preference import DpoOptions, PpoOptions, RewardOptions
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 CLASSES: dict[str, Any] = {
     "": Recipe, "data[].": DataFile, "init.": InitOptions, "lora.": LoraOptions, "vocab.": VocabOptions,
     "reward.": RewardOptions, "dpo.": DpoOptions, "ppo.": PpoOptions,

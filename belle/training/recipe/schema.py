@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from belle.texts import is_whole
-from belle.training.fields import FieldError
-from belle.training.preference_options import DpoOptions, PpoOptions, RewardOptions
-from belle.training.recipe_parts import DataFile, InitOptions, LoraOptions
-from belle.training.vocab_options import VocabOptions
+from belle.training.recipe.fields import FieldError
+from belle.training.recipe.parts import DataFile, InitOptions, LoraOptions, VocabOptions
+from belle.training.recipe.preference import DpoOptions, PpoOptions, RewardOptions
 
 Stage = Literal["sft", "pretrain", "vocab", "reward", "dpo", "ppo"]
 Batching = Literal["auto", "pack", "group", "pad"]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from belle.clients.copies import Part, is_hub_name, local_copy, model_here
-from belle.training.recipe import DataFile, Recipe
+from belle.training.recipe.load import DataFile, Recipe
 
 
 def fetched(recipe: Recipe, *, weights: bool = True) -> Recipe:

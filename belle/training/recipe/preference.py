@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from belle.training.fields import FieldError
+from belle.training.recipe.fields import FieldError
 
 DpoLoss = Literal["sigmoid", "ipo", "hinge"]
 ReferenceSource = Literal["cache", "adapter", "none"]

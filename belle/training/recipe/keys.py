@@ -19,7 +19,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import yaml
 
 from belle.errors import KnownError
-from belle.training.recipe_fields import Recipe
+from belle.training.recipe.schema import Recipe
 
 _WIDTH = 100
 _TYPES = {bool: "true or false", int: "whole number", float: "number", str: "text", Path: "path"}

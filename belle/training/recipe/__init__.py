@@ -1,0 +1,1 @@
+"""Recipes: their keys, what each means, and how they are read and checked."""
