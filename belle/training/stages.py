@@ -17,7 +17,7 @@ _MODULES = {
     "vocab": "belle.training.vocab",
     "reward": "belle.training.reward",
     "dpo": "belle.training.dpo",
-    "ppo": "belle.training.ppo",
+    "ppo": "belle.training.ppo.stage",
 }
 
 

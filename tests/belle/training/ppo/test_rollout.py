@@ -40,7 +40,7 @@ def prompts(count: int) -> list[Any]:
 
 
 def written(engine: Any, texts: list[Any], seeds: list[int], **options: Any) -> Any:
-    from belle.training.rollout import write_answers
+    from belle.training.ppo.rollout import write_answers
 
     return write_answers(engine, texts, seeds, PpoOptions(**{**OPTIONS, **options}), ends=[END], pad_id=PAD)
 

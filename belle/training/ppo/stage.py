@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from belle.training.interrupts import Stopped
-from belle.training.kl_control import next_kl_coefficient
 from belle.training.loop import optimizer_step
 from belle.training.model.adapters import is_adapter
 from belle.training.model.answer import end_tokens
+from belle.training.ppo.loss import next_kl_coefficient
 from belle.training.recipe.load import Recipe
 from belle.training.schedule import learning_rates
 from belle.training.session import Session, started
@@ -32,10 +32,10 @@ from belle.training.session import Session, started
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from belle.training.experience import Experience, Reference
+    from belle.training.ppo.experience import Experience, Reference
+    from belle.training.ppo.rewards import Reward
+    from belle.training.ppo.rollout import Dialogues
     from belle.training.recipe.preference import PpoOptions
-    from belle.training.rewards import Reward
-    from belle.training.rollout import Dialogues
     from belle.training.samples.prompts import PromptSet
 
 _SHOWN = 3
@@ -43,7 +43,7 @@ _SHOWN = 3
 
 def run(recipe: Recipe) -> None:
     """Train as the recipe says and write `final/`: the policy alone. Raises KnownError and `interrupts.Stopped`."""
-    from belle.training.rewards import make_reward
+    from belle.training.ppo.rewards import make_reward
     from belle.training.samples.prompts import read_prompts
 
     options = recipe.ppo
@@ -69,8 +69,8 @@ class _Run:
     """
 
     def __init__(self, session: Session, prompts: PromptSet, reward: Reward, reference: nn.Module | None) -> None:
-        from belle.training.experience import Minibatches
-        from belle.training.ppo_loss import ClippedObjective
+        from belle.training.ppo.experience import Minibatches
+        from belle.training.ppo.loss import ClippedObjective
 
         recipe, engine = session.recipe, session.engine
         assert recipe.ppo is not None
@@ -136,7 +136,7 @@ class _Run:
         import torch
 
         from belle.training.model.answer import answer_seed
-        from belle.training.rollout import Answers, Dialogues, write_answers
+        from belle.training.ppo.rollout import Answers, Dialogues, write_answers
 
         engine, step = self._session.engine, self._session.run.state.step
         prompts = [self._prompts[number] for number in numbers]
@@ -159,7 +159,7 @@ class _Run:
 
     def _experience(self, dialogues: Dialogues) -> Experience:
         """The answers scored and looked at."""
-        from belle.training.experience import look_at, rewarded
+        from belle.training.ppo.experience import look_at, rewarded
 
         engine, state = self._session.engine, self._session.run.state
         plan = self._cut.plan(len(dialogues.prompts), state.step, 0)
@@ -242,7 +242,7 @@ def shaped_scores(
     Args:
         counters: of the run, where the statistics of all scores so far are kept.
     """
-    from belle.training.score_statistics import ScoreStatistics
+    from belle.training.ppo.rewards import ScoreStatistics
 
     if options.normalize_scores:
         statistics = ScoreStatistics(counters)

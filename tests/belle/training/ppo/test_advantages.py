@@ -9,7 +9,7 @@ import pytest
 def test_the_recursion_is_the_double_sum(gamma: float, lam: float) -> None:
     import torch
 
-    from belle.training.advantages import advantages_and_returns
+    from belle.training.ppo.advantages import advantages_and_returns
 
     torch.manual_seed(0)
     lengths = torch.tensor([5, 1, 8, 3])
@@ -30,7 +30,7 @@ def test_the_recursion_is_the_double_sum(gamma: float, lam: float) -> None:
 def test_with_lambda_one_the_return_is_the_sum_of_rewards() -> None:
     import torch
 
-    from belle.training.advantages import advantages_and_returns
+    from belle.training.ppo.advantages import advantages_and_returns
 
     rewards, mask = torch.tensor([[1.0, 2.0, 4.0, 99.0]]), torch.tensor([[True, True, True, False]])
     _, returns = advantages_and_returns(rewards, torch.randn(1, 4), mask, gamma=1.0, lam=1.0)
@@ -40,7 +40,7 @@ def test_with_lambda_one_the_return_is_the_sum_of_rewards() -> None:
 def test_whitening_looks_at_the_answers_alone() -> None:
     import torch
 
-    from belle.training.advantages import whiten
+    from belle.training.ppo.advantages import whiten
 
     torch.manual_seed(0)
     values, mask = torch.randn(6, 9) * 3 + 5, torch.rand(6, 9) < 0.6
@@ -55,7 +55,7 @@ def test_whitening_looks_at_the_answers_alone() -> None:
 def test_explained_variance() -> None:
     import torch
 
-    from belle.training.advantages import explained_variance
+    from belle.training.ppo.advantages import explained_variance
 
     returns = torch.tensor([1.0, 2.0, 3.0, 6.0])
     assert explained_variance(returns + 7, returns) == pytest.approx(1)

@@ -172,7 +172,7 @@ def test_two_processes_are_one(tmp_path: Path) -> None:
 
 
 def test_without_its_adapter_the_model_is_the_copy(tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from belle.training import ppo
+    from belle.training.ppo import stage as ppo
 
     settings: dict[str, Any] = {"model": str(base), "lora": LORA, "learning_rate": 0.02}
     switched_off = trained(tmp_path / "off", **settings)
@@ -208,7 +208,7 @@ def test_answers_without_an_end_are_worth_less(tmp_path: Path) -> None:
 def test_scores_are_brought_to_one_scale_and_cut_off(tmp_path: Path) -> None:
     import torch
 
-    from belle.training.ppo import shaped_scores
+    from belle.training.ppo.stage import shaped_scores
     from belle.training.recipe.preference import PpoOptions
 
     scores, finished = torch.tensor([1.0, 2.0, 3.0, 10.0]), torch.tensor([True, True, False, True])

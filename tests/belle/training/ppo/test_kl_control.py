@@ -6,8 +6,8 @@ import statistics
 
 import pytest
 
-from belle.training.kl_control import next_kl_coefficient
-from belle.training.score_statistics import ScoreStatistics
+from belle.training.ppo.loss import next_kl_coefficient
+from belle.training.ppo.rewards import ScoreStatistics
 
 
 def steered(distance: float, *, coefficient: float = 0.2, target: float | None = 6.0) -> float:

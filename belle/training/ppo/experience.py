@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from belle.training.advantages import advantages_and_returns, explained_variance, whiten
 from belle.training.model.value_head import TokenFigures
-from belle.training.ppo_loss import PpoBatch
-from belle.training.rollout import Dialogues
+from belle.training.ppo.advantages import advantages_and_returns, explained_variance, whiten
+from belle.training.ppo.loss import PpoBatch
+from belle.training.ppo.rollout import Dialogues
 from belle.training.samples.batching import EpochPlan
 from belle.training.samples.collate import Batch, collate
 from belle.training.samples.micro_batch import MicroBatch
@@ -64,7 +64,7 @@ class Experience:
         scores: of the answers, as the reward gave them `[answers]`.
         log_probs, values, entropy: of the model that wrote the answers.
         reference: log-probabilities of the reference model.
-        advantages, returns: see `belle.training.advantages`.
+        advantages, returns: see `belle.training.ppo.advantages`.
     """
 
     dialogues: Dialogues
