@@ -103,7 +103,7 @@ def _train(recipe: Recipe) -> int:
     from belle.durable import on_full_disk
     from belle.training.cluster.processes import stop_processes
     from belle.training.interrupts import Stopped
-    from belle.training.stages import run_recipe
+    from belle.training.stages.run import run_recipe
 
     try:
         with on_full_disk("Free some space, or set output_dir to another disk; then start again with --resume."):

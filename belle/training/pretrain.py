@@ -3,8 +3,8 @@ token."""
 
 from __future__ import annotations
 
-from belle.training import next_token
 from belle.training.recipe.load import Recipe
+from belle.training.stages import next_token
 
 
 def run(recipe: Recipe) -> None:

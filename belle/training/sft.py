@@ -5,8 +5,8 @@ In full, with LoRA, or with LoRA on a quantized base (QLoRA): that is for the re
 
 from __future__ import annotations
 
-from belle.training import next_token
 from belle.training.recipe.load import Recipe
+from belle.training.stages import next_token
 
 
 def run(recipe: Recipe) -> None:

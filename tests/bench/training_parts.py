@@ -88,7 +88,7 @@ def steps(folder: Path, mode: str) -> Mapping[str, float]:
     from belle.training.engines.engine import engine_builder
     from belle.training.loop import optimizer_step
     from belle.training.model.load import load_causal_model, parameter_groups
-    from belle.training.next_token import NextToken
+    from belle.training.stages.next_token import NextToken
 
     class Default(NextToken):
         def loss(self, model: Any, batch: Any) -> Any:

@@ -53,7 +53,7 @@ def train(recipe: Path, kill_at: int | None) -> int:
     import torch
 
     from belle.training.recipe.load import load_recipe
-    from belle.training.stages import run_recipe
+    from belle.training.stages.run import run_recipe
 
     torch.set_num_threads(1)
     loaded = replace(load_recipe(recipe), resume=True)

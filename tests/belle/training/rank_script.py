@@ -107,7 +107,7 @@ def _main() -> None:
 
 def _run(path: Path) -> list[Any]:
     from belle.training.recipe.load import load_recipe
-    from belle.training.stages import run_recipe
+    from belle.training.stages.run import run_recipe
 
     found: list[Any] = []
     for job in json.loads(path.read_text()):

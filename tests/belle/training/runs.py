@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from belle.training.recipe.load import Recipe, load_recipe
-from belle.training.stages import run_recipe
+from belle.training.stages.run import run_recipe
 
 ROOT = Path(__file__).parents[3]
 TOKENIZER = ROOT / "train/tiny/tokenizer"

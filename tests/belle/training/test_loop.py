@@ -55,7 +55,7 @@ def test_a_resumed_run_is_the_same_run(tmp_path: Path) -> None:
     from dataclasses import replace
 
     from belle.training.recipe.load import load_recipe
-    from belle.training.stages import run_recipe
+    from belle.training.stages.run import run_recipe
 
     run_recipe(replace(load_recipe(tmp_path / "recipe.yaml"), resume=True))
     last = f"step-{metrics(kept, 'step')[-1]}"
@@ -158,7 +158,7 @@ def test_a_resumed_run_refuses_other_data_and_another_recipe(tmp_path: Path, cha
     from dataclasses import replace
 
     from belle.training.recipe.load import load_recipe
-    from belle.training.stages import run_recipe
+    from belle.training.stages.run import run_recipe
 
     folder = run(tmp_path, max_steps=2)
     path = recipe_file(tmp_path, max_steps=3, **change)

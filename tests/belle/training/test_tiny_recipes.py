@@ -9,7 +9,7 @@ import pytest
 
 from belle.cli.main import main
 from belle.training.recipe.load import load_recipe
-from belle.training.stages import run_recipe
+from belle.training.stages.run import run_recipe
 from tests.belle.training.runs import ROOT, metrics
 
 pytestmark = [

@@ -12,7 +12,7 @@ import pytest
 
 from belle.errors import KnownError
 from belle.training.recipe.load import load_recipe
-from belle.training.stages import run_recipe
+from belle.training.stages.run import run_recipe
 from tests.belle.training.pairs_data import pairs_recipe, ppo_recipe, rows, write_small_tokenizer
 from tests.belle.training.rank_script import run_jobs
 from tests.belle.training.runs import TOKENIZER, largest_difference, metrics, run, weights

@@ -136,7 +136,7 @@ def test_an_adapter_that_goes_on_is_resumed_exactly(tmp_path: Path, base: Path) 
     from dataclasses import replace
 
     from belle.training.recipe.load import load_recipe
-    from belle.training.stages import run_recipe
+    from belle.training.stages.run import run_recipe
 
     lora = {"r": 4, "dropout": 0.3, "modules_to_save": ["lm_head"]}
     folder = run(tmp_path, model=str(base), lora=lora, save_every=3, epochs=2, learning_rate=0.02)

@@ -15,12 +15,12 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from belle.errors import KnownError
 from belle.training.recipe.load import Recipe, load_recipe
-from belle.training.stages import run_recipe
+from belle.training.stages.run import run_recipe
+from belle.training.stages.vocab import extend
 from belle.training.tokenizer.identity import compare
 from belle.training.tokenizer.new_pieces import is_cjk, merge_pieces, old_ids_of, read_model, train_pieces
-from belle.training.vocab import extend
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 TOKENIZER = ROOT / "train" / "tiny" / "tokenizer"
 CHINESE = ROOT / "assets" / "text" / "zh.txt"
 ENGLISH = ROOT / "assets" / "text" / "en.txt"

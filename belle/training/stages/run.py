@@ -14,9 +14,9 @@ from belle.training.recipe.load import Recipe
 _MODULES = {
     "sft": "belle.training.sft",
     "pretrain": "belle.training.pretrain",
-    "vocab": "belle.training.vocab",
-    "reward": "belle.training.reward",
-    "dpo": "belle.training.dpo",
+    "vocab": "belle.training.stages.vocab",
+    "reward": "belle.training.stages.reward",
+    "dpo": "belle.training.stages.dpo",
     "ppo": "belle.training.ppo.stage",
 }
 

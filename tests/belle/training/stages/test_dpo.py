@@ -13,7 +13,7 @@ import pytest
 from belle.errors import KnownError
 from belle.training.recipe.load import load_recipe
 from belle.training.recipe.preference import DpoOptions
-from belle.training.stages import run_recipe
+from belle.training.stages.run import run_recipe
 from tests.belle.training.pairs_data import pairs_recipe, rows, write_pairs
 from tests.belle.training.rank_script import run_jobs
 from tests.belle.training.runs import largest_difference, metrics, run
@@ -90,7 +90,7 @@ def test_every_loss_learns(tmp_path: Path, loss: str, reference: str) -> None:
 def test_the_formulas() -> None:
     import torch
 
-    from belle.training.dpo import preference_losses
+    from belle.training.stages.dpo import preference_losses
 
     margins = torch.tensor([-2.0, 0.0, 3.0, 40.0])
 
@@ -111,9 +111,9 @@ def test_the_formulas() -> None:
 def test_the_likelihood_is_per_token_of_the_chosen_answer() -> None:
     import torch
 
-    from belle.training.dpo import DirectPreference
-    from belle.training.pairs import PairBatch
     from belle.training.samples.collate import UNTRAINED, collate
+    from belle.training.stages.dpo import DirectPreference
+    from belle.training.stages.pairs import PairBatch
     from tests.belle.training.random_causal import Samples, causal
 
     model = causal("llama")

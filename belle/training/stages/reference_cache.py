@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from belle import durable
 from belle.errors import KnownError
 from belle.training.loop import count_steps
-from belle.training.pairs import PairBatch
 from belle.training.samples.micro_batch import Batches, MicroBatch
+from belle.training.stages.pairs import PairBatch
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,7 +2,7 @@
 model (Rafailov et al. 2023).
 
 The reference is the model before training. What it thinks of each answer is computed once and kept
-(`belle.training.reference_cache`), so that only one model is in memory.
+(`belle.training.stages.reference_cache`), so that only one model is in memory.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from belle.errors import KnownError
 from belle.training.loop import train
 from belle.training.model.adapters import is_adapter
-from belle.training.pairs import PairBatch, chosen_and_rejected, pairs_in
 from belle.training.recipe.load import Recipe
 from belle.training.recipe.preference import DpoOptions
 from belle.training.samples.micro_batch import Batches
 from belle.training.session import Session, started
+from belle.training.stages.pairs import PairBatch, chosen_and_rejected, pairs_in
 
 if TYPE_CHECKING:
     import torch
@@ -113,7 +113,7 @@ def preference_losses(margins: Tensor, options: DpoOptions) -> Tensor:
 
 def _with_reference(session: Session, samples: SampleSet, options: DpoOptions, *, key: str, shuffle: bool) -> Batches:
     """The batches of `samples` with the reference's log-probabilities, where they are kept."""
-    from belle.training.reference_cache import PairBatches, reference_log_probs
+    from belle.training.stages.reference_cache import PairBatches, reference_log_probs
 
     batches = session.batches(samples, shuffle=shuffle)
     if options.reference != "cache":

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from belle.training.loop import train
-from belle.training.pairs import chosen_and_rejected, pairs_in
 from belle.training.recipe.load import Recipe
 from belle.training.recipe.preference import RewardOptions
 from belle.training.session import started
+from belle.training.stages.pairs import chosen_and_rejected, pairs_in
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

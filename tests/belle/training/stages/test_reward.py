@@ -12,7 +12,7 @@ import pytest
 from belle.errors import KnownError
 from belle.training.recipe.load import load_recipe
 from belle.training.recipe.preference import RewardOptions
-from belle.training.stages import run_recipe
+from belle.training.stages.run import run_recipe
 from tests.belle.training.pairs_data import pairs_recipe, rows, write_pairs
 from tests.belle.training.runs import largest_difference, metrics, run, weights
 
@@ -118,8 +118,8 @@ def test_margin_and_centring(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     from belle.training.model import reward_model
-    from belle.training.reward import Ranking
     from belle.training.samples.collate import collate
+    from belle.training.stages.reward import Ranking
     from tests.belle.training.random_causal import Samples
 
     batch = collate(Samples([5, 6], pairs=True), [[0], [1]], pad_id=0)
