@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _train(recipe: Recipe) -> int:
     from belle.durable import on_full_disk
     from belle.training.cluster.processes import stop_processes
-    from belle.training.interrupts import Stopped
+    from belle.training.loop.interrupts import Stopped
     from belle.training.stages.run import run_recipe
 
     try:

@@ -86,7 +86,7 @@ def samples_of(folder: Path, name: str, processes: int) -> Any:
 def steps(folder: Path, mode: str) -> Mapping[str, float]:
     """Some of our steps: `group`, `pack`, or `default`: random batches, transformers' mask and its own loss."""
     from belle.training.engines.engine import engine_builder
-    from belle.training.loop import optimizer_step
+    from belle.training.loop.loop import optimizer_step
     from belle.training.model.load import load_causal_model, parameter_groups
     from belle.training.stages.next_token import NextToken
 

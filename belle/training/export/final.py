@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from belle.training.session import Session
+    from belle.training.loop.session import Session
 
 # Stages after which a model answers in the recipe's template.
 _CHATTING = ("sft", "dpo", "ppo")

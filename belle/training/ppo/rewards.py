@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from belle.training.engines.engine import Engine
+    from belle.training.loop.session import Session
     from belle.training.ppo.rollout import Dialogues
     from belle.training.recipe.preference import PpoOptions
     from belle.training.samples.batching import EpochPlan
-    from belle.training.session import Session
 
 Reward = Callable[["Engine", "Dialogues", "EpochPlan"], "Tensor"]
 """The scores of all answers, in fp32 `[answers]`. All processes call it, each with its micro-batches."""

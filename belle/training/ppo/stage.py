@@ -20,14 +20,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
-from belle.training.interrupts import Stopped
-from belle.training.loop import optimizer_step
+from belle.training.loop.interrupts import Stopped
+from belle.training.loop.loop import learning_rates, optimizer_step
+from belle.training.loop.session import Session, started
 from belle.training.model.adapters import is_adapter
 from belle.training.model.answer import end_tokens
 from belle.training.ppo.loss import next_kl_coefficient
 from belle.training.recipe.load import Recipe
-from belle.training.schedule import learning_rates
-from belle.training.session import Session, started
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

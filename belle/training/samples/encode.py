@@ -19,7 +19,7 @@ from belle.errors import KnownError
 from belle.prompts import PromptTemplate
 from belle.prompts.encoding import Encoded, encode_answers, encode_preference, encode_text
 from belle.prompts.targets import FLAWS, flaws_of
-from belle.training.interrupts import deaf_children
+from belle.training.loop.interrupts import deaf_children
 from belle.training.samples.store import Counts, Part
 
 if TYPE_CHECKING:

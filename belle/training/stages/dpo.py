@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from belle.errors import KnownError
-from belle.training.loop import train
+from belle.training.loop.loop import train
+from belle.training.loop.session import Session, started
 from belle.training.model.adapters import is_adapter
 from belle.training.recipe.load import Recipe
 from belle.training.recipe.preference import DpoOptions
 from belle.training.samples.micro_batch import Batches
-from belle.training.session import Session, started
 from belle.training.stages.pairs import PairBatch, chosen_and_rejected, pairs_in
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def run(recipe: Recipe) -> None:
 
 
 class DirectPreference:
-    """Implements `belle.training.method.Method`, per pair.
+    """Implements `belle.training.loop.objective.Method`, per pair.
 
     With h = log π(chosen) − log π_ref(chosen) − (log π(rejected) − log π_ref(rejected)):
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from belle.training.loop import train
+from belle.training.loop.loop import train
+from belle.training.loop.session import started
 from belle.training.model.model_loss import loss_sum
 from belle.training.recipe.load import Recipe
-from belle.training.session import started
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class NextToken:
-    """Implements `belle.training.method.Method`: −Σ log p over trained tokens, weighted by their number."""
+    """Implements `belle.training.loop.objective.Method`: −Σ log p over trained tokens, weighted by their number."""
 
     def weight(self, batch: Batch) -> float:
         return batch.trained_tokens

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from belle import durable
 from belle.errors import KnownError
-from belle.training.loop import count_steps
+from belle.training.loop.loop import count_steps
 from belle.training.samples.micro_batch import Batches, MicroBatch
 from belle.training.stages.pairs import PairBatch
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from belle.training.loop.session import Session
     from belle.training.samples.store import SampleSet
-    from belle.training.session import Session
 
 
 def reference_log_probs(

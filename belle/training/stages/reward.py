@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from belle.training.loop import train
+from belle.training.loop.loop import train
+from belle.training.loop.session import started
 from belle.training.recipe.load import Recipe
 from belle.training.recipe.preference import RewardOptions
-from belle.training.session import started
 from belle.training.stages.pairs import chosen_and_rejected, pairs_in
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def run(recipe: Recipe) -> None:
 
 
 class Ranking:
-    """Implements `belle.training.method.Method`: the loss of Bradley and Terry (1952), per pair.
+    """Implements `belle.training.loop.objective.Method`: the loss of Bradley and Terry (1952), per pair.
 
         −log σ(r_chosen − r_rejected − margin) + center · (r_chosen + r_rejected)²
 

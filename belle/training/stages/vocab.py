@@ -24,9 +24,9 @@ from belle.training import pretrain
 from belle.training.checkpoints.atomic_folder import write_folder
 from belle.training.checkpoints.manifest import MANIFEST, read_manifest
 from belle.training.export.disk_proof import check_written
+from belle.training.loop.run_folder import check_same_recipe
 from belle.training.recipe.load import Recipe, recipe_values
 from belle.training.recipe.parts import VocabOptions
-from belle.training.run_folder import check_same_recipe
 from belle.training.tokenizer.identity import compare
 from belle.training.tokenizer.new_pieces import Extended, merge_pieces, old_ids_of, read_model, train_pieces
 

@@ -142,8 +142,8 @@ def test_a_resumed_run_is_the_same_run(tmp_path: Path, base: Path, lora: dict[st
 
 @pytest.mark.parametrize("call", [2, 3])
 def test_a_signal_saves_what_is_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int) -> None:
-    from belle.training.interrupts import Stopped
-    from belle.training.run import Run
+    from belle.training.loop.interrupts import Stopped
+    from belle.training.loop.run import Run
 
     # It is looked for twice in each step: before a batch is learned from (call 3), and behind (call 2).
     kept = trained(tmp_path / "kept")

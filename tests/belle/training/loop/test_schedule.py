@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from belle.training.loop.loop import learning_rates
 from belle.training.recipe.load import Schedule
-from belle.training.schedule import learning_rates
 
 
 def rates(schedule: Schedule, *, warmup: float, total: int, least: float = 0.0) -> list[float]:

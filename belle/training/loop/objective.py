@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -28,3 +29,22 @@ class Method(Protocol):
         the log shows each divided by the step's weight, and must get the same names from every process.
         """
         ...
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step showed.
+
+    Args:
+        loss: mean over the step's weight.
+        weight: of all micro-batches and processes.
+        tokens: in all micro-batches and processes, trained or not.
+        metrics: means over the weight.
+        grad_norm: before clipping; infinite when an fp16 step was left out.
+    """
+
+    loss: float
+    weight: float
+    tokens: float
+    metrics: Mapping[str, float]
+    grad_norm: float

@@ -22,11 +22,11 @@ from belle.training.cluster.failures import worded_failure
 from belle.training.cluster.ranks import Ranks, current_ranks, together
 from belle.training.engines.engine import Engine, EngineBuilder, engine_builder
 from belle.training.estimate.shape import check_lora
-from belle.training.interrupts import Interrupts, Stopped
+from belle.training.loop.interrupts import Interrupts, Stopped
+from belle.training.loop.run import Run
 from belle.training.model.adapters import trained_before
 from belle.training.model.load import count_parameters, load_causal_model, parameter_groups
 from belle.training.recipe.load import DataFile, Recipe
-from belle.training.run import Run
 from belle.training.tokenizer.new_tokens import template_of
 from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 

@@ -8,41 +8,21 @@ last digits of floating point.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from belle.errors import KnownError
 from belle.training.engines.engine import Engine
-from belle.training.interrupts import Stopped
-from belle.training.method import Method
+from belle.training.loop.interrupts import Stopped
+from belle.training.loop.objective import Method, StepResult
+from belle.training.recipe.load import Schedule
 from belle.training.samples.micro_batch import Batches, MicroBatch
-from belle.training.schedule import learning_rates
 
 if TYPE_CHECKING:
+    from belle.training.loop.session import Session
     from belle.training.recipe.load import Recipe
-    from belle.training.session import Session
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """What one step showed.
-
-    Args:
-        loss: mean over the step's weight.
-        weight: of all micro-batches and processes.
-        tokens: in all micro-batches and processes, trained or not.
-        metrics: means over the weight.
-        grad_norm: before clipping; infinite when an fp16 step was left out.
-    """
-
-    loss: float
-    weight: float
-    tokens: float
-    metrics: Mapping[str, float]
-    grad_norm: float
 
 
 def optimizer_step(
@@ -214,3 +194,31 @@ def _not_finite(what: str, rows: Sequence[str], *, elsewhere: bool) -> KnownErro
         "Look at these rows with “belle data show”; lower learning_rate, or use precision: bf16 or fp32.",
         rows=list(rows),
     )
+
+
+def learning_rates(
+    schedule: Schedule, *, peak: float, least: float, warmup: float, total_steps: int
+) -> Callable[[int], float]:
+    """The learning rate as a function of the step, counted from 0.
+
+    It rises linearly to `peak`, which the first step after the warm-up has (with none, the first step), and falls so
+    that the step after the last would have `least` (cosine: Loshchilov and Hutter 2016, without restarts).
+
+    Args:
+        peak: at its highest.
+        least: at the end.
+        warmup: steps, or below 1 the share of all steps.
+        total_steps: of the whole run.
+    """
+    rising = math.ceil(warmup * total_steps) if warmup < 1 else int(warmup)
+
+    def rate(step: int) -> float:
+        if step < rising:
+            return peak * (step + 1) / (rising + 1)
+        if schedule == "constant":
+            return peak
+        done = min(1.0, (step - rising) / max(1, total_steps - rising))
+        share = 0.5 * (1 + math.cos(math.pi * done)) if schedule == "cosine" else 1 - done
+        return least + (peak - least) * share
+
+    return rate

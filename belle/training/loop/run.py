@@ -19,16 +19,16 @@ from belle.training.checkpoints.manifest import Manifest, read_manifest
 from belle.training.checkpoints.run_state import RunState
 from belle.training.checkpoints.store import CheckpointStore
 from belle.training.cluster.ranks import Ranks
-from belle.training.interrupts import Interrupts
+from belle.training.loop.interrupts import Interrupts
+from belle.training.loop.run_folder import changed_on_the_way, check_folder, check_same_recipe
 from belle.training.recipe.load import Recipe, dump_recipe, recipe_values
-from belle.training.run_folder import changed_on_the_way, check_folder, check_same_recipe
 from belle.training.tracking.console import LiveView
 from belle.training.tracking.run_record import RunRecord
 from belle.training.tracking.tracker import Tracker, memory_in_use
 
 if TYPE_CHECKING:
     from belle.training.engines.engine import Engine
-    from belle.training.loop import StepResult
+    from belle.training.loop.objective import StepResult
 
 # Sums since the last logged line, kept in the checkpoint so that a resumed run writes the same line.
 _WINDOW = "window."
