@@ -42,7 +42,7 @@ class ConvertOptions:
             into the type with the fastest kernel, `requantize` goes through floats to `types`. None: `exact` unless
             types are given.
         requantized: with `exact` and `fast`, the type of those layers whose codes cannot be moved (see
-            `convert.gptq.unmovable`). None: `REQUANTIZED`, or the file type where types are given.
+            `convert.gptq.requantize`). None: `REQUANTIZED`, or the file type where types are given.
         template: a built-in prompt template by id, in place of the checkpoint's own; `none` for none.
         round_first: quantize what an F16 file would hold, as llama.cpp's two steps do.
         threads: that compute; 0 for one per processor.

@@ -23,7 +23,7 @@ from convert.architectures import Architecture, NamedTensor, architecture_of
 from convert.checkpoint import Checkpoint, open_checkpoint
 from convert.digests import Digests
 from convert.gptq.coded import Mode
-from convert.gptq.unmovable import note, requantizing, unmovable
+from convert.gptq.requantize import note, requantizing, unmovable
 from convert.load_proof import and_loads
 from convert.lora.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from convert.lora.adapter import Adapter, read_adapter

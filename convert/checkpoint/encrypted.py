@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from belle.errors import KnownError
 from convert.checkpoint.formats import OTHER_FORMAT_KINDS, reader_for
 from convert.checkpoint.problems import damaged
-from convert.checkpoint.torch_legacy import is_torch_legacy
+from convert.checkpoint.torch_files import is_torch_legacy
 from convert.checkpoint.weights_file import WeightsFile
 from convert.checkpoint.zip_directory import END_MAGIC, LOCAL_MAGIC
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from convert.checkpoint.problems import damaged, unsupported
 from convert.checkpoint.safetensors import LENGTH_BYTES, read_safetensors
 from convert.checkpoint.tensor import CheckpointTensor
-from convert.checkpoint.torch_legacy import is_torch_legacy, read_torch_legacy
-from convert.checkpoint.torch_zip import read_torch_zip
+from convert.checkpoint.torch_files import is_torch_legacy, read_torch_legacy, read_torch_zip
 from convert.checkpoint.weights_file import WeightsFile
 from convert.checkpoint.zip_directory import LOCAL_MAGIC
 

@@ -15,7 +15,7 @@ from gguf.constants import GGMLQuantizationType
 from numpy.typing import NDArray
 
 from convert.gptq import blocks
-from convert.gptq.structured import common_divisor
+from convert.gptq.blocks import common_divisor
 from convert.source import RowSource
 
 Mode = Literal["exact", "fast"]
