@@ -27,8 +27,7 @@ from convert.gptq.requantize import note, requantizing, unmovable
 from convert.load_proof import and_loads
 from convert.lora.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from convert.lora.adapter import Adapter, read_adapter
-from convert.lora.merge import merge
-from convert.lora.provenance import merged_metadata
+from convert.lora.merge import merge, merged_metadata
 from convert.metadata import count, general_metadata
 from convert.mixture import ModelFacts
 from convert.named_requests import check_imatrix, check_types

@@ -19,8 +19,7 @@ from convert.gptq.blocks import RUN
 from convert.gptq.layout import Module, find_modules
 from convert.gptq.stated import check_known, check_modules
 from convert.gptq.view import is_quantized
-from convert.inspection.description import Description, TensorRow, TokenizerFacts, shares
-from convert.inspection.templates import template_facts
+from convert.inspection.description import Description, TensorRow, TokenizerFacts, shares, template_facts
 from convert.metadata import read_model_card
 from convert.quantization import read_stated, refuse_by_tensors
 from convert.tokenizers import Tokenizer, read_tokenizer

@@ -9,8 +9,7 @@ from belle.engine.llama.memory import available_memory, estimate, verdict
 from belle.gguf.constants import TENSOR_TYPES
 from belle.gguf.cursor import Value
 from belle.gguf.reader import GgufHeader, read_header, read_strings
-from convert.inspection.description import Description, MemoryAt, TensorRow, TokenizerFacts, shares
-from convert.inspection.templates import template_facts
+from convert.inspection.description import Description, MemoryAt, TensorRow, TokenizerFacts, shares, template_facts
 
 _CONTEXTS = (2048, 4096, 8192, 16384, 32768)
 _SPECIAL = {

@@ -26,7 +26,7 @@ from convert.architectures.base import Place
 from convert.checkpoint.json_file import read_json_object
 from convert.lora.act_order import NOTHING_MOVED, Moved, moved_in_base
 from convert.lora.adapter import Adapter, Delta, read_adapter
-from convert.lora.provenance import digests
+from convert.lora.merge import digests
 from convert.metadata import real, text
 from convert.options import ConvertOptions
 from convert.plan import TensorPlan, data_size, exactness_of

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from belle.errors import KnownError
+from belle.gguf.writer import KeyValue
+from convert.checkpoint.problems import unreadable
 from convert.lora.adapter import Adapter, Delta
+from convert.metadata import count, real, text
 from convert.source import RowSource
 
 _HEAD = "lm_head.weight"
@@ -137,3 +141,28 @@ def _mismatch(adapter: Adapter, what: str, tensor: str) -> KnownError:
         path=str(adapter.folder),
         tensor=tensor,
     )
+
+
+# What a GGUF remembers of the adapters in it: which, how strong, and of which bytes.
+
+
+def digests(adapter: Adapter) -> dict[str, str]:
+    """SHA-256 of the adapter's files by file name, in hexadecimal. Raises KnownError("unreadable")."""
+    found = {}
+    for path in adapter.files:
+        try:
+            with path.open("rb") as file:
+                found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise unreadable(path, error) from error
+    return found
+
+
+def merged_metadata(adapters: Sequence[Adapter]) -> list[KeyValue]:
+    """The `chatbelle.lora.*` entries of a model that `adapters` were merged into; none when there are none."""
+    entries = [count("chatbelle.lora.count", len(adapters))] if adapters else []
+    for number, adapter in enumerate(adapters):
+        key = f"chatbelle.lora.{number}"
+        entries += [text(f"{key}.name", adapter.folder.resolve().name), real(f"{key}.scale", adapter.strength)]
+        entries += [text(f"{key}.sha256.{name}", digest) for name, digest in sorted(digests(adapter).items())]
+    return entries

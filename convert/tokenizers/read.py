@@ -8,7 +8,6 @@ from typing import Any
 
 from belle.errors import KnownError
 from belle.prompts import TEMPLATES
-from convert.chat_templates import missing_tokens
 from convert.tokenizers.agreement import disagreement
 from convert.tokenizers.ends import further_ends
 from convert.tokenizers.files import TokenizerFolder, read_object, read_text, unsupported
@@ -17,7 +16,7 @@ from convert.tokenizers.from_tokenizer_json import JsonVocabulary, read_json_voc
 from convert.tokenizers.pretokenizers import BY_CLASS
 from convert.tokenizers.sentencepiece_model import SentencePieceModel, looks_like_sentencepiece, read_sentencepiece
 from convert.tokenizers.special import SpecialFiles
-from convert.tokenizers.templates import choose_templates
+from convert.tokenizers.templates import choose_templates, missing_tokens
 from convert.tokenizers.vocabulary import Tokenizer
 
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from belle.errors import KnownError
 from belle.prompts import get_template
-from convert.chat_templates import CHAT_TEMPLATES
 from convert.inspection import describe
-from convert.inspection.templates import template_facts
+from convert.inspection.description import template_facts
 from convert.lora.adapter_gguf import convert_adapter
 from convert.options import AdapterChoice, ConvertOptions
 from convert.pipeline import convert
+from convert.tokenizers.templates import CHAT_TEMPLATES
 from tests.belle.engine import tiny_gguf
 from tests.convert.checkpoint.building import safetensors
 from tests.convert.checkpoints import llama_checkpoint, llama_shapes

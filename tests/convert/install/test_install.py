@@ -22,10 +22,10 @@ from belle.errors import KnownError
 from belle.gguf.mapped_file import GgufFile
 from belle.gguf.reader import read_header
 from belle.models.catalog import ModelEntry, installed, load_catalog, resolve
-from convert.chat_templates import CHAT_TEMPLATES
 from convert.checkpoint import open_checkpoint
 from convert.gptq.view import view
 from convert.install.job import InstallOptions, install
+from convert.tokenizers.templates import CHAT_TEMPLATES
 from tests.convert.checkpoint.building import torch_zip
 from tests.convert.checkpoint.encrypting import encrypt
 from tests.convert.checkpoints import llama_shapes

@@ -162,7 +162,7 @@ def test_a_vocabulary_travels_to_another_process(sentencepiece_folder: Path) -> 
 @pytest.mark.parametrize("template", ["belle", "belle-llama2", "belle-v0", "belle-bloom", "belle-ext", "chatml"])
 def test_transformers_makes_the_same_prompt_of_the_chat_template(byte_level_folder: Path, template: str) -> None:
     """With the template that is written into checkpoints and GGUF files."""
-    from convert.chat_templates import CHAT_TEMPLATES
+    from convert.tokenizers.templates import CHAT_TEMPLATES
 
     written = CHATML if template == "chatml" else CHAT_TEMPLATES[template]
     tokenizer = load_tokenizer(byte_level_folder)

@@ -9,7 +9,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from belle.errors import KnownError
 from belle.prompts import TEMPLATES, Message, as_text, get_template, template_from_gguf
-from convert.chat_templates import CHAT_TEMPLATES, missing_tokens, suggest_template
+from convert.tokenizers.templates import CHAT_TEMPLATES, missing_tokens, suggest_template
 
 IDS = [template.id for template in TEMPLATES.values() if template.id != "plain"]
 TEXT = st.text(max_size=20)
