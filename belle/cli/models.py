@@ -16,10 +16,10 @@ from belle.texts import json_text
 from belle.units import duration, size
 
 if TYPE_CHECKING:
-    from belle.clients.steps import Step
+    from belle.clients.progress import Step
     from belle.models.catalog import ModelEntry
     from convert.install.job import Installed, InstallOptions
-    from convert.install.shelf import Row
+    from convert.install.library import Row
 
 _EPILOG = """\
 examples:
@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from convert.install.shelf import rows
+    from convert.install.library import rows
 
     found = rows()
     if arguments.json:
@@ -168,7 +168,7 @@ def _get(arguments: argparse.Namespace) -> int:
 def _accept_license(entry: ModelEntry, options: InstallOptions, terminal: Terminal, *, yes: bool) -> None:
     """Show what it is, whose it is and what it takes; go on only with consent. Raises KnownError."""
     from belle.clients.hub import Hub
-    from convert.install.place import Place
+    from convert.install.folder import Place
 
     language = "zh" if is_chinese() else "en"
     terminal.note(f"{entry.title}: {entry.description[language]}", style="0")
@@ -244,7 +244,7 @@ def _tell(entry: ModelEntry, result: Installed, terminal: Terminal) -> None:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from convert.install.shelf import take_over
+    from convert.install.library import take_over
 
     terminal = Terminal()
     model, header = take_over(
@@ -277,7 +277,7 @@ def _path(arguments: argparse.Namespace) -> int:
 
 
 def _remove(arguments: argparse.Namespace) -> int:
-    from convert.install.shelf import plan_removal, remove
+    from convert.install.library import plan_removal, remove
 
     terminal = Terminal()
     removal = plan_removal(arguments.name)

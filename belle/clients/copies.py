@@ -24,10 +24,10 @@ from typing import Literal
 
 from belle import durable, paths
 from belle.clients.download import fetch
+from belle.clients.errors import HubError
 from belle.clients.hub import DATASETS, Hub, RemoteFile
-from belle.clients.patience import Patience
-from belle.clients.problems import HubError
-from belle.clients.steps import Reporter, Step
+from belle.clients.progress import Reporter, Step
+from belle.clients.retry import Patience
 from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.model_names import is_on_the_hub

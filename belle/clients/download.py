@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from belle.clients.errors import HubError, broken_off
 from belle.clients.hub import Hub, RemoteFile
-from belle.clients.patience import Patience
-from belle.clients.problems import HubError, broken_off
-from belle.clients.steps import Reporter
+from belle.clients.progress import Reporter
+from belle.clients.retry import Patience
 from belle.durable import sync_folder
 from belle.errors import KnownError
 

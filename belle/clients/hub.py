@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import belle
-from belle.clients.problems import HubError, broken_off, explain
+from belle.clients.errors import HubError, broken_off, explain
 from belle.errors import KnownError
 
 DEFAULT_ENDPOINT = "https://huggingface.co"

@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.clients.download import fetch, part_path
+from belle.clients.errors import HubError
 from belle.clients.hub import Hub, RemoteFile
-from belle.clients.patience import Patience
-from belle.clients.problems import HubError
-from belle.clients.steps import Listener, Reporter, Step
+from belle.clients.progress import Listener, Reporter, Step
+from belle.clients.retry import Patience
 from belle.errors import KnownError
 from belle.models.catalog import ModelEntry, installed, register
 from convert.checkpoint.encrypted import Key, decrypt_file, plain_name
 from convert.checkpoint.weights_file import WeightsFile
-from convert.install.place import Place, check_space
-from convert.install.recipe import Codes, Recipe, recipe
-from convert.install.source import Source, choose, is_encrypted, load_source
+from convert.install.conversion import Codes, Recipe, recipe
+from convert.install.folder import Place, check_space
+from convert.install.remote_files import Source, choose, is_encrypted, load_source
 from convert.part_file import sync_folder
 
 if TYPE_CHECKING:

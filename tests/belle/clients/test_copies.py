@@ -14,7 +14,7 @@ from huggingface_hub.utils import close_session
 from belle import paths
 from belle.cli.main import main
 from belle.clients.copies import HubName, Part, local_copy, model_here, parse_hub_name
-from belle.clients.problems import explain
+from belle.clients.errors import explain
 from belle.data.read import read_rows
 from belle.errors import KnownError
 from tests.belle.training.runs import TOKENIZER, recipe_file, run, write_conversations

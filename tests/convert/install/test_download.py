@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from belle.clients import download, patience
+from belle.clients import download, retry
 from belle.clients.download import fetch, part_path
 from belle.clients.hub import Hub, RemoteFile
-from belle.clients.patience import Patience
-from belle.clients.steps import Reporter, Step
+from belle.clients.progress import Reporter, Step
+from belle.clients.retry import Patience
 from belle.errors import KnownError
 from tests.convert.install.loopback_hub import LoopbackHub
 
@@ -28,7 +28,7 @@ REMOTE = RemoteFile("owner/model", "a" * 40, "weights.pt", len(CONTENT), hashlib
 def _serve(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.repos["owner/model"] = {"weights.pt": CONTENT}
     monkeypatch.setattr(download, "SYNC_BYTES", SYNC)
-    monkeypatch.setattr(patience, "_WAITS_SECONDS", (0.001,) * 5)
+    monkeypatch.setattr(retry, "_WAITS_SECONDS", (0.001,) * 5)
 
 
 def get(target: Path, file: RemoteFile = REMOTE, steps: list[Step] | None = None) -> None:

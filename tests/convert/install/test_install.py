@@ -16,8 +16,8 @@ from gguf.quants import dequantize
 import convert.pipeline
 from belle import paths
 from belle.cli.main import main
-from belle.clients import patience
-from belle.clients.steps import InstallStoppedError, Step
+from belle.clients import retry
+from belle.clients.progress import InstallStoppedError, Step
 from belle.errors import KnownError
 from belle.gguf.mapped_file import GgufFile
 from belle.gguf.reader import read_header
@@ -57,7 +57,7 @@ def fault(name: str = "belle-7b-2m", **options: object) -> KnownError:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits between tries that a test can wait for."""
-    monkeypatch.setattr(patience, "_WAITS_SECONDS", (0.01,) * 5)
+    monkeypatch.setattr(retry, "_WAITS_SECONDS", (0.01,) * 5)
 
 
 # --- the whole way

@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Literal
 
 from belle import paths
-from belle.clients.steps import Listener
+from belle.clients.progress import Listener
 from belle.engine.llama.memory import estimate
 from belle.errors import KnownError
 from belle.gguf.reader import GgufHeader, read_header
 from belle.models.catalog import ModelEntry, load_catalog, remember_file, resolve
 from belle.models.registry import InstalledModel, absolute, forget, installed, register
 from belle.prompts import get_template
-from convert.install.copies import copied, in_models_folder, parts_of
-from convert.install.place import Place, remove_if_empty
+from convert.install.folder import Place, copied, in_models_folder, parts_of, remove_if_empty
 
 Status = Literal["installed", "missing", "begun", "available", "unsupported"]
 

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from belle.clients.errors import not_in_repository
 from belle.clients.hub import Hub, RemoteFile
-from belle.clients.patience import Patience
-from belle.clients.problems import not_in_repository
+from belle.clients.retry import Patience
 from belle.documents import parse_json
 from belle.models.catalog import ModelEntry, ModelFile
 from convert.checkpoint.encrypted import ENCRYPTED_SUFFIX, plain_name

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from belle.clients.problems import HubError
-from belle.clients.steps import Reporter
+from belle.clients.errors import HubError
+from belle.clients.progress import Reporter
 
 _WAITS_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
 _LONGEST_WAIT_SECONDS = 300.0

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from belle import paths
-from belle.clients.steps import Step
+from belle.clients.progress import Step
 from belle.errors import KnownError
 from belle.models.catalog import installed, load_catalog, register, resolve
 from convert.install.job import InstallOptions, install
-from convert.install.shelf import Row, plan_removal, remove, rows, take_over
+from convert.install.library import Row, plan_removal, remove, rows, take_over
 from tests.belle.engine.tiny_gguf import write_random_model
 from tests.convert.install.belle_checkpoint import WEIGHTS
 from tests.convert.install.loopback_hub import LoopbackHub
