@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from convert.output.verify import Proof
 from convert.plan import TensorPlan
-from convert.verify import Proof
 
 
 @dataclass(frozen=True)

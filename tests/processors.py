@@ -26,7 +26,7 @@ TESTS = (
     "tests/convert/compressed",
     "tests/convert/lora/test_against_peft.py",
     "tests/convert/rounding",
-    "tests/convert/test_quantize_identity.py",
+    "tests/convert/output/test_quantize_identity.py",
     "tests/convert/test_reference_logits.py",
 )
 

@@ -5,7 +5,7 @@ such block, and only where the order of the inputs can be changed in the layer b
 vanish. And a layer that an adapter was merged into holds values that are no longer `s * (q - z)`. Both are quantized
 again, to a type so fine that it adds next to nothing to the noise that GPTQ made: for groups of 128 the power of the
 noise grows by the factor 1.002 with Q8_0 (8.5 bits per weight) and 1.025 with Q6_K (6.6). What a file has got is
-measured when it is verified (`noise_factor` of `convert.verify.TensorProof`).
+measured when it is verified (`noise_factor` of `convert.output.verify.TensorProof`).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from belle import paths
 from belle.clients.progress import Listener, Reporter
 from belle.errors import KnownError
 from belle.models.registry import absolute
-from convert.part_file import sync_folder
+from convert.output.part_file import sync_folder
 
 _SPARE_BYTES = 500_000_000
 

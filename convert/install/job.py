@@ -26,10 +26,10 @@ from convert.checkpoint.weights_file import WeightsFile
 from convert.install.conversion import Codes, Recipe, recipe
 from convert.install.folder import Place, check_space
 from convert.install.remote_files import Source, choose, is_encrypted, load_source
-from convert.part_file import sync_folder
+from convert.output.part_file import sync_folder
 
 if TYPE_CHECKING:
-    from convert.progress import Progress
+    from convert.output.progress import Progress
     from convert.report import Report
 
 

@@ -21,7 +21,7 @@ from belle.documents import parse_json
 from belle.models.catalog import ModelEntry, ModelFile
 from convert.checkpoint.encrypted import ENCRYPTED_SUFFIX, plain_name
 from convert.metadata import MODEL_CARD
-from convert.part_file import sync_folder
+from convert.output.part_file import sync_folder
 
 _FORMAT = 1
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")

@@ -29,13 +29,13 @@ from convert.lora.adapter import Adapter, Delta, read_adapter
 from convert.lora.merge import digests
 from convert.metadata import real, text
 from convert.options import ConvertOptions
+from convert.output.progress import ProgressCallback
+from convert.output.verify import verify
+from convert.output.writer import write_gguf
 from convert.plan import TensorPlan, data_size, exactness_of
-from convert.progress import ProgressCallback
 from convert.report import Report, describe
 from convert.rows import ArrayRows
 from convert.source import RowSource
-from convert.verify import verify
-from convert.writer import write_gguf
 
 _EMBEDDING = "token_embd.weight"
 _LONGEST_CONFIG = 4 << 20

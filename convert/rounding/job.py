@@ -21,13 +21,15 @@ from belle.gguf.mapped_file import GgufFile, is_gguf
 from belle.gguf.reader import read_header
 from belle.gguf.types import FLOAT_TYPES, FileType
 from belle.gguf.writer import KeyValue, serialize
-from convert.load_proof import and_loads
 from convert.mixture import ModelFacts, Role, role_of
 from convert.options import ConvertOptions
-from convert.part_file import check_output, journal_path, part_path
+from convert.output.load_proof import and_loads
+from convert.output.part_file import check_output, journal_path, part_path
+from convert.output.progress import ProgressCallback
+from convert.output.verify import verify
+from convert.output.writer import write_gguf
 from convert.pipeline import convert
 from convert.plan import TensorPlan, data_size, plan_types
-from convert.progress import ProgressCallback
 from convert.report import describe
 from convert.rounding.blas import one_thread
 from convert.rounding.calibration import Windows, calibration_windows
@@ -36,8 +38,6 @@ from convert.rounding.matrix import OutputErrors
 from convert.rounding.options import QuantizeOptions, QuantizeReport
 from convert.rounding.sources import GgufRows, RoundedRows, Spool
 from convert.rounding.walk import EMBEDDINGS, Step, round_model
-from convert.verify import verify
-from convert.writer import write_gguf
 
 _FILE_TYPE, _VERSION = "general.file_type", "general.quantization_version"
 _QUANTIZATION_VERSION = 2

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from belle.gguf import ggml
 from belle.gguf.mapped_file import GgufFile, StoredTensor
 from belle.gguf.types import FLOAT_TYPES, row_bytes
-from convert.part_file import worded
+from convert.output.part_file import worded
 from convert.rounding.formats import Bytes
 from convert.source import FloatName, RowSource
 

@@ -23,9 +23,9 @@ from belle.gguf.imatrix import Activations, write_imatrix
 from belle.gguf.mapped_file import GgufFile
 from belle.gguf.types import file_type
 from convert.options import ConvertOptions, output_paths, tensor_requests
-from convert.part_file import part_path
+from convert.output.part_file import part_path
+from convert.output.progress import Progress
 from convert.pipeline import convert, plan_conversion
-from convert.progress import Progress
 from tests.convert.checkpoint.building import safetensors
 from tests.convert.checkpoints import bloom_checkpoint, llama_checkpoint, llama_shapes
 from tests.convert.tiny_models import differences, quantize_with_llama_cpp

@@ -19,9 +19,9 @@ from belle.gguf.mapped_file import GgufFile
 from belle.gguf.types import file_type
 from belle.gguf.writer import KeyValue
 from convert.mixture import ModelFacts, TypeRequests
+from convert.output.writer import write_gguf
 from convert.plan import TensorPlan, plan_types
 from convert.source import RowSource
-from convert.writer import write_gguf
 
 TEXT, U32, F32 = GGUFValueType.STRING, GGUFValueType.UINT32, GGUFValueType.FLOAT32
 

@@ -20,7 +20,7 @@ from belle.texts import json_text
 
 if TYPE_CHECKING:
     from convert.options import ConvertOptions
-    from convert.progress import ProgressCallback
+    from convert.output.progress import ProgressCallback
     from convert.report import Report
 
 _EPILOG = """\

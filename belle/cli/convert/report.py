@@ -10,9 +10,9 @@ from belle.units import duration, size, weights
 
 if TYPE_CHECKING:
     from belle.evaluation.sources.agreement import Agreement
-    from convert.progress import Progress
+    from convert.output.progress import Progress
+    from convert.output.verify import TensorProof
     from convert.report import FileReport, Report
-    from convert.verify import TensorProof
 
 _BAR_WIDTH = 24
 _STAGES = {"convert": "", "verify": "verifying"}

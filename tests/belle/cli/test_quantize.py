@@ -16,8 +16,8 @@ import pytest
 
 from belle.cli.main import main
 from belle.gguf.mapped_file import GgufFile
-from convert.compare import TENSOR_ERRORS
 from convert.options import ConvertOptions
+from convert.output.compare import TENSOR_ERRORS
 from convert.pipeline import convert
 from convert.rounding import job
 from tests.convert.architectures.random_models import kl_divergence, llama_logits
@@ -63,8 +63,8 @@ def test_weights_may_be_further_off_than_rounding_would_leave_them(
     f16: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     """What verification grants a type holds for rounding weight by weight; feedback gives up weights for the output."""
-    monkeypatch.setattr("convert.compare.TENSOR_ERRORS", dict.fromkeys(TENSOR_ERRORS, 1e-4))
-    monkeypatch.setattr("convert.compare._ROW_ERROR", 1e-4)
+    monkeypatch.setattr("convert.output.compare.TENSOR_ERRORS", dict.fromkeys(TENSOR_ERRORS, 1e-4))
+    monkeypatch.setattr("convert.output.compare._ROW_ERROR", 1e-4)
     assert run(f16, "--type", "q8_0", "--calib", text, "-o", tmp_path / "mine.gguf", *FEW) == 0
     assert run(f16, "--type", "q8_0", "--method", "rtn", "-o", tmp_path / "plain.gguf") == 2
     assert "is not what it should be" in capsys.readouterr().err

@@ -2,7 +2,8 @@
 
 Two things are shown for each run of rows. That its bytes are those that were computed, by the checksum taken before
 they were written; and that the numbers they stand for are the checkpoint's, as closely as the tensor's type promises
-(`convert.compare`). The head is read by the program's other GGUF reader, the one that looks at files of strangers.
+(`convert.output.compare`). The head is read by the program's other GGUF reader, the one that looks at files of
+strangers.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ import numpy as np
 from belle.engine.llama.cores import usable_processors
 from belle.errors import KnownError
 from belle.gguf.reader import StoredTensor, read_header
-from convert.compare import Difference, compare, tensor_fault
-from convert.journal import Chunk
+from convert.output.compare import Difference, compare, tensor_fault
+from convert.output.journal import Chunk
+from convert.output.progress import Meter, ProgressCallback
+from convert.output.scratch import Scratch
 from convert.plan import Exactness, TensorPlan
-from convert.progress import Meter, ProgressCallback
-from convert.scratch import Scratch
 
 _TICK_SECONDS = 0.2
 
@@ -66,7 +67,7 @@ class Proof:
     Attributes:
         tensors: in the order of the file.
         seconds: that it took.
-        loaded: llama.cpp loaded the file and read a token (`convert.load_proof`).
+        loaded: llama.cpp loaded the file and read a token (`convert.output.load_proof`).
     """
 
     tensors: tuple[TensorProof, ...]

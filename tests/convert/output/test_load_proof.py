@@ -9,8 +9,8 @@ import pytest
 from gguf import GGUFWriter
 
 from belle.errors import KnownError
-from convert.load_proof import check_loads
 from convert.options import ConvertOptions
+from convert.output.load_proof import check_loads
 from convert.pipeline import Conversion, convert
 from convert.rounding.job import quantize
 from convert.rounding.options import QuantizeOptions

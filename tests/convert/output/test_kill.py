@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from belle.gguf.writer import serialize
-from convert.part_file import journal_path, part_path
-from tests.convert.kill_driver import model_of
+from convert.output.part_file import journal_path, part_path
+from tests.convert.output.kill_driver import model_of
 from tests.convert.tiny_models import plan
 
 KILLS = 20
@@ -31,8 +31,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start(weights: Path, out: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.convert.kill_driver", str(weights), str(out)],
-        cwd=Path(__file__).parents[2],
+        [sys.executable, "-m", "tests.convert.output.kill_driver", str(weights), str(out)],
+        cwd=Path(__file__).parents[3],
         stdout=subprocess.PIPE,
         text=True,
     )

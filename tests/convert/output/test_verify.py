@@ -15,19 +15,19 @@ from belle.cli.main import main
 from belle.errors import KnownError
 from belle.gguf.types import FILE_TYPES, FLOAT_TYPES, row_bytes
 from belle.gguf.writer import padded
-from convert.compare import TENSOR_ERRORS
 from convert.gptq import blocks
 from convert.gptq.source import GPTQRows
-from convert.journal import Chunk
 from convert.mixture import TypeRequests
 from convert.options import ConvertOptions
-from convert.part_file import journal_path, part_path
+from convert.output.compare import TENSOR_ERRORS
+from convert.output.journal import Chunk
+from convert.output.part_file import journal_path, part_path
+from convert.output.verify import Proof, TensorProof, verify
+from convert.output.writer import write_gguf
 from convert.pipeline import convert
 from convert.plan import TensorPlan, exactness_of
 from convert.rows import take_rows
 from convert.source import RowSource
-from convert.verify import Proof, TensorProof, verify
-from convert.writer import write_gguf
 from tests.convert.checkpoints import bloom_checkpoint, llama_checkpoint
 from tests.convert.gptq.test_exact import layer
 from tests.convert.tiny_models import ArraySource, as_dtype, importances, make_model, plan, values

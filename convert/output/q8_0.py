@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.scratch import Scratch
+from convert.output.scratch import Scratch
 
 BLOCK = 32
 BLOCK_BYTES = 34

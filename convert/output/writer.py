@@ -21,15 +21,15 @@ from belle.engine.llama.cores import usable_processors
 from belle.errors import KnownError
 from belle.gguf import ggml
 from belle.gguf.writer import KeyValue, serialize
-from convert.encode import encode_rows
-from convert.journal import Chunk, Journal
-from convert.part_file import PartFile, check_output, journal_path, part_path, worded
+from convert.output.encode import encode_rows
+from convert.output.journal import Chunk, Journal
+from convert.output.part_file import PartFile, check_output, journal_path, part_path, worded
+from convert.output.progress import Meter, Progress, ProgressCallback
+from convert.output.scratch import Scratch
 from convert.plan import TensorPlan, data_size
-from convert.progress import Meter, Progress, ProgressCallback
-from convert.scratch import Scratch
 
 if TYPE_CHECKING:
-    from convert.verify import Proof
+    from convert.output.verify import Proof
 
 CHUNK_WEIGHTS = 1 << 20
 """Weights per run of rows: small enough for memory, large enough that Python's share of the time does not show."""

@@ -1,4 +1,4 @@
-"""A conversion to be killed: `python -m tests.convert.kill_driver WEIGHTS.npy OUT.gguf`.
+"""A conversion to be killed: `python -m tests.convert.output.kill_driver WEIGHTS.npy OUT.gguf`.
 
 It records its progress far more often than a real one, so that a test of a few seconds meets many states of the files.
 """
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-import convert.writer
-from convert.writer import write_gguf
+import convert.output.writer
+from convert.output.writer import write_gguf
 from tests.convert.tiny_models import ArraySource, Tensor, TinyModel, make_model, plan
 
 
@@ -26,7 +26,7 @@ def model_of(weights: Path) -> TinyModel:
 
 def main() -> None:
     weights, out = Path(sys.argv[1]), Path(sys.argv[2])
-    convert.writer.COMMIT_SECONDS = 0.02
+    convert.output.writer.COMMIT_SECONDS = 0.02
     model = model_of(weights)
     print("ready", flush=True)
     write_gguf(out, model.metadata, plan(model, "q4_k_m"), threads=2, inputs=[weights])

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from belle.engine.process.native_calls import call
 from belle.errors import KnownError
-from convert.journal import Chunk
+from convert.output.journal import Chunk
 
 if TYPE_CHECKING:
-    from convert.verify import Proof
-    from convert.writer import Verifier
+    from convert.output.verify import Proof
+    from convert.output.writer import Verifier
 
 
 def and_loads(verifier: Verifier, out: Path) -> Verifier:

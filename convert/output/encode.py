@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from belle.errors import KnownError
 from belle.gguf import ggml
 from belle.gguf.types import FLOAT_TYPES
-from convert import q8_0
+from convert.output import q8_0
+from convert.output.scratch import Scratch
 from convert.plan import TensorPlan
-from convert.scratch import Scratch
 
 # Bits of the exponent of each float type; all set means infinite or not a number.
 _EXPONENT: dict[str, tuple[type[np.unsignedinteger[Any]], int, int]] = {

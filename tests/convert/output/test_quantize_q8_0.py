@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from belle.gguf import ggml
-from convert import q8_0
-from convert.scratch import Scratch
+from convert.output import q8_0
+from convert.output.scratch import Scratch
 
 
 def both(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

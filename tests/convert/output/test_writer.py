@@ -20,9 +20,9 @@ from gguf.quants import dequantize
 from belle.errors import KnownError
 from belle.gguf.mapped_file import GgufFile
 from belle.gguf.writer import KeyValue
-from convert.part_file import journal_path, part_path
+from convert.output.part_file import journal_path, part_path
+from convert.output.writer import CHUNK_WEIGHTS, chunks_of, write_gguf
 from convert.plan import TensorPlan
-from convert.writer import CHUNK_WEIGHTS, chunks_of, write_gguf
 from tests.convert.tiny_models import TEXT, ArraySource, Tensor, TinyModel, as_dtype, make_model, plan, values, write
 
 
@@ -374,7 +374,7 @@ SMALL_DISK = """
 
 
 def run_here(code: str, *arguments: str) -> str:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), *arguments], cwd=root, capture_output=True, text=True, check=True
     )
