@@ -27,19 +27,19 @@ from convert.lora.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from convert.lora.adapter import Adapter, read_adapter
 from convert.lora.merge import merge, merged_metadata
 from convert.metadata import count, general_metadata
-from convert.mixture import ModelFacts
-from convert.named_requests import check_imatrix, check_types
-from convert.options import ConvertOptions, output_paths
 from convert.output.digests import Digests
 from convert.output.load_proof import and_loads
 from convert.output.part_file import check_output
 from convert.output.progress import Progress, ProgressCallback
 from convert.output.verify import verify
 from convert.output.writer import write_gguf
-from convert.plan import TensorPlan, data_size, plan_types, size_by_type
+from convert.plan.mixture import ModelFacts
+from convert.plan.named_requests import check_imatrix, check_types
+from convert.plan.options import ConvertOptions, output_paths
+from convert.plan.plan import TensorPlan, data_size, plan_types, size_by_type
 from convert.quantization import left_behind, named_by_config, read_stated, refuse_by_tensors
 from convert.report import FileReport, Report, describe
-from convert.source import RowSource
+from convert.rows.source import RowSource
 from convert.tokenizers import check_templates, check_tokenizer, read_tokenizer
 
 _NO_DIGEST = "0" * 64

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.output.verify import Proof
-from convert.plan import TensorPlan
+from convert.plan.plan import TensorPlan
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ _CONFIG = {
 def llama_ids(folder: str, texts: list[str]) -> list[list[int]]:
     """The ids of each text. Raises KnownError for a tokenizer that cannot be converted."""
     from belle.engine.llama.file_questions import token_ids
-    from convert.options import ConvertOptions
     from convert.pipeline import convert
+    from convert.plan.options import ConvertOptions
 
     with tempfile.TemporaryDirectory(prefix="belle-llama-ids-") as name:
         tiny, gguf = Path(name) / "model", Path(name) / "model.gguf"

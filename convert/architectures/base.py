@@ -21,7 +21,7 @@ from belle.texts import visible
 from convert.architectures.config import optional_flag
 from convert.architectures.config_keys import check_keys
 from convert.metadata import KeyValue
-from convert.source import RowSource
+from convert.rows.source import RowSource
 
 # Prefixes that training frameworks put in front of every name.
 _WRAPPERS = ("module.", "_orig_mod.", "base_model.model.")

@@ -11,8 +11,8 @@ from belle.errors import KnownError
 from convert.architectures.base import Architecture, Dimensions, Rule, linear
 from convert.architectures.config import MAX_LAYERS, key_set, number, only, whole
 from convert.metadata import KeyValue, count, real
-from convert.rows import take_rows
-from convert.source import RowSource
+from convert.rows.arrange import take_rows
+from convert.rows.source import RowSource
 
 
 def _separate_heads(source: RowSource, sizes: Dimensions) -> RowSource:

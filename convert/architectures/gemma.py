@@ -10,8 +10,8 @@ from convert.architectures.config import key_set, number, only, unsupported, who
 from convert.architectures.llama import DecoderOnly
 from convert.architectures.rope import SLIDING, is_divided, rope_metadata, rope_parameters, yarn_attention_factor
 from convert.metadata import KeyValue, count, real
-from convert.rows import AddConstant
-from convert.source import RowSource
+from convert.rows.arrange import AddConstant
+from convert.rows.source import RowSource
 
 
 def _plus_one(source: RowSource, sizes: Dimensions) -> RowSource:

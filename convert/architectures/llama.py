@@ -18,8 +18,8 @@ from convert.architectures.rope import (
     rope_parameters,
 )
 from convert.metadata import KeyValue, count, real
-from convert.rows import ArrayRows, take_rows
-from convert.source import RowSource
+from convert.rows.arrange import ArrayRows, take_rows
+from convert.rows.source import RowSource
 
 
 def pair_rotary_rows(source: RowSource, n_head: int) -> RowSource:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.source import FloatName
+from convert.rows.source import FloatName
 
 
 @dataclass(frozen=True)

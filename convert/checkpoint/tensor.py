@@ -13,7 +13,7 @@ from convert.checkpoint.dtypes import RawDtype, narrowed
 from convert.checkpoint.problems import unsupported
 from convert.checkpoint.strided import read_strided, row_starts
 from convert.checkpoint.weights_file import WeightsFile
-from convert.source import FloatName, RowSource
+from convert.rows.source import FloatName, RowSource
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from belle.errors import KnownError
 from convert.checkpoint.tensor import CheckpointTensor
-from convert.source import RowSource
+from convert.rows.source import RowSource
 
 
 def _decoded(exponent_bits: int, mantissa_bits: int, bias: int, *, specials: str) -> NDArray[np.float32]:

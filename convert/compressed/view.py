@@ -14,7 +14,7 @@ from convert.compressed.float8 import VALUES, Float8Rows
 from convert.compressed.packed import BITS, PackedRows, read_layer
 from convert.compressed.scheme import Scheme, WeightScheme, read_scheme
 from convert.gptq.coded import Mode
-from convert.source import RowSource
+from convert.rows.source import RowSource
 
 Change = Callable[[Mapping[str, RowSource]], dict[str, RowSource]]
 

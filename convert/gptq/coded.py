@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convert.gptq import blocks
 from convert.gptq.blocks import common_divisor
-from convert.source import RowSource
+from convert.rows.source import RowSource
 
 Mode = Literal["exact", "fast"]
 _RUN = blocks.RUN

@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from gguf.constants import GGMLQuantizationType as GGMLType
 
-from convert.mixture import TypeRequests
-from convert.plan import Named
+from convert.plan.mixture import TypeRequests
+from convert.plan.plan import Named
 
 # How the names of stored codes end.
 _CODES = (".qweight", ".weight_packed")

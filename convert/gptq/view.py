@@ -19,8 +19,8 @@ from convert.gptq.coded import Mode
 from convert.gptq.layout import Module, ZeroEvidence, find_modules, zeros_of
 from convert.gptq.source import GPTQRows
 from convert.gptq.stated import check_known, check_modules, version_of
-from convert.rows import take_rows
-from convert.source import RowSource
+from convert.rows.arrange import take_rows
+from convert.rows.source import RowSource
 
 # Last name of a layer -> the layers just before it whose output features it reads one to one: their rows may come in
 # any order, if its columns come in the same (LLaMA's feed-forward, BLOOM's).

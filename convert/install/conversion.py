@@ -10,8 +10,8 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from belle.errors import KnownError
 from belle.gguf.types import file_type
 from belle.models.catalog import ModelEntry
-from convert.mixture import TypeRequests
-from convert.options import ConvertOptions
+from convert.plan.mixture import TypeRequests
+from convert.plan.options import ConvertOptions
 from convert.tokenizers.templates import CHAT_TEMPLATES
 
 Codes = Literal["exact", "fast"]

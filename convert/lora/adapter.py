@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from belle.errors import KnownError
 from convert.checkpoint import Checkpoint, open_checkpoint
 from convert.lora.config import NAME, AdapterConfig, read_config
-from convert.source import RowSource
+from convert.rows.source import RowSource
 
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 _PREFIX = "base_model.model."

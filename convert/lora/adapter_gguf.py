@@ -28,14 +28,14 @@ from convert.lora.act_order import NOTHING_MOVED, Moved, moved_in_base
 from convert.lora.adapter import Adapter, Delta, read_adapter
 from convert.lora.merge import digests
 from convert.metadata import real, text
-from convert.options import ConvertOptions
 from convert.output.progress import ProgressCallback
 from convert.output.verify import verify
 from convert.output.writer import write_gguf
-from convert.plan import TensorPlan, data_size, exactness_of
+from convert.plan.options import ConvertOptions
+from convert.plan.plan import TensorPlan, data_size, exactness_of
 from convert.report import Report, describe
-from convert.rows import ArrayRows
-from convert.source import RowSource
+from convert.rows.arrange import ArrayRows
+from convert.rows.source import RowSource
 
 _EMBEDDING = "token_embd.weight"
 _LONGEST_CONFIG = 4 << 20

@@ -13,7 +13,7 @@ from belle.gguf.writer import KeyValue
 from convert.checkpoint.problems import unreadable
 from convert.lora.adapter import Adapter, Delta
 from convert.metadata import count, real, text
-from convert.source import RowSource
+from convert.rows.source import RowSource
 
 _HEAD = "lm_head.weight"
 

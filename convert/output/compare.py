@@ -21,7 +21,7 @@ from belle.gguf import ggml
 from belle.gguf.types import FLOAT_TYPES
 from convert.output.encode import to_f32
 from convert.output.scratch import Scratch
-from convert.plan import TensorPlan
+from convert.plan.plan import TensorPlan
 
 NEAR_EXACT_STEPS = 0.65
 """Largest rms error of a row whose codes were moved nearly exactly, in quantization steps. Half a step would be the

@@ -18,7 +18,7 @@ from belle.gguf import ggml
 from belle.gguf.types import FLOAT_TYPES
 from convert.output import q8_0
 from convert.output.scratch import Scratch
-from convert.plan import TensorPlan
+from convert.plan.plan import TensorPlan
 
 # Bits of the exponent of each float type; all set means infinite or not a number.
 _EXPONENT: dict[str, tuple[type[np.unsignedinteger[Any]], int, int]] = {

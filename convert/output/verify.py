@@ -27,7 +27,7 @@ from convert.output.compare import Difference, compare, tensor_fault
 from convert.output.journal import Chunk
 from convert.output.progress import Meter, ProgressCallback
 from convert.output.scratch import Scratch
-from convert.plan import Exactness, TensorPlan
+from convert.plan.plan import Exactness, TensorPlan
 
 _TICK_SECONDS = 0.2
 

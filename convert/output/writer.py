@@ -26,7 +26,7 @@ from convert.output.journal import Chunk, Journal
 from convert.output.part_file import PartFile, check_output, journal_path, part_path, worded
 from convert.output.progress import Meter, Progress, ProgressCallback
 from convert.output.scratch import Scratch
-from convert.plan import TensorPlan, data_size
+from convert.plan.plan import TensorPlan, data_size
 
 if TYPE_CHECKING:
     from convert.output.verify import Proof

@@ -14,7 +14,7 @@ import numpy as np
 
 from convert.rounding.formats import Floats
 from convert.rounding.metric import Moments
-from convert.source import RowSource
+from convert.rows.source import RowSource
 
 RESIDUAL_READERS = ("attn_q", "attn_k", "attn_v", "attn_qkv", "ffn_gate", "ffn_up")
 """Matrices of a block that read the residual stream, by what GGUF calls them."""

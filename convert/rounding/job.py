@@ -21,15 +21,15 @@ from belle.gguf.mapped_file import GgufFile, is_gguf
 from belle.gguf.reader import read_header
 from belle.gguf.types import FLOAT_TYPES, FileType
 from belle.gguf.writer import KeyValue, serialize
-from convert.mixture import ModelFacts, Role, role_of
-from convert.options import ConvertOptions
 from convert.output.load_proof import and_loads
 from convert.output.part_file import check_output, journal_path, part_path
 from convert.output.progress import ProgressCallback
 from convert.output.verify import verify
 from convert.output.writer import write_gguf
 from convert.pipeline import convert
-from convert.plan import TensorPlan, data_size, plan_types
+from convert.plan.mixture import ModelFacts, Role, role_of
+from convert.plan.options import ConvertOptions
+from convert.plan.plan import TensorPlan, data_size, plan_types
 from convert.report import describe
 from convert.rounding.blas import one_thread
 from convert.rounding.calibration import Windows, calibration_windows

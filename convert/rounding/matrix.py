@@ -23,7 +23,7 @@ from convert.rounding.formats import FORMATS, Bytes, Floats, pack
 from convert.rounding.grid import Grid
 from convert.rounding.metric import Metric
 from convert.rounding.start import first_blocks, quantized
-from convert.source import RowSource
+from convert.rows.source import RowSource
 
 _SWEEPS = 3
 _RUN_WEIGHTS = 1 << 20

@@ -16,7 +16,7 @@ from belle.gguf.mapped_file import GgufFile, StoredTensor
 from belle.gguf.types import FLOAT_TYPES, row_bytes
 from convert.output.part_file import worded
 from convert.rounding.formats import Bytes
-from convert.source import FloatName, RowSource
+from convert.rows.source import FloatName, RowSource
 
 _NAMES: dict[GGMLType, FloatName] = {GGMLType.F32: "f32", GGMLType.F16: "f16", GGMLType.BF16: "bf16"}
 _STORED: dict[FloatName, type[np.generic]] = {"f32": np.float32, "f16": np.float16, "bf16": np.uint16}

@@ -31,7 +31,7 @@ MEMORY_MB = 400.0
 _CONVERT = """
 import json, os, resource, sys, time
 from pathlib import Path
-from convert.options import ConvertOptions
+from convert.plan.options import ConvertOptions
 from convert.pipeline import convert
 began = time.perf_counter()
 written = Path("/proc/self/io")

@@ -22,10 +22,10 @@ from belle.gguf import ggml
 from belle.gguf.imatrix import Activations, write_imatrix
 from belle.gguf.mapped_file import GgufFile
 from belle.gguf.types import file_type
-from convert.options import ConvertOptions, output_paths, tensor_requests
 from convert.output.part_file import part_path
 from convert.output.progress import Progress
 from convert.pipeline import convert, plan_conversion
+from convert.plan.options import ConvertOptions, output_paths, tensor_requests
 from tests.convert.checkpoint.building import safetensors
 from tests.convert.checkpoints import bloom_checkpoint, llama_checkpoint, llama_shapes
 from tests.convert.tiny_models import differences, quantize_with_llama_cpp

@@ -14,8 +14,8 @@ import pytest
 from belle.cli.main import main
 from belle.errors import KnownError
 from belle.evaluation.sources.agreement import LONGEST, PROMPTS, agreement, reference_samples
-from convert.options import AdapterChoice, ConvertOptions
 from convert.pipeline import convert
+from convert.plan.options import AdapterChoice, ConvertOptions
 from tests.convert.checkpoints import byte_tokenizer
 from tests.convert.gptq.act_order import act_order_llama
 from tests.convert.install.belle_checkpoint import belle_bloom, belle_llama

@@ -18,10 +18,10 @@ from gguf.constants import GGUFValueType
 from belle.gguf.mapped_file import GgufFile
 from belle.gguf.types import file_type
 from belle.gguf.writer import KeyValue
-from convert.mixture import ModelFacts, TypeRequests
 from convert.output.writer import write_gguf
-from convert.plan import TensorPlan, plan_types
-from convert.source import RowSource
+from convert.plan.mixture import ModelFacts, TypeRequests
+from convert.plan.plan import TensorPlan, plan_types
+from convert.rows.source import RowSource
 
 TEXT, U32, F32 = GGUFValueType.STRING, GGUFValueType.UINT32, GGUFValueType.FLOAT32
 

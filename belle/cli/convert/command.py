@@ -19,8 +19,8 @@ from belle.path_guard import check_output
 from belle.texts import json_text
 
 if TYPE_CHECKING:
-    from convert.options import ConvertOptions
     from convert.output.progress import ProgressCallback
+    from convert.plan.options import ConvertOptions
     from convert.report import Report
 
 _EPILOG = """\
@@ -235,8 +235,8 @@ class _ScaleAdapter(argparse.Action):
 
 def _options(arguments: argparse.Namespace) -> ConvertOptions:
     from belle.gguf.types import tensor_type
-    from convert.mixture import TypeRequests
-    from convert.options import AdapterChoice, ConvertOptions, tensor_requests
+    from convert.plan.mixture import TypeRequests
+    from convert.plan.options import AdapterChoice, ConvertOptions, tensor_requests
 
     if arguments.threads < 0:
         raise KnownError("usage", "--threads cannot be negative.", "Leave it out for one per processor.")

@@ -16,9 +16,9 @@ from belle.errors import KnownError
 
 if TYPE_CHECKING:
     from convert.checkpoint import Checkpoint
-    from convert.options import ConvertOptions
+    from convert.plan.options import ConvertOptions
     from convert.report import Report
-    from convert.source import RowSource
+    from convert.rows.source import RowSource
 
 _USUAL_NAME = re.compile(r"model(-\d+-of-\d+)?\.safetensors|pytorch_model(-\d+-of-\d+)?\.bin")
 

@@ -16,9 +16,9 @@ import pytest
 
 from belle.cli.main import main
 from belle.gguf.mapped_file import GgufFile
-from convert.options import ConvertOptions
 from convert.output.compare import TENSOR_ERRORS
 from convert.pipeline import convert
+from convert.plan.options import ConvertOptions
 from convert.rounding import job
 from tests.convert.architectures.random_models import kl_divergence, llama_logits
 from tests.convert.checkpoints import bloom_checkpoint, llama_checkpoint

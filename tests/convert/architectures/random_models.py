@@ -14,7 +14,7 @@ from gguf.constants import GGUFValueType
 
 from convert.architectures import NamedTensor, architecture_of
 from convert.metadata import KeyValue
-from convert.source import RowSource
+from convert.rows.source import RowSource
 
 
 class MemorySource(RowSource):

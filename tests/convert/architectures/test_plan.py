@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from belle.errors import KnownError
 from convert.architectures import ARCHITECTURES, architecture_of
-from convert.source import RowSource
+from convert.rows.source import RowSource
 from tests.convert.architectures.random_models import MemorySource
 
 LLAMA: dict[str, Any] = {

@@ -22,8 +22,8 @@ from convert.checkpoint import open_checkpoint
 from convert.compressed import view
 from convert.compressed.scheme import read_scheme
 from convert.inspection.checkpoint import describe_checkpoint
-from convert.options import ConvertOptions
 from convert.pipeline import convert
+from convert.plan.options import ConvertOptions
 from tests.convert.architectures.random_models import llama_logits
 from tests.convert.checkpoints import llama_checkpoint
 

@@ -17,8 +17,8 @@ from gguf import GGUFReader
 from gguf.quants import dequantize
 
 from convert.checkpoint import open_checkpoint
-from convert.options import ConvertOptions
 from convert.pipeline import convert
+from convert.plan.options import ConvertOptions
 from tests.convert.gptq.gptqmodel_driver import QUANTIZED
 from tests.convert.install.running import ROOT
 

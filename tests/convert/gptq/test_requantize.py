@@ -13,9 +13,9 @@ from belle.errors import KnownError
 from belle.gguf import ggml
 from belle.gguf.imatrix import Activations, write_imatrix
 from belle.gguf.mapped_file import GgufFile
-from convert.mixture import TypeRequests
-from convert.options import AdapterChoice, ConvertOptions, tensor_requests
 from convert.pipeline import convert, plan_conversion
+from convert.plan.mixture import TypeRequests
+from convert.plan.options import AdapterChoice, ConvertOptions, tensor_requests
 from tests.convert.checkpoints import llama_shapes
 from tests.convert.gptq.act_order import act_order_bloom, act_order_llama
 from tests.convert.lora.adapters import adapter_for, save_adapter

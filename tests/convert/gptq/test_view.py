@@ -11,8 +11,8 @@ from gguf.constants import GGMLQuantizationType as Type
 from gguf.quants import dequantize
 
 from convert.gptq.view import is_quantized, view
-from convert.rows import ArrayRows
-from convert.source import RowSource
+from convert.rows.arrange import ArrayRows
+from convert.rows.source import RowSource
 from tests.convert.gptq.test_exact import Layer, Stored, layer
 
 

@@ -16,8 +16,8 @@ from belle.prompts import get_template
 from convert.inspection import describe
 from convert.inspection.description import template_facts
 from convert.lora.adapter_gguf import convert_adapter
-from convert.options import AdapterChoice, ConvertOptions
 from convert.pipeline import convert
+from convert.plan.options import AdapterChoice, ConvertOptions
 from convert.tokenizers.templates import CHAT_TEMPLATES
 from tests.belle.engine import tiny_gguf
 from tests.convert.checkpoint.building import safetensors

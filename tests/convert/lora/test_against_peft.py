@@ -11,7 +11,7 @@ import pytest
 from belle.errors import KnownError
 from convert.lora.adapter import read_adapter
 from convert.lora.merge import merge
-from convert.rows import ArrayRows
+from convert.rows.arrange import ArrayRows
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

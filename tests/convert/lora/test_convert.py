@@ -14,10 +14,10 @@ from belle.cli.main import main
 from belle.errors import KnownError
 from belle.gguf.mapped_file import GgufFile
 from convert.lora.adapter_gguf import convert_adapter
-from convert.options import AdapterChoice, ConvertOptions
 from convert.output.part_file import part_path
 from convert.output.progress import Progress
 from convert.pipeline import convert
+from convert.plan.options import AdapterChoice, ConvertOptions
 from tests.convert.architectures.random_models import llama_logits
 from tests.convert.checkpoint.building import safetensors
 from tests.convert.checkpoints import bloom_checkpoint, bloom_shapes, llama_checkpoint, llama_shapes

@@ -13,7 +13,7 @@ from belle.errors import KnownError
 from convert.lora.adapter import read_adapter
 from convert.lora.config import read_config
 from convert.lora.merge import merge
-from convert.rows import ArrayRows
+from convert.rows.arrange import ArrayRows
 from tests.convert.lora.adapters import save_adapter as save
 
 LAYER = "model.layers.0.self_attn.q_proj"

@@ -10,8 +10,8 @@ import pytest
 
 from belle.errors import KnownError
 from belle.training.export.merge import merge
-from convert.options import AdapterChoice, ConvertOptions
 from convert.pipeline import convert
+from convert.plan.options import AdapterChoice, ConvertOptions
 from tests.convert.architectures.random_models import llama_logits
 from tests.convert.checkpoints import byte_tokenizer
 

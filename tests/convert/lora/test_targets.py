@@ -14,7 +14,7 @@ from belle.errors import KnownError
 from convert.lora.adapter import read_adapter
 from convert.lora.merge import merge
 from convert.lora.targets import read_targets
-from convert.rows import ArrayRows
+from convert.rows.arrange import ArrayRows
 from tests.convert.lora.test_against_peft import tiny_llama, trained, weights
 
 pytest.importorskip("torch")

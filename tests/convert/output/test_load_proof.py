@@ -9,9 +9,9 @@ import pytest
 from gguf import GGUFWriter
 
 from belle.errors import KnownError
-from convert.options import ConvertOptions
 from convert.output.load_proof import check_loads
 from convert.pipeline import Conversion, convert
+from convert.plan.options import ConvertOptions
 from convert.rounding.job import quantize
 from convert.rounding.options import QuantizeOptions
 from tests.belle.engine import tiny_gguf

@@ -11,7 +11,7 @@ from gguf.constants import GGMLQuantizationType as T
 from belle.errors import KnownError
 from belle.gguf.imatrix import Imatrix
 from belle.gguf.types import FILE_TYPES
-from convert.mixture import TypeRequests
+from convert.plan.mixture import TypeRequests
 from tests.convert.tiny_models import (
     TinyModel,
     differences,

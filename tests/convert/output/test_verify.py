@@ -17,17 +17,17 @@ from belle.gguf.types import FILE_TYPES, FLOAT_TYPES, row_bytes
 from belle.gguf.writer import padded
 from convert.gptq import blocks
 from convert.gptq.source import GPTQRows
-from convert.mixture import TypeRequests
-from convert.options import ConvertOptions
 from convert.output.compare import TENSOR_ERRORS
 from convert.output.journal import Chunk
 from convert.output.part_file import journal_path, part_path
 from convert.output.verify import Proof, TensorProof, verify
 from convert.output.writer import write_gguf
 from convert.pipeline import convert
-from convert.plan import TensorPlan, exactness_of
-from convert.rows import take_rows
-from convert.source import RowSource
+from convert.plan.mixture import TypeRequests
+from convert.plan.options import ConvertOptions
+from convert.plan.plan import TensorPlan, exactness_of
+from convert.rows.arrange import take_rows
+from convert.rows.source import RowSource
 from tests.convert.checkpoints import bloom_checkpoint, llama_checkpoint
 from tests.convert.gptq.test_exact import layer
 from tests.convert.tiny_models import ArraySource, as_dtype, importances, make_model, plan, values

@@ -22,7 +22,7 @@ from belle.gguf.mapped_file import GgufFile
 from belle.gguf.writer import KeyValue
 from convert.output.part_file import journal_path, part_path
 from convert.output.writer import CHUNK_WEIGHTS, chunks_of, write_gguf
-from convert.plan import TensorPlan
+from convert.plan.plan import TensorPlan
 from tests.convert.tiny_models import TEXT, ArraySource, Tensor, TinyModel, as_dtype, make_model, plan, values, write
 
 

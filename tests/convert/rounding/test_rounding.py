@@ -20,7 +20,7 @@ from convert.rounding.grid import Grid
 from convert.rounding.matrix import round_matrix
 from convert.rounding.metric import Metric, Moments, prepare
 from convert.rounding.start import first_blocks, quantized
-from convert.rows import ArrayRows
+from convert.rows.arrange import ArrayRows
 
 KINDS = pytest.mark.parametrize("kind", FORMATS.values(), ids=lambda form: form.type.name)
 COLUMNS, ROWS = 256, 48

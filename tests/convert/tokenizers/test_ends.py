@@ -108,8 +108,8 @@ class TestTemplates:
         assert notes == []
 
     def test_the_whole_way(self, tmp_path: Path) -> None:
-        from convert.options import ConvertOptions
         from convert.pipeline import plan_conversion
+        from convert.plan.options import ConvertOptions
         from tests.convert.checkpoints import END, llama_checkpoint
 
         llama_checkpoint(tmp_path, width=64, ffn=96, layers=1, heads=4, kv_heads=4)

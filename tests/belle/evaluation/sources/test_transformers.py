@@ -10,8 +10,8 @@ import torch
 from belle.errors import KnownError
 from belle.evaluation.text.session import Session, Text
 from belle.evaluation.windows import Protocol
-from convert.options import ConvertOptions
 from convert.pipeline import convert
+from convert.plan.options import ConvertOptions
 from tests.belle.evaluation.tiny_models import TEXT
 from tests.convert.test_reference_logits import save
 

@@ -328,8 +328,8 @@ def test_on_a_real_vocabulary_training_transformers_and_llama_cpp_agree(smollm: 
 def exported(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Makes a GGUF of a checkpoint whose tokenizer was written by training."""
     from belle.training.export.final import write_tokenizer
-    from convert.options import ConvertOptions
     from convert.pipeline import convert
+    from convert.plan.options import ConvertOptions
     from tests.convert.checkpoints import llama_shapes, write_safetensors
     from tests.convert.tokenizers.folders import write_json
 

@@ -177,8 +177,8 @@ def test_transformers_makes_the_same_prompt_of_the_chat_template(byte_level_fold
 @pytest.fixture(scope="module", params=["sentencepiece", "byte_level"])
 def converted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A vocabulary as training sees it, and that of the GGUF made of the same checkpoint."""
-    from convert.options import ConvertOptions
     from convert.pipeline import convert
+    from convert.plan.options import ConvertOptions
     from tests.convert.checkpoints import llama_shapes, write_safetensors
 
     source: Path = request.getfixturevalue(f"{request.param}_folder")
@@ -219,8 +219,8 @@ def test_what_training_puts_before_an_answer_is_what_llama_cpp_gets(converted: A
 
 @pytest.mark.parametrize("template", ["belle", "belle-v0", "belle-ext"])
 def test_the_template_in_the_gguf_makes_the_same_prompt(converted: Any, template: str, tmp_path: Path) -> None:
-    from convert.options import ConvertOptions
     from convert.pipeline import convert
+    from convert.plan.options import ConvertOptions
 
     vocabulary, theirs, path = converted
     convert(path.parent, tmp_path / "model.gguf", ConvertOptions(types=("f16",), template=template))

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from belle.errors import KnownError
 from belle.gguf.imatrix import Imatrix
 from belle.gguf.types import may_quantize
-from convert.mixture import Role, TypeRequests, role_of
-from convert.plan import Named
+from convert.plan.mixture import Role, TypeRequests, role_of
+from convert.plan.plan import Named
 
 _SHOWN = 3
 

@@ -18,8 +18,8 @@ from belle.errors import KnownError
 from belle.gguf.imatrix import Imatrix
 from belle.gguf.types import FLOAT_TYPES, FileType, block_size, row_bytes
 from belle.gguf.writer import TensorInfo, padded
-from convert.mixture import ModelFacts, Role, TypeRequests, choose_types, needs_imatrix, role_of
-from convert.source import RowSource
+from convert.plan.mixture import ModelFacts, Role, TypeRequests, choose_types, needs_imatrix, role_of
+from convert.rows.source import RowSource
 
 PackedMode = Literal["exact", "requantize"]
 Exactness = Literal[

@@ -7,8 +7,8 @@ from gguf.quants import dequantize, quantize
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convert.rows import AddConstant, ArrayRows, ConcatRows, PadRows, TakeRows, take_rows
-from convert.source import RowSource
+from convert.rows.arrange import AddConstant, ArrayRows, ConcatRows, PadRows, TakeRows, take_rows
+from convert.rows.source import RowSource
 from tests.convert.architectures.random_models import MemorySource
 
 Q8_0 = GGMLQuantizationType.Q8_0

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.source import RowSource
+from convert.rows.source import RowSource
 
 Reader = Callable[[int, int], NDArray[Any]]
 

@@ -10,7 +10,7 @@ from gguf.constants import GGMLQuantizationType as T
 from belle.errors import KnownError
 from belle.gguf import ggml
 from belle.gguf.types import FILE_TYPES, file_type, row_bytes, tensor_type, tensor_type_names
-from convert.mixture import ModelFacts, TypeRequests, choose_types, fit, more_bits
+from convert.plan.mixture import ModelFacts, TypeRequests, choose_types, fit, more_bits
 from tests.convert.tiny_models import make_model, plan
 
 ISSUE = "f32 f16 bf16 q8_0 q4_0 q4_1 q5_0 q5_1 q2_k q2_k_s q3_k_s q3_k_m q3_k_l q4_k_s q4_k_m q5_k_s q5_k_m q6_k"

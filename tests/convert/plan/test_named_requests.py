@@ -9,9 +9,9 @@ import pytest
 
 from belle.errors import KnownError
 from belle.gguf.imatrix import Activations, write_imatrix
-from convert.mixture import TypeRequests
-from convert.options import ConvertOptions, tensor_requests
 from convert.pipeline import plan_conversion
+from convert.plan.mixture import TypeRequests
+from convert.plan.options import ConvertOptions, tensor_requests
 from convert.report import Report
 from tests.convert.checkpoints import llama_checkpoint
 from tests.convert.gptq.act_order import act_order_llama

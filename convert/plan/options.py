@@ -12,7 +12,7 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 
 from belle.errors import KnownError
 from belle.gguf.types import tensor_type
-from convert.mixture import TypeRequests
+from convert.plan.mixture import TypeRequests
 
 GPTQMode = Literal["exact", "fast", "requantize"]
 Requantized = Literal["q8_0", "q6_k"]

@@ -1,0 +1,1 @@
+"""Which type each tensor gets, and where it lies in the file."""

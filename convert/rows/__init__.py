@@ -1,0 +1,1 @@
+"""A checkpoint's tensors as rows in GGUF's order."""
