@@ -16,7 +16,7 @@ from belle.texts import json_text
 from belle.units import duration, size
 
 if TYPE_CHECKING:
-    from convert.rounding.options import QuantizeReport
+    from convert.quantize.options import QuantizeReport
 
 _METHODS = ("gptq", "imatrix", "rtn")
 
@@ -73,9 +73,9 @@ def runs_native_code(arguments: argparse.Namespace) -> bool:
 def run(arguments: argparse.Namespace) -> int:
     """Quantize and write the report. Returns the exit status; raises KnownError."""
     from belle.durable import write_text
-    from convert.rounding.calibration import Calibration
-    from convert.rounding.job import quantize
-    from convert.rounding.options import QuantizeOptions
+    from convert.quantize.calibration import Calibration
+    from convert.quantize.job import quantize
+    from convert.quantize.options import QuantizeOptions
 
     terminal, started = Terminal(), monotonic()
     path = arguments.report or arguments.output.with_suffix(".report.json")

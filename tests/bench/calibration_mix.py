@@ -16,9 +16,9 @@ from belle.data.read import read_rows
 from belle.evaluation.text.session import Session, Text
 from belle.evaluation.windows import Protocol
 from belle.prompts import as_text, get_template
-from convert.rounding.calibration import Calibration
-from convert.rounding.job import quantize
-from convert.rounding.options import QuantizeOptions
+from convert.quantize.calibration import Calibration
+from convert.quantize.job import quantize
+from convert.quantize.options import QuantizeOptions
 
 CHAT = Path(__file__).parents[2] / "build/chat"
 MODEL = CHAT / "chat-f16.gguf"

@@ -19,7 +19,7 @@ from belle.gguf.mapped_file import GgufFile
 from convert.output.compare import TENSOR_ERRORS
 from convert.pipeline import convert
 from convert.plan.options import ConvertOptions
-from convert.rounding import job
+from convert.quantize import job
 from tests.convert.architectures.random_models import kl_divergence, llama_logits
 from tests.convert.checkpoints import bloom_checkpoint, llama_checkpoint
 from tests.convert.tiny_models import differences, quantize_with_llama_cpp

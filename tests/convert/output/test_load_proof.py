@@ -12,8 +12,8 @@ from belle.errors import KnownError
 from convert.output.load_proof import check_loads
 from convert.pipeline import Conversion, convert
 from convert.plan.options import ConvertOptions
-from convert.rounding.job import quantize
-from convert.rounding.options import QuantizeOptions
+from convert.quantize.job import quantize
+from convert.quantize.options import QuantizeOptions
 from tests.belle.engine import tiny_gguf
 from tests.belle.engine.tiny_gguf import write_random_model
 from tests.convert.checkpoints import bloom_checkpoint, llama_checkpoint

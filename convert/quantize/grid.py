@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.rounding.formats import Blocks, Floats, Format
+from convert.quantize.formats import Blocks, Floats, Format
 
 
 class Grid:

@@ -30,14 +30,14 @@ from convert.pipeline import convert
 from convert.plan.mixture import ModelFacts, Role, role_of
 from convert.plan.options import ConvertOptions
 from convert.plan.plan import TensorPlan, data_size, plan_types
+from convert.quantize.blas import one_thread
+from convert.quantize.calibration import Windows, calibration_windows
+from convert.quantize.formats import FORMATS
+from convert.quantize.layerwise import EMBEDDINGS, Step, round_model
+from convert.quantize.matrix import OutputErrors
+from convert.quantize.options import QuantizeOptions, QuantizeReport
+from convert.quantize.rows import GgufRows, RoundedRows, Spool
 from convert.report import describe
-from convert.rounding.blas import one_thread
-from convert.rounding.calibration import Windows, calibration_windows
-from convert.rounding.formats import FORMATS
-from convert.rounding.matrix import OutputErrors
-from convert.rounding.options import QuantizeOptions, QuantizeReport
-from convert.rounding.sources import GgufRows, RoundedRows, Spool
-from convert.rounding.walk import EMBEDDINGS, Step, round_model
 
 _FILE_TYPE, _VERSION = "general.file_type", "general.quantization_version"
 _QUANTIZATION_VERSION = 2
@@ -54,7 +54,8 @@ def quantize(
 ) -> QuantizeReport:
     """Quantize `model` to `out`.
 
-    Memory: see `convert.rounding.walk` for `gptq`; the others need the model as llama.cpp holds it, and `rtn` not that.
+    Memory: see `convert.quantize.layerwise` for `gptq`; the others need the model as llama.cpp holds it, and `rtn` not
+    that.
 
     Args:
         model: a GGUF, or a checkpoint, which is converted to F16 first.

@@ -15,7 +15,7 @@ from belle.gguf import ggml
 from belle.gguf.mapped_file import GgufFile, StoredTensor
 from belle.gguf.types import FLOAT_TYPES, row_bytes
 from convert.output.part_file import worded
-from convert.rounding.formats import Bytes
+from convert.quantize.formats import Bytes
 from convert.rows.source import FloatName, RowSource
 
 _NAMES: dict[GGMLType, FloatName] = {GGMLType.F32: "f32", GGMLType.F16: "f16", GGMLType.BF16: "bf16"}

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from convert.rounding.formats import Floats
-from convert.rounding.grid import Grid, inverse
-from convert.rounding.metric import Metric
+from convert.quantize.formats import Floats
+from convert.quantize.grid import Grid, inverse
+from convert.quantize.hessian import Metric
 
 _RUN = 32
 """Columns whose changes are gathered before they reach the rest, as one matrix product."""

@@ -14,11 +14,11 @@ from belle.engine.llama.activations import ActivationReader
 from belle.engine.llama.block_runner import OUTPUT_INPUT, BlockRunner
 from belle.errors import KnownError
 from belle.gguf.mapped_file import GgufFile
-from convert.rounding import metric, walk
-from convert.rounding.metric import Moments
-from convert.rounding.sources import GgufRows, RoundedRows, Spool
-from convert.rounding.walk import round_model
-from tests.convert.rounding.walked_models import architecture_gguf
+from convert.quantize import hessian, layerwise
+from convert.quantize.hessian import Moments
+from convert.quantize.layerwise import round_model
+from convert.quantize.rows import GgufRows, RoundedRows, Spool
+from tests.convert.quantize.walked_models import architecture_gguf
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 IDS = [int(i) for i in np.random.default_rng(7).integers(3, 250, 64)]
@@ -79,15 +79,15 @@ def test_what_is_not_there_is_not_waited_for(llama: Path) -> None:
 def test_every_block_is_rounded_for_what_the_rounded_ones_before_give(
     rows_per_column: int, llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metric, "ROWS_PER_COLUMN", rows_per_column)
+    monkeypatch.setattr(hessian, "ROWS_PER_COLUMN", rows_per_column)
     file = GgufFile(llama)
     moments: list[Moments] = []
-    prepare = walk.prepare
-    monkeypatch.setattr(walk, "prepare", lambda found: (moments.append(found), prepare(found))[1])
+    prepare = layerwise.prepare
+    monkeypatch.setattr(layerwise, "prepare", lambda found: (moments.append(found), prepare(found))[1])
     steps: list[tuple[int, int]] = []
     with Spool(tmp_path / "out") as spool, BlockRunner(llama, threads=1) as runner:
         names = [f"blk.{block}.{part}.weight" for block in (0, 1) for part in ("attn_q", "ffn_up")] + ["output.weight"]
-        rounded = {n: RoundedRows(GgufRows(file, file.tensors[n]), walk.GGMLType.Q4_0, spool) for n in names}
+        rounded = {n: RoundedRows(GgufRows(file, file.tensors[n]), layerwise.GGMLType.Q4_0, spool) for n in names}
         groups = dict.fromkeys(names)
         errors = round_model(runner, WINDOWS, rounded, threads=1, on_step=lambda *step: steps.append(step))
         assert errors.keys() == groups.keys()
@@ -99,7 +99,7 @@ def test_every_block_is_rounded_for_what_the_rounded_ones_before_give(
         for tensor in reader.tensors:
             if tensor.name in rounded and tensor.name != "output.weight":
                 blocks = rounded[tensor.name].packed_rows(0, rounded[tensor.name].n_rows)
-                tensor.data[:] = dequantize(np.ascontiguousarray(blocks), walk.GGMLType.Q4_0)
+                tensor.data[:] = dequantize(np.ascontiguousarray(blocks), layerwise.GGMLType.Q4_0)
         reader.data.flush()
     sums: dict[str, np.ndarray] = {}
 
@@ -127,7 +127,7 @@ def test_interrupting_ends_the_walk(llama: Path, tmp_path: Path) -> None:
 
     with Spool(tmp_path / "out") as spool, BlockRunner(llama, threads=1) as runner:
         name = "blk.1.ffn_down.weight"
-        rounded = {name: RoundedRows(GgufRows(file, file.tensors[name]), walk.GGMLType.Q4_0, spool)}
+        rounded = {name: RoundedRows(GgufRows(file, file.tensors[name]), layerwise.GGMLType.Q4_0, spool)}
         with pytest.raises(KeyboardInterrupt):
             round_model(runner, WINDOWS, rounded, threads=1, on_step=stop)
         with ThreadPoolExecutor(1):

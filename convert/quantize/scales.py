@@ -11,8 +11,8 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 
 from belle.gguf import ggml
 from belle.gguf.types import row_bytes
-from convert.rounding.formats import Blocks, Bytes, Floats, Format, unpack
-from convert.rounding.metric import Metric
+from convert.quantize.formats import Blocks, Bytes, Floats, Format, unpack
+from convert.quantize.hessian import Metric
 
 _SHARES = (0.55, 1.1)
 """Range of the tried scales of Q4_0, as shares of the one that puts the largest weight on the outermost code."""

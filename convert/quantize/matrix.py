@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from belle.errors import KnownError
 from belle.gguf import ggml
-from convert.rounding.descent import descend
-from convert.rounding.feedback import round_with_feedback
-from convert.rounding.formats import FORMATS, Bytes, Floats, pack
-from convert.rounding.grid import Grid
-from convert.rounding.metric import Metric
-from convert.rounding.start import first_blocks, quantized
+from convert.quantize.coordinate_descent import descend
+from convert.quantize.error_feedback import round_with_feedback
+from convert.quantize.formats import FORMATS, Bytes, Floats, pack
+from convert.quantize.grid import Grid
+from convert.quantize.hessian import Metric
+from convert.quantize.scales import first_blocks, quantized
 from convert.rows.source import RowSource
 
 _SWEEPS = 3

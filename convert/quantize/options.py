@@ -9,10 +9,10 @@ from typing import Literal
 
 from belle.errors import KnownError
 from belle.gguf.types import FileType, file_type
+from convert.quantize.calibration import Calibration
+from convert.quantize.formats import FORMATS
+from convert.quantize.matrix import OutputErrors
 from convert.report import FileReport
-from convert.rounding.calibration import Calibration
-from convert.rounding.formats import FORMATS
-from convert.rounding.matrix import OutputErrors
 
 Method = Literal["gptq", "imatrix", "rtn"]
 

@@ -22,11 +22,10 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from belle.engine.llama.activations import Rows
 from belle.engine.llama.block_runner import OUTPUT_INPUT, BlockRunner, Hidden
 from belle.gguf import ggml
-from convert.rounding.embeddings import RESIDUAL_READERS, embedding_moments
-from convert.rounding.formats import Bytes
-from convert.rounding.matrix import OutputErrors, round_matrix
-from convert.rounding.metric import Metric, Moments, prepare, to_be_corrected
-from convert.rounding.sources import RoundedRows
+from convert.quantize.formats import Bytes
+from convert.quantize.hessian import RESIDUAL_READERS, Metric, Moments, embedding_moments, prepare, to_be_corrected
+from convert.quantize.matrix import OutputErrors, round_matrix
+from convert.quantize.rows import RoundedRows
 
 EMBEDDINGS, _OUTPUT = "token_embd.weight", "output.weight"
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle.gguf import ggml
-from convert.rounding.formats import FORMATS, Blocks, Format, pack, unpack, values
-from convert.rounding.grid import Grid
-from convert.rounding.start import quantized
+from convert.quantize.formats import FORMATS, Blocks, Format, pack, unpack, values
+from convert.quantize.grid import Grid
+from convert.quantize.scales import quantized
 
 KINDS = pytest.mark.parametrize("kind", FORMATS.values(), ids=lambda form: form.type.name)
 

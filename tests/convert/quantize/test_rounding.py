@@ -11,15 +11,14 @@ from gguf.constants import GGMLQuantizationType as T
 from gguf.quants import dequantize
 
 from belle.errors import KnownError
-from convert.rounding.blas import one_thread
-from convert.rounding.descent import descend
-from convert.rounding.embeddings import embedding_moments
-from convert.rounding.feedback import round_with_feedback
-from convert.rounding.formats import FORMATS, Blocks, Format, pack, unpack, values
-from convert.rounding.grid import Grid
-from convert.rounding.matrix import round_matrix
-from convert.rounding.metric import Metric, Moments, prepare
-from convert.rounding.start import first_blocks, quantized
+from convert.quantize.blas import one_thread
+from convert.quantize.coordinate_descent import descend
+from convert.quantize.error_feedback import round_with_feedback
+from convert.quantize.formats import FORMATS, Blocks, Format, pack, unpack, values
+from convert.quantize.grid import Grid
+from convert.quantize.hessian import Metric, Moments, embedding_moments, prepare
+from convert.quantize.matrix import round_matrix
+from convert.quantize.scales import first_blocks, quantized
 from convert.rows.arrange import ArrayRows
 
 KINDS = pytest.mark.parametrize("kind", FORMATS.values(), ids=lambda form: form.type.name)
@@ -145,8 +144,8 @@ def test_no_row_is_worse_than_with_ggml(kind: Format, metric: Metric, inputs: np
 
 
 def test_where_ggml_is_better_its_rows_are_kept(weights: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("convert.rounding.matrix.round_with_feedback", lambda weights, grid, metric: grid.codes.fill(0))
-    monkeypatch.setattr("convert.rounding.matrix.descend", lambda *_: None)
+    monkeypatch.setattr("convert.quantize.matrix.round_with_feedback", lambda weights, grid, metric: grid.codes.fill(0))
+    monkeypatch.setattr("convert.quantize.matrix.descend", lambda *_: None)
     parts: dict[int, np.ndarray] = {}
     with ThreadPoolExecutor(1) as pool:
         errors = round_matrix(
@@ -186,7 +185,7 @@ def test_weights_make_good_for_what_has_happened_to_their_inputs(
     With too few inputs nothing is corrected.
     """
     per_column = len(inputs) // COLUMNS
-    monkeypatch.setattr("convert.rounding.metric.ROWS_PER_COLUMN", per_column if enough else per_column + 1)
+    monkeypatch.setattr("convert.quantize.hessian.ROWS_PER_COLUMN", per_column if enough else per_column + 1)
     rng = np.random.default_rng(9)
     others = inputs + 0.1 * inputs @ rng.standard_normal((COLUMNS, COLUMNS)).astype(np.float32) / 16
     wanted = inputs @ weights.T

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from convert.rounding.formats import Floats
-from convert.rounding.grid import Grid, inverse
-from convert.rounding.metric import Metric
+from convert.quantize.formats import Floats
+from convert.quantize.grid import Grid, inverse
+from convert.quantize.hessian import Metric
 
 _BLOCK = 64
 """Columns whose corrections are gathered before they reach the columns behind the block, as one matrix product."""

@@ -6,13 +6,15 @@ the calibration text gave.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from belle.engine.llama.activations import Rows
-from convert.rounding.formats import Floats
+from convert.quantize.formats import Floats
+from convert.rows.source import RowSource
 
 DAMPING = 0.01
 """Added to the diagonal, as a share of its mean: the text is a sample only, and float32 is float32."""
@@ -113,3 +115,53 @@ def prepare(moments: Moments, damping: float = DAMPING) -> Metric:
         correction = np.empty_like(moments.drift)
         correction[order] = np.float32(CORRECTED) * (factor.T @ (factor @ moments.drift[order]))
     return Metric(matrix.astype(np.float32), raised, order, factor, correction)
+
+
+# What an error of a token's embedding costs.
+#
+# Embeddings are looked up, not multiplied, but the first block multiplies them at once: with its norm in between,
+# their errors reach the outputs of its first matrices. So they are rounded as one more layer before these, whose
+# weights say which errors matter, and every row, a token, is rounded for itself. A part of the error stays in the
+# residual stream and is read by all blocks; for it all directions count alike.
+
+
+RESIDUAL_READERS = ("attn_q", "attn_k", "attn_v", "attn_qkv", "ffn_gate", "ffn_up")
+"""Matrices of a block that read the residual stream, by what GGUF calls them."""
+
+_RESIDUAL_SHARE = 0.25
+
+_STEP = 4096
+
+
+def embedding_moments(
+    embeddings: RowSource, tokens: Sequence[int], readers: Mapping[str, RowSource], inputs: Mapping[str, Moments]
+) -> Moments:
+    """A stand-in for the second moments of an input, in whose metric embeddings are to be rounded.
+
+    Args:
+        embeddings: `[tokens, columns]`.
+        tokens: the calibration text.
+        readers: the first block's matrices that read the residual stream.
+        inputs: moments of their inputs, by the same names.
+    """
+    columns = embeddings.row_length
+    looked_up = np.zeros(columns)
+    for token, count in zip(*np.unique(np.asarray(tokens), return_counts=True), strict=True):
+        row = embeddings.float_rows(int(token), int(token) + 1)[0].astype(np.float64)
+        looked_up += count * np.square(row)
+    result = Moments(columns)
+    for name, matrix in readers.items():
+        # The norm between, as far as it scales the columns.
+        scale = np.sqrt(np.diag(inputs[name].sum) / np.maximum(looked_up, 1e-30))
+        product = np.zeros((columns, columns), np.float32)
+        for start in range(0, matrix.n_rows, _STEP):
+            rows = matrix.float_rows(start, min(start + _STEP, matrix.n_rows)) * scale.astype(np.float32)
+            product += rows.T @ rows
+        result.sum += _normed(product)
+    result.sum = _normed(result.sum) + np.float32(_RESIDUAL_SHARE / columns) * np.eye(columns, dtype=np.float32)
+    return result
+
+
+def _normed(matrix: Floats) -> Floats:
+    trace = float(np.trace(matrix))
+    return matrix / np.float32(trace) if trace > 0 else matrix
