@@ -19,9 +19,8 @@ from desktop.settings import SMALLEST_CONTEXT, Settings
 if TYPE_CHECKING:
     from belle.engine.process.protocol import Died, SaferMode, Sampling
     from belle.prompts import Message
-    from desktop.chat.bridge import EngineFactory
-    from desktop.chat.model_host import ModelHost, ModelToLoad
-    from desktop.chat.models import ModelLibrary
+    from desktop.chat.library import ModelLibrary
+    from desktop.chat.model_host import EngineFactory, ModelHost, ModelToLoad
 
 
 class ModelControl(QObject):
@@ -43,7 +42,7 @@ class ModelControl(QObject):
 
     @cached_property
     def _library(self) -> ModelLibrary:
-        from desktop.chat.models import ModelLibrary
+        from desktop.chat.library import ModelLibrary
 
         return ModelLibrary(self._settings)
 

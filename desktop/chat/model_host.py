@@ -7,12 +7,13 @@ on those about an answer.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from belle.engine.process.client import EngineClient
+from belle.engine.process.client import Engine, EngineClient
 from belle.engine.process.protocol import (
     Count,
     Died,
@@ -28,7 +29,6 @@ from belle.engine.process.protocol import (
     SaferMode,
     TemplateList,
 )
-from desktop.chat.bridge import EngineBridge, EngineFactory
 from desktop.chat.state import ModelState, Notice
 
 _CLOSE_TIMEOUT_S = 5.0
@@ -178,3 +178,33 @@ class ModelHost(QObject):
     def _set_state(self, state: ModelState) -> None:
         self.state = state
         self.state_changed.emit(state)
+
+
+# The engine seen from Qt: events that arrive on the client's reader thread become a signal of the window's thread.
+
+
+EngineFactory = Callable[[Callable[[Event], None]], Engine]
+"""Makes an engine that calls back with every event, on whatever thread it likes."""
+
+
+class EngineBridge(QObject):
+    """Owns one engine. `told` is emitted in the thread the bridge lives in; nothing after `close`."""
+
+    told = Signal(object)
+    _arrived = Signal(object)
+
+    def __init__(self, factory: EngineFactory = EngineClient, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._open = True
+        self._arrived.connect(self._deliver)
+        self.engine = factory(self._arrived.emit)
+        self.engine.start()
+
+    def _deliver(self, event: Event) -> None:
+        if self._open:
+            self.told.emit(event)
+
+    def close(self) -> None:
+        """End the engine. Events still under way are dropped."""
+        self._open = False
+        self.engine.close()

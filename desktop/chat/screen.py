@@ -23,8 +23,8 @@ from desktop.store import Conversation, Message, Store, StoreError
 if TYPE_CHECKING:
     from belle.engine.process.protocol import Done
     from desktop.chat.answering import Answering
-    from desktop.chat.bridge import EngineFactory
     from desktop.chat.drafting import Drafting
+    from desktop.chat.model_host import EngineFactory
 
 _Read = TypeVar("_Read")
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from belle.durable import sync_file, sync_folder
 from belle.paths import private_folder
 from desktop.store.errors import StoreError, known_errors
-from desktop.store.lock import StoreLock
 from desktop.store.migrations import copies, copy_to
+from desktop.store.opening import StoreLock
 
 KEPT = 7
 """Daily copies that stay."""

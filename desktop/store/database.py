@@ -19,9 +19,8 @@ from typing import Any
 from belle.paths import private_folder
 from desktop.store import search_index
 from desktop.store.errors import StoreError, known_errors
-from desktop.store.identity import identify, was_left_open, write_identity
-from desktop.store.lock import StoreLock
 from desktop.store.migrations import Migration, migrate
+from desktop.store.opening import StoreLock, identify, was_left_open, write_identity
 from desktop.store.reading import decoded
 from desktop.store.transactions import transaction
 

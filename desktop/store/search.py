@@ -14,10 +14,9 @@ from typing import Any
 
 from desktop.store.database import Database, Row, storable
 from desktop.store.errors import StoreError
+from desktop.store.query import Word, snippet, words_of
 from desktop.store.reading import Reading
 from desktop.store.records import SearchHit
-from desktop.store.snippets import snippet
-from desktop.store.words import Word, words_of
 
 _NEWEST = 2_000  # messages that are read before the index is asked
 _RARE = 2_000  # index entries: a word with fewer is all the filter that is needed

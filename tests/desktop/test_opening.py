@@ -22,7 +22,7 @@ from desktop.chat.state import Notice
 from desktop.opening import Opened, open_store
 from desktop.settings import Settings
 from desktop.store import Store, StoreError, make_daily
-from desktop.store.lock import StoreLock
+from desktop.store.opening import StoreLock
 from desktop.ui.dialogs.store_fault import StoreFaultDialog
 from desktop.ui.dialogs.unsaved import UnsavedDialog
 from tests.desktop.store.processes import line_of, python

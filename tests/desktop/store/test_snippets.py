@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from desktop.store.snippets import snippet
-from desktop.store.words import words_of
+from desktop.store.query import snippet, words_of
 
 
 def marked(text: str, query: str) -> str:

@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from desktop.store.words import Word, words_of
+from desktop.store.query import Word, words_of
 
 NO_PATTERN = re.compile("")
 # Every character up to the end of the planes that have letters with case, and some of the ideographs behind them.

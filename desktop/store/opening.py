@@ -6,6 +6,8 @@ page is missing.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,3 +96,31 @@ def _check_header(path: Path) -> None:
     is_cut = len(header) < 100 or (page_size > 0 and path.stat().st_size % page_size > 0)
     if is_cut and not was_left_open(path):  # a log that is left has what is missing
         raise StoreError.of("damaged", path=str(path), reason="it has been cut short")
+
+
+# One window per store: a lock on a file beside the database.
+#
+# SQLite itself would let two windows work on one file. But a window that starts marks every answer it finds
+# *streaming* as *interrupted*, and that must never hit an answer which another window is still writing. The system
+# drops the lock when its process ends, however it ends, so a crash never locks anyone out.
+
+
+class StoreLock:
+    """The right to open the store at `path`, held until `release`."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock. Raises StoreError `in_use` when another window has it, OSError when it cannot be made."""
+        # The file stays behind when the lock is dropped: removing it could let two later windows lock two files.
+        self._file = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise StoreError.of("in_use", path=str(path)) from None
+        except OSError:
+            os.close(self._file)
+            raise
+
+    def release(self) -> None:
+        """Give the lock back. To be called once."""
+        os.close(self._file)
