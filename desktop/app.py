@@ -20,7 +20,7 @@ from desktop.i18n import set_language
 from desktop.instance import FirstWindow, hand_over
 from desktop.settings import Settings
 from desktop.ui.main_window import MainWindow
-from desktop.ui.theme import themes
+from desktop.ui.style.theme import themes
 
 if TYPE_CHECKING:
     from desktop.chat.backups import DailyBackups

@@ -77,7 +77,7 @@ def _take_all(folder: Path) -> int:
     from desktop.i18n import set_language
     from desktop.settings import Settings
     from desktop.store import Store
-    from desktop.ui.theme import themes
+    from desktop.ui.style.theme import themes
 
     application = make_application()
     if not any("CJK" in family or "Han" in family for family in QFontDatabase.families()):

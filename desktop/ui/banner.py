@@ -18,11 +18,11 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.i18n import translate
-from desktop.ui.controls import IconButton, View, label
 from desktop.ui.foreign_text import breakable
-from desktop.ui.icons import icon
-from desktop.ui.theme import theme
-from desktop.ui.words import words_of
+from desktop.ui.notices import words_of
+from desktop.ui.style.controls import IconButton, View, label
+from desktop.ui.style.icons import icon
+from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
     from desktop.chat.state import Notice

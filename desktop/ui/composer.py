@@ -26,9 +26,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QSizePolicy, QWidget
 
 from desktop.i18n import translate
-from desktop.ui.controls import IconButton, View, label
 from desktop.ui.shortcuts import key_text
-from desktop.ui.theme import theme
+from desktop.ui.style.controls import IconButton, View, label
+from desktop.ui.style.theme import theme
 from desktop.ui.wrapping import LongWords
 
 if TYPE_CHECKING:

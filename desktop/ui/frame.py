@@ -17,7 +17,7 @@ from desktop.ui.header import Header
 from desktop.ui.screen import within
 from desktop.ui.sidebar import Sidebar
 from desktop.ui.status import StatusLine
-from desktop.ui.theme import theme, themes
+from desktop.ui.style.theme import theme, themes
 
 if TYPE_CHECKING:
     from desktop.chat.controller import ChatController

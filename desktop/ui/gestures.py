@@ -12,11 +12,11 @@ from PySide6.QtCore import QMimeData, QObject, Qt
 from PySide6.QtWidgets import QMenu
 
 from desktop.i18n import translate
-from desktop.ui.icons import icon
 from desktop.ui.model_menu import fill_model_menu
 from desktop.ui.screen import within
 from desktop.ui.shortcuts import TABLE, group_title, make_actions, name_actions
-from desktop.ui.theme import theme, themes
+from desktop.ui.style.icons import icon
+from desktop.ui.style.theme import theme, themes
 
 if TYPE_CHECKING:
     from desktop.chat.state import ModelChoice

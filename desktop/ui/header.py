@@ -10,13 +10,13 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QProgressBar, QPushButton, QStackedWidget, QWidget
 
 from desktop.i18n import translate
-from desktop.ui import figures
-from desktop.ui.controls import ElidedLabel, IconButton, View
+from desktop.ui import numbers
 from desktop.ui.foreign_text import caption, set_tooltip
-from desktop.ui.icons import icon, icon_size
 from desktop.ui.offline import OfflineBadge
 from desktop.ui.shortcuts import key_text
-from desktop.ui.theme import theme
+from desktop.ui.style.controls import ElidedLabel, IconButton, View
+from desktop.ui.style.icons import icon, icon_size
+from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
     from desktop.chat.state import ModelState
@@ -214,11 +214,11 @@ def model_words(state: ModelState) -> str:
     if state.status == "none":
         return translate("Header", "Choose a model")
     if state.status == "loading":
-        percent = figures.count(round(state.fraction * 100))
+        percent = numbers.count(round(state.fraction * 100))
         return translate("Header", "Loading {name}… {percent} %").format(name=state.name, percent=percent)
     if state.status == "failed":
         return translate("Header", "{name} could not be loaded").format(name=state.name)
-    bits = figures.bits(state.info.quantization) if state.info else ""
+    bits = numbers.bits(state.info.quantization) if state.info else ""
     return f"{state.name} · {bits}" if bits else state.name
 
 
@@ -233,8 +233,8 @@ def exact_model(state: ModelState) -> str:
             info.name,
             info.architecture,
             info.quantization,
-            figures.parameters(info.n_params) if info.n_params else "",
-            figures.size(info.size_bytes),
+            numbers.parameters(info.n_params) if info.n_params else "",
+            numbers.size(info.size_bytes),
             info.device,
         )
         if part

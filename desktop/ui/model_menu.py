@@ -10,10 +10,10 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu
 
 from desktop.i18n import translate
-from desktop.ui import figures
+from desktop.ui import numbers
 from desktop.ui.foreign_text import caption, set_tooltip
-from desktop.ui.icons import icon
-from desktop.ui.theme import theme
+from desktop.ui.style.icons import icon
+from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
     from desktop.chat.state import ModelChoice
@@ -60,7 +60,7 @@ def fill_model_menu(
     rest = [choice for choice in choices if choice.status == "not_installed"]
     if rest:
         # They would fill the screen.
-        more = menu.addMenu(translate("ModelMenu", "Not here yet ({count})").format(count=figures.count(len(rest))))
+        more = menu.addMenu(translate("ModelMenu", "Not here yet ({count})").format(count=numbers.count(len(rest))))
         more.setToolTipsVisible(True)
         for choice in rest:
             add(more, choice)

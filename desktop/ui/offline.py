@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from desktop.i18n import translate
 from desktop.ui.foreign_text import set_tooltip
-from desktop.ui.theme import theme
+from desktop.ui.style.theme import theme
 
 
 class OfflineBadge(QPushButton):

@@ -7,10 +7,10 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from desktop.i18n import translate
-from desktop.ui import figures
-from desktop.ui.controls import View, label
+from desktop.ui import numbers
 from desktop.ui.foreign_text import set_tooltip
-from desktop.ui.theme import theme
+from desktop.ui.style.controls import View, label
+from desktop.ui.style.theme import theme
 
 NEARLY_FULL = 0.85
 """From this part of the context on, the gauge warns."""
@@ -91,7 +91,7 @@ class StatusLine(View):
         if speed is None:
             self.speed_label.setText("")
         else:
-            shown = figures.decimal(speed, 1 if speed < 10 else 0)
+            shown = numbers.decimal(speed, 1 if speed < 10 else 0)
             self.speed_label.setText(translate("Status", "{speed} tok/s").format(speed=shown))
             set_tooltip(self.speed_label, translate("Status", "{speed} tokens per second").format(speed=shown))
         known = self._total > 0
@@ -101,11 +101,11 @@ class StatusLine(View):
         self.gauge.set_fraction(fraction)
         if not known:
             return
-        figures_text = f"{figures.count(self._used)} / {figures.count(self._total)}"
+        figures_text = f"{numbers.count(self._used)} / {numbers.count(self._total)}"
         self.context_label.setText(translate("Status", "context {figures}").format(figures=figures_text))
         tip = translate(
             "Status", "The model now holds {used} of {total} tokens; a token is about three quarters of a word."
-        ).format(used=figures.count(self._used), total=figures.count(self._total))
+        ).format(used=numbers.count(self._used), total=numbers.count(self._total))
         if fraction >= NEARLY_FULL:
             tip = translate("Status", "The model's memory is nearly full.") + " " + tip
         for part in (self.gauge, self.context_label):

@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushBut
 
 from belle import paths
 from desktop.i18n import QT_TRANSLATE_NOOP, translate
-from desktop.ui.controls import View, label
-from desktop.ui.icons import icon, icon_size
-from desktop.ui.theme import theme
+from desktop.ui.style.controls import View, label
+from desktop.ui.style.icons import icon, icon_size
+from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
     from desktop.chat.state import ModelState

@@ -18,7 +18,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from desktop.store.records import Message
-from desktop.ui.theme import themes
+from desktop.ui.style.theme import themes
 from desktop.ui.transcript import TranscriptView
 from tests.bench.measure import Measure, at_most
 

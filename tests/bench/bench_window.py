@@ -47,7 +47,7 @@ from belle import paths
 from desktop.app import Running, make_application
 from desktop.i18n import set_language
 from desktop.settings import Settings
-from desktop.ui.theme import themes
+from desktop.ui.style.theme import themes
 application = make_application()
 settings = Settings()
 set_language(settings.language)

@@ -50,7 +50,7 @@ def test_what_would_make_the_start_slow_is_not_needed_for_it() -> None:
 import sys
 from desktop.app import Running, make_application
 from desktop.settings import Settings
-from desktop.ui.theme import themes
+from desktop.ui.style.theme import themes
 application, settings = make_application(), Settings()
 themes().apply(application, settings)
 window = Running(settings).window

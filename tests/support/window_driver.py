@@ -21,7 +21,7 @@ from belle import paths
 from desktop.app import Running, make_application
 from desktop.settings import Settings
 from desktop.store import Store
-from desktop.ui.theme import themes
+from desktop.ui.style.theme import themes
 
 
 def tell(event: str, **fields: object) -> None:

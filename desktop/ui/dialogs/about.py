@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 import belle
 from belle import paths
 from desktop.i18n import translate
-from desktop.ui.controls import label
 from desktop.ui.dialogs.base import Dialog
-from desktop.ui.theme import theme
+from desktop.ui.style.controls import label
+from desktop.ui.style.theme import theme
 
 CITATION = """@misc{BELLE,
   author = {BELLEGroup},

@@ -9,10 +9,10 @@ from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from desktop.i18n import translate
-from desktop.ui.controls import label
 from desktop.ui.foreign_text import breakable
 from desktop.ui.screen import room
-from desktop.ui.theme import theme, themes
+from desktop.ui.style.controls import label
+from desktop.ui.style.theme import theme, themes
 
 _PAGE_KEYS = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Key_End)
 

@@ -12,11 +12,11 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from desktop.i18n import translate
-from desktop.ui.controls import label
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.dialogs.doctor_words import fact_name, problem_sentence, section_title
 from desktop.ui.foreign_text import set_tooltip
-from desktop.ui.theme import theme
+from desktop.ui.style.controls import label
+from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
     from belle.doctor import Problem, Report, Section

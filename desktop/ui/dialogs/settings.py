@@ -22,10 +22,10 @@ from PySide6.QtWidgets import (
 from belle.engine.process.protocol import Sampling
 from desktop.i18n import translate
 from desktop.settings import Settings
-from desktop.ui import figures
-from desktop.ui.controls import Segments, label
+from desktop.ui import numbers
 from desktop.ui.dialogs.base import Dialog
-from desktop.ui.theme import theme, themes
+from desktop.ui.style.controls import Segments, label
+from desktop.ui.style.theme import theme, themes
 
 Page = Literal["general", "answers", "model"]
 CONTEXTS = (2048, 4096, 8192, 16384, 32768)
@@ -231,7 +231,7 @@ class SettingsDialog(Dialog):
         self.reset_button.setText(translate("Settings", "Back to the model's own values"))
         self.reset_button.setAccessibleName(self.reset_button.text())
         contexts = sorted({*CONTEXTS, self._loaded_with[0]})
-        self.context_choice.set_texts(translate("Settings", "Context length"), [figures.count(n) for n in contexts])
+        self.context_choice.set_texts(translate("Settings", "Context length"), [numbers.count(n) for n in contexts])
         self.threads_choice.set_texts(
             translate("Settings", "Threads"), (translate("Settings", "Automatic"), translate("Settings", "Fixed"))
         )

@@ -8,10 +8,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from desktop.i18n import translate
-from desktop.ui.controls import label
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.shortcuts import TABLE, group_title, key_text, words
-from desktop.ui.theme import theme
+from desktop.ui.style.controls import label
+from desktop.ui.style.theme import theme
 
 
 class ShortcutsDialog(Dialog):

@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QComboBox, QWidget
 
 from desktop.chat.state import Notice
 from desktop.i18n import current_language, translate
-from desktop.ui.controls import label
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.foreign_text import breakable
-from desktop.ui.words import words_of
+from desktop.ui.notices import words_of
+from desktop.ui.style.controls import label
 
 if TYPE_CHECKING:
     from belle.errors import KnownError

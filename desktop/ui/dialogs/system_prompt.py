@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from desktop.i18n import translate
 from desktop.ui.dialogs.base import Dialog
-from desktop.ui.theme import theme
+from desktop.ui.style.theme import theme
 from desktop.ui.wrapping import LongWords
 
 

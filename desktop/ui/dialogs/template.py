@@ -13,10 +13,10 @@ from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QPlainT
 
 from belle.prompts import OWN_TEMPLATE, Message
 from desktop.i18n import translate
-from desktop.ui.controls import label, repolish
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.foreign_text import set_tooltip, shortened
-from desktop.ui.theme import theme
+from desktop.ui.style.controls import label, repolish
+from desktop.ui.style.theme import theme
 from desktop.ui.wrapping import LongWords
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QLineEdit, QStyledItemDelegate, QWidget
 
 from desktop.i18n import translate
-from desktop.ui.icons import icon
 from desktop.ui.sidebar.conversations import Role
-from desktop.ui.theme import Theme, theme
+from desktop.ui.style.icons import icon
+from desktop.ui.style.theme import Theme, theme
 
 LINE = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextSingleLine
 

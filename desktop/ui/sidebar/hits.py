@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QWidget
 from desktop.ui.sidebar.conversations import Index, Role, shown_title
 from desktop.ui.sidebar.delegates import LINE, RowDelegate, list_font
 from desktop.ui.sidebar.lists import RowList
-from desktop.ui.theme import Theme, theme
+from desktop.ui.style.theme import Theme, theme
 
 if TYPE_CHECKING:
     from desktop.store import SearchHit

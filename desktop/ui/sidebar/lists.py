@@ -7,9 +7,9 @@ from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QAbstractItemDelegate, QAbstractItemView, QListView, QMenu, QWidget
 
 from desktop.i18n import translate
-from desktop.ui.icons import icon
 from desktop.ui.sidebar.conversations import ConversationModel, Index, Role
 from desktop.ui.sidebar.delegates import ConversationDelegate, RowDelegate
+from desktop.ui.style.icons import icon
 
 
 class RowList(QListView):

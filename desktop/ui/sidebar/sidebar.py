@@ -10,12 +10,12 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from desktop.i18n import translate
-from desktop.ui.controls import IconButton, View, label
 from desktop.ui.foreign_text import set_tooltip
-from desktop.ui.icons import icon, icon_size
 from desktop.ui.offline import OfflineBadge
 from desktop.ui.shortcuts import key_text
-from desktop.ui.theme import theme
+from desktop.ui.style.controls import IconButton, View, label
+from desktop.ui.style.icons import icon, icon_size
+from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
     from desktop.store import SearchHit

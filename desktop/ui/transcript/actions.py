@@ -8,10 +8,10 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from desktop.ui.controls import IconButton, label
 from desktop.ui.foreign_text import set_tooltip
-from desktop.ui.icons import icon_size
-from desktop.ui.theme import theme
+from desktop.ui.style.controls import IconButton, label
+from desktop.ui.style.icons import icon_size
+from desktop.ui.style.theme import theme
 from desktop.ui.transcript import words
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QPainter, QPen
 
-from desktop.ui.theme import theme
+from desktop.ui.style.theme import theme
 from desktop.ui.transcript import words
 
 CUT_HEIGHT = 48

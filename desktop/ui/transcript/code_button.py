@@ -6,8 +6,8 @@ from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QToolButton, QWidget
 
-from desktop.ui.icons import icon, icon_size
-from desktop.ui.theme import theme
+from desktop.ui.style.icons import icon, icon_size
+from desktop.ui.style.theme import theme
 from desktop.ui.transcript import words
 from desktop.ui.transcript.blocks import Code
 

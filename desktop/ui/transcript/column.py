@@ -12,8 +12,8 @@ from PySide6.QtCore import QPoint, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
-from desktop.ui.controls import IconButton
-from desktop.ui.theme import theme
+from desktop.ui.style.controls import IconButton
+from desktop.ui.style.theme import theme
 from desktop.ui.transcript.card import SIDE
 from desktop.ui.transcript.message import MessageWidget
 from desktop.ui.transcript.progress import HEIGHT as PROGRESS_HEIGHT

@@ -7,7 +7,7 @@ from PySide6.QtGui import QKeyEvent, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from desktop.ui.foreign_text import set_tooltip
-from desktop.ui.theme import theme
+from desktop.ui.style.theme import theme
 from desktop.ui.transcript import words
 from desktop.ui.wrapping import LongWords
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
-from desktop.ui.controls import label
-from desktop.ui.theme import theme
+from desktop.ui.style.controls import label
+from desktop.ui.style.theme import theme
 
 HEIGHT = 30
 

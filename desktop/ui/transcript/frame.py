@@ -12,7 +12,7 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from desktop.ui.theme import theme
+from desktop.ui.style.theme import theme
 from desktop.ui.transcript.actions import ActionBar
 from desktop.ui.transcript.card import CUT_HEIGHT, SIDE, paint_card, paint_cut, paint_ring
 from desktop.ui.transcript.editor import Editor

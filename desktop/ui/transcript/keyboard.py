@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QAbstractSlider, QApplication, QWidget
 
-from desktop.ui.theme import theme
+from desktop.ui.style.theme import theme
 from desktop.ui.transcript.column import TOP_PAD, Anchor, Column
 
 

@@ -13,7 +13,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QEnterEvent, QGuiApplication
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from desktop.ui.theme import theme
+from desktop.ui.style.theme import theme
 from desktop.ui.transcript import words
 from desktop.ui.transcript.actions import ActionBar
 from desktop.ui.transcript.content import Content

@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QWheelEvent
 from PySide6.QtWidgets import QScrollBar, QWidget
 
-from desktop.ui.theme import theme
+from desktop.ui.style.theme import theme
 from desktop.ui.transcript import words
 from desktop.ui.transcript.blocks import Code, runs_right_to_left
 from desktop.ui.transcript.extent import BAR_HEIGHT, Extent, Scrollable

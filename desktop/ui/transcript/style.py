@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QTextBlockFormat, QTextCharFormat, QTextOption
 
-from desktop.ui.theme import Theme
+from desktop.ui.style.theme import Theme
 from desktop.ui.transcript.blocks import Block, Code, Container, Formula, Line, Rule, Span, is_right_to_left
 
 _HEADINGS = {1: 20, 2: 18, 3: 16}

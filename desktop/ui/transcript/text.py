@@ -28,7 +28,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QMenu, QTextBrowser, QTextEdit, QToolTip, QWidget
 
 from desktop.ui.foreign_text import show_tooltip
-from desktop.ui.theme import theme
+from desktop.ui.style.theme import theme
 from desktop.ui.transcript import words
 from desktop.ui.transcript.blocks import Block, Code
 from desktop.ui.transcript.code_button import CopyCode

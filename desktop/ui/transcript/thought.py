@@ -7,8 +7,8 @@ from dataclasses import replace
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from desktop.ui.icons import icon, icon_size
-from desktop.ui.theme import theme
+from desktop.ui.style.icons import icon, icon_size
+from desktop.ui.style.theme import theme
 from desktop.ui.transcript import words
 from desktop.ui.transcript.blocks import Block
 from desktop.ui.transcript.content import Content

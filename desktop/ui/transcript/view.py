@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, Signal
 from PySide6.QtWidgets import QWidget
 
-from desktop.ui.theme import theme, themes
+from desktop.ui.style.theme import theme, themes
 from desktop.ui.transcript import words
 from desktop.ui.transcript.column import TOP_PAD, Anchor
 from desktop.ui.transcript.keyboard import KeyboardColumn

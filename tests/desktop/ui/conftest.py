@@ -10,7 +10,7 @@ from PySide6.QtGui import QGuiApplication
 
 from desktop.i18n import set_language
 from desktop.settings import Settings
-from desktop.ui.theme import themes
+from desktop.ui.style.theme import themes
 from tests.support.fake_controller import FakeController
 
 HERE = Path(__file__).parent

@@ -34,7 +34,7 @@ from desktop.ui.dialogs.system_prompt import SystemPromptDialog
 from desktop.ui.dialogs.template import TemplateDialog
 from desktop.ui.dialogs.unsaved import UnsavedDialog
 from desktop.ui.main_window import MainWindow
-from desktop.ui.theme import themes
+from desktop.ui.style.theme import themes
 
 CONTROLS = (
     QAbstractButton,

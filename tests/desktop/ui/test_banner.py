@@ -12,9 +12,9 @@ from belle.errors import KnownError
 from desktop.chat.state import Notice
 from desktop.i18n import set_language
 from desktop.store import errors as store_errors
-from desktop.ui import figures, words
+from desktop.ui import notices, numbers
 from desktop.ui.banner import BannerStack
-from desktop.ui.words import action_label, words_of
+from desktop.ui.notices import action_label, words_of
 
 FACTS = {
     "path": "/models/belle.gguf",
@@ -29,7 +29,7 @@ FACTS = {
     "found": "3.30",
     "message": "The English sentence.",
 }
-KINDS = sorted(words._sentences())
+KINDS = sorted(notices._sentences())
 WITHOUT_SENTENCE = {"unsupported_model"}  # the catalogue says why
 
 
@@ -223,7 +223,7 @@ def test_a_banner_follows_the_language(stack, qtbot):
     [(98_000_000, "98 MB"), (5_234_000_000, "5.2 GB"), (16e9, "16 GB"), (1200, "1 kB"), (0, "1 kB")],
 )
 def test_sizes(n_bytes, text):
-    assert figures.size(n_bytes) == text
+    assert numbers.size(n_bytes) == text
 
 
 @pytest.mark.parametrize(
@@ -231,13 +231,13 @@ def test_sizes(n_bytes, text):
     [("Q4_K_M", "4-bit"), ("IQ2_XS", "2-bit"), ("Q8_0", "8-bit"), ("F16", "16-bit"), ("BF16", "16-bit"), ("?", "")],
 )
 def test_bits(quantization, text):
-    assert figures.bits(quantization) == text
+    assert numbers.bits(quantization) == text
 
 
 def test_parameters():
-    assert figures.parameters(134_515_008) == "135M"
-    assert figures.parameters(6_738_000_000) == "6.7B"
-    assert figures.parameters(7_000_000_000) == "7B"
+    assert numbers.parameters(134_515_008) == "135M"
+    assert numbers.parameters(6_738_000_000) == "6.7B"
+    assert numbers.parameters(7_000_000_000) == "7B"
 
 
 @pytest.mark.parametrize(("language", "memory"), [("en", "memory"), ("zh_CN", "内存")])

@@ -6,7 +6,7 @@ from PySide6.QtGui import QGuiApplication, QInputMethodEvent
 from PySide6.QtTest import QTest
 
 from desktop.ui.composer import MAX_LINES, Composer
-from desktop.ui.theme import theme, themes
+from desktop.ui.style.theme import theme, themes
 
 
 @pytest.fixture

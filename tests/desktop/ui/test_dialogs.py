@@ -18,7 +18,7 @@ from desktop.ui.dialogs.store_fault import StoreFaultDialog
 from desktop.ui.dialogs.system_prompt import SystemPromptDialog
 from desktop.ui.dialogs.template import TemplateDialog
 from desktop.ui.shortcuts import TABLE, group_title, key_text, words
-from desktop.ui.theme import theme, themes
+from desktop.ui.style.theme import theme, themes
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from desktop.ui.dialogs.model_info import ModelInfoDialog
 from desktop.ui.foreign_text import breakable, caption, plain, show_tooltip
 from desktop.ui.main_window import MainWindow
 from desktop.ui.model_menu import fill_model_menu
-from desktop.ui.theme import theme
+from desktop.ui.style.theme import theme
 from tests.support.fake_controller import STARTER_INFO, FakeController
 
 might_be_rich_text = GuiQt.mightBeRichText

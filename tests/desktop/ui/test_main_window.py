@@ -13,7 +13,7 @@ from belle.engine.process.protocol import Sampling
 from desktop.chat.state import ModelChoice, ModelState, Notice
 from desktop.settings import Settings
 from desktop.ui.main_window import MainWindow
-from desktop.ui.theme import theme
+from desktop.ui.style.theme import theme
 from tests.support.fake_controller import STARTER, STARTER_INFO
 
 CTRL = Qt.KeyboardModifier.ControlModifier

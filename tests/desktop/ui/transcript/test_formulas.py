@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication, QImage, QPainter, QTextDocument, QTextLayout
 
-from desktop.ui.theme import theme, themes
+from desktop.ui.style.theme import theme, themes
 from desktop.ui.transcript.blocks import Code, Formula, Line, Span
 from desktop.ui.transcript.formulas import OBJECT, typesetter
 from desktop.ui.transcript.markdown import parse

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtGui import QTextDocument
 
-from desktop.ui.theme import Theme
+from desktop.ui.style.theme import Theme
 from desktop.ui.transcript import highlight
 from desktop.ui.transcript.blocks import Code
 from desktop.ui.transcript.coloring import Coloring

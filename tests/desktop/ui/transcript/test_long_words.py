@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QWidget
 
 from desktop.ui.breaks import BREAK, EVERY, FIRST, LATITUDE
 from desktop.ui.composer import Composer
-from desktop.ui.theme import theme
+from desktop.ui.style.theme import theme
 from desktop.ui.transcript import code_lines
 from desktop.ui.transcript.blocks import Code, Line, Span, Table
 from desktop.ui.transcript.render import Renderer

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PySide6.QtGui import QTextCursor, QTextDocument
 
-from desktop.ui.theme import Theme
+from desktop.ui.style.theme import Theme
 from desktop.ui.transcript.incremental import IncrementalParser
 from desktop.ui.transcript.markdown import parse
 from desktop.ui.transcript.render import Renderer

@@ -11,7 +11,7 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QPushButton, QToolButton
 
 from desktop.i18n import set_language
-from desktop.ui.theme import themes
+from desktop.ui.style.theme import themes
 from desktop.ui.transcript.end_note import EndNote
 from desktop.ui.transcript.message import MessageWidget
 from desktop.ui.transcript.progress import ProgressLine

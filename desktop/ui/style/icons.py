@@ -12,7 +12,7 @@ from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
 from PySide6.QtGui import QGuiApplication, QIcon, QPainter, QPixmap
 
 from belle import paths
-from desktop.ui.theme import theme
+from desktop.ui.style.theme import theme
 
 
 def icon(name: str, color_name: str = "ink-2", size: int = 20) -> QIcon:

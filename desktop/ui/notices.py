@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from desktop.i18n import translate
-from desktop.ui import figures
+from desktop.ui import numbers
 from desktop.ui.foreign_text import shortened
 
 if TYPE_CHECKING:
@@ -94,9 +94,9 @@ def _facts(details: Mapping[str, Any]) -> dict[str, str]:
     facts: dict[str, str] = {}
     for name, value in details.items():
         if name in _BYTES and isinstance(value, (int, float)):
-            facts[name] = figures.size(value)
+            facts[name] = numbers.size(value)
         elif name in _TOKENS and isinstance(value, int):
-            facts[name] = figures.count(value)
+            facts[name] = numbers.count(value)
         else:
             facts[name] = str(value)
     path = details.get("path") or details.get("file")

@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.ui.foreign_text import set_tooltip
-from desktop.ui.icons import icon, icon_size
-from desktop.ui.theme import themes
+from desktop.ui.style.icons import icon, icon_size
+from desktop.ui.style.theme import themes
 
 _SEGMENT_PADDING = 12
 """At each side of a choice's words, in pixels at 100 %; as the style sheet has it."""

@@ -8,9 +8,8 @@ from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QLabel
 
 from belle import paths
-from desktop.ui.icons import icon, icon_size
-from desktop.ui.theme import ZOOMS, style_sheet, theme, themes
-from desktop.ui.tokens import read_tokens, tokens
+from desktop.ui.style.icons import icon, icon_size
+from desktop.ui.style.theme import ZOOMS, read_tokens, style_sheet, theme, themes, tokens
 
 
 def luminance(color: QColor) -> float:
@@ -95,7 +94,7 @@ def test_the_same_look_is_not_told_twice(qtbot):
 def test_system_mode_follows_the_system_live(qtbot, monkeypatch):
     themes().dress("system")
     assert theme().name == "light"
-    monkeypatch.setattr("desktop.ui.theme._system_is_dark", lambda: True)
+    monkeypatch.setattr("desktop.ui.style.theme._system_is_dark", lambda: True)
     with qtbot.waitSignal(themes().changed):
         QGuiApplication.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Dark)
     assert theme().name == "dark"

@@ -1,0 +1,1 @@
+"""Colours, fonts, icons and the controls that the window is made of."""
