@@ -19,8 +19,8 @@ from belle import paths
 from desktop.i18n import set_language
 from desktop.instance import FirstWindow, hand_over
 from desktop.settings import Settings
-from desktop.ui.main_window import MainWindow
 from desktop.ui.style.theme import themes
+from desktop.ui.window.main_window import MainWindow
 
 if TYPE_CHECKING:
     from desktop.chat.backups import DailyBackups

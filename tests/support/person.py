@@ -21,9 +21,9 @@ from desktop.chat.controller import ChatController
 from desktop.chat.state import Notice
 from desktop.settings import Settings
 from desktop.store import Message, Store
-from desktop.ui.main_window import MainWindow
 from desktop.ui.style.theme import themes
 from desktop.ui.transcript.message import MessageWidget
+from desktop.ui.window.main_window import MainWindow
 
 LOADED_MS = 120_000
 ANSWERED_MS = 180_000

@@ -29,8 +29,8 @@ from desktop.ui.dialogs.store_fault import StoreFaultDialog
 from desktop.ui.dialogs.system_prompt import SystemPromptDialog
 from desktop.ui.dialogs.template import TemplateDialog
 from desktop.ui.dialogs.unsaved import UnsavedDialog
-from desktop.ui.main_window import MainWindow
 from desktop.ui.style.theme import themes
+from desktop.ui.window.main_window import MainWindow
 from tests.support.fake_controller import FakeController
 
 

@@ -16,12 +16,12 @@ from PySide6.QtWidgets import QApplication, QLabel, QMenu, QToolTip, QWidget
 
 import desktop
 from desktop.chat.state import ModelChoice, ModelState, Notice
-from desktop.ui.banner import BannerStack
 from desktop.ui.dialogs.model_info import ModelInfoDialog
 from desktop.ui.foreign_text import breakable, caption, plain, show_tooltip
-from desktop.ui.main_window import MainWindow
-from desktop.ui.model_menu import fill_model_menu
 from desktop.ui.style.theme import theme
+from desktop.ui.window.banner import BannerStack
+from desktop.ui.window.main_window import MainWindow
+from desktop.ui.window.model_menu import fill_model_menu
 from tests.support.fake_controller import STARTER_INFO, FakeController
 
 might_be_rich_text = GuiQt.mightBeRichText

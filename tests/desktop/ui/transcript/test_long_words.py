@@ -14,12 +14,12 @@ from PySide6.QtGui import QGuiApplication, QTextCursor, QTextDocument, QTextOpti
 from PySide6.QtWidgets import QWidget
 
 from desktop.ui.breaks import BREAK, EVERY, FIRST, LATITUDE
-from desktop.ui.composer import Composer
 from desktop.ui.style.theme import theme
 from desktop.ui.transcript import code_lines
 from desktop.ui.transcript.blocks import Code, Line, Span, Table
 from desktop.ui.transcript.render import Renderer
 from desktop.ui.transcript.style import Style
+from desktop.ui.window.composer import Composer
 from tests.desktop.ui.transcript.conftest import idle
 
 WORD = "abcdefghij" * 60

@@ -5,8 +5,8 @@ from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QGuiApplication, QInputMethodEvent
 from PySide6.QtTest import QTest
 
-from desktop.ui.composer import MAX_LINES, Composer
 from desktop.ui.style.theme import theme, themes
+from desktop.ui.window.composer import MAX_LINES, Composer
 
 
 @pytest.fixture

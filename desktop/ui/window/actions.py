@@ -12,19 +12,19 @@ from PySide6.QtCore import QMimeData, QObject, Qt
 from PySide6.QtWidgets import QMenu
 
 from desktop.i18n import translate
-from desktop.ui.model_menu import fill_model_menu
 from desktop.ui.screen import within
 from desktop.ui.shortcuts import TABLE, group_title, make_actions, name_actions
 from desktop.ui.style.icons import icon
 from desktop.ui.style.theme import theme, themes
+from desktop.ui.window.model_menu import fill_model_menu
 
 if TYPE_CHECKING:
     from desktop.chat.state import ModelChoice
-    from desktop.ui.banner import BannerStack
     from desktop.ui.dialogs.settings import Page
-    from desktop.ui.main_window import MainWindow
     from desktop.ui.transcript import TranscriptView
-    from desktop.ui.welcome import Welcome
+    from desktop.ui.window.banner import BannerStack
+    from desktop.ui.window.main_window import MainWindow
+    from desktop.ui.window.welcome import Welcome
 
 WINDOW_ACTIONS = {"choose_model", "get_belle", "choose_template"}
 """Banner buttons that open something here; the others are the controller's."""

@@ -9,18 +9,18 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop.i18n import set_language, translate
-from desktop.ui.frame import Frame
-from desktop.ui.header import model_words
+from desktop.ui.window.header import model_words
+from desktop.ui.window.layout import Frame
 
 if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
     from desktop.chat.state import ModelState, Notice, Waiting
     from desktop.settings import Settings
     from desktop.store import Conversation, Message
-    from desktop.ui.banner import BannerStack
-    from desktop.ui.gestures import Gestures
     from desktop.ui.transcript import TranscriptView
-    from desktop.ui.welcome import Welcome
+    from desktop.ui.window.actions import Gestures
+    from desktop.ui.window.banner import BannerStack
+    from desktop.ui.window.welcome import Welcome
 
 _IDLE_MS = 50
 
@@ -195,7 +195,7 @@ class MainWindow(Frame):
     def gestures(self) -> Gestures:
         """Shortcuts, menus, and where every widget's wishes go."""
         if self._gestures is None:
-            from desktop.ui.gestures import Gestures
+            from desktop.ui.window.actions import Gestures
 
             self._gestures = Gestures(self)
         return self._gestures

@@ -12,20 +12,20 @@ from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from belle import paths
-from desktop.ui.composer import Composer
-from desktop.ui.header import Header
 from desktop.ui.screen import within
 from desktop.ui.sidebar import Sidebar
-from desktop.ui.status import StatusLine
 from desktop.ui.style.theme import theme, themes
+from desktop.ui.window.composer import Composer
+from desktop.ui.window.header import Header
+from desktop.ui.window.status import StatusLine
 
 if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
     from desktop.settings import Settings
     from desktop.store import ConversationSummary, SearchHit
-    from desktop.ui.banner import BannerStack
     from desktop.ui.transcript import TranscriptView
-    from desktop.ui.welcome import Welcome
+    from desktop.ui.window.banner import BannerStack
+    from desktop.ui.window.welcome import Welcome
 
 FOLD_WIDTH = 720
 """A window narrower than this has its sidebar folded (pixels at 100 %)."""
@@ -98,7 +98,7 @@ class Frame(QMainWindow):
     def welcome(self) -> Welcome:
         """What is shown while there is no conversation."""
         if self._welcome is None:
-            from desktop.ui.welcome import Welcome
+            from desktop.ui.window.welcome import Welcome
 
             self._welcome = Welcome(self.pages)
             self.pages.addWidget(self._welcome)
@@ -122,7 +122,7 @@ class Frame(QMainWindow):
     def banners(self) -> BannerStack:
         """What has to be said. Made when there is something to say."""
         if self._banners is None:
-            from desktop.ui.banner import BannerStack
+            from desktop.ui.window.banner import BannerStack
 
             self._banners = BannerStack(self._page)
             self._banner_row.insertWidget(1, self._banners, 100)

@@ -13,8 +13,8 @@ from desktop.chat.state import Notice
 from desktop.i18n import set_language
 from desktop.store import errors as store_errors
 from desktop.ui import notices, numbers
-from desktop.ui.banner import BannerStack
 from desktop.ui.notices import action_label, words_of
+from desktop.ui.window.banner import BannerStack
 
 FACTS = {
     "path": "/models/belle.gguf",

@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QApplication, QDialog, QMenu
 from belle.engine.process.protocol import Sampling
 from desktop.chat.state import ModelChoice, ModelState, Notice
 from desktop.settings import Settings
-from desktop.ui.main_window import MainWindow
 from desktop.ui.style.theme import theme
+from desktop.ui.window.main_window import MainWindow
 from tests.support.fake_controller import STARTER, STARTER_INFO
 
 CTRL = Qt.KeyboardModifier.ControlModifier
