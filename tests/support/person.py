@@ -22,7 +22,7 @@ from desktop.chat.state import Notice
 from desktop.settings import Settings
 from desktop.store import Message, Store
 from desktop.ui.style.theme import themes
-from desktop.ui.transcript.message import MessageWidget
+from desktop.ui.transcript.message.widget import MessageWidget
 from desktop.ui.window.main_window import MainWindow
 
 LOADED_MS = 120_000

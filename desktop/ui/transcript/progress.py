@@ -9,7 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from desktop.ui.style.theme import theme
-from desktop.ui.transcript import words
+from desktop.ui.transcript import labels
 
 if TYPE_CHECKING:
     from desktop.chat.state import Waiting
@@ -46,8 +46,8 @@ class ProgressLine(QWidget):
     def text(self) -> str:
         """What the line says."""
         if self._percent is not None:
-            return words.reading(self._percent, self._seconds)
-        return words.waiting(self._waiting)
+            return labels.reading(self._percent, self._seconds)
+        return labels.waiting(self._waiting)
 
     def refresh(self) -> None:
         """Words and colours of the present."""

@@ -14,12 +14,12 @@ from PySide6.QtCore import QEvent, Signal
 from PySide6.QtWidgets import QWidget
 
 from desktop.ui.style.theme import theme, themes
-from desktop.ui.transcript import words
-from desktop.ui.transcript.column import TOP_PAD, Anchor
-from desktop.ui.transcript.keyboard import KeyboardColumn
-from desktop.ui.transcript.markdown import warm_up
-from desktop.ui.transcript.message import MessageWidget
-from desktop.ui.transcript.rows import Row
+from desktop.ui.transcript import labels
+from desktop.ui.transcript.keyboard_list import KeyboardColumn
+from desktop.ui.transcript.markdown.parse import warm_up
+from desktop.ui.transcript.message.widget import MessageWidget
+from desktop.ui.transcript.message_list import TOP_PAD, Anchor
+from desktop.ui.transcript.row_layout import Row
 from desktop.ui.transcript.stream import StreamBuffer
 
 if TYPE_CHECKING:
@@ -266,8 +266,8 @@ class TranscriptView(KeyboardColumn):
         self._sync(anchor)
 
     def _retranslate(self) -> None:
-        self.setAccessibleName(words.transcript_name())
-        self._to_end.name(words.to_the_end())
+        self.setAccessibleName(labels.transcript_name())
+        self._to_end.name(labels.to_the_end())
         self._progress.refresh()
         for row in self._rows.rows:
             if row.widget is not None:

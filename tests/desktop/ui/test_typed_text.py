@@ -15,7 +15,7 @@ from desktop.settings import Settings
 from desktop.store import Store
 from desktop.ui.dialogs.system_prompt import SystemPromptDialog
 from desktop.ui.sidebar.conversations import Role
-from desktop.ui.transcript.message import MessageWidget
+from desktop.ui.transcript.message.widget import MessageWidget
 from desktop.ui.window.main_window import MainWindow
 from tests.support.desk import Desk, make_desk
 from tests.support.fake_engine import FakeEngines

@@ -15,10 +15,10 @@ from PySide6.QtWidgets import QWidget
 
 from desktop.ui.breaks import BREAK, EVERY, FIRST, LATITUDE
 from desktop.ui.style.theme import theme
-from desktop.ui.transcript import code_lines
-from desktop.ui.transcript.blocks import Code, Line, Span, Table
-from desktop.ui.transcript.render import Renderer
-from desktop.ui.transcript.style import Style
+from desktop.ui.transcript.document import code_lines
+from desktop.ui.transcript.document.render import Renderer
+from desktop.ui.transcript.document.style import Style
+from desktop.ui.transcript.markdown.blocks import Code, Line, Span, Table
 from desktop.ui.window.composer import Composer
 from tests.desktop.ui.transcript.conftest import idle
 

@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QPushButton, QToolButton
 
 from desktop.i18n import set_language
 from desktop.ui.style.theme import themes
-from desktop.ui.transcript.end_note import EndNote
-from desktop.ui.transcript.message import MessageWidget
+from desktop.ui.transcript.message.end_note import EndNote
+from desktop.ui.transcript.message.widget import MessageWidget
 from desktop.ui.transcript.progress import ProgressLine
 from tests.desktop.ui.transcript.conftest import idle
 

@@ -1,0 +1,1 @@
+"""From content to a text document: styles, code, tables, formulas."""

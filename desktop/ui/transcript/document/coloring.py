@@ -1,0 +1,112 @@
+"""Colours code a few milliseconds at a time, so that a long block never holds up the window."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtGui import QTextBlock, QTextCursor, QTextDocument, QTextLayout
+
+from desktop.ui.transcript.document.code_lines import rows_of
+from desktop.ui.transcript.document.highlight import ready, tokens
+from desktop.ui.transcript.document.render import Renderer, utf16
+from desktop.ui.transcript.markdown.blocks import Code
+
+_SLICE_S = 0.003
+_LOOK_AGAIN_MS = 20
+_LONGEST = 200_000
+"""Characters; what is longer stays in plain ink."""
+_MOST_IN_A_ROW = 300
+"""Coloured words of one text block: each is painted by itself, in sight or far to the right. The rest is plain."""
+
+
+class Coloring(QObject):
+    """Colours the code blocks of one document, the one that is still being written again and again."""
+
+    def __init__(self, renderer: Renderer, document: QTextDocument, parent: QObject) -> None:
+        super().__init__(parent)
+        self._renderer, self._document = renderer, document
+        self._wanted: dict[int, Code] = {}
+        self._job: Iterator[None] | None = None
+        self._index = -1
+        self._cost = 0.0
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._work)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is still to be coloured."""
+        return self._job is not None or bool(self._wanted)
+
+    def want(self, index: int, code: Code) -> None:
+        """Colour the block `index` soon."""
+        if not code.language or len(code.text) > _LONGEST:
+            return
+        self._wanted[index] = code
+        if self._timer.isActive() and code.closed:
+            self._timer.start(0)
+        elif not self._timer.isActive():
+            # Code that grows is coloured over and over: one tenth of the time at most goes there.
+            self._timer.start(0 if code.closed else max(60, round(self._cost * 10_000)))
+
+    def forget(self, first: int) -> None:
+        """The blocks from `first` on are gone or were changed."""
+        if self._index >= first:
+            self._job = None
+        for index in [i for i in self._wanted if i >= first]:
+            del self._wanted[index]
+
+    def _work(self) -> None:
+        begun = time.perf_counter()
+        if self._job is None:
+            self._cost = 0.0
+            if not self._wanted:
+                return
+            self._index = next(iter(self._wanted))
+            if not ready(self._wanted[self._index].language):
+                self._timer.start(_LOOK_AGAIN_MS)
+                return
+            self._job = self._color(self._index, self._wanted.pop(self._index))
+        edit = QTextCursor(self._document)
+        edit.beginEditBlock()
+        while time.perf_counter() - begun < _SLICE_S:
+            if next(self._job, self) is self:
+                self._job = None
+                break
+        edit.endEditBlock()
+        self._cost += time.perf_counter() - begun
+        if self.busy:
+            self._timer.start(0)
+
+    def _color(self, index: int, code: Code) -> Iterator[None]:
+        """Lex and colour line by line."""
+        block = self._renderer.first_line_of(index)
+        rows = rows_of(code.text)
+        begin, end = next(rows)
+        formats: list[QTextLayout.FormatRange] = []
+        for start, length, name in tokens(code.text, code.language):
+            stop = start + length
+            while stop > end and (row := next(rows, None)) is not None:
+                if start < end:
+                    formats.append(self._range(code.text[begin:end], max(0, start - begin), end - begin, name))
+                self._set(block, formats)
+                formats = []
+                block, (begin, end) = block.next(), row
+                yield
+            if begin < stop:
+                formats.append(self._range(code.text[begin:end], max(0, start - begin), stop - begin, name))
+        self._set(block, formats)
+        yield
+
+    def _range(self, row: str, begin: int, end: int, name: str) -> QTextLayout.FormatRange:
+        made = QTextLayout.FormatRange()
+        made.start, made.length = utf16(row[:begin]), utf16(row[begin:end])
+        made.format = self._renderer.style.code_color_format(name)
+        return made
+
+    @staticmethod
+    def _set(block: QTextBlock, formats: list[QTextLayout.FormatRange]) -> None:
+        if block.isValid():
+            block.layout().setFormats(formats[:_MOST_IN_A_ROW])

@@ -1,0 +1,406 @@
+"""Blocks in a QTextDocument, changed at the end only: what is settled is laid out once.
+
+One document holds a whole message, so that a selection can run through all of it and a screen reader can read it.
+Grounds of code, bars of quotes and rules are not in the document: `MessageText` paints them behind the text.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import (
+    QTextBlock,
+    QTextBlockFormat,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextFrameFormat,
+    QTextTable,
+    QTextTableCellFormat,
+    QTextTableFormat,
+)
+
+from desktop.ui.transcript.document.code_lines import CONTINUES, CodeLines, cuts_of, rows_of
+from desktop.ui.transcript.document.columns import CELL_PAD
+from desktop.ui.transcript.document.formulas import OBJECT, FormulaObject
+from desktop.ui.transcript.document.style import CODE_HEADER, Style, marker_gap
+from desktop.ui.transcript.document.tables import Tables
+from desktop.ui.transcript.document.typeset import Drawing
+from desktop.ui.transcript.markdown.blocks import (
+    Block,
+    Code,
+    Formula,
+    Line,
+    Rule,
+    Span,
+    Table,
+    breakable,
+    is_right_to_left,
+    runs_right_to_left,
+)
+
+_KEEP = QTextCursor.MoveMode.KeepAnchor
+_END = QTextCursor.MoveOperation.End
+
+
+class Renderer:
+    """Keeps a document equal to a list of blocks. `starts[i]` is where block `i` begins in the document."""
+
+    def __init__(self, document: QTextDocument, style: Style) -> None:
+        self._document = document
+        self.style = style
+        self.blocks: list[Block] = []
+        self.starts: list[int] = []
+        self.formulas = FormulaObject(document)
+        self._undrawn: list[int] = []  # blocks whose formulas could be drawn and are not yet
+        self.tables = Tables(document, style)
+        self.code = CodeLines(document, style, self.lines_of)
+        document.setUndoRedoEnabled(False)
+        document.setDocumentMargin(0)
+
+    def show(self, blocks: Sequence[Block], first: int = 0) -> int:
+        """Show `blocks`; those before `first` are as they were. Returns the first block that was made anew."""
+        self.draw_formulas()
+        cursor = QTextCursor(self._document)
+        cursor.beginEditBlock()
+        if len(self.blocks) > first + 1:
+            self._truncate(cursor, first + 1)
+        if len(self.blocks) > first:
+            if first < len(blocks) and self._grow(cursor, self.blocks[first], blocks[first], first):
+                self.blocks[first] = blocks[first]
+                first += 1
+            else:
+                self._truncate(cursor, first)
+        cursor.movePosition(_END)
+        for block in blocks[first:]:
+            self._append(cursor, block)
+        cursor.endEditBlock()
+        return first
+
+    def show_formulas(self, drawings: Mapping[str, Drawing]) -> None:
+        """Draw these formulas from now on; `draw_formulas` puts them in the place of their source."""
+        self.draw_formulas()
+        self._undrawn = [i for i, block in enumerate(self.blocks) if drawings.keys() & formulas_of(block)]
+        self.formulas.drawings = {**self.formulas.drawings, **drawings}
+
+    def draw_formulas(self, seconds: float = float("inf")) -> bool:
+        """Draw in the blocks that still show the source, for about so long. Returns whether some are left."""
+        begun = time.perf_counter()
+        while self._undrawn and time.perf_counter() - begun < seconds:
+            self._redraw(self._undrawn.pop())
+        return bool(self._undrawn)
+
+    def _redraw(self, index: int) -> None:
+        """Show a block with formulas anew, where it stands."""
+        block, before = self.blocks[index], self.blocks[index - 1] if index else None
+        count = self._document.characterCount()
+        last = self.lines_of(index)[1]
+        cursor = QTextCursor(self._document)
+        cursor.beginEditBlock()
+        match block:
+            case Line():
+                cursor.setPosition(self.starts[index] + (utf16(block.marker) + 1 if block.marker else 0))
+                cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock, _KEEP)
+                cursor.removeSelectedText()
+                self._spans(cursor, block, self.laid(block.spans), block.spans)
+            case Formula():
+                cursor.setPosition(self.starts[index])
+                cursor.setPosition(last.position() + last.length() - 1, _KEEP)
+                cursor.removeSelectedText()
+                cursor.setBlockFormat(self.style.formula_format(before, block))
+                span = Span(block.text, math=True)
+                self._spans(cursor, Line((), block.containers), self.laid((span,)), (span,))
+            case Table():
+                for number, row in enumerate(block.rows):
+                    self._row(self.tables.made(index), block, number, row)
+        cursor.endEditBlock()
+        moved = self._document.characterCount() - count
+        self.starts[index + 1 :] = [start + moved for start in self.starts[index + 1 :]]
+
+    def laid(self, spans: tuple[Span, ...]) -> tuple[Span, ...]:
+        """Spans as they stand in the document, one for each: a drawn formula is one character."""
+        if self.formulas.drawings:
+            spans = tuple(replace(s, text=OBJECT) if s.math and s.text in self.formulas.drawings else s for s in spans)
+        return breakable(spans)
+
+    def clear(self, style: Style) -> None:
+        """Forget everything; show again in another style."""
+        self.style = style
+        self.blocks, self.starts, self._undrawn = [], [], []
+        self.tables.restyle(style)
+        self.code.restyle(style)
+        self._document.clear()
+        self._room_above(0)
+
+    def first_line_of(self, index: int) -> QTextBlock:
+        """The first text block of a block of the message."""
+        return self._document.findBlock(self.starts[index])
+
+    def lines_of(self, index: int) -> tuple[QTextBlock, QTextBlock]:
+        """The first and the last text block of a block of the message."""
+        end = self.starts[index + 1] - 1 if index + 1 < len(self.starts) else self._document.characterCount() - 1
+        return self.first_line_of(index), self._document.findBlock(end)
+
+    def _truncate(self, cursor: QTextCursor, count: int) -> None:
+        start = self.starts[count]
+        if count == 0 and isinstance(self.blocks[0], Code):
+            self._room_above(0)
+        # The separator before a block goes with it; the very first block stays, empty.
+        cursor.setPosition(max(0, start - 1))
+        block_format, char_format = cursor.blockFormat(), cursor.blockCharFormat()
+        cursor.movePosition(_END, _KEEP)
+        cursor.removeSelectedText()
+        # An empty block takes the formats of what was joined to it, the colours of code among them.
+        cursor.block().layout().clearFormats()
+        cursor.setBlockFormat(block_format)
+        cursor.setBlockCharFormat(char_format)
+        del self.blocks[count:], self.starts[count:]
+        self.tables.forget(count)
+        self.code.forget(count)
+
+    def _append(self, cursor: QTextCursor, block: Block) -> None:
+        before = self.blocks[-1] if self.blocks else None
+        fresh = before is None
+        match block:
+            case Line():
+                self._begin(cursor, fresh, self.style.line_format(before, block), self.style.marker_format())
+                if block.marker:
+                    cursor.insertText(block.marker + marker_gap(block), self.style.marker_format())
+                self._spans(cursor, block, self.laid(block.spans), block.spans)
+            case Code():
+                if fresh:
+                    self._room_above(self.style.theme.px(CODE_HEADER))
+                chars = self.style.code_char_format()
+                self._begin(cursor, fresh, self.style.code_format(before, block, first=True), chars)
+                self._code_lines(cursor, before, block, "", block.text)
+                self.code.take(len(self.blocks), block)
+            case Formula():
+                self._formula(cursor, before, block)
+            case Rule():
+                self._begin(cursor, fresh, self.style.rule_format(before, block), self.style.thin_char_format())
+            case Table():
+                made = self.style.thin_format()
+                made.setTopMargin(self.style.gap(before, block))
+                self._begin(cursor, fresh, made, self.style.thin_char_format())
+                self._table(cursor, block)
+        self.blocks.append(block)
+
+    def _room_above(self, pixels: float) -> None:
+        """Qt gives the first text block no margin; the header of code needs room there."""
+        root = self._document.rootFrame()
+        look = root.frameFormat()
+        look.setTopMargin(pixels)
+        root.setFrameFormat(look)
+
+    def _begin(self, cursor: QTextCursor, fresh: bool, block_format: object, char_format: object) -> None:
+        if fresh:
+            cursor.setBlockFormat(block_format)  # type: ignore[arg-type]
+            cursor.setBlockCharFormat(char_format)  # type: ignore[arg-type]
+        else:
+            cursor.insertBlock(block_format, char_format)  # type: ignore[call-overload]
+        self.starts.append(cursor.position())
+
+    def _formula(self, cursor: QTextCursor, before: Block | None, block: Formula) -> None:
+        span = Span(block.text, math=True)
+        if block.text in self.formulas.drawings:
+            self._begin(cursor, not self.starts, self.style.formula_format(before, block), self.style.char_format(span))
+            self._spans(cursor, Line((), block.containers), self.laid((span,)), (span,))
+            return
+        for number, line in enumerate(block.text.split("\n")):
+            shown = Line((replace(span, text=line),), block.containers, opens=number == 0)
+            look = self.style.line_format(before, shown), self.style.char_format(span)
+            if number == 0:
+                self._begin(cursor, not self.starts, *look)
+            else:
+                cursor.insertBlock(*look)
+            self._spans(cursor, shown, breakable(shown.spans), shown.spans)
+            before = shown
+
+    def _spans(self, cursor: QTextCursor, line: Line, laid: Sequence[Span], spans: Sequence[Span]) -> None:
+        """Insert `laid`, which is `spans` as they stand in the document, in the look of a line."""
+        quiet = "quote" in line.containers
+        self._insert(cursor, laid, spans, lambda span: self.style.char_format(span, line.heading, quiet=quiet))
+
+    def _insert(
+        self,
+        cursor: QTextCursor,
+        laid: Sequence[Span],
+        spans: Sequence[Span],
+        look: Callable[[Span], QTextCharFormat],
+    ) -> None:
+        for shown, span in zip(laid, spans, strict=True):
+            if shown.text == OBJECT:  # drawn, so it looks as the text around it does
+                chars = self.formulas.dress(look(replace(span, math=False)), span.text)
+            else:
+                chars = look(span)
+            cursor.insertText(shown.text, chars)
+
+    def _code_lines(self, cursor: QTextCursor, before: Block | None, code: Code, begun: str, text: str) -> None:
+        """Insert `text` at the end; `begun` is what its first line continues."""
+        chars = self.style.code_char_format()
+        following = self.style.code_format(before, code, first=False)
+        continuing = QTextBlockFormat(following)
+        continuing.setProperty(CONTINUES, True)
+        head, *rest = text.split("\n")
+        self._code_line(cursor, begun, head, continuing, chars)
+        for line in rest:
+            cursor.insertBlock(following, chars)
+            self._code_line(cursor, "", line, continuing, chars)
+
+    @staticmethod
+    def _code_line(
+        cursor: QTextCursor, begun: str, more: str, continuing: QTextBlockFormat, chars: QTextCharFormat
+    ) -> None:
+        """Insert what follows `begun` in a line, with a text block of its own for each piece of a very long one."""
+        at, line = len(begun), begun + more
+        for cut in cuts_of(line):
+            if cut >= len(begun):
+                cursor.insertText(line[at:cut], chars)
+                cursor.insertBlock(continuing, chars)
+                at = cut
+        cursor.insertText(line[at:], chars)
+
+    def _table(self, cursor: QTextCursor, block: Table) -> None:
+        made = QTextTableFormat()
+        made.setBorder(0)
+        made.setBorderCollapse(True)
+        made.setCellSpacing(0)
+        made.setCellPadding(0)
+        made.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_None)
+        made.setHeaderRowCount(1)
+        if runs_right_to_left(block):
+            made.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+            made.setAlignment(Qt.AlignmentFlag.AlignRight)
+        index = len(self.blocks)
+        self.tables.plan(index, block, made)
+        table = cursor.insertTable(len(block.rows), len(block.aligns), made)
+        self.tables.take(index, table)
+        for number, row in enumerate(block.rows):
+            self._row(table, block, number, row)
+        cursor.movePosition(_END)
+        cursor.setBlockFormat(self.style.thin_format())
+        cursor.setBlockCharFormat(self.style.thin_char_format())
+
+    def _row(self, table: QTextTable, block: Table, number: int, row: Sequence[tuple[Span, ...]]) -> None:
+        theme = self.style.theme
+        look = QTextTableCellFormat()
+        look.setTopPadding(theme.px(6))
+        look.setBottomPadding(theme.px(6))
+        look.setRightPadding(theme.px(CELL_PAD))
+        look.setLeftPadding(theme.px(CELL_PAD))
+        look.setBottomBorder(1)
+        look.setBottomBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_Solid)
+        look.setBottomBorderBrush(theme.color("ink-3" if number == 0 else "line"))
+        from_right = runs_right_to_left(block)
+        for column, spans in enumerate(row):
+            cell = table.cellAt(number, len(row) - 1 - column if from_right else column)
+            cell.setFormat(look)
+            cursor = cell.firstCursorPosition()
+            cursor.setPosition(cell.lastCursorPosition().position(), _KEEP)
+            cursor.removeSelectedText()
+            cursor.setBlockFormat(self.style.cell_format(block.aligns[column], spans))
+            in_cell = tuple(replace(span, bold=True) for span in spans) if number == 0 else spans
+            self._insert(cursor, self.laid(spans), in_cell, partial(self.style.char_format, pill=True))
+
+    # Growing: what a reader may have selected, and what is laid out, stays.
+
+    def _grow(self, cursor: QTextCursor, old: Block, new: Block, index: int) -> bool:
+        match old, new:
+            case Line(), Line():
+                return self._grow_line(cursor, old, new, self.starts[index])
+            case Code(), Code():
+                return self._grow_code(cursor, old, new, index)
+            case Table(), Table():
+                return self._grow_table(cursor, old, new, index)
+        return False
+
+    def _grow_line(self, cursor: QTextCursor, old: Line, new: Line, start: int) -> bool:
+        same_side = is_right_to_left(old.spans) == is_right_to_left(new.spans)
+        if replace(old, spans=()) != replace(new, spans=()) or not same_side:
+            return False
+        at = start + (len(old.marker) + 1 if old.marker else 0)
+        same = 0
+        had, has = self.laid(old.spans), self.laid(new.spans)
+        for one, other, shown in zip(old.spans, new.spans, had, strict=False):
+            if one != other or shown != has[same]:
+                break
+            at += utf16(shown.text)
+            same += 1
+        rest, sources = list(has[same:]), new.spans[same:]
+        if rest and same < len(had):
+            was = had[same]
+            if OBJECT not in (was.text, rest[0].text) and replace(was, text="") == replace(rest[0], text=""):
+                common = _common_start(was.text, rest[0].text)
+                at += utf16(was.text[:common])
+                rest[0] = replace(rest[0], text=rest[0].text[common:])
+        cursor.setPosition(at)
+        cursor.movePosition(_END, _KEEP)
+        cursor.removeSelectedText()
+        self._spans(cursor, new, rest, sources)
+        return True
+
+    def _grow_code(self, cursor: QTextCursor, old: Code, new: Code, index: int) -> bool:
+        if (old.language, old.containers) != (new.language, new.containers):
+            return False
+        before = self.blocks[index - 1] if index else None
+        cursor.movePosition(_END)
+        if new.text.startswith(old.text):
+            last_line = old.text[old.text.rfind("\n") + 1 :]
+            self._code_lines(cursor, before, new, last_line, new.text[len(old.text) :])
+            self.code.take(index, new)
+            return True
+        if old.text.startswith(new.text):
+            cursor.setPosition(self.starts[index] + utf16(_laid_code(new.text)))
+            cursor.movePosition(_END, _KEEP)
+            cursor.removeSelectedText()
+            self.code.take(index, new)
+            return True
+        return False
+
+    def _grow_table(self, cursor: QTextCursor, old: Table, new: Table, index: int) -> bool:
+        if (old.aligns, old.containers) != (new.aligns, new.containers) or new.rows[: len(old.rows)] != old.rows:
+            return False
+        cursor.movePosition(_END)
+        cursor.movePosition(QTextCursor.MoveOperation.PreviousCharacter)
+        table = cursor.currentFrame()
+        if not isinstance(table, QTextTable):
+            return False
+        count = len(new.rows) - len(old.rows)
+        if count:
+            table.appendRows(count)
+        for number in range(len(old.rows), len(new.rows)):
+            self._row(table, new, number, new.rows[number])
+        if count:
+            self.tables.grow(index, new, new.rows[len(old.rows) :])
+        return True
+
+
+def formulas_of(block: Block) -> set[str]:
+    """The sources of the formulas in a block."""
+    match block:
+        case Formula(text=text):
+            return {text}
+        case Line(spans=spans):
+            return {span.text for span in spans if span.math}
+        case Table(rows=rows):
+            return {span.text for row in rows for cell in row for span in cell if span.math}
+    return set()
+
+
+def _common_start(one: str, other: str) -> int:
+    if other.startswith(one):
+        return len(one)
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(other))
+
+
+def _laid_code(code: str) -> str:
+    return "\n".join(code[begin:end] for begin, end in rows_of(code))
+
+
+def utf16(text: str) -> int:
+    """Length of a text as Qt counts it."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2

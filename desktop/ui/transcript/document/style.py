@@ -1,0 +1,268 @@
+"""How blocks look: fonts, colours, margins and line heights of a message, made from the theme.
+
+Everything is in device-independent pixels, zoomed. Lines have fixed heights (1.65 of the letter size, 1.75 where the
+text is mostly Chinese), so that a line with code, an emoji or a Chinese word is no taller than its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QTextBlockFormat, QTextCharFormat, QTextOption
+
+from desktop.ui.style.theme import Theme
+from desktop.ui.transcript.markdown.blocks import Block, Code, Container, Formula, Line, Rule, Span, is_right_to_left
+
+_HEADINGS = {1: 20, 2: 18, 3: 16}
+_INDENT = {"quote": 16, "item": 24}
+_DEEPEST = 8
+"""Containers beyond this depth are not indented further: there must be room left for the text."""
+
+CODE_HEADER = 34
+CODE_PAD = 12
+CODE_LINE = 1.5
+
+_CHINESE_SHARE = 0.3
+
+
+def mostly_chinese(text: str) -> bool:
+    """Whether Chinese characters are a large part of the letters of `text` (its beginning is enough)."""
+    letters = [c for c in text[:400] if c.isalpha()]
+    return sum("\u3400" <= c <= "\u9fff" for c in letters) > _CHINESE_SHARE * len(letters)
+
+
+@dataclass(slots=True)
+class Style:
+    """The formats of one message; made anew when the theme changes."""
+
+    theme: Theme
+    chinese: bool
+    _chars: dict[tuple[Span, int, bool, bool], QTextCharFormat] = field(default_factory=dict)
+    _colors: dict[str, QTextCharFormat] = field(default_factory=dict)
+
+    @property
+    def line_height(self) -> float:
+        """Height of a line of body text."""
+        return self.theme.font_size("body") * (1.75 if self.chinese else 1.65)
+
+    @property
+    def code_line_height(self) -> float:
+        """Height of a line of code."""
+        return self.theme.font_size("code") * CODE_LINE
+
+    def indent(self, containers: tuple[Container, ...]) -> int:
+        """The left edge of what stands in `containers`."""
+        return self.theme.px(sum(_INDENT[c] for c in containers[:_DEEPEST]))
+
+    def gap(self, before: Block | None, block: Block) -> int:
+        """Free space above a block."""
+        return 0 if before is None else self.theme.px(_gap(before, block))
+
+    def line_format(self, before: Block | None, line: Line) -> QTextBlockFormat:
+        """The paragraph format of a line of text."""
+        made = QTextBlockFormat()
+        size = _HEADINGS.get(line.heading, 0)
+        height = self.theme.px(size) * 1.4 if size else self.line_height
+        _fix_height(made, height, at_least=any(span.math for span in line.spans))
+        made.setTopMargin(self.gap(before, line))
+        if is_right_to_left(line.spans):
+            made.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+            made.setRightMargin(self.indent(line.containers))
+        else:
+            made.setLeftMargin(self.indent(line.containers))
+        if line.marker:
+            numbered = line.marker.endswith(".")
+            hang = self.theme.px(22 if numbered else 18)
+            if marker_gap(line) != TAB:
+                taken = QFontMetricsF(self.theme.font_body).horizontalAdvance(line.marker + marker_gap(line))
+                hang = min(hang, round(taken))
+            made.setTextIndent(-hang)
+            stops = [QTextOption.Tab(hang + self.theme.px(10) * n, QTextOption.TabType.LeftTab) for n in range(8)]
+            made.setTabPositions(stops)
+        if line.heading:
+            made.setHeadingLevel(line.heading)
+        return made
+
+    def code_format(self, before: Block | None, code: Code, *, first: bool) -> QTextBlockFormat:
+        """The paragraph format of a line of a code block: not wrapped, and from left to right as in every editor."""
+        made = QTextBlockFormat()
+        _fix_height(made, self.code_line_height)
+        made.setNonBreakableLines(True)
+        made.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+        made.setLeftMargin(self.indent(code.containers) + self.theme.px(CODE_PAD))
+        made.setRightMargin(self.theme.px(CODE_PAD))
+        if first:
+            made.setTopMargin(self.gap(before, code) + self.theme.px(CODE_HEADER))
+        return made
+
+    def formula_format(self, before: Block | None, formula: Formula) -> QTextBlockFormat:
+        """The paragraph format of a formula that stands by itself."""
+        made = QTextBlockFormat()
+        _fix_height(made, self.line_height, at_least=True)
+        made.setTopMargin(self.gap(before, formula))
+        made.setLeftMargin(self.indent(formula.containers))
+        made.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        return made
+
+    def rule_format(self, before: Block | None, rule: Rule) -> QTextBlockFormat:
+        """The paragraph format of a horizontal rule: an empty line of one pixel, which is painted over."""
+        made = self.thin_format()
+        made.setTopMargin(self.gap(before, rule))
+        return made
+
+    def thin_format(self) -> QTextBlockFormat:
+        """An empty line that takes no room; tables must have one before and after."""
+        made = QTextBlockFormat()
+        _fix_height(made, 1)
+        return made
+
+    def cell_format(self, align: str, spans: Sequence[Span]) -> QTextBlockFormat:
+        """The paragraph format of `spans` in a cell of a table."""
+        made = QTextBlockFormat()
+        _fix_height(made, self.theme.font_size("body") * 1.5, at_least=any(span.math for span in spans))
+        made.setAlignment(_ALIGN[align])
+        return made
+
+    def char_format(self, span: Span, heading: int = 0, *, quiet: bool = False, pill: bool = False) -> QTextCharFormat:
+        """The look of a run of text. `quiet` is ink-2 (quotes); `pill` gives code a ground of its own (tables)."""
+        key = (replace(span, text=""), heading, quiet, pill)
+        made = self._chars.get(key)
+        if made is None:
+            made = self._make(span, heading, quiet=quiet, pill=pill)
+            if not span.link:  # every address makes its own
+                self._chars[key] = made
+        return made
+
+    def code_char_format(self) -> QTextCharFormat:
+        """Code in a block, before it is coloured."""
+        made = QTextCharFormat()
+        made.setFont(self.theme.font_code)
+        made.setForeground(self.theme.color("ink"))
+        return made
+
+    def code_color_format(self, name: str) -> QTextCharFormat:
+        """What colours a word of code: nothing else changes, so that nothing moves."""
+        made = self._colors.get(name)
+        if made is None:
+            made = self._colors[name] = QTextCharFormat()
+            made.setForeground(code_color(self.theme, name))
+        return made
+
+    def thin_char_format(self) -> QTextCharFormat:
+        """For `thin_format`: letters without height."""
+        made = QTextCharFormat()
+        font = QFont(self.theme.font_body)
+        font.setPixelSize(1)
+        made.setFont(font)
+        return made
+
+    def marker_format(self) -> QTextCharFormat:
+        """Bullets and numbers."""
+        made = QTextCharFormat()
+        made.setFont(self.theme.font_body)
+        made.setForeground(self.theme.color("ink-2"))
+        return made
+
+    def _make(self, span: Span, heading: int, *, quiet: bool, pill: bool) -> QTextCharFormat:
+        theme = self.theme
+        font = QFont(theme.font_code if span.code or span.math else theme.font_body)
+        if heading:
+            size = theme.px(_HEADINGS.get(heading, 15))
+            font.setPixelSize(size - 1 if span.code or span.math else size)
+        if heading or span.bold:
+            font.setWeight(QFont.Weight.DemiBold)
+        font.setItalic(span.italic)
+        font.setStrikeOut(span.strike)
+        made = QTextCharFormat()
+        made.setFont(font)
+        made.setForeground(theme.color("ink-2" if quiet else "ink"))
+        if span.math or (span.code and pill):
+            made.setBackground(theme.color("hover"))
+        if span.link:
+            made.setAnchor(True)
+            made.setAnchorHref(span.link)
+            made.setForeground(theme.color("violet"))
+            made.setFontUnderline(True)
+            made.setUnderlineColor(_faint(theme.color("violet")))
+        return made
+
+
+TAB, _SPACE = "\t", "\u2002"
+
+
+def marker_gap(line: Line) -> str:
+    """What stands between a marker and its text: one character. From right to left Qt knows no places of tabs."""
+    return _SPACE if is_right_to_left(line.spans) else TAB
+
+
+_ALIGN = {
+    "left": Qt.AlignmentFlag.AlignLeft,
+    "center": Qt.AlignmentFlag.AlignHCenter,
+    "right": Qt.AlignmentFlag.AlignRight,
+}
+
+
+def _fix_height(made: QTextBlockFormat, height: float, *, at_least: bool = False) -> None:
+    """Give lines this height; `at_least`: more where a formula is higher."""
+    kinds = QTextBlockFormat.LineHeightTypes
+    made.setLineHeight(height, (kinds.MinimumHeight if at_least else kinds.FixedHeight).value)
+
+
+def _faint(color: QColor) -> QColor:
+    color.setAlphaF(0.45)
+    return color
+
+
+def _gap(before: Block, block: Block) -> int:
+    """Free space between two blocks, in pixels at 100 %."""
+    below_code = CODE_PAD if isinstance(before, Code) else 0
+    if isinstance(before, Rule) or isinstance(block, Rule):
+        return 20 + below_code
+    if not isinstance(block, Line):
+        return 12 + below_code
+    if block.heading:
+        return below_code + (24 if block.heading <= 2 else 16)
+    if isinstance(before, Line):
+        return _line_gap(before, block)
+    return 12 + below_code
+
+
+def _line_gap(before: Line, line: Line) -> int:
+    if not line.opens:
+        return 0
+    if before.heading:
+        return 6
+    if "item" in line.containers and before.containers:
+        return 4 if line.marker else 8
+    return 8 if line.marker else 12
+
+
+def code_color(theme: Theme, name: str) -> QColor:
+    """A colour of `highlight.COLOR_NAMES`: one of the theme's, or `blue`, a cousin of its violet."""
+    if name != "blue":
+        return theme.color(name)
+    color, ground = theme.color("violet"), theme.color("code")
+    hue, saturation, lightness = color.hslHueF(), color.hslSaturationF(), color.lightnessF()
+    step = -0.02 if ground.lightnessF() > 0.5 else 0.02
+    while True:
+        blue = QColor.fromHslF((hue - 0.11) % 1, saturation, min(1.0, max(0.0, lightness)))
+        if contrast(blue, ground) >= _READABLE:
+            return blue
+        lightness += step
+
+
+_READABLE = 4.6
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    """The contrast ratio of two colours, 1…21 (WCAG 2, relative luminance)."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(color: QColor) -> float:
+    rgb = (color.redF(), color.greenF(), color.blueF())
+    parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+    return float(0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2])

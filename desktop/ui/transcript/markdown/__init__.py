@@ -1,0 +1,1 @@
+"""Markdown to blocks and content, without Qt."""

@@ -1,0 +1,351 @@
+"""From Markdown text to blocks, with markdown-it-py: CommonMark, tables and strikethrough.
+
+Raw HTML is text, images are their description and address, only web and mail addresses become links: an answer of a
+model can show things, never do them. A line break in the text is a line break on the page, as it is meant.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+from desktop.ui.transcript.markdown.blocks import (
+    Align,
+    Block,
+    Code,
+    Container,
+    Formula,
+    Line,
+    Rule,
+    Span,
+    Table,
+    normalize,
+)
+from desktop.ui.transcript.markdown.indents import bring_in
+from desktop.ui.transcript.markdown.math_rules import add_math
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock
+    from markdown_it.token import Token
+
+_BULLETS = ("•", "◦", "▪")
+_OPENABLE = re.compile(r"(?:https?|mailto):", re.IGNORECASE)
+_BARE_URL = re.compile(r"""https?://[^\s<>"'`，。！？；：、（）【】《》「」『』“”‘’…]+""", re.IGNORECASE)
+_DEEPEST = 40
+"""Lists and quotes within each other that are shown as such; a list counts twice, with its item."""
+_TASK = re.compile(r"\[([ xX])\] +")
+
+
+@dataclass(slots=True)
+class Piece:
+    """A top-level block of Markdown: its lines `begin`…`end`, and where its blocks begin in the list.
+
+    `items` are (line, index of the first block) of the items of a list; `fence` is the opening marker of a fence.
+    """
+
+    kind: str
+    begin: int
+    end: int
+    first: int
+    items: list[tuple[int, int]] = field(default_factory=list)
+    number: int | None = None
+    fence: str = ""
+
+
+@dataclass(slots=True)
+class Parsed:
+    """The blocks of a text, its top-level pieces, and whether it defines link references."""
+
+    blocks: list[Block]
+    pieces: list[Piece]
+    has_references: bool
+
+
+def parse(text: str) -> list[Block]:
+    """The blocks of a whole text."""
+    return parse_pieces(normalize(text)).blocks
+
+
+def parse_pieces(text: str, first_number: int | None = None) -> Parsed:
+    """Blocks with their places in the source. `first_number` overrides that of a list at the very beginning."""
+    environment: dict[str, Any] = {}
+    tokens = _parser().parse(bring_in(text), environment)
+    reader = _Reader(tokens, first_number)
+    reader.read()
+    return Parsed(reader.blocks, reader.pieces, bool(environment.get("references")))
+
+
+def warm_up() -> None:
+    """Import what parsing needs beside the event loop, while the model still reads the question."""
+    threading.Thread(target=_parser, name="markdown", daemon=True).start()
+
+
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": _DEEPEST}).enable(["table", "strikethrough"])
+    parser.block.ruler.before("table", "too_deep", _too_deep)
+    add_math(parser)
+    return parser
+
+
+def _too_deep(state: StateBlock, begin: int, limit: int, silent: bool) -> bool:
+    """A rule of the parser: what is nested deeper than it goes, and would be dropped, is text as it was written."""
+    if silent or state.level < _DEEPEST - 2:
+        return False
+    state.line = limit
+    for number in range(begin, limit):
+        content = state.getLines(number, number + 1, state.blkIndent, False).strip()
+        if content:
+            state.push("paragraph_open", "p", 1).map = [number, number + 1]
+            inline = state.push("inline", "", 0)
+            inline.content, inline.map, inline.children = content, [number, number + 1], []
+            state.push("paragraph_close", "p", -1)
+    return True
+
+
+@dataclass(slots=True)
+class _List:
+    """A list that is open: the next number (None for bullets)."""
+
+    number: int | None
+
+
+class _Reader:
+    """Walks the tokens once."""
+
+    def __init__(self, tokens: Sequence[Token], first_number: int | None) -> None:
+        self._tokens = tokens
+        self._first_number = first_number
+        self._containers: tuple[Container, ...] = ()
+        self._lists: list[_List] = []
+        self._marker = ""
+        self._item_is_new = False
+        self.blocks: list[Block] = []
+        self.pieces: list[Piece] = []
+
+    def read(self) -> None:
+        tokens = self._tokens
+        at = 0
+        while at < len(tokens):
+            token = tokens[at]
+            if token.level == 0 and token.nesting >= 0 and token.map:
+                kind = token.type.removesuffix("_open")
+                self.pieces.append(Piece(kind, token.map[0], token.map[1], len(self.blocks)))
+            if token.type in ("paragraph_open", "heading_open"):
+                heading = int(token.tag[1]) if token.type == "heading_open" else 0
+                self._text(tokens[at + 1], heading)
+                at += 3
+            elif token.type == "table_open":
+                at = self._table(at)
+            else:
+                self._other(token)
+                at += 1
+
+    def _other(self, token: Token) -> None:
+        match token.type:
+            case "bullet_list_open" | "ordered_list_open":
+                self._open_list(token)
+            case "bullet_list_close" | "ordered_list_close":
+                self._lists.pop()
+            case "list_item_open":
+                self._open_item(token)
+            case "list_item_close":
+                self._give_marker_a_line()
+                self._containers = self._containers[:-1]
+            case "blockquote_open":
+                self._give_marker_a_line()
+                self._containers += ("quote",)
+            case "blockquote_close":
+                self._containers = self._containers[:-1]
+            case "fence" | "code_block":
+                self._code(token)
+            case "math_block":
+                self._formula(token)
+            case "hr":
+                self._give_marker_a_line()
+                self.blocks.append(Rule(self._containers))
+
+    def _open_list(self, token: Token) -> None:
+        self._give_marker_a_line()
+        number: int | None = None
+        if token.type == "ordered_list_open":
+            number = int(token.attrGet("start") or 1) if token.attrGet("start") != 0 else 0
+            if token.level == 0:
+                if len(self.pieces) == 1 and self._first_number is not None:
+                    number = self._first_number
+                self.pieces[-1].number = number
+        self._lists.append(_List(number))
+
+    def _open_item(self, token: Token) -> None:
+        current = self._lists[-1]
+        if token.level == 1 and token.map and not self._containers:
+            self.pieces[-1].items.append((token.map[0], len(self.blocks)))
+        self._containers += ("item",)
+        if current.number is None:
+            self._marker = _BULLETS[min(len(self._lists), len(_BULLETS)) - 1]
+        else:
+            self._marker = f"{current.number}."
+            current.number += 1
+        self._item_is_new = True
+
+    def _give_marker_a_line(self) -> None:
+        # An item that is empty or begins with something else than text still shows its bullet.
+        if self._item_is_new:
+            self.blocks.append(Line((), self._containers, self._take_marker()))
+
+    def _take_marker(self) -> str:
+        self._item_is_new = False
+        marker, self._marker = self._marker, ""
+        return marker
+
+    def _text(self, token: Token, heading: int) -> None:
+        lines = list(_lines(token.children or []))
+        marker = self._take_marker()
+        if marker and lines and not heading:
+            lines[0], marker = _task(lines[0], marker)
+        for number, spans in enumerate(lines):
+            self.blocks.append(Line(spans, self._containers, "" if number else marker, heading, opens=number == 0))
+
+    def _code(self, token: Token) -> None:
+        self._give_marker_a_line()
+        content = token.content
+        closed = True
+        if token.type == "fence" and token.map:
+            count = content.count("\n") + (1 if content and not content.endswith("\n") else 0)
+            closed = token.map[1] - token.map[0] - 1 > count
+            if token.level == 0:
+                self.pieces[-1].fence = token.markup
+        language = token.info.split()[0].strip("{}.") if token.info.strip() else ""
+        self.blocks.append(Code(content.removesuffix("\n"), language, closed, self._containers))
+
+    def _formula(self, token: Token) -> None:
+        if token.meta["open"]:
+            marker = self._take_marker()
+            for number, line in enumerate(token.content.split("\n")):
+                span = (Span(line),) if line else ()
+                self.blocks.append(Line(span, self._containers, "" if number else marker, opens=number == 0))
+        else:
+            self._give_marker_a_line()
+            self.blocks.append(Formula(token.content, self._containers))
+
+    def _table(self, at: int) -> int:
+        self._give_marker_a_line()
+        tokens = self._tokens
+        aligns: list[Align] = []
+        rows: list[tuple[tuple[Span, ...], ...]] = []
+        cells: list[tuple[Span, ...]] = []
+        while tokens[at].type != "table_close":
+            token = tokens[at]
+            if token.type == "tr_open":
+                cells = []
+            elif token.type == "tr_close":
+                rows.append(tuple(cells))
+            elif token.type == "th_open":
+                style = str(token.attrGet("style") or "")
+                aligns.append(cast(Align, style.removeprefix("text-align:") or "left"))
+            elif token.type == "inline":
+                cells.append(_one_line(token.children or []))
+            at += 1
+        self.blocks.append(Table(tuple(aligns), tuple(rows), self._containers))
+        return at + 1
+
+
+def _task(spans: tuple[Span, ...], marker: str) -> tuple[tuple[Span, ...], str]:
+    found = _TASK.match(spans[0].text) if spans and spans[0] == Span(spans[0].text) else None
+    if not found:
+        return spans, marker
+    rest = spans[0].text[found.end() :]
+    head = (replace(spans[0], text=rest),) if rest else ()
+    return head + spans[1:], "☐" if found[1] == " " else "☑"
+
+
+def _one_line(children: Sequence[Token]) -> tuple[Span, ...]:
+    parts = list(_lines(children))
+    joined = list(parts[0]) if parts else []
+    for part in parts[1:]:
+        joined += [Span(" "), *part]
+    return tuple(joined)
+
+
+def _lines(children: Sequence[Token]) -> Iterator[tuple[Span, ...]]:
+    look = Span("")
+    bold = italic = strike = 0
+    link = ""
+    spans: list[Span] = []
+    for child in children:
+        match child.type:
+            case "softbreak" | "hardbreak":
+                yield _merged(spans)
+                spans = []
+            case "strong_open" | "strong_close":
+                bold += child.nesting
+            case "em_open" | "em_close":
+                italic += child.nesting
+            case "s_open" | "s_close":
+                strike += child.nesting
+            case "link_open":
+                link = str(child.attrGet("href") or "")
+            case "link_close":
+                if not _OPENABLE.match(link):
+                    spans.append(replace(look, text=f" ({link})"))
+                link = ""
+            case "code_inline":
+                spans.append(replace(look, text=child.content, code=True))
+            case "math_inline":
+                spans.append(replace(look, text=" ".join(child.content.split("\n")), math=True))
+            case "image":
+                spans += _image(child, look)
+            case _:
+                spans += _linkified(child.content, look)
+        look = Span(
+            "",
+            bold=bold > 0,
+            italic=italic > 0,
+            strike=strike > 0,
+            link=link if _OPENABLE.match(link) else "",
+        )
+    yield _merged(spans)
+
+
+def _image(token: Token, look: Span) -> list[Span]:
+    address = str(token.attrGet("src") or "")
+    spans = [replace(look, text=token.content)] if token.content else []
+    shown = Span(address, link=address if _OPENABLE.match(address) else "")
+    return [*spans, replace(look, text=" (" if spans else "("), shown, replace(look, text=")")]
+
+
+def _linkified(text: str, look: Span) -> list[Span]:
+    if look.link or "://" not in text:
+        return [replace(look, text=text)] if text else []
+    spans: list[Span] = []
+    done = 0
+    for found in _BARE_URL.finditer(text):
+        address = found[0].rstrip(".,;:!?*_~)]")
+        if address.count("(") > address.count(")") and text[found.start() + len(address) :].startswith(")"):
+            address += ")"
+        if len(address) <= len("https://"):
+            continue
+        spans += [
+            replace(look, text=text[done : found.start()]),
+            replace(look, text=address, link=address),
+        ]
+        done = found.start() + len(address)
+    spans.append(replace(look, text=text[done:]))
+    return [span for span in spans if span.text]
+
+
+def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:
+    merged: list[Span] = []
+    for span in spans:
+        if merged and not span.math and replace(merged[-1], text="") == replace(span, text=""):
+            merged[-1] = replace(span, text=merged[-1].text + span.text)
+        elif span.text:
+            merged.append(span)
+    return tuple(merged)

@@ -1,0 +1,1 @@
+"""One message: its widget, text, actions, editor and notes."""

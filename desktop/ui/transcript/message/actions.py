@@ -1,0 +1,150 @@
+"""What can be done with a message: the row of small buttons under it, with the speed of the answer at its right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from desktop.ui.foreign_text import set_tooltip
+from desktop.ui.style.controls import IconButton, label
+from desktop.ui.style.icons import icon_size
+from desktop.ui.style.theme import theme
+from desktop.ui.transcript import labels
+
+if TYPE_CHECKING:
+    from desktop.store.records import Message
+
+_SAID_MS = 1500
+
+
+class ActionBar(QWidget):
+    """Buttons `previous`, `next`, `regenerate`, `edit`, `copy`; emits `chosen` with that name."""
+
+    chosen = Signal(str)
+
+    def __init__(self, message: Message, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._message = message
+        self._busy = False
+        self._open = True
+        self._is_unanswered = False
+        self._buttons = {
+            name: self._make(name, icon_name)
+            for name, icon_name in (
+                ("previous", "chevron-left"),
+                ("next", "chevron-right"),
+                ("regenerate", "refresh"),
+                ("edit", "edit"),
+                ("copy", "copy"),
+            )
+        }
+        self._version, self._speed = label("quiet", self), label("quiet", self)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        if message.role == "user":
+            row.addStretch(1)
+        row.addWidget(self._buttons["previous"])
+        row.addWidget(self._version)
+        row.addWidget(self._buttons["next"])
+        for name in ("regenerate", "edit", "copy"):
+            row.addWidget(self._buttons[name])
+        if message.role != "user":
+            row.addStretch(1)
+            row.addWidget(self._speed)
+        self._said = QTimer(self)
+        self._said.setSingleShot(True)
+        self._said.setInterval(_SAID_MS)
+        self._said.timeout.connect(self._name_copy)
+        self.retranslate()
+
+    def button(self, name: str) -> IconButton:
+        """One of the buttons."""
+        return self._buttons[name]
+
+    def set_message(self, message: Message) -> None:
+        """Versions and speed may have changed."""
+        self._message = message
+        self.retranslate()
+
+    def set_busy(self, busy: bool) -> None:
+        """While an answer is being made only copying and looking at versions is possible."""
+        self._busy = busy
+        self._arrange()
+
+    def set_unanswered(self, is_unanswered: bool) -> None:
+        """A question without an answer can be answered from here."""
+        if is_unanswered != self._is_unanswered:
+            self._is_unanswered = is_unanswered
+            self.retranslate()
+
+    def set_open(self, is_open: bool) -> None:
+        """Show everything, or only that there are versions."""
+        self._open = is_open
+        self._arrange()
+
+    def say_copied(self) -> None:
+        """Confirm that the message was copied."""
+        copy = self._buttons["copy"]
+        copy.set_icon("check", "good")
+        copy.name(labels.copied())
+        self._said.start()
+
+    def retranslate(self) -> None:
+        """Words, sizes and figures of the present."""
+        message = self._message
+        self._buttons["previous"].name(labels.previous_version())
+        self._buttons["next"].name(labels.next_version())
+        self._buttons["regenerate"].name(labels.answer() if message.role == "user" else labels.answer_again())
+        self._buttons["edit"].name(labels.edit(message.role))
+        self._name_copy()
+        number, count = message.sibling_index + 1, message.sibling_count
+        self._version.setText(f"{number}/{count}")
+        self._version.setAccessibleName(labels.version(number, count))
+        self._speed.setText(labels.speed(message.stats))
+        set_tooltip(self._speed, labels.speed_explained(message.stats, message.model))
+        self.restyle()
+
+    def restyle(self) -> None:
+        """Sizes of the present zoom."""
+        side = theme().px(28)
+        for button in self._buttons.values():
+            button.setFixedSize(side, side)
+            button.setIconSize(icon_size(16))
+        self._arrange()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """A click beside a button means nothing."""
+        event.accept()
+
+    def _name_copy(self) -> None:
+        self._buttons["copy"].set_icon("copy", "ink-2")
+        self._buttons["copy"].setIconSize(icon_size(16))
+        self._buttons["copy"].name(labels.copy())
+
+    def _arrange(self) -> None:
+        message = self._message
+        versions = message.sibling_count > 1
+        shown = {
+            "previous": versions,
+            "next": versions,
+            "regenerate": self._open and not self._busy and (message.role != "user" or self._is_unanswered),
+            "edit": self._open and not self._busy,
+            "copy": self._open and bool(message.text),
+        }
+        for name, visible in shown.items():
+            self._buttons[name].setVisible(visible)
+        self._buttons["previous"].setEnabled(not self._busy and message.sibling_index > 0)
+        self._buttons["next"].setEnabled(not self._busy and message.sibling_index + 1 < message.sibling_count)
+        self._version.setVisible(versions)
+        self._speed.setVisible(self._open)
+
+    def _make(self, name: str, icon_name: str) -> IconButton:
+        button = IconButton(icon_name, parent=self)
+        button.setObjectName(name)
+        button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        button.clicked.connect(lambda: self.chosen.emit(name))
+        return button

@@ -1,0 +1,191 @@
+"""Where the parts of a message stand, and what is painted around them.
+
+A message is laid out for a width and takes its places in two steps (`arrange`, `settle`), because pixels on the screen
+can be scrolled only before the widgets on them are resized.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QPushButton, QWidget
+
+from desktop.ui.style.theme import theme
+from desktop.ui.transcript import labels
+from desktop.ui.transcript.message.actions import ActionBar
+from desktop.ui.transcript.message.editor import Editor
+from desktop.ui.transcript.message.end_note import HEIGHT as NOTE_HEIGHT
+from desktop.ui.transcript.message.end_note import EndNote
+from desktop.ui.transcript.message.text import MessageText
+from desktop.ui.transcript.message.thought import Thought
+
+if TYPE_CHECKING:
+    from desktop.store.records import Message
+
+_ACTIONS_HEIGHT = 30
+
+_GAP_QUESTION, _GAP_ANSWER, _GAP_THOUGHT = 0, 6, 8
+
+_CARD_PAD_X, _CARD_PAD_Y = 16, 11
+
+_CARD_SHARE = 0.86
+"""The widest card, as a share of the column."""
+
+
+class MessageFrame(QWidget):
+    """The parts of a message, most of which are made only when they are needed."""
+
+    def __init__(self, message: Message, parent: QWidget) -> None:
+        super().__init__(parent)
+        # A message that grows downwards is not painted again as a whole.
+        self.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
+        self.message = message
+        self.text = MessageText(self)
+        self.text.ring_changed.connect(self.update)
+        self._cut = False
+        self._actions: ActionBar | None = None
+        self._editor: Editor | None = None
+        self._unfold: QPushButton | None = None
+        self._note: EndNote | None = None
+        self._thought: Thought | None = None
+        self._plan: dict[QWidget, QRect] = {}
+        self._size = QSize()
+        self._card, self._card_then, self._bar_box = QRect(), QRect(), QRect()
+
+    def arrange(self, width: int) -> int:
+        """Lay out for a column of `width` and return the height; `settle` puts everything there."""
+        look = theme()
+        side, pad = look.px(SIDE), look.px(_CARD_PAD_Y)
+        self._plan.clear()
+        self._card_then = QRect()
+        y = side + (look.px(CUT_HEIGHT) if self._cut else 0)
+        if self._editor is not None:
+            height = self._editor.arrange(width - 2 * pad)
+            self._plan[self._editor] = QRect(side + pad, y + pad, width - 2 * pad, height)
+            self._card_then = QRect(side, y, width, height + 2 * pad)
+            y += height + 2 * pad
+        elif self.message.role == "user":
+            y = self._arrange_card(y, width)
+        else:
+            y = self._arrange_answer(y, width)
+        if self._note is not None and self._note.isVisibleTo(self):
+            self._plan[self._note] = QRect(side, y + look.px(4), width, look.px(NOTE_HEIGHT))
+            y += look.px(4 + NOTE_HEIGHT)
+        self._bar_box = QRect(side - look.px(6), y + look.px(4), width + look.px(6), look.px(_ACTIONS_HEIGHT))
+        y += look.px(4 + _ACTIONS_HEIGHT + (_GAP_QUESTION if self.message.role == "user" else _GAP_ANSWER))
+        self._size = QSize(width + 2 * side, y)
+        return y
+
+    def settle(self) -> None:
+        """Take the places that `arrange` found."""
+        if self.text.ring or (self._card, self.width()) != (self._card_then, self._size.width()):
+            self._card = self._card_then
+            self.update()
+        self.resize(self._size)
+        for widget, box in self._plan.items():
+            widget.setGeometry(box)
+        self._place_actions()
+
+    def _clip(self, height: int) -> int:
+        """The height of the text of a question, less when it is folded."""
+        return height
+
+    def _has_text(self) -> bool:
+        """Whether the answer has, or may still get, any text."""
+        return True
+
+    def _arrange_card(self, y: int, width: int) -> int:
+        look = theme()
+        pad_x, pad_y = look.px(_CARD_PAD_X), look.px(_CARD_PAD_Y)
+        inner = self.text.natural_width(int(width * _CARD_SHARE) - 2 * pad_x)
+        height = self._clip(self.text.height_for(inner))
+        left = look.px(SIDE) + width - inner - pad_x
+        # Letters stand in the lower part of their line: a little less above looks even.
+        self._plan[self.text] = QRect(left, y + pad_y - look.px(2), inner, height)
+        bottom = y + pad_y + height
+        if self._unfold is not None and self._unfold.isVisibleTo(self):
+            size = self._unfold.sizeHint()
+            self._plan[self._unfold] = QRect(left, bottom + look.px(4), min(inner, size.width()), size.height())
+            bottom += look.px(4) + size.height()
+        self._card_then = QRect(left - pad_x, y, inner + 2 * pad_x, bottom + pad_y - y)
+        return bottom + pad_y
+
+    def _arrange_answer(self, y: int, width: int) -> int:
+        side = theme().px(SIDE)
+        if self._thought is not None and self._thought.isVisibleTo(self):
+            height = self._thought.arrange(width)
+            self._plan[self._thought] = QRect(side, y, width, height)
+            y += height + theme().px(_GAP_THOUGHT)
+        height = self.text.height_for(width) if self._has_text() else 0
+        self._plan[self.text] = QRect(side, y, width, height)
+        y += height
+        if self._unfold is not None and self._unfold.isVisibleTo(self):
+            size = self._unfold.sizeHint()
+            self._plan[self._unfold] = QRect(side, y + theme().px(4), size.width(), size.height())
+            y += theme().px(4) + size.height()
+        return y
+
+    def _place_actions(self) -> None:
+        if self._actions is not None:
+            self._actions.setGeometry(self._bar_box)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Your card, the line where the model's memory begins, the focus."""
+        del event
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self._cut:
+            paint_cut(painter, self.width())
+        if self.message.role == "user" or self._editor is not None:
+            paint_card(painter, self._card)
+        if self.text.ring:
+            paint_ring(painter, self._ring())
+
+    def _ring(self) -> QRectF:
+        """Where the focus is drawn: along the card, around an answer."""
+        if self.message.role == "user":
+            return QRectF(self._card).adjusted(0.75, 0.75, -0.75, -0.75)
+        box = self.text.geometry()
+        if self._note is not None and self._note.isVisible():
+            box = box.united(self._note.geometry())
+        room = theme().px(SIDE) - 1
+        return QRectF(box.adjusted(-room, -room + 1, room, room - 3))
+
+
+# What is painted around a message: your card, the ring of the focus, the line above which the model sees nothing.
+
+
+CUT_HEIGHT = 48
+
+SIDE = 8
+"""Room at both sides and above for the ring of the focus; messages stand that much further left."""
+
+
+def paint_card(painter: QPainter, box: QRect) -> None:
+    """The tinted card of a question, or of an editor."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme().color("violet-soft"))
+    painter.drawRoundedRect(QRectF(box), theme().radius_card, theme().radius_card)
+
+
+def paint_ring(painter: QPainter, box: QRectF) -> None:
+    """Where the keyboard is."""
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(theme().color("violet"), 1.5))
+    painter.drawRoundedRect(box, theme().radius_card, theme().radius_card)
+
+
+def paint_cut(painter: QPainter, width: int) -> None:
+    """A hairline with words in its middle, at the top of a message."""
+    look = theme()
+    side, text = look.px(SIDE), labels.context_cut()
+    row = QRectF(side, side, width - 2 * side, look.px(CUT_HEIGHT - 16))
+    painter.setFont(look.font_small)
+    half = painter.fontMetrics().horizontalAdvance(text) / 2 + look.px(12)
+    y, middle = int(row.center().y()), row.center().x()
+    painter.fillRect(QRectF(side, y, middle - half - side, 1), look.color("line"))
+    painter.fillRect(QRectF(middle + half, y, width - side - middle - half, 1), look.color("line"))
+    painter.setPen(look.color("ink-3"))
+    painter.drawText(row, int(Qt.AlignmentFlag.AlignCenter), text)

@@ -1,0 +1,109 @@
+"""What a model thought before its answer: one quiet line that says how long, and the words under it when asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QPushButton, QWidget
+
+from desktop.ui.style.icons import icon, icon_size
+from desktop.ui.style.theme import theme
+from desktop.ui.transcript import labels
+from desktop.ui.transcript.document.style import Style, mostly_chinese
+from desktop.ui.transcript.markdown.blocks import Block
+from desktop.ui.transcript.markdown.content import Content
+from desktop.ui.transcript.message.text import MessageText
+
+_GAP = 6
+
+
+class Thought(QWidget):
+    """Folded at first. Its words are read, copied and selected here, and are no part of the message."""
+
+    height_changed = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._words = ""
+        self._seconds: float | None = None
+        self._is_over = False
+        self._content = Content("assistant")
+        self.button = QPushButton(self)
+        self.button.setObjectName("thought")
+        self.button.setProperty("kind", "link")
+        self.button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.button.clicked.connect(self.turn)
+        self.text = MessageText(self)
+        self.text.reflowed.connect(self.height_changed)
+        self.text.hide()
+        self.retranslate()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its words are shown."""
+        return not self.text.isHidden()
+
+    def set_thought(self, text: str, seconds: float | None, *, is_over: bool) -> None:
+        """What it was, how long it took (None: not known), and whether the answer has begun or ended."""
+        self._seconds, self._is_over = seconds, is_over
+        self.text.set_streaming(not is_over)
+        if text != self._words:
+            self._words = text
+            self._show_words()
+        self.retranslate()
+
+    def append(self, text: str) -> bool:
+        """More of it. Returns whether the height may have changed."""
+        self._words += text
+        if self.is_open:
+            self._show_words()
+        return self.is_open
+
+    def turn(self) -> None:
+        """Show its words, or fold them away."""
+        self.text.setVisible(not self.is_open)
+        self._show_words()
+        self.retranslate()
+        self.height_changed.emit()
+
+    def arrange(self, width: int) -> int:
+        """Lay out in `width`; returns the height."""
+        size = self.button.sizeHint()
+        self.button.setGeometry(0, 0, min(width, size.width()), size.height())
+        if not self.is_open:
+            return size.height()
+        top = size.height() + theme().px(_GAP)
+        height = self.text.height_for(width)
+        self.text.setGeometry(0, top, width, height)
+        return top + height
+
+    def retranslate(self) -> None:
+        """Words and sizes of the present."""
+        if self._is_over:
+            said = labels.thoughts() if self._seconds is None else labels.thought_for(self._seconds)
+        else:
+            said = labels.thinking()
+        self.button.setStyleSheet(f"color: {theme().color('ink-2').name()};")
+        self.button.setText(said)
+        self.button.setAccessibleName(said)
+        self.button.setIcon(icon("chevron-down" if self.is_open else "chevron-right", "ink-3"))
+        self.button.setIconSize(icon_size(14))
+        self.text.setAccessibleName(labels.thoughts())
+        self.text.retranslate()
+
+    def restyle(self) -> None:
+        """Colours and sizes of the present theme."""
+        self.text.restyle(Style(theme(), mostly_chinese(self._words)))
+        self.retranslate()
+
+    def _show_words(self) -> None:
+        if not self.is_open:
+            return
+        first = self._content.set_text(self._words)
+        self.text.show_blocks(list(map(_quoted, self._content.blocks)), min(first, len(self.text.blocks)))
+
+
+def _quoted(block: Block) -> Block:
+    return replace(block, containers=("quote", *block.containers))

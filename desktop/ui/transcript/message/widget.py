@@ -1,0 +1,338 @@
+"""One message on the page: your card at the right, or an answer as plain text, with what can be done about it.
+
+`MessageFrame` knows where its parts stand; here is what they show, and when. The view stacks messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QEnterEvent, QGuiApplication
+from PySide6.QtWidgets import QPushButton, QWidget
+
+from desktop.ui.style.theme import theme
+from desktop.ui.transcript import labels
+from desktop.ui.transcript.document.style import Style, mostly_chinese
+from desktop.ui.transcript.markdown.content import Content
+from desktop.ui.transcript.message.actions import ActionBar
+from desktop.ui.transcript.message.editor import Editor
+from desktop.ui.transcript.message.end_note import EndNote
+from desktop.ui.transcript.message.layout import MessageFrame
+from desktop.ui.transcript.message.thought import Thought
+
+if TYPE_CHECKING:
+    from desktop.store.records import Message
+
+_DECIDED = 200
+"""Characters of a growing answer after which its language is settled."""
+
+
+class MessageWidget(MessageFrame):
+    """Shows one `Message`."""
+
+    height_changed = Signal()
+    chosen = Signal(str)
+    """`copy`, `regenerate`, `previous`, `next`, `continue`."""
+    edited = Signal(str)
+    edit_changed = Signal(object)
+    """What the open editor says; None when it was closed without saving."""
+
+    def __init__(self, message: Message, parent: QWidget) -> None:
+        super().__init__(message, parent)
+        self._busy = self._last = self._active = False
+        self._content = Content(message.role)
+        self._clipped = self._unfolded = False
+        self._style = Style(theme(), mostly_chinese(message.text))
+        self.text.restyle(self._style)
+        self.text.reflowed.connect(self.height_changed)
+        self.text.copy_message.connect(lambda: self.chosen.emit("copy"))
+        self._content.growing = message.status == "streaming"
+        self._content.set_text(message.text, fold=not self._content.growing)
+        self.text.show_blocks(self._content.blocks)
+        self._take(message)
+
+    # What it shows
+
+    def set_message(self, message: Message) -> None:
+        """Text, state or figures have changed."""
+        changed = message.text != self._content.text
+        self._content.growing = message.status == "streaming"
+        if changed:
+            self._show(self._content.set_text(message.text))
+        else:
+            # The last row of a table may have been held back.
+            self.text.show_blocks(self._content.blocks, max(0, len(self.text.blocks) - 1))
+        self._take(message)
+        self.height_changed.emit()
+
+    def append(self, text: str) -> None:
+        """More of the answer."""
+        self._show(self._content.append(text))
+
+    def append_thinking(self, text: str) -> bool:
+        """More of what the model thinks before its answer. Returns whether the height may have changed."""
+        made = self._thought is None
+        self.message = replace(self.message, thinking=self.message.thinking + text)
+        self._refresh_thought()
+        return made or (self._thought is not None and self._thought.is_open)
+
+    def set_place(self, *, last: bool, cut: bool, busy: bool) -> None:
+        """Whether it is the last message, the context begins here, an answer is being made."""
+        if (last, cut, busy) == (self._last, self._cut, self._busy):
+            return
+        self._last, self._cut, self._busy = last, cut, busy
+        if self._editor is not None:
+            self._editor.allow(not busy)
+        self._refresh()
+
+    def set_active(self, active: bool) -> None:
+        """Whether pointer or keyboard are here: then the actions are shown."""
+        if active != self._active:
+            self._active = active
+            self._refresh_actions()
+
+    def retranslate(self) -> None:
+        """Words of the present language."""
+        self.text.retranslate()
+        if self._thought is not None:
+            self._thought.retranslate()
+        if self._actions is not None:
+            self._actions.retranslate()
+        if self._editor is not None:
+            self._editor.retranslate()
+        self._refresh()
+
+    def restyle(self) -> None:
+        """Colours and sizes of the present theme."""
+        if self._thought is not None:
+            self._thought.restyle()
+        self._style = Style(theme(), self._style.chinese)
+        self.text.restyle(self._style)
+        if self._actions is not None:
+            self._actions.retranslate()
+        self._refresh()
+
+    def mark(self, searched: Sequence[str]) -> int | None:
+        """Mark words, in a folded message too; returns the y of the first in this widget."""
+        if searched and (self._content.folded or self._clipped):
+            self.unfold()
+        y = self.text.mark(searched)
+        return None if y is None else y + self.text.y()
+
+    # What can be done
+
+    def copy(self) -> None:
+        """The whole message as it was written: Markdown."""
+        QGuiApplication.clipboard().setText(self._content.text)
+        if self._actions is not None:
+            self._actions.say_copied()
+
+    def unfold(self) -> None:
+        """Show all of a very long message."""
+        self._unfolded = True
+        if self._content.folded:
+            self._content.unfold()
+            self.text.show_blocks(self._content.blocks)
+        self._refresh()
+
+    def fold(self) -> None:
+        """Show its first lines only, again."""
+        self._unfolded = False
+        self._content.fold()
+        self.text.show_blocks(self._content.blocks)
+        self._refresh()
+
+    def edit(self, begun: str | None = None) -> None:
+        """Turn into an editor; with `begun`, one that was open before and says that."""
+        if self._editor is not None or (self._busy and begun is None):
+            return
+        self._editor = Editor(self._content.text if begun is None else begun, self.message.role, self)
+        self._editor.allow(not self._busy)
+        self._editor.submitted.connect(self._submit)
+        self._editor.cancelled.connect(self._cancel_edit)
+        self._editor.changed.connect(self.edit_changed)
+        self._editor.height_changed.connect(self.height_changed)
+        self._editor.show()
+        self.text.hide()
+        self._refresh()
+        if begun is None:
+            self._editor.begin()
+            self.edit_changed.emit(self._content.text)
+
+    @property
+    def editor(self) -> Editor | None:
+        """The editor while the message is being changed."""
+        return self._editor
+
+    def end_edit(self) -> None:
+        """Back to reading."""
+        if self._editor is None:
+            return
+        self._editor.hide()
+        self._editor.deleteLater()
+        self._editor = None
+        self.text.show()
+        self._refresh()
+        self.text.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def action_bar(self) -> ActionBar:
+        """The buttons under the message."""
+        if self._actions is None:
+            self._actions = ActionBar(self.message, self)
+            self._actions.chosen.connect(self._act)
+            self._actions.set_busy(self._busy)
+            self._place_actions()
+        return self._actions
+
+    def stops(self) -> list[QWidget]:
+        """What the keyboard can reach here, in the order of reading."""
+        if self._editor is not None:
+            return [w for w in self._editor.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        bar = self.action_bar()
+        buttons = [bar.button(n) for n in ("previous", "next", "regenerate", "edit", "copy")]
+        go_on = self._note.button if self._note is not None else None
+        thought = [self._thought.button, self._thought.text] if self._thought is not None else []
+        found: list[QWidget | None] = [
+            *thought,
+            self.text,
+            *self.text.code_buttons(),
+            *self.text.side_bars(),
+            self._unfold,
+            go_on,
+            *buttons,
+        ]
+        bar.set_open(True)
+        return [w for w in found if w is not None and w.isVisibleTo(self) and w.isEnabled()]
+
+    # State
+
+    def _clip(self, height: int) -> int:
+        """Folded: a few very long lines are as long as many short ones."""
+        most = int(self._content.limit * self._style.line_height)
+        too_high = height > most * 1.2
+        self._clipped = too_high and not self._unfolded
+        lines = self._content.lines if self._content.folded else round(height / self._style.line_height)
+        self._show_fold_button(self._content.folded or too_high, lines)
+        return most if self._clipped else height
+
+    def _has_text(self) -> bool:
+        return bool(self._content.blocks) or self.message.status == "streaming"
+
+    def _take(self, message: Message) -> None:
+        self.message = message
+        self.text.set_streaming(message.status == "streaming")
+        if self._actions is not None:
+            self._actions.set_message(message)
+        self._refresh(quietly=True)
+
+    def _show(self, first: int) -> None:
+        self.text.show_blocks(self._content.blocks, min(first, len(self.text.blocks)))
+        text = self._content.text
+        if len(text) <= _DECIDED * 2 and mostly_chinese(text) != self._style.chinese:
+            self._style = Style(theme(), not self._style.chinese)
+            self.text.restyle(self._style)
+
+    def _refresh(self, *, quietly: bool = False) -> None:
+        """Everything that depends on state, words and colours."""
+        self.update()
+        name = labels.speaker(self.message.role)
+        self.setAccessibleName(name)
+        self.text.setAccessibleName(name)
+        self._refresh_thought()
+        self._refresh_note()
+        if self.message.role != "user":
+            self._show_fold_button(self._content.folded or self._unfolded, self._content.lines)
+        self._refresh_actions()
+        if not quietly:
+            self.height_changed.emit()
+
+    def _refresh_thought(self) -> None:
+        message = self.message
+        if message.thinking and self._thought is None:
+            self._thought = Thought(self)
+            self._thought.height_changed.connect(self.height_changed)
+        if self._thought is not None:
+            is_over = message.status != "streaming" or bool(self._content.text)
+            self._thought.set_thought(message.thinking, message.thinking_seconds, is_over=is_over)
+            self._thought.setVisible(bool(message.thinking) and self._editor is None)
+
+    def _refresh_note(self) -> None:
+        message = self.message
+        empty = message.role != "user" and message.status == "complete" and not self._content.text.strip()
+        if message.role == "user":
+            said, button = (labels.no_answer(message.status), labels.answer()) if self._is_unanswered() else ("", "")
+        else:
+            said = labels.empty_answer() if empty else labels.note(message.status, message.stats)
+            unfinished = message.status in ("stopped", "interrupted", "length", "error")
+            button = labels.continue_answer() if unfinished and self._last and not self._busy else ""
+        if message.is_damaged and not said:
+            said = labels.damaged()
+        if self._editor is not None:
+            said = ""
+        if said and self._note is None:
+            self._note = EndNote(self)
+            go_on = "regenerate" if message.role == "user" else "continue"
+            self._note.chosen.connect(lambda: self.chosen.emit(go_on))
+        if self._note is not None:
+            self._note.say(said, button)
+
+    def _refresh_actions(self) -> None:
+        writing = self.message.status == "streaming"
+        finished_last = self._last and self.message.role != "user" and not self._busy
+        is_open = (self._active or finished_last) and not writing
+        wanted = (is_open or self.message.sibling_count > 1) and self._editor is None and not writing
+        if wanted:
+            bar = self.action_bar()
+            bar.set_busy(self._busy)
+            bar.set_unanswered(self._is_unanswered())
+            bar.set_open(is_open)
+            bar.show()
+        elif self._actions is not None:
+            self._actions.hide()
+
+    def _is_unanswered(self) -> bool:
+        return self.message.role == "user" and self._last and not self._busy
+
+    def _show_fold_button(self, wanted: bool, lines: int) -> None:
+        if wanted and self._unfold is None:
+            self._unfold = QPushButton(self)
+            self._unfold.setObjectName("unfold")
+            self._unfold.setProperty("kind", "link")
+            self._unfold.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+            self._unfold.setCursor(Qt.CursorShape.PointingHandCursor)
+            self._unfold.clicked.connect(lambda: self.fold() if self._unfolded else self.unfold())
+        if self._unfold is not None:
+            self._unfold.setText(labels.show_less() if self._unfolded else labels.show_all(lines))
+            self._unfold.setVisible(wanted and self._editor is None)
+
+    def _act(self, name: str) -> None:
+        if name == "edit":
+            self.edit()
+        else:
+            self.chosen.emit(name)
+
+    def _submit(self, text: str) -> None:
+        if text != self._content.text or self.message.role == "user":
+            self.edited.emit(text)  # the editor stays until the text is stored
+        else:
+            self._cancel_edit()
+
+    def _cancel_edit(self) -> None:
+        self.end_edit()
+        self.edit_changed.emit(None)
+
+    # Qt
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """The pointer shows the actions."""
+        super().enterEvent(event)
+        self.set_active(True)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Unless the keyboard is here."""
+        super().leaveEvent(event)
+        focus = self.focusWidget()
+        self.set_active(focus is not None and focus.hasFocus())
