@@ -1,6 +1,6 @@
 """The prompts of the best known model families, one row each: what stands around a system text, a question, an answer.
 
-A row is what the family's published chat template writes, to the last space; `tests/belle/test_prompts_families.py`
+A row is what the family's published chat template writes, to the last space; `tests/belle/prompts/test_families.py`
 holds each against that template, or against llama.cpp's own. A new family is one more row.
 """
 

@@ -144,7 +144,7 @@ def test_costly_templates_end_soon_in_little_memory() -> None:
         text=True,
         timeout=240,
         check=False,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )
     assert run.returncode == 0, run.stderr[-2000:]
     outcomes = run.stdout.splitlines()
