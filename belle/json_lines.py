@@ -1,10 +1,14 @@
-"""A file of JSON Lines that grows while something is measured, for an interrupted run to go on with."""
+"""Files of JSON Lines that grow while something runs and outlive a crash: one object a line, flushed when it is whole.
+
+A killed process can leave a torn last line. Opening the file again cuts it off, together with whatever the caller does
+not go on with.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,69 +16,122 @@ from belle.documents import parse_json_row
 from belle.durable import worded
 from belle.texts import utf8
 
+Take = Callable[[dict[str, Any]], object]
+"""Called with one row after another. ValueError, TypeError or KeyError says that a row does not belong there: it ends
+the file, and nothing behind it is looked at."""
+
 
 class JsonLines:
-    """The file. Its first line says what everything after it depends on.
+    """A file that is written at its end only. Created when it is not there.
 
     Args:
         path: of the file.
-        identity: the first line; rows after another one are not continued but replaced.
-        take: called with every row that is there already; ValueError, TypeError or KeyError says that it is damaged,
-            and the file goes on from there.
-        resume: go on with what is there.
+        take: called with the rows that are there; the first that it refuses is cut off, with all that follow.
+
+    Attributes:
+        last: the last row; empty while there is none.
 
     Raises KnownError ("disk_full", "folder_not_writable").
     """
 
-    def __init__(
-        self, path: Path, identity: Mapping[str, Any], take: Callable[[dict[str, Any]], None], *, resume: bool
-    ) -> None:
+    def __init__(self, path: Path, take: Take) -> None:
         self._path = path
-        first = utf8(json.dumps(identity, sort_keys=True, ensure_ascii=False)) + b"\n"
-        kept = _read(path, first, take) if resume else first
+        self._start = self._end = 0  # of the last line
+        self.last: dict[str, Any] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("r+b" if len(kept) > len(first) else "wb")
-            if len(kept) == len(first):
-                self._file.write(first)
-                self._file.flush()
-            self._file.seek(len(kept))
-            self._file.truncate()
+            self._file = path.open("r+b" if path.exists() else "w+b")
+            for line, row in _rows(self._file, take):
+                self._start, self._end, self.last = self._end, self._end + len(line), row
+            self._file.truncate(self._end)
         except OSError as error:
             raise worded(path, error) from error
 
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Keep a row. Raises KnownError."""
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Write a line. Raises KnownError."""
+        self._write(self._end, dict(row))
+
+    def replace_last(self, row: Mapping[str, Any]) -> None:
+        """Write a line in place of the last one. Raises KnownError."""
+        self._write(self._start, dict(row))
+
+    def sync(self) -> None:
+        """Return when the lines are on the disk. Raises KnownError."""
         try:
-            self._file.write(utf8(json.dumps(row, ensure_ascii=False)) + b"\n")
-            self._file.flush()
+            os.fsync(self._file.fileno())
         except OSError as error:
             raise worded(self._path, error) from error
 
     def close(self) -> None:
-        """Bring it onto the disk and close it; the file stays for `resume`. Raises KnownError."""
+        """Close the file."""
+        self._file.close()
+
+    def _write(self, start: int, row: dict[str, Any]) -> None:
+        line = utf8(json.dumps(row, ensure_ascii=False)) + b"\n"
         try:
-            with self._file:
-                os.fsync(self._file.fileno())
+            # One write: a reader that follows the file meets whole lines.
+            self._file.seek(start)
+            self._file.write(line)
+            self._file.truncate()
+            self._file.flush()
         except OSError as error:
             raise worded(self._path, error) from error
+        self._start, self._end, self.last = start, start + len(line), row
 
 
-def _read(path: Path, first: bytes, take: Callable[[dict[str, Any]], None]) -> bytes:
-    """The part of the file that can be continued."""
-    try:
-        data = path.read_bytes()
-    except OSError:
-        return first
-    if not data.startswith(first):
-        return first
-    kept = first
-    for line in data[len(first) :].splitlines(keepends=True):
-        if not line.endswith(b"\n"):
-            break
+class ResumableLines(JsonLines):
+    """Results as they are found. The first line says what all of them depend on.
+
+    Args:
+        path: of the file.
+        identity: the first line; results that follow another one are thrown away.
+        take: called with the results that are there.
+        resume: go on with them; otherwise they are thrown away.
+
+    Raises KnownError ("disk_full", "folder_not_writable").
+    """
+
+    def __init__(self, path: Path, identity: Mapping[str, Any], take: Take, *, resume: bool) -> None:
+        first = parse_json_row(json.dumps(identity, sort_keys=True))
+
+        def take_or_refuse(row: dict[str, Any]) -> None:
+            if not resume or (not self.last and row != first):
+                raise ValueError("of another run")
+            if self.last:
+                take(row)
+
+        super().__init__(path, take_or_refuse)
+        if not self.last:
+            self.append(first)
+
+    def close(self) -> None:
+        """Bring it onto the disk and close it; the file stays for `resume`. Raises KnownError."""
         try:
-            take(parse_json_row(line))
+            self.sync()
+        finally:
+            super().close()
+
+
+def read_rows(path: Path, take: Take = lambda _: None) -> Iterator[dict[str, Any]]:
+    """The rows of a file, up to the first that is torn, not an object, or refused. None when there is no such file.
+
+    Raises OSError.
+    """
+    if path.exists():
+        with path.open("rb") as file:
+            for _, row in _rows(file, take):
+                yield row
+
+
+def _rows(lines: Iterable[bytes], take: Take) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    for line in lines:
+        if not line.endswith(b"\n"):
+            return
+        try:
+            row = parse_json_row(line)
+            if not isinstance(row, dict):
+                return
+            take(row)
         except (ValueError, TypeError, KeyError):
-            break
-        kept += line
-    return kept
+            return
+        yield line, row

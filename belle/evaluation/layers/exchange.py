@@ -24,7 +24,7 @@ from belle.evaluation.sources.base import LogitSource, Rows, Speed, chunk_rows
 from belle.evaluation.sources.llama import LlamaSource, text_tokens, window_bos
 from belle.evaluation.text.comparison import Comparison
 from belle.evaluation.windows import Protocol, Window, cut
-from belle.json_lines import JsonLines
+from belle.json_lines import ResumableLines
 
 _KL = 2  # row of a `TokenRecords` block: the reference's losses, then the candidate's, then its divergences
 
@@ -222,12 +222,12 @@ class KeptBacks:
         identity: what they depend on.
         resume: go on with what is there.
 
-    Raises KnownError: what `JsonLines` raises.
+    Raises KnownError: what `ResumableLines` raises.
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
         self._known: dict[tuple[str, str], Back | None] = {}
-        self._file = JsonLines(path, identity, self._take, resume=resume)
+        self._file = ResumableLines(path, identity, self._take, resume=resume)
 
     def n_unknown(self, table: str, n: int) -> int:
         """How many of the `n` questions of a table are still to be asked."""
@@ -240,7 +240,7 @@ class KeptBacks:
         for name, tensors in groups.items():
             if (table, name) not in self._known:
                 [(_, back)] = in_turn(model, {name: tensors}, on_done)
-                self._file.add({"table": table, "name": name, "back": asdict(back) if back else None})
+                self._file.append({"table": table, "name": name, "back": asdict(back) if back else None})
                 self._known[table, name] = back
             yield name, self._known[table, name]
 

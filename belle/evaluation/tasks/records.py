@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from belle.json_lines import JsonLines
+from belle.json_lines import ResumableLines
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,12 @@ class TaskRecords:
 
     def __init__(self, path: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
         self.scores: dict[str, Score] = {}
-        self._file = JsonLines(path, identity, self._take, resume=resume)
+        self._file = ResumableLines(path, identity, self._take, resume=resume)
 
     def add(self, score: Score) -> None:
         """Keep a score. Raises KnownError."""
         self.scores[score.id] = score
-        self._file.add(asdict(score))
+        self._file.append(asdict(score))
 
     def close(self) -> None:
         """Bring it onto the disk and close it; the file stays for `resume`. Raises KnownError."""

@@ -14,10 +14,9 @@ from belle.durable import write_text
 from belle.errors import KnownError
 from belle.report.curves import Curve
 from belle.training.checkpoints.manifest import files_in, read_manifest
-from belle.training.jsonl import read_lines
 from belle.training.tracking.run_data import Checkpoint, Run, Said
 from belle.training.tracking.run_record import RECORD, read_record, still_runs
-from belle.training.tracking.tracker import METRICS, SAMPLES
+from belle.training.tracking.tracker import METRICS, SAMPLES, read_steps
 
 RECIPE = "recipe.yaml"
 
@@ -53,7 +52,7 @@ def read_run(folder: Path) -> Run:
             path=str(folder),
         )
     try:
-        metrics = list(read_lines(folder / METRICS))
+        metrics = list(read_steps(folder / METRICS))
         recipe = folder / RECIPE
         record = read_record(folder)
         return Run(
@@ -98,7 +97,7 @@ def _number(value: Any) -> float | None:
 
 def _said(path: Path) -> list[Said]:
     found: dict[str, Said] = {}
-    for row in read_lines(path):
+    for row in read_steps(path):
         prompt = str(row.get("prompt", ""))
         found.setdefault(prompt, Said(prompt)).answers.append((row["step"], str(row.get("text", ""))))
     return list(found.values())

@@ -6,14 +6,15 @@ read it. A resumed run cuts what lies after its checkpoint, so that every step s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from belle.errors import KnownError
+from belle.json_lines import JsonLines, read_rows
 from belle.training.checkpoints.store import to_stderr
-from belle.training.jsonl import JsonLines
 from belle.training.tracking.services import IDENTITIES, SERVICES, RunInfo, Service
 
 METRICS = "metrics.jsonl"
@@ -54,8 +55,8 @@ class Tracker:
         if not self._on:
             return
         last = step or -1  # a new run writes its step 0 itself
-        self._metrics = JsonLines(folder / METRICS, last)
-        self._samples = JsonLines(folder / SAMPLES, last)
+        self._metrics = JsonLines(folder / METRICS, _up_to(last))
+        self._samples = JsonLines(folder / SAMPLES, _up_to(last))
         if not step:
             (folder / IDENTITIES).unlink(missing_ok=True)  # a new run is another one there, too
         run = RunInfo(folder, name or folder.resolve().name, recipe or {}, step, notice)
@@ -83,7 +84,11 @@ class Tracker:
         if not self._on:
             return
         numbers = {name: _number(value) for name, value in values.items()}
-        self._metrics.merge({"step": step, **numbers})
+        row = {"step": step, **{name: _json_number(number) for name, number in numbers.items()}}
+        if self._metrics.last.get("step") == step:
+            self._metrics.replace_last({**self._metrics.last, **row})
+        else:
+            self._metrics.append(row)
         self._tell(lambda service: service.log(step, numbers))
 
     def sample(self, step: int, prompt: str, text: str) -> None:
@@ -121,6 +126,11 @@ class Tracker:
         self._notice(f"{name} failed and gets nothing any more: {type(error).__name__}: {error}. {METRICS} goes on.")
 
 
+def read_steps(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of `metrics.jsonl` or `samples.jsonl`, up to the first damaged one. Raises OSError."""
+    return read_rows(path, _up_to(math.inf))
+
+
 def memory_in_use(device: Any = None) -> int:
     """Bytes: the most that was ever allocated on a CUDA `device`, else what this process holds of the main memory."""
     if device is not None and getattr(device, "type", "cpu") == "cuda":
@@ -140,7 +150,22 @@ def _check(names: Sequence[str]) -> None:
             raise KnownError("unknown_tracker", f"“tracking” names {name}, which is not known.", meant, tracker=name)
 
 
+def _up_to(last: float) -> Callable[[Mapping[str, Any]], None]:
+    """Refuses rows of later steps than `last`, and rows without a step."""
+
+    def take(row: Mapping[str, Any]) -> None:
+        if not isinstance(row["step"], int) or row["step"] > last:
+            raise ValueError(row["step"])
+
+    return take
+
+
 def _number(value: Any) -> float | int:
     item = getattr(value, "item", None)
     number = item() if item is not None else value
     return number if isinstance(number, int) and not isinstance(number, bool) else float(number)
+
+
+def _json_number(number: float) -> float | None:
+    """None for what JSON has no number for."""
+    return None if isinstance(number, float) and not math.isfinite(number) else number

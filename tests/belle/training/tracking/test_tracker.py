@@ -15,10 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle.errors import KnownError
-from belle.training.jsonl import JsonLines, read_lines
 from belle.training.tracking import services
 from belle.training.tracking.run_record import RunRecord, read_record, still_runs
-from belle.training.tracking.tracker import Tracker, memory_in_use
+from belle.training.tracking.tracker import Tracker, memory_in_use, read_steps
 
 RECIPE = {"stage": "sft", "data": [Path("对话.jsonl")], "lora": {"r": 8}}
 
@@ -75,19 +74,18 @@ class TestMetrics:
                 tracker.sample(0, "prompt", text)
         assert [row["text"] for row in strict(tmp_path / "samples.jsonl")] == ["second"]
 
-    @given(content=st.binary(max_size=200), step=st.integers(-1, 5))
+    @given(content=st.binary(max_size=200), step=st.integers(1, 5))
     @settings(max_examples=60)
     def test_whatever_is_in_the_file(self, tmp_path_factory: pytest.TempPathFactory, content: bytes, step: int) -> None:
         path = tmp_path_factory.mktemp("lines") / "metrics.jsonl"
         good = [{"step": 0, "loss": 1.5}, {"step": 1, "loss": 0.5}]
         path.write_bytes(b"".join(json.dumps(row).encode() + b"\n" for row in good) + content)
-        lines = JsonLines(path, step)
-        lines.append({"step": 9})
-        lines.close()
-        rows = list(read_lines(path))
+        with Tracker(path.parent, names=(), step=step) as tracker:
+            tracker.log(9, {"loss": 2.5})
+        rows = list(read_steps(path))
         assert rows == strict(path)
-        assert rows[: max(0, min(step + 1, 2))] == good[: step + 1]
-        assert rows[-1] == {"step": 9}
+        assert rows[: len(good[: step + 1])] == good[: step + 1]
+        assert rows[-1] == {"step": 9, "loss": 2.5}
 
     def test_other_ranks_write_nothing(self, tmp_path: Path) -> None:
         with Tracker(tmp_path, rank=1) as tracker:
