@@ -14,6 +14,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from belle.errors import KnownError
 from belle.path_guard import check_output
@@ -48,30 +49,61 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def write_text(path: Path, text: str) -> None:
-    """`write_bytes` of a text; what UTF-8 cannot hold, such as a byte of a file name, is escaped as JSON would."""
-    write_bytes(path, utf8(text))
+def commit_file(temporary: Path, path: Path) -> None:
+    """Give a complete file its name; when this returns, neither is lost in a power cut. Raises OSError."""
+    sync_file(temporary)  # first: a name that outlasts the power cut must not stand for bytes that do not
+    temporary.replace(path)
+    sync_folder(path.parent)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a small file as a whole: readers and crashes meet the old content or the new one, never a part.
+@contextlib.contextmanager
+def replace_file(path: Path, *, advice: str | None = None, several_writers: bool = False) -> Iterator[BinaryIO]:
+    """A new file that takes the name `path` when the block ends without an exception, and leaves nothing otherwise.
 
-    One process writes it: what it leaves when it is killed is overwritten by the next.
+    Readers and crashes meet the old file or the new one, never a part. What a killed process leaves is overwritten by
+    the next.
+
+    Args:
+        path: of the file; its folder is created.
+        advice: what to do about a full disk, as in `worded`.
+        several_writers: processes may write it at the same time: each writes beside the others, and the last one wins.
 
     Raises KnownError (`disk_full`, `folder_not_writable`, `unwritable` for what is there and is no file).
     """
     check_output(path)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f".{path.name}{f'.{os.getpid()}' if several_writers else ''}.tmp")
+    with writing(path, advice=advice):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                yield file
+            commit_file(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+
+
+def write_text(path: Path, text: str, *, several_writers: bool = False) -> None:
+    """`write_bytes` of a text; what UTF-8 cannot hold, such as a byte of a file name, is escaped as JSON would."""
+    write_bytes(path, utf8(text), several_writers=several_writers)
+
+
+def write_bytes(path: Path, content: bytes, *, several_writers: bool = False) -> None:
+    """Replace a small file as a whole. Arguments and errors as in `replace_file`."""
+    with replace_file(path, several_writers=several_writers) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def writing(path: Path, *, advice: str | None = None) -> Iterator[None]:
+    """Turn what fails in the block because `path` cannot be written into the `KnownError` of `worded`."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        sync_file(temporary)
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise worded(path, error) from error
+        yield
+    except KnownError:
+        raise
+    except Exception as error:
+        raise worded(path, error, advice=advice) from error
 
 
 @contextlib.contextmanager
@@ -85,8 +117,13 @@ def on_full_disk(advice: str) -> Iterator[None]:
         raise KnownError(error.kind, error.message, advice, **error.details) from error
 
 
-def worded(path: Path, error: BaseException) -> KnownError:
-    """The known error for a failed write of `path` (a file or a folder).
+def worded(path: Path, error: BaseException, *, advice: str | None = None) -> KnownError:
+    """The known error for a failed write of `path` (a file or a folder): `disk_full` or `folder_not_writable`.
+
+    Args:
+        path: what was to be written.
+        error: what came of it.
+        advice: what to do about a full disk, where more can be said than that the command can be repeated.
 
     Raises `error` itself when it does not come from writing: then it is a bug, and loud.
     """
@@ -100,12 +137,13 @@ def worded(path: Path, error: BaseException) -> KnownError:
             "disk_full",
             f"{path} could not be written: the disk, a quota or a limit on file size is exhausted"
             f" ({free / 1e9:.1f} GB free on the disk).",
-            "Free some space, or write to another disk; then run the same command again.",
+            advice or "Free some space, or write to another disk; then run the same command again.",
             path=str(path),
             free=free,
+            reason=_reason(error),
         )
     if isinstance(error, OSError):
-        reason = error.strerror or str(error)
+        reason = _reason(error)
         return KnownError(
             "folder_not_writable",
             f"{path} could not be written: {reason}.",
@@ -121,6 +159,10 @@ def existing(path: Path) -> Path:
     while not path.exists() and path != path.parent:
         path = path.parent
     return path
+
+
+def _reason(error: BaseException) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _is_full(error: BaseException) -> bool:

@@ -7,7 +7,6 @@ from time import monotonic
 
 from belle.cli.arguments import input_file, output_file
 from belle.cli.terminal import Terminal
-from belle.durable import worded
 from belle.path_guard import check_output
 from belle.texts import read_text
 
@@ -61,12 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
         name: Activations(sums.astype(np.float32), np.array([found.counts[name]], np.float32))
         for name, sums in found.sums.items()
     }
-    part = arguments.output.with_name(arguments.output.name + ".part")
-    try:
-        write_imatrix(part, activations, datasets=[arguments.text.name], n_chunks=len(windows), chunk_size=WINDOW)
-        part.replace(arguments.output)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise worded(arguments.output, error) from None
+    write_imatrix(
+        arguments.output, activations, datasets=[arguments.text.name], n_chunks=len(windows), chunk_size=WINDOW
+    )
     print(f"{arguments.output}: {len(activations)} matrices, {len(windows)} windows of {WINDOW} tokens")
     return 0

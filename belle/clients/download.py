@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 from pathlib import Path
@@ -13,7 +12,7 @@ from belle.clients.errors import HubError, broken_off
 from belle.clients.hub import Hub, RemoteFile
 from belle.clients.progress import Reporter
 from belle.clients.retry import Patience
-from belle.durable import sync_folder
+from belle.durable import commit_file, writing
 from belle.errors import KnownError
 
 SYNC_BYTES = 8 << 20
@@ -31,28 +30,26 @@ def fetch(hub: Hub, file: RemoteFile, target: Path, reporter: Reporter, patience
     """Download `file` as `target`, unless it is there already: a file under its real name is whole and right.
 
     Raises KnownError: those of the hub when patience ends, "wrong_bytes" (the bad file is removed), "disk_full",
-    "unwritable"; and InstallStoppedError. What has arrived is kept for the next time but for wrong bytes.
+    "folder_not_writable"; and InstallStoppedError. What has arrived is kept for the next time but for wrong bytes.
     """
     reporter.begin(file.name)
     if target.exists():
         reporter.add(target.stat().st_size, counts=False)
         return
-    try:
-        with _Growing(part_path(target), file) as growing:
-            growing.read_what_is_there(reporter)
-            while not growing.is_whole:
-                try:
-                    _stream(hub, growing, reporter, patience)
-                except HubError as error:
-                    if error.details.get("status") == _RANGE_NOT_SATISFIABLE:
-                        growing.start_again(reporter)
-                    patience.failed(error)
-            growing.finish(target)
-    except OSError as error:
-        raise _unwritable(target, error) from error
+    with writing(target, advice=_GO_ON), _Growing(part_path(target), file) as growing:
+        growing.read_what_is_there(reporter)
+        while not growing.is_whole:
+            try:
+                _stream(hub, growing, reporter, patience)
+            except HubError as error:
+                if error.details.get("status") == _RANGE_NOT_SATISFIABLE:
+                    growing.start_again(reporter)
+                patience.failed(error)
+        growing.finish(target)
 
 
 _RANGE_NOT_SATISFIABLE = 416
+_GO_ON = "Free some space and run the same command again: it goes on where it stopped."
 
 
 def _stream(hub: Hub, growing: _Growing, reporter: Reporter, patience: Patience) -> None:
@@ -146,27 +143,9 @@ class _Growing:
                 expected=expected,
                 found=found,
             )
-        os.fsync(self._stream.fileno())
-        self._path.replace(target)
-        sync_folder(target.parent)
+        commit_file(self._path, target)
 
     def _new_digest(self) -> hashlib._Hash:
         if self.file.git_sha1 and not self.file.sha256:
             return hashlib.sha1(b"blob %d\0" % (self.file.size or 0), usedforsecurity=False)
         return hashlib.sha256()
-
-
-def _unwritable(target: Path, error: OSError) -> KnownError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return KnownError(
-            "disk_full",
-            f"The disk became full while {target.name} was downloaded.",
-            "Free some space and run the same command again: it goes on where it stopped.",
-            path=str(target),
-        )
-    return KnownError(
-        "unwritable",
-        f"{target} cannot be written: {error.strerror or error}.",
-        "Check the permissions of the folder.",
-        path=str(target),
-    )

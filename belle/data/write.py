@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
 from belle.data.rows import BAD_ANSWER, Conversation, Preference, PretrainText, Row, kind_of
-from belle.durable import worded
+from belle.durable import replace_file
 from belle.errors import KnownError
-from belle.path_guard import check_output
 from belle.prompts import Message, as_text, get_template
 from belle.texts import utf8
 
@@ -51,26 +49,10 @@ def open_writer(path: Path, format_name: str | None = None) -> Iterator[RowWrite
             f"{hint}Known are: {', '.join(WRITABLE)}.",
             format=format_name,
         )
-    check_output(path)
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stream = unfinished.open("wb")
-    except OSError as error:
-        raise worded(path, error) from error
-    try:
-        with stream:
-            writer = _Writer(stream, path, format_name)
-            yield writer
-            writer.finish()
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(path)
-    except OSError as error:
-        raise worded(path, error) from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink()
+    with replace_file(path) as stream:
+        writer = _Writer(stream, path, format_name)
+        yield writer
+        writer.finish()
 
 
 class _Writer:

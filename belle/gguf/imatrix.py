@@ -18,6 +18,7 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from gguf.constants import GGUFValueType
 from numpy.typing import NDArray
 
+from belle.durable import write_bytes
 from belle.errors import KnownError
 from belle.gguf.mapped_file import GgufFile, is_gguf
 from belle.gguf.writer import KeyValue, TensorInfo, serialize
@@ -90,7 +91,10 @@ def read_imatrix(path: Path) -> Imatrix:
 def write_imatrix(
     path: Path, activations: Mapping[str, Activations], *, datasets: Sequence[str], n_chunks: int, chunk_size: int
 ) -> None:
-    """Write the GGUF format that llama.cpp's own tools read and merge. `chunk_size` is in tokens. Raises OSError."""
+    """Write the GGUF format that llama.cpp's own tools read and merge. `chunk_size` is in tokens.
+
+    Raises KnownError ("disk_full", "folder_not_writable"); `path` is then what it was.
+    """
     metadata = [
         KeyValue("general.type", "imatrix", GGUFValueType.STRING),
         KeyValue("imatrix.datasets", list(datasets), GGUFValueType.STRING),
@@ -103,7 +107,7 @@ def write_imatrix(
         n_matrices = entry.counts.size
         layout.add(f"{name}{_SUMS}", entry.sums.reshape(n_matrices, -1))
         layout.add(f"{name}{_COUNTS}", entry.counts.reshape(n_matrices, 1))
-    path.write_bytes(serialize(metadata, layout.infos) + bytes(layout.data))
+    write_bytes(path, serialize(metadata, layout.infos) + bytes(layout.data))
 
 
 @dataclass

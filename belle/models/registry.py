@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from belle import paths
 from belle.documents import parse_json
+from belle.durable import write_text
 from belle.errors import KnownError
 from belle.texts import json_text
 
@@ -114,20 +114,19 @@ def _write(models: Sequence[InstalledModel]) -> None:
     path = _registry_file()
     rows = [asdict(model) | {"path": str(model.path)} for model in models]
     text = json_text({"version": 1, "models": rows}, indent=2)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         paths.private_folder(path.parent)
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_text(path, text + "\n", several_writers=True)  # the window and a command may both install
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise KnownError(
-            "registry_not_written",
-            f"The list of installed models, {path}, could not be written: {error.strerror or error}.",
-            "The old list is still there. Check the free space and the permissions of the folder.",
-            path=str(path),
-        ) from error
+        raise _not_written(path, error.strerror or str(error)) from error
+    except KnownError as error:
+        raise _not_written(path, error.details.get("reason") or error.message.rstrip(".")) from error
+
+
+def _not_written(path: Path, reason: str) -> KnownError:
+    return KnownError(
+        "registry_not_written",
+        f"The list of installed models, {path}, could not be written: {reason}.",
+        "The old list is still there. Check the free space and the permissions of the folder.",
+        path=str(path),
+    )

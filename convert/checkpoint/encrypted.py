@@ -11,19 +11,19 @@ The plain bytes are hashed as they are written, and get their name only if the h
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import re
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from belle.durable import replace_file, writing
 from belle.errors import KnownError
 from convert.checkpoint.formats import OTHER_FORMAT_KINDS, reader_for
 from convert.checkpoint.problems import damaged
@@ -112,7 +112,7 @@ def decrypt_file(source: Path, key: Path, folder: Path, progress: Progress | Non
         progress: called with the bytes done and the bytes in all.
 
     Raises KnownError: `wrong_key`, `does_not_decrypt` (damaged, incomplete, or the wrong key after all), `truncated`,
-        `file_exists`, `disk_full`, `missing_file`, `unreadable`, `unwritable`. Nothing is left behind.
+        `file_exists`, `disk_full`, `missing_file`, `unreadable`, `folder_not_writable`. Nothing is left behind.
     """
     key_file = WeightsFile(key)
     try:
@@ -162,43 +162,32 @@ def _decrypt(file: WeightsFile, key: Key, target: Path, progress: Progress | Non
     if target.exists():
         return _kept(encrypted, target)
     _check_ends(encrypted, key, target.name)
-    temporary = target.with_name(f".{target.name}.part")
-    try:
+    with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        _check_space(target.parent, encrypted.size)
-        try:
-            digest = _write(encrypted, key, temporary, progress)
-            if digest != encrypted.digest:
-                raise _does_not_decrypt(encrypted, key)
-            temporary.replace(target)
-            _sync_folder(target.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise _unwritable(target, error) from error
+    _check_space(target.parent, encrypted.size)
+    with replace_file(target, advice="Make room and start again.") as out:
+        if _write(encrypted, key, out, progress) != encrypted.digest:
+            raise _does_not_decrypt(encrypted, key)
     return target
 
 
-def _write(encrypted: _Encrypted, key: Key, path: Path, progress: Progress | None) -> bytes:
-    """Write the plain bytes to `path`, on the disk when this returns; return their SHA-256.
+def _write(encrypted: _Encrypted, key: Key, out: BinaryIO, progress: Progress | None) -> bytes:
+    """Write the plain bytes; return their SHA-256.
 
     The next chunk is read and decrypted, and the last one hashed, while this one is written.
     """
     digest = hashlib.sha256()
-    with path.open("wb", buffering=0) as out, ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2) as pool:
         following = pool.submit(encrypted.chunk, 0, key)
         for index in range(encrypted.n_chunks):
             data = following.result()
             if index + 1 < encrypted.n_chunks:
                 following = pool.submit(encrypted.chunk, index + 1, key)
             hashed = pool.submit(digest.update, data.data)
-            rest = data.data
-            while rest:
-                rest = rest[out.write(rest) :]
+            out.write(data.data)
             hashed.result()
             if progress is not None:
                 progress(min((index + 1) * CHUNK_BYTES, encrypted.size), encrypted.size)
-        os.fsync(out.fileno())
     return digest.digest()
 
 
@@ -254,18 +243,3 @@ def _check_space(folder: Path, needed: int) -> None:
     if free < needed:
         message = f"{folder} has {free:,} bytes left; the decrypted file needs {needed:,}."
         raise KnownError("disk_full", message, "Make room, or choose another disk.", needed=needed, free=free)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _unwritable(target: Path, error: OSError) -> KnownError:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return KnownError("disk_full", f"The disk became full while writing {target}.", "Make room and start again.")
-    message = f"{target} cannot be written: {error.strerror}."
-    return KnownError("unwritable", message, "Check the folder's permissions.", file=str(target))

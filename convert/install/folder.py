@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import re
@@ -15,9 +14,9 @@ from pathlib import Path
 
 from belle import paths
 from belle.clients.progress import Listener, Reporter
+from belle.durable import replace_file, worded
 from belle.errors import KnownError
 from belle.models.registry import absolute
-from convert.output.part_file import sync_folder
 
 _SPARE_BYTES = 500_000_000
 
@@ -57,18 +56,16 @@ class Place:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Create the folders and keep other programs out. Raises KnownError("busy", "unwritable")."""
+        """Create the folders and keep other programs out.
+
+        Raises KnownError("busy", "folder_not_writable").
+        """
         try:
             paths.private_folder(self.folder)
             self.work.mkdir(exist_ok=True)
             handle = os.open(self.work / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise KnownError(
-                "unwritable",
-                f"{self.folder} cannot be written: {error.strerror}.",
-                "Check the permissions of the folder.",
-                path=str(self.folder),
-            ) from error
+            raise worded(self.folder, error) from error
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -151,7 +148,8 @@ def parts_of(path: Path) -> list[Path]:
 def copied(path: Path, name: str, listener: Listener | None) -> Path:
     """Copy `path`, the first or only part of a model, into the models folder under `name`; return the copy.
 
-    A file that is there already is left alone. Raises KnownError: "disk_full", "unwritable", "file_exists".
+    A file that is there already is left alone. Raises KnownError: "disk_full", "folder_not_writable", "unwritable",
+    "file_exists".
     """
     folder = paths.models_dir() / name
     sources = parts_of(path)
@@ -167,10 +165,6 @@ def copied(path: Path, name: str, listener: Listener | None) -> Path:
             _copy(source, folder / source.name, reporter)
     except OSError as error:
         remove_if_empty(folder)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise KnownError(
-                "disk_full", f"The disk became full while {path.name} was copied.", "Free some space.", path=str(path)
-            ) from error
         raise KnownError(
             "unwritable", f"{path.name} could not be copied to {folder}: {error.strerror}.", "", path=str(path)
         ) from error
@@ -185,16 +179,9 @@ def _copy(source: Path, target: Path, reporter: Reporter) -> None:
         raise KnownError(
             "file_exists", f"{target} exists already.", "Choose another --name, or import that file.", path=str(target)
         )
-    temporary = target.with_name(f".{target.name}.part")
-    try:
-        with source.open("rb", buffering=0) as reading, temporary.open("wb") as writing:
-            while data := reading.read(_COPY_BYTES):
-                writing.write(data)
-                reporter.add(len(data))
-            writing.flush()
-            os.fsync(writing.fileno())
-        shutil.copystat(source, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(target.parent)
+    with source.open("rb", buffering=0) as reading, replace_file(target) as copy:
+        while data := reading.read(_COPY_BYTES):
+            copy.write(data)
+            reporter.add(len(data))
+        copy.flush()
+        shutil.copystat(source, copy.name)

@@ -19,6 +19,7 @@ from belle.clients.errors import HubError
 from belle.clients.hub import Hub, RemoteFile
 from belle.clients.progress import Listener, Reporter, Step
 from belle.clients.retry import Patience
+from belle.durable import commit_file, writing
 from belle.errors import KnownError
 from belle.models.catalog import ModelEntry, installed, register
 from convert.checkpoint.encrypted import Key, decrypt_file, plain_name
@@ -26,7 +27,6 @@ from convert.checkpoint.weights_file import WeightsFile
 from convert.install.conversion import Codes, Recipe, recipe
 from convert.install.folder import Place, check_space
 from convert.install.remote_files import Source, choose, is_encrypted, load_source
-from convert.output.part_file import sync_folder
 
 if TYPE_CHECKING:
     from convert.output.progress import Progress
@@ -89,7 +89,8 @@ def install(
         stop: when set, the installation ends with InstallStoppedError within a second or two.
 
     Raises KnownError: "unsupported_model", "comes_with_program", "llama_weights_needed", "busy", "disk_full",
-    "unwritable", "wrong_bytes", "wrong_key", those of the hub (see `problems`), of the converter and of the registry.
+    "folder_not_writable", "wrong_bytes", "wrong_key", those of the hub (see `belle.clients.errors`), of the
+    converter and of the registry.
     """
     options = options or InstallOptions()
     check_installable(entry, options)
@@ -266,8 +267,8 @@ class _Installation:
             if self._listener:
                 self._listener(Step("convert", target.name, 0, 0))
             report = convert(self._place.checkpoint, made, self._way.options, progress=follow)
-        made.replace(target)
-        sync_folder(target.parent)
+        with writing(target):
+            commit_file(made, target)
         return report
 
     # Registering

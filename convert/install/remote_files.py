@@ -7,7 +7,6 @@ with another version's bytes.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -18,10 +17,10 @@ from belle.clients.errors import not_in_repository
 from belle.clients.hub import Hub, RemoteFile
 from belle.clients.retry import Patience
 from belle.documents import parse_json
+from belle.durable import write_text
 from belle.models.catalog import ModelEntry, ModelFile
 from convert.checkpoint.encrypted import ENCRYPTED_SUFFIX, plain_name
 from convert.metadata import MODEL_CARD
-from convert.output.part_file import sync_folder
 
 _FORMAT = 1
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
@@ -53,14 +52,8 @@ class Source:
         return max((file.size or 0 for file in self.files), default=0)
 
     def save(self, path: Path) -> None:
-        """Write it down, as a whole or not at all."""
-        temporary = path.with_name(f".{path.name}.new")
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump({"format": _FORMAT, **asdict(self)}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
+        """Write it down, as a whole or not at all. Raises KnownError ("disk_full", "folder_not_writable")."""
+        write_text(path, json.dumps({"format": _FORMAT, **asdict(self)}, indent=1))
 
 
 def load_source(path: Path) -> Source | None:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from belle import path_guard
+from belle.durable import commit_file, worded
 from belle.errors import KnownError
 from belle.gguf.mapped_file import is_gguf
 
@@ -57,31 +58,24 @@ def check_output(path: Path, inputs: Iterable[Path]) -> None:
 
 
 def disk_error(error: OSError, path: Path) -> KnownError:
-    """Words for a failure to write `path`."""
-    details = {"path": str(path)}
-    match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
-            return KnownError(
-                "disk_full",
-                f"The disk became full while {path} was written.",
-                f"Free some space and run the same command again: it goes on where it stopped. "
-                f"To give up, delete {part_path(path)}.",
-                **details,
-            )
-        case errno.EFBIG:
-            return KnownError(
-                "file_too_large",
-                f"The file system does not take a file as large as {path}.",
-                "Choose another disk or a smaller type.",
-                **details,
-            )
-        case _:
-            return KnownError("unwritable", f"{path} cannot be written: {os.strerror(error.errno or 0)}.", **details)
+    """The known error for a failed write of the model file `path`."""
+    if error.errno == errno.EFBIG:
+        return KnownError(
+            "file_too_large",
+            f"The file system does not take a file as large as {path}.",
+            "Choose another disk or a smaller type.",
+            path=str(path),
+        )
+    advice = (
+        f"Free some space and run the same command again: it goes on where it stopped. "
+        f"To give up, delete {part_path(path)}."
+    )
+    return worded(path, error, advice=advice)
 
 
 @contextlib.contextmanager
-def worded(path: Path) -> Iterator[None]:
-    """Turn an OSError while `path` is written into a KnownError."""
+def writing_model(path: Path) -> Iterator[None]:
+    """Turn an OSError while the model file `path` is written into the KnownError of `disk_error`."""
     try:
         yield
     except OSError as error:
@@ -136,7 +130,7 @@ class PartFile:
                 free=free,
             )
         try:
-            with worded(self.path):
+            with writing_model(self.path):
                 self._allocate()
         except KnownError:
             self._drop_empty()
@@ -159,19 +153,19 @@ class PartFile:
 
     def write(self, data: memoryview, at: int) -> None:
         """Write all of `data` at offset `at`; from any thread. Raises KnownError."""
-        with worded(self.path):
+        with writing_model(self.path):
             while data:
                 written = os.pwrite(self._file, data, at)
                 data, at = data[written:], at + written
 
     def read(self, n: int, at: int) -> bytes:
         """`n` bytes at offset `at`; from any thread. Raises KnownError."""
-        with worded(self.path):
+        with writing_model(self.path):
             return os.pread(self._file, n, at)
 
     def sync(self) -> None:
         """Return when everything written so far is on the disk. Raises KnownError."""
-        with worded(self.path):
+        with writing_model(self.path):
             if sys.platform == "darwin":
                 fcntl.fcntl(self._file, fcntl.F_FULLFSYNC)
             else:
@@ -179,11 +173,8 @@ class PartFile:
 
     def finish(self) -> None:
         """Flush and give the file its real name. Raises KnownError."""
-        with worded(self.path):
-            os.fsync(self._file)
-            self.sync()
-            part_path(self.path).replace(self.path)
-            sync_folder(self.path.parent)
+        with writing_model(self.path):
+            commit_file(part_path(self.path), self.path)
 
     def discard(self) -> None:
         """Delete the part file."""
@@ -197,12 +188,3 @@ class PartFile:
 
 def _megabytes(n_bytes: int) -> str:
     return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` outlast a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

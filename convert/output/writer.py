@@ -23,7 +23,7 @@ from belle.gguf import ggml
 from belle.gguf.writer import KeyValue, serialize
 from convert.output.encode import encode_rows
 from convert.output.journal import Chunk, Journal
-from convert.output.part_file import PartFile, check_output, journal_path, part_path, worded
+from convert.output.part_file import PartFile, check_output, journal_path, part_path, writing_model
 from convert.output.progress import Meter, Progress, ProgressCallback
 from convert.output.scratch import Scratch
 from convert.plan.plan import TensorPlan, data_size
@@ -98,7 +98,7 @@ def write_gguf(
     part = PartFile(path, size)
     try:
         done = journal.read() if resume and part.is_whole else {}
-        with worded(path):
+        with writing_model(path):
             if not done:
                 journal.delete()
             part.reserve(keep=bool(done))
@@ -120,7 +120,7 @@ def write_gguf(
         if verifier is not None:
             proof = verifier(part_path(path), head, run.checksums)
         part.finish()
-        with worded(path):
+        with writing_model(path):
             journal.delete()
     except KnownError as error:
         if error.kind in _HOPELESS or error.details.get("repairable") is False:
@@ -270,5 +270,5 @@ class _Run:
             finished, self._finished = self._finished, []
         if finished:
             self._part.sync()
-            with worded(self._part.path):
+            with writing_model(self._part.path):
                 self._journal.append(finished)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from belle.gguf import ggml
 from belle.gguf.mapped_file import GgufFile, StoredTensor
 from belle.gguf.types import FLOAT_TYPES, row_bytes
-from convert.output.part_file import worded
+from convert.output.part_file import writing_model
 from convert.quantize.formats import Bytes
 from convert.rows.source import FloatName, RowSource
 
@@ -79,7 +79,7 @@ class Spool:
     def __init__(self, path: Path) -> None:
         """Raises KnownError when it cannot be made."""
         self._path, self._size = path, 0
-        with worded(path):
+        with writing_model(path):
             self._file = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 - closed by `close`
 
     def __enter__(self) -> Spool:
@@ -96,14 +96,14 @@ class Spool:
     def write(self, data: Bytes, at: int) -> None:
         """Write all of `data`, from any thread. Raises KnownError."""
         view = np.ascontiguousarray(data).data.cast("B")
-        with worded(self._path):
+        with writing_model(self._path):
             while view:
                 written = os.pwrite(self._file.fileno(), view, at)
                 view, at = view[written:], at + written
 
     def read(self, n_bytes: int, at: int) -> Bytes:
         """`n_bytes` from `at`, from any thread. Raises KnownError."""
-        with worded(self._path):
+        with writing_model(self._path):
             return np.frombuffer(os.pread(self._file.fileno(), n_bytes, at), np.uint8)
 
     def close(self) -> None:

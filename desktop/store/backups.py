@@ -80,7 +80,7 @@ def restore(path: Path, backup: Path) -> Path:
             partial = path.with_name(f"{path.name}.restored.partial")
             shutil.copyfile(backup, partial)
             partial.chmod(0o600)
-            sync_file(partial)
+            sync_file(partial)  # not `commit_file`: the copy must be certain before the log goes away
             # The log first: beside the copy it would be taken for the copy's own.
             for suffix in ("-wal", "-shm", "-journal"):
                 log = path.with_name(path.name + suffix)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from belle.durable import sync_file, sync_folder
+from belle.durable import commit_file
 from desktop.store.schema import APPLICATION_ID, VERSION_1, VERSION_2, VERSION_3
 from desktop.store.transactions import run_script, transaction
 
@@ -82,9 +82,7 @@ def copy_to(connection: sqlite3.Connection, copy: Path, *, check: Callable[[Path
             target.close()
         if check is not None:
             check(partial)
-        sync_file(partial)
-        partial.replace(copy)
-        sync_folder(copy.parent)
+        commit_file(partial, copy)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from belle.durable import on_full_disk, worded, write_text
+from belle.durable import commit_file, on_full_disk, replace_file, worded, write_text, writing
 from belle.errors import KnownError
 
 
@@ -42,3 +45,69 @@ def test_only_files_are_replaced(tmp_path: Path) -> None:
 def test_what_utf8_cannot_hold_is_escaped(tmp_path: Path) -> None:
     write_text(tmp_path / "file", "name \udcb1, half \ud83d")
     assert (tmp_path / "file").read_bytes() == b"name \\udcb1, half \\ud83d"
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("step", ["the block", "fsync", "rename"])
+@pytest.mark.parametrize("failure", [full_disk, interrupted])
+def test_a_file_is_replaced_as_a_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, failure: Callable[..., None]
+) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    if step == "fsync":
+        monkeypatch.setattr(os, "fsync", failure)
+    if step == "rename":
+        monkeypatch.setattr(Path, "replace", failure)
+    with pytest.raises((KnownError, KeyboardInterrupt)) as caught, replace_file(path, advice="Go on.") as file:
+        file.write(b"new")
+        if step == "the block":
+            failure()
+    if failure is full_disk:
+        assert isinstance(caught.value, KnownError)
+        assert (caught.value.kind, caught.value.advice) == ("disk_full", "Go on.")
+    assert path.read_text() == "old"
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_is_no_fault_of_the_disk_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), replace_file(tmp_path / "file") as file:
+        file.write(b"%d" % (1 // 0))
+    with pytest.raises(KnownError) as known, writing(tmp_path / "file"):
+        raise KnownError("another", "What happened.", "What to do.")
+    assert known.value.kind == "another"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_gets_its_name_after_its_bytes_are_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part, path, seen = tmp_path / "part", tmp_path / "whole", list[tuple[bool, bool]]()
+    part.write_text("bytes")
+    sync = os.fsync
+
+    def look(handle: int) -> None:
+        seen.append((stat.S_ISDIR(os.fstat(handle).st_mode), path.exists()))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", look)
+    commit_file(part, path)
+    assert seen == [(False, False), (True, True)]
+
+
+def test_several_writers_do_not_meet_in_one_temporary_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    script = "import sys; from pathlib import Path; from belle.durable import write_text\n"
+    script += "for _ in range(50): write_text(Path(sys.argv[1]), sys.argv[2] * 100_000, several_writers=True)"
+    commands = [[sys.executable, "-c", script, str(path), letter] for letter in "ab"]
+    started = [subprocess.Popen(command) for command in commands]
+    while any(process.poll() is None for process in started):
+        if path.exists():
+            assert len(set(path.read_text())) == 1
+    assert [process.returncode for process in started] == [0, 0]
+    assert [found.name for found in tmp_path.iterdir()] == ["file"]

@@ -222,7 +222,7 @@ def test_the_key_and_the_source_cannot_be_overwritten(tmp_path: Path, key: Path)
 def test_a_leftover_of_a_killed_run_does_no_harm(tmp_path: Path, key: Path, out: Path) -> None:
     source = encrypted_file(tmp_path, "config.json", b"{}", key.read_bytes())
     out.mkdir()
-    (out / ".config.json.part").write_bytes(noise(100))
+    (out / ".config.json.tmp").write_bytes(noise(100))
     decrypt_file(source, key, out)
     assert names_in(out) == ["config.json"]
 
@@ -231,14 +231,14 @@ def test_an_unwritable_folder(tmp_path: Path, key: Path) -> None:
     source = encrypted_file(tmp_path, "config.json", b"{}", key.read_bytes())
     (tmp_path / "a file").write_bytes(b"")
     error = refusal(source, key, tmp_path / "a file")
-    assert error.kind == "unwritable"
+    assert error.kind == "folder_not_writable"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
 def test_a_full_disk(tmp_path: Path, key: Path, out: Path) -> None:
     source = encrypted_file(tmp_path, "config.json", b"{}", key.read_bytes())
     out.mkdir()
-    (out / ".config.json.part").symlink_to("/dev/full")
+    (out / ".config.json.tmp").symlink_to("/dev/full")
     with pytest.raises(KnownError) as caught:
         decrypt_file(source, key, out)
     assert caught.value.kind == "disk_full"

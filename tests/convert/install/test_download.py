@@ -125,7 +125,8 @@ def test_a_full_disk_is_said_and_what_arrived_is_kept(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
-    assert caught.value.kind == "unwritable"
+    assert caught.value.kind == "disk_full"
+    assert "goes on where it stopped" in caught.value.advice
     assert "weights.pt" in caught.value.message
     assert part_path(target).stat().st_size == 500_000
     get(target)
