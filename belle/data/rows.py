@@ -11,15 +11,8 @@ from belle.prompts import Message
 
 Kind = Literal["conversation", "text", "preference"]
 
-KIND_OF_STAGE: Mapping[str, Kind] = {
-    "sft": "conversation",
-    "ppo": "conversation",
-    "pretrain": "text",
-    "vocab": "text",
-    "reward": "preference",
-    "dpo": "preference",
-}
-"""What the data of a recipe is, by its stage."""
+_STAGES: Mapping[Kind, str] = {"conversation": "sft or ppo", "text": "pretrain or vocab", "preference": "reward or dpo"}
+"""Which stages of training such rows are for. The stages themselves are a room above this one."""
 
 
 BAD_ANSWER = "its label says that the answer is a bad one"
@@ -74,7 +67,7 @@ def kind_of(row: Row) -> Kind:
 
 def stages_for(kind: Kind) -> str:
     """The stages that such rows are data of, in words: `sft or ppo`."""
-    return " or ".join(stage for stage, wanted in KIND_OF_STAGE.items() if wanted == kind)
+    return _STAGES[kind]
 
 
 def texts_of(row: Row) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ def main() -> None:
     import transformers
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM  # noqa: F401
 
-    import belle.training.sft  # noqa: F401
+    import belle.training.stages.next_token  # noqa: F401
 
     transformers.logging.set_verbosity_error()
     print("ready", flush=True)

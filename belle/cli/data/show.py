@@ -12,7 +12,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from belle.data.rows import KIND_OF_STAGE, Conversation, Kind, Row
+from belle.data.rows import Conversation, Kind, Row
 from belle.errors import KnownError
 from belle.streams import commanding
 from belle.texts import visible
@@ -40,7 +40,7 @@ def show(arguments: argparse.Namespace) -> int:
     from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
     recipe = fetched(load_recipe(arguments.recipe, arguments.set), weights=False)
-    kind: Kind = arguments.kind or KIND_OF_STAGE[recipe.stage]
+    kind: Kind = arguments.kind or recipe.traits.kind
     tokenizer = load_tokenizer(tokenizer_of(recipe))
     template = template_of(recipe, tokenizer)
     vocabulary = HubVocabulary(tokenizer)
@@ -86,7 +86,7 @@ def tokenizer_of(recipe: Recipe) -> str:
     final = base.output_dir / "final"
     if (final / "tokenizer_config.json").exists():
         return str(final)
-    if base.stage == "vocab":
+    if base.traits.makes_tokenizer:
         message = f"The tokenizer is made by {model}, which has not been run."
         raise KnownError("model_missing", message, f"Run it first: belle train {model}", path=model)
     return tokenizer_of(base)
@@ -103,7 +103,7 @@ def _samples(
     from belle.training.samples.encode import Chunk, Refusal, RowEncoder
     from belle.training.samples.prompts import prompt_of
 
-    if recipe.stage == "ppo" and isinstance(row, Conversation):
+    if recipe.traits.writes_answers and isinstance(row, Conversation):
         ids = prompt_of(row.messages, vocabulary, template)
         if isinstance(ids, str):
             counts.drop(ids)

@@ -32,8 +32,10 @@ def describe(recipe: Recipe, hosts: Sequence[Host] = ()) -> str:
 
     Raises KnownError: those of `shape_of`, of the tokenizer, of the data's readers and of the DeepSpeed file.
     """
-    if recipe.stage == "vocab":
-        return f"{recipe.source}: vocab\n  no model is trained: text is read, pieces are learned, rows are added"
+    if recipe.traits.makes_tokenizer:
+        return (
+            f"{recipe.source}: {recipe.stage}\n  no model is trained: text is read, pieces are learned, rows are added"
+        )
     recipe = fetched(recipe, weights=False)
     processes = sum(host.slots for host in hosts) or int(os.environ.get("WORLD_SIZE", "1"))
     device = this_device()
@@ -81,7 +83,7 @@ def _data(recipe: Recipe, volume: Volume, plan: Plan) -> list[str]:
     share = volume.trained / max(volume.tokens, 1)
     size = f"{about}{volume.rows:,} rows, {volume.samples:,} samples, {volume.tokens:,} tokens"
     lines = [f"  data        {size} ({volume.mean_length:.0f} a sample, {share:.0%} trained)"]
-    if recipe.stage == "ppo":
+    if recipe.traits.writes_answers:
         made = f"{plan.samples:,} answers a step"
     else:
         made = (
@@ -128,10 +130,10 @@ def _row(without: Memory, with_: Memory) -> str:
 def _time(recipe: Recipe, shape: Shape, plan: Plan, device: Device) -> list[str]:
     per_token = flops_per_token(shape, plan.length, checkpointing=recipe.gradient_checkpointing)
     total = per_token * plan.tokens
-    if recipe.stage == "ppo" and recipe.ppo is not None:
+    if recipe.traits.writes_answers and recipe.ppo is not None:
         # Trained some times over; looked at once by policy, reference and reward.
         total = plan.tokens * (per_token * recipe.ppo.epochs + 2.0 * (2 * shape.multiplied + shape.frozen_beside))
-    if recipe.stage == "dpo":
+    if recipe.traits.has_reference:
         total *= 4 / 3  # the reference's forward pass
     lines = [f"  compute     {total:.3g} FLOP, {per_token / 1e9:.3g} GFLOP for each token"]
     devices = [(device, plan.processes)]
@@ -143,6 +145,6 @@ def _time(recipe: Recipe, shape: Shape, plan: Plan, device: Device) -> list[str]
         head = "time" if number == 0 else ""
         seconds = total / (one.flops * count)
         lines.append(f"  {head:<10}  {duration(seconds):>12}  {count} × {one.name}: {one.source}")
-    if recipe.stage == "ppo":
+    if recipe.traits.writes_answers:
         lines.append("              without the writing of answers, which waits for memory and not for arithmetic")
     return lines

@@ -50,11 +50,10 @@ def check_fits(recipe: Recipe, *, processes: int, available: int, device: str) -
 
     Raises KnownError("gpu_memory") with the numbers and what would fit, and those of `shape_of`.
     """
-    if recipe.stage == "vocab":
+    if recipe.traits.makes_tokenizer:
         return
     shape, layout, precision = shape_of(recipe), layout_of(recipe, processes), precision_of(recipe)
-    sequences = 2 if recipe.stage in ("reward", "dpo") else 1
-    tokens = recipe.batch_size * recipe.max_length * sequences
+    tokens = recipe.batch_size * recipe.max_length * recipe.traits.sequences
 
     def needed(other: Layout, *, checkpointing: bool = recipe.gradient_checkpointing) -> Memory:
         return memory(

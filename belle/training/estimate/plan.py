@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from belle.data.rows import KIND_OF_STAGE
 from belle.training.estimate.volume import Volume, measure_data
 
 if TYPE_CHECKING:
@@ -41,9 +40,9 @@ def plan_of(recipe: Recipe, volume: Volume, processes: int) -> Plan:
     """The steps of a run over data of that size."""
     step = recipe.batch_size * recipe.accumulation * processes
     length = volume.mean_length
-    sequences = 2 if recipe.stage in ("reward", "dpo") else 1
+    sequences = recipe.traits.sequences
     micro_length = min(recipe.max_length, volume.longest) if volume.longest else recipe.max_length
-    if recipe.stage == "ppo" and recipe.ppo is not None:
+    if recipe.traits.writes_answers and recipe.ppo is not None:
         step, length = recipe.ppo.rollouts, length + recipe.ppo.max_new_tokens
         micro_length = recipe.max_length
     rows, tokens = float(volume.samples), length * volume.samples
@@ -71,10 +70,10 @@ def volume_of(recipe: Recipe) -> Volume:
     tokenizer = load_tokenizer(_tokenizer_of(recipe), notice=lambda _: None)
     template = template_of(recipe, tokenizer)
     vocabulary = HubVocabulary(tokenizer)
-    if recipe.stage == "ppo":
+    if recipe.traits.writes_answers:
         return _prompts(recipe, vocabulary, template)
     encoder = RowEncoder(BatchVocabulary(vocabulary), template, recipe.max_length)
-    return measure_data(recipe.data, KIND_OF_STAGE[recipe.stage], encoder)
+    return measure_data(recipe.data, recipe.traits.kind, encoder)
 
 
 def _prompts(recipe: Recipe, vocabulary: HubVocabulary, template: PromptTemplate) -> Volume:

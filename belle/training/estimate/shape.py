@@ -65,7 +65,7 @@ def shape_of(recipe: Recipe) -> Shape:
     Raises KnownError: `model_missing`, and those of `load_recipe`.
     """
     config = config_of(recipe)
-    model = _empty_model(config, scoring=recipe.stage == "reward")
+    model = _empty_model(config, scoring=recipe.traits.scores)
     base = sum(p.numel() for p in model.parameters())
     linear = _linear_layers(model)
     head = model.get_output_embeddings()
@@ -77,7 +77,7 @@ def shape_of(recipe: Recipe) -> Shape:
         trained = added
     elif recipe.freeze == "new_rows":
         trained = sum({id(p): p.numel() for m in (embedding, head) if m is not None for p in m.parameters()}.values())
-    value, beside = _further_models(recipe, base) if recipe.stage == "ppo" else (0, 0)
+    value, beside = _further_models(recipe, base) if recipe.traits.writes_answers else (0, 0)
     tied = head is not None and head.weight is embedding.weight
     sizes = config.get_text_config()
     heads = int(getattr(sizes, "num_attention_heads", None) or sizes.n_head)
@@ -128,7 +128,7 @@ def check_lora(recipe: Recipe) -> None:
     if recipe.lora is not None and recipe.model and is_adapter(Path(recipe.model)):
         check_goes_on(recipe.lora, Path(recipe.model))
     elif recipe.lora is not None:
-        check_names(_empty_model(config_of(recipe), scoring=recipe.stage == "reward"), recipe.lora)
+        check_names(_empty_model(config_of(recipe), scoring=recipe.traits.scores), recipe.lora)
 
 
 def adapter_parameters(model: nn.Module, lora: LoraOptions) -> int:
@@ -181,7 +181,7 @@ def _after(recipe: Recipe) -> Any:
     if (final / "config.json").is_file():
         return load_config(final)
     config = copy.deepcopy(config_of(recipe))
-    if recipe.stage == "vocab" and recipe.vocab is not None:
+    if recipe.traits.makes_tokenizer and recipe.vocab is not None:
         config.get_text_config().vocab_size += recipe.vocab.size
     return config
 

@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
     from belle.training.loop.session import Session
 
-# Stages after which a model answers in the recipe's template.
-_CHATTING = ("sft", "dpo", "ppo")
-
 
 def write_final(session: Session, ranks: Ranks) -> Path:
     """Write the trained model of a session, whole or not at all. All processes call it. Returns the folder.
@@ -56,7 +53,7 @@ def write_final(session: Session, ranks: Ranks) -> Path:
         if ranks.rank == 0:
             write_model(model, weights, into, dtype=final_dtype(recipe))
             write_own_tokenizer(session, into)
-            if recipe.stage != "reward":
+            if not recipe.traits.scores:
                 write_generation_config(model, session.tokenizer, session.template.stop, into)
 
     write_folder(folder, write, step=session.run.state.step, recipe=recipe_values(recipe), ranks=ranks)
@@ -66,8 +63,7 @@ def write_final(session: Session, ranks: Ranks) -> Path:
 
 def write_own_tokenizer(session: Session, folder: Path) -> None:
     """Write the tokenizer of a run, with the chat template if its stage makes models that chat."""
-    chats = session.recipe.stage in _CHATTING
-    write_tokenizer(session.tokenizer, folder, template=session.template if chats else None)
+    write_tokenizer(session.tokenizer, folder, template=session.template if session.recipe.traits.chats else None)
 
 
 def final_dtype(recipe: Recipe) -> torch.dtype:

@@ -166,7 +166,7 @@ class Run:
         """
         loss, weight = values["loss"], values["weight"]
         found = {f"eval_{name}": value for name, value in values.items() if name != "weight"}
-        if self._recipe.stage in ("sft", "pretrain"):
+        if self._recipe.traits.next_token:
             found["eval_perplexity"] = math.exp(min(loss, 700.0))
         if n_bytes:
             found["eval_bits_per_byte"] = loss * weight / (math.log(2) * n_bytes)

@@ -213,7 +213,7 @@ class Session:
         """Let the model answer the recipe's `sample_prompts`. All processes call it."""
         from belle.training.model.answer import answer
 
-        template = None if self.recipe.stage == "pretrain" else self.template
+        template = self.template if self.recipe.traits.renders_chats else None
         for prompt in self.recipe.sample_prompts:
             text = answer(
                 self.engine, self.tokenizer, self.vocabulary, template, prompt, max_tokens=self.recipe.sample_tokens
@@ -232,7 +232,7 @@ class Session:
 
         wanted = self.recipe.batching
         if wanted == "auto":
-            wanted = "pack" if "flash" in attention and self.recipe.stage in ("sft", "pretrain") else "group"
+            wanted = "pack" if "flash" in attention and self.recipe.traits.packs == "auto" else "group"
         if wanted != "pack":
             return wanted
         with self.engine.autocast():

@@ -22,7 +22,7 @@ from belle.path_guard import check_input, check_output_folder, exists
 from belle.texts import short_repr
 from belle.training.recipe.fields import build, wrong
 from belle.training.recipe.parts import DataFile, InitOptions, LoraOptions
-from belle.training.recipe.schema import AttentionName, Batching, PrecisionName, Recipe, Schedule, Stage
+from belle.training.recipe.schema import AttentionName, Batching, PrecisionName, Recipe, Schedule
 
 __all__ = [
     "AttentionName",
@@ -33,7 +33,6 @@ __all__ = [
     "PrecisionName",
     "Recipe",
     "Schedule",
-    "Stage",
     "dump_recipe",
     "load_recipe",
     "recipe_values",
@@ -153,7 +152,7 @@ def _check_world(recipe: Recipe, path: Path) -> None:
         raise KnownError(error.kind, error.message, "Name another output_dir.", **error.details) from None
     if recipe.model is not None and not is_hub_name(Path(recipe.model)):
         check_input(recipe.model)
-    if not recipe.data and recipe.stage != "vocab":
+    if not recipe.data and not recipe.traits.makes_tokenizer:
         raise wrong(str(path), "data", "is missing", "Name the files to train on.")
 
 

@@ -10,8 +10,8 @@ from belle.texts import is_whole
 from belle.training.recipe.fields import FieldError
 from belle.training.recipe.parts import DataFile, InitOptions, LoraOptions, VocabOptions
 from belle.training.recipe.preference import DpoOptions, PpoOptions, RewardOptions
+from belle.training.recipe.stages import STAGES, StageName, TrainingStage
 
-Stage = Literal["sft", "pretrain", "vocab", "reward", "dpo", "ppo"]
 Batching = Literal["auto", "pack", "group", "pad"]
 Schedule = Literal["cosine", "linear", "constant"]
 PrecisionName = Literal["auto", "bf16", "fp16", "fp32"]
@@ -22,7 +22,7 @@ AttentionName = Literal["auto", "flash_attention_3", "flash_attention_2", "sdpa"
 class Recipe:
     """What a training run does. Times are optimizer steps, lengths are tokens."""
 
-    stage: Stage
+    stage: StageName
     """What is trained, and on what kind of data."""
 
     output_dir: Path
@@ -177,9 +177,9 @@ class Recipe:
     """Go on from the newest checkpoint in `output_dir` (`--resume`)."""
 
     @property
-    def renders_chats(self) -> bool:
-        """Whether its stage trains on conversations, which a prompt template renders."""
-        return self.stage not in ("pretrain", "vocab")
+    def traits(self) -> TrainingStage:
+        """What is peculiar to its stage: the row of `stages.STAGES`."""
+        return STAGES[self.stage]
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -227,18 +227,19 @@ class Recipe:
         self._check_preferences()
 
     def _check_preferences(self) -> None:
-        if self.batching == "pack" and self.stage in ("reward", "dpo", "ppo"):
+        if self.batching == "pack" and self.traits.packs == "never":
             raise FieldError("batching", f"cannot be pack with stage: {self.stage}", "Leave it at auto.")
-        if self.stage == "reward" and self.sample_prompts:
+        if self.traits.scores and self.sample_prompts:
             raise FieldError("sample_prompts", "has no meaning for a reward model, which writes no answers")
         if self.dpo is not None and self.dpo.reference == "adapter" and self.lora is None:
             raise FieldError("dpo.reference", "cannot be adapter without “lora”", "Leave it at cache.")
-        if self.stage == "ppo" and (self.ppo is None or not (self.ppo.reward_model or self.ppo.reward_function)):
+        rewarded = self.ppo is not None and (self.ppo.reward_model or self.ppo.reward_function)
+        if self.traits.writes_answers and not rewarded:
             raise FieldError("ppo.reward_model", "is missing", "Name a reward model, or a reward_function.")
         if self.ppo is not None and self.max_length - self.ppo.max_new_tokens < 1:
             raise FieldError("ppo.max_new_tokens", "leaves no room for a prompt in max_length")
-        if self.stage == "ppo" and self.eval_data:
-            raise FieldError("eval_data", "has no meaning for stage: ppo; it measures each batch it writes")
+        if self.traits.writes_answers and self.eval_data:
+            raise FieldError("eval_data", f"has no meaning for stage: {self.stage}; it measures each batch it writes")
 
 
 _MOST_EPOCHS = 10_000

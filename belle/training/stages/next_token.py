@@ -1,9 +1,14 @@
-"""What fine-tuning and pre-training have in common: the data in, next-token prediction, `final/` out."""
+"""Next-token prediction: supervised fine-tuning and pre-training, which differ in their rows alone.
+
+`sft`: conversations in, a model that answers like their assistant out; what is trained are the assistant's answers.
+`pretrain`, from random weights or continued: plain text in, every token trained, each document closed by the end token.
+In full, with LoRA, or with LoRA on a quantized base (QLoRA): that is for the recipe and `belle.training.model.load`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from belle.training.loop.loop import train
 from belle.training.loop.session import started
@@ -26,8 +31,9 @@ class NextToken:
         return loss_sum(model, batch), {}
 
 
-def run(recipe: Recipe, kind: Literal["text", "conversation"]) -> None:
-    """Train on rows of `kind` as the recipe says and write `final/`. Raises KnownError and `interrupts.Stopped`."""
+def run(recipe: Recipe) -> None:
+    """Train as the recipe says and write `final/`. Raises KnownError and `interrupts.Stopped`."""
+    kind = recipe.traits.kind
     with started(recipe) as session:
         samples = session.samples(kind, recipe.data)
         held_out = session.samples(kind, recipe.eval_data, key="eval_data") if recipe.eval_data else None

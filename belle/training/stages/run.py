@@ -1,4 +1,4 @@
-"""From a recipe to the code that runs it, and from a recipe that starts from others to all of them, in order."""
+"""From a recipe to the stage that runs it, and from a recipe that starts from others to all of them, in order."""
 
 from __future__ import annotations
 
@@ -10,15 +10,6 @@ from belle.training.checkpoints.manifest import MANIFEST
 from belle.training.recipe.chain import FINAL, chain, with_models
 from belle.training.recipe.fetching import fetched
 from belle.training.recipe.load import Recipe
-
-_MODULES = {
-    "sft": "belle.training.sft",
-    "pretrain": "belle.training.pretrain",
-    "vocab": "belle.training.stages.vocab",
-    "reward": "belle.training.stages.reward",
-    "dpo": "belle.training.stages.dpo",
-    "ppo": "belle.training.ppo.stage",
-}
 
 
 def run_recipe(recipe: Recipe) -> Path:
@@ -35,4 +26,4 @@ def run_recipe(recipe: Recipe) -> Path:
 
 
 def _run(recipe: Recipe) -> None:
-    importlib.import_module(_MODULES[recipe.stage]).run(fetched(recipe))
+    importlib.import_module(recipe.traits.module).run(fetched(recipe))

@@ -20,13 +20,13 @@ from typing import Any
 from belle.durable import write_text
 from belle.errors import KnownError
 from belle.pretrained import load_pretrained
-from belle.training import pretrain
 from belle.training.checkpoints.atomic_folder import write_folder
 from belle.training.checkpoints.manifest import MANIFEST, read_manifest
 from belle.training.export.disk_proof import check_written
 from belle.training.loop.run_folder import check_same_recipe
 from belle.training.recipe.load import Recipe, recipe_values
 from belle.training.recipe.parts import VocabOptions
+from belle.training.stages import next_token
 from belle.training.tokenizer.identity import compare
 from belle.training.tokenizer.new_pieces import Extended, merge_pieces, old_ids_of, read_model, train_pieces
 
@@ -47,7 +47,7 @@ def run(recipe: Recipe) -> None:
             extend(recipe, extended)
     else:
         _wait_for(extended)
-    pretrain.run(replace(recipe, model=str(extended.absolute())))
+    next_token.run(replace(recipe, model=str(extended.absolute())))
 
 
 def extend(recipe: Recipe, folder: Path) -> None:

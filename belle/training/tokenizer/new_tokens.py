@@ -23,7 +23,7 @@ def template_of(recipe: Recipe, tokenizer: Any, *, say: Callable[[str], None] = 
 
     Raises KnownError as `choose_template`.
     """
-    chats = recipe.renders_chats
+    chats = recipe.traits.renders_chats
     template = choose_template(recipe.template, tokenizer, chats=chats, complete=not recipe.add_tokens, say=say)
     if recipe.add_tokens and chats:
         add_missing_tokens(template, tokenizer, say=say)

@@ -1,0 +1,64 @@
+"""The stages of training: one row for each, with all that the rest of the house asks of a stage.
+
+A new stage is a row here, its name in `StageName`, and one readable file with `run(recipe)`, which `module` names. Its
+rows of data are of a kind that `belle.data.rows` knows, which also says in words which stages a kind is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from belle.data.rows import Kind
+
+StageName = Literal["sft", "pretrain", "vocab", "reward", "dpo", "ppo"]
+
+
+@dataclass(frozen=True)
+class TrainingStage:
+    """What is peculiar to a stage.
+
+    Args:
+        module: whose `run(recipe)` trains and writes `final/`.
+        kind: of its rows of data.
+        sequences: in a row: 2 for a pair of answers.
+        next_token: it learns to predict the next token, so its loss is −log p of a token and has a perplexity.
+        packs: whether samples may lie side by side in a block: `auto` where the attention can skip what is between
+            them, `asked` only where the recipe says so, `never`.
+        chats: its final model answers in the recipe's prompt template.
+        scores: its final model gives a text one number and writes nothing.
+        has_reference: the model before training reads every answer once more.
+        makes_tokenizer: it makes a tokenizer, so the shape of its model is not known before it ran.
+        writes_answers: it trains on answers that the model itself writes, with the options of `ppo`.
+    """
+
+    module: str
+    kind: Kind
+    sequences: int = 1
+    next_token: bool = False
+    packs: Literal["auto", "asked", "never"] = "never"
+    chats: bool = False
+    scores: bool = False
+    has_reference: bool = False
+    makes_tokenizer: bool = False
+    writes_answers: bool = False
+
+    @property
+    def renders_chats(self) -> bool:
+        """Whether its rows hold messages, which a prompt template renders."""
+        return self.kind != "text"
+
+
+_IN = "belle.training"
+
+STAGES: Mapping[StageName, TrainingStage] = {
+    "sft": TrainingStage(f"{_IN}.stages.next_token", "conversation", next_token=True, packs="auto", chats=True),
+    "pretrain": TrainingStage(f"{_IN}.stages.next_token", "text", next_token=True, packs="auto"),
+    "vocab": TrainingStage(f"{_IN}.stages.vocab", "text", next_token=True, packs="asked", makes_tokenizer=True),
+    "reward": TrainingStage(f"{_IN}.stages.reward", "preference", sequences=2, scores=True),
+    "dpo": TrainingStage(f"{_IN}.stages.dpo", "preference", sequences=2, chats=True, has_reference=True),
+    "ppo": TrainingStage(f"{_IN}.ppo.stage", "conversation", chats=True, writes_answers=True),
+}
+"""In the order in which a model goes through them."""

@@ -1,0 +1,58 @@
+"""The table of stages: complete, true, and the only place that knows a stage by its name."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from belle.data.rows import Kind, stages_for
+from belle.training.recipe.load import Recipe
+from belle.training.recipe.stages import STAGES, StageName
+
+ROOT = Path(__file__).parents[4]
+
+
+def test_every_name_of_a_stage_has_a_row() -> None:
+    assert list(STAGES) == list(get_args(StageName))
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_module_of_a_stage_runs_a_recipe(name: StageName) -> None:
+    run = importlib.import_module(STAGES[name].module).run
+    assert inspect.signature(run, eval_str=True).parameters["recipe"].annotation is Recipe
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_data_say_which_stages_they_are_for(kind: Kind) -> None:
+    told = set(stages_for(kind).split(" or "))
+    assert told == {name for name, stage in STAGES.items() if stage.kind == kind}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_what_a_stage_is_told_of_itself_fits_together(name: StageName) -> None:
+    stage = STAGES[name]
+    assert (stage.sequences == 2) == (stage.kind == "preference")
+    assert (stage.packs != "never") == stage.next_token
+    assert not (stage.chats and stage.scores)
+    assert stage.renders_chats or not stage.chats
+
+
+def compared_names(file: Path) -> Iterator[str]:
+    """Names of stages that a file compares something called `stage` with."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Compare) and ast.unparse(node.left).endswith("stage"):
+            for part in node.comparators:
+                for constant in ast.walk(part):
+                    if isinstance(constant, ast.Constant) and constant.value in STAGES:
+                        yield f"{file}:{node.lineno}: {constant.value}"
+
+
+def test_nothing_asks_for_a_stage_by_its_name() -> None:
+    found = [name for file in (ROOT / "belle").rglob("*.py") for name in compared_names(file)]
+    assert found == []
