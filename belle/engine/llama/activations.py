@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import llama_cpp.llama_cpp as llama
 import numpy as np
 from numpy.typing import NDArray
 
 from belle.engine.llama.cores import FreeCores, usable_cores
-from belle.engine.llama.model import Model, Vocabulary
-from belle.engine.llama.native_log import NativeLog
+from belle.engine.llama.evaluator import ContextOptions, Evaluator
+from belle.engine.llama.model import Vocabulary
 from belle.engine.llama.tensor_exchange import Tensor
 from belle.errors import KnownError
 
@@ -67,26 +66,14 @@ class ActivationReader:
         threads: int | None = None,
         output_too: bool = False,
     ) -> None:
-        self._log = NativeLog()
-        self._model = Model(path, n_gpu_layers=0, log=self._log, on_progress=lambda _: True)
         self._take = take
         self._prefixes = (b"blk.", b"output.", b"token_embd.") if output_too else (b"blk.",)
         self._seen = 0
-        self._failure: BaseException | None = None
-        # Kept for the life of the context: llama.cpp holds the bare pointer.
-        self._callback = llama.ggml_backend_sched_eval_callback(self._on_node)
-        params = llama.llama_context_default_params()
-        params.n_ctx = params.n_batch = params.n_ubatch = WINDOW
-        params.cb_eval = self._callback
-        # On a processor its results depend on the number of threads.
-        params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
         self._threads = threads or usable_cores()[0]
         self._free_cores = None if threads else FreeCores()
-        self._context = llama.llama_init_from_model(self._model.handle, params)
-        if self._context is None:
-            self._model.close()
-            raise KnownError("out_of_memory", f"There is no memory to run {path.name}.", path=str(path))
-        self._batch = llama.llama_batch_init(WINDOW, 0, 1)
+        self._evaluator = Evaluator.load(path)
+        # On a processor the results of flash attention depend on the number of threads.
+        self._evaluator.open(ContextOptions(n_ctx=WINDOW, n_batch=WINDOW, threads=self._threads, on_node=self._on_node))
 
     def __enter__(self) -> ActivationReader:
         return self
@@ -96,23 +83,19 @@ class ActivationReader:
 
     def close(self) -> None:
         """Free the memory."""
-        if self._context is not None:
-            llama.llama_batch_free(self._batch)
-            llama.llama_free(self._context)
-            self._model.close()
-            self._context = None
+        self._evaluator.close()
 
     @property
     def vocabulary(self) -> Vocabulary:
         """Of the model."""
-        return self._model.vocabulary
+        return self._evaluator.model.vocabulary
 
     def windows(self, text: str) -> list[list[int]]:
         """The tokens of `text` in whole windows, each beginning with BOS where the model wants one.
 
         The rest that does not fill a window is left out. Raises KnownError("text_too_short") when nothing is left.
         """
-        vocabulary = self._model.vocabulary
+        vocabulary = self.vocabulary
         tokens = vocabulary.tokenize(text)
         begins_with_bos = vocabulary.adds_bos and vocabulary.bos is not None
         if begins_with_bos and vocabulary.bos is not None:
@@ -139,22 +122,9 @@ class ActivationReader:
     def _evaluate(self, window: Sequence[int]) -> None:
         # llama.cpp's threads wait for each other after every matrix: one without a core of its own holds up all.
         threads = (self._free_cores and self._free_cores()) or self._threads
-        llama.llama_set_n_threads(self._context, threads, threads)
-        llama.llama_memory_clear(llama.llama_get_memory(self._context), True)
-        batch = self._batch
-        batch.n_tokens = len(window)
-        for i, token in enumerate(window):
-            batch.token[i] = token
-            batch.pos[i] = i
-            batch.n_seq_id[i] = 1
-            batch.seq_id[i][0] = 0
-            batch.logits[i] = self._needs_logits(window, i)
-        status = llama.llama_decode(self._context, batch)
-        if self._failure is not None:
-            raise self._failure
-        if status:
-            reason = " ".join(self._log.errors())
-            raise KnownError("backend_error", f"llama.cpp could not evaluate a window ({status}). {reason}".strip())
+        self._evaluator.set_threads(threads)
+        self._evaluator.clear()
+        self._evaluator.decode(window, 0, outputs=self._n_outputs(window))
         if not self._seen:
             raise KnownError(
                 "unknown_llama_build",
@@ -162,19 +132,12 @@ class ActivationReader:
                 "Install the version of llama-cpp-python named in constraints.txt.",
             )
 
-    def _needs_logits(self, window: Sequence[int], position: int) -> bool:
+    def _n_outputs(self, window: Sequence[int]) -> int:
         # Rows that nobody asks logits of are dropped before the last layer's feed-forward.
-        del window, position
-        return True
+        return len(window)
 
-    def _on_node(self, node: int | None, ask: bool, _: object) -> bool:
-        if node is None or self._failure is not None:
-            return self._failure is None
-        try:
-            return self._visit(ctypes.cast(node, ctypes.POINTER(Tensor)).contents, ask)
-        except BaseException as error:  # an exception must not cross llama.cpp's C frames
-            self._failure = error
-            return False
+    def _on_node(self, node: int, ask: bool) -> bool:
+        return self._visit(ctypes.cast(node, ctypes.POINTER(Tensor)).contents, ask)
 
     def _visit(self, product: Tensor, ask: bool) -> bool:
         if not (product.src[0] and product.src[1]):

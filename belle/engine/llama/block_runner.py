@@ -71,8 +71,9 @@ class BlockRunner(ActivationReader):
         super().__init__(path, _ignore, threads=threads)
         try:
             header = read_header(path)
+            self._path = path
             self.n_blocks = header.n_layers
-            self.weights = LiveTensors(self._model, header)
+            self.weights = LiveTensors(self._evaluator.model, header)
         except BaseException:
             self.close()
             raise
@@ -113,7 +114,7 @@ class BlockRunner(ActivationReader):
             for node, op in task.turned_off:
                 node.op = op
         if task.skipping or task.wanted or (to_end and task.out is None):
-            raise _cannot_be_walked(self._model.path)
+            raise _cannot_be_walked(self._path)
         return task.out
 
     def inputs(self, window: Sequence[int]) -> list[tuple[str, ...]]:
@@ -150,12 +151,12 @@ class BlockRunner(ActivationReader):
         )
         (right,), (found,) = whole, walked
         if right.shape != found.shape or not np.linalg.norm(found - right) <= _TOLERANCE * np.linalg.norm(right):
-            raise _cannot_be_walked(self._model.path)
+            raise _cannot_be_walked(self._path)
 
-    def _needs_logits(self, window: Sequence[int], position: int) -> bool:
+    def _n_outputs(self, window: Sequence[int]) -> int:
         # Rows whose logits nobody asks for are dropped in the last block.
         whole = self._task.block >= self.n_blocks - 1 or OUTPUT_INPUT in self._task.wanted
-        return whole or position == len(window) - 1
+        return len(window) if whole else 1
 
     def _visit(self, product: Tensor, ask: bool) -> bool:
         self._seen = 1
@@ -200,7 +201,7 @@ class BlockRunner(ActivationReader):
             return entrance
         stream = rows_of(node)
         if task.hidden is None or stream.shape != task.hidden.shape:
-            raise _cannot_be_walked(self._model.path)
+            raise _cannot_be_walked(self._path)
         stream[:] = task.hidden
         task.skipping = False
         return True

@@ -78,9 +78,8 @@ class Context:
         log.errors()
         self.handle = llama.llama_init_from_model(model.handle, params)
         if self.handle is None:
-            reason = " ".join(line.strip() for line in log.errors())
             message = f"There is no memory for a context of {n_ctx:,} tokens."
-            raise KnownError("out_of_memory", message, "Choose a smaller context.", n_ctx=n_ctx, log=reason)
+            raise KnownError("out_of_memory", message, "Choose a smaller context.", n_ctx=n_ctx, log=log.reason())
         self._memory = llama.llama_get_memory(self.handle)
         if self._memory is None:
             self.close()
@@ -125,9 +124,10 @@ class Context:
         self._cut(len(self.tokens), force=True)
         if status == _ABORTED:
             raise Interrupted
-        reason = " ".join(line.strip() for line in self._log.errors())
         message = f"llama.cpp could not evaluate {count} tokens (llama_decode returned {status})."
-        raise KnownError("backend_error", message, "Try again, or load the model anew.", status=status, log=reason)
+        raise KnownError(
+            "backend_error", message, "Try again, or load the model anew.", status=status, log=self._log.reason()
+        )
 
     def set_threads(self, decode: int, prefill: int) -> None:
         """Threads for single tokens, and for more than one at a time."""

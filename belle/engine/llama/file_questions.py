@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import llama_cpp.llama_cpp as llama
-
 from belle.engine.llama.cores import usable_cores
+from belle.engine.llama.evaluator import ContextOptions, Evaluator
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
-from belle.errors import KnownError
 
 _SMALLEST_CONTEXT = 8
 
@@ -36,26 +34,9 @@ def read_one_token(path: str) -> int:
 
     Raises KnownError when llama.cpp cannot load the model or compute with it.
     """
-    log = NativeLog()
-    model = Model(Path(path), n_gpu_layers=0, log=log, on_progress=lambda _: True, as_on_disk=True)
-    try:
-        params = llama.llama_context_default_params()
-        params.n_ctx, params.n_batch, params.n_ubatch, params.n_seq_max = _SMALLEST_CONTEXT, 1, 1, 1
-        params.n_threads = params.n_threads_batch = usable_cores()[0]
-        context = llama.llama_init_from_model(model.handle, params)
-        if context is None:
-            raise KnownError("backend_error", f"llama.cpp makes no context: {_reason(log)}.")
-        try:
-            ids = (llama.llama_token * 1)(model.vocabulary.bos or 0)
-            status = llama.llama_decode(context, llama.llama_batch_get_one(ids, 1))
-            if status:
-                raise KnownError("backend_error", f"llama.cpp could not compute ({status}): {_reason(log)}.")
-            return int(ids[0])
-        finally:
-            llama.llama_free(context)
-    finally:
-        model.close()
-
-
-def _reason(log: NativeLog) -> str:
-    return " ".join(line.strip() for line in log.errors()) or "it does not say why"
+    with Evaluator.load(Path(path), as_on_disk=True) as evaluator:
+        threads = usable_cores()[0]
+        evaluator.open(ContextOptions(n_ctx=_SMALLEST_CONTEXT, n_batch=1, threads=threads, flash_attention="auto"))
+        token = evaluator.model.vocabulary.bos or 0
+        evaluator.decode([token], 0, outputs=1)
+        return token

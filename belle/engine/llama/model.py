@@ -156,6 +156,9 @@ class Model:
         vocabulary_only: leave the weights out.
         as_on_disk: compute with the mapped file as it is, and take no memory to rearrange the weights for kernels.
 
+    Attributes:
+        path, log: as given.
+
     Raises KnownError when llama.cpp cannot load it, LoadCancelled when `on_progress` said so.
     """
 
@@ -191,7 +194,7 @@ class Model:
         if llama.llama_model_has_encoder(self.handle) or not llama.llama_model_has_decoder(self.handle):
             self.close()
             raise not_a_chat_model(path)
-        self.path = path
+        self.path, self.log = path, log
         self.vocabulary = Vocabulary(llama.llama_model_get_vocab(self.handle))
         self.n_ctx_train: int = llama.llama_model_n_ctx_train(self.handle)
         self.n_params: int = llama.llama_model_n_params(self.handle)

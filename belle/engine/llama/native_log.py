@@ -36,6 +36,10 @@ class NativeLog:
         self._errors.clear()
         return lines
 
+    def reason(self) -> str:
+        """The same in one line, "" when there were none."""
+        return " ".join(line.strip() for line in self.errors())
+
     def note(self, text: str) -> None:
         """Write a line of our own to the log."""
         with suppress(OSError):

@@ -12,10 +12,10 @@ import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import llama_cpp.llama_cpp as llama
 import numpy as np
 from numpy.typing import NDArray
 
+from belle.engine.llama.evaluator import ContextOptions, Evaluator
 from belle.engine.llama.model import Model
 from belle.errors import KnownError
 from belle.gguf.constants import TENSOR_TYPES
@@ -48,7 +48,7 @@ Tensor._fields_ = [
 Blocks = NDArray[np.uint8]
 """A tensor's bytes as a GGUF stores them."""
 
-_TOKENS = 2
+_TOKENS, _N_CTX = 2, 32
 
 _MOST_SOURCES = 10
 
@@ -90,7 +90,7 @@ class LiveTensors:
         self._stored = {tensor.name: tensor for tensor in header.tensors}
         self._places: dict[str, list[_Place]] = {}
         self._held: dict[str, Blocks] = {}
-        for tensor in _seen(model, header.path.name):
+        for tensor in _weights_in_graph(model):
             stored = self._stored.get(tensor.name.decode("utf-8", "replace"))
             if stored is not None and _fits(tensor, stored):
                 self._places.setdefault(stored.name, []).append(_Place.of(tensor))
@@ -149,38 +149,20 @@ def _fits(tensor: Tensor, stored: StoredTensor) -> bool:
     return tensor.type == stored.type and tuple(tensor.ne) == (*shape, 1, 1, 1, 1)[:4]
 
 
-def _seen(model: Model, name: str) -> list[Tensor]:
-    """Every tensor that a graph of the model reads."""
-    found: dict[int, Tensor] = {}
+def _weights_in_graph(model: Model) -> list[Tensor]:
+    """Every tensor of the model that its graph reads."""
+    seen: dict[int, Tensor] = {}
 
-    def look(node: int | None, ask: bool, _: object) -> bool:
-        if node is not None and ask:
+    def look(node: int, ask: bool) -> bool:
+        if ask:
             sources = ctypes.cast(node, ctypes.POINTER(Tensor)).contents.src
             for i in range(_MOST_SOURCES):
                 if sources[i]:
-                    found.setdefault(ctypes.addressof(sources[i].contents), sources[i].contents)
+                    seen.setdefault(ctypes.addressof(sources[i].contents), sources[i].contents)
         return not ask
 
-    callback = llama.ggml_backend_sched_eval_callback(look)
-    params = llama.llama_context_default_params()
-    params.n_ctx = params.n_batch = params.n_ubatch = 32
-    params.n_threads = params.n_threads_batch = 1
-    params.cb_eval = callback
-    context = llama.llama_init_from_model(model.handle, params)
-    if context is None:
-        raise KnownError("out_of_memory", f"There is no memory to run {name}.")
-    batch = llama.llama_batch_init(_TOKENS, 0, 1)
-    try:
-        batch.n_tokens = _TOKENS
-        for i in range(_TOKENS):
-            batch.token[i], batch.pos[i], batch.n_seq_id[i] = i, i, 1
-            batch.seq_id[i][0] = 0
-            batch.logits[i] = 1
-        if llama.llama_decode(context, batch):
-            raise KnownError("backend_error", f"llama.cpp could not evaluate {name}.")
+    with Evaluator(model) as evaluator:
+        evaluator.open(ContextOptions(n_ctx=_N_CTX, n_batch=_N_CTX, flash_attention="auto", on_node=look))
+        evaluator.decode(range(_TOKENS), 0, outputs=_TOKENS)
         # Nodes are gone with the context; what belongs to the model stays.
-        names = {address: bytes(tensor.name) for address, tensor in found.items()}
-        return [found[address] for address, text in names.items() if text.endswith((b".weight", b".bias"))]
-    finally:
-        llama.llama_batch_free(batch)
-        llama.llama_free(context)
+        return [tensor for tensor in seen.values() if bytes(tensor.name).endswith((b".weight", b".bias"))]

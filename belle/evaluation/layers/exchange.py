@@ -94,7 +94,7 @@ class _ExchangeableSource(LlamaSource):
     def __init__(self, file: WeightFile, protocol: Protocol, *, threads: int) -> None:
         super().__init__(file.path, protocol, threads=threads)
         try:
-            self.live = LiveTensors(self._model, file.header)
+            self.live = LiveTensors(self.model, file.header)
         except BaseException:
             self.close()
             raise

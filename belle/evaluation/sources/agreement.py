@@ -8,7 +8,6 @@ imported here alone, when this is asked for.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib.util
 import math
 import warnings
@@ -24,6 +23,8 @@ from belle.pretrained import load_adapter, load_config, load_pretrained
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from belle.engine.llama.evaluator import Evaluator
 
 PROMPTS = (
     "Human: 请用三句话解释为什么天空是蓝色的，并举一个生活中的例子。\n\nAssistant: 天空之所以看起来是蓝色的，",
@@ -134,13 +135,16 @@ def reference_samples(
 
 
 def agreement(gguf: Path, samples: Sequence[Sample], *, threads: int = 2) -> Agreement:
-    """Run `gguf` in llama.cpp on the tokens of `samples` and compare. Raises KnownError, `load_failed` among others."""
+    """Run `gguf` in llama.cpp on the tokens of `samples` and compare.
+
+    Raises KnownError: "other_vocabulary", and when llama.cpp cannot load or run it.
+    """
     import numpy as np
 
     largest, kls, same = 0.0, [], 0
-    with _Runner(gguf, threads) as runner:
+    with _evaluator(gguf, threads) as evaluator:
         for sample in samples:
-            found = runner.logits(sample.ids)
+            found = _logits(evaluator, sample.ids)
             if found.shape != sample.logits.shape:
                 raise KnownError(
                     "other_vocabulary",
@@ -156,56 +160,20 @@ def agreement(gguf: Path, samples: Sequence[Sample], *, threads: int = 2) -> Agr
     return Agreement(kl.size, largest, float(kl.mean()), float(kl.max()), same / kl.size)
 
 
-class _Runner:
-    """A GGUF in llama.cpp with a float32 cache, one prompt at a time."""
+def _evaluator(path: Path, threads: int) -> Evaluator:
+    """Of a GGUF, with a cache that rounds nothing."""
+    from belle.engine.llama.evaluator import ContextOptions, Evaluator
 
-    def __init__(self, path: Path, threads: int) -> None:
-        import llama_cpp.llama_cpp as llama
+    evaluator = Evaluator.load(path)
+    evaluator.open(ContextOptions(n_ctx=LONGEST, n_batch=LONGEST, threads=threads, float32_cache=True))
+    return evaluator
 
-        from belle.engine.llama.model import Model
-        from belle.engine.llama.native_log import NativeLog
 
-        self._lib: Any = llama
-        llama.llama_backend_init()
-        self._model = Model(path, n_gpu_layers=0, log=NativeLog(), on_progress=lambda _: True)
-        options = llama.llama_context_default_params()
-        options.n_ctx = options.n_batch = options.n_ubatch = LONGEST
-        options.n_threads = options.n_threads_batch = threads
-        options.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        options.type_k = options.type_v = llama.GGML_TYPE_F32
-        self._context = llama.llama_init_from_model(self._model.handle, options)
-        if not self._context:
-            self._model.close()
-            raise KnownError("load_failed", f"llama.cpp has no memory for {path.name}.", "", path=str(path))
-        self._n_vocab = self._model.vocabulary.size
-
-    def __enter__(self) -> _Runner:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._lib.llama_free(self._context)
-        self._model.close()
-
-    def logits(self, ids: Sequence[int]) -> NDArray[np.float32]:
-        """After each of `ids`, `[n_tokens, n_vocab]`. Raises KnownError("load_failed")."""
-        import numpy as np
-
-        lib = self._lib
-        lib.llama_memory_clear(lib.llama_get_memory(self._context), True)
-        batch = lib.llama_batch_init(len(ids), 0, 1)
-        try:
-            batch.n_tokens = len(ids)
-            for position, token in enumerate(ids):
-                batch.token[position], batch.pos[position] = token, position
-                batch.n_seq_id[position], batch.seq_id[position][0] = 1, 0
-                batch.logits[position] = 1
-            if lib.llama_decode(self._context, batch) != 0:
-                raise KnownError("load_failed", "llama.cpp could not compute the prompt.", "")
-            row = ctypes.c_float * self._n_vocab
-            rows = [ctypes.addressof(lib.llama_get_logits_ith(self._context, i).contents) for i in range(len(ids))]
-            return np.stack([np.array(row.from_address(address)) for address in rows])
-        finally:
-            lib.llama_batch_free(batch)
+def _logits(evaluator: Evaluator, ids: Sequence[int]) -> NDArray[np.float32]:
+    """After each of `ids`, `[n_tokens, n_vocab]`, valid until the next call."""
+    evaluator.clear()
+    evaluator.decode(ids, 0, outputs=len(ids))
+    return evaluator.logits()
 
 
 def _log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:

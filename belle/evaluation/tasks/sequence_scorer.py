@@ -6,18 +6,15 @@ Between two questions the beginning that they share (a system message, examples)
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import llama_cpp.llama_cpp as llama
 import numpy as np
 
 from belle.engine.llama.cores import FreeCores, usable_cores
-from belle.engine.llama.model import Model
-from belle.engine.llama.native_log import NativeLog
+from belle.engine.llama.evaluator import ContextOptions, Entry, Evaluator
 from belle.engine.llama.threads import DECODE_PACE, ThreadTuner, ladder
 from belle.errors import KnownError
 from belle.evaluation.statistics import Reading, Row, RowReader
@@ -46,8 +43,8 @@ class Expected(NamedTuple):
     greedy: bool
 
 
-class _Entry(NamedTuple):
-    """A token of a tail: whose it is, where it stands, and the token that follows it."""
+class _TailToken(NamedTuple):
+    """A token of a tail: the tail's index, the token's position, and the token that follows it."""
 
     tail: int
     position: int
@@ -71,14 +68,10 @@ class SequenceScorer:
         self._most_tails = most_tails
         # Questions are read in many small batches, for which threads without a core of their own are a disaster.
         self._threads = ThreadTuner([threads] if threads else ladder(usable_cores()[0]), DECODE_PACE, FreeCores())
-        self._log = NativeLog()
-        self._model = Model(path, n_gpu_layers=0, log=self._log, on_progress=lambda _: True)
-        self.vocabulary = self._model.vocabulary
+        self._evaluator = Evaluator.load(path)
+        self.vocabulary = self._evaluator.model.vocabulary
         self._reader = RowReader(self.vocabulary.size)
-        self._batch = llama.llama_batch_init(_BATCH, 0, 1)
-        self._context: Any = None
-        self._n_ctx = 0
-        self._held: list[int] = []
+        self._cached: list[int] = []  # what sequence 0 of the KV cache holds
 
     def expected(self, asked: Continuations) -> list[Expected]:
         """How each tail is expected after the context. Raises TooLongError, NotFiniteError, KnownError."""
@@ -88,22 +81,21 @@ class SequenceScorer:
         log_p = [float(row[tail[0]]) - reading.log_z for tail in tails]
         greedy = [tail[0] == int(reading.top[0]) for tail in tails]
         entries = [
-            _Entry(i, len(context) + k, token, tail[k + 1])
+            _TailToken(i, len(context) + k, token, tail[k + 1])
             for i, tail in enumerate(tails)
             for k, token in enumerate(tail[:-1])
         ]
-        memory = llama.llama_get_memory(self._context)
         for i in {entry.tail for entry in entries}:
-            llama.llama_memory_seq_cp(memory, 0, i + 1, -1, -1)
+            self._evaluator.copy_sequence(0, i + 1)
         for start in range(0, len(entries), _ROWS):
             part = entries[start : start + _ROWS]
-            self._decode([(entry.token, entry.position, entry.tail + 1) for entry in part], outputs=len(part))
+            self._decode([Entry(entry.token, entry.position, entry.tail + 1) for entry in part], outputs=len(part))
             for k, entry in enumerate(part):
                 row, reading = self._read(k)
                 log_p[entry.tail] += float(row[entry.target]) - reading.log_z
                 greedy[entry.tail] &= entry.target == int(reading.top[0])
         for i in range(len(tails)):
-            llama.llama_memory_seq_rm(memory, i + 1, -1, -1)
+            self._evaluator.drop_sequence(i + 1)
         return [Expected(*both) for both in zip(log_p, greedy, strict=True)]
 
     def generate(
@@ -133,37 +125,29 @@ class SequenceScorer:
                 return text[: min(ends)]
             if until(text):
                 break
-            self._decode([(token, len(self._held), 0)], outputs=1)
-            self._held.append(token)
+            self._decode([Entry(token, len(self._cached), 0)], outputs=1)
+            self._cached.append(token)
             _, reading = self._read(0)
         return written.decode("utf-8", "ignore").strip()
 
     def close(self) -> None:
         """Free the memory."""
-        if self._model.handle is not None:
-            llama.llama_batch_free(self._batch)
-            self._free_context()
-            self._model.close()
+        self._evaluator.close()
 
     def _after(self, tokens: Sequence[int]) -> tuple[Row, Reading]:
         """The logits after `tokens`, which are then what the cache holds."""
         last = len(tokens) - 1
-        kept = 0
-        while kept < min(last, len(self._held)) and self._held[kept] == tokens[kept]:
-            kept += 1
-        kept -= kept % _GRAIN
-        memory = llama.llama_get_memory(self._context)
-        if not llama.llama_memory_seq_rm(memory, 0, kept, -1):
-            # Recurrent models cannot take back a part of what they read.
-            llama.llama_memory_clear(memory, False)
-            kept = 0
-        self._held = list(tokens[:kept])
+        shared = 0
+        while shared < min(last, len(self._cached)) and self._cached[shared] == tokens[shared]:
+            shared += 1
+        start = self._evaluator.cut(shared - shared % _GRAIN)
+        self._cached = list(tokens[:start])
         self._threads.begin()
-        self._use_threads()
-        whole = kept + (last - kept) // _GRAIN * _GRAIN
-        for start, stop in [*((at, min(at + _BATCH, whole)) for at in range(kept, whole, _BATCH)), (whole, last + 1)]:
-            self._decode([(tokens[i], i, 0) for i in range(start, stop)], outputs=int(stop > last))
-            self._held += tokens[start:stop]
+        self._evaluator.set_threads(self._threads.count)
+        whole = start + (last - start) // _GRAIN * _GRAIN
+        for at, stop in [*((i, min(i + _BATCH, whole)) for i in range(start, whole, _BATCH)), (whole, last + 1)]:
+            self._decode([Entry(tokens[i], i, 0) for i in range(at, stop)], outputs=int(stop > last))
+            self._cached += tokens[at:stop]
         return self._read(0)
 
     def _read(self, output: int) -> tuple[Row, Reading]:
@@ -174,59 +158,34 @@ class SequenceScorer:
             raise NotFiniteError
         return row, reading
 
-    def _decode(self, entries: Sequence[tuple[int, int, int]], *, outputs: int) -> None:
-        """Read (token, position, sequence), with the logits of the last `outputs` of them."""
-        batch, n = self._batch, len(entries)
-        for i, (token, position, sequence) in enumerate(entries):
-            batch.token[i], batch.pos[i] = token, position
-            batch.n_seq_id[i], batch.seq_id[i][0] = 1, sequence
-            batch.logits[i] = i >= n - outputs
-        batch.n_tokens = n
+    def _decode(self, entries: Sequence[Entry], *, outputs: int) -> None:
         began = perf_counter()
-        status = llama.llama_decode(self._context, batch)
+        try:
+            self._evaluator.decode_entries(entries, outputs=outputs)
+        except KnownError:
+            self._cached = []
+            raise
         # Batches of one token are alike enough to be compared.
-        if n == 1 and self._threads.observe(perf_counter() - began):
-            self._use_threads()
-        if status:
-            self._held = []
-            llama.llama_memory_clear(llama.llama_get_memory(self._context), False)
-            reason = " ".join(self._log.errors())
-            raise KnownError(
-                "backend_error",
-                f"llama.cpp could not evaluate a question with {self.name} ({status}). {reason}".strip(),
-            )
+        if len(entries) == 1 and self._threads.observe(perf_counter() - began):
+            self._evaluator.set_threads(self._threads.count)
         if outputs:
-            pointer = ctypes.cast(llama.llama_get_logits(self._context), ctypes.POINTER(ctypes.c_float))
-            self._logits = np.ctypeslib.as_array(pointer, (outputs, self.vocabulary.size))
+            self._logits = self._evaluator.logits()
 
     def _reserve(self, longest: int, cells: int) -> None:
         """Make room for `cells` tokens, of which at most `longest` follow each other."""
-        if self._model.n_ctx_train and longest > self._model.n_ctx_train:
+        n_ctx_train = self._evaluator.model.n_ctx_train
+        if n_ctx_train and longest > n_ctx_train:
             raise TooLongError
-        if cells <= self._n_ctx:
+        if cells <= self._evaluator.n_ctx:
             return
-        self._free_context()
-        params = llama.llama_context_default_params()
-        params.n_ctx = self._n_ctx = -(-cells // _CONTEXT_STEP) * _CONTEXT_STEP
-        params.n_batch = params.n_ubatch = _BATCH
-        params.n_seq_max = 1 + self._most_tails
-        params.kv_unified = True
-        params.n_outputs_max = _ROWS
-        params.n_threads = params.n_threads_batch = self._threads.count
-        # On a processor its results depend on the number of rows and threads.
-        params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        self._context = llama.llama_init_from_model(self._model.handle, params)
-        if self._context is None:
-            raise KnownError(
-                "out_of_memory",
-                f"There is no memory to run {self.name} with {self._n_ctx:,} tokens.",
-                n_ctx=self._n_ctx,
+        self._cached = []
+        self._evaluator.open(
+            # Without flash attention, whose results depend on the number of rows and threads on a processor.
+            ContextOptions(
+                n_ctx=-(-cells // _CONTEXT_STEP) * _CONTEXT_STEP,
+                n_batch=_BATCH,
+                n_outputs=_ROWS,
+                n_sequences=1 + self._most_tails,
+                threads=self._threads.count,
             )
-
-    def _use_threads(self) -> None:
-        llama.llama_set_n_threads(self._context, self._threads.count, self._threads.count)
-
-    def _free_context(self) -> None:
-        if self._context is not None:
-            llama.llama_free(self._context)
-        self._context, self._held, self._n_ctx = None, [], 0
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import llama_cpp.llama_cpp as llama
 import numpy as np
 import pytest
 
@@ -33,5 +32,5 @@ def test_there_are_as_many_threads_as_find_free_cores(monkeypatch: pytest.Monkey
     free = iter([None, 1])
     monkeypatch.setattr(activations, "FreeCores", lambda: lambda: next(free))
     with ActivationReader(catalog.resolve("starter").path, lambda *_: None) as reader:
-        used = [llama.llama_n_threads(reader._context) for _ in reader.read(WINDOWS)]
+        used = [reader._evaluator.threads for _ in reader.read(WINDOWS)]
     assert used == [3, 1]

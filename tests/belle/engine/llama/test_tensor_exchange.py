@@ -47,7 +47,7 @@ def logits(source: LlamaSource) -> np.ndarray:
 
 def test_a_model_with_every_tensor_of_another_is_the_other(files: tuple[Path, Path], source: LlamaSource) -> None:
     before = logits(source)
-    live = LiveTensors(source._model, read_header(files[0]))
+    live = LiveTensors(source.model, read_header(files[0]))
     assert set(live) == {tensor.name for tensor in read_header(files[0]).tensors}
     for name in live:
         live.exchange(name, F32, blocks(files[1], name))
@@ -63,7 +63,7 @@ def test_a_model_with_every_tensor_of_another_is_the_other(files: tuple[Path, Pa
 
 
 def test_what_does_not_fit_is_refused(files: tuple[Path, Path], source: LlamaSource) -> None:
-    live = LiveTensors(source._model, read_header(files[0]))
+    live = LiveTensors(source.model, read_header(files[0]))
     right = blocks(files[1], "output.weight")
     for wrong in (right[:-4], right[::2], np.concatenate([right, right])):
         with pytest.raises(ValueError, match="bytes where"):

@@ -84,7 +84,7 @@ def test_errors_equal_the_definitions(tmp_path: Path) -> None:
     with ActivationReader(
         reference, lambda name, rows: inputs.setdefault(name, []).append(rows.copy()), threads=1, output_too=True
     ) as reader:
-        vocabulary = reader._model.vocabulary
+        vocabulary = reader.vocabulary
         tokens = [vocabulary.bos, *vocabulary.tokenize(TEXT.removesuffix("\n"))]
         windows = [[vocabulary.bos, *tokens[i + 1 : i + 64]] for i in range(0, len(tokens) - 63, 64)]
         list(reader.read(spread(windows, 2)))

@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import llama_cpp.llama_cpp as llama
 import numpy as np
 import pytest
 
@@ -120,11 +119,11 @@ def test_threads_are_as_many_as_find_free_cores_and_change_nothing(tiny: Path, m
     words = Continuations([1, 30, 5, *range(3, 60)], [[7, 8, 9], [4, 11]])
     # While an answer is written, token by token, other numbers may be tried.
     expected = scorer.expected(words)
-    assert llama.llama_n_threads(scorer._context) == 2
+    assert scorer._evaluator.threads == 2
     written = scorer.generate(words.context, 20)
     free = 1
     assert scorer.expected(words) == expected
-    assert llama.llama_n_threads(scorer._context) == 1
+    assert scorer._evaluator.threads == 1
     assert scorer.generate(words.context, 20) == written
     scorer.close()
 
