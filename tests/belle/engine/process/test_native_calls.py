@@ -85,7 +85,7 @@ def test_several_threads_may_ask(random_model: Path) -> None:
 
 def test_the_process_ends_with_the_program(random_model: Path) -> None:
     program = (
-        "import sys; from belle.engine import native_calls\n"
+        "import sys; from belle.engine.process import native_calls\n"
         "native_calls.call(sys.argv[1], path=sys.argv[2])\n"
         "print(native_calls._helper._process._popen.pid, 'llama_cpp' in sys.modules)"
     )
