@@ -1,9 +1,10 @@
-"""The one reader of JSON and the one reader of YAML for what did not come out of this process.
+"""The one reader of JSON for what did not come out of this process, and what it shares with that of YAML.
 
 A document may be nested to exhaust the stack, hold a number of a million digits, name a part of itself, or ask for
 objects of the language that reads it. Python's readers answer each with another exception, or with a hang. Here a
 document becomes plain data (None, truth values, numbers, text, lists, mappings with text keys where it is JSON) within
-limits, or a `DocumentError` that says what is wrong and where; `read_json` and `read_yaml` say it with the file's name.
+limits, or a `DocumentError` that says what is wrong and where; `read_json` says it with the file's name. YAML is read
+by `belle.yaml_reader`, under the same rules.
 """
 
 from __future__ import annotations
@@ -27,13 +28,6 @@ LONGEST_JSON = 256 << 20
 
 MOST_VALUES = 5_000_000
 """Of a JSON document. The largest vocabularies have about a million; a value takes some hundred bytes of memory."""
-
-LONGEST_YAML = 256 << 10
-"""Bytes: what is read in a second or two. Recipes have a few kilobytes."""
-
-MOST_YAML_NODES = 100_000
-"""Values of a YAML document, a repeated one (an alias) counted as often as it is repeated."""
-
 
 _CORRECT = "Correct the file, or get it again."
 
@@ -97,13 +91,25 @@ def _check_depth(value: Any) -> None:
         level = [inner for part in level for inner in (part.values() if isinstance(part, dict) else part)]
 
 
-def read_json(path: Path, *, kind: str = "file_damaged", longest: int = LONGEST_JSON, advice: str = "") -> Any:
-    """The value in a JSON file of at most `longest` bytes.
+def read_document(
+    path: Path, parse: Callable[[bytes], Any], *, kind: str = "file_damaged", longest: int, advice: str = ""
+) -> Any:
+    """What `parse` makes of a file of at most `longest` bytes; its `DocumentError` is said with the file's name.
 
-    Raises KnownError: `kind` for what is no JSON, with `advice`; `file_too_large`; those of `open_input`.
+    Raises KnownError: `kind` for what `parse` refuses, with `advice`; `file_too_large`; those of `open_input`.
     """
-    data = read_input(path, longest=longest)
-    return _named(path, data, parse_json, kind, advice or _CORRECT)
+    try:
+        return parse(read_input(path, longest=longest))
+    except DocumentError as error:
+        where = f"{path}, line {error.line}" if error.line else f"{path}"
+        raise KnownError(
+            kind, f"{where} {error.message}.", advice or _CORRECT, path=str(path), line=error.line
+        ) from None
+
+
+def read_json(path: Path, *, kind: str = "file_damaged", longest: int = LONGEST_JSON, advice: str = "") -> Any:
+    """The value in a JSON file of at most `longest` bytes. Raises KnownError as `read_document`."""
+    return read_document(path, parse_json, kind=kind, longest=longest, advice=advice)
 
 
 def read_json_object(
@@ -114,20 +120,6 @@ def read_json_object(
     if not isinstance(value, dict):
         raise KnownError(kind, f"{path} is not a JSON object.", advice or _CORRECT, path=str(path))
     return value
-
-
-def read_yaml(path: Path, *, kind: str = "file_damaged", advice: str = "") -> Any:
-    """The value in a YAML file. Raises KnownError as `read_json`."""
-    data = read_input(path, longest=LONGEST_YAML)
-    return _named(path, data, parse_yaml, kind, advice or _CORRECT)
-
-
-def _named(path: Path, data: bytes, parse: Callable[[bytes], Any], kind: str, advice: str) -> Any:
-    try:
-        return parse(data)
-    except DocumentError as error:
-        where = f"{path}, line {error.line}" if error.line else f"{path}"
-        raise KnownError(kind, f"{where} {error.message}.", advice, path=str(path), line=error.line) from None
 
 
 def _parsed(text: str | bytes, decode: Callable[[str], Any]) -> Any:
@@ -177,17 +169,3 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DOCUMENT = json.JSONDecoder(parse_int=_whole_number)
 _UNIQUE = json.JSONDecoder(parse_int=_whole_number, object_pairs_hook=_unique)
 _ROW = json.JSONDecoder()
-
-
-def parse_yaml(text: str | bytes) -> Any:
-    """The value of a YAML document (UTF-8), as plain data: a date is text, and other tags are refused.
-
-    Aliases (`*name`) are followed within `MOST_YAML_NODES`, a key stands once in a mapping. Raises DocumentError.
-    """
-    from belle.yaml_reader import plain_yaml
-
-    try:
-        plain = text if isinstance(text, str) else text.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DocumentError(f"is not UTF-8 (byte {error.start + 1})") from None
-    return plain_yaml(plain)

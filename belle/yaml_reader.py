@@ -1,4 +1,4 @@
-"""YAML as plain data, within limits: the part of `belle.documents` that needs PyYAML.
+"""The one reader of YAML for what did not come out of this process: plain data, within limits; see `belle.documents`.
 
 The document is first composed into a graph of nodes, where an alias is an edge to the node that it names; the graph is
 checked (no cycles, not too deep, not too large when every alias is written out, no key twice), and only then are values
@@ -8,20 +8,43 @@ made of it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import yaml
 from yaml.constructor import ConstructorError, SafeConstructor
 
-from belle.documents import DEEPEST, LONGEST_YAML, MOST_DIGITS, MOST_YAML_NODES, DocumentError
+from belle.documents import DEEPEST, MOST_DIGITS, DocumentError, read_document
 from belle.texts import short_repr
+
+LONGEST_YAML = 256 << 10
+"""Bytes: what is read in a second or two. Recipes have a few kilobytes."""
+
+MOST_YAML_NODES = 100_000
+"""Values of a YAML document, a repeated one (an alias) counted as often as it is repeated."""
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
 
 
-def plain_yaml(text: str) -> Any:
-    """The value of the one document in `text`. Raises DocumentError."""
+def read_yaml(path: Path, *, kind: str = "file_damaged", advice: str = "") -> Any:
+    """The value in a YAML file. Raises KnownError as `read_document`."""
+    return read_document(path, parse_yaml, kind=kind, longest=LONGEST_YAML, advice=advice)
+
+
+def parse_yaml(text: str | bytes) -> Any:
+    """The value of a YAML document (UTF-8), as plain data: a date is text, and other tags are refused.
+
+    Aliases (`*name`) are followed within `MOST_YAML_NODES`, a key stands once in a mapping. Raises DocumentError.
+    """
+    try:
+        plain = text if isinstance(text, str) else text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"is not UTF-8 (byte {error.start + 1})") from None
+    return _plain_yaml(plain)
+
+
+def _plain_yaml(text: str) -> Any:
     if len(text) > LONGEST_YAML:
         raise DocumentError(f"is longer than {LONGEST_YAML:,} characters")
     try:

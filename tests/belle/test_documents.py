@@ -19,12 +19,11 @@ from belle.documents import (
     parse_json,
     parse_json_prefix,
     parse_json_row,
-    parse_yaml,
     read_json,
     read_json_object,
-    read_yaml,
 )
 from belle.errors import KnownError
+from belle.yaml_reader import parse_yaml, read_yaml
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from belle.clients.copies import is_hub_name, parse_hub_name
-from belle.documents import DocumentError, parse_yaml, read_yaml
+from belle.documents import DocumentError
 from belle.errors import KnownError
 from belle.model_names import is_on_the_hub, what_is_there
 from belle.path_guard import check_input, check_output_folder, exists
@@ -23,6 +23,7 @@ from belle.texts import short_repr
 from belle.training.recipe.fields import build, wrong
 from belle.training.recipe.parts import DataFile, InitOptions, LoraOptions
 from belle.training.recipe.schema import AttentionName, Batching, PrecisionName, Recipe, Schedule
+from belle.yaml_reader import parse_yaml, read_yaml
 
 __all__ = [
     "AttentionName",
