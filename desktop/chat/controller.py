@@ -1,4 +1,4 @@
-"""The one object the window talks to: every gesture is a method here, everything that happens is a signal.
+"""The one object the window talks to: whatever the person does is a method here, everything that happens is a signal.
 
 A message goes composer → `send` → store (committed) → engine → `answer_text` → transcript. `Screen` knows which
 conversation is open and holds the signals, `Answering` gets questions answered, `ModelControl` looks after the model.

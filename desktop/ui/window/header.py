@@ -110,6 +110,10 @@ class Header(View):
         for menu, fill in ((self.model_menu, models), (self.more_menu, more)):
             menu.aboutToShow.connect(lambda m=menu, f=fill: (m.clear(), f(m)))
 
+    def show_model_menu(self) -> None:
+        """Open the list of models under the model's name."""
+        self.model_button.showMenu()
+
     def set_sidebar_shown(self, *, shown: bool) -> None:
         """With the sidebar folded, its button and the offline badge are here."""
         self.sidebar_button.setVisible(not shown)

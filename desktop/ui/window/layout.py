@@ -1,6 +1,6 @@
 """The window without what happens in it: its widgets and their places, folding, size and zoom, remembered.
 
-Nothing that the first painting can do without is made before it; see the properties of `Frame`.
+Nothing that the first painting can do without is made before it; see the properties of `WindowLayout`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ BANNER_SHARE = 0.4
 """How much of the window's height the banners may take, all together."""
 
 
-class Frame(QMainWindow):
+class WindowLayout(QMainWindow):
     """Sidebar on the left; header, banners, welcome or transcript, composer and status line on the right."""
 
     controller: ChatController

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QMimeData, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop.i18n import set_language, translate
 from desktop.ui.window.header import model_words
-from desktop.ui.window.layout import Frame
+from desktop.ui.window.layout import WindowLayout
 
 if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from desktop.settings import Settings
     from desktop.store import Conversation, Message
     from desktop.ui.transcript import TranscriptView
-    from desktop.ui.window.actions import Gestures
+    from desktop.ui.window.actions import WindowActions
     from desktop.ui.window.banner import BannerStack
     from desktop.ui.window.welcome import Welcome
 
 _IDLE_MS = 50
 
 
-class MainWindow(Frame):
+class MainWindow(WindowLayout):
     """Shows what the controller tells, tells the controller what the person does.
 
     Without a controller it can be shown and typed into; `attach` brings it to life. `painted` comes once, after the
@@ -42,7 +42,7 @@ class MainWindow(Frame):
         self._prefilling = False
         self._blocked_by = ""  # key of the notice because of which nothing can be sent
         self._attached = self._was_painted = self._complete = False
-        self._gestures: Gestures | None = None
+        self._actions: WindowActions | None = None
         self._retitle()
         self.composer.setFocus(Qt.FocusReason.OtherFocusReason)
         if controller is not None:
@@ -76,7 +76,8 @@ class MainWindow(Frame):
         told.notice.connect(self._notice)
         told.notice_cleared.connect(self._notice_cleared)
         self.settings.changed.connect(self._setting_changed)
-        # From the first moment on; the other widgets are connected when there are gestures.
+        # From the first moment on; the other widgets are connected with the actions.
+        self.sidebar.hit_opened.connect(self.jump_to)
         self.composer.send_requested.connect(self._send)
         self.composer.stop_requested.connect(told.stop)
         self.composer.edit_last_requested.connect(self._edit_last)
@@ -84,10 +85,10 @@ class MainWindow(Frame):
         self._model_changed(told.model)
 
     def _send(self, text: str) -> None:
-        self.gestures.send(text)
+        self.window_actions.send(text)
 
     def _edit_last(self) -> None:
-        self.gestures.edit_last()
+        self.window_actions.edit_last()
 
     # What the controller tells
 
@@ -156,13 +157,13 @@ class MainWindow(Frame):
         self.composer.set_busy(busy)
         if busy or self._transcript is not None:
             self.transcript.set_busy(busy)
-        self.gestures.set_can_stop(busy)
+        self.window_actions.set_can_stop(busy)
 
     def _waiting_changed(self, waiting: Waiting) -> None:
         self.composer.set_waiting(waiting)
         if waiting or self._transcript is not None:
             self.transcript.set_waiting(waiting)
-        self.gestures.set_can_stop(bool(waiting) or self.controller.busy)
+        self.window_actions.set_can_stop(bool(waiting) or self.controller.busy)
 
     def _model_changed(self, state: ModelState) -> None:
         self.header.set_model(state)
@@ -192,24 +193,24 @@ class MainWindow(Frame):
             self.composer.set_blocked("")
 
     @property
-    def gestures(self) -> Gestures:
-        """Shortcuts, menus, and where every widget's wishes go."""
-        if self._gestures is None:
-            from desktop.ui.window.actions import Gestures
+    def window_actions(self) -> WindowActions:
+        """Shortcuts, menus, and what every widget asks for."""
+        if self._actions is None:
+            from desktop.ui.window.actions import WindowActions
 
-            self._gestures = Gestures(self)
-        return self._gestures
+            self._actions = WindowActions(self, self.controller)
+        return self._actions
 
     def part_made(self, part: Welcome | TranscriptView | BannerStack) -> None:
         """Connect what was made after the first painting."""
         if part is self._welcome:
             self._welcome.set_model(self.controller.model)
-            self.gestures.connect_welcome(self._welcome)
+            self.window_actions.connect_welcome(self._welcome)
         elif part is self._transcript:
-            self.gestures.connect_transcript(self._transcript)
+            self.window_actions.connect_transcript(self._transcript)
         elif part is self._banners:
             self._banners.cleared.connect(self._banner_cleared)
-            self.gestures.connect_banners(self._banners)
+            self.window_actions.connect_banners(self._banners)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The first painting shows where one writes; everything else follows at once."""
@@ -226,16 +227,12 @@ class MainWindow(Frame):
     def complete(self) -> None:
         """Fill in what the first painting did without: list, welcome and, a little later, transcript."""
         self._complete = True
-        self.gestures.retranslate()
+        self.window_actions.retranslate()
         self.sidebar.reload()
         self._show_welcome(shown=self.pages.currentWidget() is None or self.pages.currentWidget() is self._welcome)
         QTimer.singleShot(_IDLE_MS, self, lambda: self.transcript)
 
     # What the person does with the window itself
-
-    def show_model_menu(self) -> None:
-        """Open the list of models under the model's name."""
-        self.header.model_button.showMenu()
 
     def jump_to(self, conversation_id: int, message_id: int | None, text: str) -> None:
         """Open a conversation at a message, with what was searched for marked."""
@@ -244,12 +241,12 @@ class MainWindow(Frame):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """A file is welcome."""
-        if self.gestures.dropped_file(event.mimeData()) is not None:
+        if _local_file(event.mimeData()) is not None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Open it; whether it is a model is found out there."""
-        path = self.gestures.dropped_file(event.mimeData())
+        path = _local_file(event.mimeData())
         if path is not None:
             event.acceptProposedAction()
             # Not while the other program waits for the end of the drag.
@@ -258,7 +255,7 @@ class MainWindow(Frame):
     def changeEvent(self, event: QEvent) -> None:
         """Follow the language."""
         if event.type() == QEvent.Type.LanguageChange and self._complete:
-            self.gestures.retranslate()
+            self.window_actions.retranslate()
             self._retitle()
             self._model_changed(self.controller.model)
         super().changeEvent(event)
@@ -296,3 +293,9 @@ class MainWindow(Frame):
             set_language(self.settings.value(name, "system"))
         elif name == "window/send_key":
             self.composer.set_send_key(self.settings.value(name, "enter"))
+
+
+def _local_file(data: QMimeData) -> str | None:
+    """The one local file that is being dragged, if it is that."""
+    urls = [url for url in data.urls() if url.isLocalFile()]
+    return urls[0].toLocalFile() if len(urls) == 1 else None

@@ -99,7 +99,7 @@ def test_a_wrong_choice_is_undone_also_for_the_starter_model(sits_down: Callable
     person = sits_down()
     person.wait_ready()
     for template in ("gemma", "gguf"):
-        person.window.gestures.show_templates()
+        person.window.window_actions.dialogs.show_templates()
         shown = dialog(person)
         shown.choose("gemma")
         assert "<start_of_turn>" in shown._advice.text()
@@ -114,7 +114,7 @@ def test_a_wrong_choice_is_undone_also_for_the_starter_model(sits_down: Callable
 def test_the_templates_are_shown_while_an_answer_is_being_written(person: Person) -> None:
     person.ask("List the names of fifty animals, one in each line.")
     person.wait_words()
-    person.window.gestures.show_templates()
+    person.window.window_actions.dialogs.show_templates()
     shown = dialog(person)
     assert person.controller.busy
     assert shown.choice().text.startswith("<|im_start|>system")

@@ -125,7 +125,7 @@ def test_hostile_names_are_text_everywhere_in_the_window(hostile_window) -> None
 def test_hostile_names_are_text_in_the_menu_and_dialogs(hostile_window, qtbot) -> None:
     menu = QMenu(hostile_window)
     choices = hostile_window.controller.models()
-    opens = hostile_window.gestures.actions["open_model"]
+    opens = hostile_window.window_actions.by_id["open_model"]
     fill_model_menu(menu, choices, current="", choose=lambda _: None, open_file=opens)
     assert any("&&" in action.text() for action in menu.actions())
     tips = [action.toolTip() for action in menu.actions() if action.toolTip() != action.text()]

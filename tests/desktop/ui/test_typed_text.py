@@ -179,7 +179,7 @@ def test_drafts_and_edits_come_back_after_a_kill(open_window: Callable[[], Opene
 
 
 def system_prompt(opened: Opened) -> SystemPromptDialog:
-    opened.window.gestures.show_system_prompt()
+    opened.window.window_actions.dialogs.show_system_prompt()
     return next(dialog for dialog in opened.window.findChildren(SystemPromptDialog) if dialog.isVisible())
 
 

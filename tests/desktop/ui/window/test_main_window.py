@@ -65,7 +65,7 @@ def test_a_question_goes_out_and_the_field_is_free(window, controller):
     QTest.keyClick(window.composer.editor, Qt.Key.Key_Return)
     assert [m.text for m in window.transcript.messages()] == ["What is rain?", "And snow?"]
     # The draft of "a new chat" was sent: it must not come back.
-    window.gestures.actions["new_chat"].trigger()
+    window.window_actions.by_id["new_chat"].trigger()
     assert window.composer.text() == ""
 
 
@@ -155,7 +155,7 @@ def test_shortcuts_reach_what_they_name(window, controller, qtbot):
 def test_the_settings_go_back_to_the_figures_of_the_model_that_is_open(window, controller):
     own = controller.own_sampling()
     assert own != Sampling()
-    window.gestures.show_settings("answers")
+    window.window_actions.dialogs.show_settings("answers")
     shown = dialog("SettingsDialog")
     assert shown.fields["temperature"].value() == pytest.approx(own.temperature)
     shown.fields["temperature"].setValue(1.5)
@@ -237,7 +237,7 @@ def test_where_nothing_can_be_written_nothing_is_sent(window, controller):
 
 def test_choose_model_in_a_banner_opens_the_menu(window, controller, qtbot):
     shown = []
-    window.show_model_menu = lambda: shown.append(True)
+    window.header.show_model_menu = lambda: shown.append(True)
     controller.notice.emit(Notice("no_model", "info", {}, ("choose_model",), "model"))
     window.banners.banner("model").buttons["choose_model"].click()
     assert shown == [True]
@@ -350,7 +350,7 @@ def test_the_language_changes_while_it_runs(window, controller, settings, qtbot)
     assert window.composer.editor.placeholderText().startswith("想问")
     assert window.header.model_button.text() == "SmolLM2 135M · 4 位"
     assert window.sidebar.badge.text() == "离线"
-    assert window.gestures.actions["new_chat"].text() == "新对话"
+    assert window.window_actions.by_id["new_chat"].text() == "新对话"
     settings.set_value("window/language", "en")
     qtbot.waitUntil(lambda: window.sidebar.new_button.text() == "New chat")
 
@@ -433,7 +433,7 @@ def test_a_missing_template_is_asked_for_and_may_wait(window, controller):
 def test_the_template_is_chosen_from_everywhere_at_any_time(window, controller, way):
     controller.make_ready()
     if way == "settings":
-        window.gestures.show_settings("model")
+        window.window_actions.dialogs.show_settings("model")
         dialog("SettingsDialog").template_button.click()
     elif way == "banner":
         controller.notice.emit(Notice("template_error", "bad", {}, ("choose_template",), "answer"))
@@ -451,7 +451,7 @@ def test_the_template_is_chosen_from_everywhere_at_any_time(window, controller, 
 
 def test_system_prompt_is_edited(window, controller):
     controller.system_prompt = "Be brief."
-    window.gestures.show_system_prompt()
+    window.window_actions.dialogs.show_system_prompt()
     shown = dialog("SystemPromptDialog")
     assert shown.field.toPlainText() == "Be brief."
     shown.field.setPlainText("Be kind.")
@@ -463,7 +463,7 @@ def test_system_prompt_is_edited(window, controller):
 def test_thinking_is_switched_in_the_menu_where_the_model_can(window, controller, thinks) -> None:
     controller.thinks = thinks
     menu = QMenu(window)
-    window.gestures._fill_more(menu)
+    window.window_actions._fill_more(menu)
     found = [action for action in menu.actions() if action.text() == "Think before answering"]
     assert [action.isChecked() for action in found] == ([] if thinks is None else [thinks])
     for action in found:

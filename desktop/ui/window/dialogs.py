@@ -1,0 +1,120 @@
+"""Opens the dialogs of the window, and turns what is chosen in them into calls of the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QWidget
+
+from desktop.i18n import translate
+from desktop.ui.screen import within
+
+if TYPE_CHECKING:
+    from desktop.chat.controller import ChatController
+    from desktop.chat.state import ModelChoice
+    from desktop.settings import Settings
+    from desktop.ui.dialogs.settings import Page
+
+
+class WindowDialogs(QObject):
+    """Each dialog is imported and made when it is asked for.
+
+    Args:
+        window: over which they open.
+        controller: what is asked and told.
+        settings: what the settings dialog changes.
+        show_models: opens the list of models.
+    """
+
+    def __init__(
+        self, window: QWidget, controller: ChatController, settings: Settings, show_models: Callable[[], None]
+    ) -> None:
+        super().__init__(window)
+        self._window, self._controller, self._settings = window, controller, settings
+        self._show_models = show_models
+
+    def open_file(self) -> None:
+        """Ask for a GGUF file and open it."""
+        from PySide6.QtWidgets import QFileDialog
+
+        dialog = QFileDialog(
+            self._window,
+            translate("Window", "Open a model file"),
+            filter=translate("Window", "Models (*.gguf);;All files (*)"),
+        )
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.resize(within(dialog.sizeHint(), dialog))
+        dialog.fileSelected.connect(self._controller.load_model)
+        dialog.open()
+
+    def choose_model(self, choice: ModelChoice) -> None:
+        """Load what is here; tell about what is not."""
+        if choice.status == "not_installed":
+            from desktop.ui.dialogs.model_info import ModelInfoDialog
+
+            dialog = ModelInfoDialog(choice, self._window)
+            dialog.open_file_requested.connect(self.open_file)
+            dialog.open()
+        else:
+            self._controller.load_model(choice.ref)
+
+    def show_belle(self) -> None:
+        """About the first BELLE model of the catalogue; when one is here already, the list of models."""
+        belle = [choice for choice in self._controller.models() if choice.group == "belle"]
+        if belle and all(choice.status == "not_installed" for choice in belle):
+            self.choose_model(belle[0])
+        else:
+            self._show_models()
+
+    def show_templates(self) -> None:
+        """How the present model is talked to, and how it could be."""
+        info = self._controller.model.info
+        if info is None:
+            return
+        from desktop.ui.dialogs.template import TemplateDialog
+
+        dialog = TemplateDialog(PurePath(info.path).name, info.template, self._window)
+        dialog.chosen.connect(self._controller.set_template)
+        self._controller.templates_listed.connect(dialog.show_options)
+        self._controller.request_templates(dialog.conversation())
+        dialog.open()
+
+    def show_settings(self, page: Page) -> None:
+        """The settings at one of their pages."""
+        from desktop.ui.dialogs.settings import SettingsDialog
+
+        base = self._controller.own_sampling()
+        dialog = SettingsDialog(self._settings, self._window, page=page, base=base)
+        dialog.load_settings_changed.connect(self._controller.apply_settings)
+        dialog.templates_requested.connect(self.show_templates)
+        dialog.set_can_choose_template(self._controller.model.info is not None)
+        dialog.open()
+
+    def show_shortcuts(self) -> None:
+        """The list of shortcuts."""
+        from desktop.ui.dialogs.shortcuts import ShortcutsDialog
+
+        ShortcutsDialog(self._window).open()
+
+    def show_system_prompt(self) -> None:
+        """Edit the system prompt of this conversation."""
+        from desktop.ui.dialogs.system_prompt import SystemPromptDialog
+
+        controller = self._controller
+        conversation_id = controller.conversation.id if controller.conversation else None
+        typed = controller.typed("system_prompt", conversation_id)
+        dialog = SystemPromptDialog(controller.system_prompt if typed is None else typed, self._window)
+        dialog.typed.connect(lambda text: controller.keep_typed("system_prompt", conversation_id, text))
+        dialog.rejected.connect(lambda: controller.keep_typed("system_prompt", conversation_id, None))
+        dialog.chosen.connect(lambda text: dialog.accept() if controller.set_system_prompt(text) else None)
+        dialog.open()
+
+    def show_about(self) -> None:
+        """Versions, terms, folders."""
+        from desktop.ui.dialogs.about import AboutDialog
+
+        AboutDialog(self._window).open()
