@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import html
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from belle.data.check import LENGTHS, Report
 from belle.durable import write_bytes
 from belle.errors import KnownError
+from belle.report.html import as_it_is, render
+from belle.report.svg import colour, draw
 from belle.texts import utf8, visible
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-_COLOUR = "#4c72b0"
+_TEMPLATE = Path(__file__).with_name("plot.html.j2")
+_BARS = "#4c72b0"
+_STYLE: dict[Any, Any] = {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False}
 
 
 def write_plot(report: Report, path: Path, title: str) -> None:
@@ -26,66 +26,72 @@ def write_plot(report: Report, path: Path, title: str) -> None:
     if path.suffix not in (".png", ".svg", ".html"):
         message = f"{path.name} has an ending that is not known."
         raise KnownError("unknown_format", message, "Plots are written as .html, .svg or .png.", path=str(path))
-    figure = _figure(report, title)
-    if path.suffix == ".png":
-        stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=120)
-        content = stream.getvalue()
+    if path.suffix == ".html":
+        findings = [finding for finding in (report.errors, *report.findings.values()) if finding.count]
+        content = utf8(render(_TEMPLATE, title=title, findings=findings, drawing=as_it_is(_for_page(report, title))))
     else:
-        text = io.StringIO()
-        figure.savefig(text, format="svg")
-        content = utf8(text.getvalue() if path.suffix == ".svg" else _page(report, title, text.getvalue()))
+        content = _picture(report, title, path.suffix[1:])
     write_bytes(path, content)
 
 
-def _figure(report: Report, title: str) -> Figure:
+def _picture(report: Report, title: str, form: str) -> bytes:
+    """On its own: black on white."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    lengths = {name: values for name, values in report.lengths.items() if values}
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=_inches(report), layout="constrained")
+        _paint(figure, report, title, _BARS)
+    stream = io.BytesIO()
+    figure.savefig(stream, format=form, dpi=120 if form == "png" else "figure")
+    return stream.getvalue()
+
+
+def _for_page(report: Report, title: str) -> str:
+    """The same in a page's colours."""
+    ink = dict.fromkeys(
+        ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color"), colour("ink-2")
+    )
+    style = {**_STYLE, **ink, "axes.edgecolor": colour("line")}
+    return draw("rows", _inches(report), lambda figure: _paint(figure, report, title, colour("violet")), style)
+
+
+def _inches(report: Report) -> tuple[float, float]:
+    count = len(_lengths(report)) + len(_counts(report))
+    return 9, 2.4 * ((count + 1) // 2) + 0.4
+
+
+def _lengths(report: Report) -> dict[str, Any]:
+    return {name: values for name, values in report.lengths.items() if values}
+
+
+def _counts(report: Report) -> dict[str, dict[str, int]]:
     bars = {
         "languages": dict(report.languages.most_common(8)),
         "categories": dict(report.categories.most_common(13)),
         "questions in a row": {str(turns): count for turns, count in sorted(report.turns.items())[:16]},
     }
-    bars = {name: values for name, values in bars.items() if values}
-    count = len(lengths) + len(bars)
-    with mpl.rc_context({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False}):
-        figure = Figure(figsize=(9, 2.4 * ((count + 1) // 2) + 0.4), layout="constrained")
-        figure.suptitle(visible(f"{title}: {report.rows:,} rows"))
-        places = iter(figure.subplots((count + 1) // 2, 2, squeeze=False).flat)
-        for name, values in lengths.items():
-            _histogram(next(places), LENGTHS[name], values, "tokens" if name == "tokens" else "characters")
-        for name, counts in bars.items():
-            axes = next(places)
-            axes.barh(list(counts), list(counts.values()), color=_COLOUR)
-            axes.invert_yaxis()
-            axes.set(title=name, xlabel="rows")
-        for axes in places:
-            axes.remove()
-    return figure
+    return {name: values for name, values in bars.items() if values}
 
 
-def _histogram(axes: Any, title: str, values: Any, unit: str) -> None:
+def _paint(figure: Any, report: Report, title: str, fill: str) -> None:
+    lengths, bars = _lengths(report), _counts(report)
+    figure.suptitle(visible(f"{title}: {report.rows:,} rows"))
+    free = iter(figure.subplots((len(lengths) + len(bars) + 1) // 2, 2, squeeze=False).flat)
+    for name, values in lengths.items():
+        _histogram(next(free), LENGTHS[name], values, "tokens" if name == "tokens" else "characters", fill)
+    for name, counts in bars.items():
+        axes = next(free)
+        axes.barh(list(counts), list(counts.values()), color=fill)
+        axes.invert_yaxis()
+        axes.set(title=name, xlabel="rows")
+    for axes in free:
+        axes.remove()
+
+
+def _histogram(axes: Any, title: str, values: Any, unit: str, fill: str) -> None:
     ordered = sorted(values)
     # The longest few would leave no room for all others.
     edge = max(ordered[(len(ordered) - 1) * 99 // 100], 1)
-    axes.hist([min(value, edge) for value in ordered], bins=min(50, edge + 1), color=_COLOUR)
+    axes.hist([min(value, edge) for value in ordered], bins=min(50, edge + 1), color=fill)
     axes.set(title=title, xlabel=f"{unit} (the last bar holds all from {edge:,} on)", ylabel="number")
-
-
-def _page(report: Report, title: str, picture: str) -> str:
-    rows = "".join(
-        f"<tr><td>{html.escape(finding.title)}</td><td>{finding.count:,}</td></tr>"
-        for finding in (report.errors, *report.findings.values())
-        if finding.count
-    )
-    findings = f"<table><tr><th>what</th><th>rows</th></tr>{rows}</table>" if rows else "<p>Nothing is wrong.</p>"
-    picture = picture[picture.index("<svg") :]
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        f"<title>{html.escape(title)}</title>"
-        "<style>body{font:15px system-ui;margin:2rem auto;max-width:60rem}svg{max-width:100%;height:auto}"
-        "td,th{text-align:left;padding:.2rem 1rem .2rem 0}</style>"
-        f"<h1>{html.escape(title)}</h1>{findings}{picture}</html>"
-    )

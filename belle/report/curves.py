@@ -1,21 +1,17 @@
-"""Curves as SVG that a page can hold: they take their colours and fonts from the page, so that one drawing serves a
-light screen, a dark one and paper.
-"""
+"""Curves of a run over its steps, smoothed, and thinned to what can be seen."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
+from belle.report.svg import colour, draw
+
 Points = Sequence[tuple[int, float]]
 
-# matplotlib must have colours; these stand for the page's own, and are replaced by their names.
-_INK, _LINE, _FIRST, _SECOND = "#010101", "#020202", "#030303", "#040404"
-_NAMES = {_INK: "var(--ink-2)", _LINE: "var(--line)", _FIRST: "var(--violet)", _SECOND: "var(--good)"}
+_INK, _LINE, _FIRST, _SECOND = map(colour, ("ink-2", "line", "violet", "good"))
 _MOST_POINTS = 1200
 # Set or measured without noise.
 _NOT_SMOOTHED = ("lr", "memory")
@@ -44,20 +40,14 @@ class Curve:
 
 def svg(curve: Curve, *, wide: bool) -> str:
     """The curve as an `<svg>` element. A `wide` one has the width of the page, others half of it."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
 
-    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": curve.name, "font.size": 9, "axes.unicode_minus": False}
-    with rc_context(settings):
-        figure = Figure(figsize=(9.6, 3.0) if wide else (4.6, 2.0), layout="constrained")
-        FigureCanvasSVG(figure)
+    def paint(figure: Any) -> None:
         axes = figure.add_subplot()
         _dress(axes, curve)
         _draw(axes, curve, width=1.8 if wide else 1.4)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return _for_page(out.getvalue())
+
+    inches = (9.6, 3.0) if wide else (4.6, 2.0)
+    return draw(curve.name, inches, paint, {"font.size": 9, "axes.unicode_minus": False})
 
 
 def smoothed(points: Points) -> list[tuple[int, float]]:
@@ -117,16 +107,3 @@ def _draw(axes: Any, curve: Curve, width: float) -> None:
 
 def _columns(points: Points) -> tuple[list[int], list[float]]:
     return [step for step, _ in points], [value for _, value in points]
-
-
-def _for_page(document: str) -> str:
-    """The `<svg>` element alone, as wide as its place, in the page's colours and font, without names of the page's."""
-    element = document[document.index("<svg") :]
-    opening, rest = element.split(">", 1)
-    opening = re.sub(r' (width|height)="[^"]*"', "", opening).replace("<svg", '<svg aria-hidden="true"')
-    rest = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", rest, flags=re.DOTALL)
-    rest = re.sub(r'<g id="[^"]*"', "<g", rest)
-    rest = re.sub(r"font-family: [^;\"]*;?", "", rest)
-    for colour, name in _NAMES.items():
-        rest = rest.replace(colour, name)
-    return f"{opening}>" + re.sub(r"\s*\n\s*", " ", re.sub(r">\s+<", "><", rest)).strip()

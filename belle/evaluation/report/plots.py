@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import io
-import re
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,15 +12,12 @@ from belle.evaluation.layers.layer_loss import LayerLoss
 from belle.evaluation.measurement import CandidateFigures, Measurement
 from belle.evaluation.report.labels import name_points
 from belle.evaluation.report.layers import layers_of
+from belle.report.svg import N_SERIES, colour, draw
 from belle.texts import visible
 
-# matplotlib knows colours only as numbers: these stand for the page's and are replaced by its variables.
-_INK, _QUIET, _LINE = "#010203", "#040506", "#070809"
-_SERIES = ("#0a0b01", "#0a0b02", "#0a0b03", "#0a0b04", "#0a0b05", "#0a0b06", "#0a0b07", "#0a0b08")
-_VARIABLES = {_INK: "ink", _QUIET: "ink-3", _LINE: "line"} | {c: f"series-{i}" for i, c in enumerate(_SERIES)}
+_INK, _QUIET, _LINE = map(colour, ("ink", "ink-3", "line"))
 _MARKS = "osD^vPX*"
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
+_STYLE: dict[str, Any] = {
     "font.size": 10,
     "text.color": _INK,
     "axes.labelcolor": _QUIET,
@@ -92,9 +86,9 @@ def plots(result: Measurement) -> list[Plot]:
 
 def _compared(candidates: Sequence[CandidateFigures]) -> tuple[Sequence[CandidateFigures], str]:
     """The candidates that get a colour each, and words about it: all, or of many the best at their sizes."""
-    if len(candidates) <= len(_SERIES):
+    if len(candidates) <= N_SERIES:
         return candidates, ""
-    front = [candidates[i] for i in pareto(_points(candidates))][: len(_SERIES)]
+    front = [candidates[i] for i in pareto(_points(candidates))][:N_SERIES]
     return front, " Models on the line of the first plot only."
 
 
@@ -282,30 +276,8 @@ def _plain(name: str) -> str:
 
 
 def _colour(i: int) -> str:
-    return _SERIES[i % len(_SERIES)]
+    return colour(f"series-{i % N_SERIES}")
 
 
-def _draw(name: str, inches: tuple[float, float], draw: Callable[[Any], None]) -> str:
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
-        # Letters that matplotlib's font lacks are written as text: the browser has fonts for them.
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        figure = Figure(figsize=inches, layout="constrained")
-        FigureCanvasSVG(figure)
-        draw(figure.subplots())
-        text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = text.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    for colour, variable in _VARIABLES.items():
-        svg = svg.replace(colour, f"var(--{variable})")
-    # Several of them stand in one page: what they refer to must be their own.
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", svg)
-    return re.sub(
-        r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1), count=1
-    )
+def _draw(name: str, inches: tuple[float, float], paint: Callable[[Any], None]) -> str:
+    return draw(name, inches, lambda figure: paint(figure.subplots()), _STYLE)

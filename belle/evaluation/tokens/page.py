@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import codecs
 import json
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from belle import paths
 from belle.evaluation.tokens.view import Expectation, TokenView
+from belle.report.html import as_it_is, render
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -25,8 +24,6 @@ LEVELS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Borders of the colours, nats."""
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
-_COLOURS = ("page", "raised", "code", "ink", "ink-2", "ink-3", "line", "violet", "bad", "warn")
-_HEAT = {"light": "214, 69, 24", "dark": "255, 128, 82"}
 _NAMED = {"\n": "↵", "\t": "⇥", "\r": "␍"}
 
 Piece = Callable[[int], bytes]
@@ -73,9 +70,6 @@ def token_page(
         name: how the vocabulary writes a token that stands for none.
         about: a sentence on what is shown.
     """
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
     ids = [*context, *(view.token for view in views)]
     shown = show(ids, piece, name)
     data = {
@@ -83,8 +77,8 @@ def token_page(
         "names": _names(views, piece, name),
         "tokens": [_token(view, text.title) for view, text in zip(views, shown[len(context) :], strict=True)],
     }
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+    return render(
+        _TEMPLATE,
         reference=reference,
         candidates=list(candidates),
         about=about,
@@ -94,11 +88,9 @@ def token_page(
             for view, text in zip(views, shown[len(context) :], strict=True)
         ],
         levels=_legend(),
-        # The one thing that goes in as it is: no “<”, “>” or “&” is left in it.
-        data=Markup(_script_json(data)),  # noqa: S704
-        borders=Markup(json.dumps(LEVELS)),  # noqa: S704
-        light=_colours("light"),
-        dark=_colours("dark"),
+        # No “<”, “>” or “&” is left in it.
+        data=as_it_is(_script_json(data)),
+        borders=as_it_is(json.dumps(LEVELS)),
     )
 
 
@@ -177,9 +169,3 @@ def _legend() -> list[tuple[int, str]]:
     borders = [f"{border:g}" for border in LEVELS]
     middle = [f"{a}–{b}" for a, b in pairwise(borders)]
     return list(enumerate([f"< {borders[0]}", *middle, f"≥ {borders[-1]}"]))
-
-
-def _colours(theme: str) -> str:
-    values = tomllib.loads(paths.asset("theme.toml").read_text(encoding="utf-8"))[theme]
-    own = " ".join(f"--{name}: {values[name]};" for name in _COLOURS)
-    return f"{own} --heat: {_HEAT[theme]};"

@@ -6,19 +6,17 @@ the curves, which are drawn here from numbers, go in as they are.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from belle import paths
 from belle.report.curves import svg
+from belle.report.html import as_it_is, render
 from belle.training.tracking.panel import duration, printable, size
 from belle.training.tracking.run_data import Run
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
-_COLOURS = ("page", "raised", "code", "ink", "ink-2", "ink-3", "line", "violet", "violet-soft", "good", "warn", "bad")
 _TITLES = {
     "loss": "Loss",
     "lr": "Learning rate",
@@ -40,25 +38,21 @@ _STATUS = {
 
 def page(run: Run) -> str:
     """The HTML of the page."""
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"size": size, "time": _time, "visible": lambda value: printable(str(value))}
     colour, status = _STATUS.get(run.status, _STATUS["unknown"])
     curves = [
         {
             "title": _TITLES.get(curve.name, curve.name.replace("_", " ")),
             "words": curve.words,
             "evaluation": bool(curve.evaluation),
-            # Drawn here from numbers alone.
-            "svg": Markup(svg(curve, wide=curve.name == "loss")),  # noqa: S704
+            "svg": as_it_is(svg(curve, wide=curve.name == "loss")),
             "wide": curve.name == "loss",
         }
         for curve in (_in_gigabytes(curve) if curve.name == "memory" else curve for curve in run.curves)
     ]
     sessions = _sessions(run.record)
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+    return render(
+        _TEMPLATE,
+        {"size": size, "time": _time, "visible": lambda value: printable(str(value))},
         run=run,
         title=run.folder.resolve().name,
         colour=colour,
@@ -69,8 +63,6 @@ def page(run: Run) -> str:
         data=_table(run.record),
         facts=list(_facts(run.record)),
         sessions=sessions,
-        light=_colours("light"),
-        dark=_colours("dark"),
     )
 
 
@@ -159,9 +151,3 @@ def _time(text: Any) -> str:
 
 def _in_gigabytes(curve: Any) -> Any:
     return type(curve)(curve.name, [(step, value / 1e9) for step, value in curve.points])
-
-
-def _colours(theme: str) -> str:
-    """The window's colours as CSS variables."""
-    values = tomllib.loads(paths.asset("theme.toml").read_text(encoding="utf-8"))[theme]
-    return " ".join(f"--{name}: {values[name]};" for name in _COLOURS)

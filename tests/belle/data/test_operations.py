@@ -270,7 +270,7 @@ def test_the_summary_of_lengths() -> None:
 
 def test_pictures(tmp_path: Path) -> None:
     report = check(lines(tmp_path / "d.jsonl", {"text": "<a>" * 9}, {"text": "b"}, {"x": 1}))
-    for ending, start in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".html", b"<!doctype html>")):
+    for ending, start in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".html", b"<!DOCTYPE html>")):
         write_plot(report, tmp_path / f"p{ending}", "<title>")
         assert (tmp_path / f"p{ending}").read_bytes().startswith(start)
     page = (tmp_path / "p.html").read_text()

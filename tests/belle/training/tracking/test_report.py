@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from belle.errors import KnownError
-from belle.report.curves import Curve, smoothed, svg, thinned
 from belle.training.checkpoints.store import CheckpointStore
 from belle.training.tracking.report import read_run, write_report
 from belle.training.tracking.run_record import RunRecord
@@ -125,14 +123,6 @@ class TestPage:
         assert page.text.count(EVIL) >= 7
         assert "49" not in page.text.split("Recipe, resolved")[1].split("Machine")[0]
 
-    def test_colours_are_the_pages_own(self, tmp_path: Path) -> None:
-        element = svg(Curve("loss", [(step, 1 / step) for step in range(1, 100)], [(50, 0.1)]), wide=True)
-        ET.fromstring(element)
-        assert "var(--violet)" in element
-        assert "var(--good)" in element
-        assert "#" not in element.replace("url(#", "").replace('href="#', "")
-        assert "font-family" not in element
-
     def test_out(self, tmp_path: Path) -> None:
         out = tmp_path / "deep" / "page.html"
         assert write_report(make_run(tmp_path / "run"), out) == out
@@ -211,35 +201,3 @@ class TestPartial:
             assert caught.value.kind == "not_a_run"
             assert f"{tmp_path / name} {words}" in caught.value.message
         assert list((tmp_path / "empty").iterdir()) == []
-
-
-class TestCurves:
-    @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300))
-    def test_smoothed_stays_between_the_extremes(self, values: list[float]) -> None:
-        points = list(enumerate(values))
-        means = smoothed(points)
-        assert [step for step, _ in means] == [step for step, _ in points]
-        slack = 1e-6 * max(1.0, *map(abs, values))
-        assert all(min(values) - slack <= mean <= max(values) + slack for _, mean in means)
-
-    @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=400), st.integers(2, 50))
-    def test_thinned_keeps_the_extremes_and_the_order(self, values: list[float], most: int) -> None:
-        points = list(enumerate(values))
-        kept = thinned(points, most)
-        assert len(kept) <= max(most, 2) or len(points) <= most
-        assert set(kept) <= set(points)
-        assert [step for step, _ in kept] == sorted({step for step, _ in kept})
-        assert min(value for _, value in kept) == min(values)
-        assert max(value for _, value in kept) == max(values)
-
-    def test_a_long_run_makes_a_small_page(self) -> None:
-        points = [(step, 1 / step) for step in range(1, 200_001)]
-        assert len(svg(Curve("loss", points), wide=True)) < 150_000
-
-    @pytest.mark.parametrize("values", [[0.0], [5.0, 5.0], [1e-9, 2e-9], [1e12, 3e12], [-1.0, 1.0]])
-    def test_any_range_can_be_drawn(self, values: list[float]) -> None:
-        ET.fromstring(svg(Curve("kl", list(enumerate(values))), wide=False))
-
-    def test_words(self) -> None:
-        curve = Curve("loss", [(1, 5.0), (2, 1.0), (3, 2.0)], [(3, 2.5)])
-        assert curve.words == "5 at step 1, lowest 1 at step 2, 2 at step 3; evaluation 2.5 at step 3"
