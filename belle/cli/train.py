@@ -119,7 +119,8 @@ def _train(recipe: Recipe) -> int:
 def _report(rest: list[str], out: Path | None) -> int:
     if len(rest) != 1:
         raise KnownError("usage", "A report is of one run.", "For instance: belle train report build/tiny/sft")
+    from belle.training.run_folder import RunFolder
     from belle.training.tracking.report import write_report
 
-    print(write_report(Path(rest[0]), out))
+    print(write_report(RunFolder(Path(rest[0])), out))
     return 0

@@ -22,6 +22,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging
 
 from belle.training.checkpoints.store import CheckpointStore
+from belle.training.run_folder import RunFolder
 from tests.bench.measure import Measure, at_most
 
 TURNS = 7
@@ -51,7 +52,10 @@ def run() -> list[Measure]:
     build = Path(__file__).parents[2] / "build"
     build.mkdir(exist_ok=True)
     held, safe = [], []
-    with tempfile.TemporaryDirectory(dir=build) as name, CheckpointStore(Path(name, "run"), keep_last=1) as store:
+    with (
+        tempfile.TemporaryDirectory(dir=build) as name,
+        CheckpointStore(RunFolder(Path(name, "run")), keep_last=1) as store,
+    ):
         for turn in range(-1, TURNS):  # the first, in memory that nobody has used yet, does not count
             plain = Path(name, "plain")
             plain.mkdir()

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from belle.training.checkpoints.store import CheckpointStore
+from belle.training.run_folder import RunFolder
 from tests.belle.training.runs import metrics, recipe_file
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1500)]
@@ -99,7 +100,7 @@ def newest_step(run: Path) -> int:
     copy = run.with_name("copy")
     shutil.copytree(run, copy)
     notices: list[str] = []
-    with CheckpointStore(copy, notice=notices.append) as store:
+    with CheckpointStore(RunFolder(copy), notice=notices.append) as store:
         newest = store.newest()
     shutil.rmtree(copy)
     # What has the name of a checkpoint is whole, at any moment.

@@ -83,7 +83,7 @@ def tokenizer_of(recipe: Recipe) -> str:
     if not model.endswith((".yaml", ".yml")):
         return model
     base = load_recipe(Path(model))
-    final = base.output_dir / "final"
+    final = base.run_folder.final
     if (final / "tokenizer_config.json").exists():
         return str(final)
     if base.traits.makes_tokenizer:

@@ -13,7 +13,6 @@ import errno
 import fcntl
 import os
 import platform
-import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -27,8 +26,7 @@ from belle.errors import KnownError
 from belle.training.checkpoints.atomic_folder import REPLACED, TEMPORARY, complete, fill, in_words, recover
 from belle.training.checkpoints.manifest import Sealed, first_problem, read_manifest, share
 from belle.training.cluster.ranks import ALONE, Ranks, together
-
-_STEP = re.compile(r"step-(\d+)")
+from belle.training.run_folder import RunFolder
 
 
 def to_stderr(text: str) -> None:
@@ -41,7 +39,7 @@ class CheckpointStore:
     """The checkpoints of one run, as `step-N` folders. To be closed, or used in a `with` statement.
 
     Args:
-        folder: the run's output folder.
+        folder: of the run.
         keep_last: how many are kept; 0 keeps all.
         ranks: the processes of the run. `newest` and `save` must be called by all of them.
         notice: gets one sentence for each thing that a person should know and that stops nothing.
@@ -49,7 +47,7 @@ class CheckpointStore:
 
     def __init__(
         self,
-        folder: Path,
+        folder: RunFolder,
         *,
         keep_last: int = 2,
         ranks: Ranks = ALONE,
@@ -62,7 +60,7 @@ class CheckpointStore:
         self._notice = notice
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future[None] | None = None
-        self._lock = FolderLock(folder)
+        self._lock = FolderLock(folder.lock)
         self._broken: set[int] = set()
 
     def __enter__(self) -> CheckpointStore:
@@ -93,8 +91,8 @@ class CheckpointStore:
 
         def take() -> None:
             if self._ranks.rank == 0:
-                with in_words(self.folder):
-                    self.folder.mkdir(parents=True, exist_ok=True)
+                with in_words(self.folder.path):
+                    self.folder.path.mkdir(parents=True, exist_ok=True)
                 self._lock.acquire()
 
         together(self._ranks, take)
@@ -107,15 +105,15 @@ class CheckpointStore:
         """
 
         def prepare() -> list[int]:
-            if self._ranks.rank or not self.folder.is_dir():
+            if self._ranks.rank or not self.folder.path.is_dir():
                 return []
             self._lock.acquire()
-            with in_words(self.folder):
+            with in_words(self.folder.path):
                 _clean(self.folder)
-                return sorted(_steps(self.folder), reverse=True)
+                return self.folder.steps()[::-1]
 
         for step in together(self._ranks, prepare)[0]:
-            path = self.folder / f"step-{step}"
+            path = self.folder.checkpoint(step)
             problem = self._problem(path, step)
             if problem is None:
                 return path
@@ -149,7 +147,7 @@ class CheckpointStore:
 
         self.settle()
         self.claim()
-        filled = fill(self.folder / f"step-{step}", write, self._ranks)
+        filled = fill(self.folder.checkpoint(step), write, self._ranks)
         # They must not change any more while a thread reads them.
         recipe, extra = deepcopy(dict(recipe)), deepcopy(dict(extra or {}))
 
@@ -191,9 +189,9 @@ class CheckpointStore:
         """Delete what is older than the last `keep_last`. Damaged ones do not count and are left to the person."""
         if not self._keep_last:
             return
-        whole = sorted(found for found in _steps(self.folder) if found <= step and found not in self._broken)
+        whole = [saved for saved in self.folder.steps() if saved <= step and saved not in self._broken]
         for old in whole[: -self._keep_last]:
-            path = self.folder / f"step-{old}"
+            path = self.folder.checkpoint(old)
             try:
                 # The name goes first: what is half deleted must not look like a checkpoint.
                 rubbish = path.rename(path.with_name(path.name + TEMPORARY))
@@ -202,16 +200,11 @@ class CheckpointStore:
                 self._notice(f"The old checkpoint {path} could not be deleted: {error.strerror or error}.")
 
 
-def _clean(folder: Path) -> None:
+def _clean(folder: RunFolder) -> None:
     """Remove what killed runs left in a run's folder. Raises OSError."""
-    for path in list(folder.iterdir()):
-        if path.suffix in (TEMPORARY, REPLACED) and (_STEP.fullmatch(path.stem) or path.stem == "final"):
+    for path in list(folder.path.iterdir()):
+        if path.suffix in (TEMPORARY, REPLACED) and folder.is_model(path.stem):
             recover(path.with_suffix(""))
-
-
-def _steps(folder: Path) -> list[int]:
-    found = (_STEP.fullmatch(path.name) for path in folder.iterdir() if path.is_dir())
-    return [int(match[1]) for match in found if match]
 
 
 # One run at a time in a folder: a second one would delete what the first is writing.
@@ -221,13 +214,13 @@ _HELD = (errno.EACCES, errno.EAGAIN)
 
 
 class FolderLock:
-    """A lock on `folder/.lock` that ends with the process, however it ends.
+    """A lock on a file that ends with the process, however it ends.
 
     It is a POSIX record lock: child processes that outlive a killed run do not keep it, and it works over NFS.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / ".lock"
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._file: int | None = None
 
     def acquire(self) -> None:

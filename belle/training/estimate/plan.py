@@ -89,7 +89,6 @@ def _prompts(recipe: Recipe, vocabulary: HubVocabulary, template: PromptTemplate
 
 def _tokenizer_of(recipe: Recipe) -> str:
     """Its folder or name; where the run starts from a recipe whose model is not there yet, that recipe's."""
-    from belle.training.recipe.chain import FINAL
     from belle.training.recipe.load import load_recipe
 
     if recipe.tokenizer is not None:
@@ -100,7 +99,7 @@ def _tokenizer_of(recipe: Recipe) -> str:
     if not model.endswith((".yaml", ".yml")):
         return model
     before = load_recipe(Path(model))
-    final = before.output_dir / FINAL
+    final = before.run_folder.final
     return str(final) if final.is_dir() else _tokenizer_of(before)
 
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from belle.training.recipe.load import LoraOptions, Recipe
 
-FINAL = "final"
-
 
 @dataclass(frozen=True)
 class Shape:
@@ -177,7 +175,7 @@ def _is_recipe(name: str | Path) -> bool:
 
 def _after(recipe: Recipe) -> Any:
     """The configuration of the model that a recipe leaves."""
-    final = recipe.output_dir / FINAL
+    final = recipe.run_folder.final
     if (final / "config.json").is_file():
         return load_config(final)
     config = copy.deepcopy(config_of(recipe))

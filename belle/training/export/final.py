@@ -43,7 +43,7 @@ def write_final(session: Session, ranks: Ranks) -> Path:
     Raises KnownError: those of `write_folder`, and `adapter_empty` when an adapter's file lacks what was trained.
     """
     recipe = session.recipe
-    folder = recipe.output_dir / "final"
+    folder = recipe.run_folder.final
     model, weights = session.engine.model, session.engine.gathered_state_dict()
     if hasattr(model, "policy"):
         # Of PPO's model only the policy: what estimated values has done its work.

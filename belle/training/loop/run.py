@@ -18,10 +18,11 @@ from belle.errors import KnownError
 from belle.training.checkpoints.manifest import Manifest, read_manifest
 from belle.training.checkpoints.run_state import RunState
 from belle.training.checkpoints.store import CheckpointStore
-from belle.training.cluster.ranks import Ranks
+from belle.training.cluster.ranks import Ranks, together
 from belle.training.loop.interrupts import Interrupts
-from belle.training.loop.run_folder import changed_on_the_way, check_folder, check_same_recipe
+from belle.training.loop.resume import allowed_changes, check_same_recipe
 from belle.training.recipe.load import Recipe, dump_recipe, recipe_values
+from belle.training.run_folder import RunFolder
 from belle.training.tracking.console import LiveView
 from belle.training.tracking.run_record import RunRecord
 from belle.training.tracking.tracker import Tracker, memory_in_use
@@ -53,8 +54,9 @@ class Run:
         self._saved_step = -1
         self.state = RunState()
         self.inputs: dict[str, Any] = {}
-        folder = recipe.output_dir
-        check_folder(folder, resume=recipe.resume, ranks=ranks)
+        self._folder = folder = recipe.run_folder
+        if not recipe.resume:
+            check_free(folder, ranks)
         self._store = CheckpointStore(folder, keep_last=recipe.keep_last, ranks=ranks, notice=self.say)
         self._store.claim()
         self.checkpoint: Path | None = self._store.newest() if recipe.resume else None
@@ -63,12 +65,12 @@ class Run:
             self.manifest = read_manifest(self.checkpoint)
             check_same_recipe(self.manifest.recipe, self._values, self.checkpoint)
             self.say(f"going on from {self.checkpoint}")
-            for sentence in changed_on_the_way(self.manifest.recipe, self._values):
+            for sentence in allowed_changes(self.manifest.recipe, self._values):
                 self.say(sentence)
         elif recipe.resume:
-            self.say(f"no checkpoint in {folder}: starting at the beginning")
+            self.say(f"no checkpoint in {folder.path}: starting at the beginning")
         if ranks.rank == 0:
-            write_text(folder / "recipe.yaml", dump_recipe(recipe))
+            write_text(folder.recipe, dump_recipe(recipe))
         self.tracker = Tracker(
             folder,
             names=recipe.tracking,
@@ -183,7 +185,7 @@ class Run:
 
         Without `wait` it is put on the disk for good while training goes on; what goes wrong then is raised later.
         """
-        folder = self._recipe.output_dir / f"step-{self.state.step}"
+        folder = self._folder.checkpoint(self.state.step)
         if self._saved_step == self.state.step:
             if wait:
                 self._store.settle()
@@ -216,8 +218,8 @@ class Run:
         """An error of the current step, with the step and the last good checkpoint in its words."""
         with contextlib.suppress(KnownError):  # the error itself is what matters
             self._store.settle()
-        good = [int(path.name[5:]) for path in self._recipe.output_dir.glob("step-*") if path.name[5:].isdigit()]
-        last = f"The last checkpoint is step-{max(good)}" if good else "There is no checkpoint yet"
+        steps = self._folder.steps()
+        last = f"The last checkpoint is step-{steps[-1]}" if steps else "There is no checkpoint yet"
         return KnownError(
             error.kind, f"Step {self.state.step + 1}: {error.message} {last}.", error.advice, **error.details
         )
@@ -235,3 +237,18 @@ class Run:
             # What ended the run is told already, and may be why its last checkpoint could not be finished.
             if status != "failed":
                 raise
+
+
+def check_free(folder: RunFolder, ranks: Ranks) -> None:
+    """Raises KnownError("output_not_empty") when there is a run in `folder`. All processes call it."""
+
+    def check() -> None:
+        if ranks.rank == 0 and folder.holds_run():
+            raise KnownError(
+                "output_not_empty",
+                f"{folder.path} holds a run already.",
+                "Go on with it with --resume, or choose another folder with --set output_dir=DIR.",
+                path=str(folder.path),
+            )
+
+    together(ranks, check)

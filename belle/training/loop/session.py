@@ -120,7 +120,7 @@ class Session:
                 self.template,
                 max_length=self.recipe.max_length,
                 processes=self.recipe.processes,
-                cache_dir=self.recipe.output_dir / "data",
+                cache_dir=self.recipe.run_folder.data,
                 say=self.run.say,
             )
             return found

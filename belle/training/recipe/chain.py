@@ -8,8 +8,6 @@ from pathlib import Path
 from belle.errors import KnownError
 from belle.training.recipe.load import Recipe, load_recipe
 
-FINAL = "final"
-
 _RECIPE_SUFFIXES = (".yaml", ".yml")
 
 
@@ -59,4 +57,4 @@ def _is_recipe(name: str | Path) -> bool:
 
 def _made(path: Path) -> Path:
     """The final folder of that recipe, or the folder itself."""
-    return load_recipe(path).output_dir / FINAL if _is_recipe(path) else path
+    return load_recipe(path).run_folder.final if _is_recipe(path) else path

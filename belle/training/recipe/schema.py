@@ -11,6 +11,7 @@ from belle.training.recipe.fields import FieldError
 from belle.training.recipe.parts import DataFile, InitOptions, LoraOptions, VocabOptions
 from belle.training.recipe.preference import DpoOptions, PpoOptions, RewardOptions
 from belle.training.recipe.stages import STAGES, StageName, TrainingStage
+from belle.training.run_folder import RunFolder
 
 Batching = Literal["auto", "pack", "group", "pad"]
 Schedule = Literal["cosine", "linear", "constant"]
@@ -175,6 +176,11 @@ class Recipe:
 
     resume: bool = field(default=False, metadata={"key": False}, compare=False)
     """Go on from the newest checkpoint in `output_dir` (`--resume`)."""
+
+    @property
+    def run_folder(self) -> RunFolder:
+        """What lies in `output_dir`."""
+        return RunFolder(self.output_dir)
 
     @property
     def traits(self) -> TrainingStage:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from belle.training.checkpoints.manifest import MANIFEST
-from belle.training.recipe.chain import FINAL, chain, with_models
+from belle.training.recipe.chain import chain, with_models
 from belle.training.recipe.fetching import fetched
 from belle.training.recipe.load import Recipe
 
@@ -19,10 +19,10 @@ def run_recipe(recipe: Recipe) -> Path:
     """
     *before, last = chain(recipe)
     for base in before:
-        if not (base.output_dir / FINAL / MANIFEST).exists():
+        if not (base.run_folder.final / MANIFEST).exists():
             _run(replace(with_models(base), resume=True))
     _run(with_models(last))
-    return last.output_dir / FINAL
+    return last.run_folder.final
 
 
 def _run(recipe: Recipe) -> None:

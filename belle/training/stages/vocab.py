@@ -23,22 +23,19 @@ from belle.pretrained import load_pretrained
 from belle.training.checkpoints.atomic_folder import write_folder
 from belle.training.checkpoints.manifest import MANIFEST, read_manifest
 from belle.training.export.disk_proof import check_written
-from belle.training.loop.run_folder import check_same_recipe
+from belle.training.loop.resume import check_same_recipe
 from belle.training.recipe.load import Recipe, recipe_values
 from belle.training.recipe.parts import VocabOptions
 from belle.training.stages import next_token
 from belle.training.tokenizer.identity import compare
 from belle.training.tokenizer.new_pieces import Extended, merge_pieces, old_ids_of, read_model, train_pieces
 
-EXTENDED = "extended"
-"""The folder below `output_dir` with the extended model, not yet trained."""
-
 _PATIENCE_S = 3600.0
 
 
 def run(recipe: Recipe) -> None:
     """Extend, check and train as the recipe says, and write `final/`. Raises KnownError and `interrupts.Stopped`."""
-    extended = recipe.output_dir / EXTENDED
+    extended = recipe.run_folder.extended
     if int(os.environ.get("RANK", "0")) == 0:
         if (extended / MANIFEST).exists():
             # It is not made again, and would not be what the recipe says.

@@ -14,7 +14,7 @@ from typing import Any
 from belle.report.curves import svg
 from belle.report.html import as_it_is, render
 from belle.training.tracking.panel import duration, printable, size
-from belle.training.tracking.run_data import Run
+from belle.training.tracking.run_data import RunData
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _TITLES = {
@@ -36,7 +36,7 @@ _STATUS = {
 }
 
 
-def page(run: Run) -> str:
+def page(run: RunData) -> str:
     """The HTML of the page."""
     colour, status = _STATUS.get(run.status, _STATUS["unknown"])
     curves = [
@@ -66,7 +66,7 @@ def page(run: Run) -> str:
     )
 
 
-def _tiles(run: Run) -> Iterator[tuple[str, str]]:
+def _tiles(run: RunData) -> Iterator[tuple[str, str]]:
     last = run.metrics[-1] if run.metrics else {}
     total = run.record.get("steps")
     if last:

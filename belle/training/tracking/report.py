@@ -14,13 +14,10 @@ from belle.durable import write_text
 from belle.errors import KnownError
 from belle.report.curves import Curve
 from belle.training.checkpoints.manifest import files_in, read_manifest
-from belle.training.tracking.run_data import Checkpoint, Run, Said
-from belle.training.tracking.run_record import RECORD, read_record, still_runs
-from belle.training.tracking.tracker import METRICS, SAMPLES, read_steps
-
-RECIPE = "recipe.yaml"
-
-REPORT = "report.html"
+from belle.training.run_folder import RunFolder
+from belle.training.tracking.run_data import CheckpointSummary, RunData, SampledAnswers
+from belle.training.tracking.run_record import read_record, still_runs
+from belle.training.tracking.tracker import read_steps
 
 # What has the page's own places, in the order of interest; everything else follows by name.
 _FIRST = ("loss", "lr", "grad_norm", "tokens_per_s", "memory")
@@ -29,38 +26,39 @@ _FIRST = ("loss", "lr", "grad_norm", "tokens_per_s", "memory")
 _NO_CURVE = ("step", "epoch", "tokens", "seconds", "samples")
 
 
-def write_report(run: Path, out: Path | None = None) -> Path:
-    """Write the page about the run in folder `run`, to `run/report.html` when `out` is None. Returns its path.
+def write_report(folder: RunFolder, out: Path | None = None) -> Path:
+    """Write the page about the run in `folder`, there as `report.html` when `out` is None. Returns its path.
 
     Raises KnownError: `not_a_run`, `run_not_readable`, `disk_full`, `folder_not_writable`.
     """
     from belle.training.tracking.page import page
 
-    target = out or run / REPORT
-    write_text(target, page(read_run(run)))
+    target = out or folder.report
+    write_text(target, page(read_run(folder)))
     return target
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: RunFolder) -> RunData:
     """Everything that a run wrote into its folder. Raises KnownError (`not_a_run`, `run_not_readable`)."""
-    if not any((folder / name).is_file() for name in (METRICS, RECORD, RECIPE)):
-        there = "is not there" if not folder.exists() else "is no folder" if not folder.is_dir() else "holds no run"
+    path = folder.path
+    if not any(file.is_file() for file in (folder.metrics, folder.record, folder.recipe)):
+        there = "is not there" if not path.exists() else "is no folder" if not path.is_dir() else "holds no run"
         raise KnownError(
             "not_a_run",
-            f"{folder} {there}.",
-            f"Name the output_dir of a recipe: the folder with {METRICS}.",
-            path=str(folder),
+            f"{path} {there}.",
+            f"Name the output_dir of a recipe: the folder with {folder.metrics.name}.",
+            path=str(path),
         )
     try:
-        metrics = list(read_steps(folder / METRICS))
-        recipe = folder / RECIPE
+        metrics = list(read_steps(folder.metrics))
+        recipe = folder.recipe
         record = read_record(folder)
-        return Run(
-            folder=folder,
+        return RunData(
+            folder=path,
             metrics=metrics,
             curves=list(_curves(metrics)),
             not_finite=[row["step"] for row in metrics if "loss" in row and _number(row["loss"]) is None],
-            said=_said(folder / SAMPLES),
+            answers=_answers(folder.samples),
             recipe=recipe.read_text(encoding="utf-8", errors="replace") if recipe.is_file() else "",
             record=record,
             status=_status(record),
@@ -69,9 +67,9 @@ def read_run(folder: Path) -> Run:
     except OSError as error:
         raise KnownError(
             "run_not_readable",
-            f"{error.filename or folder} could not be read: {error.strerror or error}.",
+            f"{error.filename or path} could not be read: {error.strerror or error}.",
             "Check the permissions of the folder.",
-            path=str(folder),
+            path=str(path),
         ) from error
 
 
@@ -95,12 +93,12 @@ def _number(value: Any) -> float | None:
     return float(value)
 
 
-def _said(path: Path) -> list[Said]:
-    found: dict[str, Said] = {}
+def _answers(path: Path) -> list[SampledAnswers]:
+    by_prompt: dict[str, SampledAnswers] = {}
     for row in read_steps(path):
         prompt = str(row.get("prompt", ""))
-        found.setdefault(prompt, Said(prompt)).answers.append((row["step"], str(row.get("text", ""))))
-    return list(found.values())
+        by_prompt.setdefault(prompt, SampledAnswers(prompt)).answers.append((row["step"], str(row.get("text", ""))))
+    return list(by_prompt.values())
 
 
 def _status(record: Mapping[str, Any]) -> str:
@@ -112,22 +110,18 @@ def _status(record: Mapping[str, Any]) -> str:
     return "killed" if status == "running" and not still_runs(last) else status
 
 
-def _checkpoint_folders(folder: Path) -> list[Path]:
-    def number(path: Path) -> int:
-        return int(path.name.removeprefix("step-"))
-
-    numbered = [p for p in folder.glob("step-*") if p.is_dir() and p.name.removeprefix("step-").isdecimal()]
-    final = folder / "final"
-    return [*sorted(numbered, key=number), *([final] if final.is_dir() else [])]
+def _checkpoint_folders(folder: RunFolder) -> list[Path]:
+    final = [folder.final] if folder.final.is_dir() else []
+    return [*map(folder.checkpoint, folder.steps()), *final]
 
 
-def _checkpoint(path: Path) -> Checkpoint:
+def _checkpoint(path: Path) -> CheckpointSummary:
     sizes = files_in(path)
     n_bytes = sum(sizes.values())
     try:
         manifest = read_manifest(path)
     except KnownError as error:
-        return Checkpoint(path.name, None, "", n_bytes, str(error.details["reason"]))
+        return CheckpointSummary(path.name, None, "", n_bytes, str(error.details["reason"]))
     wrong = [name for name, sealed in manifest.files.items() if sizes.get(name) != sealed.size]
     problem = f"{wrong[0]} is missing or has another size than was written" if wrong else ""
-    return Checkpoint(path.name, manifest.step, manifest.written, n_bytes, problem)
+    return CheckpointSummary(path.name, manifest.step, manifest.written, n_bytes, problem)

@@ -1,4 +1,4 @@
-"""The numbers of a run as its report shows them: steps, checkpoints, and what was said beside them."""
+"""A run as its report shows it: steps, checkpoints, and what the model answered meanwhile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from belle.report.curves import Curve
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class CheckpointSummary:
     """A checkpoint as the page lists it. `problem` says what is wrong with it; its content is not hashed for this."""
 
     name: str
@@ -21,15 +21,15 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What the model answered to one prompt: step → text, the earliest first."""
+class SampledAnswers:
+    """What the model answered to one prompt: (step, text), the earliest first."""
 
     prompt: str
     answers: list[tuple[int, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Run:
+class RunData:
     """What is known of a run.
 
     Attributes:
@@ -44,8 +44,8 @@ class Run:
     metrics: list[dict[str, Any]]
     curves: list[Curve]
     not_finite: list[int]
-    said: list[Said]
+    answers: list[SampledAnswers]
     recipe: str
     record: dict[str, Any]
     status: str
-    checkpoints: list[Checkpoint]
+    checkpoints: list[CheckpointSummary]

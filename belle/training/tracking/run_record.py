@@ -10,22 +10,20 @@ import datetime
 import json
 import os
 import platform
-from pathlib import Path
 from typing import Any
 
 from belle.documents import read_json
 from belle.durable import write_text
 from belle.environment import machine, versions
 from belle.errors import KnownError
-
-RECORD = "run.json"
+from belle.training.run_folder import RunFolder
 
 
 class RunRecord:
     """The record of the run in `folder`. On every rank but 0 it does nothing.
 
     Args:
-        folder: the run's folder.
+        folder: of the run.
         stage: what is trained, such as `sft`.
         resumed: whether an earlier session goes on; otherwise the record begins anew.
         rank: number of this process.
@@ -37,7 +35,7 @@ class RunRecord:
 
     def __init__(
         self,
-        folder: Path,
+        folder: RunFolder,
         *,
         stage: str,
         resumed: bool = False,
@@ -45,7 +43,7 @@ class RunRecord:
         world_size: int = 1,
         steps: int = 0,
     ) -> None:
-        self._path = folder / RECORD
+        self._path = folder.record
         self._on = rank == 0
         if not self._on:
             return
@@ -86,10 +84,10 @@ class RunRecord:
         write_text(self._path, json.dumps(self._values, ensure_ascii=False, indent=1, default=str) + "\n")
 
 
-def read_record(folder: Path) -> dict[str, Any]:
+def read_record(folder: RunFolder) -> dict[str, Any]:
     """What `run.json` says; nothing when it is not there or not readable."""
     try:
-        values = read_json(folder / RECORD)
+        values = read_json(folder.record)
     except KnownError:
         return {}
     return values if isinstance(values, dict) else {}

@@ -21,9 +21,9 @@ from typing import Any, Protocol
 from belle.documents import parse_json, read_json_object
 from belle.durable import write_text
 from belle.errors import KnownError
+from belle.training.run_folder import RunFolder
 
 PROJECT = "chatbelle"
-IDENTITIES = "trackers.json"
 
 
 class Service(Protocol):
@@ -44,14 +44,14 @@ class RunInfo:
     """What a service is told of the run.
 
     Attributes:
-        folder: the run's folder; what a service writes goes there.
+        folder: of the run; what a service writes goes there.
         name: what the run is called.
         recipe: the resolved recipe.
         step: the step that it goes on from; 0 for a new run.
         notice: gets one sentence for the person.
     """
 
-    folder: Path
+    folder: RunFolder
     name: str
     recipe: Mapping[str, Any]
     step: int
@@ -59,7 +59,7 @@ class RunInfo:
 
     def identity(self, service: str) -> str:
         """A name for this run that a resumed run finds again."""
-        path = self.folder / IDENTITIES
+        path = self.folder.tracker_ids
         known: dict[str, str] = read_json_object(path) if path.exists() else {}
         if service not in known:
             known[service] = secrets.token_hex(4)
@@ -72,7 +72,7 @@ class TensorBoard:
 
     def __init__(self, run: RunInfo) -> None:
         module = _package("torch.utils.tensorboard", "tensorboard", "tensorboard")
-        folder = run.folder / "tensorboard"
+        folder = run.folder.path / "tensorboard"
         _wait_for_a_later_name(folder)
         self._writer = module.SummaryWriter(str(folder), purge_step=run.step + 1)
         if not run.step:
@@ -110,7 +110,7 @@ class Wandb:
         options: dict[str, Any] = {
             "project": os.environ.get("WANDB_PROJECT", PROJECT),
             "name": run.name,
-            "dir": str(run.folder),
+            "dir": str(run.folder.path),
             "id": run.identity("wandb"),
             "config": _plain(run.recipe),
             "resume": "allow",
@@ -125,7 +125,9 @@ class Wandb:
         except Exception as error:
             if decided or options.get("mode") == "offline":
                 raise
-            run.notice(f"wandb cannot be reached ({error}); it writes to {run.folder / 'wandb'}, for “wandb sync”.")
+            run.notice(
+                f"wandb cannot be reached ({error}); it writes to {run.folder.path / 'wandb'}, for “wandb sync”."
+            )
             self._run = self._wandb.init(**{**options, "mode": "offline"})
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
@@ -151,7 +153,7 @@ class Mlflow:
             os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         _package("mlflow", "mlflow", "mlflow")
         tracking = importlib.import_module("mlflow.tracking")
-        self._client = tracking.MlflowClient(tracking_uri=named or (run.folder / "mlruns").resolve().as_uri())
+        self._client = tracking.MlflowClient(tracking_uri=named or (run.folder.path / "mlruns").resolve().as_uri())
         project = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)
         experiment = self._client.get_experiment_by_name(project)
         where = experiment.experiment_id if experiment else self._client.create_experiment(project)
@@ -184,7 +186,7 @@ class SwanLab:
         options: dict[str, Any] = {
             "project": os.environ.get("SWANLAB_PROJECT", PROJECT),
             "name": run.name,
-            "log_dir": str(run.folder / "swanlog"),
+            "log_dir": str(run.folder.path / "swanlog"),
             "config": _plain(run.recipe),
         }
         if "SWANLAB_MODE" not in os.environ:

@@ -15,17 +15,15 @@ from typing import Any
 from belle.errors import KnownError
 from belle.json_lines import JsonLines, read_rows
 from belle.training.checkpoints.store import to_stderr
-from belle.training.tracking.services import IDENTITIES, SERVICES, RunInfo, Service
-
-METRICS = "metrics.jsonl"
-SAMPLES = "samples.jsonl"
+from belle.training.run_folder import RunFolder
+from belle.training.tracking.services import SERVICES, RunInfo, Service
 
 
 class Tracker:
     """Writes down what a run measures. On every rank but 0 it does nothing.
 
     Args:
-        folder: the run's folder.
+        folder: of the run.
         names: services, of `tensorboard`, `wandb`, `mlflow`, `swanlab`.
         recipe: the resolved recipe, JSON-serializable.
         name: what the run is called; the folder's name when empty.
@@ -38,7 +36,7 @@ class Tracker:
 
     def __init__(
         self,
-        folder: Path,
+        folder: RunFolder,
         *,
         names: Sequence[str] = ("tensorboard",),
         recipe: Mapping[str, Any] | None = None,
@@ -49,17 +47,18 @@ class Tracker:
     ) -> None:
         _check(names)
         self._notice = notice
+        self._folder = folder
         self._services: dict[str, Service] = {}
         self._prompts: dict[str, int] = {}
         self._on = rank == 0
         if not self._on:
             return
         last = step or -1  # a new run writes its step 0 itself
-        self._metrics = JsonLines(folder / METRICS, _up_to(last))
-        self._samples = JsonLines(folder / SAMPLES, _up_to(last))
+        self._metrics = JsonLines(folder.metrics, _up_to(last))
+        self._samples = JsonLines(folder.samples, _up_to(last))
         if not step:
-            (folder / IDENTITIES).unlink(missing_ok=True)  # a new run is another one there, too
-        run = RunInfo(folder, name or folder.resolve().name, recipe or {}, step, notice)
+            folder.tracker_ids.unlink(missing_ok=True)  # a new run is another one there, too
+        run = RunInfo(folder, name or folder.path.resolve().name, recipe or {}, step, notice)
         for service in dict.fromkeys(names):
             try:
                 self._services[service] = SERVICES[service](run)
@@ -123,7 +122,8 @@ class Tracker:
 
     def _failed(self, name: str, error: Exception) -> None:
         self._services.pop(name, None)
-        self._notice(f"{name} failed and gets nothing any more: {type(error).__name__}: {error}. {METRICS} goes on.")
+        record = self._folder.metrics.name
+        self._notice(f"{name} failed and gets nothing any more: {type(error).__name__}: {error}. {record} goes on.")
 
 
 def read_steps(path: Path) -> Iterator[dict[str, Any]]:

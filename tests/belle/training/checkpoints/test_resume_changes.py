@@ -14,7 +14,7 @@ import torch
 import yaml
 
 from belle.errors import KnownError
-from belle.training.loop.run_folder import FIXED, FREE, check_same_recipe
+from belle.training.loop.resume import FIXED, FREE, check_same_recipe
 from belle.training.recipe.load import Recipe, load_recipe
 from belle.training.stages.run import run_recipe
 from tests.belle.training.runs import largest_difference, recipe_file, run

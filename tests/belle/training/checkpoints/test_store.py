@@ -26,6 +26,7 @@ from belle.training.checkpoints.manifest import MANIFEST, read_manifest, share
 from belle.training.checkpoints.run_state import RunState
 from belle.training.checkpoints.store import CheckpointStore
 from belle.training.cluster.ranks import ALONE, together
+from belle.training.run_folder import RunFolder
 
 RECIPE = {"stage": "sft", "learning_rate": 1e-4, "data": ["对话.jsonl"]}
 ROOT = Path(__file__).parents[4]
@@ -47,7 +48,7 @@ def names(folder: Path) -> set[str]:
 
 class TestSave:
     def test_what_was_written_is_there_with_its_manifest(self, tmp_path: Path) -> None:
-        with CheckpointStore(tmp_path) as store:
+        with CheckpointStore(RunFolder(tmp_path)) as store:
             path = store.save(20, writer(), recipe=RECIPE, extra={"data": "abc"})
             assert path == tmp_path / "step-20" == store.newest()
         manifest = read_manifest(path)
@@ -59,7 +60,7 @@ class TestSave:
         assert names(tmp_path) == {"step-20"}
 
     def test_the_tokenizer_hash_is_of_the_tokenizer_alone(self, tmp_path: Path) -> None:
-        with CheckpointStore(tmp_path, keep_last=0) as store:
+        with CheckpointStore(RunFolder(tmp_path), keep_last=0) as store:
             one, two = (store.save(n, writer(bytes(n)), recipe={}) for n in (1, 2))
 
             def other(folder: Path) -> None:
@@ -71,19 +72,19 @@ class TestSave:
         assert hashes[0] == hashes[1] != hashes[2]
 
     def test_only_the_last_are_kept(self, tmp_path: Path) -> None:
-        with CheckpointStore(tmp_path, keep_last=2) as store:
+        with CheckpointStore(RunFolder(tmp_path), keep_last=2) as store:
             for step in (9, 10, 100, 101):
                 store.save(step, writer(), recipe={})
         assert names(tmp_path) == {"step-100", "step-101"}
 
     def test_all_are_kept(self, tmp_path: Path) -> None:
-        with CheckpointStore(tmp_path, keep_last=0) as store:
+        with CheckpointStore(RunFolder(tmp_path), keep_last=0) as store:
             for step in range(5):
                 store.save(step, writer(), recipe={})
         assert len(names(tmp_path)) == 5
 
     def test_a_damaged_one_does_not_take_the_place_of_a_whole_one(self, tmp_path: Path) -> None:
-        with CheckpointStore(tmp_path, keep_last=2, notice=lambda text: None) as store:
+        with CheckpointStore(RunFolder(tmp_path), keep_last=2, notice=lambda text: None) as store:
             for step in (1, 2, 4):
                 store.save(step, writer(), recipe={})
             (tmp_path / "step-4" / "model.safetensors").write_bytes(b"damaged")
@@ -95,7 +96,7 @@ class TestSave:
         assert names(tmp_path) == {"step-3", "step-4"}
 
     def test_a_step_can_be_saved_again(self, tmp_path: Path) -> None:
-        with CheckpointStore(tmp_path) as store:
+        with CheckpointStore(RunFolder(tmp_path)) as store:
             store.save(1, writer(b"first"), recipe={})
             path = store.save(1, writer(b"second"), recipe={})
             assert store.newest() == path
@@ -107,7 +108,7 @@ class TestSave:
             (folder / "a").write_bytes(b"a")
             raise ZeroDivisionError
 
-        with CheckpointStore(tmp_path) as store:
+        with CheckpointStore(RunFolder(tmp_path)) as store:
             store.save(1, writer(), recipe={})
             with pytest.raises(ZeroDivisionError):
                 store.save(2, broken, recipe={})
@@ -139,7 +140,7 @@ class TestBackground:
             return seal(*arguments)
 
         recipe = {"stage": "sft"}
-        with CheckpointStore(tmp_path, keep_last=1) as store:
+        with CheckpointStore(RunFolder(tmp_path), keep_last=1) as store:
             store.save(1, writer(), recipe=recipe)
             monkeypatch.setattr(belle.training.checkpoints.atomic_folder, "seal", slow)
             path = store.save(2, writer(), recipe=recipe, wait=False)
@@ -152,7 +153,7 @@ class TestBackground:
         assert read_manifest(path).recipe == {"stage": "sft"}
 
     def test_the_next_save_and_close_wait(self, tmp_path: Path) -> None:
-        with CheckpointStore(tmp_path, keep_last=0) as store:
+        with CheckpointStore(RunFolder(tmp_path), keep_last=0) as store:
             for step in range(5):
                 store.save(step, writer(), recipe={}, wait=False)
         assert names(tmp_path) == {f"step-{step}" for step in range(5)}
@@ -164,7 +165,7 @@ class TestBackground:
         def full(*arguments: Any) -> Any:
             raise OSError(28, "No space left on device")
 
-        store = CheckpointStore(tmp_path)
+        store = CheckpointStore(RunFolder(tmp_path))
         store.save(1, writer(), recipe={})
         monkeypatch.setattr(belle.training.checkpoints.atomic_folder, "seal", full)
         store.save(2, writer(), recipe={}, wait=False)
@@ -177,11 +178,11 @@ class TestBackground:
 
 class TestNewest:
     def test_nothing(self, tmp_path: Path) -> None:
-        assert CheckpointStore(tmp_path / "run").newest() is None
+        assert CheckpointStore(RunFolder(tmp_path / "run")).newest() is None
         assert not (tmp_path / "run").exists()
 
     def test_the_order_is_of_numbers(self, tmp_path: Path) -> None:
-        with CheckpointStore(tmp_path, keep_last=0) as store:
+        with CheckpointStore(RunFolder(tmp_path), keep_last=0) as store:
             for step in (9, 10):
                 store.save(step, writer(), recipe={})
             assert store.newest() == tmp_path / "step-10"
@@ -226,7 +227,7 @@ class TestNewest:
     )
     def test_it_is_the_newest_that_verifies(self, tmp_path: Path, damage: str, words: str) -> None:
         notices: list[str] = []
-        with CheckpointStore(tmp_path, notice=notices.append) as store:
+        with CheckpointStore(RunFolder(tmp_path), notice=notices.append) as store:
             for step in (1, 2):
                 store.save(step, writer(), recipe=RECIPE)
             getattr(self, f"damage_{damage}")(tmp_path / "step-2")
@@ -236,20 +237,20 @@ class TestNewest:
         assert words in notices[0]
 
     def test_leftovers_are_removed_and_other_things_are_not(self, tmp_path: Path) -> None:
-        with CheckpointStore(tmp_path) as store:
+        with CheckpointStore(RunFolder(tmp_path)) as store:
             store.save(1, writer(), recipe={})
         for name in ("step-2.tmp", "final.tmp", "notes.tmp", "step-x", "logs"):
             (tmp_path / name).mkdir()
             (tmp_path / name / "file").write_bytes(b"x")
-        with CheckpointStore(tmp_path) as store:
+        with CheckpointStore(RunFolder(tmp_path)) as store:
             assert store.newest() == tmp_path / "step-1"
         assert names(tmp_path) == {"step-1", "notes.tmp", "step-x", "logs"}
 
     def test_one_that_was_being_replaced_comes_back(self, tmp_path: Path) -> None:
-        with CheckpointStore(tmp_path) as store:
+        with CheckpointStore(RunFolder(tmp_path)) as store:
             store.save(1, writer(), recipe={})
         (tmp_path / "step-1").rename(tmp_path / "step-1.replaced")
-        with CheckpointStore(tmp_path) as store:
+        with CheckpointStore(RunFolder(tmp_path)) as store:
             assert store.newest() == tmp_path / "step-1"
         assert names(tmp_path) == {"step-1"}
 
@@ -259,21 +260,22 @@ class TestFaults:
 
     def test_a_folder_that_cannot_be_made(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")
-        with CheckpointStore(tmp_path / "file" / "run") as store, pytest.raises(KnownError) as caught:
+        with CheckpointStore(RunFolder(tmp_path / "file" / "run")) as store, pytest.raises(KnownError) as caught:
             store.save(1, writer(), recipe={})
         assert caught.value.kind == "folder_not_writable"
         assert str(tmp_path / "file") in caught.value.message
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
     def test_a_folder_of_somebody_else(self, tmp_path: Path) -> None:
-        with CheckpointStore(tmp_path / "run") as store:
+        with CheckpointStore(RunFolder(tmp_path / "run")) as store:
             store.save(1, writer(), recipe={})
         program = """
             import os, sys
             from pathlib import Path
             from belle.errors import KnownError
             from belle.training.checkpoints.store import CheckpointStore
-            store = CheckpointStore(Path(sys.argv[1]))
+            from belle.training.run_folder import RunFolder
+            store = CheckpointStore(RunFolder(Path(sys.argv[1])))
             os.setuid(65534)
             try:
                 store.save(2, lambda folder: None, recipe={})
@@ -296,7 +298,8 @@ class TestFaults:
             from safetensors.torch import save_file
             from belle.errors import KnownError
             from belle.training.checkpoints.store import CheckpointStore
-            store = CheckpointStore(Path(sys.argv[1]))
+            from belle.training.run_folder import RunFolder
+            store = CheckpointStore(RunFolder(Path(sys.argv[1])))
             store.save(1, lambda folder: (folder / "model").write_bytes(b"good"), recipe={})
             resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
             for write in (
@@ -330,7 +333,8 @@ class TestFaults:
             "from pathlib import Path\n"
             "from belle.errors import KnownError\n"
             "from belle.training.checkpoints.store import CheckpointStore\n"
-            "store = CheckpointStore(Path(sys.argv[1]))\n"
+            "from belle.training.run_folder import RunFolder\n"
+            "store = CheckpointStore(RunFolder(Path(sys.argv[1])))\n"
             "save = lambda step, size: store.save(step, lambda f: (f / 'a').write_bytes(bytes(size)), recipe={})\n"
             "save(1, 400_000)\n"
             "try:\n"
@@ -349,15 +353,16 @@ class TestFaults:
         assert result.stdout.split() == ["disk_full", "step-1", ".lock", "step-1"], result.stderr
 
     def test_two_runs_in_one_folder(self, tmp_path: Path) -> None:
-        with CheckpointStore(tmp_path) as store:
+        with CheckpointStore(RunFolder(tmp_path)) as store:
             store.claim()
             program = """
                 import sys
                 from pathlib import Path
                 from belle.errors import KnownError
                 from belle.training.checkpoints.store import CheckpointStore
+                from belle.training.run_folder import RunFolder
                 try:
-                    CheckpointStore(Path(sys.argv[1])).newest()
+                    CheckpointStore(RunFolder(Path(sys.argv[1]))).newest()
                 except KnownError as error:
                     print(error.kind, error.message)
             """
@@ -373,10 +378,10 @@ class TestFaults:
             if path.exists():
                 raise PermissionError(1, "Operation not permitted")
 
-        with CheckpointStore(tmp_path, keep_last=1, notice=notices.append) as store:
+        with CheckpointStore(RunFolder(tmp_path), keep_last=1, notice=notices.append) as store:
             store.save(1, writer(), recipe={})
             monkeypatch.setattr(belle.training.checkpoints.store.shutil, "rmtree", refuse)
-            assert store.save(2, writer(), recipe={}) == store.folder / "step-2"
+            assert store.save(2, writer(), recipe={}) == store.folder.checkpoint(2)
         assert "step-1 could not be deleted" in notices[0]
 
 
@@ -444,14 +449,14 @@ class TestRanks:
                     raise OSError(28, "No space left on device")
                 (into / f"shard-{ranks.rank}.pt").write_bytes(bytes(1000 * ranks.rank + step))
 
-            with CheckpointStore(folder, keep_last=0, ranks=ranks, notice=lambda text: None) as store:
+            with CheckpointStore(RunFolder(folder), keep_last=0, ranks=ranks, notice=lambda text: None) as store:
                 return store.save(step, write, recipe=RECIPE, wait=False)
 
         return action
 
     def newest(self, folder: Path, notices: list[str]) -> Callable[[Any], Any]:
         def action(ranks: Any) -> Path | None:
-            with CheckpointStore(folder, ranks=ranks, notice=notices.append) as store:
+            with CheckpointStore(RunFolder(folder), ranks=ranks, notice=notices.append) as store:
                 return store.newest()
 
         return action
@@ -499,7 +504,7 @@ class TestRanks:
             def write(into: Path) -> None:
                 (into / f"shard-{ranks.rank}.pt").write_bytes(b"x")
 
-            with CheckpointStore(folder, ranks=ranks) as store:
+            with CheckpointStore(RunFolder(folder), ranks=ranks) as store:
                 return store.save(1, write, recipe=RECIPE)
 
         assert {outcome.kind for outcome in on_ranks(2, action)} == {"folder_not_shared"}
@@ -522,10 +527,11 @@ class TestRanks:
             import torch
             import torch.distributed as dist
             from belle.training.checkpoints.store import CheckpointStore
+            from belle.training.run_folder import RunFolder
             from belle.training.cluster.ranks import current_ranks
             folder, rank = Path(sys.argv[1]), int(sys.argv[2])
             dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
-            with CheckpointStore(folder / "run", ranks=current_ranks()) as store:
+            with CheckpointStore(RunFolder(folder / "run"), ranks=current_ranks()) as store:
                 store.save(1, lambda into: (into / f"shard-{rank}").write_bytes(b"x"), recipe={}, wait=False)
                 # The processes talk meanwhile, each to the same place.
                 for number in range(50):

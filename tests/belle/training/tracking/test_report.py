@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from belle.errors import KnownError
 from belle.training.checkpoints.store import CheckpointStore
+from belle.training.run_folder import RunFolder
 from belle.training.tracking.report import read_run, write_report
 from belle.training.tracking.run_record import RunRecord
 from belle.training.tracking.tracker import Tracker
@@ -54,11 +55,11 @@ class Page(HTMLParser):
 
 
 def make_run(folder: Path, *, text: str = "text", steps: int = 40) -> Path:
-    record = RunRecord(folder, stage="sft", steps=steps)
+    record = RunRecord(RunFolder(folder), stage="sft", steps=steps)
     counts = {"rows": 1234, "kept": 1200, "dropped": 34, "truncated": 12, "trained_tokens": 98765}
     record.update(data=counts, eval_data={"rows": 10}, precision={"dtype": "fp32", "reason": text})
     (folder / "recipe.yaml").write_text(f"stage: sft\ntemplate: {text}\n", encoding="utf-8")
-    with Tracker(folder, names=()) as tracker, CheckpointStore(folder, keep_last=0) as store:
+    with Tracker(RunFolder(folder), names=()) as tracker, CheckpointStore(RunFolder(folder), keep_last=0) as store:
         for step in range(1, steps + 1):
             values = {"loss": 3 / step, "lr": 1e-4, "memory": 2e9, "tokens": 100 * step, "seconds": 2.0 * step}
             tracker.log(step, values | ({"eval_loss": 3.5 / step} if step % 10 == 0 else {}))
@@ -73,7 +74,7 @@ def make_run(folder: Path, *, text: str = "text", steps: int = 40) -> Path:
 class TestPage:
     def test_everything_is_there(self, tmp_path: Path) -> None:
         run = make_run(tmp_path / "名字")
-        path = write_report(run)
+        path = write_report(RunFolder(run))
         assert path == run / "report.html"
         page = Page(path.read_text(encoding="utf-8"))
         for words in (
@@ -101,7 +102,7 @@ class TestPage:
         assert len(page.ids) == len(set(page.ids))
 
     def test_it_is_one_file_without_scripts(self, tmp_path: Path) -> None:
-        text = write_report(make_run(tmp_path)).read_text(encoding="utf-8")
+        text = write_report(RunFolder(make_run(tmp_path))).read_text(encoding="utf-8")
         page = Page(text)
         assert "script" not in page.tags
         assert not {name for name, _ in page.attributes} & {"src", "onerror", "onload"}
@@ -114,10 +115,10 @@ class TestPage:
 
     def test_every_text_is_escaped(self, tmp_path: Path) -> None:
         run = make_run(tmp_path / EVIL.replace("/", "∕")[:60], text=EVIL)
-        RunRecord(run, stage=EVIL, resumed=True).finish("failed", EVIL)
-        with Tracker(run, names=(), step=40) as tracker:
+        RunRecord(RunFolder(run), stage=EVIL, resumed=True).finish("failed", EVIL)
+        with Tracker(RunFolder(run), names=(), step=40) as tracker:
             tracker.log(41, {EVIL: 1.0, "loss": 1.0})
-        page = Page(write_report(run).read_text(encoding="utf-8"))
+        page = Page(write_report(RunFolder(run)).read_text(encoding="utf-8"))
         assert "script" not in page.tags
         assert "img" not in page.tags
         assert page.text.count(EVIL) >= 7
@@ -125,7 +126,7 @@ class TestPage:
 
     def test_out(self, tmp_path: Path) -> None:
         out = tmp_path / "deep" / "page.html"
-        assert write_report(make_run(tmp_path / "run"), out) == out
+        assert write_report(RunFolder(make_run(tmp_path / "run")), out) == out
         assert out.is_file()
 
 
@@ -140,29 +141,29 @@ class TestPartial:
         (run / "step-40" / "model").write_bytes(b"short")
         (run / "step-41").mkdir()
         (run / "step-42.tmp").mkdir()
-        text = Page(write_report(run).read_text(encoding="utf-8")).text
+        text = Page(write_report(RunFolder(run)).read_text(encoding="utf-8")).text
         assert "killed, or the machine went down" in text
         assert "model is missing or has another size" in text
         assert "it has no manifest.json" in text
         assert "step-42" not in text
 
     def test_running(self, tmp_path: Path) -> None:
-        RunRecord(tmp_path, stage="sft")
-        assert read_run(tmp_path).status == "running"
-        assert "No step was logged." in Page(write_report(tmp_path).read_text(encoding="utf-8")).text
+        RunRecord(RunFolder(tmp_path), stage="sft")
+        assert read_run(RunFolder(tmp_path)).status == "running"
+        assert "No step was logged." in Page(write_report(RunFolder(tmp_path)).read_text(encoding="utf-8")).text
 
     def test_a_loss_that_is_no_number(self, tmp_path: Path) -> None:
-        with Tracker(tmp_path, names=()) as tracker:
+        with Tracker(RunFolder(tmp_path), names=()) as tracker:
             tracker.log(1, {"loss": 2.0})
             tracker.log(2, {"loss": float("nan")})
-        text = Page(write_report(tmp_path).read_text(encoding="utf-8")).text
+        text = Page(write_report(RunFolder(tmp_path)).read_text(encoding="utf-8")).text
         assert "The loss was no number at step 2." in text
 
     @pytest.mark.parametrize("name", ["metrics.jsonl", "run.json", "recipe.yaml"])
     @pytest.mark.parametrize("content", [b"", b"\xff\xfe{", b"[1]", b'{"step": 1}\n'])
     def test_one_file_alone_whatever_is_in_it(self, tmp_path: Path, name: str, content: bytes) -> None:
         (tmp_path / name).write_bytes(content)
-        Page(write_report(tmp_path).read_text(encoding="utf-8"))
+        Page(write_report(RunFolder(tmp_path)).read_text(encoding="utf-8"))
 
     @given(
         record=st.dictionaries(
@@ -190,14 +191,14 @@ class TestPartial:
         (run / "run.json").write_text(json.dumps(record))
         lines = [json.dumps({"step": step, **row}) + "\n" for step, row in enumerate(rows)]
         (run / "metrics.jsonl").write_text("".join(lines))
-        Page(write_report(run).read_text(encoding="utf-8"))
+        Page(write_report(RunFolder(run)).read_text(encoding="utf-8"))
 
     def test_a_folder_that_is_none(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")
         (tmp_path / "empty").mkdir()
         for name, words in (("nothing", "is not there"), ("file", "is no folder"), ("empty", "holds no run")):
             with pytest.raises(KnownError) as caught:
-                write_report(tmp_path / name)
+                write_report(RunFolder(tmp_path / name))
             assert caught.value.kind == "not_a_run"
             assert f"{tmp_path / name} {words}" in caught.value.message
         assert list((tmp_path / "empty").iterdir()) == []

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle.errors import KnownError
+from belle.training.run_folder import RunFolder
 from belle.training.tracking import services
 from belle.training.tracking.run_record import RunRecord, read_record, still_runs
 from belle.training.tracking.tracker import Tracker, memory_in_use, read_steps
@@ -33,7 +34,7 @@ def strict(path: Path) -> list[dict[str, Any]]:
 
 class TestMetrics:
     def test_a_line_per_step(self, tmp_path: Path) -> None:
-        with Tracker(tmp_path, names=()) as tracker:
+        with Tracker(RunFolder(tmp_path), names=()) as tracker:
             tracker.log(1, {"loss": torch.tensor(2.5), "tokens": 128})
             # It is there at once, for whoever follows the file.
             assert strict(tmp_path / "metrics.jsonl") == [{"step": 1, "loss": 2.5, "tokens": 128}]
@@ -41,7 +42,7 @@ class TestMetrics:
         assert strict(tmp_path / "metrics.jsonl")[1] == {"step": 2, "loss": None, "grad_norm": None}
 
     def test_the_same_step_is_one_line(self, tmp_path: Path) -> None:
-        with Tracker(tmp_path, names=()) as tracker:
+        with Tracker(RunFolder(tmp_path), names=()) as tracker:
             tracker.log(1, {"loss": 2.0})
             tracker.log(2, {"loss": 1.0})
             tracker.log(2, {"eval_loss": 1.5})
@@ -53,13 +54,13 @@ class TestMetrics:
         ]
 
     def test_a_resumed_run_cuts_what_it_writes_anew(self, tmp_path: Path) -> None:
-        with Tracker(tmp_path, names=()) as tracker:
+        with Tracker(RunFolder(tmp_path), names=()) as tracker:
             for step in range(1, 6):
                 tracker.log(step, {"loss": 1 / step})
                 tracker.sample(step, "你好", f"回答 {step}")
         with (tmp_path / "metrics.jsonl").open("a") as file:
             file.write('{"step": 6, "lo')
-        with Tracker(tmp_path, names=(), step=3) as tracker:
+        with Tracker(RunFolder(tmp_path), names=(), step=3) as tracker:
             tracker.log(3, {"eval_loss": 9.0})
             tracker.log(4, {"loss": 7.0})
         rows = strict(tmp_path / "metrics.jsonl")
@@ -70,7 +71,7 @@ class TestMetrics:
 
     def test_a_new_run_begins_anew(self, tmp_path: Path) -> None:
         for text in ("first", "second"):
-            with Tracker(tmp_path, names=()) as tracker:
+            with Tracker(RunFolder(tmp_path), names=()) as tracker:
                 tracker.sample(0, "prompt", text)
         assert [row["text"] for row in strict(tmp_path / "samples.jsonl")] == ["second"]
 
@@ -80,7 +81,7 @@ class TestMetrics:
         path = tmp_path_factory.mktemp("lines") / "metrics.jsonl"
         good = [{"step": 0, "loss": 1.5}, {"step": 1, "loss": 0.5}]
         path.write_bytes(b"".join(json.dumps(row).encode() + b"\n" for row in good) + content)
-        with Tracker(path.parent, names=(), step=step) as tracker:
+        with Tracker(RunFolder(path.parent), names=(), step=step) as tracker:
             tracker.log(9, {"loss": 2.5})
         rows = list(read_steps(path))
         assert rows == strict(path)
@@ -88,14 +89,14 @@ class TestMetrics:
         assert rows[-1] == {"step": 9, "loss": 2.5}
 
     def test_other_ranks_write_nothing(self, tmp_path: Path) -> None:
-        with Tracker(tmp_path, rank=1) as tracker:
+        with Tracker(RunFolder(tmp_path), rank=1) as tracker:
             tracker.log(1, {"loss": 1.0})
             tracker.sample(1, "a", "b")
             tracker.sync()
         assert list(tmp_path.iterdir()) == []
 
     def test_sync_and_memory(self, tmp_path: Path) -> None:
-        with Tracker(tmp_path, names=()) as tracker:
+        with Tracker(RunFolder(tmp_path), names=()) as tracker:
             tracker.log(1, {"loss": 1.0})
             tracker.sync()
         assert 10_000_000 < memory_in_use(torch.device("cpu")) < 1 << 40
@@ -103,7 +104,7 @@ class TestMetrics:
     def test_a_folder_that_cannot_be_written(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")
         with pytest.raises(KnownError) as caught:
-            Tracker(tmp_path / "file" / "run", names=())
+            Tracker(RunFolder(tmp_path / "file" / "run"), names=())
         assert caught.value.kind == "folder_not_writable"
 
 
@@ -111,11 +112,11 @@ class TestTensorBoard:
     def test_values_and_samples_are_in_the_event_files(self, tmp_path: Path) -> None:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-        with Tracker(tmp_path, recipe=RECIPE) as tracker:
+        with Tracker(RunFolder(tmp_path), recipe=RECIPE) as tracker:
             for step in range(1, 5):
                 tracker.log(step, {"loss": 1 / step})
             tracker.sample(4, "你好", "<b>我</b>")
-        with Tracker(tmp_path, recipe=RECIPE, step=2) as tracker:
+        with Tracker(RunFolder(tmp_path), recipe=RECIPE, step=2) as tracker:
             tracker.log(3, {"loss": 30.0})
         events = EventAccumulator(str(tmp_path / "tensorboard"))
         events.Reload()
@@ -128,7 +129,7 @@ class TestTensorBoard:
     def test_a_resumed_run_writes_into_a_file_of_a_later_second(self, tmp_path: Path) -> None:
         """Files of one second are read in an order that says nothing: process and count as text, 10 before 9."""
         for step in (0, 1, 2):
-            Tracker(tmp_path, recipe=RECIPE, step=step).close()
+            Tracker(RunFolder(tmp_path), recipe=RECIPE, step=step).close()
         seconds = [path.name.split(".")[3] for path in (tmp_path / "tensorboard").iterdir()]
         assert len(set(seconds)) == 3
 
@@ -138,7 +139,7 @@ class TestServices:
 
     def test_an_unknown_name(self, tmp_path: Path) -> None:
         with pytest.raises(KnownError) as caught:
-            Tracker(tmp_path, names=["tensorbord"])
+            Tracker(RunFolder(tmp_path), names=["tensorbord"])
         assert caught.value.kind == "unknown_tracker"
         assert caught.value.advice == "Did you mean tensorboard?"
 
@@ -147,7 +148,7 @@ class TestServices:
         monkeypatch.setitem(sys.modules, name, None)
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:///nowhere")
         with pytest.raises(KnownError) as caught:
-            Tracker(tmp_path, names=["tensorboard", name])
+            Tracker(RunFolder(tmp_path), names=["tensorboard", name])
         assert caught.value.kind == "tracker_not_installed"
         assert f"pip install {name}" in caught.value.advice
 
@@ -167,7 +168,7 @@ class TestServices:
 
         monkeypatch.setattr("belle.training.tracking.tracker.SERVICES", {"wandb": Fails, "mlflow": FailsAtOnce})
         notices: list[str] = []
-        with Tracker(tmp_path, names=["wandb", "mlflow"], notice=notices.append) as tracker:
+        with Tracker(RunFolder(tmp_path), names=["wandb", "mlflow"], notice=notices.append) as tracker:
             tracker.log(1, {"loss": 1.0})
             tracker.log(2, {"loss": 0.5})
         assert len(strict(tmp_path / "metrics.jsonl")) == 2
@@ -195,7 +196,7 @@ class TestServices:
 
     def test_wandb_without_a_key_stays_on_this_machine(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         calls = self.wandb(monkeypatch)
-        with Tracker(tmp_path / "run", names=["wandb"], recipe=RECIPE) as tracker:
+        with Tracker(RunFolder(tmp_path / "run"), names=["wandb"], recipe=RECIPE) as tracker:
             tracker.log(1, {"loss": 1.0})
             tracker.sample(1, "<q>", "<script>")
         assert calls[0]["mode"] == "offline"
@@ -209,7 +210,7 @@ class TestServices:
         calls = self.wandb(monkeypatch, reachable=False)
         monkeypatch.setenv("WANDB_API_KEY", "k")
         notices: list[str] = []
-        Tracker(tmp_path, names=["wandb"], notice=notices.append).close()
+        Tracker(RunFolder(tmp_path), names=["wandb"], notice=notices.append).close()
         assert "mode" not in calls[0]
         assert calls[1]["mode"] == "offline"
         assert "wandb sync" in notices[0]
@@ -227,7 +228,7 @@ class TestServices:
 
         monkeypatch.setattr("belle.training.tracking.tracker.SERVICES", {"one": Known})
         for step in (0, 2, 4, 0):
-            Tracker(tmp_path, names=["one"], step=step).close()
+            Tracker(RunFolder(tmp_path), names=["one"], step=step).close()
         assert known[0] == known[1] == known[2]
         assert set(known[0]).isdisjoint(known[3])
 
@@ -236,7 +237,9 @@ class TestServices:
         pytest.importorskip(name)
         for step in (0, 2):
             notices: list[str] = []
-            with Tracker(tmp_path / "run", names=[name], recipe=RECIPE, step=step, notice=notices.append) as tracker:
+            with Tracker(
+                RunFolder(tmp_path / "run"), names=[name], recipe=RECIPE, step=step, notice=notices.append
+            ) as tracker:
                 tracker.log(step + 1, {"loss": 1.0, "bad": float("nan")})
                 tracker.sample(step + 1, "你好", "hello")
             assert notices == []
@@ -246,13 +249,13 @@ class TestServices:
 
 class TestRecord:
     def test_sessions_add_up(self, tmp_path: Path) -> None:
-        first = RunRecord(tmp_path, stage="sft", steps=10)
+        first = RunRecord(RunFolder(tmp_path), stage="sft", steps=10)
         first.update(data={"rows": 3}, parameters={"total": 5})
-        assert still_runs(read_record(tmp_path)["sessions"][0])
+        assert still_runs(read_record(RunFolder(tmp_path))["sessions"][0])
         first.finish("stopped", "SIGTERM")
-        second = RunRecord(tmp_path, stage="sft", steps=10, resumed=True, world_size=2)
+        second = RunRecord(RunFolder(tmp_path), stage="sft", steps=10, resumed=True, world_size=2)
         second.finish()
-        record = read_record(tmp_path)
+        record = read_record(RunFolder(tmp_path))
         assert [(s["status"], s["reason"], s["processes"]) for s in record["sessions"]] == [
             ("stopped", "SIGTERM", 1),
             ("finished", "", 2),
@@ -263,13 +266,13 @@ class TestRecord:
         assert not still_runs(record["sessions"][1])
 
     def test_a_new_run_forgets_the_earlier_one(self, tmp_path: Path) -> None:
-        RunRecord(tmp_path, stage="sft").update(data={"rows": 3})
-        RunRecord(tmp_path, stage="dpo")
-        record = read_record(tmp_path)
+        RunRecord(RunFolder(tmp_path), stage="sft").update(data={"rows": 3})
+        RunRecord(RunFolder(tmp_path), stage="dpo")
+        record = read_record(RunFolder(tmp_path))
         assert (record["stage"], len(record["sessions"]), "data" in record) == ("dpo", 1, False)
 
     def test_other_ranks_write_nothing(self, tmp_path: Path) -> None:
-        record = RunRecord(tmp_path, stage="sft", rank=1)
+        record = RunRecord(RunFolder(tmp_path), stage="sft", rank=1)
         record.update(data={})
         record.finish()
         assert list(tmp_path.iterdir()) == []
@@ -277,12 +280,12 @@ class TestRecord:
     @pytest.mark.parametrize("content", ["", "[]", "{", '{"sessions": 3}'])
     def test_a_record_that_is_none(self, tmp_path: Path, content: str) -> None:
         (tmp_path / "run.json").write_text(content)
-        RunRecord(tmp_path, stage="sft", resumed=True)
-        assert len(read_record(tmp_path)["sessions"]) == 1
+        RunRecord(RunFolder(tmp_path), stage="sft", resumed=True)
+        assert len(read_record(RunFolder(tmp_path))["sessions"]) == 1
 
     def test_a_process_that_is_gone(self, tmp_path: Path) -> None:
-        RunRecord(tmp_path, stage="sft")
-        session = read_record(tmp_path)["sessions"][0]
+        RunRecord(RunFolder(tmp_path), stage="sft")
+        session = read_record(RunFolder(tmp_path))["sessions"][0]
         assert not still_runs({**session, "pid": 1 << 22})
         assert not still_runs({**session, "host": "elsewhere"})
         # The number was given to another process since.

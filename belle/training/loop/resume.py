@@ -1,4 +1,4 @@
-"""Whether a run may write to its folder: into an empty one, or on from a checkpoint of the same recipe."""
+"""Whether a run may go on from a checkpoint: only with a recipe that would have made it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from belle.errors import KnownError
-from belle.training.cluster.ranks import Ranks, together
 
 FIXED = (
     "stage", "seed", "model", "init", "tokenizer", "template", "add_tokens", "data", "eval_data", "max_length",
@@ -24,21 +23,6 @@ FREE = (
     "timeout_minutes",
 )  # fmt: skip
 """Keys that a resumed run may have changed; they take effect from the next step on."""
-
-
-def check_folder(folder: Path, *, resume: bool, ranks: Ranks) -> None:
-    """Raises KnownError("output_not_empty") when a run is in `folder` and this one is not to go on with it."""
-
-    def check() -> None:
-        if ranks.rank == 0 and not resume and _holds_a_run(folder):
-            raise KnownError(
-                "output_not_empty",
-                f"{folder} holds a run already.",
-                "Go on with it with --resume, or choose another folder with --set output_dir=DIR.",
-                path=str(folder),
-            )
-
-    together(ranks, check)
 
 
 def check_same_recipe(
@@ -59,8 +43,8 @@ def check_same_recipe(
         )
 
 
-def changed_on_the_way(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What a resumed run does otherwise than the one it goes on with, a sentence each."""
+def allowed_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What a resumed run does otherwise than the one it goes on from, a sentence each."""
     keys = [key for key in FREE if key in before and before[key] != now[key]]
     return [f"from here on with {key}: {_shown(now[key])} (before: {_shown(before[key])})" for key in keys]
 
@@ -89,9 +73,3 @@ def _differences(key: str, then: Any, now: Any) -> dict[str, tuple[Any, Any]]:
 
 def _shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-def _holds_a_run(folder: Path) -> bool:
-    metrics = folder / "metrics.jsonl"
-    started = metrics.exists() and metrics.stat().st_size > 0
-    return started or (folder / "final").exists() or any(folder.glob("step-*"))
