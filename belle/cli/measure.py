@@ -6,7 +6,6 @@ import argparse
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +17,13 @@ from belle.texts import read_text
 from belle.units import duration
 
 if TYPE_CHECKING:
-    from belle.evaluation.locate import PlaceRequest
+    from belle.evaluation.layers.measure import LayerRequest
+    from belle.evaluation.locate import LocateRequest
     from belle.evaluation.measurement import Measurement
     from belle.evaluation.tasks.measure import TaskRequest
+    from belle.evaluation.text.session import Text
+    from belle.evaluation.tokens.measure import TokenRequest
+    from belle.evaluation.windows import Protocol
 
 _EPILOG = """\
 examples:
@@ -86,32 +89,32 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     tasks.add_argument("--shots", type=int, default=0, metavar="N", help="solved examples before every question")
     tasks.add_argument("--limit", type=int, default=0, metavar="N", help="ask N of them, evenly spread (default: all)")
-    places = parser.add_argument_group("where the loss is")
-    places.add_argument(
+    where = parser.add_argument_group("where the loss is")
+    where.add_argument(
         "--by-layer",
         action="store_true",
         help="restore every tensor, block and role to the reference's type in turn: how much divergence comes back",
     )
-    places.add_argument(
+    where.add_argument(
         "--by-layer-chunks", type=int, metavar="N", help="windows of the text to do it on, evenly spread (default: 4)"
     )
-    places.add_argument(
+    where.add_argument(
         "--by-layer-tensors",
         type=int,
         metavar="N",
         help="tensors to restore one by one, the most suspicious first (default: all up to a billion weights, else 48)",
     )
-    places.add_argument(
+    where.add_argument(
         "--suggest",
         type=float,
         metavar="GB",
         help="types for “belle convert” with the least predicted loss in a file of at most GB·10⁹ bytes "
         "(implies --by-layer)",
     )
-    places.add_argument(
+    where.add_argument(
         "--by-token", action="store_true", help="also write tokens.html: the text, each token coloured by divergence"
     )
-    places.add_argument("--by-token-windows", type=int, metavar="N", help="windows to show there (default: 8)")
+    where.add_argument("--by-token-windows", type=int, metavar="N", help="windows to show there (default: 8)")
 
 
 def runs_native_code(arguments: argparse.Namespace) -> bool:
@@ -142,7 +145,7 @@ def _measure(arguments: argparse.Namespace) -> int:
     from belle.evaluation.tasks.measure import measure_tasks
 
     terminal = Terminal()
-    places, tasks = _place_request(arguments), _task_request(arguments)
+    where, tasks = _locate_request(arguments), _task_request(arguments)
     found: list[Measurement] = []
 
     def progress(done: int, total: int, seconds_left: float) -> None:
@@ -164,14 +167,14 @@ def _measure(arguments: argparse.Namespace) -> int:
             _measure_text(arguments, progress, write)
     except KnownError as error:
         # Such a candidate will fail again; the others can answer.
-        if error.kind != "candidate_failed" or (tasks is None and places is None):
+        if error.kind != "candidate_failed" or (tasks is None and where is None):
             raise
         failed = error
     finally:
         terminal.clear()
     try:
-        if places:
-            _find_places(places, found[0], terminal, write)
+        if where:
+            _locate(where, found[0], arguments.output, terminal, write)
         if tasks:
             measure_tasks(tasks, found[0] if found else None, task_progress, write)
     finally:
@@ -202,7 +205,7 @@ def _measure_text(
     measure(request, progress, write)
 
 
-def _place_request(arguments: argparse.Namespace) -> PlaceRequest | None:
+def _locate_request(arguments: argparse.Namespace) -> LocateRequest | None:
     """What --by-layer, --suggest and --by-token ask for, checked before anything is measured."""
     by_layer = arguments.by_layer or arguments.suggest is not None
     details = {
@@ -223,53 +226,84 @@ def _place_request(arguments: argparse.Namespace) -> PlaceRequest | None:
             f"Where the loss is cannot be told: {why}.",
             "--by-layer, --suggest and --by-token need --text FILE, and models with the same vocabulary.",
         )
-    from belle.evaluation.locate import PlaceRequest, check_places
+    from belle.evaluation.locate import LocateRequest, check_locate
     from belle.evaluation.text.session import Text
     from belle.evaluation.windows import Protocol
 
-    request = PlaceRequest(
-        reference=Path(arguments.reference),
-        candidates=arguments.candidates,
-        text=Text(arguments.text.name, read_text(arguments.text)),
-        protocol=Protocol(n_ctx=arguments.ctx, stride=arguments.stride, chunks=arguments.chunks),
-        folder=arguments.output,
-        threads=arguments.threads,
-        resume=arguments.resume,
-        by_layer=by_layer,
-        layer_tensors=arguments.by_layer_tensors,
-        suggest=arguments.suggest,
-        by_token=arguments.by_token,
+    text = Text(arguments.text.name, read_text(arguments.text))
+    protocol = Protocol(n_ctx=arguments.ctx, stride=arguments.stride, chunks=arguments.chunks)
+    request = LocateRequest(
+        layers=_layer_request(arguments, text, protocol) if by_layer else None,
+        tokens=_token_request(arguments, text, protocol) if arguments.by_token else None,
     )
-    if arguments.by_layer_chunks is not None:
-        request = replace(request, layer_windows=arguments.by_layer_chunks)
-    if arguments.by_token_windows is not None:
-        request = replace(request, token_windows=arguments.by_token_windows)
-    check_places(request)
+    check_locate(request)
     return request
 
 
-def _find_places(
-    request: PlaceRequest, before: Measurement, terminal: Terminal, write: Callable[[Measurement], None]
-) -> None:
-    """Keep every part as soon as it is found; draw and show all of them at the end, or when it is stopped."""
-    from belle.durable import write_text
-    from belle.evaluation.locate import measure_places
+def _layer_request(arguments: argparse.Namespace, text: Text, protocol: Protocol) -> LayerRequest:
+    from belle.evaluation.layers.measure import LayerRequest
+    from belle.evaluation.layers.sensitivity import N_WINDOWS, Sample
 
-    kept = [before]
+    sample = Sample(
+        text.content,
+        protocol,
+        n_windows=N_WINDOWS if arguments.by_layer_chunks is None else arguments.by_layer_chunks,
+        n_tensors=arguments.by_layer_tensors,
+        threads=arguments.threads,
+    )
+    return LayerRequest(
+        Path(arguments.reference),
+        arguments.candidates,
+        sample,
+        arguments.output,
+        resume=arguments.resume,
+        suggest=arguments.suggest,
+    )
+
+
+def _token_request(arguments: argparse.Namespace, text: Text, protocol: Protocol) -> TokenRequest:
+    from belle.evaluation.tokens.measure import TokenRequest
+    from belle.evaluation.tokens.view import PAGE_WINDOWS
+
+    n_windows = PAGE_WINDOWS if arguments.by_token_windows is None else arguments.by_token_windows
+    return TokenRequest(
+        Path(arguments.reference),
+        arguments.candidates,
+        text,
+        protocol,
+        arguments.output,
+        threads=arguments.threads,
+        n_windows=n_windows,
+    )
+
+
+def _locate(
+    request: LocateRequest,
+    before: Measurement,
+    folder: Path,
+    terminal: Terminal,
+    write: Callable[[Measurement], None],
+) -> None:
+    """Write every part as soon as it is found; draw and show all of them at the end, or when it is stopped."""
+    from belle.durable import write_text
+    from belle.evaluation.locate import locate
+
+    latest = before
 
     def progress(words: str, done: int, total: int, seconds_left: float) -> None:
         terminal.progress(f"{words} {done} of {total}  {duration(seconds_left)} left")
 
     def keep(result: Measurement) -> None:
-        kept[:] = [result]
-        write_text(request.folder / "report.json", result.to_json())
+        nonlocal latest
+        latest = result
+        write_text(folder / "report.json", result.to_json())
 
     try:
-        measure_places(request, before, progress, keep)
+        locate(request, before, progress, keep)
     finally:
         terminal.clear()
-        if kept[0] is not before:
-            write(kept[0])
+        if latest is not before:
+            write(latest)
 
 
 def _task_request(arguments: argparse.Namespace) -> TaskRequest | None:

@@ -163,11 +163,11 @@ def test_contradictions_show_at_once(saved: Path, tmp_path: Path, capsys: pytest
 def test_two_copies_of_the_weights_need_the_memory_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("model.safetensors", "pytorch_model.bin"):
         (tmp_path / name).write_bytes(bytes(1000))
-    monkeypatch.setattr("belle.evaluation.sources.agreement.available_memory", lambda: 2500)
+    monkeypatch.setattr("belle.evaluation.sources.transformers.available_memory", lambda: 2500)
     with pytest.raises(KnownError) as caught:
         reference_samples(tmp_path)
     assert caught.value.kind == "reference_failed"
-    monkeypatch.setattr("belle.evaluation.sources.agreement.available_memory", lambda: 1500)
+    monkeypatch.setattr("belle.evaluation.sources.transformers.available_memory", lambda: 1500)
     with pytest.raises(KnownError, match="in transformers takes") as caught:
         reference_samples(tmp_path)
     assert caught.value.kind == "too_big_for_memory"

@@ -25,7 +25,7 @@ _USUAL_NAME = re.compile(r"model(-\d+-of-\d+)?\.safetensors|pytorch_model(-\d+-o
 
 def check_possible(*, lora_only: bool, weights_verified: bool) -> None:
     """What would stop the comparison after hours of converting. Raises KnownError."""
-    from belle.evaluation.sources.agreement import check_installed
+    from belle.evaluation.sources.transformers import check_installed
 
     if lora_only:
         raise KnownError("usage", "An adapter alone has no logits.", "Leave out --verify logits or --lora-only.")

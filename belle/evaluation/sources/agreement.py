@@ -1,23 +1,19 @@
 """A checkpoint in transformers and its GGUF in llama.cpp, on the same tokens: do they expect the same next words?
 
 The last proof of a conversion. Comparing weights shows that they arrived; only running both shows that the
-architecture's metadata, the order of rows and the positions mean the same to llama.cpp. transformers and torch are
-imported here alone, when this is asked for.
+architecture's metadata, the order of rows and the positions mean the same to llama.cpp. torch is imported when this is
+asked for.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
-import math
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from belle.engine.llama.memory import available_memory
 from belle.errors import KnownError
+from belle.evaluation.sources.transformers import Weight, check_installed, check_memory, explained_failures, quiet
 from belle.pretrained import load_adapter, load_config, load_pretrained
 
 if TYPE_CHECKING:
@@ -40,6 +36,7 @@ LONGEST = 48
 """Tokens taken of each prompt."""
 
 _LARGER = "Compare logits on a larger machine; the weights have been compared."
+_COMPARED = "The weights have been compared all the same."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +66,6 @@ class Agreement:
     same_top: float
 
 
-def check_installed() -> None:
-    """Raise KnownError("not_installed") when transformers or torch are missing."""
-    for name in ("torch", "transformers"):
-        if importlib.util.find_spec(name) is None:
-            raise KnownError(
-                "not_installed",
-                f"Comparing logits runs the checkpoint in transformers, and {name} is not installed.",
-                "Install it: pip install 'chatbelle[train]'. Without it, --verify weights compares every weight.",
-                package=name,
-            )
-
-
-class Weight(Protocol):
-    """A tensor that can be read in rows (the converter's `RowSource`)."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    @property
-    def n_rows(self) -> int: ...
-
-    def float_rows(self, start: int, stop: int) -> NDArray[np.float32]: ...
-
-
 def reference_samples(
     folder: Path,
     adapters: Sequence[tuple[Path, float]] = (),
@@ -115,8 +88,8 @@ def reference_samples(
     import torch
     import transformers
 
-    check_memory(folder, weights)
-    with quiet(transformers), reworded(folder):
+    check_memory(folder, weights, _LARGER)
+    with quiet(transformers), explained_failures(folder, _COMPARED):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
         if weights is None:
             model = load_pretrained("AutoModelForCausalLM", folder, dtype=torch.float32)
@@ -229,64 +202,3 @@ def _filled(folder: Path, weights: Mapping[str, Weight]) -> Any:
             )
     model.tie_weights()
     return model
-
-
-def check_memory(folder: Path, weights: Mapping[str, Weight] | None, advice: str = _LARGER) -> None:
-    """In float32 a checkpoint takes at most twice its size on disk, but for those that are float32 already.
-
-    Raises KnownError("too_big_for_memory") with `advice`.
-    """
-    if weights is None:
-        files = list(folder.glob("*.safetensors")) or list(folder.glob("*.bin"))  # it prefers the former
-        needed = 2 * sum(file.stat().st_size for file in files)
-    else:
-        needed = sum(4 * math.prod(weight.shape) for weight in weights.values())
-    free = available_memory()
-    if needed > free:
-        raise KnownError(
-            "too_big_for_memory",
-            f"Running {folder.name} in transformers takes up to {needed / 1e9:.1f} GB of memory; "
-            f"{free / 1e9:.1f} GB are free.",
-            advice,
-            needed=needed,
-            available=free,
-        )
-
-
-@contextlib.contextmanager
-def quiet(transformers: Any) -> Iterator[None]:
-    """Without transformers' own progress bars and warnings."""
-    verbosity = transformers.logging.get_verbosity()
-    bars: Callable[[], bool] = transformers.utils.logging.is_progress_bar_enabled
-    had_bars = bars()
-    transformers.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        transformers.logging.set_verbosity(verbosity)
-        if had_bars:
-            transformers.utils.logging.enable_progress_bar()
-
-
-@contextlib.contextmanager
-def reworded(folder: Path, addition: str = "The weights have been compared all the same.") -> Iterator[None]:
-    """Whatever goes wrong inside transformers is about the checkpoint, not about this program.
-
-    Raises KnownError("reference_failed"), with `addition` at the end of its advice.
-    """
-    try:
-        yield
-    except KnownError:
-        raise
-    except Exception as error:
-        first = str(error).strip().split("\n", 1)[0][:300]
-        raise KnownError(
-            "reference_failed",
-            f"transformers cannot run {folder}: {first or type(error).__name__}.",
-            "It needs the checkpoint as Hugging Face saves it: config.json, tokenizer, model*.safetensors or "
-            f"pytorch_model*.bin, not quantized. {addition}".rstrip(),
-            path=str(folder),
-        ) from error

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import inspect
-from collections.abc import Iterator
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
-from belle.evaluation.sources.agreement import check_installed, check_memory, quiet, reworded
+import numpy as np
+from numpy.typing import NDArray
+
+from belle.engine.llama.memory import available_memory
+from belle.errors import KnownError
 from belle.evaluation.sources.base import Rows, Speed
 from belle.evaluation.sources.memory_watch import MemoryWatch
 from belle.evaluation.windows import Window
@@ -41,7 +49,7 @@ class TransformersSource:
         )
         if threads:
             torch.set_num_threads(threads)
-        with self._watch, quiet(transformers), reworded(folder, ""):
+        with self._watch, quiet(transformers), explained_failures(folder):
             self._tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
             model = load_pretrained("AutoModelForCausalLM", folder, dtype=torch.float32)
             self._model = model.eval()
@@ -70,7 +78,7 @@ class TransformersSource:
         for start in range(window.first, end, step):
             stop = min(start + step, end)
             options = {"logits_to_keep": stop - start} if self._keeps else {}
-            with self._watch, torch.inference_mode(), reworded(self._folder, ""):
+            with self._watch, torch.inference_mode(), explained_failures(self._folder):
                 began = perf_counter()
                 ids = torch.tensor([list(window.ids[done:stop])])
                 output = self._model(ids, past_key_values=cache, use_cache=True, **options)
@@ -89,3 +97,88 @@ class TransformersSource:
     def close(self) -> None:
         """Free the memory."""
         del self._model
+
+
+def check_installed() -> None:
+    """Raise KnownError("not_installed") when transformers or torch are missing."""
+    for name in ("torch", "transformers"):
+        if importlib.util.find_spec(name) is None:
+            raise KnownError(
+                "not_installed",
+                f"Comparing logits runs the checkpoint in transformers, and {name} is not installed.",
+                "Install it: pip install 'chatbelle[train]'. Without it, --verify weights compares every weight.",
+                package=name,
+            )
+
+
+class Weight(Protocol):
+    """A tensor that can be read in rows (the converter's `RowSource`)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def n_rows(self) -> int: ...
+
+    def float_rows(self, start: int, stop: int) -> NDArray[np.float32]: ...
+
+
+def check_memory(folder: Path, weights: Mapping[str, Weight] | None, advice: str) -> None:
+    """In float32 a checkpoint takes at most twice its size on disk, but for those that are float32 already.
+
+    Raises KnownError("too_big_for_memory") with `advice`.
+    """
+    if weights is None:
+        files = list(folder.glob("*.safetensors")) or list(folder.glob("*.bin"))  # it prefers the former
+        needed = 2 * sum(file.stat().st_size for file in files)
+    else:
+        needed = sum(4 * math.prod(weight.shape) for weight in weights.values())
+    free = available_memory()
+    if needed > free:
+        raise KnownError(
+            "too_big_for_memory",
+            f"Running {folder.name} in transformers takes up to {needed / 1e9:.1f} GB of memory; "
+            f"{free / 1e9:.1f} GB are free.",
+            advice,
+            needed=needed,
+            available=free,
+        )
+
+
+@contextlib.contextmanager
+def quiet(transformers: Any) -> Iterator[None]:
+    """Without transformers' own progress bars and warnings."""
+    verbosity = transformers.logging.get_verbosity()
+    bars: Callable[[], bool] = transformers.utils.logging.is_progress_bar_enabled
+    had_bars = bars()
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        transformers.logging.set_verbosity(verbosity)
+        if had_bars:
+            transformers.utils.logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def explained_failures(folder: Path, addition: str = "") -> Iterator[None]:
+    """Whatever goes wrong inside transformers is about the checkpoint, not about this program.
+
+    Raises KnownError("reference_failed"), with `addition` at the end of its advice.
+    """
+    try:
+        yield
+    except KnownError:
+        raise
+    except Exception as error:
+        first = str(error).strip().split("\n", 1)[0][:300]
+        raise KnownError(
+            "reference_failed",
+            f"transformers cannot run {folder}: {first or type(error).__name__}.",
+            "It needs the checkpoint as Hugging Face saves it: config.json, tokenizer, model*.safetensors or "
+            f"pytorch_model*.bin, not quantized. {addition}".rstrip(),
+            path=str(folder),
+        ) from error
