@@ -119,9 +119,13 @@ def some_steps(folder: Path, mode: str) -> tuple[Any, list[Any]]:
     from belle.training.samples.loader import SampleBatches
 
     samples = samples_of(folder, "steps.jsonl", 1)
+    options = recipe(folder)
     batches = SampleBatches(
         samples,
-        recipe(folder),
+        batch_size=options.batch_size,
+        accumulation=options.accumulation,
+        max_length=options.max_length,
+        seed=options.seed,
         mode=mode,
         attention="sdpa",
         pad_id=0,

@@ -26,7 +26,8 @@ from belle.training.cluster.ranks import Ranks
 from belle.training.export.disk_proof import check_written, tie_as_written
 from belle.training.model.answer import end_tokens
 from belle.training.model.load import base_of
-from belle.training.recipe.load import Recipe, recipe_values
+from belle.training.recipe.load import Recipe
+from belle.training.recipe.stages import TrainingStage
 from belle.training.tokenizer.new_tokens import new_tokens
 from belle.training.tokenizer.templates import TEMPLATE_KEY
 
@@ -34,36 +35,43 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from belle.training.loop.session import Session
 
+def write_final(
+    folder: Path,
+    model: Any,
+    weights: Mapping[str, Tensor],
+    *,
+    tokenizer: Any,
+    template: PromptTemplate,
+    stage: TrainingStage,
+    dtype: torch.dtype,
+    step: int,
+    recipe: Mapping[str, Any],
+    ranks: Ranks,
+) -> None:
+    """Write a trained model, whole or not at all, and replace the one that was there. All processes call it.
 
-def write_final(session: Session, ranks: Ranks) -> Path:
-    """Write the trained model of a session, whole or not at all. All processes call it. Returns the folder.
+    Args:
+        weights: all weights by name, on the CPU; in process 0.
+        template: that the model was trained with.
+        dtype: of the weights in the file.
+        step: optimizer steps done.
+        recipe: the resolved recipe, JSON-serializable.
 
     Raises KnownError: those of `write_folder`, and `adapter_empty` when an adapter's file lacks what was trained.
     """
-    recipe = session.recipe
-    folder = recipe.run_folder.final
-    model, weights = session.engine.model, session.engine.gathered_state_dict()
     if hasattr(model, "policy"):
         # Of PPO's model only the policy: what estimated values has done its work.
         model, weights = model.policy, model.policy_weights(weights)
 
     def write(into: Path) -> None:
         if ranks.rank == 0:
-            write_model(model, weights, into, dtype=final_dtype(recipe))
-            write_own_tokenizer(session, into)
-            if not recipe.traits.scores:
-                write_generation_config(model, session.tokenizer, session.template.stop, into)
+            write_model(model, weights, into, dtype=dtype)
+            write_tokenizer(tokenizer, into, template=template if stage.chats else None)
+            if not stage.scores:
+                write_generation_config(model, tokenizer, template.stop, into)
 
-    write_folder(folder, write, step=session.run.state.step, recipe=recipe_values(recipe), ranks=ranks)
-    session.run.say(f"written: {folder}")
-    return folder
-
-
-def write_own_tokenizer(session: Session, folder: Path) -> None:
-    """Write the tokenizer of a run, with the chat template if its stage makes models that chat."""
-    write_tokenizer(session.tokenizer, folder, template=session.template if session.recipe.traits.chats else None)
+    write_folder(folder, write, step=step, recipe=recipe, ranks=ranks)
 
 
 def final_dtype(recipe: Recipe) -> torch.dtype:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,46 @@ from belle.errors import KnownError
 from belle.training.engines.engine import Engine
 from belle.training.loop.interrupts import Stopped
 from belle.training.loop.objective import Method, StepResult
-from belle.training.recipe.load import Schedule
+from belle.training.recipe.load import Recipe, Schedule
 from belle.training.samples.micro_batch import Batches, MicroBatch
 
 if TYPE_CHECKING:
-    from belle.training.loop.session import Session
-    from belle.training.recipe.load import Recipe
+    from belle.training.loop.run import Run
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """What a recipe says about steps: how many, how fast they learn, and what is done between them.
+
+    Args are the keys of the recipe that have these names.
+    """
+
+    epochs: float
+    max_steps: int
+    accumulation: int
+    schedule: Schedule
+    learning_rate: float
+    min_learning_rate: float
+    warmup: float
+    log_every: int
+    eval_every: int
+    sample_every: int
+    save_every: int
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> LoopOptions:
+        """Those of a recipe."""
+        return cls(**{field.name: getattr(recipe, field.name) for field in fields(cls)})
+
+    def learning_rates(self, total_steps: int) -> Callable[[int], float]:
+        """The learning rate of each step of a run of that length."""
+        return learning_rates(
+            self.schedule,
+            peak=self.learning_rate,
+            least=self.min_learning_rate,
+            warmup=self.warmup,
+            total_steps=total_steps,
+        )
 
 
 def optimizer_step(
@@ -85,54 +120,51 @@ def evaluate(engine: Engine, method: Method, batches: Batches) -> dict[str, floa
     return {"weight": weight, **{name: total / max(weight, 1e-9) for name, total in totals.items()}}
 
 
-def count_steps(recipe: Recipe, batches: Batches) -> int:
+def count_steps(options: LoopOptions, batches: Batches) -> int:
     """Steps of the whole run. Raises KnownError("no_samples") when there is nothing to train on."""
     if batches.steps(0) == 0:
         raise KnownError("no_samples", "No sample is left to train on.", "Look at them with “belle data show”.")
-    if recipe.max_steps:
-        return recipe.max_steps
-    whole = int(recipe.epochs)
+    if options.max_steps:
+        return options.max_steps
+    whole = int(options.epochs)
     steps = sum(batches.steps(epoch) for epoch in range(whole))
-    part = recipe.epochs - whole
+    part = options.epochs - whole
     return max(1, steps + (math.ceil(part * batches.steps(whole)) if part else 0))
 
 
 def train(
-    session: Session,
+    run: Run,
+    engine: Engine,
     method: Method,
     batches: Batches,
-    evaluation: Batches | None = None,
+    options: LoopOptions,
     *,
+    evaluation: Batches | None = None,
     evaluation_bytes: int | None = None,
+    write_samples: Callable[[], None] = lambda: None,
 ) -> None:
-    """Train until the recipe's last step, from wherever the session stands.
+    """Train until the last step, from wherever the run stands.
 
     Args:
         evaluation: what the loss is measured on without training.
         evaluation_bytes: how many bytes of text its trained tokens are, for bits per byte.
+        write_samples: lets the model answer some prompts. All processes call it.
 
     Raises Stopped when a signal came (a checkpoint is then written), KnownError: `loss_not_finite`, and `already_past`
     when the run went on for longer than the recipe now says.
     """
-    recipe, run, engine = session.recipe, session.run, session.engine
-    total = count_steps(recipe, batches)
-    rate = learning_rates(
-        recipe.schedule,
-        peak=recipe.learning_rate,
-        least=recipe.min_learning_rate,
-        warmup=recipe.warmup,
-        total_steps=total,
-    )
+    total = count_steps(options, batches)
+    rate = options.learning_rates(total)
     run.begin(total)
     if run.state.step > total:
         raise KnownError(
             "already_past",
-            f"The run in {recipe.output_dir} is at step {run.state.step} already, and is to end at step {total}.",
+            f"The run in {run.folder.path} is at step {run.state.step} already, and is to end at step {total}.",
             "Raise max_steps or epochs, or start a new run in another output_dir.",
         )
     engine.model.train()
     started = monotonic()
-    index = run.state.micro_batch // recipe.accumulation
+    index = run.state.micro_batch // options.accumulation
     for micro_batches in _from(batches, run.state.epoch, index, total - run.state.step):
         lr = rate(run.state.step)
         try:
@@ -142,20 +174,20 @@ def train(
         index += 1
         if index >= batches.steps(run.state.epoch):
             run.state.epoch, index = run.state.epoch + 1, 0
-        run.state.micro_batch = index * recipe.accumulation
+        run.state.micro_batch = index * options.accumulation
         run.state.step += 1
         now = monotonic()
         run.count(result, lr, seconds=now - started)
         started = now
         last = run.state.step == total
-        if last or _due(recipe.log_every, run.state.step):
+        if last or is_due(options.log_every, run.state.step):
             run.log_window(run.state.epoch + index / batches.steps(run.state.epoch))
-        if evaluation is not None and (last or _due(recipe.eval_every, run.state.step)):
+        if evaluation is not None and (last or is_due(options.eval_every, run.state.step)):
             run.log_evaluation(evaluate(engine, method, evaluation), n_bytes=evaluation_bytes)
-        if last or _due(recipe.sample_every, run.state.step):
-            session.write_samples()
+        if last or is_due(options.sample_every, run.state.step):
+            write_samples()
         stop = run.signal_anywhere()
-        if last or stop or _due(recipe.save_every, run.state.step):
+        if last or stop or is_due(options.save_every, run.state.step):
             saved = run.save(wait=last or bool(stop))
         if stop and not last:
             raise Stopped(stop, f"{saved} was written: go on with --resume.")
@@ -182,7 +214,8 @@ def _positions(batches: Batches, epoch: int, index: int, count: int) -> Iterator
         index += 1
 
 
-def _due(every: int, step: int) -> bool:
+def is_due(every: int, step: int) -> bool:
+    """Whether something that is done each so many steps is done after this one; 0: never."""
     return every > 0 and step % every == 0
 
 

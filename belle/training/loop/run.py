@@ -39,6 +39,7 @@ class Run:
     """The files of a run, and how far it is.
 
     Attributes:
+        folder: where they lie.
         state: step, position in the data, counters.
         inputs: fingerprints of the data by key of the recipe; a resumed run must have the same.
     """
@@ -54,7 +55,7 @@ class Run:
         self._saved_step = -1
         self.state = RunState()
         self.inputs: dict[str, Any] = {}
-        self._folder = folder = recipe.run_folder
+        self.folder = folder = recipe.run_folder
         if not recipe.resume:
             check_free(folder, ranks)
         self._store = CheckpointStore(folder, keep_last=recipe.keep_last, ranks=ranks, notice=self.say)
@@ -185,7 +186,7 @@ class Run:
 
         Without `wait` it is put on the disk for good while training goes on; what goes wrong then is raised later.
         """
-        folder = self._folder.checkpoint(self.state.step)
+        folder = self.folder.checkpoint(self.state.step)
         if self._saved_step == self.state.step:
             if wait:
                 self._store.settle()
@@ -218,7 +219,7 @@ class Run:
         """An error of the current step, with the step and the last good checkpoint in its words."""
         with contextlib.suppress(KnownError):  # the error itself is what matters
             self._store.settle()
-        steps = self._folder.steps()
+        steps = self.folder.steps()
         last = f"The last checkpoint is step-{steps[-1]}" if steps else "There is no checkpoint yet"
         return KnownError(
             error.kind, f"Step {self.state.step + 1}: {error.message} {last}.", error.advice, **error.details

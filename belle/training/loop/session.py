@@ -1,9 +1,9 @@
 """What every stage sets up, in the order in which mistakes are cheapest: folder, tokenizer, data, then the model.
 
 with started(recipe) as session:
-    samples = session.samples("conversation", recipe.data)
+    samples = session.samples()
     session.open_engine()
-    train(session, NextToken(), session.batches(samples))
+    session.train(NextToken(), session.batches(samples))
     session.write_final()
 """
 
@@ -22,20 +22,23 @@ from belle.training.cluster.failures import worded_failure
 from belle.training.cluster.ranks import Ranks, current_ranks, together
 from belle.training.engines.engine import Engine, EngineBuilder, engine_builder
 from belle.training.estimate.shape import check_lora
+from belle.training.export.final import final_dtype, write_final, write_tokenizer
 from belle.training.loop.interrupts import Interrupts, Stopped
+from belle.training.loop.loop import LoopOptions, train
 from belle.training.loop.run import Run
 from belle.training.model.adapters import trained_before
 from belle.training.model.load import count_parameters, load_causal_model, parameter_groups
-from belle.training.recipe.load import DataFile, Recipe
+from belle.training.recipe.load import DataFile, Recipe, recipe_values
 from belle.training.tokenizer.new_tokens import template_of
 from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from belle.data.rows import Kind
+    from belle.training.loop.objective import Method
     from belle.training.samples.batching import Mode
     from belle.training.samples.loader import SampleBatches
+    from belle.training.samples.micro_batch import Batches
     from belle.training.samples.prepare import Fingerprinted
     from belle.training.samples.store import SampleSet
 
@@ -94,41 +97,44 @@ class Session:
         self.tokenizer: Any = load_tokenizer(folder or str(recipe.model), notice=run.say)
         self.template: PromptTemplate = template_of(recipe, self.tokenizer, say=run.say)
         self.vocabulary = HubVocabulary(self.tokenizer)
-        check_lora(recipe)
+        if recipe.lora is not None:
+            check_lora(recipe)
 
     @property
     def is_first_here(self) -> bool:
         """Whether this process does, for all of its machine, what is to be done once."""
         return self._builder.local_rank == 0
 
-    def samples(self, kind: Kind, files: Sequence[DataFile], *, key: str = "data") -> SampleSet:
-        """The data, encoded once per machine and kept under `output_dir/data`.
-
-        Args:
-            kind: `conversation`, `text` or `preference`.
-            key: of the recipe, under which the run remembers what the files were.
+    def samples(self) -> SampleSet:
+        """The recipe's `data`, encoded once per machine and kept under `output_dir/data`.
 
         Raises KnownError: those of the readers, and `data_changed` when a resumed run has other data.
         """
+        return self._samples("data", self.recipe.data)
+
+    def held_out_samples(self) -> SampleSet | None:
+        """The recipe's `eval_data`, as `samples`; None when there are none."""
+        return self._samples("eval_data", self.recipe.eval_data) if self.recipe.eval_data else None
+
+    def _samples(self, key: str, files: Sequence[DataFile]) -> SampleSet:
         from belle.training.samples.prepare import prepare
 
         def encode() -> SampleSet:
-            found: SampleSet = prepare(
+            return prepare(
                 files,
-                kind,
+                self.recipe.traits.kind,
                 self.vocabulary,
                 self.template,
                 max_length=self.recipe.max_length,
                 processes=self.recipe.processes,
-                cache_dir=self.recipe.run_folder.data,
+                cache_dir=self.run.folder.data,
                 say=self.run.say,
             )
-            return found
 
         # The first process of each machine does the work, the others find it done.
-        made: list[SampleSet] = []
-        together(self._ranks, lambda: made.append(encode()) if self.is_first_here else None)
-        samples = made[0] if made else encode()
+        encoded: list[SampleSet] = []
+        together(self._ranks, lambda: encoded.append(encode()) if self.is_first_here else None)
+        samples = encoded[0] if encoded else encode()
         self.remember(key, samples)
         self.run.record.update(**{key: asdict(samples.counts)})
         return samples
@@ -146,8 +152,6 @@ class Session:
 
     def open_engine(self, load: Load = load_causal_model) -> Engine:
         """Load the model and make the engine; on a resumed run with the checkpoint's weights. Raises KnownError."""
-        from belle.training.export.final import write_own_tokenizer
-
         self._check_memory()
         seed_everything(self.recipe.seed)
         model = load(self.recipe, self._builder, self.tokenizer, self.run.say)
@@ -160,7 +164,7 @@ class Session:
         self.engine.set_weights(trained_before(model))
         # The same weights in every process, but not the same dropout.
         seed_everything(self.recipe.seed + self._builder.rank)
-        self.run.attach(self.engine, lambda folder: write_own_tokenizer(self, folder))
+        self.run.attach(self.engine, self._write_tokenizer)
         return self.engine
 
     def _check_memory(self) -> None:
@@ -186,7 +190,10 @@ class Session:
         attention = self.attention
         return SampleBatches(
             samples,
-            self.recipe,
+            batch_size=self.recipe.batch_size,
+            accumulation=self.recipe.accumulation,
+            max_length=self.recipe.max_length,
+            seed=self.recipe.seed,
             mode=self._mode(attention),
             attention=attention,
             pad_id=self.tokenizer.pad_token_id,
@@ -220,11 +227,46 @@ class Session:
             )
             self.run.sample(prompt, text)
 
-    def write_final(self) -> Path:
-        """Write `output_dir/final`: the model, or its adapter, with tokenizer and chat template. Raises KnownError."""
-        from belle.training.export.final import write_final
+    def train(
+        self,
+        method: Method,
+        batches: Batches,
+        evaluation: Batches | None = None,
+        *,
+        evaluation_bytes: int | None = None,
+    ) -> None:
+        """Train until the recipe's last step, from wherever the run stands. Arguments and errors as `loop.train`."""
+        train(
+            self.run,
+            self.engine,
+            method,
+            batches,
+            LoopOptions.of(self.recipe),
+            evaluation=evaluation,
+            evaluation_bytes=evaluation_bytes,
+            write_samples=self.write_samples,
+        )
 
-        return write_final(self, self._ranks)
+    def write_final(self) -> None:
+        """Write `output_dir/final`: the model, or its adapter, with tokenizer and chat template. Raises KnownError."""
+        folder = self.run.folder.final
+        write_final(
+            folder,
+            self.engine.model,
+            self.engine.gathered_state_dict(),
+            tokenizer=self.tokenizer,
+            template=self.template,
+            stage=self.recipe.traits,
+            dtype=final_dtype(self.recipe),
+            step=self.run.state.step,
+            recipe=recipe_values(self.recipe),
+            ranks=self._ranks,
+        )
+        self.run.say(f"written: {folder}")
+
+    def _write_tokenizer(self, folder: Path) -> None:
+        """The tokenizer, with the chat template if the stage makes models that chat."""
+        write_tokenizer(self.tokenizer, folder, template=self.template if self.recipe.traits.chats else None)
 
     def _mode(self, attention: str) -> Mode:
         from belle.training.model.packing_check import packing_refusal

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from belle.training.loop.interrupts import Stopped
-from belle.training.loop.loop import learning_rates, optimizer_step
+from belle.training.loop.loop import LoopOptions, is_due, optimizer_step
 from belle.training.loop.session import Session, started
 from belle.training.model.adapters import is_adapter
 from belle.training.model.answer import end_tokens
@@ -91,15 +91,10 @@ class _Run:
 
     def train(self) -> None:
         """Until the recipe's last step. Raises Stopped when a signal came, KnownError("loss_not_finite")."""
-        session, recipe, run = self._session, self._session.recipe, self._session.run
-        total = recipe.max_steps or math.ceil(recipe.epochs * len(self._prompts) / self._options.rollouts)
-        rate = learning_rates(
-            recipe.schedule,
-            peak=recipe.learning_rate,
-            least=recipe.min_learning_rate,
-            warmup=recipe.warmup,
-            total_steps=total,
-        )
+        session, run = self._session, self._session.run
+        options = LoopOptions.of(session.recipe)
+        total = options.max_steps or math.ceil(options.epochs * len(self._prompts) / self._options.rollouts)
+        rate = options.learning_rates(total)
         run.begin(total)
         counters = run.state.counters
         counters.setdefault("kl_coefficient", self._options.kl_coefficient)
@@ -125,7 +120,7 @@ class _Run:
                 horizon=self._options.kl_horizon,
             )
             last, stop = run.state.step == total, run.signal_anywhere()
-            if last or stop or (recipe.save_every and run.state.step % recipe.save_every == 0):
+            if last or stop or is_due(options.save_every, run.state.step):
                 saved = run.save(wait=last or bool(stop))
             if stop and not last:
                 raise Stopped(stop, f"{saved} was written: go on with --resume.")
@@ -195,12 +190,12 @@ class _Run:
     def _report(self, experience: Experience, rollout_seconds: float, *, last: bool) -> None:
         """Log the step, and now and then some answers."""
         session, run, recipe = self._session, self._session.run, self._session.recipe
-        if last or run.state.step % recipe.log_every == 0:
+        if last or is_due(recipe.log_every, run.state.step):
             figures = experience.figures()
             figures["kl_coefficient"] = run.state.counters["kl_coefficient"]
             figures["rollout_seconds"] = rollout_seconds
             run.log_window(run.state.epoch + run.state.micro_batch / len(self._prompts), figures)
-        if last or (recipe.sample_every and run.state.step % recipe.sample_every == 0):
+        if last or is_due(recipe.sample_every, run.state.step):
             from belle.training.model.answer import answer_text
 
             session.write_samples()

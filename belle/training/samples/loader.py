@@ -11,7 +11,6 @@ from belle.training.samples.collate import collate, layout_of
 from belle.training.samples.micro_batch import MicroBatch
 
 if TYPE_CHECKING:
-    from belle.training.recipe.load import Recipe
     from belle.training.samples.store import SampleSet
 
 
@@ -20,6 +19,10 @@ class SampleBatches:
 
     Args:
         samples: the encoded data.
+        batch_size: samples (packed: blocks) of a micro-batch.
+        accumulation: micro-batches of a step.
+        max_length: tokens of a block.
+        seed: of the order.
         mode: how they are batched.
         attention: transformers' name of the attention implementation, which decides how packed rows are laid out.
         pad_id: the token that fills up rows.
@@ -29,8 +32,11 @@ class SampleBatches:
     def __init__(
         self,
         samples: SampleSet,
-        recipe: Recipe,
         *,
+        batch_size: int,
+        accumulation: int,
+        max_length: int,
+        seed: int,
         mode: Mode,
         attention: str,
         pad_id: int,
@@ -39,7 +45,8 @@ class SampleBatches:
         shuffle: bool = True,
     ) -> None:
         self._samples = samples
-        self._recipe = recipe
+        self._batch_size, self._accumulation = batch_size, accumulation
+        self._max_length, self._seed = max_length, seed
         self._mode: Mode = mode
         self._layout = layout_of(mode, attention)
         self._pad_id = pad_id
@@ -48,23 +55,23 @@ class SampleBatches:
         self._plan = lru_cache(maxsize=2)(self._make_plan)
 
     def steps(self, epoch: int) -> int:
-        return -(-len(self._plan(epoch)) // self._recipe.accumulation)
+        return -(-len(self._plan(epoch)) // self._accumulation)
 
     def step(self, epoch: int, index: int) -> Sequence[MicroBatch]:
-        plan, size = self._plan(epoch), self._recipe.accumulation
+        plan, size = self._plan(epoch), self._accumulation
         return [self._micro_batch(plan[k]) for k in range(index * size, min((index + 1) * size, len(plan)))]
 
     def _make_plan(self, epoch: int) -> EpochPlan:
         return plan_epoch(
             self._samples.lengths,
             mode=self._mode,
-            batch_size=self._recipe.batch_size,
-            max_length=self._recipe.max_length,
-            seed=self._recipe.seed,
+            batch_size=self._batch_size,
+            max_length=self._max_length,
+            seed=self._seed,
             epoch=epoch,
             rank=self._rank,
             world_size=self._world_size,
-            accumulation=self._recipe.accumulation,
+            accumulation=self._accumulation,
             weights=self._samples.weights if self._shuffle else None,
             shuffle=self._shuffle,
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from belle.errors import KnownError
-from belle.training.loop.loop import train
+from belle.training.loop.loop import LoopOptions, count_steps
 from belle.training.loop.session import Session, started
 from belle.training.model.adapters import is_adapter
 from belle.training.recipe.load import Recipe
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 def run(recipe: Recipe) -> None:
     """Train as the recipe says and write `final/`. Raises KnownError and `interrupts.Stopped`."""
     options = recipe.dpo or DpoOptions()
-    if options.reference == "adapter":
-        _refuse_used_adapter(recipe)
+    if options.reference == "adapter" and recipe.model is not None:
+        _refuse_used_adapter(recipe.model)
     with started(recipe) as session:
-        samples = session.samples("preference", recipe.data)
-        held_out = session.samples("preference", recipe.eval_data, key="eval_data") if recipe.eval_data else None
+        samples = session.samples()
+        held_out = session.held_out_samples()
         session.open_engine()
         batches = _with_reference(session, samples, options, key="reference", shuffle=True)
         evaluation = None
         if held_out is not None:
             evaluation = _with_reference(session, held_out, options, key="eval_reference", shuffle=False)
-        train(session, DirectPreference(options), batches, evaluation)
+        session.train(DirectPreference(options), batches, evaluation)
         session.write_final()
 
 
@@ -118,14 +118,18 @@ def _with_reference(session: Session, samples: SampleSet, options: DpoOptions, *
     batches = session.batches(samples, shuffle=shuffle)
     if options.reference != "cache":
         return PairBatches(batches, None)
-    return PairBatches(batches, reference_log_probs(session, samples, batches, key=key, all_epochs=shuffle))
+    steps = count_steps(LoopOptions.of(session.recipe), batches) if shuffle else batches.steps(0)
+    log_probs = reference_log_probs(
+        session.run, session.engine, samples, batches, steps=steps, key=key, writes=session.is_first_here
+    )
+    return PairBatches(batches, log_probs)
 
 
-def _refuse_used_adapter(recipe: Recipe) -> None:
-    if recipe.model is not None and is_adapter(Path(recipe.model)):
+def _refuse_used_adapter(model: str) -> None:
+    if is_adapter(Path(model)):
         raise KnownError(
             "reference_unsupported",
-            f"dpo.reference: adapter would compare with the base of {recipe.model}, not with the model that it is.",
+            f"dpo.reference: adapter would compare with the base of {model}, not with the model that it is.",
             "Leave it at cache.",
-            model=recipe.model,
+            model=model,
         )

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from belle.training.loop.loop import train
 from belle.training.loop.session import started
 from belle.training.model.model_loss import loss_sum
 from belle.training.recipe.load import Recipe
@@ -33,12 +32,11 @@ class NextToken:
 
 def run(recipe: Recipe) -> None:
     """Train as the recipe says and write `final/`. Raises KnownError and `interrupts.Stopped`."""
-    kind = recipe.traits.kind
     with started(recipe) as session:
-        samples = session.samples(kind, recipe.data)
-        held_out = session.samples(kind, recipe.eval_data, key="eval_data") if recipe.eval_data else None
+        samples = session.samples()
+        held_out = session.held_out_samples()
         session.open_engine()
         evaluation = session.batches(held_out, shuffle=False) if held_out else None
         n_bytes = session.text_bytes(held_out) if held_out else None
-        train(session, NextToken(), session.batches(samples), evaluation, evaluation_bytes=n_bytes)
+        session.train(NextToken(), session.batches(samples), evaluation, evaluation_bytes=n_bytes)
         session.write_final()

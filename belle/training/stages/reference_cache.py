@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from belle import durable
 from belle.errors import KnownError
-from belle.training.loop.loop import count_steps
 from belle.training.samples.micro_batch import Batches, MicroBatch
 from belle.training.stages.pairs import PairBatch
 
@@ -23,12 +22,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from belle.training.loop.session import Session
+    from belle.training.engines.engine import Engine
+    from belle.training.loop.run import Run
     from belle.training.samples.store import SampleSet
 
 
 def reference_log_probs(
-    session: Session, samples: SampleSet, batches: Batches, *, key: str, all_epochs: bool
+    run: Run, engine: Engine, samples: SampleSet, batches: Batches, *, steps: int, key: str, writes: bool
 ) -> NDArray[np.float32]:
     """The reference's log-probabilities of all pairs that the run will see, mapped from disk `[samples, 2]`.
 
@@ -37,20 +37,21 @@ def reference_log_probs(
     the rejected one's; NaN where no step of the run needs them.
 
     Args:
+        steps: of the run that are looked at, from its beginning.
         key: names the file, and under it the run remembers the file's digest.
-        all_epochs: look at every epoch of the run, not only at the first.
+        writes: whether this process writes the file, for all of its machine.
 
     Raises KnownError("reference_missing") when a resumed run does not find its file, or another.
     """
     import numpy as np
 
     path = samples.folder / f"{key}.bin"
-    run = session.run
     if run.manifest is None:
-        values = _compute(session, samples, batches, all_epochs=all_epochs)
-        if session.is_first_here:
+        run.say("reference: log-probabilities of the model before training")
+        values = _compute(engine, samples, batches, steps)
+        if writes:
             _write(path, values)
-        session.engine.barrier()
+        engine.barrier()
     digest = _digest(path)
     if run.manifest is not None and digest not in [e["sha256"] for e in run.manifest.extra["inputs"].get(key, [])]:
         raise KnownError(
@@ -92,18 +93,15 @@ class PairBatches:
         return replace(micro, batch=PairBatch(micro.batch, reference))
 
 
-def _compute(session: Session, samples: SampleSet, batches: Batches, *, all_epochs: bool) -> NDArray[np.float32]:
-    """Walk through the run's batches and compute those with a pair that was not seen before."""
+def _compute(engine: Engine, samples: SampleSet, batches: Batches, steps: int) -> NDArray[np.float32]:
+    """Walk through the batches of so many steps and compute those with a pair that was not seen before."""
     import numpy as np
     import torch
 
     from belle.training.model.model_loss import sequence_log_probs
 
-    engine = session.engine
-    session.run.say("reference: log-probabilities of the model before training")
     known = np.full((len(samples), 2), np.nan, np.float32)
-    left = count_steps(session.recipe, batches) if all_epochs else batches.steps(0)
-    epoch = 0
+    left, epoch = steps, 0
     engine.model.eval()
     with torch.no_grad():
         while left > 0 and np.isnan(known).any():

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from belle.training.loop.loop import train
 from belle.training.loop.session import started
 from belle.training.recipe.load import Recipe
 from belle.training.recipe.preference import RewardOptions
@@ -25,11 +24,11 @@ def run(recipe: Recipe) -> None:
     from belle.training.model.reward_model import load_scoring_model
 
     with started(recipe) as session:
-        samples = session.samples("preference", recipe.data)
-        held_out = session.samples("preference", recipe.eval_data, key="eval_data") if recipe.eval_data else None
+        samples = session.samples()
+        held_out = session.held_out_samples()
         session.open_engine(load_scoring_model)
         evaluation = session.batches(held_out, shuffle=False) if held_out else None
-        train(session, Ranking(recipe.reward or RewardOptions()), session.batches(samples), evaluation)
+        session.train(Ranking(recipe.reward or RewardOptions()), session.batches(samples), evaluation)
         session.write_final()
 
 
