@@ -19,6 +19,7 @@ from typing import BinaryIO
 from belle.errors import KnownError
 from belle.path_guard import check_output
 from belle.texts import utf8
+from belle.units import gigabytes
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_WORDS = re.compile(r"No space left|quota exceeded|File too large|os error (28|122|27)", re.IGNORECASE)
@@ -136,7 +137,7 @@ def worded(path: Path, error: BaseException, *, advice: str | None = None) -> Kn
         return KnownError(
             "disk_full",
             f"{path} could not be written: the disk, a quota or a limit on file size is exhausted"
-            f" ({free / 1e9:.1f} GB free on the disk).",
+            f" ({gigabytes(free)} free on the disk).",
             advice or "Free some space, or write to another disk; then run the same command again.",
             path=str(path),
             free=free,

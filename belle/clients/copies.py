@@ -31,6 +31,7 @@ from belle.clients.retry import Patience
 from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.model_names import is_on_the_hub
+from belle.units import megabytes
 
 HUB = "hub:"
 TOKENIZER_FILES = (
@@ -228,7 +229,7 @@ def _fetch(files: list[RemoteFile], folder: Path, wanted: HubName, say: Say) -> 
     try:
         files = [hub.complete(file) for file in files]
         total = sum(file.size or 0 for file in files)
-        say(f"{wanted}: {len(files)} files, {total / 1e6:,.1f} MB, from {hub.endpoint}")
+        say(f"{wanted}: {len(files)} files, {megabytes(total, 1, grouped=True)}, from {hub.endpoint}")
         reporter = Reporter("download", _Waiting(say), stop, total)
         patience = Patience(reporter)
         for file in files:

@@ -10,6 +10,7 @@ from belle.doctor.report import Fact, Problem, Section
 from belle.engine.llama.cores import usable_cores
 from belle.engine.llama.memory import available_memory
 from belle.engine.llama.processor import this_processor
+from belle.units import gigabytes
 
 _LITTLE_MEMORY = 1_500_000_000
 _PCI = Path("/sys/bus/pci/devices")
@@ -31,7 +32,7 @@ def machine() -> Section:
         Fact("processor", processor.name),
         Fact("features", " ".join(processor.features)),
         Fact("cores", f"{physical} physical, {logical} logical usable of {psutil.cpu_count() or logical}"),
-        Fact("memory", f"{free / 1e9:.1f} GB free of {memory.total / 1e9:.1f} GB"),
+        Fact("memory", f"{gigabytes(free)} free of {gigabytes(memory.total)}"),
         Fact("gpus", ", ".join(gpus_of_the_machine()) or "none"),
     )
     return Section("machine", facts, tuple(_memory_problems(free)))
@@ -40,8 +41,8 @@ def machine() -> Section:
 def _memory_problems(free: int) -> list[Problem]:
     if free >= _LITTLE_MEMORY:
         return []
-    message = f"Only {free / 1e9:.1f} GB of memory are free; a 4-bit 7B model needs about 5 GB."
-    return [Problem("little_memory", message, details={"free": f"{free / 1e9:.1f} GB"}, serious=False)]
+    message = f"Only {gigabytes(free)} of memory are free; a 4-bit 7B model needs about 5 GB."
+    return [Problem("little_memory", message, details={"free": gigabytes(free)}, serious=False)]
 
 
 def gpus_of_the_machine() -> list[str]:

@@ -20,6 +20,7 @@ from belle.environment import pip_command
 from belle.errors import KnownError
 from belle.models.catalog import STARTER, resolve
 from belle.models.registry import installed
+from belle.units import gigabytes, megabytes
 
 _LITTLE_SPACE = 2_000_000_000
 
@@ -38,10 +39,10 @@ def folders() -> Section:
             command = f'sudo chown -R "$USER" "{nearest}"'
             problems.append(Problem("folder_not_writable", message, command, {"path": str(path)}))
     free = _free_space(places["data"])
-    facts.append(Fact("free_disk", f"{free / 1e9:.1f} GB"))
+    facts.append(Fact("free_disk", gigabytes(free)))
     if free < _LITTLE_SPACE:
-        message = f"Only {free / 1e9:.1f} GB are free on the disk of the models; a 4-bit 7B model takes about 5 GB."
-        problems.append(Problem("little_disk", message, details={"free": f"{free / 1e9:.1f} GB"}, serious=False))
+        message = f"Only {gigabytes(free)} are free on the disk of the models; a 4-bit 7B model takes about 5 GB."
+        problems.append(Problem("little_disk", message, details={"free": gigabytes(free)}, serious=False))
     return Section("folders", tuple(facts), tuple(problems))
 
 
@@ -54,7 +55,7 @@ def conversations() -> Section:
         reason = _fault_of(path)
     except sqlite3.Error as error:
         reason = str(error)
-    facts = [Fact("size", f"{path.stat().st_size / 1e6:.1f} MB"), Fact("backups", _backups_of(path))]
+    facts = [Fact("size", megabytes(path.stat().st_size, 1)), Fact("backups", _backups_of(path))]
     if not reason:
         return Section("conversations", (Fact("state", "sound"), *facts))
     message = f"The conversations' file is damaged: {reason}."

@@ -17,6 +17,7 @@ from belle.clients.progress import Listener, Reporter
 from belle.durable import replace_file, worded
 from belle.errors import KnownError
 from belle.models.registry import absolute
+from belle.units import disk_space
 
 _SPARE_BYTES = 500_000_000
 
@@ -107,21 +108,17 @@ def check_space(folder: Path, needs: Mapping[str, int]) -> None:
     spare = min(_SPARE_BYTES, round(total * _SPARE_SHARE))
     free = shutil.disk_usage(folder).free
     if free < total + spare:
-        parts = ", ".join(f"{_gigabytes(n_bytes)} for {what}" for what, n_bytes in needs.items() if n_bytes)
+        parts = ", ".join(f"{disk_space(n_bytes)} for {what}" for what, n_bytes in needs.items() if n_bytes)
         raise KnownError(
             "disk_full",
-            f"{folder} has {_gigabytes(free)} free, and {_gigabytes(total + spare)} are needed: {parts}, "
-            f"{_gigabytes(spare)} to spare.",
+            f"{folder} has {disk_space(free)} free, and {disk_space(total + spare)} are needed: {parts}, "
+            f"{disk_space(spare)} to spare.",
             "Free some space. What is already there counts; nothing is lost.",
             path=str(folder),
             needed=total + spare,
             free=free,
             needs=dict(needs),
         )
-
-
-def _gigabytes(n_bytes: int) -> str:
-    return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 10_000_000 else f"{n_bytes / 1e6:.2f} MB"
 
 
 # Copying a model file, all its parts, into the models folder: whole, or not at all.

@@ -18,6 +18,7 @@ from belle import path_guard
 from belle.durable import commit_file, worded
 from belle.errors import KnownError
 from belle.gguf.mapped_file import is_gguf
+from belle.units import file_size
 
 
 def part_path(path: Path) -> Path:
@@ -123,7 +124,7 @@ class PartFile:
             self._drop_empty()
             raise KnownError(
                 "disk_full",
-                f"{self.path} needs {_megabytes(missing)} more on the disk, which has {_megabytes(free)} free.",
+                f"{self.path} needs {file_size(missing)} more on the disk, which has {file_size(free)} free.",
                 "Free some space, choose another disk or a smaller type.",
                 path=str(self.path),
                 needed=missing,
@@ -184,7 +185,3 @@ class PartFile:
     def close(self) -> None:
         """Release the file and its lock."""
         os.close(self._file)
-
-
-def _megabytes(n_bytes: int) -> str:
-    return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"

@@ -21,6 +21,7 @@ from belle.gguf.mapped_file import GgufFile, is_gguf
 from belle.gguf.reader import read_header
 from belle.gguf.types import FLOAT_TYPES, FileType
 from belle.gguf.writer import KeyValue, serialize
+from belle.units import megabytes
 from convert.output.load_proof import and_loads
 from convert.output.part_file import check_output, journal_path, part_path
 from convert.output.progress import ProgressCallback
@@ -230,8 +231,8 @@ class _Job:
         if needed > free:
             raise KnownError(
                 "disk_full",
-                f"{self._out} and what is kept while it is made need {needed / 1e6:.0f} MB on the disk, which has "
-                f"{free / 1e6:.0f} MB free.",
+                f"{self._out} and what is kept while it is made need {megabytes(needed)} on the disk, which has "
+                f"{megabytes(free)} free.",
                 "Free some space, choose another disk or a smaller type.",
                 path=str(self._out),
                 needed=needed,

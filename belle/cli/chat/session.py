@@ -16,6 +16,7 @@ from belle.errors import KnownError
 from belle.models.catalog import ResolvedModel
 from belle.path_guard import check_output
 from belle.prompts import Message
+from belle.units import parameters
 
 _NOTES = {"stopped": "stopped", "length": "length", "context_full": "context_full"}
 
@@ -79,8 +80,8 @@ class Session:
 
     def _introduce(self) -> None:
         info = self._answering.engine.model
-        parameters = f"{info.n_params / 1e9:.1f} B" if info.n_params >= 1e9 else f"{info.n_params / 1e6:.0f} M"
-        self._terminal.note(say("intro", title=self._model.title, parameters=parameters, context=info.n_ctx))
+        size = parameters(info.n_params)
+        self._terminal.note(say("intro", title=self._model.title, parameters=size, context=info.n_ctx))
         if self._model.entry is not None and self._model.entry.kind == "bundled":
             self._terminal.note(say("starter"))
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 from belle.errors import KnownError
 from belle.gguf.reader import GgufHeader
+from belle.units import gibibytes
 
 Verdict = Literal["fits", "tight", "too_big"]
 
@@ -97,8 +98,8 @@ def check_fits(header: GgufHeader, n_ctx: int, *, available: int | None = None) 
         advice = f"A context of {smaller:,} tokens would fit. " if smaller else ""
         raise KnownError(
             "too_big_for_memory",
-            f"{header.name} needs {_gib(need.total)} of memory with a context of {n_ctx:,} tokens, "
-            f"and {_gib(available)} are free.",
+            f"{header.name} needs {gibibytes(need.total)} of memory with a context of {n_ctx:,} tokens, "
+            f"and {gibibytes(available)} are free.",
             advice + "Close other programs, or choose a smaller model or a smaller quantization.",
             needed=need.total,
             available=available,
@@ -124,10 +125,6 @@ def largest_context(header: GgufHeader, available: int | None = None) -> int:
             break
         n_ctx *= 2
     return best
-
-
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB"
 
 
 def _left_by_cgroups() -> list[int]:

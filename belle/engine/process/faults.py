@@ -11,6 +11,7 @@ from typing import NamedTuple
 from belle.engine.llama.processor import built_with, missing_features, this_processor
 from belle.engine.process.memory_pressure import MemoryFacts
 from belle.errors import KnownError
+from belle.units import gigabytes, megabytes
 
 _GET_AGAIN = "Download or convert it again."
 _FREE_MEMORY = "Close other programs, choose a smaller context, or a smaller model or quantization."
@@ -164,7 +165,7 @@ def _ended_by_others(number: int, memory: MemoryFacts | None, who: str) -> Death
         return Death("out_of_memory", message, _FREE_MEMORY)
     message = f"{who} was ended by the system or by someone (SIGKILL)"
     if memory is not None and memory.short:
-        free = f"{memory.free / 1e6:.0f} MB of {memory.total / 1e9:.0f} GB of memory were free"
+        free = f"{megabytes(memory.free)} of {gigabytes(memory.total, 0)} of memory were free"
         return Death("killed_low_memory", f"{message}; {free}.", _FREE_MEMORY)
     return Death("killed", f"{message}.", _AGAIN)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from belle.evaluation.measurement import CandidateFigures, Measurement, ModelFigures
 from belle.evaluation.statistics import Loss
+from belle.units import file_size
 
 MISSING = "–"
 
@@ -61,10 +62,6 @@ def _percent(digits: int) -> Callable[[float], str]:
     return lambda value: f"{100 * value:.{digits}f} %"
 
 
-def _size(value: float) -> str:
-    return f"{value / 1e9:.2f} GB" if value >= 1e9 else f"{value / 1e6:.1f} MB"
-
-
 def _kl_quantile(fraction: str) -> Callable[[Row], float | None]:
     return _loss(lambda loss: loss.kl_quantiles[fraction])
 
@@ -74,11 +71,11 @@ def _dp_quantile(fraction: str) -> Callable[[Row], float | None]:
 
 
 COST = [
-    Column("Size", "size_bytes", lambda row: row.model.size, _size),
+    Column("Size", "size_bytes", lambda row: row.model.size, file_size),
     Column("Bits per weight", "bits_per_weight", lambda row: row.model.bits_per_weight or None, _fixed(2)),
     Column("Prefill (tokens/s)", "prefill_tokens_per_s", lambda row: row.model.prefill, _fixed(1)),
     Column("Decode (tokens/s)", "decode_tokens_per_s", lambda row: row.model.decode, _fixed(1)),
-    Column("Memory", "memory_bytes", lambda row: row.model.memory, _size),
+    Column("Memory", "memory_bytes", lambda row: row.model.memory, file_size),
 ]
 QUALITY = [
     Column("PPL", "ppl", lambda row: row.model.ppl.value if row.model.ppl else None, _fixed(4)),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from belle.evaluation.measurement import Measurement
 from belle.evaluation.report.tasks import tasks_of
+from belle.units import gigabytes, megabytes
 
 PROTOCOL = (
     "Windows follow llama.cpp's llama-perplexity, and so do all definitions; its --kl-divergence reads the reference "
@@ -46,10 +47,10 @@ def repeat(result: Measurement) -> Iterator[tuple[str, str]]:
     yield "started", result.started
     yield "took", f"{result.seconds:,.0f} s"
     machine = result.machine
-    cores, memory = f"{machine.get('cores')} cores", f"{machine.get('memory', 0) / 1e9:.1f} GB memory"
+    cores, memory = f"{machine.get('cores')} cores", f"{gigabytes(machine.get('memory', 0))} memory"
     yield "machine", f"{machine.get('processor')}, {cores}, {memory}, {machine.get('system')}"
     if result.peak_memory:
-        yield "peak memory", f"{result.peak_memory / 1e6:,.0f} MB of the whole process"
+        yield "peak memory", f"{megabytes(result.peak_memory, grouped=True)} of the whole process"
     yield "versions", ", ".join(f"{name} {version}" for name, version in result.versions.items())
     if result.text:
         yield f"text {result.text.name}", f"SHA-256 {result.text.sha256} ({result.text.n_bytes:,} bytes)"

@@ -12,6 +12,7 @@ from belle.evaluation.layers.suggest import Suggestion
 from belle.evaluation.measurement import Measurement
 from belle.evaluation.report.columns import MISSING
 from belle.evaluation.report.tasks import Grid
+from belle.units import precise_gigabytes
 
 _DEFINED = (
     "KL back: how much smaller the mean KL divergence (nats per token) is with this one tensor as in the reference; ± "
@@ -84,10 +85,11 @@ def suggestion_words(suggestion: Suggestion) -> list[str]:
     predicted = f"predicted mean KL divergence {suggestion.kl:.5f}"
     if suggestion.measured_kl is not None:
         predicted += f", measured on the sample {suggestion.measured_kl:.5f} ± {suggestion.measured_error or 0:.5f}"
-    candidate = f"{suggestion.candidate} ({_gb(suggestion.candidate_size)})"
+    candidate = f"{suggestion.candidate} ({precise_gigabytes(suggestion.candidate_size)})"
     first = (
-        f"A model of {_gb(suggestion.size)} ({suggestion.size:,} bytes; asked for: at most {_gb(suggestion.asked)}): "
-        f"{predicted}. On the same sample {candidate} has {suggestion.candidate_kl:.5f}."
+        f"A model of {precise_gigabytes(suggestion.size)} ({suggestion.size:,} bytes; "
+        f"asked for: at most {precise_gigabytes(suggestion.asked)}): {predicted}. "
+        f"On the same sample {candidate} has {suggestion.candidate_kl:.5f}."
     )
     known = (
         f"Of {suggestion.n_tensors} matrices {suggestion.n_restored} were judged by restoring them, "
@@ -109,7 +111,7 @@ def suggestion_grid(suggestion: Suggestion) -> Grid:
     for name, kind in suggestion.types.items():
         by_type.setdefault(kind, []).append(name)
     rows = [[kind, str(len(names)), _roles(names)] for kind, names in sorted(by_type.items(), key=lambda x: -len(x[1]))]
-    title = f"Suggested types for {_gb(suggestion.asked)}"
+    title = f"Suggested types for {precise_gigabytes(suggestion.asked)}"
     return Grid(title, " ".join(suggestion_words(suggestion)), ["Type", "Tensors", "Which"], rows, lead=3)
 
 
@@ -188,7 +190,3 @@ def _small(value: float | None) -> str:
 
 def _nats(value: float | None) -> str:
     return MISSING if value is None else f"{value:.6f}"
-
-
-def _gb(n_bytes: int) -> str:
-    return f"{n_bytes / 1e9:.4g} GB"

@@ -21,6 +21,7 @@ from belle.evaluation.sources.base import Rows, Speed
 from belle.evaluation.sources.memory_watch import MemoryWatch
 from belle.evaluation.windows import Window
 from belle.pretrained import load_pretrained
+from belle.units import gigabytes
 
 
 class TransformersSource:
@@ -137,8 +138,8 @@ def check_memory(folder: Path, weights: Mapping[str, Weight] | None, advice: str
     if needed > free:
         raise KnownError(
             "too_big_for_memory",
-            f"Running {folder.name} in transformers takes up to {needed / 1e9:.1f} GB of memory; "
-            f"{free / 1e9:.1f} GB are free.",
+            f"Running {folder.name} in transformers takes up to {gigabytes(needed)} of memory; "
+            f"{gigabytes(free)} are free.",
             advice,
             needed=needed,
             available=free,

@@ -28,6 +28,7 @@ from belle.evaluation.text.metrics import Models, TextRead, candidate_figures, m
 from belle.evaluation.text.records import PER_CANDIDATE, TokenRecords
 from belle.evaluation.text.scripts import scripts
 from belle.evaluation.windows import Protocol, cut
+from belle.units import gigabytes
 
 Progress = Callable[[int, int, float], None]
 """Called with windows done, windows in all, and seconds left."""
@@ -248,7 +249,7 @@ def _check_memory(files: Sequence[ModelFiles]) -> None:
     if needed > free:
         raise KnownError(
             "too_big_for_memory",
-            f"The models take {needed / 1e9:.1f} GB of memory together; {free / 1e9:.1f} GB are free.",
+            f"The models take {gigabytes(needed)} of memory together; {gigabytes(free)} are free.",
             "Measure fewer candidates at once, or take a smaller reference (q8_0).",
             needed=needed,
             available=free,

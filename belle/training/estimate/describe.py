@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from belle.training.estimate.fits import gib, layout_of, layouts
+from belle.training.estimate.fits import layout_of, layouts
 from belle.training.estimate.memory import Layout, Memory, memory
 from belle.training.estimate.plan import Plan, plan_of, precision_of, volume_of
 from belle.training.estimate.shape import Shape, shape_of
-from belle.training.estimate.time import Device, duration, flops_per_token, named_device, this_device
+from belle.training.estimate.time import Device, flops_per_token, named_device, this_device
 from belle.training.recipe.fetching import fetched
+from belle.units import gib, rough_duration
 
 if TYPE_CHECKING:
     from belle.training.cluster.hosts import Host
@@ -144,7 +145,7 @@ def _time(recipe: Recipe, shape: Shape, plan: Plan, device: Device) -> list[str]
     for number, (one, count) in enumerate(devices):
         head = "time" if number == 0 else ""
         seconds = total / (one.flops * count)
-        lines.append(f"  {head:<10}  {duration(seconds):>12}  {count} × {one.name}: {one.source}")
+        lines.append(f"  {head:<10}  {rough_duration(seconds):>12}  {count} × {one.name}: {one.source}")
     if recipe.traits.writes_answers:
         lines.append("              without the writing of answers, which waits for memory and not for arithmetic")
     return lines

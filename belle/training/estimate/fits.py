@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from belle.errors import KnownError
 from belle.training.engines.deepspeed_config import offload_device, read_config, zero_stage
-from belle.training.estimate.memory import GIB, Layout, Memory, memory
+from belle.training.estimate.memory import Layout, Memory, memory
 from belle.training.estimate.plan import precision_of
 from belle.training.estimate.shape import shape_of
+from belle.units import gib
 
 if TYPE_CHECKING:
     import torch
@@ -91,9 +92,3 @@ def device_memory(device: torch.device) -> tuple[int, str]:
 
     properties = torch.cuda.get_device_properties(device)
     return int(properties.total_memory), str(properties.name)
-
-
-def gib(size: float) -> str:
-    """Bytes as GiB, with as many digits as matter."""
-    value: Any = size / GIB
-    return f"{value:,.0f}" if value >= 99.95 else f"{value:,.1f}" if value >= 0.05 or value == 0 else f"{value:.3f}"

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from belle.training.estimate.shape import Shape
 
-GIB = 1 << 30
 # QLoRA (Dettmers et al. 2023), § 3: four bits, and 0.127 for the constants, which are quantized too. int8: eight bits
 # and one fp32 scale per row.
 _QUANTIZED_BYTES = {"nf4": (4 + 0.127) / 8, "int8": 1.0}

@@ -74,14 +74,6 @@ def this_device() -> Device:
     return Device("this processor", measured * UTILISATION, f"{measured / 1e9:.3g} GFLOP/s measured × {UTILISATION:g}")
 
 
-def duration(seconds: float) -> str:
-    """`3 minutes`, `11 hours`, `2.5 days`."""
-    for unit, size in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.2g} {unit}" if seconds < 100 * size else f"{seconds / size:,.0f} {unit}"
-    return f"{seconds:.2g} seconds" if seconds < 99.5 else f"{seconds:.0f} seconds"
-
-
 def _measure(device: str, dtype: object, size: int) -> float:
     """FLOPs per second of a matrix product: the best of some."""
     import torch

@@ -13,8 +13,9 @@ from typing import Any
 
 from belle.report.curves import svg
 from belle.report.html import as_it_is, render
-from belle.training.tracking.panel import duration, printable, size
+from belle.training.tracking.panel import printable
 from belle.training.tracking.run_data import RunData
+from belle.units import short_duration, short_size
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _TITLES = {
@@ -52,7 +53,7 @@ def page(run: RunData) -> str:
     sessions = _sessions(run.record)
     return render(
         _TEMPLATE,
-        {"size": size, "time": _time, "visible": lambda value: printable(str(value))},
+        {"size": short_size, "time": _time, "visible": lambda value: printable(str(value))},
         run=run,
         title=run.folder.resolve().name,
         colour=colour,
@@ -80,10 +81,10 @@ def _tiles(run: RunData) -> Iterator[tuple[str, str]]:
         if isinstance(last.get(name), int | float):
             yield label, f"{last[name]:,.0f}"
     if isinstance(last.get("seconds"), int | float):
-        yield "time", duration(last["seconds"])
+        yield "time", short_duration(last["seconds"])
     peak = max((row["memory"] for row in run.metrics if isinstance(row.get("memory"), int | float)), default=None)
     if peak is not None:
-        yield "most memory", size(peak)
+        yield "most memory", short_size(peak)
 
 
 def _table(record: Mapping[str, Any]) -> tuple[list[str], list[tuple[str, list[str]]]] | None:
@@ -126,12 +127,12 @@ def _machine(machine: Mapping[str, Any]) -> Iterator[str]:
     yield str(machine.get("processor") or "")
     yield f"{machine.get('cores')} cores"
     if isinstance(machine.get("memory"), int | float):
-        yield f"{size(machine['memory'])} memory"
+        yield f"{short_size(machine['memory'])} memory"
     gpus = machine.get("gpus")
     for gpu in gpus if isinstance(gpus, list) else []:
         if isinstance(gpu, Mapping):
             memory = gpu.get("memory")
-            yield f"{gpu.get('name')}" + (f" ({size(memory)})" if isinstance(memory, int | float) else "")
+            yield f"{gpu.get('name')}" + (f" ({short_size(memory)})" if isinstance(memory, int | float) else "")
     yield str(machine.get("system") or "")
 
 

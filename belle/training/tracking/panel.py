@@ -8,6 +8,8 @@ from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from belle.units import short_duration, short_size
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
@@ -52,28 +54,6 @@ def sparkline(values: Sequence[float], width: int) -> str:
     return "".join(_BARS[round((mean - low) * scale)] for mean in means)
 
 
-def duration(seconds: float) -> str:
-    """Seconds in words that take little room, such as `2 h 05 min`."""
-    whole = max(0, round(seconds))
-    if whole < 90:
-        return f"{whole} s"
-    minutes = round(whole / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes:02} min"
-    days, hours = divmod(round(whole / 3600), 24)
-    return f"{days} d {hours} h"
-
-
-def size(n_bytes: float) -> str:
-    """Bytes as `1.2 GB`."""
-    if n_bytes >= 1e9:
-        return f"{n_bytes / 1e9:.1f} GB"
-    return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 1e6 else f"{n_bytes / 1e3:.0f} kB"
-
-
 def facts(picture: Picture) -> list[tuple[str, str]]:
     """The figures, as label and words. Those that are not known are left out."""
     values = picture.values
@@ -86,9 +66,9 @@ def facts(picture: Picture) -> list[tuple[str, str]]:
     }
     found = [(label, form.format(values[name])) for name, (label, form) in words.items() if name in values]
     if "memory" in values:
-        found.append(("memory", size(values["memory"])))
+        found.append(("memory", short_size(values["memory"])))
     if picture.seconds_left is not None:
-        found.append(("time left", duration(picture.seconds_left)))
+        found.append(("time left", short_duration(picture.seconds_left)))
     return found
 
 

@@ -13,11 +13,12 @@ from belle.errors import KnownError
 from belle.training.cluster.hosts import Host
 from belle.training.estimate.describe import describe
 from belle.training.estimate.fits import check_fits
-from belle.training.estimate.memory import GIB, Layout, layer_bytes, memory
+from belle.training.estimate.memory import Layout, layer_bytes, memory
 from belle.training.estimate.plan import volume_of
 from belle.training.estimate.shape import Shape, shape_of
-from belle.training.estimate.time import PEAK_TFLOPS, duration, flops_per_token, named_device
+from belle.training.estimate.time import PEAK_TFLOPS, flops_per_token, named_device
 from belle.training.recipe.load import Recipe, load_recipe
+from belle.units import GIB
 from tests.belle.training.runs import CONVERSATIONS, ROOT, TOKENIZER, recipe_file, run, write_conversations
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -175,14 +176,6 @@ def test_gpus_are_known_by_name(name: str, gpu: str | None) -> None:
     assert (found and found.name) == gpu
     if found:
         assert found.flops == pytest.approx(PEAK_TFLOPS[found.name] * 0.4e12)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [(0.5, "0.5 seconds"), (75, "75 seconds"), (600, "10 minutes"), (3 * 3600, "3 hours"), (86400 * 250, "250 days")],
-)
-def test_durations_are_words(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
 
 
 def test_a_dry_run_says_it_all_and_writes_nothing(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belle.training.tracking.console import LiveView
-from belle.training.tracking.panel import Picture, Sample, draw, duration, line, size, sparkline
+from belle.training.tracking.panel import Picture, Sample, draw, line, sparkline
 
 ROOT = Path(__file__).parents[4]
 PROGRAM = """
@@ -192,16 +192,6 @@ class TestPicture:
         assert sparkline([8, 7, 6, 5, 4, 3, 2, 1], 8) == "█▇▆▅▄▃▂▁"
         assert sparkline([8, 8, 1, 1], 2) == "█▁"
         assert sparkline([1, 1], 2) == "▁▁"
-
-    @pytest.mark.parametrize(
-        ("seconds", "words"),
-        [(0, "0 s"), (89, "89 s"), (90, "2 min"), (3599, "1 h 00 min"), (7500, "2 h 05 min"), (100_000, "1 d 4 h")],
-    )
-    def test_duration(self, seconds: float, words: str) -> None:
-        assert duration(seconds) == words
-
-    def test_size(self) -> None:
-        assert [size(n) for n in (1_500, 2_000_000, 1_240_000_000)] == ["2 kB", "2 MB", "1.2 GB"]
 
     @given(prompt=st.text(), text=st.text(), title=st.text(), columns=st.integers(20, 200), total=st.integers(0, 9))
     def test_whatever_a_model_says(self, prompt: str, text: str, title: str, columns: int, total: int) -> None:
