@@ -1,4 +1,4 @@
-"""The kinds of paths that commands take. Each is looked at while the command line is read, before anything is begun.
+"""The kinds of paths and numbers that commands take, each looked at before anything is begun.
 
 Every argument that is a path has one of these as its `type`. What is missing passes: the command has better words for
 what it was looking for. What can never be read or replaced (pipes, devices, names that are too long, folders that may
@@ -7,8 +7,12 @@ not be entered) is refused here, by `belle.path_guard`.
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Literal
 
+from belle.errors import KnownError
 from belle.path_guard import check_input, check_output, check_output_folder
 
 
@@ -40,3 +44,59 @@ def output_folder(text: str) -> Path:
     """A folder to write. Raises KnownError."""
     check_output_folder(Path(text))
     return Path(text)
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """A `type` for argparse: whole numbers from `least`."""
+
+    def convert(text: str) -> int:
+        number = int(text)
+        if number < least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+        return number
+
+    convert.__name__ = "whole number"  # argparse says “invalid whole number value”
+    return convert
+
+
+def real(least: float, most: float) -> Callable[[str], float]:
+    """A `type` for argparse: numbers from `least` to `most`."""
+
+    def convert(text: str) -> float:
+        number = float(text)
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}")
+        return number
+
+    convert.__name__ = "number"
+    return convert
+
+
+def share(text: str) -> float:
+    """A `type` for argparse: a part of a whole, above 0 and at most 1."""
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError("must be above 0 and at most 1")
+    return value
+
+
+SHARE: Literal["share"] = "share"
+"""Above 0 and at most 1."""
+
+Range = tuple[float, float] | Literal["share"]
+"""Of an option's numbers: from the first to the second, or `SHARE`."""
+
+
+def check_ranges(arguments: argparse.Namespace, ranges: Mapping[str, Range]) -> None:
+    """For options of programs, which read a `KnownError` rather than argparse's usage.
+
+    Raises KnownError("usage") for the first number outside of its range, and for what is not a number (`nan`).
+    """
+    for name, allowed in ranges.items():
+        value, option = getattr(arguments, name), f"--{name.replace('_', '-')}"
+        if allowed == SHARE:
+            if not 0 < value <= 1:
+                raise KnownError("usage", f"{option} is {value:g}, and has to lie above 0 and at most at 1.")
+        elif not allowed[0] <= value <= allowed[1]:
+            bound = f"at most {allowed[1]}" if value > allowed[1] else f"at least {allowed[0]}"
+            raise KnownError("usage", f"{option} is {value}, and has to be {bound}.")

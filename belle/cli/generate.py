@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from belle.cli.arguments import input_file, input_path, output_file, path_or_name
-from belle.errors import KnownError
+from belle.cli.arguments import SHARE, Range, check_ranges, input_file, input_path, output_file, path_or_name
 from belle.path_guard import check_output
 
 _EPILOG = """\
@@ -51,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Generate. Returns the exit status; raises KnownError."""
-    _check_numbers(arguments)
+    check_ranges(arguments, _RANGES)
     check_output(arguments.output, [arguments.data, arguments.deepspeed])
     if arguments.launch is not None:
         return _launch(arguments)
@@ -69,21 +68,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-_RANGES = {
+_RANGES: dict[str, Range] = {
     "batch_size": (1, 1 << 31), "max_tokens": (1, 1 << 31), "temperature": (0, 1000), "top_k": (0, 1 << 31),
-    "repeat_penalty": (0.01, 100), "seed": (0, (1 << 63) - 1),
+    "repeat_penalty": (0.01, 100), "seed": (0, (1 << 63) - 1), "top_p": SHARE,
 }  # fmt: skip
-
-
-def _check_numbers(arguments: argparse.Namespace) -> None:
-    """Raises KnownError("usage") for a number outside of its range, and for what is not a number (`nan`)."""
-    for name, (least, most) in _RANGES.items():
-        value = getattr(arguments, name)
-        if not least <= value <= most:
-            bound = f"at most {most}" if value > most else f"at least {least}"
-            raise KnownError("usage", f"--{name.replace('_', '-')} is {value}, and has to be {bound}.")
-    if not 0 < arguments.top_p <= 1:
-        raise KnownError("usage", f"--top-p is {arguments.top_p:g}, and has to lie above 0 and at most at 1.")
 
 
 def _launch(arguments: argparse.Namespace) -> int:

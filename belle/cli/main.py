@@ -23,7 +23,7 @@ COMMANDS = {
     "chat": ("belle.cli.chat.command", "talk to a model in the terminal"),
     "convert": ("belle.cli.convert.command", "make a GGUF file from a checkpoint"),
     "inspect": ("belle.cli.inspect", "say what is in a model file"),
-    "models": ("belle.cli.models", "get, list, take over and remove models"),
+    "models": ("belle.cli.models.command", "get, list, take over and remove models"),
     "imatrix": ("belle.cli.imatrix", "measure which weights of a model matter, for better quantization"),
     "quantize": ("belle.cli.quantize", "make a GGUF smaller with the least loss"),
     "measure": ("belle.cli.measure", "measure what a quantization cost"),

@@ -7,11 +7,10 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from belle import paths
-from belle.cli.arguments import path_or_name
+from belle.cli.arguments import path_or_name, real, whole
 from belle.cli.chat.answer import Answering
 from belle.cli.chat.line_editor import History
 from belle.cli.chat.session import Session
@@ -61,19 +60,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="let a model that can do both think before it answers, or not (default: as its template has it)",
     )
-    parser.add_argument("--max-tokens", type=_whole(1), metavar="N", help="end an answer after N tokens")
+    parser.add_argument("--max-tokens", type=whole(1), metavar="N", help="end an answer after N tokens")
     parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end an answer at TEXT; repeatable")
-    parser.add_argument(
-        "--ctx", type=_whole(0), default=0, metavar="N", help="context length in tokens (default: 4096)"
-    )
-    parser.add_argument("--threads", type=_whole(1), metavar="N", help="threads (default: adapt to the machine)")
+    parser.add_argument("--ctx", type=whole(0), default=0, metavar="N", help="context length in tokens (default: 4096)")
+    parser.add_argument("--threads", type=whole(1), metavar="N", help="threads (default: adapt to the machine)")
     sampling = parser.add_argument_group("sampling", "Without these: what the model's card recommends.")
-    sampling.add_argument("--temperature", type=_real(0, 100), metavar="X", help="0 takes the likeliest token")
-    sampling.add_argument("--top-k", type=_whole(0), metavar="N", help="draw from the N likeliest tokens; 0: from all")
-    sampling.add_argument("--top-p", type=_real(0, 1), metavar="X", help="draw from the likeliest that add up to X")
-    sampling.add_argument("--min-p", type=_real(0, 1), metavar="X", help="leave out what is X times less likely")
-    sampling.add_argument("--repeat-penalty", type=_real(0.01, 100), metavar="X", help="1 does nothing")
-    sampling.add_argument("--seed", type=_whole(0), metavar="N", help="the same seed gives the same text")
+    sampling.add_argument("--temperature", type=real(0, 100), metavar="X", help="0 takes the likeliest token")
+    sampling.add_argument("--top-k", type=whole(0), metavar="N", help="draw from the N likeliest tokens; 0: from all")
+    sampling.add_argument("--top-p", type=real(0, 1), metavar="X", help="draw from the likeliest that add up to X")
+    sampling.add_argument("--min-p", type=real(0, 1), metavar="X", help="leave out what is X times less likely")
+    sampling.add_argument("--repeat-penalty", type=real(0.01, 100), metavar="X", help="1 does nothing")
+    sampling.add_argument("--seed", type=whole(0), metavar="N", help="the same seed gives the same text")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -213,29 +210,3 @@ def _models() -> str:
             research = " (research only)" if entry.research_only else ""
             lines.append(f"  {entry.name:24}{entry.title}{research}")
     return "\n".join(lines)
-
-
-def _whole(least: int) -> Callable[[str], int]:
-    """A converter for argparse: whole numbers from `least`."""
-
-    def convert(text: str) -> int:
-        number = int(text)
-        if number < least:
-            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
-        return number
-
-    convert.__name__ = "whole number"
-    return convert
-
-
-def _real(least: float, most: float) -> Callable[[str], float]:
-    """A converter for argparse: numbers from `least` to `most`."""
-
-    def convert(text: str) -> float:
-        number = float(text)
-        if not least <= number <= most:
-            raise argparse.ArgumentTypeError(f"{text} is not between {least} and {most}")
-        return number
-
-    convert.__name__ = "number"
-    return convert

@@ -1,15 +1,15 @@
 """`belle data`: look at training data, and make it better.
 
-One sub-command per thing to do; the code of each is in `data_check`, `data_show` and `data_rows`.
+One sub-command per thing to do, a row of the table at the end; their code is in the files beside this one.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 from collections.abc import Callable
 
-from belle.cli.arguments import input_file, output_file, path_or_name
+from belle.cli.arguments import input_file, output_file, path_or_name, share
+from belle.cli.subcommands import Subcommand, add_subcommands, run_subcommand, sentence
 from belle.errors import KnownError
 from belle.path_guard import check_output
 
@@ -31,18 +31,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-commands."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="data_command", required=True)
-
-    for name, (_, summary, declare) in _COMMANDS.items():
-        declare(commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."))
+    add_subcommands(parser, _COMMANDS)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the sub-command. Returns the exit status; raises KnownError."""
     _check_outputs(arguments)
-    name = arguments.data_command
-    status: int = getattr(importlib.import_module(_COMMANDS[name][0]), name)(arguments)
-    return status
+    return run_subcommand(arguments)
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
@@ -74,13 +69,6 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError("must be above 0 and at most 1")
-    return value
-
-
 class _Rules(argparse.Action):
     """Prints the rules, as `--help` prints the options."""
 
@@ -93,7 +81,7 @@ class _Rules(argparse.Action):
 
 def _check(parser: argparse.ArgumentParser) -> None:
     _add_input(parser)
-    parser.add_argument("--near", type=_share, metavar="S", help="also find near duplicates, from this similarity on")
+    parser.add_argument("--near", type=share, metavar="S", help="also find near duplicates, from this similarity on")
     parser.add_argument(
         "--tokenizer", type=path_or_name, metavar="DIR", help="also count tokens, with a checkpoint's tokenizer"
     )
@@ -124,12 +112,12 @@ def _convert(parser: argparse.ArgumentParser) -> None:
 def _dedup(parser: argparse.ArgumentParser) -> None:
     _add_input(parser)
     _add_output(parser)
-    parser.add_argument("--near", type=_share, metavar="S", help="also near duplicates, from this similarity on (0.8)")
+    parser.add_argument("--near", type=share, metavar="S", help="also near duplicates, from this similarity on (0.8)")
     parser.add_argument("--by", choices=("row", "question"), default="row", help="what is compared (default: row)")
     parser.add_argument(
         "--against", type=path_or_name, nargs="+", default=[], metavar="EVAL", help="also what these files ask"
     )
-    parser.add_argument("--overlap", type=_share, default=0.8, metavar="S", help="… to this part (default: 0.8)")
+    parser.add_argument("--overlap", type=share, default=0.8, metavar="S", help="… to this part (default: 0.8)")
     _add_report(parser)
 
 
@@ -153,7 +141,7 @@ def _split(parser: argparse.ArgumentParser) -> None:
         "--held-out", type=output_file, required=True, metavar="OUT", help="the file of the smaller part"
     )
     parser.add_argument("--size", default="0.01", metavar="N", help="rows, or below 1 a share (default: 0.01)")
-    parser.add_argument("--near", type=_share, default=0.8, metavar="S", help="what is a duplicate (default: 0.8)")
+    parser.add_argument("--near", type=share, default=0.8, metavar="S", help="what is a duplicate (default: 0.8)")
     parser.add_argument("--seed", type=int, default=1234, metavar="N", help="(default: 1234)")
 
 
@@ -177,13 +165,17 @@ def _tag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", type=int, metavar="N", help="tag the first N rows only")
 
 
-_COMMANDS: dict[str, tuple[str, str, Callable[[argparse.ArgumentParser], None]]] = {
-    "check": ("belle.cli.data.check", "say what is in a file and what is wrong with it", _check),
-    "show": ("belle.cli.data.show", "show samples as the model will see them", _show),
-    "convert": ("belle.cli.data.rows", "write a file in another format", _convert),
-    "dedup": ("belle.cli.data.rows", "leave out duplicates, and what an evaluation asks", _dedup),
-    "clean": ("belle.cli.data.rows", "leave out what teaches the wrong thing", _clean),
-    "split": ("belle.cli.data.rows", "hold out a part for validation, duplicates on one side", _split),
-    "mix": ("belle.cli.data.rows", "several files in a fixed ratio", _mix),
-    "tag": ("belle.cli.data.tag", "say which of BELLE's 13 kinds of task each row is", _tag),
+def _row(declare: Callable[[argparse.ArgumentParser], None], run: str, summary: str) -> Subcommand:
+    return Subcommand(summary, declare, f"belle.cli.data.{run}", sentence(summary))
+
+
+_COMMANDS = {
+    "check": _row(_check, "check:check", "say what is in a file and what is wrong with it"),
+    "show": _row(_show, "show:show", "show samples as the model will see them"),
+    "convert": _row(_convert, "rows:convert", "write a file in another format"),
+    "dedup": _row(_dedup, "rows:dedup", "leave out duplicates, and what an evaluation asks"),
+    "clean": _row(_clean, "rows:clean", "leave out what teaches the wrong thing"),
+    "split": _row(_split, "rows:split", "hold out a part for validation, duplicates on one side"),
+    "mix": _row(_mix, "rows:mix", "several files in a fixed ratio"),
+    "tag": _row(_tag, "tag:tag", "say which of BELLE's 13 kinds of task each row is"),
 }

@@ -1,0 +1,135 @@
+"""`belle models get`: the licence, the progress, and what has become of it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from belle.cli.messages import is_chinese, say
+from belle.cli.terminal import Terminal
+from belle.errors import KnownError
+from belle.units import duration, size
+
+if TYPE_CHECKING:
+    from belle.clients.progress import Step
+    from belle.models.catalog import ModelEntry
+    from convert.install.job import Installed, InstallOptions
+
+_BAR_WIDTH = 24
+
+
+def get(arguments: argparse.Namespace) -> int:
+    """Download and convert a model. Returns the exit status; raises KnownError."""
+    from belle.models.catalog import load_catalog, resolve
+    from convert.install.job import InstallOptions, check_installable, find_installed, install
+
+    entry = load_catalog().find(arguments.name)
+    if entry is None:
+        resolve(arguments.name)  # says in words what is wrong with the name
+        raise KnownError(
+            "unknown_model",
+            f"“{arguments.name}” is a file of your own; there is nothing to get.",
+            "",
+            name=arguments.name,
+        )
+    if arguments.threads < 0:
+        raise KnownError("usage", "--threads cannot be negative.", "Leave it out for one per processor.")
+    options = InstallOptions(
+        endpoint=arguments.endpoint,
+        llama_weights=arguments.llama_weights and arguments.llama_weights.expanduser(),
+        codes=arguments.gptq,
+        type_name=arguments.type,
+        threads=arguments.threads,
+        keep_download=arguments.keep_download,
+    )
+    terminal = Terminal()
+    check_installable(entry, options)
+    if find_installed(entry, options) is None:
+        _accept_license(entry, options, terminal, yes=arguments.yes)
+    display = StepDisplay(terminal)
+    try:
+        result = install(entry, options, listener=display.step)
+    except KeyboardInterrupt:
+        terminal.note(say("models_interrupted"))
+        raise
+    terminal.clear()
+    _tell(entry, result, terminal)
+    return 0
+
+
+def _accept_license(entry: ModelEntry, options: InstallOptions, terminal: Terminal, *, yes: bool) -> None:
+    """Show what it is, whose it is and what it takes; go on only with consent. Raises KnownError."""
+    from belle.clients.hub import Hub
+    from convert.install.folder import Place
+
+    language = "zh" if is_chinese() else "en"
+    terminal.note(f"{entry.title}: {entry.description[language]}", style="0")
+    terminal.note(say("models_license", license=entry.license, note=entry.license_note[language]), style="0")
+    terminal.note(
+        say(
+            "models_takes",
+            url=f"{Hub(options.endpoint).endpoint}/{entry.repo}",
+            download=size(entry.download_bytes),
+            disk=size(entry.disk_bytes),
+            result=size(entry.installed_bytes or 0),
+        )
+    )
+    place = Place(entry.name)
+    begun = place.source_file.exists()  # whoever began has agreed
+    if yes or begun or (terminal.interactive and terminal.agrees(say("models_agree", folder=place.folder))):
+        return
+    if terminal.interactive:
+        raise KnownError("not_accepted", "Nothing was downloaded.", "")
+    raise KnownError(
+        "license_not_accepted",
+        "The licence has to be accepted before the download.",
+        "Read it above, and add --accept-license (or --yes).",
+        name=entry.name,
+    )
+
+
+class StepDisplay:
+    """The line of progress, and a lasting line for every stage."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._stage = ""
+        self._why = ""
+
+    def step(self, step: Step) -> None:
+        """Show one reading."""
+        if step.stage != self._stage:
+            self._stage = step.stage
+            self._terminal.note(say(f"models_stage_{step.stage}"))
+        if step.waiting:
+            if step.why != self._why:
+                self._terminal.note(step.why)
+            self._terminal.progress(say("models_waiting", seconds=max(1, round(step.waiting))))
+        else:
+            self._terminal.progress(step_line(step))
+        self._why = step.why
+
+
+def step_line(step: Step) -> str:
+    """One line: a bar, how much is done, how fast, how long still."""
+    fraction = min(1.0, step.done / step.total) if step.total else 0.0
+    bar = "━" * round(_BAR_WIDTH * fraction)
+    parts = [
+        f"{bar:─<{_BAR_WIDTH}} {fraction:4.0%}",
+        say("models_of", done=size(step.done), total=size(step.total)),
+        f"{size(step.bytes_per_second)}/s" if step.bytes_per_second else "",
+        say("models_left", time=duration(step.seconds_left)) if step.seconds_left is not None else "",
+        step.what,
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def _tell(entry: ModelEntry, result: Installed, terminal: Terminal) -> None:
+    for note in result.notes:
+        terminal.note(note)
+    if result.exactness:
+        counts = ", ".join(f"{count} {words}" for words, count in result.exactness.items())
+        terminal.note(say("models_exactness", counts=counts))
+    words = "models_already" if result.already else "models_installed"
+    print(say(words, title=entry.title, path=result.path, size=size(result.n_bytes)))
+    print(say("models_try", name=entry.name))
