@@ -116,6 +116,23 @@ def load_adapter(model: Any, folder: str | Path, **options: Any) -> Any:
     return adapted
 
 
+def untie_head(adapted: Any) -> None:
+    """Give the head of a base that ties it a tensor of its own, where an adapter changes it or the embedding.
+
+    While it runs beside its base, PEFT leaves the other of the two as it was; merging adds to the tensor they share,
+    which is another function. To be called before merging.
+    """
+    from torch import nn
+
+    base = adapted.get_base_model()
+    layers = [base.get_input_embeddings(), base.get_output_embeddings()]
+    embedding, head = (getattr(layer, "base_layer", layer) for layer in layers)
+    changed = [layer is not inner for layer, inner in zip(layers, (embedding, head), strict=True)]
+    if any(changed) and getattr(head, "weight", None) is embedding.weight:
+        head.weight = nn.Parameter(head.weight.detach().clone(), requires_grad=False)
+        base.config.tie_word_embeddings = False
+
+
 def _check_kind(folder: str | Path) -> None:
     """Raises KnownError("adapter_kind") for an adapter of peft's that does not add low-rank matrices to weights."""
     kind = read_json_object(Path(folder) / "adapter_config.json", kind="damaged_config").get("peft_type")

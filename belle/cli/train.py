@@ -104,10 +104,11 @@ def _train(recipe: Recipe) -> int:
     from belle.training.cluster.processes import stop_processes
     from belle.training.loop.interrupts import Stopped
     from belle.training.stages.run import run_recipe
+    from convert.llama_ids import llama_ids
 
     try:
         with on_full_disk("Free some space, or set output_dir to another disk; then start again with --resume."):
-            run_recipe(recipe)
+            run_recipe(recipe, llama_ids=llama_ids)
     except Stopped as stopped:
         print(stopped)
         return stopped.exit_status

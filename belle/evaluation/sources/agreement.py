@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from belle.evaluation.sources.transformers import Weight, check_installed, check_memory, explained_failures, quiet
-from belle.pretrained import load_adapter, load_config, load_pretrained
+from belle.pretrained import load_adapter, load_config, load_pretrained, untie_head
 
 if TYPE_CHECKING:
     import numpy as np
@@ -168,8 +168,6 @@ def _merged(model: Any, path: Path, strength: float) -> Any:
             "Install it: pip install 'chatbelle[train]'.",
             package="peft",
         ) from error
-    from belle.training.model.adapters import untie_head
-
     adapted = load_adapter(model, path)
     for module in adapted.modules():
         if isinstance(module, LoraLayer):

@@ -19,11 +19,11 @@ from belle.clients.copies import model_here
 from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.model_names import check_model_name
-from belle.pretrained import adapter_weights, load_adapter, load_with_report, stored_dtype
+from belle.pretrained import adapter_weights, load_adapter, load_with_report, stored_dtype, untie_head
 from belle.training.export.disk_proof import check_companions, reopen
 from belle.training.export.final import write_model, write_tokenizer
 from belle.training.export.merge_proof import Proof, outputs_of, prove
-from belle.training.model.adapters import is_adapter, read_adapter_base, untie_head
+from belle.training.model.adapters import is_adapter, read_adapter_base
 from belle.training.model.load import CAUSAL, SCORING, Family, check_complete
 from belle.training.model.reward_model import has_head, is_score_head
 from belle.training.tokenizer.tokenizer import padding_to_look_for

@@ -16,7 +16,6 @@ from belle.training.model.lora_names import check_names, is_named, linear_names,
 from belle.training.recipe.load import LoraOptions, Recipe
 
 if TYPE_CHECKING:
-    from peft import PeftModel
     from torch import Tensor, nn
 
     from belle.training.engines.precision import Precision
@@ -135,23 +134,6 @@ def trained_before(model: nn.Module) -> Iterator[tuple[nn.Parameter, Tensor]]:
         for name, parameter in named.items():
             if name in saved and parameter.requires_grad:
                 yield parameter, saved[name]
-
-
-def untie_head(adapted: PeftModel) -> None:
-    """Give the head of a base that ties it a tensor of its own, where an adapter changes it or the embedding.
-
-    While it runs beside its base, PEFT leaves the other of the two as it was; merging adds to the tensor they share,
-    which is another function. To be called before merging.
-    """
-    from torch import nn
-
-    base = adapted.get_base_model()
-    layers = [base.get_input_embeddings(), base.get_output_embeddings()]
-    embedding, head = (getattr(layer, "base_layer", layer) for layer in layers)
-    changed = [layer is not inner for layer, inner in zip(layers, (embedding, head), strict=True)]
-    if any(changed) and getattr(head, "weight", None) is embedding.weight:
-        head.weight = nn.Parameter(head.weight.detach().clone(), requires_grad=False)
-        base.config.tie_word_embeddings = False
 
 
 def quantization_config(name: str, precision: Precision) -> Any:

@@ -30,7 +30,8 @@ class TrainingStage:
         chats: its final model answers in the recipe's prompt template.
         scores: its final model gives a text one number and writes nothing.
         has_reference: the model before training reads every answer once more.
-        makes_tokenizer: it makes a tokenizer, so the shape of its model is not known before it ran.
+        makes_tokenizer: it makes a tokenizer, so the shape of its model is not known before it ran, and its `run` is
+            handed a way to ask llama.cpp how it reads that.
         writes_answers: it trains on answers that the model itself writes, with the options of `ppo`.
     """
 

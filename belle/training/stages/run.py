@@ -10,20 +10,31 @@ from belle.training.checkpoints.manifest import MANIFEST
 from belle.training.recipe.chain import chain, with_models
 from belle.training.recipe.fetching import fetched
 from belle.training.recipe.load import Recipe
+from belle.training.tokenizer.identity import LlamaIds
 
 
-def run_recipe(recipe: Recipe) -> Path:
+def run_recipe(recipe: Recipe, *, llama_ids: LlamaIds | None = None) -> Path:
     """Run it, after the recipes it starts from where their final model is not there yet. Returns `final/`.
 
-    A recipe it starts from that was interrupted goes on from its checkpoint. Raises KnownError, `interrupts.Stopped`.
+    A recipe it starts from that was interrupted goes on from its checkpoint.
+
+    Args:
+        recipe: to run.
+        llama_ids: for stages that make a tokenizer.
+
+    Raises KnownError, `interrupts.Stopped`.
     """
     *before, last = chain(recipe)
     for base in before:
         if not (base.run_folder.final / MANIFEST).exists():
-            _run(replace(with_models(base), resume=True))
-    _run(with_models(last))
+            _run(replace(with_models(base), resume=True), llama_ids)
+    _run(with_models(last), llama_ids)
     return last.run_folder.final
 
 
-def _run(recipe: Recipe) -> None:
-    importlib.import_module(recipe.traits.module).run(fetched(recipe))
+def _run(recipe: Recipe, llama_ids: LlamaIds | None) -> None:
+    stage = importlib.import_module(recipe.traits.module)
+    if recipe.traits.makes_tokenizer:
+        stage.run(fetched(recipe), llama_ids)
+    else:
+        stage.run(fetched(recipe))

@@ -27,13 +27,13 @@ from belle.training.loop.resume import check_same_recipe
 from belle.training.recipe.load import Recipe, recipe_values
 from belle.training.recipe.parts import VocabOptions
 from belle.training.stages import next_token
-from belle.training.tokenizer.identity import compare
+from belle.training.tokenizer.identity import LlamaIds, compare
 from belle.training.tokenizer.new_pieces import Extended, merge_pieces, old_ids_of, read_model, train_pieces
 
 _PATIENCE_S = 3600.0
 
 
-def run(recipe: Recipe) -> None:
+def run(recipe: Recipe, llama_ids: LlamaIds) -> None:
     """Extend, check and train as the recipe says, and write `final/`. Raises KnownError and `interrupts.Stopped`."""
     extended = recipe.run_folder.extended
     if int(os.environ.get("RANK", "0")) == 0:
@@ -41,14 +41,19 @@ def run(recipe: Recipe) -> None:
             # It is not made again, and would not be what the recipe says.
             check_same_recipe(read_manifest(extended).recipe, recipe_values(recipe), extended, ("model", "vocab"))
         else:
-            extend(recipe, extended)
+            extend(recipe, extended, llama_ids)
     else:
         _wait_for(extended)
     next_token.run(replace(recipe, model=str(extended.absolute())))
 
 
-def extend(recipe: Recipe, folder: Path) -> None:
+def extend(recipe: Recipe, folder: Path, llama_ids: LlamaIds) -> None:
     """Write the extended model, whole or not at all.
+
+    Args:
+        recipe: of this stage.
+        folder: to be made.
+        llama_ids: asks llama.cpp, which has to read the new tokenizer as transformers does.
 
     Raises KnownError: `not_sentencepiece`, `too_little_text`, `no_new_pieces`, `vocabulary_gap`, `ids_differ`.
     """
@@ -81,7 +86,7 @@ def extend(recipe: Recipe, folder: Path) -> None:
             if (base / name).is_file():
                 write_text(into / name, (base / name).read_text(encoding="utf-8"))
         (into / "tokenizer.model").write_bytes(extended.model)
-        facts = compare(base, into, list(islice(_lines(recipe), options.checked_texts)))
+        facts = compare(base, into, list(islice(_lines(recipe), options.checked_texts)), llama_ids)
         report = {"first_new_token": extended.first_new, "new_pieces": len(extended.pieces), **facts.to_json()}
         write_text(into / "vocabulary.json", json.dumps(report, indent=2, ensure_ascii=False) + "\n")
         print(facts.in_words(len(extended.pieces)), flush=True)  # noqa: T201 - what a person waits to see

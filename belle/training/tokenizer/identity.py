@@ -1,19 +1,22 @@
 """Whether a tokenizer is one and the same in transformers, SentencePiece and llama.cpp, and how long texts become.
 
 A model that is trained on other ids than it is run with answers badly, and nothing says why. So the extended tokenizer
-is tried in all three programs before anything is trained. llama.cpp reads GGUF files only: a process of its own makes
-one of a model of no size with this tokenizer, and tells the ids.
+is tried in all three programs before anything is trained. llama.cpp reads tokenizers from GGUF files only, and making
+those is not for training to know: whoever runs the stage hands in a function that asks it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from belle.engine.process.native_calls import call
 from belle.errors import KnownError
+
+LlamaIds = Callable[[Path, Sequence[str]], list[list[int]]]
+"""llama.cpp's ids of each text, without any at the beginning or end, with the tokenizer of the checkpoint in a folder.
+Raises KnownError for a tokenizer that it cannot read."""
 
 _TOLERATED = 0.005
 """Share of texts; LLaMA's own tokenizer differs between the programs on one of a thousand (white space)."""
@@ -75,7 +78,7 @@ class Identity:
                 )
 
 
-def compare(old: Path, new: Path, texts: Sequence[str]) -> Identity:
+def compare(old: Path, new: Path, texts: Sequence[str], llama_ids: LlamaIds) -> Identity:
     """Try the tokenizers of two checkpoints on `texts`. Raises KnownError."""
     ours, before = _sentencepiece(new, texts), _sentencepiece(old, texts)
     characters = max(1, sum(map(len, texts)))
@@ -83,7 +86,7 @@ def compare(old: Path, new: Path, texts: Sequence[str]) -> Identity:
     return Identity(
         texts=len(texts),
         differ_transformers=_differences(ours, _transformers(new, texts)),
-        differ_llama_cpp=_differences(ours, _llama_cpp(new, texts)),
+        differ_llama_cpp=_differences(ours, _llama_cpp(new, texts, llama_ids)),
         differ_base=_differences(before, _transformers(old, texts)),
         tokens_per_character=sum(map(len, ours)) / characters,
         tokens_per_character_before=sum(map(len, before)) / characters,
@@ -111,10 +114,9 @@ def _transformers(folder: Path, texts: Sequence[str]) -> list[list[int]]:
     return ids
 
 
-def _llama_cpp(folder: Path, texts: Sequence[str]) -> list[list[int]]:
+def _llama_cpp(folder: Path, texts: Sequence[str], llama_ids: LlamaIds) -> list[list[int]]:
     try:
-        ids: list[list[int]] = call("belle.evaluation.llama_ids:llama_ids", folder=str(folder), texts=list(texts))
+        return llama_ids(folder, texts)
     except KnownError as error:
         message = f"llama.cpp cannot read the tokenizer of {folder}: {error.message}"
         raise KnownError("ids_unknown", message, error.advice) from None
-    return ids

@@ -10,6 +10,7 @@ import pytest
 from belle.cli.main import main
 from belle.training.recipe.load import load_recipe
 from belle.training.stages.run import run_recipe
+from convert.llama_ids import llama_ids
 from tests.belle.training.runs import ROOT, metrics
 
 pytestmark = [
@@ -59,7 +60,7 @@ def test_fine_tuning_goes_on_from_it(name: str, base: Path, tmp_path: Path) -> N
 )
 def test_the_other_stages_go_on_from_it(name: str, more: list[str], base: Path, tmp_path: Path) -> None:
     changes = ["max_steps=2", f"output_dir={tmp_path}/run", f"model={base}", *more]
-    final = run_recipe(load_recipe(TINY / f"{name}.yaml", changes))
+    final = run_recipe(load_recipe(TINY / f"{name}.yaml", changes), llama_ids=llama_ids)
     assert metrics(final.parent, "step") == [1, 2]
     assert len(metrics(final.parent, "loss")) == 2
     assert (final / "model.safetensors").exists()

@@ -19,6 +19,7 @@ from belle.training.stages.run import run_recipe
 from belle.training.stages.vocab import extend
 from belle.training.tokenizer.identity import compare
 from belle.training.tokenizer.new_pieces import is_cjk, merge_pieces, old_ids_of, read_model, train_pieces
+from convert.llama_ids import llama_ids
 
 ROOT = Path(__file__).parents[4]
 TOKENIZER = ROOT / "train" / "tiny" / "tokenizer"
@@ -55,7 +56,7 @@ def recipe(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Recipe:
 @pytest.fixture(scope="module")
 def extended(recipe: Recipe) -> Path:
     folder = recipe.output_dir / "extended"
-    extend(recipe, folder)
+    extend(recipe, folder, llama_ids)
     return folder
 
 
@@ -78,7 +79,7 @@ def test_scores_of_zero_are_found_out(base: Path, extended: Path, tmp_path: Path
         piece.score = 0.0
     (wrong / "tokenizer.model").write_bytes(proto.SerializeToString())
     texts = [line for line in CHINESE.read_text(encoding="utf-8").splitlines() if line][:60]
-    identity = compare(base, wrong, texts)
+    identity = compare(base, wrong, texts, llama_ids)
     assert identity.differ_transformers > 10
     with pytest.raises(KnownError, match="other ids than SentencePiece"):
         identity.check()
@@ -98,7 +99,7 @@ def test_a_new_row_begins_as_the_mean_of_what_spelled_it(base: Path, extended: P
 
 
 def test_the_new_rows_alone_are_trained(recipe: Recipe, extended: Path) -> None:
-    final = run_recipe(recipe)
+    final = run_recipe(recipe, llama_ids=llama_ids)
     before, after = (AutoModelForCausalLM.from_pretrained(folder) for folder in (extended, final))
     changed = {
         name
@@ -136,7 +137,7 @@ def test_what_cannot_be_extended_is_said(recipe: Recipe, base: Path, tmp_path: P
     shutil.copytree(base, folder)
     (folder / "tokenizer.model").unlink()
     with pytest.raises(KnownError, match=r"no tokenizer\.model"):
-        extend(replace(recipe, model=str(folder)), tmp_path / "out")
+        extend(replace(recipe, model=str(folder)), tmp_path / "out", llama_ids)
     with pytest.raises(KnownError, match="Give more text"):
         train_pieces(["short"], size=5000, character_coverage=1.0, sentences=200)
     assert not (tmp_path / "out").exists()

@@ -1,4 +1,4 @@
-"""llama.cpp's ids for texts with a checkpoint's tokenizer. Asked through `belle.engine.process.native_calls.call`.
+"""llama.cpp's ids for texts with a checkpoint's tokenizer.
 
 llama.cpp reads tokenizers from GGUF files only, so a model of no size is made with this tokenizer and converted.
 """
@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from belle.documents import read_json_object
+from belle.engine.process.native_calls import call
 
 _CONFIG = {
     "architectures": ["LlamaForCausalLM"],
@@ -26,8 +28,14 @@ _CONFIG = {
 }
 
 
-def llama_ids(folder: str, texts: list[str]) -> list[list[int]]:
-    """The ids of each text. Raises KnownError for a tokenizer that cannot be converted."""
+def llama_ids(folder: Path, texts: Sequence[str]) -> list[list[int]]:
+    """The ids of each text, from a process of its own. Raises KnownError for a tokenizer that cannot be converted."""
+    ids: list[list[int]] = call("convert.llama_ids:ids_here", folder=str(folder), texts=list(texts))
+    return ids
+
+
+def ids_here(folder: str, texts: list[str]) -> list[list[int]]:
+    """The same, in the process that `llama_ids` asks."""
     from belle.engine.llama.file_questions import token_ids
     from convert.pipeline import convert
     from convert.plan.options import ConvertOptions
