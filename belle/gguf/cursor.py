@@ -14,12 +14,13 @@ from typing import BinaryIO, NamedTuple
 from belle.errors import KnownError
 
 Scalar = str | int | float | bool
-Value = Scalar | tuple[int | float | bool, ...] | None
+Value = Scalar | tuple[int | float | bool, ...] | tuple[str, ...] | None
 """A value of the metadata; None stands for an array that was skipped."""
 
 _WINDOW = 1 << 20
 _MAX_STRING = 1 << 26
-_MAX_STRINGS = 5_000_000
+# The largest vocabularies have some 260,000 tokens, each with a text, a score and a type, and as many merges.
+_MAX_STRINGS = _MAX_NUMBERS = 5_000_000
 _MAX_NUMBERS_KEPT = 1024
 # Of all values together: a number that is kept takes ten times its bytes, a text up to four times.
 _MAX_ALL_NUMBERS_KEPT = 1 << 17
@@ -39,23 +40,32 @@ class Skipped(NamedTuple):
 
 
 class Cursor:
-    """A position in a file of known size. `skipped` are the arrays that `value` walked over, by key.
+    """A position in a file of known size.
 
     Args:
         file: opened for reading in binary, at its start.
         size: of the file in bytes.
         name: of the file, for messages.
+        whole: read every array, none is skipped, and texts so that they can be written again byte by byte: what is not
+            valid UTF-8 becomes surrogates.
+
+    Attributes:
+        position: in bytes.
+        types: GGUF's type of each value read, by key; of an array that of its elements.
+        skipped: the arrays that `value` walked over, by key.
     """
 
-    def __init__(self, file: BinaryIO, size: int, name: str) -> None:
+    def __init__(self, file: BinaryIO, size: int, name: str, *, whole: bool = False) -> None:
         self._file = file
         self._size = size
         self._name = name
         self._window = b""
         self._window_start = 0
         self._strings_left = _MAX_STRINGS
-        self._numbers_left = _MAX_ALL_NUMBERS_KEPT
+        self._whole = whole
+        self._numbers_left = _MAX_NUMBERS if whole else _MAX_ALL_NUMBERS_KEPT
         self._text_left = _MAX_ALL_TEXT
+        self.types: dict[str, int] = {}
         self.skipped: dict[str, Skipped] = {}
         self.position = 0
 
@@ -89,11 +99,14 @@ class Cursor:
         self._text_left -= length
         if self._text_left < 0:
             raise self.damaged(f"its names and texts have more than {_MAX_ALL_TEXT:,} bytes")
-        return self.take(length).decode("utf-8", "replace")
+        return self.take(length).decode("utf-8", "surrogateescape" if self._whole else "replace")
 
     def value(self, key: str) -> Value:
-        """The value of a metadata key, with its type in front. Long arrays and arrays of strings are skipped."""
-        kind = self.u32()
+        """The value of a metadata key, with its type in front.
+
+        Long arrays and arrays of strings are skipped, unless the file is read as a whole.
+        """
+        kind = self.types[key] = self.u32()
         if kind == _STRING:
             return self.string(f"the value of {key}")
         if kind == _ARRAY:
@@ -132,15 +145,19 @@ class Cursor:
         return number
 
     def _array(self, key: str) -> Value:
-        kind, count = self.u32(), self.u64()
-        start = self.position
+        kind = self.types[key] = self.u32()
+        count, start = self.u64(), self.position
         if kind == _STRING:
+            if self._whole:
+                return self._strings(count, key)
             self._skip_strings(count, key)
             self.skipped[key] = Skipped(count, start, of_text=True)
             return None
         code = self._code(kind, key)
         width = struct.calcsize("<" + code)
-        if count > min(_MAX_NUMBERS_KEPT, self._numbers_left):
+        if self._whole and count > self._numbers_left:
+            raise self.damaged(f"its metadata holds more than {_MAX_NUMBERS:,} numbers")
+        if not self._whole and count > min(_MAX_NUMBERS_KEPT, self._numbers_left):
             self.skip(count * width)
             self.skipped[key] = Skipped(count, start, of_text=False)
             return None
@@ -152,11 +169,18 @@ class Cursor:
             raise self.damaged(f"{key} has a value of the unknown type {kind}")
         return _NUMBERS[kind]
 
-    def _skip_strings(self, count: int, key: str) -> None:
-        """Walk over a vocabulary: 250,000 strings in well under a tenth of a second."""
+    def _count_strings(self, count: int, key: str) -> None:
         if count > self._strings_left:
             raise self.damaged(f"{key} claims {count} entries")
         self._strings_left -= count
+
+    def _strings(self, count: int, key: str) -> tuple[str, ...]:
+        self._count_strings(count, key)
+        return tuple(self.string(key) for _ in range(count))
+
+    def _skip_strings(self, count: int, key: str) -> None:
+        """Walk over a vocabulary: 250,000 strings in well under a tenth of a second."""
+        self._count_strings(count, key)
         read = _U64.unpack_from
         while count:
             self.take(8)

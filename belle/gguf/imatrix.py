@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from belle.durable import write_bytes
 from belle.errors import KnownError
-from belle.gguf.mapped_file import GgufFile, is_gguf
+from belle.gguf.mapped_file import GgufFile
+from belle.gguf.reader import is_gguf
 from belle.gguf.writer import KeyValue, TensorInfo, serialize
 from belle.path_guard import open_input
 

@@ -3,6 +3,8 @@
 Only the header is read, in a few milliseconds, without llama.cpp. Every way in which a file can be wrong ends in a
 `KnownError` that says which: `file_missing`, `is_a_folder`, `no_permission`, `unreadable`, `empty_file`, `not_gguf`,
 `old_version`, `future_version`, `truncated`, `damaged`, `split_part`, `split_incomplete`.
+
+Whoever needs more than the header, such as a quantizer, opens the file as a `belle.gguf.mapped_file.GgufFile`.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from belle.gguf.cursor import Cursor, Skipped, Value, truncated
 from belle.texts import short_repr
 
 VERSION = 3
+_MAGIC = b"GGUF"
 _OLDEST_VERSION = 2
 _MAX_ENTRIES = 65_536
 _MAX_DIMENSIONS = 4
@@ -96,9 +99,14 @@ def read_header(path: str | Path) -> GgufHeader:
     Raises KnownError, see the module.
     """
     path = Path(path)
-    first = _read_part(path)
-    parts = [first, *(_read_part(other) for other in _other_parts(path))]
+    parts = [read_part(part) for part in (path, *_other_parts(path))]
     return _describe(path, parts)
+
+
+def is_gguf(path: Path) -> bool:
+    """Whether the file begins like a GGUF. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC
 
 
 def read_strings(header: GgufHeader, key: str, indexes: Iterable[int]) -> dict[int, str]:
@@ -119,10 +127,13 @@ def read_strings(header: GgufHeader, key: str, indexes: Iterable[int]) -> dict[i
 
 
 @dataclass(slots=True)
-class _Part:
+class GgufPart:
+    """The header of one file, which may be one of several. `types` are GGUF's types of the values of `metadata`."""
+
     version: int
     size: int
     metadata: dict[str, Value]
+    types: Mapping[str, int]
     n_tensors: int = 0
     n_params: int = 0
     n_vocab: int = 0
@@ -130,7 +141,8 @@ class _Part:
     skipped: Mapping[str, Skipped] = field(default_factory=dict)
 
 
-def _read_part(path: Path) -> _Part:
+def read_part(path: Path, *, whole: bool = False) -> GgufPart:
+    """Read and check the header of this file alone; `whole` as of `Cursor`. Raises KnownError, see the module."""
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -138,7 +150,7 @@ def _read_part(path: Path) -> _Part:
         if not stat.S_ISREG(status.st_mode):
             raise _unusable("not_gguf", path, "is not a regular file", "Choose a .gguf file.")
         with path.open("rb") as file:
-            return _read(file, os.fstat(file.fileno()).st_size, path)
+            return _read(file, os.fstat(file.fileno()).st_size, path, whole=whole)
     except FileNotFoundError:
         raise _unusable("file_missing", path, "does not exist", "Was it moved or deleted?") from None
     except PermissionError:
@@ -147,16 +159,16 @@ def _read_part(path: Path) -> _Part:
         raise _unusable("unreadable", path, f"cannot be read ({error})", "Is its disk still connected?") from None
 
 
-def _read(file: BinaryIO, size: int, path: Path) -> _Part:
+def _read(file: BinaryIO, size: int, path: Path, *, whole: bool) -> GgufPart:
     if size == 0:
         raise _unusable("empty_file", path, "is empty", "Download or copy it again.")
-    cursor = Cursor(file, size, path.name)
+    cursor = Cursor(file, size, path.name, whole=whole)
     _check_magic(cursor, size, path)
     version = _check_version(cursor, path)
     n_tensors, n_entries = cursor.u64(), cursor.u64()
     if n_entries > _MAX_ENTRIES or n_tensors > _MAX_ENTRIES:
         raise cursor.damaged(f"it claims {n_tensors} tensors and {n_entries} metadata entries")
-    part = _Part(version, size, metadata={}, n_tensors=n_tensors)
+    part = GgufPart(version, size, metadata={}, types=cursor.types, n_tensors=n_tensors)
     for _ in range(n_entries):
         key = cursor.string("a metadata key")
         part.metadata[key] = cursor.value(key)
@@ -168,9 +180,9 @@ def _read(file: BinaryIO, size: int, path: Path) -> _Part:
 def _check_magic(cursor: Cursor, size: int, path: Path) -> None:
     start = cursor.take(min(size, 32))
     cursor.position = min(size, 4)
-    if start[:4] == b"GGUF":
+    if start.startswith(_MAGIC):
         return
-    if b"GGUF".startswith(start):
+    if _MAGIC.startswith(start):
         raise truncated(path.name, size, 24)
     found = next((what for magic, what in _OTHER_FORMATS if start.startswith(magic)), None)
     if found is None and start[8:9] == b"{":
@@ -197,7 +209,7 @@ def _check_version(cursor: Cursor, path: Path) -> int:
     return version
 
 
-def _read_tensors(cursor: Cursor, part: _Part, path: Path) -> None:
+def _read_tensors(cursor: Cursor, part: GgufPart, path: Path) -> None:
     """Add up the tensors and check that the file is long enough for all of them. Raises KnownError."""
     alignment = part.metadata.get("general.alignment", _DEFAULT_ALIGNMENT)
     if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
@@ -258,7 +270,7 @@ def _other_parts(path: Path) -> list[Path]:
     return [path.parent / name for name in names[1:]]
 
 
-def _describe(path: Path, parts: list[_Part]) -> GgufHeader:
+def _describe(path: Path, parts: list[GgufPart]) -> GgufHeader:
     first = parts[0]
     metadata = first.metadata
     architecture = _text(metadata, "general.architecture")
@@ -302,7 +314,7 @@ def _describe(path: Path, parts: list[_Part]) -> GgufHeader:
     )
 
 
-def _quantization(parts: list[_Part]) -> str:
+def _quantization(parts: list[GgufPart]) -> str:
     """What the file calls itself, or the type that most of its bytes have."""
     stated = _number(parts[0].metadata, "general.file_type")
     if stated in FILE_TYPES:
@@ -329,7 +341,7 @@ def _per_layer(value: Value, n_layers: int, *, default: int) -> list[int]:
     """One number per layer, from one for all or one for each."""
     n_layers = min(n_layers, _MAX_ENTRIES)
     if isinstance(value, tuple):
-        return [int(v) for v in value[:n_layers] if 0 <= v < 1 << 32]
+        return [int(v) for v in value[:n_layers] if not isinstance(v, str) and 0 <= v < 1 << 32]
     return [value if isinstance(value, int) and 0 <= value < 1 << 32 else default] * n_layers
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from belle import path_guard
 from belle.durable import commit_file, worded
 from belle.errors import KnownError
-from belle.gguf.mapped_file import is_gguf
+from belle.gguf.reader import is_gguf
 from belle.units import file_size
 
 

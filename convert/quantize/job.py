@@ -17,8 +17,8 @@ from belle.engine.llama.block_runner import BlockRunner
 from belle.engine.llama.cores import usable_processors
 from belle.errors import KnownError
 from belle.gguf.imatrix import Imatrix
-from belle.gguf.mapped_file import GgufFile, is_gguf
-from belle.gguf.reader import read_header
+from belle.gguf.mapped_file import GgufFile
+from belle.gguf.reader import is_gguf, read_header
 from belle.gguf.types import FLOAT_TYPES, FileType
 from belle.gguf.writer import KeyValue, serialize
 from belle.units import megabytes

@@ -12,7 +12,7 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from numpy.typing import NDArray
 
 from belle.gguf import ggml
-from belle.gguf.mapped_file import GgufFile, StoredTensor
+from belle.gguf.mapped_file import GgufFile, MappedTensor
 from belle.gguf.types import FLOAT_TYPES, row_bytes
 from convert.output.part_file import writing_model
 from convert.quantize.formats import Bytes
@@ -29,7 +29,7 @@ class GgufRows(RowSource):
         stored: its row in the file's table.
     """
 
-    def __init__(self, file: GgufFile, stored: StoredTensor) -> None:
+    def __init__(self, file: GgufFile, stored: MappedTensor) -> None:
         self.name, self.shape, self.stored = stored.name, stored.shape, stored
         self.dtype = _NAMES.get(stored.type, "f32")
         # Where the same type is asked for, blocks are moved as they are.

