@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ Row = NDArray[np.float32]
 Values = NDArray[np.float64]
 
 
-class Reading(NamedTuple):
+class RowReading(NamedTuple):
     """What one row of logits says: the log of its sum of exponentials, and its `TOP` tokens, the likeliest first."""
 
     log_z: float
@@ -52,18 +52,18 @@ class RowReader:
         self._scratch = np.empty(n_vocab, np.float32)
         self._mask = np.empty(n_vocab, np.bool_)
 
-    def read(self, logits: Row) -> Reading:
+    def read(self, logits: Row) -> RowReading:
         """`log_z` is no finite number where the row holds NaN or infinity."""
         top = self._top(logits)
         most = logits[top[0]]
         if not np.isfinite(most):
-            return Reading(math.nan, top)
+            return RowReading(math.nan, top)
         np.subtract(logits, most, out=self._scratch)
         np.exp(self._scratch, out=self._scratch)
         total = float(self._scratch.sum(dtype=np.float64))
-        return Reading(float(most) + math.log(total) if total > 0 else math.nan, top)
+        return RowReading(float(most) + math.log(total) if total > 0 else math.nan, top)
 
-    def likely(self, logits: Row, reading: Reading) -> Likely:
+    def likely(self, logits: Row, reading: RowReading) -> Likely:
         """The part of a reference row that the KL divergence sums over."""
         np.greater(logits, np.float32(reading.log_z + LEAST_LOG_P), out=self._mask)
         ids = np.flatnonzero(self._mask)
@@ -90,6 +90,46 @@ def kl_divergence(likely: Likely, logits: Row, log_z: float) -> float:
     log_q -= log_z
     np.subtract(likely.log_p, log_q, out=log_q)
     return float(np.einsum("i,i->", likely.p, log_q))
+
+
+class Expected(NamedTuple):
+    """A token of the text as the reference sees it: its id, its negative log-likelihood, and the reference's row."""
+
+    target: int
+    nll: float
+    reading: RowReading
+    likely: Likely
+
+
+class TokenLosses(NamedTuple):
+    """What is recorded of a candidate: at one token, or `[n]` at many.
+
+    Attributes:
+        nll: negative log-likelihood of the token, nats.
+        kl: KL divergence from the reference, nats.
+        dp: change of the token's probability.
+        same_top: whether both expect the same token most (0 or 1).
+        same_top5: share (0…1) of the reference's five likeliest tokens that are among its own.
+    """
+
+    nll: Any
+    kl: Any
+    dp: Any
+    same_top: Any
+    same_top5: Any
+
+
+def token_losses(expected: Expected, logits: Row, reading: RowReading) -> TokenLosses:
+    """Of a candidate's row; `nll` and `kl` are infinite where it rules out what the reference expects."""
+    nll = reading.log_z - float(logits[expected.target])
+    top = expected.reading.top
+    return TokenLosses(
+        nll=nll,
+        kl=kl_divergence(expected.likely, logits, reading.log_z),
+        dp=np.exp(-nll) - np.exp(-expected.nll),
+        same_top=reading.top[0] == top[0],
+        same_top5=len(set(reading.top.tolist()) & set(top.tolist())) / min(TOP, len(reading.top)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +184,14 @@ def perplexity(nll: Values) -> Perplexity:
     return Perplexity(value, value * error)
 
 
-def loss(nll_reference: Values, records: NDArray[np.float64]) -> Loss:
+def loss(nll_reference: Values, recorded: TokenLosses) -> Loss:
     """Every figure of a candidate from what was recorded per token.
 
     Args:
         nll_reference: the reference's negative log-likelihoods, `[n]`.
-        records: the candidate's `[5, n]`: negative log-likelihood, KL divergence, Δp, whether both expect the same
-            token most (0 or 1), and the share (0…1) of the reference's five likeliest that are among its own.
+        recorded: the candidate's, `[n]` each.
     """
-    nll, kl, dp, same_top, same_top5 = records
+    nll, kl, dp, same_top, same_top5 = recorded
     n = nll.size
     (mean, error), (mean_reference, error_reference) = _mean_error(nll), _mean_error(nll_reference)
     covariance = float(((nll - mean) * (nll_reference - mean_reference)).mean()) / (n - 1) if n > 1 else 0.0

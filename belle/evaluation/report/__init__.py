@@ -6,10 +6,10 @@ from pathlib import Path
 
 from belle.durable import write_text
 from belle.evaluation.measurement import Measurement
+from belle.evaluation.report.csv_table import csv_table
 from belle.evaluation.report.layers import layers_csv, layers_of
 from belle.evaluation.report.markdown import markdown
 from belle.evaluation.report.page import page
-from belle.evaluation.report.table import csv_table
 
 
 def write_report(folder: Path, result: Measurement) -> Path:

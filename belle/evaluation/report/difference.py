@@ -5,21 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from belle.evaluation.measurement import Measurement
-from belle.evaluation.report.columns import TABLES, Row, rows
+from belle.evaluation.metrics import BY_KEY, ModelRow, rows
 from belle.evaluation.report.tasks import differences, tasks_of
-
-_SHOWN = (
-    "size_bytes",
-    "ppl",
-    "bits_per_byte",
-    "ppl_ratio",
-    "kl_mean",
-    "kl_median",
-    "kl_99",
-    "same_top",
-    "same_top5",
-    "dp_rms",
-)
 
 
 def difference(before: Measurement, after: Measurement) -> str:
@@ -62,7 +49,7 @@ def _conditions(before: Measurement, after: Measurement) -> Iterator[tuple[str, 
         yield name, before.versions.get(name, "none"), after.versions.get(name, "none")
 
 
-def _pairs(first: list[Row], second: list[Row]) -> list[tuple[Row, Row]]:
+def _pairs(first: list[ModelRow], second: list[ModelRow]) -> list[tuple[ModelRow, ModelRow]]:
     """The reference with the reference; candidates of the same name, else of the same content."""
     pairs, left = [(first[0], second[0])], second[1:]
     for one in first[1:]:
@@ -74,11 +61,10 @@ def _pairs(first: list[Row], second: list[Row]) -> list[tuple[Row, Row]]:
     return pairs
 
 
-def _figures(one: Row, other: Row) -> Iterator[str]:
-    for _, table in TABLES:
-        for column in table:
-            before, after = column.value(one), column.value(other)
-            if column.key not in _SHOWN or before is None or after is None:
-                continue
-            change = f"{100 * (after / before - 1):+.2f} %" if before else ""
-            yield f"  {column.name:<16} {column.form(before):>14} {column.form(after):>14}  {change:>10}".rstrip()
+def _figures(one: ModelRow, other: ModelRow) -> Iterator[str]:
+    for metric in BY_KEY.values():
+        before, after = metric.value(one), metric.value(other)
+        if "diff" not in metric.also or before is None or after is None:
+            continue
+        change = f"{100 * (after / before - 1):+.2f} %" if before else ""
+        yield f"  {metric.name:<16} {metric.unit(before):>14} {metric.unit(after):>14}  {change:>10}".rstrip()

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from belle.evaluation.layers.layer_loss import GroupLoss, LayerLoss, TensorLoss
 from belle.evaluation.layers.suggest import Suggestion
 from belle.evaluation.measurement import Measurement
-from belle.evaluation.report.columns import MISSING
+from belle.evaluation.metrics import MISSING
 from belle.evaluation.report.tasks import Grid
 from belle.units import precise_gigabytes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from belle.evaluation.measurement import Measurement
-from belle.evaluation.report.columns import Column, Row, rows, rows_with_figures, tables
+from belle.evaluation.metrics import Metric, ModelRow, rows, rows_with_figures, tables
 from belle.evaluation.report.facts import ONLY_BYTES, PROTOCOL, about_text, failures, repeat
 from belle.evaluation.report.layers import grids as layer_grids
 from belle.evaluation.report.layers import layers_of, suggestion_grid, suggestion_of, summary_lines
@@ -13,7 +13,6 @@ from belle.evaluation.report.tasks import Grid, about_tasks, grids, summary_rows
 
 _MOST_FLIPS = 60
 _MOST_TENSORS = 40
-_SUMMARY = ("size_bytes", "ppl", "bits_per_byte", "kl_mean", "kl_error", "same_top")
 
 
 def markdown(result: Measurement) -> str:
@@ -22,8 +21,8 @@ def markdown(result: Measurement) -> str:
     lines += [_plain(about_text(result)), ""] if result.text else []
     lines += [f"**{_plain(failure)}**\n" for failure in failures(result)]
     lines += [ONLY_BYTES if result.only_bytes else PROTOCOL, ""] if result.text else []
-    for title, columns in tables(result):
-        lines += [f"## {title}", "", *_table(rows_with_figures(result, columns), columns), ""]
+    for title, metrics in tables(result):
+        lines += [f"## {title}", "", *_table(rows_with_figures(result, metrics), metrics), ""]
     if tasks := tasks_of(result):
         lines += [_plain(about_tasks(tasks)), "", *(f"**{_plain(words)}**\n" for words in unfinished(tasks))]
         for grid in grids(tasks, most_flips=_MOST_FLIPS):
@@ -39,9 +38,9 @@ def markdown(result: Measurement) -> str:
 
 def summary(result: Measurement) -> str:
     """A table for the terminal, its columns aligned."""
-    columns = [column for _, table in tables(result) for column in table if column.key in _SUMMARY]
-    cells = [["", *(column.name for column in columns)]]
-    cells += [[row.model.name, *(column.words(row) for column in columns)] for row in rows(result)]
+    shown = [metric for _, metrics in tables(result) for metric in metrics if "summary" in metric.also]
+    cells = [["", *(metric.name for metric in shown)]]
+    cells += [[row.model.name, *(metric.words(row) for metric in shown)] for row in rows(result)]
     tasks = tasks_of(result)
     parts = [_aligned(cells), *([_aligned(summary_rows(tasks))] if tasks else []), "\n".join(summary_lines(result))]
     return "\n\n".join(filter(None, parts))
@@ -58,10 +57,10 @@ def _aligned(cells: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _table(shown: Sequence[Row], columns: Sequence[Column]) -> list[str]:
-    head = ["Model", *(column.name for column in columns)]
-    lines = [head, ["---", *["---:"] * len(columns)]]
-    lines += [[_plain(row.model.name), *(column.words(row) for column in columns)] for row in shown]
+def _table(shown: Sequence[ModelRow], metrics: Sequence[Metric]) -> list[str]:
+    head = ["Model", *(metric.name for metric in metrics)]
+    lines = [head, ["---", *["---:"] * len(metrics)]]
+    lines += [[_plain(row.model.name), *(metric.words(row) for metric in metrics)] for row in shown]
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from belle.evaluation.measurement import Measurement
-from belle.evaluation.report.columns import rows_with_figures, tables
+from belle.evaluation.metrics import rows_with_figures, tables
 from belle.evaluation.report.facts import ONLY_BYTES, PROTOCOL, about_text, failures, repeat
 from belle.evaluation.report.layers import grids as layer_grids
 from belle.evaluation.report.layers import layers_of, suggestion_grid, suggestion_of
@@ -34,10 +34,10 @@ def page(result: Measurement) -> str:
         tables=[
             (
                 title,
-                columns,
-                [(row, [column.words(row) for column in columns]) for row in rows_with_figures(result, columns)],
+                metrics,
+                [(row, [metric.words(row) for metric in metrics]) for row in rows_with_figures(result, metrics)],
             )
-            for title, columns in tables(result)
+            for title, metrics in tables(result)
         ],
         # Drawn here from numbers; matplotlib escapes the names.
         plots=[(plot, as_it_is(plot.svg)) for plot in plots(result)],

@@ -10,6 +10,7 @@ from typing import Any
 
 from belle.evaluation.layers.layer_loss import LayerLoss
 from belle.evaluation.measurement import CandidateFigures, Measurement
+from belle.evaluation.metrics import BY_KEY, row_of
 from belle.evaluation.report.labels import name_points
 from belle.evaluation.report.layers import layers_of
 from belle.report.svg import N_SERIES, colour, draw
@@ -17,6 +18,7 @@ from belle.texts import visible
 
 _INK, _QUIET, _LINE = map(colour, ("ink", "ink-3", "line"))
 _MARKS = "osD^vPX*"
+_SIZE, _KL = BY_KEY["size_bytes"], BY_KEY["kl_mean"]
 _STYLE: dict[str, Any] = {
     "font.size": 10,
     "text.color": _INK,
@@ -88,13 +90,19 @@ def _compared(candidates: Sequence[CandidateFigures]) -> tuple[Sequence[Candidat
     """The candidates that get a colour each, and words about it: all, or of many the best at their sizes."""
     if len(candidates) <= N_SERIES:
         return candidates, ""
-    front = [candidates[i] for i in pareto(_points(candidates))][:N_SERIES]
+    front = [candidates[i] for i in _front(candidates)][:N_SERIES]
     return front, " Models on the line of the first plot only."
 
 
 def _points(candidates: Sequence[CandidateFigures]) -> list[tuple[float, float]]:
     """Size in MB and mean KL of each."""
     return [(c.model.size / 1e6, c.loss.kl) for c in candidates if c.loss]
+
+
+def _front(candidates: Sequence[CandidateFigures]) -> list[int]:
+    """Indexes of those that no other beats in both size and divergence, the smallest first."""
+    rows = map(row_of, candidates)
+    return pareto([(_SIZE.cost(row) or 0.0, _KL.cost(row) or 0.0) for row in rows])
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -109,7 +117,7 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
 def _size(axes: Any, candidates: Sequence[CandidateFigures], compared: Sequence[CandidateFigures]) -> None:
     points = _points(candidates)
     errors = [c.loss.kl_error for c in candidates if c.loss]
-    front = pareto(points)
+    front = _front(candidates)
     if len(front) > 1:
         axes.plot([points[i][0] for i in front], [points[i][1] for i in front], color=_QUIET, linewidth=1, zorder=1)
     unnumbered = []

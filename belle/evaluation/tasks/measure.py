@@ -15,7 +15,7 @@ from belle.evaluation.sources.memory_watch import peak_memory
 from belle.evaluation.sources.model_files import ModelFiles, model_files
 from belle.evaluation.tasks.items import ItemSet
 from belle.evaluation.tasks.session import Progress, TaskOptions, TaskSession
-from belle.evaluation.text.metrics import KL_EDGES
+from belle.evaluation.text.aggregate import KL_EDGES
 from belle.gguf.reader import read_header
 
 

@@ -17,7 +17,7 @@ from belle.engine.llama.cores import FreeCores, usable_cores
 from belle.engine.llama.evaluator import ContextOptions, Entry, Evaluator
 from belle.engine.llama.threads import DECODE_PACE, ThreadTuner, ladder
 from belle.errors import KnownError
-from belle.evaluation.statistics import Reading, Row, RowReader
+from belle.evaluation.statistics import Row, RowReader, RowReading
 from belle.evaluation.tasks.prompts import Continuations
 
 _BATCH = 512
@@ -134,7 +134,7 @@ class SequenceScorer:
         """Free the memory."""
         self._evaluator.close()
 
-    def _after(self, tokens: Sequence[int]) -> tuple[Row, Reading]:
+    def _after(self, tokens: Sequence[int]) -> tuple[Row, RowReading]:
         """The logits after `tokens`, which are then what the cache holds."""
         last = len(tokens) - 1
         shared = 0
@@ -150,7 +150,7 @@ class SequenceScorer:
             self._cached += tokens[at:stop]
         return self._read(0)
 
-    def _read(self, output: int) -> tuple[Row, Reading]:
+    def _read(self, output: int) -> tuple[Row, RowReading]:
         """An output of the last batch, valid until the next."""
         row = self._logits[output]
         reading = self._reader.read(row)

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from belle.errors import KnownError
 from belle.evaluation.sources.base import LogitSource, Rows, chunk_rows
-from belle.evaluation.statistics import TOP, Likely, Reading, RowReader, kl_divergence
+from belle.evaluation.statistics import Expected, RowReader, token_losses
 from belle.evaluation.text.records import PER_CANDIDATE, Block
 from belle.evaluation.windows import Window
-
-_NLL, _KL, _DP, _TOP1, _TOP5 = range(len(PER_CANDIDATE))
-
-
-class _Expected(NamedTuple):
-    """The token that follows, and what the reference says of it."""
-
-    target: int
-    reading: Reading
-    likely: Likely
 
 
 class Comparison:
@@ -80,26 +69,21 @@ class Comparison:
                 f"{self._sources[0].name} predicts NaN or infinity: nothing can be compared with it.",
                 "The file is damaged, or was converted into a type that its weights do not fit. Convert it again.",
             )
-        column[0] = reading.log_z - float(reference[target])
+        column[0] = nll = reading.log_z - float(reference[target])
         if not others:
             return
-        expected = _Expected(target, reading, self._reader.likely(reference, reading))
+        expected = Expected(target, nll, reading, self._reader.likely(reference, reading))
         for i, logits in others.items():
             if i not in self.failures:
                 self._compare(i, logits, expected, column)
 
-    def _compare(self, i: int, logits: Rows, expected: _Expected, column: Block) -> None:
+    def _compare(self, i: int, logits: Rows, expected: Expected, column: Block) -> None:
         reading = self._reader.read(logits)
         if not np.isfinite(reading.log_z):
             self.failures[i] = "It predicts NaN or infinity."
             return
-        own = column[1 + (i - 1) * len(PER_CANDIDATE) :][: len(PER_CANDIDATE)]
-        own[_NLL] = reading.log_z - float(logits[expected.target])
-        own[_KL] = kl_divergence(expected.likely, logits, reading.log_z)
-        if not np.isfinite(own[: _KL + 1]).all():
-            own[:] = np.nan
+        losses = token_losses(expected, logits, reading)
+        if not np.isfinite((losses.nll, losses.kl)).all():
             self.failures[i] = "It rules out tokens that the reference expects: the divergence is infinite."
             return
-        own[_DP] = np.exp(-own[_NLL]) - np.exp(-column[0])
-        own[_TOP1] = reading.top[0] == expected.reading.top[0]
-        own[_TOP5] = len(set(reading.top.tolist()) & set(expected.reading.top.tolist())) / min(TOP, len(reading.top))
+        column[1 + (i - 1) * len(PER_CANDIDATE) :][: len(PER_CANDIDATE)] = losses

@@ -12,7 +12,7 @@ from belle.environment import machine, versions
 from belle.errors import KnownError
 from belle.evaluation.measurement import CandidateFigures, Measurement, ModelFigures, TextFigures
 from belle.evaluation.sources.memory_watch import peak_memory
-from belle.evaluation.text.metrics import KL_EDGES, position_bins
+from belle.evaluation.text.aggregate import KL_EDGES, position_bins
 from belle.evaluation.text.session import Progress, Session, Text
 from belle.evaluation.windows import Protocol
 

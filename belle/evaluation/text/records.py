@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from belle.durable import worded
+from belle.evaluation.statistics import TokenLosses
 from belle.texts import utf8
 
-PER_CANDIDATE = ("nll", "kl", "dp", "same_top", "same_top5")
+PER_CANDIDATE = TokenLosses._fields
 
 Block = NDArray[np.float64]
 

@@ -23,8 +23,8 @@ from belle.evaluation.sources.llama import LlamaSource, text_tokens, window_bos
 from belle.evaluation.sources.model_files import ModelFiles, model_files
 from belle.evaluation.sources.transformers import TransformersSource
 from belle.evaluation.sources.vocabulary_check import Named, check_same, check_same_tokens
+from belle.evaluation.text.aggregate import Models, TextRead, candidate_figures, model_figures
 from belle.evaluation.text.comparison import Comparison
-from belle.evaluation.text.metrics import Models, TextRead, candidate_figures, model_figures
 from belle.evaluation.text.records import PER_CANDIDATE, TokenRecords
 from belle.evaluation.text.scripts import scripts
 from belle.evaluation.windows import Protocol, cut

@@ -14,7 +14,7 @@ import numpy as np
 
 from belle.errors import KnownError
 from belle.evaluation.sources.base import LogitSource, Rows, chunk_rows
-from belle.evaluation.statistics import TOP, Reading, RowReader, kl_divergence
+from belle.evaluation.statistics import TOP, RowReader, RowReading, kl_divergence
 from belle.evaluation.windows import Protocol, Window
 
 PAGE_WINDOWS = 8
@@ -92,7 +92,7 @@ def _view(reader: RowReader, logits: Sequence[Rows], target: int) -> TokenView:
     return TokenView(target, _expectation(logits[0], reading, target), others, divergences)
 
 
-def _expectation(row: Rows, reading: Reading, target: int) -> Expectation:
+def _expectation(row: Rows, reading: RowReading, target: int) -> Expectation:
     def p(token: int) -> float:
         value = float(np.exp(float(row[token]) - reading.log_z))
         return value if np.isfinite(value) else 0.0

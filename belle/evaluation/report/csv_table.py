@@ -8,19 +8,18 @@ from dataclasses import asdict
 from typing import Any
 
 from belle.evaluation.measurement import Measurement
-from belle.evaluation.report.columns import TABLES, rows
+from belle.evaluation.metrics import BY_KEY, rows
 from belle.evaluation.report.tasks import csv_cells, tasks_of
 
 
 def csv_table(result: Measurement) -> str:
     """The text of the file, with a heading line."""
-    columns = [column for _, table in TABLES for column in table]
     extra = _all_quantiles(result)
     tasks = tasks_of(result)
     asked = [csv_cells(model) for model in (tasks.reference, *tasks.candidates)] if tasks else []
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    head = ["role", "name", "quantization", "sha256", *(column.key for column in columns), *extra]
+    head = ["role", "name", "quantization", "sha256", *BY_KEY, *extra]
     writer.writerow([*head, *(asked[0] if asked else []), "failure"])
     for number, row in enumerate(rows(result)):
         loss: dict[str, Any] = asdict(row.loss) if row.loss else {}
@@ -30,7 +29,7 @@ def csv_table(result: Measurement) -> str:
                 row.model.name,
                 row.model.quantization,
                 " ".join(row.model.files.values()),
-                *(_cell(column.value(row)) for column in columns),
+                *(_cell(metric.value(row)) for metric in BY_KEY.values()),
                 *(_cell(loss.get(kind, {}).get(fraction)) for kind, fraction in extra.values()),
                 *(map(_cell, asked[number].values()) if asked else []),
                 row.model.failure,
@@ -41,7 +40,7 @@ def csv_table(result: Measurement) -> str:
 
 def _all_quantiles(result: Measurement) -> dict[str, tuple[str, str]]:
     """Columns of the quantiles that the tables have no room for: heading → (field of `Loss`, fraction)."""
-    shown = {column.key for _, table in TABLES for column in table} | {"kl_50"}
+    shown = {*BY_KEY, "kl_50"}
     first = next((candidate.loss for candidate in result.candidates if candidate.loss), None)
     found = {}
     if first:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from belle.evaluation.measurement import CandidateFigures, ModelFigures
 from belle.evaluation.sources.base import LogitSource
 from belle.evaluation.sources.model_files import ModelFiles
-from belle.evaluation.statistics import Values, loss, perplexity
+from belle.evaluation.statistics import TokenLosses, Values, loss, perplexity
 from belle.evaluation.text.scripts import SCRIPTS
 from belle.evaluation.windows import Protocol
 
@@ -110,7 +110,7 @@ def candidate_figures(
     inside = np.clip(kl, KL_EDGES[0], math.nextafter(KL_EDGES[-1], 0))
     return CandidateFigures(
         model=model_figures(models, i, nll, text, failure),
-        loss=loss(nll_reference[:n], records[:, :n]) if n else None,
+        loss=loss(nll_reference[:n], TokenLosses(*records[:, :n])) if n else None,
         kl_counts=[int(count) for count in np.histogram(inside, KL_EDGES)[0]],
         kl_by_position=text.by_position(kl),
         kl_by_script=text.by_script(kl),
