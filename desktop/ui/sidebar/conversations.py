@@ -17,7 +17,7 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 from desktop.i18n import translate
 
 if TYPE_CHECKING:
-    from desktop.store import ConversationSummary
+    from desktop.store.records import ConversationSummary
 
 PAGE = 100
 """Conversations read at a time."""

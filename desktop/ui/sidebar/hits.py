@@ -24,7 +24,7 @@ from desktop.ui.sidebar.lists import RowList
 from desktop.ui.style.theme import Theme, theme
 
 if TYPE_CHECKING:
-    from desktop.store import SearchHit
+    from desktop.store.records import SearchHit
 
 _BEFORE_HIT = 12  # characters
 

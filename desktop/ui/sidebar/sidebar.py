@@ -18,7 +18,7 @@ from desktop.ui.style.icons import icon, icon_size
 from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
-    from desktop.store import SearchHit
+    from desktop.store.records import SearchHit
     from desktop.ui.sidebar.conversations import ConversationModel, Pages
     from desktop.ui.sidebar.hits import HitList
     from desktop.ui.sidebar.lists import ConversationList

@@ -22,7 +22,7 @@ from desktop.ui.window.status import StatusLine
 if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
     from desktop.settings import Settings
-    from desktop.store import ConversationSummary, SearchHit
+    from desktop.store.records import ConversationSummary, SearchHit
     from desktop.ui.transcript import TranscriptView
     from desktop.ui.window.banner import BannerStack
     from desktop.ui.window.welcome import Welcome

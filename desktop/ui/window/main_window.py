@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
     from desktop.chat.state import ModelState, Notice, Waiting
     from desktop.settings import Settings
-    from desktop.store import Conversation, Message
+    from desktop.store.records import Conversation, Message
     from desktop.ui.transcript import TranscriptView
     from desktop.ui.window.actions import WindowActions
     from desktop.ui.window.banner import BannerStack
