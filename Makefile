@@ -23,7 +23,7 @@ test: lint  ## linter, type checker and every test but the long ones
 
 test-all: lint  ## the long tests too; installs torch, transformers, peft and GPTQModel to compare with
 	@$(PYTHON) bootstrap.py all
-	@HYPOTHESIS_PROFILE=default $(BIN)/python -m pytest -m ""
+	@HYPOTHESIS_PROFILE=new $(BIN)/python -m pytest -m ""
 
 test-cpus: .dev  ## what computes, tested as on other processors: fewer instruction sets, one thread, one core
 	@$(BIN)/python -m tests.processors

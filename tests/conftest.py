@@ -12,7 +12,9 @@ import pytest
 from hypothesis import settings
 
 # The same examples every time, so that a failure is of the code and not of the day; `make test-all` tries new ones.
-settings.register_profile("same", derandomize=True)
+# No deadlines: how long an example takes says how busy the machine is.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("new", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
