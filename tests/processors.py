@@ -13,19 +13,20 @@ import sys
 VARIABLES = ("ATEN_CPU_CAPABILITY=default", "ATEN_CPU_CAPABILITY=avx2", "ONEDNN_MAX_CPU_ISA=AVX2", "OMP_NUM_THREADS=1")
 ONE_CORE = ("taskset", "-c", "0")
 TRAINING = (
-    "dpo", "engine", "loop", "loss", "master_weights", "merge", "model_loss", "ppo", "resume_changes", "reward", "sft",
-    "tiny_recipes",
+    "checkpoints/test_resume_changes", "engines/test_engine", "engines/test_master_weights", "export/test_merge",
+    "loop/test_loop", "model/test_loss", "model/test_model_loss", "ppo/test_stage", "stages/test_dpo",
+    "stages/test_reward", "stages/test_sft", "test_tiny_recipes",
 )  # fmt: skip
 TESTS = (
     "tests/belle/engine",
     "tests/belle/evaluation/text/test_session.py",
     "tests/belle/evaluation/sources/test_transformers.py",
     "tests/belle/test_pretrained.py",
-    *(f"tests/belle/training/test_{name}.py" for name in TRAINING),
+    *(f"tests/belle/training/{name}.py" for name in TRAINING),
     "tests/convert/architectures/test_logits.py",
     "tests/convert/compressed",
     "tests/convert/lora/test_against_peft.py",
-    "tests/convert/rounding",
+    "tests/convert/quantize",
     "tests/convert/output/test_quantize_identity.py",
     "tests/convert/test_reference_logits.py",
 )
