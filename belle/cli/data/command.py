@@ -166,16 +166,16 @@ def _tag(parser: argparse.ArgumentParser) -> None:
 
 
 def _row(declare: Callable[[argparse.ArgumentParser], None], run: str, summary: str) -> Subcommand:
-    return Subcommand(summary, declare, f"belle.cli.data.{run}", sentence(summary))
+    return Subcommand(summary, declare, run, sentence(summary))
 
 
 _COMMANDS = {
-    "check": _row(_check, "check:check", "say what is in a file and what is wrong with it"),
-    "show": _row(_show, "show:show", "show samples as the model will see them"),
-    "convert": _row(_convert, "rows:convert", "write a file in another format"),
-    "dedup": _row(_dedup, "rows:dedup", "leave out duplicates, and what an evaluation asks"),
-    "clean": _row(_clean, "rows:clean", "leave out what teaches the wrong thing"),
-    "split": _row(_split, "rows:split", "hold out a part for validation, duplicates on one side"),
-    "mix": _row(_mix, "rows:mix", "several files in a fixed ratio"),
-    "tag": _row(_tag, "tag:tag", "say which of BELLE's 13 kinds of task each row is"),
+    "check": _row(_check, "belle.cli.data.check:check", "say what is in a file and what is wrong with it"),
+    "show": _row(_show, "belle.cli.data.show:show", "show samples as the model will see them"),
+    "convert": _row(_convert, "belle.cli.data.rows:convert", "write a file in another format"),
+    "dedup": _row(_dedup, "belle.cli.data.rows:dedup", "leave out duplicates, and what an evaluation asks"),
+    "clean": _row(_clean, "belle.cli.data.rows:clean", "leave out what teaches the wrong thing"),
+    "split": _row(_split, "belle.cli.data.rows:split", "hold out a part for validation, duplicates on one side"),
+    "mix": _row(_mix, "belle.cli.data.rows:mix", "several files in a fixed ratio"),
+    "tag": _row(_tag, "belle.cli.data.tag:tag", "say which of BELLE's 13 kinds of task each row is"),
 }

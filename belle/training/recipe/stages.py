@@ -52,14 +52,12 @@ class TrainingStage:
         return self.kind != "text"
 
 
-_IN = "belle.training"
-
 STAGES: Mapping[StageName, TrainingStage] = {
-    "sft": TrainingStage(f"{_IN}.stages.next_token", "conversation", next_token=True, packs="auto", chats=True),
-    "pretrain": TrainingStage(f"{_IN}.stages.next_token", "text", next_token=True, packs="auto"),
-    "vocab": TrainingStage(f"{_IN}.stages.vocab", "text", next_token=True, packs="asked", makes_tokenizer=True),
-    "reward": TrainingStage(f"{_IN}.stages.reward", "preference", sequences=2, scores=True),
-    "dpo": TrainingStage(f"{_IN}.stages.dpo", "preference", sequences=2, chats=True, has_reference=True),
-    "ppo": TrainingStage(f"{_IN}.ppo.stage", "conversation", chats=True, writes_answers=True),
+    "sft": TrainingStage("belle.training.stages.next_token", "conversation", next_token=True, packs="auto", chats=True),
+    "pretrain": TrainingStage("belle.training.stages.next_token", "text", next_token=True, packs="auto"),
+    "vocab": TrainingStage("belle.training.stages.vocab", "text", next_token=True, packs="asked", makes_tokenizer=True),
+    "reward": TrainingStage("belle.training.stages.reward", "preference", sequences=2, scores=True),
+    "dpo": TrainingStage("belle.training.stages.dpo", "preference", sequences=2, chats=True, has_reference=True),
+    "ppo": TrainingStage("belle.training.ppo.stage", "conversation", chats=True, writes_answers=True),
 }
 """In the order in which a model goes through them."""
