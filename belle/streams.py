@@ -18,6 +18,12 @@ from belle.errors import KnownError
 from belle.texts import visible
 
 
+def to_stderr(text: str) -> None:
+    """A line for the person, where it stands in no result."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
 class GuardedStream:
     """Stands in for a text stream; has all of its other attributes.
 

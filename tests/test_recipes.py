@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from belle.training.recipe.chain import chain
 from belle.training.recipe.load import load_recipe
+from belle.training.recipe.sources import chain
 
 ROOT = Path(__file__).parents[1]
 RECIPES = sorted(path.relative_to(ROOT) for path in (ROOT / "train").rglob("*.yaml"))

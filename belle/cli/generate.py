@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 
 from belle.cli.arguments import SHARE, Range, check_ranges, input_file, input_path, output_file, path_or_name
 from belle.path_guard import check_output
@@ -55,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.launch is not None:
         return _launch(arguments)
     from belle.training.cluster.processes import stop_processes
+    from belle.training.cluster.ranks import say_once
     from belle.training.export.generate import Generation, generate
 
     options = {name: getattr(arguments, name) for name in Generation.__dataclass_fields__ if hasattr(arguments, name)}
@@ -62,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     try:
         with on_full_disk("Free some space; then run the same command with --resume, which goes on."):
-            generate(Generation(**options), resume=arguments.resume, say=_say)
+            generate(Generation(**options), resume=arguments.resume, say=partial(say_once, stream=sys.stderr))
     finally:
         stop_processes()
     return 0
@@ -90,10 +92,3 @@ def _launch(arguments: argparse.Namespace) -> int:
         command.append("--resume")
     files = [path for path in (arguments.data, arguments.deepspeed) if path is not None]
     return launch_command(read_hosts(arguments.launch), command, files=files)
-
-
-def _say(text: str) -> None:
-    import os
-
-    if os.environ.get("RANK", "0") == "0":
-        print(text, file=sys.stderr)

@@ -79,8 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _report(rest, arguments.out)
     if rest:
         raise KnownError("usage", f"There is one recipe too many: {rest[0]}.", "Change values with --set KEY=VALUE.")
-    from belle.training.recipe.chain import chain
     from belle.training.recipe.load import load_recipe
+    from belle.training.recipe.sources import chain
 
     path = Path(first)
     recipes = chain(replace(load_recipe(path, arguments.changes), resume=arguments.resume))

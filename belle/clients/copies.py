@@ -13,7 +13,6 @@ from __future__ import annotations
 import fcntl
 import json
 import re
-import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -31,6 +30,7 @@ from belle.clients.retry import Patience
 from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.model_names import is_on_the_hub
+from belle.streams import to_stderr
 from belle.units import megabytes
 
 HUB = "hub:"
@@ -41,11 +41,6 @@ TOKENIZER_FILES = (
 Kind = Literal["model", "data"]
 Part = Literal["config", "tokenizer", "weights"]
 Say = Callable[[str], None]
-
-
-def say_aside(text: str) -> None:
-    """Say it on stderr, where it stands in no result."""
-    sys.stderr.write(f"{text}\n")
 
 
 _NAME = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:/(?P<file>[^@]+))?(?:@(?P<revision>[\w./-]+))?")
@@ -132,7 +127,7 @@ def model_here(
     name: str | Path,
     *,
     needs: Collection[Part] = ("config", "tokenizer", "weights"),
-    say: Say = say_aside,
+    say: Say = to_stderr,
 ) -> str:
     """What transformers loads under the name of a model without asking anybody: a folder, or a name in its own cache.
 

@@ -20,12 +20,13 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, Literal, TextIO, cast
 
-from belle.clients.copies import is_hub_name, local_copy, say_aside
+from belle.clients.copies import is_hub_name, local_copy
 from belle.data.foreign import HEAD_OF_TABLE, READ, SUFFIXES, foreign, is_foreign, is_head_of_table, suffix_of
 from belle.data.json_array import LONGEST_VALUE, WRAPPERS, ArrayError, array_elements, json_values, wrapped
 from belle.documents import DocumentError, parse_json_prefix, parse_json_row
 from belle.errors import KnownError
 from belle.path_guard import check_input, exists
+from belle.streams import to_stderr
 from belle.texts import LONGEST_TEXT
 
 _LOOKED_AT = 1 << 16
@@ -78,7 +79,7 @@ def records(path: Path | str) -> Iterator[Record]:
     yielded with its problem.
     """
     if is_hub_name(path):
-        path = local_copy(path, "data", say=say_aside)
+        path = local_copy(path, "data", say=to_stderr)
     found = _in_place(Path(path))
     first = next(found, None)
     if first is None:

@@ -33,16 +33,16 @@ Sample = tuple[list[int], list[int]]
 def show(arguments: argparse.Namespace) -> int:
     """Print the samples. Returns the exit status; raises KnownError."""
     from belle.data.read import scan_rows
-    from belle.training.recipe.fetching import fetched
     from belle.training.recipe.load import load_recipe
+    from belle.training.recipe.sources import fetched, tokenizer_of
     from belle.training.samples.store import Counts
-    from belle.training.tokenizer.new_tokens import template_of
+    from belle.training.tokenizer.templates import template_of
     from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
     recipe = fetched(load_recipe(arguments.recipe, arguments.set), weights=False)
     kind: Kind = arguments.kind or recipe.traits.kind
     tokenizer = load_tokenizer(tokenizer_of(recipe))
-    template = template_of(recipe, tokenizer)
+    template = template_of(recipe.template, tokenizer, chats=recipe.traits.renders_chats, add_tokens=recipe.add_tokens)
     vocabulary = HubVocabulary(tokenizer)
     limit = arguments.n if arguments.n is not None else None if arguments.json else _DEFAULT
     scanned = scan_rows(arguments.file, kind, _format(arguments, recipe))
@@ -67,29 +67,6 @@ def show(arguments: argparse.Namespace) -> int:
     for words in counts.dropped_in_words:
         sys.stderr.write(f"{words}\n")
     return 0
-
-
-def tokenizer_of(recipe: Recipe) -> str:
-    """The folder or the name of the tokenizer that a run of `recipe` uses.
-
-    Raises KnownError("model_missing") where an earlier recipe has to make it first.
-    """
-    from belle.training.recipe.load import load_recipe
-
-    named = recipe.tokenizer or (recipe.init.tokenizer if recipe.init else None)
-    if named is not None:
-        return str(named)
-    model = str(recipe.model)
-    if not model.endswith((".yaml", ".yml")):
-        return model
-    base = load_recipe(Path(model))
-    final = base.run_folder.final
-    if (final / "tokenizer_config.json").exists():
-        return str(final)
-    if base.traits.makes_tokenizer:
-        message = f"The tokenizer is made by {model}, which has not been run."
-        raise KnownError("model_missing", message, f"Run it first: belle train {model}", path=model)
-    return tokenizer_of(base)
 
 
 def _samples(

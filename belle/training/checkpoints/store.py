@@ -14,7 +14,6 @@ import fcntl
 import os
 import platform
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import deepcopy
@@ -23,16 +22,11 @@ from typing import Any
 
 from belle.durable import worded
 from belle.errors import KnownError
+from belle.streams import to_stderr
 from belle.training.checkpoints.atomic_folder import REPLACED, TEMPORARY, complete, fill, in_words, recover
 from belle.training.checkpoints.manifest import Sealed, first_problem, read_manifest, share
 from belle.training.cluster.ranks import ALONE, Ranks, together
 from belle.training.run_folder import RunFolder
-
-
-def to_stderr(text: str) -> None:
-    """The default `notice`: one line for the person."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
 
 
 class CheckpointStore:

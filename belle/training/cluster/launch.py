@@ -181,8 +181,8 @@ def _agent_command(host: Host) -> list[str]:
 
 def _files_of(path: Path, changes: Sequence[str]) -> list[Path]:
     """The recipe and every file it names, and those of the recipes it starts from."""
-    from belle.training.recipe.chain import chain
     from belle.training.recipe.load import load_recipe
+    from belle.training.recipe.sources import chain
 
     files: dict[Path, None] = {}
     for recipe in chain(load_recipe(path, changes)):

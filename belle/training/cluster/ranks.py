@@ -5,9 +5,11 @@ The gradients travel over the engine's own channels. This is for small Python va
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TextIO, TypeVar
 
 from belle.errors import KnownError
 
@@ -85,6 +87,19 @@ def current_ranks() -> Ranks:
     if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
         return ALONE
     return _TorchRanks()
+
+
+def first_of_all() -> bool:
+    """Whether this process is the first of its run, as the launcher says, before they know each other."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def say_once(text: str, stream: TextIO | None = None) -> None:
+    """A line for the person, once and not once per process; to standard output when `stream` is None."""
+    if first_of_all():
+        out = stream or sys.stdout
+        out.write(f"{text}\n")
+        out.flush()
 
 
 def together(ranks: Ranks, action: Callable[[], T]) -> list[T]:

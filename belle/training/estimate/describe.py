@@ -12,7 +12,7 @@ from belle.training.estimate.memory import Layout, Memory, memory
 from belle.training.estimate.plan import Plan, plan_of, precision_of, volume_of
 from belle.training.estimate.shape import Shape, shape_of
 from belle.training.estimate.time import Device, flops_per_token, named_device, this_device
-from belle.training.recipe.fetching import fetched
+from belle.training.recipe.sources import fetched
 from belle.units import gib, rough_duration
 
 if TYPE_CHECKING:

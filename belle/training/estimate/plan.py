@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from belle.training.estimate.volume import Volume, measure_data
@@ -62,13 +61,14 @@ def plan_of(recipe: Recipe, volume: Volume, processes: int) -> Plan:
 
 def volume_of(recipe: Recipe) -> Volume:
     """The data of an epoch, encoded with the tokenizer that the run has, or would have."""
+    from belle.training.recipe.sources import tokenizer_of
     from belle.training.samples.batch_tokenizer import BatchVocabulary
     from belle.training.samples.encode import RowEncoder
-    from belle.training.tokenizer.new_tokens import template_of
+    from belle.training.tokenizer.templates import template_of
     from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
-    tokenizer = load_tokenizer(_tokenizer_of(recipe), notice=lambda _: None)
-    template = template_of(recipe, tokenizer)
+    tokenizer = load_tokenizer(tokenizer_of(recipe, or_of_base=True), notice=lambda _: None)
+    template = template_of(recipe.template, tokenizer, chats=recipe.traits.renders_chats, add_tokens=recipe.add_tokens)
     vocabulary = HubVocabulary(tokenizer)
     if recipe.traits.writes_answers:
         return _prompts(recipe, vocabulary, template)
@@ -85,22 +85,6 @@ def _prompts(recipe: Recipe, vocabulary: HubVocabulary, template: PromptTemplate
     prompts = read_prompts(recipe.data, vocabulary, template, max_length=room, seed=recipe.seed, say=lambda _: None)
     lengths = [len(prompts[number]) for number in range(len(prompts))]
     return Volume(len(lengths), len(lengths), sum(lengths), 0, max(lengths), exact=True)
-
-
-def _tokenizer_of(recipe: Recipe) -> str:
-    """Its folder or name; where the run starts from a recipe whose model is not there yet, that recipe's."""
-    from belle.training.recipe.load import load_recipe
-
-    if recipe.tokenizer is not None:
-        return str(recipe.tokenizer)
-    if recipe.init is not None:
-        return str(recipe.init.tokenizer)
-    model = str(recipe.model)
-    if not model.endswith((".yaml", ".yml")):
-        return model
-    before = load_recipe(Path(model))
-    final = before.run_folder.final
-    return str(final) if final.is_dir() else _tokenizer_of(before)
 
 
 def precision_of(recipe: Recipe) -> str:

@@ -16,6 +16,8 @@ from belle.pretrained import load_config
 from belle.training.model.adapters import check_goes_on, is_adapter, read_adapter_base
 from belle.training.model.load import base_of
 from belle.training.model.lora_names import check_names, is_named
+from belle.training.recipe.load import load_recipe
+from belle.training.recipe.sources import is_recipe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -115,7 +117,7 @@ def config_of(recipe: Recipe) -> Any:
             tie_word_embeddings=init.tie_word_embeddings,
         )
     assert recipe.model is not None
-    return _config_at(recipe.model if _is_recipe(recipe.model) else base_of(recipe))
+    return _config_at(recipe.model if is_recipe(recipe.model) else base_of(recipe))
 
 
 def check_lora(recipe: Recipe) -> None:
@@ -153,9 +155,7 @@ def adapter_parameters(model: nn.Module, lora: LoraOptions) -> int:
 
 def _config_at(name: str | Path) -> Any:
     """Of a model, of an adapter's base, or of what a recipe is going to leave."""
-    from belle.training.recipe.load import load_recipe
-
-    if _is_recipe(name):
+    if is_recipe(name):
         return _after(load_recipe(Path(name)))
     found = read_adapter_base(Path(name)) if is_adapter(Path(name)) else name
     try:
@@ -167,10 +167,6 @@ def _config_at(name: str | Path) -> Any:
             "Name a folder with config.json, or a model on a hub.",
             model=str(name),
         ) from error
-
-
-def _is_recipe(name: str | Path) -> bool:
-    return str(name).endswith((".yaml", ".yml"))
 
 
 def _after(recipe: Recipe) -> Any:

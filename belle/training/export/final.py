@@ -28,8 +28,7 @@ from belle.training.model.answer import end_tokens
 from belle.training.model.load import base_of
 from belle.training.recipe.load import Recipe
 from belle.training.recipe.stages import TrainingStage
-from belle.training.tokenizer.new_tokens import new_tokens
-from belle.training.tokenizer.templates import TEMPLATE_KEY
+from belle.training.tokenizer.templates import TEMPLATE_KEY, new_tokens
 
 if TYPE_CHECKING:
     import torch

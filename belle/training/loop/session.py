@@ -29,7 +29,8 @@ from belle.training.loop.run import Run
 from belle.training.model.adapters import trained_before
 from belle.training.model.load import count_parameters, load_causal_model, parameter_groups
 from belle.training.recipe.load import DataFile, Recipe, recipe_values
-from belle.training.tokenizer.new_tokens import template_of
+from belle.training.recipe.sources import tokenizer_of
+from belle.training.tokenizer.templates import template_of
 from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
 if TYPE_CHECKING:
@@ -93,9 +94,14 @@ class Session:
         self._ranks = ranks
         run.say(f"precision: {builder.precision.reason}")
         run.record.update(precision=builder.precision.reason)
-        folder = recipe.tokenizer or (recipe.init.tokenizer if recipe.init else None)
-        self.tokenizer: Any = load_tokenizer(folder or str(recipe.model), notice=run.say)
-        self.template: PromptTemplate = template_of(recipe, self.tokenizer, say=run.say)
+        self.tokenizer: Any = load_tokenizer(tokenizer_of(recipe), notice=run.say)
+        self.template: PromptTemplate = template_of(
+            recipe.template,
+            self.tokenizer,
+            chats=recipe.traits.renders_chats,
+            add_tokens=recipe.add_tokens,
+            say=run.say,
+        )
         self.vocabulary = HubVocabulary(self.tokenizer)
         if recipe.lora is not None:
             check_lora(recipe)

@@ -13,7 +13,7 @@ from belle.pretrained import load_with_report
 from belle.training.engines.precision import choose_attention
 from belle.training.model.adapters import add_adapter, is_adapter, quantization_config, read_adapter_base
 from belle.training.recipe.load import InitOptions, Recipe
-from belle.training.tokenizer.new_tokens import add_rows, new_tokens
+from belle.training.tokenizer.templates import new_tokens
 
 if TYPE_CHECKING:
     import torch
@@ -134,6 +134,38 @@ def check_vocabulary(model: Any, tokenizer: Any) -> None:
             tokens=len(tokenizer),
             rows=rows,
         )
+
+
+def add_rows(model: Any, tokenizer: Any, *, partitioned: bool) -> tuple[str, ...]:
+    """Give the new tokens rows in the model's embedding and head. Returns the names of both layers.
+
+    A new row begins as the mean of all others, in the midst of what the model knows: a row of zeros or of small random
+    numbers would be an outlier on either side of the softmax. It is trained like every other row; with adapters,
+    embedding and head are trained in full and saved beside them.
+
+    Args:
+        partitioned: the weights are spread over processes (ZeRO-3).
+
+    Raises KnownError("new_tokens_partitioned").
+    """
+    import torch
+
+    if partitioned:
+        raise KnownError(
+            "new_tokens_partitioned",
+            "add_tokens: true needs the whole embedding, and ZeRO-3 spreads it over the processes.",
+            "Train one step without DeepSpeed first, and go on from its final folder.",
+        )
+    ids = list(new_tokens(tokenizer))
+    embedding = model.get_input_embeddings()
+    if embedding.weight.shape[0] < len(tokenizer):
+        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    layers = [layer for layer in (model.get_input_embeddings(), model.get_output_embeddings()) if layer is not None]
+    with torch.no_grad():
+        for weight in {id(layer.weight): layer.weight for layer in layers}.values():
+            weight[ids] = weight[: min(ids)].float().mean(dim=0).to(weight.dtype)
+    found = {id(layer) for layer in layers}
+    return tuple(name.rpartition(".")[2] for name, module in model.named_modules() if id(module) in found)
 
 
 def train_every_row(model: Any) -> None:

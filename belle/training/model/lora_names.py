@@ -15,7 +15,7 @@ from belle.errors import KnownError
 if TYPE_CHECKING:
     from torch import nn
 
-    from belle.training.recipe.parts import LoraOptions
+    from belle.training.recipe.options import LoraOptions
 
 
 def check_names(model: nn.Module, lora: LoraOptions) -> None:

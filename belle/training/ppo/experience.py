@@ -24,7 +24,7 @@ from belle.training.samples.micro_batch import MicroBatch
 
 if TYPE_CHECKING:
     from belle.training.engines.engine import Engine
-    from belle.training.recipe.preference import PpoOptions
+    from belle.training.recipe.options import PpoOptions
 
 Reference = Callable[[Batch], Tensor]
 """The reference's log-probabilities of a batch's trained tokens, row after row `[tokens]`."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from belle.training.recipe.preference import PpoOptions
+    from belle.training.recipe.options import PpoOptions
     from belle.training.samples.collate import Batch
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from belle.training.engines.engine import Engine
     from belle.training.loop.session import Session
     from belle.training.ppo.rollout import Dialogues
-    from belle.training.recipe.preference import PpoOptions
+    from belle.training.recipe.options import PpoOptions
     from belle.training.samples.batching import EpochPlan
 
 Reward = Callable[["Engine", "Dialogues", "EpochPlan"], "Tensor"]

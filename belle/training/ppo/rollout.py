@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from belle.training.engines.engine import Engine
-    from belle.training.recipe.preference import PpoOptions
+    from belle.training.recipe.options import PpoOptions
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from belle.training.ppo.experience import Experience, Reference
     from belle.training.ppo.rewards import Reward
     from belle.training.ppo.rollout import Dialogues
-    from belle.training.recipe.preference import PpoOptions
+    from belle.training.recipe.options import PpoOptions
     from belle.training.samples.prompts import PromptSet
 
 _SHOWN = 3

@@ -21,7 +21,7 @@ from belle.model_names import is_on_the_hub, what_is_there
 from belle.path_guard import check_input, check_output_folder, exists
 from belle.texts import short_repr
 from belle.training.recipe.fields import build, wrong
-from belle.training.recipe.parts import DataFile, InitOptions, LoraOptions
+from belle.training.recipe.options import DataFile, InitOptions, LoraOptions
 from belle.training.recipe.schema import AttentionName, Batching, PrecisionName, Recipe, Schedule
 from belle.yaml_reader import parse_yaml, read_yaml
 

@@ -8,8 +8,15 @@ from typing import Literal
 
 from belle.texts import is_whole
 from belle.training.recipe.fields import FieldError
-from belle.training.recipe.parts import DataFile, InitOptions, LoraOptions, VocabOptions
-from belle.training.recipe.preference import DpoOptions, PpoOptions, RewardOptions
+from belle.training.recipe.options import (
+    DataFile,
+    DpoOptions,
+    InitOptions,
+    LoraOptions,
+    PpoOptions,
+    RewardOptions,
+    VocabOptions,
+)
 from belle.training.recipe.stages import STAGES, StageName, TrainingStage
 from belle.training.run_folder import RunFolder
 

@@ -2,7 +2,7 @@
 model (Rafailov et al. 2023).
 
 The reference is the model before training. What it thinks of each answer is computed once and kept
-(`belle.training.stages.reference_cache`), so that only one model is in memory.
+(`belle.training.stages.pairs`), so that only one model is in memory.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from belle.training.loop.loop import LoopOptions, count_steps
 from belle.training.loop.session import Session, started
 from belle.training.model.adapters import is_adapter
 from belle.training.recipe.load import Recipe
-from belle.training.recipe.preference import DpoOptions
+from belle.training.recipe.options import DpoOptions
 from belle.training.samples.micro_batch import Batches
-from belle.training.stages.pairs import PairBatch, chosen_and_rejected, pairs_in
+from belle.training.stages.pairs import PairBatch, PairBatches, chosen_and_rejected, pairs_in, reference_log_probs
 
 if TYPE_CHECKING:
     import torch
@@ -113,8 +113,6 @@ def preference_losses(margins: Tensor, options: DpoOptions) -> Tensor:
 
 def _with_reference(session: Session, samples: SampleSet, options: DpoOptions, *, key: str, shuffle: bool) -> Batches:
     """The batches of `samples` with the reference's log-probabilities, where they are kept."""
-    from belle.training.stages.reference_cache import PairBatches, reference_log_probs
-
     batches = session.batches(samples, shuffle=shuffle)
     if options.reference != "cache":
         return PairBatches(batches, None)

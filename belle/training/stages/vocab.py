@@ -9,7 +9,6 @@ extended model and trains it once; a second recipe of `stage: pretrain` whose `m
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,10 +21,11 @@ from belle.errors import KnownError
 from belle.pretrained import load_pretrained
 from belle.training.checkpoints.atomic_folder import write_folder
 from belle.training.checkpoints.manifest import MANIFEST, read_manifest
+from belle.training.cluster.ranks import first_of_all
 from belle.training.export.disk_proof import check_written
 from belle.training.loop.resume import check_same_recipe
 from belle.training.recipe.load import Recipe, recipe_values
-from belle.training.recipe.parts import VocabOptions
+from belle.training.recipe.options import VocabOptions
 from belle.training.stages import next_token
 from belle.training.tokenizer.identity import LlamaIds, compare
 from belle.training.tokenizer.new_pieces import Extended, merge_pieces, old_ids_of, read_model, train_pieces
@@ -36,7 +36,7 @@ _PATIENCE_S = 3600.0
 def run(recipe: Recipe, llama_ids: LlamaIds) -> None:
     """Extend, check and train as the recipe says, and write `final/`. Raises KnownError and `interrupts.Stopped`."""
     extended = recipe.run_folder.extended
-    if int(os.environ.get("RANK", "0")) == 0:
+    if first_of_all():
         if (extended / MANIFEST).exists():
             # It is not made again, and would not be what the recipe says.
             check_same_recipe(read_manifest(extended).recipe, recipe_values(recipe), extended, ("model", "vocab"))

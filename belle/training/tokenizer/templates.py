@@ -1,9 +1,12 @@
-"""The prompt template of a run: the one that the recipe names, or the model's own."""
+"""The prompt template of a run: the one that the recipe names, or the model's own; and the control tokens it needs.
+
+Those that the vocabulary lacks can be added (`add_tokens`); `belle.training.model.load` gives them their rows.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from belle.errors import KnownError
@@ -17,6 +20,7 @@ TEMPLATE_KEY = "belle_template"
 """In tokenizer_config.json: the id in `belle.prompts` of the template that the model was trained with."""
 
 _WITHOUT = "plain"
+_NEW = "new_token_ids"
 _TALK = (Message("system", "be kind"), Message("user", "hello"), Message("assistant", "good day"))
 # `<|im_end|>`, `<end_of_turn>`, `<｜User｜>`: what a template can only mean as one token.
 _CONTROL = re.compile(r"<[|｜]?[^<>\s|｜]+[|｜]?>")
@@ -26,6 +30,34 @@ def check_template_name(name: str) -> None:
     """Raises KnownError("unknown_template") for what names no template."""
     if name not in (AUTO, MODEL):
         get_template(name)
+
+
+def template_of(
+    name: str, tokenizer: Any, *, chats: bool, add_tokens: bool = False, say: Callable[[str], None] = lambda _: None
+) -> PromptTemplate:
+    """The template of a run, after its tokenizer got the control tokens that it lacked, where the recipe wants that.
+
+    Arguments and errors as `choose_template`.
+    """
+    template = choose_template(name, tokenizer, chats=chats, complete=not add_tokens, say=say)
+    if add_tokens and chats:
+        add_missing_tokens(template, tokenizer, say=say)
+    return template
+
+
+def add_missing_tokens(template: PromptTemplate, tokenizer: Any, *, say: Callable[[str], None]) -> None:
+    """Add to the tokenizer what `template` needs; `new_tokens` tells afterwards what that was."""
+    missing = missing_tokens(template, tokenizer)
+    if missing:
+        tokenizer.add_special_tokens({"additional_special_tokens": missing}, replace_extra_special_tokens=False)
+        setattr(tokenizer, _NEW, tuple(tokenizer.convert_tokens_to_ids(missing)))
+        say(f"vocabulary: {', '.join(missing)} added, which template {template.id} needs")
+
+
+def new_tokens(tokenizer: Any) -> Sequence[int]:
+    """The ids that `add_missing_tokens` added to this tokenizer."""
+    ids: Sequence[int] = getattr(tokenizer, _NEW, ())
+    return ids
 
 
 def choose_template(

@@ -12,7 +12,6 @@ is taken, because other programs leave out of the loss whatever is the padding t
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +21,7 @@ from belle.clients.copies import TOKENIZER_FILES, model_here
 from belle.documents import read_json
 from belle.errors import KnownError
 from belle.model_names import check_model_name
+from belle.streams import to_stderr
 
 _LLAMA_CLASSES = ("LLaMATokenizer", "LlamaTokenizer", "LlamaTokenizerFast")
 # What LLaMA's SentencePiece model calls them, whatever the files beside it say.
@@ -29,8 +29,8 @@ _LLAMA_SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
 _PADDING_NAMES = ("<pad>", "[PAD]", "<|pad|>", "<|finetune_right_pad_id|>", "<|endoftext|>")
 
 
-def _say(sentence: str) -> None:
-    sys.stderr.write(f"belle: {sentence}\n")
+def _notice(sentence: str) -> None:
+    to_stderr(f"belle: {sentence}")
 
 
 def has_tokenizer(folder: Path) -> bool:
@@ -38,7 +38,7 @@ def has_tokenizer(folder: Path) -> bool:
     return any((folder / name).exists() for name in TOKENIZER_FILES)
 
 
-def load_tokenizer(path: Path | str, *, notice: Callable[[str], None] = _say) -> Any:
+def load_tokenizer(path: Path | str, *, notice: Callable[[str], None] = _notice) -> Any:
     """The tokenizer of a checkpoint: a folder, or a name on the hub. It has a padding token.
 
     Args:

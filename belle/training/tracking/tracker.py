@@ -14,7 +14,7 @@ from typing import Any
 
 from belle.errors import KnownError
 from belle.json_lines import JsonLines, read_rows
-from belle.training.checkpoints.store import to_stderr
+from belle.streams import to_stderr
 from belle.training.run_folder import RunFolder
 from belle.training.tracking.services import SERVICES, RunInfo, Service
 

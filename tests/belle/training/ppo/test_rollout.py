@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from belle.training.recipe.preference import PpoOptions
+from belle.training.recipe.options import PpoOptions
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),

@@ -209,7 +209,7 @@ def test_scores_are_brought_to_one_scale_and_cut_off(tmp_path: Path) -> None:
     import torch
 
     from belle.training.ppo.stage import shaped_scores
-    from belle.training.recipe.preference import PpoOptions
+    from belle.training.recipe.options import PpoOptions
 
     scores, finished = torch.tensor([1.0, 2.0, 3.0, 10.0]), torch.tensor([True, True, False, True])
     counters: dict[str, float] = {}

@@ -15,8 +15,7 @@ from belle.cli.main import main
 from belle.training.recipe.fields import convert
 from belle.training.recipe.keys import recipe_keys
 from belle.training.recipe.load import DataFile, InitOptions, LoraOptions, Recipe
-from belle.training.recipe.parts import VocabOptions
-from belle.training.recipe.preference import DpoOptions, PpoOptions, RewardOptions
+from belle.training.recipe.options import DpoOptions, PpoOptions, RewardOptions, VocabOptions
 
 ROOT = Path(__file__).parents[4]
 CLASSES: dict[str, Any] = {

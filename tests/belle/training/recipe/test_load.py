@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from belle.errors import KnownError
 from belle.training.recipe.fields import FieldError
 from belle.training.recipe.load import LoraOptions, Recipe, dump_recipe, load_recipe
-from belle.training.recipe.parts import InitOptions
+from belle.training.recipe.options import InitOptions
 
 GOOD = """\
 stage: sft

@@ -12,7 +12,7 @@ import pytest
 
 from belle.errors import KnownError
 from belle.training.recipe.load import load_recipe
-from belle.training.recipe.preference import DpoOptions
+from belle.training.recipe.options import DpoOptions
 from belle.training.stages.run import run_recipe
 from tests.belle.training.pairs_data import pairs_recipe, rows, write_pairs
 from tests.belle.training.rank_script import run_jobs

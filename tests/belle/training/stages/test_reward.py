@@ -11,7 +11,7 @@ import pytest
 
 from belle.errors import KnownError
 from belle.training.recipe.load import load_recipe
-from belle.training.recipe.preference import RewardOptions
+from belle.training.recipe.options import RewardOptions
 from belle.training.stages.run import run_recipe
 from tests.belle.training.pairs_data import pairs_recipe, rows, write_pairs
 from tests.belle.training.runs import largest_difference, metrics, run, weights
