@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from belle.evaluation.locate import LocateRequest
     from belle.evaluation.measurement import Measurement
     from belle.evaluation.tasks.measure import TaskRequest
-    from belle.evaluation.text.session import Text
+    from belle.evaluation.text.session import EvaluationText
     from belle.evaluation.tokens.measure import TokenRequest
     from belle.evaluation.windows import Protocol
 
@@ -187,14 +187,14 @@ def _measure(arguments: argparse.Namespace) -> int:
 def _measure_text(
     arguments: argparse.Namespace, progress: Callable[[int, int, float], None], write: Callable[[Measurement], None]
 ) -> None:
-    from belle.evaluation.text.measure import Request, measure
-    from belle.evaluation.text.session import Text
+    from belle.evaluation.text.measure import TextRequest, measure
+    from belle.evaluation.text.session import EvaluationText
     from belle.evaluation.windows import Protocol
 
-    request = Request(
+    request = TextRequest(
         reference=Path(arguments.reference),
         candidates=arguments.candidates,
-        text=Text(arguments.text.name, read_text(arguments.text)),
+        text=EvaluationText(arguments.text.name, read_text(arguments.text)),
         protocol=Protocol(n_ctx=arguments.ctx, stride=arguments.stride, chunks=arguments.chunks),
         folder=arguments.output,
         command=_command(),
@@ -227,10 +227,10 @@ def _locate_request(arguments: argparse.Namespace) -> LocateRequest | None:
             "--by-layer, --suggest and --by-token need --text FILE, and models with the same vocabulary.",
         )
     from belle.evaluation.locate import LocateRequest, check_locate
-    from belle.evaluation.text.session import Text
+    from belle.evaluation.text.session import EvaluationText
     from belle.evaluation.windows import Protocol
 
-    text = Text(arguments.text.name, read_text(arguments.text))
+    text = EvaluationText(arguments.text.name, read_text(arguments.text))
     protocol = Protocol(n_ctx=arguments.ctx, stride=arguments.stride, chunks=arguments.chunks)
     request = LocateRequest(
         layers=_layer_request(arguments, text, protocol) if by_layer else None,
@@ -240,11 +240,11 @@ def _locate_request(arguments: argparse.Namespace) -> LocateRequest | None:
     return request
 
 
-def _layer_request(arguments: argparse.Namespace, text: Text, protocol: Protocol) -> LayerRequest:
+def _layer_request(arguments: argparse.Namespace, text: EvaluationText, protocol: Protocol) -> LayerRequest:
     from belle.evaluation.layers.measure import LayerRequest
-    from belle.evaluation.layers.sensitivity import N_WINDOWS, Sample
+    from belle.evaluation.layers.sensitivity import N_WINDOWS, LayerSample
 
-    sample = Sample(
+    sample = LayerSample(
         text.content,
         protocol,
         n_windows=N_WINDOWS if arguments.by_layer_chunks is None else arguments.by_layer_chunks,
@@ -261,7 +261,7 @@ def _layer_request(arguments: argparse.Namespace, text: Text, protocol: Protocol
     )
 
 
-def _token_request(arguments: argparse.Namespace, text: Text, protocol: Protocol) -> TokenRequest:
+def _token_request(arguments: argparse.Namespace, text: EvaluationText, protocol: Protocol) -> TokenRequest:
     from belle.evaluation.tokens.measure import TokenRequest
     from belle.evaluation.tokens.view import PAGE_WINDOWS
 

@@ -92,7 +92,7 @@ def kl_divergence(likely: Likely, logits: Row, log_z: float) -> float:
     return float(np.einsum("i,i->", likely.p, log_q))
 
 
-class Expected(NamedTuple):
+class ReferenceToken(NamedTuple):
     """A token of the text as the reference sees it: its id, its negative log-likelihood, and the reference's row."""
 
     target: int
@@ -119,7 +119,7 @@ class TokenLosses(NamedTuple):
     same_top5: Any
 
 
-def token_losses(expected: Expected, logits: Row, reading: RowReading) -> TokenLosses:
+def token_losses(expected: ReferenceToken, logits: Row, reading: RowReading) -> TokenLosses:
     """Of a candidate's row; `nll` and `kl` are infinite where it rules out what the reference expects."""
     nll = reading.log_z - float(logits[expected.target])
     top = expected.reading.top

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from belle.data.read import read_rows
-from belle.evaluation.text.session import Session, Text
+from belle.evaluation.text.session import EvaluationText, TextSession
 from belle.evaluation.windows import Protocol
 from belle.prompts import as_text, get_template
 from convert.quantize.calibration import Calibration
@@ -48,14 +48,14 @@ def mixes(handbook: Path) -> dict[str, Calibration]:
 
 def main() -> int:
     """Print the table."""
-    text = Text("conversations", conversations())
+    text = EvaluationText("conversations", conversations())
     found = mixes(Path(sys.argv[1]))
     with tempfile.TemporaryDirectory() as name:
         files = []
         for i, calibration in enumerate(found.values()):
             files.append(Path(name) / f"{i}.gguf")
             quantize(MODEL, files[-1], QuantizeOptions("q4_0", "gptq", calibration))
-        with Session(MODEL, files, text, Protocol(chunks=WINDOWS), Path(name) / "records") as session:
+        with TextSession(MODEL, files, text, Protocol(chunks=WINDOWS), Path(name) / "records") as session:
             session.run()
             figures = session.figures()[1]
     print("| calibrated with | mean KL | ± |\n|---|---:|---:|")

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from belle.durable import worded
 from belle.errors import KnownError
-from belle.evaluation.layers.exchange import Back, RestoredModel
+from belle.evaluation.layers.exchange import ExchangeModel, MeanKl
 from belle.evaluation.layers.layer_error import LayerErrors, quantized
-from belle.evaluation.layers.layer_loss import LayerLoss
+from belle.evaluation.layers.sensitivity_table import SensitivityTable
 from belle.evaluation.layers.weight_file import WeightFile, pieces
 
 _TRIED = ("Q4_K", "Q4_0", "Q8_0")
@@ -47,7 +47,7 @@ class Probe:
         return max(self.more_kl, self.kl_error) / self.more_error
 
 
-def to_probe(errors: LayerErrors, layers: LayerLoss, most: int) -> list[str]:
+def to_probe(errors: LayerErrors, layers: SensitivityTable, most: int) -> list[str]:
     """The tensors whose candidate says too little about them: those outside of blocks first, then the largest errors.
 
     Args:
@@ -68,25 +68,25 @@ def to_probe(errors: LayerErrors, layers: LayerLoss, most: int) -> list[str]:
 
 
 def probe(
-    model: RestoredModel, reference: WeightFile, errors: LayerErrors, names: Sequence[str], on_tensor: OnTensor
+    model: ExchangeModel, reference: WeightFile, errors: LayerErrors, names: Sequence[str], on_tensor: OnTensor
 ) -> dict[str, Probe]:
     """Try each of these tensors in a type of four bits. Raises what evaluating the model raises."""
-    found = {}
+    probes = {}
     for name in names:
         kind = _tried(errors.types[name])
         if kind is not None and model.can_exchange(name):
             shape = reference.tensors[name].shape
             blocks = quantized(reference.rows(name, 0, math.prod(shape[:-1])), kind)
-            back = model.exchanged({name: (int(GGMLType[kind]), blocks)})
-            if back is not None:
+            recovered = model.recovered_with({name: (int(GGMLType[kind]), blocks)})
+            if recovered is not None:
                 more = error_as(errors, name, kind) - own_error(errors, name)
-                found[name] = Probe(more, -back.value, back.error)
+                probes[name] = Probe(more, -recovered.value, recovered.error)
         on_tensor()
-    return found
+    return probes
 
 
 def costs(
-    layers: LayerLoss, errors: LayerErrors, probes: Mapping[str, Probe], names: Sequence[str]
+    layers: SensitivityTable, errors: LayerErrors, probes: Mapping[str, Probe], names: Sequence[str]
 ) -> dict[str, float]:
     """Mean KL divergence (nats per token) that one unit of relative output error costs, by name.
 
@@ -101,14 +101,14 @@ def costs(
     total = sum(losses.values())
     scale = layers.kl / total if total > 0 and layers.kl > 0 else 0.0
     of_role, overall = _Mean(), _Mean()
-    found: dict[str, float] = {name: one.cost for name, one in probes.items()}
+    each: dict[str, float] = {name: one.cost for name, one in probes.items()}
     for name, one in probes.items():
         for mean, key in ((of_role, _role(name)), (overall, "")):
             mean.add(key, one.cost * one.more_error, one.more_error)
     for name, loss in losses.items():
         error = own_error(errors, name)
-        if error and scale and name not in found:
-            found[name] = scale * loss / error
+        if error and scale and name not in each:
+            each[name] = scale * loss / error
             for mean, key in ((of_role, _role(name)), (overall, "")):
                 mean.add(key, scale * loss, error)
     if not overall.value(""):
@@ -117,7 +117,7 @@ def costs(
             f"{layers.candidate} loses nothing against the reference, so nothing can be learned from it.",
             "Give --suggest a candidate in which every matrix is quantized, such as q4_0.",
         )
-    return {name: found[name] if name in found else of_role.value(_role(name)) or overall.value("") for name in names}
+    return {name: each[name] if name in each else of_role.value(_role(name)) or overall.value("") for name in names}
 
 
 def own_error(errors: LayerErrors, name: str) -> float:
@@ -132,7 +132,7 @@ def error_as(errors: LayerErrors, name: str, kind: str) -> float:
     return (ratio.value if ratio else None) or 0.0
 
 
-def _losses(layers: LayerLoss) -> dict[str, float]:
+def _losses(layers: SensitivityTable) -> dict[str, float]:
     losses = {}
     for tensor in layers.tensors:
         expected = tensor.estimate or 0.0
@@ -171,7 +171,7 @@ def _role(name: str) -> str:
 # A recipe of types, tried before anybody converts by it: what would a model of these types lose on the sample?
 
 
-def recipe_kl(model: RestoredModel, reference: WeightFile, types: Mapping[str, str], folder: Path) -> Back | None:
+def recipe_kl(model: ExchangeModel, reference: WeightFile, types: Mapping[str, str], folder: Path) -> MeanKl | None:
     """Mean KL divergence, nats per token, of the reference with each matrix as the type given here.
 
     The tensors are quantized into a temporary file of the size of the model that the recipe makes. None when the model

@@ -1,4 +1,4 @@
-"""The KL divergence that comes back when some tensors of a candidate get their contents in the reference again.
+"""The KL divergence that a candidate recovers when some of its tensors get their contents in the reference.
 
 The reference is run once, its logits wait in a file. The candidate stays loaded while its tensors are exchanged, so a
 question costs one evaluation of the sample and nothing else.
@@ -35,22 +35,22 @@ Exchange = Mapping[str, tuple[int, Blocks]]
 
 
 @dataclass(frozen=True, slots=True)
-class Back:
-    """What restoring gave back: mean KL divergence (nats per token) before minus after, and its standard error.
+class MeanKl:
+    """A mean KL divergence (nats per token) and its standard error.
 
-    Both are of the same tokens, so the error is that of the differences.
+    Of a difference before and after, both are of the same tokens, so the error is that of the differences.
     """
 
     value: float
     error: float
 
 
-class KeptRows:
-    """A source of logits that were computed before; see `belle.evaluation.sources.base.LogitSource`.
+class CachedLogits:
+    """A `LogitSource` of logits that another one computed before, read from the disk.
 
     Args:
-        source: computes them now.
-        windows: of which.
+        source: is run now.
+        windows: of the text.
         folder: for a temporary file of `4 · n_scored · n_vocab` bytes per window.
 
     Raises KnownError: what the source raises, "disk_full", "folder_not_writable".
@@ -67,12 +67,13 @@ class KeptRows:
                         file.write(rows.tobytes())
                 file.flush()
                 # The mapping outlives the file's name and handle.
-                kept = np.memmap(file, np.float32, "r")
+                logits = np.memmap(file, np.float32, "r")
         except OSError as error:
             raise worded(folder, error) from error
-        each = kept.size // len(windows)
+        each = logits.size // len(windows)
         self._rows = {
-            window.start: kept[i * each : (i + 1) * each].reshape(-1, self.n_vocab) for i, window in enumerate(windows)
+            window.start: logits[i * each : (i + 1) * each].reshape(-1, self.n_vocab)
+            for i, window in enumerate(windows)
         }
 
     def rows(self, window: Window, step: int) -> Iterator[Rows]:
@@ -100,7 +101,7 @@ class _ExchangeableSource(LlamaSource):
             raise
 
 
-class RestoredModel:
+class ExchangeModel:
     """A candidate on a sample of the text, with any of its tensors exchanged. To be closed.
 
     Args:
@@ -132,7 +133,7 @@ class RestoredModel:
         with contextlib.closing(LlamaSource(reference.path, protocol, threads=threads)) as source:
             vocabulary = source.vocabulary
             self.windows = spread(cut(text_tokens(vocabulary, text), protocol, window_bos(vocabulary)), n_windows)
-            self._kept = KeptRows(source, self.windows, folder)
+            self._logits = CachedLogits(source, self.windows, folder)
         self._source = _ExchangeableSource(candidate, protocol, threads=threads)
         try:
             self.base = self._divergences()
@@ -140,7 +141,7 @@ class RestoredModel:
             self._source.close()
             raise
 
-    def __enter__(self) -> RestoredModel:
+    def __enter__(self) -> ExchangeModel:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -155,22 +156,22 @@ class RestoredModel:
         """Whether llama.cpp uses a tensor of this name in every evaluation."""
         return name in self._source.live
 
-    def restored(self, names: Iterable[str]) -> Back | None:
-        """What comes back when these tensors are the reference's; None when it then predicts NaN."""
+    def recovered(self, names: Iterable[str]) -> MeanKl | None:
+        """What these tensors recover with the reference's contents; None when it then predicts NaN."""
         stored = self._reference.tensors
-        return self.exchanged({name: (stored[name].type, self._reference.blocks(name)) for name in names})
+        return self.recovered_with({name: (stored[name].type, self._reference.blocks(name)) for name in names})
 
-    def exchanged(self, tensors: Exchange) -> Back | None:
-        """What comes back with these contents in place of the candidate's; None when it then predicts NaN."""
-        found = self._with(tensors)
-        return None if found is None or np.isnan(self.base).any() else _mean(self.base - found)
+    def recovered_with(self, tensors: Exchange) -> MeanKl | None:
+        """The divergence before minus after these contents replace the candidate's; None when it then predicts NaN."""
+        divergences = self._with(tensors)
+        return None if divergences is None or np.isnan(self.base).any() else _mean(self.base - divergences)
 
-    def kl_with(self, tensors: Exchange) -> Back | None:
+    def kl_with(self, tensors: Exchange) -> MeanKl | None:
         """The mean divergence with these contents, and its standard error; None when it then predicts NaN."""
-        found = self._with(tensors)
-        return None if found is None else _mean(found)
+        divergences = self._with(tensors)
+        return None if divergences is None else _mean(divergences)
 
-    def base_kl(self) -> Back:
+    def base_kl(self) -> MeanKl:
         """The mean divergence of the candidate as it is, and its standard error."""
         return _mean(self.base)
 
@@ -179,13 +180,13 @@ class RestoredModel:
         try:
             for name, (kind, blocks) in tensors.items():
                 live.exchange(name, kind, blocks)
-            found = self._divergences()
+            divergences = self._divergences()
         finally:
             live.undo()
-        return None if np.isnan(found).any() else found
+        return None if np.isnan(divergences).any() else divergences
 
     def _divergences(self) -> Divergences:
-        comparison = Comparison([self._kept, self._source], {})
+        comparison = Comparison([self._logits, self._source], {})
         return np.concatenate([comparison.window(window)[_KL] for window in self.windows])
 
 
@@ -196,26 +197,23 @@ def spread(windows: Sequence[Window], n: int) -> list[Window]:
     return [windows[(2 * i + 1) * len(windows) // (2 * n)] for i in range(n)]
 
 
-def in_turn(
-    model: RestoredModel, groups: Mapping[str, Sequence[str]], on_done: Callable[[], None]
-) -> Iterator[tuple[str, Back | None]]:
-    """`restored` of group after group of tensor names, those left out that cannot be exchanged."""
+def recovered_by_group(
+    model: ExchangeModel, groups: Mapping[str, Sequence[str]], on_done: Callable[[], None]
+) -> Iterator[tuple[str, MeanKl | None]]:
+    """What each group of tensors recovers, one group after the other; tensors that cannot be exchanged are left out."""
     for group, names in groups.items():
         usable = [name for name in names if model.can_exchange(name)]
-        yield group, model.restored(usable) if usable else None
+        yield group, model.recovered(usable) if usable else None
         on_done()
 
 
-def _mean(values: Divergences) -> Back:
+def _mean(values: Divergences) -> MeanKl:
     n = values.size
-    return Back(float(values.mean()), float(values.std()) / math.sqrt(n - 1) if n > 1 else 0.0)
+    return MeanKl(float(values.mean()), float(values.std()) / math.sqrt(n - 1) if n > 1 else 0.0)
 
 
-# What restoring gave back, on the disk as it is found: in a large model every answer takes minutes.
-
-
-class KeptBacks:
-    """The answers for one candidate.
+class LayerRecords:
+    """What groups of tensors recovered, on the disk as it is measured: in a large model each takes minutes.
 
     Args:
         path: a file of JSON Lines.
@@ -226,22 +224,22 @@ class KeptBacks:
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
-        self._known: dict[tuple[str, str], Back | None] = {}
+        self._known: dict[tuple[str, str], MeanKl | None] = {}
         self._file = ResumableLines(path, identity, self._take, resume=resume)
 
     def n_unknown(self, table: str, n: int) -> int:
-        """How many of the `n` questions of a table are still to be asked."""
+        """How many of the `n` groups of a table are still to be measured."""
         return max(0, n - sum(known == table for known, _ in self._known))
 
-    def in_turn(
-        self, table: str, model: RestoredModel, groups: Mapping[str, Sequence[str]], on_done: Callable[[], None]
-    ) -> Iterator[tuple[str, Back | None]]:
-        """`in_turn`, asking only what is not known; `on_done` is called for what was asked."""
+    def recovered_by_group(
+        self, table: str, model: ExchangeModel, groups: Mapping[str, Sequence[str]], on_done: Callable[[], None]
+    ) -> Iterator[tuple[str, MeanKl | None]]:
+        """`recovered_by_group`, measuring only what is not known; `on_done` is called for what was measured."""
         for name, tensors in groups.items():
             if (table, name) not in self._known:
-                [(_, back)] = in_turn(model, {name: tensors}, on_done)
-                self._file.append({"table": table, "name": name, "back": asdict(back) if back else None})
-                self._known[table, name] = back
+                [(_, recovered)] = recovered_by_group(model, {name: tensors}, on_done)
+                self._file.append({"table": table, "name": name, "back": asdict(recovered) if recovered else None})
+                self._known[table, name] = recovered
             yield name, self._known[table, name]
 
     def close(self) -> None:
@@ -250,5 +248,5 @@ class KeptBacks:
 
     def _take(self, row: dict[str, Any]) -> None:
         numbers = row["back"]
-        back = None if numbers is None else Back(float(numbers["value"]), float(numbers["error"]))
-        self._known[str(row["table"]), str(row["name"])] = back
+        recovered = None if numbers is None else MeanKl(float(numbers["value"]), float(numbers["error"]))
+        self._known[str(row["table"]), str(row["name"])] = recovered

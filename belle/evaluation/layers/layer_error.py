@@ -81,7 +81,7 @@ def weight_errors(
     reference: WeightFile, candidate: WeightFile, pairs: Sequence[Pair], on_tensor: OnTensor
 ) -> dict[str, Ratio]:
     """Σ (W - Q)² over Σ W² by tensor, streamed."""
-    found = {}
+    errors = {}
     for pair in pairs:
         total = Ratio()
         for start, stop in pieces(pair.n_rows, pair.shape[-1]):
@@ -90,12 +90,12 @@ def weight_errors(
                 _squares(weights - candidate.rows(pair.name, start, stop)),
                 _squares(weights),
             )
-        found[pair.name] = total
+        errors[pair.name] = total
         on_tensor(pair.name)
-    return found
+    return errors
 
 
-class OutputErrors:
+class LayerOutputErrors:
     """Reads the sample with the reference and measures what its matrices put out.
 
     Args:
@@ -122,7 +122,7 @@ class OutputErrors:
         self._on_tensor = on_tensor
         self._threads = threads
         self._first = True
-        self.found = LayerErrors()
+        self.errors = LayerErrors()
 
     def read(self, windows: Sequence[Window]) -> LayerErrors:
         """Measure everything on these windows. Raises KnownError when the reference cannot be run."""
@@ -133,7 +133,7 @@ class OutputErrors:
                     self._first = False
             self._embeddings(windows)
             self._unseen()
-        return self.found
+        return self.errors
 
     def _take(self, name: str, rows: Floats) -> None:
         stored = self._reference.tensors.get(name)
@@ -148,26 +148,26 @@ class OutputErrors:
             weights = self._reference.rows(name, start, stop)
             power = _squares(weights @ inputs)
 
-            def error(found: Floats, weights: Floats = weights, power: float = power) -> Ratio:
-                return Ratio(_squares((weights - found) @ inputs), power)
+            def error(other: Floats, weights: Floats = weights, power: float = power) -> Ratio:
+                return Ratio(_squares((weights - other) @ inputs), power)
 
             if name in self._differ:
                 own = error(self._candidate.rows(name, start, stop))
-                _add(self.found.outputs, name, own)
+                _add(self.errors.outputs, name, own)
                 if self._first:
-                    _add(self.found.same_rows, name, own)
+                    _add(self.errors.same_rows, name, own)
             self._try_types(name, weights, kinds, error)
         self._on_tensor(name)
 
     def _try_types(self, name: str, weights: Floats, kinds: Sequence[str], error: Callable[[Floats], Ratio]) -> None:
-        table = self.found.types.setdefault(name, {}) if kinds else {}
+        table = self.errors.types.setdefault(name, {}) if kinds else {}
         for kind, ratio in zip(kinds, self._pool.map(lambda kind: error(rounded(weights, kind)), kinds), strict=True):
             _add(table, kind, ratio)
 
     def _embeddings(self, windows: Sequence[Window]) -> None:
         """Embeddings are looked up: their output is the rows of the tokens that are read."""
         name = EMBEDDINGS
-        if name in self.found.outputs or name in self.found.types or name not in self._reference.tensors:
+        if name in self.errors.outputs or name in self.errors.types or name not in self._reference.tensors:
             return  # they serve as output matrix too, which counts for more
         counts = Counter(token for window in windows for token in window.ids)
         for token, count in counts.items():
@@ -175,31 +175,31 @@ class OutputErrors:
             scale = float(count)
             power = scale * _squares(weights)
 
-            def error(found: Floats, weights: Floats = weights, scale: float = scale, power: float = power) -> Ratio:
-                return Ratio(scale * _squares(weights - found), power)
+            def error(other: Floats, weights: Floats = weights, scale: float = scale, power: float = power) -> Ratio:
+                return Ratio(scale * _squares(weights - other), power)
 
             if name in self._differ:
                 own = error(self._candidate.rows(name, token, token + 1))
-                _add(self.found.outputs, name, own)
-                _add(self.found.same_rows, name, own)
+                _add(self.errors.outputs, name, own)
+                _add(self.errors.same_rows, name, own)
             self._try_types(name, weights, self._types.get(name, ()), error)
         self._on_tensor(name)
 
     def _unseen(self) -> None:
         """Matrices whose inputs no product shows: their weights have to do."""
         for name, kinds in self._types.items():
-            if name in self.found.types:
+            if name in self.errors.types:
                 continue
             shape = self._reference.tensors[name].shape
             for start, stop in pieces(math.prod(shape[:-1]), shape[-1]):
                 weights = self._reference.rows(name, start, stop)
                 power = _squares(weights)
 
-                def error(found: Floats, weights: Floats = weights, power: float = power) -> Ratio:
-                    return Ratio(_squares(weights - found), power)
+                def error(other: Floats, weights: Floats = weights, power: float = power) -> Ratio:
+                    return Ratio(_squares(weights - other), power)
 
                 if name in self._differ:
-                    _add(self.found.same_rows, name, error(self._candidate.rows(name, start, stop)))
+                    _add(self.errors.same_rows, name, error(self._candidate.rows(name, start, stop)))
                 self._try_types(name, weights, kinds, error)
             self._on_tensor(name)
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from belle.errors import KnownError
 from belle.evaluation.layers.costs import probe, recipe_kl, to_probe
-from belle.evaluation.layers.exchange import KeptBacks, RestoredModel
-from belle.evaluation.layers.layer_loss import LayerLoss
-from belle.evaluation.layers.sensitivity import Clock, Progress, Sample, Sensitivity
+from belle.evaluation.layers.exchange import ExchangeModel, LayerRecords
+from belle.evaluation.layers.sensitivity import Clock, LayerSample, Progress, Sensitivity
+from belle.evaluation.layers.sensitivity_table import SensitivityTable
 from belle.evaluation.layers.suggest import Sizes, Suggestion, asked_bytes, suggest
 from belle.evaluation.layers.weight_file import WeightFile, check_same_tensors
 from belle.evaluation.measurement import Measurement, ModelFigures
@@ -32,7 +32,7 @@ class LayerRequest:
 
     reference: Path
     candidates: Sequence[Path]
-    sample: Sample
+    sample: LayerSample
     folder: Path
     resume: bool = False
     suggest: float | None = None
@@ -78,38 +78,38 @@ def measure_layers(
         return
     reference = WeightFile(request.reference)
     files = [WeightFile(path) for path in usable]
-    # The most different one tells most about how sensitive the reference is.
-    teacher = max(files, key=lambda file: (_n_other_types(reference, file), -file.header.size_bytes))
-    tables: list[LayerLoss] = []
+    # It tells most about how sensitive the reference is.
+    most_different = max(files, key=lambda file: (_n_other_types(reference, file), -file.header.size_bytes))
+    tables: list[SensitivityTable] = []
     for i, file in enumerate(files):
-        teaches = request.suggest is not None and file is teacher
+        tries_types = request.suggest is not None and file is most_different
         identity = _identity(request, before.reference, usable[file.path])
-        kept = KeptBacks(request.folder / f"layers-{i}.jsonl", identity, resume=request.resume)
-        analysis = Sensitivity(reference, file, request.sample, request.folder, try_types=teaches, kept=kept)
+        records = LayerRecords(request.folder / f"layers-{i}.jsonl", identity, resume=request.resume)
+        analysis = Sensitivity(reference, file, request.sample, request.folder, try_types=tries_types, records=records)
 
         def report(words: str, done: int, total: int, left: float, name: str = file.path.name) -> None:
             on_progress(f"{name}: {words}", done, total, left)
 
         def then(
-            model: RestoredModel,
+            model: ExchangeModel,
             file: WeightFile = file,
             analysis: Sensitivity = analysis,
             report: Progress = report,
         ) -> None:
-            found = _suggestion(request, reference, file, analysis, model=model, on_progress=report)
-            add("suggestion", found.as_json())
+            suggestion = _suggestion(request, reference, file, analysis, model=model, on_progress=report)
+            add("suggestion", suggestion.as_json())
 
         try:
-            analysis.run(report, then if teaches else lambda _: None)
+            analysis.run(report, then if tries_types else lambda _: None)
         finally:
-            kept.close()
+            records.close()
             if table := analysis.result():
                 tables.append(table)
                 add("layers", [table.as_json() for table in tables])
 
 
 def _identity(request: LayerRequest, reference: ModelFigures, candidate: ModelFigures) -> dict[str, Any]:
-    """What the loss that comes back depends on."""
+    """What the recovered divergence depends on."""
     return {
         "what": "belle measure --by-layer, answers of version 1",
         "reference": sorted(reference.files.values()),
@@ -126,7 +126,7 @@ def _suggestion(
     candidate: WeightFile,
     analysis: Sensitivity,
     *,
-    model: RestoredModel,
+    model: ExchangeModel,
     on_progress: Progress,
 ) -> Suggestion:
     layers, errors, sizes = analysis.result(), analysis.errors, Sizes(reference, candidate)
@@ -135,9 +135,9 @@ def _suggestion(
     names = to_probe(errors, layers, analysis.n_singles(len(sizes.types)))
     probes = probe(model, reference, errors, names, Clock("trying types", len(names), on_progress).step)
     asked = asked_bytes(request.suggest, sizes)
-    found = suggest(asked, sizes, layers, errors, probes, candidate_size=candidate.header.size_bytes)
-    tried = recipe_kl(model, reference, found.types, request.folder)
-    return replace(found, measured_kl=tried.value, measured_error=tried.error) if tried else found
+    suggestion = suggest(asked, sizes, layers, errors, probes, candidate_size=candidate.header.size_bytes)
+    recipe = recipe_kl(model, reference, suggestion.types, request.folder)
+    return replace(suggestion, measured_kl=recipe.value, measured_error=recipe.error) if recipe else suggestion
 
 
 def _n_other_types(reference: WeightFile, candidate: WeightFile) -> int:

@@ -1,7 +1,7 @@
 """Where a candidate lost what it lost: every tensor that differs, how wrong it is, and what restoring it gives back.
 
 Restoring one tensor costs one evaluation of the sample. Blocks and roles are restored as a whole first: few questions,
-which tell where the loss is in a model of any size. From their answers and the output errors each tensor's share is
+which tell where the loss is in a model of any size. From what they recover and the output errors each tensor's share is
 estimated; then the tensors are asked one by one, those with the largest estimates first, as many as there is time for.
 """
 
@@ -13,9 +13,9 @@ from pathlib import Path
 from time import monotonic
 
 from belle.errors import KnownError
-from belle.evaluation.layers.exchange import Back, KeptBacks, RestoredModel, in_turn
-from belle.evaluation.layers.layer_error import LayerErrors, OutputErrors, possible_types, weight_errors
-from belle.evaluation.layers.layer_loss import GroupLoss, LayerLoss, TensorLoss
+from belle.evaluation.layers.exchange import ExchangeModel, LayerRecords, MeanKl, recovered_by_group
+from belle.evaluation.layers.layer_error import LayerErrors, LayerOutputErrors, possible_types, weight_errors
+from belle.evaluation.layers.sensitivity_table import GroupLoss, SensitivityTable, TensorLoss
 from belle.evaluation.layers.weight_file import Pair, WeightFile, differing
 from belle.evaluation.windows import Protocol
 
@@ -30,7 +30,7 @@ Progress = Callable[[str, int, int, float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class LayerSample:
     """What is read for it.
 
     Attributes:
@@ -63,7 +63,7 @@ class Sensitivity:
         sample: what is read.
         folder: for a temporary file.
         try_types: measure what every matrix would put out in every other type, for `suggest`.
-        kept: where the answers are kept, and those of an earlier run are found.
+        records: where what groups recovered is kept, and that of an earlier run is found; None to keep nothing.
 
     Raises KnownError("other_tensors", "unknown_type").
     """
@@ -72,13 +72,13 @@ class Sensitivity:
         self,
         reference: WeightFile,
         candidate: WeightFile,
-        sample: Sample,
+        sample: LayerSample,
         folder: Path,
         *,
         try_types: bool = False,
-        kept: KeptBacks | None = None,
+        records: LayerRecords | None = None,
     ) -> None:
-        self._kept = kept
+        self._records = records
         self._reference, self._candidate, self._sample, self._folder = reference, candidate, sample, folder
         self.pairs = differing(reference, candidate)
         self.errors = LayerErrors()
@@ -87,17 +87,17 @@ class Sensitivity:
             for stored in reference.tensors.values()
             if try_types and (kinds := possible_types(stored.name, stored.shape))
         }
-        self._found = _Found()
+        self._results = _Results()
 
     def run(
-        self, on_progress: Progress = lambda *_: None, then: Callable[[RestoredModel], None] = lambda _: None
+        self, on_progress: Progress = lambda *_: None, then: Callable[[ExchangeModel], None] = lambda _: None
     ) -> None:
         """Measure all of it, and call `then` while the model is there.
 
-        Raises KnownError: what `RestoredModel` and `OutputErrors` raise.
+        Raises KnownError: what `ExchangeModel` and `LayerOutputErrors` raise.
         """
         sample = self._sample
-        with RestoredModel(
+        with ExchangeModel(
             self._reference,
             self._candidate,
             sample.text,
@@ -106,65 +106,65 @@ class Sensitivity:
             folder=self._folder,
             threads=sample.threads,
         ) as model:
-            self._found.base = model.base_kl()
-            self._found.n_windows, self._found.n_scored = len(model.windows), model.base.size
+            self._results.base = model.base_kl()
+            self._results.n_windows, self._results.n_scored = len(model.windows), model.base.size
             clock = Clock("weights", len(self.pairs), on_progress)
             self.errors.weights = weight_errors(self._reference, self._candidate, self.pairs, clock.step)
             n_matrices = len({pair.name for pair in self.pairs if len(pair.shape) > 1} | set(self._types))
             clock = Clock("layer outputs", n_matrices * len(model.windows), on_progress)
-            outputs = OutputErrors(
+            outputs = LayerOutputErrors(
                 self._reference, self._candidate, self.pairs, self._types, on_tensor=clock.step, threads=sample.threads
             )
-            outputs.found.weights = self.errors.weights
+            outputs.errors.weights = self.errors.weights
             self.errors = outputs.read(model.windows)
             self._restore(model, on_progress)
-            self._found.complete = True
+            self._results.complete = True
             then(model)
 
-    def result(self) -> LayerLoss | None:
+    def result(self) -> SensitivityTable | None:
         """What is known; None before the first figure."""
-        found = self._found
-        if found.base is None:
+        results = self._results
+        if results.base is None:
             return None
         estimates = self._estimates()
         rows = [self._row(pair, estimates[pair.name]) for pair in self.pairs]
         tried = sorted((row for row in rows if row.kl_back is not None), key=lambda row: -(row.kl_back or 0.0))
         rest = sorted((row for row in rows if row.kl_back is None), key=lambda row: -(row.estimate or 0.0))
-        return LayerLoss(
+        return SensitivityTable(
             candidate=self._candidate.path.name,
-            n_windows=found.n_windows,
+            n_windows=results.n_windows,
             n_ctx=self._sample.protocol.n_ctx,
-            n_scored=found.n_scored,
-            kl=found.base.value,
-            kl_error=found.base.error,
-            n_restored=len(found.tensors),
-            blocks=_groups(self.pairs, _block_name, found.blocks),
-            roles=_groups(self.pairs, _role_name, found.roles),
+            n_scored=results.n_scored,
+            kl=results.base.value,
+            kl_error=results.base.error,
+            n_restored=len(results.tensors),
+            blocks=_groups(self.pairs, _block_name, results.blocks),
+            roles=_groups(self.pairs, _role_name, results.roles),
             tensors=[*tried, *rest],
-            complete=found.complete,
+            complete=results.complete,
         )
 
-    def _restore(self, model: RestoredModel, on_progress: Progress) -> None:
+    def _restore(self, model: ExchangeModel, on_progress: Progress) -> None:
         blocks, roles = _by(self.pairs, _block_name), _by(self.pairs, _role_name)
         chosen = self.n_singles(len(self.pairs))
         counts = {"blocks": len(blocks), "roles": len(roles), "tensors": chosen}
-        n_asked = sum(self._kept.n_unknown(*count) if self._kept else count[1] for count in counts.items())
-        clock = Clock("restoring", n_asked, on_progress)
-        for name, groups, table in (("blocks", blocks, self._found.blocks), ("roles", roles, self._found.roles)):
-            for group, back in self._in_turn(name, model, groups, clock):
-                table[group] = back
+        n_unknown = sum(self._records.n_unknown(*count) if self._records else count[1] for count in counts.items())
+        clock = Clock("restoring", n_unknown, on_progress)
+        for name, groups, table in (("blocks", blocks, self._results.blocks), ("roles", roles, self._results.roles)):
+            for group, recovered in self._recovered_by_group(name, model, groups, clock):
+                table[group] = recovered
         estimates = self._estimates()
         ranked = sorted(self.pairs, key=lambda pair: -(estimates[pair.name] or 0.0))
         singles = {pair.name: [pair.name] for pair in ranked[:chosen]}
-        for tensor, back in self._in_turn("tensors", model, singles, clock):
-            self._found.tensors[tensor] = back
+        for tensor, recovered in self._recovered_by_group("tensors", model, singles, clock):
+            self._results.tensors[tensor] = recovered
 
-    def _in_turn(
-        self, table: str, model: RestoredModel, groups: Mapping[str, Sequence[str]], clock: Clock
-    ) -> Iterator[tuple[str, Back | None]]:
-        if self._kept:
-            return self._kept.in_turn(table, model, groups, clock.step)
-        return in_turn(model, groups, clock.step)
+    def _recovered_by_group(
+        self, table: str, model: ExchangeModel, groups: Mapping[str, Sequence[str]], clock: Clock
+    ) -> Iterator[tuple[str, MeanKl | None]]:
+        if self._records:
+            return self._records.recovered_by_group(table, model, groups, clock.step)
+        return recovered_by_group(model, groups, clock.step)
 
     def n_singles(self, n: int) -> int:
         """How many of `n` tensors are tried one by one."""
@@ -175,7 +175,7 @@ class Sensitivity:
 
     def _row(self, pair: Pair, estimate: float | None) -> TensorLoss:
         weights, outputs = self.errors.weights.get(pair.name), self.errors.outputs.get(pair.name)
-        back = self._found.tensors.get(pair.name)
+        recovered = self._results.tensors.get(pair.name)
         return TensorLoss(
             name=pair.name,
             block=pair.block,
@@ -188,8 +188,8 @@ class Sensitivity:
             weight_error=weights.value if weights else None,
             output_error=outputs.value if outputs else None,
             estimate=estimate,
-            kl_back=back.value if back else None,
-            kl_back_error=back.error if back else None,
+            kl_back=recovered.value if recovered else None,
+            kl_back_error=recovered.error if recovered else None,
         )
 
     def _error(self, pair: Pair) -> float:
@@ -201,7 +201,7 @@ class Sensitivity:
 
         The mean of what its role's loss per error makes of its error, and of its share of its block's loss.
         """
-        roles, blocks = self._found.roles, self._found.blocks
+        roles, blocks = self._results.roles, self._results.blocks
         errors = _sums(self.pairs, _role_name, self._error)
         # An error counts by what its role loses per error; alone while that is not known.
         expected = {}
@@ -210,24 +210,24 @@ class Sensitivity:
             cost = max(0.0, role.value) / total if role and total else 1.0
             expected[pair.name] = cost * self._error(pair)
         totals = _sums(self.pairs, _block_name, lambda pair: expected[pair.name])
-        found: dict[str, float | None] = {}
+        estimates: dict[str, float | None] = {}
         for pair in self.pairs:
             own, block = expected[pair.name], blocks.get(_block_name(pair))
             parts = [own] if roles.get(_role_name(pair)) else []
             if block and totals[_block_name(pair)]:
                 parts.append(max(0.0, block.value) * own / totals[_block_name(pair)])
-            found[pair.name] = sum(parts) / len(parts) if parts else None
-        return found
+            estimates[pair.name] = sum(parts) / len(parts) if parts else None
+        return estimates
 
 
 @dataclass(slots=True)
-class _Found:
-    base: Back | None = None
+class _Results:
+    base: MeanKl | None = None
     n_windows: int = 0
     n_scored: int = 0
-    blocks: dict[str, Back | None] = field(default_factory=dict)
-    roles: dict[str, Back | None] = field(default_factory=dict)
-    tensors: dict[str, Back | None] = field(default_factory=dict)
+    blocks: dict[str, MeanKl | None] = field(default_factory=dict)
+    roles: dict[str, MeanKl | None] = field(default_factory=dict)
+    tensors: dict[str, MeanKl | None] = field(default_factory=dict)
     complete: bool = False
 
 
@@ -267,7 +267,9 @@ def _sums(pairs: Sequence[Pair], name_of: Callable[[Pair], str], value_of: Calla
     return sums
 
 
-def _groups(pairs: Sequence[Pair], name_of: Callable[[Pair], str], found: dict[str, Back | None]) -> list[GroupLoss]:
+def _groups(
+    pairs: Sequence[Pair], name_of: Callable[[Pair], str], recovered: dict[str, MeanKl | None]
+) -> list[GroupLoss]:
     sizes: dict[str, list[int]] = {}
     for pair in pairs:
         sizes.setdefault(name_of(pair), []).append(pair.candidate_bytes)
@@ -275,10 +277,8 @@ def _groups(pairs: Sequence[Pair], name_of: Callable[[Pair], str], found: dict[s
     order = sorted(sizes, key=lambda name: blocks[name]) if name_of is _block_name else list(sizes)
     rows = []
     for name in order:
-        back = found.get(name)
+        own = recovered.get(name)
         rows.append(
-            GroupLoss(
-                name, len(sizes[name]), sum(sizes[name]), back.value if back else None, back.error if back else None
-            )
+            GroupLoss(name, len(sizes[name]), sum(sizes[name]), own.value if own else None, own.error if own else None)
         )
     return rows

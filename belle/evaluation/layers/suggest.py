@@ -21,7 +21,7 @@ from belle.errors import KnownError
 from belle.evaluation.layers.costs import Probe, costs, error_as
 from belle.evaluation.layers.knapsack import Option, knapsack
 from belle.evaluation.layers.layer_error import LayerErrors, possible_types
-from belle.evaluation.layers.layer_loss import LayerLoss
+from belle.evaluation.layers.sensitivity_table import SensitivityTable
 from belle.evaluation.layers.weight_file import WeightFile
 from belle.gguf.types import FILE_TYPES, row_bytes
 from belle.gguf.writer import padded
@@ -76,7 +76,7 @@ def asked_bytes(gigabytes: float, sizes: Sizes) -> int:
 def suggest(
     asked: int,
     sizes: Sizes,
-    layers: LayerLoss,
+    layers: SensitivityTable,
     errors: LayerErrors,
     probes: Mapping[str, Probe],
     *,

@@ -7,11 +7,11 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from belle.evaluation.layers.layer_loss import GroupLoss, LayerLoss, TensorLoss
+from belle.evaluation.layers.sensitivity_table import GroupLoss, SensitivityTable, TensorLoss
 from belle.evaluation.layers.suggest import Suggestion
 from belle.evaluation.measurement import Measurement
 from belle.evaluation.metrics import MISSING
-from belle.evaluation.report.tasks import Grid
+from belle.evaluation.report.tasks import TextGrid
 from belle.units import precise_gigabytes
 
 _DEFINED = (
@@ -32,9 +32,9 @@ _FAR_WORDS = (
 )
 
 
-def layers_of(result: Measurement) -> list[LayerLoss]:
+def layers_of(result: Measurement) -> list[SensitivityTable]:
     """The tables that `--by-layer` made, if it was asked for."""
-    return [LayerLoss.from_json(data) for data in result.extra.get("layers", [])]
+    return [SensitivityTable.from_json(data) for data in result.extra.get("layers", [])]
 
 
 def suggestion_of(result: Measurement) -> Suggestion | None:
@@ -43,7 +43,7 @@ def suggestion_of(result: Measurement) -> Suggestion | None:
     return Suggestion(**data) if data else None
 
 
-def about_layers(layers: LayerLoss) -> str:
+def about_layers(layers: SensitivityTable) -> str:
     """What was measured and what was not, in sentences."""
     sample = f"{layers.n_windows} windows of {layers.n_ctx} tokens ({layers.n_scored:,} scored), spread over the text"
     words = (
@@ -63,7 +63,7 @@ def about_layers(layers: LayerLoss) -> str:
     return words if layers.complete else words + " This analysis was interrupted: not everything was tried."
 
 
-def grids(tables: Sequence[LayerLoss], *, most_tensors: int) -> Iterator[Grid]:
+def grids(tables: Sequence[SensitivityTable], *, most_tensors: int) -> Iterator[TextGrid]:
     """For every candidate the tensors, the largest loss first, and the loss by role and by block."""
     for layers in tables:
         left_out = len(layers.tensors) - most_tensors
@@ -72,12 +72,14 @@ def grids(tables: Sequence[LayerLoss], *, most_tensors: int) -> Iterator[Grid]:
             words += f" The {most_tensors} largest are shown; report.json and layers.csv have all."
         head = ["Tensor", "Reference", "Candidate", "Bytes", "Weight error", "Output error", "KL back", "±", "Estimate"]
         rows = [_tensor_row(tensor) for tensor in layers.tensors[:most_tensors]]
-        yield Grid(f"Loss by tensor: {layers.candidate}", words, head, rows)
+        yield TextGrid(f"Loss by tensor: {layers.candidate}", words, head, rows)
         for what, groups in (("role", layers.roles), ("block", layers.blocks)):
             if groups:
                 words = f"What comes back when all differing tensors of a {what} are restored together."
                 head = [what.capitalize(), "Tensors", "Bytes", "KL back", "±"]
-                yield Grid(f"Loss by {what}: {layers.candidate}", words, head, [_group_row(group) for group in groups])
+                yield TextGrid(
+                    f"Loss by {what}: {layers.candidate}", words, head, [_group_row(group) for group in groups]
+                )
 
 
 def suggestion_words(suggestion: Suggestion) -> list[str]:
@@ -105,14 +107,14 @@ def suggestion_words(suggestion: Suggestion) -> list[str]:
     return words
 
 
-def suggestion_grid(suggestion: Suggestion) -> Grid:
+def suggestion_grid(suggestion: Suggestion) -> TextGrid:
     """How many tensors get which type, and which."""
     by_type: dict[str, list[str]] = {}
     for name, kind in suggestion.types.items():
         by_type.setdefault(kind, []).append(name)
     rows = [[kind, str(len(names)), _roles(names)] for kind, names in sorted(by_type.items(), key=lambda x: -len(x[1]))]
     title = f"Suggested types for {precise_gigabytes(suggestion.asked)}"
-    return Grid(title, " ".join(suggestion_words(suggestion)), ["Type", "Tensors", "Which"], rows, lead=3)
+    return TextGrid(title, " ".join(suggestion_words(suggestion)), ["Type", "Tensors", "Which"], rows, lead=3)
 
 
 def summary_lines(result: Measurement) -> list[str]:
@@ -129,7 +131,7 @@ def summary_lines(result: Measurement) -> list[str]:
     return lines
 
 
-def layers_csv(tables: Sequence[LayerLoss]) -> str:
+def layers_csv(tables: Sequence[SensitivityTable]) -> str:
     """The text of layers.csv: one line per tensor and candidate, every figure in full precision."""
     text = io.StringIO()
     names = list(TensorLoss.__dataclass_fields__)

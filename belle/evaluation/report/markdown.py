@@ -9,7 +9,7 @@ from belle.evaluation.metrics import Metric, ModelRow, rows, rows_with_figures, 
 from belle.evaluation.report.facts import ONLY_BYTES, PROTOCOL, about_text, failures, repeat
 from belle.evaluation.report.layers import grids as layer_grids
 from belle.evaluation.report.layers import layers_of, suggestion_grid, suggestion_of, summary_lines
-from belle.evaluation.report.tasks import Grid, about_tasks, grids, summary_rows, tasks_of, unfinished
+from belle.evaluation.report.tasks import TextGrid, about_tasks, grids, summary_rows, tasks_of, unfinished
 
 _MOST_FLIPS = 60
 _MOST_TENSORS = 40
@@ -64,7 +64,7 @@ def _table(shown: Sequence[ModelRow], metrics: Sequence[Metric]) -> list[str]:
     return ["| " + " | ".join(line) + " |" for line in lines]
 
 
-def _grid(grid: Grid) -> list[str]:
+def _grid(grid: TextGrid) -> list[str]:
     sides = ["---" if i < grid.lead else "---:" for i in range(len(grid.head))]
     lines = [grid.head, sides, *(list(map(_plain, row)) for row in grid.rows)]
     return ["| " + " | ".join(line) + " |" for line in lines]

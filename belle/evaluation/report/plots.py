@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from belle.evaluation.layers.layer_loss import LayerLoss
+from belle.evaluation.layers.sensitivity_table import SensitivityTable
 from belle.evaluation.measurement import CandidateFigures, Measurement
 from belle.evaluation.metrics import BY_KEY, row_of
 from belle.evaluation.report.labels import name_points
@@ -211,7 +211,7 @@ def _of_layers(result: Measurement) -> list[Plot]:
     ]
 
 
-def _blocks(axes: Any, tables: Sequence[tuple[int, LayerLoss]]) -> None:
+def _blocks(axes: Any, tables: Sequence[tuple[int, SensitivityTable]]) -> None:
     names = list(dict.fromkeys(group.name for _, table in tables for group in table.blocks))
     outside = [name for name in names if not name.startswith("blk.")]
     blocks = sorted((name for name in names if name.startswith("blk.")), key=lambda name: int(name[4:]))
@@ -243,7 +243,7 @@ def _blocks(axes: Any, tables: Sequence[tuple[int, LayerLoss]]) -> None:
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
-def _roles(axes: Any, tables: Sequence[tuple[int, LayerLoss]]) -> None:
+def _roles(axes: Any, tables: Sequence[tuple[int, SensitivityTable]]) -> None:
     names = list(dict.fromkeys(group.name for _, table in tables for group in table.roles))
     height = 0.8 / len(tables)
     for n, (i, table) in enumerate(tables):
@@ -257,7 +257,7 @@ def _roles(axes: Any, tables: Sequence[tuple[int, LayerLoss]]) -> None:
     axes.set_xlabel("KL back")
 
 
-def _tensors(axes: Any, tables: Sequence[tuple[int, LayerLoss]]) -> None:
+def _tensors(axes: Any, tables: Sequence[tuple[int, SensitivityTable]]) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator
 
     for i, table in tables:

@@ -33,7 +33,7 @@ _FLIPS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class TextGrid:
     """A table of texts; the first `lead` columns are words, the others figures."""
 
     title: str
@@ -76,14 +76,14 @@ def unfinished(tasks: TaskMeasurement) -> list[str]:
     ]
 
 
-def grids(tasks: TaskMeasurement, *, most_flips: int) -> Iterator[Grid]:
+def grids(tasks: TaskMeasurement, *, most_flips: int) -> Iterator[TextGrid]:
     """The tables: accuracy in every way of asking, then for every candidate its categories and its flips."""
     models = [tasks.reference, *tasks.candidates]
     ways = [way for way in WAYS if any(way in model.accuracy for model in models)]
     for way in ways:
         head, rows = _accuracies(way, [model for model in models if way in model.accuracy])
         words = _DEFINED[way].format_map(tasks.most_tokens)
-        yield Grid(_TITLES[way], f"{words} {_FLIPS}" if way == ways[0] else words, head, rows)
+        yield TextGrid(_TITLES[way], f"{words} {_FLIPS}" if way == ways[0] else words, head, rows)
     for candidate in tasks.candidates:
         if candidate.categories:
             yield _by_category(candidate)
@@ -163,7 +163,7 @@ def _pair_cells(paired: Paired | None) -> list[str]:
     return [str(paired.lost), str(paired.won), p, _percent(paired.agreement)]
 
 
-def _by_category(candidate: ModelTasks) -> Grid:
+def _by_category(candidate: ModelTasks) -> TextGrid:
     ways = [way for way in WAYS if any(way in found for found in candidate.categories.values())]
     head = ["", "Items", *(cell for way in ways for cell in (_NAMES[way].capitalize(), "Same"))]
     languages = candidate.languages if len(candidate.languages) > 1 else {}
@@ -173,7 +173,7 @@ def _by_category(candidate: ModelTasks) -> Grid:
         for name, found in groups.items()
     ]
     words = "Right answers of the reference → of the candidate, and the share of the same answers."
-    return Grid(f"Questions by category: {candidate.name}", words, head, rows)
+    return TextGrid(f"Questions by category: {candidate.name}", words, head, rows)
 
 
 def _group(pair: CategoryPair | None) -> list[str]:
@@ -183,7 +183,7 @@ def _group(pair: CategoryPair | None) -> list[str]:
     return [f"{before} → {after} %", f"{100 * (1 - pair.changed / pair.n):.0f} %"]
 
 
-def _flips(candidate: ModelTasks, flips: Sequence[Change], most: int) -> Grid:
+def _flips(candidate: ModelTasks, flips: Sequence[Change], most: int) -> TextGrid:
     ordered = sorted(flips, key=lambda change: (change.kind, WAYS.index(change.way)))
     words = f"{sum(f.kind == 'lost' for f in flips)} answers lost and {sum(f.kind == 'won' for f in flips)} won."
     if len(flips) > most:
@@ -194,7 +194,7 @@ def _flips(candidate: ModelTasks, flips: Sequence[Change], most: int) -> Grid:
     ]
     rows = [[cell or "(no answer)" for cell in row] for row in rows]
     head = ["Flip", "Question", "Right answer", "Reference", "Candidate"]
-    return Grid(f"Flips: {candidate.name}", words, head, rows, lead=len(head))
+    return TextGrid(f"Flips: {candidate.name}", words, head, rows, lead=len(head))
 
 
 def _interval(accuracy: Accuracy) -> str:

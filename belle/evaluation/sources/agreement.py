@@ -40,7 +40,7 @@ _COMPARED = "The weights have been compared all the same."
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class ReferenceSample:
     """One prompt as the reference sees it: its token ids, and the logits after each, `[n_tokens, n_vocab]` float32."""
 
     ids: list[int]
@@ -72,7 +72,7 @@ def reference_samples(
     *,
     weights: Mapping[str, Weight] | None = None,
     prompts: Sequence[str] = PROMPTS,
-) -> list[Sample]:
+) -> list[ReferenceSample]:
     """Run the checkpoint in `folder` with transformers, in float32 on the processor.
 
     Args:
@@ -103,11 +103,11 @@ def reference_samples(
             ids = tokenizer(prompt).input_ids[:LONGEST]
             with torch.inference_mode():
                 logits = model(torch.tensor([ids])).logits[0].float().numpy()
-            samples.append(Sample([int(i) for i in ids], logits))
+            samples.append(ReferenceSample([int(i) for i in ids], logits))
         return samples
 
 
-def agreement(gguf: Path, samples: Sequence[Sample], *, threads: int = 2) -> Agreement:
+def agreement(gguf: Path, samples: Sequence[ReferenceSample], *, threads: int = 2) -> Agreement:
     """Run `gguf` in llama.cpp on the tokens of `samples` and compare.
 
     Raises KnownError: "other_vocabulary", and when llama.cpp cannot load or run it.

@@ -11,7 +11,7 @@ from belle.engine.llama.cores import usable_cores
 from belle.engine.llama.evaluator import ContextOptions, Evaluator
 from belle.engine.llama.model import Model, Vocabulary
 from belle.evaluation.sources.base import Rows, Speed, chunk_rows
-from belle.evaluation.sources.memory_watch import MemoryWatch
+from belle.evaluation.sources.memory_watch import AddedMemory
 from belle.evaluation.windows import Protocol, Window
 
 _SINGLE_TOKENS = 24
@@ -36,7 +36,7 @@ class LlamaSource:
     def __init__(self, path: Path, protocol: Protocol, *, threads: int = 0) -> None:
         self.name = path.name
         self.speed = Speed()
-        self._watch = MemoryWatch()
+        self._watch = AddedMemory()
         n_ctx = protocol.n_ctx
         with self._watch:
             self._evaluator = Evaluator.load(path)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 
-class MemoryWatch:
+class AddedMemory:
     """Sums up by how much the process's resident memory grew inside of `with` blocks. `added` is in bytes.
 
     Models that work in turn are told apart so. Pages of a mapped file count from when they are first read.
@@ -20,7 +20,7 @@ class MemoryWatch:
         self._before = 0
         self.added = 0
 
-    def __enter__(self) -> MemoryWatch:
+    def __enter__(self) -> AddedMemory:
         self._before = self._process.memory_info().rss
         return self
 

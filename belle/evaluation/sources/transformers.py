@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from belle.engine.llama.memory import available_memory
 from belle.errors import KnownError
 from belle.evaluation.sources.base import Rows, Speed
-from belle.evaluation.sources.memory_watch import MemoryWatch
+from belle.evaluation.sources.memory_watch import AddedMemory
 from belle.evaluation.windows import Window
 from belle.pretrained import load_pretrained
 from belle.units import gigabytes
@@ -42,7 +42,7 @@ class TransformersSource:
         self.name = folder.name
         self.speed = Speed()
         self._folder = folder
-        self._watch = MemoryWatch()
+        self._watch = AddedMemory()
         check_memory(
             folder,
             None,

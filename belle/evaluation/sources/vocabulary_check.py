@@ -19,7 +19,7 @@ class Texts(Protocol):
     def text(self, token: int | None) -> str: ...
 
 
-class Named(NamedTuple):
+class NamedVocabulary(NamedTuple):
     """The vocabulary of a model: the model's name, how tokens are written, and how many there are."""
 
     name: str
@@ -27,7 +27,7 @@ class Named(NamedTuple):
     size: int
 
 
-def check_same(model: Named, other: Named) -> None:
+def check_same(model: NamedVocabulary, other: NamedVocabulary) -> None:
     """Raise KnownError("other_vocabulary") that names the first difference."""
     if model.size != other.size:
         raise KnownError(

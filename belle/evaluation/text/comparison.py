@@ -9,7 +9,7 @@ import numpy as np
 
 from belle.errors import KnownError
 from belle.evaluation.sources.base import LogitSource, Rows, chunk_rows
-from belle.evaluation.statistics import Expected, RowReader, token_losses
+from belle.evaluation.statistics import ReferenceToken, RowReader, token_losses
 from belle.evaluation.text.records import PER_CANDIDATE, Block
 from belle.evaluation.windows import Window
 
@@ -72,12 +72,12 @@ class Comparison:
         column[0] = nll = reading.log_z - float(reference[target])
         if not others:
             return
-        expected = Expected(target, nll, reading, self._reader.likely(reference, reading))
+        expected = ReferenceToken(target, nll, reading, self._reader.likely(reference, reading))
         for i, logits in others.items():
             if i not in self.failures:
                 self._compare(i, logits, expected, column)
 
-    def _compare(self, i: int, logits: Rows, expected: Expected, column: Block) -> None:
+    def _compare(self, i: int, logits: Rows, expected: ReferenceToken, column: Block) -> None:
         reading = self._reader.read(logits)
         if not np.isfinite(reading.log_z):
             self.failures[i] = "It predicts NaN or infinity."

@@ -13,18 +13,18 @@ from belle.errors import KnownError
 from belle.evaluation.measurement import CandidateFigures, Measurement, ModelFigures, TextFigures
 from belle.evaluation.sources.memory_watch import peak_memory
 from belle.evaluation.text.aggregate import KL_EDGES, position_bins
-from belle.evaluation.text.session import Progress, Session, Text
+from belle.evaluation.text.session import EvaluationText, Progress, TextSession
 from belle.evaluation.windows import Protocol
 
-_Found = tuple[ModelFigures, list[CandidateFigures], TextFigures]
+_Figures = tuple[ModelFigures, list[CandidateFigures], TextFigures]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class TextRequest:
     """What is to be measured.
 
     Attributes:
-        reference, candidates, text, protocol, resume, threads: see `belle.evaluation.text.session.Session`.
+        reference, candidates, text, protocol, resume, threads: see `belle.evaluation.text.session.TextSession`.
         only_bytes: models of different vocabularies, one after the other; bits per byte are compared and nothing else.
         folder: where records are kept.
         command: how it was asked for, for the report.
@@ -32,7 +32,7 @@ class Request:
 
     reference: Path
     candidates: Sequence[Path]
-    text: Text
+    text: EvaluationText
     protocol: Protocol
     folder: Path
     command: Sequence[str]
@@ -41,16 +41,16 @@ class Request:
     threads: int = 0
 
 
-def measure(request: Request, on_progress: Progress, write: Callable[[Measurement], None]) -> Measurement:
+def measure(request: TextRequest, on_progress: Progress, write: Callable[[Measurement], None]) -> Measurement:
     """Measure, and call `write` with what was found, also when an exception (Ctrl-C, a broken reference) ends it.
 
-    Raises KnownError: what `Session` raises before anything is measured (then nothing is written); what `run` raises;
-    "candidate_failed" after the report of a measurement in which a candidate had to be given up.
+    Raises KnownError: what `TextSession` raises before anything is measured (then nothing is written); what `run`
+    raises; "candidate_failed" after the report of a measurement in which a candidate had to be given up.
     """
     started, began = datetime.now(UTC).isoformat(timespec="seconds"), monotonic()
 
-    def finish(found: _Found) -> Measurement:
-        reference, candidates, text = found
+    def finish(figures: _Figures) -> Measurement:
+        reference, candidates, text = figures
         result = Measurement(
             reference=reference,
             candidates=candidates,
@@ -80,8 +80,8 @@ def measure(request: Request, on_progress: Progress, write: Callable[[Measuremen
     return result
 
 
-def _in_step(request: Request, on_progress: Progress, finish: Callable[[_Found], Measurement]) -> Measurement:
-    with Session(
+def _in_step(request: TextRequest, on_progress: Progress, finish: Callable[[_Figures], Measurement]) -> Measurement:
+    with TextSession(
         request.reference,
         request.candidates,
         request.text,
@@ -99,16 +99,16 @@ def _in_step(request: Request, on_progress: Progress, finish: Callable[[_Found],
         return finish(session.figures())
 
 
-def _one_by_one(request: Request, on_progress: Progress, finish: Callable[[_Found], Measurement]) -> Measurement:
+def _one_by_one(request: TextRequest, on_progress: Progress, finish: Callable[[_Figures], Measurement]) -> Measurement:
     models: list[ModelFigures] = []
     texts: list[TextFigures] = []
 
-    def found() -> _Found:
+    def measured() -> _Figures:
         return models[0], [CandidateFigures(model, None, [], [], {}) for model in models[1:]], texts[0]
 
     for number, path in enumerate((request.reference, *request.candidates)):
         try:
-            with Session(
+            with TextSession(
                 path,
                 (),
                 request.text,
@@ -121,8 +121,8 @@ def _one_by_one(request: Request, on_progress: Progress, finish: Callable[[_Foun
                 figures, _, text = session.figures()
         except BaseException:
             if models:
-                finish(found())
+                finish(measured())
             raise
         models.append(figures)
         texts.append(text)
-    return finish(found())
+    return finish(measured())

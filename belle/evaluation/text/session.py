@@ -22,7 +22,7 @@ from belle.evaluation.measurement import CandidateFigures, ModelFigures, TextFig
 from belle.evaluation.sources.llama import LlamaSource, text_tokens, window_bos
 from belle.evaluation.sources.model_files import ModelFiles, model_files
 from belle.evaluation.sources.transformers import TransformersSource
-from belle.evaluation.sources.vocabulary_check import Named, check_same, check_same_tokens
+from belle.evaluation.sources.vocabulary_check import NamedVocabulary, check_same, check_same_tokens
 from belle.evaluation.text.aggregate import Models, TextRead, candidate_figures, model_figures
 from belle.evaluation.text.comparison import Comparison
 from belle.evaluation.text.records import PER_CANDIDATE, TokenRecords
@@ -35,7 +35,7 @@ Progress = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class EvaluationText:
     """A text to read, its name, and how many bytes it has in UTF-8."""
 
     name: str
@@ -52,7 +52,7 @@ class Text:
         return len(self.content.encode())
 
 
-class Session:
+class TextSession:
     """A reference and its candidates on one text. To be closed.
 
     Args:
@@ -72,7 +72,7 @@ class Session:
         self,
         reference: Path,
         candidates: Sequence[Path],
-        text: Text,
+        text: EvaluationText,
         protocol: Protocol,
         records: Path,
         *,
@@ -125,7 +125,7 @@ class Session:
             self._comparison = Comparison(sources, self._failures)
             self._stack = stack.pop_all()
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> TextSession:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -222,13 +222,14 @@ def _common_vocabulary(sources: Sequence[LlamaSource | TransformersSource], text
     first = gguf[0]
     for other in gguf[1:]:
         check_same(
-            Named(first.name, first.vocabulary, first.n_vocab), Named(other.name, other.vocabulary, other.n_vocab)
+            NamedVocabulary(first.name, first.vocabulary, first.n_vocab),
+            NamedVocabulary(other.name, other.vocabulary, other.n_vocab),
         )
         check_same_tokens(first.name, first.vocabulary, other.name, other.vocabulary, text)
     for source in sources:
         if isinstance(source, TransformersSource):
-            known = Named(first.name, _Known(first.vocabulary, source.n_tokens), first.n_vocab)
-            check_same(Named(source.name, source, source.n_vocab), known)
+            known = NamedVocabulary(first.name, _Known(first.vocabulary, source.n_tokens), first.n_vocab)
+            check_same(NamedVocabulary(source.name, source, source.n_vocab), known)
     return first.vocabulary
 
 

@@ -75,10 +75,10 @@ def test_the_broken_tensor_is_in_every_form_of_the_report(tmp_path: Path, words:
 def test_ctrl_c_keeps_what_was_found(
     tmp_path: Path, words: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from belle.evaluation.layers.exchange import RestoredModel
+    from belle.evaluation.layers.exchange import ExchangeModel
 
     reference, candidate = broken_pair(tmp_path)
-    restored, seen = RestoredModel.restored, []
+    restored, seen = ExchangeModel.recovered, []
 
     def interrupted(self, names):
         if len(seen) == 3:
@@ -86,7 +86,7 @@ def test_ctrl_c_keeps_what_was_found(
         seen.append(names)
         return restored(self, names)
 
-    monkeypatch.setattr(RestoredModel, "restored", interrupted)
+    monkeypatch.setattr(ExchangeModel, "recovered", interrupted)
     more = ("--by-layer", "--by-layer-chunks", "1")
     assert run(reference, candidate, *options(tmp_path, words), *more) == 130
     assert "not complete" in capsys.readouterr().out
@@ -98,10 +98,10 @@ def test_ctrl_c_keeps_what_was_found(
 
 @pytest.mark.usefixtures("without_plots")
 def test_resume_asks_only_what_is_not_known(tmp_path: Path, words: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from belle.evaluation.layers.exchange import RestoredModel
+    from belle.evaluation.layers.exchange import ExchangeModel
 
     reference, candidate = broken_pair(tmp_path)
-    restored, seen = RestoredModel.restored, []
+    restored, seen = ExchangeModel.recovered, []
 
     def counted(self, names):
         if len(seen) == stop:
@@ -115,7 +115,7 @@ def test_resume_asks_only_what_is_not_known(tmp_path: Path, words: Path, monkeyp
         assert status == (130 if len(seen) == stop else 0)
         return layers_of(read_measurement(tmp_path / folder))
 
-    monkeypatch.setattr(RestoredModel, "restored", counted)
+    monkeypatch.setattr(ExchangeModel, "recovered", counted)
     stop = 10_000
     whole = layers_after("whole")
     n_whole = len(seen)

@@ -17,9 +17,9 @@ from belle.evaluation.report.csv_table import csv_table
 from belle.evaluation.report.difference import difference
 from belle.evaluation.report.markdown import markdown, summary
 from belle.evaluation.statistics import (
-    Expected,
     Loss,
     Perplexity,
+    ReferenceToken,
     RowReader,
     TokenLosses,
     loss,
@@ -45,7 +45,7 @@ def loss_with(noise: float, seed: int = 7) -> Loss:
         target = int((row + rng.gumbel(size=N_VOCAB)).argmax())
         nll.append(reading.log_z - float(row[target]))
         other = row + np.float32(noise) * rng.standard_normal(N_VOCAB).astype(np.float32)
-        expected = Expected(target, nll[-1], reading, reader.likely(row, reading))
+        expected = ReferenceToken(target, nll[-1], reading, reader.likely(row, reading))
         records.append(token_losses(expected, other, reader.read(other)))
     return loss(np.array(nll), TokenLosses(*np.array(records, np.float64).T))
 

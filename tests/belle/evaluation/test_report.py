@@ -18,8 +18,8 @@ from belle.evaluation.report import write_report
 from belle.evaluation.report.difference import difference
 from belle.evaluation.report.page import page
 from belle.evaluation.report.plots import pareto
-from belle.evaluation.text.measure import Request, measure
-from belle.evaluation.text.session import Text
+from belle.evaluation.text.measure import TextRequest, measure
+from belle.evaluation.text.session import EvaluationText
 from belle.evaluation.windows import Protocol
 from tests.belle.evaluation.tiny_models import TEXT, pair
 
@@ -28,7 +28,9 @@ from tests.belle.evaluation.tiny_models import TEXT, pair
 def result(tmp_path_factory: pytest.TempPathFactory) -> Measurement:
     folder = tmp_path_factory.mktemp("measured")
     reference, candidate = pair(folder)
-    request = Request(reference, [candidate], Text("t.txt", TEXT), Protocol(n_ctx=64), folder, ["belle", "measure"])
+    request = TextRequest(
+        reference, [candidate], EvaluationText("t.txt", TEXT), Protocol(n_ctx=64), folder, ["belle", "measure"]
+    )
     return measure(request, lambda *_: None, lambda _: None)
 
 

@@ -11,11 +11,11 @@ from gguf import GGUFReader
 
 from belle.engine.llama.activations import ActivationReader
 from belle.errors import KnownError
-from belle.evaluation.layers.exchange import RestoredModel, spread
-from belle.evaluation.layers.layer_loss import LayerLoss
-from belle.evaluation.layers.sensitivity import Sample, Sensitivity
+from belle.evaluation.layers.exchange import ExchangeModel, spread
+from belle.evaluation.layers.sensitivity import LayerSample, Sensitivity
+from belle.evaluation.layers.sensitivity_table import SensitivityTable
 from belle.evaluation.layers.weight_file import WeightFile, differing
-from belle.evaluation.text.session import Session, Text
+from belle.evaluation.text.session import EvaluationText, TextSession
 from belle.evaluation.windows import Protocol
 from tests.belle.engine.tiny_gguf import write_random_model
 from tests.belle.evaluation.layered_models import BROKEN, NOISY, broken_pair, noisy_pair
@@ -24,16 +24,18 @@ from tests.belle.evaluation.tiny_models import TEXT, change
 PROTOCOL = Protocol(n_ctx=64)
 
 
-def analysed(tmp_path: Path, reference: Path, candidate: Path, **options) -> tuple[LayerLoss, Sensitivity]:
+def analysed(tmp_path: Path, reference: Path, candidate: Path, **options) -> tuple[SensitivityTable, Sensitivity]:
     try_types = options.pop("try_types", False)
-    sample = Sample(TEXT, PROTOCOL, **{"n_windows": 3, "threads": 1, **options})
+    sample = LayerSample(TEXT, PROTOCOL, **{"n_windows": 3, "threads": 1, **options})
     found = Sensitivity(WeightFile(reference), WeightFile(candidate), sample, tmp_path, try_types=try_types)
     found.run()
     return found.result(), found
 
 
 def measured_kl(tmp_path: Path, reference: Path, candidate: Path) -> float:
-    with Session(reference, [candidate], Text("t", TEXT), PROTOCOL, tmp_path / "records", threads=1) as session:
+    with TextSession(
+        reference, [candidate], EvaluationText("t", TEXT), PROTOCOL, tmp_path / "records", threads=1
+    ) as session:
         session.run()
         return session.figures()[1][0].loss.kl
 
@@ -54,12 +56,12 @@ def test_a_zeroed_tensor_is_found_at_its_layer(tmp_path: Path) -> None:
 
 def test_restoring_everything_gives_back_everything(tmp_path: Path) -> None:
     reference, candidate = noisy_pair(tmp_path)
-    with RestoredModel(
+    with ExchangeModel(
         WeightFile(reference), WeightFile(candidate), TEXT, PROTOCOL, n_windows=99, folder=tmp_path, threads=1
     ) as model:
         assert model.base_kl().value == pytest.approx(measured_kl(tmp_path, reference, candidate), rel=1e-12)
-        assert model.restored(NOISY).value == pytest.approx(model.base_kl().value, rel=1e-12)
-        assert model.restored([]).value == 0
+        assert model.recovered(NOISY).value == pytest.approx(model.base_kl().value, rel=1e-12)
+        assert model.recovered([]).value == 0
 
 
 def test_an_exchanged_tensor_is_that_tensor_in_a_real_file(tmp_path: Path) -> None:
@@ -70,11 +72,11 @@ def test_an_exchanged_tensor_is_that_tensor_in_a_real_file(tmp_path: Path) -> No
     for name in NOISY[:2]:
         change(mixed, name, lambda _, name=name: tensor(reference, name))
     expected = measured_kl(tmp_path, reference, candidate) - measured_kl(tmp_path, reference, mixed)
-    with RestoredModel(
+    with ExchangeModel(
         WeightFile(reference), WeightFile(candidate), TEXT, PROTOCOL, n_windows=99, folder=tmp_path, threads=1
     ) as model:
-        assert model.restored(NOISY[:2]).value == pytest.approx(expected, rel=1e-9)
-        assert model.restored(NOISY[:2]).value == model.restored(NOISY[:2]).value
+        assert model.recovered(NOISY[:2]).value == pytest.approx(expected, rel=1e-9)
+        assert model.recovered(NOISY[:2]).value == model.recovered(NOISY[:2]).value
 
 
 def test_errors_equal_the_definitions(tmp_path: Path) -> None:
@@ -114,7 +116,7 @@ def test_the_most_suspicious_tensors_are_restored_first(tmp_path: Path) -> None:
 def test_what_was_found_before_an_interruption_is_kept(tmp_path: Path) -> None:
     reference, candidate = noisy_pair(tmp_path)
     found = Sensitivity(
-        WeightFile(reference), WeightFile(candidate), Sample(TEXT, PROTOCOL, n_windows=1, threads=1), tmp_path
+        WeightFile(reference), WeightFile(candidate), LayerSample(TEXT, PROTOCOL, n_windows=1, threads=1), tmp_path
     )
     assert found.result() is None
 
@@ -128,7 +130,7 @@ def test_what_was_found_before_an_interruption_is_kept(tmp_path: Path) -> None:
     layers = found.result()
     assert not layers.complete
     assert layers.blocks[0].kl_back is not None
-    assert LayerLoss.from_json(layers.as_json()) == layers
+    assert SensitivityTable.from_json(layers.as_json()) == layers
 
 
 def test_identical_files_differ_in_nothing(tmp_path: Path) -> None:
@@ -155,7 +157,7 @@ def test_files_with_other_tensors_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options", [{"n_windows": 0}, {"n_windows": -1}, {"n_tensors": -1}])
 def test_nonsense_is_refused(options: dict[str, int]) -> None:
     with pytest.raises(KnownError, match="--by-layer-"):
-        Sample(TEXT, PROTOCOL, **options)
+        LayerSample(TEXT, PROTOCOL, **options)
 
 
 def test_a_sample_is_spread_over_the_text() -> None:

@@ -14,14 +14,14 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from belle.cli.main import main
 from belle.errors import KnownError
 from belle.evaluation.layers.costs import Probe, costs, to_probe
-from belle.evaluation.layers.exchange import RestoredModel
+from belle.evaluation.layers.exchange import ExchangeModel
 from belle.evaluation.layers.knapsack import Option, knapsack
 from belle.evaluation.layers.layer_error import LayerErrors, Ratio, possible_types, quantized, rounded
-from belle.evaluation.layers.layer_loss import LayerLoss, TensorLoss
+from belle.evaluation.layers.sensitivity_table import SensitivityTable, TensorLoss
 from belle.evaluation.layers.suggest import Sizes, Suggestion, asked_bytes, command, rules_of
 from belle.evaluation.layers.weight_file import WeightFile
 from belle.evaluation.measurement import read_measurement
-from belle.evaluation.text.session import Session, Text
+from belle.evaluation.text.session import EvaluationText, TextSession
 from belle.evaluation.windows import Protocol
 from tests.belle.evaluation.layered_models import checkpoint
 
@@ -71,8 +71,8 @@ def test_the_command_makes_a_file_of_the_predicted_size(models, tmp_path: Path, 
     assert {t.name: t.type for t in tensors if len(t.shape) > 1} == {
         name: int(GGMLType[kind]) for name, kind in found.types.items()
     }
-    with Session(
-        reference, [made], Text("t", TEXT), Protocol(n_ctx=64, chunks=3), tmp_path / "r", threads=1
+    with TextSession(
+        reference, [made], EvaluationText("t", TEXT), Protocol(n_ctx=64, chunks=3), tmp_path / "r", threads=1
     ) as session:
         session.run()
         real = session.figures()[1][0].loss.kl
@@ -86,14 +86,16 @@ def test_a_restored_quantized_tensor_is_that_tensor_in_a_converted_file(models, 
     name = "blk.1.ffn_up.weight"
     mixed = convert(tmp_path, source, "--type", "q4_0", "--tensor-type", rf"^{re.escape(name)}$=f16", "--no-verify")
     protocol = Protocol(n_ctx=64, chunks=4)
-    with Session(reference, [candidate, mixed], Text("t", TEXT), protocol, tmp_path / "r", threads=1) as session:
+    with TextSession(
+        reference, [candidate, mixed], EvaluationText("t", TEXT), protocol, tmp_path / "r", threads=1
+    ) as session:
         session.run()
         before, after = (one.loss.kl for one in session.figures()[1])
-    with RestoredModel(
+    with ExchangeModel(
         WeightFile(reference), WeightFile(candidate), TEXT, protocol, n_windows=4, folder=tmp_path, threads=1
     ) as model:
         assert model.base_kl().value == pytest.approx(before, rel=1e-9)
-        assert model.restored([name]).value == pytest.approx(before - after, rel=1e-6)
+        assert model.recovered([name]).value == pytest.approx(before - after, rel=1e-6)
 
 
 @pytest.mark.parametrize("gigabytes", [0.0, -1.0, 1e-9, 1000.0, float("nan"), float("inf")])
@@ -149,7 +151,7 @@ def row(name: str, kl: float | None, error: float | None, estimate: float) -> Te
 
 def test_costs_explain_the_loss_and_distrust_noise() -> None:
     rows = [row("sure", 0.4, 0.001, 0.1), row("noisy", -0.3, 0.3, 0.1), row("untried", None, None, 0.2)]
-    layers = LayerLoss("c", 1, 64, 31, 1.0, 0.1, 2, [], [], rows, complete=True)
+    layers = SensitivityTable("c", 1, 64, 31, 1.0, 0.1, 2, [], [], rows, complete=True)
     errors = LayerErrors(same_rows={"sure": Ratio(1, 10), "noisy": Ratio(1, 10), "untried": Ratio(2, 10)})
     found = costs(layers, errors, {}, ["sure", "noisy", "untried", "blk.9.ffn_up.weight"])
     assert 0.1 * found["sure"] + 0.1 * found["noisy"] + 0.2 * found["untried"] == pytest.approx(1.0)
@@ -158,7 +160,7 @@ def test_costs_explain_the_loss_and_distrust_noise() -> None:
     probes = {"output.weight": Probe(0.01, 0.5, 0.1), "noisy": Probe(0.1, -0.2, 0.05)}
     found = costs(layers, errors, probes, ["output.weight", "noisy"])
     assert found == {"output.weight": pytest.approx(50), "noisy": pytest.approx(0.5)}
-    nothing = LayerLoss("c", 1, 64, 31, 0.0, 0.0, 0, [], [], [], complete=True)
+    nothing = SensitivityTable("c", 1, 64, 31, 0.0, 0.0, 0, [], [], [], complete=True)
     with pytest.raises(KnownError, match="loses nothing"):
         costs(nothing, errors, {}, ["sure"])
 
@@ -167,7 +169,7 @@ def test_tensors_that_are_hardly_wrong_are_probed() -> None:
     types = {name: {"Q4_0": Ratio(1, 100), "F16": Ratio()} for name in ("a", "b", "output.weight", "wrong")}
     types["small"] = {"F16": Ratio()}
     errors = LayerErrors(types=types, same_rows={"wrong": Ratio(1, 100), "a": Ratio(1, 10_000)})
-    layers = LayerLoss("c", 1, 64, 31, 1.0, 0.1, 1, [], [], [row("wrong", 1.0, 0.1, 1.0)], complete=True)
+    layers = SensitivityTable("c", 1, 64, 31, 1.0, 0.1, 1, [], [], [row("wrong", 1.0, 0.1, 1.0)], complete=True)
     assert set(to_probe(errors, layers, 9)) == {"a", "b", "output.weight"}
     assert len(to_probe(errors, layers, 2)) == 2
     assert to_probe(errors, layers, 0) == []

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from belle.errors import KnownError
-from belle.evaluation.text.session import Session, Text
+from belle.evaluation.text.session import EvaluationText, TextSession
 from belle.evaluation.windows import Protocol
 from convert.pipeline import convert
 from convert.plan.options import ConvertOptions
@@ -19,7 +19,7 @@ from tests.convert.test_reference_logits import save
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 PROTOCOL = Protocol(n_ctx=128, chunks=2)
-text = Text("t", TEXT)
+text = EvaluationText("t", TEXT)
 
 
 @pytest.mark.parametrize("name", ["Llama", "Bloom"])
@@ -29,7 +29,7 @@ def test_the_checkpoint_and_its_gguf_agree(tmp_path: Path, name: str, monkeypatc
     convert(folder, gguf, ConvertOptions(types=("f32",)))
     for module in ("sources.llama", "text.comparison"):
         monkeypatch.setattr(f"belle.evaluation.{module}.chunk_rows", lambda _: 32)
-    with Session(folder, [gguf], text, PROTOCOL, tmp_path / "records", threads=1) as session:
+    with TextSession(folder, [gguf], text, PROTOCOL, tmp_path / "records", threads=1) as session:
         session.run()
         reference, [candidate], about = session.figures()
     assert about.n_scored == 2 * 63
@@ -46,7 +46,7 @@ def test_another_checkpoint_is_refused(tmp_path: Path) -> None:
     convert(folder, gguf, ConvertOptions(types=("f32",)))
     (folder / "config.json").unlink()
     with pytest.raises(KnownError, match="holds no checkpoint"):
-        Session(folder, [gguf], text, PROTOCOL, tmp_path / "records")
+        TextSession(folder, [gguf], text, PROTOCOL, tmp_path / "records")
     with pytest.raises(KnownError, match="only the reference can be a checkpoint"):
         save(folder, "Llama", torch.float32)
-        Session(gguf, [folder], text, PROTOCOL, tmp_path / "records")
+        TextSession(gguf, [folder], text, PROTOCOL, tmp_path / "records")

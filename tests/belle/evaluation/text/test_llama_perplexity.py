@@ -15,7 +15,7 @@ from pathlib import Path
 import llama_cpp.llama_cpp as llama
 import pytest
 
-from belle.evaluation.text.session import Session, Text
+from belle.evaluation.text.session import EvaluationText, TextSession
 from belle.evaluation.windows import Protocol
 from belle.models import catalog
 
@@ -48,8 +48,8 @@ def test_every_figure_is_the_one_that_llama_perplexity_prints(tmp_path: Path) ->
     starter = catalog.resolve(catalog.STARTER).path
     reference = requantize(starter, tmp_path / "f32.gguf", llama.LLAMA_FTYPE_ALL_F32)
     candidate = requantize(reference, tmp_path / "q4_0.gguf", llama.LLAMA_FTYPE_MOSTLY_Q4_0)
-    text = Text("en", TEXT.read_text(encoding="utf-8"))
-    with Session(reference, [candidate], text, Protocol(chunks=8), tmp_path / "records") as session:
+    text = EvaluationText("en", TEXT.read_text(encoding="utf-8"))
+    with TextSession(reference, [candidate], text, Protocol(chunks=8), tmp_path / "records") as session:
         session.run()
         base, (figures,), _ = session.figures()
     loss = figures.loss

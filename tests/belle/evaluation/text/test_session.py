@@ -9,18 +9,18 @@ import pytest
 
 from belle.errors import KnownError
 from belle.evaluation.sources.base import chunk_rows
-from belle.evaluation.text.session import Session, Text
+from belle.evaluation.text.session import EvaluationText, TextSession
 from belle.evaluation.windows import Protocol
 from belle.models import catalog
 from tests.belle.evaluation.tiny_models import TEXT, all_logits, change, pair
 
 PROTOCOL = Protocol(n_ctx=64)
-text = Text("text.txt", TEXT)
+text = EvaluationText("text.txt", TEXT)
 
 
-def session(tmp_path: Path, reference: Path, *candidates: Path, **options) -> Session:
+def session(tmp_path: Path, reference: Path, *candidates: Path, **options) -> TextSession:
     options = {"protocol": PROTOCOL, "threads": 1, "text": text, **options}
-    return Session(reference, candidates, records=tmp_path / "records", **options)
+    return TextSession(reference, candidates, records=tmp_path / "records", **options)
 
 
 def measured(tmp_path: Path, reference: Path, *candidates: Path, **options):
@@ -147,7 +147,7 @@ def test_a_stopped_session_goes_on_where_it_was(tmp_path: Path) -> None:
 def test_records_of_another_text_are_not_continued(tmp_path: Path) -> None:
     reference, candidate = pair(tmp_path)
     measured(tmp_path, reference, candidate)
-    with session(tmp_path, reference, candidate, resume=True, text=Text("b", TEXT + "!")) as running:
+    with session(tmp_path, reference, candidate, resume=True, text=EvaluationText("b", TEXT + "!")) as running:
         assert running.n_done == 0
 
 
@@ -174,7 +174,7 @@ def test_a_reference_that_predicts_nan_ends_it(tmp_path: Path) -> None:
 def test_short_text_and_other_vocabularies_are_refused_at_once(tmp_path: Path) -> None:
     reference, candidate = pair(tmp_path)
     with pytest.raises(KnownError, match="fewer than two windows of 64"):
-        session(tmp_path, reference, candidate, text=Text("short", "hello " * 20))
+        session(tmp_path, reference, candidate, text=EvaluationText("short", "hello " * 20))
     data = candidate.read_bytes()
     candidate.write_bytes(data.replace("▁Human".encode(), "▁Humaz".encode()))
     with pytest.raises(KnownError, match="Token 264 is '▁Humaz' in candidate"):
@@ -188,7 +188,7 @@ def test_chunks_give_the_logits_of_whole_windows(tmp_path: Path, monkeypatch: py
     """A vocabulary of 250,880 is read 64 rows at a time."""
     reference, candidate = pair(tmp_path)
     protocol = Protocol(n_ctx=512)
-    many = Text("many", TEXT * 4)
+    many = EvaluationText("many", TEXT * 4)
     whole = measured(tmp_path, reference, candidate, protocol=protocol, text=many)[1][0]
     for module in ("sources.llama", "text.comparison"):
         monkeypatch.setattr(f"belle.evaluation.{module}.chunk_rows", lambda _: 64)
@@ -207,7 +207,7 @@ def test_the_starter_model_has_the_perplexity_that_the_high_level_class_gives(tm
     model = catalog.resolve("starter").path
     words = (Path(__file__).parents[4] / "assets/text/en.txt").read_text(encoding="utf-8")
     protocol = Protocol(n_ctx=128, chunks=3)
-    with session(tmp_path, model, text=Text("en", words), protocol=protocol) as running:
+    with session(tmp_path, model, text=EvaluationText("en", words), protocol=protocol) as running:
         running.run()
         figures, _, about = running.figures()
         windows = [list(window.ids) for window in running._windows]

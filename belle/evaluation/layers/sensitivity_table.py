@@ -47,7 +47,7 @@ class GroupLoss:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerLoss:
+class SensitivityTable:
     """A candidate's sensitivity table.
 
     Attributes:
@@ -77,7 +77,7 @@ class LayerLoss:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> LayerLoss:
+    def from_json(cls, data: dict[str, Any]) -> SensitivityTable:
         """What `as_json` gave."""
         lists: dict[str, Any] = {
             "blocks": [GroupLoss(**group) for group in data["blocks"]],
