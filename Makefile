@@ -19,11 +19,11 @@ doctor:  ## look whether everything works on this machine
 	@$(PYTHON) bootstrap.py chat && exec $(BIN)/belle doctor
 
 test: lint  ## linter, type checker and every test but the long ones
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 test-all: lint  ## the long tests too; installs torch, transformers, peft and GPTQModel to compare with
 	@$(PYTHON) bootstrap.py all
-	@HYPOTHESIS_PROFILE=new $(BIN)/python -m pytest -m ""
+	@HYPOTHESIS_PROFILE=new $(BIN)/python -m pytest -n 3 --dist loadfile -m ""
 
 test-cpus: .dev  ## what computes, tested as on other processors: fewer instruction sets, one thread, one core
 	@$(BIN)/python -m tests.processors
