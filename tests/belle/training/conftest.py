@@ -6,6 +6,7 @@ The two processes that many of them share end with the last test here.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,13 +14,13 @@ from tests.belle.training.rank_script import end_ranks
 
 
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    if nextitem is None or nextitem.path.parent != item.path.parent:
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
         end_ranks()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
-    """torch computes with one thread."""
+    """torch computes with one thread, also what other fixtures of the module train."""
     import torch
 
     before = torch.get_num_threads()
