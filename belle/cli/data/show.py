@@ -77,7 +77,7 @@ def _samples(
 
     from belle.prompts.encoding import UNTRAINED
     from belle.training.samples.batch_tokenizer import BatchVocabulary
-    from belle.training.samples.encode import Chunk, Refusal, RowEncoder
+    from belle.training.samples.encode import Refusal, RowChunk, RowEncoder
     from belle.training.samples.prompts import prompt_of
 
     if recipe.traits.writes_answers and isinstance(row, Conversation):
@@ -87,7 +87,7 @@ def _samples(
         else:
             yield ids, [UNTRAINED] * len(ids)
         return
-    chunk = Chunk(0, record.path, record.unit, [(record.number, row)])
+    chunk = RowChunk(0, record.path, record.unit, [(record.number, row)])
     part = RowEncoder(BatchVocabulary(vocabulary), template, recipe.max_length).encode(chunk)
     if isinstance(part, Refusal):
         raise part.error()

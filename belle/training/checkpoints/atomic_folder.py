@@ -14,11 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from belle.durable import sync_file, sync_folder, worded
+from belle.durable import sync_file, sync_folder, writing
 from belle.errors import KnownError
 from belle.texts import utf8
-from belle.training.checkpoints.manifest import MANIFEST, Manifest, Sealed, files_in, seal, share, tokenizer_sha256
-from belle.training.cluster.ranks import ALONE, Ranks, together
+from belle.training.checkpoints.manifest import (
+    MANIFEST,
+    FileDigest,
+    Manifest,
+    files_in,
+    share,
+    sync_and_hash,
+    tokenizer_sha256,
+)
+from belle.training.cluster.ranks import SINGLE_PROCESS, Ranks, on_all_ranks
 
 TEMPORARY, REPLACED = ".tmp", ".replaced"
 # On network file systems another machine's file appears after a while.
@@ -47,7 +55,7 @@ def write_folder(
     step: int,
     recipe: Mapping[str, Any],
     extra: Mapping[str, Any] | None = None,
-    ranks: Ranks = ALONE,
+    ranks: Ranks = SINGLE_PROCESS,
 ) -> None:
     """Write a folder of files with a manifest, whole or not at all, and replace the one of that name.
 
@@ -62,15 +70,15 @@ def fill(folder: Path, write: Callable[[Path], None], ranks: Ranks) -> Filled:
     temporary = folder.with_name(folder.name + TEMPORARY)
 
     def write_mine() -> None:
-        with in_words(temporary):
+        with writing(temporary):
             temporary.mkdir(parents=True, exist_ok=True)
             write(temporary)
 
     with _cleaned(folder, ranks):
-        together(ranks, lambda: _start(folder, temporary) if ranks.rank == 0 else None)
-        together(ranks, write_mine)
+        on_all_ranks(ranks, lambda: _start(folder, temporary) if ranks.rank == 0 else None)
+        on_all_ranks(ranks, write_mine)
         sizes: dict[str, int] = {}
-        for seen in together(ranks, lambda: files_in(temporary)):
+        for seen in on_all_ranks(ranks, lambda: files_in(temporary)):
             sizes.update(seen)
     return Filled(folder, temporary, sizes)
 
@@ -81,20 +89,20 @@ def complete(
     step: int,
     recipe: Mapping[str, Any],
     extra: Mapping[str, Any] | None = None,
-    ranks: Ranks = ALONE,
+    ranks: Ranks = SINGLE_PROCESS,
     threads: int | None = None,
 ) -> None:
     """The second half: files on the disk, hashed (on so many `threads`), manifest, name."""
     temporary, sizes = filled.temporary, filled.sizes
     mine = share(sizes, ranks.rank, ranks.world_size)
 
-    def seal_mine() -> dict[str, Sealed]:
+    def seal_mine() -> dict[str, FileDigest]:
         _wait_until_visible(temporary, mine if ranks.rank else list(sizes))
-        with in_words(temporary):
-            return seal(temporary, mine, threads)
+        with writing(temporary):
+            return sync_and_hash(temporary, mine, threads)
 
     with _cleaned(filled.folder, ranks):
-        files = {name: sealed for part in together(ranks, seal_mine) for name, sealed in part.items()}
+        files = {name: sealed for part in on_all_ranks(ranks, seal_mine) for name, sealed in part.items()}
         manifest = Manifest(
             step=step,
             files=dict(sorted(files.items())),
@@ -103,7 +111,7 @@ def complete(
             world_size=ranks.world_size,
             tokenizer_sha256=tokenizer_sha256(files),
         )
-        together(ranks, lambda: _finish(filled.folder, temporary, manifest) if ranks.rank == 0 else None)
+        on_all_ranks(ranks, lambda: _finish(filled.folder, temporary, manifest) if ranks.rank == 0 else None)
 
 
 @contextlib.contextmanager
@@ -119,14 +127,14 @@ def _cleaned(folder: Path, ranks: Ranks) -> Iterator[None]:
 
 
 def _start(folder: Path, temporary: Path) -> None:
-    with in_words(folder.parent):
+    with writing(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
         recover(folder)
         temporary.mkdir()
 
 
 def _finish(folder: Path, temporary: Path, manifest: Manifest) -> None:
-    with in_words(temporary):
+    with writing(temporary):
         path = temporary / MANIFEST
         path.write_bytes(utf8(manifest.text()))
         sync_file(path)
@@ -149,18 +157,6 @@ def recover(folder: Path) -> None:
     for rubbish in (replaced, temporary):
         if rubbish.exists():
             shutil.rmtree(rubbish)
-
-
-@contextlib.contextmanager
-def in_words(path: Path) -> Iterator[None]:
-    """Failed writes become known errors; everything else stays what it is."""
-    try:
-        yield
-    except KnownError:
-        raise
-    except Exception as error:
-        known = worded(path, error)
-        raise known from error
 
 
 def _wait_until_visible(folder: Path, names: list[str]) -> None:

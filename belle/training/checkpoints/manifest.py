@@ -31,7 +31,7 @@ TOKENIZER_FILES = (
 
 
 @dataclass(frozen=True)
-class Sealed:
+class FileDigest:
     """One file of a checkpoint: its size in bytes and the sha256 of its content (hexadecimal)."""
 
     size: int
@@ -54,7 +54,7 @@ class Manifest:
     """
 
     step: int
-    files: Mapping[str, Sealed]
+    files: Mapping[str, FileDigest]
     recipe: Mapping[str, Any]
     extra: Mapping[str, Any] = field(default_factory=dict)
     world_size: int = 1
@@ -74,7 +74,9 @@ def read_manifest(folder: Path) -> Manifest:
         values = parse_json(path.read_bytes())
         if values.pop("format") != _FORMAT:
             raise ValueError("it is in a format of another version")
-        files = {_inside(name): Sealed(int(row["size"]), str(row["sha256"])) for name, row in values["files"].items()}
+        files = {
+            _inside(name): FileDigest(int(row["size"]), str(row["sha256"])) for name, row in values["files"].items()
+        }
         return Manifest(**{**values, "step": int(values["step"]), "files": files})
     except FileNotFoundError:
         raise _broken(folder, f"it has no {MANIFEST}") from None
@@ -84,7 +86,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise _broken(folder, f"{MANIFEST} is damaged ({error})") from error
 
 
-def tokenizer_sha256(files: Mapping[str, Sealed]) -> str | None:
+def tokenizer_sha256(files: Mapping[str, FileDigest]) -> str | None:
     """One hash for the tokenizer among `files`, whatever the order they were written in; None when there is none."""
     rows = sorted((name, f.sha256) for name, f in files.items() if PurePosixPath(name).name in TOKENIZER_FILES)
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest() if rows else None
@@ -92,8 +94,8 @@ def tokenizer_sha256(files: Mapping[str, Sealed]) -> str | None:
 
 def files_in(folder: Path) -> dict[str, int]:
     """Every file below `folder` but the manifest: path relative to it, with `/` → size in bytes. Raises OSError."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in found}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
     sizes.pop(MANIFEST, None)
     return sizes
 
@@ -113,18 +115,18 @@ def share(sizes: Mapping[str, int], rank: int, world_size: int) -> list[str]:
     return mine
 
 
-def seal(folder: Path, names: Sequence[str], threads: int | None = None) -> dict[str, Sealed]:
+def sync_and_hash(folder: Path, names: Sequence[str], threads: int | None = None) -> dict[str, FileDigest]:
     """Put files on the disk for good and hash them, all at the same time, on so many threads. Raises OSError."""
     with ThreadPoolExecutor(threads or _threads()) as hashing, ThreadPoolExecutor(_threads()) as syncing:
         # The largest decides when all is done, so it goes first.
         order = sorted(names, key=lambda name: -(folder / name).stat().st_size)
         synced = [syncing.submit(sync_file, folder / name) for name in order]
-        sealed = {name: hashing.submit(_sealed, folder / name) for name in order}
+        sealed = {name: hashing.submit(_digest_of, folder / name) for name in order}
         _wait(synced)
         return {name: future.result() for name, future in sealed.items()}
 
 
-def first_problem(folder: Path, files: Mapping[str, Sealed]) -> str | None:
+def first_problem(folder: Path, files: Mapping[str, FileDigest]) -> str | None:
     """What is wrong with the files of a checkpoint, such as “model.safetensors is missing”; None if nothing is.
 
     Sizes are compared first: they cost nothing.
@@ -138,8 +140,8 @@ def first_problem(folder: Path, files: Mapping[str, Sealed]) -> str | None:
             return f"{name} has {size:,} bytes instead of {expected.size:,}"
     with ThreadPoolExecutor(_threads()) as pool:
         order = sorted(files, key=lambda name: -files[name].size)
-        found = {name: pool.submit(_sealed, folder / name) for name in order}
-        for name, future in found.items():
+        digests = {name: pool.submit(_digest_of, folder / name) for name in order}
+        for name, future in digests.items():
             try:
                 if future.result() != files[name]:
                     return f"{name} has another content than was written (its sha256 differs)"
@@ -148,10 +150,10 @@ def first_problem(folder: Path, files: Mapping[str, Sealed]) -> str | None:
     return None
 
 
-def _sealed(path: Path) -> Sealed:
+def _digest_of(path: Path) -> FileDigest:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
-        return Sealed(file.tell(), digest.hexdigest())
+        return FileDigest(file.tell(), digest.hexdigest())
 
 
 def _threads() -> int:

@@ -62,14 +62,14 @@ class RunState:
         """
         import torch
 
-        found = len(list(folder.glob("run_state-*.pt")))
-        if found != world_size:
+        written_by = len(list(folder.glob("run_state-*.pt")))
+        if written_by != world_size:
             raise KnownError(
                 "ranks_changed",
-                f"{folder} was written by a run of {found} processes; this one has {world_size}.",
-                f"Start {found} processes to go on with it, or begin a new run from its weights.",
+                f"{folder} was written by a run of {written_by} processes; this one has {world_size}.",
+                f"Start {written_by} processes to go on with it, or begin a new run from its weights.",
                 path=str(folder),
-                written_by=found,
+                written_by=written_by,
                 world_size=world_size,
             )
         path = _path(folder, rank)

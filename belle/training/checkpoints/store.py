@@ -20,12 +20,12 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from belle.durable import worded
+from belle.durable import worded, writing
 from belle.errors import KnownError
 from belle.streams import to_stderr
-from belle.training.checkpoints.atomic_folder import REPLACED, TEMPORARY, complete, fill, in_words, recover
-from belle.training.checkpoints.manifest import Sealed, first_problem, read_manifest, share
-from belle.training.cluster.ranks import ALONE, Ranks, together
+from belle.training.checkpoints.atomic_folder import REPLACED, TEMPORARY, complete, fill, recover
+from belle.training.checkpoints.manifest import FileDigest, first_problem, read_manifest, share
+from belle.training.cluster.ranks import SINGLE_PROCESS, Ranks, on_all_ranks
 from belle.training.run_folder import RunFolder
 
 
@@ -44,13 +44,13 @@ class CheckpointStore:
         folder: RunFolder,
         *,
         keep_last: int = 2,
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_PROCESS,
         notice: Callable[[str], None] = to_stderr,
     ) -> None:
         self.folder = folder
         self._keep_last = keep_last
         self._ranks = ranks
-        self._twin = ranks.twin()
+        self._thread_ranks = ranks.duplicate()
         self._notice = notice
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending: Future[None] | None = None
@@ -85,11 +85,11 @@ class CheckpointStore:
 
         def take() -> None:
             if self._ranks.rank == 0:
-                with in_words(self.folder.path):
+                with writing(self.folder.path):
                     self.folder.path.mkdir(parents=True, exist_ok=True)
                 self._lock.acquire()
 
-        together(self._ranks, take)
+        on_all_ranks(self._ranks, take)
 
     def newest(self) -> Path | None:
         """The newest checkpoint that is whole, the same on every rank; None when there is none.
@@ -102,11 +102,11 @@ class CheckpointStore:
             if self._ranks.rank or not self.folder.path.is_dir():
                 return []
             self._lock.acquire()
-            with in_words(self.folder.path):
+            with writing(self.folder.path):
                 _clean(self.folder)
                 return self.folder.steps()[::-1]
 
-        for step in together(self._ranks, prepare)[0]:
+        for step in on_all_ranks(self._ranks, prepare)[0]:
             path = self.folder.checkpoint(step)
             problem = self._problem(path, step)
             if problem is None:
@@ -147,7 +147,7 @@ class CheckpointStore:
 
         def finish() -> None:
             threads = None if wait else max(1, (os.cpu_count() or 1) // 4)  # the others are training
-            complete(filled, step=step, recipe=recipe, extra=extra, ranks=self._twin, threads=threads)
+            complete(filled, step=step, recipe=recipe, extra=extra, ranks=self._thread_ranks, threads=threads)
             self._broken.discard(step)
             if self._ranks.rank == 0:
                 self._prune(step)
@@ -160,7 +160,7 @@ class CheckpointStore:
     def _problem(self, path: Path, step: int) -> str | None:
         """Why a checkpoint cannot be used, found by all ranks together."""
 
-        def read() -> tuple[str | None, dict[str, Sealed]]:
+        def read() -> tuple[str | None, dict[str, FileDigest]]:
             if self._ranks.rank:
                 return None, {}
             try:
@@ -171,12 +171,12 @@ class CheckpointStore:
                 return f"its manifest is of step {manifest.step}", {}
             return None, dict(manifest.files)
 
-        problem, files = together(self._ranks, read)[0]
+        problem, files = on_all_ranks(self._ranks, read)[0]
         if problem is not None:
             return str(problem)
         sizes = {name: sealed.size for name, sealed in files.items()}
         mine = {name: files[name] for name in share(sizes, self._ranks.rank, self._ranks.world_size)}
-        problems = together(self._ranks, lambda: first_problem(path, mine))
+        problems = on_all_ranks(self._ranks, lambda: first_problem(path, mine))
         return next((found for found in problems if found is not None), None)
 
     def _prune(self, step: int) -> None:

@@ -18,7 +18,7 @@ _LOST = re.compile(
 )
 
 
-def worded_failure(error: BaseException, ranks: Ranks) -> KnownError | None:
+def known_failure(error: BaseException, ranks: Ranks) -> KnownError | None:
     """The known error for `error`; None when it is none of these."""
     if not isinstance(error, RuntimeError):
         return None

@@ -21,7 +21,7 @@ _heartbeat: Heartbeat | None = None
 
 
 @dataclass(frozen=True)
-class Place:
+class ProcessInfo:
     """This process among the others.
 
     Args:
@@ -37,7 +37,7 @@ class Place:
     device: torch.device
 
 
-def find_place() -> Place:
+def find_place() -> ProcessInfo:
     """Where this process stands, as the launcher says; rank 0 of 1 without a launcher.
 
     Raises KnownError("environment_wrong").
@@ -58,10 +58,10 @@ def find_place() -> Place:
         device = torch.device("mps" if torch.backends.mps.is_available() else "cpu")
         # transformers imports DeepSpeed where it is installed, and it warns when it has to find this out by itself.
         os.environ.setdefault("DS_ACCELERATOR", device.type)
-    return Place(rank, local_rank, world_size, device)
+    return ProcessInfo(rank, local_rank, world_size, device)
 
 
-def start_processes(timeout_minutes: float) -> Place:
+def start_processes(timeout_minutes: float) -> ProcessInfo:
     """Find this process's place and, when there are others, join them (NCCL between GPUs, else gloo).
 
     Does nothing a second time. Raises KnownError: `environment_wrong`, `ranks_missing`.
@@ -94,7 +94,7 @@ def stop_processes() -> None:
         distributed.destroy_process_group()
 
 
-def _join(place: Place, timeout_minutes: float) -> None:
+def _join(place: ProcessInfo, timeout_minutes: float) -> None:
     global _heartbeat  # noqa: PLW0603  # as above
     from torch import distributed
 

@@ -34,7 +34,7 @@ class Ranks(Protocol):
         """The values of every rank, in the order of ranks. Waits for all of them: it is a barrier too."""
         ...
 
-    def twin(self) -> Ranks:
+    def duplicate(self) -> Ranks:
         """The same processes, for another thread: what it gathers does not mix with what is gathered here.
 
         Every rank must call this at the same place.
@@ -42,14 +42,14 @@ class Ranks(Protocol):
         ...
 
 
-class _Alone:
+class _SingleProcess:
     rank = 0
     world_size = 1
 
     def gather(self, value: object) -> list[Any]:
         return [value]
 
-    def twin(self) -> Ranks:
+    def duplicate(self) -> Ranks:
         return self
 
 
@@ -70,22 +70,22 @@ class _TorchRanks:
         self._distributed.all_gather_object(found, value, group=self._group)
         return found
 
-    def twin(self) -> Ranks:
+    def duplicate(self) -> Ranks:
         return _TorchRanks()
 
 
-ALONE: Ranks = _Alone()
+SINGLE_PROCESS: Ranks = _SingleProcess()
 
 
 def current_ranks() -> Ranks:
-    """`ALONE`, or the processes of torch.distributed where it is initialised.
+    """`SINGLE_PROCESS`, or the processes of torch.distributed where it is initialised.
 
     Every rank must call this at the same place: it makes a process group.
     """
     from torch import distributed
 
     if not (distributed.is_available() and distributed.is_initialized()) or distributed.get_world_size() == 1:
-        return ALONE
+        return SINGLE_PROCESS
     return _TorchRanks()
 
 
@@ -102,7 +102,7 @@ def say_once(text: str, stream: TextIO | None = None) -> None:
         out.flush()
 
 
-def together(ranks: Ranks, action: Callable[[], T]) -> list[T]:
+def on_all_ranks(ranks: Ranks, action: Callable[[], T]) -> list[T]:
     """Do `action` on every rank and return every rank's result, on every rank.
 
     When it fails anywhere, it fails everywhere, so that no rank waits for one that has given up: the rank concerned

@@ -80,7 +80,7 @@ class DataParallelBuilder:
 
 
 class DataParallelEngine:
-    """See `belle.training.engines.engine.Engine`."""
+    """See `belle.training.engines.engine.TrainingEngine`."""
 
     def __init__(
         self, model: nn.Module, groups: list[dict[str, Any]], recipe: Recipe, builder: DataParallelBuilder

@@ -31,7 +31,7 @@ from belle.training.engines.precision import Precision, choose_precision
 from belle.training.recipe.load import Recipe
 
 if TYPE_CHECKING:
-    from belle.training.cluster.processes import Place
+    from belle.training.cluster.processes import ProcessInfo
 
 STATE_FOLDER = "deepspeed"
 
@@ -99,7 +99,7 @@ class DeepSpeedBuilder:
 
 
 class DeepSpeedEngine:
-    """See `belle.training.engines.engine.Engine`."""
+    """See `belle.training.engines.engine.TrainingEngine`."""
 
     def __init__(self, model: nn.Module, wrapped: Any, builder: DeepSpeedBuilder) -> None:
         self.model: Any = model
@@ -171,21 +171,21 @@ class DeepSpeedEngine:
         optimizer = self._wrapped.optimizer
         limit = getattr(optimizer, "clip_grad", None)
         with own_settings(optimizer):
-            found, _ = self._wrapped.load_checkpoint(str(folder), tag=STATE_FOLDER, load_module_strict=False)
+            loaded, _ = self._wrapped.load_checkpoint(str(folder), tag=STATE_FOLDER, load_module_strict=False)
         if limit is not None:
             optimizer.clip_grad = limit
-        if found is None:
+        if loaded is None:
             raise _mismatch(folder, f"{folder / STATE_FOLDER} cannot be read")
 
     def gathered_state_dict(self) -> Mapping[str, Tensor]:
         whole: dict[int, Tensor] = {}
-        found: dict[str, Tensor] = {}
+        state: dict[str, Tensor] = {}
         for name, value in self.model.state_dict(keep_vars=True).items():
             if id(value) not in whole:  # tied weights come under two names
                 whole[id(value)] = self._whole(value)
             if self.rank == 0:
-                found[name] = whole[id(value)]
-        return found
+                state[name] = whole[id(value)]
+        return state
 
     def _whole(self, value: Tensor) -> Tensor:
         """A weight on the CPU of process 0, in fp32 where it is trained; elsewhere something empty."""
@@ -238,7 +238,7 @@ def _mismatch(folder: Path, message: str) -> KnownError:
 _SHARED_MEMORY_OP = "deepspeed_shm_comm"
 
 
-def start_deepspeed(place: Place) -> Any:
+def start_deepspeed(place: ProcessInfo) -> Any:
     """The package `deepspeed`, talking over the process group that `start_processes` made.
 
     Call it before any model is loaded. Raises KnownError("not_installed").
@@ -281,7 +281,7 @@ def partitioned_loading(config: Mapping[str, Any]) -> Iterator[None]:
         unset_hf_deepspeed_config()
 
 
-def _join_alone(place: Place) -> None:
+def _join_alone(place: ProcessInfo) -> None:
     """DeepSpeed wants a process group even for one process."""
     from torch import distributed
 

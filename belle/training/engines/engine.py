@@ -1,6 +1,6 @@
 """What runs a model: one process, several with PyTorch's DistributedDataParallel, or DeepSpeed, behind one interface.
 
-The loop speaks to `Engine` alone. An engine decides where weights, gradients and optimizer states live and how
+The loop speaks to `TrainingEngine` alone. An engine decides where weights, gradients and optimizer states live and how
 processes add up their gradients; it knows nothing of data, losses or checkpoints.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from belle.training.recipe.load import Recipe
 
 
-class Engine(Protocol):
+class TrainingEngine(Protocol):
     """A model in training. Every method that is not marked otherwise is called by all processes together.
 
     Attributes:
@@ -115,7 +115,7 @@ class EngineBuilder(Protocol):
         """Around everything that creates or loads the model."""
         ...
 
-    def build(self, model: nn.Module, groups: list[dict[str, Any]]) -> Engine:
+    def build(self, model: nn.Module, groups: list[dict[str, Any]]) -> TrainingEngine:
         """Wrap the model. `groups`: parameters that are trained, as torch's optimizers want them."""
         ...
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from belle.training.estimate.fits import layout_of, layouts
 from belle.training.estimate.memory import Layout, Memory, memory
 from belle.training.estimate.plan import Plan, plan_of, precision_of, volume_of
-from belle.training.estimate.shape import Shape, shape_of
+from belle.training.estimate.shape import ModelShape, shape_of
 from belle.training.estimate.time import Device, flops_per_token, named_device, this_device
 from belle.training.recipe.sources import fetched
 from belle.units import gib, rough_duration
@@ -68,7 +68,7 @@ def _topology(hosts: Sequence[Host], processes: int, device: Device) -> list[str
     return [f"  topology    {processes} {what} here: {device.name}, {cores} cores, {gib(size)} GiB of memory"]
 
 
-def _parameters(recipe: Recipe, shape: Shape) -> list[str]:
+def _parameters(recipe: Recipe, shape: ModelShape) -> list[str]:
     share = shape.trained / shape.total
     text = f"{shape.name}, {shape.total:,} parameters, {shape.trained:,} of them trained ({share:.2%})"
     lines = [f"  model       {text}"]
@@ -95,7 +95,7 @@ def _data(recipe: Recipe, volume: Volume, plan: Plan) -> list[str]:
     return lines
 
 
-def _memory_table(recipe: Recipe, shape: Shape, plan: Plan, here: Layout, precision: str) -> list[str]:
+def _memory_table(recipe: Recipe, shape: ModelShape, plan: Plan, here: Layout, precision: str) -> list[str]:
     batch = f"micro-batch of {plan.micro_tokens:,} tokens"
     lines = [f"  memory      GiB per GPU in {precision}, {batch} (“with”: gradient_checkpointing)"]
     for processes in sorted({plan.processes, _OTHER_PROCESSES if plan.processes == 1 else plan.processes}):
@@ -128,7 +128,7 @@ def _row(without: Memory, with_: Memory) -> str:
     return "".join(f"{gib(value):>{width}}" for value, width in columns)
 
 
-def _time(recipe: Recipe, shape: Shape, plan: Plan, device: Device) -> list[str]:
+def _time(recipe: Recipe, shape: ModelShape, plan: Plan, device: Device) -> list[str]:
     per_token = flops_per_token(shape, plan.length, checkpointing=recipe.gradient_checkpointing)
     total = per_token * plan.tokens
     if recipe.traits.writes_answers and recipe.ppo is not None:

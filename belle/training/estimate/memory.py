@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from belle.training.estimate.shape import Shape
+from belle.training.estimate.shape import ModelShape
 
 # QLoRA (Dettmers et al. 2023), § 3: four bits, and 0.127 for the constants, which are quantized too. int8: eight bits
 # and one fp32 scale per row.
@@ -76,7 +76,7 @@ class Memory:
 
 
 def memory(
-    shape: Shape, layout: Layout, *, precision: str, quantization: str | None, tokens: int, checkpointing: bool
+    shape: ModelShape, layout: Layout, *, precision: str, quantization: str | None, tokens: int, checkpointing: bool
 ) -> Memory:
     """What one process needs.
 
@@ -119,7 +119,7 @@ def memory(
     return Memory(weights, gradients, optimizer, buffers, kept, offloaded)
 
 
-def activations(shape: Shape, tokens: int, *, half: bool, weights_half: bool, checkpointing: bool) -> float:
+def activations(shape: ModelShape, tokens: int, *, half: bool, weights_half: bool, checkpointing: bool) -> float:
     """Bytes kept between the forward and the backward pass of a micro-batch, and for its loss.
 
     Args:
@@ -136,7 +136,7 @@ def activations(shape: Shape, tokens: int, *, half: bool, weights_half: bool, ch
     return shape.layers * boundary + layer + loss
 
 
-def layer_bytes(shape: Shape, *, half: bool, weights_half: bool) -> int:
+def layer_bytes(shape: ModelShape, *, half: bool, weights_half: bool) -> int:
     """Bytes that a layer of LLaMA keeps for each token, counted in torch's graph (transformers 5, sdpa)."""
     h, kv, i = shape.hidden, shape.key_value, shape.intermediate
     if not half:

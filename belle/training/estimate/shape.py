@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Shape:
+class ModelShape:
     """The parameters of a run's models and the sizes that memory and time depend on.
 
     Args:
@@ -59,7 +59,7 @@ class Shape:
         return self.total - self.trained + self.frozen_beside
 
 
-def shape_of(recipe: Recipe) -> Shape:
+def shape_of(recipe: Recipe) -> ModelShape:
     """The shape of a recipe's models; of a recipe that starts from another, as that one will leave it.
 
     Raises KnownError: `model_missing`, and those of `load_recipe`.
@@ -83,7 +83,7 @@ def shape_of(recipe: Recipe) -> Shape:
     heads = int(getattr(sizes, "num_attention_heads", None) or sizes.n_head)
     hidden, layers = int(sizes.hidden_size), int(sizes.num_hidden_layers)
     body = base - embedding.weight.numel() - (0 if head is None or tied else head.weight.numel())
-    return Shape(
+    return ModelShape(
         name=type(model).__name__,
         total=base + added + value,
         trained=trained + value,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from time import perf_counter
 
-from belle.training.estimate.shape import Shape
+from belle.training.estimate.shape import ModelShape
 
 UTILISATION = 0.4
 """The share of a device's peak that training reaches: 0.46 for PaLM (Chowdhery et al. 2022), 0.35 to 0.45 is usual."""
@@ -38,7 +38,7 @@ class Device:
     source: str
 
 
-def flops_per_token(shape: Shape, length: float, *, checkpointing: bool) -> float:
+def flops_per_token(shape: ModelShape, length: float, *, checkpointing: bool) -> float:
     """FLOPs of one training step for each token in it.
 
     Args:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from belle.data.read import scan_rows
 from belle.data.rows import Kind
 from belle.errors import KnownError
-from belle.training.samples.encode import Chunk, Refusal, RowEncoder
+from belle.training.samples.encode import Refusal, RowChunk, RowEncoder
 
 if TYPE_CHECKING:
     from belle.training.recipe.load import DataFile
@@ -66,7 +66,7 @@ def measure_data(files: Sequence[DataFile], kind: Kind, encoder: RowEncoder) -> 
 
 
 def _measure_file(file: DataFile, kind: Kind, encoder: RowEncoder) -> Volume:
-    chunk = Chunk(0, str(file.path))
+    chunk = RowChunk(0, str(file.path))
     rows: Any = scan_rows(file.path, kind, file.format)
     last_line = 0
     for record, row in islice(rows, LOOKED_AT):

@@ -82,8 +82,8 @@ def final_dtype(recipe: Recipe) -> torch.dtype:
         return named[recipe.final_precision]
     if recipe.model is None:
         return torch.float32
-    found: torch.dtype = stored_dtype(base_of(recipe))
-    return found
+    dtype: torch.dtype = stored_dtype(base_of(recipe))
+    return dtype
 
 
 def write_model(model: Any, weights: Mapping[str, Tensor], folder: Path, *, dtype: torch.dtype) -> None:
@@ -101,14 +101,14 @@ def write_model(model: Any, weights: Mapping[str, Tensor], folder: Path, *, dtyp
         (folder / "README.md").unlink(missing_ok=True)
         check_adapter(folder, trained=model.active_peft_config.r)
         return
-    made: dict[int, Tensor] = {}
+    by_storage: dict[int, Tensor] = {}
     cast: dict[str, Tensor] = {}
     for name, tensor in weights.items():
         # Tied weights stay one tensor, which is written once.
         key = tensor.data_ptr() if tensor.numel() else id(tensor)
-        if key not in made or made[key].shape != tensor.shape:
-            made[key] = tensor.to(dtype) if tensor.is_floating_point() else tensor
-        cast[name] = made[key]
+        if key not in by_storage or by_storage[key].shape != tensor.shape:
+            by_storage[key] = tensor.to(dtype) if tensor.is_floating_point() else tensor
+        cast[name] = by_storage[key]
     tie_as_written(model, cast)
     model.save_pretrained(folder, state_dict=dict(cast))  # it takes tied names out
     _edit(folder / "config.json", {"dtype": str(dtype).removeprefix("torch.")})
@@ -193,5 +193,5 @@ def _edit(path: Path, changes: Mapping[str, Any]) -> None:
     """Set keys of a JSON file; None removes one."""
     values = read_json_object(path) if path.exists() else {}
     values = {**values, **changes}
-    kept = {key: value for key, value in values.items() if not (key in changes and value is None)}
-    path.write_bytes(utf8(json.dumps(kept, indent=2, ensure_ascii=False) + "\n"))
+    remaining = {key: value for key, value in values.items() if not (key in changes and value is None)}
+    path.write_bytes(utf8(json.dumps(remaining, indent=2, ensure_ascii=False) + "\n"))

@@ -25,8 +25,8 @@ from belle.errors import KnownError
 from belle.pretrained import load_adapter, load_pretrained
 from belle.prompts import Message
 from belle.prompts.encoding import encode_prompt
-from belle.training.cluster.processes import Place, start_processes
-from belle.training.cluster.ranks import Ranks, current_ranks, together
+from belle.training.cluster.processes import ProcessInfo, start_processes
+from belle.training.cluster.ranks import Ranks, current_ranks, on_all_ranks
 from belle.training.engines.deepspeed_config import inference_config
 from belle.training.engines.precision import choose_precision
 from belle.training.export.answers_file import AnswersFile
@@ -79,7 +79,7 @@ class Generation:
 
 
 @dataclass(frozen=True)
-class Question:
+class EncodedQuestion:
     """One row of the data, encoded; without ids when it is too long."""
 
     number: int
@@ -100,21 +100,21 @@ def generate(request: Generation, *, resume: bool = False, say: Callable[[str], 
     request = replace(request, model=model_here(request.model, say=say))
     asked = {key: str(value) for key, value in asdict(request).items() if key in _ANSWERS_DEPEND_ON}
     with AnswersFile(request.output, ranks.rank) as output:
-        done = together(ranks, lambda: output.open(asked, resume=resume))[0]
+        done = on_all_ranks(ranks, lambda: output.open(asked, resume=resume))[0]
         writer = Writer(request, place)
         say(f"{done:,} questions answered before; {writer.description}")
-        begun = told = monotonic()
+        begun = last_news = monotonic()
         count = done
         size = request.batch_size * ranks.world_size * _WINDOW_BATCHES
         # Questions are read as they are answered: the first answer does not wait for the end of the file.
         questions = writer.questions(after=done)
         while window := list(islice(questions, size)):
-            together(ranks, partial(output.write, _answered(writer, window, ranks)))
+            on_all_ranks(ranks, partial(output.write, _answered(writer, window, ranks)))
             count += len(window)
-            if monotonic() - told > _SECONDS_BETWEEN_NEWS:
-                told = monotonic()
-                say(f"{count:,} answered, {(count - done) / (told - begun):.2g} a second")
-        together(ranks, output.finish)
+            if monotonic() - last_news > _SECONDS_BETWEEN_NEWS:
+                last_news = monotonic()
+                say(f"{count:,} answered, {(count - done) / (last_news - begun):.2g} a second")
+        on_all_ranks(ranks, output.finish)
     say(f"written: {request.output}, {count:,} answers")
     return count
 
@@ -128,7 +128,7 @@ _ANSWERS_DEPEND_ON = (
 class Writer:
     """A model that writes answers, on this process's device or spread over all of them."""
 
-    def __init__(self, request: Generation, place: Place) -> None:
+    def __init__(self, request: Generation, place: ProcessInfo) -> None:
         self._request = request
         self._place = place
         self.batch_size = request.batch_size
@@ -146,7 +146,7 @@ class Writer:
         how = "spread by ZeRO-3" if self.spread else "whole in every process"
         return f"{self._request.model} in {self._precision.name}, {how}; template {self.template.id}"
 
-    def questions(self, *, after: int = 0) -> Iterator[Question]:
+    def questions(self, *, after: int = 0) -> Iterator[EncodedQuestion]:
         """The rows of the data behind the first `after`, as they are wanted. Raises KnownError of the readers."""
         limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         room = limit - self._request.max_tokens if limit else None
@@ -163,9 +163,9 @@ class Writer:
                 ids, problem = [], refusal_of(error)
             if room is not None and len(ids) > room:
                 problem = f"its {len(ids)} tokens and {self._request.max_tokens} of an answer are more than {limit}"
-            yield Question(number, row.id, messages, [] if problem else ids, problem)
+            yield EncodedQuestion(number, row.id, messages, [] if problem else ids, problem)
 
-    def answer(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
+    def answer(self, questions: Sequence[EncodedQuestion]) -> list[dict[str, Any]]:
         """The rows of the output for a batch. With ZeRO-3 all processes call it together; an empty batch keeps the
         others company."""
         import torch
@@ -195,13 +195,13 @@ class Writer:
             )
         return [self._row(q, written[k, length:].tolist()) for k, q in enumerate(questions)]
 
-    def _row(self, question: Question, tokens: list[int]) -> dict[str, Any]:
+    def _row(self, question: EncodedQuestion, tokens: list[int]) -> dict[str, Any]:
         end = next((k for k, token in enumerate(tokens) if token in self._ends), None)
-        kept = tokens if end is None else tokens[:end]
-        text = answer_text(self.tokenizer, self.template, kept)
-        return {**output_row(question, text), "tokens": len(kept), "finished": end is not None}
+        ids = tokens if end is None else tokens[:end]
+        text = answer_text(self.tokenizer, self.template, ids)
+        return {**output_row(question, text), "tokens": len(ids), "finished": end is not None}
 
-    def _processors(self, questions: Sequence[Question]) -> Any:
+    def _processors(self, questions: Sequence[EncodedQuestion]) -> Any:
         from transformers import LogitsProcessorList
         from transformers.generation.logits_process import (
             TemperatureLogitsWarper,
@@ -245,7 +245,7 @@ class Writer:
         return model
 
 
-def output_row(question: Question, answer: str | None) -> dict[str, Any]:
+def output_row(question: EncodedQuestion, answer: str | None) -> dict[str, Any]:
     """A line of the output, in BELLE's format of conversations, without an answer where there is none."""
     names = {"user": "human", "assistant": "assistant", "system": "system"}
     turns = [{"from": names[message.role], "value": message.content} for message in question.messages]
@@ -254,9 +254,9 @@ def output_row(question: Question, answer: str | None) -> dict[str, Any]:
     return {"id": question.id or str(question.number), "conversations": turns}
 
 
-def _answered(writer: Writer, window: Sequence[Question], ranks: Ranks) -> list[dict[str, Any]]:
+def _answered(writer: Writer, window: Sequence[EncodedQuestion], ranks: Ranks) -> list[dict[str, Any]]:
     """The rows of some questions, in their order, in process 0; answered by all."""
-    found = {q.number: {**output_row(q, None), "problem": q.problem} for q in window if q.problem}
+    rows = {q.number: {**output_row(q, None), "problem": q.problem} for q in window if q.problem}
     # The longest first: batches of like length, and memory that will not suffice is missed at once.
     ready = sorted((q for q in window if not q.problem), key=lambda q: (-len(q.ids), q.number))
     size = writer.batch_size
@@ -266,8 +266,8 @@ def _answered(writer: Writer, window: Sequence[Question], ranks: Ranks) -> list[
         mine = batches[first + ranks.rank] if first + ranks.rank < len(batches) else []
         own |= {q.number: row for q, row in zip(mine, writer.answer(mine), strict=True)}
     for part in ranks.gather(own):
-        found |= part
-    return [found[question.number] for question in window]
+        rows |= part
+    return [rows[question.number] for question in window]
 
 
 def _load_model(name: str, dtype: Any) -> Any:

@@ -22,7 +22,7 @@ from belle.model_names import check_model_name
 from belle.pretrained import adapter_weights, load_adapter, load_with_report, stored_dtype, untie_head
 from belle.training.export.disk_proof import check_companions, reopen
 from belle.training.export.final import write_model, write_tokenizer
-from belle.training.export.merge_proof import Proof, outputs_of, prove
+from belle.training.export.merge_proof import MergeProof, outputs_of, prove
 from belle.training.model.adapters import is_adapter, read_adapter_base
 from belle.training.model.load import CAUSAL, SCORING, Family, check_complete
 from belle.training.model.reward_model import has_head, is_score_head
@@ -41,7 +41,7 @@ _COARSE = 0.05
 
 
 @dataclass(frozen=True)
-class LayerLoss:
+class RoundingLoss:
     """What rounding cost in one layer.
 
     Args:
@@ -63,7 +63,7 @@ class Merged:
         folder: the model.
         base: what the adapter was put onto.
         dtype: of the weights in the file.
-        change, error: as in `LayerLoss`, of all layers together.
+        change, error: as in `RoundingLoss`, of all layers together.
         layers: each layer.
         proof: merged model against base plus adapter; None when it was not asked for.
     """
@@ -73,8 +73,8 @@ class Merged:
     dtype: str
     change: float
     error: float
-    layers: Sequence[LayerLoss]
-    proof: Proof | None
+    layers: Sequence[RoundingLoss]
+    proof: MergeProof | None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `merge.json`."""
@@ -142,7 +142,7 @@ def merge(
     return result
 
 
-def _prove(folder: Path, family: Family, before: Sequence[Tensor], prompts: Sequence[str]) -> Proof:
+def _prove(folder: Path, family: Family, before: Sequence[Tensor], prompts: Sequence[str]) -> MergeProof:
     """What was written, opened again with its own tokenizer, beside base plus adapter. Raises KnownError."""
     import torch
 
@@ -260,12 +260,12 @@ def _open(adapter: Path, base: str, family: Family, dtype: Dtype, onto: Onto) ->
     return load_adapter(model.float(), adapter), stored
 
 
-def _add(model: Any, stored: torch.dtype) -> tuple[list[LayerLoss], float, float]:
+def _add(model: Any, stored: torch.dtype) -> tuple[list[RoundingLoss], float, float]:
     """Merge every layer in fp32. Returns each layer's loss in `stored`, and change and error of all together."""
     import torch
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    layers: list[LayerLoss] = []
+    layers: list[RoundingLoss] = []
     sums = [0.0, 0.0, 0.0]
     with torch.no_grad():
         for name, layer in model.named_modules():
@@ -277,7 +277,7 @@ def _add(model: Any, stored: torch.dtype) -> tuple[list[LayerLoss], float, float
             rounded = exact.to(stored).float()
             squares = [float((part.double() ** 2).sum()) for part in (before, exact - before, rounded - exact)]
             sums = [total + part for total, part in zip(sums, squares, strict=True)]
-            layers.append(LayerLoss(name.removeprefix("base_model.model."), *_ratios(squares)))
+            layers.append(RoundingLoss(name.removeprefix("base_model.model."), *_ratios(squares)))
     # From here on the model is the one in the file, computed in fp32.
     for parameter in model.parameters():
         parameter.data = parameter.data.to(stored).float()

@@ -19,7 +19,7 @@ wrong configuration by about all of it; where predictions are nearly even, diver
 
 
 @dataclass(frozen=True)
-class Proof:
+class MergeProof:
     """How the merged model predicts, next to base plus adapter.
 
     Args:
@@ -73,19 +73,19 @@ def outputs_of(model: Any, tokenizer: Any, prompts: Sequence[str]) -> list[Tenso
     head = getattr(whole, "score", None)
 
     model.eval()
-    found: list[Tensor] = []
+    outputs: list[Tensor] = []
     with torch.no_grad():
         for prompt in prompts:
             ids = tokenizer(prompt, add_special_tokens=True, return_tensors="pt")["input_ids"]
             if ids.shape[1]:
                 if head is None:
-                    found.append(model(input_ids=ids, use_cache=False).logits[0].float())
+                    outputs.append(model(input_ids=ids, use_cache=False).logits[0].float())
                 else:  # transformers gives the last token's alone
-                    found.append(head(whole.base_model(input_ids=ids, use_cache=False)[0])[0].float())
-    return found
+                    outputs.append(head(whole.base_model(input_ids=ids, use_cache=False)[0])[0].float())
+    return outputs
 
 
-def prove(before: Sequence[Tensor], after: Sequence[Tensor], *, scores: bool = False) -> Proof:
+def prove(before: Sequence[Tensor], after: Sequence[Tensor], *, scores: bool = False) -> MergeProof:
     """Compare the outputs of the same prompts, in the same order. Raises KnownError("merge_wrong") for other shapes."""
     import torch
 
@@ -94,7 +94,7 @@ def prove(before: Sequence[Tensor], after: Sequence[Tensor], *, scores: bool = F
     ours, theirs = torch.cat(list(after)), torch.cat(list(before))
     p, q = theirs.double().log_softmax(-1), ours.double().log_softmax(-1)
     divergence = (p.exp() * (p - q)).sum(-1)
-    return Proof(
+    return MergeProof(
         positions=len(ours),
         max_difference=float((ours - theirs).abs().max()),
         mean_kl=float(divergence.mean().clamp(min=0)),

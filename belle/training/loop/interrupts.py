@@ -66,7 +66,7 @@ class Interrupts:
 
 
 @contextlib.contextmanager
-def deaf_children() -> Iterator[None]:
+def children_without_interrupts() -> Iterator[None]:
     """Processes that are started here never see Ctrl-C, which a terminal sends to all: who started them ends them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -15,9 +15,9 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from belle.errors import KnownError
-from belle.training.engines.engine import Engine
+from belle.training.engines.engine import TrainingEngine
 from belle.training.loop.interrupts import Stopped
-from belle.training.loop.objective import Method, StepResult
+from belle.training.loop.objective import Objective, StepResult
 from belle.training.recipe.load import Recipe, Schedule
 from belle.training.samples.micro_batch import Batches, MicroBatch
 
@@ -61,7 +61,7 @@ class LoopOptions:
 
 
 def optimizer_step(
-    engine: Engine, method: Method, micro_batches: Sequence[MicroBatch], learning_rate: float
+    engine: TrainingEngine, objective: Objective, micro_batches: Sequence[MicroBatch], learning_rate: float
 ) -> StepResult:
     """One step over this process's micro-batches.
 
@@ -69,20 +69,20 @@ def optimizer_step(
     """
     import torch
 
-    weights = [0.0 if micro.idle else float(method.weight(micro.batch)) for micro in micro_batches]
+    weights = [0.0 if micro.idle else float(objective.weight(micro.batch)) for micro in micro_batches]
     sizes = torch.tensor([sum(weights), sum(micro.tokens for micro in micro_batches)], dtype=torch.float64)
     weight, tokens = engine.all_sum(sizes).tolist()
-    losses, figures = [], []
+    losses, every_metric = [], []
     for number, micro in enumerate(micro_batches):
         last = number == len(micro_batches) - 1
         with engine.accumulating(last=last):
-            loss, found = engine.forward(method.loss, micro.batch.to(engine.device))
+            loss, metrics = engine.forward(objective.loss, micro.batch.to(engine.device))
             loss = loss * 0 if micro.idle else loss
             engine.backward(loss / max(weight, 1e-9), last=last)
         losses.append(loss.detach())
-        figures.append({name: value * 0 if micro.idle else value for name, value in found.items()})
-    names = sorted(figures[0])
-    parts = [losses, *([found[name] for found in figures] for name in names)]
+        every_metric.append({name: value * 0 if micro.idle else value for name, value in metrics.items()})
+    names = sorted(every_metric[0])
+    parts = [losses, *([metrics[name] for metrics in every_metric] for name in names)]
     own = torch.stack([torch.stack(part).double().sum() for part in parts])
     totals = engine.all_sum(own).tolist()
     if not math.isfinite(totals[0]):
@@ -96,8 +96,8 @@ def optimizer_step(
     return StepResult(means[0], weight, tokens, dict(zip(names, means[1:], strict=True)), norm)
 
 
-def evaluate(engine: Engine, method: Method, batches: Batches) -> dict[str, float]:
-    """Means over all of `batches`, weighted: `loss`, the method's figures, and `weight`, in every process alike."""
+def evaluate(engine: TrainingEngine, objective: Objective, batches: Batches) -> dict[str, float]:
+    """Means over all of `batches`, weighted: `loss`, the objective's metrics, and `weight`, in every process alike."""
     import torch
 
     sums: dict[str, float] = {}
@@ -106,10 +106,10 @@ def evaluate(engine: Engine, method: Method, batches: Batches) -> dict[str, floa
         with torch.no_grad():
             for index in range(batches.steps(0)):
                 for micro in batches.step(0, index):
-                    loss, found = engine.forward(method.loss, micro.batch.to(engine.device))
+                    loss, metrics = engine.forward(objective.loss, micro.batch.to(engine.device))
                     factor = 0.0 if micro.idle else 1.0
-                    values = {"loss": float(loss), **{name: float(value) for name, value in found.items()}}
-                    values["weight"] = float(method.weight(micro.batch))
+                    values = {"loss": float(loss), **{name: float(value) for name, value in metrics.items()}}
+                    values["weight"] = float(objective.weight(micro.batch))
                     for name, value in values.items():
                         sums[name] = sums.get(name, 0.0) + factor * value
     finally:
@@ -134,8 +134,8 @@ def count_steps(options: LoopOptions, batches: Batches) -> int:
 
 def train(
     run: Run,
-    engine: Engine,
-    method: Method,
+    engine: TrainingEngine,
+    objective: Objective,
     batches: Batches,
     options: LoopOptions,
     *,
@@ -168,9 +168,9 @@ def train(
     for micro_batches in _from(batches, run.state.epoch, index, total - run.state.step):
         lr = rate(run.state.step)
         try:
-            result = optimizer_step(engine, method, micro_batches, lr)
+            result = optimizer_step(engine, objective, micro_batches, lr)
         except KnownError as error:
-            raise run.worded(error) from None
+            raise run.at_this_step(error) from None
         index += 1
         if index >= batches.steps(run.state.epoch):
             run.state.epoch, index = run.state.epoch + 1, 0
@@ -183,7 +183,7 @@ def train(
         if last or is_due(options.log_every, run.state.step):
             run.log_window(run.state.epoch + index / batches.steps(run.state.epoch))
         if evaluation is not None and (last or is_due(options.eval_every, run.state.step)):
-            run.log_evaluation(evaluate(engine, method, evaluation), n_bytes=evaluation_bytes)
+            run.log_evaluation(evaluate(engine, objective, evaluation), n_bytes=evaluation_bytes)
         if last or is_due(options.sample_every, run.state.step):
             write_samples()
         stop = run.signal_anywhere()

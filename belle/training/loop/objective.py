@@ -1,4 +1,4 @@
-"""What one stage optimizes, apart from how it is run: every stage hands the loop a `Method` and its batches."""
+"""What one stage optimizes, apart from how it is run: every stage hands the loop an `Objective` and its batches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-class Method(Protocol):
+class Objective(Protocol):
     """A loss. It is a sum, and what it is divided by is known before the forward pass.
 
     The loop divides by the weight of the whole step: all micro-batches of all processes. So a step's loss and its
@@ -22,10 +22,10 @@ class Method(Protocol):
         ...
 
     def loss(self, model: nn.Module, batch: Any) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """The summed loss of `batch` (a 0-dim tensor with gradient), and sums of other figures for the log.
+        """The summed loss of `batch` (a 0-dim tensor with gradient), and sums of other metrics for the log.
 
         Runs inside the engine's wrapper and autocast, with `batch` on the model's device. Everything that needs
-        gradients has to go through `model`; several forward passes are fine. The figures are detached 0-dim tensors;
+        gradients has to go through `model`; several forward passes are fine. The metrics are detached 0-dim tensors;
         the log shows each divided by the step's weight, and must get the same names from every process.
         """
         ...

@@ -62,10 +62,10 @@ def _deciding(key: str, value: Any) -> Any:
 def _differences(key: str, then: Any, now: Any) -> dict[str, tuple[Any, Any]]:
     """Both values of every key that differs, with dots into mappings."""
     if isinstance(then, Mapping) and isinstance(now, Mapping):
-        found: dict[str, tuple[Any, Any]] = {}
+        differences: dict[str, tuple[Any, Any]] = {}
         for name in (name for name in then if name in now):
-            found |= _differences(f"{key}.{name}", then[name], now[name])
-        return found
+            differences |= _differences(f"{key}.{name}", then[name], now[name])
+        return differences
     if key == "eval_data" and None in (then, now):
         return {}  # measuring changes no weight
     return {key: (then, now)} if then != now else {}

@@ -18,7 +18,7 @@ from belle.errors import KnownError
 from belle.training.checkpoints.manifest import Manifest, read_manifest
 from belle.training.checkpoints.run_state import RunState
 from belle.training.checkpoints.store import CheckpointStore
-from belle.training.cluster.ranks import Ranks, together
+from belle.training.cluster.ranks import Ranks, on_all_ranks
 from belle.training.loop.interrupts import Interrupts
 from belle.training.loop.resume import allowed_changes, check_same_recipe
 from belle.training.recipe.load import Recipe, dump_recipe, recipe_values
@@ -28,7 +28,7 @@ from belle.training.tracking.run_record import RunRecord
 from belle.training.tracking.tracker import Tracker, memory_in_use
 
 if TYPE_CHECKING:
-    from belle.training.engines.engine import Engine
+    from belle.training.engines.engine import TrainingEngine
     from belle.training.loop.objective import StepResult
 
 # Sums since the last logged line, kept in the checkpoint so that a resumed run writes the same line.
@@ -50,7 +50,7 @@ class Run:
         self._interrupts = interrupts
         self._values = recipe_values(recipe)
         self._live: LiveView | None = None
-        self._engine: Engine | None = None
+        self._engine: TrainingEngine | None = None
         self._companions: Callable[[Path], None] | None = None
         self._saved_step = -1
         self.state = RunState()
@@ -98,7 +98,7 @@ class Run:
             sys.stdout.write(f"{text}\n")
             sys.stdout.flush()
 
-    def attach(self, engine: Engine, companions: Callable[[Path], None]) -> None:
+    def attach(self, engine: TrainingEngine, companions: Callable[[Path], None]) -> None:
         """The engine whose state is saved; takes up the checkpoint's when there is one. Raises KnownError.
 
         Args:
@@ -137,7 +137,7 @@ class Run:
             counters[name] = counters.get(name, 0.0) + sums[name]
         counters["trained_tokens"] = counters.get("trained_tokens", 0.0) + result.weight
 
-    def log_window(self, epoch: float, figures: Mapping[str, float] | None = None) -> None:
+    def log_window(self, epoch: float, metrics: Mapping[str, float] | None = None) -> None:
         """Write the means since the last line, and further figures of this step."""
         counters = self.state.counters
         window = {name.removeprefix(_WINDOW): counters.pop(name) for name in list(counters) if name.startswith(_WINDOW)}
@@ -152,7 +152,7 @@ class Run:
             "seconds": counters["seconds"],
         }
         values |= {name.removeprefix("metric."): v / weight for name, v in window.items() if name.startswith("metric.")}
-        self.log({**values, **(figures or {})})
+        self.log({**values, **(metrics or {})})
 
     def log(self, values: Mapping[str, float]) -> None:
         """Write figures of the current step, to metrics.jsonl, the trackers and the screen."""
@@ -168,12 +168,12 @@ class Run:
         Bits per byte compare models with different vocabularies; a loss per token does not.
         """
         loss, weight = values["loss"], values["weight"]
-        found = {f"eval_{name}": value for name, value in values.items() if name != "weight"}
+        metrics = {f"eval_{name}": value for name, value in values.items() if name != "weight"}
         if self._recipe.traits.next_token:
-            found["eval_perplexity"] = math.exp(min(loss, 700.0))
+            metrics["eval_perplexity"] = math.exp(min(loss, 700.0))
         if n_bytes:
-            found["eval_bits_per_byte"] = loss * weight / (math.log(2) * n_bytes)
-        self.log(found)
+            metrics["eval_bits_per_byte"] = loss * weight / (math.log(2) * n_bytes)
+        self.log(metrics)
 
     def sample(self, prompt: str, text: str) -> None:
         """Write what the model answers at this step."""
@@ -215,7 +215,7 @@ class Run:
         anyone = self._engine.all_sum(torch.tensor([float(received > 0)])).item()
         return received or (int(signal.SIGTERM) if anyone else 0)
 
-    def worded(self, error: KnownError) -> KnownError:
+    def at_this_step(self, error: KnownError) -> KnownError:
         """An error of the current step, with the step and the last good checkpoint in its words."""
         with contextlib.suppress(KnownError):  # the error itself is what matters
             self._store.settle()
@@ -252,4 +252,4 @@ def check_free(folder: RunFolder, ranks: Ranks) -> None:
                 path=str(folder.path),
             )
 
-    together(ranks, check)
+    on_all_ranks(ranks, check)

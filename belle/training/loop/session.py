@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from belle.prompts import PromptTemplate
-from belle.training.cluster.failures import worded_failure
-from belle.training.cluster.ranks import Ranks, current_ranks, together
-from belle.training.engines.engine import Engine, EngineBuilder, engine_builder
+from belle.training.cluster.failures import known_failure
+from belle.training.cluster.ranks import Ranks, current_ranks, on_all_ranks
+from belle.training.engines.engine import EngineBuilder, TrainingEngine, engine_builder
 from belle.training.estimate.shape import check_lora
 from belle.training.export.final import final_dtype, write_final, write_tokenizer
 from belle.training.loop.interrupts import Interrupts, Stopped
@@ -36,7 +36,7 @@ from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 if TYPE_CHECKING:
     from torch import nn
 
-    from belle.training.loop.objective import Method
+    from belle.training.loop.objective import Objective
     from belle.training.samples.batching import Mode
     from belle.training.samples.loader import SampleBatches
     from belle.training.samples.micro_batch import Batches
@@ -47,7 +47,7 @@ Load = Callable[[Recipe, EngineBuilder, Any, Callable[[str], None]], "nn.Module"
 
 
 @contextlib.contextmanager
-def started(recipe: Recipe) -> Iterator[Session]:
+def started(recipe: Recipe) -> Iterator[TrainingSession]:
     """The processes, the folder and the tokenizer of a run; notes how it ended.
 
     Raises KnownError: `output_not_empty`, `recipe_changed`, those of `load_tokenizer`, `Tracker` and `CheckpointStore`,
@@ -59,7 +59,7 @@ def started(recipe: Recipe) -> Iterator[Session]:
         ranks = current_ranks()
         run = Run(recipe, ranks, interrupts)
         try:
-            yield Session(recipe, builder, ranks, run)
+            yield TrainingSession(recipe, builder, ranks, run)
         except Stopped as stopped:
             run.finish("stopped", str(stopped))
             raise
@@ -67,7 +67,7 @@ def started(recipe: Recipe) -> Iterator[Session]:
             run.finish("failed", str(error))
             raise
         except BaseException as error:
-            known = worded_failure(error, ranks)
+            known = known_failure(error, ranks)
             run.finish("failed", str(known or error))
             if known is not None:
                 raise known from error
@@ -75,7 +75,7 @@ def started(recipe: Recipe) -> Iterator[Session]:
         run.finish("finished")
 
 
-class Session:
+class TrainingSession:
     """A run that is set up.
 
     Attributes:
@@ -85,7 +85,7 @@ class Session:
         engine: there after `open_engine`.
     """
 
-    engine: Engine
+    engine: TrainingEngine
 
     def __init__(self, recipe: Recipe, builder: EngineBuilder, ranks: Ranks, run: Run) -> None:
         self.recipe = recipe
@@ -139,7 +139,7 @@ class Session:
 
         # The first process of each machine does the work, the others find it done.
         encoded: list[SampleSet] = []
-        together(self._ranks, lambda: encoded.append(encode()) if self.is_first_here else None)
+        on_all_ranks(self._ranks, lambda: encoded.append(encode()) if self.is_first_here else None)
         samples = encoded[0] if encoded else encode()
         self.remember(key, samples)
         self.run.record.update(**{key: asdict(samples.counts)})
@@ -156,7 +156,7 @@ class Session:
             check_unchanged(data, self.run.manifest.extra.get("inputs", {}).get(key, []))
         self.run.inputs[key] = list(data.inputs)
 
-    def open_engine(self, load: Load = load_causal_model) -> Engine:
+    def open_engine(self, load: Load = load_causal_model) -> TrainingEngine:
         """Load the model and make the engine; on a resumed run with the checkpoint's weights. Raises KnownError."""
         self._check_memory()
         seed_everything(self.recipe.seed)
@@ -235,7 +235,7 @@ class Session:
 
     def train(
         self,
-        method: Method,
+        objective: Objective,
         batches: Batches,
         evaluation: Batches | None = None,
         *,
@@ -245,7 +245,7 @@ class Session:
         train(
             self.run,
             self.engine,
-            method,
+            objective,
             batches,
             LoopOptions.of(self.recipe),
             evaluation=evaluation,

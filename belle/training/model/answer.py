@@ -14,12 +14,12 @@ from belle.prompts import Message, PromptTemplate
 from belle.prompts.encoding import encode_prompt
 
 if TYPE_CHECKING:
-    from belle.training.engines.engine import Engine
+    from belle.training.engines.engine import TrainingEngine
     from belle.training.tokenizer.tokenizer import HubVocabulary
 
 
 def answer(
-    engine: Engine,
+    engine: TrainingEngine,
     tokenizer: Any,
     vocabulary: HubVocabulary,
     template: PromptTemplate | None,

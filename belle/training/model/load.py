@@ -164,8 +164,8 @@ def add_rows(model: Any, tokenizer: Any, *, partitioned: bool) -> tuple[str, ...
     with torch.no_grad():
         for weight in {id(layer.weight): layer.weight for layer in layers}.values():
             weight[ids] = weight[: min(ids)].float().mean(dim=0).to(weight.dtype)
-    found = {id(layer) for layer in layers}
-    return tuple(name.rpartition(".")[2] for name, module in model.named_modules() if id(module) in found)
+    grown = {id(layer) for layer in layers}
+    return tuple(name.rpartition(".")[2] for name, module in model.named_modules() if id(module) in grown)
 
 
 def train_every_row(model: Any) -> None:
@@ -245,7 +245,7 @@ def _pretrained(family: Family, recipe: Recipe, builder: EngineBuilder, attentio
         options["quantization_config"] = quantization_config(recipe.quantization, builder.precision)
         options["device_map"] = {"": builder.device}
     try:
-        model, found = load_with_report(
+        model, report = load_with_report(
             family.loader,
             name,
             dtype=builder.precision.compute_dtype if frozen else _float32(),
@@ -259,7 +259,7 @@ def _pretrained(family: Family, recipe: Recipe, builder: EngineBuilder, attentio
             "Name a folder with config.json and weights, or a model on a hub.",
             model=name,
         ) from error
-    check_complete(name, found, family)
+    check_complete(name, report, family)
     result: nn.Module = model
     return result
 
@@ -315,9 +315,9 @@ def _use_liger(model: Any) -> None:
 
 
 def _without_first(gradient: Tensor, first: int) -> Tensor:
-    kept = gradient.clone()
-    kept[:first] = 0
-    return kept
+    masked = gradient.clone()
+    masked[:first] = 0
+    return masked
 
 
 def _rows(embedding: Any) -> int:

@@ -23,7 +23,7 @@ from belle.training.samples.collate import Batch, collate
 from belle.training.samples.micro_batch import MicroBatch
 
 if TYPE_CHECKING:
-    from belle.training.engines.engine import Engine
+    from belle.training.engines.engine import TrainingEngine
     from belle.training.recipe.options import PpoOptions
 
 Reference = Callable[[Batch], Tensor]
@@ -112,7 +112,13 @@ class Experience:
 
 
 def look_at(
-    engine: Engine, dialogues: Dialogues, plan: EpochPlan, reference: Reference, *, temperature: float, pad_id: int
+    engine: TrainingEngine,
+    dialogues: Dialogues,
+    plan: EpochPlan,
+    reference: Reference,
+    *,
+    temperature: float,
+    pad_id: int,
 ) -> Mapping[str, Tensor]:
     """`log_probs`, `values`, `entropy` and `reference` of the answers' tokens, 0 behind their ends `[answers, length]`.
 

@@ -37,7 +37,7 @@ class PpoBatch:
 
 
 class ClippedObjective:
-    """Implements `belle.training.loop.objective.Method`: the loss of `ppo_losses`, per token of the answers."""
+    """Implements `belle.training.loop.objective.Objective`: the loss of `ppo_losses`, per token of the answers."""
 
     def __init__(self, options: PpoOptions) -> None:
         self._options = options

@@ -13,17 +13,17 @@ from belle.errors import KnownError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from belle.training.engines.engine import Engine
-    from belle.training.loop.session import Session
+    from belle.training.engines.engine import TrainingEngine
+    from belle.training.loop.session import TrainingSession
     from belle.training.ppo.rollout import Dialogues
     from belle.training.recipe.options import PpoOptions
     from belle.training.samples.batching import EpochPlan
 
-Reward = Callable[["Engine", "Dialogues", "EpochPlan"], "Tensor"]
+Reward = Callable[["TrainingEngine", "Dialogues", "EpochPlan"], "Tensor"]
 """The scores of all answers, in fp32 `[answers]`. All processes call it, each with its micro-batches."""
 
 
-def make_reward(session: Session, options: PpoOptions) -> Reward:
+def make_reward(session: TrainingSession, options: PpoOptions) -> Reward:
     """What the recipe names. Raises KnownError: `reward_unknown`, and those of `load_finished_model`."""
     if options.reward_model is not None:
         return _by_model(session, options.reward_model)
@@ -31,7 +31,7 @@ def make_reward(session: Session, options: PpoOptions) -> Reward:
     return _by_rule(session, options.reward_function)
 
 
-def _by_model(session: Session, folder: Path) -> Reward:
+def _by_model(session: TrainingSession, folder: Path) -> Reward:
     import torch
 
     from belle.training.model.reward_model import load_finished_model, scores
@@ -43,7 +43,7 @@ def _by_model(session: Session, folder: Path) -> Reward:
     model = session.frozen_model(load)
     pad_id = int(session.tokenizer.pad_token_id)
 
-    def score(engine: Engine, dialogues: Dialogues, plan: EpochPlan) -> Tensor:
+    def score(engine: TrainingEngine, dialogues: Dialogues, plan: EpochPlan) -> Tensor:
         table = torch.zeros(len(dialogues.prompts), dtype=torch.float64)
         with torch.no_grad(), engine.autocast():
             for k in range(len(plan)):
@@ -54,14 +54,14 @@ def _by_model(session: Session, folder: Path) -> Reward:
     return score
 
 
-def _by_rule(session: Session, name: str) -> Reward:
+def _by_rule(session: TrainingSession, name: str) -> Reward:
     import torch
 
     from belle.training.model.answer import answer_text
 
     rule = reward_function(name)
 
-    def score(_engine: Engine, dialogues: Dialogues, _plan: EpochPlan) -> Tensor:
+    def score(_engine: TrainingEngine, dialogues: Dialogues, _plan: EpochPlan) -> Tensor:
         answers = dialogues.answers
         texts = (
             answer_text(session.tokenizer, session.template, tokens[:length])

@@ -23,7 +23,7 @@ from belle.training.model.answer import GumbelNoise
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from belle.training.engines.engine import Engine
+    from belle.training.engines.engine import TrainingEngine
     from belle.training.recipe.options import PpoOptions
 
 
@@ -63,7 +63,7 @@ class Dialogues:
 
 
 def write_answers(
-    engine: Engine,
+    engine: TrainingEngine,
     prompts: Sequence[NDArray[np.int32]],
     seeds: Sequence[int],
     options: PpoOptions,
@@ -100,7 +100,7 @@ def write_answers(
 
 
 def _generate(
-    engine: Engine,
+    engine: TrainingEngine,
     prompts: Sequence[NDArray[np.int32]],
     seeds: Sequence[int],
     options: PpoOptions,

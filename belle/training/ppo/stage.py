@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from belle.errors import KnownError
 from belle.training.loop.interrupts import Stopped
 from belle.training.loop.loop import LoopOptions, is_due, optimizer_step
-from belle.training.loop.session import Session, started
+from belle.training.loop.session import TrainingSession, started
 from belle.training.model.adapters import is_adapter
 from belle.training.model.answer import end_tokens
 from belle.training.ppo.loss import next_kl_coefficient
@@ -56,18 +56,20 @@ def run(recipe: Recipe) -> None:
         reward = make_reward(session, options)
         copy = None if _adapter_is_new(recipe) else session.frozen_model(_load_policy)
         session.open_engine(_load_with_values)
-        _Run(session, prompts, reward, copy).train()
+        PpoTraining(session, prompts, reward, copy).train()
         session.write_final()
 
 
-class _Run:
+class PpoTraining:
     """The steps of a run, from wherever the session stands.
 
     Args:
         reference: a frozen copy of the model before training; None: that is the model without its adapter.
     """
 
-    def __init__(self, session: Session, prompts: PromptSet, reward: Reward, reference: nn.Module | None) -> None:
+    def __init__(
+        self, session: TrainingSession, prompts: PromptSet, reward: Reward, reference: nn.Module | None
+    ) -> None:
         from belle.training.ppo.experience import Minibatches
         from belle.training.ppo.loss import ClippedObjective
 
@@ -75,7 +77,7 @@ class _Run:
         assert recipe.ppo is not None
         self._session, self._prompts, self._reward = session, prompts, reward
         self._options = recipe.ppo
-        self._method = ClippedObjective(self._options)
+        self._objective = ClippedObjective(self._options)
         self._cut = Minibatches(recipe.batch_size, recipe.accumulation, engine.rank, engine.world_size, recipe.seed)
         if self._options.rollouts % self._cut.size:
             raise KnownError(
@@ -178,9 +180,9 @@ class _Run:
             for minibatch in experience.minibatches(self._cut, step, epoch, self._pad_id):
                 begun = monotonic()
                 try:
-                    result = optimizer_step(self._session.engine, self._method, minibatch, learning_rate)
+                    result = optimizer_step(self._session.engine, self._objective, minibatch, learning_rate)
                 except KnownError as error:
-                    raise run.worded(error) from None
+                    raise run.at_this_step(error) from None
                 run.count(result, learning_rate, seconds=seconds + monotonic() - begun)
                 seconds = 0.0
                 limit = self._options.stop_kl

@@ -26,7 +26,7 @@ _TYPES = {bool: "true or false", int: "whole number", float: "number", str: "tex
 
 
 @dataclass(frozen=True)
-class Key:
+class RecipeKey:
     """One key.
 
     Args:
@@ -44,7 +44,7 @@ class Key:
     meaning: str
 
 
-def recipe_keys() -> list[Key]:
+def recipe_keys() -> list[RecipeKey]:
     """All keys, those of the recipe itself first, then those of each mapping in it."""
     return list(_keys_of(Recipe, ""))
 
@@ -72,19 +72,19 @@ def describe(wanted: str = "") -> str:
     return "\n".join(lines)
 
 
-def _shown(key: Key) -> Sequence[str]:
+def _shown(key: RecipeKey) -> Sequence[str]:
     default = "has to be given" if key.default is None else f"default {key.default}"
     head = f"{key.name}: {key.type}; {default}"
     return [head, *textwrap.wrap(key.meaning, _WIDTH, initial_indent="    ", subsequent_indent="    ")]
 
 
-def _keys_of(cls: type, prefix: str) -> Iterator[Key]:
+def _keys_of(cls: type, prefix: str) -> Iterator[RecipeKey]:
     """The keys of a dataclass, then those of the dataclasses that its fields hold."""
     hints, meanings = get_type_hints(cls), _docstrings(cls)
     fields = [field for field in dataclasses.fields(cls) if field.metadata.get("key", True)]
     for field in fields:
         group = prefix.rstrip(".").removesuffix("[]") or "recipe"
-        yield Key(f"{prefix}{field.name}", group, _type(hints[field.name]), _default(field), meanings[field.name])
+        yield RecipeKey(f"{prefix}{field.name}", group, _type(hints[field.name]), _default(field), meanings[field.name])
     for field in fields:
         if (inner := _mapping_in(hints[field.name])) is not None and field.name != "eval_data":
             many = "[]" if get_origin(hints[field.name]) is tuple else ""

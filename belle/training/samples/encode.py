@@ -19,8 +19,8 @@ from belle.errors import KnownError
 from belle.prompts import PromptTemplate
 from belle.prompts.encoding import Encoded, encode_answers, encode_preference, encode_text
 from belle.prompts.targets import FLAWS, flaws_of
-from belle.training.loop.interrupts import deaf_children
-from belle.training.samples.store import Counts, Part
+from belle.training.loop.interrupts import children_without_interrupts
+from belle.training.samples.store import Counts, EncodedSamples
 
 if TYPE_CHECKING:
     from belle.training.samples.batch_tokenizer import BatchVocabulary
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Chunk:
+class RowChunk:
     """Some rows of one file.
 
     Args:
@@ -77,7 +77,7 @@ class RowEncoder:
     template: PromptTemplate
     max_length: int
 
-    def encode(self, chunk: Chunk, unwanted: Callable[[], bool] = lambda: False) -> Part | Refusal:
+    def encode(self, chunk: RowChunk, unwanted: Callable[[], bool] = lambda: False) -> EncodedSamples | Refusal:
         """The samples of the rows, or what is wrong with one of them.
 
         Args:
@@ -117,7 +117,7 @@ class RowEncoder:
             # Nothing stands before a sequence that could predict its first token.
             trained[np.concatenate([[0], np.cumsum(lengths)[:-1]])] = False
         counts.trained = int(trained.sum())
-        return Part(ids ^ (trained.astype(np.int32) - 1), lengths, np.array(numbers, np.int64), counts)
+        return EncodedSamples(ids ^ (trained.astype(np.int32) - 1), lengths, np.array(numbers, np.int64), counts)
 
     def _foresee(self, vocabulary: HubVocabulary, row: Row) -> None:
         """Ask for the texts of a row without wanting their ids."""
@@ -176,35 +176,37 @@ def _note_untrained(counts: Counts, row: Row) -> None:
             counts.untrained[FLAWS[flaw]] = counts.untrained.get(FLAWS[flaw], 0) + 1
 
 
-def encode_chunks(chunks: Iterable[Chunk], encoder: RowEncoder, processes: int) -> Iterator[tuple[Chunk, Part]]:
+def encode_chunks(
+    chunks: Iterable[RowChunk], encoder: RowEncoder, processes: int
+) -> Iterator[tuple[RowChunk, EncodedSamples]]:
     """Every chunk with its samples, in order; only a few chunks are in memory.
 
     Raises KnownError: that of the first row that cannot be encoded; `encoder_died`.
     """
     chunks = iter(chunks)
     first = list(islice(chunks, processes))
-    found: Iterator[tuple[Chunk, Part | Refusal]]
+    encoded: Iterator[tuple[RowChunk, EncodedSamples | Refusal]]
     if len(first) < 2:
-        found = ((chunk, encoder.encode(chunk)) for chunk in chain(first, chunks))
+        encoded = ((chunk, encoder.encode(chunk)) for chunk in chain(first, chunks))
     else:
-        found = _by_processes(chain(first, chunks), encoder, processes)
-    for chunk, part in found:
+        encoded = _by_processes(chain(first, chunks), encoder, processes)
+    for chunk, part in encoded:
         if isinstance(part, Refusal):
             raise part.error()
         yield chunk, part
 
 
 def _by_processes(
-    chunks: Iterable[Chunk], encoder: RowEncoder, processes: int
-) -> Iterator[tuple[Chunk, Part | Refusal]]:
+    chunks: Iterable[RowChunk], encoder: RowEncoder, processes: int
+) -> Iterator[tuple[RowChunk, EncodedSamples | Refusal]]:
     # Not forked: the copy of a process with threads (torch, tokenizers) can hang.
     context = multiprocessing.get_context("spawn")
     unwanted = context.Event()
     pool = ProcessPoolExecutor(processes, context, _begin, (encoder, unwanted))
-    waiting: deque[tuple[Chunk, Future[Part | Refusal]]] = deque()
+    waiting: deque[tuple[RowChunk, Future[EncodedSamples | Refusal]]] = deque()
     try:
         for chunk in chunks:
-            with deaf_children():
+            with children_without_interrupts():
                 waiting.append((chunk, pool.submit(_encode, chunk)))
             if len(waiting) > 2 * processes:
                 yield waiting[0][0], waiting[0][1].result()
@@ -235,5 +237,5 @@ def _begin(encoder: RowEncoder, unwanted: Event) -> None:
     _encoder, _unwanted = encoder, unwanted
 
 
-def _encode(chunk: Chunk) -> Part | Refusal:
+def _encode(chunk: RowChunk) -> EncodedSamples | Refusal:
     return _encoder.encode(chunk, _unwanted.is_set)

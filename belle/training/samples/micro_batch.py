@@ -12,7 +12,7 @@ class MicroBatch:
     """What one process computes at once.
 
     Args:
-        batch: what the method reads; tensors on the CPU, with a method `to(device)` that returns a copy elsewhere.
+        batch: what the objective reads; tensors on the CPU, with a method `to(device)` that returns a copy elsewhere.
         rows: names of the samples in it (`data.jsonl row 17`), for when something goes wrong with them.
         idle: this process has run out of samples for this step and only keeps the others company: its loss is
             computed and multiplied by zero.

@@ -24,7 +24,7 @@ from belle.errors import KnownError
 from belle.path_guard import open_input
 from belle.prompts import PromptTemplate
 from belle.training.samples.batch_tokenizer import BatchVocabulary
-from belle.training.samples.encode import Chunk, RowEncoder, encode_chunks
+from belle.training.samples.encode import RowChunk, RowEncoder, encode_chunks
 from belle.training.samples.store import DESCRIPTION, SampleSet, SampleWriter
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def check_unchanged(samples: Fingerprinted, recorded: Sequence[Mapping[str, Any]
 
 def _make(
     folder: Path,
-    chunks: Iterator[Chunk],
+    chunks: Iterator[RowChunk],
     encoder: RowEncoder,
     *,
     pairs: bool,
@@ -127,12 +127,13 @@ def _make(
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         with SampleWriter(temporary, per_sample=2 if pairs else 1) as writer:
-            started = told = monotonic()
+            started = last_news = monotonic()
             for chunk, part in encode_chunks(chunks, encoder, processes):
                 writer.add(part, chunk.source, chunk.file)
-                if monotonic() - told > _SECONDS_BETWEEN_NEWS:
-                    told = monotonic()
-                    say(f"data: {writer.counts.rows:,} rows, {writer.counts.rows / (told - started):,.0f} a second")
+                if monotonic() - last_news > _SECONDS_BETWEEN_NEWS:
+                    last_news = monotonic()
+                    rows = writer.counts.rows
+                    say(f"data: {rows:,} rows, {rows / (last_news - started):,.0f} a second")
             writer.finish()
         for path in temporary.iterdir():
             durable.sync_file(path)
@@ -149,10 +150,10 @@ def _make(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _chunks(files: Sequence[DataFile], kind: Kind) -> Iterator[Chunk]:
+def _chunks(files: Sequence[DataFile], kind: Kind) -> Iterator[RowChunk]:
     """The rows of all files, some hundred at a time. Raises KnownError for the first that is no row."""
     for number, file in enumerate(files):
-        chunk = Chunk(number)
+        chunk = RowChunk(number)
         characters = 0
         for record, row in scan_rows(file.path, kind, file.format):
             if isinstance(row, KnownError):
@@ -160,7 +161,7 @@ def _chunks(files: Sequence[DataFile], kind: Kind) -> Iterator[Chunk]:
             full = len(chunk.rows) >= _CHUNK_ROWS or characters >= _CHUNK_CHARACTERS
             if chunk.rows and (full or record.path != chunk.source):
                 yield chunk
-                chunk, characters = Chunk(number), 0
+                chunk, characters = RowChunk(number), 0
             chunk.source = record.path
             chunk.unit = record.unit
             chunk.rows.append((record.number, row))

@@ -89,7 +89,7 @@ def _frequent(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 @dataclass(frozen=True)
-class Part:
+class EncodedSamples:
     """Some encoded samples, in order.
 
     Args:
@@ -125,7 +125,7 @@ class SampleWriter:
         for stream in self._streams.values():
             stream.close()
 
-    def add(self, part: Part, source: str, number: int) -> None:
+    def add(self, part: EncodedSamples, source: str, number: int) -> None:
         """Append the samples of `part`, which came from the file `source`, part of input `number`. Raises OSError."""
         import numpy as np
 

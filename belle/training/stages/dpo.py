@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from belle.errors import KnownError
 from belle.training.loop.loop import LoopOptions, count_steps
-from belle.training.loop.session import Session, started
+from belle.training.loop.session import TrainingSession, started
 from belle.training.model.adapters import is_adapter
 from belle.training.recipe.load import Recipe
 from belle.training.recipe.options import DpoOptions
@@ -45,7 +45,7 @@ def run(recipe: Recipe) -> None:
 
 
 class DirectPreference:
-    """Implements `belle.training.loop.objective.Method`, per pair.
+    """Implements `belle.training.loop.objective.Objective`, per pair.
 
     With h = log π(chosen) − log π_ref(chosen) − (log π(rejected) − log π_ref(rejected)):
 
@@ -86,7 +86,7 @@ class DirectPreference:
             losses = losses - options.sft_weight * likelihood
         chosen, rejected = chosen_and_rejected(options.beta * gain.detach())
         good, bad = chosen_and_rejected(log_probs.detach())
-        figures = {
+        metrics = {
             "rewards/chosen": chosen.sum(),
             "rewards/rejected": rejected.sum(),
             "rewards/margins": (chosen - rejected).sum(),
@@ -94,7 +94,7 @@ class DirectPreference:
             "logps/chosen": good.sum(),
             "logps/rejected": bad.sum(),
         }
-        return losses.sum(), figures
+        return losses.sum(), metrics
 
 
 def preference_losses(margins: Tensor, options: DpoOptions) -> Tensor:
@@ -111,7 +111,9 @@ def preference_losses(margins: Tensor, options: DpoOptions) -> Tensor:
     return losses - smoothing * logsigmoid(-scaled) if smoothing else losses
 
 
-def _with_reference(session: Session, samples: SampleSet, options: DpoOptions, *, key: str, shuffle: bool) -> Batches:
+def _with_reference(
+    session: TrainingSession, samples: SampleSet, options: DpoOptions, *, key: str, shuffle: bool
+) -> Batches:
     """The batches of `samples` with the reference's log-probabilities, where they are kept."""
     batches = session.batches(samples, shuffle=shuffle)
     if options.reference != "cache":

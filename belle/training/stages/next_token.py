@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class NextToken:
-    """Implements `belle.training.loop.objective.Method`: −Σ log p over trained tokens, weighted by their number."""
+    """Implements `belle.training.loop.objective.Objective`: −Σ log p over trained tokens, weighted by their number."""
 
     def weight(self, batch: Batch) -> float:
         return batch.trained_tokens

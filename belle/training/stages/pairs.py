@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from belle.training.engines.engine import Engine
+    from belle.training.engines.engine import TrainingEngine
     from belle.training.loop.run import Run
     from belle.training.samples.collate import Batch
     from belle.training.samples.store import SampleSet
@@ -62,7 +62,7 @@ def chosen_and_rejected(values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def reference_log_probs(
-    run: Run, engine: Engine, samples: SampleSet, batches: Batches, *, steps: int, key: str, writes: bool
+    run: Run, engine: TrainingEngine, samples: SampleSet, batches: Batches, *, steps: int, key: str, writes: bool
 ) -> NDArray[np.float32]:
     """The reference's log-probabilities of all pairs that the run will see, mapped from disk `[samples, 2]`.
 
@@ -127,7 +127,7 @@ class PairBatches:
         return replace(micro, batch=PairBatch(micro.batch, reference))
 
 
-def _compute(engine: Engine, samples: SampleSet, batches: Batches, steps: int) -> NDArray[np.float32]:
+def _compute(engine: TrainingEngine, samples: SampleSet, batches: Batches, steps: int) -> NDArray[np.float32]:
     """Walk through the batches of so many steps and compute those with a pair that was not seen before."""
     import numpy as np
     import torch
@@ -139,7 +139,7 @@ def _compute(engine: Engine, samples: SampleSet, batches: Batches, steps: int) -
     engine.model.eval()
     with torch.no_grad():
         while left > 0 and np.isnan(known).any():
-            found = np.zeros((len(samples), 3))
+            computed = np.zeros((len(samples), 3))
             for index in range(min(left, batches.steps(epoch))):
                 for micro in batches.step(epoch, index):
                     rows = micro.batch.samples
@@ -149,11 +149,11 @@ def _compute(engine: Engine, samples: SampleSet, batches: Batches, steps: int) -
                         continue
                     values = engine.forward(sequence_log_probs, micro.batch.to(engine.device)).cpu().view(-1, 2)
                     if new:
-                        found[rows, :2] = values.double().numpy()
-                        found[rows, 2] = 1
+                        computed[rows, :2] = values.double().numpy()
+                        computed[rows, 2] = 1
             left -= batches.steps(epoch)
             epoch += 1
-            sums = engine.all_sum(torch.from_numpy(found)).numpy()
+            sums = engine.all_sum(torch.from_numpy(computed)).numpy()
             seen = sums[:, 2] > 0
             known[seen] = (sums[seen, :2] / sums[seen, 2:]).astype(np.float32)
     engine.model.train()

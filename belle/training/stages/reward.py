@@ -33,7 +33,7 @@ def run(recipe: Recipe) -> None:
 
 
 class Ranking:
-    """Implements `belle.training.loop.objective.Method`: the loss of Bradley and Terry (1952), per pair.
+    """Implements `belle.training.loop.objective.Objective`: the loss of Bradley and Terry (1952), per pair.
 
         −log σ(r_chosen − r_rejected − margin) + center · (r_chosen + r_rejected)²
 
@@ -58,10 +58,10 @@ class Ranking:
         if self._options.center:
             loss = loss + self._options.center * (chosen + rejected).square().sum()
         margin, chosen, rejected = margin.detach(), chosen.detach(), rejected.detach()
-        figures = {
+        metrics = {
             "accuracy": (margin > 0).float().sum(),
             "margin": margin.sum(),
             "score_chosen": chosen.sum(),
             "score_rejected": rejected.sum(),
         }
-        return loss, figures
+        return loss, metrics

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from belle.streams import commanding
-from belle.training.tracking.panel import Picture, Sample, draw, line, plain, printable
+from belle.training.tracking.panel import Picture, ShownSample, draw, line, plain, printable
 
 _REDRAW_SECONDS = 0.25
 _LINE_SECONDS = 2.0
@@ -76,7 +76,7 @@ class LiveView:
 
     def sample(self, step: int, prompt: str, text: str) -> None:
         """Show what the model answers."""
-        self._picture.sample = Sample(step, prompt, text)
+        self._picture.sample = ShownSample(step, prompt, text)
         self._show(lambda: f"sample at step {step}: {prompt} → {text}")
 
     def note(self, text: str) -> None:
@@ -115,12 +115,12 @@ class LiveView:
         from rich.console import Console
         from rich.live import Live
 
-        class Screen(Console):
+        class PipeAwareConsole(Console):
             def on_broken_pipe(self) -> None:
                 raise BrokenPipeError  # rich's own way is to end the program
 
         self._live = Live(
-            console=Screen(file=self._stream, highlight=False),
+            console=PipeAwareConsole(file=self._stream, highlight=False),
             # No thread of its own: it would wake up on the cores that train.
             auto_refresh=False,
             # What others print appears above the picture, unless it goes to another place anyway.

@@ -20,7 +20,7 @@ _SAMPLE_LINES = 4
 
 
 @dataclass
-class Sample:
+class ShownSample:
     """What the model answered to a prompt, at a step."""
 
     step: int
@@ -37,7 +37,7 @@ class Picture:
     total: int
     values: dict[str, float] = field(default_factory=dict)
     losses: list[float] = field(default_factory=list)
-    sample: Sample | None = None
+    sample: ShownSample | None = None
     seconds_left: float | None = None
 
 
@@ -131,7 +131,7 @@ def _pair(label: str, words: str, style: str = "") -> Text:
     return Text.assemble((f"{label} ", "dim"), (words, style))
 
 
-def _sample_lines(sample: Sample, width: int) -> list[RenderableType]:
+def _sample_lines(sample: ShownSample, width: int) -> list[RenderableType]:
     """Heading, question and the beginning of the answer."""
     from rich.console import Console
     from rich.text import Text

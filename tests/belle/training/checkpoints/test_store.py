@@ -25,7 +25,7 @@ from belle.training.checkpoints.atomic_folder import write_folder
 from belle.training.checkpoints.manifest import MANIFEST, read_manifest, share
 from belle.training.checkpoints.run_state import RunState
 from belle.training.checkpoints.store import CheckpointStore
-from belle.training.cluster.ranks import ALONE, together
+from belle.training.cluster.ranks import SINGLE_PROCESS, on_all_ranks
 from belle.training.run_folder import RunFolder
 
 RECIPE = {"stage": "sft", "learning_rate": 1e-4, "data": ["对话.jsonl"]}
@@ -133,16 +133,16 @@ class TestBackground:
 
     def test_it_is_there_after_settle(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         may_go_on = threading.Event()
-        seal = belle.training.checkpoints.atomic_folder.seal
+        sync_and_hash = belle.training.checkpoints.atomic_folder.sync_and_hash
 
         def slow(*arguments: Any) -> Any:
             assert may_go_on.wait(60)
-            return seal(*arguments)
+            return sync_and_hash(*arguments)
 
         recipe = {"stage": "sft"}
         with CheckpointStore(RunFolder(tmp_path), keep_last=1) as store:
             store.save(1, writer(), recipe=recipe)
-            monkeypatch.setattr(belle.training.checkpoints.atomic_folder, "seal", slow)
+            monkeypatch.setattr(belle.training.checkpoints.atomic_folder, "sync_and_hash", slow)
             path = store.save(2, writer(), recipe=recipe, wait=False)
             recipe["stage"] = "changed since"
             assert names(tmp_path) == {"step-1", "step-2.tmp"}
@@ -167,7 +167,7 @@ class TestBackground:
 
         store = CheckpointStore(RunFolder(tmp_path))
         store.save(1, writer(), recipe={})
-        monkeypatch.setattr(belle.training.checkpoints.atomic_folder, "seal", full)
+        monkeypatch.setattr(belle.training.checkpoints.atomic_folder, "sync_and_hash", full)
         store.save(2, writer(), recipe={}, wait=False)
         with pytest.raises(KnownError) as caught:
             store.save(3, writer(), recipe={}) if then == "save" else getattr(store, then)()
@@ -402,10 +402,10 @@ def run_python(program: str, *arguments: object) -> str:
 class ThreadRanks:
     """Ranks that are threads of this process."""
 
-    def __init__(self, world_size: int, *, twin: bool = True) -> None:
+    def __init__(self, world_size: int, *, second: bool = True) -> None:
         self._barrier = threading.Barrier(world_size, timeout=60)
         self._values: list[Any] = [None] * world_size
-        self._twin = ThreadRanks(world_size, twin=False) if twin else None
+        self._second = ThreadRanks(world_size, second=False) if second else None
 
     class One:
         def __init__(self, shared: ThreadRanks, rank: int) -> None:
@@ -418,9 +418,9 @@ class ThreadRanks:
             self._shared._barrier.wait()
             return found
 
-        def twin(self) -> Any:
-            assert self._shared._twin is not None
-            return ThreadRanks.One(self._shared._twin, self.rank)
+        def duplicate(self) -> Any:
+            assert self._shared._second is not None
+            return ThreadRanks.One(self._shared._second, self.rank)
 
 
 def on_ranks(world_size: int, action: Callable[[Any], Any]) -> list[Any]:
@@ -487,7 +487,7 @@ class TestRanks:
 
     def test_a_bug_on_one_rank(self) -> None:
         def action(ranks: Any) -> None:
-            together(ranks, lambda: 1 // ranks.rank)
+            on_all_ranks(ranks, lambda: 1 // ranks.rank)
 
         zero, one = on_ranks(2, action)
         assert isinstance(zero, ZeroDivisionError)
@@ -611,4 +611,4 @@ class TestRunState:
 
 
 def test_alone_is_a_world_of_one() -> None:
-    assert (ALONE.rank, ALONE.world_size, ALONE.gather("x")) == (0, 1, ["x"])
+    assert (SINGLE_PROCESS.rank, SINGLE_PROCESS.world_size, SINGLE_PROCESS.gather("x")) == (0, 1, ["x"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from belle.training.cluster.failures import worded_failure
-from belle.training.cluster.ranks import ALONE
+from belle.training.cluster.failures import known_failure
+from belle.training.cluster.ranks import SINGLE_PROCESS
 
 
 class Two:
@@ -24,7 +24,7 @@ class Two:
     ],
 )
 def test_what_is_known(text: str, kind: str) -> None:
-    error = worded_failure(RuntimeError(text), Two())  # type: ignore[arg-type]
+    error = known_failure(RuntimeError(text), Two())  # type: ignore[arg-type]
     assert error is not None
     assert error.kind == kind
     assert error.details["rank"] == 1
@@ -32,11 +32,11 @@ def test_what_is_known(text: str, kind: str) -> None:
 
 @pytest.mark.parametrize("error", [RuntimeError("shapes differ"), ValueError("CUDA out of memory"), KeyError("x")])
 def test_what_is_a_bug(error: Exception) -> None:
-    assert worded_failure(error, Two()) is None  # type: ignore[arg-type]
+    assert known_failure(error, Two()) is None  # type: ignore[arg-type]
 
 
 def test_one_process_cannot_lose_another() -> None:
-    assert worded_failure(RuntimeError("Connection closed by peer"), ALONE) is None
+    assert known_failure(RuntimeError("Connection closed by peer"), SINGLE_PROCESS) is None
 
 
 def test_a_real_allocation_that_fails() -> None:
@@ -44,6 +44,6 @@ def test_a_real_allocation_that_fails() -> None:
 
     with pytest.raises(RuntimeError) as found:
         torch.empty(1 << 60, dtype=torch.uint8)
-    error = worded_failure(found.value, ALONE)
+    error = known_failure(found.value, SINGLE_PROCESS)
     assert error is not None
     assert error.kind == "out_of_memory"

@@ -15,7 +15,7 @@ from belle.training.estimate.describe import describe
 from belle.training.estimate.fits import check_fits
 from belle.training.estimate.memory import Layout, layer_bytes, memory
 from belle.training.estimate.plan import volume_of
-from belle.training.estimate.shape import Shape, shape_of
+from belle.training.estimate.shape import ModelShape, shape_of
 from belle.training.estimate.time import PEAK_TFLOPS, flops_per_token, named_device
 from belle.training.recipe.load import Recipe, load_recipe
 from belle.units import GIB
@@ -94,7 +94,7 @@ def test_a_recipe_that_starts_from_another_has_its_model(tmp_path: Path) -> None
 def test_states_are_those_of_the_zero_paper() -> None:
     """Rajbhandari et al. 2020, figure 1: 7.5 billion parameters, 64 GPUs: 120, 31.4, 16.6 and 1.9 GB."""
     parameters = 7_500_000_000
-    shape = Shape("", parameters, parameters, 0, 0, parameters, 1, 1, 1, 1, 1, 0)
+    shape = ModelShape("", parameters, parameters, 0, 0, parameters, 1, 1, 1, 1, 1, 0)
 
     def states(stage: int, **options: bool) -> float:
         layout = Layout(stage, 64, **options)
@@ -115,7 +115,7 @@ def test_activations_are_what_the_graph_keeps(one_thread: None, weights: str, ha
     for layers in (1, 3):
         measured[layers] = kept_bytes(layers, weights, autocast=half)
     h, i, kv = 64, 160, 32
-    shape = Shape("", 1, 1, 0, 0, 1, 1, h, i, kv, 64, 1)
+    shape = ModelShape("", 1, 1, 0, 0, 1, 1, h, i, kv, 64, 1)
     tokens = 2 * 64
     found = (measured[3] - measured[1]) / 2
     if half and weights == "fp32":
@@ -155,8 +155,8 @@ def kept_bytes(layers: int, weights: str, *, autocast: bool) -> int:
 
 
 def test_arithmetic_is_six_for_each_weight_and_token() -> None:
-    def shape(trained: int) -> Shape:
-        return Shape("", 1000, trained, 0, 0, 1000, 2, 8, 32, 8, 10, 0)
+    def shape(trained: int) -> ModelShape:
+        return ModelShape("", 1000, trained, 0, 0, 1000, 2, 8, 32, 8, 10, 0)
 
     assert flops_per_token(shape(1000), 0, checkpointing=False) == 6000
     assert flops_per_token(shape(1000), 0, checkpointing=True) == 8000

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belle.training.tracking.console import LiveView
-from belle.training.tracking.panel import Picture, Sample, draw, line, sparkline
+from belle.training.tracking.panel import Picture, ShownSample, draw, line, sparkline
 
 ROOT = Path(__file__).parents[4]
 PROGRAM = """
@@ -197,7 +197,7 @@ class TestPicture:
     def test_whatever_a_model_says(self, prompt: str, text: str, title: str, columns: int, total: int) -> None:
         from rich.console import Console
 
-        picture = Picture(title, 3, total, {"loss": 1.0}, [float("nan"), 1.0], Sample(3, prompt, text))
+        picture = Picture(title, 3, total, {"loss": 1.0}, [float("nan"), 1.0], ShownSample(3, prompt, text))
         console = Console(file=io.StringIO(), width=columns, force_terminal=True, color_system=None)
         console.print(draw(picture, columns))
         assert isinstance(console.file, io.StringIO)
