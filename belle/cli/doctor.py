@@ -6,7 +6,7 @@ import argparse
 import json
 import textwrap
 
-from belle.doctor import Problem, Report, examine
+from belle.doctor import DoctorReport, Problem, examine
 
 _WIDTH = 100
 _NAME_WIDTH = 22
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     return int(any(problem.serious for problem in report.problems))
 
 
-def as_text(report: Report) -> str:
+def as_text(report: DoctorReport) -> str:
     """The whole report for a terminal: sections, then problems."""
     lines: list[str] = []
     for section in report.sections:

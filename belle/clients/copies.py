@@ -26,7 +26,7 @@ from belle.clients.download import fetch
 from belle.clients.errors import HubError
 from belle.clients.hub import DATASETS, Hub, RemoteFile
 from belle.clients.progress import Reporter, Step
-from belle.clients.retry import Patience
+from belle.clients.retry import Retries
 from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.model_names import is_on_the_hub
@@ -226,7 +226,7 @@ def _fetch(files: list[RemoteFile], folder: Path, wanted: HubName, say: Say) -> 
         total = sum(file.size or 0 for file in files)
         say(f"{wanted}: {len(files)} files, {megabytes(total, 1, grouped=True)}, from {hub.endpoint}")
         reporter = Reporter("download", _Waiting(say), stop, total)
-        patience = Patience(reporter)
+        patience = Retries(reporter)
         for file in files:
             fetch(hub, file, folder / file.name, reporter, patience)
     except HubError as error:

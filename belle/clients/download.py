@@ -11,7 +11,7 @@ from typing import Self
 from belle.clients.errors import HubError, broken_off
 from belle.clients.hub import Hub, RemoteFile
 from belle.clients.progress import Reporter
-from belle.clients.retry import Patience
+from belle.clients.retry import Retries
 from belle.durable import commit_file, writing
 from belle.errors import KnownError
 
@@ -26,7 +26,7 @@ def part_path(target: Path) -> Path:
     return target.with_name(f".{target.name}.part")
 
 
-def fetch(hub: Hub, file: RemoteFile, target: Path, reporter: Reporter, patience: Patience) -> None:
+def fetch(hub: Hub, file: RemoteFile, target: Path, reporter: Reporter, patience: Retries) -> None:
     """Download `file` as `target`, unless it is there already: a file under its real name is whole and right.
 
     Raises KnownError: those of the hub when patience ends, "wrong_bytes" (the bad file is removed), "disk_full",
@@ -52,7 +52,7 @@ _RANGE_NOT_SATISFIABLE = 416
 _GO_ON = "Free some space and run the same command again: it goes on where it stopped."
 
 
-def _stream(hub: Hub, growing: _Growing, reporter: Reporter, patience: Patience) -> None:
+def _stream(hub: Hub, growing: _Growing, reporter: Reporter, patience: Retries) -> None:
     """Let it grow until the hub closes the connection."""
     file = growing.file
     with hub.body(file, growing.size) as (first, chunks):

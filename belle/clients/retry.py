@@ -14,7 +14,7 @@ _LONGEST_WAIT_SECONDS = 300.0
 Result = TypeVar("Result")
 
 
-class Patience:
+class Retries:
     """Tries of one installation: failures count until something succeeds."""
 
     def __init__(self, reporter: Reporter) -> None:

@@ -5,6 +5,6 @@ who someone is or what they do (paths, names of files) are marked private and st
 """
 
 from belle.doctor.examination import examine
-from belle.doctor.report import Fact, Problem, Report, Section
+from belle.doctor.report import DoctorReport, Fact, Problem, Section
 
-__all__ = ["Fact", "Problem", "Report", "Section", "examine"]
+__all__ = ["DoctorReport", "Fact", "Problem", "Section", "examine"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from belle.doctor.engine import engine
 from belle.doctor.libraries import libraries
 from belle.doctor.machine import machine
-from belle.doctor.report import Problem, Report, Section
+from belle.doctor.report import DoctorReport, Problem, Section
 from belle.doctor.storage import conversations, folders, models
 from belle.errors import KnownError
 
@@ -22,9 +22,9 @@ SECTIONS: dict[str, Callable[[], Section]] = {
 """A new look is one function and one row here."""
 
 
-def examine() -> Report:
+def examine() -> DoctorReport:
     """Look at everything (one to three seconds). Raises nothing."""
-    return Report(tuple(_section(name) for name in SECTIONS))
+    return DoctorReport(tuple(_section(name) for name in SECTIONS))
 
 
 def _section(name: str) -> Section:

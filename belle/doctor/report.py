@@ -47,7 +47,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DoctorReport:
     """All that was found, in the order in which it is shown."""
 
     sections: tuple[Section, ...]

@@ -26,7 +26,7 @@ _FLOAT16_BITS = 16.0
 
 
 @dataclass(frozen=True)
-class Recipe:
+class CatalogConversion:
     """How one model is converted.
 
     Attributes:
@@ -47,7 +47,9 @@ class Recipe:
         return min(self.n_bytes, at_most) if self.n_bytes else at_most
 
 
-def recipe(entry: ModelEntry, *, codes: Codes = "exact", type_name: str | None = None, threads: int = 0) -> Recipe:
+def recipe(
+    entry: ModelEntry, *, codes: Codes = "exact", type_name: str | None = None, threads: int = 0
+) -> CatalogConversion:
     """The way of `entry`.
 
     Args:
@@ -73,10 +75,10 @@ def recipe(entry: ModelEntry, *, codes: Codes = "exact", type_name: str | None =
         # Q8_0 errs by a few thousandths of a weight, a small part of what 4 bits did to the layers between.
         floats = TypeRequests(embeddings=GGMLType.Q8_0, output=GGMLType.Q8_0)
         options = ConvertOptions(gptq=codes, requests=floats, **known)  # type: ignore[arg-type]
-        return Recipe(codes, options, entry.installed_bytes, 1.3)
+        return CatalogConversion(codes, options, entry.installed_bytes, 1.3)
     if codes == "fast":
         raise KnownError("usage", f"{entry.title} has no GPTQ codes to move.", "Leave out --gptq fast.")
     kind = file_type(type_name or DEFAULT_TYPE).name.lower()
     bits = _MIXTURE_BITS.get(kind[:2], _FLOAT16_BITS)
     n_bytes = round(entry.shape.parameters * bits / 8) if entry.shape else None
-    return Recipe(kind, ConvertOptions(types=(kind,), **known), n_bytes, bits / source_bits)  # type: ignore[arg-type]
+    return CatalogConversion(kind, ConvertOptions(types=(kind,), **known), n_bytes, bits / source_bits)  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ _SPARE_SHARE = 0.02
 
 
 @dataclass(frozen=True)
-class Place:
+class ModelFolder:
     """The folders of the model called `name`."""
 
     name: str

@@ -18,15 +18,15 @@ from belle.clients.download import fetch, part_path
 from belle.clients.errors import HubError
 from belle.clients.hub import Hub, RemoteFile
 from belle.clients.progress import Listener, Reporter, Step
-from belle.clients.retry import Patience
+from belle.clients.retry import Retries
 from belle.durable import commit_file, writing
 from belle.errors import KnownError
 from belle.models.catalog import ModelEntry, installed, register
 from convert.checkpoint.encrypted import Key, decrypt_file, plain_name
 from convert.checkpoint.weights_file import WeightsFile
-from convert.install.conversion import Codes, Recipe, recipe
-from convert.install.folder import Place, check_space
-from convert.install.remote_files import Source, choose, is_encrypted, load_source
+from convert.install.conversion import CatalogConversion, Codes, recipe
+from convert.install.folder import ModelFolder, check_space
+from convert.install.remote_files import RemoteFiles, choose, is_encrypted, load_source
 
 if TYPE_CHECKING:
     from convert.output.progress import Progress
@@ -95,7 +95,7 @@ def install(
     options = options or InstallOptions()
     check_installable(entry, options)
     way = recipe(entry, codes=options.codes, type_name=options.type_name, threads=options.threads)
-    place = Place(entry.name)
+    place = ModelFolder(entry.name)
     with place.locked():
         there = find_installed(entry, options)
         if there is not None:
@@ -108,7 +108,7 @@ def install(
 def find_installed(entry: ModelEntry, options: InstallOptions) -> Installed | None:
     """The model as it is installed already in the way that is asked for. Raises KnownError."""
     way = recipe(entry, codes=options.codes, type_name=options.type_name)
-    path = Place(entry.name).folder / _file_name(entry, way)
+    path = ModelFolder(entry.name).folder / _file_name(entry, way)
     if path.is_file() and any(model.name == entry.name and model.path == path for model in installed()):
         return Installed(path, path.stat().st_size, already=True)
     return None
@@ -140,7 +140,7 @@ def check_installable(entry: ModelEntry, options: InstallOptions) -> None:
         key.close()
 
 
-def _file_name(entry: ModelEntry, way: Recipe) -> str:
+def _file_name(entry: ModelEntry, way: CatalogConversion) -> str:
     return f"{entry.name}-{way.suffix}.gguf"
 
 
@@ -151,19 +151,19 @@ class _Installation:
         self,
         entry: ModelEntry,
         options: InstallOptions,
-        way: Recipe,
+        way: CatalogConversion,
         *,
         listener: Listener | None,
         stop: threading.Event,
     ) -> None:
-        self._entry, self._options, self._way, self._place = entry, options, way, Place(entry.name)
+        self._entry, self._options, self._way, self._place = entry, options, way, ModelFolder(entry.name)
         self._listener, self._stop = listener, stop
 
     def run(self) -> Installed:
         target = self._place.folder / _file_name(self._entry, self._way)
         report = None
         if target.is_file():  # made and verified, but not registered, or something else was registered since
-            source = load_source(self._place.source_file) or Source(())
+            source = load_source(self._place.source_file) or RemoteFiles(())
         else:
             source = self._download()
             report = self._convert(target)
@@ -176,11 +176,11 @@ class _Installation:
 
     # Downloading
 
-    def _download(self) -> Source:
+    def _download(self) -> RemoteFiles:
         """Bring every file, decrypted, into the checkpoint's folder."""
         reporter = Reporter("download", self._listener, self._stop)
         hub = Hub(self._options.endpoint)
-        patience = Patience(reporter)
+        patience = Retries(reporter)
         begun = load_source(self._place.source_file)
         source = begun or self._choose(hub, patience)
         try:
@@ -193,13 +193,13 @@ class _Installation:
             self._bring(hub, source, Reporter("download", self._listener, self._stop), patience)
         return source
 
-    def _choose(self, hub: Hub, patience: Patience) -> Source:
+    def _choose(self, hub: Hub, patience: Retries) -> RemoteFiles:
         source = choose(hub, self._entry, patience)
         self._place.begin_anew()
         source.save(self._place.source_file)
         return source
 
-    def _bring(self, hub: Hub, source: Source, reporter: Reporter, patience: Patience) -> None:
+    def _bring(self, hub: Hub, source: RemoteFiles, reporter: Reporter, patience: Retries) -> None:
         self._place.checkpoint.mkdir(exist_ok=True)
         self._place.encrypted.mkdir(exist_ok=True)
         self._check_space(source)
@@ -231,7 +231,7 @@ class _Installation:
         if not self._options.keep_download:
             encrypted.unlink()
 
-    def _check_space(self, source: Source) -> None:
+    def _check_space(self, source: RemoteFiles) -> None:
         """Room for what is still to come. Raises KnownError("disk_full")."""
         needs = {"the download": sum(max(0, (file.size or 0) - self._bytes_there(file)) for file in source.files)}
         if self._entry.kind == "delta":
@@ -273,7 +273,7 @@ class _Installation:
 
     # Registering
 
-    def _register(self, target: Path, source: Source) -> None:
+    def _register(self, target: Path, source: RemoteFiles) -> None:
         details: dict[str, Any] = {"repository": self._entry.repo, "conversion": self._way.suffix}
         if source.files:
             details["commit"] = next(file.commit for file in source.files if file.repo == self._entry.repo)

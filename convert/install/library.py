@@ -18,7 +18,7 @@ from belle.gguf.reader import GgufHeader, read_header
 from belle.models.catalog import ModelEntry, load_catalog, remember_file, resolve
 from belle.models.registry import InstalledModel, absolute, forget, installed, register
 from belle.prompts import get_template
-from convert.install.folder import Place, copied, in_models_folder, parts_of, remove_if_empty
+from convert.install.folder import ModelFolder, copied, in_models_folder, parts_of, remove_if_empty
 
 Status = Literal["installed", "missing", "begun", "available", "unsupported"]
 
@@ -29,7 +29,7 @@ _NAME = re.compile(r"[\w][\w.+-]*")
 
 
 @dataclass(frozen=True)
-class Row:
+class LibraryRow:
     """One model of the list. Sizes in bytes, None when not known.
 
     Attributes:
@@ -54,14 +54,14 @@ class Row:
     languages: tuple[str, ...] = field(default=())
 
 
-def rows() -> list[Row]:
+def rows() -> list[LibraryRow]:
     """The catalogue, and after it the files that were registered besides. Raises KnownError("registry_damaged")."""
     known = {model.name: model for model in installed()}
     result = [_catalogue_row(entry, known.pop(entry.name, None)) for entry in load_catalog()]
     for model in known.values():
         header = _header(model.path)
         result.append(
-            Row(
+            LibraryRow(
                 model.name,
                 model.title,
                 "installed" if header else "missing",
@@ -138,7 +138,7 @@ def plan_removal(name: str) -> Removal:
             "comes_with_program", f"{entry.title} comes with the program and stays with it.", "", name=name
         )
     model = next((model for model in installed() if model.name == name), None)
-    place = Place(name)
+    place = ModelFolder(name)
     begun = place.work.is_dir()
     if model is None and not begun:
         resolve(name)  # says in words what is wrong with the name
@@ -159,7 +159,7 @@ def plan_removal(name: str) -> Removal:
 
 def remove(removal: Removal) -> None:
     """Take the model off the list and delete its files. Raises KnownError("busy", "unwritable")."""
-    place = Place(removal.name)
+    place = ModelFolder(removal.name)
     if place.work.is_dir():
         with place.locked():
             _remove(removal)
@@ -185,7 +185,7 @@ def _remove(removal: Removal) -> None:
         ) from error
 
 
-def _catalogue_row(entry: ModelEntry, model: InstalledModel | None) -> Row:
+def _catalogue_row(entry: ModelEntry, model: InstalledModel | None) -> LibraryRow:
     path = model.path if model else entry.bundled_file()
     header = _header(path) if path else None
     status: Status = "available"
@@ -195,9 +195,9 @@ def _catalogue_row(entry: ModelEntry, model: InstalledModel | None) -> Row:
         status = "missing"
     elif entry.kind == "unsupported":
         status = "unsupported"
-    elif Place(entry.name).source_file.exists():
+    elif ModelFolder(entry.name).source_file.exists():
         status = "begun"
-    return Row(
+    return LibraryRow(
         entry.name,
         entry.title,
         status,

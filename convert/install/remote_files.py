@@ -15,7 +15,7 @@ from pathlib import Path
 
 from belle.clients.errors import not_in_repository
 from belle.clients.hub import Hub, RemoteFile
-from belle.clients.retry import Patience
+from belle.clients.retry import Retries
 from belle.documents import parse_json
 from belle.durable import write_text
 from belle.models.catalog import ModelEntry, ModelFile
@@ -30,7 +30,7 @@ _BASE_FILES = (*_TOKENIZERS, "merges.txt", "tokenizer_config.json", "special_tok
 
 
 @dataclass(frozen=True)
-class Source:
+class RemoteFiles:
     """What is downloaded for a model.
 
     Attributes:
@@ -56,18 +56,18 @@ class Source:
         write_text(path, json.dumps({"format": _FORMAT, **asdict(self)}, indent=1))
 
 
-def load_source(path: Path) -> Source | None:
+def load_source(path: Path) -> RemoteFiles | None:
     """What an earlier run wrote down; None when there is nothing, or nothing of use."""
     try:
         data = parse_json(path.read_bytes())
         if data["format"] != _FORMAT:
             return None
-        return Source(tuple(RemoteFile(**file) for file in data["files"]), tuple(data["notes"]))
+        return RemoteFiles(tuple(RemoteFile(**file) for file in data["files"]), tuple(data["notes"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def choose(hub: Hub, entry: ModelEntry, patience: Patience) -> Source:
+def choose(hub: Hub, entry: ModelEntry, patience: Retries) -> RemoteFiles:
     """The files of `entry` as they are published now.
 
     Where the repository has no configuration or tokenizer, those of the base model are taken. Raises KnownError:
@@ -87,7 +87,7 @@ def choose(hub: Hub, entry: ModelEntry, patience: Patience) -> Source:
     for file in _from_base(hub, entry, {plain_name(Path(name)) for name in chosen}, patience, notes):
         chosen[file.name] = file
     complete = [patience.keep_trying(lambda file=file: hub.complete(file)) for file in chosen.values()]  # type: ignore[misc]
-    return Source(tuple(sorted(complete, key=lambda file: (file.size or 0, file.name))), tuple(notes))
+    return RemoteFiles(tuple(sorted(complete, key=lambda file: (file.size or 0, file.name))), tuple(notes))
 
 
 def is_encrypted(file: RemoteFile) -> bool:
@@ -101,7 +101,7 @@ def _matching(listing: Mapping[str, RemoteFile], wanted: ModelFile) -> list[Remo
 
 
 def _from_base(
-    hub: Hub, entry: ModelEntry, names: Iterable[str], patience: Patience, notes: list[str]
+    hub: Hub, entry: ModelEntry, names: Iterable[str], patience: Retries, notes: list[str]
 ) -> list[RemoteFile]:
     names = set(names)
     missing = set() if _CONFIG in names else {_CONFIG}

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from belle.engine.process.protocol import Done
-from desktop.store import Message, Store
+from desktop.store import Store, StoredMessage
 
 CHECKPOINT_S = 1.0
 """At most this much of an answer is lost when the process is killed."""
@@ -49,7 +49,7 @@ class Answer:
     parent_id: int
     model: str
     asked: list[int | None]
-    message: Message | None = None
+    message: StoredMessage | None = None
     text: str = ""
     thinking: str = ""
     thinking_seconds: float | None = None
@@ -61,7 +61,7 @@ class Answer:
     _thinks_since: float | None = field(default=None, repr=False)
 
     @property
-    def shown(self) -> Message | None:
+    def shown(self) -> StoredMessage | None:
         """The message as it is to be seen: as far as it has come, whatever the store has of it."""
         if self.message is None:
             return None
@@ -79,7 +79,7 @@ class Answer:
         """The store has no row for it yet."""
         return self.message is not None and self.message.id < 0
 
-    def resume(self, message: Message) -> None:
+    def resume(self, message: StoredMessage) -> None:
         """Go on where `message` ends. A thought without an answer is thought anew."""
         self.message, self.text = message, message.text
         if self.text:
@@ -106,7 +106,7 @@ class Answer:
 
     def _begin(self) -> None:
         if self.message is None:
-            self.message = Message(
+            self.message = StoredMessage(
                 id=-self.request_id,
                 conversation_id=self.conversation_id,
                 parent_id=self.parent_id,

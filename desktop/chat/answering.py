@@ -15,26 +15,26 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from belle.engine.process.protocol import ContextCut, Done, Event, Failed, Generate, Prefill, Sampling, Text, Thinking
-from belle.prompts import Message as PromptMessage
+from belle.prompts import Message
 from desktop.chat.answer import CHECKPOINT_S, Answer
 from desktop.chat.context_gauge import ContextGauge
 from desktop.chat.faults import store_faults
 from desktop.chat.model_host import ModelHost
 from desktop.chat.prompt_path import prompt_of, up_to, with_answer
 from desktop.chat.refusals import Refusals
-from desktop.chat.state import ANSWER, ModelState, Notice, Question, Waiting
+from desktop.chat.state import ANSWER, AnswerRequest, ModelState, Notice, Waiting
 from desktop.chat.unsaved import Unsaved
-from desktop.store import Conversation, Message, Store, StoreError
+from desktop.store import Store, StoredConversation, StoredMessage, StoreError
 
 
-class Answering(QObject):
+class AnswerQueue(QObject):
     """The answer under way, the questions that wait, and what is to be said about each conversation's last one."""
 
-    asked = Signal(object)  # Question: what follows it on the path is out of sight from now on
-    message_added = Signal(object)  # Message
-    message_updated = Signal(object)  # Message
-    text = Signal(object, str)  # Message the text belongs to, more text
-    thinking = Signal(object, str)  # Message, more of what the model thinks before it
+    asked = Signal(object)  # AnswerRequest: what follows it on the path is out of sight from now on
+    message_added = Signal(object)  # StoredMessage
+    message_updated = Signal(object)  # StoredMessage
+    text = Signal(object, str)  # StoredMessage the text belongs to, more text
+    thinking = Signal(object, str)  # StoredMessage, more of what the model thinks before it
     prefill = Signal(int, int, int, object)  # conversation, done, total, seconds left | None
     path_changed = Signal(int)  # conversation: what is shown of it is to be read again
     context_usage = Signal(int, int, int)  # conversation, used, total
@@ -62,8 +62,8 @@ class Answering(QObject):
         self._ids = itertools.count(1)
         self._answer: Answer | None = None
         self._cut_is_known = False  # whether the engine has said where the context of this answer begins
-        self._line: dict[int, Question] = {}  # conversation -> its question, in the order in which they were asked
-        self._said: dict[int, tuple[Question, Notice]] = {}  # conversation -> why its last answer failed or is cut
+        self._line: dict[int, AnswerRequest] = {}  # conversation -> its question, in the order in which they were asked
+        self._said: dict[int, tuple[AnswerRequest, Notice]] = {}  # conversation -> why its last answer failed or is cut
         self._gauge = ContextGauge(store, host, self._ids)
         self._gauge.usage.connect(self.context_usage)
         self._gauge.all_fits.connect(self.path_changed)
@@ -96,7 +96,7 @@ class Answering(QObject):
         """An answer is being made there, or a question waits."""
         return self.is_answering(conversation_id) or conversation_id in self._line
 
-    def path(self, conversation: Conversation) -> list[Message]:
+    def path(self, conversation: StoredConversation) -> list[StoredMessage]:
         """The conversation's active path, with what the store does not have yet. Raises StoreError."""
         path = self._store.active_path(conversation.id)
         under_way = [self._answer] if self._answer and self._answer.conversation_id == conversation.id else []
@@ -108,7 +108,7 @@ class Answering(QObject):
         """What is to be said while this conversation is open."""
         return self._said[conversation_id][1] if conversation_id in self._said else None
 
-    def take_notice(self, conversation_id: int) -> Question | None:
+    def take_notice(self, conversation_id: int) -> AnswerRequest | None:
         """Say it no longer: it is dealt with. Returns the question that it was about."""
         question, _ = self._said.pop(conversation_id, (None, None))
         if question is not None:
@@ -121,7 +121,7 @@ class Answering(QObject):
 
     # What can be asked for
 
-    def ask(self, question: Question) -> None:
+    def ask(self, question: AnswerRequest) -> None:
         """Have a question answered, now or when a model is ready and free. Raises StoreError."""
         if self.is_taken(question.conversation_id):
             return
@@ -184,7 +184,7 @@ class Answering(QObject):
         """Write everything there is into the store, the answer under way as far as it has come. False: it refused."""
         return self._checkpoint() and self._unsaved.retry()
 
-    def count(self, conversation: Conversation) -> bool:
+    def count(self, conversation: StoredConversation) -> bool:
         """Ask how full the context is; answered by `context_usage`. False: not now. Raises StoreError."""
         info = self._host.state.info
         if info is None or info.template is None or self._answer is not None:
@@ -198,7 +198,7 @@ class Answering(QObject):
         info = self._host.state.info
         return self._answer is None and info is not None and info.template is not None
 
-    def _begin(self, question: Question) -> None:
+    def _begin(self, question: AnswerRequest) -> None:
         conversation = self._store.conversation(question.conversation_id)
         path = up_to(self.path(conversation), question.message_id)
         ids, messages = prompt_of(conversation, path)
@@ -206,7 +206,7 @@ class Answering(QObject):
         if question.continued_id is not None:
             self._store.resume_answer(question.continued_id)
             answer.resume(self._store.message(question.continued_id))
-            messages = (*messages, PromptMessage("assistant", answer.text))
+            messages = (*messages, Message("assistant", answer.text))
             self.message_updated.emit(answer.shown)
         else:
             self.asked.emit(question)
@@ -234,13 +234,13 @@ class Answering(QObject):
         if answer.message is not None:
             self.message_updated.emit(answer.shown)
         else:
-            self._note_outcome(Question(answer.conversation_id, answer.parent_id), answer.status)
+            self._note_outcome(AnswerRequest(answer.conversation_id, answer.parent_id), answer.status)
             self.path_changed.emit(answer.conversation_id)  # what was on the path before is in sight again
         self.state_changed.emit(answer.conversation_id)
         if answer.status in ("error", "interrupted"):
             self.failed.emit(answer.conversation_id)
 
-    def _note_outcome(self, question: Question, status: str) -> None:
+    def _note_outcome(self, question: AnswerRequest, status: str) -> None:
         # For the words under the question only: when even that cannot be written, the person has been told why.
         with contextlib.suppress(StoreError):
             self._store.note_outcome(question.message_id, status)
@@ -328,7 +328,7 @@ class Answering(QObject):
         self.go_on()
 
     def _say(self, answer: Answer, notice: Notice) -> None:
-        self._said[answer.conversation_id] = (Question(answer.conversation_id, answer.parent_id), notice)
+        self._said[answer.conversation_id] = (AnswerRequest(answer.conversation_id, answer.parent_id), notice)
         self.said.emit(answer.conversation_id)
 
     # The context

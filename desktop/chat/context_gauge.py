@@ -11,7 +11,7 @@ from belle.engine.process.protocol import Count, Counted, Event
 from desktop.chat.faults import store_faults
 from desktop.chat.model_host import ModelHost
 from desktop.chat.prompt_path import prompt_of
-from desktop.store import Conversation, Message, Store
+from desktop.store import Store, StoredConversation, StoredMessage
 
 
 class ContextGauge(QObject):
@@ -24,10 +24,10 @@ class ContextGauge(QObject):
     def __init__(self, store: Store, host: ModelHost, ids: Iterator[int]) -> None:
         super().__init__()
         self._store, self._host, self._ids = store, host, ids
-        self._asked: tuple[int, Conversation, list[Message]] | None = None  # request, what is counted
+        self._asked: tuple[int, StoredConversation, list[StoredMessage]] | None = None  # request, what is counted
         host.answer_event.connect(self._on_event)
 
-    def count(self, conversation: Conversation, path: list[Message]) -> None:
+    def count(self, conversation: StoredConversation, path: list[StoredMessage]) -> None:
         """Have the messages of a path counted; `usage` tells, unless another count is asked for first."""
         if path:
             self._asked = (next(self._ids), conversation, path)

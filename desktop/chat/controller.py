@@ -1,6 +1,6 @@
 """The one object the window talks to: whatever the person does is a method here, everything that happens is a signal.
 
-A message goes composer → `send` → store (committed) → engine → `answer_text` → transcript. `Screen` knows which
+A message goes composer → `send` → store (committed) → engine → `answer_text` → transcript. `ChatViewModel` knows which
 conversation is open and holds the signals, `Answering` gets questions answered, `ModelControl` looks after the model.
 """
 
@@ -10,18 +10,18 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from desktop.chat.faults import store_faults
-from desktop.chat.screen import Screen
-from desktop.chat.state import ANSWER, ModelChoice, ModelState, Notice, Question
-from desktop.store import ConversationSummary, Message, SearchHit
+from desktop.chat.screen import ChatViewModel
+from desktop.chat.state import ANSWER, AnswerRequest, ModelChoice, ModelState, Notice
+from desktop.store import ConversationSummary, SearchHit, StoredMessage
 
 # What belongs to the engine is imported when it is first needed: the window is painted before that.
 if TYPE_CHECKING:
     from belle.engine.process.protocol import Sampling
-    from belle.prompts import Message as PromptMessage
+    from belle.prompts import Message
     from desktop.store.drafts import Typed
 
 
-class ChatController(Screen):
+class ChatController(ChatViewModel):
     """Everything the window can do."""
 
     # What the window reads
@@ -194,7 +194,7 @@ class ChatController(Screen):
             else:
                 self.conversation_opened.emit(self._conversation, [question])
             self.conversations_changed.emit()
-            self._answering.ask(Question(question.conversation_id, question.id))
+            self._answering.ask(AnswerRequest(question.conversation_id, question.id))
         return stored
 
     def stop(self) -> None:
@@ -208,7 +208,7 @@ class ChatController(Screen):
             message = self._settled(message_id)
             question_id = message.id if message.role == "user" else message.parent_id
             if question_id is not None:
-                self._answering.ask(Question(message.conversation_id, question_id))
+                self._answering.ask(AnswerRequest(message.conversation_id, question_id))
 
     def edit(self, message_id: int, text: str) -> bool:
         """A new version of a message. A question is answered anew; of an answer only the text is kept.
@@ -225,7 +225,7 @@ class ChatController(Screen):
             self._show_path()
             self.conversations_changed.emit()
             if edited.role == "user":
-                self._answering.ask(Question(edited.conversation_id, edited.id))
+                self._answering.ask(AnswerRequest(edited.conversation_id, edited.id))
         return stored
 
     def continue_answer(self, message_id: int) -> None:
@@ -233,7 +233,7 @@ class ChatController(Screen):
         with store_faults(self.notice.emit):
             message = self._settled(message_id)
             if message.parent_id is not None and message.role == "assistant":
-                self._answering.ask(Question(message.conversation_id, message.parent_id, message.id))
+                self._answering.ask(AnswerRequest(message.conversation_id, message.parent_id, message.id))
 
     def switch_version(self, message_id: int, step: int) -> None:
         """Show the version before (-1) or after (+1) this one."""
@@ -261,7 +261,7 @@ class ChatController(Screen):
         """Load a model by catalogue name or path. A file that cannot work is refused and the present one stays."""
         self._models.load(ref)
 
-    def request_templates(self, messages: tuple[PromptMessage, ...]) -> None:
+    def request_templates(self, messages: tuple[Message, ...]) -> None:
         """Ask for the prompt templates to choose from, each with `messages` as it writes them for the model."""
         self._models.request_templates(messages)
 
@@ -298,7 +298,7 @@ class ChatController(Screen):
             case "new_chat":
                 self.new_chat()
 
-    def dismiss(self, key: str) -> Question | None:
+    def dismiss(self, key: str) -> AnswerRequest | None:
         """A banner was closed: it is not to come back. Returns the question of the open conversation it was about."""
         if key != ANSWER or self._conversation is None:
             return None
@@ -317,14 +317,14 @@ class ChatController(Screen):
         stored = self._answering.keep_all() if "_answering" in self.__dict__ else True
         return (self._drafting.flush() if "_drafting" in self.__dict__ else True) and stored
 
-    def _drop_oldest(self, question: Question | None) -> None:
+    def _drop_oldest(self, question: AnswerRequest | None) -> None:
         if question is None:
             return
         with store_faults(self.notice.emit):
             self._store.set_overflow(question.conversation_id, "drop_oldest")
             self._ask_again(question)
 
-    def _ask_again(self, question: Question | None) -> None:
+    def _ask_again(self, question: AnswerRequest | None) -> None:
         """Ask the question that a notice was about, if it is still without an answer."""
         if question is None:
             return
@@ -333,13 +333,13 @@ class ChatController(Screen):
             if path and path[-1].id == question.message_id:
                 self._answering.ask(question)
 
-    def _edit_question(self, question: Question | None) -> None:
+    def _edit_question(self, question: AnswerRequest | None) -> None:
         if question is not None:
             self.edit_requested.emit(question.message_id)
 
     # Small things
 
-    def _settled(self, message_id: int) -> Message:
+    def _settled(self, message_id: int) -> StoredMessage:
         """A message, after the store has all of its conversation that is shown. Raises StoreError."""
         if self._conversation is not None:
             self._answering.settle(self._conversation.id)
@@ -362,7 +362,7 @@ class ChatController(Screen):
         return changed
 
 
-def _speed_of(path: list[Message]) -> float | None:
+def _speed_of(path: list[StoredMessage]) -> float | None:
     """Tokens per second of the last answer."""
     speeds = [message.stats.get("tokens_per_s") for message in path if message.role == "assistant"]
     return speeds[-1] if speeds and isinstance(speeds[-1], int | float) else None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from belle.prompts import Message as PromptMessage
+from belle.prompts import Message
 from desktop.chat.answer import Answer
-from desktop.store import Conversation, Message, StoreError
+from desktop.store import StoredConversation, StoredMessage, StoreError
 
 
-def with_answer(path: list[Message], answer: Answer) -> list[Message]:
+def with_answer(path: list[StoredMessage], answer: Answer) -> list[StoredMessage]:
     """`path` with `answer` as far as it has come, which the store may not have."""
     shown = answer.shown
     ids = [message.id for message in path]
@@ -23,7 +23,7 @@ def with_answer(path: list[Message], answer: Answer) -> list[Message]:
     return [*to_question, shown] if answer.is_only_here and answer.parent_id in ids else path
 
 
-def up_to(path: list[Message], message_id: int) -> list[Message]:
+def up_to(path: list[StoredMessage], message_id: int) -> list[StoredMessage]:
     """`path` up to and including a message. Raises StoreError `not_found` when it is not on the path."""
     ids = [message.id for message in path]
     if message_id not in ids:
@@ -31,10 +31,12 @@ def up_to(path: list[Message], message_id: int) -> list[Message]:
     return path[: ids.index(message_id) + 1]
 
 
-def prompt_of(conversation: Conversation, path: list[Message]) -> tuple[list[int | None], tuple[PromptMessage, ...]]:
+def prompt_of(
+    conversation: StoredConversation, path: list[StoredMessage]
+) -> tuple[list[int | None], tuple[Message, ...]]:
     """What the model is shown of a path, and the id of each message, None for the system's."""
     ids: list[int | None] = [m.id for m in path]
-    messages = tuple(PromptMessage(m.role, m.text) for m in path)
+    messages = tuple(Message(m.role, m.text) for m in path)
     if conversation.system_prompt.strip():
-        return [None, *ids], (PromptMessage("system", conversation.system_prompt), *messages)
+        return [None, *ids], (Message("system", conversation.system_prompt), *messages)
     return ids, messages

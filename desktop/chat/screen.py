@@ -1,6 +1,6 @@
 """What the window is told: which conversation is open, what of it is to be seen, and everything that happens.
 
-`ChatController` adds what a person can do. What comes from `Answering` about other conversations than the open one is
+`ChatController` adds what a person can do. What comes from `AnswerQueue` about other conversations than the open one is
 not passed on.
 """
 
@@ -15,28 +15,28 @@ from PySide6.QtCore import QObject, Signal, SignalInstance
 from desktop.chat.faults import store_faults
 from desktop.chat.model_control import ModelControl
 from desktop.chat.refusals import Refusals
-from desktop.chat.state import ANSWER, ModelState, Notice, Question, Waiting
+from desktop.chat.state import ANSWER, AnswerRequest, ModelState, Notice, Waiting
 from desktop.settings import Settings
-from desktop.store import Conversation, Message, Store, StoreError
+from desktop.store import Store, StoredConversation, StoredMessage, StoreError
 
 # What belongs to the engine is imported when it is first needed: the window is painted before that.
 if TYPE_CHECKING:
     from belle.engine.process.protocol import Done
-    from desktop.chat.answering import Answering
+    from desktop.chat.answering import AnswerQueue
     from desktop.chat.drafting import Drafting
     from desktop.chat.model_host import EngineFactory
 
 _Read = TypeVar("_Read")
 
 
-class Screen(QObject):
+class ChatViewModel(QObject):
     """The open conversation, and the signals. Those about messages concern the open conversation only."""
 
     conversations_changed = Signal()
-    conversation_opened = Signal(object, object)  # Conversation | None, list[Message]
-    path_changed = Signal(object, object)  # Conversation, list[Message]
-    message_added = Signal(object)  # Message
-    message_updated = Signal(object)  # Message
+    conversation_opened = Signal(object, object)  # StoredConversation | None, list[StoredMessage]
+    path_changed = Signal(object, object)  # StoredConversation, list[StoredMessage]
+    message_added = Signal(object)  # StoredMessage
+    message_updated = Signal(object)  # StoredMessage
     answer_text = Signal(int, str)  # message id, more text
     answer_thinking = Signal(int, str)  # message id, more of what the model thinks before it
     prefill = Signal(int, int, object)  # done, total, seconds left | None
@@ -61,7 +61,7 @@ class Screen(QObject):
     ) -> None:
         super().__init__(parent)
         self._store = store
-        self._conversation: Conversation | None = None
+        self._conversation: StoredConversation | None = None
         self._told: tuple[bool, Waiting] = (False, "")  # what the window shows of the open conversation
         self._failed: set[int] = set()  # conversations in which an answer failed and that were not opened since
         self._knows_damage = False
@@ -76,10 +76,10 @@ class Screen(QObject):
         models.notice_cleared.connect(self.notice_cleared)
 
     @cached_property
-    def _answering(self) -> Answering:
-        from desktop.chat.answering import Answering
+    def _answering(self) -> AnswerQueue:
+        from desktop.chat.answering import AnswerQueue
 
-        answering = Answering(
+        answering = AnswerQueue(
             self._store, self._refusals, self._models.host, self._models.sampling, self._models.thinks, parent=self
         )
         answering.asked.connect(self._show_up_to)
@@ -104,7 +104,7 @@ class Screen(QObject):
         return Drafting(self._store, self._refusals, self._stored_id)
 
     @property
-    def conversation(self) -> Conversation | None:
+    def conversation(self) -> StoredConversation | None:
         """The open conversation; None while a new one has no message yet."""
         return self._conversation
 
@@ -129,11 +129,11 @@ class Screen(QObject):
         else:
             self.speed.emit(None)
 
-    def _on_text(self, message: Message, text: str) -> None:
+    def _on_text(self, message: StoredMessage, text: str) -> None:
         if self._is_open(message.conversation_id):
             self.answer_text.emit(message.id, text)
 
-    def _on_thinking(self, message: Message, text: str) -> None:
+    def _on_thinking(self, message: StoredMessage, text: str) -> None:
         if self._is_open(message.conversation_id):
             self.answer_thinking.emit(message.id, text)
 
@@ -170,7 +170,7 @@ class Screen(QObject):
         if self._is_open(conversation_id):
             self._tell_notice()
 
-    def _show_up_to(self, question: Question) -> None:
+    def _show_up_to(self, question: AnswerRequest) -> None:
         if self._is_open(question.conversation_id):
             with store_faults(self.notice.emit):
                 self._show_path(until=question.message_id)
@@ -215,8 +215,8 @@ class Screen(QObject):
         else:
             self.notice_cleared.emit(ANSWER)
 
-    def _if_open(self, signal: SignalInstance) -> Callable[[Message], None]:
-        def forward(message: Message) -> None:
+    def _if_open(self, signal: SignalInstance) -> Callable[[StoredMessage], None]:
+        def forward(message: StoredMessage) -> None:
             if self._is_open(message.conversation_id):
                 signal.emit(message)
 

@@ -78,7 +78,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AnswerRequest:
     """What is to be answered: a stored question, or the rest of a stored answer to it."""
 
     conversation_id: int

@@ -2,17 +2,17 @@
 
 from desktop.store.backups import Backup, backups, make_daily, restore
 from desktop.store.errors import StoreError
-from desktop.store.records import Conversation, ConversationSummary, Message, SearchHit
+from desktop.store.records import ConversationSummary, SearchHit, StoredConversation, StoredMessage
 from desktop.store.store import Store
 
 __all__ = [
     "Backup",
-    "Conversation",
     "ConversationSummary",
-    "Message",
     "SearchHit",
     "Store",
     "StoreError",
+    "StoredConversation",
+    "StoredMessage",
     "backups",
     "make_daily",
     "restore",

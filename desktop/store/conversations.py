@@ -8,8 +8,8 @@ from typing import Any
 
 from desktop.store.database import Database, Row
 from desktop.store.errors import StoreError
-from desktop.store.reading import Reading
-from desktop.store.records import OVERFLOWS, Conversation, ConversationSummary
+from desktop.store.reading import ValueReader
+from desktop.store.records import OVERFLOWS, ConversationSummary, StoredConversation
 from desktop.store.salvage import numbers, readable, unless_damaged
 
 _DAY_S = 86_400.0
@@ -54,7 +54,7 @@ class Conversations:
         found = sorted(map(_summary, rows), key=_rank, reverse=True)
         return [row for row in found if before is None or _rank(row) < _rank(before)][:limit]
 
-    def create_conversation(self, *, title: str = "", system_prompt: str = "", model: str = "") -> Conversation:
+    def create_conversation(self, *, title: str = "", system_prompt: str = "", model: str = "") -> StoredConversation:
         """An empty conversation. The title counts as made by the program until `rename`."""
         now = self._clock()
         with self._db.transaction():
@@ -68,7 +68,7 @@ class Conversations:
             )
         return self.conversation(created.lastrowid or 0)
 
-    def conversation(self, conversation_id: int) -> Conversation:
+    def conversation(self, conversation_id: int) -> StoredConversation:
         """One conversation. Raises StoreError `not_found`, also for a deleted one."""
         row = self._db.row(
             "SELECT id, title, title_is_auto, system_prompt, model, pinned, created_at, updated_at, active_leaf,"
@@ -155,13 +155,13 @@ def _rank(row: ConversationSummary) -> tuple[bool, float, int]:
 
 
 def _summary(row: Row) -> ConversationSummary:
-    read = Reading(row)
+    read = ValueReader(row)
     return ConversationSummary(read.whole(0), read.text(1), bool(row[2]), read.number(3), read.text(4))
 
 
-def _conversation(row: Row) -> Conversation:
-    read = Reading(row)
-    return Conversation(
+def _conversation(row: Row) -> StoredConversation:
+    read = ValueReader(row)
+    return StoredConversation(
         id=read.whole(0),
         title=read.text(1),
         title_is_auto=bool(row[2]),

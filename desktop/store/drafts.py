@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from desktop.store.database import Database, Row
-from desktop.store.reading import Reading
+from desktop.store.reading import ValueReader
 
 Typed = Literal["title", "system_prompt"]
 """What is changed in a field of its own and saved with a key or a button."""
@@ -42,7 +42,7 @@ class Drafts:
     def typed(self, what: Typed, conversation_id: int | None) -> str | None:
         """What was typed for the title or the system prompt and is not saved; None: nobody is changing it."""
         row = self._row(f"typed_{what}", conversation_id)
-        return None if row is None or row[0] is None else Reading(row).text(0)
+        return None if row is None or row[0] is None else ValueReader(row).text(0)
 
     def keep_typed(self, what: Typed, conversation_id: int | None, text: str | None) -> None:
         """Keep what is typed for the title or the system prompt; None: it was saved, or given up."""
@@ -55,7 +55,7 @@ class Drafts:
             " WHERE m.conversation_id = ? ORDER BY e.message_id",
             conversation_id,
         )
-        return {read.whole(0): read.text(1) for read in map(Reading, rows)}
+        return {read.whole(0): read.text(1) for read in map(ValueReader, rows)}
 
     def keep_edit(self, message_id: int, text: str) -> None:
         """Keep the text of a message that is open for editing. The message itself does not change."""
@@ -73,7 +73,7 @@ class Drafts:
 
     def _draft(self, column: str, conversation_id: int | None) -> str:
         row = self._row(column, conversation_id)
-        return Reading(row).text(0) if row else ""
+        return ValueReader(row).text(0) if row else ""
 
     def _row(self, column: str, conversation_id: int | None) -> Row | None:
         return self._db.row(f"SELECT {column} FROM draft WHERE ifnull(conversation_id, 0) = ?", conversation_id or 0)  # noqa: S608

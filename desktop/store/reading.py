@@ -25,7 +25,7 @@ def decoded(data: bytes) -> str:
         return DamagedText(data.decode(errors="replace"))
 
 
-class Reading:
+class ValueReader:
     """Reads the values of one row, by their place, and notes whether all of them were as they should be."""
 
     def __init__(self, row: Sequence[Any]) -> None:

@@ -33,7 +33,7 @@ class ConversationSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class StoredConversation:
     """A conversation without its messages.
 
     `title_is_auto` is true until a person names the conversation. `active_leaf` is the last message of the path that
@@ -55,7 +55,7 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class StoredMessage:
     """One node of a conversation's tree.
 
     Versions of a message are its siblings: the children of one parent, oldest first. `sibling_index` counts from 0,

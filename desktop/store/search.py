@@ -15,7 +15,7 @@ from typing import Any
 from desktop.store.database import Database, Row, storable
 from desktop.store.errors import StoreError
 from desktop.store.query import Word, snippet, words_of
-from desktop.store.reading import Reading
+from desktop.store.reading import ValueReader
 from desktop.store.records import SearchHit
 
 _NEWEST = 2_000  # messages that are read before the index is asked
@@ -56,7 +56,7 @@ class Search:
             " ORDER BY updated_at DESC, id DESC",
             *values,
         )
-        found = map(Reading, islice((row for row in rows if _contains(row[1], words)), limit))
+        found = map(ValueReader, islice((row for row in rows if _contains(row[1], words)), limit))
         return [
             SearchHit(read.whole(0), read.text(1), None, *snippet(read.text(1), words), read.number(2))
             for read in found
@@ -70,7 +70,7 @@ class Search:
             rows += islice(self._older(words, below), limit - len(rows))
         return [
             SearchHit(read.whole(1), read.text(2), read.whole(0), *snippet(read.text(3), words), read.number(4))
-            for read in map(Reading, rows)
+            for read in map(ValueReader, rows)
         ]
 
     def _older(self, words: Sequence[Word], below: int) -> Iterator[Row]:

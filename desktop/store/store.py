@@ -17,7 +17,7 @@ from desktop.store.database import Database
 from desktop.store.drafts import Drafts
 from desktop.store.errors import StoreError, known_errors
 from desktop.store.migrations import MIGRATIONS, Migration
-from desktop.store.records import Conversation, Message
+from desktop.store.records import StoredConversation, StoredMessage
 from desktop.store.search import Search
 from desktop.store.tree import MessageTree
 
@@ -93,8 +93,14 @@ class Store(Conversations, MessageTree, Drafts, Search):
         return self._db.damage
 
     def add_question(
-        self, conversation: Conversation | None, text: str, *, title: str = "", system_prompt: str = "", model: str = ""
-    ) -> Message:
+        self,
+        conversation: StoredConversation | None,
+        text: str,
+        *,
+        title: str = "",
+        system_prompt: str = "",
+        model: str = "",
+    ) -> StoredMessage:
         """Add a question at the end of the shown path. Its draft is gone with it, in one step.
 
         None begins a conversation with that title, system prompt and model. Raises StoreError.
@@ -108,7 +114,7 @@ class Store(Conversations, MessageTree, Drafts, Search):
             path = self.active_path(conversation.id)
             return self.add_message(conversation.id, path[-1].id if path else None, "user", text)
 
-    def add_version(self, message_id: int, text: str) -> Message:
+    def add_version(self, message_id: int, text: str) -> StoredMessage:
         """Add `text` as a version beside a message. That message is open for editing no longer, in one step.
 
         Raises StoreError.

@@ -14,8 +14,8 @@ from typing import Any
 
 from desktop.store.database import Database, Row
 from desktop.store.errors import StoreError
-from desktop.store.reading import Reading
-from desktop.store.records import ENDINGS, ROLES, STATUSES, Message
+from desktop.store.reading import ValueReader
+from desktop.store.records import ENDINGS, ROLES, STATUSES, StoredMessage
 from desktop.store.salvage import hangs_together, numbers, readable, unless_damaged
 
 _SIBLINGS = (
@@ -53,14 +53,14 @@ class MessageTree:
         self._db = database
         self._clock = clock
 
-    def message(self, message_id: int) -> Message:
+    def message(self, message_id: int) -> StoredMessage:
         """One message, also of a deleted conversation. Raises StoreError `not_found`."""
         row = self._db.row(f"{_MESSAGE} WHERE m.id = ?", message_id)
         if row is None:
             raise StoreError.of("not_found", thing="message", id=message_id)
         return _message(row)
 
-    def active_path(self, conversation_id: int) -> list[Message]:
+    def active_path(self, conversation_id: int) -> list[StoredMessage]:
         """What is shown: from the first message to the active leaf.
 
         In a damaged file, as much of it as hangs together: to the newest message when the leaf is gone, from where the
@@ -73,20 +73,20 @@ class MessageTree:
             lambda: self._readable_path(conversation_id, leaf),
         )
 
-    def _whole_path(self, conversation_id: int, leaf: int | None) -> list[Message]:
+    def _whole_path(self, conversation_id: int, leaf: int | None) -> list[StoredMessage]:
         path = self._path_to(leaf)
         if not path and leaf is not None:
             ((newest,),) = self._db.rows("SELECT max(id) FROM message WHERE conversation_id = ?", conversation_id)
             path = self._path_to(newest)
         return path
 
-    def _readable_path(self, conversation_id: int, leaf: int | None) -> list[Message]:
+    def _readable_path(self, conversation_id: int, leaf: int | None) -> list[StoredMessage]:
         rows = readable(self._db, f"{_MESSAGE_ALONE} WHERE m.id = ?", numbers(self._db, "message"))
         found = {m.id: m for m in map(_message, rows) if m.conversation_id == conversation_id}
         path = hangs_together(found, {m.id: m.parent_id for m in found.values()}, leaf)
         return [found[number] for number in path]
 
-    def _path_to(self, leaf: int | None) -> list[Message]:
+    def _path_to(self, leaf: int | None) -> list[StoredMessage]:
         rows = self._db.rows(f"{_UP} {_MESSAGE} JOIN up ON up.id = m.id", leaf)
         found = {message.id: message for message in map(_message, rows)}
         path, place = [], leaf
@@ -106,7 +106,7 @@ class MessageTree:
         model: str = "",
         thinking: str = "",
         thinking_seconds: float | None = None,
-    ) -> Message:
+    ) -> StoredMessage:
         """Add a message below `parent_id` (None: as a first message), beside those already there, and show it.
 
         It is on the disk when this returns.
@@ -131,7 +131,7 @@ class MessageTree:
             )
         return self.message(message_id)
 
-    def start_answer(self, conversation_id: int, parent_id: int | None, model: str) -> Message:
+    def start_answer(self, conversation_id: int, parent_id: int | None, model: str) -> StoredMessage:
         """Add an answer that is still to come: empty, with the status `streaming`."""
         return self.add_message(conversation_id, parent_id, "assistant", "", status="streaming", model=model)
 
@@ -252,9 +252,9 @@ class MessageTree:
         )
 
 
-def _message(row: Row) -> Message:
-    read = Reading(row)
-    message = Message(
+def _message(row: Row) -> StoredMessage:
+    read = ValueReader(row)
+    message = StoredMessage(
         id=read.whole(0),
         conversation_id=read.whole(1),
         parent_id=None if row[2] is None else read.whole(2),

@@ -17,7 +17,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
-from desktop.store.records import Message
+from desktop.store.records import StoredMessage
 from desktop.ui.style.theme import themes
 from desktop.ui.transcript import TranscriptView
 from tests.bench.measure import Measure, at_most
@@ -138,7 +138,7 @@ def _application() -> QApplication:
 def _view() -> TranscriptView:
     view = TranscriptView()
     view.resize(900, 800)
-    question = Message(1, 1, None, "user", "Tell me about it.", "complete", 0.0, "", {}, 0, 1)
+    question = StoredMessage(1, 1, None, "user", "Tell me about it.", "complete", 0.0, "", {}, 0, 1)
     answer = replace(question, id=2, parent_id=1, role="assistant", text="", status="streaming")
     view.set_path([question, answer], context_start=None)
     view.set_busy(True)

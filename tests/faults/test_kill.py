@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from belle import paths
-from desktop.store import Message, Store
+from desktop.store import Store, StoredMessage
 from tests.support.window import open_window
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1500)]
@@ -43,7 +43,7 @@ def assert_gone(pid: int) -> None:
     raise AssertionError("the worker outlived its window")
 
 
-def assert_kept(path: list[Message], events: list[dict[str, Any]], killed: float) -> None:
+def assert_kept(path: list[StoredMessage], events: list[dict[str, Any]], killed: float) -> None:
     """Of the answer at the end of `path` at most the last moments before `killed` are missing."""
     answer = path[-1]
     everything = streamed(events, answer.id, before=killed + 60)

@@ -8,7 +8,7 @@ from typing import Any
 from desktop.chat.controller import ChatController
 from desktop.chat.state import Notice
 from desktop.settings import Settings
-from desktop.store import Message, Store
+from desktop.store import Store, StoredMessage
 from tests.support.fake_engine import FakeEngines
 
 
@@ -20,11 +20,11 @@ class Desk:
     controller: ChatController
     engines: FakeEngines
     notices: list[Notice] = field(default_factory=list)
-    paths: list[list[Message]] = field(default_factory=list)
+    paths: list[list[StoredMessage]] = field(default_factory=list)
     told: list[tuple[str, Any]] = field(default_factory=list)
 
     @property
-    def path(self) -> list[Message]:
+    def path(self) -> list[StoredMessage]:
         assert self.controller.conversation is not None
         return self.store.active_path(self.controller.conversation.id)
 

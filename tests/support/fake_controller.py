@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal
 from belle.engine.process.protocol import ModelInfo, Sampling, TemplateOption
 from belle.prompts import TEMPLATES
 from desktop.chat.state import ModelChoice, ModelState, Notice
-from desktop.store.records import Conversation, ConversationSummary, Message, SearchHit
+from desktop.store.records import ConversationSummary, SearchHit, StoredConversation, StoredMessage
 
 STARTER_INFO = ModelInfo(
     path="/models/SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -59,7 +59,7 @@ class FakeController(QObject):
         self.calls: list[tuple] = []
         self.dismissed: list[str] = []
         self.refuse = False
-        self.conversation: Conversation | None = None
+        self.conversation: StoredConversation | None = None
         self.model = ModelState()
         self.model_ref = ""
         self.busy = False
@@ -74,15 +74,15 @@ class FakeController(QObject):
             ModelChoice("belle-7b-2m", "BELLE-7B-2M", "4-bit, about 5 GB", "not_installed", "belle", "bigscience-rail"),
         ]
         self._ids = itertools.count(1)
-        self.stored: dict[int, Conversation] = {}
-        self.paths: dict[int, list[Message]] = {}
+        self.stored: dict[int, StoredConversation] = {}
+        self.paths: dict[int, list[StoredMessage]] = {}
 
     # Filling it
 
     def add(self, title: str, *, days_ago: float = 0.0, pinned: bool = False, texts: tuple[str, ...] = ()) -> int:
         now = time.time() - days_ago * 86400
         conversation_id = next(self._ids)
-        self.stored[conversation_id] = Conversation(
+        self.stored[conversation_id] = StoredConversation(
             conversation_id, title, True, "", "starter", pinned, now, now, None, None, "refuse"
         )
         self.paths[conversation_id] = [
@@ -90,9 +90,9 @@ class FakeController(QObject):
         ]
         return conversation_id
 
-    def message(self, conversation_id: int, role: str, text: str, **more) -> Message:
+    def message(self, conversation_id: int, role: str, text: str, **more) -> StoredMessage:
         stats = {"tokens_per_s": 41.2, "ttft_s": 0.3} if role == "assistant" else {}
-        made = Message(
+        made = StoredMessage(
             next(self._ids), conversation_id, None, role, text, "complete", time.time(), "SmolLM2 135M", stats, 0, 1
         )
         return replace(made, **more)
@@ -101,7 +101,7 @@ class FakeController(QObject):
         self.model = state
         self.model_changed.emit(state)
 
-    def begin_answer(self, text: str = "") -> Message:
+    def begin_answer(self, text: str = "") -> StoredMessage:
         answer = self.message(self.conversation.id, "assistant", text, status="streaming", stats={})
         self.paths[self.conversation.id].append(answer)
         self.busy = True

@@ -20,7 +20,7 @@ from desktop.app import Running, make_application
 from desktop.chat.controller import ChatController
 from desktop.chat.state import Notice
 from desktop.settings import Settings
-from desktop.store import Message, Store
+from desktop.store import Store, StoredMessage
 from desktop.ui.style.theme import themes
 from desktop.ui.transcript.message.widget import MessageWidget
 from desktop.ui.window.main_window import MainWindow
@@ -101,7 +101,7 @@ class Person:
         found = next(c for c in self.controller.summaries() if c.title.startswith(title))
         self.window.sidebar.opened.emit(found.id)
 
-    def press(self, message: Message, action: str) -> None:
+    def press(self, message: StoredMessage, action: str) -> None:
         """Press one of the buttons under a message: copy, regenerate, edit, continue, previous, next."""
         self.widget(message).chosen.emit(action)
 
@@ -132,7 +132,7 @@ class Person:
     # Eyes
 
     @property
-    def path(self) -> list[Message]:
+    def path(self) -> list[StoredMessage]:
         """The open conversation as the store has it."""
         assert self.controller.conversation is not None
         return self.store.active_path(self.controller.conversation.id)
@@ -148,7 +148,7 @@ class Person:
         return [(m.role, m.text) for m in self.window.transcript.messages()]
 
     @property
-    def answer(self) -> Message:
+    def answer(self) -> StoredMessage:
         """The last message on the screen, which is an answer."""
         last = self.window.transcript.messages()[-1]
         assert last.role == "assistant"
@@ -161,7 +161,7 @@ class Person:
         assert bridge is not None
         return int(bridge.engine.pid)
 
-    def widget(self, message: Message) -> MessageWidget:
+    def widget(self, message: StoredMessage) -> MessageWidget:
         """A message on the screen."""
         widget = self.window.transcript.message_widget(message.id)
         assert widget is not None

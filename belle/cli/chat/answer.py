@@ -17,7 +17,7 @@ _LONG_PREFILL = 256
 """New tokens from which on reading the conversation takes long enough to show how far it is."""
 
 
-class Answering:
+class Answerer:
     """The engine with what stays the same from answer to answer."""
 
     def __init__(

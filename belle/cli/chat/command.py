@@ -11,9 +11,9 @@ from dataclasses import asdict, replace
 
 from belle import paths
 from belle.cli.arguments import path_or_name, real, whole
-from belle.cli.chat.answer import Answering
+from belle.cli.chat.answer import Answerer
 from belle.cli.chat.line_editor import History
-from belle.cli.chat.session import Session
+from belle.cli.chat.session import ChatSession
 from belle.cli.messages import is_chinese, say
 from belle.cli.terminal import Terminal
 from belle.engine.process.blocking import BlockingEngine, open_engine
@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
             _choose_template(engine, model, terminal, ask=prompt is None)
         if model.entry is not None and model.entry.research_only:
             terminal.note(model.entry.license_note["zh" if is_chinese() else "en"])
-        answering = Answering(
+        answering = Answerer(
             engine,
             terminal,
             sampling=_sampling(arguments, model),
@@ -103,12 +103,12 @@ def run(arguments: argparse.Namespace) -> int:
         )
         if prompt is None:
             history = None if arguments.no_history else History(paths.chat_history_file())
-            return Session(answering, model, terminal, system=arguments.system, history=history).run()
+            return ChatSession(answering, model, terminal, system=arguments.system, history=history).run()
         messages = [Message("system", arguments.system)] if arguments.system else []
         return _answer_once(answering, [*messages, Message("user", prompt)], as_json=arguments.json)
 
 
-def _answer_once(answering: Answering, messages: list[Message], *, as_json: bool) -> int:
+def _answer_once(answering: Answerer, messages: list[Message], *, as_json: bool) -> int:
     done = answering.answer(messages, write=None if as_json else _write)
     if as_json:
         stats = asdict(done.stats)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from belle.cli.chat.answer import Answering
+from belle.cli.chat.answer import Answerer
 from belle.cli.chat.line_editor import History
 from belle.cli.messages import say
 from belle.cli.terminal import RED, Terminal
@@ -21,12 +21,12 @@ from belle.units import parameters
 _NOTES = {"stopped": "stopped", "length": "length", "context_full": "context_full"}
 
 
-class Session:
+class ChatSession:
     """A conversation held in memory; `/save` writes it to a file."""
 
     def __init__(
         self,
-        answering: Answering,
+        answering: Answerer,
         model: ResolvedModel,
         terminal: Terminal,
         *,

@@ -60,7 +60,7 @@ def get(arguments: argparse.Namespace) -> int:
 def _accept_license(entry: ModelEntry, options: InstallOptions, terminal: Terminal, *, yes: bool) -> None:
     """Show what it is, whose it is and what it takes; go on only with consent. Raises KnownError."""
     from belle.clients.hub import Hub
-    from convert.install.folder import Place
+    from convert.install.folder import ModelFolder
 
     language = "zh" if is_chinese() else "en"
     terminal.note(f"{entry.title}: {entry.description[language]}", style="0")
@@ -74,7 +74,7 @@ def _accept_license(entry: ModelEntry, options: InstallOptions, terminal: Termin
             result=size(entry.installed_bytes or 0),
         )
     )
-    place = Place(entry.name)
+    place = ModelFolder(entry.name)
     begun = place.source_file.exists()  # whoever began has agreed
     if yes or begun or (terminal.interactive and terminal.agrees(say("models_agree", folder=place.folder))):
         return

@@ -16,7 +16,7 @@ from belle.texts import json_text
 from belle.units import size
 
 if TYPE_CHECKING:
-    from convert.install.library import Row
+    from convert.install.library import LibraryRow
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -35,7 +35,7 @@ def show(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: LibraryRow) -> tuple[str, ...]:
     about = "" if row.status == "installed" else "≈ "
     return (
         row.name,

@@ -19,7 +19,7 @@ from desktop.ui.style.controls import label
 from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
-    from belle.doctor import Problem, Report, Section
+    from belle.doctor import DoctorReport, Problem, Section
 
 _SELECTABLE = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
 
@@ -46,7 +46,7 @@ class DoctorDialog(Dialog):
 
     def __init__(self, parent: QWidget | None = None, *, examination: Examination | None = None) -> None:
         super().__init__(parent, width=600, height=300)
-        self.report: Report | None = None
+        self.report: DoctorReport | None = None
         self._waiting = self.paragraph()
         self._filled: list[QWidget] = []
         self.copy_button = self.add_button()
@@ -69,7 +69,7 @@ class DoctorDialog(Dialog):
         if self.report is not None:
             self._show(self.report)
 
-    def _show(self, report: Report) -> None:
+    def _show(self, report: DoctorReport) -> None:
         self.report = report
         for widget in self._filled:
             widget.hide()

@@ -27,7 +27,7 @@ Pages = Callable[[int, "ConversationSummary | None"], "list[ConversationSummary]
 """`pages(limit, last)`: the conversations after `last` (from the first one when None)."""
 
 
-class Role(IntEnum):
+class ItemRole(IntEnum):
     """What a row tells the delegate."""
 
     SUMMARY = Qt.ItemDataRole.UserRole
@@ -37,7 +37,7 @@ class Role(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class SectionHeading:
     """A heading row."""
 
     name: str
@@ -67,7 +67,7 @@ class ConversationModel(QAbstractListModel):
     def reload(self) -> None:
         """Read again as many conversations as are shown; rows that only changed keep their place on the screen."""
         self._day = _midnight()
-        wanted = max(PAGE, sum(1 for row in self._rows if not isinstance(row, Section)))
+        wanted = max(PAGE, sum(1 for row in self._rows if not isinstance(row, SectionHeading)))
         found = self._pages(wanted, None)
         rows = self._with_sections(found, before="")
         self._last = found[-1] if found else None
@@ -92,18 +92,18 @@ class ConversationModel(QAbstractListModel):
         for changed in (before, conversation_id):
             row = self.row_of(changed)
             if row is not None:
-                self.dataChanged.emit(self.index(row), self.index(row), [Role.IS_OPEN])
+                self.dataChanged.emit(self.index(row), self.index(row), [ItemRole.IS_OPEN])
 
     def row_of(self, conversation_id: int | None) -> int | None:
         """The row of a conversation, if it has been read."""
         for number, row in enumerate(self._rows):
-            if not isinstance(row, Section) and row.id == conversation_id:
+            if not isinstance(row, SectionHeading) and row.id == conversation_id:
                 return number
         return None
 
     def neighbour(self, conversation_id: int | None, step: int) -> int | None:
         """The id of the conversation `step` places further in the list; around the end; None in an empty list."""
-        ids = [row.id for row in self._rows if not isinstance(row, Section)]
+        ids = [row.id for row in self._rows if not isinstance(row, SectionHeading)]
         if not ids:
             return None
         place = ids.index(conversation_id) + step if conversation_id in ids else 0
@@ -126,7 +126,7 @@ class ConversationModel(QAbstractListModel):
         self._complete = len(found) < PAGE
         if not found:
             return
-        last_section = next((row.name for row in reversed(self._rows) if isinstance(row, Section)), "")
+        last_section = next((row.name for row in reversed(self._rows) if isinstance(row, SectionHeading)), "")
         rows = self._with_sections(found, before=last_section)
         self._last = found[-1]
         self._fetching = True
@@ -137,25 +137,25 @@ class ConversationModel(QAbstractListModel):
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         """Sections can be seen, not chosen."""
-        if not index.isValid() or isinstance(self._rows[index.row()], Section):
+        if not index.isValid() or isinstance(self._rows[index.row()], SectionHeading):
             return Qt.ItemFlag.NoItemFlags
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEditable
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """See `Role`; the display text is the title or the section's name."""
+        """See `ItemRole`; the display text is the title or the section's name."""
         if not index.isValid() or index.row() >= len(self._rows):
             return None
         row = self._rows[index.row()]
-        section = isinstance(row, Section)
+        section = isinstance(row, SectionHeading)
         value: Any = None
         match role:
-            case Role.IS_SECTION:
+            case ItemRole.IS_SECTION:
                 value = section
-            case Role.IS_OPEN:
+            case ItemRole.IS_OPEN:
                 value = not section and row.id == self._open_id
-            case Role.HAS_FAILED:
+            case ItemRole.HAS_FAILED:
                 value = not section and self.has_failed(row.id)
-            case Role.SUMMARY:
+            case ItemRole.SUMMARY:
                 value = None if section else row
             case Qt.ItemDataRole.DisplayRole:
                 value = section_title(row.name) if section else shown_title(row.title)
@@ -172,7 +172,7 @@ class ConversationModel(QAbstractListModel):
         """A title typed in the list: told to whoever keeps the conversations, who then has the list read again."""
         row = self._rows[index.row()] if index.isValid() else None
         title = " ".join(str(value).split())
-        if row is None or isinstance(row, Section) or role != Qt.ItemDataRole.EditRole:
+        if row is None or isinstance(row, SectionHeading) or role != Qt.ItemDataRole.EditRole:
             return False
         if title and title != shown_title(row.title):
             self.renamed.emit(row.id, title)
@@ -181,7 +181,7 @@ class ConversationModel(QAbstractListModel):
         return bool(title)
 
     def _spoken(self, row: Any) -> str:
-        if isinstance(row, Section):
+        if isinstance(row, SectionHeading):
             return section_title(row.name)
         title = shown_title(row.title)
         if row.id == self._open_id:
@@ -195,7 +195,7 @@ class ConversationModel(QAbstractListModel):
         for summary in found:
             name = section_of(summary, self._day)
             if name != before:
-                rows.append(Section(name))
+                rows.append(SectionHeading(name))
                 before = name
             rows.append(summary)
         return rows
@@ -237,4 +237,4 @@ def _midnight() -> float:
 
 
 def _key(row: Any) -> object:
-    return row.name if isinstance(row, Section) else row.id
+    return row.name if isinstance(row, SectionHeading) else row.id

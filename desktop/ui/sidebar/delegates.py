@@ -9,7 +9,7 @@ from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QLineEdit, QStyledItemDelegate, QWidget
 
 from desktop.i18n import translate
-from desktop.ui.sidebar.conversations import Role
+from desktop.ui.sidebar.conversations import ItemRole
 from desktop.ui.style.icons import icon
 from desktop.ui.style.theme import Theme, theme
 
@@ -60,7 +60,7 @@ class ConversationDelegate(RowDelegate):
         look = theme()
         painter.save()
         text = index.data(Qt.ItemDataRole.DisplayRole)
-        if index.data(Role.IS_SECTION):
+        if index.data(ItemRole.IS_SECTION):
             font = look.font_small
             font.setWeight(QFont.Weight.DemiBold)
             painter.setFont(font)
@@ -68,12 +68,12 @@ class ConversationDelegate(RowDelegate):
             place = option.rect.adjusted(look.px(20), look.px(8), -look.px(16), 0)
             painter.drawText(place, LINE, text)
         else:
-            is_open = bool(index.data(Role.IS_OPEN))
+            is_open = bool(index.data(ItemRole.IS_OPEN))
             place = self.ground(painter, option.rect, index.row(), is_open=is_open)
             if index.row() == self.hovered:
                 self._more(painter, option.rect, look)
                 place.setRight(self.more_place(option.rect).left())
-            if index.data(Role.HAS_FAILED):
+            if index.data(ItemRole.HAS_FAILED):
                 place.setRight(self._warning(painter, place, look).left() - look.px(4))
             font = list_font(look)
             if is_open:
@@ -91,7 +91,7 @@ class ConversationDelegate(RowDelegate):
 
     def createEditor(self, parent: QWidget, _option: Any, index: Any) -> QWidget:
         """A line edit in the row."""
-        place = index.data(Role.SUMMARY).id
+        place = index.data(ItemRole.SUMMARY).id
         editor = QLineEdit(parent)
         editor.textEdited.connect(lambda title: self.typed.emit(place, title))
         editor.setProperty("place", place)

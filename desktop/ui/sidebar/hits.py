@@ -18,7 +18,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QTextCharFormat, QTextLayout, QTextOption
 from PySide6.QtWidgets import QWidget
 
-from desktop.ui.sidebar.conversations import Index, Role, shown_title
+from desktop.ui.sidebar.conversations import Index, ItemRole, shown_title
 from desktop.ui.sidebar.delegates import LINE, RowDelegate, list_font
 from desktop.ui.sidebar.lists import RowList
 from desktop.ui.style.theme import Theme, theme
@@ -59,9 +59,9 @@ class HitModel(QAbstractListModel):
             return shown_title(hit.title)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{shown_title(hit.title)}: {' '.join(hit.snippet.split())}"
-        if role == Role.SUMMARY:
+        if role == ItemRole.SUMMARY:
             return hit
-        return False if role in (Role.IS_SECTION, Role.IS_OPEN) else None
+        return False if role in (ItemRole.IS_SECTION, ItemRole.IS_OPEN) else None
 
 
 class HitDelegate(RowDelegate):
@@ -74,7 +74,7 @@ class HitDelegate(RowDelegate):
     def paint(self, painter: QPainter, option: Any, index: QModelIndex | QPersistentModelIndex) -> None:
         """One hit."""
         look = theme()
-        hit = index.data(Role.SUMMARY)
+        hit = index.data(ItemRole.SUMMARY)
         painter.save()
         place = self.ground(painter, option.rect, index.row(), is_open=False)
         font = list_font(look)
@@ -100,7 +100,7 @@ class HitList(RowList):
 
     def open_row(self, index: QModelIndex) -> None:
         """Open the conversation at the message."""
-        hit = index.data(Role.SUMMARY)
+        hit = index.data(ItemRole.SUMMARY)
         if hit is not None:
             self.opened.emit(hit.conversation_id, hit.message_id)
 

@@ -7,7 +7,7 @@ from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QAbstractItemDelegate, QAbstractItemView, QListView, QMenu, QWidget
 
 from desktop.i18n import translate
-from desktop.ui.sidebar.conversations import ConversationModel, Index, Role
+from desktop.ui.sidebar.conversations import ConversationModel, Index, ItemRole
 from desktop.ui.sidebar.delegates import ConversationDelegate, RowDelegate
 from desktop.ui.style.icons import icon
 
@@ -104,7 +104,7 @@ class ConversationList(RowList):
 
     def open_row(self, index: QModelIndex) -> None:
         """Open the conversation."""
-        summary = index.data(Role.SUMMARY)
+        summary = index.data(ItemRole.SUMMARY)
         if summary is not None:
             self.opened.emit(summary.id)
 
@@ -120,7 +120,7 @@ class ConversationList(RowList):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """F2 and Delete."""
-        summary = self.currentIndex().data(Role.SUMMARY) if self.currentIndex().isValid() else None
+        summary = self.currentIndex().data(ItemRole.SUMMARY) if self.currentIndex().isValid() else None
         if summary is not None and event.key() == Qt.Key.Key_F2:
             self.edit(self.currentIndex())
         elif summary is not None and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
@@ -133,7 +133,7 @@ class ConversationList(RowList):
         index = self.indexAt(event.position().toPoint())
         if (
             event.button() == Qt.MouseButton.LeftButton
-            and index.data(Role.SUMMARY) is not None
+            and index.data(ItemRole.SUMMARY) is not None
             and self._delegate.more_place(self.visualRect(index)).contains(event.position().toPoint())
         ):
             self._show_menu(index, self.viewport().mapToGlobal(event.position().toPoint()))
@@ -144,7 +144,7 @@ class ConversationList(RowList):
         """By mouse at the pointer, by keyboard below the current row."""
         by_mouse = event.reason() == QContextMenuEvent.Reason.Mouse
         index = self.indexAt(event.pos()) if by_mouse else self.currentIndex()
-        if index.data(Role.SUMMARY) is None:
+        if index.data(ItemRole.SUMMARY) is None:
             return
         row: QRect = self.visualRect(index)
         self._show_menu(index, event.globalPos() if by_mouse else self.viewport().mapToGlobal(row.bottomLeft()))
@@ -157,7 +157,7 @@ class ConversationList(RowList):
 
     def row_menu(self, index: QModelIndex) -> QMenu:
         """Rename, pin, delete."""
-        summary = index.data(Role.SUMMARY)
+        summary = index.data(ItemRole.SUMMARY)
         menu = QMenu(self)
         rename = menu.addAction(icon("rename", size=16), translate("Sidebar", "Rename"))
         rename.triggered.connect(lambda: self.edit(self.currentIndex()))

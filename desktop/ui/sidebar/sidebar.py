@@ -68,8 +68,8 @@ class Sidebar(View):
         self.clear_button.hide()
         self.clear_button.setCursor(Qt.CursorShape.ArrowCursor)
         self.pile = QStackedWidget(self)
-        self.empty = _Words(self.pile)
-        self.nothing = _Words(self.pile)
+        self.empty = _EmptyListText(self.pile)
+        self.nothing = _EmptyListText(self.pile)
         for page in (self.empty, self.nothing):
             self.pile.addWidget(page)
         self.settings_button = QPushButton(self)
@@ -298,7 +298,7 @@ class Sidebar(View):
         return super().eventFilter(watched, event)
 
 
-class _Words(QWidget):
+class _EmptyListText(QWidget):
     """Two lines where a list would be."""
 
     def __init__(self, parent: QWidget) -> None:

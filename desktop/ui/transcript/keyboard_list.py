@@ -11,10 +11,10 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QAbstractSlider, QApplication, QWidget
 
 from desktop.ui.style.theme import theme
-from desktop.ui.transcript.message_list import TOP_PAD, Anchor, Column
+from desktop.ui.transcript.message_list import TOP_PAD, Anchor, MessageList
 
 
-class KeyboardColumn(Column):
+class KeyboardColumn(MessageList):
     """A column that the keyboard can walk."""
 
     def __init__(self, parent: QWidget | None = None) -> None:

@@ -18,7 +18,7 @@ from desktop.ui.transcript.message.layout import SIDE
 from desktop.ui.transcript.message.widget import MessageWidget
 from desktop.ui.transcript.progress import HEIGHT as PROGRESS_HEIGHT
 from desktop.ui.transcript.progress import ProgressLine
-from desktop.ui.transcript.row_layout import Row, Rows
+from desktop.ui.transcript.row_layout import MessageRow, RowLayout
 
 AT_BOTTOM = 24
 """Pixels from the end that still count as being there."""
@@ -61,7 +61,7 @@ class _Page(QWidget):
         QPainter(self).fillRect(event.rect(), theme().color("page"))
 
 
-class Column(QAbstractScrollArea):
+class MessageList(QAbstractScrollArea):
     """Keeps rows in their places."""
 
     zoom_requested = Signal(int)
@@ -69,7 +69,7 @@ class Column(QAbstractScrollArea):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._rows = Rows()
+        self._rows = RowLayout()
         self._context_start: int | None = None
         self._busy = False
         self._waits = False  # the last question waits to be asked
@@ -105,11 +105,11 @@ class Column(QAbstractScrollArea):
 
     # Widgets for rows
 
-    def _make_widget(self, row: Row) -> MessageWidget:
+    def _make_widget(self, row: MessageRow) -> MessageWidget:
         """The widget of a row, on the page."""
         raise NotImplementedError
 
-    def _ready(self, row: Row) -> MessageWidget:
+    def _ready(self, row: MessageRow) -> MessageWidget:
         if row.widget is None:
             row.widget = self._make_widget(row)
             row.measured = False
@@ -117,13 +117,13 @@ class Column(QAbstractScrollArea):
             row.widget.show()
         return row.widget
 
-    def _drop(self, row: Row) -> None:
+    def _drop(self, row: MessageRow) -> None:
         if row.widget is not None:
             row.widget.hide()
             row.widget.deleteLater()
             row.widget = None
 
-    def _place(self, row: Row) -> None:
+    def _place(self, row: MessageRow) -> None:
         rows = self._rows.rows
         if row.widget is not None:
             cut = row.message.id == self._context_start and row is not rows[0]

@@ -14,38 +14,38 @@ from typing import TYPE_CHECKING
 from desktop.ui.transcript.markdown.content import FOLD_ANSWER, FOLD_QUESTION
 
 if TYPE_CHECKING:
-    from desktop.store.records import Message
+    from desktop.store.records import StoredMessage
     from desktop.ui.transcript.message.widget import MessageWidget
 
 
 @dataclass(slots=True)
-class Row:
+class MessageRow:
     """A message, its height in pixels (`measured` or guessed), and its widget when it is near the window."""
 
-    message: Message
+    message: StoredMessage
     height: int = 0
     measured: bool = False
     widget: MessageWidget | None = None
 
 
-class Rows:
+class RowLayout:
     """Rows and the y of their tops."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.rows: list[MessageRow] = []
         self._tops: list[int] = [0]
         self._valid = 0  # tops[0 … _valid] are right
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def set(self, rows: Sequence[Row]) -> None:
+    def set(self, rows: Sequence[MessageRow]) -> None:
         """Replace all rows."""
         self.rows = list(rows)
         self._tops = [0] * (len(self.rows) + 1)
         self._valid = 0
 
-    def add(self, row: Row) -> None:
+    def add(self, row: MessageRow) -> None:
         """One more at the end."""
         self.rows.append(row)
         self._tops.append(0)
@@ -96,7 +96,7 @@ class Rows:
         return None
 
 
-def guess_height(message: Message, width: int, line_height: float) -> int:
+def guess_height(message: StoredMessage, width: int, line_height: float) -> int:
     """About how high a message will be."""
     text = message.text
     per_line = max(10, int(width / line_height * (3.2 if text.isascii() else 1.9)))

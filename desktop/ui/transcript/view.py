@@ -19,12 +19,12 @@ from desktop.ui.transcript.keyboard_list import KeyboardColumn
 from desktop.ui.transcript.markdown.parse import warm_up
 from desktop.ui.transcript.message.widget import MessageWidget
 from desktop.ui.transcript.message_list import TOP_PAD, Anchor
-from desktop.ui.transcript.row_layout import Row
+from desktop.ui.transcript.row_layout import MessageRow
 from desktop.ui.transcript.stream import StreamBuffer
 
 if TYPE_CHECKING:
     from desktop.chat.state import Waiting
-    from desktop.store.records import Message
+    from desktop.store.records import StoredMessage
 
 
 class TranscriptView(KeyboardColumn):
@@ -47,7 +47,9 @@ class TranscriptView(KeyboardColumn):
 
     # What is shown
 
-    def set_path(self, messages: Sequence[Message], *, context_start: int | None, keep_position: bool = False) -> None:
+    def set_path(
+        self, messages: Sequence[StoredMessage], *, context_start: int | None, keep_position: bool = False
+    ) -> None:
         """Show these messages. `context_start` is the first one that the model still sees (None: all).
 
         With `keep_position` the reader stays where they are as far as that place still exists (an edit, another
@@ -62,7 +64,7 @@ class TranscriptView(KeyboardColumn):
         old = {row.message.id: row for row in self._rows.rows}
         rows = []
         for message in messages:
-            row = old.pop(message.id, None) or Row(message)
+            row = old.pop(message.id, None) or MessageRow(message)
             if row.message != message:
                 row.message, row.measured = message, False
                 if row.widget is not None:
@@ -78,17 +80,17 @@ class TranscriptView(KeyboardColumn):
         self._stick = self.at_bottom()
         self._give_focus_back(focus)
 
-    def append(self, message: Message) -> None:
+    def append(self, message: StoredMessage) -> None:
         """One more message at the end. Your own brings you to the end, an answer does not."""
         self._stream.flush()
         anchor = self._anchor()
-        self._rows.add(Row(message))
+        self._rows.add(MessageRow(message))
         self._guess_heights()
         if message.role == "user":
             self._stick = True
         self._sync(anchor)
 
-    def update_message(self, message: Message) -> None:
+    def update_message(self, message: StoredMessage) -> None:
         """Text, state or figures of a message have changed."""
         self._stream.flush()
         index = self._rows.index_of(message.id)
@@ -156,7 +158,7 @@ class TranscriptView(KeyboardColumn):
         self._progress.set_waiting("")
         self.set_path([], context_start=None)
 
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[StoredMessage]:
         """What is shown, with the text as far as it has come."""
         self._stream.flush()
         return [row.message for row in self._rows.rows]
@@ -205,7 +207,7 @@ class TranscriptView(KeyboardColumn):
 
     # Messages
 
-    def _make_widget(self, row: Row) -> MessageWidget:
+    def _make_widget(self, row: MessageRow) -> MessageWidget:
         widget = MessageWidget(row.message, self._page)
         widget.height_changed.connect(lambda: self._changed(widget))
         widget.chosen.connect(lambda name: self._act(widget, name))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
     from desktop.chat.state import ModelState, Notice, Waiting
     from desktop.settings import Settings
-    from desktop.store.records import Conversation, Message
+    from desktop.store.records import StoredConversation, StoredMessage
     from desktop.ui.transcript import TranscriptView
     from desktop.ui.window.actions import WindowActions
     from desktop.ui.window.banner import BannerStack
@@ -37,7 +37,7 @@ class MainWindow(WindowLayout):
 
     def __init__(self, controller: ChatController | None, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(settings, parent)
-        self._conversation: Conversation | None = None
+        self._conversation: StoredConversation | None = None
         self._jump: tuple[int, str] | None = None
         self._prefilling = False
         self._blocked_by = ""  # key of the notice because of which nothing can be sent
@@ -99,7 +99,7 @@ class MainWindow(WindowLayout):
             self._conversation = current
             self._retitle()
 
-    def _opened(self, conversation: Conversation | None, messages: list[Message]) -> None:
+    def _opened(self, conversation: StoredConversation | None, messages: list[StoredMessage]) -> None:
         self._conversation = conversation
         place = conversation.id if conversation else None
         begun = self.composer.sending  # the draft of a conversation not begun yet becomes its first question
@@ -121,18 +121,18 @@ class MainWindow(WindowLayout):
         if not self.sidebar.isAncestorOf(self.focusWidget() or self):
             self.composer.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _path_changed(self, conversation: Conversation, messages: list[Message]) -> None:
+    def _path_changed(self, conversation: StoredConversation, messages: list[StoredMessage]) -> None:
         self._conversation = conversation
         self.transcript.set_path(messages, context_start=conversation.context_start, keep_position=True)
         self.transcript.restore_edits(self.controller.edits())
         self._show_welcome(shown=not messages)
 
-    def _message_added(self, message: Message) -> None:
+    def _message_added(self, message: StoredMessage) -> None:
         self._show_welcome(shown=False)
         self._end_prefill()
         self.transcript.append(message)
 
-    def _message_updated(self, message: Message) -> None:
+    def _message_updated(self, message: StoredMessage) -> None:
         self.transcript.update_message(message)
 
     def _answer_text(self, message_id: int, text: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from belle import paths
 from belle.cli.main import main
-from belle.doctor import Report, examination, examine, libraries
+from belle.doctor import DoctorReport, examination, examine, libraries
 from belle.doctor import engine as engine_look
 from belle.doctor import machine as machine_look
 from belle.engine.process import safer_mode
@@ -26,7 +26,7 @@ def without_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examination, "SECTIONS", rest)
 
 
-def kinds(report: Report) -> set[str]:
+def kinds(report: DoctorReport) -> set[str]:
     return {problem.kind for problem in report.problems}
 
 

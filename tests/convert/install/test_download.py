@@ -15,7 +15,7 @@ from belle.clients import download, retry
 from belle.clients.download import fetch, part_path
 from belle.clients.hub import Hub, RemoteFile
 from belle.clients.progress import Reporter, Step
-from belle.clients.retry import Patience
+from belle.clients.retry import Retries
 from belle.errors import KnownError
 from tests.convert.install.loopback_hub import LoopbackHub
 
@@ -33,7 +33,7 @@ def _serve(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def get(target: Path, file: RemoteFile = REMOTE, steps: list[Step] | None = None) -> None:
     reporter = Reporter("download", None if steps is None else steps.append, threading.Event(), len(CONTENT))
-    fetch(Hub(), file, target, reporter, Patience(reporter))
+    fetch(Hub(), file, target, reporter, Retries(reporter))
 
 
 def test_a_whole_file(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from belle.clients.progress import Step
 from belle.errors import KnownError
 from belle.models.catalog import installed, load_catalog, register, resolve
 from convert.install.job import InstallOptions, install
-from convert.install.library import Row, plan_removal, remove, rows, take_over
+from convert.install.library import LibraryRow, plan_removal, remove, rows, take_over
 from tests.belle.engine.tiny_gguf import write_random_model
 from tests.convert.install.belle_checkpoint import WEIGHTS
 from tests.convert.install.loopback_hub import LoopbackHub
@@ -26,7 +26,7 @@ def gguf(tmp_path: Path) -> Path:
     return path
 
 
-def row(name: str) -> Row:
+def row(name: str) -> LibraryRow:
     return next(one for one in rows() if one.name == name)
 
 

@@ -10,7 +10,7 @@ from belle import paths
 from belle.engine.process.protocol import ContextCut, Generate
 from belle.models import catalog
 from desktop.chat.state import ModelState
-from desktop.store import Message, Store
+from desktop.store import Store, StoredMessage
 from tests.support.desk import Desk, make_desk
 from tests.support.fake_engine import FakeEngines
 
@@ -173,7 +173,7 @@ def test_an_answer_goes_on_while_another_conversation_is_open(desk: Desk) -> Non
     desk.told.clear()
     engine.say("and half")
     assert desk.told == []
-    opened: list[list[Message]] = []
+    opened: list[list[StoredMessage]] = []
     desk.controller.conversation_opened.connect(lambda _, path: opened.append(path))
     desk.controller.open_conversation(first)
     assert opened[0][-1].text == "half and half"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from desktop.store import Message, Store, StoreError
+from desktop.store import Store, StoredMessage, StoreError
 from tests.support.desk import Desk, make_desk
 from tests.support.fake_engine import FakeEngines
 from tests.support.full_disk import full_disk
@@ -15,9 +15,9 @@ from tests.support.full_disk import full_disk
 LONG = "an answer that needs more than one page of the file, " * 400
 
 
-def on_screen(desk: Desk) -> list[Message]:
+def on_screen(desk: Desk) -> list[StoredMessage]:
     """What the window would show of the open conversation."""
-    opened: list[list[Message]] = []
+    opened: list[list[StoredMessage]] = []
     connection = desk.controller.conversation_opened.connect(lambda _, path: opened.append(path))
     desk.controller.open_conversation(desk.controller.conversation.id)
     desk.controller.conversation_opened.disconnect(connection)
@@ -150,7 +150,7 @@ def test_an_answer_that_is_stored_and_cannot_be_read_back_is_not_tried_for_ever(
     engine = desk.engines.last
     engine.say("all of it")
 
-    def unreadable(message_id: int) -> Message:
+    def unreadable(message_id: int) -> StoredMessage:
         raise StoreError.of("io_error", path="x", reason=str(message_id))
 
     with monkeypatch.context() as patched:

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from desktop.store import Message, Store, StoreError
+from desktop.store import Store, StoredMessage, StoreError
 
 
 def shown(store: Store, conversation_id: int) -> list[str]:
     return [message.text for message in store.active_path(conversation_id)]
 
 
-def add(store: Store, conversation_id: int, parent: Message | None, text: str) -> Message:
+def add(store: Store, conversation_id: int, parent: StoredMessage | None, text: str) -> StoredMessage:
     role = "assistant" if parent and parent.role == "user" else "user"
     return store.add_message(conversation_id, parent and parent.id, role, text)
 

@@ -12,13 +12,13 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel
 
 import belle.doctor
-from belle.doctor import Fact, Problem, Report, Section
+from belle.doctor import DoctorReport, Fact, Problem, Section
 from desktop.i18n import set_language
 from desktop.ui.dialogs.about import AboutDialog
 from desktop.ui.dialogs.doctor import DoctorDialog, Examination
 from desktop.ui.dialogs.doctor_words import fact_name, problem_sentence
 
-SPOILED = Report(
+SPOILED = DoctorReport(
     (
         Section("machine", (Fact("processor", "Fast <b>One</b>"),)),
         Section(
@@ -36,7 +36,7 @@ SPOILED = Report(
 class Prepared(Examination):
     """Finds what the test says."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: DoctorReport) -> None:
         super().__init__()
         self._report = report
 

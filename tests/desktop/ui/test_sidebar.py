@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLineEdit
 
 from desktop.store.records import ConversationSummary
 from desktop.ui.sidebar import Sidebar
-from desktop.ui.sidebar.conversations import PAGE, ConversationModel, Role, section_of
+from desktop.ui.sidebar.conversations import PAGE, ConversationModel, ItemRole, section_of
 from desktop.ui.sidebar.hits import one_line
 
 
@@ -208,8 +208,8 @@ def test_the_open_one_is_marked_and_neighbours_go_round(sidebar, controller):
     first, second = controller.add("first", days_ago=1), controller.add("second")
     bar = sidebar()
     bar.set_open(first)
-    assert index_of(bar, "first").data(Role.IS_OPEN)
-    assert not index_of(bar, "second").data(Role.IS_OPEN)
+    assert index_of(bar, "first").data(ItemRole.IS_OPEN)
+    assert not index_of(bar, "second").data(ItemRole.IS_OPEN)
     assert bar.model.neighbour(first, 1) == second
     assert bar.model.neighbour(second, 1) == first
     assert bar.model.neighbour(None, 1) == second

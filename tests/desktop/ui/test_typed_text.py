@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from desktop.settings import Settings
 from desktop.store import Store
 from desktop.ui.dialogs.system_prompt import SystemPromptDialog
-from desktop.ui.sidebar.conversations import Role
+from desktop.ui.sidebar.conversations import ItemRole
 from desktop.ui.transcript.message.widget import MessageWidget
 from desktop.ui.window.main_window import MainWindow
 from tests.support.desk import Desk, make_desk
@@ -336,7 +336,7 @@ def test_a_failure_in_a_chat_that_is_not_open_is_seen_until_it_is_opened(
     opened.ask("a question")
     place = controller.conversation.id
     controller.new_chat()
-    assert not model.index(model.row_of(place)).data(Role.HAS_FAILED)
+    assert not model.index(model.row_of(place)).data(ItemRole.HAS_FAILED)
     engine = opened.desk.engines.last
     {
         "failed": lambda: engine.fail("backend_error"),
@@ -344,10 +344,10 @@ def test_a_failure_in_a_chat_that_is_not_open_is_seen_until_it_is_opened(
         "stopped": lambda: engine.finish("stopped"),
         "answered": engine.finish,
     }[ending]()
-    assert model.index(model.row_of(place)).data(Role.HAS_FAILED) == (ending in ("failed", "died"))
+    assert model.index(model.row_of(place)).data(ItemRole.HAS_FAILED) == (ending in ("failed", "died"))
     controller.open_conversation(place)
     controller.new_chat()
-    assert not model.index(model.row_of(place)).data(Role.HAS_FAILED)
+    assert not model.index(model.row_of(place)).data(ItemRole.HAS_FAILED)
 
 
 def test_a_failure_before_ones_eyes_has_no_sign(open_window: Callable[[], Opened]) -> None:

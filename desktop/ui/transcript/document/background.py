@@ -13,16 +13,16 @@ from typing import cast
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QTextBlock, QTextBlockFormat, QTextCursor, QTextDocument
 
-from desktop.ui.transcript.document.render import Renderer, utf16
+from desktop.ui.transcript.document.render import DocumentRenderer, utf16
 from desktop.ui.transcript.document.style import CODE_HEADER, CODE_PAD
-from desktop.ui.transcript.markdown.blocks import Block, Code, Line, Rule, Table, runs_right_to_left
+from desktop.ui.transcript.markdown.blocks import Block, Code, Line, Table, ThematicBreak, runs_right_to_left
 
 _FIXED = QTextBlockFormat.LineHeightTypes.FixedHeight.value
 _AT_LEAST = QTextBlockFormat.LineHeightTypes.MinimumHeight.value
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BlockBox:
     """Where a block stands: its index, its box without margins, in pixels of the document."""
 
     index: int
@@ -30,10 +30,10 @@ class Place:
     box: QRectF
 
 
-class Ground:
+class BlockBackground:
     """Knows where blocks are, and paints behind them."""
 
-    def __init__(self, document: QTextDocument, renderer: Renderer) -> None:
+    def __init__(self, document: QTextDocument, renderer: DocumentRenderer) -> None:
         self._document, self._renderer = document, renderer
 
     def height(self) -> int:
@@ -63,7 +63,7 @@ class Ground:
                 bottom = self._bottom(last)
         return QRectF(left, top, right - left, bottom - top)
 
-    def visible(self, clip: QRectF) -> Iterator[Place]:
+    def visible(self, clip: QRectF) -> Iterator[BlockBox]:
         """The blocks that touch `clip`."""
         if not self._renderer.blocks:
             return
@@ -74,7 +74,7 @@ class Ground:
             box = self.box(number)
             if box.top() - self._renderer.style.theme.px(CODE_HEADER) > clip.bottom():
                 return
-            yield Place(number, self._renderer.blocks[number], box)
+            yield BlockBox(number, self._renderer.blocks[number], box)
 
     def paint(self, painter: QPainter, clip: QRectF) -> None:
         """Paint what lies behind the text in `clip`."""
@@ -90,7 +90,7 @@ class Ground:
                     painter.setPen(theme.color("line"))
                     painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), theme.radius, theme.radius)
                     self._paint_language(painter, block, box)
-                case Rule():
+                case ThematicBreak():
                     painter.fillRect(QRectF(box.left(), box.top(), box.width(), 1), theme.color("line"))
                 case Line():
                     self._paint_pills(painter, place.index, block)
@@ -102,7 +102,7 @@ class Ground:
         header = QRectF(box.left() + theme.px(CODE_PAD), box.top(), box.width() / 2, theme.px(CODE_HEADER))
         painter.drawText(header, int(Qt.AlignmentFlag.AlignVCenter), block.language)
 
-    def _paint_quotes(self, painter: QPainter, place: Place) -> None:
+    def _paint_quotes(self, painter: QPainter, place: BlockBox) -> None:
         theme, style = self._renderer.style.theme, self._renderer.style
         containers = place.block.containers
         depths = [d for d, kind in enumerate(containers) if kind == "quote"]

@@ -10,7 +10,7 @@ from PySide6.QtGui import QTextBlock, QTextCursor, QTextDocument, QTextLayout
 
 from desktop.ui.transcript.document.code_lines import rows_of
 from desktop.ui.transcript.document.highlight import ready, tokens
-from desktop.ui.transcript.document.render import Renderer, utf16
+from desktop.ui.transcript.document.render import DocumentRenderer, utf16
 from desktop.ui.transcript.markdown.blocks import Code
 
 _SLICE_S = 0.003
@@ -24,7 +24,7 @@ _MOST_IN_A_ROW = 300
 class Coloring(QObject):
     """Colours the code blocks of one document, the one that is still being written again and again."""
 
-    def __init__(self, renderer: Renderer, document: QTextDocument, parent: QObject) -> None:
+    def __init__(self, renderer: DocumentRenderer, document: QTextDocument, parent: QObject) -> None:
         super().__init__(parent)
         self._renderer, self._document = renderer, document
         self._wanted: dict[int, Code] = {}

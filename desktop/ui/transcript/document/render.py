@@ -35,9 +35,9 @@ from desktop.ui.transcript.markdown.blocks import (
     Code,
     Formula,
     Line,
-    Rule,
     Span,
     Table,
+    ThematicBreak,
     breakable,
     is_right_to_left,
     runs_right_to_left,
@@ -47,7 +47,7 @@ _KEEP = QTextCursor.MoveMode.KeepAnchor
 _END = QTextCursor.MoveOperation.End
 
 
-class Renderer:
+class DocumentRenderer:
     """Keeps a document equal to a list of blocks. `starts[i]` is where block `i` begins in the document."""
 
     def __init__(self, document: QTextDocument, style: Style) -> None:
@@ -180,7 +180,7 @@ class Renderer:
                 self.code.take(len(self.blocks), block)
             case Formula():
                 self._formula(cursor, before, block)
-            case Rule():
+            case ThematicBreak():
                 self._begin(cursor, fresh, self.style.rule_format(before, block), self.style.thin_char_format())
             case Table():
                 made = self.style.thin_format()

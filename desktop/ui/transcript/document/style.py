@@ -13,7 +13,16 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QTextBlockFormat, QTextCharFormat, QTextOption
 
 from desktop.ui.style.theme import Theme
-from desktop.ui.transcript.markdown.blocks import Block, Code, Container, Formula, Line, Rule, Span, is_right_to_left
+from desktop.ui.transcript.markdown.blocks import (
+    Block,
+    Code,
+    Container,
+    Formula,
+    Line,
+    Span,
+    ThematicBreak,
+    is_right_to_left,
+)
 
 _HEADINGS = {1: 20, 2: 18, 3: 16}
 _INDENT = {"quote": 16, "item": 24}
@@ -106,7 +115,7 @@ class Style:
         made.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         return made
 
-    def rule_format(self, before: Block | None, rule: Rule) -> QTextBlockFormat:
+    def rule_format(self, before: Block | None, rule: ThematicBreak) -> QTextBlockFormat:
         """The paragraph format of a horizontal rule: an empty line of one pixel, which is painted over."""
         made = self.thin_format()
         made.setTopMargin(self.gap(before, rule))
@@ -218,7 +227,7 @@ def _faint(color: QColor) -> QColor:
 def _gap(before: Block, block: Block) -> int:
     """Free space between two blocks, in pixels at 100 %."""
     below_code = CODE_PAD if isinstance(before, Code) else 0
-    if isinstance(before, Rule) or isinstance(block, Rule):
+    if isinstance(before, ThematicBreak) or isinstance(block, ThematicBreak):
         return 20 + below_code
     if not isinstance(block, Line):
         return 12 + below_code

@@ -68,7 +68,7 @@ class Formula:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ThematicBreak:
     """A horizontal rule."""
 
     containers: tuple[Container, ...] = ()
@@ -83,7 +83,7 @@ class Table:
     containers: tuple[Container, ...] = ()
 
 
-Block = Line | Code | Formula | Rule | Table
+Block = Line | Code | Formula | ThematicBreak | Table
 
 
 def breakable(spans: tuple[Span, ...]) -> tuple[Span, ...]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from desktop.ui.transcript.markdown.blocks import Block, Code, Line, Table, normalize
 from desktop.ui.transcript.markdown.math_rules import may_be_open
-from desktop.ui.transcript.markdown.parse import Parsed, Piece, parse_pieces
+from desktop.ui.transcript.markdown.parse import Parsed, TopLevelBlock, parse_pieces
 
 _LONG_PARAGRAPH = 12
 """Lines from which on a paragraph is cut; its last `_KEPT` lines stay in the tail."""
@@ -161,7 +161,7 @@ class IncrementalParser:
         start = self._start - len(self._context.prefix) + sum(len(line) + 1 for line in lines[: cut.line])
         self._restart(start, settled + cut.first, cut.context)
 
-    def _inner_cut(self, lines: list[str], last: Piece, parsed: Parsed) -> _Cut | None:
+    def _inner_cut(self, lines: list[str], last: TopLevelBlock, parsed: Parsed) -> _Cut | None:
         """A cut within the last top-level block."""
         whole = len(lines) - 1
         if last.kind == "table":
@@ -191,7 +191,7 @@ def _code_of(fence: _Fence) -> Code:
     return Code(code.removesuffix("\n"), fence.language, closed)
 
 
-def _open_fence(lines: list[str], piece: Piece, parsed: Parsed) -> _Fence | None:
+def _open_fence(lines: list[str], piece: TopLevelBlock, parsed: Parsed) -> _Fence | None:
     code = parsed.blocks[piece.first]
     opening = lines[piece.begin]
     # Even the opening line of a fence is the head of a table when the line below makes it one.
@@ -204,7 +204,7 @@ def _open_fence(lines: list[str], piece: Piece, parsed: Parsed) -> _Fence | None
     return _Fence(closing, code.language, "".join(f"{line}\n" for line in whole), unfinished)
 
 
-def _table_cut(lines: list[str], piece: Piece, parsed: Parsed) -> _Cut | None:
+def _table_cut(lines: list[str], piece: TopLevelBlock, parsed: Parsed) -> _Cut | None:
     table = parsed.blocks[piece.first]
     at = min(piece.end, len(lines) - 1)
     if at - piece.begin < 3 or not isinstance(table, Table):
@@ -214,7 +214,7 @@ def _table_cut(lines: list[str], piece: Piece, parsed: Parsed) -> _Cut | None:
     return _Cut(at, piece.first, _Context(prefix, table=Table(table.aligns, settled)))
 
 
-def _paragraph_cut(lines: list[str], piece: Piece, parsed: Parsed, undo: tuple[int, int]) -> _Cut | None:
+def _paragraph_cut(lines: list[str], piece: TopLevelBlock, parsed: Parsed, undo: tuple[int, int]) -> _Cut | None:
     for at in range(min(piece.end, len(lines) - 1) - _KEPT, piece.begin + _KEPT, -1):
         # What follows the cut must be nothing but text, whatever stands before it.
         if not lines[at][:1].isalnum() or lines[at][:1].isdecimal():
@@ -239,7 +239,7 @@ def _nothing_open(blocks: Sequence[Block]) -> bool:
     return depth == 0
 
 
-def _outer_cut(lines: list[str], pieces: Sequence[Piece]) -> _Cut | None:
+def _outer_cut(lines: list[str], pieces: Sequence[TopLevelBlock]) -> _Cut | None:
     """A cut before the last top-level block that has surely begun."""
     whole = len(lines) - 1
     for before, piece in zip(reversed(pieces[:-1]), reversed(pieces), strict=False):

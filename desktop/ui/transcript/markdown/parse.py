@@ -20,9 +20,9 @@ from desktop.ui.transcript.markdown.blocks import (
     Container,
     Formula,
     Line,
-    Rule,
     Span,
     Table,
+    ThematicBreak,
     normalize,
 )
 from desktop.ui.transcript.markdown.indents import bring_in
@@ -42,7 +42,7 @@ _TASK = re.compile(r"\[([ xX])\] +")
 
 
 @dataclass(slots=True)
-class Piece:
+class TopLevelBlock:
     """A top-level block of Markdown: its lines `begin`…`end`, and where its blocks begin in the list.
 
     `items` are (line, index of the first block) of the items of a list; `fence` is the opening marker of a fence.
@@ -62,7 +62,7 @@ class Parsed:
     """The blocks of a text, its top-level pieces, and whether it defines link references."""
 
     blocks: list[Block]
-    pieces: list[Piece]
+    pieces: list[TopLevelBlock]
     has_references: bool
 
 
@@ -128,7 +128,7 @@ class _Reader:
         self._marker = ""
         self._item_is_new = False
         self.blocks: list[Block] = []
-        self.pieces: list[Piece] = []
+        self.pieces: list[TopLevelBlock] = []
 
     def read(self) -> None:
         tokens = self._tokens
@@ -137,7 +137,7 @@ class _Reader:
             token = tokens[at]
             if token.level == 0 and token.nesting >= 0 and token.map:
                 kind = token.type.removesuffix("_open")
-                self.pieces.append(Piece(kind, token.map[0], token.map[1], len(self.blocks)))
+                self.pieces.append(TopLevelBlock(kind, token.map[0], token.map[1], len(self.blocks)))
             if token.type in ("paragraph_open", "heading_open"):
                 heading = int(token.tag[1]) if token.type == "heading_open" else 0
                 self._text(tokens[at + 1], heading)
@@ -170,7 +170,7 @@ class _Reader:
                 self._formula(token)
             case "hr":
                 self._give_marker_a_line()
-                self.blocks.append(Rule(self._containers))
+                self.blocks.append(ThematicBreak(self._containers))
 
     def _open_list(self, token: Token) -> None:
         self._give_marker_a_line()

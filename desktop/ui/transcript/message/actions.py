@@ -15,7 +15,7 @@ from desktop.ui.style.theme import theme
 from desktop.ui.transcript import labels
 
 if TYPE_CHECKING:
-    from desktop.store.records import Message
+    from desktop.store.records import StoredMessage
 
 _SAID_MS = 1500
 
@@ -25,7 +25,7 @@ class ActionBar(QWidget):
 
     chosen = Signal(str)
 
-    def __init__(self, message: Message, parent: QWidget) -> None:
+    def __init__(self, message: StoredMessage, parent: QWidget) -> None:
         super().__init__(parent)
         self._message = message
         self._busy = False
@@ -65,7 +65,7 @@ class ActionBar(QWidget):
         """One of the buttons."""
         return self._buttons[name]
 
-    def set_message(self, message: Message) -> None:
+    def set_message(self, message: StoredMessage) -> None:
         """Versions and speed may have changed."""
         self._message = message
         self.retranslate()

@@ -22,7 +22,7 @@ from desktop.ui.transcript.message.text import MessageText
 from desktop.ui.transcript.message.thought import Thought
 
 if TYPE_CHECKING:
-    from desktop.store.records import Message
+    from desktop.store.records import StoredMessage
 
 _ACTIONS_HEIGHT = 30
 
@@ -37,7 +37,7 @@ _CARD_SHARE = 0.86
 class MessageFrame(QWidget):
     """The parts of a message, most of which are made only when they are needed."""
 
-    def __init__(self, message: Message, parent: QWidget) -> None:
+    def __init__(self, message: StoredMessage, parent: QWidget) -> None:
         super().__init__(parent)
         # A message that grows downwards is not painted again as a whole.
         self.setAttribute(Qt.WidgetAttribute.WA_StaticContents)

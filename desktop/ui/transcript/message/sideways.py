@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QScrollBar, QWidget
 from desktop.ui.style.theme import theme
 from desktop.ui.transcript import labels
 from desktop.ui.transcript.document.extent import BAR_HEIGHT, Extent, Scrollable
-from desktop.ui.transcript.document.render import Renderer
+from desktop.ui.transcript.document.render import DocumentRenderer
 from desktop.ui.transcript.markdown.blocks import Code, runs_right_to_left
 
 
@@ -90,7 +90,7 @@ class SideBars:
         moved: called after a block was scrolled.
     """
 
-    def __init__(self, renderer: Renderer, parent: QWidget, moved: Callable[[], object]) -> None:
+    def __init__(self, renderer: DocumentRenderer, parent: QWidget, moved: Callable[[], object]) -> None:
         self._renderer, self._parent, self._moved = renderer, parent, moved
         self._bars: dict[int, SideBar] = {}
 

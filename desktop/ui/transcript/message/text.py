@@ -30,11 +30,11 @@ from PySide6.QtWidgets import QFrame, QMenu, QTextBrowser, QTextEdit, QToolTip, 
 from desktop.ui.foreign_text import show_tooltip
 from desktop.ui.style.theme import theme
 from desktop.ui.transcript import labels
-from desktop.ui.transcript.document.background import Ground
+from desktop.ui.transcript.document.background import BlockBackground
 from desktop.ui.transcript.document.coloring import Coloring
 from desktop.ui.transcript.document.find import occurrences
 from desktop.ui.transcript.document.formulas import typesetter
-from desktop.ui.transcript.document.render import Renderer, formulas_of
+from desktop.ui.transcript.document.render import DocumentRenderer, formulas_of
 from desktop.ui.transcript.document.selection import selected_text
 from desktop.ui.transcript.document.style import CODE_HEADER, Style
 from desktop.ui.transcript.markdown.blocks import Block, Code
@@ -66,8 +66,8 @@ class MessageText(QTextBrowser):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._renderer = Renderer(self.document(), Style(theme(), chinese=False))
-        self._ground = Ground(self.document(), self._renderer)
+        self._renderer = DocumentRenderer(self.document(), Style(theme(), chinese=False))
+        self._ground = BlockBackground(self.document(), self._renderer)
         self._coloring = Coloring(self._renderer, self.document(), self)
         self._buttons: dict[int, CopyCode] = {}
         self._bars = SideBars(self._renderer, self, self.viewport().update)

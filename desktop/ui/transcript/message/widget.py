@@ -24,14 +24,14 @@ from desktop.ui.transcript.message.layout import MessageFrame
 from desktop.ui.transcript.message.thought import Thought
 
 if TYPE_CHECKING:
-    from desktop.store.records import Message
+    from desktop.store.records import StoredMessage
 
 _DECIDED = 200
 """Characters of a growing answer after which its language is settled."""
 
 
 class MessageWidget(MessageFrame):
-    """Shows one `Message`."""
+    """Shows one `StoredMessage`."""
 
     height_changed = Signal()
     chosen = Signal(str)
@@ -40,7 +40,7 @@ class MessageWidget(MessageFrame):
     edit_changed = Signal(object)
     """What the open editor says; None when it was closed without saving."""
 
-    def __init__(self, message: Message, parent: QWidget) -> None:
+    def __init__(self, message: StoredMessage, parent: QWidget) -> None:
         super().__init__(message, parent)
         self._busy = self._last = self._active = False
         self._content = Content(message.role)
@@ -56,7 +56,7 @@ class MessageWidget(MessageFrame):
 
     # What it shows
 
-    def set_message(self, message: Message) -> None:
+    def set_message(self, message: StoredMessage) -> None:
         """Text, state or figures have changed."""
         changed = message.text != self._content.text
         self._content.growing = message.status == "streaming"
@@ -221,7 +221,7 @@ class MessageWidget(MessageFrame):
     def _has_text(self) -> bool:
         return bool(self._content.blocks) or self.message.status == "streaming"
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: StoredMessage) -> None:
         self.message = message
         self.text.set_streaming(message.status == "streaming")
         if self._actions is not None:

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QCoreApplication
 
-from desktop.store.records import Message
+from desktop.store.records import StoredMessage
 from desktop.ui.transcript import TranscriptView
 
-MakeMessage = Callable[..., Message]
+MakeMessage = Callable[..., StoredMessage]
 
 
 @pytest.fixture
 def message() -> MakeMessage:
     numbers = count(1)
 
-    def make(text: str, role: str = "assistant", status: str = "complete", **more: Any) -> Message:
+    def make(text: str, role: str = "assistant", status: str = "complete", **more: Any) -> StoredMessage:
         number = more.pop("id", None) or next(numbers)
         values = {
             "parent_id": number - 1 or None,
@@ -29,7 +29,7 @@ def message() -> MakeMessage:
             "sibling_index": 0,
             "sibling_count": 1,
         } | more
-        return Message(number, 1, role=role, text=text, status=status, **values)
+        return StoredMessage(number, 1, role=role, text=text, status=status, **values)
 
     return make
 

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QWidget
 from desktop.ui.breaks import BREAK, EVERY, FIRST, LATITUDE
 from desktop.ui.style.theme import theme
 from desktop.ui.transcript.document import code_lines
-from desktop.ui.transcript.document.render import Renderer
+from desktop.ui.transcript.document.render import DocumentRenderer
 from desktop.ui.transcript.document.style import Style
 from desktop.ui.transcript.markdown.blocks import Code, Line, Span, Table
 from desktop.ui.window.composer import Composer
@@ -121,8 +121,8 @@ def test_a_text_that_grows_is_laid_out_as_the_whole(qapp, blocks, data) -> None:
 
 def grow(blocks, data) -> None:
     whole, grown = QTextDocument(), QTextDocument()
-    Renderer(whole, Style(theme(), chinese=False)).show(blocks)
-    renderer = Renderer(grown, Style(theme(), chinese=False))
+    DocumentRenderer(whole, Style(theme(), chinese=False)).show(blocks)
+    renderer = DocumentRenderer(grown, Style(theme(), chinese=False))
     last = blocks[-1]
     if isinstance(last, Code):
         cut = replace(last, text=last.text[: data.draw(st.integers(0, len(last.text)))])

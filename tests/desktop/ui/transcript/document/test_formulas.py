@@ -13,7 +13,7 @@ from PySide6.QtGui import QGuiApplication, QImage, QPainter, QTextDocument, QTex
 
 from desktop.ui.style.theme import theme, themes
 from desktop.ui.transcript.document.formulas import OBJECT, typesetter
-from desktop.ui.transcript.document.render import Renderer
+from desktop.ui.transcript.document.render import DocumentRenderer
 from desktop.ui.transcript.document.style import Style
 from desktop.ui.transcript.document.typeset import latex_of, typeset
 from desktop.ui.transcript.markdown.blocks import Code, Formula, Line, Span
@@ -173,7 +173,7 @@ def test_a_formula_has_the_colour_of_the_text(view, message, qtbot, name: str) -
 
 def test_the_colours_of_code_stay_with_the_code_when_formulas_are_drawn(qapp) -> None:
     document = QTextDocument()
-    renderer = Renderer(document, Style(theme(), chinese=False))
+    renderer = DocumentRenderer(document, Style(theme(), chinese=False))
     renderer.show([Line((Span("is "), Span("$x$", math=True))), Code("print(1)", "python")])
     colour = QTextLayout.FormatRange()
     colour.start, colour.length, colour.format = 0, 5, renderer.style.code_color_format("violet")
@@ -220,7 +220,7 @@ def test_formulas_drawn_in_place_give_the_document_of_the_whole(qapp, slices: in
     for in_place in (True, False):
         document = QTextDocument()
         document.setTextWidth(600)
-        renderer = Renderer(document, Style(theme(), chinese=False))
+        renderer = DocumentRenderer(document, Style(theme(), chinese=False))
         if not in_place:
             renderer.show_formulas(drawings)
         renderer.show(blocks)

@@ -8,7 +8,7 @@ from PySide6.QtGui import QTextDocument
 from desktop.ui.style.theme import Theme
 from desktop.ui.transcript.document import highlight
 from desktop.ui.transcript.document.coloring import Coloring
-from desktop.ui.transcript.document.render import Renderer
+from desktop.ui.transcript.document.render import DocumentRenderer
 from desktop.ui.transcript.document.style import Style, code_color, contrast
 from desktop.ui.transcript.markdown.blocks import Code
 
@@ -44,7 +44,7 @@ def test_an_unknown_language_stays_plain() -> None:
 @pytest.fixture
 def colored(qtbot):
     document = QTextDocument()
-    renderer = Renderer(document, Style(Theme("light", 1.0), chinese=False))
+    renderer = DocumentRenderer(document, Style(Theme("light", 1.0), chinese=False))
     coloring = Coloring(renderer, document, document)
 
     def show(code: Code) -> list[list[tuple[int, int]]]:

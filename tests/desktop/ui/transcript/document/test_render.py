@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PySide6.QtGui import QTextCursor, QTextDocument
 
 from desktop.ui.style.theme import Theme
-from desktop.ui.transcript.document.render import Renderer
+from desktop.ui.transcript.document.render import DocumentRenderer
 from desktop.ui.transcript.document.selection import selected_text
 from desktop.ui.transcript.document.style import Style
 from desktop.ui.transcript.markdown.incremental import IncrementalParser
@@ -49,7 +49,7 @@ def described(document: QTextDocument) -> list[tuple[object, ...]]:
 
 def made_of(source: str) -> QTextDocument:
     document = QTextDocument()
-    Renderer(document, Style(Theme("light", 1.0), chinese=False)).show(parse(source))
+    DocumentRenderer(document, Style(Theme("light", 1.0), chinese=False)).show(parse(source))
     return document
 
 
@@ -57,7 +57,7 @@ def made_of(source: str) -> QTextDocument:
 @given(st.lists(st.sampled_from(PARTS), min_size=1, max_size=6).map("".join), st.integers(1, 9))
 def test_growing_equals_making_at_once(qapp, source: str, size: int) -> None:
     document = QTextDocument()
-    renderer = Renderer(document, Style(Theme("light", 1.0), chinese=False))
+    renderer = DocumentRenderer(document, Style(Theme("light", 1.0), chinese=False))
     parser = IncrementalParser()
     for at in range(0, len(source), size):
         first = parser.feed(source[at : at + size])
@@ -72,7 +72,7 @@ def test_growing_equals_making_at_once(qapp, source: str, size: int) -> None:
 
 def test_a_selection_above_survives_growth(qapp) -> None:
     document = QTextDocument()
-    renderer = Renderer(document, Style(Theme("light", 1.0), chinese=False))
+    renderer = DocumentRenderer(document, Style(Theme("light", 1.0), chinese=False))
     parser = IncrementalParser()
     first = parser.feed("first words of a para")
     renderer.show(parser.blocks, first)

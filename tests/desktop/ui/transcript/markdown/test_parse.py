@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from desktop.ui.transcript.markdown.blocks import Code, Line, Rule, Span, Table, plain_text
+from desktop.ui.transcript.markdown.blocks import Code, Line, Span, Table, ThematicBreak, plain_text
 from desktop.ui.transcript.markdown.parse import parse
 
 
@@ -105,7 +105,7 @@ def test_containers_and_rules() -> None:
     assert [(type(b), b.containers) for b in parse("> - a\n>\n>   b\n\n---")] == [
         (Line, ("quote", "item")),
         (Line, ("quote", "item")),
-        (Rule, ()),
+        (ThematicBreak, ()),
     ]
 
 
