@@ -103,13 +103,13 @@ def local_copy(name: str | Path, kind: Kind, *, say: Say = lambda _: None, weigh
     """
     wanted = parse_hub_name(name)
     repo = wanted.repo if kind == "model" else DATASETS + wanted.repo
-    shelf = paths.private_folder(paths.hub_dir() / repo.replace("/", "--"))
-    with _alone(shelf):
-        listing = _listing(repo, wanted, shelf, say)
+    repo_folder = paths.private_folder(paths.hub_dir() / repo.replace("/", "--"))
+    with _alone(repo_folder):
+        listing = _listing(repo, wanted, repo_folder, say)
         chosen = _chosen(listing.values(), wanted, kind, weights=weights)
         if not chosen:
             raise _nothing(wanted, listing, kind)
-        folder = shelf / next(iter(listing.values())).commit
+        folder = repo_folder / next(iter(listing.values())).commit
         if kind == "data":
             # Whoever reads the folder of all must not find there what was asked for by its name.
             folder /= "named" if wanted.file else "whole"
@@ -162,9 +162,9 @@ def _is_cached(name: str, needs: Collection[Part]) -> bool:
     return all(any(fnmatch(file, pattern) for file in there for pattern in patterns[part]) for part in needs)
 
 
-def _listing(repo: str, wanted: HubName, shelf: Path, say: Say) -> dict[str, RemoteFile]:
+def _listing(repo: str, wanted: HubName, repo_folder: Path, say: Say) -> dict[str, RemoteFile]:
     """The files of the revision, as the hub says, or as it said before where it cannot be asked."""
-    note = shelf / f"{(wanted.revision or 'newest').replace('/', '--')}.json"
+    note = repo_folder / f"{(wanted.revision or 'newest').replace('/', '--')}.json"
     fixed = _COMMIT.fullmatch(wanted.revision) is not None
     if fixed and note.exists():
         return _noted(note)
@@ -226,9 +226,9 @@ def _fetch(files: list[RemoteFile], folder: Path, wanted: HubName, say: Say) -> 
         total = sum(file.size or 0 for file in files)
         say(f"{wanted}: {len(files)} files, {megabytes(total, 1, grouped=True)}, from {hub.endpoint}")
         reporter = Reporter("download", _Waiting(say), stop, total)
-        patience = Retries(reporter)
+        retries = Retries(reporter)
         for file in files:
-            fetch(hub, file, folder / file.name, reporter, patience)
+            fetch(hub, file, folder / file.name, reporter, retries)
     except HubError as error:
         raise _for_training(error, wanted) from None
 
@@ -266,8 +266,8 @@ def _nothing(wanted: HubName, listing: dict[str, RemoteFile], kind: Kind) -> Kno
 
 
 @contextmanager
-def _alone(shelf: Path) -> Iterator[None]:
+def _alone(repo_folder: Path) -> Iterator[None]:
     """One process at a time: those of a run on one machine ask for the same files at once."""
-    with (shelf / ".lock").open("w") as lock:
+    with (repo_folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

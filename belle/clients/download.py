@@ -26,11 +26,12 @@ def part_path(target: Path) -> Path:
     return target.with_name(f".{target.name}.part")
 
 
-def fetch(hub: Hub, file: RemoteFile, target: Path, reporter: Reporter, patience: Retries) -> None:
+def fetch(hub: Hub, file: RemoteFile, target: Path, reporter: Reporter, retries: Retries) -> None:
     """Download `file` as `target`, unless it is there already: a file under its real name is whole and right.
 
-    Raises KnownError: those of the hub when patience ends, "wrong_bytes" (the bad file is removed), "disk_full",
-    "folder_not_writable"; and InstallStoppedError. What has arrived is kept for the next time but for wrong bytes.
+    Raises KnownError: those of the hub when it is not tried again, "wrong_bytes" (the bad file is removed),
+    "disk_full", "folder_not_writable"; and InstallStoppedError. What has arrived is kept for the next time but for
+    wrong bytes.
     """
     reporter.begin(file.name)
     if target.exists():
@@ -40,11 +41,11 @@ def fetch(hub: Hub, file: RemoteFile, target: Path, reporter: Reporter, patience
         growing.read_what_is_there(reporter)
         while not growing.is_whole:
             try:
-                _stream(hub, growing, reporter, patience)
+                _stream(hub, growing, reporter, retries)
             except HubError as error:
                 if error.details.get("status") == _RANGE_NOT_SATISFIABLE:
                     growing.start_again(reporter)
-                patience.failed(error)
+                retries.failed(error)
         growing.finish(target)
 
 
@@ -52,7 +53,7 @@ _RANGE_NOT_SATISFIABLE = 416
 _GO_ON = "Free some space and run the same command again: it goes on where it stopped."
 
 
-def _stream(hub: Hub, growing: _Growing, reporter: Reporter, patience: Retries) -> None:
+def _stream(hub: Hub, growing: _Growing, reporter: Reporter, retries: Retries) -> None:
     """Let it grow until the hub closes the connection."""
     file = growing.file
     with hub.body(file, growing.size) as (first, chunks):
@@ -67,7 +68,7 @@ def _stream(hub: Hub, growing: _Growing, reporter: Reporter, patience: Retries) 
         for chunk in chunks:
             growing.write(chunk)
             reporter.add(len(chunk))
-            patience.succeeded()
+            retries.succeeded()
     if file.size is None:
         growing.is_whole = True
     elif growing.size < file.size:

@@ -30,7 +30,7 @@ class CatalogConversion:
     """How one model is converted.
 
     Attributes:
-        suffix: of the file's name; different recipes do not overwrite each other's results.
+        suffix: of the file's name; different conversions do not overwrite each other's results.
         options: for the converter.
         n_bytes: of the result, about; None when nothing is known of the model.
         growth: the most bytes of result per byte of checkpoint.
@@ -47,10 +47,10 @@ class CatalogConversion:
         return min(self.n_bytes, at_most) if self.n_bytes else at_most
 
 
-def recipe(
+def conversion_of(
     entry: ModelEntry, *, codes: Codes = "exact", type_name: str | None = None, threads: int = 0
 ) -> CatalogConversion:
-    """The way of `entry`.
+    """How `entry` is converted.
 
     Args:
         entry: a model of the catalogue.

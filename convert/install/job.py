@@ -24,7 +24,7 @@ from belle.errors import KnownError
 from belle.models.catalog import ModelEntry, installed, register
 from convert.checkpoint.encrypted import Key, decrypt_file, plain_name
 from convert.checkpoint.weights_file import WeightsFile
-from convert.install.conversion import CatalogConversion, Codes, recipe
+from convert.install.conversion import CatalogConversion, Codes, conversion_of
 from convert.install.folder import ModelFolder, check_space
 from convert.install.remote_files import RemoteFiles, choose, is_encrypted, load_source
 
@@ -40,7 +40,7 @@ class InstallOptions:
     Attributes:
         endpoint: a hub or mirror; None for `HF_ENDPOINT`, else huggingface.co.
         llama_weights: Meta's LLaMA-1 7B `consolidated.00.pth`, for models that are published as deltas.
-        codes: what becomes of GPTQ codes, see `recipe`.
+        codes: what becomes of GPTQ codes, see `conversion_of`.
         type_name: a file type to quantize to instead.
         threads: that compute; 0 for one per processor.
         keep_download: leave the checkpoint on the disk.
@@ -94,21 +94,21 @@ def install(
     """
     options = options or InstallOptions()
     check_installable(entry, options)
-    way = recipe(entry, codes=options.codes, type_name=options.type_name, threads=options.threads)
-    place = ModelFolder(entry.name)
-    with place.locked():
+    conversion = conversion_of(entry, codes=options.codes, type_name=options.type_name, threads=options.threads)
+    model_folder = ModelFolder(entry.name)
+    with model_folder.locked():
         there = find_installed(entry, options)
         if there is not None:
             if not options.keep_download:
-                place.clean()
+                model_folder.clean()
             return there
-        return _Installation(entry, options, way, listener=listener, stop=stop or threading.Event()).run()
+        return _Installation(entry, options, conversion, listener=listener, stop=stop or threading.Event()).run()
 
 
 def find_installed(entry: ModelEntry, options: InstallOptions) -> Installed | None:
     """The model as it is installed already in the way that is asked for. Raises KnownError."""
-    way = recipe(entry, codes=options.codes, type_name=options.type_name)
-    path = ModelFolder(entry.name).folder / _file_name(entry, way)
+    conversion = conversion_of(entry, codes=options.codes, type_name=options.type_name)
+    path = ModelFolder(entry.name).folder / _file_name(entry, conversion)
     if path.is_file() and any(model.name == entry.name and model.path == path for model in installed()):
         return Installed(path, path.stat().st_size, already=True)
     return None
@@ -140,36 +140,37 @@ def check_installable(entry: ModelEntry, options: InstallOptions) -> None:
         key.close()
 
 
-def _file_name(entry: ModelEntry, way: CatalogConversion) -> str:
-    return f"{entry.name}-{way.suffix}.gguf"
+def _file_name(entry: ModelEntry, conversion: CatalogConversion) -> str:
+    return f"{entry.name}-{conversion.suffix}.gguf"
 
 
 class _Installation:
-    """One run; the place is locked."""
+    """One run; the folder is locked."""
 
     def __init__(
         self,
         entry: ModelEntry,
         options: InstallOptions,
-        way: CatalogConversion,
+        conversion: CatalogConversion,
         *,
         listener: Listener | None,
         stop: threading.Event,
     ) -> None:
-        self._entry, self._options, self._way, self._place = entry, options, way, ModelFolder(entry.name)
+        self._entry, self._options, self._conversion = entry, options, conversion
+        self._model_folder = ModelFolder(entry.name)
         self._listener, self._stop = listener, stop
 
     def run(self) -> Installed:
-        target = self._place.folder / _file_name(self._entry, self._way)
+        target = self._model_folder.folder / _file_name(self._entry, self._conversion)
         report = None
         if target.is_file():  # made and verified, but not registered, or something else was registered since
-            source = load_source(self._place.source_file) or RemoteFiles(())
+            source = load_source(self._model_folder.source_file) or RemoteFiles(())
         else:
             source = self._download()
             report = self._convert(target)
         self._register(target, source)
         if not self._options.keep_download:
-            self._place.clean()
+            self._model_folder.clean()
         exactness = report.files[0].exactness() if report else {}
         notes = (*source.notes, *(report.notes if report else ()))
         return Installed(target, target.stat().st_size, exactness=exactness, notes=notes)
@@ -180,28 +181,28 @@ class _Installation:
         """Bring every file, decrypted, into the checkpoint's folder."""
         reporter = Reporter("download", self._listener, self._stop)
         hub = Hub(self._options.endpoint)
-        patience = Retries(reporter)
-        begun = load_source(self._place.source_file)
-        source = begun or self._choose(hub, patience)
+        retries = Retries(reporter)
+        begun = load_source(self._model_folder.source_file)
+        source = begun or self._choose(hub, retries)
         try:
-            self._bring(hub, source, reporter, patience)
+            self._bring(hub, source, reporter, retries)
         except HubError as error:
             if begun is None or error.kind not in ("revision_gone", "file_not_in_repository", "repository_not_found"):
                 raise
             # The version that was begun is no longer published: begin with the one that is.
-            source = self._choose(hub, patience)
-            self._bring(hub, source, Reporter("download", self._listener, self._stop), patience)
+            source = self._choose(hub, retries)
+            self._bring(hub, source, Reporter("download", self._listener, self._stop), retries)
         return source
 
-    def _choose(self, hub: Hub, patience: Retries) -> RemoteFiles:
-        source = choose(hub, self._entry, patience)
-        self._place.begin_anew()
-        source.save(self._place.source_file)
+    def _choose(self, hub: Hub, retries: Retries) -> RemoteFiles:
+        source = choose(hub, self._entry, retries)
+        self._model_folder.begin_anew()
+        source.save(self._model_folder.source_file)
         return source
 
-    def _bring(self, hub: Hub, source: RemoteFiles, reporter: Reporter, patience: Retries) -> None:
-        self._place.checkpoint.mkdir(exist_ok=True)
-        self._place.encrypted.mkdir(exist_ok=True)
+    def _bring(self, hub: Hub, source: RemoteFiles, reporter: Reporter, retries: Retries) -> None:
+        self._model_folder.checkpoint.mkdir(exist_ok=True)
+        self._model_folder.encrypted.mkdir(exist_ok=True)
         self._check_space(source)
         reporter.total = source.total_bytes
         for file in source.files:
@@ -210,16 +211,16 @@ class _Installation:
                 reporter.begin(file.name)
                 reporter.add(file.size or 0, counts=False)
                 continue
-            fetch(hub, file, arriving, reporter, patience)
+            fetch(hub, file, arriving, reporter, retries)
             if arriving != plain:
                 self._decrypt(arriving)
 
     def _plain(self, file: RemoteFile) -> Path:
         name = Path(file.name)
-        return self._place.checkpoint / (plain_name(name) if is_encrypted(file) else name.name)
+        return self._model_folder.checkpoint / (plain_name(name) if is_encrypted(file) else name.name)
 
     def _arriving(self, file: RemoteFile) -> Path:
-        folder = self._place.encrypted if is_encrypted(file) else self._place.checkpoint
+        folder = self._model_folder.encrypted if is_encrypted(file) else self._model_folder.checkpoint
         return folder / Path(file.name).name
 
     def _decrypt(self, encrypted: Path) -> None:
@@ -227,7 +228,7 @@ class _Installation:
         assert key is not None  # `check_installable` has asked for it
         reporter = Reporter("decrypt", self._listener, self._stop, encrypted.stat().st_size)
         reporter.begin(encrypted.name)
-        decrypt_file(encrypted, key, self._place.checkpoint, lambda done, _total: reporter.reach(done))
+        decrypt_file(encrypted, key, self._model_folder.checkpoint, lambda done, _total: reporter.reach(done))
         if not self._options.keep_download:
             encrypted.unlink()
 
@@ -236,8 +237,8 @@ class _Installation:
         needs = {"the download": sum(max(0, (file.size or 0) - self._bytes_there(file)) for file in source.files)}
         if self._entry.kind == "delta":
             needs["decrypting"] = source.total_bytes if self._options.keep_download else source.largest_bytes
-        needs["the model"] = self._way.result_bytes(source.total_bytes)
-        check_space(self._place.folder, needs)
+        needs["the model"] = self._conversion.result_bytes(source.total_bytes)
+        check_space(self._model_folder.folder, needs)
 
     def _bytes_there(self, file: RemoteFile) -> int:
         for path in (self._plain(file), self._arriving(file), part_path(self._arriving(file))):
@@ -250,7 +251,7 @@ class _Installation:
     def _convert(self, target: Path) -> Report:
         from convert.pipeline import convert, plan_conversion
 
-        made = self._place.work / target.name
+        verified = self._model_folder.work / target.name
         reporter = Reporter("convert", self._listener, self._stop)
 
         def follow(reading: Progress) -> None:
@@ -261,20 +262,20 @@ class _Installation:
                     speed = reading.weights_per_second * reading.total_bytes / reading.total_weights
                 self._listener(Step(reading.stage, target.name, reading.done_bytes, reading.total_bytes, speed))
 
-        if made.is_file():  # an earlier run ended after it was verified and before it was moved
-            report = plan_conversion(self._place.checkpoint, made, self._way.options)
+        if verified.is_file():  # an earlier run ended after it was verified and before it was moved
+            report = plan_conversion(self._model_folder.checkpoint, verified, self._conversion.options)
         else:
             if self._listener:
                 self._listener(Step("convert", target.name, 0, 0))
-            report = convert(self._place.checkpoint, made, self._way.options, progress=follow)
+            report = convert(self._model_folder.checkpoint, verified, self._conversion.options, progress=follow)
         with writing(target):
-            commit_file(made, target)
+            commit_file(verified, target)
         return report
 
     # Registering
 
     def _register(self, target: Path, source: RemoteFiles) -> None:
-        details: dict[str, Any] = {"repository": self._entry.repo, "conversion": self._way.suffix}
+        details: dict[str, Any] = {"repository": self._entry.repo, "conversion": self._conversion.suffix}
         if source.files:
             details["commit"] = next(file.commit for file in source.files if file.repo == self._entry.repo)
             details["files"] = {file.name: file.sha256 or f"git:{file.git_sha1}" for file in source.files}

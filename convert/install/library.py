@@ -138,8 +138,8 @@ def plan_removal(name: str) -> Removal:
             "comes_with_program", f"{entry.title} comes with the program and stays with it.", "", name=name
         )
     model = next((model for model in installed() if model.name == name), None)
-    place = ModelFolder(name)
-    begun = place.work.is_dir()
+    model_folder = ModelFolder(name)
+    begun = model_folder.work.is_dir()
     if model is None and not begun:
         resolve(name)  # says in words what is wrong with the name
         raise KnownError("unknown_model", f"There is no model called “{name}”.", "See: belle models list", name=name)
@@ -148,22 +148,22 @@ def plan_removal(name: str) -> Removal:
     if model is not None and in_models_folder(model.path):
         files += parts_of(model.path)
         # What the same model was converted to besides.
-        files += [path for path in place.folder.glob(f"{name}-*.gguf") if path not in files]
+        files += [path for path in model_folder.folder.glob(f"{name}-*.gguf") if path not in files]
     elif model is not None:
         kept = model.path
     if begun:
-        files += [path for path in place.work.rglob("*") if path.is_file()]
+        files += [path for path in model_folder.work.rglob("*") if path.is_file()]
     n_bytes = sum(path.stat().st_size for path in files if path.exists())
     return Removal(name, model is not None, tuple(files), kept, n_bytes)
 
 
 def remove(removal: Removal) -> None:
     """Take the model off the list and delete its files. Raises KnownError("busy", "unwritable")."""
-    place = ModelFolder(removal.name)
-    if place.work.is_dir():
-        with place.locked():
+    model_folder = ModelFolder(removal.name)
+    if model_folder.work.is_dir():
+        with model_folder.locked():
             _remove(removal)
-        place.clean()
+        model_folder.clean()
     else:
         _remove(removal)
 

@@ -67,13 +67,13 @@ def load_source(path: Path) -> RemoteFiles | None:
         return None
 
 
-def choose(hub: Hub, entry: ModelEntry, patience: Retries) -> RemoteFiles:
+def choose(hub: Hub, entry: ModelEntry, retries: Retries) -> RemoteFiles:
     """The files of `entry` as they are published now.
 
     Where the repository has no configuration or tokenizer, those of the base model are taken. Raises KnownError:
     "file_not_in_repository", and those of the hub.
     """
-    listing = patience.keep_trying(lambda: hub.files(entry.repo))
+    listing = retries.keep_trying(lambda: hub.files(entry.repo))
     chosen: dict[str, RemoteFile] = {}
     for number, wanted in enumerate(entry.files):
         matches = _matching(listing, wanted)
@@ -84,9 +84,9 @@ def choose(hub: Hub, entry: ModelEntry, patience: Retries) -> RemoteFiles:
     if MODEL_CARD in listing:
         chosen[MODEL_CARD] = listing[MODEL_CARD]
     notes: list[str] = []
-    for file in _from_base(hub, entry, {plain_name(Path(name)) for name in chosen}, patience, notes):
+    for file in _from_base(hub, entry, {plain_name(Path(name)) for name in chosen}, retries, notes):
         chosen[file.name] = file
-    complete = [patience.keep_trying(lambda file=file: hub.complete(file)) for file in chosen.values()]  # type: ignore[misc]
+    complete = [retries.keep_trying(lambda file=file: hub.complete(file)) for file in chosen.values()]  # type: ignore[misc]
     return RemoteFiles(tuple(sorted(complete, key=lambda file: (file.size or 0, file.name))), tuple(notes))
 
 
@@ -101,7 +101,7 @@ def _matching(listing: Mapping[str, RemoteFile], wanted: ModelFile) -> list[Remo
 
 
 def _from_base(
-    hub: Hub, entry: ModelEntry, names: Iterable[str], patience: Retries, notes: list[str]
+    hub: Hub, entry: ModelEntry, names: Iterable[str], retries: Retries, notes: list[str]
 ) -> list[RemoteFile]:
     names = set(names)
     missing = set() if _CONFIG in names else {_CONFIG}
@@ -109,7 +109,7 @@ def _from_base(
         missing.update(_BASE_FILES)
     if not missing or not _REPOSITORY.fullmatch(entry.base):
         return []
-    listing = patience.keep_trying(lambda: hub.files(entry.base))
+    listing = retries.keep_trying(lambda: hub.files(entry.base))
     found = [file for name, file in listing.items() if name in missing - names]
     if found:
         what = ", ".join(file.name for file in found)

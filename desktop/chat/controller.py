@@ -1,7 +1,7 @@
 """The one object the window talks to: whatever the person does is a method here, everything that happens is a signal.
 
 A message goes composer → `send` → store (committed) → engine → `answer_text` → transcript. `ChatViewModel` knows which
-conversation is open and holds the signals, `Answering` gets questions answered, `ModelControl` looks after the model.
+conversation is open and holds the signals, `AnswerQueue` gets questions answered, `ModelControl` looks after the model.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from desktop.chat.faults import store_faults
-from desktop.chat.screen import ChatViewModel
 from desktop.chat.state import ANSWER, AnswerRequest, ModelChoice, ModelState, Notice
+from desktop.chat.view_model import ChatViewModel
 from desktop.store import ConversationSummary, SearchHit, StoredMessage
 
 # What belongs to the engine is imported when it is first needed: the window is painted before that.
@@ -83,10 +83,10 @@ class ChatController(ChatViewModel):
         """Show a conversation, on the path of `message_id` if given. What is asked elsewhere goes on."""
         self._drafting.flush()
         with store_faults(self.notice.emit):
-            if message_id is not None and not self._answering.is_taken(conversation_id):
+            if message_id is not None and not self._answers.is_taken(conversation_id):
                 self._store.show(message_id)
             conversation = self._store.conversation(conversation_id)
-            path = self._answering.path(conversation)
+            path = self._answers.path(conversation)
             self._conversation = conversation
             self._failed.discard(conversation_id)
             self.conversation_opened.emit(conversation, path)
@@ -123,8 +123,8 @@ class ChatController(ChatViewModel):
         """Delete a conversation; a banner offers to bring it back."""
         with store_faults(self.notice.emit):
             title = self._store.conversation(conversation_id).title
-            self._answering.leave(conversation_id)
-            self._answering.settle(conversation_id)
+            self._answers.leave(conversation_id)
+            self._answers.settle(conversation_id)
             self._store.delete_conversation(conversation_id)
             key = f"deleted-{conversation_id}"
             notice = Notice("deleted", "info", {"title": title}, ("undo",), key)
@@ -167,8 +167,8 @@ class ChatController(ChatViewModel):
         """The messages of the open conversation that are being edited, with what they say there."""
         if self._conversation is None:
             return {}
-        place = self._conversation.id
-        return self._read(lambda: self._drafting.edits(place), {})
+        conversation_id = self._conversation.id
+        return self._read(lambda: self._drafting.edits(conversation_id), {})
 
     def keep_edit(self, message_id: int, text: str | None) -> None:
         """The text of an open editor has changed, or with None: it was closed without saving."""
@@ -184,7 +184,7 @@ class ChatController(ChatViewModel):
         with store_faults(self.notice.emit):
             before = self._conversation
             if before is not None:
-                self._answering.settle(before.id)
+                self._answers.settle(before.id)
             question = self._store.add_question(before, text, **({} if before else self._new_conversation(text)))
             stored = True
             self._drafting.sent(before.id if before else None)
@@ -194,13 +194,13 @@ class ChatController(ChatViewModel):
             else:
                 self.conversation_opened.emit(self._conversation, [question])
             self.conversations_changed.emit()
-            self._answering.ask(AnswerRequest(question.conversation_id, question.id))
+            self._answers.ask(AnswerRequest(question.conversation_id, question.id))
         return stored
 
     def stop(self) -> None:
         """Stop the answer of the open conversation, or take back its question that waits."""
         if self._conversation is not None:
-            self._answering.stop(self._conversation.id)
+            self._answers.stop(self._conversation.id)
 
     def regenerate(self, message_id: int) -> None:
         """Answer again: another version beside `message_id`, or the missing answer to a question."""
@@ -208,7 +208,7 @@ class ChatController(ChatViewModel):
             message = self._settled(message_id)
             question_id = message.id if message.role == "user" else message.parent_id
             if question_id is not None:
-                self._answering.ask(AnswerRequest(message.conversation_id, question_id))
+                self._answers.ask(AnswerRequest(message.conversation_id, question_id))
 
     def edit(self, message_id: int, text: str) -> bool:
         """A new version of a message. A question is answered anew; of an answer only the text is kept.
@@ -225,7 +225,7 @@ class ChatController(ChatViewModel):
             self._show_path()
             self.conversations_changed.emit()
             if edited.role == "user":
-                self._answering.ask(AnswerRequest(edited.conversation_id, edited.id))
+                self._answers.ask(AnswerRequest(edited.conversation_id, edited.id))
         return stored
 
     def continue_answer(self, message_id: int) -> None:
@@ -233,7 +233,7 @@ class ChatController(ChatViewModel):
         with store_faults(self.notice.emit):
             message = self._settled(message_id)
             if message.parent_id is not None and message.role == "assistant":
-                self._answering.ask(AnswerRequest(message.conversation_id, message.parent_id, message.id))
+                self._answers.ask(AnswerRequest(message.conversation_id, message.parent_id, message.id))
 
     def switch_version(self, message_id: int, step: int) -> None:
         """Show the version before (-1) or after (+1) this one."""
@@ -302,19 +302,19 @@ class ChatController(ChatViewModel):
         """A banner was closed: it is not to come back. Returns the question of the open conversation it was about."""
         if key != ANSWER or self._conversation is None:
             return None
-        return self._answering.take_notice(self._conversation.id)
+        return self._answers.take_notice(self._conversation.id)
 
     def close(self) -> None:
         """Write what there is of an answer and end the engine. The store stays open: its owner closes it."""
-        if "_answering" in self.__dict__:
-            self._answering.close()
+        if "_answers" in self.__dict__:
+            self._answers.close()
         self._models.close()
         if "_drafting" in self.__dict__:
             self._drafting.close()
 
     def save(self) -> bool:
         """Write everything that is not in the store yet; False when it refuses. What it refused is tried again."""
-        stored = self._answering.keep_all() if "_answering" in self.__dict__ else True
+        stored = self._answers.keep_all() if "_answers" in self.__dict__ else True
         return (self._drafting.flush() if "_drafting" in self.__dict__ else True) and stored
 
     def _drop_oldest(self, question: AnswerRequest | None) -> None:
@@ -329,9 +329,9 @@ class ChatController(ChatViewModel):
         if question is None:
             return
         with store_faults(self.notice.emit):
-            path = self._answering.path(self._store.conversation(question.conversation_id))
+            path = self._answers.path(self._store.conversation(question.conversation_id))
             if path and path[-1].id == question.message_id:
-                self._answering.ask(question)
+                self._answers.ask(question)
 
     def _edit_question(self, question: AnswerRequest | None) -> None:
         if question is not None:
@@ -342,8 +342,8 @@ class ChatController(ChatViewModel):
     def _settled(self, message_id: int) -> StoredMessage:
         """A message, after the store has all of its conversation that is shown. Raises StoreError."""
         if self._conversation is not None:
-            self._answering.settle(self._conversation.id)
-        return self._store.message(self._answering.stored_id(message_id))
+            self._answers.settle(self._conversation.id)
+        return self._store.message(self._answers.stored_id(message_id))
 
     def _new_conversation(self, question: str) -> dict[str, str]:
         from desktop.chat.titles import title_of

@@ -34,13 +34,13 @@ class Drafting(QObject):
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self.flush)
 
-    def draft(self, place: int | None) -> str:
+    def draft(self, conversation_id: int | None) -> str:
         """What stands in the composer there. Raises StoreError."""
-        return self._drafts[place] if place in self._drafts else self._store.draft(place)
+        return self._drafts[conversation_id] if conversation_id in self._drafts else self._store.draft(conversation_id)
 
-    def set_draft(self, place: int | None, text: str) -> None:
+    def set_draft(self, conversation_id: int | None, text: str) -> None:
         """The composer's text has changed."""
-        self._drafts[place] = text
+        self._drafts[conversation_id] = text
         self._soon()
 
     def system_prompt(self) -> str:
@@ -52,13 +52,14 @@ class Drafting(QObject):
         self._system_prompt = text
         self._soon()
 
-    def typed(self, what: Typed, place: int | None) -> str | None:
+    def typed(self, what: Typed, conversation_id: int | None) -> str | None:
         """What was typed for the title or the system prompt there and is not saved. Raises StoreError."""
-        return self._typed[what, place] if (what, place) in self._typed else self._store.typed(what, place)
+        key = (what, conversation_id)
+        return self._typed[key] if key in self._typed else self._store.typed(what, conversation_id)
 
-    def set_typed(self, what: Typed, place: int | None, text: str | None) -> None:
+    def set_typed(self, what: Typed, conversation_id: int | None, text: str | None) -> None:
         """What is typed for the title or the system prompt has changed; None: it was saved, or given up."""
-        self._typed[what, place] = text
+        self._typed[what, conversation_id] = text
         self._soon()
 
     def edits(self, conversation_id: int) -> Mapping[int, str]:
@@ -73,10 +74,10 @@ class Drafting(QObject):
         self._edits[message_id] = text
         self._soon()
 
-    def sent(self, place: int | None) -> None:
+    def sent(self, conversation_id: int | None) -> None:
         """The store has made the composer's text a question: it is no draft any more."""
-        self._drafts.pop(place, None)
-        if place is None:
+        self._drafts.pop(conversation_id, None)
+        if conversation_id is None:
             self._system_prompt = None
 
     def saved(self, message_id: int) -> None:
@@ -102,15 +103,15 @@ class Drafting(QObject):
         self._timer.stop()
 
     def _write(self) -> None:
-        for place in list(self._drafts):
-            self._store.keep_draft(place, self._drafts[place])
-            del self._drafts[place]
+        for conversation_id in list(self._drafts):
+            self._store.keep_draft(conversation_id, self._drafts[conversation_id])
+            del self._drafts[conversation_id]
         if self._system_prompt is not None:
             self._store.keep_new_system_prompt(self._system_prompt)
             self._system_prompt = None
-        for what, place in list(self._typed):
-            self._store.keep_typed(what, place, self._typed[what, place])
-            del self._typed[what, place]
+        for what, conversation_id in list(self._typed):
+            self._store.keep_typed(what, conversation_id, self._typed[what, conversation_id])
+            del self._typed[what, conversation_id]
         for shown_id in list(self._edits):
             message_id, text = self._stored_id(shown_id), self._edits[shown_id]
             if message_id < 0:

@@ -17,9 +17,9 @@ def with_answer(path: list[StoredMessage], answer: Answer) -> list[StoredMessage
     if shown is None:
         return to_question
     if shown.id in ids:
-        place = ids.index(shown.id)
+        index = ids.index(shown.id)
         here = {name: getattr(shown, name) for name in ("text", "thinking", "thinking_seconds", "status", "stats")}
-        return [*path[:place], replace(path[place], **here), *path[place + 1 :]]
+        return [*path[:index], replace(path[index], **here), *path[index + 1 :]]
     return [*to_question, shown] if answer.is_only_here and answer.parent_id in ids else path
 
 

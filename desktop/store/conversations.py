@@ -33,13 +33,13 @@ class Conversations:
 
     def _page(self, limit: int, before: ConversationSummary | None) -> list[ConversationSummary]:
         if before is None:
-            page, place = "", []
+            page, position = "", []
         else:
-            page, place = "AND (pinned, updated_at, id) < (?, ?, ?)", [before.pinned, before.updated_at, before.id]
+            page, position = "AND (pinned, updated_at, id) < (?, ?, ?)", [before.pinned, before.updated_at, before.id]
         rows = self._db.rows(
             "SELECT id, title, pinned, updated_at, model FROM conversation"  # noqa: S608
             f" WHERE deleted_at IS NULL {page} ORDER BY pinned DESC, updated_at DESC, id DESC LIMIT ?",
-            *place,
+            *position,
             limit,
         )
         return [_summary(row) for row in rows]

@@ -32,9 +32,9 @@ class ValueReader:
         self._row = row
         self.is_damaged = False
 
-    def text(self, place: int) -> str:
+    def text(self, column: int) -> str:
         """A text; bytes are decoded, other values are spelled out."""
-        value = self._row[place]
+        value = self._row[column]
         if isinstance(value, bytes):
             value = DamagedText(value.decode(errors="replace"))
         elif not isinstance(value, str):
@@ -42,34 +42,34 @@ class ValueReader:
         self.is_damaged |= isinstance(value, DamagedText)
         return str(value)
 
-    def whole(self, place: int) -> int:
+    def whole(self, column: int) -> int:
         """A whole number; 0 for anything else."""
-        value = self._row[place]
+        value = self._row[column]
         if isinstance(value, int):
             return value
         self.is_damaged = True
         return 0
 
-    def number(self, place: int) -> float:
+    def number(self, column: int) -> float:
         """A number; 0 for anything else."""
-        value = self._row[place]
+        value = self._row[column]
         if isinstance(value, int | float) and math.isfinite(value):
             return float(value)
         self.is_damaged = True
         return 0.0
 
-    def one_of(self, place: int, known: Sequence[str]) -> str:
+    def one_of(self, column: int, known: Sequence[str]) -> str:
         """One of the `known` words; the first for anything else."""
-        value = self._row[place]
+        value = self._row[column]
         if value in known:
             return str(value)
         self.is_damaged = True
         return known[0]
 
-    def figures(self, place: int) -> Mapping[str, Any]:
+    def figures(self, column: int) -> Mapping[str, Any]:
         """A JSON object; empty for anything else."""
         try:
-            figures = parse_json_row(self.text(place))
+            figures = parse_json_row(self.text(column))
         except DocumentError:
             figures = None
         if isinstance(figures, dict):

@@ -58,12 +58,12 @@ def hangs_together(ids: Iterable[int], parents: dict[int, int | None], leaf: int
     Where the parent could not be, it goes on with the nearest message before it.
     """
     earlier = sorted(ids, reverse=True)
-    place = leaf if leaf in parents else next(iter(earlier), None)
+    message_id = leaf if leaf in parents else next(iter(earlier), None)
     path: list[int] = []
-    while place is not None and place not in path:
-        path.append(place)
-        parent = parents[place]
+    while message_id is not None and message_id not in path:
+        path.append(message_id)
+        parent = parents[message_id]
         if parent is not None and parent not in parents:
-            parent = next((number for number in earlier if number < place), None)
-        place = parent
+            parent = next((number for number in earlier if number < message_id), None)
+        message_id = parent
     return path[::-1]

@@ -106,8 +106,8 @@ class Store(Conversations, MessageTree, Drafts, Search):
         None begins a conversation with that title, system prompt and model. Raises StoreError.
         """
         with self._db.transaction():
-            place = conversation.id if conversation else None
-            self.keep_draft(place, "")
+            conversation_id = conversation.id if conversation else None
+            self.keep_draft(conversation_id, "")
             if conversation is None:
                 self.keep_new_system_prompt("")
                 conversation = self.create_conversation(title=title, system_prompt=system_prompt, model=model)

@@ -89,10 +89,10 @@ class MessageTree:
     def _path_to(self, leaf: int | None) -> list[StoredMessage]:
         rows = self._db.rows(f"{_UP} {_MESSAGE} JOIN up ON up.id = m.id", leaf)
         found = {message.id: message for message in map(_message, rows)}
-        path, place = [], leaf
-        while place in found:
-            path.append(found.pop(place))
-            place = path[-1].parent_id
+        path, message_id = [], leaf
+        while message_id in found:
+            path.append(found.pop(message_id))
+            message_id = path[-1].parent_id
         return path[::-1]
 
     def add_message(

@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
             _choose_template(engine, model, terminal, ask=prompt is None)
         if model.entry is not None and model.entry.research_only:
             terminal.note(model.entry.license_note["zh" if is_chinese() else "en"])
-        answering = Answerer(
+        answerer = Answerer(
             engine,
             terminal,
             sampling=_sampling(arguments, model),
@@ -103,13 +103,13 @@ def run(arguments: argparse.Namespace) -> int:
         )
         if prompt is None:
             history = None if arguments.no_history else History(paths.chat_history_file())
-            return ChatSession(answering, model, terminal, system=arguments.system, history=history).run()
+            return ChatSession(answerer, model, terminal, system=arguments.system, history=history).run()
         messages = [Message("system", arguments.system)] if arguments.system else []
-        return _answer_once(answering, [*messages, Message("user", prompt)], as_json=arguments.json)
+        return _answer_once(answerer, [*messages, Message("user", prompt)], as_json=arguments.json)
 
 
-def _answer_once(answering: Answerer, messages: list[Message], *, as_json: bool) -> int:
-    done = answering.answer(messages, write=None if as_json else _write)
+def _answer_once(answerer: Answerer, messages: list[Message], *, as_json: bool) -> int:
+    done = answerer.answer(messages, write=None if as_json else _write)
     if as_json:
         stats = asdict(done.stats)
         figures = ("prompt_tokens", "reused_tokens", "completion_tokens", "ttft_s", "tokens_per_s")

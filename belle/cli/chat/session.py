@@ -26,14 +26,14 @@ class ChatSession:
 
     def __init__(
         self,
-        answering: Answerer,
+        answerer: Answerer,
         model: ResolvedModel,
         terminal: Terminal,
         *,
         system: str = "",
         history: History | None = None,
     ) -> None:
-        self._answering = answering
+        self._answerer = answerer
         self._model = model
         self._terminal = terminal
         self._system = system
@@ -79,7 +79,7 @@ class ChatSession:
                     self._terminal.note(error.advice)
 
     def _introduce(self) -> None:
-        info = self._answering.engine.model
+        info = self._answerer.engine.model
         size = parameters(info.n_params)
         self._terminal.note(say("intro", title=self._model.title, parameters=size, context=info.n_ctx))
         if self._model.entry is not None and self._model.entry.kind == "bundled":
@@ -101,7 +101,7 @@ class ChatSession:
         system = [Message("system", self._system)] if self._system else []
         turns = [*self._turns, Message("user", question)]
         try:
-            done = self._answering.answer([*system, *turns], write=self._write, overflow=self._overflow)
+            done = self._answerer.answer([*system, *turns], write=self._write, overflow=self._overflow)
         except KnownError as error:
             if error.kind != "prompt_too_long" or not error.details.get("fits_after_drop"):
                 raise
@@ -109,7 +109,7 @@ class ChatSession:
                 self._terminal.note(say("kept"))
                 return
             self._overflow = "drop_oldest"
-            done = self._answering.answer([*system, *turns], write=self._write, overflow=self._overflow)
+            done = self._answerer.answer([*system, *turns], write=self._write, overflow=self._overflow)
         if done.text and not done.text.endswith("\n"):
             print()
         if done.reason in _NOTES:
@@ -178,7 +178,7 @@ class ChatSession:
                 ttft="–" if stats.ttft_s is None else f"{stats.ttft_s:.2f}",
                 speed="–" if stats.tokens_per_s is None else f"{stats.tokens_per_s:.1f}",
                 used=stats.context_used,
-                n_ctx=self._answering.engine.model.n_ctx,
+                n_ctx=self._answerer.engine.model.n_ctx,
             ),
             style="",
         )

@@ -74,9 +74,9 @@ def _accept_license(entry: ModelEntry, options: InstallOptions, terminal: Termin
             result=size(entry.installed_bytes or 0),
         )
     )
-    place = ModelFolder(entry.name)
-    begun = place.source_file.exists()  # whoever began has agreed
-    if yes or begun or (terminal.interactive and terminal.agrees(say("models_agree", folder=place.folder))):
+    model_folder = ModelFolder(entry.name)
+    begun = model_folder.source_file.exists()  # whoever began has agreed
+    if yes or begun or (terminal.interactive and terminal.agrees(say("models_agree", folder=model_folder.folder))):
         return
     if terminal.interactive:
         raise KnownError("not_accepted", "Nothing was downloaded.", "")

@@ -15,7 +15,7 @@ class OfflineDialog(Dialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._words = [self.paragraph() for _ in range(3)]
-        self._place = self.paragraph("quiet")
+        self._path_label = self.paragraph("quiet")
         self.add_close_button()
         self.ready()
 
@@ -32,4 +32,4 @@ class OfflineDialog(Dialog):
         )
         for paragraph, text in zip(self._words, texts, strict=True):
             paragraph.setText(text)
-        self._place.setText(str(paths.database_file()))
+        self._path_label.setText(str(paths.database_file()))

@@ -150,18 +150,18 @@ class SettingsDialog(Dialog):
         grid = QGridLayout(page)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setColumnStretch(0, 1)
-        for place, (name, control) in enumerate(lines):
+        for index, (name, control) in enumerate(lines):
             if not name:
-                grid.addWidget(control, 2 * place, 0, Qt.AlignmentFlag.AlignLeft)
+                grid.addWidget(control, 2 * index, 0, Qt.AlignmentFlag.AlignLeft)
                 continue
             line = _Line(control)
             self._lines[name] = line
             if name == "n_ctx":  # too wide to stand beside its words
-                grid.addWidget(line.words, 2 * place, 0, 1, 2)
-                grid.addWidget(control, 2 * place + 1, 0, 1, 2, Qt.AlignmentFlag.AlignLeft)
+                grid.addWidget(line.words, 2 * index, 0, 1, 2)
+                grid.addWidget(control, 2 * index + 1, 0, 1, 2, Qt.AlignmentFlag.AlignLeft)
             else:
-                grid.addWidget(line.words, 2 * place, 0)
-                grid.addWidget(control, 2 * place, 1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                grid.addWidget(line.words, 2 * index, 0)
+                grid.addWidget(control, 2 * index, 1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         grid.setRowStretch(2 * len(lines), 1)
         grid.setVerticalSpacing(16)
         grid.setHorizontalSpacing(16)

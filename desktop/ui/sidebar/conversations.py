@@ -106,8 +106,8 @@ class ConversationModel(QAbstractListModel):
         ids = [row.id for row in self._rows if not isinstance(row, SectionHeading)]
         if not ids:
             return None
-        place = ids.index(conversation_id) + step if conversation_id in ids else 0
-        return int(ids[place % len(ids)])
+        index = ids.index(conversation_id) + step if conversation_id in ids else 0
+        return int(ids[index % len(ids)])
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  (Qt's signature)
         """Rows read so far."""

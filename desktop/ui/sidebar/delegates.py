@@ -23,24 +23,24 @@ class RowDelegate(QStyledItemDelegate):
     hovered = -1
     focused = -1
 
-    def ground(self, painter: QPainter, rect: QRect, row: int, *, is_open: bool) -> QRect:
+    def background(self, painter: QPainter, rect: QRect, row: int, *, is_open: bool) -> QRect:
         """Paint behind the words and return where the words may stand."""
         look = theme()
-        place = QRectF(rect).adjusted(look.px(8), 1, -look.px(8), -1)
+        area = QRectF(rect).adjusted(look.px(8), 1, -look.px(8), -1)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         if is_open or row == self.hovered:
             painter.setBrush(look.color("violet-soft" if is_open else "hover"))
-            painter.drawRoundedRect(place, look.radius, look.radius)
+            painter.drawRoundedRect(area, look.radius, look.radius)
         if is_open:
-            bar = QRectF(place.left(), place.top() + look.px(7), look.px(3), place.height() - look.px(14))
+            bar = QRectF(area.left(), area.top() + look.px(7), look.px(3), area.height() - look.px(14))
             painter.setBrush(look.color("violet"))
             painter.drawRoundedRect(bar, bar.width() / 2, bar.width() / 2)
         if row == self.focused:
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(look.color("violet"), 1))
-            painter.drawRoundedRect(place.adjusted(0.5, 0.5, -0.5, -0.5), look.radius, look.radius)
-        return place.toRect().adjusted(look.px(12), 0, -look.px(8), 0)
+            painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), look.radius, look.radius)
+        return area.toRect().adjusted(look.px(12), 0, -look.px(8), 0)
 
 
 class ConversationDelegate(RowDelegate):
@@ -65,23 +65,23 @@ class ConversationDelegate(RowDelegate):
             font.setWeight(QFont.Weight.DemiBold)
             painter.setFont(font)
             painter.setPen(look.color("ink-3"))
-            place = option.rect.adjusted(look.px(20), look.px(8), -look.px(16), 0)
-            painter.drawText(place, LINE, text)
+            area = option.rect.adjusted(look.px(20), look.px(8), -look.px(16), 0)
+            painter.drawText(area, LINE, text)
         else:
             is_open = bool(index.data(ItemRole.IS_OPEN))
-            place = self.ground(painter, option.rect, index.row(), is_open=is_open)
+            area = self.background(painter, option.rect, index.row(), is_open=is_open)
             if index.row() == self.hovered:
                 self._more(painter, option.rect, look)
-                place.setRight(self.more_place(option.rect).left())
+                area.setRight(self.more_place(option.rect).left())
             if index.data(ItemRole.HAS_FAILED):
-                place.setRight(self._warning(painter, place, look).left() - look.px(4))
+                area.setRight(self._warning(painter, area, look).left() - look.px(4))
             font = list_font(look)
             if is_open:
                 font.setWeight(QFont.Weight.Medium)
             painter.setFont(font)
             painter.setPen(look.color("ink"))
-            shown = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, place.width())
-            painter.drawText(place, LINE, shown)
+            shown = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, area.width())
+            painter.drawText(area, LINE, shown)
         painter.restore()
 
     def more_place(self, row: QRect) -> QRect:
@@ -91,10 +91,10 @@ class ConversationDelegate(RowDelegate):
 
     def createEditor(self, parent: QWidget, _option: Any, index: Any) -> QWidget:
         """A line edit in the row."""
-        place = index.data(ItemRole.SUMMARY).id
+        conversation_id = index.data(ItemRole.SUMMARY).id
         editor = QLineEdit(parent)
-        editor.textEdited.connect(lambda title: self.typed.emit(place, title))
-        editor.setProperty("place", place)
+        editor.textEdited.connect(lambda title: self.typed.emit(conversation_id, title))
+        editor.setProperty("conversation_id", conversation_id)
         editor.setProperty("role", "inline")
         editor.setMaxLength(200)
         editor.setAccessibleName(translate("Sidebar", "Title of the conversation"))
@@ -105,15 +105,15 @@ class ConversationDelegate(RowDelegate):
         editor.setGeometry(option.rect.adjusted(theme().px(8), 1, -theme().px(8), -1))
 
     def _more(self, painter: QPainter, row: QRect, look: Theme) -> None:
-        place = self.more_place(row)
+        area = self.more_place(row)
         inset = look.px(2)
-        icon("more").paint(painter, place.adjusted(inset, inset, -inset, -inset))
+        icon("more").paint(painter, area.adjusted(inset, inset, -inset, -inset))
 
     def _warning(self, painter: QPainter, row: QRect, look: Theme) -> QRect:
         side = look.px(16)
-        place = QRect(row.right() - side, row.center().y() - side // 2 + 1, side, side)
-        icon("warning", "bad", 16).paint(painter, place)
-        return place
+        area = QRect(row.right() - side, row.center().y() - side // 2 + 1, side, side)
+        icon("warning", "bad", 16).paint(painter, area)
+        return area
 
 
 def list_font(look: Theme) -> QFont:

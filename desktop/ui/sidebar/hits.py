@@ -76,14 +76,14 @@ class HitDelegate(RowDelegate):
         look = theme()
         hit = index.data(ItemRole.SUMMARY)
         painter.save()
-        place = self.ground(painter, option.rect, index.row(), is_open=False)
+        area = self.background(painter, option.rect, index.row(), is_open=False)
         font = list_font(look)
         painter.setFont(font)
         painter.setPen(look.color("ink"))
-        upper = QRect(place.left(), place.top() + look.px(6), place.width(), look.px(22))
+        upper = QRect(area.left(), area.top() + look.px(6), area.width(), look.px(22))
         title = str(index.data(Qt.ItemDataRole.DisplayRole))
         painter.drawText(upper, LINE, QFontMetrics(font).elidedText(title, Qt.TextElideMode.ElideRight, upper.width()))
-        lower = QRect(place.left(), place.top() + look.px(28), place.width(), look.px(20))
+        lower = QRect(area.left(), area.top() + look.px(28), area.width(), look.px(20))
         _paint_marked(painter, lower, hit.snippet, hit.ranges, look)
         painter.restore()
 
@@ -105,7 +105,7 @@ class HitList(RowList):
             self.opened.emit(hit.conversation_id, hit.message_id)
 
 
-def _paint_marked(painter: QPainter, place: QRect, text: str, ranges: list[tuple[int, int]], look: Theme) -> None:
+def _paint_marked(painter: QPainter, area: QRect, text: str, ranges: list[tuple[int, int]], look: Theme) -> None:
     """One line of `text` with `ranges` (start, end) marked; what is too long is cut at the edge."""
     line, ranges = one_line(text, ranges)
     layout = QTextLayout(line, look.font_small)
@@ -119,8 +119,8 @@ def _paint_marked(painter: QPainter, place: QRect, text: str, ranges: list[tuple
     made = layout.createLine()
     made.setLineWidth(1e6)
     layout.endLayout()
-    painter.setClipRect(place)
-    layout.draw(painter, QPointF(place.left(), place.top() + (place.height() - made.height()) / 2))
+    painter.setClipRect(area)
+    layout.draw(painter, QPointF(area.left(), area.top() + (area.height() - made.height()) / 2))
 
 
 def one_line(text: str, ranges: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
@@ -133,12 +133,12 @@ def one_line(text: str, ranges: list[tuple[int, int]]) -> tuple[str, list[tuple[
     return "…" + line[cut:], [(start - cut + 1, end - cut + 1) for start, end in ranges]
 
 
-def _mark(line: str, start: int, end: int, ink: QColor, ground: QColor | None = None) -> QTextLayout.FormatRange:
+def _mark(line: str, start: int, end: int, ink: QColor, background: QColor | None = None) -> QTextLayout.FormatRange:
     made = QTextLayout.FormatRange()
     style = QTextCharFormat()
     style.setForeground(ink)
-    if ground is not None:
-        style.setBackground(ground)
+    if background is not None:
+        style.setBackground(background)
         style.setFontWeight(QFont.Weight.DemiBold)
     # Qt counts UTF-16 units, Python characters: they differ after an emoji.
     made.start, made.length, made.format = _utf16(line[:start]), _utf16(line[start:end]), style

@@ -112,7 +112,7 @@ class ConversationList(RowList):
         """Esc gives up what was typed."""
         super().closeEditor(editor, hint)
         if hint == QAbstractItemDelegate.EndEditHint.RevertModelCache:
-            self.title_typed.emit(editor.property("place"), None)
+            self.title_typed.emit(editor.property("conversation_id"), None)
 
     def is_editing(self) -> bool:
         """A title is being typed."""
@@ -149,11 +149,11 @@ class ConversationList(RowList):
         row: QRect = self.visualRect(index)
         self._show_menu(index, event.globalPos() if by_mouse else self.viewport().mapToGlobal(row.bottomLeft()))
 
-    def _show_menu(self, index: QModelIndex, place: QPoint) -> None:
+    def _show_menu(self, index: QModelIndex, position: QPoint) -> None:
         self.setCurrentIndex(index)
         menu = self.row_menu(index)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.popup(place)
+        menu.popup(position)
 
     def row_menu(self, index: QModelIndex) -> QMenu:
         """Rename, pin, delete."""

@@ -59,9 +59,9 @@ class Banner(View):
         self.close_button.clicked.connect(self.closed)
         self.buttons: dict[str, QPushButton] = {}
         self._button_row = QHBoxLayout()
-        for place, action in enumerate(notice.actions):
+        for index, action in enumerate(notice.actions):
             button = QPushButton()
-            button.setProperty("kind", "primary" if place == 0 and notice.level == "bad" else "")
+            button.setProperty("kind", "primary" if index == 0 and notice.level == "bad" else "")
             button.clicked.connect(lambda _=False, chosen=action: self.acted.emit(chosen))
             self.buttons[action] = button
             self._button_row.addWidget(button)

@@ -209,7 +209,7 @@ class Composer(View):
         self._waiting: Waiting = ""
         self._blocked = ""
         self.sending = False  # the controller is being asked to take the text
-        self._place: int | None = None
+        self._conversation_id: int | None = None
         self._row = QHBoxLayout(self)
         self._row.addWidget(self.editor, 1, Qt.AlignmentFlag.AlignVCenter)
         self._row.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignBottom)
@@ -239,9 +239,9 @@ class Composer(View):
 
     def set_conversation(self, conversation_id: int | None, draft: str) -> None:
         """Each conversation has its own draft; None is the one not begun yet."""
-        if conversation_id == self._place:
+        if conversation_id == self._conversation_id:
             return
-        self._place = conversation_id
+        self._conversation_id = conversation_id
         self._show(draft)
 
     def restore(self, draft: str) -> None:
@@ -249,11 +249,11 @@ class Composer(View):
         if draft:
             self._show("\n".join(text for text in (draft, self.text()) if text))
         if self.text() != draft:
-            self.draft_changed.emit(self._place, self.text())
+            self.draft_changed.emit(self._conversation_id, self.text())
 
     def move_to_conversation(self, conversation_id: int | None) -> None:
         """The conversation that had not begun has begun under this id: the text stays where it is."""
-        self._place = conversation_id
+        self._conversation_id = conversation_id
 
     def taken(self) -> None:
         """The text was stored: the field is free."""
@@ -307,7 +307,7 @@ class Composer(View):
 
     def _text_changed(self) -> None:
         self._refresh()
-        self.draft_changed.emit(self._place, self.text())
+        self.draft_changed.emit(self._conversation_id, self.text())
 
     # Words and looks
 

@@ -65,7 +65,7 @@ class Header(View):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.typed_title: Callable[[int], str | None] = lambda _: None  # what was typed before and not saved
         self._title = self._title_before = ""
-        self._place: int | None = None
+        self._conversation_id: int | None = None
         self._renaming = 0  # the conversation whose title is being typed, also when another is opened meanwhile
         self._model: ModelState | None = None
         self.sidebar_button = IconButton("sidebar", parent=self)
@@ -121,18 +121,18 @@ class Header(View):
 
     # Title
 
-    def set_title(self, title: str, place: int | None) -> None:
+    def set_title(self, title: str, conversation_id: int | None) -> None:
         """The open conversation's title and its id; a conversation not begun yet has none to change."""
-        self._title, self._place = title, place
+        self._title, self._conversation_id = title, conversation_id
         if self._title_pile.currentWidget() is not self.title_field:
             self._show_title()
 
     def edit_title(self) -> None:
         """Let the person type another title."""
-        if self._place is None:
+        if self._conversation_id is None:
             return
-        self._renaming, self._title_before = self._place, self._title
-        typed = self.typed_title(self._place)
+        self._renaming, self._title_before = self._conversation_id, self._title
+        typed = self.typed_title(self._conversation_id)
         self.title_field.setText(self._title if typed is None else typed)
         self.title_field.selectAll()
         self._title_pile.setCurrentWidget(self.title_field)
@@ -151,7 +151,7 @@ class Header(View):
     def _show_title(self) -> None:
         self._title_pile.setCurrentWidget(self.title_label)
         self.title_label.set_text(self._title or translate("Header", "New chat"))
-        can_rename = self._place is not None
+        can_rename = self._conversation_id is not None
         self.title_label.setFocusPolicy(Qt.FocusPolicy.TabFocus if can_rename else Qt.FocusPolicy.NoFocus)
         self.title_label.setCursor(Qt.CursorShape.IBeamCursor if can_rename else Qt.CursorShape.ArrowCursor)
         if can_rename:

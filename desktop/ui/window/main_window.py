@@ -59,30 +59,30 @@ class MainWindow(WindowLayout):
             self.complete()
 
     def _listen(self) -> None:
-        told = self.controller
-        told.conversations_changed.connect(self._conversations_changed)
-        told.conversation_opened.connect(self._opened)
-        told.path_changed.connect(self._path_changed)
-        told.message_added.connect(self._message_added)
-        told.message_updated.connect(self._message_updated)
-        told.answer_text.connect(self._answer_text)
-        told.answer_thinking.connect(self._answer_thinking)
-        told.prefill.connect(self._prefill)
-        told.busy_changed.connect(self._busy_changed)
-        told.waiting_changed.connect(self._waiting_changed)
-        told.model_changed.connect(self._model_changed)
-        told.context_usage.connect(self.status.set_context)
-        told.speed.connect(self.status.set_speed)
-        told.notice.connect(self._notice)
-        told.notice_cleared.connect(self._notice_cleared)
+        controller = self.controller
+        controller.conversations_changed.connect(self._conversations_changed)
+        controller.conversation_opened.connect(self._opened)
+        controller.path_changed.connect(self._path_changed)
+        controller.message_added.connect(self._message_added)
+        controller.message_updated.connect(self._message_updated)
+        controller.answer_text.connect(self._answer_text)
+        controller.answer_thinking.connect(self._answer_thinking)
+        controller.prefill.connect(self._prefill)
+        controller.busy_changed.connect(self._busy_changed)
+        controller.waiting_changed.connect(self._waiting_changed)
+        controller.model_changed.connect(self._model_changed)
+        controller.context_usage.connect(self.status.set_context)
+        controller.speed.connect(self.status.set_speed)
+        controller.notice.connect(self._notice)
+        controller.notice_cleared.connect(self._notice_cleared)
         self.settings.changed.connect(self._setting_changed)
         # From the first moment on; the other widgets are connected with the actions.
         self.sidebar.hit_opened.connect(self.jump_to)
         self.composer.send_requested.connect(self._send)
-        self.composer.stop_requested.connect(told.stop)
+        self.composer.stop_requested.connect(controller.stop)
         self.composer.edit_last_requested.connect(self._edit_last)
-        self.composer.draft_changed.connect(told.keep_draft)
-        self._model_changed(told.model)
+        self.composer.draft_changed.connect(controller.keep_draft)
+        self._model_changed(controller.model)
 
     def _send(self, text: str) -> None:
         self.window_actions.send(text)
@@ -101,13 +101,13 @@ class MainWindow(WindowLayout):
 
     def _opened(self, conversation: StoredConversation | None, messages: list[StoredMessage]) -> None:
         self._conversation = conversation
-        place = conversation.id if conversation else None
+        conversation_id = conversation.id if conversation else None
         begun = self.composer.sending  # the draft of a conversation not begun yet becomes its first question
         if not begun:
-            self.composer.set_conversation(place, self.controller.draft(place))
+            self.composer.set_conversation(conversation_id, self.controller.draft(conversation_id))
         else:
-            self.composer.move_to_conversation(place)
-        self.sidebar.set_open(place)
+            self.composer.move_to_conversation(conversation_id)
+        self.sidebar.set_open(conversation_id)
         start = conversation.context_start if conversation else None
         if messages or self._transcript is not None:
             self.transcript.set_path(messages, context_start=start, keep_position=False)

@@ -178,8 +178,8 @@ class Welcome(View):
 
     def _arrange(self) -> None:
         columns = 2 if self.width() >= theme().px(560) else 1
-        for place, button in enumerate(self.prompts):
-            self._grid.addWidget(button, place // columns, place % columns)
+        for index, button in enumerate(self.prompts):
+            self._grid.addWidget(button, index // columns, index % columns)
 
 
 class _Prompt(QPushButton):

@@ -29,7 +29,7 @@ def ask_in_new_chat(desk: Desk, text: str) -> int:
 def states(desk: Desk, conversation: int) -> tuple[bool, str]:
     """What the window is told about a conversation when it is opened."""
     desk.controller.open_conversation(conversation)
-    return desk.controller._told
+    return desk.controller._shown_state
 
 
 def answers(desk: Desk, conversation: int) -> list[tuple[str, str]]:

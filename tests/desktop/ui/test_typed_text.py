@@ -73,7 +73,7 @@ class Opened:
     def kill(self) -> None:
         """The process is gone: nothing more is written."""
         self.desk.controller._drafting._timer.stop()
-        self.desk.controller._answering._checkpoints.stop()
+        self.desk.controller._answers._checkpoints.stop()
         self.window._attached = False
         for part in (self.window.header, self.window.sidebar):
             part.blockSignals(True)

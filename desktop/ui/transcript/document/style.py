@@ -252,12 +252,12 @@ def code_color(theme: Theme, name: str) -> QColor:
     """A colour of `highlight.COLOR_NAMES`: one of the theme's, or `blue`, a cousin of its violet."""
     if name != "blue":
         return theme.color(name)
-    color, ground = theme.color("violet"), theme.color("code")
+    color, background = theme.color("violet"), theme.color("code")
     hue, saturation, lightness = color.hslHueF(), color.hslSaturationF(), color.lightnessF()
-    step = -0.02 if ground.lightnessF() > 0.5 else 0.02
+    step = -0.02 if background.lightnessF() > 0.5 else 0.02
     while True:
         blue = QColor.fromHslF((hue - 0.11) % 1, saturation, min(1.0, max(0.0, lightness)))
-        if contrast(blue, ground) >= _READABLE:
+        if contrast(blue, background) >= _READABLE:
             return blue
         lightness += step
 

@@ -67,7 +67,7 @@ class MessageText(QTextBrowser):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._renderer = DocumentRenderer(self.document(), Style(theme(), chinese=False))
-        self._ground = BlockBackground(self.document(), self._renderer)
+        self._background = BlockBackground(self.document(), self._renderer)
         self._coloring = Coloring(self._renderer, self.document(), self)
         self._buttons: dict[int, CopyCode] = {}
         self._bars = SideBars(self._renderer, self, self.viewport().update)
@@ -165,7 +165,7 @@ class MessageText(QTextBrowser):
         for index, button in self._buttons.items():
             if index < self._moved_from:
                 continue
-            box = self._ground.box(index)
+            box = self._background.box(index)
             size = button.sizeHint()
             header = theme().px(CODE_HEADER)
             button.setGeometry(
@@ -176,9 +176,9 @@ class MessageText(QTextBrowser):
                     size.height(),
                 )
             )
-        self._bars.place(self._ground.box, self._moved_from)
+        self._bars.place(self._background.box, self._moved_from)
         self._moved_from = len(self._renderer.blocks)
-        return self._ground.height()
+        return self._background.height()
 
     def natural_width(self, widest: int) -> int:
         """The width that the text takes when it may take up to `widest`."""
@@ -230,7 +230,7 @@ class MessageText(QTextBrowser):
         """Grounds, then text, then the caret of an answer that is being written."""
         painter = QPainter(self.viewport())
         painter.setClipRect(event.rect())
-        self._ground.paint(painter, QRectF(event.rect()))
+        self._background.paint(painter, QRectF(event.rect()))
         painter.end()
         sight = self.visibleRegion().boundingRect()
         self._renderer.code.put_lines(sight.top(), sight.bottom())

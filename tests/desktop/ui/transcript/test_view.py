@@ -353,13 +353,13 @@ def test_a_page_of_everything_is_painted(view, message, qtbot) -> None:
 
 def test_ctrl_and_the_wheel_ask_for_another_size(view, message, qtbot) -> None:
     view.set_path([message("line\n" * 300, id=1)], context_start=None)
-    ground = view.viewport()
+    background = view.viewport()
 
     def turn(delta: int, modifiers: Qt.KeyboardModifier) -> None:
         at = QPointF(5, 5)
         event = QWheelEvent(
             at,
-            QPointF(ground.mapToGlobal(QPoint(5, 5))),
+            QPointF(background.mapToGlobal(QPoint(5, 5))),
             QPoint(),
             QPoint(0, delta),
             Qt.MouseButton.NoButton,
@@ -367,7 +367,7 @@ def test_ctrl_and_the_wheel_ask_for_another_size(view, message, qtbot) -> None:
             Qt.ScrollPhase.NoScrollPhase,
             False,
         )
-        QCoreApplication.sendEvent(ground, event)
+        QCoreApplication.sendEvent(background, event)
 
     asked: list[int] = []
     view.zoom_requested.connect(asked.append)

@@ -16,9 +16,9 @@ from desktop.ui.transcript.markdown.blocks import Code
 @pytest.mark.parametrize("look", ["light", "dark"])
 def test_every_colour_is_readable(qapp, look: str) -> None:
     theme = Theme(look, 1.0)
-    ground = theme.color("code")
+    background = theme.color("code")
     for name in highlight.COLOR_NAMES:
-        assert contrast(code_color(theme, name), ground) >= 4.5, name
+        assert contrast(code_color(theme, name), background) >= 4.5, name
 
 
 def test_contrast_is_that_of_the_standard(qapp) -> None:

@@ -22,7 +22,7 @@ from desktop.store import Store, StoredConversation, StoredMessage, StoreError
 # What belongs to the engine is imported when it is first needed: the window is painted before that.
 if TYPE_CHECKING:
     from belle.engine.process.protocol import Done
-    from desktop.chat.answering import AnswerQueue
+    from desktop.chat.answer_queue import AnswerQueue
     from desktop.chat.drafting import Drafting
     from desktop.chat.model_host import EngineFactory
 
@@ -62,7 +62,7 @@ class ChatViewModel(QObject):
         super().__init__(parent)
         self._store = store
         self._conversation: StoredConversation | None = None
-        self._told: tuple[bool, Waiting] = (False, "")  # what the window shows of the open conversation
+        self._shown_state: tuple[bool, Waiting] = (False, "")  # what the window shows of the open conversation
         self._failed: set[int] = set()  # conversations in which an answer failed and that were not opened since
         self._knows_damage = False
         self._refusals = Refusals(store, self.notice.emit, self.notice_cleared.emit)
@@ -76,26 +76,26 @@ class ChatViewModel(QObject):
         models.notice_cleared.connect(self.notice_cleared)
 
     @cached_property
-    def _answering(self) -> AnswerQueue:
-        from desktop.chat.answering import AnswerQueue
+    def _answers(self) -> AnswerQueue:
+        from desktop.chat.answer_queue import AnswerQueue
 
-        answering = AnswerQueue(
+        queue = AnswerQueue(
             self._store, self._refusals, self._models.host, self._models.sampling, self._models.thinks, parent=self
         )
-        answering.asked.connect(self._show_up_to)
-        answering.message_added.connect(self._if_open(self.message_added))
-        answering.message_updated.connect(self._if_open(self.message_updated))
-        answering.text.connect(self._on_text)
-        answering.thinking.connect(self._on_thinking)
-        answering.prefill.connect(self._on_prefill)
-        answering.context_usage.connect(self._on_context_usage)
-        answering.finished.connect(self._on_finished)
-        answering.failed.connect(self._on_failed)
-        answering.path_changed.connect(self._on_path_changed)
-        answering.state_changed.connect(self._on_state_changed)
-        answering.said.connect(self._on_said)
-        answering.notice.connect(self.notice)
-        return answering
+        queue.asked.connect(self._show_up_to)
+        queue.message_added.connect(self._if_open(self.message_added))
+        queue.message_updated.connect(self._if_open(self.message_updated))
+        queue.text.connect(self._on_text)
+        queue.thinking.connect(self._on_thinking)
+        queue.prefill.connect(self._on_prefill)
+        queue.context_usage.connect(self._on_context_usage)
+        queue.finished.connect(self._on_finished)
+        queue.failed.connect(self._on_failed)
+        queue.path_changed.connect(self._on_path_changed)
+        queue.state_changed.connect(self._on_state_changed)
+        queue.said.connect(self._on_said)
+        queue.notice.connect(self.notice)
+        return queue
 
     @cached_property
     def _drafting(self) -> Drafting:
@@ -111,7 +111,7 @@ class ChatViewModel(QObject):
     @property
     def busy(self) -> bool:
         """An answer is being made in the open conversation."""
-        return self._told[0]
+        return self._shown_state[0]
 
     def has_failed(self, conversation_id: int) -> bool:
         """An answer failed there while it was not open, and it has not been opened since."""
@@ -120,7 +120,7 @@ class ChatViewModel(QObject):
     # What comes from below
 
     def _end_answer(self, status: str) -> None:
-        self._answering.abandon(status)
+        self._answers.abandon(status)
 
     def _on_model_state(self, state: ModelState) -> None:
         self.model_changed.emit(state)
@@ -193,23 +193,24 @@ class ChatViewModel(QObject):
             self.notice.emit(Notice.of_store(self._store.damage))
 
     def _stored_id(self, message_id: int) -> int:
-        return self._answering.stored_id(message_id)
+        return self._answers.stored_id(message_id)
 
     def _is_taken(self) -> bool:
-        return self._conversation is not None and self._answering.is_taken(self._conversation.id)
+        return self._conversation is not None and self._answers.is_taken(self._conversation.id)
 
     def _tell_state(self) -> None:
         """Whether the open conversation is being answered, and what its question waits for."""
-        place = self._conversation.id if self._conversation else 0
-        before, self._told = self._told, (self._answering.is_answering(place), self._answering.waiting(place))
-        if self._told[1] != before[1]:
-            self.waiting_changed.emit(self._told[1])
-        if self._told[0] != before[0]:
-            self.busy_changed.emit(self._told[0])
+        conversation_id = self._conversation.id if self._conversation else 0
+        before = self._shown_state
+        self._shown_state = (self._answers.is_answering(conversation_id), self._answers.waiting(conversation_id))
+        if self._shown_state[1] != before[1]:
+            self.waiting_changed.emit(self._shown_state[1])
+        if self._shown_state[0] != before[0]:
+            self.busy_changed.emit(self._shown_state[0])
 
     def _tell_notice(self) -> None:
         """What is to be said about the open conversation's last question, and not about that of another one."""
-        notice = self._answering.notice_of(self._conversation.id) if self._conversation else None
+        notice = self._answers.notice_of(self._conversation.id) if self._conversation else None
         if notice is not None:
             self.notice.emit(notice)
         else:
@@ -227,7 +228,7 @@ class ChatViewModel(QObject):
         if self._conversation is None:
             return
         self._conversation = self._store.conversation(self._conversation.id)
-        path = self._answering.path(self._conversation)
+        path = self._answers.path(self._conversation)
         ids = [message.id for message in path]
         if until in ids:
             path = path[: ids.index(until) + 1]
@@ -244,5 +245,5 @@ class ChatViewModel(QObject):
             self.context_usage.emit(0, info.n_ctx)
             return
         with store_faults(self.notice.emit):
-            if not self._answering.count(self._conversation):
+            if not self._answers.count(self._conversation):
                 self.context_usage.emit(0, 0)  # what is shown is another conversation's
