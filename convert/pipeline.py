@@ -38,7 +38,7 @@ from convert.plan.named_requests import check_imatrix, check_types
 from convert.plan.options import ConvertOptions, output_paths
 from convert.plan.plan import TensorPlan, data_size, plan_types, size_by_type
 from convert.quantization import left_behind, named_by_config, read_stated, refuse_by_tensors
-from convert.report import FileReport, Report, describe
+from convert.report import ConversionReport, FileReport, describe
 from convert.rows.source import RowSource
 from convert.tokenizers import check_templates, check_tokenizer, read_tokenizer
 
@@ -110,7 +110,7 @@ class Conversion:
 
 def convert(
     source: Path, out: Path, options: ConvertOptions | None = None, *, progress: ProgressCallback | None = None
-) -> Report:
+) -> ConversionReport:
     """Convert the checkpoint at `source` to `out`, one file per type.
 
     Args:
@@ -127,7 +127,7 @@ def convert(
         return _report(source, conversion, files, written=True)
 
 
-def plan_conversion(source: Path, out: Path, options: ConvertOptions | None = None) -> Report:
+def plan_conversion(source: Path, out: Path, options: ConvertOptions | None = None) -> ConversionReport:
     """What `convert` would write. Raises the same, but for what can only be found in the weights or on the disk."""
     with prepared(source, out, options or ConvertOptions()) as conversion:
         digests = dict.fromkeys(conversion.checkpoint.inputs, _NO_DIGEST)
@@ -305,8 +305,8 @@ def _write(conversion: Conversion, output: Output, digests: Digests, progress: P
     )
 
 
-def _report(source: Path, conversion: Conversion, files: Sequence[FileReport], *, written: bool) -> Report:
-    return Report(source, conversion.architecture.name, written, tuple(files), tuple(conversion.notes))
+def _report(source: Path, conversion: Conversion, files: Sequence[FileReport], *, written: bool) -> ConversionReport:
+    return ConversionReport(source, conversion.architecture.name, written, tuple(files), tuple(conversion.notes))
 
 
 def _file_type(output: Output, used: Mapping[GGMLType, int]) -> FileType:

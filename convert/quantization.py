@@ -27,7 +27,7 @@ _DEQUANTIZED = f"{_ORIGINAL} Or load it in transformers, call model.dequantize()
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class Unreadable:
     """A format that is recognised and not read.
 
     Args:
@@ -44,31 +44,31 @@ class Format:
 
 
 FORMATS = (
-    Format("bitsandbytes", ("bitsandbytes",), (".absmax", ".quant_map", ".SCB", ".weight_format"), _DEQUANTIZED),
-    Format("MLX", ("mlx",), (), f"{_ORIGINAL} Or make it whole with: mlx_lm.convert --hf-path MODEL --dequantize"),
-    Format("NVFP4 (ModelOpt)", ("modelopt", "nvfp4", "modelopt_fp4"), (".weight_scale_2", ".weight_global_scale")),
-    Format("MXFP4", ("mxfp4", "mxfp8", "gpt-oss"), ("_proj_blocks", ".weight_blocks"), _DEQUANTIZED),
-    Format("EXL2", ("exl2",), (".q_weight", ".q_invperm", ".q_scale_max")),
-    Format("EXL3", ("exl3",), (".trellis", ".suh", ".svh")),
-    Format("HQQ", ("hqq",), (".W_q",), _DEQUANTIZED),
-    Format("Marlin", ("marlin", "gptq_marlin", "awq_marlin"), (".B",)),
-    Format("QQQ", ("qqq",), (".s_channel", ".s_group")),
-    Format("AQLM", ("aqlm",), (".codebooks",)),
-    Format("VPTQ", ("vptq",), (".centroids", ".res_centroids")),
-    Format("QuIP#", ("quip", "quip#"), (".Qidxs",)),
-    Format("QTIP", ("qtip",), (".tlut",)),
-    Format("HIGGS", ("higgs",), (".tables2",), _DEQUANTIZED),
-    Format("SpQR", ("spqr",), (".dense_weights", ".in_perm")),
-    Format("EETQ", ("eetq",), (".weight_scales",)),
-    Format("Quanto", ("quanto",), (".weight._data", ".weight._scale")),
-    Format("torchao", ("torchao",), (".weight_qdata",)),
-    Format("BitNet", ("bitnet",)),
-    Format("Quark", ("quark",)),
-    Format("FP-Quant", ("fp_quant",), (".dqweight",)),
-    Format("BitBLAS", ("bitblas",)),
-    Format("ParoQuant", ("paroquant",), (".theta",)),
-    Format("SINQ", ("sinq",)),
-    Format("a GGUF inside", ("gguf",), (), "Use the GGUF file as it is."),
+    Unreadable("bitsandbytes", ("bitsandbytes",), (".absmax", ".quant_map", ".SCB", ".weight_format"), _DEQUANTIZED),
+    Unreadable("MLX", ("mlx",), (), f"{_ORIGINAL} Or make it whole with: mlx_lm.convert --hf-path MODEL --dequantize"),
+    Unreadable("NVFP4 (ModelOpt)", ("modelopt", "nvfp4", "modelopt_fp4"), (".weight_scale_2", ".weight_global_scale")),
+    Unreadable("MXFP4", ("mxfp4", "mxfp8", "gpt-oss"), ("_proj_blocks", ".weight_blocks"), _DEQUANTIZED),
+    Unreadable("EXL2", ("exl2",), (".q_weight", ".q_invperm", ".q_scale_max")),
+    Unreadable("EXL3", ("exl3",), (".trellis", ".suh", ".svh")),
+    Unreadable("HQQ", ("hqq",), (".W_q",), _DEQUANTIZED),
+    Unreadable("Marlin", ("marlin", "gptq_marlin", "awq_marlin"), (".B",)),
+    Unreadable("QQQ", ("qqq",), (".s_channel", ".s_group")),
+    Unreadable("AQLM", ("aqlm",), (".codebooks",)),
+    Unreadable("VPTQ", ("vptq",), (".centroids", ".res_centroids")),
+    Unreadable("QuIP#", ("quip", "quip#"), (".Qidxs",)),
+    Unreadable("QTIP", ("qtip",), (".tlut",)),
+    Unreadable("HIGGS", ("higgs",), (".tables2",), _DEQUANTIZED),
+    Unreadable("SpQR", ("spqr",), (".dense_weights", ".in_perm")),
+    Unreadable("EETQ", ("eetq",), (".weight_scales",)),
+    Unreadable("Quanto", ("quanto",), (".weight._data", ".weight._scale")),
+    Unreadable("torchao", ("torchao",), (".weight_qdata",)),
+    Unreadable("BitNet", ("bitnet",)),
+    Unreadable("Quark", ("quark",)),
+    Unreadable("FP-Quant", ("fp_quant",), (".dqweight",)),
+    Unreadable("BitBLAS", ("bitblas",)),
+    Unreadable("ParoQuant", ("paroquant",), (".theta",)),
+    Unreadable("SINQ", ("sinq",)),
+    Unreadable("a GGUF inside", ("gguf",), (), "Use the GGUF file as it is."),
 )
 
 # A clause of the refusal; shapes and names that such a format makes different from what an architecture asks for.

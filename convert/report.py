@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from convert.output.verify import Proof
+from convert.output.verify import FileProof
 from convert.plan.plan import TensorPlan
 
 
@@ -47,7 +47,7 @@ class FileReport:
     head_bytes: int
     seconds: float
     tensors: tuple[TensorReport, ...]
-    proof: Proof | None = None
+    proof: FileProof | None = None
 
     @property
     def bits_per_weight(self) -> float:
@@ -60,7 +60,7 @@ class FileReport:
 
 
 @dataclass(frozen=True)
-class Report:
+class ConversionReport:
     """One conversion.
 
     Attributes:
@@ -89,7 +89,13 @@ class Report:
 
 
 def describe(
-    path: Path, type_name: str, plans: Sequence[TensorPlan], n_bytes: int, seconds: float, *, proof: Proof | None = None
+    path: Path,
+    type_name: str,
+    plans: Sequence[TensorPlan],
+    n_bytes: int,
+    seconds: float,
+    *,
+    proof: FileProof | None = None,
 ) -> FileReport:
     """The report of one file from its plan."""
     tensors = tuple(

@@ -1,6 +1,6 @@
 """What an architecture is to the converter: a table that says which checkpoint tensor becomes which GGUF tensor.
 
-Each architecture (one file each) is a subclass of `Architecture` with a table of `Rule`s, the sizes it reads from
+Each architecture (one file each) is a subclass of `Architecture` with a table of `TensorRule`s, the sizes it reads from
 config.json, and its metadata. `Architecture.plan` does the rest: it finds every tensor under whatever prefix, checks
 its shape against the configuration, arranges its rows, and refuses a checkpoint of which anything is missing or left
 over, because a model converted without one of its tensors would still run, and talk nonsense.
@@ -87,7 +87,7 @@ Arrangement = Callable[[RowSource, Dimensions], RowSource]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class TensorRule:
     """One row of an architecture's table.
 
     Args:
@@ -106,11 +106,11 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TensorPlacement:
     """Where one tensor of a checkpoint goes: its name in the GGUF, and the rule that takes it there."""
 
     name: str
-    rule: Rule
+    rule: TensorRule
     sizes: Dimensions
 
     @property
@@ -123,11 +123,11 @@ class Place:
         return self.rule.arrange(source, self.sizes) if self.rule.arrange else source
 
 
-def linear(name: str, source: str, shape: tuple[str, str], *, bias: bool = False, **more: Any) -> list[Rule]:
+def linear(name: str, source: str, shape: tuple[str, str], *, bias: bool = False, **more: Any) -> list[TensorRule]:
     """The rules of a linear layer: a weight and, where `bias` is set or one turns up, a bias."""
     return [
-        Rule(f"{name}.weight", f"{source}.weight", shape, **more),
-        Rule(f"{name}.bias", f"{source}.bias", shape[:1], optional=not bias, **more),
+        TensorRule(f"{name}.weight", f"{source}.weight", shape, **more),
+        TensorRule(f"{name}.bias", f"{source}.bias", shape[:1], optional=not bias, **more),
     ]
 
 
@@ -144,7 +144,7 @@ class Architecture(ABC):
     """Values of `model_type`, for a config.json without classes."""
     prefix: ClassVar[str]
     """What the model's body is called in the names of a model with a head."""
-    head: ClassVar[Rule] = Rule("output.weight", "lm_head.weight", ("n_vocab", "n_embd"))
+    head: ClassVar[TensorRule] = TensorRule("output.weight", "lm_head.weight", ("n_vocab", "n_embd"))
     """The output head, which may be the embedding once more."""
     tied_by_default: ClassVar[bool] = False
     """Whether the head is the embedding when config.json does not say."""
@@ -158,7 +158,7 @@ class Architecture(ABC):
         """The sizes, from config.json. Raises KnownError("bad_config")."""
 
     @abstractmethod
-    def rules(self, config: Mapping[str, Any]) -> Sequence[Rule]:
+    def rules(self, config: Mapping[str, Any]) -> Sequence[TensorRule]:
         """The table, without the head, in the order of the GGUF."""
 
     @abstractmethod
@@ -232,13 +232,13 @@ class Architecture(ABC):
             name = name.removeprefix(wrapper)
         return name.removeprefix(self.prefix)
 
-    def places(self, config: Mapping[str, Any]) -> dict[str, Place]:
+    def places(self, config: Mapping[str, Any]) -> dict[str, TensorPlacement]:
         """Where every weight of a checkpoint goes, by its short name. Raises KnownError("bad_config")."""
         sizes = self.dimensions(config)
         table = {source: (name, rule) for name, source, rule in _expanded(self.rules(config), sizes.n_layer)}
         if not self.is_tied(config):
             table[self.head.source] = (self.head.name, self.head)
-        return {source: Place(name, rule, sizes) for source, (name, rule) in table.items()}
+        return {source: TensorPlacement(name, rule, sizes) for source, (name, rule) in table.items()}
 
     def is_tied(self, config: Mapping[str, Any]) -> bool:
         """Whether the output head is the embedding once more."""
@@ -330,7 +330,7 @@ class Architecture(ABC):
             )
 
 
-def _expanded(rules: Sequence[Rule], n_layer: int) -> Iterator[tuple[str, str, Rule]]:
+def _expanded(rules: Sequence[TensorRule], n_layer: int) -> Iterator[tuple[str, str, TensorRule]]:
     """GGUF name, checkpoint name and rule, block by block: what stands in the table before the blocks comes first."""
     blocks = [rule for rule in rules if "{i}" in rule.name]
     done = False
@@ -344,7 +344,7 @@ def _expanded(rules: Sequence[Rule], n_layer: int) -> Iterator[tuple[str, str, R
                     yield each.name.format(i=i), each.source.format(i=i), each
 
 
-def _check_shape(source: RowSource, rule: Rule, sizes: Dimensions) -> None:
+def _check_shape(source: RowSource, rule: TensorRule, sizes: Dimensions) -> None:
     expected = tuple(int(getattr(sizes, name)) for name in rule.shape)
     if tuple(source.shape) != expected:
         raise KnownError(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from belle.errors import KnownError
-from convert.architectures.base import Architecture, Dimensions, Rule, linear
+from convert.architectures.base import Architecture, Dimensions, TensorRule, linear
 from convert.architectures.config import MAX_LAYERS, key_set, number, only, whole
 from convert.metadata import KeyValue, count, real
 from convert.rows.arrange import take_rows
@@ -21,8 +21,8 @@ def _separate_heads(source: RowSource, sizes: Dimensions) -> RowSource:
     return take_rows(source, index.reshape(sizes.n_head, 3, sizes.head_dim).swapaxes(0, 1).reshape(-1))
 
 
-def _norm(name: str, source: str) -> list[Rule]:
-    return [Rule(f"{name}.{part}", f"{source}.{part}", ("n_embd",)) for part in ("weight", "bias")]
+def _norm(name: str, source: str) -> list[TensorRule]:
+    return [TensorRule(f"{name}.{part}", f"{source}.{part}", ("n_embd",)) for part in ("weight", "bias")]
 
 
 class Bloom(Architecture):
@@ -59,11 +59,11 @@ class Bloom(Architecture):
             n_ctx=whole(config, "seq_length", "n_positions", "max_position_embeddings", default=2048),
         )
 
-    def rules(self, config: Mapping[str, Any]) -> Sequence[Rule]:
+    def rules(self, config: Mapping[str, Any]) -> Sequence[TensorRule]:
         del config
         fused = ("n_qkv", "n_embd")
         return [
-            Rule("token_embd.weight", "word_embeddings.weight", ("n_vocab", "n_embd")),
+            TensorRule("token_embd.weight", "word_embeddings.weight", ("n_vocab", "n_embd")),
             *_norm("token_embd_norm", "word_embeddings_layernorm"),
             *_norm("blk.{i}.attn_norm", "h.{i}.input_layernorm"),
             *linear(

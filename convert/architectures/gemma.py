@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from convert.architectures.base import Dimensions, Rule
+from convert.architectures.base import Dimensions, TensorRule
 from convert.architectures.config import key_set, number, only, unsupported, whole
 from convert.architectures.llama import DecoderOnly
 from convert.architectures.rope import SLIDING, is_divided, rope_metadata, rope_parameters, yarn_attention_factor
@@ -25,8 +25,8 @@ def _refuse_null(config: Mapping[str, Any], name: str, title: str) -> None:
         raise unsupported(name, None, title)
 
 
-def _norm(name: str, source: str, width: str = "n_embd") -> Rule:
-    return Rule(f"{name}.weight", f"{source}.weight", (width,), _plus_one)
+def _norm(name: str, source: str, width: str = "n_embd") -> TensorRule:
+    return TensorRule(f"{name}.weight", f"{source}.weight", (width,), _plus_one)
 
 
 class Gemma2(DecoderOnly):
@@ -48,18 +48,18 @@ class Gemma2(DecoderOnly):
     full_attention_every = 2
     layers_of_27b = 46
 
-    def rules(self, config: Mapping[str, Any]) -> Sequence[Rule]:
+    def rules(self, config: Mapping[str, Any]) -> Sequence[TensorRule]:
         layer = "layers.{i}"
         return [
-            Rule("token_embd.weight", "embed_tokens.weight", ("n_vocab", "n_embd")),
+            TensorRule("token_embd.weight", "embed_tokens.weight", ("n_vocab", "n_embd")),
             _norm("blk.{i}.attn_norm", f"{layer}.input_layernorm"),
             *self.attention(config),
-            Rule("blk.{i}.attn_output.weight", f"{layer}.self_attn.o_proj.weight", ("n_embd", "n_q")),
+            TensorRule("blk.{i}.attn_output.weight", f"{layer}.self_attn.o_proj.weight", ("n_embd", "n_q")),
             _norm("blk.{i}.post_attention_norm", f"{layer}.post_attention_layernorm"),
             _norm("blk.{i}.ffn_norm", f"{layer}.pre_feedforward_layernorm"),
-            Rule("blk.{i}.ffn_gate.weight", f"{layer}.mlp.gate_proj.weight", ("n_ff", "n_embd")),
-            Rule("blk.{i}.ffn_up.weight", f"{layer}.mlp.up_proj.weight", ("n_ff", "n_embd")),
-            Rule("blk.{i}.ffn_down.weight", f"{layer}.mlp.down_proj.weight", ("n_embd", "n_ff")),
+            TensorRule("blk.{i}.ffn_gate.weight", f"{layer}.mlp.gate_proj.weight", ("n_ff", "n_embd")),
+            TensorRule("blk.{i}.ffn_up.weight", f"{layer}.mlp.up_proj.weight", ("n_ff", "n_embd")),
+            TensorRule("blk.{i}.ffn_down.weight", f"{layer}.mlp.down_proj.weight", ("n_embd", "n_ff")),
             _norm("blk.{i}.post_ffw_norm", f"{layer}.post_feedforward_layernorm"),
             _norm("output_norm", "norm"),
         ]
@@ -124,7 +124,7 @@ class Gemma3(Gemma2):
     full_attention_every = 6
     layers_of_27b = 62
 
-    def attention(self, config: Mapping[str, Any]) -> list[Rule]:
+    def attention(self, config: Mapping[str, Any]) -> list[TensorRule]:
         return [
             *super().attention(config),
             _norm("blk.{i}.attn_q_norm", "layers.{i}.self_attn.q_norm", "head_dim"),

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from belle.errors import KnownError
-from convert.architectures.base import Architecture, Dimensions, NamedTensor, Rule, linear
+from convert.architectures.base import Architecture, Dimensions, NamedTensor, TensorRule, linear
 from convert.architectures.config import MAX_LAYERS, key_set, number, only, optional_flag, whole
 from convert.architectures.rope import (
     GENERAL_TYPES,
@@ -95,7 +95,7 @@ class DecoderOnly(Architecture):
         refuse_unlike_kinds(config, self.title)
         return rope_parameters(config, title=self.title, types=self.rope_types)
 
-    def attention(self, config: Mapping[str, Any]) -> list[Rule]:
+    def attention(self, config: Mapping[str, Any]) -> list[TensorRule]:
         """The rules of the projections to queries, keys and values."""
         bias = optional_flag(config, "attention_bias", False)
         attn = "layers.{i}.self_attn"
@@ -105,17 +105,17 @@ class DecoderOnly(Architecture):
             *linear("blk.{i}.attn_v", f"{attn}.v_proj", ("n_kv", "n_embd"), bias=bias),
         ]
 
-    def rules(self, config: Mapping[str, Any]) -> Sequence[Rule]:
+    def rules(self, config: Mapping[str, Any]) -> Sequence[TensorRule]:
         return [
-            Rule("token_embd.weight", "embed_tokens.weight", ("n_vocab", "n_embd")),
-            Rule("blk.{i}.attn_norm.weight", "layers.{i}.input_layernorm.weight", ("n_embd",)),
+            TensorRule("token_embd.weight", "embed_tokens.weight", ("n_vocab", "n_embd")),
+            TensorRule("blk.{i}.attn_norm.weight", "layers.{i}.input_layernorm.weight", ("n_embd",)),
             *self.attention(config),
-            Rule("blk.{i}.attn_output.weight", "layers.{i}.self_attn.o_proj.weight", ("n_embd", "n_q")),
-            Rule("blk.{i}.ffn_norm.weight", "layers.{i}.post_attention_layernorm.weight", ("n_embd",)),
-            Rule("blk.{i}.ffn_gate.weight", "layers.{i}.mlp.gate_proj.weight", ("n_ff", "n_embd")),
-            Rule("blk.{i}.ffn_up.weight", "layers.{i}.mlp.up_proj.weight", ("n_ff", "n_embd")),
-            Rule("blk.{i}.ffn_down.weight", "layers.{i}.mlp.down_proj.weight", ("n_embd", "n_ff")),
-            Rule("output_norm.weight", "norm.weight", ("n_embd",)),
+            TensorRule("blk.{i}.attn_output.weight", "layers.{i}.self_attn.o_proj.weight", ("n_embd", "n_q")),
+            TensorRule("blk.{i}.ffn_norm.weight", "layers.{i}.post_attention_layernorm.weight", ("n_embd",)),
+            TensorRule("blk.{i}.ffn_gate.weight", "layers.{i}.mlp.gate_proj.weight", ("n_ff", "n_embd")),
+            TensorRule("blk.{i}.ffn_up.weight", "layers.{i}.mlp.up_proj.weight", ("n_ff", "n_embd")),
+            TensorRule("blk.{i}.ffn_down.weight", "layers.{i}.mlp.down_proj.weight", ("n_embd", "n_ff")),
+            TensorRule("output_norm.weight", "norm.weight", ("n_embd",)),
         ]
 
     def metadata(self, config: Mapping[str, Any], notes: list[str] | None = None) -> list[KeyValue]:
@@ -155,7 +155,7 @@ class Llama(DecoderOnly):
     rope_types = GENERAL_TYPES | {"llama3"}
     heard = DecoderOnly.heard | {"mlp_bias"}
 
-    def attention(self, config: Mapping[str, Any]) -> list[Rule]:
+    def attention(self, config: Mapping[str, Any]) -> list[TensorRule]:
         bias = optional_flag(config, "attention_bias", False)
         attn = "layers.{i}.self_attn"
         return [
@@ -164,13 +164,15 @@ class Llama(DecoderOnly):
             *linear("blk.{i}.attn_v", f"{attn}.v_proj", ("n_kv", "n_embd"), bias=bias),
         ]
 
-    def rules(self, config: Mapping[str, Any]) -> Sequence[Rule]:
+    def rules(self, config: Mapping[str, Any]) -> Sequence[TensorRule]:
         attention, mlp = (optional_flag(config, name, False) for name in ("attention_bias", "mlp_bias"))
         biases = [
-            Rule("blk.{i}.attn_output.bias", "layers.{i}.self_attn.o_proj.bias", ("n_embd",), optional=not attention),
-            Rule("blk.{i}.ffn_gate.bias", "layers.{i}.mlp.gate_proj.bias", ("n_ff",), optional=not mlp),
-            Rule("blk.{i}.ffn_up.bias", "layers.{i}.mlp.up_proj.bias", ("n_ff",), optional=not mlp),
-            Rule("blk.{i}.ffn_down.bias", "layers.{i}.mlp.down_proj.bias", ("n_embd",), optional=not mlp),
+            TensorRule(
+                "blk.{i}.attn_output.bias", "layers.{i}.self_attn.o_proj.bias", ("n_embd",), optional=not attention
+            ),
+            TensorRule("blk.{i}.ffn_gate.bias", "layers.{i}.mlp.gate_proj.bias", ("n_ff",), optional=not mlp),
+            TensorRule("blk.{i}.ffn_up.bias", "layers.{i}.mlp.up_proj.bias", ("n_ff",), optional=not mlp),
+            TensorRule("blk.{i}.ffn_down.bias", "layers.{i}.mlp.down_proj.bias", ("n_embd",), optional=not mlp),
         ]
         return [*super().rules(config), *biases]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from convert.architectures.base import Rule
+from convert.architectures.base import TensorRule
 from convert.architectures.config import MAX_LAYERS, only, optional_flag, unsupported, whole
 from convert.architectures.llama import DecoderOnly
 from convert.architectures.rope import SLIDING, check_layer_kinds
@@ -34,7 +34,7 @@ class Qwen2(DecoderOnly):
         first = first if isinstance(first, int) and not isinstance(first, bool) else 28
         return optional_flag(config, "use_sliding_window", False) and first < n_layer
 
-    def attention(self, config: Mapping[str, Any]) -> list[Rule]:
+    def attention(self, config: Mapping[str, Any]) -> list[TensorRule]:
         return super().attention({**config, "attention_bias": True})
 
     def metadata(self, config: Mapping[str, Any], notes: list[str] | None = None) -> list[KeyValue]:
@@ -53,11 +53,11 @@ class Qwen3(Qwen2):
     model_types = ("qwen3",)
     default_head_dim = 128
 
-    def attention(self, config: Mapping[str, Any]) -> list[Rule]:
+    def attention(self, config: Mapping[str, Any]) -> list[TensorRule]:
         return [
             *DecoderOnly.attention(self, config),
-            Rule("blk.{i}.attn_q_norm.weight", "layers.{i}.self_attn.q_norm.weight", ("head_dim",)),
-            Rule("blk.{i}.attn_k_norm.weight", "layers.{i}.self_attn.k_norm.weight", ("head_dim",)),
+            TensorRule("blk.{i}.attn_q_norm.weight", "layers.{i}.self_attn.q_norm.weight", ("head_dim",)),
+            TensorRule("blk.{i}.attn_k_norm.weight", "layers.{i}.self_attn.k_norm.weight", ("head_dim",)),
         ]
 
     def metadata(self, config: Mapping[str, Any], notes: list[str] | None = None) -> list[KeyValue]:

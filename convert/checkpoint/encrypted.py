@@ -48,7 +48,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Key:
+class KeyFile:
     """The key file, open. Raises KnownError (`wrong_key`, `missing_file`, `unreadable`)."""
 
     file: WeightsFile
@@ -87,7 +87,7 @@ class _Encrypted:
     def n_chunks(self) -> int:
         return -(-self.size // CHUNK_BYTES)
 
-    def chunk(self, index: int, key: Key) -> NDArray[np.uint8]:
+    def chunk(self, index: int, key: KeyFile) -> NDArray[np.uint8]:
         start = index * CHUNK_BYTES
         data = np.empty(min(CHUNK_BYTES, self.size - start), np.uint8)
         self.file.read_into(DIGEST_BYTES + start, data)
@@ -118,7 +118,7 @@ def decrypt_file(source: Path, key: Path, folder: Path, progress: Progress | Non
     try:
         file = WeightsFile(source)
         try:
-            return _decrypt(file, Key(key_file), folder / plain_name(source), progress)
+            return _decrypt(file, KeyFile(key_file), folder / plain_name(source), progress)
         finally:
             file.close()
     finally:
@@ -155,7 +155,7 @@ def decrypt_folder(source: Path, key: Path, folder: Path, progress: Progress | N
     return results
 
 
-def _decrypt(file: WeightsFile, key: Key, target: Path, progress: Progress | None) -> Path:
+def _decrypt(file: WeightsFile, key: KeyFile, target: Path, progress: Progress | None) -> Path:
     if file.size <= DIGEST_BYTES:
         raise damaged(file.path, "it is too short to hold anything", kind="truncated")
     encrypted = _Encrypted(file, file.read(0, DIGEST_BYTES))
@@ -171,7 +171,7 @@ def _decrypt(file: WeightsFile, key: Key, target: Path, progress: Progress | Non
     return target
 
 
-def _write(encrypted: _Encrypted, key: Key, out: BinaryIO, progress: Progress | None) -> bytes:
+def _write(encrypted: _Encrypted, key: KeyFile, out: BinaryIO, progress: Progress | None) -> bytes:
     """Write the plain bytes; return their SHA-256.
 
     The next chunk is read and decrypted, and the last one hashed, while this one is written.
@@ -191,7 +191,7 @@ def _write(encrypted: _Encrypted, key: Key, out: BinaryIO, progress: Progress | 
     return digest.digest()
 
 
-def _check_ends(encrypted: _Encrypted, key: Key, name: str) -> None:
+def _check_ends(encrypted: _Encrypted, key: KeyFile, name: str) -> None:
     """Look at both ends of a PyTorch file before gigabytes are decrypted in vain."""
     if not name.endswith((".bin", ".pt", ".pth")):
         return
@@ -223,13 +223,13 @@ def _kept(encrypted: _Encrypted, target: Path) -> Path:
     raise KnownError("file_exists", message, "Move it away, or choose another folder.", file=str(target))
 
 
-def _does_not_decrypt(encrypted: _Encrypted, key: Key) -> KnownError:
+def _does_not_decrypt(encrypted: _Encrypted, key: KeyFile) -> KnownError:
     name = encrypted.file.path.name
     message = f"{name} does not decrypt: it is damaged or was not downloaded completely, or the key is wrong."
     return _failed("does_not_decrypt", message, encrypted, key)
 
 
-def _failed(kind: str, message: str, encrypted: _Encrypted, key: Key) -> KnownError:
+def _failed(kind: str, message: str, encrypted: _Encrypted, key: KeyFile) -> KnownError:
     path, size = encrypted.file.path, key.file.size
     advice = "" if kind == "wrong_key" else "Compare the size and SHA-256 of the download. "
     advice += _KEY_ADVICE

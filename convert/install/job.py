@@ -22,7 +22,7 @@ from belle.clients.retry import Retries
 from belle.durable import commit_file, writing
 from belle.errors import KnownError
 from belle.models.catalog import ModelEntry, installed, register
-from convert.checkpoint.encrypted import Key, decrypt_file, plain_name
+from convert.checkpoint.encrypted import KeyFile, decrypt_file, plain_name
 from convert.checkpoint.weights_file import WeightsFile
 from convert.install.conversion import CatalogConversion, Codes, conversion_of
 from convert.install.folder import ModelFolder, check_space
@@ -30,7 +30,7 @@ from convert.install.remote_files import RemoteFiles, choose, is_encrypted, load
 
 if TYPE_CHECKING:
     from convert.output.progress import Progress
-    from convert.report import Report
+    from convert.report import ConversionReport
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def check_installable(entry: ModelEntry, options: InstallOptions) -> None:
         )
     key = WeightsFile(options.llama_weights)
     try:
-        Key(key)
+        KeyFile(key)
     finally:
         key.close()
 
@@ -248,7 +248,7 @@ class _Installation:
 
     # Converting
 
-    def _convert(self, target: Path) -> Report:
+    def _convert(self, target: Path) -> ConversionReport:
         from convert.pipeline import convert, plan_conversion
 
         verified = self._model_folder.work / target.name

@@ -22,7 +22,7 @@ from belle.errors import KnownError
 from belle.gguf.types import FileType, file_type, row_bytes
 from belle.gguf.writer import KeyValue, padded, serialize
 from convert.architectures import Architecture, NamedTensor, architecture_of
-from convert.architectures.base import Place
+from convert.architectures.base import TensorPlacement
 from convert.checkpoint.json_file import read_json_object
 from convert.lora.act_order import NOTHING_MOVED, Moved, moved_in_base
 from convert.lora.adapter import Adapter, Delta, read_adapter
@@ -33,7 +33,7 @@ from convert.output.verify import verify
 from convert.output.writer import write_gguf
 from convert.plan.options import ConvertOptions
 from convert.plan.plan import TensorPlan, data_size, exactness_of
-from convert.report import Report, describe
+from convert.report import ConversionReport, describe
 from convert.rows.arrange import ArrayRows
 from convert.rows.source import RowSource
 
@@ -56,7 +56,7 @@ def convert_adapter(
     *,
     write: bool = True,
     progress: ProgressCallback | None = None,
-) -> Report:
+) -> ConversionReport:
     """Write the one adapter of `options` to `out`, for the base at `source`.
 
     Of the base config.json is enough, unless it is quantized in act-order (`convert.lora.act_order`).
@@ -92,7 +92,7 @@ def convert_adapter(
             file = describe(out, kind.name, plans, n_bytes, written.progress.seconds, proof=written.proof)
         else:
             file = describe(out, kind.name, plans, n_bytes, 0.0)
-    return Report(choice.folder, architecture.name, write, (file,), ())
+    return ConversionReport(choice.folder, architecture.name, write, (file,), ())
 
 
 def arrange(
@@ -130,7 +130,7 @@ def _alpha(delta: Delta) -> float:
     return float(np.float32(delta.scale * delta.rank))
 
 
-def _pair(place: Place, delta: Delta, alpha: float) -> list[NamedTensor]:
+def _pair(place: TensorPlacement, delta: Delta, alpha: float) -> list[NamedTensor]:
     factor = np.float32(_alpha(delta) / alpha)
     b = delta.b if factor == 1 else delta.b * factor
     if place.name == _EMBEDDING:

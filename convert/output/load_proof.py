@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 
 from belle.engine.process.native_calls import call
 from belle.errors import KnownError
-from convert.output.journal import Chunk
+from convert.output.journal import RowChunk
 
 if TYPE_CHECKING:
-    from convert.output.verify import Proof
+    from convert.output.verify import FileProof
     from convert.output.writer import Verifier
 
 
 def and_loads(verifier: Verifier, out: Path) -> Verifier:
     """`verifier`, and after it `check_loads`."""
 
-    def both(path: Path, head: bytes, checksums: Mapping[Chunk, int]) -> Proof:
+    def both(path: Path, head: bytes, checksums: Mapping[RowChunk, int]) -> FileProof:
         proof = verifier(path, head, checksums)
         started = monotonic()
         check_loads(path, out)

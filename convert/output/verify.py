@@ -24,7 +24,7 @@ from belle.engine.llama.cores import usable_processors
 from belle.errors import KnownError
 from belle.gguf.reader import StoredTensor, read_header
 from convert.output.compare import Difference, compare, tensor_fault
-from convert.output.journal import Chunk
+from convert.output.journal import RowChunk
 from convert.output.progress import Meter, ProgressCallback
 from convert.output.scratch import Scratch
 from convert.plan.plan import Exactness, TensorPlan
@@ -61,7 +61,7 @@ class TensorProof:
 
 
 @dataclass(frozen=True)
-class Proof:
+class FileProof:
     """What verifying one file found.
 
     Attributes:
@@ -78,12 +78,12 @@ class Proof:
 def verify(
     path: Path,
     head: bytes,
-    checksums: Mapping[Chunk, int],
+    checksums: Mapping[RowChunk, int],
     *,
     plans: Sequence[TensorPlan],
     threads: int = 0,
     progress: ProgressCallback | None = None,
-) -> Proof:
+) -> FileProof:
     """Read `path` back and compare it with the sources of `plans`.
 
     Args:
@@ -105,7 +105,7 @@ def verify(
         run.go(threads or usable_processors(), progress)
     finally:
         run.close()
-    return Proof(tuple(map(_proof, plans, run.totals)), time.monotonic() - start)
+    return FileProof(tuple(map(_proof, plans, run.totals)), time.monotonic() - start)
 
 
 def _table(path: Path, plans: Sequence[TensorPlan], head: bytes) -> list[StoredTensor]:
@@ -133,7 +133,7 @@ class _Verification:
         path: Path,
         plans: Sequence[TensorPlan],
         stored: Sequence[StoredTensor],
-        checksums: Mapping[Chunk, int],
+        checksums: Mapping[RowChunk, int],
     ) -> None:
         self._path, self._plans, self._stored, self._checksums = path, plans, stored, checksums
         self._chunks = sorted(checksums)
@@ -166,7 +166,7 @@ class _Verification:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _check(self, chunk: Chunk) -> None:
+    def _check(self, chunk: RowChunk) -> None:
         plan, scratch = self._plans[chunk.tensor], self._scratch()
         n_bytes = (chunk.stop - chunk.start) * plan.row_bytes
         data = scratch.take("bytes read back", np.uint8, n_bytes)
@@ -191,7 +191,7 @@ class _Verification:
         if fault:
             raise _failed(self._path, plan.name, fault, repairable=False)
 
-    def _bytes_changed(self, plan: TensorPlan, chunk: Chunk) -> KnownError:
+    def _bytes_changed(self, plan: TensorPlan, chunk: RowChunk) -> KnownError:
         rows = f"rows {chunk.start} to {chunk.stop}"
         return _failed(self._path, plan.name, f"the disk holds other bytes than were written ({rows})", repairable=True)
 

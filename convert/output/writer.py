@@ -22,14 +22,14 @@ from belle.errors import KnownError
 from belle.gguf import ggml
 from belle.gguf.writer import KeyValue, serialize
 from convert.output.encode import encode_rows
-from convert.output.journal import Chunk, Journal
+from convert.output.journal import Journal, RowChunk
 from convert.output.part_file import PartFile, check_output, journal_path, part_path, writing_model
 from convert.output.progress import Meter, Progress, ProgressCallback
 from convert.output.scratch import Scratch
 from convert.plan.plan import TensorPlan, data_size
 
 if TYPE_CHECKING:
-    from convert.output.verify import Proof
+    from convert.output.verify import FileProof
 
 CHUNK_WEIGHTS = 1 << 20
 """Weights per run of rows: small enough for memory, large enough that Python's share of the time does not show."""
@@ -44,7 +44,7 @@ _HOPELESS = {"not_finite", "too_large"}
 
 MetadataSource = Callable[[], Sequence[KeyValue]]
 
-Verifier = Callable[[Path, bytes, Mapping[Chunk, int]], "Proof"]
+Verifier = Callable[[Path, bytes, Mapping[RowChunk, int]], "FileProof"]
 """Looks at a complete file under its temporary name, given its head and the checksum of every run of rows."""
 
 
@@ -54,7 +54,7 @@ class Written:
 
     n_bytes: int
     progress: Progress
-    proof: Proof | None = None
+    proof: FileProof | None = None
 
 
 def write_gguf(
@@ -132,13 +132,13 @@ def write_gguf(
     return Written(size, reading, proof)
 
 
-def chunks_of(plans: Iterable[TensorPlan]) -> Iterator[Chunk]:
+def chunks_of(plans: Iterable[TensorPlan]) -> Iterator[RowChunk]:
     """Every run of rows, in the order of the plan."""
     for index, plan in enumerate(plans):
         n_rows = plan.source.n_rows
         step = max(1, CHUNK_WEIGHTS // plan.source.row_length)
         for start in range(0, n_rows, step):
-            yield Chunk(index, start, min(start + step, n_rows))
+            yield RowChunk(index, start, min(start + step, n_rows))
 
 
 def _identity(
@@ -166,13 +166,18 @@ class _Run:
     """One run of the threads."""
 
     def __init__(
-        self, part: PartFile, journal: Journal, plans: Sequence[TensorPlan], data_start: int, done: Mapping[Chunk, int]
+        self,
+        part: PartFile,
+        journal: Journal,
+        plans: Sequence[TensorPlan],
+        data_start: int,
+        done: Mapping[RowChunk, int],
     ) -> None:
         self._part, self._journal, self._plans, self._data_start, self._done = part, journal, plans, data_start, done
         self._queue = chunks_of(plans)
         self._lock = threading.Lock()
-        self._finished: list[tuple[Chunk, int]] = []
-        self.checksums: dict[Chunk, int] = {}
+        self._finished: list[tuple[RowChunk, int]] = []
+        self.checksums: dict[RowChunk, int] = {}
         self._chunks_left = Counter(chunk.tensor for chunk in chunks_of(plans))
         self._failure: BaseException | None = None
         self._stop = threading.Event()
@@ -216,7 +221,7 @@ class _Run:
                 self._failure = self._failure or error
             self._stop.set()
 
-    def _write_chunk(self, chunk: Chunk, scratch: Scratch, slots: threading.Semaphore) -> None:
+    def _write_chunk(self, chunk: RowChunk, scratch: Scratch, slots: threading.Semaphore) -> None:
         self._fill(chunk, scratch, slots)
         with self._lock:
             self._chunks_left[chunk.tensor] -= 1
@@ -224,7 +229,7 @@ class _Run:
         if last:
             self._plans[chunk.tensor].source.release()
 
-    def _fill(self, chunk: Chunk, scratch: Scratch, slots: threading.Semaphore) -> None:
+    def _fill(self, chunk: RowChunk, scratch: Scratch, slots: threading.Semaphore) -> None:
         plan = self._plans[chunk.tensor]
         at = self._data_start + plan.offset + chunk.start * plan.row_bytes
         n_bytes = (chunk.stop - chunk.start) * plan.row_bytes

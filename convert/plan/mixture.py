@@ -78,7 +78,7 @@ class TypeRequests:
     pure: bool = False
 
 
-class Role(Enum):
+class MatrixRole(Enum):
     """What a matrix does in a model, as far as the rules tell matrices apart."""
 
     OUTPUT = auto()
@@ -89,17 +89,17 @@ class Role(Enum):
     OTHER = auto()
 
 
-def role_of(name: str) -> Role:
+def role_of(name: str) -> MatrixRole:
     """The role of the tensor called `name`. A fused query-key-value matrix counts as a value matrix."""
     if name == "output.weight":
-        return Role.OUTPUT
+        return MatrixRole.OUTPUT
     if name in ("token_embd.weight", "per_layer_token_embd.weight"):
-        return Role.EMBEDDINGS
+        return MatrixRole.EMBEDDINGS
     if any(part in name for part in ("attn_qkv.weight", "attn_kv_b.weight", "attn_v.weight")):
-        return Role.ATTENTION_VALUE
+        return MatrixRole.ATTENTION_VALUE
     if "attn_output.weight" in name:
-        return Role.ATTENTION_OUTPUT
-    return Role.FFN_DOWN if "ffn_down" in name else Role.OTHER
+        return MatrixRole.ATTENTION_OUTPUT
+    return MatrixRole.FFN_DOWN if "ffn_down" in name else MatrixRole.OTHER
 
 
 # Types of 256-weight blocks, and what takes their place when a row does not divide by 256.
@@ -138,14 +138,14 @@ class _Mixture:
     has_imatrix: bool
     tied: bool
     n_values: int
-    seen: dict[Role, int] = field(default_factory=dict)
+    seen: dict[MatrixRole, int] = field(default_factory=dict)
 
     def type_of(self, name: str, shape: Sequence[int]) -> GGMLType:
         """The type of a tensor that may be quantized."""
         role = role_of(name)
-        if role is Role.EMBEDDINGS and self.requests.embeddings is not None:
+        if role is MatrixRole.EMBEDDINGS and self.requests.embeddings is not None:
             return self.requests.embeddings
-        if role is Role.OUTPUT and self.requests.output is not None:
+        if role is MatrixRole.OUTPUT and self.requests.output is not None:
             return self.requests.output
         asked = next((kind for pattern, kind in self.requests.tensors if pattern.search(name)), None)
         if asked is not None:
@@ -156,16 +156,16 @@ class _Mixture:
             chosen = self.kind.base
         return fit(chosen, shape[-1])
 
-    def _by_role(self, role: Role, shape: Sequence[int]) -> GGMLType:
-        if role is Role.OUTPUT or (role is Role.EMBEDDINGS and self.tied):
+    def _by_role(self, role: MatrixRole, shape: Sequence[int]) -> GGMLType:
+        if role is MatrixRole.OUTPUT or (role is MatrixRole.EMBEDDINGS and self.tied):
             return self.requests.output or self._output(shape[-1])
-        if role in (Role.EMBEDDINGS, Role.OTHER):
+        if role in (MatrixRole.EMBEDDINGS, MatrixRole.OTHER):
             return self.kind.base
         index = self.seen.get(role, 0)
         self.seen[role] = index + 1
-        if role is Role.ATTENTION_OUTPUT:
+        if role is MatrixRole.ATTENTION_OUTPUT:
             better = {"Q2_K": T.Q3_K, "Q3_K_M": T.Q4_K, "Q3_K_L": T.Q5_K}.get(self.kind.name)
-        elif role is Role.FFN_DOWN:
+        elif role is MatrixRole.FFN_DOWN:
             better = self._ffn_down(index)
         else:
             better = self._attention_value(index)
@@ -252,7 +252,7 @@ def choose_types(
         requests or TypeRequests(),
         has_imatrix,
         tied="output.weight" not in shapes,
-        n_values=sum(role_of(name) is Role.ATTENTION_VALUE for name in shapes),
+        n_values=sum(role_of(name) is MatrixRole.ATTENTION_VALUE for name in shapes),
     )
     return {
         name: mixture.type_of(name, shapes[name]) if may_quantize(name, shapes[name]) else T.F32
@@ -262,7 +262,7 @@ def choose_types(
 
 def needs_imatrix(name: str, kind: GGMLType, file_kind: FileType) -> bool:
     """True where llama.cpp refuses to quantize without an importance matrix, because the result would be useless."""
-    if role_of(name) in (Role.EMBEDDINGS, Role.OUTPUT):
+    if role_of(name) in (MatrixRole.EMBEDDINGS, MatrixRole.OUTPUT):
         return False
     if kind is T.Q2_K:
         return file_kind.name == "Q2_K_S"

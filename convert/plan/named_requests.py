@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from belle.errors import KnownError
 from belle.gguf.imatrix import Imatrix
 from belle.gguf.types import may_quantize
-from convert.plan.mixture import Role, TypeRequests, role_of
+from convert.plan.mixture import MatrixRole, TypeRequests, role_of
 from convert.plan.plan import Named
 
 _SHOWN = 3
@@ -49,7 +49,9 @@ def check_imatrix(tensors: Iterable[Named], imatrix: Imatrix) -> None:
     """
     names = {one.name for one in tensors}
     unknown = sorted(
-        name for name in imatrix.weights if name not in names and role_of(name) not in (Role.OUTPUT, Role.EMBEDDINGS)
+        name
+        for name in imatrix.weights
+        if name not in names and role_of(name) not in (MatrixRole.OUTPUT, MatrixRole.EMBEDDINGS)
     )
     if not unknown:
         return

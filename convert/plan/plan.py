@@ -18,7 +18,7 @@ from belle.errors import KnownError
 from belle.gguf.imatrix import Imatrix
 from belle.gguf.types import FLOAT_TYPES, FileType, block_size, row_bytes
 from belle.gguf.writer import TensorInfo, padded
-from convert.plan.mixture import ModelFacts, Role, TypeRequests, choose_types, needs_imatrix, role_of
+from convert.plan.mixture import MatrixRole, ModelFacts, TypeRequests, choose_types, needs_imatrix, role_of
 from convert.rows.source import RowSource
 
 PackedMode = Literal["exact", "requantize"]
@@ -173,7 +173,7 @@ def _importance(name: str, row_length: int, imatrix: Imatrix | None) -> NDArray[
     values = imatrix.weights.get(name) if imatrix else None
     if values is None or values.size == row_length:
         return values
-    if role_of(name) is Role.EMBEDDINGS:
+    if role_of(name) is MatrixRole.EMBEDDINGS:
         return None  # embeddings are looked up, not multiplied; what was measured under their name is another matrix
     raise KnownError(
         "imatrix_mismatch",

@@ -12,13 +12,13 @@ import numpy as np
 
 from convert.quantize.formats import Floats
 from convert.quantize.grid import Grid, inverse
-from convert.quantize.hessian import Metric
+from convert.quantize.hessian import Hessian
 
 _RUN = 32
 """Columns whose changes are gathered before they reach the rest, as one matrix product."""
 
 
-def descend(weights: Floats, grid: Grid, metric: Metric, sweeps: int) -> None:
+def descend(weights: Floats, grid: Grid, metric: Hessian, sweeps: int) -> None:
     """Improve codes and scales of `grid` for `weights` `[columns, rows]`, going over all of them `sweeps` times."""
     moments, span = metric.moments, grid.kind.span
     for _ in range(sweeps):

@@ -12,13 +12,13 @@ import numpy as np
 
 from convert.quantize.formats import Floats
 from convert.quantize.grid import Grid, inverse
-from convert.quantize.hessian import Metric
+from convert.quantize.hessian import Hessian
 
 _BLOCK = 64
 """Columns whose corrections are gathered before they reach the columns behind the block, as one matrix product."""
 
 
-def round_with_feedback(weights: Floats, grid: Grid, metric: Metric) -> None:
+def round_with_feedback(weights: Floats, grid: Grid, metric: Hessian) -> None:
     """Choose the codes of `grid` for `weights` `[columns, rows]`; its scales stay."""
     kind, order, factor = grid.kind, metric.order, metric.factor
     step, base = grid.lines()

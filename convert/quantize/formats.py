@@ -26,7 +26,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Format:
+class BlockFormat:
     """The numbers of one block type.
 
     Attributes:
@@ -62,14 +62,14 @@ class Format:
 FORMATS = {
     kind.type: kind
     for kind in (
-        Format(GGMLType.Q4_0, 32, 1, 0, 15, 8),
-        Format(GGMLType.Q4_1, 32, 1, 0, 15, 0, minima=1),
-        Format(GGMLType.Q5_0, 32, 1, 0, 31, 16),
-        Format(GGMLType.Q5_1, 32, 1, 0, 31, 0, minima=1),
-        Format(GGMLType.Q8_0, 32, 1, 1, 255, 128),
-        Format(GGMLType.Q4_K, 32, 8, 0, 15, 0, (0, 63), 63),
-        Format(GGMLType.Q5_K, 32, 8, 0, 31, 0, (0, 63), 63),
-        Format(GGMLType.Q6_K, 16, 16, 0, 63, 32, (-128, 127)),
+        BlockFormat(GGMLType.Q4_0, 32, 1, 0, 15, 8),
+        BlockFormat(GGMLType.Q4_1, 32, 1, 0, 15, 0, minima=1),
+        BlockFormat(GGMLType.Q5_0, 32, 1, 0, 31, 16),
+        BlockFormat(GGMLType.Q5_1, 32, 1, 0, 31, 0, minima=1),
+        BlockFormat(GGMLType.Q8_0, 32, 1, 1, 255, 128),
+        BlockFormat(GGMLType.Q4_K, 32, 8, 0, 15, 0, (0, 63), 63),
+        BlockFormat(GGMLType.Q5_K, 32, 8, 0, 31, 0, (0, 63), 63),
+        BlockFormat(GGMLType.Q6_K, 16, 16, 0, 63, 32, (-128, 127)),
     )
 }
 """The types that can be rounded to."""
@@ -98,12 +98,12 @@ class Blocks:
         return replace(self, codes=codes)
 
 
-def unpack(kind: Format, data: Bytes) -> Blocks:
+def unpack(kind: BlockFormat, data: Bytes) -> Blocks:
     """What the bytes of whole rows, `[rows, bytes per row]`, stand for."""
     return _LAYOUTS[kind.type][0](kind, data)
 
 
-def pack(kind: Format, blocks: Blocks) -> Bytes:
+def pack(kind: BlockFormat, blocks: Blocks) -> Bytes:
     """The bytes of some rows, `[rows, bytes per row]`."""
     n_rows, columns = blocks.codes.shape
     out = np.empty((n_rows, row_bytes(kind.type, columns)), np.uint8)
@@ -111,7 +111,7 @@ def pack(kind: Format, blocks: Blocks) -> Bytes:
     return out
 
 
-def values(kind: Format, blocks: Blocks) -> Floats:
+def values(kind: BlockFormat, blocks: Blocks) -> Floats:
     """The weights that the blocks stand for, `[rows, columns]`."""
     step, base = steps(kind, blocks)
     repeat = kind.group
@@ -119,7 +119,7 @@ def values(kind: Format, blocks: Blocks) -> Floats:
     return found
 
 
-def steps(kind: Format, blocks: Blocks) -> tuple[Floats, Floats]:
+def steps(kind: BlockFormat, blocks: Blocks) -> tuple[Floats, Floats]:
     """Distance between neighbouring codes and value of code 0 of every group, `[rows, groups]` each."""
     step = np.repeat(blocks.d.astype(np.float32), kind.groups, axis=1)
     if blocks.scale is not None:
@@ -154,7 +154,7 @@ def _high_bits(part: Bytes) -> Codes:
     return np.unpackbits(np.ascontiguousarray(part), axis=2, bitorder="little")
 
 
-def _unpack_simple(kind: Format, data: Bytes) -> Blocks:
+def _unpack_simple(kind: BlockFormat, data: Bytes) -> Blocks:
     """Q4_0, Q4_1, Q5_0, Q5_1, Q8_0: d, perhaps m, perhaps a fifth bit, codes."""
     n_rows = len(data)
     head = (2, 2) if kind.has_minimum else (2,)
@@ -170,7 +170,7 @@ def _unpack_simple(kind: Format, data: Bytes) -> Blocks:
     return Blocks(np.ascontiguousarray(codes).reshape(n_rows, -1), d, dmin)
 
 
-def _pack_simple(kind: Format, blocks: Blocks, out: Bytes) -> None:
+def _pack_simple(kind: BlockFormat, blocks: Blocks, out: Bytes) -> None:
     n_rows = len(out)
     codes = blocks.codes.reshape(n_rows, -1, 32)
     parts = [_bytes(blocks.d)]
@@ -185,7 +185,7 @@ def _pack_simple(kind: Format, blocks: Blocks, out: Bytes) -> None:
     out[:] = np.concatenate(parts, axis=2).reshape(n_rows, -1)
 
 
-def _unpack_k(kind: Format, data: Bytes) -> Blocks:
+def _unpack_k(kind: BlockFormat, data: Bytes) -> Blocks:
     """Q4_K, Q5_K: d, dmin, 6-bit scales and minima, perhaps a fifth bit, codes."""
     n_rows = len(data)
     fifth = (32,) if kind.highest == 31 else ()
@@ -209,7 +209,7 @@ def _unpack_k(kind: Format, data: Bytes) -> Blocks:
     )
 
 
-def _pack_k(kind: Format, blocks: Blocks, out: Bytes) -> None:
+def _pack_k(kind: BlockFormat, blocks: Blocks, out: Bytes) -> None:
     n_rows = len(out)
     assert blocks.scale is not None and blocks.minimum is not None and blocks.dmin is not None
     scale = blocks.scale.astype(np.uint8).reshape(n_rows, -1, 8)
@@ -227,7 +227,7 @@ def _pack_k(kind: Format, blocks: Blocks, out: Bytes) -> None:
     out[:] = np.concatenate(parts, axis=2).reshape(n_rows, -1)
 
 
-def _unpack_6(_: Format, data: Bytes) -> Blocks:
+def _unpack_6(_: BlockFormat, data: Bytes) -> Blocks:
     """Q6_K: low four bits, high two bits, signed scales, d. Two halves of four runs of 32 weights."""
     n_rows = len(data)
     low, high, scale, d = _split(data, 210, 128, 64, 16, 2)
@@ -239,7 +239,7 @@ def _unpack_6(_: Format, data: Bytes) -> Blocks:
     return Blocks(codes.reshape(n_rows, -1), _halves(d), None, scales)
 
 
-def _pack_6(_: Format, blocks: Blocks, out: Bytes) -> None:
+def _pack_6(_: BlockFormat, blocks: Blocks, out: Bytes) -> None:
     n_rows = len(out)
     assert blocks.scale is not None
     codes = blocks.codes.reshape(n_rows, -1, 2, 2, 2, 32)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.quantize.formats import Blocks, Floats, Format
+from convert.quantize.formats import BlockFormat, Blocks, Floats
 
 
 class Grid:
@@ -24,7 +24,7 @@ class Grid:
         minimum: the same, or None.
     """
 
-    def __init__(self, kind: Format, blocks: Blocks) -> None:
+    def __init__(self, kind: BlockFormat, blocks: Blocks) -> None:
         self.kind = kind
         self._had_scale, self._had_minimum = blocks.scale is not None, blocks.minimum is not None
         self.codes = _turned(blocks.codes)

@@ -55,7 +55,7 @@ class Moments:
 
 
 @dataclass(frozen=True)
-class Metric:
+class Hessian:
     """The moments as rounding needs them.
 
     Attributes:
@@ -94,7 +94,7 @@ class Metric:
         return np.asarray(np.maximum(squares - np.float32(self.raised) * plain, 0), np.float32)
 
 
-def prepare(moments: Moments, damping: float = DAMPING) -> Metric:
+def prepare(moments: Moments, damping: float = DAMPING) -> Hessian:
     """Raise the diagonal by `damping` times its mean, and factor the inverse.
 
     A column that was never used gets the weight 1. Weights are corrected for what the rounding so far has done to their
@@ -114,7 +114,7 @@ def prepare(moments: Moments, damping: float = DAMPING) -> Metric:
     if to_be_corrected(moments.n_rows, len(order)) and moments.drift.any():
         correction = np.empty_like(moments.drift)
         correction[order] = np.float32(CORRECTED) * (factor.T @ (factor @ moments.drift[order]))
-    return Metric(matrix.astype(np.float32), raised, order, factor, correction)
+    return Hessian(matrix.astype(np.float32), raised, order, factor, correction)
 
 
 # What an error of a token's embedding costs.

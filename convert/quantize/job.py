@@ -28,7 +28,7 @@ from convert.output.progress import ProgressCallback
 from convert.output.verify import verify
 from convert.output.writer import write_gguf
 from convert.pipeline import convert
-from convert.plan.mixture import ModelFacts, Role, role_of
+from convert.plan.mixture import MatrixRole, ModelFacts, role_of
 from convert.plan.options import ConvertOptions
 from convert.plan.plan import TensorPlan, data_size, plan_types
 from convert.quantize.blas import one_thread
@@ -217,7 +217,7 @@ class _Job:
         return plans, len(windows), errors
 
     def _can_be_rounded(self, name: str) -> bool:
-        if role_of(name) is Role.EMBEDDINGS:
+        if role_of(name) is MatrixRole.EMBEDDINGS:
             # Embeddings that are the output matrix too get more bits, and two uses that want different roundings.
             return name == EMBEDDINGS and "output.weight" in self._file.tensors
         return True

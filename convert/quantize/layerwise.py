@@ -23,7 +23,7 @@ from belle.engine.llama.activations import Rows
 from belle.engine.llama.block_runner import OUTPUT_INPUT, BlockRunner, Hidden
 from belle.gguf import ggml
 from convert.quantize.formats import Bytes
-from convert.quantize.hessian import RESIDUAL_READERS, Metric, Moments, embedding_moments, prepare, to_be_corrected
+from convert.quantize.hessian import RESIDUAL_READERS, Hessian, Moments, embedding_moments, prepare, to_be_corrected
 from convert.quantize.matrix import OutputErrors, round_matrix
 from convert.quantize.rows import RoundedRows
 
@@ -166,7 +166,7 @@ class _Walk:
             if exchange:
                 self._runner.weights.exchange(name, int(GGMLType.F32), _floats(self._matrices[name]))
 
-    def _round_one(self, name: str, metric: Metric) -> None:
+    def _round_one(self, name: str, metric: Hessian) -> None:
         rows = self._matrices[name]
         self._errors[name] = round_matrix(
             rows.kind, rows, metric, pool=self._pool, n_threads=self._threads, write=rows.write

@@ -21,7 +21,7 @@ from convert.quantize.coordinate_descent import descend
 from convert.quantize.error_feedback import round_with_feedback
 from convert.quantize.formats import FORMATS, Bytes, Floats, pack
 from convert.quantize.grid import Grid
-from convert.quantize.hessian import Metric
+from convert.quantize.hessian import Hessian
 from convert.quantize.scales import first_blocks, quantized
 from convert.rows.source import RowSource
 
@@ -50,7 +50,7 @@ class OutputErrors:
 def round_matrix(
     kind: GGMLType,
     source: RowSource,
-    metric: Metric,
+    metric: Hessian,
     *,
     pool: Executor,
     n_threads: int,
@@ -110,7 +110,7 @@ def _in_order(
         yield result
 
 
-def _round_rows(kind: GGMLType, rows: Floats, metric: Metric) -> tuple[Bytes, NDArray[np.float64]]:
+def _round_rows(kind: GGMLType, rows: Floats, metric: Hessian) -> tuple[Bytes, NDArray[np.float64]]:
     """The best blocks of every row; sums of the output's squares, of three errors, and the number of rows kept."""
     form = FORMATS[kind]
     weights = metric.corrected(np.ascontiguousarray(rows.T))

@@ -11,8 +11,8 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 
 from belle.gguf import ggml
 from belle.gguf.types import row_bytes
-from convert.quantize.formats import Blocks, Bytes, Floats, Format, unpack
-from convert.quantize.hessian import Metric
+from convert.quantize.formats import BlockFormat, Blocks, Bytes, Floats, unpack
+from convert.quantize.hessian import Hessian
 
 _SHARES = (0.55, 1.1)
 """Range of the tried scales of Q4_0, as shares of the one that puts the largest weight on the outermost code."""
@@ -28,14 +28,14 @@ def quantized(kind: GGMLType, weights: Floats, importance: Floats | None) -> Byt
     return out
 
 
-def first_blocks(kind: Format, weights: Floats, metric: Metric) -> Blocks:
+def first_blocks(kind: BlockFormat, weights: Floats, metric: Hessian) -> Blocks:
     """Blocks for `weights` `[rows, columns]` to begin with."""
     if kind.type is GGMLType.Q4_0:
         return _search(kind, weights, metric.feedback_importance())
     return unpack(kind, quantized(kind.type, weights, metric.importance()))
 
 
-def _search(kind: Format, weights: Floats, importance: Floats) -> Blocks:
+def _search(kind: BlockFormat, weights: Floats, importance: Floats) -> Blocks:
     n_rows = len(weights)
     groups = weights.reshape(n_rows, -1, kind.group)
     weigh = importance.reshape(-1, kind.group)

@@ -46,7 +46,7 @@ class PieceType(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class VocabularyPiece:
     """A piece of the vocabulary."""
 
     text: str
@@ -69,7 +69,7 @@ class SentencePieceModel:
         rewrites_characters: text is normalized (NFKC and the like) before it is segmented.
     """
 
-    pieces: list[Piece] = field(default_factory=list)
+    pieces: list[VocabularyPiece] = field(default_factory=list)
     model_type: ModelType = ModelType.UNIGRAM
     ids: dict[str, int] = field(default_factory=lambda: {"unk": 0, "bos": 1, "eos": 2})
     add_dummy_prefix: bool = True
@@ -108,7 +108,7 @@ def parse_sentencepiece(data: bytes) -> SentencePieceModel:
     return model
 
 
-def _piece(data: bytes, index: int) -> Piece:
+def _piece(data: bytes, index: int) -> VocabularyPiece:
     text, score, kind = "", 0.0, int(PieceType.NORMAL)
     for number, value in _fields(data):
         if number == _PIECE_TEXT:
@@ -119,7 +119,7 @@ def _piece(data: bytes, index: int) -> Piece:
             kind = _integer(value)
     if not math.isfinite(score) or not 1 <= kind <= len(PieceType):
         raise ValueError(f"piece {index} has the score {score} and the type {kind}")
-    return Piece(text, score, PieceType(kind))
+    return VocabularyPiece(text, score, PieceType(kind))
 
 
 def _read_trainer(model: SentencePieceModel, data: bytes) -> None:

@@ -21,7 +21,7 @@ from belle.texts import json_text
 if TYPE_CHECKING:
     from convert.output.progress import ProgressCallback
     from convert.plan.options import ConvertOptions
-    from convert.report import Report
+    from convert.report import ConversionReport
 
 _EPILOG = """\
 types:
@@ -177,7 +177,7 @@ def _run(source: Path, arguments: argparse.Namespace, options: ConvertOptions, t
 
 def _convert(
     source: Path, arguments: argparse.Namespace, options: ConvertOptions, progress: ProgressCallback
-) -> Report:
+) -> ConversionReport:
     if arguments.lora_only:
         from convert.lora.adapter_gguf import convert_adapter
 

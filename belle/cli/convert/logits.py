@@ -17,7 +17,7 @@ from belle.errors import KnownError
 if TYPE_CHECKING:
     from convert.checkpoint import Checkpoint
     from convert.plan.options import ConvertOptions
-    from convert.report import Report
+    from convert.report import ConversionReport
     from convert.rows.source import RowSource
 
 _USUAL_NAME = re.compile(r"model(-\d+-of-\d+)?\.safetensors|pytorch_model(-\d+-of-\d+)?\.bin")
@@ -35,7 +35,13 @@ def check_possible(*, lora_only: bool, weights_verified: bool) -> None:
 
 
 def compare_logits(
-    source: Path, options: ConvertOptions, report: Report, plain: dict[str, Any], terminal: Terminal, *, quiet: bool
+    source: Path,
+    options: ConvertOptions,
+    report: ConversionReport,
+    plain: dict[str, Any],
+    terminal: Terminal,
+    *,
+    quiet: bool,
 ) -> None:
     """Run the checkpoint and every file of `report` on the same prompts.
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from belle.evaluation.sources.agreement import Agreement
     from convert.output.progress import Progress
     from convert.output.verify import TensorProof
-    from convert.report import FileReport, Report
+    from convert.report import ConversionReport, FileReport
 
 _BAR_WIDTH = 24
 _STAGES = {"convert": "", "verify": "verifying"}
@@ -34,7 +34,7 @@ def progress_line(reading: Progress) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def file_lines(report: Report, file: FileReport, *, every_tensor: bool) -> str:
+def file_lines(report: ConversionReport, file: FileReport, *, every_tensor: bool) -> str:
     """One output file: with `every_tensor` a line for each and what verifying it found, then the totals."""
     lines = _tensor_lines(file) if every_tensor else []
     counts = ", ".join(f"{count} {words}" for words, count in file.exactness().items())

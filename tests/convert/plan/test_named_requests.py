@@ -12,7 +12,7 @@ from belle.gguf.imatrix import Activations, write_imatrix
 from convert.pipeline import plan_conversion
 from convert.plan.mixture import TypeRequests
 from convert.plan.options import ConvertOptions, tensor_requests
-from convert.report import Report
+from convert.report import ConversionReport
 from tests.convert.checkpoints import llama_checkpoint
 from tests.convert.gptq.act_order import act_order_llama
 
@@ -22,7 +22,9 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return llama_checkpoint(tmp_path_factory.mktemp("llama"), width=256, layers=1)
 
 
-def planned(source: Path, *rules: str, imatrix: Path | None = None, types: tuple[str, ...] = ("q4_0",)) -> Report:
+def planned(
+    source: Path, *rules: str, imatrix: Path | None = None, types: tuple[str, ...] = ("q4_0",)
+) -> ConversionReport:
     requests = TypeRequests(tensors=tensor_requests(rules))
     return plan_conversion(source, source / "out.gguf", ConvertOptions(types=types, requests=requests, imatrix=imatrix))
 

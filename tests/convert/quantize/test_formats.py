@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle.gguf import ggml
-from convert.quantize.formats import FORMATS, Blocks, Format, pack, unpack, values
+from convert.quantize.formats import FORMATS, BlockFormat, Blocks, pack, unpack, values
 from convert.quantize.grid import Grid
 from convert.quantize.scales import quantized
 
 KINDS = pytest.mark.parametrize("kind", FORMATS.values(), ids=lambda form: form.type.name)
 
 
-def random_blocks(form: Format, rng: np.random.Generator, n_rows: int, n_spans: int) -> Blocks:
+def random_blocks(form: BlockFormat, rng: np.random.Generator, n_rows: int, n_spans: int) -> Blocks:
     """Anything that a block can hold, with finite scales."""
     columns, groups = n_spans * form.span, n_spans * form.groups
 
@@ -37,7 +37,7 @@ def random_blocks(form: Format, rng: np.random.Generator, n_rows: int, n_spans: 
 @KINDS
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32), n_rows=st.integers(1, 5), n_spans=st.integers(1, 4))
-def test_what_is_packed_is_what_was_meant(kind: Format, seed: int, n_rows: int, n_spans: int) -> None:
+def test_what_is_packed_is_what_was_meant(kind: BlockFormat, seed: int, n_rows: int, n_spans: int) -> None:
     blocks = random_blocks(kind, np.random.default_rng(seed), n_rows, n_spans)
     packed, meant = pack(kind, blocks), values(kind, blocks)
     np.testing.assert_allclose(dequantize(packed, kind.type), meant, rtol=1e-6, atol=1e-7 * np.abs(meant).max())
@@ -50,7 +50,7 @@ def test_what_is_packed_is_what_was_meant(kind: Format, seed: int, n_rows: int, 
 @KINDS
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32))
-def test_blocks_of_ggml_survive(kind: Format, seed: int) -> None:
+def test_blocks_of_ggml_survive(kind: BlockFormat, seed: int) -> None:
     weights = np.random.default_rng(seed).standard_t(3, (3, 512)).astype(np.float32)
     theirs = quantized(kind.type, weights, None)
     blocks = unpack(kind, theirs)

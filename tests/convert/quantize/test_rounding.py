@@ -14,9 +14,9 @@ from belle.errors import KnownError
 from convert.quantize.blas import one_thread
 from convert.quantize.coordinate_descent import descend
 from convert.quantize.error_feedback import round_with_feedback
-from convert.quantize.formats import FORMATS, Blocks, Format, pack, unpack, values
+from convert.quantize.formats import FORMATS, BlockFormat, Blocks, pack, unpack, values
 from convert.quantize.grid import Grid
-from convert.quantize.hessian import Metric, Moments, embedding_moments, prepare
+from convert.quantize.hessian import Hessian, Moments, embedding_moments, prepare
 from convert.quantize.matrix import round_matrix
 from convert.quantize.scales import first_blocks, quantized
 from convert.rows.arrange import ArrayRows
@@ -40,14 +40,14 @@ def inputs() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def metric(inputs: np.ndarray) -> Metric:
+def metric(inputs: np.ndarray) -> Hessian:
     moments = Moments(COLUMNS)
     for start in range(0, len(inputs), 512):
         moments.add(inputs[start : start + 512])
     return prepare(moments)
 
 
-def identity() -> Metric:
+def identity() -> Hessian:
     moments = Moments(COLUMNS)
     moments.sum += np.eye(COLUMNS, dtype=np.float32)
     return prepare(moments)
@@ -58,7 +58,7 @@ def output_error(inputs: np.ndarray, weights: np.ndarray, found: np.ndarray) -> 
     return float(np.square(inputs @ (found - weights).T).sum() / np.square(inputs @ weights.T).sum())
 
 
-def nearest(kind: Format, blocks: Blocks, weights: np.ndarray) -> np.ndarray:
+def nearest(kind: BlockFormat, blocks: Blocks, weights: np.ndarray) -> np.ndarray:
     """For every weight the value on its grid that is nearest."""
     candidates = np.stack(
         [
@@ -70,21 +70,21 @@ def nearest(kind: Format, blocks: Blocks, weights: np.ndarray) -> np.ndarray:
     return np.take_along_axis(candidates, at, axis=0)[0]
 
 
-def test_the_factor_is_that_of_the_inverse(metric: Metric) -> None:
+def test_the_factor_is_that_of_the_inverse(metric: Hessian) -> None:
     ordered = metric.moments[np.ix_(metric.order, metric.order)].astype(np.float64)
     factor = metric.factor.astype(np.float64)
     np.testing.assert_allclose(factor.T @ factor @ ordered, np.eye(COLUMNS), atol=1e-4)
     assert (np.diff(metric.importance()[metric.order]) <= 0).all()
 
 
-def test_output_errors_are_those_of_the_layer(metric: Metric, inputs: np.ndarray, weights: np.ndarray) -> None:
+def test_output_errors_are_those_of_the_layer(metric: Hessian, inputs: np.ndarray, weights: np.ndarray) -> None:
     change = np.random.default_rng(3).standard_normal(weights.shape).astype(np.float32)
     expected = np.square(inputs @ change.T).sum(axis=0)
     np.testing.assert_allclose(metric.output_error(np.ascontiguousarray(change.T)), expected, rtol=1e-3)
 
 
 @KINDS
-def test_without_correlations_it_is_rounding_to_the_nearest(kind: Format, weights: np.ndarray) -> None:
+def test_without_correlations_it_is_rounding_to_the_nearest(kind: BlockFormat, weights: np.ndarray) -> None:
     blocks = unpack(kind, quantized(kind.type, weights, None))
     grid = Grid(kind, blocks)
     round_with_feedback(np.ascontiguousarray(weights.T), grid, identity())
@@ -95,7 +95,7 @@ def test_without_correlations_it_is_rounding_to_the_nearest(kind: Format, weight
 
 @KINDS
 def test_feedback_and_descent_make_the_output_better(
-    kind: Format, metric: Metric, inputs: np.ndarray, weights: np.ndarray
+    kind: BlockFormat, metric: Hessian, inputs: np.ndarray, weights: np.ndarray
 ) -> None:
     turned = np.ascontiguousarray(weights.T)
     plain = output_error(inputs, weights, dequantize(quantized(kind.type, weights, None), kind.type))
@@ -115,7 +115,7 @@ def test_feedback_and_descent_make_the_output_better(
 
 
 @KINDS
-def test_scales_alone_are_set_to_the_best(kind: Format, metric: Metric, weights: np.ndarray) -> None:
+def test_scales_alone_are_set_to_the_best(kind: BlockFormat, metric: Hessian, weights: np.ndarray) -> None:
     """Weights that lie on a grid with a wrong d are found again."""
     blocks = unpack(kind, quantized(kind.type, weights, None))
     exact = np.ascontiguousarray(values(kind, blocks).T)
@@ -127,7 +127,9 @@ def test_scales_alone_are_set_to_the_best(kind: Format, metric: Metric, weights:
 
 
 @KINDS
-def test_no_row_is_worse_than_with_ggml(kind: Format, metric: Metric, inputs: np.ndarray, weights: np.ndarray) -> None:
+def test_no_row_is_worse_than_with_ggml(
+    kind: BlockFormat, metric: Hessian, inputs: np.ndarray, weights: np.ndarray
+) -> None:
     parts: dict[int, np.ndarray] = {}
     source = ArrayRows("layer", weights)
     with ThreadPoolExecutor(2) as pool, one_thread():
@@ -166,7 +168,7 @@ def test_columns_that_are_never_used_do_no_harm(weights: np.ndarray) -> None:
     assert np.isfinite(grid.values()).all()
 
 
-def test_a_weight_that_is_no_number_is_named(metric: Metric, weights: np.ndarray) -> None:
+def test_a_weight_that_is_no_number_is_named(metric: Hessian, weights: np.ndarray) -> None:
     broken = weights.copy()
     broken[5, 7] = np.nan
     with ThreadPoolExecutor(1) as pool, pytest.raises(KnownError) as refusal:
