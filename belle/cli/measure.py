@@ -146,7 +146,7 @@ def _measure(arguments: argparse.Namespace) -> int:
 
     terminal = Terminal()
     where, tasks = _locate_request(arguments), _task_request(arguments)
-    found: list[Measurement] = []
+    measured: list[Measurement] = []
 
     def progress(done: int, total: int, seconds_left: float) -> None:
         terminal.progress(f"{done} of {total} windows  {duration(seconds_left)} left")
@@ -155,7 +155,7 @@ def _measure(arguments: argparse.Namespace) -> int:
         terminal.progress(f"{model}: {done} of {total} questions  {duration(seconds_left)} left")
 
     def write(result: Measurement) -> None:
-        found[:] = [result]
+        measured[:] = [result]
         terminal.clear()
         page = write_report(arguments.output, result)
         print(summary(result))
@@ -174,9 +174,9 @@ def _measure(arguments: argparse.Namespace) -> int:
         terminal.clear()
     try:
         if where:
-            _locate(where, found[0], arguments.output, terminal, write)
+            _locate(where, measured[0], arguments.output, terminal, write)
         if tasks:
-            measure_tasks(tasks, found[0] if found else None, task_progress, write)
+            measure_tasks(tasks, measured[0] if measured else None, task_progress, write)
     finally:
         terminal.clear()
     if failed:

@@ -15,7 +15,7 @@ from belle.evaluation.tokens.measure import TokenRequest, check_tokens, measure_
 
 @dataclass(frozen=True, slots=True)
 class LocateRequest:
-    """Where the loss is to be looked for; None where it is not."""
+    """Where the loss is to be looked for; None for where it is not."""
 
     layers: LayerRequest | None = None
     tokens: TokenRequest | None = None
@@ -32,7 +32,7 @@ def check_locate(request: LocateRequest) -> None:
 def locate(
     request: LocateRequest, before: Measurement, on_progress: Progress, write: Callable[[Measurement], None]
 ) -> Measurement:
-    """Look for the loss, and call `write` with every part that is found, also when an exception (Ctrl-C) ends it.
+    """Look for the loss, and call `write` with every section that is measured, also when an exception (Ctrl-C) ends it.
 
     Candidates that were given up are left out. Raises KnownError: what the parts raise.
     """

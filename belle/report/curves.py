@@ -54,11 +54,11 @@ def smoothed(points: Points) -> list[tuple[int, float]]:
     """For each point the mean of those around it, about a fortieth of all; at the ends, of those that there are."""
     most = max(1, len(points) // 80)
     sums = [0.0, *accumulate(value for _, value in points)]
-    found = []
+    means = []
     for at, (step, _) in enumerate(points):
         begin, end = max(0, at - most), min(len(points), at + most + 1)
-        found.append((step, (sums[end] - sums[begin]) / (end - begin)))
-    return found
+        means.append((step, (sums[end] - sums[begin]) / (end - begin)))
+    return means
 
 
 def thinned(points: Points, most: int = _MOST_POINTS) -> list[tuple[int, float]]:
@@ -67,11 +67,11 @@ def thinned(points: Points, most: int = _MOST_POINTS) -> list[tuple[int, float]]
         return list(points)
     stretches = most // 2
     edges = [at * len(points) // stretches for at in range(stretches + 1)]
-    found: list[tuple[int, float]] = []
+    extremes: list[tuple[int, float]] = []
     for begin, end in pairwise(edges):
         part = points[begin:end]
-        found += sorted({min(part, key=lambda point: point[1]), max(part, key=lambda point: point[1])})
-    return found
+        extremes += sorted({min(part, key=lambda point: point[1]), max(part, key=lambda point: point[1])})
+    return extremes
 
 
 def _dress(axes: Any, curve: Curve) -> None:

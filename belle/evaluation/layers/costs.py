@@ -190,10 +190,10 @@ def recipe_kl(model: ExchangeModel, reference: WeightFile, types: Mapping[str, s
                 places[name] = (int(GGMLType[kind]), start, n_bytes)
                 start += n_bytes
             file.flush()
-            kept: NDArray[np.uint8] = np.memmap(file, np.uint8, "r")
+            contents: NDArray[np.uint8] = np.memmap(file, np.uint8, "r")
     except OSError as error:
         raise worded(folder, error) from error
-    exchange = {name: (kind, kept[start : start + n]) for name, (kind, start, n) in places.items()}
+    exchange = {name: (kind, contents[start : start + n]) for name, (kind, start, n) in places.items()}
     for name, stored in reference.tensors.items():
         if name not in types and model.can_exchange(name):
             exchange[name] = (stored.type, reference.blocks(name))

@@ -42,14 +42,14 @@ def _all_quantiles(result: Measurement) -> dict[str, tuple[str, str]]:
     """Columns of the quantiles that the tables have no room for: heading → (field of `Loss`, fraction)."""
     shown = {*BY_KEY, "kl_50"}
     first = next((candidate.loss for candidate in result.candidates if candidate.loss), None)
-    found = {}
+    columns = {}
     if first:
         for short, kind in (("kl", "kl_quantiles"), ("dp", "dp_quantiles")):
             for fraction in getattr(first, kind):
                 name = f"{short}_{100 * float(fraction):g}"
                 if name not in shown:
-                    found[name] = (kind, fraction)
-    return found
+                    columns[name] = (kind, fraction)
+    return columns
 
 
 def _cell(value: float | None) -> str:

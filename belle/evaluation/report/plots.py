@@ -60,7 +60,7 @@ def plots(result: Measurement) -> list[Plot]:
     if not candidates or not installed():
         return []
     compared, which = _compared(candidates)
-    found = [
+    drawn = [
         Plot(
             "Loss against size",
             "Mean KL divergence (nats per token). The line joins the models that no other beats in both.",
@@ -82,8 +82,8 @@ def plots(result: Measurement) -> list[Plot]:
     if len(names) > 1:
         svg = _draw("script", (9.2, 3.0), lambda axes: _script(axes, names, compared))
         words = f"Mean KL divergence of the tokens written in it.{which}"
-        found.append(Plot("Loss by script", words, svg, wide=True))
-    return [*found, *_of_layers(result)]
+        drawn.append(Plot("Loss by script", words, svg, wide=True))
+    return [*drawn, *_of_layers(result)]
 
 
 def _compared(candidates: Sequence[CandidateFigures]) -> tuple[Sequence[CandidateFigures], str]:

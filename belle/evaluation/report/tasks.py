@@ -164,13 +164,13 @@ def _pair_cells(paired: Paired | None) -> list[str]:
 
 
 def _by_category(candidate: ModelTasks) -> TextGrid:
-    ways = [way for way in WAYS if any(way in found for found in candidate.categories.values())]
+    ways = [way for way in WAYS if any(way in group for group in candidate.categories.values())]
     head = ["", "Items", *(cell for way in ways for cell in (_NAMES[way].capitalize(), "Same"))]
     languages = candidate.languages if len(candidate.languages) > 1 else {}
-    groups = {_LANGUAGES[name]: found for name, found in languages.items()} | dict(candidate.categories)
+    groups = {_LANGUAGES[name]: group for name, group in languages.items()} | dict(candidate.categories)
     rows = [
-        [name, str(max(pair.n for pair in found.values())), *(cell for way in ways for cell in _group(found.get(way)))]
-        for name, found in groups.items()
+        [name, str(max(pair.n for pair in group.values())), *(cell for way in ways for cell in _group(group.get(way)))]
+        for name, group in groups.items()
     ]
     words = "Right answers of the reference → of the candidate, and the share of the same answers."
     return TextGrid(f"Questions by category: {candidate.name}", words, head, rows)

@@ -117,18 +117,18 @@ def agreement(gguf: Path, samples: Sequence[ReferenceSample], *, threads: int = 
     largest, kls, same = 0.0, [], 0
     with _evaluator(gguf, threads) as evaluator:
         for sample in samples:
-            found = _logits(evaluator, sample.ids)
-            if found.shape != sample.logits.shape:
+            own = _logits(evaluator, sample.ids)
+            if own.shape != sample.logits.shape:
                 raise KnownError(
                     "other_vocabulary",
-                    f"{gguf.name} has {found.shape[1]} tokens, the checkpoint {sample.logits.shape[1]}.",
+                    f"{gguf.name} has {own.shape[1]} tokens, the checkpoint {sample.logits.shape[1]}.",
                     "It was not made from this checkpoint.",
                     path=str(gguf),
                 )
-            largest = max(largest, float(np.abs(found - sample.logits).max()))
-            expected, given = _log_softmax(sample.logits), _log_softmax(found)
+            largest = max(largest, float(np.abs(own - sample.logits).max()))
+            expected, given = _log_softmax(sample.logits), _log_softmax(own)
             kls.append((np.exp(expected) * (expected - given)).sum(axis=-1))
-            same += int((found.argmax(axis=-1) == sample.logits.argmax(axis=-1)).sum())
+            same += int((own.argmax(axis=-1) == sample.logits.argmax(axis=-1)).sum())
     kl = np.maximum(np.concatenate(kls), 0.0)  # rounding alone makes it negative
     return Agreement(kl.size, largest, float(kl.mean()), float(kl.max()), same / kl.size)
 
@@ -189,9 +189,9 @@ def _filled(folder: Path, weights: Mapping[str, Weight]) -> Any:
     model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     tied = set(model.all_tied_weights_keys)
     for name, parameter in model.named_parameters():
-        found = [weight for given, weight in weights.items() if given == name or name.endswith("." + given)]
-        if len(found) == 1:
-            values = found[0].float_rows(0, found[0].n_rows).reshape(found[0].shape)
+        matching = [weight for given, weight in weights.items() if given == name or name.endswith("." + given)]
+        if len(matching) == 1:
+            values = matching[0].float_rows(0, matching[0].n_rows).reshape(matching[0].shape)
             with torch.no_grad():
                 parameter.copy_(torch.from_numpy(values))
         elif name not in tied:

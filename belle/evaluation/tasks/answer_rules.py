@@ -79,8 +79,8 @@ def _letter(item: Item, text: str) -> str:
         return letters[texts.index(bare)]
     if len(bare) == 1 and bare.upper() in letters:
         return bare.upper()
-    if found := _beginning(item, text):
-        return found
+    if beginning := _beginning(item, text):
+        return beginning
     announced = re.search(f"{_ANNOUNCED.pattern}{_OPENING}([{letters}])(?![A-Za-z0-9])", text)
     if announced:
         return announced[1]
@@ -110,13 +110,13 @@ def _beginning(item: Item, text: str) -> str:
 
 def _number(item: Item, line: str, expected: str) -> Given:
     _, equals, after = line.rpartition("=")
-    found = _NUMBER.findall(after if equals else line)
+    numbers = _NUMBER.findall(after if equals else line)
     if not equals:
         asked = set(map(_value, _NUMBER.findall(_plain(item.question))))
-        found = [number for number in found if _value(number) not in asked] or found
-    if not found:
+        numbers = [number for number in numbers if _value(number) not in asked] or numbers
+    if not numbers:
         return Given("", False)
-    value = _value(found[0] if equals else found[-1])
+    value = _value(numbers[0] if equals else numbers[-1])
     return Given(f"{value:f}" if value is not None else "", value == _value(expected))
 
 

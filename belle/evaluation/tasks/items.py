@@ -77,17 +77,17 @@ class ItemSet:
 
     def examples_for(self, item: Item, n: int) -> Sequence[Item]:
         """The first `n` examples of the item's category. Raises KnownError("no_examples") when there are fewer."""
-        found = self.examples.get(item.category, ())
-        if len(found) < n:
+        known = self.examples.get(item.category, ())
+        if len(known) < n:
             raise KnownError(
                 "no_examples",
-                f"{self.name} has {len(found)} examples of “{item.category}”, {n} are asked for.",
+                f"{self.name} has {len(known)} examples of “{item.category}”, {n} are asked for.",
                 "Ask for fewer with --shots. Examples are read from the folder dev beside test or val, or from lines "
                 'with "split": "dev".',
                 category=item.category,
-                found=len(found),
+                found=len(known),
             )
-        return found[:n]
+        return known[:n]
 
     def counts(self) -> dict[str, int]:
         """Items per category, in the order in which the categories first occur."""

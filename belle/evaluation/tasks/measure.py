@@ -85,7 +85,7 @@ def measure_tasks(
 def _without_text(request: TaskRequest, hashes: Sequence[Mapping[str, str]], started: str) -> Measurement:
     """A measurement of what the files say of themselves."""
     files = map(model_files, (request.reference, *request.candidates))
-    reference, *candidates = (_figures(file, found) for file, found in zip(files, hashes, strict=True))
+    reference, *candidates = (_figures(file, digests) for file, digests in zip(files, hashes, strict=True))
     return Measurement(
         reference=reference,
         candidates=[CandidateFigures(model, None, [], [], {}) for model in candidates],

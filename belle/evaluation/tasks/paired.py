@@ -44,7 +44,7 @@ def mcnemar(lost: int, won: int) -> float:
 
 def answers(items: Iterable[Item], scores: Mapping[str, Score]) -> Answers:
     """What a model answered, as far as it was asked."""
-    found: dict[Way, dict[str, Given]] = {way: {} for way in WAYS}
+    given: dict[Way, dict[str, Given]] = {way: {} for way in WAYS}
     for item in items:
         score = scores.get(item.id)
         if score is None or score.too_long:
@@ -53,12 +53,12 @@ def answers(items: Iterable[Item], scores: Mapping[str, Score]) -> Answers:
             by_letter = _likeliest(item, score.letter)
             per_byte = [p / len(choice.encode()) for p, choice in zip(score.text, item.choices, strict=True)]
             by_text = _likeliest(item, per_byte)
-            found["letter"][item.id] = Given(by_letter, by_letter == item.answer)
-            found["text"][item.id] = Given(by_text, by_text == item.answer)
+            given["letter"][item.id] = Given(by_letter, by_letter == item.answer)
+            given["text"][item.id] = Given(by_text, by_text == item.answer)
         elif not item.free:
-            found["text"][item.id] = Given(item.answer if score.expected else "", score.expected)
-        found["generation"][item.id] = given_answer(item, score.output)
-    return found
+            given["text"][item.id] = Given(item.answer if score.expected else "", score.expected)
+        given["generation"][item.id] = given_answer(item, score.output)
+    return given
 
 
 def model_figures(
@@ -82,11 +82,14 @@ def model_figures(
         seconds=seconds,
         bits_per_byte=_bits_per_byte(items, scores),
         accuracy={way: accuracy for way in WAYS if (accuracy := _accuracy(own[way].values())).n},
-        paired={way: _paired(found) for way, found in pairs.items() if found},
+        paired={way: _paired(answered) for way, answered in pairs.items() if answered},
         categories=_groups(pairs, lambda item: item.category),
         languages=_groups(pairs, lambda item: item.language),
         changes=[
-            _change(way, *pair) for way, found in pairs.items() for pair in found if pair[1].answer != pair[2].answer
+            _change(way, *pair)
+            for way, answered in pairs.items()
+            for pair in answered
+            if pair[1].answer != pair[2].answer
         ],
         failure=failure,
     )
@@ -128,18 +131,18 @@ def _groups(
     pairs: Mapping[Way, Sequence[_Pair]], group_of: Callable[[Item], str]
 ) -> dict[str, dict[Way, CategoryPair]]:
     grouped: dict[str, dict[Way, list[_Pair]]] = {}
-    for way, found in pairs.items():
-        for pair in found:
+    for way, answered in pairs.items():
+        for pair in answered:
             grouped.setdefault(group_of(pair[0]), {}).setdefault(way, []).append(pair)
     return {
         name: {
             way: CategoryPair(
-                n=len(found),
-                right_reference=sum(bool(before.right) for _, before, _ in found),
-                right_candidate=sum(bool(after.right) for _, _, after in found),
-                changed=sum(before.answer != after.answer for _, before, after in found),
+                n=len(answered),
+                right_reference=sum(bool(before.right) for _, before, _ in answered),
+                right_candidate=sum(bool(after.right) for _, _, after in answered),
+                changed=sum(before.answer != after.answer for _, before, after in answered),
             )
-            for way, found in ways.items()
+            for way, answered in ways.items()
         }
         for name, ways in grouped.items()
     }

@@ -179,8 +179,8 @@ def _columns(row: Sequence[str], wrong: _Raise) -> tuple[dict[str, int], bool]:
     return {name: i for i, name in enumerate(("question", "a", "b", "c", "d", "answer"))}, False
 
 
-def _csv_item(row: Sequence[str], columns: dict[str, int], place: tuple[str, int], wrong: _Raise) -> Item:
-    subject, count = place
+def _csv_item(row: Sequence[str], columns: dict[str, int], position: tuple[str, int], wrong: _Raise) -> Item:
+    subject, count = position
     if len(row) <= max(columns.values()):
         wrong(f"has {len(row)} columns, {max(columns.values()) + 1} are needed")
     letters = [letter for letter in LETTERS.lower() if letter in columns]
@@ -221,8 +221,8 @@ def _has_answers(file: Path) -> bool:
 
 def _csv_named(folder: Path, subject: str) -> Path | None:
     """The file of a subject in a split's folder."""
-    found = (folder / f"{subject}_{folder.name}.csv", folder / f"{subject}.csv")
-    return next((file for file in found if file.is_file()), None)
+    candidates = (folder / f"{subject}_{folder.name}.csv", folder / f"{subject}.csv")
+    return next((file for file in candidates if file.is_file()), None)
 
 
 def _subject(path: Path) -> str:

@@ -49,17 +49,17 @@ class Comparison:
 
     def _advance(self, chunks: dict[int, Iterator[Rows]]) -> dict[int, Rows]:
         """The next chunk of every model that has not failed. llama.cpp runs one context at a time."""
-        found = {}
+        rows_of = {}
         for i, rows in chunks.items():
             if i in self.failures:
                 continue
             try:
-                found[i] = next(rows)
+                rows_of[i] = next(rows)
             except KnownError as error:
                 if i == 0:
                     raise
                 self.failures[i] = error.message
-        return found
+        return rows_of
 
     def _row(self, reference: Rows, others: dict[int, Rows], target: int, column: Block) -> None:
         reading = self._reader.read(reference)

@@ -29,9 +29,9 @@ def scripts(pieces: Sequence[bytes]) -> list[int]:
     for character in data.decode("utf-8", "surrogateescape"):
         width = 1 if "\udc80" <= character <= "\udcff" else len(character.encode())
         of_byte += [_script(character)] * width
-    found, start = [], 0
+    of_token, start = [], 0
     for piece in pieces:
         inner = start + len(piece) - len(piece.lstrip())
         start += len(piece)
-        found.append(of_byte[inner] if inner < start else OTHER)
-    return found
+        of_token.append(of_byte[inner] if inner < start else OTHER)
+    return of_token

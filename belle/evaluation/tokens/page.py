@@ -97,18 +97,18 @@ def token_page(
 def show(ids: Sequence[int], piece: Piece, name: Callable[[int], str]) -> list[Shown]:
     """How the tokens of a text look, one by one."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    found = []
+    shown = []
     for token in ids:
         data = piece(token)
         text = decoder.decode(data)
         if not data:
-            found.append(Shown("", name(token), name(token)))
+            shown.append(Shown("", name(token), name(token)))
         elif text:
             own = text.encode() == data
-            found.append(Shown(text, "", _words(data) if own else f"{_words(data)} → {text}"))
+            shown.append(Shown(text, "", _words(data) if own else f"{_words(data)} → {text}"))
         else:
-            found.append(Shown("", "·", _words(data)))
-    return found
+            shown.append(Shown("", "·", _words(data)))
+    return shown
 
 
 def level(kl: float | None) -> int:

@@ -112,15 +112,15 @@ def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _sessions(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     sessions = record.get("sessions")
-    found = (
+    listed = (
         [dict(session) for session in sessions if isinstance(session, Mapping)] if isinstance(sessions, list) else []
     )
-    for session in found:
+    for session in listed:
         machine = session.get("machine")
         session["machine"] = ", ".join(_machine(machine)) if isinstance(machine, Mapping) else ""
         versions = session.get("versions")
         session["versions"] = dict(versions) if isinstance(versions, Mapping) else {}
-    return found
+    return listed
 
 
 def _machine(machine: Mapping[str, Any]) -> Iterator[str]:
