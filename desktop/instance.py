@@ -56,21 +56,21 @@ class FirstWindow(QObject):
         import socket
 
         path = paths.window_socket()
-        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             path.unlink(missing_ok=True)
             before = os.umask(0o077)
             try:
-                made.bind(os.fspath(path))
+                server.bind(os.fspath(path))
             finally:
                 os.umask(before)
-            made.listen()
-            made.setblocking(False)
+            server.listen()
+            server.setblocking(False)
         except OSError:
-            made.close()
+            server.close()
             return False
-        self._socket = made
-        self._notifier = QSocketNotifier(made.fileno(), QSocketNotifier.Type.Read, self)
+        self._socket = server
+        self._notifier = QSocketNotifier(server.fileno(), QSocketNotifier.Type.Read, self)
         self._notifier.activated.connect(self._accept)
         return True
 

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         length=arguments.length,
         template=arguments.template,
     )
-    made = quantize(source, out, arguments.calib, options)
-    loss = "" if made.mean_loss is None else f", mean loss {made.mean_loss:.3g}"
-    print(f"{made.folder}: {made.layers} layers with {options.bits} bits, {made.samples} samples{loss}")
+    result = quantize(source, out, arguments.calib, options)
+    loss = "" if result.mean_loss is None else f", mean loss {result.mean_loss:.3g}"
+    print(f"{result.folder}: {result.layers} layers with {options.bits} bits, {result.samples} samples{loss}")
     return 0

@@ -93,10 +93,10 @@ def _starter_problems() -> Iterator[Problem]:
 
 def _backups_of(path: Path) -> str:
     """How many daily copies there are of the file, and when the newest was made."""
-    made = [copy.stat().st_mtime for copy in paths.backups_dir().glob(f"{path.name}.*.backup")]
-    if not made:
+    times = [copy.stat().st_mtime for copy in paths.backups_dir().glob(f"{path.name}.*.backup")]
+    if not times:
         return "none"
-    return f"{len(made)}, the newest of {time.strftime('%Y-%m-%d %H:%M', time.localtime(max(made)))}"
+    return f"{len(times)}, the newest of {time.strftime('%Y-%m-%d %H:%M', time.localtime(max(times)))}"
 
 
 def _fault_of(path: Path) -> str:

@@ -82,8 +82,8 @@ class ModelFolder:
         """Forget what was downloaded of another version, and what was made of it."""
         for folder in (self.checkpoint, self.encrypted):
             shutil.rmtree(folder, ignore_errors=True)
-        for made in self.work.glob("*.gguf*"):
-            made.unlink()
+        for unfinished in self.work.glob("*.gguf*"):
+            unfinished.unlink()
 
     def clean(self) -> None:
         """Delete everything unfinished, and the folder if nothing is left in it."""

@@ -60,12 +60,12 @@ def make_daily(path: Path, folder: Path, *, now: float | None = None) -> Path | 
         private_folder(folder)
         if shutil.disk_usage(folder).free < _ROOM * path.stat().st_size:
             return None
-        made = folder / f"{path.name}.{time.strftime(_STAMP, time.localtime(now))}.backup"
+        copy = folder / f"{path.name}.{time.strftime(_STAMP, time.localtime(now))}.backup"
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            copy_to(connection, made, check=_check)
+            copy_to(connection, copy, check=_check)
         for old in daily[KEPT - 1 :]:
             old.path.unlink(missing_ok=True)
-    return made
+    return copy
 
 
 def restore(path: Path, backup: Path) -> Path:

@@ -65,15 +65,15 @@ def write_identity(connection: sqlite3.Connection, version: int) -> None:
 def _version_by_tables(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> int:
     """The version whose tables, indexes and triggers these are; 0: of none."""
     found = _parts(connection)
-    made = sqlite3.connect(":memory:", isolation_level=None)
+    in_memory = sqlite3.connect(":memory:", isolation_level=None)
     version = 0
     try:
         for number, migration in enumerate(migrations, start=1):
-            migration(made)
-            if _parts(made) == found:
+            migration(in_memory)
+            if _parts(in_memory) == found:
                 version = number
     finally:
-        made.close()
+        in_memory.close()
     return version
 
 

@@ -73,11 +73,11 @@ class Dialog(QDialog):
 
     def paragraph(self, role: str = "muted") -> QLabel:
         """A wrapped text in the body; a `section` heading stands a little apart from what is above it."""
-        made = label(role, wrap=True)
+        widget = label(role, wrap=True)
         if role == "section" and self.body.count():
-            made.setContentsMargins(0, theme().space(2), 0, 0)
-        self.body.addWidget(made)
-        return made
+            widget.setContentsMargins(0, theme().space(2), 0, 0)
+        self.body.addWidget(widget)
+        return widget
 
     def set_heading(self, text: str) -> None:
         """Heading and window title."""

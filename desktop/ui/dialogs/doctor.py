@@ -109,9 +109,9 @@ class DoctorDialog(Dialog):
         self._filled.append(box)
 
     def _add(self, role: str, text: str) -> None:
-        made = self.paragraph(role)
-        _fill(made, text, text)
-        self._filled.append(made)
+        widget = self.paragraph(role)
+        _fill(widget, text, text)
+        self._filled.append(widget)
 
     def _copy(self) -> None:
         if self.report is not None:
@@ -120,14 +120,14 @@ class DoctorDialog(Dialog):
 
 
 def _text(role: str, text: str, spoken: str) -> QLabel:
-    made = label(role, wrap=role != "quiet")
-    _fill(made, text, spoken)
-    return made
+    widget = label(role, wrap=role != "quiet")
+    _fill(widget, text, spoken)
+    return widget
 
 
-def _fill(made: QLabel, text: str, spoken: str) -> None:
+def _fill(widget: QLabel, text: str, spoken: str) -> None:
     # Names of models and folders are in it.
-    made.setTextFormat(Qt.TextFormat.PlainText)
-    made.setText(text)
-    made.setAccessibleName(spoken)
-    made.setTextInteractionFlags(_SELECTABLE)
+    widget.setTextFormat(Qt.TextFormat.PlainText)
+    widget.setText(text)
+    widget.setAccessibleName(spoken)
+    widget.setTextInteractionFlags(_SELECTABLE)

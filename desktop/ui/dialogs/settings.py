@@ -313,9 +313,9 @@ class _Line:
 
 
 def _beside(*controls: QWidget) -> QWidget:
-    made = QWidget()
-    row = QHBoxLayout(made)
+    widget = QWidget()
+    row = QHBoxLayout(widget)
     row.setContentsMargins(0, 0, 0, 0)
     for control in controls:
         row.addWidget(control)
-    return made
+    return widget

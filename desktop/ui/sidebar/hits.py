@@ -116,11 +116,11 @@ def _paint_marked(painter: QPainter, area: QRect, text: str, ranges: list[tuple[
     marks = [_mark(line, start, end, look.color("violet"), look.color("violet-soft")) for start, end in ranges]
     layout.setFormats([plain, *marks])
     layout.beginLayout()
-    made = layout.createLine()
-    made.setLineWidth(1e6)
+    text_line = layout.createLine()
+    text_line.setLineWidth(1e6)
     layout.endLayout()
     painter.setClipRect(area)
-    layout.draw(painter, QPointF(area.left(), area.top() + (area.height() - made.height()) / 2))
+    layout.draw(painter, QPointF(area.left(), area.top() + (area.height() - text_line.height()) / 2))
 
 
 def one_line(text: str, ranges: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
@@ -134,15 +134,15 @@ def one_line(text: str, ranges: list[tuple[int, int]]) -> tuple[str, list[tuple[
 
 
 def _mark(line: str, start: int, end: int, ink: QColor, background: QColor | None = None) -> QTextLayout.FormatRange:
-    made = QTextLayout.FormatRange()
+    format_range = QTextLayout.FormatRange()
     style = QTextCharFormat()
     style.setForeground(ink)
     if background is not None:
         style.setBackground(background)
         style.setFontWeight(QFont.Weight.DemiBold)
     # Qt counts UTF-16 units, Python characters: they differ after an emoji.
-    made.start, made.length, made.format = _utf16(line[:start]), _utf16(line[start:end]), style
-    return made
+    format_range.start, format_range.length, format_range.format = _utf16(line[:start]), _utf16(line[start:end]), style
+    return format_range
 
 
 def _utf16(text: str) -> int:

@@ -144,16 +144,16 @@ class Sidebar(View):
             from desktop.ui.sidebar.conversations import ConversationModel
             from desktop.ui.sidebar.lists import ConversationList
 
-            self._list = made = ConversationList(ConversationModel(self._pages, self), self.pile)
-            made.opened.connect(self.opened)
-            made.delete_requested.connect(self.delete_requested)
-            made.pin_requested.connect(self.pin_requested)
-            made.conversations.renamed.connect(self.renamed)
-            made.conversations.title_typed.connect(self.title_typed)
-            made.title_typed.connect(self.title_typed)
-            made.itemDelegate().closeEditor.connect(self._editor_closed)
-            self.pile.addWidget(made)
-            self.setTabOrder(self.clear_button, made)
+            self._list = chat_list = ConversationList(ConversationModel(self._pages, self), self.pile)
+            chat_list.opened.connect(self.opened)
+            chat_list.delete_requested.connect(self.delete_requested)
+            chat_list.pin_requested.connect(self.pin_requested)
+            chat_list.conversations.renamed.connect(self.renamed)
+            chat_list.conversations.title_typed.connect(self.title_typed)
+            chat_list.title_typed.connect(self.title_typed)
+            chat_list.itemDelegate().closeEditor.connect(self._editor_closed)
+            self.pile.addWidget(chat_list)
+            self.setTabOrder(self.clear_button, chat_list)
             self._name_lists()
         return self._list
 

@@ -198,10 +198,10 @@ class ThemeManager(QObject):
             self._refresh()
 
     def _refresh(self) -> None:
-        made = self._make()
-        if made == self._theme:
+        new_theme = self._make()
+        if new_theme == self._theme:
             return
-        self._theme = made
+        self._theme = new_theme
         if self._dressed:
             self._apply()
         self.changed.emit()

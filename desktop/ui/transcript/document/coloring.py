@@ -101,10 +101,10 @@ class Coloring(QObject):
         yield
 
     def _range(self, row: str, begin: int, end: int, name: str) -> QTextLayout.FormatRange:
-        made = QTextLayout.FormatRange()
-        made.start, made.length = utf16(row[:begin]), utf16(row[begin:end])
-        made.format = self._renderer.style.code_color_format(name)
-        return made
+        color_range = QTextLayout.FormatRange()
+        color_range.start, color_range.length = utf16(row[:begin]), utf16(row[begin:end])
+        color_range.format = self._renderer.style.code_color_format(name)
+        return color_range
 
     @staticmethod
     def _set(block: QTextBlock, formats: list[QTextLayout.FormatRange]) -> None:

@@ -92,12 +92,12 @@ class FormulaObject(QPyTextObject):
 
     def dress(self, look: QTextCharFormat, source: str) -> QTextCharFormat:
         """The format of a formula in the place of text that looks like `look`."""
-        made = QTextCharFormat(look)
-        made.setObjectType(_OBJECT_TYPE)
-        made.setProperty(_SOURCE, source)
+        char_format = QTextCharFormat(look)
+        char_format.setObjectType(_OBJECT_TYPE)
+        char_format.setProperty(_SOURCE, source)
         # In the middle of the line's small letters: the only way to have something below the line.
-        made.setVerticalAlignment(QTextCharFormat.VerticalAlignment.AlignMiddle)
-        return made
+        char_format.setVerticalAlignment(QTextCharFormat.VerticalAlignment.AlignMiddle)
+        return char_format
 
     def intrinsicSize(self, doc: QTextDocument, posInDocument: int, format: QTextFormat) -> QSizeF:  # noqa: A002, N803
         """The room that a formula takes, never wider than the text."""

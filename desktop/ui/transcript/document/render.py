@@ -116,7 +116,7 @@ class DocumentRenderer:
                 self._spans(cursor, Line((), block.containers), self.laid((span,)), (span,))
             case Table():
                 for number, row in enumerate(block.rows):
-                    self._row(self.tables.made(index), block, number, row)
+                    self._row(self.tables.table(index), block, number, row)
         cursor.endEditBlock()
         moved = self._document.characterCount() - count
         self.starts[index + 1 :] = [start + moved for start in self.starts[index + 1 :]]
@@ -183,9 +183,9 @@ class DocumentRenderer:
             case ThematicBreak():
                 self._begin(cursor, fresh, self.style.rule_format(before, block), self.style.thin_char_format())
             case Table():
-                made = self.style.thin_format()
-                made.setTopMargin(self.style.gap(before, block))
-                self._begin(cursor, fresh, made, self.style.thin_char_format())
+                block_format = self.style.thin_format()
+                block_format.setTopMargin(self.style.gap(before, block))
+                self._begin(cursor, fresh, block_format, self.style.thin_char_format())
                 self._table(cursor, block)
         self.blocks.append(block)
 
@@ -265,19 +265,19 @@ class DocumentRenderer:
         cursor.insertText(line[at:], chars)
 
     def _table(self, cursor: QTextCursor, block: Table) -> None:
-        made = QTextTableFormat()
-        made.setBorder(0)
-        made.setBorderCollapse(True)
-        made.setCellSpacing(0)
-        made.setCellPadding(0)
-        made.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_None)
-        made.setHeaderRowCount(1)
+        table_format = QTextTableFormat()
+        table_format.setBorder(0)
+        table_format.setBorderCollapse(True)
+        table_format.setCellSpacing(0)
+        table_format.setCellPadding(0)
+        table_format.setBorderStyle(QTextFrameFormat.BorderStyle.BorderStyle_None)
+        table_format.setHeaderRowCount(1)
         if runs_right_to_left(block):
-            made.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
-            made.setAlignment(Qt.AlignmentFlag.AlignRight)
+            table_format.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+            table_format.setAlignment(Qt.AlignmentFlag.AlignRight)
         index = len(self.blocks)
-        self.tables.plan(index, block, made)
-        table = cursor.insertTable(len(block.rows), len(block.aligns), made)
+        self.tables.plan(index, block, table_format)
+        table = cursor.insertTable(len(block.rows), len(block.aligns), table_format)
         self.tables.take(index, table)
         for number, row in enumerate(block.rows):
             self._row(table, block, number, row)

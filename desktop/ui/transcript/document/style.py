@@ -71,108 +71,108 @@ class Style:
 
     def line_format(self, before: Block | None, line: Line) -> QTextBlockFormat:
         """The paragraph format of a line of text."""
-        made = QTextBlockFormat()
+        block_format = QTextBlockFormat()
         size = _HEADINGS.get(line.heading, 0)
         height = self.theme.px(size) * 1.4 if size else self.line_height
-        _fix_height(made, height, at_least=any(span.math for span in line.spans))
-        made.setTopMargin(self.gap(before, line))
+        _fix_height(block_format, height, at_least=any(span.math for span in line.spans))
+        block_format.setTopMargin(self.gap(before, line))
         if is_right_to_left(line.spans):
-            made.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
-            made.setRightMargin(self.indent(line.containers))
+            block_format.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+            block_format.setRightMargin(self.indent(line.containers))
         else:
-            made.setLeftMargin(self.indent(line.containers))
+            block_format.setLeftMargin(self.indent(line.containers))
         if line.marker:
             numbered = line.marker.endswith(".")
             hang = self.theme.px(22 if numbered else 18)
             if marker_gap(line) != TAB:
                 taken = QFontMetricsF(self.theme.font_body).horizontalAdvance(line.marker + marker_gap(line))
                 hang = min(hang, round(taken))
-            made.setTextIndent(-hang)
+            block_format.setTextIndent(-hang)
             stops = [QTextOption.Tab(hang + self.theme.px(10) * n, QTextOption.TabType.LeftTab) for n in range(8)]
-            made.setTabPositions(stops)
+            block_format.setTabPositions(stops)
         if line.heading:
-            made.setHeadingLevel(line.heading)
-        return made
+            block_format.setHeadingLevel(line.heading)
+        return block_format
 
     def code_format(self, before: Block | None, code: Code, *, first: bool) -> QTextBlockFormat:
         """The paragraph format of a line of a code block: not wrapped, and from left to right as in every editor."""
-        made = QTextBlockFormat()
-        _fix_height(made, self.code_line_height)
-        made.setNonBreakableLines(True)
-        made.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
-        made.setLeftMargin(self.indent(code.containers) + self.theme.px(CODE_PAD))
-        made.setRightMargin(self.theme.px(CODE_PAD))
+        block_format = QTextBlockFormat()
+        _fix_height(block_format, self.code_line_height)
+        block_format.setNonBreakableLines(True)
+        block_format.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+        block_format.setLeftMargin(self.indent(code.containers) + self.theme.px(CODE_PAD))
+        block_format.setRightMargin(self.theme.px(CODE_PAD))
         if first:
-            made.setTopMargin(self.gap(before, code) + self.theme.px(CODE_HEADER))
-        return made
+            block_format.setTopMargin(self.gap(before, code) + self.theme.px(CODE_HEADER))
+        return block_format
 
     def formula_format(self, before: Block | None, formula: Formula) -> QTextBlockFormat:
         """The paragraph format of a formula that stands by itself."""
-        made = QTextBlockFormat()
-        _fix_height(made, self.line_height, at_least=True)
-        made.setTopMargin(self.gap(before, formula))
-        made.setLeftMargin(self.indent(formula.containers))
-        made.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        return made
+        block_format = QTextBlockFormat()
+        _fix_height(block_format, self.line_height, at_least=True)
+        block_format.setTopMargin(self.gap(before, formula))
+        block_format.setLeftMargin(self.indent(formula.containers))
+        block_format.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        return block_format
 
     def rule_format(self, before: Block | None, rule: ThematicBreak) -> QTextBlockFormat:
         """The paragraph format of a horizontal rule: an empty line of one pixel, which is painted over."""
-        made = self.thin_format()
-        made.setTopMargin(self.gap(before, rule))
-        return made
+        block_format = self.thin_format()
+        block_format.setTopMargin(self.gap(before, rule))
+        return block_format
 
     def thin_format(self) -> QTextBlockFormat:
         """An empty line that takes no room; tables must have one before and after."""
-        made = QTextBlockFormat()
-        _fix_height(made, 1)
-        return made
+        block_format = QTextBlockFormat()
+        _fix_height(block_format, 1)
+        return block_format
 
     def cell_format(self, align: str, spans: Sequence[Span]) -> QTextBlockFormat:
         """The paragraph format of `spans` in a cell of a table."""
-        made = QTextBlockFormat()
-        _fix_height(made, self.theme.font_size("body") * 1.5, at_least=any(span.math for span in spans))
-        made.setAlignment(_ALIGN[align])
-        return made
+        block_format = QTextBlockFormat()
+        _fix_height(block_format, self.theme.font_size("body") * 1.5, at_least=any(span.math for span in spans))
+        block_format.setAlignment(_ALIGN[align])
+        return block_format
 
     def char_format(self, span: Span, heading: int = 0, *, quiet: bool = False, pill: bool = False) -> QTextCharFormat:
         """The look of a run of text. `quiet` is ink-2 (quotes); `pill` gives code a ground of its own (tables)."""
         key = (replace(span, text=""), heading, quiet, pill)
-        made = self._chars.get(key)
-        if made is None:
-            made = self._make(span, heading, quiet=quiet, pill=pill)
+        char_format = self._chars.get(key)
+        if char_format is None:
+            char_format = self._make(span, heading, quiet=quiet, pill=pill)
             if not span.link:  # every address makes its own
-                self._chars[key] = made
-        return made
+                self._chars[key] = char_format
+        return char_format
 
     def code_char_format(self) -> QTextCharFormat:
         """Code in a block, before it is coloured."""
-        made = QTextCharFormat()
-        made.setFont(self.theme.font_code)
-        made.setForeground(self.theme.color("ink"))
-        return made
+        char_format = QTextCharFormat()
+        char_format.setFont(self.theme.font_code)
+        char_format.setForeground(self.theme.color("ink"))
+        return char_format
 
     def code_color_format(self, name: str) -> QTextCharFormat:
         """What colours a word of code: nothing else changes, so that nothing moves."""
-        made = self._colors.get(name)
-        if made is None:
-            made = self._colors[name] = QTextCharFormat()
-            made.setForeground(code_color(self.theme, name))
-        return made
+        char_format = self._colors.get(name)
+        if char_format is None:
+            char_format = self._colors[name] = QTextCharFormat()
+            char_format.setForeground(code_color(self.theme, name))
+        return char_format
 
     def thin_char_format(self) -> QTextCharFormat:
         """For `thin_format`: letters without height."""
-        made = QTextCharFormat()
+        block_format = QTextCharFormat()
         font = QFont(self.theme.font_body)
         font.setPixelSize(1)
-        made.setFont(font)
-        return made
+        block_format.setFont(font)
+        return block_format
 
     def marker_format(self) -> QTextCharFormat:
         """Bullets and numbers."""
-        made = QTextCharFormat()
-        made.setFont(self.theme.font_body)
-        made.setForeground(self.theme.color("ink-2"))
-        return made
+        char_format = QTextCharFormat()
+        char_format.setFont(self.theme.font_body)
+        char_format.setForeground(self.theme.color("ink-2"))
+        return char_format
 
     def _make(self, span: Span, heading: int, *, quiet: bool, pill: bool) -> QTextCharFormat:
         theme = self.theme
@@ -184,18 +184,18 @@ class Style:
             font.setWeight(QFont.Weight.DemiBold)
         font.setItalic(span.italic)
         font.setStrikeOut(span.strike)
-        made = QTextCharFormat()
-        made.setFont(font)
-        made.setForeground(theme.color("ink-2" if quiet else "ink"))
+        char_format = QTextCharFormat()
+        char_format.setFont(font)
+        char_format.setForeground(theme.color("ink-2" if quiet else "ink"))
         if span.math or (span.code and pill):
-            made.setBackground(theme.color("hover"))
+            char_format.setBackground(theme.color("hover"))
         if span.link:
-            made.setAnchor(True)
-            made.setAnchorHref(span.link)
-            made.setForeground(theme.color("violet"))
-            made.setFontUnderline(True)
-            made.setUnderlineColor(_faint(theme.color("violet")))
-        return made
+            char_format.setAnchor(True)
+            char_format.setAnchorHref(span.link)
+            char_format.setForeground(theme.color("violet"))
+            char_format.setFontUnderline(True)
+            char_format.setUnderlineColor(_faint(theme.color("violet")))
+        return char_format
 
 
 TAB, _SPACE = "\t", "\u2002"
@@ -213,10 +213,10 @@ _ALIGN = {
 }
 
 
-def _fix_height(made: QTextBlockFormat, height: float, *, at_least: bool = False) -> None:
+def _fix_height(block_format: QTextBlockFormat, height: float, *, at_least: bool = False) -> None:
     """Give lines this height; `at_least`: more where a formula is higher."""
     kinds = QTextBlockFormat.LineHeightTypes
-    made.setLineHeight(height, (kinds.MinimumHeight if at_least else kinds.FixedHeight).value)
+    block_format.setLineHeight(height, (kinds.MinimumHeight if at_least else kinds.FixedHeight).value)
 
 
 def _faint(color: QColor) -> QColor:

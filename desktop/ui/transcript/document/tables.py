@@ -31,27 +31,27 @@ class Tables:
         self._metrics = QFontMetricsF(style.char_format(Span("", bold=True)).font())
         self._blocks: dict[int, Table] = {}
         self._columns: dict[int, Columns] = {}
-        self._made: dict[int, QTextTable] = {}
+        self._tables: dict[int, QTextTable] = {}
         self._shifts: dict[int, int] = {}  # pixels that are scrolled out at the left
 
     def since(self, first: int) -> list[int]:
         """The blocks from `first` on that are tables."""
-        return [index for index in self._made if index >= first]
+        return [index for index in self._tables if index >= first]
 
-    def plan(self, index: int, block: Table, made: QTextTableFormat) -> None:
+    def plan(self, index: int, block: Table, table_format: QTextTableFormat) -> None:
         """Put widths into the format of a table that is about to be made."""
         self._blocks[index] = block
         self._columns[index] = Columns(len(block.aligns))
         self._measure(index, block.rows)
-        self._set_widths(index, made)
+        self._set_widths(index, table_format)
 
     def take(self, index: int, table: QTextTable) -> None:
-        """The table has been made."""
-        self._made[index] = table
+        """The table is in the document."""
+        self._tables[index] = table
 
-    def made(self, index: int) -> QTextTable:
+    def table(self, index: int) -> QTextTable:
         """The table in the document."""
-        return self._made[index]
+        return self._tables[index]
 
     def grow(self, index: int, block: Table, rows: Sequence[tuple[tuple[Span, ...], ...]]) -> None:
         """The table has `rows` more, and is now `block`."""
@@ -62,17 +62,17 @@ class Tables:
     def forget(self, first: int) -> None:
         """The blocks from `first` on are gone."""
         for index in [i for i in self._blocks if i >= first]:
-            for kept in (self._blocks, self._columns, self._made, self._shifts):
+            for kept in (self._blocks, self._columns, self._tables, self._shifts):
                 kept.pop(index, None)
 
     def fit(self) -> None:
         """The page has another width."""
-        for index in self._made:
+        for index in self._tables:
             self._fit(index)
 
     def shift(self, index: int, pixels: int) -> None:
         """Scroll a table sideways."""
-        if index in self._made:
+        if index in self._tables:
             self._shifts[index] = pixels
             self._fit(index)
 
@@ -87,22 +87,26 @@ class Tables:
             self._columns[index].take(row, self._metrics.horizontalAdvance)
 
     def _fit(self, index: int) -> None:
-        table = self._made[index]
-        made = QTextTableFormat(table.format())
-        self._set_widths(index, made)
-        if made != table.format():
-            table.setFormat(made)
+        table = self._tables[index]
+        table_format = QTextTableFormat(table.format())
+        self._set_widths(index, table_format)
+        if table_format != table.format():
+            table.setFormat(table_format)
 
-    def _set_widths(self, index: int, made: QTextTableFormat) -> None:
+    def _set_widths(self, index: int, table_format: QTextTableFormat) -> None:
         block, columns = self._blocks[index], self._columns[index]
         widths = columns.widths(self._room(index))
         if widths and runs_right_to_left(block):
             widths.reverse()
         is_wide = self.extent(index).is_wide
         free = [QTextLength()] * columns.count
-        made.setColumnWidthConstraints([QTextLength(QTextLength.Type.FixedLength, w) for w in widths or ()] or free)
-        made.setLeftMargin(self._style.indent(block.containers) - (self._shifts.get(index, 0) if is_wide else 0))
-        made.setBottomMargin(self._style.theme.px(BAR_HEIGHT) if is_wide else 0)
+        table_format.setColumnWidthConstraints(
+            [QTextLength(QTextLength.Type.FixedLength, w) for w in widths or ()] or free
+        )
+        table_format.setLeftMargin(
+            self._style.indent(block.containers) - (self._shifts.get(index, 0) if is_wide else 0)
+        )
+        table_format.setBottomMargin(self._style.theme.px(BAR_HEIGHT) if is_wide else 0)
 
     def _room(self, index: int) -> int:
         indent = self._style.indent(self._blocks[index].containers)

@@ -197,10 +197,10 @@ class MessageText(QTextBrowser):
         color.setAlphaF(0.3)
         for word in searched:
             for cursor in occurrences(self.document(), word):
-                made = QTextEdit.ExtraSelection()
-                made.cursor = cursor
-                made.format.setBackground(color)
-                found.append(made)
+                selection = QTextEdit.ExtraSelection()
+                selection.cursor = cursor
+                selection.format.setBackground(color)
+                found.append(selection)
                 if first is None or cursor.selectionStart() < first.selectionStart():
                     first = cursor
         self.setExtraSelections(found)

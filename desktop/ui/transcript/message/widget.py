@@ -74,10 +74,10 @@ class MessageWidget(MessageFrame):
 
     def append_thinking(self, text: str) -> bool:
         """More of what the model thinks before its answer. Returns whether the height may have changed."""
-        made = self._thought is None
+        is_new = self._thought is None
         self.message = replace(self.message, thinking=self.message.thinking + text)
         self._refresh_thought()
-        return made or (self._thought is not None and self._thought.is_open)
+        return is_new or (self._thought is not None and self._thought.is_open)
 
     def set_place(self, *, last: bool, cut: bool, busy: bool) -> None:
         """Whether it is the last message, the context begins here, an answer is being made."""
