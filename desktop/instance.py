@@ -27,12 +27,12 @@ _LONGEST = 1 << 16
 _TAKEN = b"taken\n"
 
 
-def hand_over(model: str, *, patience_s: float = 0.0) -> bool:
+def hand_over(model: str, *, timeout_s: float = 0.0) -> bool:
     """Have the window that is open already come to the front and load `model` (a name or a file; empty: none).
 
-    False when there is no such window, after trying for `patience_s`: one that has just started does not listen yet.
+    False when there is no such window, after trying for `timeout_s`: one that has just started does not listen yet.
     """
-    until = time.monotonic() + patience_s
+    until = time.monotonic() + timeout_s
     while not _tell(_absolute(model)):
         if time.monotonic() >= until:
             return False

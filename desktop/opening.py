@@ -41,7 +41,7 @@ def open_store(model: str) -> Opened:
         except StoreError as error:
             fault = error
         # Perhaps that window was being opened at the very same time, and listens by now.
-        if fault.kind == "in_use" and hand_over(model, patience_s=_PATIENCE_S):
+        if fault.kind == "in_use" and hand_over(model, timeout_s=_PATIENCE_S):
             return Opened(status=0)
         opened = _for_reading(fault) if fault.kind in _UNWRITABLE else None
         if opened is not None:

@@ -59,7 +59,7 @@ class Hub:
     Args:
         endpoint: address of a hub or mirror; None for `HF_ENDPOINT`, else huggingface.co.
 
-    Raises KnownError("usage") for what is no address.
+    Raises KnownError("usage") for what is not an address.
     """
 
     def __init__(self, endpoint: str | None = None) -> None:
@@ -200,7 +200,7 @@ def _transport_errors() -> tuple[type[Exception], ...]:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """Those, and what an answer that is no hub's leads to in a client that expects one."""
+    """Those, and what an answer that is not a hub's leads to in a client that expects one."""
     return (*_transport_errors(), ValueError, KeyError, TypeError, AttributeError)
 
 

@@ -23,9 +23,9 @@ __all__ = [
     "STARTER",
     "Catalog",
     "InstalledModel",
+    "ModelDimensions",
     "ModelEntry",
     "ModelFile",
-    "ModelShape",
     "ResolvedModel",
     "SamplingDefaults",
     "forget",
@@ -63,7 +63,7 @@ class SamplingDefaults:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelShape:
+class ModelDimensions:
     """The numbers that decide how much memory a model takes.
 
     Args:
@@ -127,7 +127,7 @@ class ModelEntry:
     research_only: bool
     description: Mapping[str, str]
     files: tuple[ModelFile, ...]
-    shape: ModelShape | None = None
+    shape: ModelDimensions | None = None
     sampling: SamplingDefaults | None = None
     template: str | None = None
     add_bos: bool | None = None
@@ -210,7 +210,7 @@ def load_catalog() -> Catalog:
     """The catalogue that ships with the program."""
     with paths.asset("models.toml").open("rb") as file:
         data = tomllib.load(file)
-    shapes = {name: ModelShape(**shape) for name, shape in data["shapes"].items()}
+    shapes = {name: ModelDimensions(**shape) for name, shape in data["shapes"].items()}
     samplings = {name: SamplingDefaults(**sampling) for name, sampling in data["sampling"].items()}
     return Catalog(
         tuple(

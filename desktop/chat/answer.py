@@ -129,7 +129,7 @@ class Answer:
         """The end as the engine tells it. An empty answer is one too: the person sees that nothing came."""
         self.end(STATUS_OF_REASON[done.reason])
         if done.thinking and not self.thinking:
-            # Only now it is known that what came first was no part of the answer.
+            # Only now it is known that what came first was not part of the answer.
             self.thinking, self.text = done.thinking, done.text
         if done.thinking_seconds is not None:
             self.thinking_seconds = done.thinking_seconds

@@ -18,7 +18,7 @@ class DailyBackups(QObject):
     """Looks once an hour whether today's copy is there."""
 
     failed = Signal(object)
-    """Notice: the file is damaged. Everything else (no space, a folder that cannot be written) is no news."""
+    """Notice: the file is damaged. Everything else (no space, a folder that cannot be written) is not news."""
 
     def __init__(self, path: Path, folder: Path, *, first_s: float = _FIRST_S) -> None:
         super().__init__()

@@ -75,7 +75,7 @@ class Drafting(QObject):
         self._soon()
 
     def sent(self, conversation_id: int | None) -> None:
-        """The store has made the composer's text a question: it is no draft any more."""
+        """The store has made the composer's text a question: it is not a draft any more."""
         self._drafts.pop(conversation_id, None)
         if conversation_id is None:
             self._system_prompt = None

@@ -119,14 +119,14 @@ class ModelHost(QObject):
         self.current = model
         self._set_state(self._state_of("loading"))
         self._bridge = EngineBridge(self._factory, self)
-        self._bridge.told.connect(self._on_event)
+        self._bridge.received.connect(self._on_event)
         self._bridge.engine.load(model.load)
 
     def _drop_bridge(self) -> None:
         if self._bridge is None:
             return
         bridge, self._bridge = self._bridge, None
-        bridge.told.disconnect(self._on_event)
+        bridge.received.disconnect(self._on_event)
         # Ending a process that is busy reading a model takes a moment that the window should not wait for.
         thread = threading.Thread(target=bridge.close, name="close-engine")
         thread.start()
@@ -190,7 +190,7 @@ EngineFactory = Callable[[Callable[[Event], None]], Engine]
 class EngineBridge(QObject):
     """Owns one engine. `told` is emitted in the thread the bridge lives in; nothing after `close`."""
 
-    told = Signal(object)
+    received = Signal(object)
     _arrived = Signal(object)
 
     def __init__(self, factory: EngineFactory = EngineClient, parent: QObject | None = None) -> None:
@@ -202,7 +202,7 @@ class EngineBridge(QObject):
 
     def _deliver(self, event: Event) -> None:
         if self._open:
-            self.told.emit(event)
+            self.received.emit(event)
 
     def close(self) -> None:
         """End the engine. Events still under way are dropped."""

@@ -197,7 +197,7 @@ def _storable(values: Sequence[Any]) -> list[Any]:
 
 
 def storable(text: str) -> str:
-    """`text` with what is no text, NUL and halves of surrogate pairs, replaced by U+FFFD as a decoder would."""
+    """`text` with what is not text, NUL and halves of surrogate pairs, replaced by U+FFFD as a decoder would."""
     if "\0" in text:
         text = text.replace("\0", "\ufffd")
     try:

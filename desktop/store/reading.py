@@ -14,11 +14,11 @@ from belle.documents import DocumentError, parse_json_row
 
 
 class DamagedText(str):
-    """A text in which U+FFFD stands for bytes that were no UTF-8."""
+    """A text in which U+FFFD stands for bytes that were not UTF-8."""
 
 
 def decoded(data: bytes) -> str:
-    """A text as SQLite has it; what is no UTF-8 is replaced, and the text marked."""
+    """A text as SQLite has it; what is not UTF-8 is replaced, and the text marked."""
     try:
         return data.decode()
     except UnicodeDecodeError:

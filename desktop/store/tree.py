@@ -162,7 +162,7 @@ class MessageTree:
         """Write the whole answer, how it ended (`records.ENDINGS`) and what was measured.
 
         None leaves the thinking, or its duration, as it is. Raises StoreError `not_streaming`, ValueError for a status
-        that is no ending.
+        that is not an ending.
         """
         if status not in ENDINGS:
             raise ValueError(f"{status!r} is not a way in which an answer ends")

@@ -22,13 +22,13 @@ from desktop.instance import FirstWindow, hand_over
 class Later:
     """A later start, in a thread: the window has to answer meanwhile."""
 
-    def __init__(self, model: str, patience_s: float = 0.0) -> None:
+    def __init__(self, model: str, timeout_s: float = 0.0) -> None:
         self.taken: bool | None = None
-        self._thread = threading.Thread(target=self._run, args=(model, patience_s))
+        self._thread = threading.Thread(target=self._run, args=(model, timeout_s))
         self._thread.start()
 
-    def _run(self, model: str, patience_s: float) -> None:
-        self.taken = hand_over(model, patience_s=patience_s)
+    def _run(self, model: str, timeout_s: float) -> None:
+        self.taken = hand_over(model, timeout_s=timeout_s)
 
     def result(self) -> bool | None:
         self._thread.join()
@@ -84,7 +84,7 @@ def test_a_socket_that_a_crash_left_behind_is_replaced(qtbot: QtBot) -> None:
 
 def test_a_window_that_is_just_being_opened_is_waited_for(qtbot: QtBot) -> None:
     paths.private_folder(paths.data_dir())
-    later = Later("", patience_s=10)
+    later = Later("", timeout_s=10)
     first = FirstWindow()
     with qtbot.waitSignal(first.called):
         qtbot.wait(250)

@@ -14,7 +14,7 @@ WRONG = 2
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Print the report. Returns 2 when there are records that are no rows; raises KnownError."""
+    """Print the report. Returns 2 when there are records that are not rows; raises KnownError."""
     from belle.data import check as checking
 
     terminal = Terminal()

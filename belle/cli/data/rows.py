@@ -191,7 +191,9 @@ def _size(text: str) -> tuple[float | None, int | None]:
     except ValueError:
         value = 0.0
     if value <= 0 or (value >= 1 and value != int(value)):
-        raise KnownError("bad_option", f"--size {text} is no number of rows and no share.", "Write 1000, or 0.01.")
+        raise KnownError(
+            "bad_option", f"--size {text} is neither a number of rows nor a share.", "Write 1000, or 0.01."
+        )
     return (value, None) if value < 1 else (None, int(value))
 
 

@@ -14,7 +14,7 @@ from desktop.ui.style.theme import theme
 from desktop.ui.transcript.message_list import TOP_PAD, Anchor, MessageList
 
 
-class KeyboardColumn(MessageList):
+class KeyboardMessageList(MessageList):
     """A column that the keyboard can walk."""
 
     def __init__(self, parent: QWidget | None = None) -> None:

@@ -1,7 +1,7 @@
 """The transcript: a conversation as it is read, and an answer as it is being written.
 
-`Column` keeps messages in their places, `KeyboardColumn` lets the keyboard walk them; here is what the rest of the
-window says and hears.
+`MessageList` keeps messages in their places, `KeyboardMessageList` lets the keyboard walk them; here is what the rest
+of the window says and hears.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QWidget
 
 from desktop.ui.style.theme import theme, themes
 from desktop.ui.transcript import labels
-from desktop.ui.transcript.keyboard_list import KeyboardColumn
+from desktop.ui.transcript.keyboard_list import KeyboardMessageList
 from desktop.ui.transcript.markdown.parse import warm_up
 from desktop.ui.transcript.message.widget import MessageWidget
 from desktop.ui.transcript.message_list import TOP_PAD, Anchor
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from desktop.store.records import StoredMessage
 
 
-class TranscriptView(KeyboardColumn):
+class TranscriptView(KeyboardMessageList):
     """Shows the active path of a conversation. The signals are what a person asks for."""
 
     regenerate_requested = Signal(int)

@@ -298,7 +298,7 @@ class Composer(View):
             self._send()
 
     def _show(self, draft: str) -> None:
-        self.editor.blockSignals(True)  # it is no news to those who keep it
+        self.editor.blockSignals(True)  # those who keep it know
         self.editor.setPlainText(draft)
         self.editor.blockSignals(False)
         self.editor.moveCursor(self.editor.textCursor().MoveOperation.End)

@@ -1,7 +1,7 @@
 """How blocks look: fonts, colours, margins and line heights of a message, made from the theme.
 
 Everything is in device-independent pixels, zoomed. Lines have fixed heights (1.65 of the letter size, 1.75 where the
-text is mostly Chinese), so that a line with code, an emoji or a Chinese word is no taller than its neighbours.
+text is mostly Chinese), so that a line with code, an emoji or a Chinese word is not taller than its neighbours.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ def normalize(text: str) -> str:
     return text.translate(_REPLACED) if _needs_replacing(text) else text
 
 
-# NUL and halves of surrogate pairs are no text; U+2028/2029 and U+FDD0/FDD1 steer Qt's documents, U+FFFC is its image.
+# NUL and halves of surrogate pairs are not text; U+2028/2029 and U+FDD0/FDD1 steer Qt's documents, U+FFFC is its image.
 _REPLACED = dict.fromkeys([0, 0xFDD0, 0xFDD1, 0xFFFC, *range(0xD800, 0xE000)], "\ufffd") | {
     0x2028: " ",
     0x2029: " ",

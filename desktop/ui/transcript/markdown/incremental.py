@@ -186,7 +186,7 @@ class IncrementalParser:
 
 def _code_of(fence: _Fence) -> Code:
     closed = fence.closing.fullmatch(fence.line) is not None
-    # Blanks alone are no line yet: they may be the indentation of one.
+    # Blanks alone are not a line yet: they may be the indentation of one.
     code = fence.code + fence.line if fence.line.strip() and not closed else fence.code
     return Code(code.removesuffix("\n"), fence.language, closed)
 

@@ -19,7 +19,7 @@ _GAP = 6
 
 
 class Thought(QWidget):
-    """Folded at first. Its words are read, copied and selected here, and are no part of the message."""
+    """Folded at first. Its words are read, copied and selected here, and are not part of the message."""
 
     height_changed = Signal()
 
