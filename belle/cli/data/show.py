@@ -76,7 +76,6 @@ def _samples(
     import numpy as np
 
     from belle.prompts.encoding import UNTRAINED
-    from belle.training.samples.batch_tokenizer import BatchVocabulary
     from belle.training.samples.encode import Refusal, RowChunk, RowEncoder
     from belle.training.samples.prompts import prompt_of
 
@@ -88,7 +87,7 @@ def _samples(
             yield ids, [UNTRAINED] * len(ids)
         return
     chunk = RowChunk(0, record.path, record.unit, [(record.number, row)])
-    part = RowEncoder(BatchVocabulary(vocabulary), template, recipe.max_length).encode(chunk)
+    part = RowEncoder(vocabulary, template, recipe.max_length).encode(chunk)
     if isinstance(part, Refusal):
         raise part.error()
     counts.add(part.counts)

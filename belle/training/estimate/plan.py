@@ -62,7 +62,6 @@ def plan_of(recipe: Recipe, volume: Volume, processes: int) -> Plan:
 def volume_of(recipe: Recipe) -> Volume:
     """The data of an epoch, encoded with the tokenizer that the run has, or would have."""
     from belle.training.recipe.sources import tokenizer_of
-    from belle.training.samples.batch_tokenizer import BatchVocabulary
     from belle.training.samples.encode import RowEncoder
     from belle.training.tokenizer.templates import template_of
     from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
@@ -72,7 +71,7 @@ def volume_of(recipe: Recipe) -> Volume:
     vocabulary = HubVocabulary(tokenizer)
     if recipe.traits.writes_answers:
         return _prompts(recipe, vocabulary, template)
-    encoder = RowEncoder(BatchVocabulary(vocabulary), template, recipe.max_length)
+    encoder = RowEncoder(vocabulary, template, recipe.max_length)
     return measure_data(recipe.data, recipe.traits.kind, encoder)
 
 

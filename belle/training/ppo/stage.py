@@ -56,7 +56,7 @@ def run(recipe: Recipe) -> None:
         reward = make_reward(session, options)
         copy = None if _adapter_is_new(recipe) else session.frozen_model(_load_policy)
         session.open_engine(_load_with_values)
-        PpoTraining(session, prompts, reward, copy).train()
+        PpoTraining(session, options, prompts, reward, copy).train()
         session.write_final()
 
 
@@ -68,15 +68,19 @@ class PpoTraining:
     """
 
     def __init__(
-        self, session: TrainingSession, prompts: PromptSet, reward: Reward, reference: nn.Module | None
+        self,
+        session: TrainingSession,
+        options: PpoOptions,
+        prompts: PromptSet,
+        reward: Reward,
+        reference: nn.Module | None,
     ) -> None:
         from belle.training.ppo.experience import Minibatches
         from belle.training.ppo.loss import ClippedObjective
 
         recipe, engine = session.recipe, session.engine
-        assert recipe.ppo is not None
         self._session, self._prompts, self._reward = session, prompts, reward
-        self._options = recipe.ppo
+        self._options, self._loop = options, LoopOptions.of(recipe)
         self._objective = ClippedObjective(self._options)
         self._cut = Minibatches(recipe.batch_size, recipe.accumulation, engine.rank, engine.world_size, recipe.seed)
         if self._options.rollouts % self._cut.size:
@@ -93,8 +97,7 @@ class PpoTraining:
 
     def train(self) -> None:
         """Until the recipe's last step. Raises Stopped when a signal came, KnownError("loss_not_finite")."""
-        session, run = self._session, self._session.run
-        options = LoopOptions.of(session.recipe)
+        session, run, options = self._session, self._session.run, self._loop
         total = options.max_steps or math.ceil(options.epochs * len(self._prompts) / self._options.rollouts)
         rate = options.learning_rates(total)
         run.begin(total)
@@ -191,13 +194,13 @@ class PpoTraining:
 
     def _report(self, experience: Experience, rollout_seconds: float, *, last: bool) -> None:
         """Log the step, and now and then some answers."""
-        session, run, recipe = self._session, self._session.run, self._session.recipe
-        if last or is_due(recipe.log_every, run.state.step):
+        session, run = self._session, self._session.run
+        if last or is_due(self._loop.log_every, run.state.step):
             figures = experience.figures()
             figures["kl_coefficient"] = run.state.counters["kl_coefficient"]
             figures["rollout_seconds"] = rollout_seconds
             run.log_window(run.state.epoch + run.state.micro_batch / len(self._prompts), figures)
-        if last or is_due(recipe.sample_every, run.state.step):
+        if last or is_due(self._loop.sample_every, run.state.step):
             from belle.training.model.answer import answer_text
 
             session.write_samples()

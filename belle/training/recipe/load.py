@@ -2,7 +2,7 @@
 
 `load_recipe` reads it, applies `--set`, and checks all of it with nothing but the standard library and PyYAML. What
 the run really used is written beside its checkpoints as `recipe.yaml`, with every default in it. The keys are in
-`recipe_fields`.
+`schema`.
 """
 
 from __future__ import annotations

@@ -20,10 +20,10 @@ from belle.prompts import PromptTemplate
 from belle.prompts.encoding import Encoded, encode_answers, encode_preference, encode_text
 from belle.prompts.targets import FLAWS, flaws_of
 from belle.training.loop.interrupts import children_without_interrupts
+from belle.training.samples.batch_tokenizer import BatchVocabulary
 from belle.training.samples.store import Counts, EncodedSamples
 
 if TYPE_CHECKING:
-    from belle.training.samples.batch_tokenizer import BatchVocabulary
     from belle.training.tokenizer.tokenizer import HubVocabulary
 
 
@@ -65,7 +65,6 @@ class Dropped:
     reason: str
 
 
-@dataclass
 class RowEncoder:
     """Encodes rows for one run.
 
@@ -73,9 +72,10 @@ class RowEncoder:
         max_length: tokens of a sequence at most.
     """
 
-    vocabulary: BatchVocabulary
-    template: PromptTemplate
-    max_length: int
+    def __init__(self, vocabulary: HubVocabulary, template: PromptTemplate, max_length: int) -> None:
+        self.vocabulary = BatchVocabulary(vocabulary)
+        self.template = template
+        self.max_length = max_length
 
     def encode(self, chunk: RowChunk, unwanted: Callable[[], bool] = lambda: False) -> EncodedSamples | Refusal:
         """The samples of the rows, or what is wrong with one of them.

@@ -23,7 +23,6 @@ from belle.data.rows import Kind, texts_of
 from belle.errors import KnownError
 from belle.path_guard import open_input
 from belle.prompts import PromptTemplate
-from belle.training.samples.batch_tokenizer import BatchVocabulary
 from belle.training.samples.encode import RowChunk, RowEncoder, encode_chunks
 from belle.training.samples.store import DESCRIPTION, SampleSet, SampleWriter
 
@@ -61,7 +60,7 @@ def prepare(
     `no_samples` when nothing is left; `disk_full`, `folder_not_writable`; `encoder_died`.
     """
     inputs = [fingerprint(file) for file in files]
-    encoder = RowEncoder(BatchVocabulary(vocabulary), template, max_length)
+    encoder = RowEncoder(vocabulary, template, max_length)
     folder = cache_dir / _digest(kind, encoder, inputs)
     if (folder / DESCRIPTION).exists():
         samples = SampleSet(folder, inputs)
