@@ -38,7 +38,7 @@ def engine() -> Section:
         Fact("built_with", " ".join(f"{name}={value}" for name, value in built.items()) or "unknown: it does not load"),
         Fact("library", library_digest()),
         # What a process said when it failed may name files.
-        Fact("self_check", check.words, private=not check.works),
+        Fact("self_check", check.sentence, private=not check.works),
         Fact("safer_mode", "in use" if safer_mode.is_remembered() else "not needed"),
         Fact("cosines_with_f32", ", ".join(f"{trial.type} {trial.cosine or 0:.4f}" for trial in check.trials)),
     ]
@@ -57,7 +57,7 @@ def _check_problems(check: SelfCheck) -> list[Problem]:
         message = "llama.cpp crashed here before, and answers in the safer, slower mode since."
         return [Problem("engine_safer_mode", message, command, serious=False)]
     kind = "engine_only_safer" if check.works_in_safer_mode else "engine_broken"
-    return [Problem(kind, check.words, command)]
+    return [Problem(kind, check.sentence, command)]
 
 
 def _build_problems(built: Mapping[str, str]) -> list[Problem]:

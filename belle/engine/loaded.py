@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from belle.engine.answer.session import Session
+from belle.engine.answer.session import AnswerSession
 from belle.engine.answer.template_list import own_template, template_options
 from belle.engine.llama.context import Context, StopFlag
 from belle.engine.llama.cores import FreeCores, usable_cores
@@ -64,7 +64,7 @@ class LoadedModel:
         def tuner(pace: Pace) -> ThreadTuner:
             return ThreadTuner(_thread_counts(command.threads, devices), pace, free_cores)
 
-        self.session = Session(
+        self.session = AnswerSession(
             self._model.vocabulary,
             self._context,
             n_ctx_train=self._model.n_ctx_train,

@@ -21,10 +21,10 @@ _WINDOW = 1 << 20
 _MAX_STRING = 1 << 26
 # The largest vocabularies have some 260,000 tokens, each with a text, a score and a type, and as many merges.
 _MAX_STRINGS = _MAX_NUMBERS = 5_000_000
-_MAX_NUMBERS_KEPT = 1024
-# Of all values together: a number that is kept takes ten times its bytes, a text up to four times.
-_MAX_ALL_NUMBERS_KEPT = 1 << 17
-_MAX_ALL_TEXT = 1 << 26
+_MAX_ARRAY_NUMBERS = 1024
+# Of all values together: in memory a number takes ten times its bytes, a text up to four times.
+_MAX_HEADER_NUMBERS = 1 << 17
+_MAX_HEADER_TEXT = 1 << 26
 _STRING, _ARRAY = 8, 9
 # GGUF value type -> code of `struct`.
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
@@ -32,7 +32,7 @@ _U64 = struct.Struct("<Q")
 
 
 class Skipped(NamedTuple):
-    """An array that was not kept: how many values, of text or not, and where in the file the first one begins."""
+    """An array that was not read: how many values, of text or not, and where in the file the first one begins."""
 
     length: int
     start: int
@@ -63,8 +63,8 @@ class Cursor:
         self._window_start = 0
         self._strings_left = _MAX_STRINGS
         self._whole = whole
-        self._numbers_left = _MAX_NUMBERS if whole else _MAX_ALL_NUMBERS_KEPT
-        self._text_left = _MAX_ALL_TEXT
+        self._numbers_left = _MAX_NUMBERS if whole else _MAX_HEADER_NUMBERS
+        self._text_left = _MAX_HEADER_TEXT
         self.types: dict[str, int] = {}
         self.skipped: dict[str, Skipped] = {}
         self.position = 0
@@ -98,7 +98,7 @@ class Cursor:
             raise self.damaged(f"{what} claims to be {length} bytes long")
         self._text_left -= length
         if self._text_left < 0:
-            raise self.damaged(f"its names and texts have more than {_MAX_ALL_TEXT:,} bytes")
+            raise self.damaged(f"its names and texts have more than {_MAX_HEADER_TEXT:,} bytes")
         return self.take(length).decode("utf-8", "surrogateescape" if self._whole else "replace")
 
     def value(self, key: str) -> Value:
@@ -118,12 +118,12 @@ class Cursor:
 
         Raises KnownError("damaged", "truncated").
         """
-        self.position, found, at = array.start, {}, 0
+        self.position, strings, at = array.start, {}, 0
         for index in sorted({index for index in indexes if 0 <= index < array.length}):
             self._skip_strings(index - at, key)
-            found[index] = self.string(key)
+            strings[index] = self.string(key)
             at = index + 1
-        return found
+        return strings
 
     def damaged(self, what: str) -> KnownError:
         """The error for contents that contradict themselves."""
@@ -157,7 +157,7 @@ class Cursor:
         width = struct.calcsize("<" + code)
         if self._whole and count > self._numbers_left:
             raise self.damaged(f"its metadata holds more than {_MAX_NUMBERS:,} numbers")
-        if not self._whole and count > min(_MAX_NUMBERS_KEPT, self._numbers_left):
+        if not self._whole and count > min(_MAX_ARRAY_NUMBERS, self._numbers_left):
             self.skip(count * width)
             self.skipped[key] = Skipped(count, start, of_text=False)
             return None

@@ -184,10 +184,10 @@ def _check_magic(cursor: Cursor, size: int, path: Path) -> None:
         return
     if _MAGIC.startswith(start):
         raise truncated(path.name, size, 24)
-    found = next((what for magic, what in _OTHER_FORMATS if start.startswith(magic)), None)
-    if found is None and start[8:9] == b"{":
-        found = "a safetensors checkpoint"
-    what = f"is not a GGUF but {found}" if found else "is not a GGUF: it does not begin with “GGUF”"
+    other = next((what for magic, what in _OTHER_FORMATS if start.startswith(magic)), None)
+    if other is None and start[8:9] == b"{":
+        other = "a safetensors checkpoint"
+    what = f"is not a GGUF but {other}" if other else "is not a GGUF: it does not begin with “GGUF”"
     raise _unusable("not_gguf", path, what, "Choose a .gguf file, or convert the checkpoint to one.")
 
 

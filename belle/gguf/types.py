@@ -58,15 +58,15 @@ _ALIASES = {"q3_k": "q3_k_m", "q4_k": "q4_k_m", "q5_k": "q5_k_m", "fp32": "f32",
 def file_type(name: str) -> FileType:
     """The file type called `name`, in any case; `q4_k` means `q4_k_m` as in llama.cpp. Raises KnownError."""
     key = name.strip().lower().replace("-", "_")
-    found = FILE_TYPES.get(_ALIASES.get(key, key))
-    if found is None:
+    known = FILE_TYPES.get(_ALIASES.get(key, key))
+    if known is None:
         raise KnownError(
             "unknown_type",
             f"There is no file type “{name}”.",
             f"Known types: {', '.join(sorted(FILE_TYPES))}.",
             type=name,
         )
-    return found
+    return known
 
 
 def tensor_type(name: str) -> GGMLType:
@@ -109,9 +109,9 @@ def is_matrix(shape: Sequence[int]) -> bool:
 
 
 # Norms, expert gates and positions: small, and every error in them touches all that follows.
-_KEPT = ("_norm.weight", "ffn_gate_inp.weight", "position_embd.weight", "token_types.weight")
+_UNQUANTIZED = ("_norm.weight", "ffn_gate_inp.weight", "position_embd.weight", "token_types.weight")
 
 
 def may_quantize(name: str, shape: Sequence[int]) -> bool:
     """False for the tensors that stay F32 in any file: vectors, biases, norms and a few small matrices."""
-    return is_matrix(shape) and name.endswith("weight") and not any(part in name for part in _KEPT)
+    return is_matrix(shape) and name.endswith("weight") and not any(part in name for part in _UNQUANTIZED)

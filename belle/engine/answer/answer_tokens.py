@@ -12,11 +12,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-_KEPT = 256
+_MAX_ANSWERS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class KnownTokens:
+class TokenizedPrefix:
     """Tokens that stand for the beginning of a text, and the `rest` of it, which has no tokens yet."""
 
     tokens: list[int]
@@ -25,7 +25,7 @@ class KnownTokens:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _RememberedAnswer:
     text: str
     tokens: list[int]
     # Length of text after each token; None where a token ends within a character.
@@ -41,7 +41,7 @@ class AnswerTokens:
 
     def __init__(self, piece: Callable[[int], bytes]) -> None:
         self._piece = piece
-        self._answers: OrderedDict[str, _Answer] = OrderedDict()
+        self._answers: OrderedDict[str, _RememberedAnswer] = OrderedDict()
 
     def remember(self, text: str, tokens: Sequence[int]) -> None:
         """`tokens` were generated and shown as `text`: without a leading space, perhaps, and up to a stop string."""
@@ -50,12 +50,12 @@ class AnswerTokens:
             text = " " + text
         if not text.strip() or not generated.startswith(text):
             return
-        self._answers[text.strip()] = _Answer(text, list(tokens), ends)
+        self._answers[text.strip()] = _RememberedAnswer(text, list(tokens), ends)
         self._answers.move_to_end(text.strip())
-        if len(self._answers) > _KEPT:
+        if len(self._answers) > _MAX_ANSWERS:
             self._answers.popitem(last=False)
 
-    def find(self, text: str) -> KnownTokens | None:
+    def find(self, text: str) -> TokenizedPrefix | None:
         """The tokens with which an answer was generated that reads `text`, white space around it aside."""
         answer = self._answers.get(text.strip())
         if answer is None:
@@ -66,7 +66,7 @@ class AnswerTokens:
         count, end = max(
             ((i + 1, e) for i, e in enumerate(answer.ends) if e is not None and e <= shared), default=(0, 0)
         )
-        return KnownTokens(answer.tokens[:count], wanted[end:], answer.text.startswith(" "))
+        return TokenizedPrefix(answer.tokens[:count], wanted[end:], answer.text.startswith(" "))
 
     def _spell(self, tokens: Sequence[int]) -> tuple[str, list[int | None]]:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")

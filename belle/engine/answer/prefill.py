@@ -14,7 +14,7 @@ _FIRST_CHUNK = 16
 _GRAIN = 8
 
 
-class Prefill:
+class PrefillChunker:
     """Cuts prompts into chunks of about 0.2 s. Keeps the speed from one prompt to the next.
 
     `tokens_per_s` is None before the first chunk was timed.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from belle.engine.answer.answer_tokens import AnswerTokens, KnownTokens
+from belle.engine.answer.answer_tokens import AnswerTokens, TokenizedPrefix
 from belle.engine.llama.model import Vocabulary
 from belle.errors import KnownError
 from belle.prompts import Message, PromptTemplate, Segment
@@ -39,7 +39,7 @@ class Renderer:
         own = {m.content.strip() for m in messages if m.role == "assistant"}
         own -= {m.content.strip() for m in messages if m.role != "assistant"}
 
-        def known(segment: Segment) -> KnownTokens | None:
+        def known(segment: Segment) -> TokenizedPrefix | None:
             """What the model said keeps its tokens; the same words said by a person are tokenized like all they say."""
             if segment.literal or not (segment.trained or segment.text.strip() in own):
                 return None

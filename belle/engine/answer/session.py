@@ -9,7 +9,7 @@ from time import perf_counter
 
 from belle.engine.answer.answer_tokens import AnswerTokens
 from belle.engine.answer.overflow import fit
-from belle.engine.answer.prefill import Prefill
+from belle.engine.answer.prefill import PrefillChunker
 from belle.engine.answer.prompt import Renderer
 from belle.engine.answer.sampling import Sampler
 from belle.engine.answer.text_stream import TextStream
@@ -23,12 +23,12 @@ from belle.engine.process.protocol import (
     Done,
     Event,
     Generate,
+    Prefill,
     Stats,
     StopReason,
     Text,
     Thinking,
 )
-from belle.engine.process.protocol import Prefill as PrefillEvent
 from belle.errors import KnownError
 from belle.prompts import Message, PromptTemplate
 from belle.prompts.thinking import ThinkingStream, opened_by, unopened_thought
@@ -41,7 +41,7 @@ _TEXT_S = 0.1
 
 
 @dataclass(slots=True)
-class _Answer:
+class _AnswerInProgress:
     """An answer in the making."""
 
     request: Generate
@@ -56,7 +56,7 @@ class _Answer:
     answer_at: float | None = None  # when the answer proper began
 
 
-class Session:
+class AnswerSession:
     """Answers conversations with one model. `template` None means that it has to be chosen first.
 
     Args:
@@ -87,7 +87,7 @@ class Session:
         self._stop = stop
         self._emit = emit
         self._answers = AnswerTokens(vocabulary.piece)
-        self._prefill = Prefill()
+        self._prefill = PrefillChunker()
 
     def count(self, request: Count) -> None:
         """Emit `Counted`. Raises KnownError."""
@@ -117,7 +117,7 @@ class Session:
             )
             if prompt.first_kept is not None:
                 self._emit(ContextCut(request.id, prompt.first_kept))
-            answer = _Answer(request, arrived, self._new_stream(request), len(prompt.tokens))
+            answer = _AnswerInProgress(request, arrived, self._new_stream(request), len(prompt.tokens))
             answer.thoughts = self._new_thoughts(request)
             try:
                 self._read(prompt.tokens, answer)
@@ -156,7 +156,7 @@ class Session:
         prompt = self.template.with_thinking(request.thinking).segments([_ANY_QUESTION])
         return ThinkingStream(opened_by(prompt[-1].text) if prompt and prompt[-1].literal else None)
 
-    def _read(self, prompt: Sequence[int], answer: _Answer) -> None:
+    def _read(self, prompt: Sequence[int], answer: _AnswerInProgress) -> None:
         """Bring the prompt into the KV cache. Raises Interrupted."""
         reused = self._context.keep_prefix(prompt[:-1])
         answer.reused_tokens = reused
@@ -167,16 +167,16 @@ class Session:
             if perf_counter() - last_event >= _PROGRESS_S:
                 last_event = perf_counter()
                 left = self._prefill.seconds_left(len(new) - done)
-                self._emit(PrefillEvent(answer.request.id, done, len(new), reused, left))
+                self._emit(Prefill(answer.request.id, done, len(new), reused, left))
             self._raise_if_stopped()
             self._set_threads()
             seconds = self._prefill.timed(self._context.evaluate, chunk)
             if len(chunk) > 1:
                 self._prefill_threads.observe(seconds)
             done += len(chunk)
-        self._emit(PrefillEvent(answer.request.id, done, done, reused, 0.0))
+        self._emit(Prefill(answer.request.id, done, done, reused, 0.0))
 
-    def _write(self, sampler: Sampler, answer: _Answer) -> StopReason:
+    def _write(self, sampler: Sampler, answer: _AnswerInProgress) -> StopReason:
         """Sample, show and read token after token. Raises Interrupted."""
         context, vocabulary, stream, tokens = self._context, self._vocabulary, answer.stream, answer.tokens
         most, tuner = answer.request.max_tokens, self._decode_threads
@@ -208,7 +208,7 @@ class Session:
                 self._set_threads()
         return "length"
 
-    def _finish(self, answer: _Answer, reason: StopReason, begun: list[int]) -> Done:
+    def _finish(self, answer: _AnswerInProgress, reason: StopReason, begun: list[int]) -> Done:
         now = perf_counter()
         stream, request = answer.stream, answer.request
         answer.unsent.append(stream.finish(cut=reason not in ("end", "stop_string")))
@@ -234,7 +234,7 @@ class Session:
             thinking, text = unopened_thought(text) or (thinking, text)
         return Done(request.id, reason, text, stats, thinking, seconds)
 
-    def _send_text(self, answer: _Answer, *, last: bool = False) -> None:
+    def _send_text(self, answer: _AnswerInProgress, *, last: bool = False) -> None:
         parts = answer.thoughts.feed("".join(answer.unsent)) + (answer.thoughts.finish() if last else [])
         answer.unsent.clear()
         for is_thought, group in groupby(parts, key=lambda part: part.is_thought):
@@ -254,7 +254,7 @@ class Session:
             self._threads = threads
 
 
-def _speed(answer: _Answer, now: float) -> float | None:
+def _speed(answer: _AnswerInProgress, now: float) -> float | None:
     """Tokens per second of decoding: those after the first, in the time since the first."""
     if answer.first_token_at is None or len(answer.tokens) < 2:
         return None

@@ -149,8 +149,9 @@ class BlockRunner(ActivationReader):
             wanted=(OUTPUT_INPUT,),
             to_end=False,
         )
-        (right,), (found,) = whole, walked
-        if right.shape != found.shape or not np.linalg.norm(found - right) <= _TOLERANCE * np.linalg.norm(right):
+        (expected,), (actual,) = whole, walked
+        limit = _TOLERANCE * np.linalg.norm(expected)
+        if expected.shape != actual.shape or not np.linalg.norm(actual - expected) <= limit:
             raise _cannot_be_walked(self._path)
 
     def _n_outputs(self, window: Sequence[int]) -> int:

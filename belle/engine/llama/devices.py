@@ -32,7 +32,7 @@ def gpus() -> list[Gpu]:
     libggml.ggml_backend_dev_description.restype = ctypes.c_char_p
     libggml.ggml_backend_dev_memory.argtypes = [ctypes.c_void_p] + [ctypes.POINTER(ctypes.c_size_t)] * 2
     libggml.ggml_backend_dev_memory.restype = None
-    found = []
+    gpus = []
     for index in range(libggml.ggml_backend_dev_count()):
         device = libggml.ggml_backend_dev_get(index)
         kind = libggml.ggml_backend_dev_type(device)
@@ -42,5 +42,5 @@ def gpus() -> list[Gpu]:
             # Apple's GPU calls itself discrete, but its memory is the machine's.
             shared = kind == _INTEGRATED_GPU or sys.platform == "darwin"
             name = libggml.ggml_backend_dev_description(device).decode("utf-8", "replace")
-            found.append(Gpu(name, 0 if shared else free.value))
-    return found
+            gpus.append(Gpu(name, 0 if shared else free.value))
+    return gpus

@@ -1,4 +1,4 @@
-"""A model that tools ask: token ids go in, logits come out. Here alone a llama.cpp context is made for them.
+"""A model for tools: token ids in, logits out. The only place that makes a llama.cpp context for them.
 
 The chat has a context of its own (`belle.engine.llama.context`), which can be interrupted and keeps one conversation.
 Tools want what it has not: rows of logits for many tokens at once, several sequences, a look at every node of the
@@ -195,7 +195,7 @@ class Evaluator:
         # A token may belong to several sequences, so llama.cpp wants a pointer for each.
         first = self._sequences.ctypes.data
         pointers = np.arange(first, first + 4 * size, 4, dtype=np.uintp)
-        self._held_for_batch = ones, pointers
+        self._batch_arrays = ones, pointers  # the batch has bare pointers to them
         types = dict(llama.llama_batch._fields_)
 
         def field(name: str, array: NDArray[Any]) -> Any:

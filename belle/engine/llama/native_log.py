@@ -10,11 +10,11 @@ from typing import Any
 import llama_cpp.llama_cpp as llama
 
 _WARNING, _ERROR, _CONTINUED = 3, 4, 5
-_LINES_KEPT = 100
+_MAX_LINES = 100
 _STDERR = 2
 
 # llama.cpp keeps only the address of the last callback and calls it until the process ends, whoever has gone by then.
-_kept: list[Any] = []
+_callbacks: list[Any] = []
 
 
 class NativeLog:
@@ -24,10 +24,10 @@ class NativeLog:
     """
 
     def __init__(self) -> None:
-        self._errors: deque[str] = deque(maxlen=_LINES_KEPT)
+        self._errors: deque[str] = deque(maxlen=_MAX_LINES)
         self._level = 0
         self._callback = llama.llama_log_callback(self._receive)
-        _kept.append(self._callback)
+        _callbacks.append(self._callback)
         llama.llama_log_set(self._callback, None)
 
     def errors(self) -> list[str]:

@@ -111,11 +111,11 @@ def from_sysctl(listing: str, architecture: str) -> Processor:
     """The processor that macOS describes in the lines of `sysctl hw.optional machdep.cpu`."""
     values = dict(line.split(": ", 1) for line in listing.splitlines() if ": " in line)
     present = {key.rpartition("hw.optional.")[2] for key, value in values.items() if value.strip() == "1"}
-    found = {name.removeprefix("arm.").casefold() for name in present if not name.startswith("machdep.")}
+    features = {name.removeprefix("arm.").casefold() for name in present if not name.startswith("machdep.")}
     for key in ("machdep.cpu.features", "machdep.cpu.leaf7_features"):
-        found |= set(values.get(key, "").casefold().split())
+        features |= set(values.get(key, "").casefold().split())
     name = values.get("machdep.cpu.brand_string", "").strip()
-    return Processor(name or architecture, architecture, tuple(sorted(found)))
+    return Processor(name or architecture, architecture, tuple(sorted(features)))
 
 
 def _sysctl() -> str:

@@ -72,7 +72,7 @@ class SelfCheck:
         return bool(self.safer) and all(trial.passed for trial in self.safer)
 
     @property
-    def words(self) -> str:
+    def sentence(self) -> str:
         """One sentence for the person at the machine."""
         if self.works:
             return f"llama.cpp reads {', '.join(trial.type for trial in self.trials)} rightly on this processor."
@@ -86,7 +86,7 @@ class SelfCheck:
         return asdict(self) | {
             "works": self.works,
             "works_in_safer_mode": self.works_in_safer_mode,
-            "words": self.words,
+            "words": self.sentence,
         }
 
 
@@ -96,14 +96,14 @@ def self_check() -> SelfCheck:
         trials = _in_child(Path(folder), safer=False)
         if all(trial.passed for trial in trials):
             return SelfCheck(trials)
-        found = SelfCheck(trials, _in_child(Path(folder), safer=True))
-    if found.works_in_safer_mode:
+        outcome = SelfCheck(trials, _in_child(Path(folder), safer=True))
+    if outcome.works_in_safer_mode:
         safer_mode.remember()
-    return found
+    return outcome
 
 
 def _suspect(works_in_safer_mode: bool) -> str:
-    """Which instruction set is to blame, where that can be told."""
+    """Which instruction set is to blame, where that can be determined."""
     lacking = missing_features(built_with(), this_processor())
     if lacking:
         return f" (it was built with {', '.join(lacking)}, which this processor does not have)"
@@ -117,10 +117,10 @@ def _in_child(folder: Path, *, safer: bool) -> tuple[Trial, ...]:
     trials: list[Trial] = []
     while len(trials) < len(TYPES):
         left = TYPES[len(trials) :]
-        found, ended = _run(folder, left, safer=safer)
-        trials += found
-        if len(found) < len(left):
-            trials.append(Trial(left[len(found)], fault=ended))
+        finished, fault = _run(folder, left, safer=safer)
+        trials += finished
+        if len(finished) < len(left):
+            trials.append(Trial(left[len(finished)], fault=fault))
     return tuple(trials)
 
 
@@ -149,12 +149,12 @@ def _child(folder: Path, types: Sequence[str]) -> Iterator[Trial]:
         yield Trial(name, _cosine(_predictions(plain), _predictions(quantized)))
 
 
-def _cosine(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> float:
+def _cosine(expected: NDArray[np.float32], actual: NDArray[np.float32]) -> float:
     """The least cosine between two rows of predictions `[tokens, vocabulary]`; 0 where one is not a number."""
     import numpy as np
 
-    lengths = np.linalg.norm(wanted, axis=1) * np.linalg.norm(found, axis=1)
-    cosine = float(np.min(np.sum(wanted * found, axis=1) / lengths))
+    lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(actual, axis=1)
+    cosine = float(np.min(np.sum(expected * actual, axis=1) / lengths))
     return cosine if np.isfinite(cosine) else 0.0
 
 

@@ -89,7 +89,7 @@ class LiveTensors:
     def __init__(self, model: Model, header: GgufHeader) -> None:
         self._stored = {tensor.name: tensor for tensor in header.tensors}
         self._places: dict[str, list[_Place]] = {}
-        self._held: dict[str, Blocks] = {}
+        self._exchanged: dict[str, Blocks] = {}
         for tensor in _weights_in_graph(model):
             stored = self._stored.get(tensor.name.decode("utf-8", "replace"))
             if stored is not None and _fits(tensor, stored):
@@ -126,14 +126,14 @@ class LiveTensors:
             tensor.data = blocks.ctypes.data
             strides = [block_bytes, row_bytes, row_bytes * tensor.ne[1], row_bytes * tensor.ne[1] * tensor.ne[2]]
             tensor.nb[:] = strides
-        self._held[name] = blocks
+        self._exchanged[name] = blocks
 
     def undo(self) -> None:
         """Let every tensor be what was loaded."""
-        for name in self._held:
+        for name in self._exchanged:
             for place in self._places[name]:
                 place.restore()
-        self._held.clear()
+        self._exchanged.clear()
 
 
 def _shape(stored: StoredTensor) -> tuple[int, ...]:

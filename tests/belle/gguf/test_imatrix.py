@@ -141,7 +141,7 @@ def test_damaged_dat_files(tmp_path_factory: pytest.TempPathFactory, raw: bytes)
     try:
         read_imatrix(path)
     except KnownError as error:
-        assert str(path) in error.message
+        assert path.name in error.message
 
 
 @settings(max_examples=400, deadline=None)

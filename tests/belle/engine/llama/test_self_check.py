@@ -16,7 +16,7 @@ from tests.support.illegal_kernels import break_llama
 
 def test_every_type_is_read_rightly_on_this_processor() -> None:
     check = self_check()
-    assert check.works, check.words
+    assert check.works, check.sentence
     assert [trial.type for trial in check.trials] == list(TYPES)
     assert check.safer == ()
 
@@ -29,8 +29,8 @@ def test_a_build_that_dies_of_an_instruction_is_found_and_the_safer_mode_works(
     assert not check.works
     assert check.works_in_safer_mode
     assert safer_mode.is_remembered()
-    assert "dies of SIGILL when it reads a prompt in F16" in check.words
-    assert "works in the safer, slower mode" in check.words
+    assert "dies of SIGILL when it reads a prompt in F16" in check.sentence
+    assert "works in the safer, slower mode" in check.sentence
     # The death of one type does not keep the others from being tried.
     assert [trial.type for trial in check.trials] == list(TYPES)
 
@@ -43,14 +43,14 @@ def test_a_build_that_dies_in_every_mode_is_told_from_one_that_does_not(
     assert not check.works
     assert not check.works_in_safer_mode
     assert not safer_mode.is_remembered()
-    assert "safer" not in check.words
+    assert "safer" not in check.sentence
 
 
 def test_wrong_values_are_found_like_a_death(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     break_llama(tmp_path, monkeypatch, lies=True)
     check = self_check()
     assert not check.works
-    assert "computes wrong values" in check.words
+    assert "computes wrong values" in check.sentence
 
 
 def test_the_module_prints_its_outcome_for_the_set_up() -> None:
