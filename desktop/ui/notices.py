@@ -24,7 +24,7 @@ _TOKENS = ("prompt_tokens", "n_ctx", "n_ctx_train", "n_tokens")
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class NoticeText:
     """What a banner shows. `actions` are (id, label); `details` is for those who want to know exactly."""
 
     title: str
@@ -33,7 +33,7 @@ class Words:
     details: str = ""
 
 
-def words_of(notice: Notice) -> Words:
+def notice_text(notice: Notice) -> NoticeText:
     """The words of a notice in the present language."""
     facts = _facts(notice.details)
     kind = notice.kind
@@ -56,7 +56,7 @@ def words_of(notice: Notice) -> Words:
     text = text or message
     exact = [str(notice.details.get(name, "")).strip() for name in ("message", "advice", "reason", "log")]
     details = "\n".join(part for part in exact if part and part != text)
-    return Words(title, text, tuple((a, action_label(a)) for a in notice.actions), details)
+    return NoticeText(title, text, tuple((a, action_label(a)) for a in notice.actions), details)
 
 
 def action_label(action: str) -> str:

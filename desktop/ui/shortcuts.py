@@ -72,7 +72,7 @@ def make_actions(window: QWidget) -> dict[str, QAction]:
 def name_actions(actions: dict[str, QAction]) -> None:
     """Give every action its words in the present language."""
     for name, action in actions.items():
-        action.setText(words(name))
+        action.setText(description(name))
 
 
 def key_text(name: str) -> str:
@@ -97,7 +97,7 @@ def group_title(group: str) -> str:
     }[group]
 
 
-def words(name: str) -> str:
+def description(name: str) -> str:
     """What a shortcut does."""
     return {
         "new_chat": translate("Shortcuts", "New chat"),

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from desktop.i18n import translate
 from desktop.ui.dialogs.base import Dialog
-from desktop.ui.dialogs.doctor_words import fact_name, problem_sentence, section_title
+from desktop.ui.dialogs.doctor_labels import fact_name, problem_sentence, section_title
 from desktop.ui.foreign_text import set_tooltip
 from desktop.ui.style.controls import label
 from desktop.ui.style.theme import theme

@@ -14,7 +14,7 @@ class OfflineDialog(Dialog):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._words = [self.paragraph() for _ in range(3)]
+        self._paragraphs = [self.paragraph() for _ in range(3)]
         self._path_label = self.paragraph("quiet")
         self.add_close_button()
         self.ready()
@@ -30,6 +30,6 @@ class OfflineDialog(Dialog):
             ),
             translate("Offline", "What you write is kept in one file that only your user can read:"),
         )
-        for paragraph, text in zip(self._words, texts, strict=True):
+        for paragraph, text in zip(self._paragraphs, texts, strict=True):
             paragraph.setText(text)
         self._path_label.setText(str(paths.database_file()))

@@ -213,7 +213,7 @@ class SettingsDialog(Dialog):
             (translate("Settings", "General"), translate("Settings", "Answers"), translate("Settings", "Model")),
         )
         for name, (title, text) in self._texts().items():
-            self._lines[name].set_words(title, text)
+            self._lines[name].set_text(title, text)
         self.theme_choice.set_texts(
             translate("Settings", "Colours"),
             (
@@ -303,8 +303,8 @@ class _Line:
         column.addWidget(self._title)
         column.addWidget(self._text)
 
-    def set_words(self, title: str, text: str) -> None:
-        """Say them."""
+    def set_text(self, title: str, text: str) -> None:
+        """Show them."""
         self._title.setText(title)
         self._text.setText(text)
         self._text.setVisible(bool(text))

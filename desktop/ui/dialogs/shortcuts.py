@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from desktop.i18n import translate
 from desktop.ui.dialogs.base import Dialog
-from desktop.ui.shortcuts import TABLE, group_title, key_text, words
+from desktop.ui.shortcuts import TABLE, description, group_title, key_text
 from desktop.ui.style.controls import label
 from desktop.ui.style.theme import theme
 
@@ -52,7 +52,7 @@ class ShortcutsDialog(Dialog):
         for group, title in self._groups:
             title.setText(group_title(group))
         for name, does, keys in self._rows:
-            does.setText(words(name))
+            does.setText(description(name))
             keys.setText(key_text(name))
 
     def restyle(self) -> None:

@@ -14,7 +14,7 @@ from desktop.chat.state import Notice
 from desktop.i18n import current_language, translate
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.foreign_text import breakable
-from desktop.ui.notices import words_of
+from desktop.ui.notices import notice_text
 from desktop.ui.style.controls import label
 
 if TYPE_CHECKING:
@@ -85,12 +85,12 @@ class StoreFaultDialog(Dialog):
     def retranslate(self) -> None:
         """The words in the present language."""
         super().retranslate()
-        words = words_of(self._notice)
-        self.set_heading(words.title)
-        self._text.setText(breakable(words.text))
-        self._exact.setText(words.details)
-        self._exact.setAccessibleName(words.details)
-        self._exact.setVisible(bool(words.details))
+        content = notice_text(self._notice)
+        self.set_heading(content.title)
+        self._text.setText(breakable(content.text))
+        self._exact.setText(content.details)
+        self._exact.setAccessibleName(content.details)
+        self._exact.setVisible(bool(content.details))
         self._about_copies.setText(
             translate("Dialog", "These copies can be put back. The present file is kept beside them, never deleted.")
             if self._copies

@@ -23,7 +23,7 @@ class SystemPromptDialog(Dialog):
 
     def __init__(self, text: str, parent: QWidget | None = None) -> None:
         super().__init__(parent, width=520)
-        self._words = self.paragraph()
+        self._explanation = self.paragraph()
         self.field = QPlainTextEdit()
         LongWords(self.field)
         self.field.setPlainText(text)
@@ -46,7 +46,7 @@ class SystemPromptDialog(Dialog):
         """The words in the present language."""
         super().retranslate()
         self.set_heading(translate("SystemPrompt", "System prompt"))
-        self._words.setText(
+        self._explanation.setText(
             translate(
                 "SystemPrompt",
                 "The model reads this before every question of this conversation: who it is, how it should answer.",

@@ -37,7 +37,7 @@ class TemplateDialog(Dialog):
         super().__init__(parent, width=720, height=380)
         self._file_name, self._current = file_name, current
         self._options: dict[str, TemplateOption] = {}
-        self._words = self.paragraph()
+        self._explanation = self.paragraph()
         self.choices = QListWidget()
         self.choices.setProperty("role", "choices")
         self.choices.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -134,7 +134,7 @@ class TemplateDialog(Dialog):
         """The words in the present language."""
         super().retranslate()
         self.set_heading(translate("Template", "How does one talk to this model?"))
-        self._words.setText(
+        self._explanation.setText(
             translate(
                 "Template",
                 "A model answers well only in the form that it was trained with, its prompt template. Your choice is "

@@ -200,7 +200,7 @@ class Sidebar(View):
         if hits:
             self.hit_list.hits.set_hits(hits)
             self.hit_list.scrollToTop()
-        self.nothing.set_words(
+        self.nothing.set_text(
             translate("Sidebar", "Nothing found"),
             translate("Sidebar", "No conversation contains “{text}”.").format(text=text),
         )
@@ -243,7 +243,7 @@ class Sidebar(View):
         set_tooltip(self.search_field, key_text("search"))
         self.clear_button.name(translate("Sidebar", "Clear the search"))
         self._name_lists()
-        self.empty.set_words(
+        self.empty.set_text(
             translate("Sidebar", "No conversations yet"),
             translate("Sidebar", "What you write is kept here, on this computer."),
         )
@@ -312,8 +312,8 @@ class _EmptyListText(QWidget):
         column.addWidget(self._second)
         column.addStretch(1)
 
-    def set_words(self, first: str, second: str) -> None:
-        """Say them."""
+    def set_text(self, first: str, second: str) -> None:
+        """Show them."""
         self._first.setText(first)
         self._second.setText(second)
 

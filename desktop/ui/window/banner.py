@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from desktop.i18n import translate
 from desktop.ui.foreign_text import breakable
-from desktop.ui.notices import words_of
+from desktop.ui.notices import notice_text
 from desktop.ui.style.controls import IconButton, View, label
 from desktop.ui.style.icons import icon
 from desktop.ui.style.theme import theme
@@ -83,19 +83,19 @@ class Banner(View):
 
     def spoken(self) -> str:
         """What a screen reader says when the banner appears."""
-        words = words_of(self.notice)
-        return f"{words.title}. {words.text}"
+        content = notice_text(self.notice)
+        return f"{content.title}. {content.text}"
 
     def retranslate(self) -> None:
         """The notice's words in the present language."""
-        words = words_of(self.notice)
-        self._title.setText(breakable(words.title))
-        self._text.setText(breakable(words.text))
-        self._text.setVisible(bool(words.text))
-        self._exact.setText(words.details)
-        self.fold_button.setVisible(bool(words.details))
+        content = notice_text(self.notice)
+        self._title.setText(breakable(content.title))
+        self._text.setText(breakable(content.text))
+        self._text.setVisible(bool(content.text))
+        self._exact.setText(content.details)
+        self.fold_button.setVisible(bool(content.details))
         self._name_fold()
-        for action, text in words.actions:
+        for action, text in content.actions:
             self.buttons[action].setText(text)
             self.buttons[action].setAccessibleName(text)
         self.close_button.name(translate("Banner", "Close this message"))

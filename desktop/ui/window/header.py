@@ -178,10 +178,10 @@ class Header(View):
         loading = state.status == "loading"
         self.progress.setVisible(loading)
         self.progress.setValue(round(state.fraction * 1000))
-        self.model_button.setText(caption(model_words(state)))
+        self.model_button.setText(caption(model_label(state)))
         exact = exact_model(state)
         set_tooltip(self.model_button, exact)
-        self.model_button.setAccessibleName(translate("Header", "Model: {name}").format(name=model_words(state)))
+        self.model_button.setAccessibleName(translate("Header", "Model: {name}").format(name=model_label(state)))
         self.model_button.setAccessibleDescription(exact)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -213,7 +213,7 @@ class Header(View):
         self._title_pile.setFixedHeight(look.px(34))
 
 
-def model_words(state: ModelState) -> str:
+def model_label(state: ModelState) -> str:
     """The model as the header says it: `SmolLM2 135M · 4-bit`, `Loading SmolLM2 135M… 42 %`, `Choose a model`."""
     if state.status == "none":
         return translate("Header", "Choose a model")

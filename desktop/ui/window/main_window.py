@@ -9,7 +9,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop.i18n import set_language, translate
-from desktop.ui.window.header import model_words
+from desktop.ui.window.header import model_label
 from desktop.ui.window.layout import WindowLayout
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class MainWindow(WindowLayout):
         self.header.set_model(state)
         if self._welcome is not None:
             self._welcome.set_model(state)
-        self.status.set_model(model_words(state))
+        self.status.set_model(model_label(state))
 
     def _notice(self, notice: Notice) -> None:
         banner = self.banners.show_notice(notice)

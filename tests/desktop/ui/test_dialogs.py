@@ -17,7 +17,7 @@ from desktop.ui.dialogs.shortcuts import ShortcutsDialog
 from desktop.ui.dialogs.store_fault import StoreFaultDialog
 from desktop.ui.dialogs.system_prompt import SystemPromptDialog
 from desktop.ui.dialogs.template import TemplateDialog
-from desktop.ui.shortcuts import TABLE, group_title, key_text, words
+from desktop.ui.shortcuts import TABLE, description, group_title, key_text
 from desktop.ui.style.theme import theme, themes
 
 
@@ -189,9 +189,9 @@ def test_no_key_is_given_twice():
 
 
 def test_every_shortcut_has_words_in_both_languages():
-    english = [words(shortcut.id) for shortcut in TABLE]
+    english = [description(shortcut.id) for shortcut in TABLE]
     set_language("zh_CN")
-    chinese = [words(shortcut.id) for shortcut in TABLE]
+    chinese = [description(shortcut.id) for shortcut in TABLE]
     assert not set(english) & set(chinese)
     assert group_title("window") == "窗口"
     assert key_text("send") == "Enter"

@@ -16,7 +16,7 @@ from belle.doctor import DoctorReport, Fact, Problem, Section
 from desktop.i18n import set_language
 from desktop.ui.dialogs.about import AboutDialog
 from desktop.ui.dialogs.doctor import DoctorDialog, Examination
-from desktop.ui.dialogs.doctor_words import fact_name, problem_sentence
+from desktop.ui.dialogs.doctor_labels import fact_name, problem_sentence
 
 SPOILED = DoctorReport(
     (

@@ -25,7 +25,7 @@ class Thought(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._words = ""
+        self._thought = ""
         self._seconds: float | None = None
         self._is_over = False
         self._content = Content("assistant")
@@ -49,22 +49,22 @@ class Thought(QWidget):
         """What it was, how long it took (None: not known), and whether the answer has begun or ended."""
         self._seconds, self._is_over = seconds, is_over
         self.text.set_streaming(not is_over)
-        if text != self._words:
-            self._words = text
-            self._show_words()
+        if text != self._thought:
+            self._thought = text
+            self._show_thought()
         self.retranslate()
 
     def append(self, text: str) -> bool:
         """More of it. Returns whether the height may have changed."""
-        self._words += text
+        self._thought += text
         if self.is_open:
-            self._show_words()
+            self._show_thought()
         return self.is_open
 
     def turn(self) -> None:
         """Show its words, or fold them away."""
         self.text.setVisible(not self.is_open)
-        self._show_words()
+        self._show_thought()
         self.retranslate()
         self.height_changed.emit()
 
@@ -95,13 +95,13 @@ class Thought(QWidget):
 
     def restyle(self) -> None:
         """Colours and sizes of the present theme."""
-        self.text.restyle(Style(theme(), mostly_chinese(self._words)))
+        self.text.restyle(Style(theme(), mostly_chinese(self._thought)))
         self.retranslate()
 
-    def _show_words(self) -> None:
+    def _show_thought(self) -> None:
         if not self.is_open:
             return
-        first = self._content.set_text(self._words)
+        first = self._content.set_text(self._thought)
         self.text.show_blocks(list(map(_quoted, self._content.blocks)), min(first, len(self.text.blocks)))
 
 

