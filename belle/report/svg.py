@@ -65,7 +65,8 @@ def _for_page(document: str) -> str:
 
 def _tag_for_page(tag: str) -> str:
     tag = re.sub(r'^<g id="[^"]*"', "<g", tag)
-    tag = re.sub(r"font-family: [^;\"]*;?", "", tag)
+    if not tag.startswith("<tspan"):  # the parts of a formula, placed by the widths of matplotlib's font
+        tag = re.sub(r"font-family: [^;\"]*;?", "", tag)
     for variable, number in _STAND_INS.items():
         tag = tag.replace(number, f"var(--{variable})")
     return tag

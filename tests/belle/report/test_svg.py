@@ -28,8 +28,13 @@ def test_colours_are_the_pages_own() -> None:
     for name in ("ink", "line", *(f"series-{i}" for i in range(N_SERIES))):
         assert f"var(--{name})" in element
     assert "#0a0b" not in element
-    assert "font-family" not in element
+    assert not re.search("<text[^>]*font-family", element)
     assert "<style" not in element
+
+
+def test_a_formula_keeps_the_font_that_its_parts_are_placed_for() -> None:
+    parts = re.findall("<tspan[^>]*>", drawn())
+    assert parts and all("font-family: 'DejaVu Sans'" in part for part in parts)
 
 
 def test_it_is_as_wide_as_its_place() -> None:
