@@ -56,7 +56,7 @@ def prepare(
         processes: how many tokenize; 1: this one does it itself.
         say: told what was found or made, in a sentence.
 
-    Raises KnownError: those of `belle.data.read_rows`, with file and line; `template_error`, `no_end_token`;
+    Raises KnownError: those of `belle.data.read.read_rows`, with file and line; `template_error`, `no_end_token`;
     `no_samples` when nothing is left; `disk_full`, `folder_not_writable`; `encoder_died`.
     """
     inputs = [fingerprint(file) for file in files]

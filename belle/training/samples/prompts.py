@@ -78,7 +78,7 @@ def read_prompts(
     Args:
         max_length: longer prompts, in tokens, are left out and counted.
 
-    Raises KnownError: those of `belle.data.read_rows`; `no_samples` when nothing is left.
+    Raises KnownError: those of `belle.data.read.read_rows`; `no_samples` when nothing is left.
     """
     import numpy as np
 
