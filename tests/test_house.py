@@ -196,6 +196,16 @@ def test_every_module_is_used_by_another() -> None:
     assert unused == set()
 
 
+def test_a_name_of_a_class_means_one_class() -> None:
+    classes = Counter(
+        node.name
+        for file in modules().values()
+        for node in tree_of(file).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, count in classes.items() if count > 1] == []
+
+
 READERS = {"json": ("load", "loads", "JSONDecoder"), "yaml": ("load", "safe_load", "load_all", "SafeLoader")}
 
 

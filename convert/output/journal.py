@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from belle.documents import parse_json, parse_json_row
 
 
-class RowChunk(NamedTuple):
+class TensorSlice(NamedTuple):
     """A run of rows of one tensor, the unit of work: tensor's position in the plan, first row, row after the last."""
 
     tensor: int
@@ -32,7 +32,7 @@ class Journal:
         self._path = path
         self._identity = parse_json(json.dumps(identity))
 
-    def read(self) -> dict[RowChunk, int]:
+    def read(self) -> dict[TensorSlice, int]:
         """Finished chunks with their checksums; empty when there is no journal or it is of another conversion."""
         try:
             lines = self._path.read_text(encoding="utf-8").splitlines()
@@ -46,7 +46,7 @@ class Journal:
                 break  # the power failed while this line was written; what comes before it is whole
         if not records or records[0] != self._identity:
             return {}
-        return {RowChunk(tensor, start, stop): checksum for tensor, start, stop, checksum in records[1:]}
+        return {TensorSlice(tensor, start, stop): checksum for tensor, start, stop, checksum in records[1:]}
 
     def start(self) -> None:
         """Begin an empty journal in place of whatever was there."""
@@ -55,7 +55,7 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
 
-    def append(self, finished: Iterable[tuple[RowChunk, int]]) -> None:
+    def append(self, finished: Iterable[tuple[TensorSlice, int]]) -> None:
         """Record chunks whose bytes are on the disk already."""
         with self._path.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps([*chunk, checksum]) + "\n" for chunk, checksum in finished)

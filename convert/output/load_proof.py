@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from belle.engine.process.native_calls import call
 from belle.errors import KnownError
-from convert.output.journal import RowChunk
+from convert.output.journal import TensorSlice
 
 if TYPE_CHECKING:
     from convert.output.verify import FileProof
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def and_loads(verifier: Verifier, out: Path) -> Verifier:
     """`verifier`, and after it `check_loads`."""
 
-    def both(path: Path, head: bytes, checksums: Mapping[RowChunk, int]) -> FileProof:
+    def both(path: Path, head: bytes, checksums: Mapping[TensorSlice, int]) -> FileProof:
         proof = verifier(path, head, checksums)
         started = monotonic()
         check_loads(path, out)

@@ -24,7 +24,7 @@ from belle.engine.llama.cores import usable_processors
 from belle.errors import KnownError
 from belle.gguf.reader import StoredTensor, read_header
 from convert.output.compare import Difference, compare, tensor_fault
-from convert.output.journal import RowChunk
+from convert.output.journal import TensorSlice
 from convert.output.progress import Meter, ProgressCallback
 from convert.output.scratch import Scratch
 from convert.plan.plan import Exactness, TensorPlan
@@ -78,7 +78,7 @@ class FileProof:
 def verify(
     path: Path,
     head: bytes,
-    checksums: Mapping[RowChunk, int],
+    checksums: Mapping[TensorSlice, int],
     *,
     plans: Sequence[TensorPlan],
     threads: int = 0,
@@ -133,7 +133,7 @@ class _Verification:
         path: Path,
         plans: Sequence[TensorPlan],
         stored: Sequence[StoredTensor],
-        checksums: Mapping[RowChunk, int],
+        checksums: Mapping[TensorSlice, int],
     ) -> None:
         self._path, self._plans, self._stored, self._checksums = path, plans, stored, checksums
         self._chunks = sorted(checksums)
@@ -166,7 +166,7 @@ class _Verification:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _check(self, chunk: RowChunk) -> None:
+    def _check(self, chunk: TensorSlice) -> None:
         plan, scratch = self._plans[chunk.tensor], self._scratch()
         n_bytes = (chunk.stop - chunk.start) * plan.row_bytes
         data = scratch.take("bytes read back", np.uint8, n_bytes)
@@ -191,7 +191,7 @@ class _Verification:
         if fault:
             raise _failed(self._path, plan.name, fault, repairable=False)
 
-    def _bytes_changed(self, plan: TensorPlan, chunk: RowChunk) -> KnownError:
+    def _bytes_changed(self, plan: TensorPlan, chunk: TensorSlice) -> KnownError:
         rows = f"rows {chunk.start} to {chunk.stop}"
         return _failed(self._path, plan.name, f"the disk holds other bytes than were written ({rows})", repairable=True)
 

@@ -22,7 +22,7 @@ from belle.errors import KnownError
 from belle.gguf import ggml
 from belle.gguf.writer import KeyValue, serialize
 from convert.output.encode import encode_rows
-from convert.output.journal import Journal, RowChunk
+from convert.output.journal import Journal, TensorSlice
 from convert.output.part_file import PartFile, check_output, journal_path, part_path, writing_model
 from convert.output.progress import Meter, Progress, ProgressCallback
 from convert.output.scratch import Scratch
@@ -44,7 +44,7 @@ _HOPELESS = {"not_finite", "too_large"}
 
 MetadataSource = Callable[[], Sequence[KeyValue]]
 
-Verifier = Callable[[Path, bytes, Mapping[RowChunk, int]], "FileProof"]
+Verifier = Callable[[Path, bytes, Mapping[TensorSlice, int]], "FileProof"]
 """Looks at a complete file under its temporary name, given its head and the checksum of every run of rows."""
 
 
@@ -132,13 +132,13 @@ def write_gguf(
     return Written(size, reading, proof)
 
 
-def chunks_of(plans: Iterable[TensorPlan]) -> Iterator[RowChunk]:
+def chunks_of(plans: Iterable[TensorPlan]) -> Iterator[TensorSlice]:
     """Every run of rows, in the order of the plan."""
     for index, plan in enumerate(plans):
         n_rows = plan.source.n_rows
         step = max(1, CHUNK_WEIGHTS // plan.source.row_length)
         for start in range(0, n_rows, step):
-            yield RowChunk(index, start, min(start + step, n_rows))
+            yield TensorSlice(index, start, min(start + step, n_rows))
 
 
 def _identity(
@@ -171,13 +171,13 @@ class _Run:
         journal: Journal,
         plans: Sequence[TensorPlan],
         data_start: int,
-        done: Mapping[RowChunk, int],
+        done: Mapping[TensorSlice, int],
     ) -> None:
         self._part, self._journal, self._plans, self._data_start, self._done = part, journal, plans, data_start, done
         self._queue = chunks_of(plans)
         self._lock = threading.Lock()
-        self._finished: list[tuple[RowChunk, int]] = []
-        self.checksums: dict[RowChunk, int] = {}
+        self._finished: list[tuple[TensorSlice, int]] = []
+        self.checksums: dict[TensorSlice, int] = {}
         self._chunks_left = Counter(chunk.tensor for chunk in chunks_of(plans))
         self._failure: BaseException | None = None
         self._stop = threading.Event()
@@ -221,7 +221,7 @@ class _Run:
                 self._failure = self._failure or error
             self._stop.set()
 
-    def _write_chunk(self, chunk: RowChunk, scratch: Scratch, slots: threading.Semaphore) -> None:
+    def _write_chunk(self, chunk: TensorSlice, scratch: Scratch, slots: threading.Semaphore) -> None:
         self._fill(chunk, scratch, slots)
         with self._lock:
             self._chunks_left[chunk.tensor] -= 1
@@ -229,7 +229,7 @@ class _Run:
         if last:
             self._plans[chunk.tensor].source.release()
 
-    def _fill(self, chunk: RowChunk, scratch: Scratch, slots: threading.Semaphore) -> None:
+    def _fill(self, chunk: TensorSlice, scratch: Scratch, slots: threading.Semaphore) -> None:
         plan = self._plans[chunk.tensor]
         at = self._data_start + plan.offset + chunk.start * plan.row_bytes
         n_bytes = (chunk.stop - chunk.start) * plan.row_bytes
