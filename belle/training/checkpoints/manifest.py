@@ -121,7 +121,7 @@ def sync_and_hash(folder: Path, names: Sequence[str], threads: int | None = None
         # The largest decides when all is done, so it goes first.
         order = sorted(names, key=lambda name: -(folder / name).stat().st_size)
         synced = [syncing.submit(sync_file, folder / name) for name in order]
-        sealed = {name: hashing.submit(_digest_of, folder / name) for name in order}
+        sealed = {name: hashing.submit(file_digest, folder / name) for name in order}
         _wait(synced)
         return {name: future.result() for name, future in sealed.items()}
 
@@ -140,7 +140,7 @@ def first_problem(folder: Path, files: Mapping[str, FileDigest]) -> str | None:
             return f"{name} has {size:,} bytes instead of {expected.size:,}"
     with ThreadPoolExecutor(_threads()) as pool:
         order = sorted(files, key=lambda name: -files[name].size)
-        digests = {name: pool.submit(_digest_of, folder / name) for name in order}
+        digests = {name: pool.submit(file_digest, folder / name) for name in order}
         for name, future in digests.items():
             try:
                 if future.result() != files[name]:
@@ -150,7 +150,8 @@ def first_problem(folder: Path, files: Mapping[str, FileDigest]) -> str | None:
     return None
 
 
-def _digest_of(path: Path) -> FileDigest:
+def file_digest(path: Path) -> FileDigest:
+    """Size and hash of a file. Raises OSError."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
         return FileDigest(file.tell(), digest.hexdigest())

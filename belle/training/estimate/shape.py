@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from belle.errors import KnownError
 from belle.pretrained import load_config
 from belle.training.model.adapters import check_goes_on, is_adapter, read_adapter_base
-from belle.training.model.load import base_of
+from belle.training.model.load import base_of, llama_config
 from belle.training.model.lora_names import check_names, is_named
 from belle.training.recipe.load import load_recipe
 from belle.training.recipe.sources import is_recipe
@@ -101,21 +101,10 @@ def shape_of(recipe: Recipe) -> ModelShape:
 
 def config_of(recipe: Recipe) -> Any:
     """transformers' configuration of the recipe's model. Raises KnownError as `shape_of`."""
-    from transformers import LlamaConfig
-
     if recipe.init is not None:
         from belle.training.tokenizer.tokenizer import load_tokenizer
 
-        init = recipe.init
-        return LlamaConfig(
-            vocab_size=len(load_tokenizer(init.tokenizer, notice=lambda _: None)),
-            hidden_size=init.hidden_size,
-            intermediate_size=init.intermediate_size,
-            num_hidden_layers=init.num_hidden_layers,
-            num_attention_heads=init.num_attention_heads,
-            num_key_value_heads=init.num_key_value_heads,
-            tie_word_embeddings=init.tie_word_embeddings,
-        )
+        return llama_config(recipe.init, load_tokenizer(recipe.init.tokenizer, notice=lambda _: None))
     assert recipe.model is not None
     return _config_at(recipe.model if is_recipe(recipe.model) else base_of(recipe))
 

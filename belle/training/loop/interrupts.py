@@ -6,10 +6,8 @@ run ends at once.
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import threading
-from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -63,13 +61,3 @@ class Interrupts:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
-
-
-@contextlib.contextmanager
-def children_without_interrupts() -> Iterator[None]:
-    """Processes that are started here never see Ctrl-C, which a terminal sends to all: who started them ends them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -18,6 +18,7 @@ from belle.training.tokenizer.templates import new_tokens
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+    from transformers import LlamaConfig
 
     from belle.training.engines.engine import EngineBuilder
 
@@ -160,11 +161,10 @@ def add_rows(model: Any, tokenizer: Any, *, partitioned: bool) -> tuple[str, ...
     embedding = model.get_input_embeddings()
     if embedding.weight.shape[0] < len(tokenizer):
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    layers = [layer for layer in (model.get_input_embeddings(), model.get_output_embeddings()) if layer is not None]
     with torch.no_grad():
-        for weight in {id(layer.weight): layer.weight for layer in layers}.values():
+        for weight in embedding_weights(model):
             weight[ids] = weight[: min(ids)].float().mean(dim=0).to(weight.dtype)
-    grown = {id(layer) for layer in layers}
+    grown = {id(layer) for layer in (model.get_input_embeddings(), model.get_output_embeddings())}
     return tuple(name.rpartition(".")[2] for name, module in model.named_modules() if id(module) in grown)
 
 
@@ -192,10 +192,38 @@ def train_new_rows(model: Any) -> None:
             "Its config.json has first_new_token.",
         )
     model.requires_grad_(False)
-    layers = [model.get_input_embeddings(), model.get_output_embeddings()]
-    for weight in {id(layer.weight): layer.weight for layer in layers if layer is not None}.values():
+    for weight in embedding_weights(model):
         weight.requires_grad_(True)
         weight.register_hook(lambda gradient: _without_first(gradient, first))
+
+
+def embedding_weights(model: Any) -> list[Tensor]:
+    """The weights of embedding and head `[vocabulary, hidden_size]`; one where they are tied or there is no head."""
+    layers = (model.get_input_embeddings(), model.get_output_embeddings())
+    return list({id(layer.weight): layer.weight for layer in layers if layer is not None}.values())
+
+
+def llama_config(init: InitOptions, tokenizer: Any, **options: Any) -> LlamaConfig:
+    """transformers' configuration of a LLaMA of that shape, for the vocabulary of `tokenizer`."""
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=init.hidden_size,
+        intermediate_size=init.intermediate_size,
+        num_hidden_layers=init.num_hidden_layers,
+        num_attention_heads=init.num_attention_heads,
+        num_key_value_heads=init.num_key_value_heads,
+        max_position_embeddings=init.max_position_embeddings,
+        rope_parameters={"rope_type": "default", "rope_theta": init.rope_theta},
+        rms_norm_eps=init.rms_norm_eps,
+        initializer_range=init.initializer_range,
+        tie_word_embeddings=init.tie_word_embeddings,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        **options,
+    )
 
 
 def add_noise(embedding: nn.Module, alpha: float) -> None:
@@ -213,25 +241,8 @@ def add_noise(embedding: nn.Module, alpha: float) -> None:
 
 def _random_llama(family: Family, init: InitOptions, tokenizer: Any, attention: str) -> nn.Module:
     import transformers
-    from transformers import LlamaConfig
 
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=init.hidden_size,
-        intermediate_size=init.intermediate_size,
-        num_hidden_layers=init.num_hidden_layers,
-        num_attention_heads=init.num_attention_heads,
-        num_key_value_heads=init.num_key_value_heads,
-        max_position_embeddings=init.max_position_embeddings,
-        rope_parameters={"rope_type": "default", "rope_theta": init.rope_theta},
-        rms_norm_eps=init.rms_norm_eps,
-        initializer_range=init.initializer_range,
-        tie_word_embeddings=init.tie_word_embeddings,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        **family.options,
-    )
+    config = llama_config(init, tokenizer, **family.options)
     loader = getattr(transformers, family.loader)
     model: nn.Module = loader.from_config(config, attn_implementation=attention, dtype=_float32())
     return model

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -19,7 +21,6 @@ from belle.errors import KnownError
 from belle.prompts import PromptTemplate
 from belle.prompts.encoding import Encoded, encode_answers, encode_preference, encode_text
 from belle.prompts.targets import FLAWS, flaws_of
-from belle.training.loop.interrupts import children_without_interrupts
 from belle.training.samples.batch_tokenizer import BatchVocabulary
 from belle.training.samples.store import Counts, EncodedSamples
 
@@ -206,7 +207,7 @@ def _by_processes(
     waiting: deque[tuple[RowChunk, Future[EncodedSamples | Refusal]]] = deque()
     try:
         for chunk in chunks:
-            with children_without_interrupts():
+            with _children_without_interrupts():
                 waiting.append((chunk, pool.submit(_encode, chunk)))
             if len(waiting) > 2 * processes:
                 yield waiting[0][0], waiting[0][1].result()
@@ -239,3 +240,13 @@ def _begin(encoder: RowEncoder, unwanted: Event) -> None:
 
 def _encode(chunk: RowChunk) -> EncodedSamples | Refusal:
     return _encoder.encode(chunk, _unwanted.is_set)
+
+
+@contextlib.contextmanager
+def _children_without_interrupts() -> Iterator[None]:
+    """Processes that are started here never see Ctrl-C, which a terminal sends to all: who started them ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

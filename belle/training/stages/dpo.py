@@ -76,9 +76,9 @@ class DirectPreference:
         if options.reference == "adapter":
             with torch.no_grad(), without_adapter(model):
                 reference = sequence_log_probs(model, batch.batch)
-        log_probs = sequence_log_probs(model, batch.batch)
+        log_probs = sequence_log_probs(model, batch.batch)  # [2 · pairs], chosen and rejected by turns
         gain = log_probs if reference is None else log_probs - reference
-        lengths = (batch.batch.labels != UNTRAINED).sum(dim=1)
+        lengths = (batch.batch.labels != UNTRAINED).sum(dim=1)  # [2 · pairs], tokens of the answer
         chosen, rejected = chosen_and_rejected(gain / lengths if options.loss == "ipo" else gain)
         losses = preference_losses(chosen - rejected, options)
         if options.sft_weight:

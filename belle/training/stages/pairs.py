@@ -8,14 +8,13 @@ first step policy and reference agree to the last bit and the loss is ln 2.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from belle import durable
+from belle.durable import write_bytes
 from belle.errors import KnownError
+from belle.training.checkpoints.manifest import file_digest
 from belle.training.samples.micro_batch import Batches, MicroBatch
 
 if TYPE_CHECKING:
@@ -84,9 +83,9 @@ def reference_log_probs(
         run.say("reference: log-probabilities of the model before training")
         values = _compute(engine, samples, batches, steps)
         if writes:
-            _write(path, values)
+            write_bytes(path, values.astype("<f4").tobytes())
         engine.barrier()
-    digest = _digest(path)
+    digest = file_digest(path).sha256 if path.exists() else ""
     if run.manifest is not None and digest not in [e["sha256"] for e in run.manifest.extra["inputs"].get(key, [])]:
         raise KnownError(
             "reference_missing",
@@ -134,12 +133,13 @@ def _compute(engine: TrainingEngine, samples: SampleSet, batches: Batches, steps
 
     from belle.training.model.model_loss import sequence_log_probs
 
-    known = np.full((len(samples), 2), np.nan, np.float32)
+    known = np.full((len(samples), 2), np.nan, np.float32)  # [samples, chosen and rejected]
     left, epoch = steps, 0
     engine.model.eval()
     with torch.no_grad():
         while left > 0 and np.isnan(known).any():
-            computed = np.zeros((len(samples), 3))
+            # The third column counts the processes that computed the pair: the sum over all of them is a mean then.
+            computed = np.zeros((len(samples), 3))  # [samples, 3]
             for index in range(min(left, batches.steps(epoch))):
                 for micro in batches.step(epoch, index):
                     rows = micro.batch.samples
@@ -147,9 +147,9 @@ def _compute(engine: TrainingEngine, samples: SampleSet, batches: Batches, steps
                     # Where weights are spread over processes, all of them compute or none.
                     if not engine.all_sum(torch.tensor([float(new)])).item():
                         continue
-                    values = engine.forward(sequence_log_probs, micro.batch.to(engine.device)).cpu().view(-1, 2)
+                    values = engine.forward(sequence_log_probs, micro.batch.to(engine.device))  # [2 · pairs]
                     if new:
-                        computed[rows, :2] = values.double().numpy()
+                        computed[rows, :2] = values.cpu().view(-1, 2).double().numpy()
                         computed[rows, 2] = 1
             left -= batches.steps(epoch)
             epoch += 1
@@ -158,21 +158,3 @@ def _compute(engine: TrainingEngine, samples: SampleSet, batches: Batches, steps
             known[seen] = (sums[seen, :2] / sums[seen, 2:]).astype(np.float32)
     engine.model.train()
     return known
-
-
-def _write(path: Path, values: NDArray[np.float32]) -> None:
-    temporary = path.with_suffix(".tmp")
-    try:
-        temporary.write_bytes(values.astype("<f4").tobytes())
-        durable.sync_file(temporary)
-        temporary.rename(path)
-        durable.sync_folder(path.parent)
-    except OSError as error:
-        raise durable.worded(path, error) from error
-
-
-def _digest(path: Path) -> str:
-    if not path.exists():
-        return ""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -24,6 +24,7 @@ from belle.training.checkpoints.manifest import MANIFEST, read_manifest
 from belle.training.cluster.ranks import first_of_all
 from belle.training.export.disk_proof import check_written
 from belle.training.loop.resume import check_same_recipe
+from belle.training.model.load import embedding_weights
 from belle.training.recipe.load import Recipe, recipe_values
 from belle.training.recipe.options import VocabOptions
 from belle.training.stages import next_token
@@ -102,9 +103,8 @@ def _grow(model: Any, extended: Extended, spelled: list[list[int]]) -> None:
     first, size = extended.first_new, extended.first_new + len(extended.pieces)
     if model.get_input_embeddings().weight.shape[0] < size:
         model.resize_token_embeddings(size, mean_resizing=False)
-    layers = [model.get_input_embeddings(), model.get_output_embeddings()]
     with torch.no_grad():
-        for weight in {id(layer.weight): layer.weight for layer in layers if layer is not None}.values():
+        for weight in embedding_weights(model):
             for row, ids in enumerate(spelled, first):
                 weight[row] = weight[ids].float().mean(0).to(weight.dtype)
     model.config.vocab_size = model.get_input_embeddings().weight.shape[0]
