@@ -48,8 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_output(arguments.output, [arguments.model, arguments.text])
     text = read_text(arguments.text)
     read_header(arguments.model)
-    terminal, found, started = Terminal(), SquareSums(), monotonic()
-    with ActivationReader(arguments.model, found.add, threads=arguments.threads or None) as reader:
+    terminal, square_sums, started = Terminal(), SquareSums(), monotonic()
+    with ActivationReader(arguments.model, square_sums.add, threads=arguments.threads or None) as reader:
         windows = reader.windows(text)
         windows = windows[: arguments.chunks] if arguments.chunks > 0 else windows
         for done in reader.read(windows):
@@ -57,8 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
             terminal.progress(f"{done} of {len(windows)} windows  {left / 60:.0f} min left")
     terminal.clear()
     activations = {
-        name: Activations(sums.astype(np.float32), np.array([found.counts[name]], np.float32))
-        for name, sums in found.sums.items()
+        name: Activations(sums.astype(np.float32), np.array([square_sums.counts[name]], np.float32))
+        for name, sums in square_sums.sums.items()
     }
     write_imatrix(
         arguments.output, activations, datasets=[arguments.text.name], n_chunks=len(windows), chunk_size=WINDOW

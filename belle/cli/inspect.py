@@ -45,57 +45,57 @@ def run(arguments: argparse.Namespace) -> int:
     from convert.inspection import describe
 
     path = Path(arguments.model).expanduser()
-    found = describe(path if path.exists() else resolve(arguments.model).path)
+    description = describe(path if path.exists() else resolve(arguments.model).path)
     if arguments.json:
-        plain = asdict(found) | {"bits_per_weight": round(found.bits_per_weight, 4)}
+        plain = asdict(description) | {"bits_per_weight": round(description.bits_per_weight, 4)}
         if not arguments.tensors:
             del plain["tensors"]
         print(json_text(plain))
     else:
-        for line in [*_lines(found), *(_tensor_lines(found) if arguments.tensors else ())]:
+        for line in [*_lines(description), *(_tensor_lines(description) if arguments.tensors else ())]:
             print(visible(line).replace("\n", "\\n"))  # no value of a file begins a line of its own
     return 0
 
 
-def _lines(found: Description) -> Iterator[str]:
-    yield f"{found.path}"
-    files = f" in {found.n_files} files" if found.n_files > 1 else ""
-    yield _row("what", f"{found.kind}{f', {found.title}' if found.title else ''}")
-    kind = ", ".join(part for part in (found.architecture, found.quantization) if part)
+def _lines(description: Description) -> Iterator[str]:
+    yield f"{description.path}"
+    files = f" in {description.n_files} files" if description.n_files > 1 else ""
+    yield _row("what", f"{description.kind}{f', {description.title}' if description.title else ''}")
+    kind = ", ".join(part for part in (description.architecture, description.quantization) if part)
     if kind:
         yield _row("architecture", kind)
-    yield _row("weights", f"{weights(found.n_weights)} in {len(found.tensors)} tensors")
-    yield _row("size", f"{size(found.n_bytes)}{files}, {found.bits_per_weight:.2f} bits per weight")
-    if found.sizes:
-        yield _row("shape", ", ".join(f"{name} {value:,}" for name, value in found.sizes.items()))
-    if found.context_length:
-        yield _row("context", f"{found.context_length:,} tokens")
-    for number, share in enumerate(found.types):
+    yield _row("weights", f"{weights(description.n_weights)} in {len(description.tensors)} tensors")
+    yield _row("size", f"{size(description.n_bytes)}{files}, {description.bits_per_weight:.2f} bits per weight")
+    if description.sizes:
+        yield _row("shape", ", ".join(f"{name} {value:,}" for name, value in description.sizes.items()))
+    if description.context_length:
+        yield _row("context", f"{description.context_length:,} tokens")
+    for number, share in enumerate(description.types):
         shared = (
             f"{share.type:<8} {share.n_tensors:>5} tensors {weights(share.n_weights):>12} {size(share.n_bytes):>11}"
         )
         yield _row("types" if not number else "", shared)
-    yield from _tokenizer_lines(found)
-    yield from _template_lines(found)
-    for name, value in found.facts.items():
+    yield from _tokenizer_lines(description)
+    yield from _template_lines(description)
+    for name, value in description.facts.items():
         yield _row(name, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
-    for label, text in (("licence", found.license), ("from", found.source), ("base", found.base)):
+    for label, text in (("licence", description.license), ("from", description.source), ("base", description.base)):
         if text:
             yield _row(label, text)
-    for number, (name, scale) in enumerate(found.adapters):
+    for number, (name, scale) in enumerate(description.adapters):
         yield _row("adapters" if not number else "", f"{name} × {scale:g}")
-    for number, (name, digest) in enumerate(found.sha256.items()):
+    for number, (name, digest) in enumerate(description.sha256.items()):
         yield _row("made from" if not number else "", f"{name}  sha256 {digest}")
-    for number, need in enumerate(found.memory):
+    for number, need in enumerate(description.memory):
         parts = f"{size(need.weights)} weights, {size(need.kv)} cache, {size(need.compute)} to work in"
         words = f"{need.n_ctx:>7,} tokens: {size(need.total):>9} ({parts}), {_VERDICTS.get(need.verdict, '')}"
         yield _row("memory" if not number else "", words)
-    for number, note in enumerate(found.notes):
+    for number, note in enumerate(description.notes):
         yield _row("note" if not number else "", note)
 
 
-def _tokenizer_lines(found: Description) -> Iterator[str]:
-    facts = found.tokenizer
+def _tokenizer_lines(description: Description) -> Iterator[str]:
+    facts = description.tokenizer
     if facts is None:
         return
     names = {"llama": "SentencePiece", "gpt2": "byte-level BPE"}
@@ -107,10 +107,10 @@ def _tokenizer_lines(found: Description) -> Iterator[str]:
         yield _row("", special)
 
 
-def _template_lines(found: Description) -> Iterator[str]:
-    template = found.template
+def _template_lines(description: Description) -> Iterator[str]:
+    template = description.template
     if template is None:
-        if found.kind in ("GGUF", "checkpoint"):
+        if description.kind in ("GGUF", "checkpoint"):
             yield _row("chat template", "none")
         return
     if template.problem:
@@ -125,9 +125,9 @@ def _template_lines(found: Description) -> Iterator[str]:
             yield _row("", f"… {len(lines) - _TEMPLATE_LINES} more lines")
 
 
-def _tensor_lines(found: Description) -> Iterator[str]:
-    width = max((len(tensor.name) for tensor in found.tensors), default=0)
-    for tensor in found.tensors:
+def _tensor_lines(description: Description) -> Iterator[str]:
+    width = max((len(tensor.name) for tensor in description.tensors), default=0)
+    for tensor in description.tensors:
         shape = " × ".join(map(str, tensor.shape))
         yield f"{tensor.name:<{width}}  {shape:>16}  {tensor.type:<8} {size(tensor.n_bytes):>11}"
 

@@ -81,14 +81,14 @@ def is_hub_name(name: str | Path) -> bool:
 
 def parse_hub_name(name: str | Path) -> HubName:
     """Raises KnownError("usage") for what is not `hub:owner/name[/file][@revision]`."""
-    found = _NAME.fullmatch(str(name).removeprefix(HUB))
-    if found is None or ".." in str(name).split("/"):
+    match = _NAME.fullmatch(str(name).removeprefix(HUB))
+    if match is None or ".." in str(name).split("/"):
         raise KnownError(
             "usage",
             f"“{name}” is not a name on a hub.",
             "Write hub:OWNER/NAME, hub:OWNER/NAME/FILE, or either @REVISION.",
         )
-    return HubName(found["repo"], (found["file"] or "").strip("/"), found["revision"] or "")
+    return HubName(match["repo"], (match["file"] or "").strip("/"), match["revision"] or "")
 
 
 def local_copy(name: str | Path, kind: Kind, *, say: Say = lambda _: None, weights: bool = True) -> Path:
@@ -150,8 +150,8 @@ def _is_cached(name: str, needs: Collection[Part]) -> bool:
     """Whether the newest commit of a repository that transformers' cache knows has these parts there."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = (try_to_load_from_cache(name, file) for file in _CONFIGS)
-    folder = next((Path(file).parent for file in found if isinstance(file, str)), None)
+    configs = (try_to_load_from_cache(name, file) for file in _CONFIGS)
+    folder = next((Path(file).parent for file in configs if isinstance(file, str)), None)
     if folder is None:
         return False
     there = {path.name for path in folder.iterdir()}
@@ -169,7 +169,7 @@ def _listing(repo: str, wanted: HubName, repo_folder: Path, say: Say) -> dict[st
     if fixed and note.exists():
         return _noted(note)
     try:
-        found = Hub().files(repo, wanted.revision or None)
+        listing = Hub().files(repo, wanted.revision or None)
     except HubError as error:
         if error.kind not in _UNREACHABLE or not note.exists():
             raise _for_training(error, wanted) from None
@@ -177,12 +177,12 @@ def _listing(repo: str, wanted: HubName, repo_folder: Path, say: Say) -> dict[st
         say(f"{wanted}: the copy of {next(iter(known.values())).commit[:7]} is taken, because {error.message}")
         return known
     # What would be written elsewhere than into its folder is not wanted from any hub.
-    found = {name: file for name, file in found.items() if not {"", ".", ".."} & set(name.split("/"))}
-    if found:
-        rows = [[f.name, f.size, f.sha256, f.git_sha1] for f in found.values()]
-        about = {"repo": repo, "commit": next(iter(found.values())).commit, "files": rows}
+    listing = {name: file for name, file in listing.items() if not {"", ".", ".."} & set(name.split("/"))}
+    if listing:
+        rows = [[f.name, f.size, f.sha256, f.git_sha1] for f in listing.values()]
+        about = {"repo": repo, "commit": next(iter(listing.values())).commit, "files": rows}
         durable.write_text(note, json.dumps(about, indent=1) + "\n")
-    return found
+    return listing
 
 
 def _noted(note: Path) -> dict[str, RemoteFile]:

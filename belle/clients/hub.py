@@ -85,10 +85,10 @@ class Hub:
             ask = api.dataset_info if repo.startswith(DATASETS) else api.model_info
             name = repo.removeprefix(DATASETS)
             info = ask(name, revision=revision, files_metadata=True, timeout=_TIMEOUT_SECONDS)
-            found = {}
+            listing = {}
             for entry in info.siblings:
                 lfs = entry.lfs
-                found[entry.rfilename] = RemoteFile(
+                listing[entry.rfilename] = RemoteFile(
                     repo,
                     str(info.sha),
                     entry.rfilename,
@@ -98,7 +98,7 @@ class Hub:
                 )
         except _failures() as error:
             raise explain(error, self.endpoint, repo) from error
-        return found
+        return listing
 
     def complete(self, file: RemoteFile) -> RemoteFile:
         """`file` with the size and SHA-256 that its own head tells, where the listing told none. Raises HubError."""
@@ -148,15 +148,15 @@ class Hub:
         except _transport_errors() as error:
             raise broken_off(error, self.endpoint, file.repo, file.name) from error
 
-    def _wrong_size(self, file: RemoteFile, found: int | None) -> HubError:
+    def _wrong_size(self, file: RemoteFile, n_bytes: int | None) -> HubError:
         return HubError(
             "wrong_size",
-            f"{self.endpoint} sends {found:,} bytes as {file.name}, which has {file.size:,}.",
+            f"{self.endpoint} sends {n_bytes:,} bytes as {file.name}, which has {file.size:,}.",
             "The network may show its login page first; or try another endpoint.",
             passing=True,
             file=file.name,
             expected=file.size,
-            found=found,
+            found=n_bytes,
         )
 
     def _url(self, file: RemoteFile) -> str:

@@ -49,7 +49,7 @@ def gpus_of_the_machine() -> list[str]:
     """Makers of the GPUs that are built in, whether llama.cpp can use them or not; Apple's on Apple silicon."""
     if sys.platform == "darwin":
         return ["Apple"] if platform.machine() == "arm64" else []
-    found = []
+    makers = []
     for device in sorted(_PCI.glob("*")):
         try:
             shows = (device / "class").read_text().startswith(_DISPLAY_CLASS)
@@ -57,5 +57,5 @@ def gpus_of_the_machine() -> list[str]:
         except OSError:
             continue
         if shows and vendor in _VENDORS:
-            found.append(_VENDORS[vendor])
-    return found
+            makers.append(_VENDORS[vendor])
+    return makers

@@ -55,8 +55,8 @@ class DoctorReport:
     @property
     def problems(self) -> list[Problem]:
         """Of all sections, the serious ones first."""
-        found = [problem for section in self.sections for problem in section.problems]
-        return sorted(found, key=lambda problem: not problem.serious)
+        problems = [problem for section in self.sections for problem in section.problems]
+        return sorted(problems, key=lambda problem: not problem.serious)
 
     def as_json(self, *, private: bool = False) -> dict[str, Any]:
         """JSON values. For bug reports without what is private: sentences and commands name files and models."""

@@ -69,9 +69,9 @@ def register(
 def forget(name: str) -> None:
     """Take a model off the list; its file stays. Raises like `register`."""
     known = installed()
-    kept = [model for model in known if model.name != name]
-    if len(kept) != len(known):
-        _write(kept)
+    remaining = [model for model in known if model.name != name]
+    if len(remaining) != len(known):
+        _write(remaining)
 
 
 def start_registry_anew() -> Path | None:

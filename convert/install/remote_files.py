@@ -110,8 +110,8 @@ def _from_base(
     if not missing or not _REPOSITORY.fullmatch(entry.base):
         return []
     listing = retries.keep_trying(lambda: hub.files(entry.base))
-    found = [file for name, file in listing.items() if name in missing - names]
-    if found:
-        what = ", ".join(file.name for file in found)
+    from_base = [file for name, file in listing.items() if name in missing - names]
+    if from_base:
+        what = ", ".join(file.name for file in from_base)
         notes.append(f"{entry.repo} does not hold {what}; taken from the base model {entry.base}.")
-    return found
+    return from_base

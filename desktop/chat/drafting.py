@@ -66,8 +66,8 @@ class Drafting(QObject):
         """The messages of a conversation that are open for editing, with what they say there. Raises StoreError."""
         self.flush()
         unwritten = {self._stored_id(message_id): text for message_id, text in self._edits.items()}
-        found = {**self._store.edits(conversation_id), **unwritten}
-        return {message_id: text for message_id, text in found.items() if text is not None}
+        edits = {**self._store.edits(conversation_id), **unwritten}
+        return {message_id: text for message_id, text in edits.items() if text is not None}
 
     def set_edit(self, message_id: int, text: str | None) -> None:
         """The text of an open editor has changed; None: it was closed."""

@@ -63,19 +63,19 @@ class ModelLibrary:
         Args:
             n_ctx: the context length, in tokens; None: as the settings say.
         """
-        found = catalog.resolve(ref)
-        header = read_header(found.path)
-        entry = found.entry
-        self._sampling = Sampling(**asdict(found.sampling)) if found.sampling else Sampling()
+        resolved = catalog.resolve(ref)
+        header = read_header(resolved.path)
+        entry = resolved.entry
+        self._sampling = Sampling(**asdict(resolved.sampling)) if resolved.sampling else Sampling()
         load = Load(
-            path=str(found.path),
+            path=str(resolved.path),
             n_ctx=n_ctx or self._settings.n_ctx,
-            template=found.template if found.template in (None, OWN_TEMPLATE, *TEMPLATES) else None,
+            template=resolved.template if resolved.template in (None, OWN_TEMPLATE, *TEMPLATES) else None,
             threads=self._settings.threads,
         )
         return ModelToLoad(
-            ref=entry.name if entry else str(found.path),
-            name=found.title or header.name or Path(found.path).stem,
+            ref=entry.name if entry else str(resolved.path),
+            name=resolved.title or header.name or Path(resolved.path).stem,
             load=load,
             is_starter=entry is not None and entry.kind == "bundled",
             research_only=entry is not None and entry.research_only,

@@ -179,12 +179,12 @@ class ChatViewModel(QObject):
 
     def _read(self, read: Callable[[], _Read], otherwise: _Read) -> _Read:
         try:
-            found = read()
+            value = read()
         except StoreError as error:
             self.notice.emit(Notice.of_store(error))
             return otherwise
         self._tell_damage()
-        return found
+        return value
 
     def _tell_damage(self) -> None:
         """Say once that something cannot be read and is left out of what is shown."""

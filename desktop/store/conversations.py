@@ -51,8 +51,8 @@ class Conversations:
             " WHERE id = ? AND deleted_at IS NULL",
             numbers(self._db, "conversation"),
         )
-        found = sorted(map(_summary, rows), key=_rank, reverse=True)
-        return [row for row in found if before is None or _rank(row) < _rank(before)][:limit]
+        summaries = sorted(map(_summary, rows), key=_rank, reverse=True)
+        return [row for row in summaries if before is None or _rank(row) < _rank(before)][:limit]
 
     def create_conversation(self, *, title: str = "", system_prompt: str = "", model: str = "") -> StoredConversation:
         """An empty conversation. The title counts as made by the program until `rename`."""
@@ -115,8 +115,8 @@ class Conversations:
     def restore_conversation(self, conversation_id: int) -> None:
         """Bring back a deleted conversation as it was. Raises StoreError `not_found` when it has been purged."""
         with self._db.transaction():
-            found = self._db.write("UPDATE conversation SET deleted_at = NULL WHERE id = ?", conversation_id)
-        if not found.rowcount:
+            restored = self._db.write("UPDATE conversation SET deleted_at = NULL WHERE id = ?", conversation_id)
+        if not restored.rowcount:
             raise StoreError.of("not_found", thing="conversation", id=conversation_id)
 
     def purge_deleted(self, older_than_s: float = 30 * _DAY_S) -> int:

@@ -93,8 +93,8 @@ class Database:
 
     def row(self, sql: str, *values: Any) -> Row | None:
         """The first row of a query."""
-        found = self.rows(sql, *values)
-        return found[0] if found else None
+        rows = self.rows(sql, *values)
+        return rows[0] if rows else None
 
     def stream(self, sql: str, *values: Any) -> Iterator[Row]:
         """The rows of a query one by one, for a caller that may have enough before the end."""

@@ -64,13 +64,13 @@ def write_identity(connection: sqlite3.Connection, version: int) -> None:
 
 def _version_by_tables(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> int:
     """The version whose tables, indexes and triggers these are; 0: of none."""
-    found = _parts(connection)
+    parts = _parts(connection)
     in_memory = sqlite3.connect(":memory:", isolation_level=None)
     version = 0
     try:
         for number, migration in enumerate(migrations, start=1):
             migration(in_memory)
-            if _parts(in_memory) == found:
+            if _parts(in_memory) == parts:
                 version = number
     finally:
         in_memory.close()

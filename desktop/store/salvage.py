@@ -28,10 +28,10 @@ def unless_damaged(database: Database, read: Callable[[], _Read], otherwise: Cal
         if error.kind != "damaged":
             raise
         database.note_damage(error)
-        found = otherwise()
-        if not found:
+        rows = otherwise()
+        if not rows:
             raise
-        return found
+        return rows
 
 
 def readable(database: Database, sql: str, numbers: Iterable[int]) -> Iterator[Row]:
@@ -47,8 +47,8 @@ def numbers(database: Database, table: str) -> range:
     """The numbers that rows of a table can have, the newest first."""
     last = _MOST
     with contextlib.suppress(StoreError, TypeError, ValueError):
-        found = database.row("SELECT seq FROM sqlite_sequence WHERE name = ?", table)
-        last = int(found[0]) if found else 0
+        row = database.row("SELECT seq FROM sqlite_sequence WHERE name = ?", table)
+        last = int(row[0]) if row else 0
     return range(last, max(0, last - _MOST), -1)
 
 

@@ -87,8 +87,8 @@ def compact(connection: sqlite3.Connection) -> None:
 
 def has_trigrams(connection: sqlite3.Connection) -> bool:
     """This SQLite has FTS5 with the trigram tokenizer (3.34)."""
-    found = connection.execute("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'").fetchone()
-    return found is not None and sqlite3.sqlite_version_info >= (3, 34)
+    row = connection.execute("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'").fetchone()
+    return row is not None and sqlite3.sqlite_version_info >= (3, 34)
 
 
 def _is_in_step(connection: sqlite3.Connection) -> bool:

@@ -82,16 +82,16 @@ class MessageTree:
 
     def _readable_path(self, conversation_id: int, leaf: int | None) -> list[StoredMessage]:
         rows = readable(self._db, f"{_MESSAGE_ALONE} WHERE m.id = ?", numbers(self._db, "message"))
-        found = {m.id: m for m in map(_message, rows) if m.conversation_id == conversation_id}
-        path = hangs_together(found, {m.id: m.parent_id for m in found.values()}, leaf)
-        return [found[number] for number in path]
+        messages = {m.id: m for m in map(_message, rows) if m.conversation_id == conversation_id}
+        path = hangs_together(messages, {m.id: m.parent_id for m in messages.values()}, leaf)
+        return [messages[number] for number in path]
 
     def _path_to(self, leaf: int | None) -> list[StoredMessage]:
         rows = self._db.rows(f"{_UP} {_MESSAGE} JOIN up ON up.id = m.id", leaf)
-        found = {message.id: message for message in map(_message, rows)}
+        messages = {message.id: message for message in map(_message, rows)}
         path, message_id = [], leaf
-        while message_id in found:
-            path.append(found.pop(message_id))
+        while message_id in messages:
+            path.append(messages.pop(message_id))
             message_id = path[-1].parent_id
         return path[::-1]
 
@@ -219,12 +219,12 @@ class MessageTree:
     def _interrupt_streaming(self) -> list[int]:
         """Mark what was being written when the last run ended; the ids of those in conversations that are there."""
         with self._db.transaction():
-            found = self._db.rows(
+            rows = self._db.rows(
                 "SELECT m.id FROM message AS m JOIN conversation AS c ON c.id = m.conversation_id"
                 " WHERE m.status = 'streaming' AND c.deleted_at IS NULL ORDER BY m.id"
             )
             self._db.write("UPDATE message SET status = 'interrupted' WHERE status = 'streaming'")
-        return [row[0] for row in found]
+        return [row[0] for row in rows]
 
     def _active_leaf(self, conversation_id: int) -> int | None:
         row = self._db.row("SELECT active_leaf FROM conversation WHERE id = ? AND deleted_at IS NULL", conversation_id)

@@ -68,11 +68,11 @@ def compare_logits(
         )
     for file, entry in zip(report.files, plain["files"], strict=True):
         terminal.progress(f"running {file.path.name} in llama.cpp …")
-        found = agreement(file.path, samples, threads=options.threads or os.cpu_count() or 1)
+        result = agreement(file.path, samples, threads=options.threads or os.cpu_count() or 1)
         terminal.clear()
-        entry["logits"] = asdict(found)
+        entry["logits"] = asdict(result)
         if not quiet:
-            print(f"{file.path}: {agreement_line(found)}")
+            print(f"{file.path}: {agreement_line(result)}")
 
 
 @contextmanager

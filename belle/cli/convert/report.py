@@ -53,24 +53,25 @@ def file_lines(report: ConversionReport, file: FileReport, *, every_tensor: bool
     return "\n".join(lines)
 
 
-def agreement_line(found: Agreement) -> str:
+def agreement_line(agreement: Agreement) -> str:
     """How alike the checkpoint and the file were on the same prompts."""
     return (
-        f"logits of {found.n_tokens} tokens in transformers and llama.cpp: differ by {found.largest_difference:.2g} at "
-        f"most, KL {found.mean_kl:.2g} nats per token (largest {found.largest_kl:.2g}), "
-        f"same first choice {found.same_top:.1%}"
+        f"logits of {agreement.n_tokens} tokens in transformers and llama.cpp: "
+        f"differ by {agreement.largest_difference:.2g} at most, "
+        f"KL {agreement.mean_kl:.2g} nats per token (largest {agreement.largest_kl:.2g}), "
+        f"same first choice {agreement.same_top:.1%}"
     )
 
 
 def _tensor_lines(file: FileReport) -> list[str]:
     width = max(len(tensor.name) for tensor in file.tensors)
-    found = {proof.name: f"  {_measured(proof)}" for proof in file.proof.tensors} if file.proof else {}
+    measured = {proof.name: f"  {_measured(proof)}" for proof in file.proof.tensors} if file.proof else {}
     lines = []
     for tensor in file.tensors:
         shape = " × ".join(map(str, tensor.shape))
         lines.append(
             f"{tensor.name:<{width}}  {shape:>16}  {tensor.source_dtype:>4} → {tensor.type:<7}"
-            f"{size(tensor.n_bytes):>11}  {tensor.exactness:<16}{found.get(tensor.name, '')}".rstrip()
+            f"{size(tensor.n_bytes):>11}  {tensor.exactness:<16}{measured.get(tensor.name, '')}".rstrip()
         )
     return lines
 

@@ -109,12 +109,12 @@ def _drawn(items: Iterable[T], count: int, seed: int) -> list[T]:
     """`count` of the items, each as likely as any other (reservoir sampling)."""
     randomness = random.Random(seed)  # noqa: S311  # not for secrets
     stream = iter(items)
-    kept = list(islice(stream, count))
+    rows = list(islice(stream, count))
     for seen, item in enumerate(stream, start=count):
         place = randomness.randrange(seen + 1)
         if place < count:
-            kept[place] = item
-    return kept
+            rows[place] = item
+    return rows
 
 
 def _colours(wanted: str) -> bool:

@@ -29,12 +29,12 @@ def tag(arguments: argparse.Namespace) -> int:
         for row in islice(rows(arguments), arguments.n):
             question = next(iter(questions_of(row)), "")
             known = category_name(row.category)
-            found = known if known and not arguments.overwrite else classify(question)
+            category = known if known and not arguments.overwrite else classify(question)
             if known:
                 given += 1
-                agreed += known == (found if arguments.overwrite else category_of(question))
-            counts[found] += 1
-            writer.write(replace(row, category=found))
+                agreed += known == (category if arguments.overwrite else category_of(question))
+            counts[category] += 1
+            writer.write(replace(row, category=category))
     print(f"{arguments.output}: {writer.written:,} rows")
     for name, count in counts.most_common():
         print(f"  {count:,} {name}")

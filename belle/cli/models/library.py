@@ -23,12 +23,12 @@ def show(arguments: argparse.Namespace) -> int:
     """Print the table, or the JSON array."""
     from convert.install.library import rows
 
-    found = rows()
+    listed = rows()
     if arguments.json:
-        print(json_text([asdict(row) for row in found]))
+        print(json_text([asdict(row) for row in listed]))
         return 0
     table = [tuple(say(f"models_head_{head}") for head in ("name", "status", "size", "memory", "license", "languages"))]
-    table += [_cells(row) for row in found]
+    table += [_cells(row) for row in listed]
     widths = [max(_width(line[column]) for line in table) for column in range(len(table[0]))]
     for line in table:
         print("  ".join(cell + " " * (w - _width(cell)) for cell, w in zip(line, widths, strict=True)).rstrip())
