@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from belle.documents import parse_json_row
-from belle.durable import worded
+from belle.durable import writing
 from belle.texts import utf8
 
 Take = Callable[[dict[str, Any]], object]
@@ -38,14 +38,12 @@ class JsonLines:
         self._path = path
         self._start = self._end = 0  # of the last line
         self.last: dict[str, Any] = {}
-        try:
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("r+b" if path.exists() else "w+b")
             for line, row in _rows(self._file, take):
                 self._start, self._end, self.last = self._end, self._end + len(line), row
             self._file.truncate(self._end)
-        except OSError as error:
-            raise worded(path, error) from error
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Write a line. Raises KnownError."""
@@ -57,10 +55,8 @@ class JsonLines:
 
     def sync(self) -> None:
         """Return when the lines are on the disk. Raises KnownError."""
-        try:
+        with writing(self._path):
             os.fsync(self._file.fileno())
-        except OSError as error:
-            raise worded(self._path, error) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -68,14 +64,12 @@ class JsonLines:
 
     def _write(self, start: int, row: dict[str, Any]) -> None:
         line = utf8(json.dumps(row, ensure_ascii=False)) + b"\n"
-        try:
+        with writing(self._path):
             # One write: a reader that follows the file meets whole lines.
             self._file.seek(start)
             self._file.write(line)
             self._file.truncate()
             self._file.flush()
-        except OSError as error:
-            raise worded(self._path, error) from error
         self._start, self._end, self.last = start, start + len(line), row
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from gguf.constants import GGMLQuantizationType as GGMLType
 from numpy.typing import NDArray
 
-from belle.durable import worded
+from belle.durable import writing
 from belle.errors import KnownError
 from belle.evaluation.layers.exchange import ExchangeModel, MeanKl
 from belle.evaluation.layers.layer_error import LayerErrors, quantized
@@ -180,19 +180,16 @@ def recipe_kl(model: ExchangeModel, reference: WeightFile, types: Mapping[str, s
     if not all(model.can_exchange(name) for name in types):
         return None
     start, places = 0, {}
-    try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            for name, kind in types.items():
-                start += file.write(bytes(-start % 32))
-                shape, n_bytes = reference.tensors[name].shape, 0
-                for first, last in pieces(math.prod(shape[:-1]), shape[-1]):
-                    n_bytes += file.write(quantized(reference.rows(name, first, last), kind).data)
-                places[name] = (int(GGMLType[kind]), start, n_bytes)
-                start += n_bytes
-            file.flush()
-            contents: NDArray[np.uint8] = np.memmap(file, np.uint8, "r")
-    except OSError as error:
-        raise worded(folder, error) from error
+    with writing(folder), tempfile.TemporaryFile(dir=folder) as file:
+        for name, kind in types.items():
+            start += file.write(bytes(-start % 32))
+            shape, n_bytes = reference.tensors[name].shape, 0
+            for first, last in pieces(math.prod(shape[:-1]), shape[-1]):
+                n_bytes += file.write(quantized(reference.rows(name, first, last), kind).data)
+            places[name] = (int(GGMLType[kind]), start, n_bytes)
+            start += n_bytes
+        file.flush()
+        contents: NDArray[np.uint8] = np.memmap(file, np.uint8, "r")
     exchange = {name: (kind, contents[start : start + n]) for name, (kind, start, n) in places.items()}
     for name, stored in reference.tensors.items():
         if name not in types and model.can_exchange(name):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from belle.durable import worded
+from belle.durable import writing
 from belle.engine.llama.tensor_exchange import Blocks, LiveTensors
 from belle.evaluation.layers.weight_file import WeightFile
 from belle.evaluation.sources.base import LogitSource, Rows, Speed, chunk_rows
@@ -59,7 +59,7 @@ class CachedLogits:
     def __init__(self, source: LogitSource, windows: Sequence[Window], folder: Path) -> None:
         self.name, self.n_vocab, self.speed = source.name, source.n_vocab, Speed()
         step = chunk_rows(source.n_vocab)
-        try:
+        with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder) as file:
                 for window in windows:
@@ -68,8 +68,6 @@ class CachedLogits:
                 file.flush()
                 # The mapping outlives the file's name and handle.
                 logits = np.memmap(file, np.float32, "r")
-        except OSError as error:
-            raise worded(folder, error) from error
         each = logits.size // len(windows)
         self._rows = {
             window.start: logits[i * each : (i + 1) * each].reshape(-1, self.n_vocab)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from belle.durable import worded
+from belle.durable import writing
 from belle.evaluation.statistics import TokenLosses
 from belle.texts import utf8
 
@@ -41,7 +41,7 @@ class TokenRecords:
         self._shape = (1 + len(PER_CANDIDATE) * n_candidates, n_scored)
         header = utf8(json.dumps(identity, sort_keys=True, ensure_ascii=False)) + b"\n"
         self._blocks: list[Block] = self._read(header) if resume else []
-        try:
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("r+b" if self._blocks else "wb")
             if not self._blocks:
@@ -49,8 +49,6 @@ class TokenRecords:
                 self._file.flush()
             self._file.seek(len(header) + len(self._blocks) * self._block_bytes)
             self._file.truncate()
-        except OSError as error:
-            raise worded(path, error) from error
 
     @property
     def n_windows(self) -> int:
@@ -60,12 +58,10 @@ class TokenRecords:
     def add(self, block: Block) -> None:
         """Keep a window. Raises KnownError."""
         self._blocks.append(block)
-        try:
+        with writing(self._path):
             self._file.write(block.tobytes())
             self._file.flush()
             os.fsync(self._file.fileno())
-        except OSError as error:
-            raise worded(self._path, error) from error
 
     def all(self) -> Block:
         """Everything, `[rows, windows · n_scored]`."""
