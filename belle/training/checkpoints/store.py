@@ -177,7 +177,7 @@ class CheckpointStore:
         sizes = {name: sealed.size for name, sealed in files.items()}
         mine = {name: files[name] for name in share(sizes, self._ranks.rank, self._ranks.world_size)}
         problems = on_all_ranks(self._ranks, lambda: first_problem(path, mine))
-        return next((found for found in problems if found is not None), None)
+        return next(filter(None, problems), None)
 
     def _prune(self, step: int) -> None:
         """Delete what is older than the last `keep_last`. Damaged ones do not count and are left to the person."""

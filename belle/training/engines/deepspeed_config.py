@@ -104,8 +104,8 @@ def inference_config(path: Path, *, precision: str) -> dict[str, Any]:
             "only ZeRO stage 3 spreads the weights",
             "Set zero_optimization.stage to 3, or generate without --deepspeed.",
         )
-    kept = {key: value for key, value in values.items() if key not in _REFUSED}
-    result: dict[str, Any] = _without_auto(kept)
+    taken = {key: value for key, value in values.items() if key not in _REFUSED}
+    result: dict[str, Any] = _without_auto(taken)
     result["train_micro_batch_size_per_gpu"] = 1
     result.pop("train_batch_size", None)
     for name in ("bf16", "fp16"):

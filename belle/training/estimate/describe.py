@@ -85,13 +85,13 @@ def _data(recipe: Recipe, volume: Volume, plan: Plan) -> list[str]:
     size = f"{about}{volume.rows:,} rows, {volume.samples:,} samples, {volume.tokens:,} tokens"
     lines = [f"  data        {size} ({volume.mean_length:.0f} a sample, {share:.0%} trained)"]
     if recipe.traits.writes_answers:
-        made = f"{plan.samples:,} answers a step"
+        step = f"{plan.samples:,} answers a step"
     else:
-        made = (
+        step = (
             f"{plan.samples:,} {'blocks' if recipe.batching == 'pack' else 'samples'} a step"
             f" ({recipe.batch_size} × {recipe.accumulation} × {plan.processes} processes)"
         )
-    lines.append(f"  steps       {plan.steps:,}; {made}; {plan.tokens:,.0f} tokens in all")
+    lines.append(f"  steps       {plan.steps:,}; {step}; {plan.tokens:,.0f} tokens in all")
     return lines
 
 

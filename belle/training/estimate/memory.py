@@ -115,8 +115,10 @@ def memory(
     if layout.offload_weights:
         offloaded += weights
         weights = 0.0
-    kept = activations(shape, tokens, half=half, weights_half=half and not whole, checkpointing=checkpointing)
-    return Memory(weights, gradients, optimizer, buffers, kept, offloaded)
+    activation_bytes = activations(
+        shape, tokens, half=half, weights_half=half and not whole, checkpointing=checkpointing
+    )
+    return Memory(weights, gradients, optimizer, buffers, activation_bytes, offloaded)
 
 
 def activations(shape: ModelShape, tokens: int, *, half: bool, weights_half: bool, checkpointing: bool) -> float:

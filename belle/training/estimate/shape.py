@@ -146,9 +146,9 @@ def _config_at(name: str | Path) -> Any:
     """Of a model, of an adapter's base, or of what a recipe is going to leave."""
     if is_recipe(name):
         return _after(load_recipe(Path(name)))
-    found = read_adapter_base(Path(name)) if is_adapter(Path(name)) else name
+    base = read_adapter_base(Path(name)) if is_adapter(Path(name)) else name
     try:
-        return load_config(found)
+        return load_config(base)
     except (OSError, ValueError) as error:
         raise KnownError(
             "model_missing",

@@ -52,11 +52,11 @@ def flops_per_token(shape: ModelShape, length: float, *, checkpointing: bool) ->
 
 def named_device(name: str) -> Device | None:
     """A GPU of the table whose name is part of `name`, such as `NVIDIA H100 80GB HBM3`."""
-    found = next((gpu for gpu in PEAK_TFLOPS if gpu.replace("RTX ", "") in name.split() or gpu in name), None)
-    if found is None:
+    known = next((gpu for gpu in PEAK_TFLOPS if gpu.replace("RTX ", "") in name.split() or gpu in name), None)
+    if known is None:
         return None
-    source = f"{PEAK_TFLOPS[found]} TFLOP/s by its data sheet × {UTILISATION:g}"
-    return Device(found, PEAK_TFLOPS[found] * 1e12 * UTILISATION, source)
+    source = f"{PEAK_TFLOPS[known]} TFLOP/s by its data sheet × {UTILISATION:g}"
+    return Device(known, PEAK_TFLOPS[known] * 1e12 * UTILISATION, source)
 
 
 def this_device() -> Device:

@@ -124,14 +124,14 @@ def _check_size(folder: Path, expected: int) -> None:
     """Where there is no memory for the model a second time: every file can be opened, and all bytes are there."""
     from safetensors import safe_open
 
-    found = 0
+    n_bytes = 0
     for path in folder.glob("*.safetensors"):
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 - not a mapping
                 part = file.get_tensor(name)
-                found += part.nbytes
-    if found < expected:
-        raise _wrong(folder, f"its weights have {found} bytes of {expected}")
+                n_bytes += part.nbytes
+    if n_bytes < expected:
+        raise _wrong(folder, f"its weights have {n_bytes} bytes of {expected}")
 
 
 def _check_config(folder: Path, values: Mapping[str, Any], fresh: Any, dtype: torch.dtype) -> None:

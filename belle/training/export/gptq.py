@@ -228,8 +228,8 @@ def _mean_loss(path: Path) -> float | None:
     if not path.is_file():
         return None
     with path.open(encoding="utf-8", newline="") as file:
-        found = [row.get("loss", "") for row in csv.DictReader(file)]
-    losses = [float(loss) for loss in found if _is_number(loss)]
+        cells = [row.get("loss", "") for row in csv.DictReader(file)]
+    losses = [float(loss) for loss in cells if _is_number(loss)]
     return sum(losses) / len(losses) if losses else None
 
 

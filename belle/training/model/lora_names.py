@@ -32,10 +32,10 @@ def check_names(model: nn.Module, lora: LoraOptions) -> None:
                 raise _missing("targets", "lora_target_missing", name, ["all-linear", *_last_parts(model)], linear)
         _check_adaptable(model, lora.targets, linear)
     for name in lora.modules_to_save:
-        found = find_modules(model, name)
-        if not found:
+        modules = find_modules(model, name)
+        if not modules:
             raise _missing("modules_to_save", "lora_module_missing", name, _last_parts(model), linear)
-        weights = [parameter for module in found for parameter in module.parameters()]
+        weights = [parameter for module in modules for parameter in module.parameters()]
         if not weights or not all(weight.is_floating_point() for weight in weights):
             what = "has weights of few bits, which cannot be trained" if weights else "has no weights"
             raise KnownError(
@@ -73,12 +73,12 @@ def saved_modules(model: nn.Module, names: Iterable[str]) -> list[str]:
 
     `norm` alone would bring every `input_layernorm`; then the paths are written out.
     """
-    told: list[str] = []
+    saved: list[str] = []
     for name in names:
         paths = [path for path, _ in model.named_modules() if path.endswith(name)]
         meant = [path for path in paths if is_named(path, (name,))]
-        told += [name] if len(meant) == len(paths) else meant
-    return told
+        saved += [name] if len(meant) == len(paths) else meant
+    return saved
 
 
 def find_modules(model: nn.Module, name: str) -> list[nn.Module]:

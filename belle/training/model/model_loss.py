@@ -102,8 +102,8 @@ def _head_makes_logits(causal: Any) -> bool:
         with torch.no_grad(), torch.autocast(device.type, enabled=False):
             own = causal(input_ids=ids, use_cache=False).logits.float()
             states = causal.base_model(input_ids=ids, use_cache=False)[0]
-            made = causal.get_output_embeddings()(states).float()
-        return bool((own - made).abs().max() <= 1e-3 * own.abs().max())
+            logits = causal.get_output_embeddings()(states).float()
+        return bool((own - logits).abs().max() <= 1e-3 * own.abs().max())
     finally:
         causal.train(training)
 

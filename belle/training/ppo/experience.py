@@ -133,9 +133,9 @@ def look_at(
         for k in range(len(plan)):
             numbers = [row[0] for row in plan[k]]
             batch = collate(dialogues, plan[k], pad_id=pad_id).to(engine.device)
-            found: TokenFigures = engine.forward(_figures, batch, temperature)
+            figures: TokenFigures = engine.forward(_figures, batch, temperature)
             for table, values in zip(
-                tables, (found.log_probs, found.values, found.entropy, reference(batch)), strict=True
+                tables, (figures.log_probs, figures.values, figures.entropy, reference(batch)), strict=True
             ):
                 rows = torch.zeros(len(numbers), mask.shape[1], dtype=torch.float64)
                 rows[mask[numbers]] = values.cpu().double()

@@ -129,8 +129,8 @@ def _generate(
         logits_processor=_processors(seeds, options, engine.device),
         synced_gpus=engine.world_size > 1,
     )
-    found = written[:, length:].cpu()
-    return torch.nn.functional.pad(found, (0, options.max_new_tokens - found.shape[1]), value=pad_id)
+    answers = written[:, length:].cpu()
+    return torch.nn.functional.pad(answers, (0, options.max_new_tokens - answers.shape[1]), value=pad_id)
 
 
 def _processors(seeds: Sequence[int], options: PpoOptions, device: torch.device) -> Any:

@@ -227,8 +227,8 @@ class PpoTraining:
                 with torch.no_grad(), without_adapter(model.policy):
                     return policy_log_probs(model.policy, batch, temperature=temperature)
 
-            found: Tensor = engine.forward(log_probs)
-            return found
+            values: Tensor = engine.forward(log_probs)
+            return values
 
         return of_base if copy is None else of_copy
 

@@ -57,16 +57,16 @@ def describe(wanted: str = "") -> str:
     from difflib import get_close_matches
 
     keys = recipe_keys()
-    found = [key for key in keys if key.group == wanted] or [key for key in keys if wanted in key.name]
-    if not found:
+    matching = [key for key in keys if key.group == wanted] or [key for key in keys if wanted in key.name]
+    if not matching:
         names = sorted({key.group for key in keys} | {key.name for key in keys})
         close = get_close_matches(wanted, names, n=3)
         near = f"Did you mean {' or '.join(close)}?" if close else "“belle train --keys” prints all."
         raise KnownError("usage", f"No key of a recipe is called {wanted}.", near)
     lines: list[str] = []
-    for group in dict.fromkeys(key.group for key in found):
+    for group in dict.fromkeys(key.group for key in matching):
         lines += ["", group, "-" * len(group)] if lines else [group, "-" * len(group)]
-        for key in found:
+        for key in matching:
             if key.group == group:
                 lines += _shown(key)
     return "\n".join(lines)
@@ -95,13 +95,13 @@ def _docstrings(cls: type) -> dict[str, str]:
     """The text that follows each field in the source of a dataclass."""
     (node,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     assert isinstance(node, ast.ClassDef)
-    found: dict[str, str] = {}
+    meanings: dict[str, str] = {}
     for field, text in zip(node.body, node.body[1:], strict=False):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             value = text.value if isinstance(text, ast.Expr) else None
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                found[field.target.id] = " ".join(value.value.split())
-    return found
+                meanings[field.target.id] = " ".join(value.value.split())
+    return meanings
 
 
 def _type(hint: Any) -> str:

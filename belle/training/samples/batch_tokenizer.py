@@ -77,8 +77,8 @@ class BatchVocabulary(HubVocabulary):
         if self._wanted is not None:
             self._wanted[text] = None
             return self._any_ids
-        found = self._known.get(text)
-        return super()._plain(text) if found is None else found
+        ids = self._known.get(text)
+        return super()._plain(text) if ids is None else ids
 
     def _foreseen(self, rows: Sequence[R], foresee: Callable[[HubVocabulary, R], object]) -> list[str]:
         wanted: dict[str, None] = {}

@@ -85,18 +85,18 @@ def read_prompts(
     parts: list[list[int]] = []
     counts = Counts()
     for file in files:
-        found: list[list[int]] = []
+        prompts_of_file: list[list[int]] = []
         for row in read_rows(file.path, "conversation", file.format):
             counts.rows += 1
             ids = prompt_of(row.messages, vocabulary, template, max_length=max_length)
             if isinstance(ids, str):
                 counts.drop(ids)
             else:
-                found.append(ids)
-        counts.samples += len(found)
+                prompts_of_file.append(ids)
+        counts.samples += len(prompts_of_file)
         whole = int(file.weight)
-        rest = round((file.weight - whole) * len(found))
-        parts += found * whole + found[:rest]
+        rest = round((file.weight - whole) * len(prompts_of_file))
+        parts += prompts_of_file * whole + prompts_of_file[:rest]
     say("; ".join([f"data: {counts.samples:,} prompts of {counts.rows:,} rows", *counts.dropped_in_words]))
     if not parts:
         raise KnownError(

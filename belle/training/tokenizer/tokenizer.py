@@ -214,13 +214,13 @@ def _give_padding(tokenizer: Any, path: Path | str, notice: Callable[[str], None
         return
     vocabulary: Mapping[str, int] = tokenizer.get_vocab()
     candidates = [*_PADDING_NAMES, tokenizer.unk_token, tokenizer.bos_token]
-    found = next((name for name in candidates if name in vocabulary and vocabulary[name] != eos), None)
-    if found is None:
+    padding = next((name for name in candidates if name in vocabulary and vocabulary[name] != eos), None)
+    if padding is None:
         tokenizer.pad_token = tokenizer.eos_token
         return
     if pad is not None:
-        notice(f"{path} pads with its end token {tokenizer.eos_token}; {found} is used instead.")
-    tokenizer.pad_token = found
+        notice(f"{path} pads with its end token {tokenizer.eos_token}; {padding} is used instead.")
+    tokenizer.pad_token = padding
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -64,12 +64,12 @@ def facts(picture: Picture) -> list[tuple[str, str]]:
         "grad_norm": ("grad norm", "{:.3g}"),
         "tokens_per_s": ("tokens/s", "{:,.0f}"),
     }
-    found = [(label, form.format(values[name])) for name, (label, form) in words.items() if name in values]
+    shown = [(label, form.format(values[name])) for name, (label, form) in words.items() if name in values]
     if "memory" in values:
-        found.append(("memory", short_size(values["memory"])))
+        shown.append(("memory", short_size(values["memory"])))
     if picture.seconds_left is not None:
-        found.append(("time left", short_duration(picture.seconds_left)))
-    return found
+        shown.append(("time left", short_duration(picture.seconds_left)))
+    return shown
 
 
 def position(picture: Picture) -> str:

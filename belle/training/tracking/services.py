@@ -96,8 +96,8 @@ def _wait_for_a_later_name(folder: Path) -> None:
     TensorBoard reads event files in the order of their names: the second, then host, process and a count as text. Of
     two files of one second the later one may come first, and what it takes back would be shown.
     """
-    made = (path.name.split(".")[3] for path in folder.glob("events.out.tfevents.*"))
-    newest = max((int(second) for second in made if second.isdigit()), default=0)
+    seconds = (path.name.split(".")[3] for path in folder.glob("events.out.tfevents.*"))
+    newest = max((int(second) for second in seconds if second.isdigit()), default=0)
     while int(time.time()) == newest:
         time.sleep(0.05)
 
@@ -243,8 +243,8 @@ def _in_netrc(host: str) -> bool:
 
 
 def _plain(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = parse_json(json.dumps(recipe, ensure_ascii=False, default=str))
-    return found
+    values: dict[str, Any] = parse_json(json.dumps(recipe, ensure_ascii=False, default=str))
+    return values
 
 
 def _code(text: str) -> str:
