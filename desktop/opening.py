@@ -55,8 +55,8 @@ def open_store(model: str) -> Opened:
 def _ask(fault: StoreError, *, may_open: bool) -> Decision:
     from desktop.ui.dialogs.store_fault import CopyToRestore, ask_about_store_fault
 
-    found = backups(paths.database_file(), paths.backups_dir())
-    copies = [CopyToRestore(copy.path, copy.made_at, copy.before_update) for copy in found]
+    available = backups(paths.database_file(), paths.backups_dir())
+    copies = [CopyToRestore(copy.path, copy.made_at, copy.before_update) for copy in available]
     return ask_about_store_fault(fault, copies, may_open=may_open)
 
 

@@ -1,4 +1,4 @@
-"""What the window is told: which conversation is open, what of it is to be seen, and everything that happens.
+"""What the window shows: which conversation is open, what of it is to be seen, and everything that happens.
 
 `ChatController` adds what a person can do. What comes from `AnswerQueue` about other conversations than the open one is
 not passed on.

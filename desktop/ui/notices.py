@@ -34,7 +34,7 @@ class NoticeText:
 
 
 def notice_text(notice: Notice) -> NoticeText:
-    """The words of a notice in the present language."""
+    """The text of a notice in the present language."""
     facts = _facts(notice.details)
     kind = notice.kind
     if notice.is_of_store and f"store_{kind}" in _sentences():

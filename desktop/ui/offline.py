@@ -24,7 +24,7 @@ class OfflineBadge(QPushButton):
         self.retranslate()
 
     def retranslate(self) -> None:
-        """The words in the present language."""
+        """The texts in the present language."""
         word = translate("Offline", "Offline")
         promise = translate("Offline", "Offline · nothing leaves this computer")
         self.setText("" if self._compact else word)

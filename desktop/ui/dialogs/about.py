@@ -58,7 +58,7 @@ class AboutDialog(Dialog):
         self.ready()
 
     def retranslate(self) -> None:
-        """The words in the present language."""
+        """The texts in the present language."""
         super().retranslate()
         self.set_heading(translate("About", "About ChatBELLE"))
         self.doctor_button.setText(translate("About", "Does everything work here?"))

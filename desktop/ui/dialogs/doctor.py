@@ -59,7 +59,7 @@ class DoctorDialog(Dialog):
         self._examination.start()
 
     def retranslate(self) -> None:
-        """The words in the present language."""
+        """The texts in the present language."""
         super().retranslate()
         self.set_heading(translate("Doctor", "Does everything work here?"))
         self._waiting.setText(translate("Doctor", "Looking at this computer …"))

@@ -1,6 +1,6 @@
-"""The words of the doctor's page: sections, facts and problems of `belle.doctor` in the language of the window.
+"""The texts of the doctor's page: sections, facts and problems of `belle.doctor` in the language of the window.
 
-A kind of problem that has no words here shows the English sentence that it brings along.
+A kind of problem that has no text here shows the English sentence that it brings along.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class ModelInfoDialog(Dialog):
         self.open_file_requested.emit()
 
     def retranslate(self) -> None:
-        """The words in the present language."""
+        """The texts in the present language."""
         super().retranslate()
         self.set_heading(self._choice.title)
         self._subtitle.setText(breakable(self._choice.subtitle))

@@ -20,7 +20,7 @@ class OfflineDialog(Dialog):
         self.ready()
 
     def retranslate(self) -> None:
-        """The words in the present language."""
+        """The texts in the present language."""
         super().retranslate()
         self.set_heading(translate("Offline", "Nothing leaves this computer"))
         texts = (

@@ -205,7 +205,7 @@ class SettingsDialog(Dialog):
     # Words
 
     def retranslate(self) -> None:
-        """The words in the present language."""
+        """The texts in the present language."""
         super().retranslate()
         self.set_heading(translate("Settings", "Settings"))
         self.tabs.set_texts(

@@ -46,7 +46,7 @@ class ShortcutsDialog(Dialog):
         self.ready()
 
     def retranslate(self) -> None:
-        """The words in the present language."""
+        """The texts in the present language."""
         super().retranslate()
         self.set_heading(translate("Shortcuts", "Keyboard shortcuts"))
         for group, title in self._groups:

@@ -83,7 +83,7 @@ class StoreFaultDialog(Dialog):
         self.ready()
 
     def retranslate(self) -> None:
-        """The words in the present language."""
+        """The texts in the present language."""
         super().retranslate()
         content = notice_text(self._notice)
         self.set_heading(content.title)

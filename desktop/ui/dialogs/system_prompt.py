@@ -43,7 +43,7 @@ class SystemPromptDialog(Dialog):
         self.chosen.emit(self.field.toPlainText().strip())
 
     def retranslate(self) -> None:
-        """The words in the present language."""
+        """The texts in the present language."""
         super().retranslate()
         self.set_heading(translate("SystemPrompt", "System prompt"))
         self._explanation.setText(

@@ -131,7 +131,7 @@ class TemplateDialog(Dialog):
         return "", ""
 
     def retranslate(self) -> None:
-        """The words in the present language."""
+        """The texts in the present language."""
         super().retranslate()
         self.set_heading(translate("Template", "How does one talk to this model?"))
         self._explanation.setText(

@@ -21,7 +21,7 @@ class UnsavedDialog(Dialog):
         self.ready()
 
     def retranslate(self) -> None:
-        """The words in the present language."""
+        """The texts in the present language."""
         super().retranslate()
         self.set_heading(translate("Dialog", "Something is not saved yet"))
         self._text.setText(

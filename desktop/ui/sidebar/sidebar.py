@@ -233,7 +233,7 @@ class Sidebar(View):
     # Words, looks, keys
 
     def retranslate(self) -> None:
-        """The words in the present language."""
+        """The texts in the present language."""
         self.new_button.setText(translate("Sidebar", "New chat"))
         self.new_button.setAccessibleName(translate("Sidebar", "New chat"))
         set_tooltip(self.new_button, key_text("new_chat"))

@@ -87,7 +87,7 @@ class Banner(View):
         return f"{content.title}. {content.text}"
 
     def retranslate(self) -> None:
-        """The notice's words in the present language."""
+        """The notice's text in the present language."""
         content = notice_text(self.notice)
         self._title.setText(breakable(content.title))
         self._text.setText(breakable(content.text))

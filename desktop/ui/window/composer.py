@@ -312,7 +312,7 @@ class Composer(View):
     # Words and looks
 
     def retranslate(self) -> None:
-        """The words in the present language."""
+        """The texts in the present language."""
         self.editor.setAccessibleName(translate("Composer", "Message"))
         self.editor.setPlaceholderText(translate("Composer", "Ask anything…"))
         self._refresh()

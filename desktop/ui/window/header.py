@@ -192,7 +192,7 @@ class Header(View):
     # Words and looks
 
     def retranslate(self) -> None:
-        """The words in the present language."""
+        """The texts in the present language."""
         self.sidebar_button.name(translate("Header", "Show the sidebar"), key_text("sidebar"))
         self.badge.retranslate()
         self.more_button.name(translate("Header", "More"))

@@ -119,7 +119,7 @@ class Welcome(View):
             self.retranslate()
 
     def retranslate(self) -> None:
-        """The words in the present language."""
+        """The texts in the present language."""
         self._title.setText(translate("Welcome", "Talk to a language model, on your own computer."))
         self._first.setText(
             translate("Welcome", "It runs here, without a network. What you write is kept on this computer only.")
