@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from gguf.constants import GGUFValueType
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from belle.engine.llama.activations import ActivationReader, SquareSums
 from belle.engine.llama.block_runner import BlockRunner
@@ -31,7 +32,6 @@ from convert.pipeline import convert
 from convert.plan.mixture import MatrixRole, ModelFacts, role_of
 from convert.plan.options import ConvertOptions
 from convert.plan.plan import TensorPlan, data_size, plan_types
-from convert.quantize.blas import one_thread
 from convert.quantize.calibration import Windows, calibration_windows
 from convert.quantize.formats import FORMATS
 from convert.quantize.layerwise import EMBEDDINGS, Step, round_model
@@ -163,7 +163,9 @@ class _Job:
         if options.method == "imatrix":
             imatrix = self._imatrix(on_step)
             return self._write(self._plans(imatrix), imatrix.metadata(), imatrix.n_chunks, {}, on_write)
-        with Spool(self._out) as spool, one_thread():
+        # The threads here are ours, and each computes small products. numpy's own would wait for each other in busy
+        # loops: on a machine with other work to do that made rounding six times slower.
+        with Spool(self._out) as spool, threadpool_limits(limits=1, user_api="blas"):
             plans, n_windows, errors = self._rounded(spool, on_step)
             return self._write(plans, [], n_windows, errors, on_write)
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from gguf.constants import GGMLQuantizationType as T
 from gguf.quants import dequantize
+from threadpoolctl import threadpool_limits
 
 from belle.errors import KnownError
-from convert.quantize.blas import one_thread
 from convert.quantize.coordinate_descent import descend
 from convert.quantize.error_feedback import round_with_feedback
 from convert.quantize.formats import FORMATS, BlockFormat, Blocks, pack, unpack, values
@@ -132,7 +132,7 @@ def test_no_row_is_worse_than_with_ggml(
 ) -> None:
     parts: dict[int, np.ndarray] = {}
     source = ArrayRows("layer", weights)
-    with ThreadPoolExecutor(2) as pool, one_thread():
+    with ThreadPoolExecutor(2) as pool, threadpool_limits(limits=1, user_api="blas"):
         errors = round_matrix(kind.type, source, metric, pool=pool, n_threads=2, write=parts.__setitem__)
     found = dequantize(np.concatenate([parts[start] for start in sorted(parts)]), kind.type)
     mine = np.square(inputs @ (found - weights).T).sum(axis=0)
