@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +48,17 @@ def test_what_was_read_is_written_again_byte_by_byte(path: Path) -> None:
     file = GgufFile(path)
     assert serialize(file.entries, TENSORS) + DATA == path.read_bytes()
     assert file.metadata["a.large"] == 2**63 and file.metadata["tokenizer.ggml.tokens"][1] == "好"
+
+
+def test_the_writer_and_the_reader_that_verifies_share_no_code_of_the_format() -> None:
+    """A mistake in what both used would be proved right by itself."""
+
+    def modules(name: str) -> set[str]:
+        program = f"import sys, belle.gguf.{name}; print(*(m for m in sys.modules if m.startswith('belle.gguf.')))"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        return set(done.stdout.split())
+
+    assert modules("reader") & modules("writer") == set()
 
 
 def test_tensors_are_views_of_the_file(path: Path) -> None:
