@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from belle.cli.arguments import input_file, input_path, output_file
 from belle.cli.convert.report import progress_line
+from belle.cli.report_file import check_report, write_report
 from belle.cli.terminal import Terminal
-from belle.errors import KnownError
 from belle.path_guard import check_output
-from belle.texts import json_text
 from belle.units import duration, size
 
 if TYPE_CHECKING:
@@ -72,7 +71,6 @@ def runs_native_code(arguments: argparse.Namespace) -> bool:
 
 def run(arguments: argparse.Namespace) -> int:
     """Quantize and write the report. Returns the exit status; raises KnownError."""
-    from belle.durable import write_text
     from convert.quantize.calibration import Calibration
     from convert.quantize.job import quantize
     from convert.quantize.options import QuantizeOptions
@@ -81,9 +79,10 @@ def run(arguments: argparse.Namespace) -> int:
     path = arguments.report or arguments.output.with_suffix(".report.json")
     inputs = [arguments.model, *arguments.calib]
     check_output(arguments.output, inputs)
-    check_output(path, [*inputs, arguments.output])
-    if arguments.report is not None and not path.parent.is_dir():
-        raise KnownError("unwritable", f"The report {path} cannot be written there.", "Give another --report.")
+    if arguments.report is not None:
+        check_report(path, arguments.output, inputs)
+    else:
+        check_output(path, inputs)
 
     def on_step(done: int, total: int) -> None:
         left = (monotonic() - started) * (total - done) / done
@@ -109,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     for note in report.notes:
         terminal.note(note)
     seconds = monotonic() - started
-    write_text(path, json_text(_plain(report, seconds), indent=1) + "\n")
+    write_report(path, _plain(report, seconds))
     print("\n".join(_lines(report, seconds)))
     return 0
 

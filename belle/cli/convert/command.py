@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +11,9 @@ from belle.cli.arguments import input_file, input_path, output_file
 from belle.cli.convert.encrypted import decrypted
 from belle.cli.convert.logits import check_possible, compare_logits
 from belle.cli.convert.report import file_lines, progress_line
+from belle.cli.report_file import check_report, write_report
 from belle.cli.terminal import Terminal
-from belle.durable import write_text
 from belle.errors import KnownError
-from belle.path_guard import check_output
 from belle.texts import json_text
 
 if TYPE_CHECKING:
@@ -141,7 +139,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.verify == "logits":
         check_possible(lora_only=arguments.lora_only, weights_verified=not arguments.no_verify)
     if arguments.report is not None:
-        _check_report(arguments.report)
+        check_report(arguments.report, arguments.output)
     with decrypted(arguments.source, arguments.llama_weights, arguments.output, terminal) as source:
         return _run(source, arguments, options, terminal)
 
@@ -168,7 +166,7 @@ def _run(source: Path, arguments: argparse.Namespace, options: ConvertOptions, t
     if arguments.json:
         print(json_text(plain))
     if arguments.report is not None:
-        _write_report(arguments.report, plain)
+        write_report(arguments.report, plain)
     if failure is not None:
         terminal.clear()
         raise failure
@@ -187,29 +185,6 @@ def _convert(
     if arguments.dry_run:
         return plan_conversion(source, arguments.output, options)
     return convert(source, arguments.output, options, progress=progress)
-
-
-def _check_report(path: Path) -> None:
-    """A report that cannot be written shows before hours of converting, not after."""
-    check_output(path)
-    reason = ""
-    if not path.parent.is_dir():
-        reason = f"there is no folder {path.parent}"
-    elif not os.access(path if path.exists() else path.parent, os.W_OK):
-        reason = "permission denied"
-    if reason:
-        raise KnownError(
-            "unwritable", f"The report {path} cannot be written: {reason}.", "Give another --report.", path=str(path)
-        )
-
-
-def _write_report(path: Path, plain: dict[str, Any]) -> None:
-    try:
-        write_text(path, json_text(plain, indent=1) + "\n")
-    except KnownError as error:
-        raise KnownError(
-            error.kind, error.message, "This is the report; the model was written.", **error.details
-        ) from error
 
 
 class _AddAdapter(argparse.Action):
