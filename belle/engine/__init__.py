@@ -1,8 +1,9 @@
 """The llama.cpp runtime: a worker process per loaded model, spoken to in JSON lines over pipes.
 
 From the outside in: `process/protocol` is the language, `process/client` (or `blocking`) the way to speak it, `worker`
-the process on the other side. There, `loaded` builds a model with its `answer/session`, which answers: `prompt` renders,
-`overflow` makes it fit, `llama/context` holds the KV cache, `prefill` reads, `sampling` chooses tokens, `text_stream`
-makes text of them, `llama/threads` decides how many threads do it, and `process/outbox` sends it all home. Tools that
-read logits or activations stand on `llama/evaluator`; `llama/memory` looks at a file before it is loaded.
+the process on the other side. There, `loaded` builds a model with its `answer/session`, which answers: `prompt`
+renders, `overflow` makes it fit, `llama/context` holds the KV cache, `prefill` reads, `sampling` chooses tokens,
+`text_stream` makes text of them, `llama/threads` decides how many threads do it, and `process/outbox` sends it all
+home. Tools that read logits or activations stand on `llama/evaluator`; `llama/memory` looks at a file before it is
+loaded.
 """
