@@ -37,7 +37,7 @@ from convert.plan.mixture import ModelFacts
 from convert.plan.named_requests import check_imatrix, check_types
 from convert.plan.options import ConvertOptions, output_paths
 from convert.plan.plan import TensorPlan, data_size, plan_types, size_by_type
-from convert.quantization import left_behind, named_by_config, read_stated, refuse_by_tensors
+from convert.quantized_formats import left_behind, named_by_config, read_stated, refuse_by_tensors
 from convert.report import ConversionReport, FileReport, describe
 from convert.rows.source import RowSource
 from convert.tokenizers import check_templates, check_tokenizer, read_tokenizer

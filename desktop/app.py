@@ -23,8 +23,8 @@ from desktop.ui.style.theme import themes
 from desktop.ui.window.main_window import MainWindow
 
 if TYPE_CHECKING:
-    from desktop.chat.backups import DailyBackups
     from desktop.chat.controller import ChatController
+    from desktop.chat.daily_backup import DailyBackups
     from desktop.store import Store
 
 
@@ -41,8 +41,8 @@ class Running:
 
     def begin(self, store: Store) -> ChatController:
         """Bring the window to life on `store`."""
-        from desktop.chat.backups import DailyBackups
         from desktop.chat.controller import ChatController
+        from desktop.chat.daily_backup import DailyBackups
 
         self._store = store
         self.controller = ChatController(store, self._settings)

@@ -10,7 +10,7 @@ from typing import Any
 
 from belle.documents import parse_json
 from belle.errors import KnownError
-from belle.evaluation.statistics import Loss, Perplexity
+from belle.evaluation.metric_formulas import Loss, Perplexity
 from belle.texts import read_text
 
 VERSION = 1

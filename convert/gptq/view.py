@@ -18,7 +18,7 @@ from convert.gptq import codes
 from convert.gptq.coded import Mode
 from convert.gptq.layout import Module, ZeroEvidence, find_modules, zeros_of
 from convert.gptq.source import GPTQRows
-from convert.gptq.stated import check_known, check_modules, version_of
+from convert.gptq.stated_config import check_known, check_modules, version_of
 from convert.rows.arrange import take_rows
 from convert.rows.source import RowSource
 

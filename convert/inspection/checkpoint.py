@@ -17,11 +17,11 @@ from convert.checkpoint.tensor import CheckpointTensor
 from convert.compressed import is_companion, is_compressed, stored_layers
 from convert.gptq.blocks import RUN
 from convert.gptq.layout import Module, find_modules
-from convert.gptq.stated import check_known, check_modules
+from convert.gptq.stated_config import check_known, check_modules
 from convert.gptq.view import is_quantized
 from convert.inspection.description import Description, TensorRow, TokenizerFacts, shares, template_facts
 from convert.metadata import read_model_card
-from convert.quantization import read_stated, refuse_by_tensors
+from convert.quantized_formats import read_stated, refuse_by_tensors
 from convert.tokenizers import Tokenizer, read_tokenizer
 
 _EMBEDDINGS = ("embed_tokens.weight", "word_embeddings.weight", "wte.weight", "tok_embeddings.weight")

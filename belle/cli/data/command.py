@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Callable
 
 from belle.cli.arguments import input_file, output_file, path_or_name, share
-from belle.cli.subcommands import Subcommand, add_subcommands, run_subcommand, sentence
+from belle.cli.nested_commands import Subcommand, add_subcommands, run_subcommand, sentence
 from belle.errors import KnownError
 from belle.path_guard import check_output
 

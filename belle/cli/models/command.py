@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from belle.cli.arguments import input_file, path_or_name
-from belle.cli.subcommands import Subcommand, add_subcommands, run_subcommand
+from belle.cli.nested_commands import Subcommand, add_subcommands, run_subcommand
 
 _EPILOG = """\
 examples:

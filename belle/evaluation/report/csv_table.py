@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from belle.evaluation.measurement import Measurement
-from belle.evaluation.metrics import BY_KEY, rows
+from belle.evaluation.metric_table import BY_KEY, rows
 from belle.evaluation.report.tasks import csv_cells, tasks_of
 
 

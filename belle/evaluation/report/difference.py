@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from belle.evaluation.measurement import Measurement
-from belle.evaluation.metrics import BY_KEY, ModelRow, rows
+from belle.evaluation.metric_table import BY_KEY, ModelRow, rows
 from belle.evaluation.report.tasks import differences, tasks_of
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from belle.evaluation.layers.sensitivity_table import GroupLoss, SensitivityTable, TensorLoss
 from belle.evaluation.layers.suggest import Suggestion
 from belle.evaluation.measurement import Measurement
-from belle.evaluation.metrics import MISSING
+from belle.evaluation.metric_table import MISSING
 from belle.evaluation.report.tasks import TextGrid
 from belle.units import precise_gigabytes
 

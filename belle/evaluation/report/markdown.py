@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from belle.evaluation.measurement import Measurement
-from belle.evaluation.metrics import Metric, ModelRow, rows, rows_with_figures, tables
+from belle.evaluation.metric_table import Metric, ModelRow, rows, rows_with_figures, tables
 from belle.evaluation.report.facts import ONLY_BYTES, PROTOCOL, about_text, failures, repeat
 from belle.evaluation.report.layers import grids as layer_grids
 from belle.evaluation.report.layers import layers_of, suggestion_grid, suggestion_of, summary_lines

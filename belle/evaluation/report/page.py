@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from belle.evaluation.measurement import Measurement
-from belle.evaluation.metrics import rows_with_figures, tables
+from belle.evaluation.metric_table import rows_with_figures, tables
 from belle.evaluation.report.facts import ONLY_BYTES, PROTOCOL, about_text, failures, repeat
 from belle.evaluation.report.layers import grids as layer_grids
 from belle.evaluation.report.layers import layers_of, suggestion_grid, suggestion_of

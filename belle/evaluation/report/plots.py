@@ -10,7 +10,7 @@ from typing import Any
 
 from belle.evaluation.layers.sensitivity_table import SensitivityTable
 from belle.evaluation.measurement import CandidateFigures, Measurement
-from belle.evaluation.metrics import BY_KEY, row_of
+from belle.evaluation.metric_table import BY_KEY, row_of
 from belle.evaluation.report.labels import name_points
 from belle.evaluation.report.layers import layers_of
 from belle.report.svg import N_SERIES, colour, draw

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from belle.evaluation.measurement import Measurement
-from belle.evaluation.metrics import MISSING
+from belle.evaluation.metric_table import MISSING
 from belle.evaluation.tasks.result import WAYS, Accuracy, CategoryPair, Change, ModelTasks, Paired, TaskMeasurement, Way
 
 _NAMES: dict[Way, str] = {"letter": "by letter", "text": "by text", "generation": "generated"}

@@ -17,7 +17,7 @@ from belle.engine.llama.cores import FreeCores, usable_cores
 from belle.engine.llama.evaluator import ContextOptions, Entry, Evaluator
 from belle.engine.llama.threads import DECODE_PACE, ThreadTuner, ladder
 from belle.errors import KnownError
-from belle.evaluation.statistics import Row, RowReader, RowReading
+from belle.evaluation.metric_formulas import Row, RowReader, RowReading
 from belle.evaluation.tasks.prompts import Continuations
 
 _BATCH = 512

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from belle.evaluation.measurement import CandidateFigures, ModelFigures
+from belle.evaluation.metric_formulas import TokenLosses, Values, loss, perplexity
 from belle.evaluation.sources.base import LogitSource
 from belle.evaluation.sources.model_files import ModelFiles
-from belle.evaluation.statistics import TokenLosses, Values, loss, perplexity
 from belle.evaluation.text.scripts import SCRIPTS
 from belle.evaluation.windows import Protocol
 

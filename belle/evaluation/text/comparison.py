@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from belle.errors import KnownError
+from belle.evaluation.metric_formulas import ReferenceToken, RowReader, token_losses
 from belle.evaluation.sources.base import LogitSource, Rows, chunk_rows
-from belle.evaluation.statistics import ReferenceToken, RowReader, token_losses
 from belle.evaluation.text.records import PER_CANDIDATE, Block
 from belle.evaluation.windows import Window
 

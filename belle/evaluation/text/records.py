@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from belle.durable import writing
-from belle.evaluation.statistics import TokenLosses
+from belle.evaluation.metric_formulas import TokenLosses
 from belle.texts import utf8
 
 PER_CANDIDATE = TokenLosses._fields

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from belle.errors import KnownError
+from belle.evaluation.metric_formulas import TOP, RowReader, RowReading, kl_divergence
 from belle.evaluation.sources.base import LogitSource, Rows, chunk_rows
-from belle.evaluation.statistics import TOP, RowReader, RowReading, kl_divergence
 from belle.evaluation.windows import Protocol, Window
 
 PAGE_WINDOWS = 8

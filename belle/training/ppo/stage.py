@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from belle.training.ppo.experience import Experience, Reference
-    from belle.training.ppo.rewards import Reward
+    from belle.training.ppo.reward_sources import Reward
     from belle.training.ppo.rollout import Dialogues
     from belle.training.recipe.options import PpoOptions
     from belle.training.samples.prompts import PromptSet
@@ -42,7 +42,7 @@ _SHOWN = 3
 
 def run(recipe: Recipe) -> None:
     """Train as the recipe says and write `final/`: the policy alone. Raises KnownError and `interrupts.Stopped`."""
-    from belle.training.ppo.rewards import make_reward
+    from belle.training.ppo.reward_sources import make_reward
     from belle.training.samples.prompts import read_prompts
 
     options = recipe.ppo
@@ -241,7 +241,7 @@ def shaped_scores(
     Args:
         counters: of the run, where the statistics of all scores so far are kept.
     """
-    from belle.training.ppo.rewards import ScoreStatistics
+    from belle.training.ppo.reward_sources import ScoreStatistics
 
     if options.normalize_scores:
         statistics = ScoreStatistics(counters)

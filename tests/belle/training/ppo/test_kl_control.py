@@ -7,7 +7,7 @@ import statistics
 import pytest
 
 from belle.training.ppo.loss import next_kl_coefficient
-from belle.training.ppo.rewards import ScoreStatistics
+from belle.training.ppo.reward_sources import ScoreStatistics
 
 
 def steered(distance: float, *, coefficient: float = 0.2, target: float | None = 6.0) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from belle.errors import KnownError
-from belle.training.ppo.rewards import reward_function
+from belle.training.ppo.reward_sources import reward_function
 
 
 @pytest.mark.parametrize(

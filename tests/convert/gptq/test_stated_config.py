@@ -9,7 +9,7 @@ import pytest
 
 from belle.errors import KnownError
 from convert.gptq.layout import ZeroEvidence, find_modules
-from convert.gptq.stated import stated_quantization, version_of
+from convert.gptq.stated_config import stated_quantization, version_of
 from convert.gptq.view import view
 from tests.convert.gptq.test_exact import Stored, layer
 from tests.convert.gptq.test_view import named

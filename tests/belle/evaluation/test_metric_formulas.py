@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from belle.evaluation.statistics import RowReader, kl_divergence, perplexity
+from belle.evaluation.metric_formulas import RowReader, kl_divergence, perplexity
 
 
 @settings(max_examples=60, deadline=None)

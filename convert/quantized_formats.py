@@ -14,7 +14,7 @@ from belle.errors import KnownError
 from belle.texts import short_repr
 from convert.checkpoint.checkpoint import Checkpoint
 from convert.checkpoint.json_file import read_json_object
-from convert.gptq.stated import stated_quantization
+from convert.gptq.stated_config import stated_quantization
 
 # Where AutoGPTQ, AutoAWQ and ModelOpt wrote it, before it went into config.json.
 _FILES = ("quantize_config.json", "quant_config.json", "hf_quant_config.json")

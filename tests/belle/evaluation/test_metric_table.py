@@ -12,11 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle.evaluation.measurement import CandidateFigures, Measurement, ModelFigures
-from belle.evaluation.metrics import BY_KEY, METRICS, MISSING, ModelRow, tables
-from belle.evaluation.report.csv_table import csv_table
-from belle.evaluation.report.difference import difference
-from belle.evaluation.report.markdown import markdown, summary
-from belle.evaluation.statistics import (
+from belle.evaluation.metric_formulas import (
     Loss,
     Perplexity,
     ReferenceToken,
@@ -25,6 +21,10 @@ from belle.evaluation.statistics import (
     loss,
     token_losses,
 )
+from belle.evaluation.metric_table import BY_KEY, METRICS, MISSING, ModelRow, tables
+from belle.evaluation.report.csv_table import csv_table
+from belle.evaluation.report.difference import difference
+from belle.evaluation.report.markdown import markdown, summary
 
 N_VOCAB, N = 400, 300
 

@@ -2,9 +2,9 @@
 
 All forms of the report, the summary in the terminal and `belle measure diff` ask `METRICS`. A new metric is
 
-1. a field of `Loss` and its formula in `belle.evaluation.statistics` (of a model alone: a field of `ModelFigures`), and
-   where it needs something of every token that is not recorded yet, a field of `TokenLosses` beside them;
-2. a row of `METRICS`.
+1. a field of `Loss` and its formula in `belle.evaluation.metric_formulas` (of a model alone: a field of
+`ModelFigures`), and where it needs something of every token that is not recorded yet, a field of `TokenLosses` beside
+them; 2. a row of `METRICS`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from belle.evaluation.measurement import CandidateFigures, Measurement, ModelFigures
-from belle.evaluation.statistics import Loss
+from belle.evaluation.metric_formulas import Loss
 from belle.units import file_size
 
 MISSING = "–"

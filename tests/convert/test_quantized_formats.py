@@ -12,7 +12,7 @@ import pytest
 from belle.errors import KnownError
 from convert.inspection import describe
 from convert.pipeline import plan_conversion
-from convert.quantization import FORMATS
+from convert.quantized_formats import FORMATS
 from tests.convert.checkpoint.building import safetensors
 from tests.convert.checkpoints import llama_checkpoint, llama_shapes
 
