@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from belle.training.ppo.loss import next_kl_coefficient
+from belle.training.ppo.kl_control import next_kl_coefficient
 from belle.training.ppo.reward_sources import ScoreStatistics
 
 
