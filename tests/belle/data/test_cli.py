@@ -181,7 +181,8 @@ def test_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(first.splitlines()) == 20
     belle(capsys, "split", file, "-o", train, "--held-out", dev, "--size", "20", "--near", "1")
     assert dev.read_bytes() == first
-    assert "neither a number of rows nor a share" in belle(capsys, "split", file, "-o", train, "--held-out", dev, "--size", "1.5", status=2)
+    error = belle(capsys, "split", file, "-o", train, "--held-out", dev, "--size", "1.5", status=2)
+    assert "neither a number of rows nor a share" in error
 
 
 def test_mix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
