@@ -16,6 +16,7 @@ from types import ModuleType
 
 import belle
 from belle.errors import KnownError
+from belle.interrupts import between_imports
 from belle.path_guard import refused
 from belle.streams import guarded_streams
 
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     # Progress is shown in our own words. Bars of libraries would have to command the terminal.
     os.environ.setdefault("TQDM_DISABLE", "1")
-    with guarded_streams():
+    with guarded_streams(), between_imports():
         try:
             return _flushed(words, protected=argv is None)
         except KnownError as error:

@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -28,13 +27,13 @@ from belle.engine.process import safer_mode
 from belle.engine.process.faults import death
 from belle.engine.process.memory_pressure import MemoryWatch
 from belle.errors import KnownError
+from belle.interrupts import Interrupt
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_S = 1.0
 _LONGEST_LOG = 1 << 16
 _STDERR = 2
 # Ctrl-C reaches the child twice: from the terminal, and from its parent, who cannot know that it was the terminal.
-_SAME_INTERRUPT_S = 0.3
 # What a command says itself when it ends so.
 _SAID = (0, 2, 130, 141)
 
@@ -96,7 +95,7 @@ def become_child(words: Sequence[str]) -> list[str]:
     sys.stderr = os.fdopen(terminal, "w", encoding="utf-8", errors="replace", buffering=1)
     threading.Thread(target=_end_with, args=(int(parent),), name="parent", daemon=True).start()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _Interrupt())
+        signal.signal(signal.SIGINT, Interrupt())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     return rest
 
@@ -180,19 +179,6 @@ def _forwarding() -> Iterator[_Forward]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-class _Interrupt:
-    """KeyboardInterrupt, once for each Ctrl-C."""
-
-    def __init__(self) -> None:
-        self._last = -_SAME_INTERRUPT_S
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        now = time.monotonic()
-        if now - self._last >= _SAME_INTERRUPT_S:
-            self._last = now
-            signal.default_int_handler(number, frame)
 
 
 def _end_with(parent: int) -> None:
