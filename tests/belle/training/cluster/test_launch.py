@@ -122,15 +122,23 @@ def test_a_signal_that_kills_is_in_the_status(monkeypatch: pytest.MonkeyPatch) -
     assert launch_command([Host("localhost", 1)], python(code)) == 128 + signal.SIGKILL
 
 
-def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(launching, "_TO_NOTICE_SECONDS", 0.2)
     monkeypatch.setattr(launching, "_TO_END_SECONDS", 0.2)
-    code = """
-import os, signal, sys, time
+    code = f"""
+import os, pathlib, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-sys.exit(3) if os.environ["RANK"] == "1" else time.sleep(600)
+deaf = pathlib.Path({str(tmp_path / "deaf")!r})
+if os.environ["RANK"] == "1":
+    while not deaf.exists():
+        time.sleep(0.01)
+    sys.exit(3)
+deaf.with_suffix(".new").write_text(str(os.getpid()))
+deaf.with_suffix(".new").rename(deaf)
+time.sleep(600)
 """
     assert launch_command(TWO, python(code)) == 3
+    assert not _alive(int((tmp_path / "deaf").read_text()))
 
 
 def test_ctrl_c_reaches_every_process(tmp_path: Path) -> None:
