@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from belle.data.rows import Row, questions_of
-from belle.data.similarity import SimilarTexts
 
 if TYPE_CHECKING:
     from belle.data.similarity import Numbers
@@ -47,11 +45,3 @@ def held_out(groups: Numbers, *, share: float | None = None, count: int | None =
 
 def _draw(root: int, seed: int) -> bytes:
     return hashlib.blake2b(f"{seed}:{root}".encode(), digest_size=8).digest()
-
-
-def groups_of(texts: Sequence[str], threshold: float, seed: int = 1234) -> Numbers:
-    """The groups of near duplicates among `texts` `[texts]`."""
-    similar = SimilarTexts(threshold, seed)
-    for text in texts:
-        similar.add(text)
-    return similar.groups()

@@ -94,11 +94,6 @@ def release() -> None:
     _base().ggml_quantize_free()
 
 
-def requires_imatrix(kind: GGMLType) -> bool:
-    """True for the types that ggml refuses to write without an importance matrix."""
-    return bool(_base().ggml_quantize_requires_imatrix(int(kind)))
-
-
 def quantize(
     kind: GGMLType, rows: NDArray[np.float32], out: NDArray[np.uint8], importance: NDArray[np.float32] | None
 ) -> None:

@@ -6,7 +6,7 @@ already quantized (`packed_rows`) move with them at no loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -61,82 +61,6 @@ class TakeRows(RowSource):
         return take_rows(self._source, self._index[index])
 
 
-class ConcatRows(RowSource):
-    """Several sources, one below the other. Mixed precisions are read as float32, which holds them all."""
-
-    def __init__(self, sources: Sequence[RowSource], name: str | None = None) -> None:
-        first = sources[0]
-        if any(s.shape[1:] != first.shape[1:] for s in sources) or len(first.shape) < 2:
-            raise ValueError(f"{', '.join(s.name for s in sources)}: rows of different lengths cannot be joined")
-        self._sources = tuple(sources)
-        self._offsets = np.cumsum([0, *(s.shape[0] for s in sources)])
-        self.name = name or first.name
-        self.shape = (int(self._offsets[-1]), *first.shape[1:])
-        self._same = len({s.dtype for s in sources}) == 1
-        self.dtype = first.dtype if self._same else "f32"
-        types = {s.packed_type for s in sources}
-        self.packed_type = first.packed_type if len(types) == 1 else None
-        _describe_as(self, *sources)
-
-    def rows(self, start: int, stop: int) -> NDArray[np.generic]:
-        return self._read(start, stop, lambda s: s.rows if self._same else s.float_rows)
-
-    def packed_rows(self, start: int, stop: int) -> NDArray[np.uint8]:
-        return self._read(start, stop, lambda s: s.packed_rows)
-
-    def steps(self, start: int, stop: int) -> NDArray[np.float32]:
-        return self._read(start, stop, lambda s: s.steps)
-
-    def release(self) -> None:
-        for source in self._sources:
-            source.release()
-
-    def _read(self, start: int, stop: int, reader: Callable[[RowSource], Reader]) -> NDArray[Any]:
-        parts = []
-        for source, offset in zip(self._sources, self._offsets[:-1].tolist(), strict=True):
-            low, high = max(start - offset, 0), min(stop - offset, source.shape[0])
-            if low < high:
-                parts.append(reader(source)(low, high))
-        if not parts:
-            return reader(self._sources[0])(0, 0)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-class PadRows(RowSource):
-    """`source` with rows of zeros below it, for a vocabulary that grew after the weights were saved."""
-
-    def __init__(self, source: RowSource, n_rows: int) -> None:
-        if len(source.shape) < 2 or n_rows < source.shape[0]:
-            raise ValueError(f"{source.name}: {source.shape[0]} rows cannot be padded to {n_rows}")
-        self._source = source
-        self.name = source.name
-        self.dtype = source.dtype
-        self.packed_type = source.packed_type
-        _describe_as(self, source)
-        self.shape = (n_rows, *source.shape[1:])
-
-    def rows(self, start: int, stop: int) -> NDArray[np.generic]:
-        return self._read(start, stop, self._source.rows)
-
-    def packed_rows(self, start: int, stop: int) -> NDArray[np.uint8]:
-        # In every block type zero bytes are zero values: each block has a scale, and here it is zero.
-        return self._read(start, stop, self._source.packed_rows)
-
-    def steps(self, start: int, stop: int) -> NDArray[np.float32]:
-        return self._read(start, stop, self._source.steps)
-
-    def release(self) -> None:
-        self._source.release()
-
-    def _read(self, start: int, stop: int, read: Reader) -> NDArray[Any]:
-        held = self._source.shape[0]
-        known = read(min(start, held), min(stop, held)) if start < held else read(0, 1)[:0]
-        missing = stop - start - len(known)
-        if not missing:
-            return known
-        return np.concatenate([known, np.zeros((missing, *known.shape[1:]), known.dtype)])
-
-
 class AddConstant(RowSource):
     """The values of a small tensor plus a constant, in float32 (Gemma stores the weights of its norms minus one)."""
 
@@ -166,12 +90,11 @@ class ArrayRows(RowSource):
         return self._rows[start:stop]
 
 
-def _describe_as(rows: RowSource, *sources: RowSource) -> None:
-    """Say of `rows` what holds for all of `sources`."""
-    near = any(source.packed_exactness == "near-exact" for source in sources)
-    rows.packed_exactness = "near-exact" if near else "exact"
-    rows.was_quantized = all(source.was_quantized for source in sources)
-    rows.is_computed = any(source.is_computed for source in sources)
+def _describe_as(rows: RowSource, source: RowSource) -> None:
+    """Say of `rows` what holds for `source`."""
+    rows.packed_exactness = source.packed_exactness
+    rows.was_quantized = source.was_quantized
+    rows.is_computed = source.is_computed
 
 
 def _gather(read: Reader, wanted: NDArray[np.intp]) -> NDArray[Any]:

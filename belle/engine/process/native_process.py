@@ -33,7 +33,6 @@ _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_S = 1.0
 _LONGEST_LOG = 1 << 16
 _STDERR = 2
-# Ctrl-C reaches the child twice: from the terminal, and from its parent, who cannot know that it was the terminal.
 # What a command says itself when it ends so.
 _SAID = (0, 2, 130, 141)
 

@@ -7,7 +7,7 @@ from gguf.quants import dequantize, quantize
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convert.rows.arrange import AddConstant, ArrayRows, ConcatRows, PadRows, TakeRows, take_rows
+from convert.rows.arrange import AddConstant, ArrayRows, TakeRows, take_rows
 from convert.rows.source import RowSource
 from tests.convert.architectures.random_models import MemorySource
 
@@ -89,44 +89,8 @@ def test_packed_blocks_move_with_their_rows() -> None:
     values = np.random.default_rng(0).standard_normal((6, 64), dtype=np.float32)
     source = PackedSource("x", values)
     taken = TakeRows(source, np.array([3, 0, 5]))
-    joined = ConcatRows([taken, source])
-    padded = PadRows(joined, 12)
-    assert {taken.packed_type, joined.packed_type, padded.packed_type} == {Q8_0}
+    assert taken.packed_type == Q8_0
     np.testing.assert_array_equal(taken.packed_rows(1, 3), source.blocks[[0, 5]])
-    np.testing.assert_array_equal(joined.packed_rows(2, 5), source.blocks[[5, 0, 1]])
-    np.testing.assert_array_equal(dequantize(padded.packed_rows(7, 12), Q8_0)[2:], np.zeros((3, 64)))
-    np.testing.assert_array_equal(dequantize(padded.packed_rows(0, 12), Q8_0), padded.rows(0, 12))
-
-
-@given(st.lists(st.integers(1, 5), min_size=1, max_size=4), st.data())
-def test_joined_rows(sizes: list[int], data: st.DataObject) -> None:
-    parts = [matrix(n) + 100 * i for i, n in enumerate(sizes)]
-    whole = np.concatenate(parts)
-    joined = ConcatRows([MemorySource(f"x{i}", part) for i, part in enumerate(parts)], "all")
-    start = data.draw(st.integers(0, len(whole) - 1))
-    stop = data.draw(st.integers(start, len(whole)))
-    np.testing.assert_array_equal(joined.rows(start, stop), whole[start:stop])
-
-
-def test_joined_precisions_are_read_as_float32() -> None:
-    joined = ConcatRows([MemorySource("a", matrix(2)), MemorySource("b", matrix(2, dtype="float16"))])
-    assert joined.dtype == "f32"
-    assert joined.rows(0, 4).dtype == np.float32
-    mixed = ConcatRows([PackedSource("a", matrix(2, 32)), MemorySource("b", matrix(2, 32))])
-    assert mixed.packed_type is None
-    with pytest.raises(ValueError, match="a, b"):
-        ConcatRows([MemorySource("a", matrix(2)), MemorySource("b", matrix(2, 5))])
-
-
-@given(st.integers(1, 6), st.integers(0, 6), st.data())
-def test_padded_rows(held: int, more: int, data: st.DataObject) -> None:
-    expected = np.concatenate([matrix(held), np.zeros((more, 4), np.float32)])
-    padded = PadRows(MemorySource("x", matrix(held)), held + more)
-    start = data.draw(st.integers(0, held + more))
-    stop = data.draw(st.integers(start, held + more))
-    np.testing.assert_array_equal(padded.rows(start, stop), expected[start:stop])
-    with pytest.raises(ValueError, match="padded"):
-        PadRows(MemorySource("x", matrix(held)), held - 1)
 
 
 def test_small_tensors() -> None:
