@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gguf.constants import GGMLQuantizationType as GGMLType
 
+from belle import path_guard
 from belle.errors import KnownError
 from belle.gguf.imatrix import Imatrix, read_imatrix
 from belle.gguf.types import FILE_TYPES, FLOAT_TYPES, FileType, file_type
@@ -194,6 +195,8 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
         )
         for output in outputs:
             check_output(output.path, conversion.inputs)
+        if options.report is not None:
+            path_guard.check_output(options.report, conversion.inputs)
         yield conversion
 
 

@@ -38,10 +38,13 @@ def check_report(path: Path, model: Path, inputs: Iterable[Path] = ()) -> None:
 
 
 def write_report(path: Path, values: dict[str, Any]) -> None:
-    """Write it. Raises KnownError, which says that the model is there all the same."""
+    """Write it. Raises KnownError, which says that a model is there all the same."""
     try:
         write_text(path, json_text(values, indent=1) + "\n")
     except KnownError as error:
         raise KnownError(
-            error.kind, error.message, "This is the report; the model was written.", **error.details
+            error.kind,
+            error.message,
+            "This is the report; a model that was made is there all the same.",
+            **error.details,
         ) from error

@@ -21,6 +21,7 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from belle.errors import KnownError
 from belle.gguf.types import FileType, file_type, row_bytes
 from belle.gguf.writer import KeyValue, padded, serialize
+from belle.path_guard import check_output
 from convert.architectures import Architecture, NamedTensor, architecture_of
 from convert.architectures.base import TensorPlacement
 from convert.checkpoint.json_file import read_json_object
@@ -73,6 +74,9 @@ def convert_adapter(
     architecture = architecture_of(config)
     choice = options.adapters[0]
     with read_adapter(choice.folder, choice.strength) as adapter:
+        inputs = [config_file, *adapter.files]
+        if options.report is not None:
+            check_output(options.report, inputs)
         made = arrange(adapter, architecture, config, moved_in_base(source, config, architecture))
         plans = _plans(made.tensors, kind.base)
         metadata = _metadata(adapter, architecture, made.alpha, options)
@@ -86,7 +90,7 @@ def convert_adapter(
                 threads=options.threads,
                 progress=progress,
                 resume=False,
-                inputs=[config_file, *adapter.files],
+                inputs=inputs,
                 verifier=verifier if options.verify else None,
             )
             file = describe(out, kind.name, plans, n_bytes, written.progress.seconds, proof=written.proof)
@@ -100,7 +104,9 @@ def arrange(
 ) -> AdapterFile:
     """The tensors of the adapter under GGUF's names. Raises KnownError (`unsupported_adapter`, `adapter_mismatch`)."""
     places = architecture.places(config)
-    said = [name for name in places if adapter.config.targets.trains_whole(name.rpartition(".")[0])]
+    # PEFT knows a layer by its whole name, the table of an architecture without what all have in front.
+    names = {name: name if name == architecture.head.source else architecture.prefix + name for name in places}
+    said = [name for name, whole in names.items() if adapter.config.targets.trains_whole(whole.rpartition(".")[0])]
     if whole := [*adapter.replaced, *said]:
         raise _unsupported(adapter, f"trains {whole[0]} as a whole")
     if any(delta.magnitude is not None for delta in adapter.deltas.values()):

@@ -49,6 +49,7 @@ class ConvertOptions:
         resume: go on from what an interrupted run left.
         verify: read the file back and compare it with the checkpoint before it gets its name.
         name, license_id, repository: metadata in place of what the checkpoint says.
+        report: what else is going to be written: it may be none of the files that are read.
     """
 
     types: tuple[str, ...] = ()
@@ -65,6 +66,7 @@ class ConvertOptions:
     name: str | None = None
     license_id: str | None = None
     repository: str | None = None
+    report: Path | None = None
 
     @property
     def gptq_mode(self) -> GPTQMode:

@@ -166,7 +166,10 @@ def _run(source: Path, arguments: argparse.Namespace, options: ConvertOptions, t
     if arguments.json:
         print(json_text(plain))
     if arguments.report is not None:
-        write_report(arguments.report, plain)
+        try:
+            write_report(arguments.report, plain)
+        except KnownError as error:
+            failure = failure or error
     if failure is not None:
         terminal.clear()
         raise failure
@@ -237,4 +240,5 @@ def _options(arguments: argparse.Namespace) -> ConvertOptions:
         name=arguments.name,
         license_id=arguments.license,
         repository=arguments.repository,
+        report=arguments.report,
     )

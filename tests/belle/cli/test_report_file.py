@@ -37,4 +37,4 @@ def test_a_report_that_fails_says_that_the_model_is_there(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(KnownError) as caught:
         write_report(tmp_path / "file" / "r.json", {})
-    assert caught.value.advice == "This is the report; the model was written."
+    assert caught.value.advice == "This is the report; a model that was made is there all the same."

@@ -257,7 +257,27 @@ def test_the_output_may_not_be_the_adapter(llama: Path, tmp_path: Path) -> None:
         with pytest.raises(KnownError) as caught:
             write(llama, weights, ConvertOptions(adapters=one(folder)))
         assert caught.value.kind == "output_is_input"
+        with pytest.raises(KnownError) as caught:
+            write(llama, tmp_path / "m.gguf", ConvertOptions(adapters=one(folder), report=weights))
+        assert caught.value.kind == "output_is_input"
     assert weights.read_bytes() == before
+
+
+def test_a_report_may_not_be_what_is_read(llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = {path: path.read_bytes() for path in llama.iterdir()}
+    for path in before:
+        assert main(["convert", str(llama), "-o", str(tmp_path / "m.gguf"), "--report", str(path)]) == 2
+        assert path.name in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in llama.iterdir()} == before
+
+
+@pytest.mark.parametrize("named", ["embed_tokens", "model.embed_tokens"])
+def test_an_adapter_gguf_is_refused_where_a_layer_was_trained_whole(llama: Path, tmp_path: Path, named: str) -> None:
+    """Also where its weights are missing, and however the configuration names it."""
+    folder = save_adapter(tmp_path / "a", adapter_for(LLAMA_SHAPES, LLAMA_LAYERS), modules_to_save=[named])
+    with pytest.raises(KnownError, match=r"embed_tokens\.weight as a whole") as caught:
+        convert_adapter(llama, tmp_path / "a.gguf", ConvertOptions(adapters=one(folder)))
+    assert caught.value.kind == "unsupported_adapter"
 
 
 def test_an_adapter_alone_is_no_model(tmp_path: Path) -> None:
