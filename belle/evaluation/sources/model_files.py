@@ -11,7 +11,6 @@ from belle.gguf.reader import read_header
 from belle.path_guard import open_input
 
 _WEIGHTS = ("*.safetensors", "*.bin")
-_READ_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +58,11 @@ def model_files(path: Path) -> ModelFiles:
 
 def sha256(path: Path) -> str:
     """Of a file's content. Raises KnownError("file_missing")."""
-    digest = hashlib.sha256()
     try:
         with open_input(path) as file:
-            while part := file.read(_READ_BYTES):
-                digest.update(part)
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise KnownError("file_missing", f"{path} cannot be read: {error.strerror}.", path=str(path)) from None
-    return digest.hexdigest()
 
 
 def _checkpoint(folder: Path) -> ModelFiles:

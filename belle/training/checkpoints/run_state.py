@@ -78,16 +78,7 @@ class RunState:
             state = torch.load(path, map_location="cpu", weights_only=True)
             _restore(state.pop("random"), generators or {})
             return cls(**state)
-        except (
-            OSError,
-            RuntimeError,
-            KeyError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            EOFError,
-            UnpicklingError,
-        ) as error:
+        except _UNREADABLE as error:
             raise KnownError(
                 "checkpoint_broken",
                 f"{path} is not the state of a run, or is damaged ({type(error).__name__}).",

@@ -15,8 +15,8 @@ from pathlib import Path
 from belle.errors import KnownError
 from belle.texts import read_text, short_repr
 
-# No name that ssh would take for an option.
 _LONGEST = 1 << 20  # bytes; a line per machine
+# No name that ssh would take for an option.
 _NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_:][A-Za-z0-9_.:-]*")
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 

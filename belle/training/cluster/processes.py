@@ -17,6 +17,9 @@ from belle.errors import KnownError
 if TYPE_CHECKING:
     import torch
 
+INTERVAL_SECONDS = 1.0
+PATIENCE_SECONDS = 6.0
+
 _heartbeat: Heartbeat | None = None
 
 
@@ -123,19 +126,11 @@ def _number(name: str, default: int) -> int:
         ) from None
 
 
-# Which process of a run has died: the others learn it by name, and not as “connection closed by peer”.
-#
-# Every process counts up a number in the store that all of them share. When the exchange of gradients fails, those
-# whose number stands still are the ones that are gone; the others merely noticed it too.
-
-
-INTERVAL_SECONDS = 1.0
-
-PATIENCE_SECONDS = 6.0
-
-
 class Heartbeat:
-    """Beats in a thread until `stop`.
+    """Which process of a run has died: the others learn it by name, and not as “connection closed by peer”.
+
+    Until `stop` every process counts up a number, in a thread, in the store that all of them share. When the exchange
+    of gradients fails, those whose number stands still are gone; the others merely noticed it too.
 
     Args:
         store: torch's TCPStore or PrefixStore, shared by all processes.

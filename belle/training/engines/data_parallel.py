@@ -106,10 +106,7 @@ class DataParallelEngine:
             return self._wrapper(function, *arguments)
 
     def autocast(self) -> AbstractContextManager[Any]:
-        if self.precision.name == "fp32":
-            return contextlib.nullcontext()
-        result: AbstractContextManager[Any] = torch.autocast(self.device.type, self.precision.compute_dtype)
-        return result
+        return self.precision.autocast(self.device)
 
     def accumulating(self, *, last: bool) -> AbstractContextManager[Any]:
         if isinstance(self._wrapper, nn.parallel.DistributedDataParallel) and not last:
@@ -117,8 +114,7 @@ class DataParallelEngine:
             return result
         return contextlib.nullcontext()
 
-    def backward(self, loss: Tensor, *, last: bool) -> None:
-        del last  # `accumulating` has seen to it
+    def backward(self, loss: Tensor) -> None:
         loss = loss * self.world_size  # DistributedDataParallel averages
         (self._scaler.scale(loss) if self._scaler else loss).backward()
 

@@ -118,17 +118,13 @@ class DeepSpeedEngine:
         return self._wrapped(computed, *arguments)
 
     def autocast(self) -> AbstractContextManager[Any]:
-        if self.precision.name == "fp32":
-            return contextlib.nullcontext()
-        result: AbstractContextManager[Any] = torch.autocast(self.device.type, self.precision.compute_dtype)
-        return result
+        return self.precision.autocast(self.device)
 
     def accumulating(self, *, last: bool) -> AbstractContextManager[Any]:
         self._wrapped.set_gradient_accumulation_boundary(last)
         return contextlib.nullcontext()
 
-    def backward(self, loss: Tensor, *, last: bool) -> None:
-        del last  # `accumulating` has seen to it
+    def backward(self, loss: Tensor) -> None:
         self._wrapped.backward(loss * self.world_size, scale_wrt_gas=False)
 
     def step(self, learning_rate: float) -> float:

@@ -48,13 +48,12 @@ class TrainingEngine(Protocol):
         """Around `forward` and `backward` of one micro-batch; gradients are exchanged in the last one of a step."""
         ...
 
-    def backward(self, loss: Tensor, *, last: bool) -> None:
+    def backward(self, loss: Tensor) -> None:
         """Add the gradients of this micro-batch.
 
         Args:
             loss: this micro-batch's share of the step's loss: the gradients of all shares, of every micro-batch and
                 process, are summed. (A library that averages over processes or micro-batches is undone here.)
-            last: no further micro-batch follows in this step.
         """
         ...
 

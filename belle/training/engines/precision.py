@@ -6,6 +6,7 @@ bf16 can tell apart, and such changes would be rounded away. Only what is frozen
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,15 @@ class Precision:
         import torch
 
         return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[self.name]
+
+    def autocast(self, device: torch.device) -> AbstractContextManager[Any]:
+        """Around a forward pass on `device`."""
+        import torch
+
+        if self.name == "fp32":
+            return nullcontext()
+        result: AbstractContextManager[Any] = torch.autocast(device.type, self.compute_dtype)
+        return result
 
     @property
     def scales_loss(self) -> bool:

@@ -20,6 +20,7 @@ from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.model_names import check_model_name
 from belle.pretrained import adapter_weights, load_adapter, load_with_report, stored_dtype, untie_head
+from belle.training.checkpoints.manifest import MANIFEST
 from belle.training.export.disk_proof import check_companions, reopen
 from belle.training.export.final import write_model, write_tokenizer
 from belle.training.export.merge_proof import MergeProof, outputs_of, prove
@@ -197,7 +198,7 @@ def _check(adapter: Path, out: Path, base: str | None, say: Say) -> str:
 
 def _say_how_it_was_trained(adapter: Path, onto: Onto, say: Say) -> None:
     """Its manifest tells, when the adapter is one of ours."""
-    manifest = adapter / "manifest.json"
+    manifest = adapter / MANIFEST
     recipe = _read(manifest).get("recipe") if manifest.is_file() else None
     trained_on = recipe.get("quantization") if isinstance(recipe, dict) else None
     if trained_on and onto == "base":

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from belle.errors import KnownError
 from belle.training.engines.engine import TrainingEngine
-from belle.training.loop.interrupts import Stopped
 from belle.training.loop.objective import Objective, StepResult
+from belle.training.loop.run import is_due
 from belle.training.recipe.load import Recipe, Schedule
 from belle.training.samples.micro_batch import Batches, MicroBatch
 
@@ -74,11 +74,10 @@ def optimizer_step(
     weight, tokens = engine.all_sum(sizes).tolist()
     losses, every_metric = [], []
     for number, micro in enumerate(micro_batches):
-        last = number == len(micro_batches) - 1
-        with engine.accumulating(last=last):
+        with engine.accumulating(last=number == len(micro_batches) - 1):
             loss, metrics = engine.forward(objective.loss, micro.batch.to(engine.device))
             loss = loss * 0 if micro.idle else loss
-            engine.backward(loss / max(weight, 1e-9), last=last)
+            engine.backward(loss / max(weight, 1e-9))
         losses.append(loss.detach())
         every_metric.append({name: value * 0 if micro.idle else value for name, value in metrics.items()})
     names = sorted(every_metric[0])
@@ -115,7 +114,9 @@ def evaluate(engine: TrainingEngine, objective: Objective, batches: Batches) -> 
     finally:
         engine.model.train()
     names = sorted(sums)
-    totals = dict(zip(names, engine.all_sum(torch.tensor([sums[n] for n in names])).tolist(), strict=True))
+    # In float32 a weight of more than 2²⁴ tokens would not be exact.
+    own = torch.tensor([sums[name] for name in names], dtype=torch.float64)
+    totals = dict(zip(names, engine.all_sum(own).tolist(), strict=True))
     weight = totals.pop("weight", 0.0)
     return {"weight": weight, **{name: total / max(weight, 1e-9) for name, total in totals.items()}}
 
@@ -156,12 +157,6 @@ def train(
     total = count_steps(options, batches)
     rate = options.learning_rates(total)
     run.begin(total)
-    if run.state.step > total:
-        raise KnownError(
-            "already_past",
-            f"The run in {run.folder.path} is at step {run.state.step} already, and is to end at step {total}.",
-            "Raise max_steps or epochs, or start a new run in another output_dir.",
-        )
     engine.model.train()
     started = monotonic()
     index = run.state.micro_batch // options.accumulation
@@ -186,11 +181,7 @@ def train(
             run.log_evaluation(evaluate(engine, objective, evaluation), n_bytes=evaluation_bytes)
         if last or is_due(options.sample_every, run.state.step):
             write_samples()
-        stop = run.signal_anywhere()
-        if last or stop or is_due(options.save_every, run.state.step):
-            saved = run.save(wait=last or bool(stop))
-        if stop and not last:
-            raise Stopped(stop, f"{saved} was written: go on with --resume.")
+        run.end_step(last=last, save_every=options.save_every)
 
 
 def _from(batches: Batches, epoch: int, index: int, count: int) -> Iterator[Sequence[MicroBatch]]:
@@ -212,11 +203,6 @@ def _positions(batches: Batches, epoch: int, index: int, count: int) -> Iterator
             epoch, index = epoch + 1, 0
         yield epoch, index
         index += 1
-
-
-def is_due(every: int, step: int) -> bool:
-    """Whether something that is done each so many steps is done after this one; 0: never."""
-    return every > 0 and step % every == 0
 
 
 def _not_finite(what: str, rows: Sequence[str], *, elsewhere: bool) -> KnownError:

@@ -19,7 +19,7 @@ from belle.training.checkpoints.manifest import Manifest, read_manifest
 from belle.training.checkpoints.run_state import RunState
 from belle.training.checkpoints.store import CheckpointStore
 from belle.training.cluster.ranks import Ranks, on_all_ranks
-from belle.training.loop.interrupts import Interrupts
+from belle.training.loop.interrupts import Interrupts, Stopped
 from belle.training.loop.resume import allowed_changes, check_same_recipe
 from belle.training.recipe.load import Recipe, dump_recipe, recipe_values
 from belle.training.run_folder import RunFolder
@@ -113,11 +113,20 @@ class Run:
         """From here on every random number counts: put the generators where the checkpoint left them.
 
         A signal now ends the run after the step that is being computed.
+
+        Raises KnownError("already_past") when the run went on for longer than the recipe now says.
         """
         self._interrupts.count_steps()
         if self.checkpoint is not None:
             self.state = RunState.load(self.checkpoint, self._ranks.rank, self._ranks.world_size)
             self._saved_step = self.state.step
+        if self.state.step > total_steps:
+            raise KnownError(
+                "already_past",
+                f"The run in {self.folder.path} is at step {self.state.step} already, and is to end at"
+                f" step {total_steps}.",
+                "Raise max_steps or epochs, or start a new run in another output_dir.",
+            )
         self.record.update(steps=total_steps)
         if self._ranks.rank == 0:
             self._live = LiveView(
@@ -205,6 +214,17 @@ class Run:
         self._saved_step = self.state.step
         return folder
 
+    def end_step(self, *, last: bool, save_every: int) -> None:
+        """Save where it is due, after the last step, and where a signal came. All processes call it.
+
+        Raises Stopped after a signal, with what was written; KnownError as `save`.
+        """
+        stop = self.signal_anywhere()
+        if last or stop or is_due(save_every, self.state.step):
+            saved = self.save(wait=last or bool(stop))
+            if stop and not last:
+                raise Stopped(stop, f"{saved} was written: go on with --resume.")
+
     def signal_anywhere(self) -> int:
         """The signal that any process got, 0 for none; the same in all of them."""
         import torch
@@ -253,3 +273,8 @@ def check_free(folder: RunFolder, ranks: Ranks) -> None:
             )
 
     on_all_ranks(ranks, check)
+
+
+def is_due(every: int, step: int) -> bool:
+    """Whether something that is done each so many steps is done after this one; 0: never."""
+    return every > 0 and step % every == 0

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from belle.training.loop.interrupts import Stopped
-from belle.training.loop.loop import LoopOptions, is_due, optimizer_step
+from belle.training.loop.loop import LoopOptions, optimizer_step
+from belle.training.loop.run import is_due
 from belle.training.loop.session import TrainingSession, started
 from belle.training.model.adapters import is_adapter
 from belle.training.model.answer import end_tokens
@@ -96,7 +97,7 @@ class PpoTraining:
         self._reference = self._make_reference(reference)
 
     def train(self) -> None:
-        """Until the recipe's last step. Raises Stopped when a signal came, KnownError("loss_not_finite")."""
+        """Until the recipe's last step. As `loop.train`: Stopped, and the KnownErrors of a run."""
         session, run, options = self._session, self._session.run, self._loop
         total = options.max_steps or math.ceil(options.epochs * len(self._prompts) / self._options.rollouts)
         rate = options.learning_rates(total)
@@ -124,11 +125,7 @@ class PpoTraining:
                 answers=self._options.rollouts,
                 horizon=self._options.kl_horizon,
             )
-            last, stop = run.state.step == total, run.signal_anywhere()
-            if last or stop or is_due(options.save_every, run.state.step):
-                saved = run.save(wait=last or bool(stop))
-            if stop and not last:
-                raise Stopped(stop, f"{saved} was written: go on with --resume.")
+            run.end_step(last=run.state.step == total, save_every=options.save_every)
 
     def _write(self, numbers: Sequence[int]) -> Dialogues:
         """Answers to these prompts, written by all processes, each a share."""

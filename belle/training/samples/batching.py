@@ -8,7 +8,8 @@ micro-batches.
 - group: samples of like length together. In a random pool of some steps the samples are sorted by length, cut into
   steps, and the steps of all pools are shuffled. Hardly any filling; the best there is where attention has no kernel
   for packed rows.
-- pack: several samples per row (see `packing`). No filling; wants an attention kernel that skips what lies between.
+- pack: several samples per row (see `best_fit_decreasing`). No filling; wants an attention kernel that
+  skips what lies between.
 """
 
 from __future__ import annotations
@@ -186,15 +187,12 @@ def _packed(
     return samples[order], np.concatenate([[0], np.cumsum(sizes)])
 
 
-# Best-fit-decreasing bin packing: whole samples side by side in blocks, with next to nothing left empty.
-#
-# Cutting a stream of concatenated samples into blocks wastes nothing, but tears samples apart; taking them as they
-# come keeps them whole and leaves a third of each block empty. Sorted by length, each put into the fullest block that
-# still has room for it, they fill blocks to 99 % and more and stay whole (Ding et al. 2024, arXiv 2404.10830).
-
-
 def best_fit_decreasing(lengths: NDArray[np.integer], capacity: int) -> NDArray[np.int64]:
     """The number of the block that each sample goes to `[samples]`, counted from 0 without gaps.
+
+    Cutting a stream of concatenated samples into blocks wastes nothing, but tears samples apart; taking them as they
+    come keeps them whole and leaves a third of each block empty. Sorted by length, each put into the fullest block that
+    still has room for it, they fill blocks to 99 % and more and stay whole (Ding et al. 2024, arXiv 2404.10830).
 
     Samples of one length keep their order, so a shuffled input gives other neighbours and the same number of blocks.
     O(n log n) for the sort; finding the fullest block with room is one operation on a bit set of `capacity` bits.

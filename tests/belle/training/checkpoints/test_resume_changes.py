@@ -97,7 +97,7 @@ def test_settings_of_the_optimizer_are_the_recipes_after_a_state_was_loaded(
         return DataParallelBuilder(recipe).build(model, groups)
 
     first, second = made(), made(**{key: value})
-    first.backward(first.forward(lambda model: model(torch.ones(1, 4)).sum()), last=True)
+    first.backward(first.forward(lambda model: model(torch.ones(1, 4)).sum()))
     first.step(1e-3)
     first.save_state(tmp_path)
     second.load_state(tmp_path)

@@ -49,7 +49,7 @@ def test_every_precision_trains_fp32_weights(tmp_path: Path, precision: str) -> 
     for _ in range(20):
         with engine.accumulating(last=True):
             loss = engine.forward(loss_of)
-            engine.backward(loss, last=True)
+            engine.backward(loss)
         assert math.isfinite(engine.step(0.05))
         losses.append(float(loss.detach()))
     assert losses[-1] < losses[0] / 10
@@ -62,11 +62,11 @@ def test_an_fp16_gradient_that_overflows_changes_nothing(tmp_path: Path) -> None
 
     engine = engine_of(tmp_path, precision="fp16")
     before = [p.detach().clone() for p in engine.model.parameters()]
-    engine.backward(engine.forward(loss_of, 1e4), last=True)
+    engine.backward(engine.forward(loss_of, 1e4))
     assert not math.isfinite(engine.step(0.05))
     assert all(torch.equal(a, b) for a, b in zip(before, engine.model.parameters(), strict=True))
     for _ in range(30):  # the scale falls until it fits
-        engine.backward(engine.forward(loss_of, 10.0), last=True)
+        engine.backward(engine.forward(loss_of, 10.0))
         norm = engine.step(0.05)
     assert math.isfinite(norm)
 
@@ -76,7 +76,7 @@ def test_a_gradient_that_is_no_number_changes_nothing(tmp_path: Path) -> None:
 
     engine = engine_of(tmp_path, precision="fp32")
     before = [p.detach().clone() for p in engine.model.parameters()]
-    engine.backward(engine.forward(loss_of) * float("nan"), last=True)
+    engine.backward(engine.forward(loss_of) * float("nan"))
     assert math.isnan(engine.step(0.05))
     assert all(torch.equal(a, b) for a, b in zip(before, engine.model.parameters(), strict=True))
 
@@ -85,7 +85,7 @@ def test_gradients_are_clipped_to_the_norm(tmp_path: Path) -> None:
     engine = engine_of(tmp_path, precision="fp32", max_grad_norm=0.5, eps=1e9)
     # With so large an eps, Adam's step is its learning rate times the gradient, over eps.
     before = [p.detach().clone() for p in engine.model.parameters()]
-    engine.backward(engine.forward(loss_of, 100.0), last=True)
+    engine.backward(engine.forward(loss_of, 100.0))
     assert engine.step(1e9) > 0.5
     moved = math.sqrt(
         sum(float((a - b).detach().pow(2).sum()) for a, b in zip(before, engine.model.parameters(), strict=True))
@@ -110,7 +110,7 @@ def test_a_state_that_is_loaded_goes_on_the_same(tmp_path: Path, precision: str)
 
     def steps(engine: Any, count: int) -> None:
         for _ in range(count):
-            engine.backward(engine.forward(loss_of), last=True)
+            engine.backward(engine.forward(loss_of))
             engine.step(0.05)
 
     whole, first, second = made(1), made(1), made(2)
