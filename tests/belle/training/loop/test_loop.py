@@ -6,12 +6,15 @@ import json
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from belle.cli.main import main
 from belle.errors import KnownError
+from belle.training.recipe.load import load_recipe
+from belle.training.stages.run import run_recipe
 from tests.belle.training.rank_script import run_jobs
 from tests.belle.training.runs import (
     finish,
@@ -44,6 +47,13 @@ def test_four_small_batches_are_one_large(tmp_path: Path) -> None:
     assert largest_difference(one / "final/model.safetensors", four / "final/model.safetensors") < 2e-4
 
 
+def test_a_run_that_went_on_for_longer_is_not_called_done(tmp_path: Path) -> None:
+    run(tmp_path, max_steps=3)
+    with pytest.raises(KnownError, match="at step 3 already, and is to end at step 2") as caught:
+        run_recipe(replace(load_recipe(tmp_path / "recipe.yaml", ["max_steps=2"]), resume=True))
+    assert caught.value.kind == "already_past"
+
+
 def test_a_resumed_run_is_the_same_run(tmp_path: Path) -> None:
     whole = run(tmp_path, log_every=3, **RANDOM)
     kept = shutil.copytree(whole, tmp_path / "kept")
@@ -52,11 +62,6 @@ def test_a_resumed_run_is_the_same_run(tmp_path: Path) -> None:
         if path.name not in ("step-2", "step-4"):
             shutil.rmtree(path)
     (whole / "step-4/optimizer.pt").write_bytes(b"damaged")
-    from dataclasses import replace
-
-    from belle.training.recipe.load import load_recipe
-    from belle.training.stages.run import run_recipe
-
     run_recipe(replace(load_recipe(tmp_path / "recipe.yaml"), resume=True))
     last = f"step-{metrics(kept, 'step')[-1]}"
     for name in (f"{last}/model.safetensors", "final/model.safetensors", f"{last}/optimizer.pt"):
@@ -155,11 +160,6 @@ def test_a_folder_with_a_run_is_not_written_into(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("change", "kind"), [({"seed": 3}, "recipe_changed"), ({}, "data_changed")])
 def test_a_resumed_run_refuses_other_data_and_another_recipe(tmp_path: Path, change: dict[str, int], kind: str) -> None:
-    from dataclasses import replace
-
-    from belle.training.recipe.load import load_recipe
-    from belle.training.stages.run import run_recipe
-
     folder = run(tmp_path, max_steps=2)
     path = recipe_file(tmp_path, max_steps=3, **change)
     if kind == "data_changed":

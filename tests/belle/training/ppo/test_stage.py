@@ -122,6 +122,13 @@ def test_the_final_model_is_the_policy_alone(tmp_path: Path, base: Path) -> None
     assert "Human:" in shown[0]["prompt"]
 
 
+def test_a_run_that_went_on_for_longer_is_not_called_done(tmp_path: Path, base: Path) -> None:
+    trained(tmp_path, {"reward_function": "contains:a", "max_new_tokens": 2}, model=str(base), max_steps=2)
+    with pytest.raises(KnownError) as caught:
+        run_recipe(replace(load_recipe(tmp_path / "recipe.yaml", ["max_steps=1"]), resume=True))
+    assert caught.value.kind == "already_past"
+
+
 @pytest.mark.parametrize("lora", [None, LORA])
 def test_a_resumed_run_is_the_same_run(tmp_path: Path, base: Path, lora: dict[str, Any] | None) -> None:
     options = {"rollouts": 4, "normalize_scores": True, "kl_horizon": 20, "kl_target": 0.1, "missing_eos_penalty": 0.5}
