@@ -9,6 +9,7 @@ from belle.cli.arguments import input_file, output_file
 from belle.cli.terminal import Terminal
 from belle.path_guard import check_output
 from belle.texts import read_text
+from belle.units import duration
 
 _EPILOG = """\
 example:
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         windows = windows[: arguments.chunks] if arguments.chunks > 0 else windows
         for done in reader.read(windows):
             left = (monotonic() - started) * (len(windows) - done) / done
-            terminal.progress(f"{done} of {len(windows)} windows  {left / 60:.0f} min left")
+            terminal.progress(f"{done} of {len(windows)} windows  {duration(left)} left")
     terminal.clear()
     activations = {
         name: Activations(sums.astype(np.float32), np.array([square_sums.counts[name]], np.float32))

@@ -20,20 +20,18 @@ class Subcommand:
         summary: what it does, for the list in the command's help.
         declare: adds its options to a parser.
         run: `module:function`, imported only when it is called; takes the arguments and returns the exit status.
-        description: above the options in its own help.
     """
 
     summary: str
     declare: Callable[[argparse.ArgumentParser], None]
     run: str
-    description: str | None = None
 
 
 def add_subcommands(parser: argparse.ArgumentParser, table: Mapping[str, Subcommand]) -> None:
     """Declare all of them; one must be given. Afterwards `run_subcommand` runs the one that was."""
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, row in table.items():
-        command = commands.add_parser(name, help=row.summary, description=row.description)
+        command = commands.add_parser(name, help=row.summary, description=f"{row.summary[0].upper()}{row.summary[1:]}.")
         row.declare(command)
         command.set_defaults(subcommand=row.run)
 
@@ -43,8 +41,3 @@ def run_subcommand(arguments: argparse.Namespace) -> int:
     module, _, function = arguments.subcommand.partition(":")
     status: int = getattr(importlib.import_module(module), function)(arguments)
     return status
-
-
-def sentence(summary: str) -> str:
-    """A summary as a description: with a capital letter and a full stop."""
-    return f"{summary[0].upper()}{summary[1:]}."

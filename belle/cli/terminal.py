@@ -9,12 +9,19 @@ import contextlib
 import os
 import sys
 
-from belle.cli.chat.line_editor import History, LineEditor
+from belle.cli.line_editor import History, LineEditor
 from belle.cli.messages import say
 from belle.streams import commanding
 from belle.texts import visible
 
 DIM, BOLD, GREEN, RED = "2", "1", "32", "31"
+_BAR_WIDTH = 24
+
+
+def bar(fraction: float) -> str:
+    """How much of something is done, of 1, as a line and in percent."""
+    done = "━" * round(_BAR_WIDTH * fraction)
+    return f"{done:─<{_BAR_WIDTH}} {fraction:4.0%}"
 
 
 class Terminal:

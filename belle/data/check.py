@@ -222,15 +222,10 @@ def _find_duplicates(report: Report, similar: SimilarTexts, places: _Places) -> 
 Language = Literal["zh", "en", "mixed", "ja", "ko", "other", "none"]
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
-
 _KANA = re.compile(r"[\u3041-\u30ff]")
-
 _HANGUL = re.compile(r"[\uac00-\ud7af]")
-
 _LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+")
-
 _LETTER = re.compile(r"[^\W\d_]")
-
 _LONGEST = 4000
 
 

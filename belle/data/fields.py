@@ -119,9 +119,7 @@ def keys_of(record: Fields) -> str:
 
 # At the beginning of a line, or right behind the end token of an answer.
 _LABEL = re.compile(r"(?:\A|(?<=\n)|(?<=</s>))[ \t]*(Human|Assistant|Belle)[ \t]*[:：]")
-
 _ROLES = {"Human": "user", "Assistant": "assistant", "Belle": "assistant"}
-
 _END = "</s>"
 
 

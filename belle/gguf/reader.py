@@ -253,12 +253,21 @@ def _tensor_bytes(cursor: Cursor, name: str, kind: int, shape: list[int], elemen
     return elements // stored.block_size * stored.block_bytes
 
 
+def split_parts(path: Path) -> list[Path]:
+    """The file and, by their names, the other parts of a model that is split into several, in order."""
+    match = _SPLIT_NAME.match(path.name)
+    if match is None:
+        return [path]
+    prefix, parts = match["prefix"], int(match["parts"])
+    return [path.with_name(f"{prefix}-{number:05d}-of-{parts:05d}.gguf") for number in range(1, parts + 1)]
+
+
 def _other_parts(path: Path) -> list[Path]:
     match = _SPLIT_NAME.match(path.name)
     if match is None or int(match["parts"]) < 2:
         return []
-    prefix, part, parts = match["prefix"], int(match["part"]), int(match["parts"])
-    names = [f"{prefix}-{number:05d}-of-{parts:05d}.gguf" for number in range(1, parts + 1)]
+    part, parts = int(match["part"]), int(match["parts"])
+    names = [one.name for one in split_parts(path)]
     if part != 1:
         message = f"{path.name} is part {part} of a model in {parts} parts."
         raise KnownError("split_part", message, f"Open the first part, {names[0]}.", path=str(path), first=names[0])

@@ -83,7 +83,7 @@ class Checkpoint:
         Raises KnownError (`missing_file`, `unreadable`).
         """
         with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-            digests = pool.map(lambda path: _sha256(path, progress), self.inputs.values())
+            digests = pool.map(lambda path: sha256_of(path, progress), self.inputs.values())
             return dict(zip(self.inputs, digests, strict=True))
 
     def close(self) -> None:
@@ -175,7 +175,8 @@ def _twice(first: CheckpointTensor, second: CheckpointTensor) -> KnownError:
     return KnownError("duplicate_tensor", message, advice, files=[str(first.file), str(second.file)], tensor=first.name)
 
 
-def _sha256(path: Path, progress: Callable[[int], None] | None) -> str:
+def sha256_of(path: Path, progress: Callable[[int], None] | None = None) -> str:
+    """The SHA-256 of a file, in hexadecimal; `progress` is told of the bytes read. Raises KnownError("unreadable")."""
     digest = hashlib.sha256()
     buffer = bytearray(_HASH_CHUNK)
     try:

@@ -17,7 +17,6 @@ from convert.checkpoint.weights_file import WeightsFile
 from convert.checkpoint.zip_directory import ZipEntry, read_directory
 
 _PICKLE = "/data.pkl"
-
 _BYTE_ORDERS = {b"little": False, b"big": True}
 
 
@@ -82,14 +81,11 @@ def _is_big_endian(file: WeightsFile, entry: ZipEntry | None) -> bool:
 
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
-
 _MAGIC_BYTES = MAGIC_NUMBER.to_bytes(10, "little")
 
 # Before it: PROTO with its version, perhaps FRAME with its length, LONG1 with its length.
 _MAGIC_BYTES_AT = range(4, 14)
-
 _PROTOCOL_VERSION = 1001
-
 _COUNT_BYTES = 8
 
 

@@ -6,13 +6,12 @@ import re
 from pathlib import Path
 
 from belle.errors import KnownError
+from belle.gguf.reader import is_gguf
 from convert.inspection.checkpoint import describe_checkpoint
 from convert.inspection.description import Description, TensorRow, shares
 from convert.inspection.gguf import describe_gguf
 from convert.lora import config as adapter_config
 from convert.lora.adapter import Adapter, read_adapter
-
-_MAGIC = b"GGUF"
 
 _LATER_PART = re.compile(r".+-(?!00001)\d{5}-of-\d{5}\.gguf")
 
@@ -56,12 +55,7 @@ def _is_gguf(path: Path) -> bool:
     """By the first bytes; a file that is hardly more than nothing and calls itself a GGUF is a broken one."""
     if not path.is_file():
         return True  # its reader says in words what is wrong with a pipe or a device
-    with path.open("rb") as file:
-        start = file.read(len(_MAGIC))
-    return start == _MAGIC or path.suffix == ".gguf"
-
-
-# A PEFT adapter folder described.
+    return is_gguf(path) or path.suffix == ".gguf"
 
 
 def describe_adapter(folder: Path) -> Description:

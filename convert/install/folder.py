@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,12 +15,14 @@ from belle import paths
 from belle.clients.progress import Listener, Reporter
 from belle.durable import replace_file, worded
 from belle.errors import KnownError
+from belle.gguf.reader import split_parts
 from belle.models.registry import absolute
 from belle.units import disk_space
+from convert.checkpoint.problems import unreadable
 
 _SPARE_BYTES = 500_000_000
-
 _SPARE_SHARE = 0.02
+_COPY_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -121,35 +122,19 @@ def check_space(folder: Path, needs: Mapping[str, int]) -> None:
         )
 
 
-# Copying a model file, all its parts, into the models folder: whole, or not at all.
-
-
-_COPY_BYTES = 8 << 20
-
-_SPLIT = re.compile(r"(.+)-00001-of-(\d{5})\.gguf")
-
-
 def in_models_folder(path: Path) -> bool:
     """Whether `path` lies in the folder of this program's own models. Links are not followed."""
     return absolute(path).is_relative_to(absolute(paths.models_dir()))
-
-
-def parts_of(path: Path) -> list[Path]:
-    """The file, and the other parts of a split one."""
-    match = _SPLIT.fullmatch(path.name)
-    if match is None:
-        return [path]
-    return [path.with_name(f"{match[1]}-{number:05}-of-{match[2]}.gguf") for number in range(1, int(match[2]) + 1)]
 
 
 def copied(path: Path, name: str, listener: Listener | None) -> Path:
     """Copy `path`, the first or only part of a model, into the models folder under `name`; return the copy.
 
     A file that is there already is left alone. Raises KnownError: "disk_full", "folder_not_writable", "unwritable",
-    "file_exists".
+    "unreadable", "file_exists".
     """
     folder = paths.models_dir() / name
-    sources = parts_of(path)
+    sources = split_parts(path)
     if in_models_folder(path):
         return path
     try:
@@ -176,9 +161,19 @@ def _copy(source: Path, target: Path, reporter: Reporter) -> None:
         raise KnownError(
             "file_exists", f"{target} exists already.", "Choose another --name, or import that file.", path=str(target)
         )
-    with source.open("rb", buffering=0) as reading, replace_file(target) as copy:
-        while data := reading.read(_COPY_BYTES):
+    with replace_file(target) as copy:
+        for data in _pieces(source):
             copy.write(data)
             reporter.add(len(data))
         copy.flush()
         shutil.copystat(source, copy.name)
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """The content, some megabytes at a time. Raises KnownError("unreadable")."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            while data := file.read(_COPY_BYTES):
+                yield data
+    except OSError as error:
+        raise unreadable(path, error) from error

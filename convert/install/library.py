@@ -14,11 +14,11 @@ from belle import paths
 from belle.clients.progress import Listener
 from belle.engine.llama.memory import estimate
 from belle.errors import KnownError
-from belle.gguf.reader import GgufHeader, read_header
+from belle.gguf.reader import GgufHeader, read_header, split_parts
 from belle.models.catalog import ModelEntry, load_catalog, remember_file, resolve
 from belle.models.registry import InstalledModel, absolute, forget, installed, register
 from belle.prompts import get_template
-from convert.install.folder import ModelFolder, copied, in_models_folder, parts_of, remove_if_empty
+from convert.install.folder import ModelFolder, copied, in_models_folder, remove_if_empty
 
 Status = Literal["installed", "missing", "begun", "available", "unsupported"]
 
@@ -146,7 +146,7 @@ def plan_removal(name: str) -> Removal:
     files: list[Path] = []
     kept = None
     if model is not None and in_models_folder(model.path):
-        files += parts_of(model.path)
+        files += split_parts(model.path)
         # What the same model was converted to besides.
         files += [path for path in model_folder.folder.glob(f"{name}-*.gguf") if path not in files]
     elif model is not None:

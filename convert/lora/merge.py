@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from belle.errors import KnownError
 from belle.gguf.writer import KeyValue
-from convert.checkpoint.problems import unreadable
+from convert.checkpoint.checkpoint import sha256_of
 from convert.lora.adapter import Adapter, Delta
 from convert.metadata import count, real, text
 from convert.rows.source import RowSource
@@ -143,23 +142,13 @@ def _mismatch(adapter: Adapter, what: str, tensor: str) -> KnownError:
     )
 
 
-# What a GGUF remembers of the adapters in it: which, how strong, and of which bytes.
-
-
 def digests(adapter: Adapter) -> dict[str, str]:
     """SHA-256 of the adapter's files by file name, in hexadecimal. Raises KnownError("unreadable")."""
-    found = {}
-    for path in adapter.files:
-        try:
-            with path.open("rb") as file:
-                found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise unreadable(path, error) from error
-    return found
+    return {path.name: sha256_of(path) for path in adapter.files}
 
 
 def merged_metadata(adapters: Sequence[Adapter]) -> list[KeyValue]:
-    """The `chatbelle.lora.*` entries of a model that `adapters` were merged into; none when there are none."""
+    """What a GGUF remembers of the adapters merged into it: which, how strong, and of which bytes; none without any."""
     entries = [count("chatbelle.lora.count", len(adapters))] if adapters else []
     for number, adapter in enumerate(adapters):
         key = f"chatbelle.lora.{number}"

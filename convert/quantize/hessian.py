@@ -129,7 +129,6 @@ RESIDUAL_READERS = ("attn_q", "attn_k", "attn_v", "attn_qkv", "ffn_gate", "ffn_u
 """Matrices of a block that read the residual stream, by what GGUF calls them."""
 
 _RESIDUAL_SHARE = 0.25
-
 _STEP = 4096
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from jinja2.exceptions import TemplateSyntaxError
@@ -17,37 +16,27 @@ from belle.texts import short_repr
 from convert.checkpoint.checkpoint import MORE_TEMPLATES
 from convert.tokenizers.files import TokenizerFolder, read_object, read_text
 
-# Built-in prompts as Jinja, to be written into GGUF files: so every program that reads one talks to the model rightly.
-#
-# The words come from `belle.prompts`; here they only change their form. `Human: ` and `Assistant: ` differ in a space
-# or a newline between generations of BELLE models, and each model knows only its own.
+
+class _Templates(dict[str, str]):
+    def __missing__(self, template_id: str) -> str:
+        raise KnownError(
+            "unknown_template",
+            f"There is no prompt template called “{template_id}” that can be written into a GGUF.",
+            f"The templates are: {', '.join(self)}; “none” writes none.",
+            template=template_id,
+            known=list(self),
+        )
 
 
-class _Templates(Mapping[str, str]):
-    def __init__(self) -> None:
-        sources = {template.id: jinja_source(template) for template in TEMPLATES.values()}
-        self._sources = MappingProxyType({name: source for name, source in sources.items() if source is not None})
+CHAT_TEMPLATES: Mapping[str, str] = _Templates(
+    (template.id, source) for template in TEMPLATES.values() if (source := jinja_source(template)) is not None
+)
+"""Built-in prompts as Jinja by template id, to be written into GGUF files, so that every program that reads one talks
+to the model rightly; a wrong id raises KnownError("unknown_template").
 
-    def __getitem__(self, template_id: str) -> str:
-        if template_id not in self._sources:
-            raise KnownError(
-                "unknown_template",
-                f"There is no prompt template called “{template_id}” that can be written into a GGUF.",
-                f"The templates are: {', '.join(self._sources)}; “none” writes none.",
-                template=template_id,
-                known=list(self._sources),
-            )
-        return self._sources[template_id]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._sources)
-
-    def __len__(self) -> int:
-        return len(self._sources)
-
-
-CHAT_TEMPLATES: Mapping[str, str] = _Templates()
-"""Jinja by template id; a wrong id raises KnownError("unknown_template")."""
+The words come from `belle.prompts`; here they only change their form. `Human: ` and `Assistant: ` differ in a space or
+a newline between generations of BELLE models, and each model knows only its own.
+"""
 
 
 def missing_tokens(template_id: str, tokens: Iterable[str]) -> list[str]:
@@ -79,7 +68,6 @@ def suggest_template(names: str, model_type: str) -> str | None:
 
 
 _CHOICE = f"--template ({', '.join(CHAT_TEMPLATES)}, none)"
-
 _QUESTION = Message("user", "a question")
 
 

@@ -180,15 +180,12 @@ class ModelHost(QObject):
         self.state_changed.emit(state)
 
 
-# The engine seen from Qt: events that arrive on the client's reader thread become a signal of the window's thread.
-
-
 EngineFactory = Callable[[Callable[[Event], None]], Engine]
 """Makes an engine that calls back with every event, on whatever thread it likes."""
 
 
 class EngineBridge(QObject):
-    """Owns one engine. `told` is emitted in the thread the bridge lives in; nothing after `close`."""
+    """The engine seen from Qt: owns one, and emits `received` in the thread it lives in; nothing after `close`."""
 
     received = Signal(object)
     _arrived = Signal(object)

@@ -98,15 +98,13 @@ def _check_header(path: Path) -> None:
         raise StoreError.of("damaged", path=str(path), reason="it has been cut short")
 
 
-# One window per store: a lock on a file beside the database.
-#
-# SQLite itself would let two windows work on one file. But a window that starts marks every answer it finds
-# *streaming* as *interrupted*, and that must never hit an answer which another window is still writing. The system
-# drops the lock when its process ends, however it ends, so a crash never locks anyone out.
-
-
 class StoreLock:
-    """The right to open the store at `path`, held until `release`."""
+    """The right to open the store at `path`, held until `release`: a lock on a file beside the database.
+
+    SQLite itself would let two windows work on one file. But a window that starts marks every answer it finds
+    *streaming* as *interrupted*, and that must never hit an answer which another window is still writing. The system
+    drops the lock when its process ends, however it ends, so a crash never locks anyone out.
+    """
 
     def __init__(self, path: Path) -> None:
         """Take the lock. Raises StoreError `in_use` when another window has it, OSError when it cannot be made."""

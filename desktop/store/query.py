@@ -12,11 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _LONGEST_CONDITION = 1000  # characters; SQLite bounds the length of a LIKE pattern
-
 _MOST_TRIGRAMS = 24  # of one word: more make the index no wiser
-
 _WILDCARDS = re.compile(r"[%_\\]")
-
 _LAST_CHARACTER = "\U0010ffff"
 
 # Letters outside ASCII whose cases the trigram tokenizer folds just as `str.lower` does (a test compares them all).
@@ -25,6 +22,10 @@ _FOLDED_LETTERS = re.compile(
 )
 
 _NO_CHARACTERS = "\ufffe\uffff"  # the tokenizer reads these as U+FFFD
+_BEFORE = 14  # characters of a snippet; few, so that the hit is still visible in a narrow list
+_SNIPPET = 120
+_WHITE_SPACE = re.compile(r"\s+")
+_CUT = "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +91,6 @@ def _is_folded_alike(character: str) -> bool:
     return len(_forms(character)) == 1 and character not in _NO_CHARACTERS
 
 
-# The piece of a text that shows a search hit: one line that begins a little before the first word found.
-
-
-_BEFORE = 14  # characters; few, so that the hit is still visible in a narrow list
-
-_LENGTH = 120
-
-_WHITE_SPACE = re.compile(r"\s+")
-
-_CUT = "…"
-
-
 def snippet(text: str, words: Sequence[Word]) -> tuple[str, list[tuple[int, int]]]:
     """One line of `text` around its first hit, and where the words are in it: (start, end), merged and in order.
 
@@ -109,7 +98,7 @@ def snippet(text: str, words: Sequence[Word]) -> tuple[str, list[tuple[int, int]
     """
     first = min((hit.span() for hit in (word.pattern.search(text) for word in words) if hit), default=(0, 0))
     start = max(first[0] - _BEFORE, 0)
-    end = max(start + _LENGTH, first[1])
+    end = max(start + _SNIPPET, first[1])
     line = _WHITE_SPACE.sub(" ", text[start:end]).strip()
     lead = _CUT if text[:start].strip() else ""
     tail = _CUT if text[end:].strip() else ""

@@ -12,8 +12,8 @@ from dataclasses import asdict, replace
 from belle import paths
 from belle.cli.arguments import path_or_name, real, whole
 from belle.cli.chat.answer import Answerer
-from belle.cli.chat.line_editor import History
 from belle.cli.chat.session import ChatSession
+from belle.cli.line_editor import History
 from belle.cli.messages import is_chinese, say
 from belle.cli.terminal import Terminal
 from belle.engine.process.blocking import BlockingEngine, open_engine

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from belle.cli.chat.answer import Answerer
-from belle.cli.chat.line_editor import History
+from belle.cli.line_editor import History
 from belle.cli.messages import say
 from belle.cli.terminal import RED, Terminal
 from belle.durable import write_text

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from belle.cli.terminal import bar
 from belle.units import duration, size, weights
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from convert.output.verify import TensorProof
     from convert.report import ConversionReport, FileReport
 
-_BAR_WIDTH = 24
 _STAGES = {"convert": "", "verify": "verifying"}
 _WORST_SHOWN = 3
 
@@ -22,11 +22,10 @@ _WORST_SHOWN = 3
 def progress_line(reading: Progress) -> str:
     """One line: a bar, how much is done, how fast, how long still."""
     fraction = reading.done_weights / max(1, reading.total_weights)
-    bar = "━" * round(_BAR_WIDTH * fraction)
     left = reading.seconds_left
     parts = [
         _STAGES[reading.stage],
-        f"{bar:─<{_BAR_WIDTH}} {fraction:4.0%}",
+        bar(fraction),
         f"{size(reading.done_bytes)} of {size(reading.total_bytes)}",
         f"{reading.weights_per_second / 1e6:.0f} M weights/s",
         f"{duration(left)} left" if left is not None else "",

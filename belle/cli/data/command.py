@@ -6,10 +6,9 @@ One sub-command per thing to do, a row of the table at the end; their code is in
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 
 from belle.cli.arguments import input_file, output_file, path_or_name, share
-from belle.cli.nested_commands import Subcommand, add_subcommands, run_subcommand, sentence
+from belle.cli.nested_commands import Subcommand, add_subcommands, run_subcommand
 from belle.errors import KnownError
 from belle.path_guard import check_output
 
@@ -165,17 +164,13 @@ def _tag(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", type=int, metavar="N", help="tag the first N rows only")
 
 
-def _row(declare: Callable[[argparse.ArgumentParser], None], run: str, summary: str) -> Subcommand:
-    return Subcommand(summary, declare, run, sentence(summary))
-
-
 _COMMANDS = {
-    "check": _row(_check, "belle.cli.data.check:check", "say what is in a file and what is wrong with it"),
-    "show": _row(_show, "belle.cli.data.show:show", "show samples as the model will see them"),
-    "convert": _row(_convert, "belle.cli.data.rows:convert", "write a file in another format"),
-    "dedup": _row(_dedup, "belle.cli.data.rows:dedup", "leave out duplicates, and what an evaluation asks"),
-    "clean": _row(_clean, "belle.cli.data.rows:clean", "leave out what teaches the wrong thing"),
-    "split": _row(_split, "belle.cli.data.rows:split", "hold out a part for validation, duplicates on one side"),
-    "mix": _row(_mix, "belle.cli.data.rows:mix", "several files in a fixed ratio"),
-    "tag": _row(_tag, "belle.cli.data.tag:tag", "say which of BELLE's 13 kinds of task each row is"),
+    "check": Subcommand("say what is in a file and what is wrong with it", _check, "belle.cli.data.check:check"),
+    "show": Subcommand("show samples as the model will see them", _show, "belle.cli.data.show:show"),
+    "convert": Subcommand("write a file in another format", _convert, "belle.cli.data.rows:convert"),
+    "dedup": Subcommand("leave out duplicates, and what an evaluation asks", _dedup, "belle.cli.data.rows:dedup"),
+    "clean": Subcommand("leave out what teaches the wrong thing", _clean, "belle.cli.data.rows:clean"),
+    "split": Subcommand("hold out a part for validation, duplicates on one side", _split, "belle.cli.data.rows:split"),
+    "mix": Subcommand("several files in a fixed ratio", _mix, "belle.cli.data.rows:mix"),
+    "tag": Subcommand("say which of BELLE's 13 kinds of task each row is", _tag, "belle.cli.data.tag:tag"),
 }

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from belle.cli.messages import is_chinese, say
-from belle.cli.terminal import Terminal
+from belle.cli.terminal import Terminal, bar
 from belle.errors import KnownError
 from belle.units import duration, size
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from belle.clients.progress import Step
     from belle.models.catalog import ModelEntry
     from convert.install.job import Installed, InstallOptions
-
-_BAR_WIDTH = 24
 
 
 def get(arguments: argparse.Namespace) -> int:
@@ -113,9 +111,8 @@ class StepDisplay:
 def step_line(step: Step) -> str:
     """One line: a bar, how much is done, how fast, how long still."""
     fraction = min(1.0, step.done / step.total) if step.total else 0.0
-    bar = "━" * round(_BAR_WIDTH * fraction)
     parts = [
-        f"{bar:─<{_BAR_WIDTH}} {fraction:4.0%}",
+        bar(fraction),
         say("models_of", done=size(step.done), total=size(step.total)),
         f"{size(step.bytes_per_second)}/s" if step.bytes_per_second else "",
         say("models_left", time=duration(step.seconds_left)) if step.seconds_left is not None else "",

@@ -10,11 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 _WINDOW_S = 0.3  # the kernel counts in steps of 10 ms
-
 _AT_WORK = 0.1
-
 _LOADAVG = Path("/proc/loadavg")
-
 _NEARLY_IDLE = 0.6
 
 
@@ -22,7 +19,7 @@ def usable_cores() -> tuple[int, int]:
     """Physical and logical cores that this process may run on; on Apple silicon the fast ones only."""
     import psutil
 
-    logical = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    logical = usable_processors()
     physical = psutil.cpu_count(logical=False) or logical
     if sys.platform == "darwin":
         physical = _performance_cores() or physical
@@ -96,9 +93,6 @@ class _Usage(NamedTuple):
         busy = sum(times) - sum(getattr(times, name, 0.0) for name in no_matter)
         own = time.process_time()
         return cls(time.monotonic(), own, busy - own)
-
-
-# How many threads may compute.
 
 
 def usable_processors() -> int:

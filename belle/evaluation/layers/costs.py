@@ -25,9 +25,7 @@ from belle.evaluation.layers.sensitivity_table import SensitivityTable
 from belle.evaluation.layers.weight_file import WeightFile, pieces
 
 _TRIED = ("Q4_K", "Q4_0", "Q8_0")
-
 _WRONG_ENOUGH = 0.3  # of the error in the type that would be tried
-
 _LEAST_SHARE = 0.1  # of what its kind would lose: a tensor that seems to lose nothing was measured too roughly
 
 OnTensor = Callable[[], None]

@@ -27,7 +27,6 @@ from belle.gguf.types import FILE_TYPES, row_bytes
 from belle.gguf.writer import padded
 
 _VERSION_KEY = "general.quantization_version"
-
 _VERSION_BYTES = 8 + len(_VERSION_KEY) + 4 + 4  # in a GGUF's head: length, key, type, number
 
 

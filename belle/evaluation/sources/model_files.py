@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from belle.errors import KnownError
-from belle.gguf.reader import read_header
+from belle.gguf.reader import read_header, split_parts
 from belle.path_guard import open_input
 
 _WEIGHTS = ("*.safetensors", "*.bin")
@@ -42,9 +42,6 @@ def model_files(path: Path) -> ModelFiles:
     header = read_header(path)
     n_bytes = sum(tensor.n_bytes for tensor in header.tensors)
     known = all(tensor.n_bytes for tensor in header.tensors)
-    paths = [path]
-    if header.n_parts > 1:
-        paths = sorted(path.parent.glob(path.name.replace("-00001-of-", "-*-of-")))
     return ModelFiles(
         path,
         header.architecture,
@@ -52,7 +49,7 @@ def model_files(path: Path) -> ModelFiles:
         header.size_bytes,
         header.n_params,
         8 * n_bytes / header.n_params if known and header.n_params else 0.0,
-        tuple(paths),
+        tuple(split_parts(path)),
     )
 
 

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from belle.training.cluster.processes import ProcessInfo
 
 STATE_FOLDER = "deepspeed"
-
 _FACTS_FILE = "deepspeed.json"
 
 

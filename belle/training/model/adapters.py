@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from belle.training.engines.precision import Precision
 
 _ADAPTER_CONFIG = "adapter_config.json"
-
 _NAMES_OF_PEFT = {
     "r": "r", "alpha": "lora_alpha", "dropout": "lora_dropout", "targets": "target_modules",
     "modules_to_save": "modules_to_save", "rslora": "use_rslora", "dora": "use_dora",

@@ -1,7 +1,7 @@
 """Blocks in a QTextDocument, changed at the end only: what is settled is laid out once.
 
 One document holds a whole message, so that a selection can run through all of it and a screen reader can read it.
-Grounds of code, bars of quotes and rules are not in the document: `MessageText` paints them behind the text.
+Backgrounds of code, bars of quotes and rules are not in the document: they are painted behind the text.
 """
 
 from __future__ import annotations

@@ -161,11 +161,11 @@ class Style:
 
     def thin_char_format(self) -> QTextCharFormat:
         """For `thin_format`: letters without height."""
-        block_format = QTextCharFormat()
+        char_format = QTextCharFormat()
         font = QFont(self.theme.font_body)
         font.setPixelSize(1)
-        block_format.setFont(font)
-        return block_format
+        char_format.setFont(font)
+        return char_format
 
     def marker_format(self) -> QTextCharFormat:
         """Bullets and numbers."""

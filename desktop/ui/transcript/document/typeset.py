@@ -11,12 +11,12 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from desktop.ui.transcript.markdown.math_rules import LONGEST
+
 SIZE = 24.0
 """Pixels of the letters of a `Drawing`; who draws it scales it."""
 INK = "#010203"
 """Stands for the colour of the text in a `Drawing`."""
-LONGEST = 4000
-"""Characters of a formula that is still drawn."""
 
 _DELIMITERS = (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$"))
 _TAG = re.compile(r"\\tag\*?\{([^{}]*)\}")

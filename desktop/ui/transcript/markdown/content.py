@@ -12,12 +12,13 @@ from desktop.ui.transcript.markdown.blocks import Block, Code, Line, Span, Table
 from desktop.ui.transcript.markdown.incremental import IncrementalParser
 
 FOLD_QUESTION = 40
-
 FOLD_ANSWER = 400
 """Lines that a folded message shows."""
 
 _WORTH_IT = 6
 """A message is folded only when at least so many lines would be hidden."""
+
+_OPENING = re.compile(r"(`{3,}|~{3,})[ \t]*([^`\s]*)[^`]*")
 
 
 class Content:
@@ -124,16 +125,11 @@ def first_lines(blocks: Sequence[Block], count: int) -> list[Block]:
     return shown
 
 
-# What a person wrote, shown as it was written: line by line, with only fenced code drawn as code.
-#
-# Markdown would eat the stars and underscores that people type and mean; and it would take long over a pasted book.
-
-
-_OPENING = re.compile(r"(`{3,}|~{3,})[ \t]*([^`\s]*)[^`]*")
-
-
 def parse_plain(text: str) -> list[Block]:
-    """The blocks of a message as it was typed."""
+    """The blocks of a message as a person typed it: line by line, with only fenced code drawn as code.
+
+    Markdown would eat the stars and underscores that people type and mean; and it would take long over a pasted book.
+    """
     blocks: list[Block] = []
     lines = normalize(text).strip("\n").split("\n")
     at = 0

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from desktop.ui.transcript.document.typeset import LONGEST
-
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.rules_block import StateBlock
     from markdown_it.rules_inline import StateInline
+
+LONGEST = 4000
+"""Characters of a formula; what is longer is text."""
 
 _CLOSING = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
 _DOLLAR = re.compile(r"\$(?=[^\s$])(?:\\.|[^\\$`\n])*(?<!\s)\$(?![0-9A-Za-z$])", re.ASCII)

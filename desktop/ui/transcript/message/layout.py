@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from desktop.store.records import StoredMessage
 
 _ACTIONS_HEIGHT = 30
-
 _GAP_QUESTION, _GAP_ANSWER, _GAP_THOUGHT = 0, 6, 8
-
 _CARD_PAD_X, _CARD_PAD_Y = 16, 11
-
 _CARD_SHARE = 0.86
 """The widest card, as a share of the column."""
+
+CUT_HEIGHT = 48
+SIDE = 8
+"""Room at both sides and above for the ring of the focus; messages stand that much further left."""
 
 
 class MessageFrame(QWidget):
@@ -152,15 +153,6 @@ class MessageFrame(QWidget):
             box = box.united(self._note.geometry())
         room = theme().px(SIDE) - 1
         return QRectF(box.adjusted(-room, -room + 1, room, room - 3))
-
-
-# What is painted around a message: your card, the ring of the focus, the line above which the model sees nothing.
-
-
-CUT_HEIGHT = 48
-
-SIDE = 8
-"""Room at both sides and above for the ring of the focus; messages stand that much further left."""
 
 
 def paint_card(painter: QPainter, box: QRect) -> None:
