@@ -1,67 +1,39 @@
-"""llama.cpp's ids for texts with a checkpoint's tokenizer.
-
-llama.cpp reads tokenizers from GGUF files only, so a model of no size is made with this tokenizer and converted.
-"""
+"""llama.cpp's ids for texts with a checkpoint's tokenizer, which it reads from GGUF files only."""
 
 from __future__ import annotations
 
-import json
-import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from belle.documents import read_json_object
-from belle.engine.process.native_calls import call
+from belle.gguf.writer import serialize
+from convert.checkpoint.checkpoint import CONFIG_NAME, tokenizer_files
+from convert.metadata import text as text_entry
+from convert.tokenizers.check import check_tokenizer, ids_in_llama_cpp
+from convert.tokenizers.read import read_tokenizer
 
-_CONFIG = {
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
-    "hidden_size": 32,
-    "intermediate_size": 32,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 1,
-    "num_key_value_heads": 1,
-    "max_position_embeddings": 64,
-    "rms_norm_eps": 1e-6,
-    "tie_word_embeddings": True,
-}
+
+@dataclass(frozen=True)
+class _Folder:
+    """A checkpoint without its weights; implements `convert.tokenizers.files.TokenizerFolder`."""
+
+    folder: Path
+    config: Mapping[str, Any]
+    tokenizer_files: Mapping[str, Path]
 
 
 def llama_ids(folder: Path, texts: Sequence[str]) -> list[list[int]]:
-    """The ids of each text, from a process of its own. Raises KnownError for a tokenizer that cannot be converted."""
-    ids: list[list[int]] = call("convert.llama_ids:ids_here", folder=str(folder), texts=list(texts))
-    return ids
+    """The ids of each text, read as a conversion reads the tokenizer in `folder` and as llama.cpp reads its GGUF.
 
-
-def ids_here(folder: str, texts: list[str]) -> list[list[int]]:
-    """The same, in the process that `llama_ids` asks."""
-    from belle.engine.llama.file_questions import token_ids
-    from convert.pipeline import convert
-    from convert.plan.options import ConvertOptions
-
-    with tempfile.TemporaryDirectory(prefix="belle-llama-ids-") as name:
-        tiny, gguf = Path(name) / "model", Path(name) / "model.gguf"
-        _make_tiny(Path(folder), tiny)
-        convert(tiny, gguf, ConvertOptions(types=("f16",), verify=False))
-        return token_ids(str(gguf), texts)
-
-
-def _make_tiny(folder: Path, tiny: Path) -> None:
-    import numpy as np
-    from numpy.typing import NDArray
-    from safetensors.numpy import save_file
-
-    tiny.mkdir()
-    for file in folder.iterdir():
-        if file.is_file() and (file.name.startswith("tokenizer") or file.suffix == ".jinja"):
-            shutil.copy(file, tiny)
-    rows = read_json_object(folder / "config.json")["vocab_size"]
-    (tiny / "config.json").write_text(json.dumps({**_CONFIG, "vocab_size": rows}), encoding="utf-8")
-    square, ones = np.zeros((32, 32), np.float16), np.ones(32, np.float16)
-    layer: dict[str, NDArray[np.float16]] = {f"self_attn.{name}_proj": square for name in "qkvo"}
-    layer |= {f"mlp.{name}_proj": square for name in ("gate", "up", "down")}
-    layer |= {"input_layernorm": ones, "post_attention_layernorm": ones}
-    tensors = {f"model.layers.0.{name}.weight": value for name, value in layer.items()}
-    tensors |= {"model.norm.weight": ones, "model.embed_tokens.weight": np.zeros((rows, 32), np.float16)}
-    save_file(tensors, tiny / "model.safetensors")
+    Raises KnownError for a tokenizer that cannot be converted.
+    """
+    source = _Folder(folder, read_json_object(folder / CONFIG_NAME), tokenizer_files(folder))
+    tokenizer = read_tokenizer(source, source.config["vocab_size"], template="none")
+    check_tokenizer(tokenizer, source)
+    with tempfile.TemporaryDirectory(prefix="chatbelle-vocabulary-") as name:
+        path = Path(name, "vocabulary.gguf")
+        path.write_bytes(serialize([text_entry("general.architecture", "llama"), *tokenizer.metadata()], []))
+        return ids_in_llama_cpp(path, texts)

@@ -34,7 +34,7 @@ from belle.streams import to_stderr
 from belle.units import megabytes
 
 HUB = "hub:"
-TOKENIZER_FILES = (
+VOCABULARY_FILES = (
     "tokenizer.json", "tokenizer.model", "vocab.json", "tokenizer.tiktoken", "tekken.json", "spiece.model",
 )  # fmt: skip
 """One of these holds the vocabulary of a checkpoint."""
@@ -158,7 +158,7 @@ def _is_cached(name: str, needs: Collection[Part]) -> bool:
     for index in folder.glob("*.index.json"):
         if "weights" in needs and not set(read_json_object(index).get("weight_map", {}).values()) <= there:
             return False
-    patterns = {"config": ("config.json",), "tokenizer": TOKENIZER_FILES, "weights": (*_WEIGHTS, *_OLD_WEIGHTS)}
+    patterns = {"config": ("config.json",), "tokenizer": VOCABULARY_FILES, "weights": (*_WEIGHTS, *_OLD_WEIGHTS)}
     return all(any(fnmatch(file, pattern) for file in there for pattern in patterns[part]) for part in needs)
 
 

@@ -7,6 +7,7 @@ own tokenizer files (`reference`).
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from belle.engine.process.native_calls import call
@@ -88,7 +89,7 @@ def check_tokenizer(
 
 def _check_encoding(gguf_path: Path, reference: ReferenceEncoder) -> int:
     samples = [sample for sample in SAMPLES if reference.is_comparable(sample)]
-    for sample, theirs in zip(samples, _llama_ids(gguf_path, samples), strict=True):
+    for sample, theirs in zip(samples, ids_in_llama_cpp(gguf_path, samples), strict=True):
         ours = reference.encode(sample)
         if ours != theirs:
             at = next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
@@ -123,10 +124,13 @@ def _encoder(checkpoint: TokenizerFolder, model: SentencePieceModel | None) -> R
         raise KnownError("unsupported_tokenizer", f"{path.name} cannot be checked: {error!r}.") from error
 
 
-def _llama_ids(path: Path, texts: list[str]) -> list[list[int]]:
-    """llama.cpp's ids of each text. Raises KnownError("bad_vocabulary") with llama.cpp's `reason`."""
+def ids_in_llama_cpp(path: Path, texts: Sequence[str]) -> list[list[int]]:
+    """llama.cpp's ids of each text with the vocabulary of a GGUF, from a process of its own.
+
+    Raises KnownError("bad_vocabulary") with llama.cpp's `reason`.
+    """
     try:
-        ids: list[list[int]] = call("belle.engine.llama.file_questions:token_ids", path=str(path), texts=texts)
+        ids: list[list[int]] = call("belle.engine.llama.file_questions:token_ids", path=str(path), texts=list(texts))
     except KnownError as error:
         raise KnownError(
             "bad_vocabulary",

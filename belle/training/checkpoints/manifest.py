@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from belle.clients.copies import VOCABULARY_FILES
 from belle.documents import parse_json
 from belle.durable import sync_file
 from belle.environment import versions
@@ -24,8 +25,8 @@ from belle.errors import KnownError
 MANIFEST = "manifest.json"
 _FORMAT = 1
 TOKENIZER_FILES = (
-    "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "vocab.json", "merges.txt", "spiece.model", "tokenizer.tiktoken", "tekken.json", "chat_template.jinja",
+    *VOCABULARY_FILES, "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "chat_template.jinja",
 )  # fmt: skip
 """What the tokenizer of a checkpoint consists of, where it is there."""
 

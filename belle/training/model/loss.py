@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-UNTRAINED = -100
+from belle.prompts.encoding import UNTRAINED
+
 _CHUNK_BYTES = {"cpu": 1 << 26, "cuda": 1 << 28}
 """What the fp32 logits of a chunk may take. A GPU needs more positions at once to be busy."""
 

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from belle.errors import KnownError
+from belle.prompts.encoding import UNTRAINED
 from belle.training.model.adapters import is_adapter
 from belle.training.model.load import SCORING, load_model
 from belle.training.model.model_loss import causal_model
-from belle.training.samples.collate import UNTRAINED
 from belle.training.tokenizer.tokenizer import load_tokenizer, padding_to_look_for
 
 if TYPE_CHECKING:

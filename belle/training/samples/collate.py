@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from belle.prompts.encoding import UNTRAINED
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
 
-UNTRAINED = -100
 Layout = Literal["rows", "blocks", "flat"]
 
 

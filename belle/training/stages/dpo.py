@@ -67,9 +67,9 @@ class DirectPreference:
     def loss(self, model: torch.nn.Module, batch: PairBatch) -> tuple[Tensor, Mapping[str, Tensor]]:
         import torch
 
+        from belle.prompts.encoding import UNTRAINED
         from belle.training.model.adapters import without_adapter
         from belle.training.model.model_loss import sequence_log_probs
-        from belle.training.samples.collate import UNTRAINED
 
         options = self._options
         reference = batch.reference

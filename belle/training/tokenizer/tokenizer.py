@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from belle.clients.copies import TOKENIZER_FILES, model_here
+from belle.clients.copies import VOCABULARY_FILES, model_here
 from belle.documents import read_json
 from belle.errors import KnownError
 from belle.model_names import check_model_name
@@ -35,7 +35,7 @@ def _notice(sentence: str) -> None:
 
 def has_tokenizer(folder: Path) -> bool:
     """Whether one of the files is there that hold a vocabulary."""
-    return any((folder / name).exists() for name in TOKENIZER_FILES)
+    return any((folder / name).exists() for name in VOCABULARY_FILES)
 
 
 def load_tokenizer(path: Path | str, *, notice: Callable[[str], None] = _notice) -> Any:

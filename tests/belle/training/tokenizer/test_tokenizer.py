@@ -12,7 +12,7 @@ from typing import Any
 import llama_cpp.llama_cpp as llama
 import pytest
 
-from belle.clients.copies import TOKENIZER_FILES
+from belle.clients.copies import VOCABULARY_FILES
 from belle.engine.answer.answer_tokens import AnswerTokens
 from belle.engine.answer.prompt import Renderer
 from belle.engine.llama.model import Vocabulary
@@ -234,7 +234,7 @@ def test_the_template_in_the_gguf_makes_the_same_prompt(converted: Any, template
 @pytest.mark.parametrize(
     ("name", "holds"),
     [
-        *((name, True) for name in TOKENIZER_FILES),
+        *((name, True) for name in VOCABULARY_FILES),
         ("tokenizer_config.json", False),
         ("special_tokens_map.json", False),
         ("merges.txt", False),
