@@ -14,6 +14,7 @@ from belle.evaluation.measurement import CandidateFigures, Measurement, ModelFig
 from belle.evaluation.sources.memory_watch import peak_memory
 from belle.evaluation.sources.model_files import ModelFiles, model_files
 from belle.evaluation.tasks.items import ItemSet
+from belle.evaluation.tasks.result import TaskMeasurement
 from belle.evaluation.tasks.session import Progress, TaskOptions, TaskSession
 from belle.evaluation.text.aggregate import KL_EDGES
 from belle.gguf.reader import read_header
@@ -52,16 +53,17 @@ def measure_tasks(
         paths, request.items, request.options, request.folder, hashes=[model.files for model in known]
     )
 
-    def finish() -> Measurement:
+    def finish() -> tuple[Measurement, TaskMeasurement]:
+        figures = session.figures()
         base = before or _without_text(request, session.hashes, started)
         result = replace(
             base,
             seconds=base.seconds + monotonic() - began,
             peak_memory=peak_memory(),
-            extra={**base.extra, "tasks": session.figures().to_data()},
+            extra={**base.extra, "tasks": figures.to_data()},
         )
         write(result)
-        return result
+        return result, figures
 
     try:
         session.run(on_progress)
@@ -69,8 +71,8 @@ def measure_tasks(
         if session.n_done:
             finish()
         raise
-    result = finish()
-    asked = zip(result.candidates, session.figures().candidates, strict=True)
+    result, figures = finish()
+    asked = zip(result.candidates, figures.candidates, strict=True)
     failed = [(one.model.path, tasks) for one, tasks in asked if tasks.failure and not one.model.failure]
     if failed:
         raise KnownError(

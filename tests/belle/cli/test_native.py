@@ -222,7 +222,7 @@ def test_output_progress_and_status_are_the_command_s_own(good: Path, text: Path
             break
     os.close(ours)
     assert process.wait(30) == 0
-    assert b"windows  0 min left" in shown and b"matrices" in shown.splitlines()[-1]
+    assert b" windows  0:00 left" in shown and b"matrices" in shown.splitlines()[-1]
     assert belle("imatrix", good, "--text", tmp_path / "missing", "-o", tmp_path / "out").returncode == 2
     assert belle("imatrix", good).returncode == 2
 
