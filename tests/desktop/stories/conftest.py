@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from pytestqt.qtbot import QtBot
 
-from desktop.i18n import set_language
 from tests.support.person import Person
 
 SMALL = (720, 400)
@@ -17,7 +16,6 @@ SMALL = (720, 400)
 @pytest.fixture
 def sits_down(qtbot: QtBot) -> Iterator[Callable[..., Person]]:
     """Opens the window, once or more often in a story; whatever is open at its end is closed."""
-    set_language("en")
     people: list[Person] = []
 
     def open_window(**values: object) -> Person:

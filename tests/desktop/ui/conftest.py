@@ -1,4 +1,4 @@
-"""Every UI test starts in English, in the light theme at 100 %, with settings of its own."""
+"""Every UI test has an application, and settings of its own."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtGui import QGuiApplication
 
-from desktop.i18n import set_language
 from desktop.settings import Settings
-from desktop.ui.style.theme import themes
 from tests.support.fake_controller import FakeController
 
 HERE = Path(__file__).parent
@@ -24,9 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def dressed(qapp):
-    set_language("en")
-    themes().dress("light", 1.0)
+def _deleted_at_the_end(qapp):
     yield
     # What was deleted "later" is gone before the next test looks at the application.
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

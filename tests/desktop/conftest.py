@@ -1,0 +1,19 @@
+"""What one test did to the application, no other test sees: there is one application in a process."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from desktop.i18n import set_language
+from desktop.ui.style.theme import themes
+
+
+@pytest.fixture(autouse=True)
+def _application_as_new(request: pytest.FixtureRequest) -> None:
+    """English, the light theme at 100 %, where this test or an earlier one made an application."""
+    if "qapp" in request.fixturenames:
+        request.getfixturevalue("qapp")
+    if QApplication.instance() is not None:
+        set_language("en")
+        themes().dress("light", 1.0)
