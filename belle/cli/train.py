@@ -11,7 +11,7 @@ from belle.cli.arguments import input_file, output_file, path_or_name
 from belle.errors import KnownError
 
 if TYPE_CHECKING:
-    from belle.training.recipe.load import Recipe
+    from belle.training.recipe.schema import Recipe
 
 _EPILOG = """\
 examples:

@@ -17,25 +17,7 @@ from typing import Literal
 
 from belle import paths
 from belle.errors import KnownError
-from belle.models.registry import InstalledModel, absolute, forget, installed, register, start_registry_anew
-
-__all__ = [
-    "STARTER",
-    "Catalog",
-    "InstalledModel",
-    "ModelDimensions",
-    "ModelEntry",
-    "ModelFile",
-    "ResolvedModel",
-    "SamplingDefaults",
-    "forget",
-    "installed",
-    "load_catalog",
-    "register",
-    "remember_file",
-    "resolve",
-    "start_registry_anew",
-]
+from belle.models.registry import InstalledModel, absolute, installed, register
 
 Kind = Literal["bundled", "gptq", "full", "delta", "unsupported"]
 
@@ -318,12 +300,9 @@ def _resolve_path(path: Path) -> ResolvedModel:
     for entry in load_catalog():
         if entry.bundled_file() == path:
             return _resolve_bundled(entry)
-    try:
-        known = [model for model in installed() if model.path == path]
-    except KnownError:
-        known = []  # the file works without the list; what lists the models says that it is damaged
-    if known:
-        return _resolved(known[0], load_catalog().find(known[0].name))
+    for model in _installed_if_readable():
+        if model.path == path:
+            return _resolved(model, load_catalog().find(model.name))
     return ResolvedModel(path, path.stem)
 
 
@@ -344,10 +323,18 @@ def _resolve_bundled(entry: ModelEntry) -> ResolvedModel:
 
 def _chosen_template(name: str) -> str | None:
     """The template that a person chose for a model of this name."""
+    return next((model.template for model in _installed_if_readable() if model.name == name), None)
+
+
+def _installed_if_readable() -> list[InstalledModel]:
+    """The registered models; none when the registry is damaged.
+
+    A file is opened without the registry as well; the commands that list the models report the damage.
+    """
     try:
-        return next((model.template for model in installed() if model.name == name), None)
+        return installed()
     except KnownError:
-        return None  # the file works without the list; what lists the models says that it is damaged
+        return []
 
 
 def _resolved(model: InstalledModel, entry: ModelEntry | None) -> ResolvedModel:
@@ -357,10 +344,7 @@ def _resolved(model: InstalledModel, entry: ModelEntry | None) -> ResolvedModel:
 
 
 def _unknown(name: str) -> KnownError:
-    try:
-        registered = [model.name for model in installed()]
-    except KnownError:
-        registered = []
+    registered = [model.name for model in _installed_if_readable()]
     known = list(dict.fromkeys([*(m.name for m in load_catalog() if m.kind != "unsupported"), *registered]))
     close = get_close_matches(name.casefold(), known, n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(close)}? " if close else ""

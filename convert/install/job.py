@@ -21,7 +21,8 @@ from belle.clients.progress import Listener, Reporter, Step
 from belle.clients.retry import Retries
 from belle.durable import commit_file, writing
 from belle.errors import KnownError
-from belle.models.catalog import ModelEntry, installed, register
+from belle.models.catalog import ModelEntry
+from belle.models.registry import installed, register
 from convert.checkpoint.encrypted import KeyFile, decrypt_file, plain_name
 from convert.checkpoint.weights_file import WeightsFile
 from convert.install.conversion import CatalogConversion, Codes, conversion_of

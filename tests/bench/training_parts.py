@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from belle.prompts import get_template
-from belle.training.recipe.load import DataFile, InitOptions, Recipe
+from belle.training.recipe.options import DataFile, InitOptions
+from belle.training.recipe.schema import Recipe
 from belle.training.samples.prepare import prepare
 from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 

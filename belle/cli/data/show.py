@@ -20,7 +20,7 @@ from belle.texts import visible
 if TYPE_CHECKING:
     from belle.data.files import Record
     from belle.prompts import PromptTemplate
-    from belle.training.recipe.load import Recipe
+    from belle.training.recipe.schema import Recipe
     from belle.training.samples.store import Counts
     from belle.training.tokenizer.tokenizer import HubVocabulary
 

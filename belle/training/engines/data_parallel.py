@@ -16,7 +16,7 @@ from belle.errors import KnownError
 from belle.training.checkpoints.weights import load_trained, save_trained
 from belle.training.cluster.processes import start_processes
 from belle.training.engines.precision import Precision, choose_precision
-from belle.training.recipe.load import Recipe
+from belle.training.recipe.schema import Recipe
 
 OPTIMIZER_FILE = "optimizer.pt"
 

@@ -28,7 +28,7 @@ from belle.training.cluster.processes import start_processes
 from belle.training.engines.data_parallel import Apply, own_settings
 from belle.training.engines.deepspeed_config import training_config
 from belle.training.engines.precision import Precision, choose_precision
-from belle.training.recipe.load import Recipe
+from belle.training.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from belle.training.cluster.processes import ProcessInfo

@@ -19,7 +19,7 @@ from belle.texts import short_repr
 from belle.training.engines.deepspeed_keys import unknown_keys
 
 if TYPE_CHECKING:
-    from belle.training.recipe.load import Recipe
+    from belle.training.recipe.schema import Recipe
 
 _STAGES = (1, 2, 3)
 _FP32 = "weights that are trained are kept in fp32, or small steps would be rounded away"

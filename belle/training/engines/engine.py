@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from belle.training.engines.precision import Precision
-    from belle.training.recipe.load import Recipe
+    from belle.training.recipe.schema import Recipe
 
 
 class TrainingEngine(Protocol):

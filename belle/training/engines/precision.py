@@ -15,7 +15,7 @@ from belle.errors import KnownError
 if TYPE_CHECKING:
     import torch
 
-    from belle.training.recipe.load import AttentionName, PrecisionName
+    from belle.training.recipe.schema import AttentionName, PrecisionName
 
 
 @dataclass(frozen=True)

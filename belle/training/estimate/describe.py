@@ -18,7 +18,7 @@ from belle.units import gib, rough_duration
 if TYPE_CHECKING:
     from belle.training.cluster.hosts import Host
     from belle.training.estimate.volume import Volume
-    from belle.training.recipe.load import Recipe
+    from belle.training.recipe.schema import Recipe
 
 # What BELLE trained on; shown where a recipe is looked at on another machine.
 _COMPARED = ("A100", "H100")

@@ -14,7 +14,7 @@ from belle.units import gib
 if TYPE_CHECKING:
     import torch
 
-    from belle.training.recipe.load import Recipe
+    from belle.training.recipe.schema import Recipe
 
 
 def layout_of(recipe: Recipe, processes: int) -> Layout:

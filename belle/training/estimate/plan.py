@@ -10,7 +10,7 @@ from belle.training.estimate.volume import Volume, measure_data
 
 if TYPE_CHECKING:
     from belle.prompts import PromptTemplate
-    from belle.training.recipe.load import Recipe
+    from belle.training.recipe.schema import Recipe
     from belle.training.tokenizer.tokenizer import HubVocabulary
 
 

@@ -22,7 +22,8 @@ from belle.training.recipe.sources import is_recipe
 if TYPE_CHECKING:
     from torch import nn
 
-    from belle.training.recipe.load import LoraOptions, Recipe
+    from belle.training.recipe.options import LoraOptions
+    from belle.training.recipe.schema import Recipe
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def _lora_of(recipe: Recipe) -> LoraOptions | None:
         return recipe.lora
     from peft import LoraConfig
 
-    from belle.training.recipe.load import LoraOptions
+    from belle.training.recipe.options import LoraOptions
 
     own: Any = LoraConfig.from_pretrained(recipe.model)
     targets = own.target_modules

@@ -14,7 +14,7 @@ from belle.errors import KnownError
 from belle.training.samples.encode import Refusal, RowChunk, RowEncoder
 
 if TYPE_CHECKING:
-    from belle.training.recipe.load import DataFile
+    from belle.training.recipe.options import DataFile
 
 LOOKED_AT = 1000
 """Rows of each file that are encoded."""

@@ -26,7 +26,7 @@ from belle.training.cluster.ranks import Ranks
 from belle.training.export.disk_proof import check_written, tie_as_written
 from belle.training.model.answer import end_tokens
 from belle.training.model.load import base_of
-from belle.training.recipe.load import Recipe
+from belle.training.recipe.schema import Recipe
 from belle.training.recipe.stages import TrainingStage
 from belle.training.tokenizer.templates import TEMPLATE_KEY, new_tokens
 

@@ -37,7 +37,7 @@ from belle.training.tokenizer.templates import template_to_answer_in
 from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 
 if TYPE_CHECKING:
-    from belle.training.recipe.load import PrecisionName
+    from belle.training.recipe.schema import PrecisionName
 
 # Batches per process that are sorted by length together and written down together.
 _WINDOW_BATCHES = 4

@@ -18,7 +18,7 @@ from belle.errors import KnownError
 from belle.training.engines.engine import TrainingEngine
 from belle.training.loop.objective import Objective, StepResult
 from belle.training.loop.run import is_due
-from belle.training.recipe.load import Recipe, Schedule
+from belle.training.recipe.schema import Recipe, Schedule
 from belle.training.samples.micro_batch import Batches, MicroBatch
 
 if TYPE_CHECKING:

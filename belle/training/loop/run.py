@@ -21,7 +21,8 @@ from belle.training.checkpoints.store import CheckpointStore
 from belle.training.cluster.ranks import Ranks, on_all_ranks
 from belle.training.loop.interrupts import Interrupts, Stopped
 from belle.training.loop.resume import allowed_changes, check_same_recipe
-from belle.training.recipe.load import Recipe, dump_recipe, recipe_values
+from belle.training.recipe.load import dump_recipe, recipe_values
+from belle.training.recipe.schema import Recipe
 from belle.training.run_folder import RunFolder
 from belle.training.tracking.console import LiveView
 from belle.training.tracking.run_record import RunRecord

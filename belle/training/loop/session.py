@@ -28,7 +28,9 @@ from belle.training.loop.loop import LoopOptions, train
 from belle.training.loop.run import Run
 from belle.training.model.adapters import trained_before
 from belle.training.model.load import count_parameters, load_causal_model, parameter_groups
-from belle.training.recipe.load import DataFile, Recipe, recipe_values
+from belle.training.recipe.load import recipe_values
+from belle.training.recipe.options import DataFile
+from belle.training.recipe.schema import Recipe
 from belle.training.recipe.sources import tokenizer_of
 from belle.training.tokenizer.templates import template_of
 from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer

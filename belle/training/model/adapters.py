@@ -13,7 +13,8 @@ from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.pretrained import adapter_weights, load_adapter
 from belle.training.model.lora_names import check_names, is_named, linear_names, saved_modules
-from belle.training.recipe.load import LoraOptions, Recipe
+from belle.training.recipe.options import LoraOptions
+from belle.training.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

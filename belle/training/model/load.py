@@ -12,7 +12,8 @@ from belle.errors import KnownError
 from belle.pretrained import load_with_report
 from belle.training.engines.precision import choose_attention
 from belle.training.model.adapters import add_adapter, is_adapter, quantization_config, read_adapter_base
-from belle.training.recipe.load import InitOptions, Recipe
+from belle.training.recipe.options import InitOptions
+from belle.training.recipe.schema import Recipe
 from belle.training.tokenizer.templates import new_tokens
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from belle.training.tokenizer.tokenizer import load_tokenizer, padding_to_look_f
 
 if TYPE_CHECKING:
     from belle.training.engines.engine import EngineBuilder
-    from belle.training.recipe.load import Recipe
+    from belle.training.recipe.schema import Recipe
     from belle.training.samples.collate import Batch
 
 Say = Callable[[str], None]
@@ -64,7 +64,7 @@ def load_finished_model(
         )
     lora = recipe.lora
     if is_adapter(folder) and lora is None:
-        from belle.training.recipe.load import LoraOptions
+        from belle.training.recipe.options import LoraOptions
 
         lora = LoraOptions()
     # Without adapters the weights are read as fp32: they may be going to be trained.

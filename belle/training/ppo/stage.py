@@ -27,7 +27,7 @@ from belle.training.loop.session import TrainingSession, started
 from belle.training.model.adapters import is_adapter
 from belle.training.model.answer import end_tokens
 from belle.training.ppo.kl_control import next_kl_coefficient
-from belle.training.recipe.load import Recipe
+from belle.training.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

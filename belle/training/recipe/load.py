@@ -21,23 +21,8 @@ from belle.model_names import is_on_the_hub, what_is_there
 from belle.path_guard import check_input, check_output_folder, exists
 from belle.texts import short_repr
 from belle.training.recipe.fields import build, wrong
-from belle.training.recipe.options import DataFile, InitOptions, LoraOptions
-from belle.training.recipe.schema import AttentionName, Batching, PrecisionName, Recipe, Schedule
+from belle.training.recipe.schema import Recipe
 from belle.yaml_reader import parse_yaml, read_yaml
-
-__all__ = [
-    "AttentionName",
-    "Batching",
-    "DataFile",
-    "InitOptions",
-    "LoraOptions",
-    "PrecisionName",
-    "Recipe",
-    "Schedule",
-    "dump_recipe",
-    "load_recipe",
-    "recipe_values",
-]
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -9,7 +9,9 @@ from pathlib import Path
 from belle.clients.copies import Part, is_hub_name, local_copy, model_here
 from belle.errors import KnownError
 from belle.training.cluster.ranks import say_once
-from belle.training.recipe.load import DataFile, Recipe, load_recipe
+from belle.training.recipe.load import load_recipe
+from belle.training.recipe.options import DataFile
+from belle.training.recipe.schema import Recipe
 
 _RECIPE_SUFFIXES = (".yaml", ".yml")
 

@@ -27,7 +27,7 @@ from belle.training.samples.encode import RowChunk, RowEncoder, encode_chunks
 from belle.training.samples.store import DESCRIPTION, SampleSet, SampleWriter
 
 if TYPE_CHECKING:
-    from belle.training.recipe.load import DataFile
+    from belle.training.recipe.options import DataFile
     from belle.training.tokenizer.tokenizer import HubVocabulary
 
 # Changes when the same rows would give other samples.

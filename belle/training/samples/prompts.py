@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from belle.training.recipe.load import DataFile
+    from belle.training.recipe.options import DataFile
     from belle.training.tokenizer.tokenizer import HubVocabulary
 
 

@@ -15,8 +15,8 @@ from belle.errors import KnownError
 from belle.training.loop.loop import LoopOptions, count_steps
 from belle.training.loop.session import TrainingSession, started
 from belle.training.model.adapters import is_adapter
-from belle.training.recipe.load import Recipe
 from belle.training.recipe.options import DpoOptions
+from belle.training.recipe.schema import Recipe
 from belle.training.samples.micro_batch import Batches
 from belle.training.stages.pairs import PairBatch, PairBatches, chosen_and_rejected, pairs_in, reference_log_probs
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from belle.training.loop.session import started
 from belle.training.model.model_loss import loss_sum
-from belle.training.recipe.load import Recipe
+from belle.training.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

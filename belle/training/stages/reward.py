@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from belle.training.loop.session import started
-from belle.training.recipe.load import Recipe
 from belle.training.recipe.options import RewardOptions
+from belle.training.recipe.schema import Recipe
 from belle.training.stages.pairs import chosen_and_rejected, pairs_in
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from belle.training.checkpoints.manifest import MANIFEST
-from belle.training.recipe.load import Recipe
+from belle.training.recipe.schema import Recipe
 from belle.training.recipe.sources import chain, fetched, with_models
 from belle.training.tokenizer.identity import LlamaIds
 

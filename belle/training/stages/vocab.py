@@ -25,8 +25,9 @@ from belle.training.cluster.ranks import first_of_all
 from belle.training.export.disk_proof import check_written
 from belle.training.loop.resume import check_same_recipe
 from belle.training.model.load import embedding_weights
-from belle.training.recipe.load import Recipe, recipe_values
+from belle.training.recipe.load import recipe_values
 from belle.training.recipe.options import VocabOptions
+from belle.training.recipe.schema import Recipe
 from belle.training.stages import next_token
 from belle.training.tokenizer.identity import LlamaIds, compare
 from belle.training.tokenizer.new_pieces import Extended, merge_pieces, old_ids_of, read_model, train_pieces

@@ -15,16 +15,8 @@ import pytest
 from belle import paths
 from belle.errors import KnownError
 from belle.models import catalog
-from belle.models.catalog import (
-    InstalledModel,
-    ModelEntry,
-    forget,
-    installed,
-    load_catalog,
-    register,
-    remember_file,
-    resolve,
-)
+from belle.models.catalog import ModelEntry, load_catalog, remember_file, resolve
+from belle.models.registry import InstalledModel, forget, installed, register, start_registry_anew
 from belle.prompts import TEMPLATES
 
 ENTRIES = list(load_catalog())
@@ -265,14 +257,14 @@ def test_a_damaged_list_is_never_written_over(content: bytes, model_file: Path) 
 def test_a_damaged_list_can_be_put_aside() -> None:
     file = paths.private_folder(paths.models_dir()) / "models.json"
     file.write_text("{")
-    aside = catalog.start_registry_anew()
+    aside = start_registry_anew()
     assert aside is not None
     assert aside.read_text() == "{"
     assert installed() == []
     file.write_text("[")
-    again = catalog.start_registry_anew()
+    again = start_registry_anew()
     assert again not in (None, aside)
-    assert catalog.start_registry_anew() is None
+    assert start_registry_anew() is None
 
 
 def test_a_list_of_a_later_version_keeps_what_is_known(model_file: Path) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from belle.training.recipe.load import Recipe, load_recipe
+from belle.training.recipe.load import load_recipe
+from belle.training.recipe.schema import Recipe
 from belle.training.stages.run import run_recipe
 
 ROOT = Path(__file__).parents[3]

@@ -21,7 +21,8 @@ from belle.clients.progress import InstallStoppedError, Step
 from belle.errors import KnownError
 from belle.gguf.mapped_file import GgufFile
 from belle.gguf.reader import read_header
-from belle.models.catalog import ModelEntry, installed, load_catalog, resolve
+from belle.models.catalog import ModelEntry, load_catalog, resolve
+from belle.models.registry import installed
 from convert.checkpoint import open_checkpoint
 from convert.gptq.view import view
 from convert.install.job import InstallOptions, install

@@ -12,7 +12,7 @@ import pytest
 
 from belle import paths
 from belle.clients.download import SYNC_BYTES
-from belle.models.catalog import installed
+from belle.models.registry import installed
 from tests.convert.install.belle_checkpoint import WEIGHTS, belle_bloom
 from tests.convert.install.conftest import REPO
 from tests.convert.install.loopback_hub import LoopbackHub

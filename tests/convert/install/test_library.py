@@ -11,7 +11,8 @@ import pytest
 from belle import paths
 from belle.clients.progress import Step
 from belle.errors import KnownError
-from belle.models.catalog import installed, load_catalog, register, resolve
+from belle.models.catalog import load_catalog, resolve
+from belle.models.registry import installed, register
 from convert.install.job import InstallOptions, install
 from convert.install.library import LibraryRow, plan_removal, remove, rows, take_over
 from tests.belle.engine.tiny_gguf import write_random_model

@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from belle import paths
-from belle.models.catalog import installed, register, resolve
+from belle.models.catalog import resolve
+from belle.models.registry import installed, register
 
 BELLE = [sys.executable, "-m", "belle.cli.main"]
 ASK = ("--prompt", "Name three colours.", "--max-tokens", "12", "--seed", "1")

@@ -16,7 +16,8 @@ import pytest
 
 from belle.engine.process.blocking import open_engine
 from belle.engine.process.protocol import Load
-from belle.models.catalog import installed, resolve
+from belle.models.catalog import resolve
+from belle.models.registry import installed
 from belle.prompts import TEMPLATES
 from tests.belle.engine.tiny_gguf import write_random_model
 from tests.convert.checkpoints import END

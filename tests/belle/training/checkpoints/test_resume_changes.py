@@ -15,7 +15,8 @@ import yaml
 
 from belle.errors import KnownError
 from belle.training.loop.resume import FIXED, FREE, check_same_recipe
-from belle.training.recipe.load import Recipe, load_recipe
+from belle.training.recipe.load import load_recipe
+from belle.training.recipe.schema import Recipe
 from belle.training.stages.run import run_recipe
 from tests.belle.training.runs import largest_difference, recipe_file, run
 

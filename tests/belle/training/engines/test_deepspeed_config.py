@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from belle.errors import KnownError
 from belle.training.engines.deepspeed_config import inference_config, offload_device, training_config
-from belle.training.recipe.load import Recipe, load_recipe
+from belle.training.recipe.load import load_recipe
+from belle.training.recipe.schema import Recipe
 from tests.belle.training.runs import ROOT, recipe_file
 
 SHIPPED = sorted((ROOT / "train/deepspeed").glob("*.json"))

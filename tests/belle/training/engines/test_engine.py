@@ -11,7 +11,8 @@ import pytest
 
 from belle.errors import KnownError
 from belle.training.engines.precision import Precision, choose_attention, choose_precision
-from belle.training.recipe.load import Recipe, load_recipe
+from belle.training.recipe.load import load_recipe
+from belle.training.recipe.schema import Recipe
 from tests.belle.training.runs import recipe_file, start_ranks, wait_for_lines
 
 pytestmark = [

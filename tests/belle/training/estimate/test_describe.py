@@ -17,7 +17,8 @@ from belle.training.estimate.memory import Layout, layer_bytes, memory
 from belle.training.estimate.plan import volume_of
 from belle.training.estimate.shape import ModelShape, shape_of
 from belle.training.estimate.time import PEAK_TFLOPS, flops_per_token, named_device
-from belle.training.recipe.load import Recipe, load_recipe
+from belle.training.recipe.load import load_recipe
+from belle.training.recipe.schema import Recipe
 from belle.units import GIB
 from tests.belle.training.runs import CONVERSATIONS, ROOT, TOKENIZER, recipe_file, run, write_conversations
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from belle.training.loop.loop import learning_rates
-from belle.training.recipe.load import Schedule
+from belle.training.recipe.schema import Schedule
 
 
 def rates(schedule: Schedule, *, warmup: float, total: int, least: float = 0.0) -> list[float]:

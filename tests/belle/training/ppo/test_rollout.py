@@ -131,7 +131,7 @@ def test_log_probs_and_entropy_are_those_of_the_logits(architecture: str) -> Non
 
 def test_prompts_are_dealt_out_in_rounds(tmp_path: Path) -> None:
     from belle.prompts import get_template
-    from belle.training.recipe.load import DataFile
+    from belle.training.recipe.options import DataFile
     from belle.training.samples.prompts import read_prompts
     from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
     from tests.belle.training.pairs_data import write_prompts

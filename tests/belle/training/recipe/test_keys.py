@@ -14,8 +14,16 @@ import yaml
 from belle.cli.main import main
 from belle.training.recipe.fields import convert
 from belle.training.recipe.keys import recipe_keys
-from belle.training.recipe.load import DataFile, InitOptions, LoraOptions, Recipe
-from belle.training.recipe.options import DpoOptions, PpoOptions, RewardOptions, VocabOptions
+from belle.training.recipe.options import (
+    DataFile,
+    DpoOptions,
+    InitOptions,
+    LoraOptions,
+    PpoOptions,
+    RewardOptions,
+    VocabOptions,
+)
+from belle.training.recipe.schema import Recipe
 
 ROOT = Path(__file__).parents[4]
 CLASSES: dict[str, Any] = {

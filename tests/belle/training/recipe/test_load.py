@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from belle.errors import KnownError
 from belle.training.recipe.fields import FieldError
-from belle.training.recipe.load import LoraOptions, Recipe, dump_recipe, load_recipe
-from belle.training.recipe.options import InitOptions
+from belle.training.recipe.load import dump_recipe, load_recipe
+from belle.training.recipe.options import InitOptions, LoraOptions
+from belle.training.recipe.schema import Recipe
 
 GOOD = """\
 stage: sft

@@ -19,7 +19,8 @@ from belle.training.engines.deepspeed_keys import BLOCKS, TOP
 from belle.training.estimate.shape import check_lora
 from belle.training.model.adapters import add_adapter
 from belle.training.model.lora_names import check_names
-from belle.training.recipe.load import LoraOptions, load_recipe
+from belle.training.recipe.load import load_recipe
+from belle.training.recipe.options import LoraOptions
 from tests.belle.training.runs import recipe_file, run
 
 pytestmark = [

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from belle.errors import KnownError
-from belle.training.recipe.load import Recipe, load_recipe
+from belle.training.recipe.load import load_recipe
+from belle.training.recipe.schema import Recipe
 from belle.training.recipe.sources import chain, tokenizer_of
 from tests.belle.training.runs import TOKENIZER
 

@@ -12,7 +12,7 @@ from typing import get_args
 import pytest
 
 from belle.data.rows import Kind, stages_for
-from belle.training.recipe.load import Recipe
+from belle.training.recipe.schema import Recipe
 from belle.training.recipe.stages import STAGES, StageName
 
 ROOT = Path(__file__).parents[4]

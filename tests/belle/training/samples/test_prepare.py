@@ -13,7 +13,7 @@ import pytest
 from belle.errors import KnownError
 from belle.prompts import Message, get_template
 from belle.prompts.encoding import Encoded, encode_conversation, encode_preference, encode_text
-from belle.training.recipe.load import DataFile
+from belle.training.recipe.options import DataFile
 from belle.training.samples.batch_tokenizer import BatchVocabulary
 from belle.training.samples.prepare import check_unchanged, prepare
 from belle.training.samples.store import SampleSet

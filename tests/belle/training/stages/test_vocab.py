@@ -14,7 +14,8 @@ from sentencepiece import sentencepiece_model_pb2
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from belle.errors import KnownError
-from belle.training.recipe.load import Recipe, load_recipe
+from belle.training.recipe.load import load_recipe
+from belle.training.recipe.schema import Recipe
 from belle.training.stages.run import run_recipe
 from belle.training.stages.vocab import extend
 from belle.training.tokenizer.identity import compare
