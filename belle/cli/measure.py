@@ -17,13 +17,12 @@ from belle.texts import read_text
 from belle.units import duration
 
 if TYPE_CHECKING:
-    from belle.evaluation.layers.measure import LayerRequest
+    from belle.evaluation.layers.measure_layers import LayerRequest
     from belle.evaluation.locate import LocateRequest
     from belle.evaluation.measurement import Measurement
-    from belle.evaluation.tasks.measure import TaskRequest
-    from belle.evaluation.text.session import EvaluationText
-    from belle.evaluation.tokens.measure import TokenRequest
-    from belle.evaluation.windows import Protocol
+    from belle.evaluation.tasks.measure_tasks import TaskRequest
+    from belle.evaluation.tokens.measure_tokens import TokenRequest
+    from belle.evaluation.windows import EvaluationText, Protocol
 
 _EPILOG = """\
 examples:
@@ -142,7 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _measure(arguments: argparse.Namespace) -> int:
     from belle.evaluation.report import write_report
     from belle.evaluation.report.markdown import summary
-    from belle.evaluation.tasks.measure import measure_tasks
+    from belle.evaluation.tasks.measure_tasks import measure_tasks
 
     terminal = Terminal()
     where, tasks = _locate_request(arguments), _task_request(arguments)
@@ -187,9 +186,8 @@ def _measure(arguments: argparse.Namespace) -> int:
 def _measure_text(
     arguments: argparse.Namespace, progress: Callable[[int, int, float], None], write: Callable[[Measurement], None]
 ) -> None:
-    from belle.evaluation.text.measure import TextRequest, measure
-    from belle.evaluation.text.session import EvaluationText
-    from belle.evaluation.windows import Protocol
+    from belle.evaluation.text.measure_text import TextRequest, measure_text
+    from belle.evaluation.windows import EvaluationText, Protocol
 
     request = TextRequest(
         reference=Path(arguments.reference),
@@ -202,7 +200,7 @@ def _measure_text(
         resume=arguments.resume,
         threads=arguments.threads,
     )
-    measure(request, progress, write)
+    measure_text(request, progress, write)
 
 
 def _locate_request(arguments: argparse.Namespace) -> LocateRequest | None:
@@ -227,8 +225,7 @@ def _locate_request(arguments: argparse.Namespace) -> LocateRequest | None:
             "--by-layer, --suggest and --by-token need --text FILE, and models with the same vocabulary.",
         )
     from belle.evaluation.locate import LocateRequest, check_locate
-    from belle.evaluation.text.session import EvaluationText
-    from belle.evaluation.windows import Protocol
+    from belle.evaluation.windows import EvaluationText, Protocol
 
     text = EvaluationText(arguments.text.name, read_text(arguments.text))
     protocol = Protocol(n_ctx=arguments.ctx, stride=arguments.stride, chunks=arguments.chunks)
@@ -241,7 +238,7 @@ def _locate_request(arguments: argparse.Namespace) -> LocateRequest | None:
 
 
 def _layer_request(arguments: argparse.Namespace, text: EvaluationText, protocol: Protocol) -> LayerRequest:
-    from belle.evaluation.layers.measure import LayerRequest
+    from belle.evaluation.layers.measure_layers import LayerRequest
     from belle.evaluation.layers.sensitivity import N_WINDOWS, LayerSample
 
     sample = LayerSample(
@@ -262,7 +259,7 @@ def _layer_request(arguments: argparse.Namespace, text: EvaluationText, protocol
 
 
 def _token_request(arguments: argparse.Namespace, text: EvaluationText, protocol: Protocol) -> TokenRequest:
-    from belle.evaluation.tokens.measure import TokenRequest
+    from belle.evaluation.tokens.measure_tokens import TokenRequest
     from belle.evaluation.tokens.view import PAGE_WINDOWS
 
     n_windows = PAGE_WINDOWS if arguments.by_token_windows is None else arguments.by_token_windows
@@ -310,9 +307,9 @@ def _task_request(arguments: argparse.Namespace) -> TaskRequest | None:
     """What --tasks asks for, checked: nobody reads a text for an hour to learn of a mistake in the questions."""
     if arguments.tasks is None:
         return None
-    from belle.evaluation.tasks.measure import TaskRequest
+    from belle.evaluation.tasks.measure_tasks import TaskRequest
     from belle.evaluation.tasks.readers import read_items
-    from belle.evaluation.tasks.session import TaskOptions, check_tasks
+    from belle.evaluation.tasks.task_run import TaskOptions, check_tasks
 
     reference = Path(arguments.reference)
     items = read_items(arguments.tasks).limited(arguments.limit)

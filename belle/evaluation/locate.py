@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
-from belle.evaluation.layers.measure import LayerRequest, check_layers, measure_layers
+from belle.evaluation.layers.measure_layers import LayerRequest, check_layers, measure_layers
 from belle.evaluation.layers.sensitivity import Progress
 from belle.evaluation.measurement import Measurement
-from belle.evaluation.tokens.measure import TokenRequest, check_tokens, measure_tokens
+from belle.evaluation.tokens.measure_tokens import TokenRequest, check_tokens, measure_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ prediction has some text before it. Numbers of different programs can be compare
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,24 @@ from belle.errors import KnownError
 
 N_CTX = 512
 """Tokens of a window, where nothing else is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationText:
+    """The text that is read, and the name that reports call it by."""
+
+    name: str
+    content: str
+
+    @property
+    def sha256(self) -> str:
+        """Of its UTF-8 bytes, in hexadecimal."""
+        return hashlib.sha256(self.content.encode()).hexdigest()
+
+    @property
+    def n_bytes(self) -> int:
+        """Its length in UTF-8."""
+        return len(self.content.encode())
 
 
 @dataclass(frozen=True, slots=True)

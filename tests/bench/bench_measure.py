@@ -9,8 +9,8 @@ from pathlib import Path
 from time import process_time
 
 from belle.evaluation.sources.llama import LlamaSource, text_tokens, window_bos
-from belle.evaluation.text.session import EvaluationText, TextSession
-from belle.evaluation.windows import Protocol, cut
+from belle.evaluation.text.perplexity_run import PerplexityRun
+from belle.evaluation.windows import EvaluationText, Protocol, cut
 from belle.models import catalog
 from tests.bench.measure import Measure, at_most
 
@@ -21,11 +21,11 @@ _PEAK = """
 import sys
 from pathlib import Path
 from belle.evaluation.sources.memory_watch import peak_memory
-from belle.evaluation.text.session import TextSession, EvaluationText
+from belle.evaluation.text.perplexity_run import PerplexityRun
 from belle.evaluation.windows import Protocol
 a, b, folder = map(Path, sys.argv[1:])
 text = EvaluationText("t", "hello world " * 2000)
-with TextSession(a, [b], text, Protocol(chunks=2), folder / "records", threads=1) as session:
+with PerplexityRun(a, [b], text, Protocol(chunks=2), folder / "records", threads=1) as session:
     session.run()
     session.figures()
 print(peak_memory())
@@ -33,7 +33,7 @@ print(peak_memory())
 _BEFORE = """
 import sys
 from pathlib import Path
-import belle.evaluation.text.session
+import belle.evaluation.text.perplexity_run
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.evaluation.sources.memory_watch import peak_memory
@@ -53,7 +53,7 @@ def _time(folder: Path) -> Measure:
     model = catalog.resolve(catalog.STARTER).path
     words, protocol = TEXT.read_text(encoding="utf-8"), Protocol(chunks=WINDOWS)
     bare = measured = 0.0
-    with TextSession(model, [model], EvaluationText("en", words), protocol, folder / "records", threads=1) as session:
+    with PerplexityRun(model, [model], EvaluationText("en", words), protocol, folder / "records", threads=1) as session:
         sources = [LlamaSource(model, protocol, threads=1) for _ in range(2)]
         vocabulary = sources[0].vocabulary
         windows = cut(text_tokens(vocabulary, words), protocol, window_bos(vocabulary))

@@ -15,8 +15,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from belle.evaluation.text.session import EvaluationText, TextSession
-from belle.evaluation.windows import Protocol
+from belle.evaluation.text.perplexity_run import PerplexityRun
+from belle.evaluation.windows import EvaluationText, Protocol
 from belle.models import catalog
 from tests.bench.measure import Measure, at_most
 
@@ -67,7 +67,7 @@ def _losses(reference: Path, type_name: str, calibration: Path, held_out: str, m
         for method, path in zip(methods, candidates, strict=True):
             _quantize(reference, path, "--type", type_name, "--method", method, "--calib", str(calibration))
         protocol = Protocol(chunks=WINDOWS)
-        with TextSession(
+        with PerplexityRun(
             reference, candidates, EvaluationText("held-out", held_out), protocol, folder / "records"
         ) as session:
             session.run()

@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 from belle.data.read import read_rows
-from belle.evaluation.text.session import EvaluationText, TextSession
-from belle.evaluation.windows import Protocol
+from belle.evaluation.text.perplexity_run import PerplexityRun
+from belle.evaluation.windows import EvaluationText, Protocol
 from belle.prompts import as_text, get_template
 from convert.quantize.calibration import Calibration
 from convert.quantize.job import quantize
@@ -55,7 +55,7 @@ def main() -> int:
         for i, calibration in enumerate(found.values()):
             files.append(Path(name) / f"{i}.gguf")
             quantize(MODEL, files[-1], QuantizeOptions("q4_0", "gptq", calibration))
-        with TextSession(MODEL, files, text, Protocol(chunks=WINDOWS), Path(name) / "records") as session:
+        with PerplexityRun(MODEL, files, text, Protocol(chunks=WINDOWS), Path(name) / "records") as session:
             session.run()
             figures = session.figures()[1]
     print("| calibrated with | mean KL | ± |\n|---|---:|---:|")

@@ -198,11 +198,16 @@ def spread(windows: Sequence[Window], n: int) -> list[Window]:
 def recovered_by_group(
     model: ExchangeModel, groups: Mapping[str, Sequence[str]], on_done: Callable[[], None]
 ) -> Iterator[tuple[str, MeanKl | None]]:
-    """What each group of tensors recovers, one group after the other; tensors that cannot be exchanged are left out."""
+    """What each group of tensors recovers, one group after the other."""
     for group, names in groups.items():
-        usable = [name for name in names if model.can_exchange(name)]
-        yield group, model.recovered(usable) if usable else None
+        yield group, recovered_group(model, names)
         on_done()
+
+
+def recovered_group(model: ExchangeModel, names: Sequence[str]) -> MeanKl | None:
+    """What these tensors recover together; those that cannot be exchanged are left out. None when no tensor is left."""
+    usable = [name for name in names if model.can_exchange(name)]
+    return model.recovered(usable) if usable else None
 
 
 def _mean(values: Divergences) -> MeanKl:
@@ -235,7 +240,8 @@ class LayerRecords:
         """`recovered_by_group`, measuring only what is not known; `on_done` is called for what was measured."""
         for name, tensors in groups.items():
             if (table, name) not in self._known:
-                [(_, recovered)] = recovered_by_group(model, {name: tensors}, on_done)
+                recovered = recovered_group(model, tensors)
+                on_done()
                 self._file.append({"table": table, "name": name, "back": asdict(recovered) if recovered else None})
                 self._known[table, name] = recovered
             yield name, self._known[table, name]

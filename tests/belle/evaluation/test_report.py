@@ -18,9 +18,8 @@ from belle.evaluation.report import write_report
 from belle.evaluation.report.difference import difference
 from belle.evaluation.report.page import page
 from belle.evaluation.report.plots import pareto
-from belle.evaluation.text.measure import TextRequest, measure
-from belle.evaluation.text.session import EvaluationText
-from belle.evaluation.windows import Protocol
+from belle.evaluation.text.measure_text import TextRequest, measure_text
+from belle.evaluation.windows import EvaluationText, Protocol
 from tests.belle.evaluation.tiny_models import TEXT, pair
 
 
@@ -31,7 +30,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Measurement:
     request = TextRequest(
         reference, [candidate], EvaluationText("t.txt", TEXT), Protocol(n_ctx=64), folder, ["belle", "measure"]
     )
-    return measure(request, lambda *_: None, lambda _: None)
+    return measure_text(request, lambda *_: None, lambda _: None)
 
 
 def test_json_is_read_back_whole(result: Measurement, tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from belle.evaluation.layers.exchange import ExchangeModel, spread
 from belle.evaluation.layers.sensitivity import LayerSample, Sensitivity
 from belle.evaluation.layers.sensitivity_table import SensitivityTable
 from belle.evaluation.layers.weight_file import WeightFile, differing
-from belle.evaluation.text.session import EvaluationText, TextSession
-from belle.evaluation.windows import Protocol
+from belle.evaluation.text.perplexity_run import PerplexityRun
+from belle.evaluation.windows import EvaluationText, Protocol
 from tests.belle.engine.tiny_gguf import write_random_model
 from tests.belle.evaluation.layered_models import BROKEN, NOISY, broken_pair, noisy_pair
 from tests.belle.evaluation.tiny_models import TEXT, change
@@ -33,7 +33,7 @@ def analysed(tmp_path: Path, reference: Path, candidate: Path, **options) -> tup
 
 
 def measured_kl(tmp_path: Path, reference: Path, candidate: Path) -> float:
-    with TextSession(
+    with PerplexityRun(
         reference, [candidate], EvaluationText("t", TEXT), PROTOCOL, tmp_path / "records", threads=1
     ) as session:
         session.run()

@@ -21,8 +21,8 @@ from belle.evaluation.layers.sensitivity_table import SensitivityTable, TensorLo
 from belle.evaluation.layers.suggest import Sizes, Suggestion, asked_bytes, command, rules_of
 from belle.evaluation.layers.weight_file import WeightFile
 from belle.evaluation.measurement import read_measurement
-from belle.evaluation.text.session import EvaluationText, TextSession
-from belle.evaluation.windows import Protocol
+from belle.evaluation.text.perplexity_run import PerplexityRun
+from belle.evaluation.windows import EvaluationText, Protocol
 from tests.belle.evaluation.layered_models import checkpoint
 
 TEXT = "The quick brown fox jumps over the lazy dog, 你好世界 and so on. " * 40
@@ -71,7 +71,7 @@ def test_the_command_makes_a_file_of_the_predicted_size(models, tmp_path: Path, 
     assert {t.name: t.type for t in tensors if len(t.shape) > 1} == {
         name: int(GGMLType[kind]) for name, kind in found.types.items()
     }
-    with TextSession(
+    with PerplexityRun(
         reference, [made], EvaluationText("t", TEXT), Protocol(n_ctx=64, chunks=3), tmp_path / "r", threads=1
     ) as session:
         session.run()
@@ -86,7 +86,7 @@ def test_a_restored_quantized_tensor_is_that_tensor_in_a_converted_file(models, 
     name = "blk.1.ffn_up.weight"
     mixed = convert(tmp_path, source, "--type", "q4_0", "--tensor-type", rf"^{re.escape(name)}$=f16", "--no-verify")
     protocol = Protocol(n_ctx=64, chunks=4)
-    with TextSession(
+    with PerplexityRun(
         reference, [candidate, mixed], EvaluationText("t", TEXT), protocol, tmp_path / "r", threads=1
     ) as session:
         session.run()

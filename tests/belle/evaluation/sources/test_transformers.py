@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from belle.errors import KnownError
-from belle.evaluation.text.session import EvaluationText, TextSession
-from belle.evaluation.windows import Protocol
+from belle.evaluation.text.perplexity_run import PerplexityRun
+from belle.evaluation.windows import EvaluationText, Protocol
 from convert.pipeline import convert
 from convert.plan.options import ConvertOptions
 from tests.belle.evaluation.tiny_models import TEXT
@@ -29,7 +29,7 @@ def test_the_checkpoint_and_its_gguf_agree(tmp_path: Path, name: str, monkeypatc
     convert(folder, gguf, ConvertOptions(types=("f32",)))
     for module in ("sources.llama", "text.comparison"):
         monkeypatch.setattr(f"belle.evaluation.{module}.chunk_rows", lambda _: 32)
-    with TextSession(folder, [gguf], text, PROTOCOL, tmp_path / "records", threads=1) as session:
+    with PerplexityRun(folder, [gguf], text, PROTOCOL, tmp_path / "records", threads=1) as session:
         session.run()
         reference, [candidate], about = session.figures()
     assert about.n_scored == 2 * 63
@@ -46,7 +46,7 @@ def test_another_checkpoint_is_refused(tmp_path: Path) -> None:
     convert(folder, gguf, ConvertOptions(types=("f32",)))
     (folder / "config.json").unlink()
     with pytest.raises(KnownError, match="holds no checkpoint"):
-        TextSession(folder, [gguf], text, PROTOCOL, tmp_path / "records")
+        PerplexityRun(folder, [gguf], text, PROTOCOL, tmp_path / "records")
     with pytest.raises(KnownError, match="only the reference can be a checkpoint"):
         save(folder, "Llama", torch.float32)
-        TextSession(gguf, [folder], text, PROTOCOL, tmp_path / "records")
+        PerplexityRun(gguf, [folder], text, PROTOCOL, tmp_path / "records")

@@ -17,7 +17,7 @@ from belle.evaluation.tasks.items import Item, ItemSet
 from belle.evaluation.tasks.prompts import Continuations, TaskPrompts
 from belle.evaluation.tasks.result import TaskMeasurement
 from belle.evaluation.tasks.sequence_scorer import SequenceScorer, TooLongError
-from belle.evaluation.tasks.session import TaskOptions, TaskSession
+from belle.evaluation.tasks.task_run import TaskOptions, TaskRun
 from belle.prompts import get_template
 from tests.belle.engine.tiny_gguf import write_random_model
 from tests.belle.evaluation.tiny_models import all_logits, change, pair
@@ -34,8 +34,8 @@ ITEMS = [
 SET = ItemSet("items", "0" * 64, ITEMS, {"one": [replace(ITEMS[0], id="x")], "two": [replace(ITEMS[1], id="y")]})
 
 
-def session(folder: Path, *models: Path, items: ItemSet = SET, **options) -> TaskSession:
-    return TaskSession(models, items, TaskOptions(**{"threads": 1, **options}), folder / "out")
+def session(folder: Path, *models: Path, items: ItemSet = SET, **options) -> TaskRun:
+    return TaskRun(models, items, TaskOptions(**{"threads": 1, **options}), folder / "out")
 
 
 def asked(folder: Path, *models: Path, **options) -> TaskMeasurement:

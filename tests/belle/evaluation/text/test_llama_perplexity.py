@@ -15,8 +15,8 @@ from pathlib import Path
 import llama_cpp.llama_cpp as llama
 import pytest
 
-from belle.evaluation.text.session import EvaluationText, TextSession
-from belle.evaluation.windows import Protocol
+from belle.evaluation.text.perplexity_run import PerplexityRun
+from belle.evaluation.windows import EvaluationText, Protocol
 from belle.models import catalog
 
 PRINTED = Path(__file__).parent / "data/llama-perplexity.q4_0.txt"
@@ -49,7 +49,7 @@ def test_every_figure_is_the_one_that_llama_perplexity_prints(tmp_path: Path) ->
     reference = requantize(starter, tmp_path / "f32.gguf", llama.LLAMA_FTYPE_ALL_F32)
     candidate = requantize(reference, tmp_path / "q4_0.gguf", llama.LLAMA_FTYPE_MOSTLY_Q4_0)
     text = EvaluationText("en", TEXT.read_text(encoding="utf-8"))
-    with TextSession(reference, [candidate], text, Protocol(chunks=8), tmp_path / "records") as session:
+    with PerplexityRun(reference, [candidate], text, Protocol(chunks=8), tmp_path / "records") as session:
         session.run()
         base, (figures,), _ = session.figures()
     loss = figures.loss

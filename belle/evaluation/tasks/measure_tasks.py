@@ -15,14 +15,14 @@ from belle.evaluation.sources.memory_watch import peak_memory
 from belle.evaluation.sources.model_files import ModelFiles, model_files
 from belle.evaluation.tasks.items import ItemSet
 from belle.evaluation.tasks.result import TaskMeasurement
-from belle.evaluation.tasks.session import Progress, TaskOptions, TaskSession
+from belle.evaluation.tasks.task_run import Progress, TaskOptions, TaskRun
 from belle.evaluation.text.aggregate import KL_EDGES
 from belle.gguf.reader import read_header
 
 
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
-    """What is to be asked, see `TaskSession`. `command` is how it was asked for, for the report."""
+    """What is to be asked, see `TaskRun`. `command` is how it was asked for, for the report."""
 
     reference: Path
     candidates: Sequence[Path]
@@ -43,15 +43,13 @@ def measure_tasks(
     Args:
         before: what was measured of the same models on a text; None when nothing was read.
 
-    Raises KnownError: what `TaskSession` raises, before anything is asked; what its `run` raises; "candidate_failed"
+    Raises KnownError: what `TaskRun` raises, before anything is asked; what its `run` raises; "candidate_failed"
     after the report when a candidate had to be given up here that had not been given up before.
     """
     started, began = datetime.now(UTC).isoformat(timespec="seconds"), monotonic()
     paths = [request.reference, *request.candidates]
     known = [before.reference, *(candidate.model for candidate in before.candidates)] if before else []
-    session = TaskSession(
-        paths, request.items, request.options, request.folder, hashes=[model.files for model in known]
-    )
+    session = TaskRun(paths, request.items, request.options, request.folder, hashes=[model.files for model in known])
 
     def finish() -> tuple[Measurement, TaskMeasurement]:
         figures = session.figures()

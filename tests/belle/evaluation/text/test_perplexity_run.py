@@ -9,8 +9,8 @@ import pytest
 
 from belle.errors import KnownError
 from belle.evaluation.sources.base import chunk_rows
-from belle.evaluation.text.session import EvaluationText, TextSession
-from belle.evaluation.windows import Protocol
+from belle.evaluation.text.perplexity_run import PerplexityRun
+from belle.evaluation.windows import EvaluationText, Protocol
 from belle.models import catalog
 from tests.belle.evaluation.tiny_models import TEXT, all_logits, change, pair
 
@@ -18,9 +18,9 @@ PROTOCOL = Protocol(n_ctx=64)
 text = EvaluationText("text.txt", TEXT)
 
 
-def session(tmp_path: Path, reference: Path, *candidates: Path, **options) -> TextSession:
+def session(tmp_path: Path, reference: Path, *candidates: Path, **options) -> PerplexityRun:
     options = {"protocol": PROTOCOL, "threads": 1, "text": text, **options}
-    return TextSession(reference, candidates, records=tmp_path / "records", **options)
+    return PerplexityRun(reference, candidates, records=tmp_path / "records", **options)
 
 
 def measured(tmp_path: Path, reference: Path, *candidates: Path, **options):

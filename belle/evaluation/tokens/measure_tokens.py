@@ -13,10 +13,9 @@ from belle.durable import write_text
 from belle.evaluation.measurement import Measurement
 from belle.evaluation.sources.llama import LlamaSource, text_tokens, window_bos
 from belle.evaluation.sources.transformers import TransformersSource
-from belle.evaluation.text.session import EvaluationText
 from belle.evaluation.tokens.page import token_page
 from belle.evaluation.tokens.view import PAGE_WINDOWS, page_protocol, token_views
-from belle.evaluation.windows import Protocol, cut
+from belle.evaluation.windows import EvaluationText, Protocol, cut
 
 PAGE = "tokens.html"
 

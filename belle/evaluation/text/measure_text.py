@@ -13,8 +13,8 @@ from belle.errors import KnownError
 from belle.evaluation.measurement import CandidateFigures, Measurement, ModelFigures, TextFigures
 from belle.evaluation.sources.memory_watch import peak_memory
 from belle.evaluation.text.aggregate import KL_EDGES, position_bins
-from belle.evaluation.text.session import EvaluationText, Progress, TextSession
-from belle.evaluation.windows import Protocol
+from belle.evaluation.text.perplexity_run import PerplexityRun, Progress
+from belle.evaluation.windows import EvaluationText, Protocol
 
 _Figures = tuple[ModelFigures, list[CandidateFigures], TextFigures]
 
@@ -24,7 +24,7 @@ class TextRequest:
     """What is to be measured.
 
     Attributes:
-        reference, candidates, text, protocol, resume, threads: see `belle.evaluation.text.session.TextSession`.
+        reference, candidates, text, protocol, resume, threads: see `PerplexityRun`.
         only_bytes: models of different vocabularies, one after the other; bits per byte are compared and nothing else.
         folder: where records are kept.
         command: how it was asked for, for the report.
@@ -41,10 +41,10 @@ class TextRequest:
     threads: int = 0
 
 
-def measure(request: TextRequest, on_progress: Progress, write: Callable[[Measurement], None]) -> Measurement:
+def measure_text(request: TextRequest, on_progress: Progress, write: Callable[[Measurement], None]) -> Measurement:
     """Measure, and call `write` with what was found, also when an exception (Ctrl-C, a broken reference) ends it.
 
-    Raises KnownError: what `TextSession` raises before anything is measured (then nothing is written); what `run`
+    Raises KnownError: what `PerplexityRun` raises before anything is measured (then nothing is written); what `run`
     raises; "candidate_failed" after the report of a measurement in which a candidate had to be given up.
     """
     started, began = datetime.now(UTC).isoformat(timespec="seconds"), monotonic()
@@ -81,7 +81,7 @@ def measure(request: TextRequest, on_progress: Progress, write: Callable[[Measur
 
 
 def _in_step(request: TextRequest, on_progress: Progress, finish: Callable[[_Figures], Measurement]) -> Measurement:
-    with TextSession(
+    with PerplexityRun(
         request.reference,
         request.candidates,
         request.text,
@@ -108,7 +108,7 @@ def _one_by_one(request: TextRequest, on_progress: Progress, finish: Callable[[_
 
     for number, path in enumerate((request.reference, *request.candidates)):
         try:
-            with TextSession(
+            with PerplexityRun(
                 path,
                 (),
                 request.text,

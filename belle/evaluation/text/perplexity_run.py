@@ -7,9 +7,7 @@ still be reported; what it recorded per token lets another session go on.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -27,32 +25,14 @@ from belle.evaluation.text.aggregate import Models, TextRead, candidate_figures,
 from belle.evaluation.text.comparison import Comparison
 from belle.evaluation.text.records import PER_CANDIDATE, TokenRecords
 from belle.evaluation.text.scripts import scripts
-from belle.evaluation.windows import Protocol, cut
+from belle.evaluation.windows import EvaluationText, Protocol, cut
 from belle.units import gigabytes
 
 Progress = Callable[[int, int, float], None]
 """Called with windows done, windows in all, and seconds left."""
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationText:
-    """A text to read, its name, and how many bytes it has in UTF-8."""
-
-    name: str
-    content: str
-
-    @property
-    def sha256(self) -> str:
-        """Of its UTF-8 bytes."""
-        return hashlib.sha256(self.content.encode()).hexdigest()
-
-    @property
-    def n_bytes(self) -> int:
-        """In UTF-8."""
-        return len(self.content.encode())
-
-
-class TextSession:
+class PerplexityRun:
     """A reference and its candidates on one text. To be closed.
 
     Args:
@@ -125,7 +105,7 @@ class TextSession:
             self._comparison = Comparison(sources, self._failures)
             self._stack = stack.pop_all()
 
-    def __enter__(self) -> TextSession:
+    def __enter__(self) -> PerplexityRun:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -50,7 +50,7 @@ class TaskOptions:
     threads: int = 0
 
 
-class TaskSession:
+class TaskRun:
     """A reference and its candidates on one set of items.
 
     Args:
