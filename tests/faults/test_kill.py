@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from belle import paths
 from desktop.store import Store, StoredMessage
+from tests.support.processes import wait_until_ended
 from tests.support.window import open_window
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1500)]
@@ -32,15 +32,6 @@ def streamed(events: list[dict[str, Any]], message: int, *, before: float) -> st
 def integrity(file: Path) -> str:
     with sqlite3.connect(file) as connection:
         return str(connection.execute("PRAGMA integrity_check").fetchone()[0])
-
-
-def assert_gone(pid: int) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return
-        time.sleep(0.02)
-    raise AssertionError("the worker outlived its window")
 
 
 def assert_kept(path: list[StoredMessage], events: list[dict[str, Any]], killed: float) -> None:
@@ -65,7 +56,7 @@ def test_the_window_is_killed_while_it_streams() -> None:
             window.process.send_signal(signal.SIGKILL)
             killed = time.monotonic()
             window.rest()
-        assert_gone(worker)
+        wait_until_ended(worker, 20)
         assert integrity(paths.database_file()) == "ok"
         with Store.open(paths.database_file()) as store:
             conversations = store.conversations(limit=100)

@@ -36,6 +36,7 @@ from belle.prompts import Message
 from tests.belle.engine import tiny_gguf
 from tests.belle.engine.conftest import Recorder
 from tests.belle.engine.tiny_gguf import write_random_model
+from tests.support.processes import is_running, wait_until_ended
 
 GREEDY = Sampling(temperature=0.0, repeat_penalty=1.0)
 # Long enough that reading it takes seconds anywhere.
@@ -290,12 +291,9 @@ class TestProcess:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
             assert parent.stdout is not None
             pid = int(parent.stdout.readline())
-            assert psutil.pid_exists(pid)
+            assert is_running(pid)
             parent.kill()
-        deadline = time.monotonic() + 20
-        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until_ended(pid, 20)
 
     def test_ctrl_c_is_for_the_client(self, raw: subprocess.Popen[bytes]) -> None:
         receive(raw, Hello)

@@ -21,6 +21,7 @@ from belle.training.cluster.agent import digest
 from belle.training.cluster.hosts import Host, read_hosts
 from belle.training.cluster.launch import launch_command
 from tests.belle.training.runs import ROOT, finish, metrics, recipe_file, start_ranks
+from tests.support.processes import is_running, wait_until_ended
 
 TWO = [Host("localhost", 1), Host("127.0.0.1", 1)]
 
@@ -138,7 +139,7 @@ deaf.with_suffix(".new").rename(deaf)
 time.sleep(600)
 """
     assert launch_command(TWO, python(code)) == 3
-    assert not _alive(int((tmp_path / "deaf").read_text()))
+    assert not is_running(int((tmp_path / "deaf").read_text()))
 
 
 def test_ctrl_c_reaches_every_process(tmp_path: Path) -> None:
@@ -182,10 +183,7 @@ time.sleep(600)
     child = int((tmp_path / "started").read_text())
     process.kill()
     process.wait()
-    until = monotonic() + 60
-    while _alive(child):
-        assert monotonic() < until
-        sleep(0.05)
+    wait_until_ended(child, 60)
 
 
 def fake_ssh(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -251,14 +249,6 @@ def test_machines_with_other_files_are_named(
     out, err = capfd.readouterr()
     assert f"belle: localhost: {tmp_path}/data.jsonl is another file; {tmp_path}/more.jsonl is not there." in err
     assert out == ""
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z" if sys.platform == "linux" else True
 
 
 def wait_for(*paths: Path) -> None:
