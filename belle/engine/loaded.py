@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from belle.engine.answer.answer_tokens import AnswerTokens
+from belle.engine.answer.kv_states import ConversationStates
 from belle.engine.answer.session import AnswerSession
+from belle.engine.answer.state_files import StateFiles
 from belle.engine.answer.template_list import own_template, template_options
 from belle.engine.llama.context import Context, StopFlag
 from belle.engine.llama.cores import FreeCores, usable_cores
@@ -64,14 +68,29 @@ class LoadedModel:
         def tuner(pace: Pace) -> ThreadTuner:
             return ThreadTuner(_thread_counts(command.threads, devices), pace, free_cores)
 
+        vocabulary = self._model.vocabulary
+        answers = AnswerTokens(vocabulary.piece)
+        states = None
+        if command.state_folder is not None:
+            files = StateFiles(Path(command.state_folder))
+            states = ConversationStates(
+                files,
+                command.state_budget,
+                model=header.path,
+                context=self._context,
+                vocabulary_size=vocabulary.size,
+                answers=answers,
+            )
         self.session = AnswerSession(
-            self._model.vocabulary,
+            vocabulary,
             self._context,
             n_ctx_train=self._model.n_ctx_train,
             decode_threads=tuner(DECODE_PACE),
             prefill_threads=tuner(PREFILL_PACE),
             stop=stop,
             emit=emit,
+            answers=answers,
+            states=states,
         )
         self._info = self._describe(devices)
         try:
@@ -98,7 +117,8 @@ class LoadedModel:
         return template_options(self._model.vocabulary, header.chat_template, names, messages)
 
     def close(self) -> None:
-        """Free the memory, in the order that llama.cpp needs."""
+        """Save the conversation and free the memory, in the order that llama.cpp needs."""
+        self.session.save()
         self._context.close()
         self._model.close()
 

@@ -21,6 +21,7 @@ from belle.engine.process.protocol import (
     Command,
     Count,
     Failed,
+    Forget,
     Generate,
     Hello,
     ListTemplates,
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
     from belle.engine.loaded import LoadedModel
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
-_GRACE_S = 1.0
+_GRACE_S = 4.0  # to stop, and to save a conversation of a gigabyte
+_IDLE_S = 20.0
 _PROGRESS_STEP = 0.01
 
 
@@ -52,6 +54,7 @@ class Worker:
         self._outbox = outbox
         self._commands: queue.SimpleQueue[tuple[Command, float] | None] = queue.SimpleQueue()
         self._model: LoadedModel | None = None
+        self._finished = threading.Event()
         self._replacing = threading.Lock()  # held while the model goes, and while another thread looks at it
 
     def run(self) -> None:
@@ -65,9 +68,19 @@ class Worker:
         self._flag, self._log = StopFlag(), NativeLog()
         self._requests: OpenRequests = OpenRequests(self._flag)
         threading.Thread(target=self._read, name="reader", daemon=True).start()
-        while (item := self._commands.get()) is not None:
+        while (item := self._next_command()) is not None:
             self._carry_out(*item)
         self._close_model()
+        self._finished.set()
+
+    def _next_command(self) -> tuple[Command, float] | None:
+        """Wait for a command; None is the end. What was read is saved when nothing has come for a while."""
+        try:
+            return self._commands.get(timeout=_IDLE_S)
+        except queue.Empty:
+            if self._model is not None:
+                self._model.session.save()
+            return self._commands.get()
 
     def _read(self) -> None:
         """The reader thread."""
@@ -94,7 +107,7 @@ class Worker:
         self._outbox.close()
         self._commands.put(None)
         # Should the main thread be stuck in native code, nobody is left to wait for it.
-        threading.Event().wait(_GRACE_S)
+        self._finished.wait(_GRACE_S)
         os._exit(0)
 
     def _carry_out(self, command: Command, arrived: float) -> None:
@@ -111,6 +124,9 @@ class Worker:
                     self._fail(command.id, error)
             case Load():
                 self._load(command)
+            case Forget(conversation=conversation):
+                if self._model is not None:
+                    self._model.session.forget(conversation)
             case SetTemplate():
                 try:
                     model = self._loaded()

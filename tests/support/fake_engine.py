@@ -76,6 +76,9 @@ class FakeEngine:
         self.commands.append(request)
         self.on_event(Counted(request.id, sum(len(m.content) for m in request.messages), self.loads[-1].n_ctx))
 
+    def forget(self, conversation: str) -> None:
+        self.commands.append(("forget", conversation))
+
     def list_templates(self, request: ListTemplates) -> None:
         self.commands.append(request)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 _MAX_ANSWERS = 256
@@ -67,6 +67,11 @@ class AnswerTokens:
             ((i + 1, e) for i, e in enumerate(answer.ends) if e is not None and e <= shared), default=(0, 0)
         )
         return TokenizedPrefix(answer.tokens[:count], wanted[end:], answer.text.startswith(" "))
+
+    def exact(self, texts: Iterable[str]) -> dict[str, list[int]]:
+        """What has to be remembered again, after a restart, for `find` to know those of `texts` that it knows now."""
+        known = (self._answers.get(text.strip()) for text in texts)
+        return {answer.text: answer.tokens for answer in known if answer is not None}
 
     def _spell(self, tokens: Sequence[int]) -> tuple[str, list[int | None]]:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")

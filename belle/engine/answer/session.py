@@ -8,6 +8,7 @@ from itertools import groupby
 from time import perf_counter
 
 from belle.engine.answer.answer_tokens import AnswerTokens
+from belle.engine.answer.kv_states import ConversationStates
 from belle.engine.answer.overflow import fit
 from belle.engine.answer.prefill import PrefillChunker
 from belle.engine.answer.prompt import Renderer
@@ -64,6 +65,8 @@ class AnswerSession:
         decode_threads, prefill_threads: choose the number of threads.
         stop: ends the answer under way.
         emit: takes the events.
+        answers: remembers the tokens of answers.
+        states: brings back what was read of a conversation before; None where nothing is saved.
     """
 
     def __init__(
@@ -76,6 +79,8 @@ class AnswerSession:
         prefill_threads: ThreadTuner,
         stop: StopFlag,
         emit: Callable[[Event], None],
+        answers: AnswerTokens,
+        states: ConversationStates | None = None,
     ) -> None:
         self.template: PromptTemplate | None = None
         self._vocabulary = vocabulary
@@ -86,7 +91,8 @@ class AnswerSession:
         self._threads = (0, 0)
         self._stop = stop
         self._emit = emit
-        self._answers = AnswerTokens(vocabulary.piece)
+        self._answers = answers
+        self._states = states
         self._prefill = PrefillChunker()
 
     def count(self, request: Count) -> None:
@@ -120,6 +126,7 @@ class AnswerSession:
             answer = _AnswerInProgress(request, arrived, self._new_stream(request), len(prompt.tokens))
             answer.thoughts = self._new_thoughts(request)
             try:
+                self._enter(request, prompt.tokens)
                 self._read(prompt.tokens, answer)
                 reason = self._write(sampler, answer)
             except Interrupted:
@@ -155,6 +162,23 @@ class AnswerSession:
             return ThinkingStream()
         prompt = self.template.with_thinking(request.thinking).segments([_ANY_QUESTION])
         return ThinkingStream(opened_by(prompt[-1].text) if prompt and prompt[-1].literal else None)
+
+    def save(self) -> None:
+        """Write what has been read of the last conversation, where that is to be saved."""
+        if self._states is not None:
+            self._states.save()
+
+    def forget(self, conversation: str) -> None:
+        """Save nothing of a conversation, and remove what was saved of it."""
+        if self._states is not None:
+            self._states.leave(conversation)
+
+    def _enter(self, request: Generate, prompt: Sequence[int]) -> None:
+        if self._states is not None:
+            self._states.enter(request.conversation, prompt)
+            for message in request.messages:
+                if message.role == "assistant":
+                    self._states.spoken(message.content)
 
     def _read(self, prompt: Sequence[int], answer: _AnswerInProgress) -> None:
         """Bring the prompt into the KV cache. Raises Interrupted."""
@@ -217,6 +241,8 @@ class AnswerSession:
         before = request.messages[-1].content if request.continue_last else ""
         if begun or not request.continue_last:
             self._answers.remember(before + thoughts.text, [*begun, *answer.tokens])
+            if self._states is not None:
+                self._states.spoken(before + thoughts.text)
         stats = Stats(
             prompt_tokens=answer.prompt_tokens,
             reused_tokens=answer.reused_tokens,

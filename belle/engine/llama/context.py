@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import llama_cpp.llama_cpp as llama
 
@@ -128,6 +130,38 @@ class Context:
         raise KnownError(
             "backend_error", message, "Try again, or load the model anew.", status=status, log=self._log.reason()
         )
+
+    @property
+    def state_bytes(self) -> int:
+        """Size of the file that `save` would write."""
+        size: int = llama.llama_state_seq_get_size(self.handle, _SEQUENCE)
+        return size + len(self.tokens) * ctypes.sizeof(llama.llama_token)
+
+    @property
+    def attention(self) -> str:
+        """How keys and values lie in the cache: a file of one kind cannot be read as the other."""
+        return "flash" if self._on_gpu else "plain"
+
+    def save(self, path: Path) -> bool:
+        """Write tokens, keys and values to `path`, in llama.cpp's own format. False when that failed."""
+        ids = (llama.llama_token * len(self.tokens))(*self.tokens)
+        written = llama.llama_state_seq_save_file(self.handle, os.fsencode(path), _SEQUENCE, ids, len(self.tokens))
+        return bool(written)
+
+    def restore(self, path: Path) -> bool:
+        """Replace the cache by what `save` wrote. False, with an empty cache, when it cannot be used."""
+        llama.llama_memory_clear(self._memory, False)
+        self.tokens = []
+        ids = (llama.llama_token * self.n_ctx)()
+        count = ctypes.c_size_t()
+        read = llama.llama_state_seq_load_file(
+            self.handle, os.fsencode(path), _SEQUENCE, ids, self.n_ctx, ctypes.byref(count)
+        )
+        if not read:
+            llama.llama_memory_clear(self._memory, False)
+            return False
+        self.tokens = list(ids[: count.value])
+        return True
 
     def set_threads(self, decode: int, prefill: int) -> None:
         """Threads for single tokens, and for more than one at a time."""

@@ -23,6 +23,7 @@ from belle.engine.process.protocol import (
     Done,
     Event,
     Failed,
+    Forget,
     Generate,
     ListTemplates,
     Load,
@@ -41,7 +42,7 @@ EventHandler = Callable[[Event], None]
 STOP_TIMEOUT_S = 10.0
 """After so long without an end, an answer that was stopped is ended with its process."""
 
-CLOSE_TIMEOUT_S = 3.0
+CLOSE_TIMEOUT_S = 5.0
 
 _COMMAND = (sys.executable, "-P", "-m", "belle.engine.worker")
 _log = logging.getLogger(__name__)
@@ -70,6 +71,9 @@ class Engine(Protocol):
 
     def list_templates(self, request: ListTemplates) -> None:
         """Tell the prompt templates there are to choose from."""
+
+    def forget(self, conversation: str) -> None:
+        """Save nothing of a conversation that was deleted."""
 
     def close(self, timeout: float = CLOSE_TIMEOUT_S) -> None:
         """End it. No event comes afterwards."""
@@ -147,6 +151,10 @@ class EngineClient:
     def list_templates(self, request: ListTemplates) -> None:
         """Tell the prompt templates to choose from; answered by `TemplateList` or `Failed`."""
         self._send(request)
+
+    def forget(self, conversation: str) -> None:
+        """Save nothing of a conversation that was deleted, and remove what was saved."""
+        self._send(Forget(conversation))
 
     def restart(self) -> None:
         """End the worker, if it still runs, start another, and load the last model again."""

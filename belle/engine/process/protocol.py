@@ -52,6 +52,8 @@ class Load:
         n_gpu_layers: layers to offload, -1 for all (used where a GPU backend is compiled in).
         threads: fixed number of threads, None to adapt while running.
         check_memory: refuse before loading what cannot fit into free memory.
+        state_folder: where the KV caches of conversations are saved (`Generate.conversation`); None saves none.
+        state_budget: bytes that they may take together; those not used for longest make room.
     """
 
     op: ClassVar[str] = "load"
@@ -61,6 +63,8 @@ class Load:
     n_gpu_layers: int = -1
     threads: int | None = None
     check_memory: bool = True
+    state_folder: str | None = None
+    state_budget: int = 4 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,8 @@ class Generate:
         continue_last: the last message is an assistant's and is to be continued, not answered.
         overflow: see `Overflow`; the system message and the last turn are always kept.
         thinking: whether a model that can do both thinks before it answers; None leaves that to its template.
+        conversation: a name under which what was read is saved and found again; empty for none. Letters, digits,
+            hyphens and underscores.
     """
 
     op: ClassVar[str] = "generate"
@@ -94,6 +100,7 @@ class Generate:
     continue_last: bool = False
     overflow: Overflow = "refuse"
     thinking: bool | None = None
+    conversation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +131,21 @@ class ListTemplates:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """A conversation was deleted: remove what was saved of it, and save no more. Not answered."""
+
+    op: ClassVar[str] = "forget"
+    conversation: str
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """End the worker. End of file on its stdin does the same."""
 
     op: ClassVar[str] = "quit"
 
 
-Command = Load | SetTemplate | Generate | Stop | Count | ListTemplates | Quit
+Command = Load | SetTemplate | Generate | Stop | Count | ListTemplates | Forget | Quit
 
 
 # Events
