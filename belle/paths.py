@@ -64,6 +64,11 @@ def hub_dir() -> Path:
     return cache_dir() / "hub"
 
 
+def saved_states_dir() -> Path:
+    """The folder of what models have read of conversations (see `belle.engine.answer.kv_states`)."""
+    return cache_dir() / "conversations"
+
+
 def settings_file() -> Path:
     """The window's settings (INI)."""
     return config_dir() / "settings.ini"

@@ -20,6 +20,9 @@ DEFAULT_CONTEXT = 4096
 SMALLEST_CONTEXT = 1024
 """Tokens. Below this no conversation is worth having."""
 
+DEFAULT_STATE_GB = 4
+"""Gigabytes on the disk for what models have read of conversations."""
+
 
 class Settings(QObject):
     """`changed` carries the name of the setting that changed."""
@@ -65,6 +68,11 @@ class Settings(QObject):
     def threads(self) -> int | None:
         """Fixed number of threads; None lets the engine adapt."""
         return self._number("model/threads", 0) or None
+
+    @property
+    def state_budget(self) -> int:
+        """Bytes that the saved states of conversations may take; 0 saves none."""
+        return max(0, self._number("model/state_gb", DEFAULT_STATE_GB)) * 10**9
 
     def thinking(self, ref: str) -> bool | None:
         """Whether a model is to think before it answers; None: nobody has said."""

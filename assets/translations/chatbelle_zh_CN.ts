@@ -1085,6 +1085,14 @@
         <translation>固定</translation>
     </message>
     <message>
+        <source>Resume at once</source>
+        <translation>立即继续</translation>
+    </message>
+    <message>
+        <source>Off</source>
+        <translation>关</translation>
+    </message>
+    <message>
         <source>Number of threads</source>
         <translation>线程数</translation>
     </message>
@@ -1151,6 +1159,14 @@
     <message>
         <source>Choose…</source>
         <translation>选择…</translation>
+    </message>
+    <message>
+        <source>Delete what is saved now ({size})</source>
+        <translation>删除现有存档（{size}）</translation>
+    </message>
+    <message>
+        <source>What the model has read of a conversation is saved on this computer, so that it need not be read again.</source>
+        <translation>模型读过的对话会保存在这台电脑上，下次无需重新读取。</translation>
     </message>
     <message>
         <source>Prompt template</source>

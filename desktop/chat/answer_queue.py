@@ -22,6 +22,7 @@ from desktop.chat.faults import store_faults
 from desktop.chat.model_host import ModelHost
 from desktop.chat.prompt_path import prompt_of, up_to, with_answer
 from desktop.chat.refusals import Refusals
+from desktop.chat.saved_states import state_name
 from desktop.chat.state import ANSWER, AnswerRequest, ModelState, Notice, Waiting
 from desktop.chat.unsaved import Unsaved
 from desktop.store import Store, StoredConversation, StoredMessage, StoreError
@@ -223,6 +224,7 @@ class AnswerQueue(QObject):
                 continue_last=question.continued_id is not None,
                 overflow=conversation.overflow,
                 thinking=self._thinks(),
+                conversation=state_name(conversation),
             )
         )
 

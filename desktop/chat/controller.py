@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from desktop.chat.faults import store_faults
 from desktop.chat.state import ANSWER, AnswerRequest, ModelChoice, ModelState, Notice
 from desktop.chat.view_model import ChatViewModel
-from desktop.store import ConversationSummary, SearchHit, StoredMessage
+from desktop.store import ConversationSummary, SearchHit, StoredConversation, StoredMessage
 
 # What belongs to the engine is imported when it is first needed: the window is painted before that.
 if TYPE_CHECKING:
@@ -122,12 +122,13 @@ class ChatController(ChatViewModel):
     def delete(self, conversation_id: int) -> None:
         """Delete a conversation; a banner offers to bring it back."""
         with store_faults(self.notice.emit):
-            title = self._store.conversation(conversation_id).title
+            conversation = self._store.conversation(conversation_id)
             self._answers.leave(conversation_id)
             self._answers.settle(conversation_id)
             self._store.delete_conversation(conversation_id)
+            self._forget_state(conversation)
             key = f"deleted-{conversation_id}"
-            notice = Notice("deleted", "info", {"title": title}, ("undo",), key)
+            notice = Notice("deleted", "info", {"title": conversation.title}, ("undo",), key)
             self._deleted[key] = conversation_id, notice
             if self._is_open(conversation_id):
                 self.new_chat()
@@ -251,10 +252,13 @@ class ChatController(ChatViewModel):
 
         That is `model` if it can be, else the one of last time.
         """
+        from desktop.chat.saved_states import delete_orphans
+
         if not self._store.is_read_only:
             # Until the program ends a deletion can be undone.
             with store_faults(self.notice.emit):
                 self._store.purge_deleted(older_than_s=0)
+            delete_orphans(self._store)
         self._models.start(model)
 
     def load_model(self, ref: str) -> None:
@@ -274,8 +278,20 @@ class ChatController(ChatViewModel):
         self._models.unload()
 
     def apply_settings(self) -> None:
-        """Settings that belong to loading (context length, threads) have changed: load again with them."""
+        """Settings that belong to loading (context length, threads, saved states) have changed: load with them."""
         self._models.apply_settings()
+
+    def saved_state_bytes(self) -> int:
+        """What the saved states of conversations take on the disk."""
+        from desktop.chat.saved_states import saved_states
+
+        return saved_states().used_bytes()
+
+    def delete_saved_states(self) -> None:
+        """Delete them all: what a model has read is read again when it is needed."""
+        from desktop.chat.saved_states import saved_states
+
+        saved_states().clear()
 
     def act(self, key: str, action: str) -> None:
         """A banner's button was pressed."""
@@ -316,6 +332,14 @@ class ChatController(ChatViewModel):
         """Write everything that is not in the store yet; False when it refuses. What it refused is tried again."""
         stored = self._answers.keep_all() if "_answers" in self.__dict__ else True
         return (self._drafting.flush() if "_drafting" in self.__dict__ else True) and stored
+
+    def _forget_state(self, conversation: StoredConversation) -> None:
+        """Nothing that was read of it stays, on the disk or on its way there."""
+        from desktop.chat.saved_states import saved_states, state_name
+
+        name = state_name(conversation)
+        saved_states().delete(name)
+        self._models.forget(name)
 
     def _drop_oldest(self, question: AnswerRequest | None) -> None:
         if question is None:

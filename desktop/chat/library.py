@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+from belle import paths
 from belle.engine.process.protocol import Load, Sampling
 from belle.gguf.reader import read_header
 from belle.models import catalog, registry
@@ -72,6 +73,8 @@ class ModelLibrary:
             n_ctx=n_ctx or self._settings.n_ctx,
             template=resolved.template if resolved.template in (None, OWN_TEMPLATE, *TEMPLATES) else None,
             threads=self._settings.threads,
+            state_folder=str(paths.saved_states_dir()) if self._settings.state_budget else None,
+            state_budget=self._settings.state_budget,
         )
         return ModelToLoad(
             ref=entry.name if entry else str(resolved.path),

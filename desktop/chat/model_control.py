@@ -128,7 +128,10 @@ class ModelControl(QObject):
         self.host.reload()
 
     def apply_settings(self) -> None:
-        """Settings that belong to loading (context length, threads) have changed: load again with them."""
+        """Settings that belong to loading (context length, threads, saved states) have changed: load with them."""
+        from desktop.chat.saved_states import saved_states
+
+        saved_states().shrink(self._settings.state_budget)
         if self.ref:
             self.load(self.ref)
 
@@ -140,6 +143,11 @@ class ModelControl(QObject):
         n_ctx = min(int(present * factor), longest) if factor > 1 else max(int(present * factor), SMALLEST_CONTEXT)
         if self.ref:
             self.load(self.ref, n_ctx=n_ctx)
+
+    def forget(self, state_name: str) -> None:
+        """Have the engine, if there is one, save no more of a conversation."""
+        if "host" in self.__dict__:
+            self.host.forget(state_name)
 
     def request_templates(self, messages: tuple[Message, ...]) -> None:
         """Ask for the prompt templates to choose from, each with `messages`; answered by `templates_listed`."""

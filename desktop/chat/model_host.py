@@ -31,7 +31,7 @@ from belle.engine.process.protocol import (
 )
 from desktop.chat.state import ModelState, Notice
 
-_CLOSE_TIMEOUT_S = 5.0
+_CLOSE_TIMEOUT_S = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,11 @@ class ModelHost(QObject):
         """Ask for the size of a conversation."""
         if self._bridge is not None:
             self._bridge.engine.count(request)
+
+    def forget(self, conversation: str) -> None:
+        """Have nothing more saved of a conversation, by its name among the saved states."""
+        if self._bridge is not None:
+            self._bridge.engine.forget(conversation)
 
     def list_templates(self, request: ListTemplates) -> None:
         """Ask for the templates to choose from; answered by `templates_listed`."""

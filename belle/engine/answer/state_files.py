@@ -61,16 +61,14 @@ class StateFiles:
             for path in (self.sidecar(name), self.cache(name), self.unfinished(name)):
                 _remove(path)
 
+    def names(self) -> set[str]:
+        """The conversations of which anything is there."""
+        return {path.name.partition(".")[0] for path in self._all()}
+
     def clear(self) -> None:
         """Remove all of them."""
         for path in self._all():
             _remove(path)
-
-    def retain(self, names: set[str]) -> None:
-        """Remove the caches of all conversations but these, and what was never finished."""
-        for path in self._all():
-            if path.suffix == _UNFINISHED or path.stem not in names:
-                _remove(path)
 
     def shrink(self, budget: int, *, but: str = "") -> None:
         """Remove those not used for longest until the rest take at most `budget` bytes; `but` stays."""

@@ -30,6 +30,8 @@ from desktop.ui.style.theme import theme, themes
 Page = Literal["general", "answers", "model"]
 CONTEXTS = (2048, 4096, 8192, 16384, 32768)
 """Context lengths offered, in tokens."""
+STATE_GB = (0, 1, 4, 16)
+"""Room on the disk offered for saved conversations, in gigabytes; 0 is none."""
 
 # name, lowest, highest, step, decimals
 _SAMPLING = (
@@ -46,6 +48,7 @@ class SettingsDialog(Dialog):
 
     load_settings_changed = Signal()
     templates_requested = Signal()
+    delete_saved_requested = Signal()
 
     def __init__(
         self,
@@ -58,7 +61,8 @@ class SettingsDialog(Dialog):
         super().__init__(parent, width=560)
         self._settings = settings
         self._base = base or Sampling()
-        self._loaded_with = (settings.n_ctx, settings.threads)
+        self._loaded_with = self._of_loading()
+        self._saved_bytes = 0
         self._lines: dict[str, _Line] = {}
         self.tabs = Segments(("general", "answers", "model"))
         self.pages = QStackedWidget()
@@ -137,11 +141,19 @@ class SettingsDialog(Dialog):
         self.threads_field.setEnabled(bool(self._settings.threads))
         self.threads_choice.chosen.connect(lambda _: self._threads_changed())
         self.threads_field.valueChanged.connect(lambda _: self._threads_changed())
+        self.state_choice = Segments([str(n) for n in STATE_GB])
+        self.state_choice.set_value(str(self._settings.state_budget // 10**9))
+        self.state_choice.chosen.connect(lambda v: self._settings.set_value("model/state_gb", int(v)))
+        self.delete_saved_button = QPushButton()
+        self.delete_saved_button.setProperty("kind", "link")
+        self.delete_saved_button.clicked.connect(self.delete_saved_requested)
         self.template_button = QPushButton()
         self.template_button.clicked.connect(self._choose_template)
         return self._page(
             ("n_ctx", self.context_choice),
             ("threads", _beside(self.threads_choice, self.threads_field)),
+            ("saved", self.state_choice),
+            ("", self.delete_saved_button),
             ("template", self.template_button),
         )
 
@@ -173,6 +185,18 @@ class SettingsDialog(Dialog):
         """Whether there is a model to choose a template for."""
         self.template_button.setEnabled(can)
 
+    def show_saved_bytes(self, n_bytes: int) -> None:
+        """How much of the disk the saved conversations take now."""
+        self._saved_bytes = n_bytes
+        self.delete_saved_button.setEnabled(n_bytes > 0)
+        self._show_saved()
+
+    def _show_saved(self) -> None:
+        size = numbers.size(self._saved_bytes)
+        text = translate("Settings", "Delete what is saved now ({size})").format(size=size)
+        self.delete_saved_button.setText(text)
+        self.delete_saved_button.setAccessibleName(text)
+
     def _choose_template(self) -> None:
         self.accept()
         self.templates_requested.emit()
@@ -199,8 +223,11 @@ class SettingsDialog(Dialog):
         self._settings.set_value("model/threads", self.threads_field.value() if fixed else None)
 
     def _tell_loading(self) -> None:
-        if self._loaded_with != (self._settings.n_ctx, self._settings.threads):
+        if self._loaded_with != self._of_loading():
             self.load_settings_changed.emit()
+
+    def _of_loading(self) -> tuple[int, int | None, int]:
+        return self._settings.n_ctx, self._settings.threads, self._settings.state_budget
 
     # Words
 
@@ -235,6 +262,11 @@ class SettingsDialog(Dialog):
         self.threads_choice.set_texts(
             translate("Settings", "Threads"), (translate("Settings", "Automatic"), translate("Settings", "Fixed"))
         )
+        self.state_choice.set_texts(
+            translate("Settings", "Resume at once"),
+            [translate("Settings", "Off"), *(numbers.size(n * 1e9) for n in STATE_GB[1:])],
+        )
+        self._show_saved()
         self.template_button.setText(translate("Settings", "Choose…"))
         self.threads_field.setAccessibleName(translate("Settings", "Number of threads"))
         self._show_zoom()
@@ -275,6 +307,14 @@ class SettingsDialog(Dialog):
             "threads": (
                 translate("Settings", "Threads"),
                 translate("Settings", "Automatic follows what else this computer is doing."),
+            ),
+            "saved": (
+                translate("Settings", "Resume at once"),
+                translate(
+                    "Settings",
+                    "What the model has read of a conversation is saved on this computer, so that it need not be"
+                    " read again.",
+                ),
             ),
             "template": (
                 translate("Settings", "Prompt template"),

@@ -1,0 +1,49 @@
+"""What was read of a conversation goes when the conversation goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from belle import paths
+from desktop.chat.saved_states import delete_orphans, saved_states, state_name
+from desktop.store import Store, StoreError
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "conversations.sqlite3")
+
+
+def save(name: str) -> None:
+    folder = paths.private_folder(paths.saved_states_dir())
+    (folder / f"{name}.kv").write_bytes(b"cache")
+    (folder / f"{name}.json").write_text("{}")
+
+
+def test_two_conversations_are_never_called_the_same(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "a") as first, Store.open(tmp_path / "b", clock=lambda: 1.0) as second:
+        names = [state_name(store.create_conversation()) for store in (first, first, second)]
+    assert len(set(names)) == 3
+
+
+def test_at_the_start_only_what_belongs_to_a_conversation_stays(store: Store) -> None:
+    kept, deleted = store.create_conversation(), store.create_conversation()
+    store.delete_conversation(deleted.id)
+    for name in (state_name(kept), state_name(deleted), f"{kept.id}-0", "999-1", "nonsense"):
+        save(name)
+    (paths.saved_states_dir() / f"{state_name(kept)}.kv.part").write_bytes(b"half")
+    delete_orphans(store)
+    assert saved_states().names() == {state_name(kept)}
+
+
+def test_a_store_that_cannot_be_asked_deletes_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(state_name(store.create_conversation()))
+
+    def refuse(_: int) -> None:
+        raise StoreError.of("damaged", path="conversations.sqlite3", reason="")
+
+    monkeypatch.setattr(store, "conversation", refuse)
+    delete_orphans(store)
+    assert len(saved_states().names()) == 1
