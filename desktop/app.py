@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     application = make_application()
     settings = Settings()
     set_language(settings.language)
-    themes().apply(application, settings)
+    themes().follow_settings(settings)
     running = Running(settings)
 
     def begin() -> None:

@@ -79,12 +79,12 @@ def _take_all(folder: Path) -> int:
     from desktop.store import Store
     from desktop.ui.style.theme import themes
 
-    application = make_application()
+    make_application()
     if not any("CJK" in family or "Han" in family for family in QFontDatabase.families()):
         print("There is no Chinese font here. Install one: sudo apt install fonts-noto-cjk", file=sys.stderr)
         return 1
     settings = Settings()
-    themes().apply(application, settings)
+    themes().follow_settings(settings)
     for language in ("en", "zh"):
         database = paths.database_file().with_name(f"{language}.sqlite3")
         store = Store.open(database)

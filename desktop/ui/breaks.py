@@ -1,11 +1,12 @@
-"""Places where a line may be broken, in text that has none for very long.
+"""Break opportunities for very long runs of text that have none: where to insert zero-width spaces before layout.
 
-Qt looks for the end of a word anew for every line that the word fills: a word of 100,000 letters takes it minutes. So
-what is laid out has a zero-width space (U+200B, at which a line may end) about every `EVERY` characters of a run that
-is longer than `FIRST`. That is an affair of layout: `without_breaks` gives the text back as it was. To tell ours from
-those of the text, which are words' ends in Thai or Khmer, the text's own are doubled. No Qt here.
+For every line that a word fills, Qt searches for the end of that word again: laying out a word of 100,000 letters takes
+minutes. So the text that is laid out gets a zero-width space (U+200B, a line may end there) about every `EVERY`
+characters of a run that is longer than `FIRST`. They exist in the layout only; `without_breaks` restores the text. A
+text may contain zero-width spaces of its own (they mark the ends of words in Thai or Khmer): the layout has each of
+those doubled, which is how the two kinds are told apart. No Qt in this module.
 
-The marks of a text begin with the marks of its beginning, so that text can be added at the end of what is laid out.
+The break opportunities of a prefix are a prefix of those of the whole text, so a layout can grow at its end.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from itertools import pairwise
 
 FIRST = 100
-"""Characters without a place to break that are left alone: about a line."""
+"""A run of up to so many characters needs no break: about a line."""
 EVERY = 16
 """Distance of the breaks after that: small, so that lines are filled."""
 LATITUDE = 32
@@ -25,7 +25,8 @@ LATITUDE = 32
 BREAK = "\u200b"
 
 _SPACES = "\t\n\x0b\x0c\r \u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000"
-# Between two of these a line may always end. Small kana are left out: some do not begin a line.
+# A line may always end between two of these: Chinese characters, Hangul syllables, kana. Small kana are left out: some
+# of them may not begin a line (UAX #14, class CJ).
 _WIDE = (
     "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff"
     "\u3042\u3044\u3046\u3048\u304a-\u3062\u3064-\u3082\u3084\u3086\u3088-\u308d\u308f-\u3094"
@@ -33,11 +34,9 @@ _WIDE = (
 )
 _UNSPACED = f"[^{_SPACES}]{{{FIRST + 1},}}"
 _IS_WIDE = f"[{_WIDE}]"
-# What lies inside a run after which, and before which, no line may end. One more of the wide may stand at each end.
+# A run in which no line may end: no two wide characters meet. One more wide character may stand at each of its ends.
 _INSIDE = f"(?:[^{_WIDE}]|(?<![{_WIDE}])[{_WIDE}](?![{_WIDE}])){{{FIRST - 1},}}"
-# Compiled with the first long text: together they take a twentieth of the time until the window is there.
-_compiled = cache(re.compile)
-_OURS = f"{BREAK}({BREAK}?)"
+_INSERTED = f"{BREAK}({BREAK}?)"
 
 
 def break_places(text: str) -> list[int]:
@@ -45,7 +44,7 @@ def break_places(text: str) -> list[int]:
     if len(text) <= FIRST:
         return []
     places: list[int] = []
-    for unspaced in _compiled(_UNSPACED).finditer(text):
+    for unspaced in _pattern(_UNSPACED).finditer(text):
         for begin, end in _unbroken(text, *unspaced.span()):
             places += _places_in(text, begin, end)
     return places
@@ -56,36 +55,37 @@ def _unbroken(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
     if text.isascii():
         yield begin, end
         return
-    for inside in _compiled(_INSIDE).finditer(text, begin, end):
+    for inside in _pattern(_INSIDE).finditer(text, begin, end):
         first, last = inside.span()
-        first -= first > begin and _compiled(_IS_WIDE).match(text, first - 1) is not None
-        last += last < end and _compiled(_IS_WIDE).match(text, last) is not None
+        first -= first > begin and _pattern(_IS_WIDE).match(text, first - 1) is not None
+        last += last < end and _pattern(_IS_WIDE).match(text, last) is not None
         yield first, last
 
 
-def with_breaks(text: str) -> str:
-    """`text` as it is laid out."""
-    places = break_places(text)
-    if not places:
-        return text.replace(BREAK, BREAK * 2)
-    cuts = [0, *places, len(text)]
-    return BREAK.join(text[a:b].replace(BREAK, BREAK * 2) for a, b in pairwise(cuts))
+@cache
+def _pattern(source: str) -> re.Pattern[str]:
+    """A pattern, compiled at its first use: compiling all at import takes a twentieth of the time to the first window.
+
+    `re` has a cache of its own, but the hundreds of patterns of a Pygments lexer push these out of it.
+    """
+    return re.compile(source)
 
 
-def without_breaks(shown: str) -> str:
-    """The text that `shown`, or a part of what is laid out, stands for."""
-    return re.sub(_OURS, r"\1", shown) if BREAK in shown else shown
+def without_breaks(laid_out: str) -> str:
+    """The text of `laid_out`, which is a layout's text or a part of it."""
+    # Of a doubled zero-width space one remains (the text's own), of a single one nothing (it was inserted).
+    return re.sub(_INSERTED, r"\1", laid_out) if BREAK in laid_out else laid_out
 
 
 def has_unbroken_run(text: str) -> bool:
-    """Whether laying out `text` as it is would take long."""
+    """Whether `text` has a run that would take Qt long to lay out as it is."""
     return bool(break_places(text))
 
 
 def cut_places(text: str, length: int) -> list[int]:
     """Indexes at which `text` is cut into pieces of about `length` characters, ascending; no accent begins a piece.
 
-    Like the breaks, the cuts of a text begin with the cuts of its beginning.
+    The cuts of a prefix are a prefix of the cuts of the whole text, as with `break_places`.
     """
     return _places_in(text, 0, len(text), length, length) if len(text) > length else []
 
@@ -100,21 +100,27 @@ def _places_in(text: str, begin: int, end: int, first: int = FIRST, every: int =
 
 
 def _next_place(text: str, wanted: int, end: int) -> int | None:
-    """The first good place from `wanted` on; where there is none for long, any. Only what stands before it counts."""
+    """The first grapheme boundary from `wanted` on, or any index after `LATITUDE` characters without one.
+
+    Only text before the result is looked at beyond that: text that is added later changes no earlier result.
+    """
     for at in range(wanted, end):
-        # One of ours at most before spaces of the text: an odd number of them holds one of ours.
-        if text[at - 1] != BREAK and (at >= wanted + LATITUDE or _is_apart(text[at - 1], text[at])):
+        # Never behind a zero-width space of the text. In a layout those are doubled, so a sequence of them has an even
+        # length; one inserted before it makes the length odd, and `without_breaks` removes exactly that one.
+        if text[at - 1] != BREAK and (at >= wanted + LATITUDE or _is_boundary(text[at - 1], text[at])):
             return at
     return None
 
 
-def _is_apart(before: str, sign: str) -> bool:
-    """Whether `sign` begins a character of its own: no accent, no part of an emoji or of a Hangul syllable."""
-    if before.isascii() and sign.isascii():
+def _is_boundary(before: str, char: str) -> bool:
+    """Whether a grapheme may begin with `char`: it is no accent, no part of an emoji, a flag or a Hangul syllable."""
+    if before.isascii() and char.isascii():
         return True
-    import unicodedata  # read with the first long text that is not ASCII
+    import unicodedata  # imported with the first long text that is not ASCII
 
-    if before == "\u200d" or unicodedata.category(sign) in ("Mn", "Mc", "Me", "Cf", "Sk"):
+    # U+200D joins two emoji to one.
+    if before == "\u200d" or unicodedata.category(char) in ("Mn", "Mc", "Me", "Cf", "Sk"):
         return False
-    both_flags = "\U0001f1e6" <= sign <= "\U0001f1ff" and "\U0001f1e6" <= before <= "\U0001f1ff"
-    return not (both_flags or "\u1160" <= sign <= "\u11ff" or "\ud7b0" <= sign <= "\ud7ff")
+    # A flag is two regional indicators; a Hangul syllable may be a consonant followed by vowels and finals.
+    is_flag = "\U0001f1e6" <= char <= "\U0001f1ff" and "\U0001f1e6" <= before <= "\U0001f1ff"
+    return not (is_flag or "\u1160" <= char <= "\u11ff" or "\ud7b0" <= char <= "\ud7ff")

@@ -131,7 +131,7 @@ def _application() -> QApplication:
     app = QApplication.instance()
     if not isinstance(app, QApplication):
         app = QApplication([])
-        themes().dress("light")
+        themes().apply("light")
     return app
 
 

@@ -51,7 +51,7 @@ from desktop.ui.style.theme import themes
 application = make_application()
 settings = Settings()
 set_language(settings.language)
-themes().apply(application, settings)
+themes().follow_settings(settings)
 running = Running(settings)
 window = running.window
 def begin():

@@ -16,4 +16,4 @@ def _application_as_new(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("qapp")
     if QApplication.instance() is not None:
         set_language("en")
-        themes().dress("light", 1.0)
+        themes().apply("light", 1.0)

@@ -52,7 +52,7 @@ from desktop.app import Running, make_application
 from desktop.settings import Settings
 from desktop.ui.style.theme import themes
 application, settings = make_application(), Settings()
-themes().apply(application, settings)
+themes().follow_settings(settings)
 window = Running(settings).window
 window.painted.connect(application.quit)
 left_out = {"tomllib", "dataclasses", "sqlite3", "json", "desktop.store", "desktop.ui.transcript", "belle.engine"}

@@ -46,7 +46,8 @@ class Person:
         self.settings = Settings()
         for name, value in (values or {}).items():
             self.settings.set_value(name, value)
-        themes().apply(make_application(), self.settings)
+        make_application()
+        themes().follow_settings(self.settings)
         self.running = Running(self.settings)
         self.window: MainWindow = self.running.window
         qtbot.addWidget(self.window)

@@ -78,7 +78,7 @@ def main() -> None:
     application = make_application()
     settings = Settings()
     set_language(sys.argv[2])
-    themes().dress("light", float(sys.argv[1]))
+    themes().apply("light", float(sys.argv[1]))
     shown: list[dict[str, object]] = []
 
     def measure(widget: QWidget) -> None:

@@ -78,7 +78,7 @@ class Driver:
 def main() -> int:
     application = make_application()
     settings = Settings()
-    themes().apply(application, settings)
+    themes().follow_settings(settings)
     running = Running(settings)
     controller = running.begin(Store.open(paths.database_file()))
     driver = Driver(running)

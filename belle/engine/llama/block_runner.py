@@ -71,12 +71,12 @@ class BlockRunner(ActivationReader):
         super().__init__(path, _ignore, threads=threads)
         try:
             header = read_header(path)
-            self._path = path
             self.n_blocks = header.n_layers
             self.weights = LiveTensors(self._evaluator.model, header)
         except BaseException:
             self.close()
             raise
+        self._path = path
         self._task = _Task(0, None, set(), to_end=False, skipping=False)
         self._products: list[tuple[str, int]] | None = None
         self._is_of_blocks: dict[int, bool] = {}

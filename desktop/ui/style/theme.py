@@ -1,7 +1,7 @@
-"""The look at run time: the tokens of `assets/theme.toml` as colours, fonts and sizes, light or dark, zoomed.
+"""The theme at run time: the tokens of `assets/theme.toml` as colours, fonts and sizes, light or dark, zoomed.
 
-Widgets ask `theme()` when they paint and repaint when `themes().changed` is emitted; what style sheets can do is
-done once, for the whole application, by `assets/window.qss` with the tokens filled in.
+Widgets ask `theme()` when they paint and repaint when `themes().changed` is emitted. What a style sheet can do is done
+once for the whole application, by `assets/window.qss` with the tokens filled in.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _GENERIC_FAMILIES = {"Sans Serif", "Sans", "sans-serif", "DejaVu Sans", "Monospa
 
 
 class Theme(NamedTuple):
-    """One look: a colour scheme at a zoom. Sizes are device-independent pixels."""
+    """A colour scheme at a zoom. Sizes are device-independent pixels."""
 
     name: Literal["light", "dark"]
     zoom: float
@@ -64,17 +64,17 @@ class Theme(NamedTuple):
 
     @property
     def font_body(self) -> QFont:
-        """What is read and written."""
+        """The font of messages and fields."""
         return self._font("body")
 
     @property
     def font_small(self) -> QFont:
-        """Labels, statistics, section names."""
+        """The font of labels, statistics, section names."""
         return self._font("small")
 
     @property
     def font_code(self) -> QFont:
-        """Monospace."""
+        """The monospace font of code."""
         return self._font("code")
 
     def font_size(self, role: str) -> int:
@@ -82,7 +82,7 @@ class Theme(NamedTuple):
         return self.px(tokens()["type"][role])
 
     def _font(self, role: str) -> QFont:
-        # QFont takes whole pixels only, and a fraction in points depends on the screen: round after zooming.
+        # In pixels, for the size of a point depends on the screen; QFont takes whole pixels only: rounded after zooming.
         font = QFont()
         font.setFamilies(list(_families("code" if role == "code" else "body")))
         font.setPixelSize(self.font_size(role))
@@ -102,19 +102,19 @@ def _families(role: Literal["body", "code"]) -> tuple[str, ...]:
     wanted = tokens()["fonts"]
     families = [system]
     if system in _GENERIC_FAMILIES:
-        # A bare desktop: fontconfig's default is readable, but hardly what one wants to look at all day.
+        # The desktop has chosen no font, so Qt reports fontconfig's default. Ours are better to read.
         families = _first_installed(wanted[role]) or [system]
     families += _first_installed(wanted["chinese"])
     return tuple(families)
 
 
 def _first_installed(families: list[str]) -> list[str]:
-    # `hasFamily` would make a list of every family there is, each time.
+    # Not `QFontDatabase.hasFamily`: it lists every installed family at each call.
     return next(([family] for family in families if QFontDatabase.styles(family)), [])
 
 
 class ThemeManager(QObject):
-    """Holds the current `Theme`, follows the system's light or dark, dresses the application."""
+    """Holds the current `Theme`, follows the system's light or dark mode, and applies the theme to the application."""
 
     changed = Signal()
 
@@ -122,53 +122,51 @@ class ThemeManager(QObject):
         super().__init__()
         self._mode: Mode = "system"
         self._zoom = 1.0
-        self._dressed = False
+        self._applied = False
         self._theme = self._make()
         if QGuiApplication.instance() is not None:
             QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_system)
 
     @property
     def current(self) -> Theme:
-        """The look now."""
+        """The theme in use."""
         return self._theme
 
     @property
     def mode(self) -> Mode:
-        """What the user chose: follow the system, or always light or dark."""
+        """What the user has chosen: follow the system, or always light or dark."""
         return self._mode
 
     def set_mode(self, mode: Mode) -> None:
-        """Choose; takes effect at once."""
+        """Set the mode; it takes effect at once."""
         if mode == self._mode:
             return
         self._mode = mode
-        hints = QGuiApplication.styleHints()
-        # Title bars and native dialogs follow too.
+        # Qt passes the scheme on to title bars and native dialogs.
         if mode == "system":
-            hints.unsetColorScheme()
+            QGuiApplication.styleHints().unsetColorScheme()
         else:
-            hints.setColorScheme(Qt.ColorScheme.Dark if mode == "dark" else Qt.ColorScheme.Light)
+            _set_color_scheme(mode)
         self._refresh()
 
     def set_zoom(self, zoom: float) -> None:
-        """Choose the nearest of `ZOOMS`; takes effect at once."""
-        self._zoom = min(ZOOMS, key=lambda z: abs(z - zoom))
+        """Set the zoom to the nearest of `ZOOMS`; it takes effect at once."""
+        self._zoom = _nearest_zoom(zoom)
         self._refresh()
 
     def step_zoom(self, steps: int) -> None:
-        """Larger (positive) or smaller by steps of `ZOOMS`, as far as they go."""
-        place = ZOOMS.index(self._zoom) + steps
-        self.set_zoom(ZOOMS[max(0, min(len(ZOOMS) - 1, place))])
+        """Zoom in (positive) or out by so many steps of `ZOOMS`, at most to their end."""
+        index = ZOOMS.index(self._zoom) + steps
+        self.set_zoom(ZOOMS[max(0, min(len(ZOOMS) - 1, index))])
 
-    def apply(self, application: QApplication, settings: Settings) -> None:
-        """Dress the application as the settings say and follow them: `window/theme` and `window/zoom`."""
-        del application  # it has to be there first, that is all
+    def follow_settings(self, settings: Settings) -> None:
+        """Apply `window/theme` and `window/zoom` of the settings, now and whenever they change."""
 
-        def chosen() -> Mode:
+        def mode_of_settings() -> Mode:
             mode = str(settings.value("window/theme", "system"))
             return cast(Mode, mode) if mode in ("system", "light", "dark") else "system"
 
-        def zoom() -> float:
+        def zoom_of_settings() -> float:
             try:
                 return float(settings.value("window/zoom", 1.0))
             except (TypeError, ValueError):
@@ -176,22 +174,21 @@ class ThemeManager(QObject):
 
         def follow(name: str) -> None:
             if name == "window/theme":
-                self.set_mode(chosen())
+                self.set_mode(mode_of_settings())
             elif name == "window/zoom":
-                self.set_zoom(zoom())
+                self.set_zoom(zoom_of_settings())
 
-        self.dress(chosen(), zoom())
+        self.apply(mode_of_settings(), zoom_of_settings())
         settings.changed.connect(follow)
 
-    def dress(self, mode: Mode = "system", zoom: float = 1.0) -> None:
-        """Give the application its palette, font and style sheet. Once, before the first window."""
-        self._mode, self._zoom = mode, min(ZOOMS, key=lambda z: abs(z - zoom))
+    def apply(self, mode: Mode = "system", zoom: float = 1.0) -> None:
+        """Give the application its palette, font and style sheet. Call once, before the first window is shown."""
+        self._mode, self._zoom = mode, _nearest_zoom(zoom)
         if mode != "system":
-            dark = mode == "dark"
-            QGuiApplication.styleHints().setColorScheme(Qt.ColorScheme.Dark if dark else Qt.ColorScheme.Light)
+            _set_color_scheme(mode)
         self._theme = self._make()
-        self._dressed = True
-        self._apply()
+        self._applied = True
+        self._apply_to_application()
 
     def _follow_system(self) -> None:
         if self._mode == "system":
@@ -202,33 +199,38 @@ class ThemeManager(QObject):
         if new_theme == self._theme:
             return
         self._theme = new_theme
-        if self._dressed:
-            self._apply()
+        if self._applied:
+            self._apply_to_application()
         self.changed.emit()
 
     def _make(self) -> Theme:
         name: Literal["light", "dark"] = "light"
-        is_there = QGuiApplication.instance() is not None
-        if is_there and (self._mode == "dark" or (self._mode == "system" and _system_is_dark())):
+        has_application = QGuiApplication.instance() is not None
+        if has_application and (self._mode == "dark" or (self._mode == "system" and _system_is_dark())):
             name = "dark"
         return Theme(name, self._zoom)
 
-    def _apply(self) -> None:
-        app = _app()
+    def _apply_to_application(self) -> None:
+        app = cast(QApplication, QApplication.instance())
         app.setFont(self._theme.font_body)
         app.setPalette(_palette(self._theme))
         app.setStyleSheet(style_sheet(self._theme))
 
 
-def _app() -> QApplication:
-    return cast(QApplication, QApplication.instance())
+def _nearest_zoom(zoom: float) -> float:
+    return min(ZOOMS, key=lambda step: abs(step - zoom))
+
+
+def _set_color_scheme(mode: Literal["light", "dark"]) -> None:
+    scheme = Qt.ColorScheme.Dark if mode == "dark" else Qt.ColorScheme.Light
+    QGuiApplication.styleHints().setColorScheme(scheme)
 
 
 def _system_is_dark() -> bool:
     return QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
 
 
-def _palette(look: Theme) -> QPalette:
+def _palette(theme: Theme) -> QPalette:
     role = QPalette.ColorRole
     palette = QPalette()
     for target, name in (
@@ -254,51 +256,47 @@ def _palette(look: Theme) -> QPalette:
         (role.Shadow, "line"),
         (role.Accent, "violet"),
     ):
-        palette.setColor(target, look.color(name))
+        palette.setColor(target, theme.color(name))
     for target in (role.WindowText, role.Text, role.ButtonText):
-        palette.setColor(QPalette.ColorGroup.Disabled, target, look.color("ink-3"))
+        palette.setColor(QPalette.ColorGroup.Disabled, target, theme.color("ink-3"))
     return palette
 
 
-def style_sheet(look: Theme) -> str:
-    """`assets/window.qss` with `$names` replaced: colours by token, `$p4` by 4 zoomed pixels, `$font_small`…"""
+def style_sheet(theme: Theme) -> str:
+    """`assets/window.qss` with its `$names` replaced: `$ink_2` by a colour, `$p4` by 4 zoomed pixels, `$font_small`…"""
     template = Template(paths.asset("window.qss").read_text(encoding="utf-8"))
     values: dict[str, str] = {
-        name.replace("-", "_"): look.color(name).name(QColor.NameFormat.HexRgb) for name in tokens()[look.name]
+        name.replace("-", "_"): theme.color(name).name(QColor.NameFormat.HexRgb) for name in tokens()[theme.name]
     }
-    values |= {f"font_{role}": f"{look.font_size(role)}px" for role in tokens()["type"]}
-    values |= {f"p{n}": f"{look.px(n)}px" for n in (1, 2, 3, 4, 6, 8, 10, 12, 16, 18, 20, 24, 28, 32, 36, 40, 48)}
+    values |= {f"font_{role}": f"{theme.font_size(role)}px" for role in tokens()["type"]}
+    values |= {f"p{n}": f"{theme.px(n)}px" for n in (1, 2, 3, 4, 6, 8, 10, 12, 16, 18, 20, 24, 28, 32, 36, 40, 48)}
     values["assets"] = paths.asset("icons").as_posix()
-    values["name"] = look.name
+    values["name"] = theme.name
     return template.substitute(values)
 
 
 @cache
 def themes() -> ThemeManager:
-    """The one manager of the application; make a QApplication first."""
+    """The manager of the application's theme; a QApplication must exist before the first call."""
     return ThemeManager()
 
 
 def theme() -> Theme:
-    """The look now."""
+    """The theme in use."""
     return themes().current
-
-
-# The names of the design and what they stand for, read from `assets/theme.toml`.
-#
-# The file keeps to the part of TOML that Python reads as it stands: tables, and on one line each a key and a string,
-# number or array. Nothing can be painted before the tokens are known, and to import the standard library's reader of
-# the whole of TOML takes a third as long as to build the window.
 
 
 @cache
 def tokens() -> Mapping[str, Mapping[str, Any]]:
-    """`assets/theme.toml`: table → key → value."""
+    """The design tokens of `assets/theme.toml`: table → key → value."""
     return read_tokens(paths.asset("theme.toml").read_text(encoding="utf-8"))
 
 
 def read_tokens(text: str) -> dict[str, dict[str, Any]]:
     """Tables of `text` by name. Raises SyntaxError or ValueError for a value that is not a literal."""
+    # Not `tomllib`: nothing can be painted before the tokens are known, and importing it takes a third as long as
+    # building the window. The file keeps to the part of TOML that is Python, too: tables, and lines of a key and a
+    # string, number or array.
     tables: dict[str, dict[str, Any]] = {}
     table: dict[str, Any] = {}
     for line in map(str.strip, text.splitlines()):
@@ -306,5 +304,5 @@ def read_tokens(text: str) -> dict[str, dict[str, Any]]:
             table = tables.setdefault(line[1 : line.index("]")], {})
         elif line and not line.startswith("#"):
             key, value = line.split("=", 1)
-            table[key.strip()] = ast.literal_eval(value.strip())  # a comment after it is a comment in Python, too
+            table[key.strip()] = ast.literal_eval(value.strip())  # a comment behind it is one in Python, too
     return tables

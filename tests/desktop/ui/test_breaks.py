@@ -1,4 +1,4 @@
-"""What is laid out has a place to break within a bounded run, whatever the text, and stands for the text itself."""
+"""Whatever the text, its layout has a break opportunity within a bounded run, and the text can be restored from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QTextBoundaryFinder
 
 import desktop
-from desktop.ui.breaks import BREAK, EVERY, FIRST, LATITUDE, break_places, cut_places, with_breaks, without_breaks
+from desktop.ui.breaks import BREAK, EVERY, FIRST, LATITUDE, break_places, cut_places, without_breaks
+from desktop.ui.transcript.markdown.blocks import Span, breakable, plain_text
 
 NASTY = st.text(alphabet='aé中、“"）(\u0301\u200b\u200d\u00a0\u2060🇩🏽👩ﷺ한ᅡッー', max_size=40)
 LONG = st.builds(
@@ -21,6 +22,11 @@ LONG = st.builds(
     st.lists(NASTY, min_size=1, max_size=4),
     st.lists(st.integers(1, 60), min_size=4, max_size=4),
 )
+
+
+def with_breaks(text: str) -> str:
+    """`text` as the transcript lays it out."""
+    return plain_text(breakable((Span(text),)))
 
 
 @settings(max_examples=200, deadline=None)

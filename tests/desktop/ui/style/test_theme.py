@@ -92,7 +92,7 @@ def test_the_same_look_is_not_told_twice(qtbot):
 
 
 def test_system_mode_follows_the_system_live(qtbot, monkeypatch):
-    themes().dress("system")
+    themes().apply("system")
     assert theme().name == "light"
     monkeypatch.setattr("desktop.ui.style.theme._system_is_dark", lambda: True)
     with qtbot.waitSignal(themes().changed):
@@ -129,14 +129,14 @@ def test_zoom_stops_at_its_ends():
 
 def test_style_sheet_has_no_name_left_open():
     for name in ("light", "dark"):
-        themes().dress(name)
+        themes().apply(name)
         assert "$" not in style_sheet(theme())
 
 
 def test_settings_are_followed(qapp, settings):
     settings.set_value("window/theme", "dark")
     settings.set_value("window/zoom", 1.25)
-    themes().apply(qapp, settings)
+    themes().follow_settings(settings)
     assert (theme().name, theme().zoom) == ("dark", 1.25)
     settings.set_value("window/theme", "light")
     assert theme().name == "light"

@@ -267,9 +267,9 @@ def test_an_address_or_a_text_about_files_is_pasted_as_it_is(qtbot) -> None:
 
 
 def test_the_placeholder_is_as_large_as_what_is_typed_at_every_zoom(composer):
-    themes().dress("light", 1.0)
+    themes().apply("light", 1.0)
     composer.show()
     for zoom in (2.0, 1.0, 1.5):
         themes().set_zoom(zoom)
         assert composer.editor.viewport().font().pixelSize() == theme().font_body.pixelSize()
-    themes().dress("light", 1.0)
+    themes().apply("light", 1.0)

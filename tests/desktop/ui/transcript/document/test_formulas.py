@@ -160,7 +160,7 @@ def test_nothing_is_drawn_while_the_answer_is_being_written(view, message, qtbot
 
 @pytest.mark.parametrize("name", ["light", "dark"])
 def test_a_formula_has_the_colour_of_the_text(view, message, qtbot, name: str) -> None:
-    themes().dress(name, 1.0)
+    themes().apply(name, 1.0)
     widget = shown(view, message, qtbot, "$$\\sum x$$")
     image = QImage(widget.width(), widget.height(), QImage.Format.Format_RGB32)
     image.fill(theme().color("page"))
