@@ -82,7 +82,7 @@ class Theme(NamedTuple):
         return self.px(tokens()["type"][role])
 
     def _font(self, role: str) -> QFont:
-        # In pixels, for the size of a point depends on the screen; QFont takes whole pixels only: rounded after zooming.
+        # Pixels, because the size of a point depends on the screen; rounded last, because QFont takes no fractions.
         font = QFont()
         font.setFamilies(list(_families("code" if role == "code" else "body")))
         font.setPixelSize(self.font_size(role))

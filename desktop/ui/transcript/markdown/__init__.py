@@ -1,1 +1,1 @@
-"""Markdown to blocks and content, without Qt."""
+"""From Markdown text to the blocks of a message, without Qt."""

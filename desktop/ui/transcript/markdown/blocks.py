@@ -1,8 +1,8 @@
-"""What an answer is made of once its Markdown is understood: a flat list of blocks, from top to bottom.
+"""The block model of a message: the flat list of blocks that its Markdown is parsed into, from top to bottom.
 
-A tree of lists in quotes in lists is what Markdown says; a page is read from top to bottom. So each block carries the
-containers around it, a paragraph is one block per line, and a document can be changed at its end by replacing the
-last few blocks. Blocks are compared by value: equal blocks are not drawn again. No Qt here.
+Markdown is a tree: lists in quotes in lists. Here it is flat: each block names the containers around it, and every line
+of a paragraph is a block of its own. So a message that grows is updated by replacing its last few blocks. Blocks are
+compared by value; a block that is equal is not drawn again. No Qt in this module.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Align = Literal["left", "center", "right"]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A run of text of one look. `link` is an address that may be opened, or empty.
+    """A run of text in one format. `link` is an address that may be opened, or empty.
 
-    `math`: the text is a formula as it was written, with its marks.
+    With `math` the text is the source of a formula, delimiters included.
     """
 
     text: str
@@ -38,8 +38,8 @@ class Span:
 class Line:
     """A line of a paragraph, a list item or (`heading` 1…6) a heading.
 
-    `marker` is the bullet, number or box of a list item, on the item's first line only. `opens` is false on a line
-    that continues the paragraph above it after a line break.
+    `marker` is the bullet, number or checkbox of a list item, on the item's first line only. `opens` is true on the
+    first line of a paragraph, false on one that follows a line break within it.
     """
 
     spans: tuple[Span, ...]
@@ -51,7 +51,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A block of code without its last newline; `closed` is false while its fence is open."""
+    """A block of code without its last newline; `closed` is false while its fence has not been closed."""
 
     text: str
     language: str = ""
@@ -61,7 +61,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A formula in lines of its own, as it was written, with its marks."""
+    """A display formula: its source, delimiters included."""
 
     text: str
     containers: tuple[Container, ...] = ()
@@ -76,7 +76,7 @@ class ThematicBreak:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; `rows[0]` is its head. Every row has `len(aligns)` cells, each a tuple of spans."""
+    """A table; `rows[0]` is its header. Every row has `len(aligns)` cells, each a tuple of spans."""
 
     aligns: tuple[Align, ...]
     rows: tuple[tuple[tuple[Span, ...], ...], ...]
@@ -87,46 +87,51 @@ Block = Line | Code | Formula | ThematicBreak | Table
 
 
 def breakable(spans: tuple[Span, ...]) -> tuple[Span, ...]:
-    """Spans as they are laid out: with a place to break within a bounded run (see `desktop.ui.breaks`)."""
+    """The same spans with zero-width spaces where they need break opportunities (see `desktop.ui.breaks`)."""
+    # A word can run through several spans (half of it bold), so the breaks are those of their joined text.
     text = plain_text(spans)
-    places = break_places(text)
-    if not places and BREAK not in text:
+    breaks = break_places(text)
+    if not breaks and BREAK not in text:
         return spans
-    laid: list[Span] = []
+    laid_out: list[Span] = []
     begin = 0
     for span in spans:
         end = begin + len(span.text)
-        cuts = [0, *(at - begin for at in places if begin <= at < end), len(span.text)]
+        cuts = [0, *(at - begin for at in breaks if begin <= at < end), len(span.text)]
+        # The zero-width spaces of the text itself are doubled, see `breaks.without_breaks`.
         parts = [span.text[a:b].replace(BREAK, BREAK * 2) for a, b in pairwise(cuts)]
         is_same = len(parts) == 1 and parts[0] == span.text
-        laid.append(span if is_same else replace(span, text=BREAK.join(parts)))
+        laid_out.append(span if is_same else replace(span, text=BREAK.join(parts)))
         begin = end
-    return tuple(laid)
+    return tuple(laid_out)
 
 
 def plain_text(spans: tuple[Span, ...]) -> str:
-    """The text of spans without their look."""
+    """The text of spans without their formats."""
     return "".join(span.text for span in spans)
 
 
 def is_right_to_left(spans: tuple[Span, ...]) -> bool:
-    """Whether a line runs from right to left: its first letter decides, code and formulas aside."""
+    """Whether a line runs from right to left: its first letter outside code and formulas decides.
+
+    As rules P2 and P3 of the Unicode bidirectional algorithm (UAX #9), which know nothing of code and formulas.
+    """
     for span in spans:
         if span.code or span.math:
             continue
-        if span.text.isascii():  # nearly always, and told at once
+        if span.text.isascii():  # the usual case, without looking up each character
             if any(map(str.isalpha, span.text)):
                 return False
             continue
-        for sign in span.text:
-            direction = bidirectional(sign)
+        for char in span.text:
+            direction = bidirectional(char)
             if direction in ("L", "R", "AL"):
                 return direction != "L"
     return False
 
 
 def runs_right_to_left(block: Block) -> bool:
-    """Whether a block stands at the right, with its marker or the bar of its quote there too."""
+    """Whether a block is aligned to the right, and its marker or the bar of its quote stands there."""
     match block:
         case Line(spans=spans):
             return is_right_to_left(spans)
@@ -136,12 +141,13 @@ def runs_right_to_left(block: Block) -> bool:
 
 
 def normalize(text: str) -> str:
-    """Newlines as `\\n`, and the characters that no document may hold replaced by U+FFFD."""
+    """The text with `\\n` as its newlines, and with characters that a QTextDocument cannot hold replaced."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text.translate(_REPLACED) if _needs_replacing(text) else text
 
 
-# NUL and halves of surrogate pairs are not text; U+2028/2029 and U+FDD0/FDD1 steer Qt's documents, U+FFFC is its image.
+# NUL and lone surrogates are not text. In a QTextDocument U+2028 and U+2029 end lines and paragraphs, U+FDD0 and U+FDD1
+# begin and end frames, and U+FFFC stands for an object: a text with these characters would change its structure.
 _REPLACED = dict.fromkeys([0, 0xFDD0, 0xFDD1, 0xFFFC, *range(0xD800, 0xE000)], "\ufffd") | {
     0x2028: " ",
     0x2029: " ",

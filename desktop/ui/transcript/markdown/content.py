@@ -1,6 +1,6 @@
-"""The text of a message as blocks: parsed as it comes, and folded while it is very long.
+"""The text of one message as blocks: parsed as it arrives, and folded while it is very long.
 
-A folded message gives only its first lines: a pasted book costs nothing until somebody wants to read it here.
+Of a folded message only the first lines are parsed: a pasted book costs nothing until somebody unfolds it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ FOLD_QUESTION = 40
 FOLD_ANSWER = 400
 """Lines that a folded message shows."""
 
-_WORTH_IT = 6
-"""A message is folded only when at least so many lines would be hidden."""
+_MIN_HIDDEN = 6
+"""A message is folded only when more lines than this would be hidden."""
 
-_OPENING = re.compile(r"(`{3,}|~{3,})[ \t]*([^`\s]*)[^`]*")
+_FENCE_OPENING = re.compile(r"(`{3,}|~{3,})[ \t]*([^`\s]*)[^`]*")
 
 
 class Content:
-    """Blocks of one message. A question is shown as typed, an answer as Markdown."""
+    """The blocks of one message. A question is shown as typed, an answer as Markdown.
+
+    `growing` is true while the answer is being generated; `limit` is the number of lines that are shown when folded.
+    """
 
     def __init__(self, role: str) -> None:
         self._markdown = role != "user"
@@ -32,7 +35,7 @@ class Content:
         self._blocks: list[Block] = []
         self.folded = False
         self.growing = False
-        self._held_row_of: int | None = None
+        self._row_hidden_at: int | None = None  # index of the table whose last row `blocks` left out
 
     @property
     def text(self) -> str:
@@ -40,15 +43,15 @@ class Content:
         return self._text
 
     def set_text(self, text: str, *, fold: bool = False) -> int:
-        """Take a text. Returns the first block that changed."""
+        """Replace the text. Returns the index of the first block that has changed."""
         if self._markdown and not (fold or self.folded) and self._text and text.startswith(self._text):
             return self.append(text[len(self._text) :])
         self._text = text
         self._parser = IncrementalParser()
         lines = text.count("\n") + 1
-        self.folded = fold and lines > self.limit + _WORTH_IT
+        self.folded = fold and lines > self.limit + _MIN_HIDDEN
+        # Twice as many lines of the source as are shown, because blank lines and fences make no line on the page.
         if not self._markdown:
-            # Twice as many source lines as shown: blank lines and fences do not count.
             self._blocks = parse_plain(_head(text, self.limit * 2) if self.folded else text)
         else:
             self._parser.feed(_head(text, self.limit * 2) if self.folded else text)
@@ -56,23 +59,24 @@ class Content:
         return 0
 
     def append(self, text: str) -> int:
-        """Take more text. Returns the first block that changed."""
+        """Add text at the end. Returns the index of the first block that has changed."""
         if self.folded:
             self.unfold()
             self.append(text)
             return 0
-        held = self._held_row_of
+        row_hidden_at = self._row_hidden_at
         self._text += text
         first = self._parser.feed(text)
         self._blocks = self._parser.blocks
-        return first if held is None else min(first, held)
+        # A table whose last row was left out changes when the row is complete, even if the parser's table stays equal.
+        return first if row_hidden_at is None else min(first, row_hidden_at)
 
     def fold(self) -> None:
-        """Give the first lines only, if the text is long enough for that."""
+        """Show only the first lines from now on, if the text is long enough for that."""
         self.set_text(self._text, fold=True)
 
     def unfold(self) -> None:
-        """Give the whole text from now on."""
+        """Show the whole text from now on."""
         self.folded = False
         self._blocks = []
         text, self._text = self._text, ""
@@ -80,20 +84,20 @@ class Content:
 
     @property
     def blocks(self) -> Sequence[Block]:
-        """What is to be shown now."""
-        self._held_row_of = None
+        """The blocks to be shown now."""
+        self._row_hidden_at = None
         if self.folded:
             return first_lines(self._blocks, self.limit)
         last = self._blocks[-1] if self._blocks else None
         if self.growing and isinstance(last, Table) and len(last.rows) > 1 and not self._text.endswith("\n"):
-            # The last row of a growing table is shown when it is whole: columns would jump with every letter.
-            self._held_row_of = len(self._blocks) - 1
+            # The last row of a growing table is left out until it is complete: columns would move with every letter.
+            self._row_hidden_at = len(self._blocks) - 1
             return [*self._blocks[:-1], Table(last.aligns, last.rows[:-1], last.containers)]
         return self._blocks
 
     @property
     def lines(self) -> int:
-        """Lines of the whole text."""
+        """The number of lines of the whole text."""
         return normalize(self._text).strip("\n").count("\n") + 1
 
 
@@ -107,7 +111,7 @@ def _head(text: str, lines: int) -> str:
 
 
 def first_lines(blocks: Sequence[Block], count: int) -> list[Block]:
-    """As many of the blocks as make `count` lines."""
+    """The first `count` lines of the blocks; code and tables are cut."""
     shown: list[Block] = []
     for block in blocks:
         if count <= 0:
@@ -126,9 +130,9 @@ def first_lines(blocks: Sequence[Block], count: int) -> list[Block]:
 
 
 def parse_plain(text: str) -> list[Block]:
-    """The blocks of a message as a person typed it: line by line, with only fenced code drawn as code.
+    """The blocks of a message as a person typed it: one per line; only fenced code becomes a block of code.
 
-    Markdown would eat the stars and underscores that people type and mean; and it would take long over a pasted book.
+    Markdown would remove stars and underscores that people type and mean, and parsing a pasted book would take long.
     """
     blocks: list[Block] = []
     lines = normalize(text).strip("\n").split("\n")
@@ -136,13 +140,13 @@ def parse_plain(text: str) -> list[Block]:
     opens = True
     while at < len(lines):
         line = lines[at]
-        opening = _OPENING.fullmatch(line)
-        end = _closing(lines, at, opening[1]) if opening else None
+        opening = _FENCE_OPENING.fullmatch(line)
+        end = _closing_fence(lines, at, opening[1]) if opening else None
         if opening and end is not None:
             blocks.append(Code("\n".join(lines[at + 1 : end]), opening[2]))
             at, opens = end + 1, True
         else:
-            # An empty line is a gap between paragraphs; several are kept as such.
+            # A blank line is shown, but not directly behind code, which has a margin of its own.
             if line.strip() or not opens:
                 blocks.append(Line((Span(line),) if line.strip() else (), opens=opens))
             opens = False
@@ -150,7 +154,7 @@ def parse_plain(text: str) -> list[Block]:
     return blocks
 
 
-def _closing(lines: list[str], opening: int, marker: str) -> int | None:
+def _closing_fence(lines: list[str], opening: int, marker: str) -> int | None:
     for number in range(opening + 1, len(lines)):
         line = lines[number].strip()
         if len(line) >= len(marker) and line == marker[0] * len(line):

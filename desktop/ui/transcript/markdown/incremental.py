@@ -1,11 +1,13 @@
-"""Markdown that arrives a few characters at a time: the same blocks as of the whole text, at the cost of its end only.
+"""Incremental parsing of Markdown that arrives a few characters at a time.
 
-What was read is split at a *cut*: everything before it is settled, only the text after it (the tail) is read again
-when more comes. A cut lies before the last top-level block once that one has surely begun, between items of a list,
-between rows of a table, between the lines of a long paragraph in which nothing is left open, and after the opening
-line of a fence, whose lines need no Markdown at all. At every moment the blocks equal `parse(text so far)`: where a cut
-turns out to be wrong (a heading underlined after the fact) or cannot be trusted (link references act at a distance)
-the text is read again from an earlier place.
+The text is split at a *cut*: the blocks before it are settled, and only the text after it (the *tail*) is parsed again
+when more arrives. A cut lies before the last top-level block once it is certain that this block has begun; between
+the items of a list; between the rows of a table; between lines of a long paragraph that leave no emphasis, code, link
+or formula open; and behind the opening line of a fence, whose content is not Markdown.
+
+Invariant: after every `feed`, `blocks == parse(text so far)`. Where a cut proves wrong (an underline turns the
+paragraph above it into a heading) or cannot be trusted (a link reference definition changes text far above it), the
+text is parsed again from an earlier position.
 """
 
 from __future__ import annotations
@@ -19,21 +21,27 @@ from desktop.ui.transcript.markdown.math_rules import may_be_open
 from desktop.ui.transcript.markdown.parse import Parsed, TopLevelBlock, parse_pieces
 
 _LONG_PARAGRAPH = 12
-"""Lines from which on a paragraph is cut; its last `_KEPT` lines stay in the tail."""
-_KEPT = 4
+"""Lines from which on a paragraph is cut; its last `_TAIL_LINES` lines stay in the tail."""
+_TAIL_LINES = 4
 
-_TABLE_LINE = re.compile(r"[\s:|-]*-[\s:|-]*")
+_DELIMITER_ROW = re.compile(r"[\s:|-]*-[\s:|-]*")
+"""The line under the header of a table."""
 
 _MAY_OPEN = re.compile(r"`|[*~](?=[^\s*~])|(?<![^\W_])_+(?=[^\s_])")
-"""Left-over characters that a later line could still make the beginning of emphasis or code."""
+"""Characters of parsed text that a later line can still turn into the beginning of emphasis or code."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What the tail continues. `prefix` is put before it to be read in the right context and gives `drop` blocks.
+    """What the tail continues.
 
-    `number` continues an ordered list, `table` holds the settled rows of a table, and `undo` is the (offset, block)
-    at which a paragraph began that may still turn out to be a heading.
+    Attributes:
+        prefix: text that is parsed before the tail, so that the tail is parsed in the right context.
+        drop: number of blocks that the prefix gives; they are dropped from the result.
+        number: number of the tail's first item, when the tail continues an ordered list.
+        table: the settled rows, when the tail continues a table.
+        undo: (offset in the source, index of the block) of the paragraph that the tail continues; the text is parsed
+            again from there if the paragraph proves to be a heading.
     """
 
     prefix: str = ""
@@ -45,7 +53,7 @@ class _Context:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A place to cut: before `line`, with `first` the index of the first block after it."""
+    """A position to cut at: before `line`; `first` is the index of the first block after it. Both within the tail."""
 
     line: int
     first: int
@@ -54,7 +62,7 @@ class _Cut:
 
 @dataclass(slots=True)
 class _Fence:
-    """An open fence at the left margin: what closes it, its whole lines of code, its unfinished line."""
+    """An open fence at the left margin: the pattern that closes it, its complete lines of code, its incomplete line."""
 
     closing: re.Pattern[str]
     language: str
@@ -63,7 +71,7 @@ class _Fence:
 
 
 class IncrementalParser:
-    """Feed it text; `blocks` is always what the whole text means."""
+    """`feed` takes text; `blocks` are at any time the blocks of the whole text so far."""
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []
@@ -72,7 +80,7 @@ class IncrementalParser:
         self._settled = 0  # blocks before the tail
         self._context = _Context()
         self._fence: _Fence | None = None
-        self._held = ""
+        self._pending = ""
 
     @property
     def source(self) -> str:
@@ -81,63 +89,67 @@ class IncrementalParser:
 
     @property
     def tail_length(self) -> int:
-        """Characters that are read again when more text comes."""
+        """Characters that are parsed again when more text arrives."""
         return len(self._source) - self._start
 
     def feed(self, text: str) -> int:
         """Take more text. Returns the index of the first block that is new or has changed."""
-        text = self._held + text
-        # A carriage return may be half of a newline.
-        self._held = "\r" if text.endswith("\r") else ""
+        text = self._pending + text
+        # A carriage return at the end may be the first half of `\r\n`.
+        self._pending = "\r" if text.endswith("\r") else ""
         text = normalize(text.removesuffix("\r"))
         if not text:
             return len(self.blocks)
         before, same = self.blocks, self._settled
         self._source += text
         if self._fence is None or not self._feed_fence(self._fence, text):
-            same = min(same, self._read_tail())
+            same = min(same, self._parse_tail())
         while same < min(len(before), len(self.blocks)) and before[same] == self.blocks[same]:
             same += 1
         return same
 
     def _feed_fence(self, fence: _Fence, text: str) -> bool:
-        """Add code. Returns false when that closed the fence, and the text after it is to be read."""
-        *whole, unfinished = (fence.line + text).split("\n")
-        for number, line in enumerate(whole):
+        """Add code. Returns false when the text closes the fence; what follows it is then the tail."""
+        *complete, incomplete = (fence.line + text).split("\n")
+        for number, line in enumerate(complete):
             if fence.closing.fullmatch(line):
-                self._put([Code((fence.code + "".join(f"{w}\n" for w in whole[:number]))[:-1], fence.language)])
-                rest = len("\n".join([*whole[number + 1 :], unfinished]))
+                code = fence.code + "".join(f"{w}\n" for w in complete[:number])
+                self._set_tail([Code(code[:-1], fence.language)])
+                rest = len("\n".join([*complete[number + 1 :], incomplete]))
                 self._restart(len(self._source) - rest, self._settled + 1, _Context())
                 return False
-        fence.code += "".join(f"{line}\n" for line in whole)
-        fence.line = unfinished
-        self._put([_code_of(fence)])
+        fence.code += "".join(f"{line}\n" for line in complete)
+        fence.line = incomplete
+        self._set_tail([_code_of(fence)])
         return True
 
-    def _read_tail(self) -> int:
-        """Read the tail and cut it. Returns the index of the first block that was made anew."""
+    def _parse_tail(self) -> int:
+        """Parse the tail and cut it. Returns the index of the first block that was parsed again."""
         while True:
             text = self._context.prefix + self._source[self._start :]
             parsed = parse_pieces(text, self._context.number)
             if parsed.has_references and self._start:
+                # A definition `[a]: …` makes links of every `[a]` above it: from now on all text is the tail.
                 self._restart(0, 0, _Context())
             elif self._context.undo and parsed.pieces[0].kind == "heading":
+                # A line of `=` or `-` arrived: the settled lines of the paragraph belong to the heading.
                 self._restart(*self._context.undo, _Context())
             else:
                 break
-        low = self._settled
+        settled = self._settled
         table = self._context.table
         if table is not None:
             rest = parsed.blocks[0]
             assert isinstance(rest, Table)
+            # The prefix repeats the header, which the settled rows begin with already.
             parsed.blocks[0] = Table(table.aligns, table.rows + rest.rows[1:])
-        self._put(parsed.blocks[self._context.drop :])
+        self._set_tail(parsed.blocks[self._context.drop :])
         if not parsed.has_references:
             self._cut(text, parsed)
-        return low
+        return settled
 
-    def _put(self, tail: Sequence[Block]) -> None:
-        # A new list: the old one is compared with it.
+    def _set_tail(self, tail: Sequence[Block]) -> None:
+        # A new list, because `feed` compares the old one with it.
         self.blocks = [*self.blocks[: self._settled], *tail]
 
     def _restart(self, start: int, settled: int, context: _Context) -> None:
@@ -148,6 +160,7 @@ class IncrementalParser:
         if not parsed.pieces:
             return
         last = parsed.pieces[-1]
+        # The index in `self.blocks` of `parsed.blocks[0]`, were those not dropped that the prefix gave.
         settled = self._settled - self._context.drop
         if last.kind == "fence":
             fence = _open_fence(lines, last, parsed)
@@ -163,7 +176,7 @@ class IncrementalParser:
 
     def _inner_cut(self, lines: list[str], last: TopLevelBlock, parsed: Parsed) -> _Cut | None:
         """A cut within the last top-level block."""
-        whole = len(lines) - 1
+        complete = len(lines) - 1  # the last line may still grow
         if last.kind == "table":
             return _table_cut(lines, last, parsed)
         if last.kind == "paragraph" and last.end - last.begin >= _LONG_PARAGRAPH:
@@ -177,8 +190,8 @@ class IncrementalParser:
             return _paragraph_cut(lines, last, parsed, undo)
         for index in range(len(last.items) - 1, 0, -1):
             line, first = last.items[index]
-            # Read by itself, an item above a line of dashes and pipes would be the head of a table.
-            if line + 1 < whole and not _TABLE_LINE.fullmatch(lines[line + 1]):
+            # Parsed without the items before it, an item above a line of dashes and pipes is the header of a table.
+            if line + 1 < complete and not _DELIMITER_ROW.fullmatch(lines[line + 1]):
                 number = None if last.number is None else last.number + index
                 return _Cut(line, first, _Context(number=number))
         return None
@@ -186,7 +199,7 @@ class IncrementalParser:
 
 def _code_of(fence: _Fence) -> Code:
     closed = fence.closing.fullmatch(fence.line) is not None
-    # Blanks alone are not a line yet: they may be the indentation of one.
+    # markdown-it-py drops spaces at the very end of a text, so they are no line of code before something follows.
     code = fence.code + fence.line if fence.line.strip() and not closed else fence.code
     return Code(code.removesuffix("\n"), fence.language, closed)
 
@@ -194,59 +207,64 @@ def _code_of(fence: _Fence) -> Code:
 def _open_fence(lines: list[str], piece: TopLevelBlock, parsed: Parsed) -> _Fence | None:
     code = parsed.blocks[piece.first]
     opening = lines[piece.begin]
-    # Even the opening line of a fence is the head of a table when the line below makes it one.
+    # The rule of tables runs before that of fences: with a `|` in it, even the opening line of a fence is the header of
+    # a table when a delimiter row follows. So that next line must be complete.
     if piece.begin + 1 >= len(lines) - 1 or not opening.startswith(piece.fence) or not isinstance(code, Code):
         return None
     closing = re.compile(" {0,3}" + re.escape(piece.fence) + re.escape(piece.fence[0]) + "*[ \t]*")
-    *whole, unfinished = lines[piece.begin + 1 :]
-    if any(closing.fullmatch(line) for line in whole):
+    *complete, incomplete = lines[piece.begin + 1 :]
+    if any(closing.fullmatch(line) for line in complete):
         return None
-    return _Fence(closing, code.language, "".join(f"{line}\n" for line in whole), unfinished)
+    return _Fence(closing, code.language, "".join(f"{line}\n" for line in complete), incomplete)
 
 
 def _table_cut(lines: list[str], piece: TopLevelBlock, parsed: Parsed) -> _Cut | None:
     table = parsed.blocks[piece.first]
     at = min(piece.end, len(lines) - 1)
-    if at - piece.begin < 3 or not isinstance(table, Table):
+    if at - piece.begin < 3 or not isinstance(table, Table):  # header, delimiter row and a complete row
         return None
+    # When the last line is incomplete it is a row of `table` that stays in the tail.
     settled = table.rows if at == piece.end else table.rows[:-1]
     prefix = f"{lines[piece.begin]}\n{lines[piece.begin + 1]}\n"
     return _Cut(at, piece.first, _Context(prefix, table=Table(table.aligns, settled)))
 
 
 def _paragraph_cut(lines: list[str], piece: TopLevelBlock, parsed: Parsed, undo: tuple[int, int]) -> _Cut | None:
-    for at in range(min(piece.end, len(lines) - 1) - _KEPT, piece.begin + _KEPT, -1):
-        # What follows the cut must be nothing but text, whatever stands before it.
+    for at in range(min(piece.end, len(lines) - 1) - _TAIL_LINES, piece.begin + _TAIL_LINES, -1):
+        # The line after the cut must be text in any context: one that begins with a letter. A digit can begin a list.
         if not lines[at][:1].isalnum() or lines[at][:1].isdecimal():
             continue
         before = parse_pieces("\n".join(lines[piece.begin : at])).blocks
         if before == parsed.blocks[piece.first : piece.first + len(before)] and _nothing_open(before):
+            # The line `x` stands for the settled lines: behind it the tail is parsed as the rest of a paragraph.
             return _Cut(at, piece.first + len(before), _Context("x\n", drop=1, undo=undo))
         return None
     return None
 
 
 def _nothing_open(blocks: Sequence[Block]) -> bool:
-    depth = 0
+    """Whether these lines parse the same whatever lines follow: no emphasis, code, formula or bracket may be open."""
+    depth = 0  # of square brackets, which may become a link
     for block in blocks:
         if not isinstance(block, Line):
             return False
         text = "".join("x" if span.code or span.math else span.text for span in block.spans)
         if _MAY_OPEN.search(text) or may_be_open(text):
             return False
-        for sign in text:
-            depth = depth + 1 if sign == "[" else max(0, depth - 1) if sign == "]" else depth
+        for char in text:
+            depth = depth + 1 if char == "[" else max(0, depth - 1) if char == "]" else depth
     return depth == 0
 
 
 def _outer_cut(lines: list[str], pieces: Sequence[TopLevelBlock]) -> _Cut | None:
-    """A cut before the last top-level block that has surely begun."""
-    whole = len(lines) - 1
+    """A cut before the last top-level block that has certainly begun."""
+    complete = len(lines) - 1
     for before, piece in zip(reversed(pieces[:-1]), reversed(pieces), strict=False):
-        ended = before.kind not in ("bullet_list", "ordered_list", "code_block")
-        apart = piece.begin > 0 and not lines[piece.begin - 1].strip()
-        # What a block is can depend on its first two lines: a table's, a heading's underline.
-        settled = whole - piece.begin >= 2 and not (piece is pieces[-1] and piece.kind == "math_block")
-        if settled or (ended and apart):
+        # Lists and indented code continue behind a blank line; all other blocks end there.
+        ends_at_blank_line = before.kind not in ("bullet_list", "ordered_list", "code_block")
+        after_blank_line = piece.begin > 0 and not lines[piece.begin - 1].strip()
+        # The kind of a block depends on its first two lines: a table's header, a heading's underline.
+        is_certain = complete - piece.begin >= 2 and not (piece is pieces[-1] and piece.kind == "math_block")
+        if is_certain or (ends_at_blank_line and after_blank_line):
             return _Cut(piece.begin, piece.first, _Context())
     return None

@@ -1,7 +1,8 @@
-"""From Markdown text to blocks, with markdown-it-py: CommonMark, tables and strikethrough.
+"""Parses Markdown to blocks with markdown-it-py: CommonMark, tables, strikethrough and formulas.
 
-Raw HTML is text, images are their description and address, only web and mail addresses become links: an answer of a
-model can show things, never do them. A line break in the text is a line break on the page, as it is meant.
+A model's answer must not be able to load or run anything: raw HTML is shown as text, an image as its description and
+address, and only web and mail addresses become links. Other than in CommonMark, a line break in the text is a line
+break on the page, because that is how models use it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from desktop.ui.transcript.markdown.blocks import (
     ThematicBreak,
     normalize,
 )
-from desktop.ui.transcript.markdown.indents import bring_in
+from desktop.ui.transcript.markdown.indents import outdent_lists
 from desktop.ui.transcript.markdown.math_rules import add_math
 
 if TYPE_CHECKING:
@@ -36,16 +37,17 @@ if TYPE_CHECKING:
 _BULLETS = ("•", "◦", "▪")
 _OPENABLE = re.compile(r"(?:https?|mailto):", re.IGNORECASE)
 _BARE_URL = re.compile(r"""https?://[^\s<>"'`，。！？；：、（）【】《》「」『』“”‘’…]+""", re.IGNORECASE)
-_DEEPEST = 40
-"""Lists and quotes within each other that are shown as such; a list counts twice, with its item."""
+_MAX_NESTING = 40
+"""Levels of nested lists and quotes that are parsed; a list is two levels, with its item."""
 _TASK = re.compile(r"\[([ xX])\] +")
 
 
 @dataclass(slots=True)
 class TopLevelBlock:
-    """A top-level block of Markdown: its lines `begin`…`end`, and where its blocks begin in the list.
+    """A top-level block of Markdown: the lines `begin` to `end` (exclusive) of the source.
 
-    `items` are (line, index of the first block) of the items of a list; `fence` is the opening marker of a fence.
+    `first` is the index of its first block. `items` are (line, index of the first block) of the items of a list,
+    `number` is the number of its first item, `fence` is the opening marker of a fence.
     """
 
     kind: str
@@ -59,7 +61,7 @@ class TopLevelBlock:
 
 @dataclass(slots=True)
 class Parsed:
-    """The blocks of a text, its top-level pieces, and whether it defines link references."""
+    """The blocks of a text, its top-level blocks in the source, and whether it has link reference definitions."""
 
     blocks: list[Block]
     pieces: list[TopLevelBlock]
@@ -72,16 +74,19 @@ def parse(text: str) -> list[Block]:
 
 
 def parse_pieces(text: str, first_number: int | None = None) -> Parsed:
-    """Blocks with their places in the source. `first_number` overrides that of a list at the very beginning."""
+    """The blocks of a normalized text, and their lines in it.
+
+    `first_number` replaces the number of the first item, if the text begins with an ordered list.
+    """
     environment: dict[str, Any] = {}
-    tokens = _parser().parse(bring_in(text), environment)
-    reader = _Reader(tokens, first_number)
-    reader.read()
-    return Parsed(reader.blocks, reader.pieces, bool(environment.get("references")))
+    tokens = _parser().parse(outdent_lists(text), environment)
+    builder = _BlockBuilder(tokens, first_number)
+    builder.build()
+    return Parsed(builder.blocks, builder.pieces, bool(environment.get("references")))
 
 
 def warm_up() -> None:
-    """Import what parsing needs beside the event loop, while the model still reads the question."""
+    """Import the parser in a thread, while the model still reads the question."""
     threading.Thread(target=_parser, name="markdown", daemon=True).start()
 
 
@@ -89,15 +94,15 @@ def warm_up() -> None:
 def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": _DEEPEST}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": _MAX_NESTING}).enable(["table", "strikethrough"])
     parser.block.ruler.before("table", "too_deep", _too_deep)
     add_math(parser)
     return parser
 
 
 def _too_deep(state: StateBlock, begin: int, limit: int, silent: bool) -> bool:
-    """A rule of the parser: what is nested deeper than it goes, and would be dropped, is text as it was written."""
-    if silent or state.level < _DEEPEST - 2:
+    """A rule of the parser: content nested deeper than `maxNesting`, which it would drop, becomes paragraphs."""
+    if silent or state.level < _MAX_NESTING - 2:
         return False
     state.line = limit
     for number in range(begin, limit):
@@ -112,13 +117,13 @@ def _too_deep(state: StateBlock, begin: int, limit: int, silent: bool) -> bool:
 
 @dataclass(slots=True)
 class _List:
-    """A list that is open: the next number (None for bullets)."""
+    """An open list: the number of its next item, None for bullets."""
 
     number: int | None
 
 
-class _Reader:
-    """Walks the tokens once."""
+class _BlockBuilder:
+    """Turns markdown-it's tokens into `blocks` and `pieces`, in one pass."""
 
     def __init__(self, tokens: Sequence[Token], first_number: int | None) -> None:
         self._tokens = tokens
@@ -130,7 +135,8 @@ class _Reader:
         self.blocks: list[Block] = []
         self.pieces: list[TopLevelBlock] = []
 
-    def read(self) -> None:
+    def build(self) -> None:
+        """Process all tokens."""
         tokens = self._tokens
         at = 0
         while at < len(tokens):
@@ -157,10 +163,10 @@ class _Reader:
             case "list_item_open":
                 self._open_item(token)
             case "list_item_close":
-                self._give_marker_a_line()
+                self._flush_marker()
                 self._containers = self._containers[:-1]
             case "blockquote_open":
-                self._give_marker_a_line()
+                self._flush_marker()
                 self._containers += ("quote",)
             case "blockquote_close":
                 self._containers = self._containers[:-1]
@@ -169,11 +175,11 @@ class _Reader:
             case "math_block":
                 self._formula(token)
             case "hr":
-                self._give_marker_a_line()
+                self._flush_marker()
                 self.blocks.append(ThematicBreak(self._containers))
 
     def _open_list(self, token: Token) -> None:
-        self._give_marker_a_line()
+        self._flush_marker()
         number: int | None = None
         if token.type == "ordered_list_open":
             number = int(token.attrGet("start") or 1) if token.attrGet("start") != 0 else 0
@@ -195,8 +201,8 @@ class _Reader:
             current.number += 1
         self._item_is_new = True
 
-    def _give_marker_a_line(self) -> None:
-        # An item that is empty or begins with something else than text still shows its bullet.
+    def _flush_marker(self) -> None:
+        # An item that is empty or does not begin with text still shows its bullet, on a line of its own.
         if self._item_is_new:
             self.blocks.append(Line((), self._containers, self._take_marker()))
 
@@ -209,15 +215,17 @@ class _Reader:
         lines = list(_lines(token.children or []))
         marker = self._take_marker()
         if marker and lines and not heading:
-            lines[0], marker = _task(lines[0], marker)
+            lines[0], marker = _with_checkbox(lines[0], marker)
         for number, spans in enumerate(lines):
             self.blocks.append(Line(spans, self._containers, "" if number else marker, heading, opens=number == 0))
 
     def _code(self, token: Token) -> None:
-        self._give_marker_a_line()
+        self._flush_marker()
         content = token.content
         closed = True
         if token.type == "fence" and token.map:
+            # markdown-it does not say whether a fence was closed: it was when the lines of the token are more than its
+            # opening line and its content.
             count = content.count("\n") + (1 if content and not content.endswith("\n") else 0)
             closed = token.map[1] - token.map[0] - 1 > count
             if token.level == 0:
@@ -232,11 +240,11 @@ class _Reader:
                 span = (Span(line),) if line else ()
                 self.blocks.append(Line(span, self._containers, "" if number else marker, opens=number == 0))
         else:
-            self._give_marker_a_line()
+            self._flush_marker()
             self.blocks.append(Formula(token.content, self._containers))
 
     def _table(self, at: int) -> int:
-        self._give_marker_a_line()
+        self._flush_marker()
         tokens = self._tokens
         aligns: list[Align] = []
         rows: list[tuple[tuple[Span, ...], ...]] = []
@@ -257,13 +265,14 @@ class _Reader:
         return at + 1
 
 
-def _task(spans: tuple[Span, ...], marker: str) -> tuple[tuple[Span, ...], str]:
-    found = _TASK.match(spans[0].text) if spans and spans[0] == Span(spans[0].text) else None
-    if not found:
+def _with_checkbox(spans: tuple[Span, ...], marker: str) -> tuple[tuple[Span, ...], str]:
+    """The first line of a list item and its marker: a box for an item of a task list (`[ ] …`, `[x] …`)."""
+    match = _TASK.match(spans[0].text) if spans and spans[0] == Span(spans[0].text) else None
+    if not match:
         return spans, marker
-    rest = spans[0].text[found.end() :]
+    rest = spans[0].text[match.end() :]
     head = (replace(spans[0], text=rest),) if rest else ()
-    return head + spans[1:], "☐" if found[1] == " " else "☑"
+    return head + spans[1:], "☐" if match[1] == " " else "☑"
 
 
 def _one_line(children: Sequence[Token]) -> tuple[Span, ...]:
@@ -275,7 +284,8 @@ def _one_line(children: Sequence[Token]) -> tuple[Span, ...]:
 
 
 def _lines(children: Sequence[Token]) -> Iterator[tuple[Span, ...]]:
-    look = Span("")
+    """The spans of each line of a paragraph, from its inline tokens."""
+    style = Span("")
     bold = italic = strike = 0
     link = ""
     spans: list[Span] = []
@@ -294,17 +304,17 @@ def _lines(children: Sequence[Token]) -> Iterator[tuple[Span, ...]]:
                 link = str(child.attrGet("href") or "")
             case "link_close":
                 if not _OPENABLE.match(link):
-                    spans.append(replace(look, text=f" ({link})"))
+                    spans.append(replace(style, text=f" ({link})"))
                 link = ""
             case "code_inline":
-                spans.append(replace(look, text=child.content, code=True))
+                spans.append(replace(style, text=child.content, code=True))
             case "math_inline":
-                spans.append(replace(look, text=" ".join(child.content.split("\n")), math=True))
+                spans.append(replace(style, text=" ".join(child.content.split("\n")), math=True))
             case "image":
-                spans += _image(child, look)
+                spans += _image(child, style)
             case _:
-                spans += _linkified(child.content, look)
-        look = Span(
+                spans += _linkified(child.content, style)
+        style = Span(
             "",
             bold=bold > 0,
             italic=italic > 0,
@@ -314,36 +324,38 @@ def _lines(children: Sequence[Token]) -> Iterator[tuple[Span, ...]]:
     yield _merged(spans)
 
 
-def _image(token: Token, look: Span) -> list[Span]:
+def _image(token: Token, style: Span) -> list[Span]:
     address = str(token.attrGet("src") or "")
-    spans = [replace(look, text=token.content)] if token.content else []
+    spans = [replace(style, text=token.content)] if token.content else []
     shown = Span(address, link=address if _OPENABLE.match(address) else "")
-    return [*spans, replace(look, text=" (" if spans else "("), shown, replace(look, text=")")]
+    return [*spans, replace(style, text=" (" if spans else "("), shown, replace(style, text=")")]
 
 
-def _linkified(text: str, look: Span) -> list[Span]:
-    if look.link or "://" not in text:
-        return [replace(look, text=text)] if text else []
+def _linkified(text: str, style: Span) -> list[Span]:
+    if style.link or "://" not in text:
+        return [replace(style, text=text)] if text else []
     spans: list[Span] = []
-    done = 0
-    for found in _BARE_URL.finditer(text):
-        address = found[0].rstrip(".,;:!?*_~)]")
-        if address.count("(") > address.count(")") and text[found.start() + len(address) :].startswith(")"):
+    end = 0
+    for match in _BARE_URL.finditer(text):
+        # Punctuation behind an address belongs to the sentence, but a bracket that closes one within it does not.
+        address = match[0].rstrip(".,;:!?*_~)]")
+        if address.count("(") > address.count(")") and text[match.start() + len(address) :].startswith(")"):
             address += ")"
         if len(address) <= len("https://"):
             continue
         spans += [
-            replace(look, text=text[done : found.start()]),
-            replace(look, text=address, link=address),
+            replace(style, text=text[end : match.start()]),
+            replace(style, text=address, link=address),
         ]
-        done = found.start() + len(address)
-    spans.append(replace(look, text=text[done:]))
+        end = match.start() + len(address)
+    spans.append(replace(style, text=text[end:]))
     return [span for span in spans if span.text]
 
 
 def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:
     merged: list[Span] = []
     for span in spans:
+        # Two formulas stay two: each is one object of the document.
         if merged and not span.math and replace(merged[-1], text="") == replace(span, text=""):
             merged[-1] = replace(span, text=merged[-1].text + span.text)
         elif span.text:
