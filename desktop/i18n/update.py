@@ -1,8 +1,8 @@
-"""Bring the translations up to date with the sources: `python -m desktop.i18n.update`.
+"""Updates the translations from the sources: `python -m desktop.i18n.update`.
 
 Extracts every `translate("Context", "Text")` of `desktop/` into `assets/translations/chatbelle_*.ts` (Qt Linguist) and
-compiles these to the `.qm` files that the window loads; both are committed. English needs a file only for its plurals.
-Chinese that is missing shows as `type="unfinished"` in `chatbelle_zh_CN.ts`: fill it in there, or with
+compiles these to the `.qm` files that the window loads; both are committed. English has a file for its plurals only.
+A missing Chinese text is marked `type="unfinished"` in `chatbelle_zh_CN.ts`: translate it there, or with
 `pyside6-linguist`, and run this again.
 """
 
@@ -24,7 +24,7 @@ def ts_file(language: str, folder: Path | None = None) -> Path:
 
 
 def update(folder: Path | None = None) -> None:
-    """Extract and compile into `folder` (the package's own by default). Raises CalledProcessError."""
+    """Extract and compile into `folder` (default: `assets/translations`). Raises CalledProcessError if a tool fails."""
     root = Path(__file__).resolve().parents[1]
     sources = sorted(str(path) for path in root.rglob("*.py"))
     for language in LANGUAGES:
@@ -35,12 +35,12 @@ def update(folder: Path | None = None) -> None:
             "-source-language", "en", "-locations", "none", "-no-obsolete", *extra,
         )  # fmt: skip
         compiled = target.with_suffix(".qm")
-        # A draft never replaces the English text: half-translated windows are worse than English ones.
+        # Unfinished translations are left out: their texts stay English.
         _run("pyside6-lrelease", str(target), "-qm", str(compiled), "-nounfinished", "-silent")
 
 
 def _run(tool: str, *arguments: str) -> None:
-    # The tools stand beside the interpreter of a virtual environment, which need not be on the PATH.
+    # The tools are beside the interpreter of a virtual environment, which need not be on the PATH.
     program = shutil.which(tool, path=str(Path(sys.executable).parent)) or tool
     subprocess.run([program, *arguments], check=True, stdout=subprocess.DEVNULL)
 

@@ -1,11 +1,11 @@
-"""Small controls that the whole window shares: they take their colours from the theme and change with it."""
+"""Small controls that the whole window uses. Their colours and sizes follow the theme."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QResizeEvent
+from PySide6.QtGui import QFont, QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
     QFrame,
@@ -22,17 +22,17 @@ from desktop.ui.style.icons import icon, icon_size
 from desktop.ui.style.theme import themes
 
 _SEGMENT_PADDING = 12
-"""At each side of a choice's words, in pixels at 100 %; as the style sheet has it."""
+"""Padding at each side of a segment's text, in pixels at 100 %; the same as in `assets/window.qss`."""
 
 
 class View(QWidget):
-    """A widget with words and colours: `retranslate` and `restyle` are called when either changes.
+    """A widget that follows language and theme: `retranslate` and `restyle` are called when they change.
 
-    A subclass builds its children, then calls `self.ready()` once.
+    A subclass makes its children, then calls `self.ready()` once.
     """
 
     def ready(self) -> None:
-        """Put in words and colours for the first time and follow their changes."""
+        """Set texts and colours for the first time, and follow their changes from now on."""
         themes().changed.connect(self.restyle)
         self.retranslate()
         self.restyle()
@@ -41,7 +41,7 @@ class View(QWidget):
         """Set every text again."""
 
     def restyle(self) -> None:
-        """Set what the style sheet does not: margins, icons, fonts."""
+        """Set what the style sheet cannot: margins, icons, fonts."""
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow the language."""
@@ -51,7 +51,7 @@ class View(QWidget):
 
 
 class IconButton(QToolButton):
-    """A button that shows an icon only; its name is said by tooltip and screen reader."""
+    """A button with an icon only. Its name is its tooltip, and what a screen reader says."""
 
     def __init__(
         self, icon_name: str, color_name: str = "ink-2", *, kind: str = "icon", parent: QWidget | None = None
@@ -70,13 +70,13 @@ class IconButton(QToolButton):
         self._draw()
 
     def set_kind(self, kind: str) -> None:
-        """Take another role of the style sheet."""
+        """Set the kind by which the style sheet selects the button."""
         if self.property("kind") != kind:
             self.setProperty("kind", kind)
             repolish(self)
 
     def name(self, text: str, shortcut: str = "") -> None:
-        """Say what the button does; `shortcut` in native spelling is added to the tooltip."""
+        """Set the name; `shortcut`, in the platform's spelling, is added to the tooltip."""
         self.setAccessibleName(text)
         set_tooltip(self, f"{text}  {shortcut}".rstrip())
 
@@ -86,7 +86,7 @@ class IconButton(QToolButton):
 
 
 class ElidedLabel(QLabel):
-    """One line that ends in … where there is no room; the whole text is in the tooltip."""
+    """A label of one line that is cut off with … when it does not fit; then the whole text is the tooltip."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -95,13 +95,13 @@ class ElidedLabel(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
 
     def set_text(self, text: str) -> None:
-        """Show `text`, as much of it as fits."""
+        """Set the text; line breaks become spaces."""
         self._whole = " ".join(text.split())
         self.setAccessibleName(self._whole)
         self._elide()
 
     def whole_text(self) -> str:
-        """The text without …"""
+        """The whole text."""
         return self._whole
 
     def sizeHint(self) -> QSize:
@@ -110,7 +110,7 @@ class ElidedLabel(QLabel):
         return QSize(self.fontMetrics().horizontalAdvance(self._whole) + 4, hint.height())
 
     def minimumSizeHint(self) -> QSize:
-        """A few characters."""
+        """Wide enough for a few characters."""
         return QSize(self.fontMetrics().averageCharWidth() * 4, super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -119,7 +119,7 @@ class ElidedLabel(QLabel):
         self._elide()
 
     def changeEvent(self, event: QEvent) -> None:
-        """Elide again in another font."""
+        """Elide again, for another font."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.FontChange:
             self._elide()
@@ -132,7 +132,7 @@ class ElidedLabel(QLabel):
 
 
 class Segments(QFrame):
-    """A few choices side by side, one of them taken. `chosen` carries the value."""
+    """A few choices side by side, of which one is selected. `chosen` carries its value."""
 
     chosen = Signal(str)
 
@@ -155,7 +155,7 @@ class Segments(QFrame):
         themes().changed.connect(self._make_room)
 
     def set_texts(self, name: str, texts: Sequence[str]) -> None:
-        """Name the whole for a screen reader and each choice for everybody."""
+        """Set the accessible name of the control, and the text of each choice."""
         self.setAccessibleName(name)
         for button, text in zip(self._buttons.values(), texts, strict=True):
             button.setText(text)
@@ -163,26 +163,24 @@ class Segments(QFrame):
         self._make_room()
 
     def _make_room(self) -> None:
-        """The one taken is written in bold: each is wide enough for that, so that nothing moves either."""
-        from PySide6.QtGui import QFontMetrics
-
+        # The selected text is bold. Each button is wide enough for that, so that a selection moves nothing.
         for button in self._buttons.values():
             font = button.font()
             font.setWeight(QFont.Weight.DemiBold)
-            letters = QFontMetrics(font).horizontalAdvance(button.text())
-            button.setMinimumWidth(letters + themes().current.px(2 * _SEGMENT_PADDING) + 4)
+            text_width = QFontMetrics(font).horizontalAdvance(button.text())
+            button.setMinimumWidth(text_width + themes().current.px(2 * _SEGMENT_PADDING) + 4)
 
     def set_value(self, value: str) -> None:
-        """Take a choice without telling."""
+        """Select a value without emitting `chosen`; an unknown value is ignored."""
         if value in self._buttons:
             self._buttons[value].setChecked(True)
 
     def value(self) -> str:
-        """The choice taken."""
+        """The selected value; empty when none is."""
         return next((v for v, b in self._buttons.items() if b.isChecked()), "")
 
     def button(self, value: str) -> QPushButton:
-        """The button of a choice."""
+        """The button of a value."""
         return self._buttons[value]
 
     def _clicked(self) -> None:
@@ -190,13 +188,13 @@ class Segments(QFrame):
 
 
 def repolish(widget: QWidget) -> None:
-    """Let the style sheet look again at a widget whose dynamic property changed."""
+    """Apply the style sheet again to a widget whose dynamic property has changed: Qt does not do that by itself."""
     widget.style().unpolish(widget)
     widget.style().polish(widget)
 
 
 def label(role: str = "", parent: QWidget | None = None, *, wrap: bool = False) -> QLabel:
-    """A plain-text label in a role of the style sheet: title, small, quiet, muted, section, code."""
+    """A plain-text label with a role of the style sheet: title, small, quiet, muted, section, code."""
     widget = QLabel(parent)
     widget.setTextFormat(Qt.TextFormat.PlainText)
     widget.setWordWrap(wrap)

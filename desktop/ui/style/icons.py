@@ -1,7 +1,7 @@
-"""Our own icons: 24-grid strokes of 1.5 px in `assets/icons/*.svg`, drawn in a colour of the theme.
+"""The icons of `assets/icons/*.svg` (strokes of 1.5 px on a grid of 24), rendered in a colour of the theme.
 
-The files say `currentColor`; a token's colour is put in its place, and the result is drawn once per size and screen
-density. Ask again after `themes().changed`: an icon keeps the colours of the theme it was made for.
+The files say `currentColor`, which is replaced by the colour of a token. An icon is rendered once for each size and
+pixel density. It keeps the colour of the theme that it was made for: ask for it again after `themes().changed`.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ def icon_size(size: int = 20) -> QSize:
 
 
 def _density() -> float:
+    """Physical pixels per device-independent pixel, the largest of all screens."""
     app = QGuiApplication.instance()
     return app.devicePixelRatio() if isinstance(app, QGuiApplication) else 1.0
 
 
 @lru_cache(maxsize=256)
 def _icon(name: str, color: str, size: int, density: float) -> QIcon:
-    from PySide6.QtSvg import QSvgRenderer  # only where an icon is drawn
+    from PySide6.QtSvg import QSvgRenderer  # not needed by those who import this for `icon_size` only
 
     renderer = QSvgRenderer(QByteArray(_source(name).replace(b"currentColor", color.encode())))
     pixels = round(size * density)
@@ -46,7 +47,7 @@ def _icon(name: str, color: str, size: int, density: float) -> QIcon:
     painter = QPainter(pixmap)
     renderer.render(painter, QRectF(0, 0, pixels, pixels))
     painter.end()
-    pixmap.setDevicePixelRatio(density)
+    pixmap.setDevicePixelRatio(density)  # after painting: from here on its size is in device-independent pixels
     return QIcon(pixmap)
 
 

@@ -1,4 +1,4 @@
-"""The transcript: the conversation as people read it. `TranscriptView` is all that the rest of the window uses."""
+"""The transcript: the conversation as it is read. The rest of the window uses `TranscriptView` only."""
 
 from desktop.ui.transcript.view import TranscriptView
 

@@ -1,7 +1,7 @@
-"""The keyboard in the transcript: Tab goes through everything in the order of reading, Alt+↑/↓ from message to message.
+"""The keyboard in the transcript: Tab goes through everything in reading order, Alt+↑/↓ from message to message.
 
-Qt's own order of Tab is the order in which widgets were made, and here they are made as one scrolls. So the widgets of
-messages are skipped by it (their policy is `ClickFocus`), and this class says where Tab leads.
+Qt's tab order is the order in which widgets were created, and here they are created as one scrolls. So the widgets of
+messages are excluded from it (their policy is `ClickFocus`), and this class decides where Tab leads.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from desktop.ui.transcript.message_list import TOP_PAD, Anchor, MessageList
 
 
 class KeyboardMessageList(MessageList):
-    """A column that the keyboard can walk."""
+    """A list of messages that can be used by keyboard."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         app = QApplication.instance()
         if isinstance(app, QApplication):
-            app.focusChanged.connect(self._focus_moved)
+            app.focusChanged.connect(self._focus_changed)
 
     def focus_message(self, step: int) -> None:
-        """Move to the next (+1) or previous (-1) message; from elsewhere to the first in sight or the last of all."""
+        """Focus the next (+1) or previous (-1) message; from outside, the first visible or the last of all."""
         if not self._rows.rows:
             return
         current = self._focused_index()
@@ -35,7 +35,7 @@ class KeyboardMessageList(MessageList):
             self._focus(len(self._rows) - 1 if step < 0 else self._rows.at(self._value()))
 
     def focusNextPrevChild(self, forward: bool) -> bool:
-        """Tab: within the message, to the next one, at last out of the transcript."""
+        """Tab: through the widgets of a message, then to the next message, at last out of the transcript."""
         focus = QApplication.focusWidget()
         index = self._focused_index()
         if index is None or focus is None:
@@ -43,26 +43,26 @@ class KeyboardMessageList(MessageList):
                 self._focus(max(0, self._rows.at(self._value())))
                 return True
             return self._leave(forward=forward)
-        stops = self._ready(self._rows.rows[index]).stops()
-        place = (stops.index(focus) if focus in stops else 0) + (1 if forward else -1)
-        if not 0 <= place < len(stops):
+        stops = self._widget_of(self._rows.rows[index]).stops()
+        stop = (stops.index(focus) if focus in stops else 0) + (1 if forward else -1)
+        if not 0 <= stop < len(stops):
             index += 1 if forward else -1
             if not 0 <= index < len(self._rows):
                 return self._leave(forward=forward)
             self._reveal(index)
-            stops = self._ready(self._rows.rows[index]).stops()
-            place = 0 if forward else len(stops) - 1
-        self._take_focus(stops[place], forward=forward)
+            stops = self._widget_of(self._rows.rows[index]).stops()
+            stop = 0 if forward else len(stops) - 1
+        self._focus_widget(stops[stop], forward=forward)
         return True
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """From behind one comes to the last message first: that is what one wants to read."""
+        """Shift+Tab from behind leads to the last message first, because that is the one to read."""
         super().focusInEvent(event)
         if event.reason() == Qt.FocusReason.BacktabFocusReason and self._rows.rows:
             self._focus(len(self._rows) - 1)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Alt+↑/↓ between messages; the usual keys of scrolling, from within a message too."""
+        """Alt+↑/↓ between messages; the keys that scroll, which messages leave to the transcript."""
         bar, step = self.verticalScrollBar(), QAbstractSlider.SliderAction
         alt = event.modifiers() & Qt.KeyboardModifier.AltModifier
         match event.key():
@@ -79,41 +79,41 @@ class KeyboardMessageList(MessageList):
             case _:
                 super().keyPressEvent(event)
 
-    def _take_focus(self, widget: QWidget, *, forward: bool) -> None:
+    def _focus_widget(self, widget: QWidget, *, forward: bool) -> None:
         widget.setFocus(_reason(forward=forward))
         top = widget.mapTo(self._page, QPoint(0, 0)).y()
         if widget.height() < self.viewport().height():
             self._bring_into_view(top, top + widget.height())
 
     def _leave(self, *, forward: bool) -> bool:
-        """Give the focus to the nearest control outside."""
+        """Give the focus to the next widget of Qt's tab order outside of the transcript."""
         widget: QWidget | None = self
         while widget is not None:
             widget = widget.nextInFocusChain() if forward else widget.previousInFocusChain()
             if widget is self or widget is None:
                 break
-            fits = widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.isEnabled() and widget.isVisible()
-            if fits and not self.isAncestorOf(widget) and widget.window() is self.window():
+            takes_tab = widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.isEnabled() and widget.isVisible()
+            if takes_tab and not self.isAncestorOf(widget) and widget.window() is self.window():
                 widget.setFocus(_reason(forward=forward))
                 return True
         return False
 
     def _focus(self, index: int) -> None:
         self._reveal(index)
-        widget = self._ready(self._rows.rows[index])
+        widget = self._widget_of(self._rows.rows[index])
         target = widget.editor.field if widget.editor is not None else widget.text
         target.setFocus(Qt.FocusReason.TabFocusReason)
 
     def _reveal(self, index: int) -> None:
-        """Bring a row into sight: its end when it lies above, its beginning when it lies below."""
+        """Scroll to a row: to its end when it is above the viewport, to its beginning when it is below."""
         self._measure(index)
-        top, height, high = self._rows.top(index), self._rows.rows[index].height, self.viewport().height()
+        top, height, viewport = self._rows.top(index), self._rows.rows[index].height, self.viewport().height()
         value = self._value()
-        if top >= value and top + height <= value + high:
+        if top >= value and top + height <= value + viewport:
             self._sync(self._anchor())
             return
         self._stick = False
-        offset = height - high if top < value and height > high else -theme().px(TOP_PAD)
+        offset = height - viewport if top < value and height > viewport else -theme().px(TOP_PAD)
         self._sync(Anchor(index, offset))
         self._stick = self.at_bottom()
 
@@ -126,21 +126,21 @@ class KeyboardMessageList(MessageList):
                 return index
         return None
 
-    def _focused_place(self) -> tuple[int, str] | None:
-        """Row and name of the control in focus."""
+    def _focused_control(self) -> tuple[int, str] | None:
+        """(row, object name) of the widget in focus; None when it is outside of the messages."""
         index, focus = self._focused_index(), QApplication.focusWidget()
         return None if index is None or focus is None else (index, focus.objectName())
 
-    def _give_focus_back(self, place: tuple[int, str] | None) -> None:
-        """After another version has come the keyboard is where it was, on the same button."""
-        if place is None or self._focused_index() is not None or not self._rows.rows:
+    def _restore_focus(self, control: tuple[int, str] | None) -> None:
+        """Focus the same control as before in a row whose message was replaced, such as by another version."""
+        if control is None or self._focused_index() is not None or not self._rows.rows:
             return
-        index, name = min(place[0], len(self._rows) - 1), place[1]
-        stops = self._ready(self._rows.rows[index]).stops()
+        index, name = min(control[0], len(self._rows) - 1), control[1]
+        stops = self._widget_of(self._rows.rows[index]).stops()
         same = [stop for stop in stops if name and stop.objectName() == name]
         (same or stops)[0].setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _focus_moved(self, old: QWidget | None, new: QWidget | None) -> None:
+    def _focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
         for row in self._rows.rows:
             if row.widget is None:
                 continue

@@ -1,4 +1,4 @@
-"""Every word of the transcript in one place, asked for when it is shown so that the language can change meanwhile."""
+"""All texts of the transcript. They are functions, called when a text is shown, because the language can change."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from desktop.i18n import translate
 
 
 def speaker(role: str) -> str:
-    """Who a message is from, for those who hear the page."""
+    """Who a message is from, for screen readers."""
     return translate("Transcript", "You") if role == "user" else translate("Transcript", "Answer")
 
 
 def transcript_name() -> str:
-    """The whole transcript, for those who hear the page."""
+    """The name of the transcript, for screen readers."""
     return translate("Transcript", "Conversation")
 
 
 def note(status: str, stats: Mapping[str, Any]) -> str:
-    """The quiet line under an answer that did not come to its end; empty for the others."""
+    """The note under an unfinished answer; empty for a finished one."""
     if stats.get("ended_by") == "context_full":
         return translate("Transcript", "The context is full; the answer ends here.")
     match status:
@@ -35,7 +35,7 @@ def note(status: str, stats: Mapping[str, Any]) -> str:
 
 
 def no_answer(status: str) -> str:
-    """The quiet line under a question that has no answer."""
+    """The note under a question that has no answer."""
     match status:
         case "stopped":
             return translate("Transcript", "Stopped before the first word.")
@@ -136,7 +136,7 @@ def next_version() -> str:
 
 
 def version(number: int, count: int) -> str:
-    """For a screen reader; on the screen stands 2/3."""
+    """A version's number for screen readers; on the screen it is 2/3."""
     text = translate("Transcript", "Version %1 of %2")
     return text.replace("%1", str(number)).replace("%2", str(count))
 
@@ -176,7 +176,7 @@ def to_the_end() -> str:
 
 
 def waiting(reason: str) -> str:
-    """What a question waits for (`desktop.chat.state.Waiting`)."""
+    """What a question waits for, by `desktop.chat.state.Waiting`; empty for other values."""
     return {
         "loading": translate("Transcript", "The model is still loading; your question waits."),
         "model": translate("Transcript", "No model is open; your question waits for one."),
@@ -186,7 +186,7 @@ def waiting(reason: str) -> str:
 
 
 def reading(percent: int, seconds_left: float | None) -> str:
-    """Progress of reading the prompt."""
+    """Progress of the prefill, in percent and seconds."""
     if seconds_left is None:
         return translate("Transcript", "Reading your message… %1 %").replace("%1", str(percent))
     text = translate("Transcript", "Reading your message… %1 % · %2 s")
@@ -198,24 +198,24 @@ def speed(stats: Mapping[str, Any]) -> str:
     parts = []
     rate, first = stats.get("tokens_per_s"), stats.get("ttft_s")
     if isinstance(rate, int | float):
-        parts.append(translate("Transcript", "%1 tok/s").replace("%1", _figure(rate)))
+        parts.append(translate("Transcript", "%1 tok/s").replace("%1", _rate(rate)))
     if isinstance(first, int | float):
         parts.append(translate("Transcript", "%1 s").replace("%1", f"{first:.1f}"))
     return " · ".join(parts)
 
 
 def speed_explained(stats: Mapping[str, Any], model: str) -> str:
-    """The same in whole words, for the tooltip."""
+    """The model, and the same numbers in whole words, for the tooltip."""
     lines = [model] if model else []
     count, rate, first = (stats.get(k) for k in ("completion_tokens", "tokens_per_s", "ttft_s"))
     if isinstance(count, int):
         lines.append(translate("Transcript", "%1 tokens").replace("%1", f"{count:,}"))
     if isinstance(rate, int | float):
-        lines.append(translate("Transcript", "%1 tokens per second").replace("%1", _figure(rate)))
+        lines.append(translate("Transcript", "%1 tokens per second").replace("%1", _rate(rate)))
     if isinstance(first, int | float):
         lines.append(translate("Transcript", "%1 s to the first word").replace("%1", f"{first:.1f}"))
     return "\n".join(lines)
 
 
-def _figure(value: float) -> str:
+def _rate(value: float) -> str:
     return f"{value:.1f}" if value < 10 else f"{value:.0f}"

@@ -1,7 +1,8 @@
-"""A scrolling column of messages that makes widgets only for what is near the window, and never jumps under a reader.
+"""A scrolling list of messages, with widgets only for those near the viewport, whose text never jumps under a reader.
 
-Everything that can move things ends in `_sync`: it makes and measures what is in sight, then scrolls so that the row
-that was at the top (the *anchor*) stays where it was, or, while the reader is at the end, so that the end stays.
+Every change of a height, the width or the path ends in `_sync`. It makes and measures the widgets of the visible rows,
+then scrolls so that the row that was at the top of the viewport (the *anchor*) stays where it was; or, while the reader
+is at the end (`_stick`), so that the end stays visible. The anchor must be taken before the change.
 """
 
 from __future__ import annotations
@@ -26,21 +27,22 @@ TOP_PAD = 16
 _BOTTOM_PAD = 16
 _MARGIN = 24
 _AHEAD = 1.0
-"""Windows above and below the visible one that are made ready in idle moments."""
-_KEPT_WIDGETS = 40
-_ENDLESS = (1 << 24) - 1
-"""The largest size of a widget."""
+"""Heights of the viewport, above and below it, in which widgets are made in idle moments."""
+_MAX_WIDGETS = 40
+"""More widgets than these are not kept, but for those near the viewport or in use."""
+_MAX_SIZE = (1 << 24) - 1
+"""QWIDGETSIZE_MAX, the largest size of a widget."""
 _NOTCH = 120
-"""Eighths of a degree of the wheel that are one step of zoom: a notch of a mouse; touchpads come in less."""
-_ROUNDS = 12
-"""Measuring what is in sight can bring other rows into sight; it settles in two or three rounds."""
+"""Wheel rotation in eighths of a degree that is one step of zoom: a notch of a mouse. Touchpads send less at a time."""
+_MAX_ROUNDS = 12
+"""Measuring the visible rows can make other rows visible. That settles in two or three rounds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A row that is to stay where it is: `offset` pixels of it are scrolled out above (negative: it begins lower).
+    """A row that is to stay where it is: its first `offset` pixels are above the viewport (negative: it begins below).
 
-    With `share` that is a share of its height, for when the height is about to change with the width.
+    `share` is the offset as a share of the height of the row, for when that height is about to change with the width.
     """
 
     index: int
@@ -49,35 +51,35 @@ class Anchor:
 
 
 class _Page(QWidget):
-    """What the messages lie on: opaque and never resized, so that scrolling moves pixels instead of painting them."""
+    """The parent of all messages: opaque and never resized, so that Qt scrolls it by moving pixels, not by painting."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self.resize(_ENDLESS, _ENDLESS)
+        self.resize(_MAX_SIZE, _MAX_SIZE)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paper."""
+        """Paint the background."""
         QPainter(self).fillRect(event.rect(), theme().color("page"))
 
 
 class MessageList(QAbstractScrollArea):
-    """Keeps rows in their places."""
+    """Lays out and scrolls the rows. A subclass makes their widgets (`_make_widget`)."""
 
     zoom_requested = Signal(int)
-    """Steps larger (+) or smaller (-)."""
+    """Steps of the zoom, in (+) or out (-)."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows = RowLayout()
         self._context_start: int | None = None
         self._busy = False
-        self._waits = False  # the last question waits to be asked
-        self._stick = True  # the end is to stay in sight
-        self._own_scroll = False
+        self._waits = False  # the last question waits, such as for a model
+        self._stick = True  # the end is to stay visible
+        self._own_scroll = False  # the value of the scroll bar is being set here, not by the reader
         self._last_value = 0
         self._width = 0
-        self._turned = 0  # by the wheel with Ctrl, in eighths of a degree
+        self._rotation = 0  # of the wheel with Ctrl, in eighths of a degree, short of the next step of zoom
         self._page = _Page(self.viewport())
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -90,11 +92,11 @@ class MessageList(QAbstractScrollArea):
         self._to_end.hide()
         self._idle = QTimer(self)
         self._idle.setSingleShot(True)
-        self._idle.timeout.connect(self._make_ahead)
+        self._idle.timeout.connect(self._make_next)
         self.verticalScrollBar().valueChanged.connect(self._scrolled)
 
     def scroll_to_end(self) -> None:
-        """Go to the end and follow what is being written."""
+        """Scroll to the end, and keep it visible while the answer grows."""
         self._stick = True
         self._sync(None)
 
@@ -106,14 +108,15 @@ class MessageList(QAbstractScrollArea):
     # Widgets for rows
 
     def _make_widget(self, row: MessageRow) -> MessageWidget:
-        """The widget of a row, on the page."""
+        """Make the widget of a row, as a child of the page."""
         raise NotImplementedError
 
-    def _ready(self, row: MessageRow) -> MessageWidget:
+    def _widget_of(self, row: MessageRow) -> MessageWidget:
+        """The widget of a row; made if it does not exist."""
         if row.widget is None:
             row.widget = self._make_widget(row)
             row.measured = False
-            self._place(row)
+            self._set_position(row)
             row.widget.show()
         return row.widget
 
@@ -123,31 +126,32 @@ class MessageList(QAbstractScrollArea):
             row.widget.deleteLater()
             row.widget = None
 
-    def _place(self, row: MessageRow) -> None:
+    def _set_position(self, row: MessageRow) -> None:
         rows = self._rows.rows
         if row.widget is not None:
             cut = row.message.id == self._context_start and row is not rows[0]
-            row.widget.set_place(last=row is rows[-1], cut=cut, busy=self._busy or self._waits)
+            row.widget.set_position(last=row is rows[-1], cut=cut, busy=self._busy or self._waits)
 
     def _measure(self, index: int) -> bool:
-        """Lay a row out. Returns whether its height has changed."""
-        return self._rows.set_height(index, self._ready(self._rows.rows[index]).arrange(self._column()))
+        """Lay out a row. Returns whether its height has changed."""
+        return self._rows.set_height(index, self._widget_of(self._rows.rows[index]).arrange(self._column()))
 
-    # Places
+    # Layout
 
     def _column(self) -> int:
+        """The width of the column of messages in pixels."""
         look = theme()
         return max(120, min(look.shape("column"), self.viewport().width() - 2 * look.px(_MARGIN)))
 
-    def _guess_heights(self) -> None:
-        self._rows.guess(self._column(), theme().font_size("body") * 1.7)
+    def _estimate_heights(self) -> None:
+        self._rows.estimate(self._column(), theme().font_size("body") * 1.7)
 
     def _value(self) -> int:
-        """How far the rows are scrolled."""
+        """The y of the rows at the top of the viewport."""
         return self.verticalScrollBar().value() - theme().px(TOP_PAD)
 
     def _anchor(self, *, reflow: bool = False) -> Anchor | None:
-        """The first row that begins in the upper half of the window; else the one that fills it.
+        """The second visible row, if it begins in the upper half of the viewport; otherwise the first one.
 
         `reflow`: the width is about to change.
         """
@@ -162,7 +166,7 @@ class MessageList(QAbstractScrollArea):
         return Anchor(index, offset, share)
 
     def _wanted_value(self, anchor: Anchor | None) -> int:
-        """The value of the scroll bar that keeps the anchor, or the end, in its place."""
+        """The value of the scroll bar at which the anchor, or the end, is where it was."""
         end = max(0, self._content_height() - self.viewport().height())
         if self._stick or anchor is None or not self._rows.rows:
             return end
@@ -170,34 +174,34 @@ class MessageList(QAbstractScrollArea):
         offset = anchor.offset
         if anchor.share is not None:
             offset = round(anchor.share * self._rows.rows[index].height)
-        # A message that was folded may have become shorter than what was scrolled out of it.
+        # A message that was folded may be shorter now than what of it was above the viewport.
         offset = min(offset, max(0, self._rows.rows[index].height - self.viewport().height() // 2))
         return max(0, min(end, self._rows.top(index) + offset + theme().px(TOP_PAD)))
 
     def _content_height(self) -> int:
         look = theme()
-        progress = look.px(PROGRESS_HEIGHT) if self._progress.wanted else 0
+        progress = look.px(PROGRESS_HEIGHT) if self._progress.has_text else 0
         return look.px(TOP_PAD) + self._rows.total() + progress + look.px(_BOTTOM_PAD)
 
     def _sync(self, anchor: Anchor | None) -> None:
-        """Make what is in sight, put everything in its place, and keep the reader's."""
+        """Make and measure the visible rows, place everything, and scroll to the anchor, or to the end."""
         if self._column() != self._width:
             self._width = self._column()
             self._rows.forget_heights()
-            self._guess_heights()
+            self._estimate_heights()
         for row in self._rows.rows:
-            self._place(row)
+            self._set_position(row)
         value = 0
-        for _ in range(_ROUNDS):
+        for _ in range(_MAX_ROUNDS):
             value = self._wanted_value(anchor)
             if not self._make_visible(value - theme().px(TOP_PAD)):
                 break
         self._lay_out(value)
-        self._let_go()
+        self._drop_far_widgets()
         self._idle.start(0)
 
     def _make_visible(self, top: int) -> bool:
-        """Make what is in sight and measure what is made. Returns whether a height turned out differently."""
+        """Make the widgets of the rows visible at `top`, and measure. Returns whether a height has changed."""
         if not self._rows.rows:
             return False
         changed = False
@@ -208,15 +212,16 @@ class MessageList(QAbstractScrollArea):
         return changed
 
     def _lay_out(self, value: int) -> None:
+        """Scroll to `value`, and move all widgets to where they belong."""
         look = theme()
-        pad, high = look.px(TOP_PAD), self.viewport().height()
+        pad, viewport = look.px(TOP_PAD), self.viewport().height()
         left = (self.viewport().width() - self._width) // 2
         bar = self.verticalScrollBar()
         self._own_scroll = True
-        bar.setRange(0, max(0, self._content_height() - high))
-        bar.setPageStep(high)
+        bar.setRange(0, max(0, self._content_height() - viewport))
+        bar.setPageStep(viewport)
         bar.setSingleStep(look.px(40))
-        # First scroll, then resize: Qt moves pixels only while none of them is to be painted anew.
+        # First scroll, then resize: Qt scrolls by moving pixels only while none of them has to be painted again.
         bar.setValue(value)
         self._last_value = bar.value()
         self._own_scroll = False
@@ -224,24 +229,24 @@ class MessageList(QAbstractScrollArea):
             if row.widget is not None:
                 row.widget.settle()
                 row.widget.move(left - look.px(SIDE), self._rows.top(index) + pad)
-        self._progress.setVisible(self._progress.wanted)
+        self._progress.setVisible(self._progress.has_text)
         self._progress.setGeometry(QRect(left, self._rows.total() + pad, self._width, look.px(PROGRESS_HEIGHT)))
-        self._tell_where()
+        self._update_end_button()
 
     def _grow(self, index: int) -> None:
-        """The last rows have grown a little: nothing else needs to be looked at."""
+        """Lay out one row that has grown while streaming: `_sync` for it alone, so that the cost is that of one row."""
         anchor = self._anchor()
         if self._measure(index):
             self._lay_out(self._wanted_value(anchor))
         else:
-            self._ready(self._rows.rows[index]).settle()
+            self._widget_of(self._rows.rows[index]).settle()
 
-    def _let_go(self) -> None:
-        """Free widgets far from the window, but never one in use."""
-        if sum(row.widget is not None for row in self._rows.rows) <= _KEPT_WIDGETS:
+    def _drop_far_widgets(self) -> None:
+        """Delete widgets far from the viewport, but none that streams, has an editor, or has the focus."""
+        if sum(row.widget is not None for row in self._rows.rows) <= _MAX_WIDGETS:
             return
-        value, high = self._value(), self.viewport().height()
-        near = range(self._rows.at(value - 3 * high), self._rows.at(value + 4 * high) + 1)
+        value, viewport = self._value(), self.viewport().height()
+        near = range(self._rows.at(value - 3 * viewport), self._rows.at(value + 4 * viewport) + 1)
         focus = QApplication.focusWidget()
         for index, row in enumerate(self._rows.rows):
             widget = row.widget
@@ -250,75 +255,76 @@ class MessageList(QAbstractScrollArea):
             if focus is None or not widget.isAncestorOf(focus):
                 self._drop(row)
 
-    def _make_ahead(self) -> None:
-        """In an idle moment: one row more above or below the window."""
+    def _make_next(self) -> None:
+        """In an idle moment: make the widget of one more row near the viewport, the nearest first."""
         if not self._rows.rows:
             return
-        value, high = self._value(), int(self.viewport().height() * (1 + _AHEAD))
-        window = range(self._rows.at(value - high), self._rows.at(value + high) + 1)
-        for index in sorted(window, key=lambda i: abs(self._rows.top(i) - value)):
+        value, reach = self._value(), int(self.viewport().height() * (1 + _AHEAD))
+        near = range(self._rows.at(value - reach), self._rows.at(value + reach) + 1)
+        for index in sorted(near, key=lambda i: abs(self._rows.top(i) - value)):
             if self._rows.rows[index].widget is None:
                 anchor = self._anchor()
                 self._measure(index)
-                self._sync(anchor)
+                self._sync(anchor)  # which starts the timer again, until there is nothing left to make
                 return
 
     # Scrolling
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Ctrl and the wheel change the size of the text."""
+        """Ctrl and the wheel zoom; the wheel alone scrolls."""
         if not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self._turned = 0
+            self._rotation = 0
             super().wheelEvent(event)
             return
-        self._turned += event.angleDelta().y()
-        steps = int(self._turned / _NOTCH)
-        self._turned -= steps * _NOTCH
+        self._rotation += event.angleDelta().y()
+        steps = int(self._rotation / _NOTCH)
+        self._rotation -= steps * _NOTCH
         if steps:
             self.zoom_requested.emit(steps)
         event.accept()
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
-        """Move the page under the window."""
+        """Move the page under the viewport."""
         del dx, dy
         self._page.move(0, -self.verticalScrollBar().value())
 
     def _scrolled(self, value: int) -> None:
         if self._own_scroll:
             return
-        # A trackpad moves a few pixels at a time: the least of them upwards lets go of the end.
+        # A touchpad scrolls a few pixels at a time, which would still be "at the end": any scrolling upwards stops
+        # following the end.
         self._stick = self.at_bottom() and value >= self._last_value
         self._sync(self._anchor())
 
-    def _tell_where(self) -> None:
+    def _update_end_button(self) -> None:
         bar = self.verticalScrollBar()
         away = bar.maximum() - bar.value()
         self._to_end.setVisible(away > AT_BOTTOM and (self._busy or away > self.viewport().height()))
 
     def _drag_scroll(self, at: QPoint) -> None:
-        """A selection that is drawn out of the window pulls the page along."""
-        y, high = self.viewport().mapFromGlobal(at).y(), self.viewport().height()
-        step = max(-40, y) if y < 0 else min(40, y - high) if y > high else 0
+        """Scroll while a selection is dragged beyond the viewport; `at` is the pointer in global coordinates."""
+        y, viewport = self.viewport().mapFromGlobal(at).y(), self.viewport().height()
+        step = max(-40, y) if y < 0 else min(40, y - viewport) if y > viewport else 0
         bar = self.verticalScrollBar()
         bar.setValue(bar.value() + step)
 
     def _bring_into_view(self, top: int, bottom: int) -> None:
-        """Scroll as little as needed to see a stretch of the page with some room around it."""
+        """Scroll no further than needed to see the page from `top` to `bottom`, with a margin."""
         bar, margin = self.verticalScrollBar(), theme().px(32)
         if top - margin < bar.value():
             bar.setValue(top - margin)
         elif bottom + margin > bar.value() + self.viewport().height():
             bar.setValue(bottom + margin - self.viewport().height())
 
-    def _put_button(self) -> None:
+    def _place_end_button(self) -> None:
         side = theme().px(36)
         self._to_end.setFixedSize(side, side)
         middle = self.viewport().width() // 2
         self._to_end.move(middle - side // 2, self.height() - side - theme().px(12))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Another width: other heights, the same place."""
+        """Lay out for another width, at the same message."""
         anchor = self._anchor(reflow=True)
         super().resizeEvent(event)
-        self._put_button()
+        self._place_end_button()
         self._sync(anchor)

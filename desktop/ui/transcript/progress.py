@@ -1,4 +1,4 @@
-"""The quiet line under the last question while there is nothing to read yet: reading, or waiting for the model."""
+"""The line under the last question before its answer begins: the progress of the prefill, or what it waits for."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEIGHT = 40
 
 
 class ProgressLine(QWidget):
-    """One line of words, and under it a thin bar while the prompt is being read."""
+    """One line of text, and below it a thin bar during the prefill."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -28,34 +28,34 @@ class ProgressLine(QWidget):
         self.hide()
 
     @property
-    def wanted(self) -> bool:
-        """Whether there is something to say."""
+    def has_text(self) -> bool:
+        """Whether there is something to show."""
         return bool(self._waiting) or self._percent is not None
 
     def set_prefill(self, percent: int | None, seconds_left: float | None) -> None:
-        """Progress of reading; None when it is over."""
+        """Set the progress of the prefill; None when it is over."""
         self._percent = None if percent is None else max(0, min(100, percent))
         self._seconds = seconds_left
         self.refresh()
 
     def set_waiting(self, waiting: Waiting) -> None:
-        """What the question waits for; empty when it does not."""
+        """Set what the question waits for; empty when it does not wait."""
         self._waiting = waiting
         self.refresh()
 
     def text(self) -> str:
-        """What the line says."""
+        """The text of the line."""
         if self._percent is not None:
             return labels.reading(self._percent, self._seconds)
         return labels.waiting(self._waiting)
 
     def refresh(self) -> None:
-        """Words and colours of the present."""
+        """Update text and colours."""
         self.setAccessibleName(self.text())
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Words, and the bar."""
+        """Paint the text and the bar."""
         del event
         look = theme()
         painter = QPainter(self)

@@ -1,7 +1,7 @@
-"""The messages of a conversation as rows of known or guessed height: where each stands, without drawing any.
+"""The messages of a conversation as rows of measured or estimated heights, and the y of each row.
 
-A long conversation opens as fast as a short one because only rows near the window are made into widgets; the others
-have a guessed height until somebody scrolls to them. No widgets here.
+A long conversation opens as fast as a short one, because only rows near the viewport have widgets. The others have an
+estimated height until somebody scrolls to them. No widget is made or painted in this module.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class MessageRow:
-    """A message, its height in pixels (`measured` or guessed), and its widget when it is near the window."""
+    """A message, its height in pixels (`measured`, otherwise estimated), and its widget if it has one."""
 
     message: StoredMessage
     height: int = 0
@@ -29,12 +29,12 @@ class MessageRow:
 
 
 class RowLayout:
-    """Rows and the y of their tops."""
+    """Rows and the y of their tops, which are summed up only as far as they are asked for."""
 
     def __init__(self) -> None:
         self.rows: list[MessageRow] = []
         self._tops: list[int] = [0]
-        self._valid = 0  # tops[0 … _valid] are right
+        self._valid = 0  # tops[0 … _valid] are up to date
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -46,12 +46,12 @@ class RowLayout:
         self._valid = 0
 
     def add(self, row: MessageRow) -> None:
-        """One more at the end."""
+        """Add a row at the end."""
         self.rows.append(row)
         self._tops.append(0)
 
     def set_height(self, index: int, height: int) -> bool:
-        """A row has been measured. Returns whether that changed its height."""
+        """Set the measured height of a row. Returns whether it has changed."""
         row = self.rows[index]
         row.measured = True
         if row.height == height:
@@ -60,20 +60,20 @@ class RowLayout:
         self._valid = min(self._valid, index)
         return True
 
-    def guess(self, width: int, line_height: float) -> None:
-        """Guess the heights of rows that have not been measured for this width."""
+    def estimate(self, width: int, line_height: float) -> None:
+        """Estimate the heights of the rows that are not measured, for a width and a line height in pixels."""
         for row in self.rows:
             if not row.measured:
-                row.height = guess_height(row.message, width, line_height)
+                row.height = estimate_height(row.message, width, line_height)
         self._valid = 0
 
     def forget_heights(self) -> None:
-        """Width or look have changed."""
+        """Mark all rows as not measured, because the width or the theme has changed."""
         for row in self.rows:
             row.measured = False
 
     def top(self, index: int) -> int:
-        """The y of a row; `top(len)` is the height of all."""
+        """The y of a row; with the number of rows as `index`, the height of all."""
         for at in range(self._valid, index):
             self._tops[at + 1] = self._tops[at] + self.rows[at].height
         self._valid = max(self._valid, index)
@@ -84,21 +84,22 @@ class RowLayout:
         return self.top(len(self.rows))
 
     def at(self, y: int) -> int:
-        """The row at `y`, or the nearest one; -1 when there is none."""
+        """The index of the row at `y`, or of the nearest one; -1 when there are no rows."""
         self.total()
         return min(len(self.rows), bisect_right(self._tops, max(0, y))) - 1
 
     def index_of(self, message_id: int) -> int | None:
-        """Where a message is; searched from the end, where things happen."""
+        """The row of a message, or None. Searched from the end, where messages are most often asked for."""
         for index in range(len(self.rows) - 1, -1, -1):
             if self.rows[index].message.id == message_id:
                 return index
         return None
 
 
-def guess_height(message: StoredMessage, width: int, line_height: float) -> int:
-    """About how high a message will be."""
+def estimate_height(message: StoredMessage, width: int, line_height: float) -> int:
+    """The height in pixels that a message will have, about."""
     text = message.text
+    # Characters per line: a Latin letter is about a third as wide as a line is high, a Chinese character about half.
     per_line = max(10, int(width / line_height * (3.2 if text.isascii() else 1.9)))
     lines = text.count("\n") * 0.9 + len(text) / per_line + 1
     lines = min(lines, FOLD_QUESTION if message.role == "user" else FOLD_ANSWER * 1.5)

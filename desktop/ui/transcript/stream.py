@@ -1,4 +1,4 @@
-"""Tokens arrive faster than a screen is drawn: they are collected and handed on together."""
+"""Collects streamed text, because tokens arrive faster than a screen is painted, and passes it on in batches."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import time
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 INTERVAL_MS = 33
-_SHARE = 4
-"""Writing may take one part in so many of the time; where it is slow, it is done less often."""
-_SLOWEST_MS = 1000
+_COST_FACTOR = 4
+"""The interval is at least so many times what showing the last batch took, so that a slow machine stays responsive."""
+_MAX_INTERVAL_MS = 1000
 
 
 class StreamBuffer(QObject):
@@ -28,7 +28,7 @@ class StreamBuffer(QObject):
         self._interval = INTERVAL_MS
 
     def add(self, message_id: int, text: str) -> None:
-        """Text for a message; that of another one is handed on first."""
+        """Add text of a message; text of another message is passed on first."""
         if message_id != self._id:
             self.flush()
             self._id = message_id
@@ -37,13 +37,13 @@ class StreamBuffer(QObject):
             self._timer.start(self._interval)
 
     def flush(self) -> None:
-        """Hand on now what has come."""
+        """Pass on now what has been collected."""
         self._timer.stop()
         if not self._parts:
             return
         text = "".join(self._parts)
         self._parts.clear()
-        begun = time.perf_counter()
-        self.flushed.emit(self._id, text)
-        cost_ms = (time.perf_counter() - begun) * 1000
-        self._interval = round(min(_SLOWEST_MS, max(INTERVAL_MS, cost_ms * _SHARE)))
+        started = time.perf_counter()
+        self.flushed.emit(self._id, text)  # the slots have shown the text when this returns
+        cost_ms = (time.perf_counter() - started) * 1000
+        self._interval = round(min(_MAX_INTERVAL_MS, max(INTERVAL_MS, cost_ms * _COST_FACTOR)))

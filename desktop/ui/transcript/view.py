@@ -1,7 +1,7 @@
-"""The transcript: a conversation as it is read, and an answer as it is being written.
+"""The transcript: shows a conversation, and an answer while it is being generated.
 
-`MessageList` keeps messages in their places, `KeyboardMessageList` lets the keyboard walk them; here is what the rest
-of the window says and hears.
+`MessageList` lays out and scrolls the messages, `KeyboardMessageList` adds the keyboard; this module is the interface
+to the rest of the window.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 class TranscriptView(KeyboardMessageList):
-    """Shows the active path of a conversation. The signals are what a person asks for."""
+    """Shows the active path of a conversation. Its signals are what a person asks for."""
 
     regenerate_requested = Signal(int)
     edit_submitted = Signal(int, str)
     edit_changed = Signal(int, object)
-    """Message id, what its open editor says; None when it was closed without saving."""
+    """Message id, text of its open editor; None when it was closed without saving."""
     version_requested = Signal(int, int)
     """Message id, step: -1 or +1."""
     continue_requested = Signal(int)
@@ -41,26 +41,26 @@ class TranscriptView(KeyboardMessageList):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._stream = StreamBuffer(self)
-        self._stream.flushed.connect(self._write)
+        self._stream.flushed.connect(self._show_batch)
         themes().changed.connect(self._restyle)
         self._retranslate()
 
-    # What is shown
+    # Content
 
     def set_path(
         self, messages: Sequence[StoredMessage], *, context_start: int | None, keep_position: bool = False
     ) -> None:
-        """Show these messages. `context_start` is the first one that the model still sees (None: all).
+        """Show these messages. `context_start` is the id of the first one that the model still sees (None: all).
 
-        With `keep_position` the reader stays where they are as far as that place still exists (an edit, another
-        version); otherwise the end is shown. Who is at the end of a path that ends with a question waits for its
-        answer, and stays at the end.
+        With `keep_position` (after an edit, or for another version) the reader stays where they are, if that message
+        still exists; otherwise the end is shown. A reader at the end of a path that ends with a question is waiting for
+        its answer, and stays at the end in any case.
         """
         self._stream.flush()
-        asked = bool(messages) and messages[-1].role == "user"
-        follows = not keep_position or (self._stick and asked)
-        anchor = None if follows else self._anchor()
-        focus = self._focused_place()
+        ends_with_question = bool(messages) and messages[-1].role == "user"
+        shows_end = not keep_position or (self._stick and ends_with_question)
+        anchor = None if shows_end else self._anchor()
+        focus = self._focused_control()
         old = {row.message.id: row for row in self._rows.rows}
         rows = []
         for message in messages:
@@ -72,26 +72,26 @@ class TranscriptView(KeyboardMessageList):
             rows.append(row)
         self._rows.set(rows)
         self._context_start = context_start
-        for gone in old.values():
-            self._drop(gone)
+        for removed in old.values():
+            self._drop(removed)
         self._stick = anchor is None
-        self._guess_heights()
+        self._estimate_heights()
         self._sync(anchor)
         self._stick = self.at_bottom()
-        self._give_focus_back(focus)
+        self._restore_focus(focus)
 
     def append(self, message: StoredMessage) -> None:
-        """One more message at the end. Your own brings you to the end, an answer does not."""
+        """Add a message at the end. After a question the end is shown; an answer leaves the position as it is."""
         self._stream.flush()
         anchor = self._anchor()
         self._rows.add(MessageRow(message))
-        self._guess_heights()
+        self._estimate_heights()
         if message.role == "user":
             self._stick = True
         self._sync(anchor)
 
     def update_message(self, message: StoredMessage) -> None:
-        """Text, state or figures of a message have changed."""
+        """Show a message whose text, status or statistics have changed."""
         self._stream.flush()
         index = self._rows.index_of(message.id)
         if index is None:
@@ -104,11 +104,11 @@ class TranscriptView(KeyboardMessageList):
         self._sync(anchor)
 
     def append_text(self, message_id: int, text: str) -> None:
-        """More of an answer; shown together with what else comes within a few hundredths of a second."""
+        """Add text to an answer. It is shown with other text of the next few hundredths of a second, in one batch."""
         self._stream.add(message_id, text)
 
     def append_thinking(self, message_id: int, text: str) -> None:
-        """More of what the model thinks before an answer."""
+        """Add text to the reasoning before an answer."""
         self._stream.flush()
         index = self._rows.index_of(message_id)
         if index is None:
@@ -119,34 +119,34 @@ class TranscriptView(KeyboardMessageList):
             self._grow(index)
 
     def set_busy(self, busy: bool) -> None:
-        """While an answer is being made nothing can be edited or answered again."""
+        """Whether an answer is being generated: then no edit can be saved, and nothing can be answered again."""
         if busy:
             warm_up()
         self._busy = busy
         self._sync(self._anchor())
 
     def set_prefill(self, percent: int | None, seconds_left: float | None) -> None:
-        """Progress of reading the prompt under the last question; None when it is over."""
+        """Show the progress of the prefill under the last question; None when it is over."""
         anchor = self._anchor()
         self._progress.set_prefill(percent, seconds_left)
         self._sync(anchor)
 
     def set_waiting(self, waiting: Waiting) -> None:
-        """What the last question waits for; empty when it does not."""
+        """Show what the last question waits for; empty when it does not wait."""
         anchor = self._anchor()
         self._progress.set_waiting(waiting)
         self._waits = bool(waiting)
         self._sync(anchor)
 
     def restore_edits(self, edits: Mapping[int, str]) -> None:
-        """Open the editors that were open when these messages were last shown, with what they said."""
+        """Open the editors that were open when these messages were last shown; `edits` are texts by message id."""
         for message_id, text in edits.items():
             widget = self.message_widget(message_id)
             if widget is not None:
                 widget.edit(text)
 
     def end_edit(self, message_id: int) -> None:
-        """The text of an editor was stored: back to reading."""
+        """Close the editor of a message, after its text was stored."""
         index = self._rows.index_of(message_id)
         widget = None if index is None else self._rows.rows[index].widget
         if widget is not None:
@@ -159,24 +159,24 @@ class TranscriptView(KeyboardMessageList):
         self.set_path([], context_start=None)
 
     def messages(self) -> list[StoredMessage]:
-        """What is shown, with the text as far as it has come."""
+        """The messages that are shown, with all text that has arrived."""
         self._stream.flush()
         return [row.message for row in self._rows.rows]
 
     def message_widget(self, message_id: int) -> MessageWidget | None:
-        """The widget of a message; made if need be."""
+        """The widget of a message, made if it does not exist; None if the message is not shown."""
         index = self._rows.index_of(message_id)
         if index is None:
             return None
         anchor = self._anchor()
-        widget = self._ready(self._rows.rows[index])
+        widget = self._widget_of(self._rows.rows[index])
         self._sync(anchor)
         return widget
 
-    # What the window's menus and search do
+    # For menus and search
 
     def scroll_to_message(self, message_id: int) -> None:
-        """Bring a message to the top of the window."""
+        """Scroll a message to the top of the viewport."""
         index = self._rows.index_of(message_id)
         if index is not None:
             self._stick = False
@@ -184,7 +184,7 @@ class TranscriptView(KeyboardMessageList):
             self._stick = self.at_bottom()
 
     def highlight(self, message_id: int, query: str) -> None:
-        """Bring a search hit into sight: every word of the query is marked in that message. Empty: no marks."""
+        """Mark every word of the query in a message, and scroll to the first. An empty query removes all marks."""
         for row in self._rows.rows:
             if row.widget is not None:
                 row.widget.mark(())
@@ -192,16 +192,16 @@ class TranscriptView(KeyboardMessageList):
         if index is None or not query.split():
             return
         self.scroll_to_message(message_id)
-        y = self._ready(self._rows.rows[index]).mark(query.split())
+        y = self._widget_of(self._rows.rows[index]).mark(query.split())
         self._stick = False
         self._sync(Anchor(index, (y or 0) - self.viewport().height() // 3))
         self._stick = self.at_bottom()
 
     def copy_last_answer(self) -> bool:
-        """Put the last answer on the clipboard; false when there is none."""
+        """Copy the last answer to the clipboard. Returns false when there is none."""
         for row in reversed(self._rows.rows):
             if row.message.role == "assistant" and row.message.text:
-                self._ready(row).copy()
+                self._widget_of(row).copy()
                 return True
         return False
 
@@ -209,7 +209,7 @@ class TranscriptView(KeyboardMessageList):
 
     def _make_widget(self, row: MessageRow) -> MessageWidget:
         widget = MessageWidget(row.message, self._page)
-        widget.height_changed.connect(lambda: self._changed(widget))
+        widget.height_changed.connect(lambda: self._height_changed(widget))
         widget.chosen.connect(lambda name: self._act(widget, name))
         widget.edited.connect(lambda text: self.edit_submitted.emit(widget.message.id, text))
         widget.edit_changed.connect(lambda text: self.edit_changed.emit(widget.message.id, text))
@@ -217,7 +217,7 @@ class TranscriptView(KeyboardMessageList):
         widget.text.caret_moved.connect(lambda: self._follow_caret(widget))
         return widget
 
-    def _write(self, message_id: int, text: str) -> None:
+    def _show_batch(self, message_id: int, text: str) -> None:
         index = self._rows.index_of(message_id)
         if index is None:
             return
@@ -229,8 +229,8 @@ class TranscriptView(KeyboardMessageList):
             row.widget.append(text)
             self._grow(index)
 
-    def _changed(self, widget: MessageWidget) -> None:
-        """A message was folded out, turned into an editor, said something else: it may be higher now."""
+    def _height_changed(self, widget: MessageWidget) -> None:
+        """Lay out a message that was unfolded, opened as an editor, or has got a note."""
         index = self._rows.index_of(widget.message.id)
         if index is not None and self._rows.rows[index].widget is widget:
             anchor = self._anchor()
@@ -252,19 +252,19 @@ class TranscriptView(KeyboardMessageList):
                 self.continue_requested.emit(message_id)
 
     def _follow_caret(self, widget: MessageWidget) -> None:
-        place = widget.text.viewport().mapTo(self._page, widget.text.cursorRect().center())
-        self._bring_into_view(place.y(), place.y())
+        caret = widget.text.viewport().mapTo(self._page, widget.text.cursorRect().center())
+        self._bring_into_view(caret.y(), caret.y())
 
-    # Look and language
+    # Theme and language
 
     def _restyle(self) -> None:
         anchor = self._anchor(reflow=True)
-        self._width = 0
+        self._width = 0  # `_sync` measures all rows again
         for row in self._rows.rows:
             if row.widget is not None:
                 row.widget.restyle()
         self._progress.refresh()
-        self._put_button()
+        self._place_end_button()
         self._sync(anchor)
 
     def _retranslate(self) -> None:

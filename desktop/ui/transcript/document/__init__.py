@@ -1,1 +1,1 @@
-"""From content to a text document: styles, code, tables, formulas."""
+"""From blocks to a QTextDocument: styles, code, tables, formulas."""

@@ -1,6 +1,7 @@
-"""What is painted behind the text of a message: grounds of code, bars of quotes, rules, pills of inline code.
+"""Paints what is behind the text of a message: backgrounds of code, bars of quotes, rules, pills of inline code.
 
-A text document cannot round a corner or leave room around a word; here only what is in sight is painted.
+A QTextDocument can neither round the corners of a background nor pad a word, so these are not part of it: they are
+painted before the text, and only where they are visible.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _AT_LEAST = QTextBlockFormat.LineHeightTypes.MinimumHeight.value
 
 @dataclass(frozen=True, slots=True)
 class BlockBox:
-    """Where a block stands: its index, its box without margins, in pixels of the document."""
+    """A block, its index, and its box without margins, in pixels of the document."""
 
     index: int
     block: Block
@@ -31,20 +32,20 @@ class BlockBox:
 
 
 class BlockBackground:
-    """Knows where blocks are, and paints behind them."""
+    """Measures the blocks of a document, and paints behind them."""
 
     def __init__(self, document: QTextDocument, renderer: DocumentRenderer) -> None:
         self._document, self._renderer = document, renderer
 
     def height(self) -> int:
-        """Height of the whole, with the margin that code needs below it."""
+        """Height of the document in pixels, with the padding of code at its end."""
         height = self._document.size().height()
         if self._renderer.blocks and isinstance(self._renderer.blocks[-1], Code):
             height += self._renderer.style.theme.px(CODE_PAD)
         return int(height + 0.99)
 
     def box(self, index: int) -> QRectF:
-        """The box of a block: for code with its header and padding."""
+        """The box of a block; that of code includes its header and padding."""
         style = self._renderer.style
         block = self._renderer.blocks[index]
         first, last = self._renderer.lines_of(index)
@@ -68,7 +69,7 @@ class BlockBackground:
         if not self._renderer.blocks:
             return
         at = self._document.documentLayout().hitTest(QPointF(1, clip.top()), Qt.HitTestAccuracy.FuzzyHit)
-        # The block above may reach down with its padding.
+        # One block earlier than the one at this position: its padding may reach into `clip`.
         index = max(0, bisect_right(self._renderer.starts, at) - 2)
         for number in range(index, len(self._renderer.blocks)):
             box = self.box(number)
@@ -77,23 +78,24 @@ class BlockBackground:
             yield BlockBox(number, self._renderer.blocks[number], box)
 
     def paint(self, painter: QPainter, clip: QRectF) -> None:
-        """Paint what lies behind the text in `clip`."""
+        """Paint what is behind the text in `clip`."""
         theme = self._renderer.style.theme
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for place in self.visible(clip):
-            block, box = place.block, place.box
-            self._paint_quotes(painter, place)
+        for block_box in self.visible(clip):
+            block, box = block_box.block, block_box.box
+            self._paint_quotes(painter, block_box)
             painter.setPen(Qt.PenStyle.NoPen)
             match block:
                 case Code():
                     painter.setBrush(theme.color("code"))
                     painter.setPen(theme.color("line"))
+                    # Half a pixel inwards: a line of one pixel is painted around its coordinates.
                     painter.drawRoundedRect(box.adjusted(0.5, 0.5, -0.5, -0.5), theme.radius, theme.radius)
                     self._paint_language(painter, block, box)
                 case ThematicBreak():
                     painter.fillRect(QRectF(box.left(), box.top(), box.width(), 1), theme.color("line"))
                 case Line():
-                    self._paint_pills(painter, place.index, block)
+                    self._paint_pills(painter, block_box.index, block)
 
     def _paint_language(self, painter: QPainter, block: Code, box: QRectF) -> None:
         theme = self._renderer.style.theme
@@ -102,23 +104,24 @@ class BlockBackground:
         header = QRectF(box.left() + theme.px(CODE_PAD), box.top(), box.width() / 2, theme.px(CODE_HEADER))
         painter.drawText(header, int(Qt.AlignmentFlag.AlignVCenter), block.language)
 
-    def _paint_quotes(self, painter: QPainter, place: BlockBox) -> None:
+    def _paint_quotes(self, painter: QPainter, block_box: BlockBox) -> None:
         theme, style = self._renderer.style.theme, self._renderer.style
-        containers = place.block.containers
+        containers = block_box.block.containers
         depths = [d for d, kind in enumerate(containers) if kind == "quote"]
         if not depths:
             return
-        before = self._renderer.blocks[place.index - 1].containers if place.index else ()
+        before = self._renderer.blocks[block_box.index - 1].containers if block_box.index else ()
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color("line"))
         for depth in depths:
             left = style.indent(containers[:depth])
-            if runs_right_to_left(place.block):
+            if runs_right_to_left(block_box.block):
                 left = int(self._document.textWidth()) - left - theme.px(3)
-            top = place.box.top()
+            top = block_box.box.top()
             if before[: depth + 1] == containers[: depth + 1]:
-                top = self.box(place.index - 1).bottom() - 1.5
-            bar = QRectF(left, top, theme.px(3), place.box.bottom() - top)
+                # The quote goes on: the bar covers the margin, and the rounded end of the bar above.
+                top = self.box(block_box.index - 1).bottom() - 1.5
+            bar = QRectF(left, top, theme.px(3), block_box.box.bottom() - top)
             painter.drawRoundedRect(bar, 1.5, 1.5)
 
     def _paint_pills(self, painter: QPainter, index: int, line: Line) -> None:
@@ -127,8 +130,8 @@ class BlockBackground:
         theme = self._renderer.style.theme
         block = self._renderer.first_line_of(index)
         painter.setBrush(theme.color("hover"))
-        at = utf16(line.marker) + 1 if line.marker else 0
-        for span in self._renderer.laid(line.spans):
+        at = utf16(line.marker) + 1 if line.marker else 0  # the marker and its gap, see `style.marker_gap`
+        for span in self._renderer.laid_out(line.spans):
             end = at + utf16(span.text)
             if span.code:
                 for box in self._boxes(block, at, end):
@@ -136,9 +139,9 @@ class BlockBackground:
             at = end
 
     def _boxes(self, block: QTextBlock, start: int, end: int) -> Iterator[QRectF]:
-        """The boxes of a range of one text block, a box per line on the screen."""
+        """The boxes of a range of one text block, one for each line on the screen."""
         layout, theme = block.layout(), self._renderer.style.theme
-        look = block.blockFormat()
+        block_format = block.blockFormat()
         origin = self._document.documentLayout().blockBoundingRect(block).topLeft()
         for number in range(layout.lineCount()):
             row = layout.lineAt(number)
@@ -147,8 +150,9 @@ class BlockBackground:
                 continue
             left, right = _x(row.cursorToX(first)), _x(row.cursorToX(last))
             height = theme.px(21)
-            if look.lineHeightType() == _FIXED:
-                step = look.lineHeight()
+            if block_format.lineHeightType() == _FIXED:
+                # In a line of fixed height, `y()` and `height()` of a QTextLine are those of its font.
+                step = block_format.lineHeight()
                 top = origin.y() + number * step + (step - height) / 2 + 1
             else:
                 top = origin.y() + row.y() + row.ascent() - height * 0.72
@@ -158,12 +162,13 @@ class BlockBackground:
         return self._document.documentLayout().blockBoundingRect(block).top()
 
     def _bottom(self, block: QTextBlock) -> float:
-        look, layout = block.blockFormat(), block.layout()
-        if look.lineHeightType() == _AT_LEAST:
+        block_format, layout = block.blockFormat(), block.layout()
+        if block_format.lineHeightType() == _AT_LEAST:
             return self._top(block) + layout.boundingRect().height()
-        return self._top(block) + max(1, layout.lineCount()) * look.lineHeight()
+        # The bounding rectangle ends with the font of the last line, above the end of its fixed height.
+        return self._top(block) + max(1, layout.lineCount()) * block_format.lineHeight()
 
 
-def _x(place: object) -> float:
-    # The binding returns (x, cursor position) where its type hints know of nothing.
-    return float(place[0] if isinstance(place, tuple) else cast(float, place))
+def _x(result: object) -> float:
+    # `cursorToX` of PySide returns (x, cursor position); its type hints say float.
+    return float(result[0] if isinstance(result, tuple) else cast(float, result))

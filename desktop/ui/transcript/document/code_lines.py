@@ -1,10 +1,10 @@
-"""Lines of code in a document: they are not wrapped, so a block of them is as wide as its longest, and may be scrolled.
+"""Lines of code in a document: they are not wrapped, so a block is as wide as its longest line, and can be scrolled.
 
-A line is one text block, which a text document lays out anew with every letter that it gains. So a line of tens of
-thousands of letters goes on below itself after about `PIECE` of them: in a text block that is marked with `CONTINUES`,
-for copying and searching know nothing of that.
+A line of code is a text block, and Qt lays out a whole text block with every letter that is added to it. So a line of
+tens of thousands of letters is divided into several text blocks of about `PIECE` characters, one below the other. All
+but the first are marked with `CONTINUES`, so that copying and searching join them again.
 
-Scrolling moves the laid-out lines that are in sight, just before they are painted: nothing is laid out again.
+Scrolling moves the visible lines of the finished layout just before they are painted; nothing is laid out again.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from desktop.ui.transcript.document.style import CODE_PAD, Style
 from desktop.ui.transcript.markdown.blocks import Code
 
 PIECE = 4000
-"""Characters of a line of code that are laid out side by side, about: 32,000 pixels."""
+"""About so many characters of a line of code are laid out side by side: about 32,000 pixels."""
 CONTINUES = QTextFormat.Property.UserProperty.value + 2
 """Set in the format of a text block that continues the line of code above it."""
 
 
 def cuts_of(line: str) -> list[int]:
-    """Where a line of code goes on in another text block; nearly always nowhere."""
+    """Indexes at which a line of code is divided into text blocks; nearly always none."""
     return cut_places(line, PIECE)
 
 
 def rows_of(code: str) -> Iterator[tuple[int, int]]:
-    """(begin, end) in `code` of the text blocks that show it, from top to bottom, without newlines."""
+    """(begin, end) in `code` of each text block that shows it, from top to bottom, without newlines."""
     begin = 0
     for line in code.split("\n"):
         at = begin
@@ -49,10 +49,10 @@ def continues(block: QTextBlock) -> bool:
 
 
 class CodeLines:
-    """The code of one document, by the index of its block.
+    """The blocks of code of one document, by their index.
 
     Args:
-        lines_of: gives the first and the last text block of a block of the message.
+        lines_of: returns the first and the last text block of the block with an index.
     """
 
     def __init__(
@@ -62,43 +62,46 @@ class CodeLines:
         self.restyle(style)
 
     def restyle(self, style: Style) -> None:
-        """Another look; all code is forgotten."""
+        """Take another style, and forget all code."""
         self._style = style
         self._blocks: dict[int, Code] = {}
-        self._widest: dict[int, tuple[int, float]] = {}  # lines that are settled, pixels of the widest of them
+        self._widest: dict[int, tuple[int, float]] = {}  # (number of measured lines, pixels of the widest of them)
         self._shifts: dict[int, int] = {}  # pixels that are scrolled out at the left
 
     def since(self, first: int) -> list[int]:
-        """The blocks from `first` on that are code."""
+        """Indexes of the blocks from `first` on that are code."""
         return [index for index in self._blocks if index >= first]
 
     def take(self, index: int, block: Code) -> None:
-        """The code of a block is this now: it is new, has grown or, rarely, lost what it had at its end."""
+        """Set the code of a block. It is new, or has grown, or (rarely) is shorter than before."""
         old = self._blocks.get(index)
         if old is not None and len(block.text) < len(old.text):
             self._widest.pop(index, None)
         self._blocks[index] = block
 
     def forget(self, first: int) -> None:
-        """The blocks from `first` on are gone."""
+        """Forget the blocks from `first` on: they were removed."""
         for index in [i for i in self._blocks if i >= first]:
-            for kept in (self._blocks, self._widest, self._shifts):
-                kept.pop(index, None)
+            for values in (self._blocks, self._widest, self._shifts):
+                values.pop(index, None)
 
     def shift(self, index: int, pixels: int) -> None:
-        """Scroll code sideways."""
+        """Scroll code sideways: `pixels` of it are out of sight at the left."""
         if index in self._blocks:
             self._shifts[index] = pixels
 
     def extent(self, index: int) -> Extent:
-        """How wide the code is, and where the page has room for it."""
+        """The width of the code, and the room that the page has for it."""
         pad = self._style.theme.px(CODE_PAD)
         left = self._style.indent(self._blocks[index].containers) + pad
         room = int(self._document.textWidth()) - left - pad
-        return Extent(ceil(self._width(index)), room, left, pad - 1)  # the border stays whole
+        return Extent(ceil(self._width(index)), room, left, pad - 1)  # not over the border
 
-    def put_lines(self, top: float, bottom: float) -> None:
-        """Move the lines between these heights to where they are scrolled; Qt puts them back when it lays them out."""
+    def shift_lines(self, top: float, bottom: float) -> None:
+        """Move the lines between two heights by what they are scrolled.
+
+        To be called before each painting: whenever Qt lays a line out, it moves the line back.
+        """
         for index in self._shifts:
             first, last = self._lines_of(index)
             begin = self._document.documentLayout().blockBoundingRect(first).top()
@@ -106,19 +109,20 @@ class CodeLines:
             above = max(0, int((top - begin) / step) - 1)
             line = self._document.findBlockByNumber(first.blockNumber() + above)
             while line.isValid() and line.blockNumber() <= last.blockNumber() and begin + above * step <= bottom:
-                self.put(index, line)
+                self.shift_line(index, line)
                 line, above = line.next(), above + 1
 
-    def put(self, index: int, line: QTextBlock) -> None:
-        """Move a line of the block `index`, if that is code, to where it is scrolled."""
+    def shift_line(self, index: int, line: QTextBlock) -> None:
+        """Move a line of the block `index` by what that block is scrolled, if it is code."""
         layout, x = line.layout(), -self._shifts.get(index, 0)
         if index in self._blocks and layout.position().x() != x:
             layout.setPosition(QPointF(x, layout.position().y()))
 
     def _width(self, index: int) -> float:
-        """Pixels of the longest line. Each line is measured once, the last one every time: it may still grow."""
+        """Pixels of the longest line. Each line is measured once, but the last one every time: it may have grown."""
         first, last = self._lines_of(index)
-        self._document.documentLayout().blockBoundingRect(last)  # lays out what is not yet
+        # Lays out the document to this block; a QTextLayout that was not laid out has no lines.
+        self._document.documentLayout().blockBoundingRect(last)
         settled, widest = self._widest.get(index, (0, 0.0))
         count = last.blockNumber() - first.blockNumber()
         line = self._document.findBlockByNumber(first.blockNumber() + settled)

@@ -1,4 +1,4 @@
-"""Colours code a few milliseconds at a time, so that a long block never holds up the window."""
+"""Syntax highlighting a few milliseconds at a time, so that a long block of code never blocks the window."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from desktop.ui.transcript.document.render import DocumentRenderer, utf16
 from desktop.ui.transcript.markdown.blocks import Code
 
 _SLICE_S = 0.003
-_LOOK_AGAIN_MS = 20
+_RETRY_MS = 20
+"""Milliseconds until a lexer that is being imported is asked for again."""
 _LONGEST = 200_000
-"""Characters; what is longer stays in plain ink."""
-_MOST_IN_A_ROW = 300
-"""Coloured words of one text block: each is painted by itself, in sight or far to the right. The rest is plain."""
+"""Characters; longer code is not coloured."""
+_MAX_RANGES = 300
+"""Coloured ranges of one text block. Qt paints each of them separately, visible or not, so the rest is not coloured."""
 
 
 class Coloring(QObject):
-    """Colours the code blocks of one document, the one that is still being written again and again."""
+    """Colours the code blocks of one document; a block that grows is coloured again and again."""
 
     def __init__(self, renderer: DocumentRenderer, document: QTextDocument, parent: QObject) -> None:
         super().__init__(parent)
@@ -37,7 +38,7 @@ class Coloring(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether something is still to be coloured."""
+        """Whether code is waiting to be coloured."""
         return self._job is not None or bool(self._wanted)
 
     def want(self, index: int, code: Code) -> None:
@@ -48,40 +49,41 @@ class Coloring(QObject):
         if self._timer.isActive() and code.closed:
             self._timer.start(0)
         elif not self._timer.isActive():
-            # Code that grows is coloured over and over: one tenth of the time at most goes there.
+            # Each time it grows, code is coloured from its beginning: wait ten times as long as the last time took
+            # (`_cost` is in seconds, the timer in milliseconds), so that this takes a tenth of the time at most.
             self._timer.start(0 if code.closed else max(60, round(self._cost * 10_000)))
 
     def forget(self, first: int) -> None:
-        """The blocks from `first` on are gone or were changed."""
+        """Forget the blocks from `first` on: they were removed or have changed."""
         if self._index >= first:
             self._job = None
         for index in [i for i in self._wanted if i >= first]:
             del self._wanted[index]
 
     def _work(self) -> None:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         if self._job is None:
             self._cost = 0.0
             if not self._wanted:
                 return
             self._index = next(iter(self._wanted))
             if not ready(self._wanted[self._index].language):
-                self._timer.start(_LOOK_AGAIN_MS)
+                self._timer.start(_RETRY_MS)
                 return
             self._job = self._color(self._index, self._wanted.pop(self._index))
         edit = QTextCursor(self._document)
         edit.beginEditBlock()
-        while time.perf_counter() - begun < _SLICE_S:
+        while time.perf_counter() - started < _SLICE_S:
             if next(self._job, self) is self:
                 self._job = None
                 break
         edit.endEditBlock()
-        self._cost += time.perf_counter() - begun
+        self._cost += time.perf_counter() - started
         if self.busy:
             self._timer.start(0)
 
     def _color(self, index: int, code: Code) -> Iterator[None]:
-        """Lex and colour line by line."""
+        """Lex and colour; yields after each text block."""
         block = self._renderer.first_line_of(index)
         rows = rows_of(code.text)
         begin, end = next(rows)
@@ -109,4 +111,5 @@ class Coloring(QObject):
     @staticmethod
     def _set(block: QTextBlock, formats: list[QTextLayout.FormatRange]) -> None:
         if block.isValid():
-            block.layout().setFormats(formats[:_MOST_IN_A_ROW])
+            # Formats of the layout, not of the document: they are not part of the text, and nothing moves.
+            block.layout().setFormats(formats[:_MAX_RANGES])

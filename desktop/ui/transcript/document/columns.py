@@ -1,6 +1,6 @@
-"""How wide the columns of a table are: as wide as their text where there is room, and never so narrow that words break.
+"""Column widths of a table: as wide as their text where the page has room, never so narrow that words break.
 
-What does not fit even so is wider than the page, and scrolls sideways by itself (`sideways`).
+A table that does not fit with its narrowest columns is wider than the page, and is scrolled sideways.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from desktop.ui.transcript.markdown.blocks import Span, plain_text
 
 CELL_PAD = 12
 _WIDEST_WORD = 180
-"""Pixels up to which a word is kept whole."""
-_LOOSE = 200
-"""Pixels to which a column of text is held open where the table scrolls anyway."""
-_LONG = 200
+"""Pixels of the widest word that is never broken."""
+_COMFORTABLE = 200
+"""Pixels that a column of a scrolled table gets for its text, if that is so long."""
+_MEASURED = 200
 """Characters of a cell that are measured."""
-# Between Chinese characters a line may end; four of them are held together.
+# A line may end between any two Chinese characters, but up to four of them stay together.
 _WORD = re.compile(r"[\u3000-\u9fff\uff00-\uffef]{1,4}|[^\s\u3000-\u9fff\uff00-\uffef]+")
 
 
 @dataclass(slots=True)
 class Columns:
-    """The columns of one table: the width of their widest word and of their longest text, padding included."""
+    """The columns of one table: pixels of their widest word (`least`) and longest text (`natural`), with padding."""
 
     count: int
     least: list[float] = field(default_factory=list)
@@ -35,11 +35,11 @@ class Columns:
         self.least, self.natural = [0.0] * self.count, [0.0] * self.count
 
     def take(self, row: Sequence[tuple[Span, ...]], measure: Callable[[str], float]) -> None:
-        """Look at one more row. `measure` gives the pixels of a text."""
+        """Add a row. `measure` returns the width of a text in pixels."""
         look = theme()
         pad, most = 2 * look.px(CELL_PAD) + 1, look.px(_WIDEST_WORD)
         for column, spans in enumerate(row):
-            text = plain_text(spans)[:_LONG]
+            text = plain_text(spans)[:_MEASURED]
             whole = measure(text)
             self.natural[column] = max(self.natural[column], whole + pad)
             if min(whole, most) + pad > self.least[column]:
@@ -47,12 +47,16 @@ class Columns:
                 self.least[column] = max(self.least[column], min(widest, most) + pad)
 
     def widths(self, room: float) -> list[float] | None:
-        """Pixels of each column; None when the table fits as it is. Their sum is more than `room` when it has to be."""
+        """Pixels of each column; None when the table fits without constraints.
+
+        Where even the narrowest columns do not fit, their sum is more than `room`.
+        """
         if sum(self.natural) <= room:
             return None
         free = room - sum(self.least)
         if free < 0:
-            loose = theme().px(_LOOSE)
-            return [max(least, min(whole, loose)) for least, whole in zip(self.least, self.natural, strict=True)]
-        wishes = [whole - least for least, whole in zip(self.least, self.natural, strict=True)]
-        return [least + free * wish / max(1.0, sum(wishes)) for least, wish in zip(self.least, wishes, strict=True)]
+            comfortable = theme().px(_COMFORTABLE)
+            return [max(least, min(whole, comfortable)) for least, whole in zip(self.least, self.natural, strict=True)]
+        # Each column gets its widest word, and a share of the free pixels in proportion to what it lacks.
+        lacking = [whole - least for least, whole in zip(self.least, self.natural, strict=True)]
+        return [least + free * part / max(1.0, sum(lacking)) for least, part in zip(self.least, lacking, strict=True)]

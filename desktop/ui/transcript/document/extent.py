@@ -1,4 +1,4 @@
-"""How far a block reaches sideways that is not made to fit the page: a table, or code."""
+"""The width of blocks that may be wider than the page (tables and code), and what scrolling them needs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 BAR_HEIGHT = 12
-"""Room for a scroll bar under a block that is wider than the page."""
+"""Pixels of the scroll bar under a block that is wider than the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Pixels: the width of a block, and the `room` that the page has for it from `left` on.
+    """In pixels: the width of a block, and the `room` that the page has for it from `left` on.
 
-    What is scrolled out is still seen in `pad` at either side of the room.
+    A scrolled block is also visible in `pad` pixels on either side of the room.
     """
 
     width: int
@@ -28,16 +28,16 @@ class Extent:
 
 
 class Scrollable(Protocol):
-    """Blocks of one kind that are scrolled sideways, by their index."""
+    """The blocks of one kind in a document, which can be scrolled sideways, by their index."""
 
     def since(self, first: int) -> list[int]:
-        """The blocks of this kind from `first` on."""
+        """Indexes of the blocks of this kind from `first` on."""
         ...
 
     def extent(self, index: int) -> Extent:
-        """How wide a block is, and where the page has room for it."""
+        """The width of a block, and the room that the page has for it."""
         ...
 
     def shift(self, index: int, pixels: int) -> None:
-        """Scroll a block: so many of its pixels are out of sight at the left."""
+        """Scroll a block: `pixels` of it are out of sight at the left."""
         ...

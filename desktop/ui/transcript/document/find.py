@@ -1,4 +1,4 @@
-"""Finding words in a document, as people see it: what was added for its layout stands in nobody's way."""
+"""Searching a document for words, regardless of the line breaks and text blocks that its layout added."""
 
 from __future__ import annotations
 
@@ -13,25 +13,23 @@ from desktop.ui.transcript.document.render import utf16
 
 
 def occurrences(document: QTextDocument, word: str) -> Iterator[QTextCursor]:
-    """Every place where `word` stands, upper and lower case alike, from the beginning; each as a selection."""
-    between = f"{BREAK}?"
-    wanted = re.compile(between.join(map(re.escape, word)), re.IGNORECASE)
+    """Every occurrence of `word`, ignoring case, from the beginning; each as a selection."""
+    # A break of the layout may stand between any two characters.
+    pattern = re.compile(f"{BREAK}?".join(map(re.escape, word)), re.IGNORECASE)
     block = document.firstBlock()
     while block.isValid():
         begin = block.position()
         text, block = _whole_line(block)
-        for found in wanted.finditer(text):
+        for match in pattern.finditer(text):
             cursor = QTextCursor(document)
-            cursor.setPosition(begin + utf16(text[: found.start()]))
-            cursor.setPosition(begin + utf16(text[: found.end()]), QTextCursor.MoveMode.KeepAnchor)
+            cursor.setPosition(begin + utf16(text[: match.start()]))
+            cursor.setPosition(begin + utf16(text[: match.end()]), QTextCursor.MoveMode.KeepAnchor)
             yield cursor
 
 
 def _whole_line(block: QTextBlock) -> tuple[str, QTextBlock]:
-    """The text from `block` on, with what continues it, and the block after that.
-
-    Between text blocks the cursor makes one step, as it does over a break.
-    """
+    """(the line of code that begins in `block`, the first text block after it); other text blocks are one line each."""
+    # The boundary of two text blocks is one position of the document, as a break is: so a break stands for it here.
     pieces = [block.text()]
     block = block.next()
     while block.isValid() and continues(block):

@@ -1,7 +1,7 @@
-"""Colours of code, by Pygments: from the few colours of the theme, readable on the ground of code.
+"""Syntax highlighting by Pygments, with the few colours of the theme that can be read on the background of code.
 
-Lexing a long block takes many milliseconds, too many for one turn of the event loop: `tokens` is a generator, and who
-draws takes from it as much as fits between two frames.
+Lexing a long block takes many milliseconds, too many for one turn of the event loop. So `tokens` is a generator: its
+caller takes as many as fit between two frames.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ _COLORS: tuple[tuple[str, str], ...] = (
 _BY_NAME = dict(_COLORS)
 
 COLOR_NAMES = frozenset(_BY_NAME.values()) | {"ink"}
-"""The theme's colours that code uses."""
+"""The colour names that code uses: those of the theme, and `blue` (see `style.code_color`)."""
 
 
 @lru_cache(maxsize=256)
 def color_name(token: str) -> str:
-    """The theme's colour for a Pygments token such as `Name.Function.Magic`."""
+    """The colour name of a Pygments token type such as `Name.Function.Magic`."""
     parts = token.removeprefix("Token.").split(".")
     for length in range(len(parts), 0, -1):
         name = _BY_NAME.get(".".join(parts[:length]))
@@ -62,7 +62,7 @@ def color_name(token: str) -> str:
 
 
 def tokens(code: str, language: str) -> Iterator[tuple[int, int, str]]:
-    """(start, length, colour name) of what is not plain ink, in characters of `code`; nothing for unknown languages."""
+    """(start, length, colour name) of each coloured range, in characters of `code`; none for unknown languages."""
     lexer = _lexer(language.lower())
     if lexer is None:
         return
@@ -79,7 +79,7 @@ def tokens(code: str, language: str) -> Iterator[tuple[int, int, str]]:
 
 
 def ready(language: str) -> bool:
-    """Whether `tokens` can begin at once; if not, what it needs is being imported beside the event loop."""
+    """Whether the lexer of a language is imported; if not, this starts importing it in a thread."""
     language = language.lower()
     if language in _ready:
         return True
@@ -103,6 +103,7 @@ def _lexer(language: str) -> Lexer | None:
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
+    # By default a lexer strips newlines and adds one: positions would not be those of the code.
     options: dict[str, Any] = {"stripnl": False, "ensurenl": False}
     try:
         return get_lexer_by_name(language, **options)

@@ -1,4 +1,4 @@
-"""What is copied from a document: the text as it looks, with bullets and numbers, and tabs between cells of a table."""
+"""The text that is copied from a document: with bullets and numbers, and with tabs between the cells of a table."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from desktop.ui.transcript.document.code_lines import continues
 from desktop.ui.transcript.document.formulas import OBJECT, source_at
 from desktop.ui.transcript.document.render import utf16
 
-# Behind a marker.
-_GAP = re.compile("[\t\u2002]")
+_MARKER_GAP = re.compile("[\t\u2002]")
+"""What `style.marker_gap` puts behind a marker."""
 
 
 def selected_text(cursor: QTextCursor) -> str:
@@ -27,23 +27,24 @@ def selected_text(cursor: QTextCursor) -> str:
     row: tuple[int, int] | None = None
     while block.isValid() and block.position() <= end:
         text = _part(block, start, end)
-        place = _row_of(block)
-        if place is not None:
-            if place == row:
+        row_of_block = _row_of(block)
+        if row_of_block is not None:
+            if row_of_block == row:
                 lines[-1] = f"{text}\t{lines[-1]}" if _is_from_right(block) else f"{lines[-1]}\t{text}"
             else:
                 lines.append(text)
         elif continues(block) and lines:
             lines[-1] += text
         elif not _is_thin(block):
-            lines.append(_GAP.sub(" ", text, count=1) if block.blockFormat().textIndent() < 0 else text)
-        row = place
+            lines.append(_MARKER_GAP.sub(" ", text, count=1) if block.blockFormat().textIndent() < 0 else text)
+        row = row_of_block
         block = block.next()
     return "\n".join(lines)
 
 
 def _part(block: QTextBlock, start: int, end: int) -> str:
-    encoded = block.text().encode("utf-16-le")
+    """The text of a block between two positions of the document, with the sources of its formulas."""
+    encoded = block.text().encode("utf-16-le")  # positions count UTF-16 code units, two bytes each
     begin = max(0, start - block.position())
     part = encoded[begin * 2 : max(0, end - block.position()) * 2].decode("utf-16-le", "replace")
     if OBJECT in part:
@@ -53,11 +54,12 @@ def _part(block: QTextBlock, start: int, end: int) -> str:
             at += utf16(before)
             part += source_at(block.document(), at) + piece
             at += 1
-    # Code is not wrapped, so it has no breaks of ours.
+    # Code is not wrapped, so a zero-width space in it is the code's own.
     return part if block.blockFormat().nonBreakableLines() else without_breaks(part)
 
 
 def _row_of(block: QTextBlock) -> tuple[int, int] | None:
+    """(position of the table around a block, row within it); None outside of tables."""
     table = QTextCursor(block).currentFrame()
     if not isinstance(table, QTextTable):
         return None
@@ -70,5 +72,5 @@ def _is_from_right(block: QTextBlock) -> bool:
 
 
 def _is_thin(block: QTextBlock) -> bool:
-    """The empty lines of a pixel around tables."""
+    """Whether a text block is an empty line of one pixel: a rule, or the line before or behind a table."""
     return block.length() == 1 and block.blockFormat().lineHeight() <= 1

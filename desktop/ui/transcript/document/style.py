@@ -1,7 +1,7 @@
-"""How blocks look: fonts, colours, margins and line heights of a message, made from the theme.
+"""The formats of blocks: fonts, colours, margins and line heights of a message, made from the theme.
 
-Everything is in device-independent pixels, zoomed. Lines have fixed heights (1.65 of the letter size, 1.75 where the
-text is mostly Chinese), so that a line with code, an emoji or a Chinese word is not taller than its neighbours.
+All sizes are in device-independent pixels, zoomed. Lines have fixed heights (1.65 of the font size, 1.75 where the text
+is mostly Chinese), because a line with code, an emoji or a Chinese word would otherwise be taller than its neighbours.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from desktop.ui.transcript.markdown.blocks import (
 
 _HEADINGS = {1: 20, 2: 18, 3: 16}
 _INDENT = {"quote": 16, "item": 24}
-_DEEPEST = 8
-"""Containers beyond this depth are not indented further: there must be room left for the text."""
+_MAX_INDENTS = 8
+"""Containers beyond this depth are not indented further, to leave room for the text."""
 
 CODE_HEADER = 34
 CODE_PAD = 12
@@ -37,19 +37,19 @@ _CHINESE_SHARE = 0.3
 
 
 def mostly_chinese(text: str) -> bool:
-    """Whether Chinese characters are a large part of the letters of `text` (its beginning is enough)."""
+    """Whether more than 30 % of the letters at the beginning of `text` are Chinese characters."""
     letters = [c for c in text[:400] if c.isalpha()]
     return sum("\u3400" <= c <= "\u9fff" for c in letters) > _CHINESE_SHARE * len(letters)
 
 
 @dataclass(slots=True)
 class Style:
-    """The formats of one message; made anew when the theme changes."""
+    """The formats of one message; replaced when the theme changes. `chinese`: its text is mostly Chinese."""
 
     theme: Theme
     chinese: bool
-    _chars: dict[tuple[Span, int, bool, bool], QTextCharFormat] = field(default_factory=dict)
-    _colors: dict[str, QTextCharFormat] = field(default_factory=dict)
+    _char_formats: dict[tuple[Span, int, bool, bool], QTextCharFormat] = field(default_factory=dict)
+    _color_formats: dict[str, QTextCharFormat] = field(default_factory=dict)
 
     @property
     def line_height(self) -> float:
@@ -62,11 +62,11 @@ class Style:
         return self.theme.font_size("code") * CODE_LINE
 
     def indent(self, containers: tuple[Container, ...]) -> int:
-        """The left edge of what stands in `containers`."""
-        return self.theme.px(sum(_INDENT[c] for c in containers[:_DEEPEST]))
+        """The left edge of a block in `containers`."""
+        return self.theme.px(sum(_INDENT[c] for c in containers[:_MAX_INDENTS]))
 
     def gap(self, before: Block | None, block: Block) -> int:
-        """Free space above a block."""
+        """The margin above a block."""
         return 0 if before is None else self.theme.px(_gap(before, block))
 
     def line_format(self, before: Block | None, line: Line) -> QTextBlockFormat:
@@ -82,9 +82,12 @@ class Style:
         else:
             block_format.setLeftMargin(self.indent(line.containers))
         if line.marker:
+            # A hanging indent: the first line begins further left, and the tab behind the marker ends where the others
+            # begin. Wider markers ("1000.") take the next tab stop.
             numbered = line.marker.endswith(".")
             hang = self.theme.px(22 if numbered else 18)
             if marker_gap(line) != TAB:
+                # Without tab stops the indent is what the marker takes, at most.
                 taken = QFontMetricsF(self.theme.font_body).horizontalAdvance(line.marker + marker_gap(line))
                 hang = min(hang, round(taken))
             block_format.setTextIndent(-hang)
@@ -107,7 +110,7 @@ class Style:
         return block_format
 
     def formula_format(self, before: Block | None, formula: Formula) -> QTextBlockFormat:
-        """The paragraph format of a formula that stands by itself."""
+        """The paragraph format of a display formula: centred."""
         block_format = QTextBlockFormat()
         _fix_height(block_format, self.line_height, at_least=True)
         block_format.setTopMargin(self.gap(before, formula))
@@ -122,7 +125,7 @@ class Style:
         return block_format
 
     def thin_format(self) -> QTextBlockFormat:
-        """An empty line that takes no room; tables must have one before and after."""
+        """An empty line of one pixel: a QTextDocument always has a text block before and behind a table."""
         block_format = QTextBlockFormat()
         _fix_height(block_format, 1)
         return block_format
@@ -135,32 +138,32 @@ class Style:
         return block_format
 
     def char_format(self, span: Span, heading: int = 0, *, quiet: bool = False, pill: bool = False) -> QTextCharFormat:
-        """The look of a run of text. `quiet` is ink-2 (quotes); `pill` gives code a ground of its own (tables)."""
+        """The format of a run of text. `quiet`: in ink-2, for quotes; `pill`: code has a background, for tables."""
         key = (replace(span, text=""), heading, quiet, pill)
-        char_format = self._chars.get(key)
+        char_format = self._char_formats.get(key)
         if char_format is None:
             char_format = self._make(span, heading, quiet=quiet, pill=pill)
-            if not span.link:  # every address makes its own
-                self._chars[key] = char_format
+            if not span.link:  # the cache would grow with every address
+                self._char_formats[key] = char_format
         return char_format
 
     def code_char_format(self) -> QTextCharFormat:
-        """Code in a block, before it is coloured."""
+        """The format of a block of code, before it is coloured."""
         char_format = QTextCharFormat()
         char_format.setFont(self.theme.font_code)
         char_format.setForeground(self.theme.color("ink"))
         return char_format
 
     def code_color_format(self, name: str) -> QTextCharFormat:
-        """What colours a word of code: nothing else changes, so that nothing moves."""
-        char_format = self._colors.get(name)
+        """The format that colours a word of code: the colour only, so that the layout stays as it is."""
+        char_format = self._color_formats.get(name)
         if char_format is None:
-            char_format = self._colors[name] = QTextCharFormat()
+            char_format = self._color_formats[name] = QTextCharFormat()
             char_format.setForeground(code_color(self.theme, name))
         return char_format
 
     def thin_char_format(self) -> QTextCharFormat:
-        """For `thin_format`: letters without height."""
+        """The character format for `thin_format`, whose font is no higher than its line."""
         char_format = QTextCharFormat()
         font = QFont(self.theme.font_body)
         font.setPixelSize(1)
@@ -168,7 +171,7 @@ class Style:
         return char_format
 
     def marker_format(self) -> QTextCharFormat:
-        """Bullets and numbers."""
+        """The format of bullets and numbers."""
         char_format = QTextCharFormat()
         char_format.setFont(self.theme.font_body)
         char_format.setForeground(self.theme.color("ink-2"))
@@ -202,7 +205,7 @@ TAB, _SPACE = "\t", "\u2002"
 
 
 def marker_gap(line: Line) -> str:
-    """What stands between a marker and its text: one character. From right to left Qt knows no places of tabs."""
+    """The character between a marker and its text: a tab; from right to left, where Qt ignores tab stops, a space."""
     return _SPACE if is_right_to_left(line.spans) else TAB
 
 
@@ -214,7 +217,7 @@ _ALIGN = {
 
 
 def _fix_height(block_format: QTextBlockFormat, height: float, *, at_least: bool = False) -> None:
-    """Give lines this height; `at_least`: more where a formula is higher."""
+    """Give lines this height; with `at_least`, a line with a higher formula is higher."""
     kinds = QTextBlockFormat.LineHeightTypes
     block_format.setLineHeight(height, (kinds.MinimumHeight if at_least else kinds.FixedHeight).value)
 
@@ -225,7 +228,7 @@ def _faint(color: QColor) -> QColor:
 
 
 def _gap(before: Block, block: Block) -> int:
-    """Free space between two blocks, in pixels at 100 %."""
+    """The margin between two blocks, in pixels at 100 % zoom."""
     below_code = CODE_PAD if isinstance(before, Code) else 0
     if isinstance(before, ThematicBreak) or isinstance(block, ThematicBreak):
         return 20 + below_code
@@ -249,9 +252,10 @@ def _line_gap(before: Line, line: Line) -> int:
 
 
 def code_color(theme: Theme, name: str) -> QColor:
-    """A colour of `highlight.COLOR_NAMES`: one of the theme's, or `blue`, a cousin of its violet."""
+    """A colour of `highlight.COLOR_NAMES`: one of the theme's, or `blue`, which is made from the theme's violet."""
     if name != "blue":
         return theme.color(name)
+    # Violet with another hue, then lighter or darker step by step until it can be read on the background.
     color, background = theme.color("violet"), theme.color("code")
     hue, saturation, lightness = color.hslHueF(), color.hslSaturationF(), color.lightnessF()
     step = -0.02 if background.lightnessF() > 0.5 else 0.02
@@ -263,15 +267,17 @@ def code_color(theme: Theme, name: str) -> QColor:
 
 
 _READABLE = 4.6
+"""A contrast ratio a little above the 4.5 that WCAG 2 demands of text (success criterion 1.4.3)."""
 
 
 def contrast(one: QColor, other: QColor) -> float:
-    """The contrast ratio of two colours, 1…21 (WCAG 2, relative luminance)."""
+    """The contrast ratio of two colours, 1…21 (WCAG 2.2, "contrast ratio" and "relative luminance")."""
     low, high = sorted((_luminance(one), _luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
 def _luminance(color: QColor) -> float:
     rgb = (color.redF(), color.greenF(), color.blueF())
+    # WCAG says 0.03928 in place of sRGB's 0.04045; with 8 bits per channel both give the same.
     parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
     return float(0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2])

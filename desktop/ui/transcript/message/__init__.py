@@ -1,1 +1,1 @@
-"""One message: its widget, text, actions, editor and notes."""
+"""One message: its widget, text, actions, editor, reasoning and notes."""

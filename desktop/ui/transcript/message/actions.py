@@ -1,4 +1,4 @@
-"""What can be done with a message: the row of small buttons under it, with the speed of the answer at its right."""
+"""The row of small buttons under a message, with the speed of the answer at its right."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from desktop.ui.transcript import labels
 if TYPE_CHECKING:
     from desktop.store.records import StoredMessage
 
-_SAID_MS = 1500
+_CONFIRMATION_MS = 1500
+"""Milliseconds for which a button says that it has copied."""
 
 
 class ActionBar(QWidget):
@@ -55,52 +56,52 @@ class ActionBar(QWidget):
         if message.role != "user":
             row.addStretch(1)
             row.addWidget(self._speed)
-        self._said = QTimer(self)
-        self._said.setSingleShot(True)
-        self._said.setInterval(_SAID_MS)
-        self._said.timeout.connect(self._name_copy)
+        self._confirmation = QTimer(self)
+        self._confirmation.setSingleShot(True)
+        self._confirmation.setInterval(_CONFIRMATION_MS)
+        self._confirmation.timeout.connect(self._reset_copy)
         self.retranslate()
 
     def button(self, name: str) -> IconButton:
-        """One of the buttons."""
+        """The button of a name."""
         return self._buttons[name]
 
     def set_message(self, message: StoredMessage) -> None:
-        """Versions and speed may have changed."""
+        """Show the versions and the speed of a changed message."""
         self._message = message
         self.retranslate()
 
     def set_busy(self, busy: bool) -> None:
-        """While an answer is being made only copying and looking at versions is possible."""
+        """While an answer is being generated, only copying and looking at versions is possible."""
         self._busy = busy
         self._arrange()
 
     def set_unanswered(self, is_unanswered: bool) -> None:
-        """A question without an answer can be answered from here."""
+        """Whether this is a question without an answer, which can be answered from here."""
         if is_unanswered != self._is_unanswered:
             self._is_unanswered = is_unanswered
             self.retranslate()
 
     def set_open(self, is_open: bool) -> None:
-        """Show everything, or only that there are versions."""
+        """Show all buttons, or only those for versions."""
         self._open = is_open
         self._arrange()
 
     def say_copied(self) -> None:
-        """Confirm that the message was copied."""
+        """Confirm for a moment that the message was copied."""
         copy = self._buttons["copy"]
         copy.set_icon("check", "good")
         copy.name(labels.copied())
-        self._said.start()
+        self._confirmation.start()
 
     def retranslate(self) -> None:
-        """Words, sizes and figures of the present."""
+        """Set all texts, numbers and sizes again."""
         message = self._message
         self._buttons["previous"].name(labels.previous_version())
         self._buttons["next"].name(labels.next_version())
         self._buttons["regenerate"].name(labels.answer() if message.role == "user" else labels.answer_again())
         self._buttons["edit"].name(labels.edit(message.role))
-        self._name_copy()
+        self._reset_copy()
         number, count = message.sibling_index + 1, message.sibling_count
         self._version.setText(f"{number}/{count}")
         self._version.setAccessibleName(labels.version(number, count))
@@ -109,7 +110,7 @@ class ActionBar(QWidget):
         self.restyle()
 
     def restyle(self) -> None:
-        """Sizes of the present zoom."""
+        """Set the sizes of the current zoom."""
         side = theme().px(28)
         for button in self._buttons.values():
             button.setFixedSize(side, side)
@@ -117,10 +118,10 @@ class ActionBar(QWidget):
         self._arrange()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """A click beside a button means nothing."""
+        """Take clicks between the buttons, which mean nothing."""
         event.accept()
 
-    def _name_copy(self) -> None:
+    def _reset_copy(self) -> None:
         self._buttons["copy"].set_icon("copy", "ink-2")
         self._buttons["copy"].setIconSize(icon_size(16))
         self._buttons["copy"].name(labels.copy())
@@ -145,6 +146,6 @@ class ActionBar(QWidget):
     def _make(self, name: str, icon_name: str) -> IconButton:
         button = IconButton(icon_name, parent=self)
         button.setObjectName(name)
-        button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # Tab leads here by `KeyboardMessageList`
         button.clicked.connect(lambda: self.chosen.emit(name))
         return button

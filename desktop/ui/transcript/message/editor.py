@@ -1,4 +1,4 @@
-"""The card as an editor: a message is changed where it stands."""
+"""The editor of a message, which takes the place of its text."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from desktop.ui.style.theme import theme
 from desktop.ui.transcript import labels
 from desktop.ui.wrapping import LongWords
 
-_MOST_LINES = 18
+_MAX_LINES = 18
 
 
 class _Field(QPlainTextEdit):
-    """As high as its text, up to a point."""
+    """A text field as high as its text, from 2 to `_MAX_LINES` lines."""
 
     resized = Signal()
 
     def __init__(self, text: str, parent: QWidget) -> None:
         super().__init__(parent)
-        self._composing = False
         self.setProperty("role", "field")
         self.setTabChangesFocus(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -30,16 +29,17 @@ class _Field(QPlainTextEdit):
         self.textChanged.connect(self.fit)
 
     def fit(self) -> None:
-        """Take the height of the text."""
+        """Set the height to that of the text."""
         self.setFont(theme().font_body)
         rows = 0
         block = self.document().firstBlock()
         width = max(80, self.width() - theme().px(32))
         metrics = self.fontMetrics()
-        while block.isValid() and rows <= _MOST_LINES:
+        # Estimated from the width of each line: the widget lays its text out only when it is shown.
+        while block.isValid() and rows <= _MAX_LINES:
             rows += 1 + metrics.horizontalAdvance(block.text()) // width
             block = block.next()
-        height = min(max(rows, 2), _MOST_LINES) * metrics.lineSpacing() + theme().px(24)
+        height = min(max(rows, 2), _MAX_LINES) * metrics.lineSpacing() + theme().px(24)
         if height != self.height():
             self.setFixedHeight(height)
             self.resized.emit()
@@ -83,30 +83,30 @@ class Editor(QWidget):
 
     @property
     def field(self) -> QPlainTextEdit:
-        """Where the text is changed."""
+        """The text field."""
         return self._field
 
     def begin(self) -> None:
-        """Put the cursor behind the text."""
+        """Take the focus, with the cursor behind the text."""
         self._field.setFocus(Qt.FocusReason.OtherFocusReason)
         self._field.moveCursor(QTextCursor.MoveOperation.End)
 
     def arrange(self, width: int) -> int:
-        """Lay out in `width`; returns the height."""
+        """Lay out for a width in pixels; returns the height."""
         self.resize(width, self.height())
         self._field.resize(width, self._field.height())
         self._field.fit()
         return self.sizeHint().height()
 
     def retranslate(self) -> None:
-        """Words of the present language."""
+        """Set all texts in the current language."""
         self._cancel.setText(labels.cancel())
         self._save.setText(labels.save_and_answer() if self._role == "user" else labels.save_version())
         self._field.setAccessibleName(labels.edit_field(self._role))
         self._refresh()
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:
-        """The keys of the field that mean more than text."""
+        """Esc and Ctrl/⌘+Enter in the field."""
         if watched is self._field and event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
             if event.key() == Qt.Key.Key_Escape:
                 self.cancelled.emit()
@@ -118,7 +118,7 @@ class Editor(QWidget):
         return super().eventFilter(watched, event)  # type: ignore[arg-type]
 
     def allow(self, may_save: bool) -> None:
-        """Whether the text can be saved now: not while an answer is being made. Writing is always possible."""
+        """Whether the text can be saved now: not while an answer is being generated. It can always be edited."""
         self._may_save = may_save
         self._refresh()
 

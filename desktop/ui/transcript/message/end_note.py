@@ -1,4 +1,4 @@
-"""The quiet line under an answer that did not come to its end, or a question without one, with a way to go on."""
+"""The quiet line under an unfinished answer or an unanswered question, with a button to continue."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ HEIGHT = 30
 
 
 class EndNote(QWidget):
-    """Says how an answer ended; *Continue*, or *Answer* under a question, beside it where that makes sense."""
+    """Says how an answer ended, with a button *Continue*, or *Answer* under a question, where that is possible."""
 
     chosen = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._said = label("quiet", self)
+        self._label = label("quiet", self)
         self.button = QPushButton(self)
         self.button.setObjectName("continue")
         self.button.setProperty("kind", "link")
@@ -28,17 +28,17 @@ class EndNote(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme().px(8))
-        row.addWidget(self._said)
+        row.addWidget(self._label)
         row.addWidget(self.button)
         row.addStretch(1)
 
-    def say(self, text: str, button: str = "") -> None:
-        """Show `text` and, unless empty, a button with these words; nothing is shown when `text` is empty."""
-        self._said.setText(text)
+    def set_texts(self, text: str, button: str) -> None:
+        """Show `text` and, unless it is empty, a button with this text; hide the note when `text` is empty."""
+        self._label.setText(text)
         self.button.setText(button)
         self.button.setVisible(bool(button))
         self.setVisible(bool(text))
 
     def text(self) -> str:
-        """What is said."""
-        return self._said.text()
+        """The text of the note."""
+        return self._label.text()

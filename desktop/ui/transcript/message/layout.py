@@ -1,7 +1,7 @@
-"""Where the parts of a message stand, and what is painted around them.
+"""The layout of the parts of a message, and what is painted around them.
 
-A message is laid out for a width and takes its places in two steps (`arrange`, `settle`), because pixels on the screen
-can be scrolled only before the widgets on them are resized.
+A message is laid out in two steps: `arrange` computes all rectangles for a width, `settle` sets them. Between the two
+the transcript is scrolled, because Qt can scroll by moving pixels only before the widgets on them are resized.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _ACTIONS_HEIGHT = 30
 _GAP_QUESTION, _GAP_ANSWER, _GAP_THOUGHT = 0, 6, 8
 _CARD_PAD_X, _CARD_PAD_Y = 16, 11
 _CARD_SHARE = 0.86
-"""The widest card, as a share of the column."""
+"""The greatest width of a card, as a share of the column."""
 
 CUT_HEIGHT = 48
 SIDE = 8
-"""Room at both sides and above for the ring of the focus; messages stand that much further left."""
+"""Pixels at both sides and above for the focus ring; a message begins that much left of the column."""
 
 
 class MessageFrame(QWidget):
-    """The parts of a message, most of which are made only when they are needed."""
+    """The parts of a message and their layout. Most parts are made only when they are needed."""
 
     def __init__(self, message: StoredMessage, parent: QWidget) -> None:
         super().__init__(parent)
-        # A message that grows downwards is not painted again as a whole.
+        # When the widget grows downwards, only its new part is painted.
         self.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
         self.message = message
         self.text = MessageText(self)
@@ -53,19 +53,19 @@ class MessageFrame(QWidget):
         self._thought: Thought | None = None
         self._plan: dict[QWidget, QRect] = {}
         self._size = QSize()
-        self._card, self._card_then, self._bar_box = QRect(), QRect(), QRect()
+        self._card, self._planned_card, self._bar_box = QRect(), QRect(), QRect()
 
     def arrange(self, width: int) -> int:
-        """Lay out for a column of `width` and return the height; `settle` puts everything there."""
+        """Plan the layout for a column of `width` pixels and return the height; `settle` applies it."""
         look = theme()
         side, pad = look.px(SIDE), look.px(_CARD_PAD_Y)
         self._plan.clear()
-        self._card_then = QRect()
+        self._planned_card = QRect()
         y = side + (look.px(CUT_HEIGHT) if self._cut else 0)
         if self._editor is not None:
             height = self._editor.arrange(width - 2 * pad)
             self._plan[self._editor] = QRect(side + pad, y + pad, width - 2 * pad, height)
-            self._card_then = QRect(side, y, width, height + 2 * pad)
+            self._planned_card = QRect(side, y, width, height + 2 * pad)
             y += height + 2 * pad
         elif self.message.role == "user":
             y = self._arrange_card(y, width)
@@ -80,9 +80,10 @@ class MessageFrame(QWidget):
         return y
 
     def settle(self) -> None:
-        """Take the places that `arrange` found."""
-        if self.text.ring or (self._card, self.width()) != (self._card_then, self._size.width()):
-            self._card = self._card_then
+        """Apply the layout that `arrange` planned."""
+        # What is painted around the parts moves with them: with static contents Qt paints only what is new.
+        if self.text.ring or (self._card, self.width()) != (self._planned_card, self._size.width()):
+            self._card = self._planned_card
             self.update()
         self.resize(self._size)
         for widget, box in self._plan.items():
@@ -90,11 +91,11 @@ class MessageFrame(QWidget):
         self._place_actions()
 
     def _clip(self, height: int) -> int:
-        """The height of the text of a question, less when it is folded."""
+        """The height in which the text of a question is shown: less than `height` when it is folded."""
         return height
 
     def _has_text(self) -> bool:
-        """Whether the answer has, or may still get, any text."""
+        """Whether the answer has any text, or may still get some."""
         return True
 
     def _arrange_card(self, y: int, width: int) -> int:
@@ -103,14 +104,14 @@ class MessageFrame(QWidget):
         inner = self.text.natural_width(int(width * _CARD_SHARE) - 2 * pad_x)
         height = self._clip(self.text.height_for(inner))
         left = look.px(SIDE) + width - inner - pad_x
-        # Letters stand in the lower part of their line: a little less above looks even.
+        # Letters are in the lower part of their line: two pixels less above, so that the margins look equal.
         self._plan[self.text] = QRect(left, y + pad_y - look.px(2), inner, height)
         bottom = y + pad_y + height
         if self._unfold is not None and self._unfold.isVisibleTo(self):
             size = self._unfold.sizeHint()
             self._plan[self._unfold] = QRect(left, bottom + look.px(4), min(inner, size.width()), size.height())
             bottom += look.px(4) + size.height()
-        self._card_then = QRect(left - pad_x, y, inner + 2 * pad_x, bottom + pad_y - y)
+        self._planned_card = QRect(left - pad_x, y, inner + 2 * pad_x, bottom + pad_y - y)
         return bottom + pad_y
 
     def _arrange_answer(self, y: int, width: int) -> int:
@@ -133,7 +134,7 @@ class MessageFrame(QWidget):
             self._actions.setGeometry(self._bar_box)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Your card, the line where the model's memory begins, the focus."""
+        """Paint the card of a question, the line above which the model sees nothing, and the focus ring."""
         del event
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -145,7 +146,7 @@ class MessageFrame(QWidget):
             paint_ring(painter, self._ring())
 
     def _ring(self) -> QRectF:
-        """Where the focus is drawn: along the card, around an answer."""
+        """The focus ring: the edge of the card, or a rectangle around an answer."""
         if self.message.role == "user":
             return QRectF(self._card).adjusted(0.75, 0.75, -0.75, -0.75)
         box = self.text.geometry()
@@ -156,21 +157,21 @@ class MessageFrame(QWidget):
 
 
 def paint_card(painter: QPainter, box: QRect) -> None:
-    """The tinted card of a question, or of an editor."""
+    """Paint the tinted card of a question or an editor."""
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(theme().color("violet-soft"))
     painter.drawRoundedRect(QRectF(box), theme().radius_card, theme().radius_card)
 
 
 def paint_ring(painter: QPainter, box: QRectF) -> None:
-    """Where the keyboard is."""
+    """Paint the ring that shows the keyboard focus."""
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(theme().color("violet"), 1.5))
     painter.drawRoundedRect(box, theme().radius_card, theme().radius_card)
 
 
 def paint_cut(painter: QPainter, width: int) -> None:
-    """A hairline with words in its middle, at the top of a message."""
+    """Paint the line at the top of the first message that the model sees, with words in its middle."""
     look = theme()
     side, text = look.px(SIDE), labels.context_cut()
     row = QRectF(side, side, width - 2 * side, look.px(CUT_HEIGHT - 16))

@@ -1,4 +1,4 @@
-"""The scroll bars under tables and code that are wider than the page: for pointer, wheel and keyboard."""
+"""The scroll bars under tables and code that are wider than the page, for mouse, wheel and keyboard."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from desktop.ui.transcript.markdown.blocks import Code, runs_right_to_left
 
 
 class SideBar(QScrollBar):
-    """Scrolls one block sideways: `moved` carries the pixels. The keys ←, → are the usual ones.
+    """The scroll bar of one block; `moved` carries the pixels that are out of sight at the left.
 
-    `area` is where the block is seen, in pixels of the message.
+    `area` is the rectangle in which the block is visible, in pixels of the message.
     """
 
     moved = Signal(int)
@@ -30,15 +30,15 @@ class SideBar(QScrollBar):
         self.area = QRect()
         self.setObjectName("side-bar")
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        # Laying out a large table takes a moment: at most one in a turn of the event loop.
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.timeout.connect(lambda: self.moved.emit(self.value()))
-        self.valueChanged.connect(lambda: self._soon.start(0))
+        # A scrolled table is laid out again, which is slow for a large one: at most once in a turn of the event loop.
+        self._delayed = QTimer(self)
+        self._delayed.setSingleShot(True)
+        self._delayed.timeout.connect(lambda: self.moved.emit(self.value()))
+        self.valueChanged.connect(lambda: self._delayed.start(0))
         self.retranslate()
 
     def fit(self, extent: Extent, box: QRectF) -> None:
-        """Stand at the lower end of the `box` of a block."""
+        """Take the range of a block, and a place at the lower end of its `box`."""
         height = theme().px(BAR_HEIGHT)
         top, bottom = int(box.top()), int(box.bottom())
         self.area = QRect(extent.left - extent.pad, top, extent.room + 2 * extent.pad, bottom - top)
@@ -48,13 +48,13 @@ class SideBar(QScrollBar):
         self.setSingleStep(theme().px(40))
 
     def settle(self) -> None:
-        """Say at once what would be said in the next turn of the event loop."""
-        if self._soon.isActive():
-            self._soon.stop()
+        """Emit a delayed `moved` now."""
+        if self._delayed.isActive():
+            self._delayed.stop()
             self.moved.emit(self.value())
 
     def reveal(self, x: int) -> None:
-        """Scroll as far as it takes to see what stands at `x` of the message."""
+        """Scroll no further than needed to make `x` visible, a position in pixels of the message."""
         room = self.geometry()
         if x < room.left():
             self.setValue(self.value() - (room.left() - x))
@@ -62,7 +62,7 @@ class SideBar(QScrollBar):
             self.setValue(self.value() + (x - room.right()))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """← and →; what else a scroll bar knows scrolls the transcript."""
+        """← and → scroll the block; the other keys of a scroll bar are left to the transcript."""
         action = {
             Qt.Key.Key_Left: self.SliderAction.SliderSingleStepSub,
             Qt.Key.Key_Right: self.SliderAction.SliderSingleStepAdd,
@@ -73,18 +73,18 @@ class SideBar(QScrollBar):
             self.triggerAction(action)
 
     def retranslate(self) -> None:
-        """Its name in the present language."""
+        """Set the accessible name in the current language."""
         self.setAccessibleName(self._name())
 
     def discard(self) -> None:
-        """The block is gone, or has room."""
-        self._soon.stop()
+        """Remove the bar: its block was removed, or fits the page."""
+        self._delayed.stop()
         self.hide()
         self.deleteLater()
 
 
 class SideBars:
-    """The bars of one document: made, placed and taken away as its blocks need them.
+    """The scroll bars of one document, made and removed as its blocks need them.
 
     Args:
         moved: called after a block was scrolled.
@@ -95,20 +95,20 @@ class SideBars:
         self._bars: dict[int, SideBar] = {}
 
     def all(self) -> list[SideBar]:
-        """From top to bottom."""
+        """The bars from top to bottom."""
         return [self._bars[index] for index in sorted(self._bars)]
 
     def of(self, index: int) -> SideBar | None:
-        """The bar of a block that is wider than the page."""
+        """The bar of a block; None for a block that fits the page."""
         return self._bars.get(index)
 
     def forget(self, first: int) -> None:
-        """The blocks from `first` on are gone or were made anew."""
+        """Remove the bars of the blocks from `first` on: these were removed or inserted anew."""
         for index in [i for i in self._bars if i >= first]:
             self._bars.pop(index).discard()
 
     def place(self, box: Callable[[int], QRectF], first: int = 0) -> None:
-        """Put a bar under each block from `first` on that needs one. `box` gives the place of a block."""
+        """Put a bar under each block from `first` on that needs one. `box` returns the rectangle of a block."""
         wide: dict[int, Extent] = {}
         for index in (*self._renderer.tables.since(first), *self._renderer.code.since(first)):
             extent = self._kind_of(index).extent(index)
@@ -121,11 +121,12 @@ class SideBars:
             self._place(index, extent, box(index))
 
     def turn(self, event: QWheelEvent) -> bool:
-        """Scroll the block under the pointer by a wheel that turns sideways, or with Shift. False: it is not meant."""
-        turned, at = event.angleDelta(), QPointF(event.position()).toPoint()
+        """Scroll the block under the pointer by a wheel event that is horizontal or has Shift; false for all others."""
+        delta, at = event.angleDelta(), QPointF(event.position()).toPoint()
         shift = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-        step = turned.x() or (turned.y() if shift else 0)
-        if not step or abs(step) < abs(turned.y()):
+        step = delta.x() or (delta.y() if shift else 0)
+        # A touchpad reports a little of both directions: the greater one counts.
+        if not step or abs(step) < abs(delta.y()):
             return False
         for bar in self._bars.values():
             if bar.area.top() <= at.y() <= bar.area.bottom():
@@ -134,7 +135,7 @@ class SideBars:
         return False
 
     def bands(self, clip: QRect) -> Iterator[QRect]:
-        """`clip` from top to bottom, without what lies beside wide blocks: their text must not be painted there."""
+        """`clip` in parts, from top to bottom, without what is beside wide blocks: their text must not appear there."""
         top, rest = clip.top(), clip.bottom() + 1
         for bar in self.all():
             area = bar.area & clip
@@ -157,7 +158,7 @@ class SideBars:
             bar.show()
         bar.fit(extent, box)
         if is_new and runs_right_to_left(block):
-            bar.setValue(bar.maximum())
+            bar.setValue(bar.maximum())  # its beginning is at the right
 
     def _shift(self, index: int, pixels: int) -> None:
         self._kind_of(index).shift(index, pixels)

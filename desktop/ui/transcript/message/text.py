@@ -1,7 +1,7 @@
-"""The text of one message: a read-only document that is selected, read aloud, copied and clicked, never scrolled.
+"""The text of one message: a read-only document that can be selected, copied, read aloud and clicked, never scrolled.
 
-It is as high as its text; the transcript around it scrolls. Nothing is ever loaded: there are no images, and an address
-is opened by the desktop's browser only when a person clicks it.
+The widget is as high as its text; the transcript around it scrolls. Nothing is ever loaded: there are no images, and an
+address is opened in the desktop's browser only when a person clicks it.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ from desktop.ui.transcript.markdown.blocks import Block, Code
 from desktop.ui.transcript.message.code_button import CopyCode
 from desktop.ui.transcript.message.sideways import SideBar, SideBars
 
-_PASSED_ON = {Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Escape}
+_TRANSCRIPT_KEYS = {Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Escape}
 _SLICE_S = 0.004
-"""Seconds of one turn of the event loop that formulas may take to be put in place."""
-_FOCUS_RING = {
+"""Seconds for which drawings of formulas are inserted in one turn of the event loop."""
+_RING_REASONS = {
     Qt.FocusReason.TabFocusReason,
     Qt.FocusReason.BacktabFocusReason,
     Qt.FocusReason.ShortcutFocusReason,
@@ -53,16 +53,16 @@ _FOCUS_RING = {
 
 
 class MessageText(QTextBrowser):
-    """Shows blocks. `height_for` lays out; the owner gives the size."""
+    """Shows blocks. `height_for` lays out; the owner sets the size."""
 
     copy_message = Signal()
     dragged_to = Signal(QPoint)
     """The pointer, in global coordinates, while text is being selected with it."""
     caret_moved = Signal()
     reflowed = Signal()
-    """Formulas were drawn: the height may be another now."""
+    """Formulas were drawn: the height may have changed."""
     ring_changed = Signal()
-    """Whether the focus is to be shown has changed; the owner draws it, around the text."""
+    """`ring` may have changed: whether the owner paints a focus ring around the text."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -71,9 +71,9 @@ class MessageText(QTextBrowser):
         self._coloring = Coloring(self._renderer, self.document(), self)
         self._buttons: dict[int, CopyCode] = {}
         self._bars = SideBars(self._renderer, self, self.viewport().update)
-        self._moved_from = 0  # buttons and bars of blocks from here on are to be put in place
+        self._moved_from = 0  # buttons and bars of the blocks from here on have to be placed again
         self._streaming = False
-        self._awaits_formulas = False
+        self._follows_typesetter = False
         self._draw_more = QTimer(self)
         self._draw_more.setSingleShot(True)
         self._draw_more.timeout.connect(self._draw_some)
@@ -81,9 +81,9 @@ class MessageText(QTextBrowser):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        # The widget would lay out for its own size, which comes later.
+        # In the default mode Qt lays the text out for the size of the widget, which is known only after the layout.
         self.setLineWrapMode(QTextEdit.LineWrapMode.FixedPixelWidth)
-        # Without a width every letter would be a line, until the first `height_for`.
+        # The default width is 0: each letter would be laid out as a line, until the first `height_for`.
         self.setLineWrapColumnOrWidth(theme().shape("column"))
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setTextInteractionFlags(
@@ -96,71 +96,72 @@ class MessageText(QTextBrowser):
         self.setAcceptDrops(False)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.viewport().setAutoFillBackground(False)
-        # A text that grows downwards is not painted again as a whole.
+        # When the widget grows downwards, only its new part is painted.
         self.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_StaticContents)
-        # A table or code that is wider than the page scrolls by itself, never the whole message.
+        # Wide tables and code have bars of their own. Qt scrolls the whole message when the cursor moves out of sight,
+        # even with the scroll bar hidden: undo that.
         self.horizontalScrollBar().valueChanged.connect(lambda: self.horizontalScrollBar().setValue(0))
         self.anchorClicked.connect(open_address)
-        self.cursorPositionChanged.connect(self._caret_moves)
-        self._dress()
+        self.cursorPositionChanged.connect(self._caret_changed)
+        self._apply_theme()
 
     # What is shown
 
     @property
     def blocks(self) -> Sequence[Block]:
-        """What is shown now."""
+        """The blocks that are shown."""
         return self._renderer.blocks
 
     @property
     def coloring(self) -> Coloring:
-        """The colours of code, which come a little later than the code."""
+        """The syntax highlighting, which follows a little later than the code."""
         return self._coloring
 
     def show_blocks(self, blocks: Sequence[Block], first: int = 0) -> None:
-        """Show `blocks`; those before `first` are as they were."""
-        above = self.caret_box().top() - theme().px(32)
-        anew = self._renderer.show(blocks, first)
-        # Qt draws the changed text again; grounds, bars and caret around it are ours to draw.
-        self.viewport().update(0, int(above), self.viewport().width(), 1 << 20)
+        """Show `blocks`, of which those before `first` are unchanged."""
+        top = self.caret_box().top() - theme().px(32)
+        inserted = self._renderer.show(blocks, first)
+        # Qt paints only the text that changed; backgrounds and bars around it, and the caret, may reach further.
+        self.viewport().update(0, int(top), self.viewport().width(), 1 << 20)
         self._moved_from = min(self._moved_from, first)
-        self._coloring.forget(anew)
-        for index in [i for i in self._buttons if i >= anew]:
+        self._coloring.forget(inserted)
+        for index in [i for i in self._buttons if i >= inserted]:
             self._buttons.pop(index).discard()
-        self._bars.forget(anew)
+        self._bars.forget(inserted)
         for index in range(first, len(blocks)):
             block = blocks[index]
             if isinstance(block, Code):
                 self._coloring.want(index, block)
-                self._button(index, block)
-        self._want_formulas()
+                self._update_button(index, block)
+        self._request_formulas()
 
     def restyle(self, style: Style) -> None:
-        """Show the same in another style."""
+        """Show the same blocks in another style."""
         blocks = list(self._renderer.blocks)
         self._renderer.clear(style)
         self._coloring.forget(0)
-        self._dress()
+        self._apply_theme()
         self.show_blocks(blocks)
 
     def retranslate(self) -> None:
-        """Say the names of the controls in the present language."""
+        """Set the names of buttons and bars in the current language."""
         for button in self._buttons.values():
             button.retranslate()
         for bar in self._bars.all():
             bar.retranslate()
 
     def set_streaming(self, streaming: bool) -> None:
-        """Show a caret after the last character."""
+        """Whether the text is being generated: then a caret is shown behind it, and no formula is drawn."""
         if streaming != self._streaming:
             self._streaming = streaming
-            self._want_formulas()
+            self._request_formulas()
             self.viewport().update()
 
     # Size
 
     def height_for(self, width: int) -> int:
-        """Lay the text out in `width` and return its height; buttons over code follow."""
+        """Lay out for a width in pixels and return the height; the buttons and bars of blocks are placed."""
         self._set_width(width)
         for index, button in self._buttons.items():
             if index < self._moved_from:
@@ -181,7 +182,7 @@ class MessageText(QTextBrowser):
         return self._background.height()
 
     def natural_width(self, widest: int) -> int:
-        """The width that the text takes when it may take up to `widest`."""
+        """The width in pixels that the text needs, at most `widest`."""
         self._set_width(widest)
         if any(isinstance(block, Code) for block in self._renderer.blocks):
             return widest
@@ -190,8 +191,8 @@ class MessageText(QTextBrowser):
     # Finding
 
     def mark(self, searched: Sequence[str]) -> int | None:
-        """Mark every occurrence of the words; returns the y of the first, None when there is none."""
-        found: list[QTextEdit.ExtraSelection] = []
+        """Mark every occurrence of the words. Returns the y of the first, None when there is none."""
+        marks: list[QTextEdit.ExtraSelection] = []
         first: QTextCursor | None = None
         color = theme().color("warn")
         color.setAlphaF(0.3)
@@ -200,12 +201,13 @@ class MessageText(QTextBrowser):
                 selection = QTextEdit.ExtraSelection()
                 selection.cursor = cursor
                 selection.format.setBackground(color)
-                found.append(selection)
+                marks.append(selection)
                 if first is None or cursor.selectionStart() < first.selectionStart():
                     first = cursor
-        self.setExtraSelections(found)
+        self.setExtraSelections(marks)
         if first is None:
             return None
+        # The end, then the beginning: where both do not fit beside each other the beginning is visible.
         for end in (first.selectionEnd(), first.selectionStart()):
             cursor = QTextCursor(self.document())
             cursor.setPosition(end)
@@ -221,19 +223,19 @@ class MessageText(QTextBrowser):
         return self._bars.all()
 
     def selection(self) -> str:
-        """The selected text as it looks: bullets, numbers and tabs between cells included."""
+        """The selected text, with bullets, numbers and tabs between cells."""
         return selected_text(self.textCursor())
 
     # Qt
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Grounds, then text, then the caret of an answer that is being written."""
+        """Paint backgrounds, then the text, then the caret of an answer that is being generated."""
         painter = QPainter(self.viewport())
         painter.setClipRect(event.rect())
         self._background.paint(painter, QRectF(event.rect()))
-        painter.end()
-        sight = self.visibleRegion().boundingRect()
-        self._renderer.code.put_lines(sight.top(), sight.bottom())
+        painter.end()  # before `super().paintEvent`: only one painter may be active on a widget
+        visible = self.visibleRegion().boundingRect()
+        self._renderer.code.shift_lines(visible.top(), visible.bottom())
         for band in self._bars.bands(event.rect()):
             super().paintEvent(QPaintEvent(band))
         if self._streaming:
@@ -247,7 +249,7 @@ class MessageText(QTextBrowser):
             painter.drawRoundedRect(self.caret_box(), 1.5, 1.5)
 
     def caret_box(self) -> QRectF:
-        """Where the next words will appear."""
+        """The rectangle of the caret, where the next words will appear."""
         cursor = QTextCursor(self.document())
         cursor.movePosition(QTextCursor.MoveOperation.End)
         at = self.cursorRect(cursor)
@@ -255,51 +257,51 @@ class MessageText(QTextBrowser):
         return QRectF(at.right() + 2, at.center().y() - height / 2, theme().px(7), height)
 
     def loadResource(self, kind: int, name: QUrl | str) -> object:
-        """Nothing is ever loaded."""
+        """Load nothing."""
         del kind, name
         return None
 
     def createMimeDataFromSelection(self) -> QMimeData:
-        """Plain text: what is pasted elsewhere takes the look of there."""
+        """Plain text only, so that pasted text takes the format of where it is pasted."""
         data = QMimeData()
         data.setText(self.selection())
         return data
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """The transcript scrolls, not the message; sideways, the table or code under the pointer."""
+        """Scroll the table or code under the pointer sideways; all else is left to the transcript."""
         event.setAccepted(self._bars.turn(event))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Keys that scroll or leave belong to the transcript."""
+        """Leave the keys that scroll the transcript, or lead out of the message, to the transcript."""
         alt = bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
-        if event.key() in _PASSED_ON or alt:
+        if event.key() in _TRANSCRIPT_KEYS or alt:
             event.ignore()
         else:
             super().keyPressEvent(event)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Tell the transcript, which scrolls when a selection leaves it."""
+        """Report the pointer, because the transcript scrolls when a selection leaves it."""
         super().mouseMoveEvent(event)
         if event.buttons() & Qt.MouseButton.LeftButton:
             self.dragged_to.emit(event.globalPosition().toPoint())
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """A ring where the keyboard brought the focus; a click needs none."""
+        """Show a focus ring when the focus came by keyboard; after a click it is not needed."""
         super().focusInEvent(event)
-        self.ring = event.reason() in _FOCUS_RING
+        self.ring = event.reason() in _RING_REASONS
         if self.ring and self.textCursor().atEnd() and not self.textCursor().hasSelection():
-            # Who comes by keyboard begins at the beginning, wherever the answer has got to.
+            # Streaming leaves the text cursor at the end; a reader who comes by keyboard begins at the beginning.
             self.moveCursor(QTextCursor.MoveOperation.Start)
         self.ring_changed.emit()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """No ring."""
+        """Hide the focus ring."""
         super().focusOutEvent(event)
         self.ring = False
         self.ring_changed.emit()
 
     def viewportEvent(self, event: QEvent) -> bool:
-        """The address of a link, before it is opened."""
+        """Show the address of a link as its tooltip."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             address = self.anchorAt(event.pos())
             if address:
@@ -310,13 +312,13 @@ class MessageText(QTextBrowser):
         return super().viewportEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Copy what is selected, the address under the pointer, or the whole message."""
+        """Open the menu: copy the selection, the address under the pointer, or the whole message."""
         menu = self.context_menu(event.pos())
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(event.globalPos())
 
     def context_menu(self, at: QPoint) -> QMenu:
-        """The menu for a place in the text."""
+        """The menu for a position in the viewport."""
         menu = QMenu(self)
         menu.addAction(labels.copy(), self.copy).setEnabled(self.textCursor().hasSelection())
         address = self.anchorAt(at)
@@ -333,21 +335,21 @@ class MessageText(QTextBrowser):
             self._renderer.tables.fit()
             self._moved_from = 0
 
-    def _want_formulas(self) -> None:
-        """Have formulas drawn once the answer is complete; until then, and where that fails, their source is shown."""
+    def _request_formulas(self) -> None:
+        """Have formulas typeset when the answer is complete. Until then, and where that fails, the source is shown."""
         if self._streaming:
             return
         sources = self._formulas_to_draw()
         if not sources:
             return
-        if not self._awaits_formulas:
-            self._awaits_formulas = True
+        if not self._follows_typesetter:
+            self._follows_typesetter = True
             typesetter().drawn.connect(self._draw_formulas)
-        if not typesetter().want(sources):
+        if not typesetter().request(sources):
             self._draw_formulas()
 
     def _formulas_to_draw(self) -> set[str]:
-        """The sources of which no drawing is shown yet."""
+        """The sources of the formulas that are not drawn yet."""
         return set[str]().union(*map(formulas_of, self._renderer.blocks)) - self._renderer.formulas.drawings.keys()
 
     def _draw_formulas(self) -> None:
@@ -365,20 +367,21 @@ class MessageText(QTextBrowser):
         self.reflowed.emit()
 
     def _reveal(self, cursor: QTextCursor) -> None:
-        """Scroll the table or code around a place so far sideways that the place is in sight."""
+        """Scroll the table or code around a cursor sideways until the cursor is visible."""
         index = bisect_right(self._renderer.starts, cursor.position()) - 1
         bar = self._bars.of(index)
         if bar is not None:
+            # `cursorRect` must be that of the scrolled line, which is otherwise moved only when it is painted.
             bar.settle()
-            self._renderer.code.put(index, cursor.block())
+            self._renderer.code.shift_line(index, cursor.block())
             bar.reveal(self.cursorRect(cursor).center().x())
 
-    def _caret_moves(self) -> None:
-        if self.hasFocus():
+    def _caret_changed(self) -> None:
+        if self.hasFocus():  # the cursor also moves while text is inserted
             self._reveal(self.textCursor())
             self.caret_moved.emit()
 
-    def _button(self, index: int, block: Code) -> None:
+    def _update_button(self, index: int, block: Code) -> None:
         button = self._buttons.get(index)
         if button is None:
             self._buttons[index] = CopyCode(block, self)
@@ -386,19 +389,19 @@ class MessageText(QTextBrowser):
         else:
             button.set_code(block)
 
-    def _dress(self) -> None:
+    def _apply_theme(self) -> None:
         look = theme()
         self.document().setDefaultFont(look.font_body)
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.Base, Qt.GlobalColor.transparent)
-        chosen = look.color("violet")
-        chosen.setAlphaF(0.28)
-        palette.setColor(QPalette.ColorRole.Highlight, chosen)
+        selection = look.color("violet")
+        selection.setAlphaF(0.28)
+        palette.setColor(QPalette.ColorRole.Highlight, selection)
         palette.setColor(QPalette.ColorRole.HighlightedText, look.color("ink"))
         self.setPalette(palette)
 
 
 def open_address(url: QUrl) -> None:
-    """Open a web or mail address with the desktop's own program; nothing else is ever opened."""
+    """Open a web or mail address in the desktop's program for it; any other address is ignored."""
     if url.scheme().lower() in ("http", "https", "mailto"):
         QDesktopServices.openUrl(url)

@@ -1,4 +1,4 @@
-"""What a model thought before its answer: one quiet line that says how long, and the words under it when asked for."""
+"""The reasoning of a model before its answer: a line that says how long it took, and its text, folded at first."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _GAP = 6
 
 
 class Thought(QWidget):
-    """Folded at first. Its words are read, copied and selected here, and are not part of the message."""
+    """Shows the reasoning of one answer. It can be selected and copied here, but is not part of the message."""
 
     height_changed = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._thought = ""
+        self._reasoning = ""
         self._seconds: float | None = None
         self._is_over = False
         self._content = Content("assistant")
@@ -34,7 +34,7 @@ class Thought(QWidget):
         self.button.setProperty("kind", "link")
         self.button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.button.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.button.clicked.connect(self.turn)
+        self.button.clicked.connect(self.toggle)
         self.text = MessageText(self)
         self.text.reflowed.connect(self.height_changed)
         self.text.hide()
@@ -42,34 +42,27 @@ class Thought(QWidget):
 
     @property
     def is_open(self) -> bool:
-        """Whether its words are shown."""
+        """Whether the text is shown."""
         return not self.text.isHidden()
 
     def set_thought(self, text: str, seconds: float | None, *, is_over: bool) -> None:
-        """What it was, how long it took (None: not known), and whether the answer has begun or ended."""
+        """Set the text, its duration (None: not known), and whether it is complete: the answer has begun or ended."""
         self._seconds, self._is_over = seconds, is_over
         self.text.set_streaming(not is_over)
-        if text != self._thought:
-            self._thought = text
-            self._show_thought()
+        if text != self._reasoning:
+            self._reasoning = text
+            self._show_text()
         self.retranslate()
 
-    def append(self, text: str) -> bool:
-        """More of it. Returns whether the height may have changed."""
-        self._thought += text
-        if self.is_open:
-            self._show_thought()
-        return self.is_open
-
-    def turn(self) -> None:
-        """Show its words, or fold them away."""
+    def toggle(self) -> None:
+        """Show the text, or fold it."""
         self.text.setVisible(not self.is_open)
-        self._show_thought()
+        self._show_text()
         self.retranslate()
         self.height_changed.emit()
 
     def arrange(self, width: int) -> int:
-        """Lay out in `width`; returns the height."""
+        """Lay out for a width in pixels; returns the height."""
         size = self.button.sizeHint()
         self.button.setGeometry(0, 0, min(width, size.width()), size.height())
         if not self.is_open:
@@ -80,28 +73,28 @@ class Thought(QWidget):
         return top + height
 
     def retranslate(self) -> None:
-        """Words and sizes of the present."""
+        """Set all texts and sizes again."""
         if self._is_over:
-            said = labels.thoughts() if self._seconds is None else labels.thought_for(self._seconds)
+            text = labels.thoughts() if self._seconds is None else labels.thought_for(self._seconds)
         else:
-            said = labels.thinking()
+            text = labels.thinking()
         self.button.setStyleSheet(f"color: {theme().color('ink-2').name()};")
-        self.button.setText(said)
-        self.button.setAccessibleName(said)
+        self.button.setText(text)
+        self.button.setAccessibleName(text)
         self.button.setIcon(icon("chevron-down" if self.is_open else "chevron-right", "ink-3"))
         self.button.setIconSize(icon_size(14))
         self.text.setAccessibleName(labels.thoughts())
         self.text.retranslate()
 
     def restyle(self) -> None:
-        """Colours and sizes of the present theme."""
-        self.text.restyle(Style(theme(), mostly_chinese(self._thought)))
+        """Set colours and sizes of the current theme."""
+        self.text.restyle(Style(theme(), mostly_chinese(self._reasoning)))
         self.retranslate()
 
-    def _show_thought(self) -> None:
-        if not self.is_open:
+    def _show_text(self) -> None:
+        if not self.is_open:  # nothing is parsed before somebody wants to read it
             return
-        first = self._content.set_text(self._thought)
+        first = self._content.set_text(self._reasoning)
         self.text.show_blocks(list(map(_quoted, self._content.blocks)), min(first, len(self.text.blocks)))
 
 

@@ -1,6 +1,6 @@
-"""One message on the page: your card at the right, or an answer as plain text, with what can be done about it.
+"""The widget of one message: a question as a card at the right or an answer, with its buttons.
 
-`MessageFrame` knows where its parts stand; here is what they show, and when. The view stacks messages.
+`MessageFrame` lays out the parts; this module decides what they show, and when.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from desktop.ui.transcript.message.thought import Thought
 if TYPE_CHECKING:
     from desktop.store.records import StoredMessage
 
-_DECIDED = 200
-"""Characters of a growing answer after which its language is settled."""
+_LANGUAGE_DECIDED = 400
+"""Characters of a growing answer after which it no longer switches between the styles for Chinese and other text."""
 
 
 class MessageWidget(MessageFrame):
@@ -38,7 +38,7 @@ class MessageWidget(MessageFrame):
     """`copy`, `regenerate`, `previous`, `next`, `continue`."""
     edited = Signal(str)
     edit_changed = Signal(object)
-    """What the open editor says; None when it was closed without saving."""
+    """The text of the open editor; None when it was closed without saving."""
 
     def __init__(self, message: StoredMessage, parent: QWidget) -> None:
         super().__init__(message, parent)
@@ -52,35 +52,35 @@ class MessageWidget(MessageFrame):
         self._content.growing = message.status == "streaming"
         self._content.set_text(message.text, fold=not self._content.growing)
         self.text.show_blocks(self._content.blocks)
-        self._take(message)
+        self._set_message(message)
 
-    # What it shows
+    # Content
 
     def set_message(self, message: StoredMessage) -> None:
-        """Text, state or figures have changed."""
+        """Show a message whose text, status or statistics have changed."""
         changed = message.text != self._content.text
         self._content.growing = message.status == "streaming"
         if changed:
             self._show(self._content.set_text(message.text))
         else:
-            # The last row of a table may have been held back.
+            # `Content` leaves out the last row of a table while the answer grows.
             self.text.show_blocks(self._content.blocks, max(0, len(self.text.blocks) - 1))
-        self._take(message)
+        self._set_message(message)
         self.height_changed.emit()
 
     def append(self, text: str) -> None:
-        """More of the answer."""
+        """Add text to the answer."""
         self._show(self._content.append(text))
 
     def append_thinking(self, text: str) -> bool:
-        """More of what the model thinks before its answer. Returns whether the height may have changed."""
+        """Add text to the reasoning before the answer. Returns whether the height may have changed."""
         is_new = self._thought is None
         self.message = replace(self.message, thinking=self.message.thinking + text)
         self._refresh_thought()
         return is_new or (self._thought is not None and self._thought.is_open)
 
-    def set_place(self, *, last: bool, cut: bool, busy: bool) -> None:
-        """Whether it is the last message, the context begins here, an answer is being made."""
+    def set_position(self, *, last: bool, cut: bool, busy: bool) -> None:
+        """Whether it is the last message, the first that the model sees, and whether an answer is being generated."""
         if (last, cut, busy) == (self._last, self._cut, self._busy):
             return
         self._last, self._cut, self._busy = last, cut, busy
@@ -89,13 +89,13 @@ class MessageWidget(MessageFrame):
         self._refresh()
 
     def set_active(self, active: bool) -> None:
-        """Whether pointer or keyboard are here: then the actions are shown."""
+        """Whether the pointer or the keyboard focus is here: then the actions are shown."""
         if active != self._active:
             self._active = active
             self._refresh_actions()
 
     def retranslate(self) -> None:
-        """Words of the present language."""
+        """Set all texts in the current language."""
         self.text.retranslate()
         if self._thought is not None:
             self._thought.retranslate()
@@ -106,7 +106,7 @@ class MessageWidget(MessageFrame):
         self._refresh()
 
     def restyle(self) -> None:
-        """Colours and sizes of the present theme."""
+        """Set colours and sizes of the current theme."""
         if self._thought is not None:
             self._thought.restyle()
         self._style = Style(theme(), self._style.chinese)
@@ -116,22 +116,22 @@ class MessageWidget(MessageFrame):
         self._refresh()
 
     def mark(self, searched: Sequence[str]) -> int | None:
-        """Mark words, in a folded message too; returns the y of the first in this widget."""
+        """Mark words; a folded message is unfolded. Returns the y of the first in this widget, or None."""
         if searched and (self._content.folded or self._clipped):
             self.unfold()
         y = self.text.mark(searched)
         return None if y is None else y + self.text.y()
 
-    # What can be done
+    # Actions
 
     def copy(self) -> None:
-        """The whole message as it was written: Markdown."""
+        """Copy the source of the whole message, which is Markdown."""
         QGuiApplication.clipboard().setText(self._content.text)
         if self._actions is not None:
             self._actions.say_copied()
 
     def unfold(self) -> None:
-        """Show all of a very long message."""
+        """Show the whole of a very long message."""
         self._unfolded = True
         if self._content.folded:
             self._content.unfold()
@@ -139,17 +139,17 @@ class MessageWidget(MessageFrame):
         self._refresh()
 
     def fold(self) -> None:
-        """Show its first lines only, again."""
+        """Show only the first lines of a very long message."""
         self._unfolded = False
         self._content.fold()
         self.text.show_blocks(self._content.blocks)
         self._refresh()
 
-    def edit(self, begun: str | None = None) -> None:
-        """Turn into an editor; with `begun`, one that was open before and says that."""
-        if self._editor is not None or (self._busy and begun is None):
+    def edit(self, restored: str | None = None) -> None:
+        """Open an editor in place of the text; `restored` is the text of one that was open before, without focus."""
+        if self._editor is not None or (self._busy and restored is None):
             return
-        self._editor = Editor(self._content.text if begun is None else begun, self.message.role, self)
+        self._editor = Editor(self._content.text if restored is None else restored, self.message.role, self)
         self._editor.allow(not self._busy)
         self._editor.submitted.connect(self._submit)
         self._editor.cancelled.connect(self._cancel_edit)
@@ -158,17 +158,17 @@ class MessageWidget(MessageFrame):
         self._editor.show()
         self.text.hide()
         self._refresh()
-        if begun is None:
+        if restored is None:
             self._editor.begin()
             self.edit_changed.emit(self._content.text)
 
     @property
     def editor(self) -> Editor | None:
-        """The editor while the message is being changed."""
+        """The editor; None while the message is shown."""
         return self._editor
 
     def end_edit(self) -> None:
-        """Back to reading."""
+        """Close the editor and show the text."""
         if self._editor is None:
             return
         self._editor.hide()
@@ -188,29 +188,29 @@ class MessageWidget(MessageFrame):
         return self._actions
 
     def stops(self) -> list[QWidget]:
-        """What the keyboard can reach here, in the order of reading."""
+        """The widgets that Tab visits here, in reading order."""
         if self._editor is not None:
             return [w for w in self._editor.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
         bar = self.action_bar()
         buttons = [bar.button(n) for n in ("previous", "next", "regenerate", "edit", "copy")]
-        go_on = self._note.button if self._note is not None else None
+        note_button = self._note.button if self._note is not None else None
         thought = [self._thought.button, self._thought.text] if self._thought is not None else []
-        found: list[QWidget | None] = [
+        candidates: list[QWidget | None] = [
             *thought,
             self.text,
             *self.text.code_buttons(),
             *self.text.side_bars(),
             self._unfold,
-            go_on,
+            note_button,
             *buttons,
         ]
         bar.set_open(True)
-        return [w for w in found if w is not None and w.isVisibleTo(self) and w.isEnabled()]
+        return [w for w in candidates if w is not None and w.isVisibleTo(self) and w.isEnabled()]
 
     # State
 
     def _clip(self, height: int) -> int:
-        """Folded: a few very long lines are as long as many short ones."""
+        # `Content` folds by lines of the source; a question of a few very long lines is folded here, by its height.
         most = int(self._content.limit * self._style.line_height)
         too_high = height > most * 1.2
         self._clipped = too_high and not self._unfolded
@@ -221,22 +221,22 @@ class MessageWidget(MessageFrame):
     def _has_text(self) -> bool:
         return bool(self._content.blocks) or self.message.status == "streaming"
 
-    def _take(self, message: StoredMessage) -> None:
+    def _set_message(self, message: StoredMessage) -> None:
         self.message = message
         self.text.set_streaming(message.status == "streaming")
         if self._actions is not None:
             self._actions.set_message(message)
-        self._refresh(quietly=True)
+        self._refresh(notify=False)
 
     def _show(self, first: int) -> None:
         self.text.show_blocks(self._content.blocks, min(first, len(self.text.blocks)))
         text = self._content.text
-        if len(text) <= _DECIDED * 2 and mostly_chinese(text) != self._style.chinese:
+        if len(text) <= _LANGUAGE_DECIDED and mostly_chinese(text) != self._style.chinese:
             self._style = Style(theme(), not self._style.chinese)
             self.text.restyle(self._style)
 
-    def _refresh(self, *, quietly: bool = False) -> None:
-        """Everything that depends on state, words and colours."""
+    def _refresh(self, *, notify: bool = True) -> None:
+        """Update everything that depends on the state, language and theme."""
         self.update()
         name = labels.speaker(self.message.role)
         self.setAccessibleName(name)
@@ -246,7 +246,7 @@ class MessageWidget(MessageFrame):
         if self.message.role != "user":
             self._show_fold_button(self._content.folded or self._unfolded, self._content.lines)
         self._refresh_actions()
-        if not quietly:
+        if notify:
             self.height_changed.emit()
 
     def _refresh_thought(self) -> None:
@@ -263,28 +263,28 @@ class MessageWidget(MessageFrame):
         message = self.message
         empty = message.role != "user" and message.status == "complete" and not self._content.text.strip()
         if message.role == "user":
-            said, button = (labels.no_answer(message.status), labels.answer()) if self._is_unanswered() else ("", "")
+            text, button = (labels.no_answer(message.status), labels.answer()) if self._is_unanswered() else ("", "")
         else:
-            said = labels.empty_answer() if empty else labels.note(message.status, message.stats)
+            text = labels.empty_answer() if empty else labels.note(message.status, message.stats)
             unfinished = message.status in ("stopped", "interrupted", "length", "error")
             button = labels.continue_answer() if unfinished and self._last and not self._busy else ""
-        if message.is_damaged and not said:
-            said = labels.damaged()
+        if message.is_damaged and not text:
+            text = labels.damaged()
         if self._editor is not None:
-            said = ""
-        if said and self._note is None:
+            text = ""
+        if text and self._note is None:
             self._note = EndNote(self)
-            go_on = "regenerate" if message.role == "user" else "continue"
-            self._note.chosen.connect(lambda: self.chosen.emit(go_on))
+            action = "regenerate" if message.role == "user" else "continue"
+            self._note.chosen.connect(lambda: self.chosen.emit(action))
         if self._note is not None:
-            self._note.say(said, button)
+            self._note.set_texts(text, button)
 
     def _refresh_actions(self) -> None:
-        writing = self.message.status == "streaming"
+        streaming = self.message.status == "streaming"
         finished_last = self._last and self.message.role != "user" and not self._busy
-        is_open = (self._active or finished_last) and not writing
-        wanted = (is_open or self.message.sibling_count > 1) and self._editor is None and not writing
-        if wanted:
+        is_open = (self._active or finished_last) and not streaming
+        visible = (is_open or self.message.sibling_count > 1) and self._editor is None and not streaming
+        if visible:
             bar = self.action_bar()
             bar.set_busy(self._busy)
             bar.set_unanswered(self._is_unanswered())
@@ -296,8 +296,8 @@ class MessageWidget(MessageFrame):
     def _is_unanswered(self) -> bool:
         return self.message.role == "user" and self._last and not self._busy
 
-    def _show_fold_button(self, wanted: bool, lines: int) -> None:
-        if wanted and self._unfold is None:
+    def _show_fold_button(self, visible: bool, lines: int) -> None:
+        if visible and self._unfold is None:
             self._unfold = QPushButton(self)
             self._unfold.setObjectName("unfold")
             self._unfold.setProperty("kind", "link")
@@ -306,7 +306,7 @@ class MessageWidget(MessageFrame):
             self._unfold.clicked.connect(lambda: self.fold() if self._unfolded else self.unfold())
         if self._unfold is not None:
             self._unfold.setText(labels.show_less() if self._unfolded else labels.show_all(lines))
-            self._unfold.setVisible(wanted and self._editor is None)
+            self._unfold.setVisible(visible and self._editor is None)
 
     def _act(self, name: str) -> None:
         if name == "edit":
@@ -316,7 +316,7 @@ class MessageWidget(MessageFrame):
 
     def _submit(self, text: str) -> None:
         if text != self._content.text or self.message.role == "user":
-            self.edited.emit(text)  # the editor stays until the text is stored
+            self.edited.emit(text)  # the editor stays open until the text is stored, see `end_edit`
         else:
             self._cancel_edit()
 
@@ -327,12 +327,12 @@ class MessageWidget(MessageFrame):
     # Qt
 
     def enterEvent(self, event: QEnterEvent) -> None:
-        """The pointer shows the actions."""
+        """Show the actions under the pointer."""
         super().enterEvent(event)
         self.set_active(True)
 
     def leaveEvent(self, event: QEvent) -> None:
-        """Unless the keyboard is here."""
+        """Hide the actions, unless the keyboard focus is here."""
         super().leaveEvent(event)
         focus = self.focusWidget()
         self.set_active(focus is not None and focus.hasFocus())

@@ -30,31 +30,34 @@ def test_contrast_is_computed_as_wcag_does():
 
 
 PAIRS = [
-    (name, ground, ink) for name in ("light", "dark") for ground, inks in tokens()["text-on"].items() for ink in inks
+    (name, background, ink)
+    for name in ("light", "dark")
+    for background, inks in tokens()["text-on"].items()
+    for ink in inks
 ]
 
 
-@pytest.mark.parametrize(("name", "ground", "ink"), PAIRS)
-def test_every_text_can_be_read(name, ground, ink):
-    look = tokens()[name]
-    assert contrast(QColor(look[ink]), QColor(look[ground])) >= 4.5
+@pytest.mark.parametrize(("name", "background", "ink"), PAIRS)
+def test_every_text_can_be_read(name, background, ink):
+    colors = tokens()[name]
+    assert contrast(QColor(colors[ink]), QColor(colors[background])) >= 4.5
 
 
-def test_the_tokens_are_read_as_toml_is():
+def test_the_tokens_are_read_as_by_tomllib():
     text = paths.asset("theme.toml").read_text(encoding="utf-8")
     assert read_tokens(text) == tomllib.loads(text)
 
 
-def test_a_value_that_is_no_literal_is_a_bug():
+def test_a_value_that_is_not_a_literal_is_a_bug():
     with pytest.raises(ValueError):
         read_tokens("[light]\npage = open\n")
 
 
-def test_both_looks_know_the_same_names():
+def test_both_themes_have_the_same_names():
     assert tokens()["light"].keys() == tokens()["dark"].keys()
 
 
-def test_contract_names_are_there():
+def test_the_names_of_the_design_exist():
     names = [
         "page",
         "sidebar",
@@ -76,7 +79,7 @@ def test_contract_names_are_there():
         theme().color("mauve")
 
 
-def test_choosing_dark_changes_palette_and_tells(qtbot):
+def test_dark_mode_changes_the_palette_and_emits_changed(qtbot):
     with qtbot.waitSignal(themes().changed):
         themes().set_mode("dark")
     assert theme().name == "dark"
@@ -85,7 +88,7 @@ def test_choosing_dark_changes_palette_and_tells(qtbot):
     assert palette.text().color() == QColor(tokens()["dark"]["ink"])
 
 
-def test_the_same_look_is_not_told_twice(qtbot):
+def test_changed_is_not_emitted_for_the_same_theme(qtbot):
     with qtbot.assertNotEmitted(themes().changed, wait=50):
         themes().set_mode("light")
         themes().set_zoom(1.0)
@@ -104,7 +107,7 @@ def test_system_mode_follows_the_system_live(qtbot, monkeypatch):
     assert theme().name == "light"
 
 
-def test_zoom_enlarges_type_and_distances(qtbot):
+def test_zoom_enlarges_fonts_and_distances(qtbot):
     body, card = theme().font_body.pixelSize(), theme().radius_card
     themes().set_zoom(2.0)
     assert theme().font_body.pixelSize() == 2 * body
@@ -127,7 +130,7 @@ def test_zoom_stops_at_its_ends():
     assert theme().zoom == 1.0
 
 
-def test_style_sheet_has_no_name_left_open():
+def test_every_name_in_the_style_sheet_is_replaced():
     for name in ("light", "dark"):
         themes().apply(name)
         assert "$" not in style_sheet(theme())
@@ -156,7 +159,7 @@ def ink_of(name: str, color: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ICONS)
-def test_icons_are_drawn_in_the_asked_colour(qapp, name):
+def test_icons_are_drawn_in_the_given_colour(qapp, name):
     source = paths.asset(f"icons/{name}.svg").read_text()
     assert "currentColor" in source
     assert 'stroke-width="1.5"' in source
@@ -165,12 +168,12 @@ def test_icons_are_drawn_in_the_asked_colour(qapp, name):
     drawn = [image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height())]
     strongest = max(drawn, key=QColor.alpha)
     assert strongest.alpha() > 120
-    # Premultiplied and rounded: near enough to the token.
+    # Colours of the pixmap are premultiplied with alpha and rounded.
     wanted = theme().color("violet")
     assert all(abs(a - b) <= 6 for a, b in zip(strongest.getRgb()[:3], wanted.getRgb()[:3], strict=True))
 
 
-def test_icons_of_the_contract_are_there():
+def test_the_icons_of_the_design_exist():
     wanted = """
         plus search settings pin unpin trash rename copy check refresh edit chevron-left chevron-right chevron-down
         arrow-down play stop send sidebar more folder-open model offline sun moon keyboard info warning x fold unfold

@@ -1,4 +1,4 @@
-"""Messages, and a view to show them in."""
+"""Messages, and a view that shows them."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def message() -> MakeMessage:
 
 @pytest.fixture
 def view(qtbot) -> TranscriptView:
-    made = TranscriptView()
-    qtbot.addWidget(made)
-    made.resize(900, 700)
-    made.show()
-    made.activateWindow()
-    qtbot.waitExposed(made)
-    return made
+    transcript = TranscriptView()
+    qtbot.addWidget(transcript)
+    transcript.resize(900, 700)
+    transcript.show()
+    transcript.activateWindow()
+    qtbot.waitExposed(transcript)
+    return transcript
 
 
 def idle(qtbot, milliseconds: int = 0) -> None:
-    """Let the event loop turn until idle work is done."""
+    """Process events until idle work is done."""
     for _ in range(30):
         QCoreApplication.processEvents()
     if milliseconds:

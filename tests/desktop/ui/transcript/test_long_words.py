@@ -1,4 +1,4 @@
-"""A word as long as a book is laid out quickly, and is copied, marked, coloured and edited as it was written."""
+"""A word as long as a book is laid out quickly, and is copied, marked, coloured and edited as it is in the source."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from desktop.ui.window.composer import Composer
 from tests.desktop.ui.transcript.conftest import idle
 
 WORD = "abcdefghij" * 60
-PLACES = {
+CONTEXTS = {
     "a question": ("user", "{word}"),
     "an answer": ("assistant", "see {word} there"),
     "inline code": ("assistant", "see `{word}` there"),
@@ -44,18 +44,18 @@ def longest_run(document: QTextDocument) -> int:
     return longest
 
 
-@pytest.mark.parametrize("place", sorted(PLACES.keys() - {"a block of code"}))
-def test_whatever_is_wrapped_has_places_to_break(view, message, place: str) -> None:
-    role, text = PLACES[place]
+@pytest.mark.parametrize("context", sorted(CONTEXTS.keys() - {"a block of code"}))
+def test_whatever_is_wrapped_has_break_opportunities(view, message, context: str) -> None:
+    role, text = CONTEXTS[context]
     view.set_path([message(text.format(word=WORD), role, id=1)], context_start=None)
     shown = view.message_widget(1).text
     assert WORD not in shown.document().toPlainText()
     assert longest_run(shown.document()) <= FIRST + LATITUDE + EVERY
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_what_is_selected_and_copied_is_the_word_itself(view, message, place: str) -> None:
-    role, text = PLACES[place]
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_the_word_is_selected_and_copied_without_breaks(view, message, context: str) -> None:
+    role, text = CONTEXTS[context]
     view.set_path([message(text.format(word=WORD), role, id=1)], context_start=None)
     shown = view.message_widget(1).text
     shown.selectAll()
@@ -65,7 +65,7 @@ def test_what_is_selected_and_copied_is_the_word_itself(view, message, place: st
     assert BREAK not in shown.selection()
 
 
-def test_spaces_without_width_of_the_text_itself_are_copied(view, message) -> None:
+def test_zero_width_spaces_of_the_text_itself_are_copied(view, message) -> None:
     text = f"ភាសា{BREAK}ខ្មែរ{BREAK}{BREAK}x " + "y" * 300
     view.set_path([message(text, id=1)], context_start=None)
     shown = view.message_widget(1).text
@@ -73,17 +73,17 @@ def test_spaces_without_width_of_the_text_itself_are_copied(view, message) -> No
     assert shown.selection() == text
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_a_word_that_runs_over_a_break_is_found(view, message, place: str) -> None:
-    role, text = PLACES[place]
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_a_word_that_runs_over_a_break_is_found(view, message, context: str) -> None:
+    role, text = CONTEXTS[context]
     view.set_path([message(text.format(word="a" * 90 + "Needle" * 20), role, id=1)], context_start=None)
     shown = view.message_widget(1).text
     assert shown.mark(["needleneedle"]) is not None
-    found = [s.cursor.selectedText().replace(BREAK, "") for s in shown.extraSelections()]
-    assert found == ["NeedleNeedle"] * 10
+    marked = [s.cursor.selectedText().replace(BREAK, "") for s in shown.extraSelections()]
+    assert marked == ["NeedleNeedle"] * 10
 
 
-def test_colours_of_code_stand_where_the_words_stand(view, message, qtbot) -> None:
+def test_the_words_of_a_long_line_of_code_have_their_colours(view, message, qtbot) -> None:
     code = f"x = '{WORD}é🎉'; y = 'good'"
     view.set_path([message(f"```py\n{code}\n```\n", id=1)], context_start=None)
     shown = view.message_widget(1).text
@@ -139,7 +139,7 @@ def grow(blocks, data) -> None:
         assert grown.toPlainText() == whole.toPlainText()
 
 
-def test_the_field_one_writes_in_ends_lines_anywhere_only_while_a_word_is_that_long(qtbot) -> None:
+def test_the_composer_wraps_anywhere_only_while_it_has_a_very_long_word(qtbot) -> None:
     composer = Composer()
     qtbot.addWidget(composer)
     editor, anywhere = composer.editor, QTextOption.WrapMode.WrapAnywhere
@@ -159,7 +159,7 @@ def test_the_field_one_writes_in_ends_lines_anywhere_only_while_a_word_is_that_l
     assert editor.wordWrapMode() == anywhere
 
 
-def test_a_hundred_thousand_letters_are_pasted_shown_changed_and_streamed_at_once(qtbot, view, message) -> None:
+def test_a_hundred_thousand_letters_are_pasted_shown_edited_and_streamed_quickly(qtbot, view, message) -> None:
     letters = "a" * 100_000
     composer = Composer()
     qtbot.addWidget(composer)
@@ -182,9 +182,9 @@ def test_a_hundred_thousand_letters_are_pasted_shown_changed_and_streamed_at_onc
         lambda: view.set_path([message(f"```\n{letters}\n```", id=4)], context_start=None),
         lambda: view.set_path([message(f"|a|b|\n|-|-|\n|{letters}|c|\n", id=5)], context_start=None),
     ):
-        begun = time.thread_time()
+        started = time.thread_time()
         step()
         QCoreApplication.processEvents()
-        # Generous: it was minutes.
-        assert time.thread_time() - begun < 3
+        # A generous limit: without break opportunities it takes minutes.
+        assert time.thread_time() - started < 3
     idle(qtbot)

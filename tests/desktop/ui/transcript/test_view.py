@@ -1,4 +1,4 @@
-"""The transcript as a reader meets it: what is shown, what is followed, what stays where it is."""
+"""The transcript for its reader: what is shown, when the end is followed, and what stays where it is."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.desktop.ui.transcript.conftest import idle
 LONG = "A paragraph that is long enough to take a line or two of the column, and a bit more.\n\n"
 
 
-def talk(message, turns: int, length: int = 3):
-    found = []
+def conversation(message, turns: int, length: int = 3):
+    messages = []
     for turn in range(turns):
-        found += [message(f"question {turn}", "user"), message(f"answer {turn}\n\n" + LONG * length)]
-    return found
+        messages += [message(f"question {turn}", "user"), message(f"answer {turn}\n\n" + LONG * length)]
+    return messages
 
 
 def widgets(view) -> list[MessageWidget]:
@@ -36,22 +36,22 @@ def bar(view):
 
 
 def top_of(view, message_id: int) -> int:
-    """Where a message begins, in pixels of the window."""
+    """The y of a message in pixels of the viewport."""
     return view.message_widget(message_id).mapTo(view.viewport(), QPoint(0, 0)).y()
 
 
 def test_a_conversation_opens_at_its_end(view, message, qtbot) -> None:
-    view.set_path(talk(message, 10), context_start=None)
+    view.set_path(conversation(message, 10), context_start=None)
     assert view.at_bottom()
     assert bar(view).maximum() > 0
 
 
 def test_hundreds_of_messages_open_with_few_widgets(view, message, qtbot) -> None:
-    messages = talk(message, 300)
+    messages = conversation(message, 300)
     view.set_path(messages, context_start=None)
     idle(qtbot, 100)
     assert 2 <= len(widgets(view)) < 40
-    # All of it can be reached, and what is far away is given back.
+    # All of it can be reached, and widgets far away are deleted.
     for value in range(0, bar(view).maximum(), 3000):
         bar(view).setValue(value)
         idle(qtbot)
@@ -62,7 +62,7 @@ def test_hundreds_of_messages_open_with_few_widgets(view, message, qtbot) -> Non
 
 
 def test_rows_follow_each_other_without_gaps(view, message, qtbot) -> None:
-    messages = talk(message, 4)
+    messages = conversation(message, 4)
     view.set_path(messages, context_start=None)
     idle(qtbot, 50)
     shown = [view.message_widget(m.id) for m in messages]
@@ -73,7 +73,7 @@ def test_rows_follow_each_other_without_gaps(view, message, qtbot) -> None:
 
 @pytest.mark.parametrize("width", [360, 720, 1400])
 def test_the_column_is_centred_and_fits(view, message, qtbot, width: int) -> None:
-    view.set_path(talk(message, 2), context_start=None)
+    view.set_path(conversation(message, 2), context_start=None)
     view.resize(width, 600)
     idle(qtbot)
     answer = view.message_widget(2)
@@ -101,7 +101,7 @@ def streaming(view, message):
     return answer
 
 
-def test_text_streams_in_and_is_followed(view, message, qtbot) -> None:
+def test_streamed_text_is_shown_and_its_end_followed(view, message, qtbot) -> None:
     answer = streaming(view, message)
     for _ in range(60):
         view.append_text(answer.id, LONG)
@@ -116,18 +116,18 @@ def test_text_streams_in_and_is_followed(view, message, qtbot) -> None:
     assert view.at_bottom()
 
 
-def test_who_reads_above_is_left_alone(view, message, qtbot) -> None:
+def test_the_text_stays_where_it_is_for_a_reader_above_the_end(view, message, qtbot) -> None:
     answer = streaming(view, message)
     view.append_text(answer.id, LONG * 40)
     view.messages()
     bar(view).setValue(200)
-    place = top_of(view, answer.id)
+    top = top_of(view, answer.id)
     button = view.findChild(QToolButton, "to-end")
     for _ in range(20):
         view.append_text(answer.id, LONG)
         view.messages()
         assert not view.at_bottom()
-    assert top_of(view, answer.id) == place
+    assert top_of(view, answer.id) == top
     assert button.isVisible()
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert view.at_bottom()
@@ -137,8 +137,8 @@ def test_who_reads_above_is_left_alone(view, message, qtbot) -> None:
     assert view.at_bottom()
 
 
-def test_your_own_message_brings_you_to_the_end(view, message, qtbot) -> None:
-    view.set_path(talk(message, 10), context_start=None)
+def test_a_new_question_scrolls_to_the_end_and_an_answer_does_not(view, message, qtbot) -> None:
+    view.set_path(conversation(message, 10), context_start=None)
     bar(view).setValue(0)
     view.append(message("an answer from elsewhere"))
     assert bar(view).value() == 0
@@ -146,8 +146,8 @@ def test_your_own_message_brings_you_to_the_end(view, message, qtbot) -> None:
     assert view.at_bottom()
 
 
-def test_resizing_keeps_the_place(view, message, qtbot) -> None:
-    messages = talk(message, 30)
+def test_resizing_keeps_the_position(view, message, qtbot) -> None:
+    messages = conversation(message, 30)
     view.set_path(messages, context_start=None)
     view.scroll_to_message(messages[20].id)
     before = top_of(view, messages[20].id)
@@ -157,8 +157,8 @@ def test_resizing_keeps_the_place(view, message, qtbot) -> None:
     assert abs(top_of(view, messages[20].id) - before) < 30
 
 
-def test_an_edited_path_keeps_the_place(view, message, qtbot) -> None:
-    messages = talk(message, 12)
+def test_an_edited_path_keeps_the_position(view, message, qtbot) -> None:
+    messages = conversation(message, 12)
     view.set_path(messages, context_start=None)
     view.scroll_to_message(messages[10].id)
     before = top_of(view, messages[10].id)
@@ -170,15 +170,15 @@ def test_an_edited_path_keeps_the_place(view, message, qtbot) -> None:
 
 
 def test_messages_that_stay_keep_their_widgets(view, message, qtbot) -> None:
-    messages = talk(message, 2)
+    messages = conversation(message, 2)
     view.set_path(messages, context_start=None)
-    kept = view.message_widget(messages[3].id)
+    widget = view.message_widget(messages[3].id)
     view.set_path([*messages, message("more", "user")], context_start=None, keep_position=True)
-    assert view.message_widget(messages[3].id) is kept
+    assert view.message_widget(messages[3].id) is widget
 
 
 def test_clear(view, message, qtbot) -> None:
-    view.set_path(talk(message, 3), context_start=None)
+    view.set_path(conversation(message, 3), context_start=None)
     view.set_waiting("loading")
     view.clear()
     idle(qtbot)
@@ -207,7 +207,7 @@ def test_progress_under_the_last_question(view, message, qtbot) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "note"),
     [
         ("stopped", "Stopped here."),
         ("interrupted", "Interrupted here; nothing written was lost."),
@@ -215,14 +215,14 @@ def test_progress_under_the_last_question(view, message, qtbot) -> None:
         ("error", "The answer broke off."),
     ],
 )
-def test_an_unfinished_answer_can_be_continued(view, message, qtbot, status: str, said: str) -> None:
+def test_an_unfinished_answer_can_be_continued(view, message, qtbot, status: str, note: str) -> None:
     view.set_path([message("question", "user"), message("half an", status=status)], context_start=None)
     widget = view.message_widget(2)
-    assert widget.findChild(EndNote).text() == said
+    assert widget.findChild(EndNote).text() == note
     button = widget.findChild(QPushButton, "continue")
-    with qtbot.waitSignal(view.continue_requested) as asked:
+    with qtbot.waitSignal(view.continue_requested) as requested:
         qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-    assert asked.args == [2]
+    assert requested.args == [2]
     view.set_busy(True)
     assert not button.isVisible()
     view.set_busy(False)
@@ -237,8 +237,8 @@ def test_an_empty_answer_says_so(view, message, qtbot) -> None:
     assert "nothing to say" in widget.findChild(EndNote).text()
 
 
-def test_the_context_cut_takes_room_above_its_message(view, message, qtbot) -> None:
-    messages = talk(message, 2)
+def test_the_context_cut_is_above_its_message(view, message, qtbot) -> None:
+    messages = conversation(message, 2)
     view.set_path(messages, context_start=messages[2].id)
     marked = view.message_widget(messages[2].id)
     with_cut = marked.text.y()
@@ -277,7 +277,7 @@ def test_a_question_of_one_endless_line_is_folded_too(view, message, qtbot) -> N
 
 
 def test_search_hits_are_marked(view, message, qtbot) -> None:
-    messages = talk(message, 40)
+    messages = conversation(message, 40)
     messages[6] = replace(messages[6], text="\n".join(["nothing"] * 200 + ["the Needle 针 is here"]))
     view.set_path(messages, context_start=None)
     view.highlight(messages[6].id, "needle 针")
@@ -312,7 +312,7 @@ def test_theme_and_zoom_change_while_streaming(view, message, qtbot) -> None:
     view.grab()
 
 
-def test_the_language_changes_what_is_said(view, message, qtbot) -> None:
+def test_the_texts_follow_the_language(view, message, qtbot) -> None:
     view.set_path([message("question", "user"), message("half", status="stopped")], context_start=None)
     widget = view.message_widget(2)
     assert widget.text.accessibleName() == "Answer"
@@ -338,7 +338,7 @@ def test_chinese_punctuation_never_begins_a_line(view, message, qtbot, width: in
     assert not set(starts) & set("，。；：！？、）》」』”’")
 
 
-def test_a_page_of_everything_is_painted(view, message, qtbot) -> None:
+def test_all_kinds_of_blocks_are_painted(view, message, qtbot) -> None:
     source = (
         "> quote `code`\n>\n> - item\n\n```py\nx = 1\n```\n---\n\n1. a\n   > deep\n\n| `a` | b |\n|--|:-:|\n| 1 | 2 |"
     )
@@ -347,11 +347,11 @@ def test_a_page_of_everything_is_painted(view, message, qtbot) -> None:
     picture = view.grab().toImage()
     points = product(range(0, picture.width(), 3), range(0, picture.height(), 3))
     colors = {picture.pixelColor(x, y).name() for x, y in points}
-    look = themes().current
-    assert {look.color(name).name() for name in ("page", "violet-soft", "code")} <= colors
+    theme = themes().current
+    assert {theme.color(name).name() for name in ("page", "violet-soft", "code")} <= colors
 
 
-def test_ctrl_and_the_wheel_ask_for_another_size(view, message, qtbot) -> None:
+def test_ctrl_and_the_wheel_request_a_zoom(view, message, qtbot) -> None:
     view.set_path([message("line\n" * 300, id=1)], context_start=None)
     background = view.viewport()
 
@@ -369,15 +369,15 @@ def test_ctrl_and_the_wheel_ask_for_another_size(view, message, qtbot) -> None:
         )
         QCoreApplication.sendEvent(background, event)
 
-    asked: list[int] = []
-    view.zoom_requested.connect(asked.append)
+    steps: list[int] = []
+    view.zoom_requested.connect(steps.append)
     before = view.verticalScrollBar().value()
     turn(120, Qt.KeyboardModifier.ControlModifier)
     turn(-240, Qt.KeyboardModifier.ControlModifier)
     turn(60, Qt.KeyboardModifier.ControlModifier)
     turn(60, Qt.KeyboardModifier.ControlModifier)
-    assert asked == [1, -2, 1]
+    assert steps == [1, -2, 1]
     assert view.verticalScrollBar().value() == before
     turn(120, Qt.KeyboardModifier.NoModifier)
-    assert asked == [1, -2, 1]
+    assert steps == [1, -2, 1]
     assert view.verticalScrollBar().value() != before

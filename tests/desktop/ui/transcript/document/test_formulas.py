@@ -1,4 +1,4 @@
-"""Formulas survive Markdown, are drawn once the answer is complete, and are copied as they were written."""
+"""Formulas survive Markdown, are drawn once the answer is complete, and are copied as their source."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ DRAWN = (
 )
 
 
-def maths(text: str) -> list[str]:
-    found = []
+def formulas(text: str) -> list[str]:
+    sources = []
     for block in parse(text):
         if isinstance(block, Formula):
-            found.append(block.text)
+            sources.append(block.text)
         elif isinstance(block, Line):
-            found += [span.text for span in block.spans if span.math]
-    return found
+            sources += [span.text for span in block.spans if span.math]
+    return sources
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
 @pytest.mark.parametrize(("opening", "closing"), [(r"\(", r"\)"), (r"\[", r"\]"), ("$$", "$$")])
 def test_markdown_leaves_a_formula_alone(formula: str, opening: str, closing: str) -> None:
     source = opening + formula + closing
-    assert maths(f"so **that** {source} holds") == [source]
-    assert maths(f"- {source}\n- b") == [source]
-    assert maths(f"text\n{source}\nmore") == [source]
+    assert formulas(f"so **that** {source} holds") == [source]
+    assert formulas(f"- {source}\n- b") == [source]
+    assert formulas(f"text\n{source}\nmore") == [source]
     assert latex_of(source)[0] == formula
 
 
@@ -67,7 +67,7 @@ def test_a_formula_of_several_lines_is_one_whatever_its_lines_begin_with() -> No
 
 
 def test_single_dollars_around_a_formula() -> None:
-    assert maths(r"设$x_1$为$\frac{1}{2}$，$-5$ and $2x$, $3 \times 4$; ($n$)") == [
+    assert formulas(r"设$x_1$为$\frac{1}{2}$，$-5$ and $2x$, $3 \times 4$; ($n$)") == [
         "$x_1$",
         r"$\frac{1}{2}$",
         "$-5$",
@@ -99,11 +99,11 @@ def test_single_dollars_around_a_formula() -> None:
         r"\(in other words\)",
     ],
 )
-def test_money_names_and_escapes_are_no_formulas(text: str) -> None:
-    assert maths(text) == []
+def test_money_names_and_escapes_are_not_formulas(text: str) -> None:
+    assert formulas(text) == []
 
 
-def test_what_is_open_as_yet_keeps_its_backslash() -> None:
+def test_a_formula_that_is_still_open_keeps_its_backslash() -> None:
     assert parse(r"so \(x_{1") == parse(r"so \\(x_{1")
 
 
@@ -116,7 +116,7 @@ def test_what_models_write_can_be_drawn(formula: str) -> None:
 
 
 @pytest.mark.parametrize("formula", ["", r"\foo{x}", "x_", "x" * 5000, "{" * 3000])
-def test_what_cannot_be_drawn_is_not_drawn_by_halves(formula: str) -> None:
+def test_what_cannot_be_drawn_whole_is_not_drawn(formula: str) -> None:
     assert typeset(f"$${formula}$$") is None
 
 
@@ -144,17 +144,17 @@ def test_what_cannot_be_drawn_shows_its_source_as_code(view, message, qtbot) -> 
     assert cursor.charFormat().font().family() == theme().font_code.family()
 
 
-def test_nothing_is_drawn_while_the_answer_is_being_written(view, message, qtbot) -> None:
-    begun = message("is \\(x\\) and", status="streaming", id=1)
-    view.set_path([begun], context_start=None)
+def test_nothing_is_drawn_while_the_answer_is_being_generated(view, message, qtbot) -> None:
+    answer = message("is \\(x\\) and", status="streaming", id=1)
+    view.set_path([answer], context_start=None)
     view.append_text(1, " \\(y\\)")
     view.messages()
     widget = view.message_widget(1).text
     assert OBJECT not in widget.document().toPlainText()
     before = view.message_widget(1).height()
-    view.update_message(replace(begun, text="is \\(x\\) and \\(\\frac{\\frac12}{\\frac34}\\)", status="complete"))
+    view.update_message(replace(answer, text="is \\(x\\) and \\(\\frac{\\frac12}{\\frac34}\\)", status="complete"))
     qtbot.waitUntil(lambda: widget.document().toPlainText().count(OBJECT) == 2, timeout=10_000)
-    # A high formula has room in its line, and the transcript knows of it.
+    # A high formula makes its line higher, and the transcript lays the message out again.
     qtbot.waitUntil(lambda: view.message_widget(1).height() > before, timeout=5_000)
 
 
@@ -175,9 +175,9 @@ def test_the_colours_of_code_stay_with_the_code_when_formulas_are_drawn(qapp) ->
     document = QTextDocument()
     renderer = DocumentRenderer(document, Style(theme(), chinese=False))
     renderer.show([Line((Span("is "), Span("$x$", math=True))), Code("print(1)", "python")])
-    colour = QTextLayout.FormatRange()
-    colour.start, colour.length, colour.format = 0, 5, renderer.style.code_color_format("violet")
-    document.lastBlock().layout().setFormats([colour])
+    violet = QTextLayout.FormatRange()
+    violet.start, violet.length, violet.format = 0, 5, renderer.style.code_color_format("violet")
+    document.lastBlock().layout().setFormats([violet])
     drawing = typeset("$x$")
     assert drawing is not None
     renderer.show_formulas({"$x$": drawing})
@@ -216,7 +216,7 @@ def test_formulas_drawn_in_place_give_the_document_of_the_whole(qapp, slices: in
     blocks = parse(MIXED)
     drawings = {s: d for s in ("$x$", "$y$", "$$\nx\n$$", "\\[ y \\]") if (d := typeset(s)) is not None}
     assert len(drawings) == 4
-    made = []
+    results = []
     for in_place in (True, False):
         document = QTextDocument()
         document.setTextWidth(600)
@@ -229,12 +229,12 @@ def test_formulas_drawn_in_place_give_the_document_of_the_whole(qapp, slices: in
             renderer.show_formulas(drawings)
             while renderer.draw_formulas(0.0001):
                 pass
-        made.append((document.toPlainText(), renderer.starts, round(document.size().height())))
-        # What comes later is shown as if the formulas had always been there.
+        results.append((document.toPlainText(), renderer.starts, round(document.size().height())))
+        # Text that arrives later is shown as if the formulas had been drawings from the start.
         renderer.show([*blocks[:-1], Line((Span("last "), Span("$y$", math=True), Span(" more")))], len(blocks) - 1)
-        made[-1] += (document.toPlainText(),)
-    assert made[0] == made[1]
-    assert made[0][0].count(OBJECT) == 14
+        results[-1] += (document.toPlainText(),)
+    assert results[0] == results[1]
+    assert results[0][0].count(OBJECT) == 14
 
 
 def test_a_formula_is_never_wider_than_the_page(view, message, qtbot) -> None:
@@ -258,8 +258,8 @@ def test_drawing_formulas_does_not_hold_up_the_window(view, message, qtbot) -> N
     view.set_path([message("\n\n".join(f"$$\\frac{{{n}}}{{x_{n}}}$$" for n in range(40)), id=1)], context_start=None)
     stops.clear()
     last = time.thread_time()
-    qtbot.waitUntil(lambda: not typesetter().want(f"$$\\frac{{{n}}}{{x_{n}}}$$" for n in range(40)), timeout=20_000)
-    # Processor time of this thread alone; forty formulas take about half a second.
+    qtbot.waitUntil(lambda: not typesetter().request(f"$$\\frac{{{n}}}{{x_{n}}}$$" for n in range(40)), timeout=20_000)
+    # Processor time of the window's thread alone; typesetting forty formulas takes about half a second.
     assert max(stops) < 0.1
 
 

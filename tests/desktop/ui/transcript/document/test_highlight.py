@@ -1,4 +1,4 @@
-"""Colours of code can be read on its ground, and come without holding up the window."""
+"""The colours of code can be read on its background, and highlighting does not block the window."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def test_contrast_is_that_of_the_standard(qapp) -> None:
 
 def test_tokens_of_python() -> None:
     code = 'def f(x):\n    return "a" + 1  # why\n'
-    found = {code[start : start + length]: name for start, length, name in highlight.tokens(code, "Python")}
-    assert found["def"] == "violet"
-    assert found["f"] == "blue"
-    assert found["# why"] == "ink-3"
-    assert "x" not in found
+    colors = {code[start : start + length]: name for start, length, name in highlight.tokens(code, "Python")}
+    assert colors["def"] == "violet"
+    assert colors["f"] == "blue"
+    assert colors["# why"] == "ink-3"
+    assert "x" not in colors
 
 
-def test_an_unknown_language_stays_plain() -> None:
+def test_an_unknown_language_is_not_coloured() -> None:
     assert list(highlight.tokens("x = 1", "no-such-language")) == []
 
 

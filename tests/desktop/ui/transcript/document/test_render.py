@@ -1,4 +1,4 @@
-"""A document that grows at its end equals one that was made at once."""
+"""A document that grew at its end equals one that was made at once."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ PARTS = (
 
 
 def described(document: QTextDocument) -> list[tuple[object, ...]]:
-    """Everything that is seen of a document."""
-    found = []
+    """Everything that is visible of a document."""
+    blocks = []
     block = document.begin()
     while block.isValid():
-        look = block.blockFormat()
+        block_format = block.blockFormat()
         spans = []
         for part in block:
             fragment = part.fragment()
@@ -40,14 +40,19 @@ def described(document: QTextDocument) -> list[tuple[object, ...]]:
                 (fragment.text(), chars.font().toString(), chars.foreground().color().name(), chars.anchorHref())
             )
         table = QTextCursor(block).currentTable()
-        place = (table.rows(), table.columns()) if table else None
-        margins = (look.topMargin(), look.leftMargin(), look.textIndent(), look.lineHeight())
-        found.append((block.text(), margins, look.alignment(), place, spans))
+        table_size = (table.rows(), table.columns()) if table else None
+        margins = (
+            block_format.topMargin(),
+            block_format.leftMargin(),
+            block_format.textIndent(),
+            block_format.lineHeight(),
+        )
+        blocks.append((block.text(), margins, block_format.alignment(), table_size, spans))
         block = block.next()
-    return found
+    return blocks
 
 
-def made_of(source: str) -> QTextDocument:
+def document_of(source: str) -> QTextDocument:
     document = QTextDocument()
     DocumentRenderer(document, Style(Theme("light", 1.0), chinese=False)).show(parse(source))
     return document
@@ -64,7 +69,7 @@ def test_growing_equals_making_at_once(qapp, source: str, size: int) -> None:
         renderer.show(parser.blocks, first)
         assert len(renderer.starts) == len(renderer.blocks) == len(parser.blocks)
     document.setTextWidth(600)
-    whole = made_of(source)
+    whole = document_of(source)
     whole.setTextWidth(600)
     assert described(document) == described(whole)
     assert document.size() == whole.size()
@@ -95,14 +100,14 @@ def test_a_selection_above_survives_growth(qapp) -> None:
     ],
 )
 def test_what_is_copied_looks_like_the_page(qapp, source: str, copied: str) -> None:
-    document = made_of(source)
+    document = document_of(source)
     cursor = QTextCursor(document)
     cursor.select(QTextCursor.SelectionType.Document)
     assert selected_text(cursor) == copied
 
 
 def test_a_part_of_a_line_is_copied_exactly(qapp) -> None:
-    document = made_of("ab😀cd")
+    document = document_of("ab😀cd")
     cursor = QTextCursor(document)
     cursor.setPosition(1)
     cursor.setPosition(5, QTextCursor.MoveMode.KeepAnchor)

@@ -1,4 +1,4 @@
-"""Streamed Markdown means at every moment what the whole text so far means."""
+"""At every moment, streamed Markdown gives the blocks of the whole text so far."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def stream(text: str, sizes: list[int]) -> None:
         at, turn = min(len(text), at + size), turn + 1
         shown = [*shown[:keep], *parser.blocks[keep:]]
         assert parser.blocks == parse(text[:at])
-        # What a view holds that only replaces the end is the same too.
+        # A view that only replaces the blocks from `keep` on shows the same.
         assert shown == parser.blocks
     assert parser.source == text
 
@@ -111,22 +111,22 @@ def test_streamed_noise_equals_the_whole(text: str, size: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "```py\n  x\n \n    y\n",  # blanks at the end of an open fence
-        "x\n" * 20 + "===\n",  # a long paragraph that turns out to be a heading
-        "[a]\n\ntext\n\n- [a]\n\n[a]: https://x.y\n",  # a reference that acts backwards
+        "```py\n  x\n \n    y\n",  # spaces at the end of an open fence
+        "x\n" * 20 + "===\n",  # a long paragraph that proves to be a heading
+        "[a]\n\ntext\n\n- [a]\n\n[a]: https://x.y\n",  # a definition that changes text above it
         "| a |\n|--|\n" + "| `b` |\n" * 9 + "\ntext",
         "```a | b\n--|--\n1 | 2\n",  # a table has precedence over a fence
-        "- x\n- y\n- a | b\n--|--\n- c\n- d\n",  # but not over the next item of a list
+        "- x\n- y\n- a | b\n--|--\n- c\n- d\n",  # but not over an item that continues a list
         "1. a\n" * 9 + "\n   more\n\n2) other\n",
     ],
 )
-def test_what_once_was_or_could_be_wrong(text: str) -> None:
+def test_streamed_edge_cases_equal_the_whole(text: str) -> None:
     for size in (1, 2, 7):
         stream(text, [size])
 
 
 @pytest.mark.parametrize("kind", ["text **bold**\n\n", "- item `x`\n", "9. item\n\n", "| a |\n", "line of a poem\n"])
-def test_only_the_end_is_read_again(kind: str) -> None:
+def test_only_the_end_is_parsed_again(kind: str) -> None:
     parser = IncrementalParser()
     parser.feed("| a |\n|--|\n" if kind.startswith("|") else "")
     longest = 0

@@ -1,4 +1,4 @@
-"""What Markdown means here, where that is our own choice."""
+"""How Markdown is parsed where CommonMark leaves a choice, or where this differs from it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def texts(source: str) -> list[str]:
     return [plain_text(b.spans) if isinstance(b, Line) else type(b).__name__ for b in parse(source)]
 
 
-def test_a_line_break_in_the_text_is_one_on_the_page() -> None:
+def test_a_line_break_in_the_text_is_a_line_break_on_the_page() -> None:
     assert parse("我是一场春雨，\n在你脸上跳跃。") == [
         Line((Span("我是一场春雨，"),)),
         Line((Span("在你脸上跳跃。"),), opens=False),
@@ -48,7 +48,7 @@ def test_other_addresses_are_shown_as_text(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "file:///etc/passwd", "data:text/html,x"])
-def test_dangerous_addresses_are_no_links_at_all(address: str) -> None:
+def test_dangerous_addresses_are_not_links(address: str) -> None:
     (line,) = parse(f"[word]({address})")
     assert not any(span.link for span in line.spans)
 
@@ -109,7 +109,7 @@ def test_containers_and_rules() -> None:
     ]
 
 
-def test_characters_that_would_steer_the_document_are_replaced() -> None:
+def test_characters_with_a_meaning_in_qtextdocument_are_replaced() -> None:
     (line,) = parse("a\u2029b\ufdd0c\ud800d")
     assert plain_text(line.spans) == "a b\ufffdc\ufffdd"
 

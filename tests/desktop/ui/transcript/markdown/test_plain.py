@@ -10,7 +10,7 @@ from desktop.ui.transcript.markdown.content import Content, first_lines, parse_p
 from desktop.ui.transcript.markdown.parse import parse
 
 
-def test_markdown_signs_stay() -> None:
+def test_markdown_characters_stay() -> None:
     (line,) = parse_plain("2 * 3 * 4 and __init__ and # no heading")
     assert plain_text(line.spans) == "2 * 3 * 4 and __init__ and # no heading"
 
@@ -24,7 +24,7 @@ def test_an_open_fence_is_text() -> None:
 
 
 @given(st.text(alphabet="ab *_`\n#", max_size=60).filter(lambda t: "```" not in t))
-def test_every_line_is_there(text: str) -> None:
+def test_every_line_is_shown(text: str) -> None:
     lines = [plain_text(block.spans) for block in parse_plain(text) if isinstance(block, Line)]
     assert [line for line in lines if line] == [line for line in text.split("\n") if line.strip()]
 
@@ -52,7 +52,7 @@ def test_first_lines_cuts_code_and_tables() -> None:
     st.lists(st.sampled_from(("| a | b |\n|--|--|\n", "| 1 | 2 |\n", "| 1 | 2 |", "\n", "text\n")), max_size=8),
     st.integers(1, 11),
 )
-def test_a_growing_table_shows_whole_rows_and_in_the_end_all(parts: list[str], size: int) -> None:
+def test_a_growing_table_shows_complete_rows_and_in_the_end_all(parts: list[str], size: int) -> None:
     text = "".join(parts)
     content = Content("assistant")
     content.growing = True
@@ -65,7 +65,7 @@ def test_a_growing_table_shows_whole_rows_and_in_the_end_all(parts: list[str], s
     assert list(content.blocks) == parse(text)
 
 
-def test_an_answer_that_goes_on_is_unfolded() -> None:
+def test_a_folded_answer_that_grows_is_unfolded() -> None:
     content = Content("assistant")
     content.set_text("line\n\n" * 600, fold=True)
     assert content.folded

@@ -1,4 +1,4 @@
-"""What can be done with a message, by mouse and by keyboard."""
+"""The actions of a message, by mouse and by keyboard."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def talk(view, message):
+def conversation(view, message):
     view.set_path(
         [
             message("first **question**", "user"),
@@ -42,8 +42,8 @@ def hover(widget, inside: bool = True) -> None:
     QApplication.sendEvent(widget, event)
 
 
-def test_actions_appear_under_the_pointer(talk, qtbot) -> None:
-    widget = talk.message_widget(3)
+def test_actions_appear_under_the_pointer(conversation, qtbot) -> None:
+    widget = conversation.message_widget(3)
     copy = widget.action_bar().button("copy")
     assert not copy.isVisible()
     hover(widget)
@@ -52,47 +52,47 @@ def test_actions_appear_under_the_pointer(talk, qtbot) -> None:
     assert not copy.isVisible()
 
 
-def test_versions_are_always_seen(talk, qtbot) -> None:
-    bar = talk.message_widget(2).action_bar()
+def test_the_buttons_for_versions_are_always_visible(conversation, qtbot) -> None:
+    bar = conversation.message_widget(2).action_bar()
     assert bar.button("next").isVisible()
     assert not bar.button("copy").isVisible()
-    with qtbot.waitSignal(talk.version_requested) as asked:
+    with qtbot.waitSignal(conversation.version_requested) as requested:
         qtbot.mouseClick(bar.button("next"), LEFT)
-    assert asked.args == [2, 1]
-    with qtbot.waitSignal(talk.version_requested) as asked:
+    assert requested.args == [2, 1]
+    with qtbot.waitSignal(conversation.version_requested) as requested:
         qtbot.mouseClick(bar.button("previous"), LEFT)
-    assert asked.args == [2, -1]
+    assert requested.args == [2, -1]
 
 
-def test_there_is_no_version_before_the_first(talk, message, qtbot) -> None:
-    talk.update_message(replace(talk.messages()[1], sibling_index=0))
-    assert not button(talk, 2, "previous").isEnabled()
-    assert button(talk, 2, "next").isEnabled()
+def test_there_is_no_version_before_the_first(conversation, message, qtbot) -> None:
+    conversation.update_message(replace(conversation.messages()[1], sibling_index=0))
+    assert not button(conversation, 2, "previous").isEnabled()
+    assert button(conversation, 2, "next").isEnabled()
 
 
-def test_speed_is_shown(talk, qtbot) -> None:
-    widget = talk.message_widget(2)
+def test_speed_is_shown(conversation, qtbot) -> None:
+    widget = conversation.message_widget(2)
     hover(widget)
     assert widget.action_bar()._speed.text() == "41 tok/s · 0.3 s"
     assert "tokens per second" in widget.action_bar()._speed.toolTip()
 
 
-def test_answer_again_only_for_answers_and_not_while_busy(talk, qtbot) -> None:
-    assert not button(talk, 1, "regenerate").isVisible()
-    with qtbot.waitSignal(talk.regenerate_requested) as asked:
-        qtbot.mouseClick(button(talk, 4, "regenerate"), LEFT)
-    assert asked.args == [4]
-    talk.set_busy(True)
-    assert not button(talk, 4, "regenerate").isVisible()
-    assert not button(talk, 4, "edit").isVisible()
-    assert button(talk, 4, "copy").isVisible()
+def test_answer_again_only_for_answers_and_not_while_busy(conversation, qtbot) -> None:
+    assert not button(conversation, 1, "regenerate").isVisible()
+    with qtbot.waitSignal(conversation.regenerate_requested) as requested:
+        qtbot.mouseClick(button(conversation, 4, "regenerate"), LEFT)
+    assert requested.args == [4]
+    conversation.set_busy(True)
+    assert not button(conversation, 4, "regenerate").isVisible()
+    assert not button(conversation, 4, "edit").isVisible()
+    assert button(conversation, 4, "copy").isVisible()
 
 
-def test_copy_gives_the_markdown(talk, qtbot) -> None:
-    qtbot.mouseClick(button(talk, 1, "copy"), LEFT)
+def test_copy_gives_the_markdown(conversation, qtbot) -> None:
+    qtbot.mouseClick(button(conversation, 1, "copy"), LEFT)
     assert QGuiApplication.clipboard().text() == "first **question**"
-    assert button(talk, 1, "copy").accessibleName() == "Copied"
-    assert talk.copy_last_answer()
+    assert button(conversation, 1, "copy").accessibleName() == "Copied"
+    assert conversation.copy_last_answer()
     assert QGuiApplication.clipboard().text().startswith("```py")
 
 
@@ -101,15 +101,15 @@ def test_copy_last_answer_without_one(view, message, qtbot) -> None:
     assert not view.copy_last_answer()
 
 
-def test_code_is_copied_by_its_button(talk, qtbot) -> None:
-    (copy,) = talk.message_widget(4).text.code_buttons()
+def test_code_is_copied_by_its_button(conversation, qtbot) -> None:
+    (copy,) = conversation.message_widget(4).text.code_buttons()
     assert copy.accessibleName() == "Copy the code (py)"
     qtbot.mouseClick(copy, LEFT)
     assert QGuiApplication.clipboard().text() == "x = 1"
 
 
-def test_a_selection_is_copied_as_plain_text(talk, qtbot) -> None:
-    text = talk.message_widget(1).text
+def test_a_selection_is_copied_as_plain_text(conversation, qtbot) -> None:
+    text = conversation.message_widget(1).text
     text.selectAll()
     text.copy()
     mime = QGuiApplication.clipboard().mimeData()
@@ -117,8 +117,8 @@ def test_a_selection_is_copied_as_plain_text(talk, qtbot) -> None:
     assert not mime.hasHtml()
 
 
-def test_the_context_menu(talk, qtbot) -> None:
-    text = talk.message_widget(4).text
+def test_the_context_menu(conversation, qtbot) -> None:
+    text = conversation.message_widget(4).text
     link = text.document().find("there")
     link.setPosition(link.selectionStart() + 2)
     menu = text.context_menu(text.cursorRect(link).center())
@@ -132,31 +132,31 @@ def test_the_context_menu(talk, qtbot) -> None:
 
 
 class Browser(QObject):
-    """Takes the place of the desktop's browser."""
+    """Stands for the desktop's browser."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[str] = []
+        self.addresses: list[str] = []
 
     @Slot(QUrl)
     def open(self, url: QUrl) -> None:
-        self.asked.append(url.toString())
+        self.addresses.append(url.toString())
 
 
 @pytest.mark.parametrize(("address", "opened"), [("https://example.org/a", True), ("file:///etc/passwd", False)])
-def test_only_web_addresses_are_opened(talk, qtbot, address: str, opened: bool) -> None:
+def test_only_web_addresses_are_opened(conversation, qtbot, address: str, opened: bool) -> None:
     browser = Browser()
     scheme = QUrl(address).scheme()
     QDesktopServices.setUrlHandler(scheme, browser, "open")
     try:
-        talk.message_widget(4).text.anchorClicked.emit(QUrl(address))
+        conversation.message_widget(4).text.anchorClicked.emit(QUrl(address))
     finally:
         QDesktopServices.unsetUrlHandler(scheme)
-    assert browser.asked == ([address] if opened else [])
+    assert browser.addresses == ([address] if opened else [])
 
 
-def test_a_click_on_a_link_loads_nothing_into_the_message(talk, qtbot) -> None:
-    text = talk.message_widget(4).text
+def test_a_click_on_a_link_loads_nothing_into_the_message(conversation, qtbot) -> None:
+    text = conversation.message_widget(4).text
     before = text.toPlainText()
     assert text.loadResource(2, QUrl("file:///etc/passwd")) is None
     assert text.toPlainText() == before
@@ -165,62 +165,62 @@ def test_a_click_on_a_link_loads_nothing_into_the_message(talk, qtbot) -> None:
 # Editing
 
 
-def test_a_question_is_edited_in_place(talk, qtbot) -> None:
-    qtbot.mouseClick(button(talk, 3, "edit"), LEFT)
-    widget = talk.message_widget(3)
+def test_a_question_is_edited_in_place(conversation, qtbot) -> None:
+    qtbot.mouseClick(button(conversation, 3, "edit"), LEFT)
+    widget = conversation.message_widget(3)
     field = widget.editor.field
     assert field.toPlainText() == "second question"
     assert not widget.text.isVisible()
     qtbot.keyClicks(field, "!")
-    with qtbot.waitSignal(talk.edit_submitted) as asked:
+    with qtbot.waitSignal(conversation.edit_submitted) as submitted:
         qtbot.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
-    assert asked.args == [3, "second question!"]
-    assert widget.editor is not None  # until whoever stores it has done so
-    talk.end_edit(3)
+    assert submitted.args == [3, "second question!"]
+    assert widget.editor is not None  # until the text is stored
+    conversation.end_edit(3)
     assert widget.editor is None
     assert widget.text.isVisible()
 
 
-def test_enter_breaks_the_line_and_escape_cancels(talk, qtbot) -> None:
-    qtbot.mouseClick(button(talk, 3, "edit"), LEFT)
-    field = talk.message_widget(3).editor.field
+def test_enter_breaks_the_line_and_escape_cancels(conversation, qtbot) -> None:
+    qtbot.mouseClick(button(conversation, 3, "edit"), LEFT)
+    field = conversation.message_widget(3).editor.field
     qtbot.keyClick(field, Qt.Key.Key_Return)
     assert field.toPlainText() == "second question\n"
-    with qtbot.assertNotEmitted(talk.edit_submitted):
+    with qtbot.assertNotEmitted(conversation.edit_submitted):
         qtbot.keyClick(field, Qt.Key.Key_Escape)
-    assert talk.message_widget(3).editor is None
+    assert conversation.message_widget(3).editor is None
 
 
-def test_an_answer_is_saved_as_a_new_version(talk, qtbot) -> None:
-    qtbot.mouseClick(button(talk, 4, "edit"), LEFT)
-    editor = talk.message_widget(4).editor
+def test_an_answer_is_saved_as_a_new_version(conversation, qtbot) -> None:
+    qtbot.mouseClick(button(conversation, 4, "edit"), LEFT)
+    editor = conversation.message_widget(4).editor
     save = editor.findChild(QPushButton, "save")
     assert save.text() == "Save as a new version"
     editor.field.setPlainText("better")
-    with qtbot.waitSignal(talk.edit_submitted) as asked:
+    with qtbot.waitSignal(conversation.edit_submitted) as submitted:
         qtbot.mouseClick(save, LEFT)
-    assert asked.args == [4, "better"]
+    assert submitted.args == [4, "better"]
 
 
-def test_an_unchanged_answer_makes_no_version_and_an_empty_one_cannot_be_saved(talk, qtbot) -> None:
-    qtbot.mouseClick(button(talk, 4, "edit"), LEFT)
-    editor = talk.message_widget(4).editor
+def test_an_unchanged_answer_makes_no_version_and_an_empty_one_cannot_be_saved(conversation, qtbot) -> None:
+    qtbot.mouseClick(button(conversation, 4, "edit"), LEFT)
+    editor = conversation.message_widget(4).editor
     save = editor.findChild(QPushButton, "save")
     editor.field.setPlainText("  \n ")
     assert not save.isEnabled()
-    editor.field.setPlainText(talk.messages()[3].text)
-    with qtbot.assertNotEmitted(talk.edit_submitted):
+    editor.field.setPlainText(conversation.messages()[3].text)
+    with qtbot.assertNotEmitted(conversation.edit_submitted):
         qtbot.mouseClick(save, LEFT)
 
 
-def test_an_editor_survives_what_happens_around_it(talk, message, qtbot) -> None:
-    qtbot.mouseClick(button(talk, 3, "edit"), LEFT)
-    field = talk.message_widget(3).editor.field
+def test_an_editor_survives_what_happens_around_it(conversation, message, qtbot) -> None:
+    qtbot.mouseClick(button(conversation, 3, "edit"), LEFT)
+    field = conversation.message_widget(3).editor.field
     field.setPlainText("unsaved words\n" * 30)
-    talk.append(message("more", "user"))
-    talk.resize(600, 500)
+    conversation.append(message("more", "user"))
+    conversation.resize(600, 500)
     idle(qtbot)
-    assert talk.message_widget(3).editor.field.toPlainText() == "unsaved words\n" * 30
+    assert conversation.message_widget(3).editor.field.toPlainText() == "unsaved words\n" * 30
     assert field.height() < 600
 
 
@@ -238,46 +238,46 @@ def tab(qtbot, backwards: bool = False) -> QWidget:
 
 @pytest.fixture
 def window(qtbot, message):
-    made = QWidget()
-    made.before, made.after = QPushButton("before"), QPushButton("after")
-    made.view = TranscriptView()
-    column = QVBoxLayout(made)
-    for widget in (made.before, made.view, made.after):
-        column.addWidget(widget)
-    qtbot.addWidget(made)
-    made.resize(800, 700)
-    made.show()
-    made.activateWindow()
-    qtbot.waitActive(made)
-    made.view.set_path(
+    widget = QWidget()
+    widget.before, widget.after = QPushButton("before"), QPushButton("after")
+    widget.view = TranscriptView()
+    column = QVBoxLayout(widget)
+    for child in (widget.before, widget.view, widget.after):
+        column.addWidget(child)
+    qtbot.addWidget(widget)
+    widget.resize(800, 700)
+    widget.show()
+    widget.activateWindow()
+    qtbot.waitActive(widget)
+    widget.view.set_path(
         [message("question", "user"), message("```py\nx\n```", status="stopped", sibling_count=2)],
         context_start=None,
     )
-    return made
+    return widget
 
 
-def test_tab_goes_through_everything_in_the_order_of_reading(window, qtbot) -> None:
+def test_tab_goes_through_everything_in_reading_order(window, qtbot) -> None:
     window.before.setFocus()
-    reached = [window.before]
-    while reached[-1] is not window.after and len(reached) < 30:
-        reached.append(tab(qtbot))
-    names = [w.objectName() or w.accessibleName() or type(w).__name__ for w in reached]
+    forwards = [window.before]
+    while forwards[-1] is not window.after and len(forwards) < 30:
+        forwards.append(tab(qtbot))
+    names = [w.objectName() or w.accessibleName() or type(w).__name__ for w in forwards]
     assert names == [
         *("QPushButton", "Conversation"),
         *("You", "edit", "copy"),
         *("Answer", "copy-code", "continue", "next", "regenerate", "edit", "copy"),
         "QPushButton",
     ]
-    assert all(w.accessibleName() or w.text() for w in reached)
+    assert all(w.accessibleName() or w.text() for w in forwards)
     backwards = [window.after]
     while backwards[-1] is not window.before and len(backwards) < 30:
         backwards.append(tab(qtbot, backwards=True))
-    # From behind one lands on the last message: it is what one wants to read.
+    # Shift+Tab from behind leads to the last message.
     assert backwards[1].accessibleName() == "Answer"
     assert backwards[-2:] == [window.view, window.before] or backwards[-1] is window.before
 
 
-def test_actions_are_seen_where_the_keyboard_is(window, qtbot) -> None:
+def test_actions_are_visible_where_the_focus_is(window, qtbot) -> None:
     window.view.focus_message(-1)
     assert window.view.message_widget(2).action_bar().button("copy").isVisible()
     window.view.focus_message(-1)
@@ -290,18 +290,18 @@ def test_alt_arrows_go_from_message_to_message(view, message, qtbot) -> None:
     view.set_path([message(f"message {n}\n\n" + "text\n\n" * 20) for n in range(30)], context_start=None)
     view.setFocus()
     view.focus_message(-1)
-    seen = []
+    focused = []
     for _ in range(31):
         focus = QApplication.focusWidget()
         assert isinstance(focus, MessageText)
-        seen.append(focus.toPlainText().split("\n")[0])
+        focused.append(focus.toPlainText().split("\n")[0])
         qtbot.keyClick(focus, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
-    assert seen == [f"message {n}" for n in range(29, -1, -1)] + ["message 0"]
+    assert focused == [f"message {n}" for n in range(29, -1, -1)] + ["message 0"]
     qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
     assert QApplication.focusWidget().toPlainText().startswith("message 1")
 
 
-def test_the_keyboard_stays_on_the_button_when_the_version_changes(window, message, qtbot) -> None:
+def test_the_focus_stays_on_the_button_when_the_version_changes(window, message, qtbot) -> None:
     view = window.view
     view.focus_message(-1)
     next_version = view.message_widget(2).action_bar().button("next")

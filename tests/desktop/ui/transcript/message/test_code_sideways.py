@@ -1,4 +1,4 @@
-"""Code is not wrapped: a block with long lines scrolls sideways, and is copied, searched and coloured exactly."""
+"""Code is not wrapped: a block with long lines is scrolled sideways, and is copied, searched and coloured exactly."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def shown(view, message, code: str = CODE, before: str = "", after: str = ""):
 
 
 def left_of(text, word: str) -> int:
-    found = text.document().find(word)
-    found.setPosition(found.selectionStart())
-    return text.cursorRect(found).left()
+    cursor = text.document().find(word)
+    cursor.setPosition(cursor.selectionStart())
+    return text.cursorRect(cursor).left()
 
 
 def rows(text) -> list[int]:
@@ -53,16 +53,16 @@ def test_code_that_fits_has_no_bar(view, message) -> None:
 def test_wide_code_scrolls_by_itself_and_its_button_stays(view, message, qtbot) -> None:
     text = shown(view, message, before="before\n\n", after="\nafter")
     (bar,), (button,) = text.side_bars(), text.code_buttons()
-    height, place = text.height(), button.geometry()
+    height, geometry = text.height(), button.geometry()
     assert left_of(text, "argument_39") > text.width()
     bar.setValue(bar.maximum())
     idle(qtbot)
     assert left_of(text, "argument_39") < text.width()
     assert left_of(text, "first") < 0
-    # All else stands where it stood.
+    # All else is where it was.
     assert left_of(text, "after") < 20
-    assert (text.height(), button.geometry()) == (height, place)
-    assert text.rect().contains(place)
+    assert (text.height(), button.geometry()) == (height, geometry)
+    assert text.rect().contains(geometry)
     assert text.horizontalScrollBar().value() == 0
 
 
@@ -84,12 +84,12 @@ def test_keyboard_and_wheel_scroll_code(view, message, qtbot) -> None:
     QTest.keyClick(bar, Qt.Key.Key_Right)
     assert (moved := bar.value()) > 0
     at = QPointF(50, bar.y() - 5)
-    for turned, shift in ((QPoint(0, -120), Qt.KeyboardModifier.ShiftModifier), (QPoint(-40, 3), None)):
+    for delta, shift in ((QPoint(0, -120), Qt.KeyboardModifier.ShiftModifier), (QPoint(-40, 3), None)):
         event = QWheelEvent(
             at,
             at,
             QPoint(),
-            turned,
+            delta,
             Qt.MouseButton.NoButton,
             shift or Qt.KeyboardModifier.NoModifier,
             Qt.ScrollPhase.NoScrollPhase,
@@ -101,7 +101,7 @@ def test_keyboard_and_wheel_scroll_code(view, message, qtbot) -> None:
         moved = bar.value()
 
 
-def test_scrolled_code_is_copied_as_it_was_written(view, message, qtbot) -> None:
+def test_scrolled_code_is_copied_as_it_is_in_the_source(view, message, qtbot) -> None:
     text = shown(view, message)
     text.side_bars()[0].setValue(300)
     idle(qtbot)
@@ -110,17 +110,17 @@ def test_scrolled_code_is_copied_as_it_was_written(view, message, qtbot) -> None
     assert QGuiApplication.clipboard().text() == CODE
 
 
-def test_a_click_into_scrolled_code_meets_the_letter_that_is_seen(view, message, qtbot) -> None:
+def test_a_click_into_scrolled_code_hits_the_letter_that_is_visible_there(view, message, qtbot) -> None:
     text = shown(view, message)
-    found = text.document().find("argument_12")
+    cursor = text.document().find("argument_12")
     text.side_bars()[0].setValue(left_of(text, "argument_12") - 200)
     idle(qtbot)
-    seen = text.cursorRect(found).center()
-    assert 0 < seen.x() < text.width()
-    assert abs(text.cursorForPosition(seen).position() - found.position()) <= 1
+    point = text.cursorRect(cursor).center()
+    assert 0 < point.x() < text.width()
+    assert abs(text.cursorForPosition(point).position() - cursor.position()) <= 1
 
 
-def test_a_hit_far_to_the_right_is_brought_into_sight(view, message, qtbot) -> None:
+def test_a_search_hit_far_to_the_right_becomes_visible(view, message, qtbot) -> None:
     text = shown(view, message)
     for word in ("argument_39", "argument_20", "first"):
         assert text.mark([word]) is not None
@@ -129,11 +129,11 @@ def test_a_hit_far_to_the_right_is_brought_into_sight(view, message, qtbot) -> N
     assert text.side_bars()[0].value() == 0
     text.mark(["argument_20"])
     idle(qtbot)
-    # No further than it takes.
+    # Scrolled no further than needed.
     assert left_of(text, "argument_20") > text.width() // 2
 
 
-def test_the_caret_stays_in_sight_as_it_walks_along_a_line(view, message, qtbot) -> None:
+def test_the_caret_stays_visible_as_it_moves_along_a_line(view, message, qtbot) -> None:
     text = shown(view, message)
     text.setFocus()
     text.setTextCursor(text.document().find("call"))
@@ -145,7 +145,7 @@ def test_the_caret_stays_in_sight_as_it_walks_along_a_line(view, message, qtbot)
     assert text.side_bars()[0].value() == 0
 
 
-def test_code_stays_scrolled_while_more_of_it_comes(view, message, qtbot) -> None:
+def test_code_stays_scrolled_while_it_grows(view, message, qtbot) -> None:
     view.set_path([message("", status="streaming", id=1)], context_start=None)
     view.append_text(1, f"```py\n{LONG}\n")
     view.messages()
@@ -164,7 +164,7 @@ def test_code_stays_scrolled_while_more_of_it_comes(view, message, qtbot) -> Non
     assert set(rows(text)) == {1}
 
 
-def test_the_bar_follows_the_width_of_the_window_and_the_size_of_letters(view, message, qtbot) -> None:
+def test_the_bar_is_removed_when_the_window_is_wide_enough(view, message, qtbot) -> None:
     code = "x = '" + "y" * 70 + "'"
     view.resize(360, 700)
     text = shown(view, message, code)
@@ -176,7 +176,7 @@ def test_the_bar_follows_the_width_of_the_window_and_the_size_of_letters(view, m
     assert left_of(text, "x =") >= 0
 
 
-def test_nothing_of_scrolled_code_is_painted_beside_its_ground(view, message, qtbot) -> None:
+def test_scrolled_code_is_not_painted_beside_its_background(view, message, qtbot) -> None:
     view.set_path([message(f"- item\n\n  ```py\n  {LONG}\n  ```\n", id=2)], context_start=None)
     text = view.message_widget(2).text
     idle(qtbot)
@@ -202,7 +202,9 @@ def test_arabic_and_chinese_in_code_keep_their_columns(view, message) -> None:
 
 
 @pytest.mark.parametrize("line", ["ab cd " * 40, "中é🎉e\u0301" * 40, "x\u200by" * 60])
-def test_a_very_long_line_goes_on_below_and_nobody_notices(view, message, qtbot, line: str) -> None:
+def test_a_line_divided_into_text_blocks_is_copied_searched_and_coloured_as_one(
+    view, message, qtbot, line: str
+) -> None:
     code = f"s = 1\n'{line}needle'\nt = 2"
     with patch.object(code_lines, "PIECE", 50):
         text = shown(view, message, code, before="before\n\n", after="\nafter")
@@ -225,7 +227,7 @@ def test_a_very_long_line_goes_on_below_and_nobody_notices(view, message, qtbot,
     assert f"'{line}needle'" in coloured
 
 
-def test_a_line_of_a_hundred_thousand_letters_never_holds_up_the_window(view, message, qtbot) -> None:
+def test_a_line_of_a_hundred_thousand_letters_does_not_block_the_window(view, message, qtbot) -> None:
     view.set_path([message("", status="streaming", id=1)], context_start=None)
     view.append_text(1, "```\n" + "abcde fghij" * 10_000)
     view.messages()
@@ -234,13 +236,13 @@ def test_a_line_of_a_hundred_thousand_letters_never_holds_up_the_window(view, me
     QCoreApplication.processEvents()
     costs = []
     for step in range(30):
-        begun = time.thread_time()
+        started = time.thread_time()
         view.append_text(1, "abcd")
         view.messages()
         bar.setValue(step * 500)
         QCoreApplication.processEvents()
-        costs.append(time.thread_time() - begun)
-    # Generous: laid out as one it takes a tenth of a second.
+        costs.append(time.thread_time() - started)
+    # A generous limit: laid out as one text block, each step takes a tenth of a second.
     assert sorted(costs)[15] < 0.03
 
 

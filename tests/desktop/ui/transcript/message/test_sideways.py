@@ -1,4 +1,4 @@
-"""Tables that are wider than the page scroll by themselves; text that runs from right to left has its marks there."""
+"""Tables that are wider than the page are scrolled sideways; text from right to left has its markers at the right."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_wide_table_scrolls_sideways_by_itself(view, message, qtbot) -> None:
     bar.setValue(bar.maximum())
     idle(qtbot)
     assert text.cursorRect(text.document().find("Column 19")).left() < text.width()
-    # The text around it stands where it stood.
+    # The text around it is where it was.
     assert text.cursorRect(text.document().find("text after")).left() < 100
     assert text.horizontalScrollBar().value() == 0
     assert bar.y() > text.cursorRect(last).bottom()
@@ -81,7 +81,7 @@ def test_a_scrolled_table_is_copied_whole(view, message, qtbot) -> None:
     assert row.split("\t")[0] == "value 0"
 
 
-def test_the_bar_goes_when_the_window_is_wide_enough(view, message, qtbot) -> None:
+def test_the_bar_is_removed_when_the_window_is_wide_enough(view, message, qtbot) -> None:
     view.resize(360, 700)
     text = shown(view, message, table(5))
     assert len(text.side_bars()) == 1
@@ -103,7 +103,7 @@ def test_a_scrolled_table_and_its_bar_agree_after_the_window_was_resized(view, m
         assert abs(text.cursorRect(at).left() - (12 - bar.value())) <= 2
 
 
-def test_nothing_of_a_table_is_painted_beside_its_list(view, message, qtbot) -> None:
+def test_a_scrolled_table_is_not_painted_beside_its_list(view, message, qtbot) -> None:
     text = shown(view, message, "- item\n\n" + "".join(f"  {line}\n" for line in table(20).splitlines()))
     (bar,) = text.side_bars()
     bar.setValue(333)
@@ -140,7 +140,7 @@ def test_the_first_letter_decides_the_direction(text: str, from_right: bool) -> 
 
 @pytest.mark.parametrize("marker", ["- ", "1. ", "10. ", "- [ ] "])
 @pytest.mark.parametrize("depth", [0, 1])
-def test_lists_from_right_to_left_keep_markers_and_letters_in_sight(view, message, marker: str, depth: int) -> None:
+def test_markers_and_letters_of_lists_from_right_to_left_are_visible(view, message, marker: str, depth: int) -> None:
     text = shown(view, message, "- أب\n\n" * depth + "  " * depth + marker + "عنصر أول من القائمة " * 12)
     block = text.document().lastBlock()
     layout = block.layout()
@@ -151,7 +151,7 @@ def test_lists_from_right_to_left_keep_markers_and_letters_in_sight(view, messag
         assert right <= text.width() + 1
         assert line.naturalTextRect().left() >= 0
     first, second = layout.lineAt(0), layout.lineAt(1)
-    # The marker hangs out at the right.
+    # The indent of the marker hangs at the right.
     assert first.naturalTextRect().right() > second.naturalTextRect().right() + 5
     assert box.width() <= text.width()
 
@@ -162,7 +162,7 @@ def test_the_text_of_a_list_from_right_to_left_is_copied_with_its_markers(view, 
     assert text.selection() == "• عنصر\n1. أول"
 
 
-def test_a_line_that_turns_out_to_run_from_right_to_left_is_moved(view, message) -> None:
+def test_a_line_that_proves_to_run_from_right_to_left_is_inserted_anew(view, message) -> None:
     view.set_path([message("- ", status="streaming", id=1)], context_start=None)
     for piece in ("12 ", "عن", "صر"):
         view.append_text(1, piece)
@@ -179,7 +179,7 @@ def test_columns_of_a_table_from_right_to_left_begin_at_the_right(view, message)
     assert text.selection() == "عمود\tآخر\nقيمة\tأخرى"
 
 
-def test_the_bar_of_a_quote_stands_where_its_lines_begin(view, message, qtbot) -> None:
+def test_the_bar_of_a_quote_is_where_its_lines_begin(view, message, qtbot) -> None:
     for quote, side in (("> اقتباس", "right"), ("> quote", "left")):
         text = shown(view, message, quote)
         idle(qtbot)

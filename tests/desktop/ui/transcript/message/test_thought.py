@@ -1,4 +1,4 @@
-"""What a model thinks before its answer is there for who wants to read it, and in nobody else's way."""
+"""The reasoning before an answer is shown on request, and is not part of the message."""
 
 from __future__ import annotations
 
@@ -23,76 +23,76 @@ def answered(view, message):
     return view.message_widget(2)
 
 
-def fold(widget):
+def thought_of(widget):
     return widget._thought
 
 
 def test_it_is_folded_and_says_how_long_it_took(answered) -> None:
-    assert fold(answered).button.text() == "Thought for 12 s"
-    assert not fold(answered).is_open
+    assert thought_of(answered).button.text() == "Thought for 12 s"
+    assert not thought_of(answered).is_open
     assert answered.text.document().toPlainText() == "The answer."
 
 
 def test_it_says_so_in_both_languages(answered) -> None:
     set_language("zh_CN")
     answered.retranslate()
-    assert fold(answered).button.text() == "想了 12 秒"
+    assert thought_of(answered).button.text() == "想了 12 秒"
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(None, "Thoughts"), (0.2, "Thought for 1 s"), (200, "Thought for 3 min 20 s")]
+    ("seconds", "text"), [(None, "Thoughts"), (0.2, "Thought for 1 s"), (200, "Thought for 3 min 20 s")]
 )
-def test_long_and_unknown_durations(view, message, seconds, said: str) -> None:
+def test_long_and_unknown_durations(view, message, seconds, text: str) -> None:
     view.set_path([message("x", id=1, thinking="t", thinking_seconds=seconds)], context_start=None)
-    assert fold(view.message_widget(1)).button.text() == said
+    assert thought_of(view.message_widget(1)).button.text() == text
 
 
-def test_unfolding_it_makes_room(view, answered, qtbot) -> None:
+def test_unfolding_it_makes_the_message_higher(view, answered, qtbot) -> None:
     before = answered.height()
-    qtbot.mouseClick(fold(answered).button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(thought_of(answered).button, Qt.MouseButton.LeftButton)
     idle(qtbot)
-    assert "First this." in fold(answered).text.document().toPlainText()
+    assert "First this." in thought_of(answered).text.document().toPlainText()
     assert answered.height() > before
-    assert fold(answered).text.geometry().bottom() + fold(answered).y() <= answered.text.y()
-    qtbot.mouseClick(fold(answered).button, Qt.MouseButton.LeftButton)
+    assert thought_of(answered).text.geometry().bottom() + thought_of(answered).y() <= answered.text.y()
+    qtbot.mouseClick(thought_of(answered).button, Qt.MouseButton.LeftButton)
     idle(qtbot)
     assert answered.height() == before
 
 
 def test_the_keyboard_reaches_it(answered) -> None:
-    assert answered.stops()[0] is fold(answered).button
+    assert answered.stops()[0] is thought_of(answered).button
 
 
-def test_it_is_no_part_of_what_is_copied_or_marked(view, answered) -> None:
+def test_it_is_not_copied_or_marked_with_the_answer(view, answered) -> None:
     answered.copy()
     assert QGuiApplication.clipboard().text() == "The answer."
     view.highlight(2, "First")
     assert answered.text.extraSelections() == []
 
 
-def test_an_answer_without_a_thought_shows_nothing_of_it(view, message) -> None:
+def test_an_answer_without_reasoning_has_no_such_widget(view, message) -> None:
     view.set_path([message("x", id=1)], context_start=None)
-    assert fold(view.message_widget(1)) is None
+    assert thought_of(view.message_widget(1)) is None
 
 
-def test_it_streams_quietly_until_the_answer_begins(view, message, qtbot) -> None:
-    begun = message("", status="streaming", id=2)
-    view.set_path([message("hi", "user", id=1), begun], context_start=None)
+def test_it_streams_until_the_answer_begins(view, message, qtbot) -> None:
+    answer = message("", status="streaming", id=2)
+    view.set_path([message("hi", "user", id=1), answer], context_start=None)
     view.append_thinking(2, "Let me ")
     view.append_thinking(2, "see.")
     widget = view.message_widget(2)
-    assert fold(widget).button.text() == "Thinking…"
-    assert not fold(widget).is_open
+    assert thought_of(widget).button.text() == "Thinking…"
+    assert not thought_of(widget).is_open
     assert widget.text.document().toPlainText() == ""
-    fold(widget).turn()
+    thought_of(widget).toggle()
     view.append_thinking(2, " Yes.")
-    assert fold(widget).text.document().toPlainText() == "Let me see. Yes."
-    view.update_message(replace(begun, thinking="Let me see. Yes.", thinking_seconds=3.0))
+    assert thought_of(widget).text.document().toPlainText() == "Let me see. Yes."
+    view.update_message(replace(answer, thinking="Let me see. Yes.", thinking_seconds=3.0))
     view.append_text(2, "So it is.")
     assert view.messages()[-1].text == "So it is."
     assert view.messages()[-1].thinking == "Let me see. Yes."
     assert widget.text.document().toPlainText() == "So it is."
     view.update_message(
-        replace(begun, text="So it is.", status="complete", thinking="Let me see. Yes.", thinking_seconds=3.0)
+        replace(answer, text="So it is.", status="complete", thinking="Let me see. Yes.", thinking_seconds=3.0)
     )
-    assert fold(widget).button.text() == "Thought for 3 s"
+    assert thought_of(widget).button.text() == "Thought for 3 s"
