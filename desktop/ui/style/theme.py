@@ -99,12 +99,12 @@ def _families(role: Literal["body", "code"]) -> tuple[str, ...]:
     system = QFontDatabase.systemFont(kind).family()
     if sys.platform == "darwin":
         return (system,)
-    wanted = tokens()["fonts"]
+    fonts = tokens()["fonts"]
     families = [system]
     if system in _GENERIC_FAMILIES:
         # The desktop has chosen no font, so Qt reports fontconfig's default. Ours are better to read.
-        families = _first_installed(wanted[role]) or [system]
-    families += _first_installed(wanted["chinese"])
+        families = _first_installed(fonts[role]) or [system]
+    families += _first_installed(fonts["chinese"])
     return tuple(families)
 
 

@@ -28,7 +28,7 @@ class Coloring(QObject):
     def __init__(self, renderer: DocumentRenderer, document: QTextDocument, parent: QObject) -> None:
         super().__init__(parent)
         self._renderer, self._document = renderer, document
-        self._wanted: dict[int, Code] = {}
+        self._queue: dict[int, Code] = {}
         self._job: Iterator[None] | None = None
         self._index = -1
         self._cost = 0.0
@@ -39,13 +39,13 @@ class Coloring(QObject):
     @property
     def busy(self) -> bool:
         """Whether code is waiting to be coloured."""
-        return self._job is not None or bool(self._wanted)
+        return self._job is not None or bool(self._queue)
 
-    def want(self, index: int, code: Code) -> None:
+    def request(self, index: int, code: Code) -> None:
         """Colour the block `index` soon."""
         if not code.language or len(code.text) > _LONGEST:
             return
-        self._wanted[index] = code
+        self._queue[index] = code
         if self._timer.isActive() and code.closed:
             self._timer.start(0)
         elif not self._timer.isActive():
@@ -57,20 +57,20 @@ class Coloring(QObject):
         """Forget the blocks from `first` on: they were removed or have changed."""
         if self._index >= first:
             self._job = None
-        for index in [i for i in self._wanted if i >= first]:
-            del self._wanted[index]
+        for index in [i for i in self._queue if i >= first]:
+            del self._queue[index]
 
     def _work(self) -> None:
         started = time.perf_counter()
         if self._job is None:
             self._cost = 0.0
-            if not self._wanted:
+            if not self._queue:
                 return
-            self._index = next(iter(self._wanted))
-            if not ready(self._wanted[self._index].language):
+            self._index = next(iter(self._queue))
+            if not ready(self._queue[self._index].language):
                 self._timer.start(_RETRY_MS)
                 return
-            self._job = self._color(self._index, self._wanted.pop(self._index))
+            self._job = self._color(self._index, self._queue.pop(self._index))
         edit = QTextCursor(self._document)
         edit.beginEditBlock()
         while time.perf_counter() - started < _SLICE_S:

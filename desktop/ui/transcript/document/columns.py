@@ -25,26 +25,27 @@ _WORD = re.compile(r"[\u3000-\u9fff\uff00-\uffef]{1,4}|[^\s\u3000-\u9fff\uff00-\
 
 @dataclass(slots=True)
 class Columns:
-    """The columns of one table: pixels of their widest word (`least`) and longest text (`natural`), with padding."""
+    """The columns of one table: pixels of their widest word (`minimum`) and longest text (`natural`), with padding."""
 
     count: int
-    least: list[float] = field(default_factory=list)
+    minimum: list[float] = field(default_factory=list)
     natural: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.least, self.natural = [0.0] * self.count, [0.0] * self.count
+        self.minimum, self.natural = [0.0] * self.count, [0.0] * self.count
 
     def take(self, row: Sequence[tuple[Span, ...]], measure: Callable[[str], float]) -> None:
         """Add a row. `measure` returns the width of a text in pixels."""
         look = theme()
-        pad, most = 2 * look.px(CELL_PAD) + 1, look.px(_WIDEST_WORD)
+        pad, limit = 2 * look.px(CELL_PAD) + 1, look.px(_WIDEST_WORD)
         for column, spans in enumerate(row):
             text = plain_text(spans)[:_MEASURED]
-            whole = measure(text)
-            self.natural[column] = max(self.natural[column], whole + pad)
-            if min(whole, most) + pad > self.least[column]:
+            width = measure(text)
+            self.natural[column] = max(self.natural[column], width + pad)
+            # No word is wider than the text, so most texts need not be measured word by word.
+            if min(width, limit) + pad > self.minimum[column]:
                 widest = max((measure(word) for word in _WORD.findall(text)), default=0.0)
-                self.least[column] = max(self.least[column], min(widest, most) + pad)
+                self.minimum[column] = max(self.minimum[column], min(widest, limit) + pad)
 
     def widths(self, room: float) -> list[float] | None:
         """Pixels of each column; None when the table fits without constraints.
@@ -53,10 +54,11 @@ class Columns:
         """
         if sum(self.natural) <= room:
             return None
-        free = room - sum(self.least)
+        columns = list(zip(self.minimum, self.natural, strict=True))
+        free = room - sum(self.minimum)
         if free < 0:
             comfortable = theme().px(_COMFORTABLE)
-            return [max(least, min(whole, comfortable)) for least, whole in zip(self.least, self.natural, strict=True)]
-        # Each column gets its widest word, and a share of the free pixels in proportion to what it lacks.
-        lacking = [whole - least for least, whole in zip(self.least, self.natural, strict=True)]
-        return [least + free * part / max(1.0, sum(lacking)) for least, part in zip(self.least, lacking, strict=True)]
+            return [max(minimum, min(natural, comfortable)) for minimum, natural in columns]
+        # Each column gets its minimum, and a share of the free pixels in proportion to what it lacks.
+        lacking = max(1.0, sum(natural - minimum for minimum, natural in columns))
+        return [minimum + free * (natural - minimum) / lacking for minimum, natural in columns]

@@ -88,8 +88,8 @@ class Style:
             hang = self.theme.px(22 if numbered else 18)
             if marker_gap(line) != TAB:
                 # Without tab stops the indent is what the marker takes, at most.
-                taken = QFontMetricsF(self.theme.font_body).horizontalAdvance(line.marker + marker_gap(line))
-                hang = min(hang, round(taken))
+                marker_width = QFontMetricsF(self.theme.font_body).horizontalAdvance(line.marker + marker_gap(line))
+                hang = min(hang, round(marker_width))
             block_format.setTextIndent(-hang)
             stops = [QTextOption.Tab(hang + self.theme.px(10) * n, QTextOption.TabType.LeftTab) for n in range(8)]
             block_format.setTabPositions(stops)

@@ -112,21 +112,21 @@ def _head(text: str, lines: int) -> str:
 
 def first_lines(blocks: Sequence[Block], count: int) -> list[Block]:
     """The first `count` lines of the blocks; code and tables are cut."""
-    shown: list[Block] = []
+    result: list[Block] = []
     for block in blocks:
         if count <= 0:
             break
         if isinstance(block, Code):
             lines = block.text.split("\n")
-            shown.append(Code("\n".join(lines[:count]), block.language, block.closed, block.containers))
+            result.append(Code("\n".join(lines[:count]), block.language, block.closed, block.containers))
             count -= len(lines)
         elif isinstance(block, Table):
-            shown.append(Table(block.aligns, block.rows[: count + 1], block.containers))
+            result.append(Table(block.aligns, block.rows[: count + 1], block.containers))
             count -= len(block.rows)
         else:
-            shown.append(block)
+            result.append(block)
             count -= 1 if not isinstance(block, Line) or block.spans else 0
-    return shown
+    return result
 
 
 def parse_plain(text: str) -> list[Block]:

@@ -327,8 +327,8 @@ def _lines(children: Sequence[Token]) -> Iterator[tuple[Span, ...]]:
 def _image(token: Token, style: Span) -> list[Span]:
     address = str(token.attrGet("src") or "")
     spans = [replace(style, text=token.content)] if token.content else []
-    shown = Span(address, link=address if _OPENABLE.match(address) else "")
-    return [*spans, replace(style, text=" (" if spans else "("), shown, replace(style, text=")")]
+    address_span = Span(address, link=address if _OPENABLE.match(address) else "")
+    return [*spans, replace(style, text=" (" if spans else "("), address_span, replace(style, text=")")]
 
 
 def _linkified(text: str, style: Span) -> list[Span]:

@@ -132,7 +132,7 @@ class MessageText(QTextBrowser):
         for index in range(first, len(blocks)):
             block = blocks[index]
             if isinstance(block, Code):
-                self._coloring.want(index, block)
+                self._coloring.request(index, block)
                 self._update_button(index, block)
         self._request_formulas()
 

@@ -211,12 +211,12 @@ class MessageWidget(MessageFrame):
 
     def _clip(self, height: int) -> int:
         # `Content` folds by lines of the source; a question of a few very long lines is folded here, by its height.
-        most = int(self._content.limit * self._style.line_height)
-        too_high = height > most * 1.2
+        max_height = int(self._content.limit * self._style.line_height)
+        too_high = height > max_height * 1.2
         self._clipped = too_high and not self._unfolded
         lines = self._content.lines if self._content.folded else round(height / self._style.line_height)
         self._show_fold_button(self._content.folded or too_high, lines)
-        return most if self._clipped else height
+        return max_height if self._clipped else height
 
     def _has_text(self) -> bool:
         return bool(self._content.blocks) or self.message.status == "streaming"

@@ -49,7 +49,7 @@ def colored(qtbot):
 
     def show(code: Code) -> list[list[tuple[int, int]]]:
         renderer.show([code])
-        coloring.want(0, code)
+        coloring.request(0, code)
         qtbot.waitUntil(lambda: not coloring.busy)
         formats = []
         block = renderer.first_line_of(0)
