@@ -1,4 +1,4 @@
-"""What lies in the folder of a run, by name. Whoever reads or writes there asks here."""
+"""The files in the folder of a run (`output_dir`): the one place that knows their names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class RunFolder:
     """The `output_dir` of a recipe.
 
     Args:
-        path: of the folder, which need not be there.
+        path: of the folder, which need not exist.
     """
 
     path: Path
@@ -31,22 +31,22 @@ class RunFolder:
 
     @property
     def samples(self) -> Path:
-        """What the model answered to `sample_prompts`."""
+        """The model's answers to `sample_prompts`."""
         return self.path / "samples.jsonl"
 
     @property
     def record(self) -> Path:
-        """When, where and on what it took place, and how it ended."""
+        """When and on which machine the run took place, with which versions, and how it ended."""
         return self.path / "run.json"
 
     @property
     def report(self) -> Path:
-        """The page about it."""
+        """The HTML report."""
         return self.path / "report.html"
 
     @property
     def tracker_ids(self) -> Path:
-        """By what names the services know it."""
+        """The run's ids at the tracking services."""
         return self.path / "trackers.json"
 
     @property
@@ -74,15 +74,15 @@ class RunFolder:
         return self.path / f"step-{step}"
 
     def steps(self) -> list[int]:
-        """The steps that have a checkpoint, whole or not, in order. Raises OSError when the folder cannot be read."""
+        """The steps with a checkpoint, whole or damaged, ascending. Raises OSError when the folder cannot be read."""
         names = (_STEP.fullmatch(path.name) for path in self.path.iterdir() if path.is_dir())
         return sorted(int(name[1]) for name in names if name)
 
     def is_model(self, name: str) -> bool:
-        """Whether a folder of that name in here holds a model: `step-N` or `final`."""
+        """Whether a folder of that name in the run folder holds a model: `step-N` or `final`."""
         return name == self.final.name or _STEP.fullmatch(name) is not None
 
     def holds_run(self) -> bool:
-        """Whether a run has written here what another one must not write over."""
+        """Whether there are results of a run, which another run must not overwrite."""
         logged = self.metrics.exists() and self.metrics.stat().st_size > 0
         return logged or self.final.exists() or any(self.path.glob("step-*"))

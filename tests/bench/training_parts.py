@@ -87,8 +87,11 @@ def samples_of(folder: Path, name: str, processes: int) -> Any:
 def steps(folder: Path, mode: str) -> Mapping[str, float]:
     """Some of our steps: `group`, `pack`, or `default`: random batches, transformers' mask and its own loss."""
     from belle.training.engines.engine import engine_builder
+    from belle.training.engines.options import EngineOptions
     from belle.training.loop.loop import optimizer_step
-    from belle.training.model.load import load_causal_model, parameter_groups
+    from belle.training.model.load import load_causal_model
+    from belle.training.model.options import ModelOptions
+    from belle.training.model.prepare import parameter_groups
     from belle.training.stages.next_token import NextToken
 
     class Default(NextToken):
@@ -99,9 +102,9 @@ def steps(folder: Path, mode: str) -> Mapping[str, float]:
             return out.loss * batch.trained_tokens, {}
 
     plan = recipe(folder)
-    builder = engine_builder(plan)
+    builder = engine_builder(plan.part(EngineOptions))
     tokenizer = load_tokenizer(TOKENIZER)
-    model = load_causal_model(plan, builder, tokenizer, lambda _: None)
+    model = load_causal_model(plan.part(ModelOptions), builder, tokenizer, lambda _: None)
     engine = builder.build(model, parameter_groups(model, 0.0))
     samples, chosen = some_steps(folder, "pad" if mode == "default" else mode)
     method = Default() if mode == "default" else NextToken()

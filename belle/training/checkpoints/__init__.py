@@ -1,1 +1,1 @@
-"""Checkpoints of a run: written whole or not at all, found again, and what a run needs to go on exactly."""
+"""Checkpoints of a run: written whole or not at all, verified, and with all that an exact resume needs."""

@@ -1,7 +1,7 @@
 """A folder of files that is written whole or not at all, by one process or by several.
 
-The files go to `NAME.tmp`, each is put on the disk and hashed, then the manifest, then the folder gets its name. A
-folder of that name that was there before is moved aside first and deleted last, so that one of the two is always whole.
+The files are written to `NAME.tmp`, synced and hashed; then the manifest is written, and the folder is renamed. An
+older folder of that name is moved aside first and deleted last, so that one of the two is always whole.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from belle.training.checkpoints.manifest import (
 from belle.training.cluster.ranks import SINGLE_PROCESS, Ranks, on_all_ranks
 
 TEMPORARY, REPLACED = ".tmp", ".replaced"
-# On network file systems another machine's file appears after a while.
+# On network file systems another machine's file becomes visible after a while.
 _VISIBLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Filled:
-    """A folder whose files are written, and which has neither its manifest nor its name yet.
+class FilledFolder:
+    """A folder whose files are written, still without its manifest and its final name.
 
     Attributes:
-        folder: what it will be called.
-        temporary: where the files are.
-        sizes: of all files, as the ranks together see them, in bytes.
+        folder: its final path.
+        temporary: its path now.
+        sizes: of all files that any rank sees, in bytes.
     """
 
     folder: Path
@@ -59,32 +59,31 @@ def write_folder(
 ) -> None:
     """Write a folder of files with a manifest, whole or not at all, and replace the one of that name.
 
-    All ranks call it. Arguments and errors are those of `CheckpointStore.save`. Nothing is left of an attempt that
-    failed.
+    All ranks call it. Arguments and errors are those of `CheckpointStore.save`. A failed attempt leaves nothing behind.
     """
     complete(fill(folder, write, ranks), step=step, recipe=recipe, extra=extra, ranks=ranks)
 
 
-def fill(folder: Path, write: Callable[[Path], None], ranks: Ranks) -> Filled:
-    """The first half of `write_folder`: every rank writes its files. They may still be in memory alone."""
+def fill(folder: Path, write: Callable[[Path], None], ranks: Ranks) -> FilledFolder:
+    """The first half of `write_folder`: every rank writes its files, which need not be on the disk yet (fsync)."""
     temporary = folder.with_name(folder.name + TEMPORARY)
 
-    def write_mine() -> None:
+    def write_own() -> None:
         with writing(temporary):
             temporary.mkdir(parents=True, exist_ok=True)
             write(temporary)
 
-    with _cleaned(folder, ranks):
+    with _removed_on_failure(folder, ranks):
         on_all_ranks(ranks, lambda: _start(folder, temporary) if ranks.rank == 0 else None)
-        on_all_ranks(ranks, write_mine)
+        on_all_ranks(ranks, write_own)
         sizes: dict[str, int] = {}
         for seen in on_all_ranks(ranks, lambda: files_in(temporary)):
             sizes.update(seen)
-    return Filled(folder, temporary, sizes)
+    return FilledFolder(folder, temporary, sizes)
 
 
 def complete(
-    filled: Filled,
+    filled: FilledFolder,
     *,
     step: int,
     recipe: Mapping[str, Any],
@@ -92,17 +91,17 @@ def complete(
     ranks: Ranks = SINGLE_PROCESS,
     threads: int | None = None,
 ) -> None:
-    """The second half: files on the disk, hashed (on so many `threads`), manifest, name."""
+    """The second half of `write_folder`: sync and hash the files on `threads` threads, write the manifest, rename."""
     temporary, sizes = filled.temporary, filled.sizes
-    mine = share(sizes, ranks.rank, ranks.world_size)
+    own = share(sizes, ranks.rank, ranks.world_size)
 
-    def seal_mine() -> dict[str, FileDigest]:
-        _wait_until_visible(temporary, mine if ranks.rank else list(sizes))
+    def sync_own() -> dict[str, FileDigest]:
+        _wait_until_visible(temporary, own if ranks.rank else list(sizes))
         with writing(temporary):
-            return sync_and_hash(temporary, mine, threads)
+            return sync_and_hash(temporary, own, threads)
 
-    with _cleaned(filled.folder, ranks):
-        files = {name: sealed for part in on_all_ranks(ranks, seal_mine) for name, sealed in part.items()}
+    with _removed_on_failure(filled.folder, ranks):
+        files = {name: digest for part in on_all_ranks(ranks, sync_own) for name, digest in part.items()}
         manifest = Manifest(
             step=step,
             files=dict(sorted(files.items())),
@@ -115,8 +114,8 @@ def complete(
 
 
 @contextlib.contextmanager
-def _cleaned(folder: Path, ranks: Ranks) -> Iterator[None]:
-    """What fails leaves nothing behind."""
+def _removed_on_failure(folder: Path, ranks: Ranks) -> Iterator[None]:
+    """Remove the temporary folder when the block fails."""
     try:
         yield
     except Exception:
@@ -127,6 +126,7 @@ def _cleaned(folder: Path, ranks: Ranks) -> Iterator[None]:
 
 
 def _start(folder: Path, temporary: Path) -> None:
+    """Make the temporary folder; remove what a killed attempt left."""
     with writing(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
         recover(folder)
@@ -134,11 +134,16 @@ def _start(folder: Path, temporary: Path) -> None:
 
 
 def _finish(folder: Path, temporary: Path, manifest: Manifest) -> None:
+    """Write the manifest and rename the folder.
+
+    A rename survives a power cut only once its parent folder is synced, and must not reach the disk before the files
+    and folder entries it stands for: so these are synced first.
+    """
     with writing(temporary):
-        path = temporary / MANIFEST
-        path.write_bytes(utf8(manifest.text()))
-        sync_file(path)
-        for inner in (found for found in temporary.rglob("*") if found.is_dir()):
+        manifest_path = temporary / MANIFEST
+        manifest_path.write_bytes(utf8(manifest.text()))
+        sync_file(manifest_path)
+        for inner in (path for path in temporary.rglob("*") if path.is_dir()):
             sync_folder(inner)
         sync_folder(temporary)
         replaced = folder.with_name(folder.name + REPLACED)
@@ -150,13 +155,16 @@ def _finish(folder: Path, temporary: Path, manifest: Manifest) -> None:
 
 
 def recover(folder: Path) -> None:
-    """Remove what an attempt to write `folder` left; what it was replacing gets its name back. Raises OSError."""
+    """Remove what an attempt to write `folder` left, and give the folder that it was replacing its name back.
+
+    Raises OSError.
+    """
     replaced, temporary = (folder.with_name(folder.name + suffix) for suffix in (REPLACED, TEMPORARY))
     if replaced.exists() and not folder.exists():
         replaced.rename(folder)
-    for rubbish in (replaced, temporary):
-        if rubbish.exists():
-            shutil.rmtree(rubbish)
+    for leftover in (replaced, temporary):
+        if leftover.exists():
+            shutil.rmtree(leftover)
 
 
 def _wait_until_visible(folder: Path, names: list[str]) -> None:

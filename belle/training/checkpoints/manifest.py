@@ -1,7 +1,7 @@
-"""The manifest of a checkpoint: every file with size and sha256, and what it takes to make the checkpoint again.
+"""The manifest of a checkpoint: every file with its size and sha256, the recipe, and the versions of the libraries.
 
-A folder without a manifest was never finished; one whose files differ from it is not loaded. Files are hashed in
-threads, while the disk is busy with them: hashlib and fsync both work without the interpreter's lock.
+A folder without a manifest was never finished; one whose files differ from it is not loaded. Files are hashed and
+synced in threads at the same time: hashlib and fsync both release the interpreter's lock.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TOKENIZER_FILES = (
     *VOCABULARY_FILES, "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "chat_template.jinja",
 )  # fmt: skip
-"""What the tokenizer of a checkpoint consists of, where it is there."""
+"""The files that a checkpoint's tokenizer may consist of."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class FileDigest:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What `manifest.json` says.
+    """The content of `manifest.json`.
 
     Attributes:
         step: optimizer steps done.
         files: every other file of the folder, by its path relative to it, with `/`.
         recipe: the resolved recipe.
-        extra: what the loop wants to find again, JSON-serializable.
+        extra: further values of the run that a resume needs, JSON-serializable.
         world_size: number of processes that wrote it.
         versions: of the libraries.
         tokenizer_sha256: of all files of the tokenizer together; None when there are none.
@@ -69,12 +69,12 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a checkpoint; its files are not looked at. Raises KnownError (`checkpoint_broken`)."""
+    """The manifest of a checkpoint; its files are not checked. Raises KnownError (`checkpoint_broken`)."""
     path = folder / MANIFEST
     try:
         values = parse_json(path.read_bytes())
         if values.pop("format") != _FORMAT:
-            raise ValueError("it is in a format of another version")
+            raise ValueError("its format is of another version")
         files = {
             _inside(name): FileDigest(int(row["size"]), str(row["sha256"])) for name, row in values["files"].items()
         }
@@ -88,13 +88,13 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def tokenizer_sha256(files: Mapping[str, FileDigest]) -> str | None:
-    """One hash for the tokenizer among `files`, whatever the order they were written in; None when there is none."""
+    """One hash of all tokenizer files among `files`, in any order; None when there are none."""
     rows = sorted((name, f.sha256) for name, f in files.items() if PurePosixPath(name).name in TOKENIZER_FILES)
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest() if rows else None
 
 
 def files_in(folder: Path) -> dict[str, int]:
-    """Every file below `folder` but the manifest: path relative to it, with `/` → size in bytes. Raises OSError."""
+    """Every file below `folder` but the manifest: relative path with `/` → size in bytes. Raises OSError."""
     files = (path for path in folder.rglob("*") if path.is_file())
     sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
     sizes.pop(MANIFEST, None)
@@ -102,35 +102,35 @@ def files_in(folder: Path) -> dict[str, int]:
 
 
 def share(sizes: Mapping[str, int], rank: int, world_size: int) -> list[str]:
-    """The files that one of `world_size` ranks takes care of: about the same number of bytes for each.
+    """The files that one of `world_size` ranks syncs and hashes: about the same number of bytes for each rank.
 
-    The largest file first, always to the rank with the least so far; the same on every rank.
+    Greedy: the largest file first, each to the rank with the fewest bytes so far. Every rank computes the same result.
     """
     loads = [0] * world_size
-    mine = []
+    own = []
     for name in sorted(sizes, key=lambda name: (-sizes[name], name)):
-        taker = loads.index(min(loads))
-        loads[taker] += sizes[name] + 1
-        if taker == rank:
-            mine.append(name)
-    return mine
+        least = loads.index(min(loads))
+        loads[least] += sizes[name] + 1
+        if least == rank:
+            own.append(name)
+    return own
 
 
 def sync_and_hash(folder: Path, names: Sequence[str], threads: int | None = None) -> dict[str, FileDigest]:
-    """Put files on the disk for good and hash them, all at the same time, on so many threads. Raises OSError."""
+    """Sync files to the disk and hash them on `threads` threads, both at the same time. Raises OSError."""
     with ThreadPoolExecutor(threads or _threads()) as hashing, ThreadPoolExecutor(_threads()) as syncing:
-        # The largest decides when all is done, so it goes first.
+        # The largest file takes longest, so it goes first.
         order = sorted(names, key=lambda name: -(folder / name).stat().st_size)
         synced = [syncing.submit(sync_file, folder / name) for name in order]
-        sealed = {name: hashing.submit(file_digest, folder / name) for name in order}
+        digests = {name: hashing.submit(file_digest, folder / name) for name in order}
         _wait(synced)
-        return {name: future.result() for name, future in sealed.items()}
+        return {name: future.result() for name, future in digests.items()}
 
 
 def first_problem(folder: Path, files: Mapping[str, FileDigest]) -> str | None:
-    """What is wrong with the files of a checkpoint, such as “model.safetensors is missing”; None if nothing is.
+    """The first difference from the manifest, such as “model.safetensors is missing”; None if there is none.
 
-    Sizes are compared first: they cost nothing.
+    Sizes are compared before hashes: they cost nothing.
     """
     for name, expected in files.items():
         path = folder / name
@@ -145,7 +145,7 @@ def first_problem(folder: Path, files: Mapping[str, FileDigest]) -> str | None:
         for name, future in digests.items():
             try:
                 if future.result() != files[name]:
-                    return f"{name} has another content than was written (its sha256 differs)"
+                    return f"{name} is not what was written (its sha256 differs)"
             except OSError as error:
                 return f"{name} cannot be read ({error.strerror})"
     return None
@@ -178,8 +178,8 @@ def _inside(name: str) -> str:
 def _broken(folder: Path, why: str) -> KnownError:
     return KnownError(
         "checkpoint_broken",
-        f"{folder} is no whole checkpoint: {why}.",
-        "Use an earlier one; the folder can be deleted.",
+        f"{folder} is not a complete checkpoint: {why}.",
+        "Use an earlier checkpoint; this folder can be deleted.",
         path=str(folder),
         reason=why,
     )

@@ -1,7 +1,7 @@
-"""Where a run stands beside its weights: steps, position in the data, counters, and every source of randomness.
+"""The state of a run beside its weights: steps, position in the data, counters, and all random number generators.
 
-With it a run that was interrupted goes on as if nothing had happened: the same batches, the same dropout masks, the
-same weights at the end, bit by bit.
+With it an interrupted run goes on as if nothing had happened: with the same batches and dropout masks it ends with the
+same weights, bit by bit.
 """
 
 from __future__ import annotations
@@ -11,13 +11,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError  # its name only: torch raises it
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from belle.errors import KnownError
-
-if TYPE_CHECKING:
-    import torch
-
 
 _UNREADABLE = (OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError, EOFError, UnpicklingError)
 
@@ -38,24 +34,18 @@ class RunState:
     micro_batch: int = 0
     counters: dict[str, float] = field(default_factory=dict)
 
-    def save(self, folder: Path, rank: int = 0, generators: Mapping[str, torch.Generator] | None = None) -> None:
+    def save(self, folder: Path, rank: int = 0) -> None:
         """Write `run_state-RANK.pt`: the fields, and every random number generator as it is now. Raises OSError."""
         import torch
 
-        state = {**asdict(self), "random": _capture(generators or {})}
+        state = {**asdict(self), "random": _capture()}
         torch.save(state, _path(folder, rank))
 
     @classmethod
-    def load(
-        cls,
-        folder: Path,
-        rank: int = 0,
-        world_size: int = 1,
-        generators: Mapping[str, torch.Generator] | None = None,
-    ) -> RunState:
-        """Read the file of this rank and set every random number generator back.
+    def load(cls, folder: Path, rank: int = 0, world_size: int = 1) -> RunState:
+        """Read the file of this rank, and set every random number generator to the state in it.
 
-        Call it when everything else is built: whatever draws a random number afterwards changes what follows.
+        Call it when everything else is built: any random number that is drawn afterwards changes the run.
 
         Raises KnownError: `ranks_changed` when another number of processes wrote the checkpoint, `checkpoint_broken`
         when the file is not what `save` writes.
@@ -76,7 +66,7 @@ class RunState:
         try:
             # Tensors and plain values only: no code runs from a checkpoint.
             state = torch.load(path, map_location="cpu", weights_only=True)
-            _restore(state.pop("random"), generators or {})
+            _restore(state.pop("random"))
             return cls(**state)
         except _UNREADABLE as error:
             raise KnownError(
@@ -92,22 +82,22 @@ def _path(folder: Path, rank: int) -> Path:
     return folder / f"run_state-{rank}.pt"
 
 
-def _capture(generators: Mapping[str, torch.Generator]) -> dict[str, Any]:
+def _capture() -> dict[str, Any]:
     import numpy as np
     import torch
 
-    name, keys, position, has_gauss, cached = np.random.get_state()  # libraries draw from the global one
+    name, keys, position, has_gauss, cached = np.random.get_state()  # the global one, which libraries use
     return {
         "python": random.getstate(),
+        # As an int64 tensor: `torch.load` with `weights_only` refuses NumPy arrays.
         "numpy": (name, torch.from_numpy(np.asarray(keys, np.int64)), int(position), int(has_gauss), float(cached)),
         "torch": torch.get_rng_state(),
         # Each rank has a device of its own: the current one.
         "cuda": torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
-        "generators": {name: generator.get_state() for name, generator in generators.items()},
     }
 
 
-def _restore(state: Mapping[str, Any], generators: Mapping[str, torch.Generator]) -> None:
+def _restore(state: Mapping[str, Any]) -> None:
     import numpy as np
     import torch
 
@@ -118,5 +108,3 @@ def _restore(state: Mapping[str, Any], generators: Mapping[str, torch.Generator]
     torch.set_rng_state(state["torch"])
     if state["cuda"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])
-    for key, generator in generators.items():
-        generator.set_state(state["generators"][key])

@@ -1,10 +1,11 @@
 """Checkpoints that cannot be half-written.
 
-    step-20.tmp/ is filled → every file on the disk → manifest.json on the disk → renamed to step-20/ → old ones deleted
+    step-20.tmp/ is filled → its files are synced → manifest.json is written and synced → renamed to step-20/
+    → old checkpoints are deleted
 
-So a folder called `step-N` is whole, whenever the machine was switched off; what ends in `.tmp` is rubbish of a killed
-run. Going on, the newest one is taken whose files are what the manifest says, because disks and people damage files
-too. With several processes each writes its own files, and shares in hashing all of them.
+So a folder called `step-N` is complete, whenever the machine was switched off, and `.tmp` is what a killed run left. To
+resume, the newest checkpoint is taken whose files match its manifest, because disks and people damage files too. With
+several processes each writes its own files, and each hashes a part of all files.
 """
 
 from __future__ import annotations
@@ -28,15 +29,17 @@ from belle.training.checkpoints.manifest import FileDigest, first_problem, read_
 from belle.training.cluster.ranks import SINGLE_PROCESS, Ranks, on_all_ranks
 from belle.training.run_folder import RunFolder
 
+_HELD = (errno.EACCES, errno.EAGAIN)  # of a lock that another process holds
+
 
 class CheckpointStore:
-    """The checkpoints of one run, as `step-N` folders. To be closed, or used in a `with` statement.
+    """The checkpoints of one run, as `step-N` folders. Close it, or use it in a `with` statement.
 
     Args:
         folder: of the run.
         keep_last: how many are kept; 0 keeps all.
         ranks: the processes of the run. `newest` and `save` must be called by all of them.
-        notice: gets one sentence for each thing that a person should know and that stops nothing.
+        notice: gets one sentence for each problem that does not stop the run.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class CheckpointStore:
         self.close()
 
     def close(self) -> None:
-        """Wait for the last checkpoint, and let others write the folder. Raises as `settle`."""
+        """Wait for the last checkpoint, and release the folder. Raises as `settle`."""
         try:
             self.settle()
         finally:
@@ -72,13 +75,13 @@ class CheckpointStore:
             self._lock.release()
 
     def settle(self) -> None:
-        """Return when the last checkpoint is on the disk. All ranks call it. Raises what went wrong, as `save`."""
+        """Wait until the last checkpoint is on the disk. All ranks call it. Raises its errors, as `save`."""
         pending, self._pending = self._pending, None
         if pending is not None:
             pending.result()
 
     def claim(self) -> None:
-        """Make the folder and keep other runs out of it; `save` does it otherwise. All ranks call it.
+        """Make the folder and lock it against other runs, as the first `save` does. All ranks call it.
 
         Raises KnownError (`run_in_use`, `folder_not_writable`).
         """
@@ -92,9 +95,9 @@ class CheckpointStore:
         on_all_ranks(self._ranks, take)
 
     def newest(self) -> Path | None:
-        """The newest checkpoint that is whole, the same on every rank; None when there is none.
+        """The newest complete checkpoint, the same on every rank; None when there is none.
 
-        Removes what a killed run left, and says of every newer checkpoint why it was not taken.
+        Removes what a killed run left, and reports why newer checkpoints are not used.
         Raises KnownError (`run_in_use`, `folder_not_writable`).
         """
 
@@ -125,24 +128,24 @@ class CheckpointStore:
         extra: Mapping[str, Any] | None = None,
         wait: bool = True,
     ) -> Path:
-        """Write the checkpoint `step-N` and delete the oldest. When it returns, the checkpoint is on the disk for good.
+        """Write the checkpoint `step-N` and delete the oldest. With `wait`, the checkpoint is on the disk on return.
 
         Args:
             step: optimizer steps done.
-            write: called on every rank with the same folder; writes the files of its rank there.
+            write: called on every rank with the same folder; writes the files of its rank into it.
             recipe: the resolved recipe, JSON-serializable.
-            extra: anything JSON-serializable that belongs into the manifest.
-            wait: False returns as soon as `write` has: the checkpoint is there after the next `settle`, `save` or
-                `close`, and what goes wrong on the way is raised by that.
+            extra: further JSON-serializable values for the manifest.
+            wait: False returns as soon as `write` has: the checkpoint is complete after the next `settle`, `save` or
+                `close`, which raises what went wrong.
 
         Raises KnownError (`disk_full`, `folder_not_writable`, `folder_not_shared`, `run_in_use`, `rank_failed`) and
-        whatever `write` raises; the earlier checkpoints are there afterwards, whatever happened.
+        whatever `write` raises. Earlier checkpoints are kept when it fails.
         """
 
         self.settle()
         self.claim()
         filled = fill(self.folder.checkpoint(step), write, self._ranks)
-        # They must not change any more while a thread reads them.
+        # The thread reads copies: the run goes on changing its own.
         recipe, extra = deepcopy(dict(recipe)), deepcopy(dict(extra or {}))
 
         def finish() -> None:
@@ -158,7 +161,7 @@ class CheckpointStore:
         return filled.folder
 
     def _problem(self, path: Path, step: int) -> str | None:
-        """Why a checkpoint cannot be used, found by all ranks together."""
+        """Why a checkpoint cannot be used; None if it can. Each rank checks a part of the files."""
 
         def read() -> tuple[str | None, dict[str, FileDigest]]:
             if self._ranks.rank:
@@ -174,22 +177,22 @@ class CheckpointStore:
         problem, files = on_all_ranks(self._ranks, read)[0]
         if problem is not None:
             return str(problem)
-        sizes = {name: sealed.size for name, sealed in files.items()}
-        mine = {name: files[name] for name in share(sizes, self._ranks.rank, self._ranks.world_size)}
-        problems = on_all_ranks(self._ranks, lambda: first_problem(path, mine))
+        sizes = {name: digest.size for name, digest in files.items()}
+        own = {name: files[name] for name in share(sizes, self._ranks.rank, self._ranks.world_size)}
+        problems = on_all_ranks(self._ranks, lambda: first_problem(path, own))
         return next(filter(None, problems), None)
 
     def _prune(self, step: int) -> None:
-        """Delete what is older than the last `keep_last`. Damaged ones do not count and are left to the person."""
+        """Delete all but the last `keep_last` checkpoints. Damaged ones do not count, and are left to the user."""
         if not self._keep_last:
             return
         whole = [saved for saved in self.folder.steps() if saved <= step and saved not in self._broken]
         for old in whole[: -self._keep_last]:
             path = self.folder.checkpoint(old)
             try:
-                # The name goes first: what is half deleted must not look like a checkpoint.
-                rubbish = path.rename(path.with_name(path.name + TEMPORARY))
-                shutil.rmtree(rubbish)
+                # Renamed first: a half-deleted folder must not look like a checkpoint.
+                leftover = path.rename(path.with_name(path.name + TEMPORARY))
+                shutil.rmtree(leftover)
             except OSError as error:
                 self._notice(f"The old checkpoint {path} could not be deleted: {error.strerror or error}.")
 
@@ -201,16 +204,11 @@ def _clean(folder: RunFolder) -> None:
             recover(path.with_suffix(""))
 
 
-# One run at a time in a folder: a second one would delete what the first is writing.
-
-
-_HELD = (errno.EACCES, errno.EAGAIN)
-
-
 class FolderLock:
-    """A lock on a file that ends with the process, however it ends.
+    """A lock on a file, so that one run at a time writes a folder: a second one would delete what the first writes.
 
-    It is a POSIX record lock: child processes that outlive a killed run do not keep it, and it works over NFS.
+    It is a POSIX record lock. The kernel releases it when the process ends, however it ends; child processes that
+    outlive a killed run do not hold it (unlike `flock`); and it works over NFS.
     """
 
     def __init__(self, path: Path) -> None:
@@ -234,7 +232,7 @@ class FolderLock:
             holder = os.read(file, 200).decode(errors="replace").strip()
             os.close(file)
             if error.errno not in _HELD:
-                return  # a file system without locks: nothing to be done about it
+                return  # a file system without locks
             raise KnownError(
                 "run_in_use",
                 f"Another run is writing {self._path.parent}" + (f" ({holder})." if holder else "."),
@@ -246,7 +244,7 @@ class FolderLock:
         self._file = file
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

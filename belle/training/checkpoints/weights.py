@@ -1,7 +1,7 @@
-"""The trained weights of a run as files, exactly as they are in memory, so that a resumed run is the same run.
+"""The trained weights of a run as files, bit by bit as they are in memory, for an exact resume.
 
-A model that is trained as a whole, and an adapter, are written under the names that transformers and peft read: a
-checkpoint is then a model of its own, beside the optimizer's state.
+A model that is trained as a whole, and an adapter, are written under the names that transformers and peft read, so that
+a checkpoint can be loaded as a model.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def save_trained(model: Any, folder: Path) -> None:
     from safetensors.torch import save_file
 
     if is_adapted(model):
-        # What is trained of embedding and head is among `modules_to_save`; peft would add what the base has.
+        # Trained embeddings and heads are among `modules_to_save`; peft would also add the base's frozen ones.
         model.save_pretrained(folder, save_embedding_layers=False)
         return
     trained = {name: p.detach().cpu().contiguous() for name, p in model.named_parameters() if p.requires_grad}
@@ -40,7 +40,7 @@ def save_trained(model: Any, folder: Path) -> None:
 
 
 def load_trained(model: Any, folder: Path) -> None:
-    """Put the weights of `save_trained` back. Raises KnownError("checkpoint_mismatch") for those of another model."""
+    """Load what `save_trained` wrote. Raises KnownError("checkpoint_mismatch") for the weights of another model."""
     from safetensors.torch import load_file
 
     if is_adapted(model):
@@ -53,7 +53,7 @@ def load_trained(model: Any, folder: Path) -> None:
         return
     path = next((folder / name for name in (WHOLE, PART) if (folder / name).exists()), None)
     if path is None:
-        raise KnownError("checkpoint_mismatch", f"{folder} has no weights for this kind of run.", path=str(folder))
+        raise KnownError("checkpoint_mismatch", f"{folder} has no weights of such a run.", path=str(folder))
     weights = load_file(path)
     import torch
 

@@ -1,7 +1,7 @@
-"""What `belle train --launch` starts on every machine: torchrun's agent, told over stdin what to run.
+"""The program that `belle train --launch` starts on every machine: torchrun's agent, controlled over stdin.
 
-ssh forwards no signals, and a connection that breaks ends nothing on the other side. So the first line of stdin is the
-request, in JSON; every further line is the number of a signal for the processes; and its end means: stop everything.
+ssh forwards no signals, and a broken connection ends nothing on the other side. So the first line of stdin is the
+request in JSON, every further line is the number of a signal for the processes, and end of file means: stop everything.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _END_SECONDS = 30
 
 
 def digest(path: Path) -> str:
-    """What tells two copies of a file apart; empty when it is not there."""
+    """A text that differs between two versions of a file: its sha256 or, if large, its size; empty without a file."""
     try:
         size = path.stat().st_size
         if path.is_dir():
@@ -42,7 +42,7 @@ def digest(path: Path) -> str:
 
 
 def serve() -> int:
-    """Run what the first line of stdin asks for on this machine. Returns the exit status."""
+    """Run the request in the first line of stdin on this machine. Returns the exit status."""
     request = parse_json(sys.stdin.readline())
     if problems := _differences(request):
         sys.stderr.write(
@@ -51,7 +51,7 @@ def serve() -> int:
         )
         return 2
     os.environ.update(request["environment"])
-    # A library that starts a thread for each core in every process would have them wait for each other.
+    # Otherwise libraries start a thread per core in every process, and these compete for the cores.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // request["slots"])))
     os.environ["PYTHONUNBUFFERED"] = "1"
     signalled = threading.Event()
@@ -61,17 +61,17 @@ def serve() -> int:
 
 
 def _differences(request: Mapping[str, Any]) -> list[str]:
-    """Go to the run's folder, and say what here is not as it is at the launcher's."""
+    """Change to the run's folder; return how this machine differs from the launcher's, one phrase each."""
     problems = []
     try:
         os.chdir(request["folder"])
     except OSError as error:
-        problems.append(f"the folder {request['folder']} is not there: {error.strerror}")
+        problems.append(f"the folder {request['folder']} cannot be opened: {error.strerror}")
     if request["version"] != belle.__version__:
         problems.append(f"ChatBELLE {belle.__version__} is installed, not {request['version']}")
     for name, expected in request["files"].items():
-        if (here := digest(Path(name))) != expected:
-            problems.append(f"{name} is {'another file' if here else 'not there'}")
+        if (own := digest(Path(name))) != expected:
+            problems.append(f"{name} {'differs' if own else 'does not exist'}")
     return problems
 
 
@@ -80,7 +80,7 @@ def _run(request: Mapping[str, Any], logs: Path, signalled: threading.Event) -> 
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    logging.disable(logging.ERROR)  # what torch logs of a process that ended is said below, in words
+    logging.disable(logging.ERROR)  # what torch logs of a process that ended is reported below
     host = request["host"]
     config = LaunchConfig(
         min_nodes=request["hosts"],
@@ -115,7 +115,7 @@ def _run(request: Mapping[str, Any], logs: Path, signalled: threading.Event) -> 
 
 
 def _last_lines(logs: Path, local_rank: int) -> list[str]:
-    """What the process said last: on stderr, or else on stdout."""
+    """The last lines of the process's stderr, or of its stdout when that is empty."""
     for name in ("stderr.log", "stdout.log"):
         for file in logs.glob(f"*/attempt_0/{local_rank}/{name}"):
             if lines := file.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -124,16 +124,18 @@ def _last_lines(logs: Path, local_rank: int) -> list[str]:
 
 
 def _listen(signalled: threading.Event) -> None:
+    """Pass on the signals that stdin names; end everything when stdin ends."""
     import psutil
 
     for line in sys.stdin:
         signalled.set()
         for process in psutil.Process().children():
             with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
-                # Each leads a group; only what kills is also for what it started.
+                # Each process leads a group. Only SIGKILL goes to the whole group: after the other signals the process
+                # ends its children itself.
                 number = int(line)
                 os.killpg(process.pid, number) if number == signal.SIGKILL else process.send_signal(number)
-    # torchrun's agent ends its processes when it is ended; before it has any, this ends it alone.
+    # torchrun's agent ends its processes when it gets this signal; before it has any, it just ends.
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -1,4 +1,4 @@
-"""Failures that torch raises as plain RuntimeErrors, in words: no memory left, another process gone."""
+"""KnownErrors for failures that torch raises as plain RuntimeError: out of memory, another process lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LOST = re.compile(
 
 
 def known_failure(error: BaseException, ranks: Ranks) -> KnownError | None:
-    """The known error for `error`; None when it is none of these."""
+    """The KnownError for `error` (`out_of_memory`, `rank_lost`); None when it is something else."""
     if not isinstance(error, RuntimeError):
         return None
     text = str(error)

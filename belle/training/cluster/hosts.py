@@ -16,18 +16,18 @@ from belle.errors import KnownError
 from belle.texts import read_text, short_repr
 
 _LONGEST = 1 << 20  # bytes; a line per machine
-# No name that ssh would take for an option.
+# It does not begin with “-”, which ssh would take for an option.
 _NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9_:][A-Za-z0-9_.:-]*")
 _LOOPBACK = re.compile(r"localhost|127(\.\d{1,3}){3}|::1")
 
 
 @dataclass(frozen=True)
 class Host:
-    """A machine.
+    """A machine of a run.
 
     Args:
         name: as ssh takes it, with or without `user@`.
-        slots: processes.
+        slots: number of processes.
     """
 
     name: str
@@ -35,17 +35,17 @@ class Host:
 
     @property
     def address(self) -> str:
-        """Where the others reach it."""
+        """Its name without the user: where the others reach it."""
         return self.name.rpartition("@")[2]
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the name means “this machine” to whoever says it."""
+        """Whether the name means “this machine” on every machine."""
         return _LOOPBACK.fullmatch(self.name) is not None
 
     @property
     def is_here(self) -> bool:
-        """Whether no ssh is needed."""
+        """Whether it is this machine, so that no ssh is needed."""
         return self.is_loopback or self.name in (platform.node(), socket.getfqdn())
 
 
@@ -62,24 +62,24 @@ def read_hosts(path: Path) -> list[Host]:
             continue
         host = _host(words, path, number)
         if host.name in hosts:
-            raise _wrong(path, number, f"{host.name} is there a second time", "Add up its slots in one line.")
+            raise _wrong(path, number, f"{host.name} is listed twice", "Add up its slots in one line.")
         hosts[host.name] = host
     if not hosts:
-        raise _wrong(path, 0, "no host is in it", "Write one to a line, such as: worker-1 slots=8")
+        raise _wrong(path, 0, "it lists no host", "Write one host per line, such as: worker-1 slots=8")
     return list(hosts.values())
 
 
 def _host(words: list[str], path: Path, number: int) -> Host:
     name, *options = words
     if not _NAME.fullmatch(name):
-        raise _wrong(path, number, f"{short_repr(name)} is no name of a machine")
+        raise _wrong(path, number, f"{short_repr(name)} is not the name of a machine")
     slots: int | None = None
     for option in options:
         key, _, value = option.partition("=")
         if key != "slots":
-            raise _wrong(path, number, f"{short_repr(option)} is not known", "Write: NAME slots=NUMBER")
+            raise _wrong(path, number, f"{short_repr(option)} is not an option", "Write: NAME slots=NUMBER")
         if not (value.isascii() and value.isdigit() and int(value) > 0):
-            raise _wrong(path, number, f"slots is {short_repr(value)}, and has to be a number above 0")
+            raise _wrong(path, number, f"slots is {short_repr(value)}; it must be a whole number above 0")
         slots = int(value)
     if slots is None:
         raise _wrong(path, number, f"{name} has no slots", f"Write, for 8 GPUs: {name} slots=8")

@@ -1,8 +1,8 @@
 """`belle train RECIPE --launch hosts.txt`: the same run on several machines, started and ended from one.
 
-On every machine torchrun's agent (`belle.training.cluster.agent`) starts the processes, over ssh or, on this machine,
-directly. Where one process fails, the others lose it within seconds and say so; what is left after that is ended, and
-the exit status is that of the machine that failed first.
+On every machine torchrun's agent (`belle.training.cluster.agent`) starts the processes. It is started over ssh or, on
+this machine, directly. When one process fails, the others notice within seconds and report it; what still runs after
+that is ended, and the exit status is that of the machine that failed first.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from belle.errors import KnownError
 from belle.training.cluster.agent import digest
 from belle.training.cluster.hosts import Host, read_hosts
 
-# Settings of libraries that every process of a run must have alike.
+# Variables that configure libraries: they must be the same in every process of a run.
 _FORWARDED = ("NCCL_", "GLOO_", "TORCH_", "HF_", "DS_", "OMP_", "MKL_", "UCX_", "PYTHONPATH", "TOKENIZERS_")
 _SSH = ("ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15")
 _SSH_FAILED = 255
-_TO_NOTICE_SECONDS = 30.0
-_TO_END_SECONDS = 45.0
+_NOTICE_SECONDS = 30.0
+_END_SECONDS = 45.0
 _POLL_SECONDS = 0.05
 
 
@@ -51,8 +51,8 @@ def launch_command(hosts: Sequence[Host], command: Sequence[str], *, files: Sequ
     """Run `command` in every slot of every host, each process knowing its rank as torchrun says it.
 
     Args:
-        files: must be the same on all of them; a machine on which they are not says so, and the status is 2. Paths are
-            relative to the current folder, which must be there too.
+        files: must be the same on all hosts; a host with another version reports it, and the status is 2. Paths are
+            relative to the current folder, which must exist on every host.
 
     Returns the exit status: of the machine that failed first; 128 + n after a signal n.
 
@@ -67,11 +67,11 @@ def launch_command(hosts: Sequence[Host], command: Sequence[str], *, files: Sequ
 
 
 class _Agent:
-    """The agent of a machine, as a child process: ssh, or Python itself. A context manager, which ends it."""
+    """The agent of a machine as a child process: ssh, or Python itself. A context manager, which ends it."""
 
     def __init__(self, host: Host, request: Mapping[str, Any]) -> None:
         self.host = host
-        # A session of its own: Ctrl-C in the terminal is for the launcher, which passes it on.
+        # In a session of its own, so that Ctrl-C in the terminal reaches the launcher alone, which passes it on.
         self._process = subprocess.Popen(_agent_command(host), stdin=subprocess.PIPE, text=True, start_new_session=True)
         self.write(json.dumps(request))
 
@@ -81,7 +81,7 @@ class _Agent:
     def __exit__(self, *_: object) -> None:
         self.end()
         try:
-            self._process.wait(_TO_END_SECONDS)
+            self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             self._kill()
 
@@ -97,7 +97,7 @@ class _Agent:
         self._process.wait()
 
     def write(self, line: str) -> None:
-        """A line for the agent; one that has gone does not read it."""
+        """Send the agent a line; nothing happens when it has ended."""
         assert self._process.stdin is not None
         with contextlib.suppress(OSError, ValueError):
             self._process.stdin.write(line + "\n")
@@ -110,15 +110,18 @@ class _Agent:
             self._process.stdin.close()
 
     def status(self) -> int | None:
-        """How it ended; None while it runs."""
+        """Its exit status, 128 + n after a signal n; None while it runs."""
         status = self._process.poll()
         return 128 - status if status is not None and status < 0 else status
 
 
 def _follow(agents: Sequence[_Agent]) -> int:
-    """Wait for all, and end what is left some time after one has failed. Raises KnownError("host_unreachable")."""
+    """Wait for all agents, or for some time after the first failure. Returns the exit status of the first failure.
+
+    Raises KnownError("host_unreachable").
+    """
     failed: int | None = None
-    until = float("inf")
+    deadline = float("inf")
     while True:
         statuses = [agent.status() for agent in agents]
         for agent, status in zip(agents, statuses, strict=True):
@@ -126,16 +129,16 @@ def _follow(agents: Sequence[_Agent]) -> int:
                 raise _unreachable(agent.host)
         if failed is None and any(statuses):
             failed = next(filter(None, statuses))
-            # The others get some time to find out, and to say in their own words what they lost.
-            until = monotonic() + _TO_NOTICE_SECONDS
-        if None not in statuses or monotonic() > until:
+            # Give the others time to notice the loss and to report it.
+            deadline = monotonic() + _NOTICE_SECONDS
+        if None not in statuses or monotonic() > deadline:
             return failed or 0
         sleep(_POLL_SECONDS)
 
 
 @contextlib.contextmanager
 def _signals_to(agents: Sequence[_Agent]) -> Iterator[None]:
-    """SIGINT and SIGTERM are passed on: the first lets every process finish its step and save, the third kills."""
+    """Pass on SIGINT and SIGTERM: after the first, every process finishes its step and saves; the third one kills."""
     count = 0
 
     def pass_on(number: int, _frame: Any) -> None:
@@ -144,25 +147,25 @@ def _signals_to(agents: Sequence[_Agent]) -> Iterator[None]:
         for agent in agents:
             agent.write(str(int(number if count < 3 else signal.SIGKILL)))
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 def _requests(hosts: Sequence[Host], command: Sequence[str], files: Sequence[Path]) -> Iterator[dict[str, Any]]:
-    """What every machine's agent is told, see `belle.training.cluster.agent`. Raises KnownError("hosts_wrong")."""
+    """The request to each machine's agent, see `belle.training.cluster.agent`. Raises KnownError("hosts_wrong")."""
     first, all_here = hosts[0], all(host.is_here for host in hosts)
     if first.is_loopback and not all_here:
         raise KnownError(
             "hosts_wrong",
-            f"The first host is {first.name}, which means another machine to every other host.",
+            f"The first host is {first.name}, which is a different machine on every other host.",
             "Write the name under which the others reach it.",
         )
     with socket.socket() as listener:
-        # Free here, and so most likely on the first machine, too.
+        # A port that is free here is most likely free on the first machine.
         listener.bind(("", 0))
         port = listener.getsockname()[1]
     for number, host in enumerate(hosts):
@@ -204,7 +207,7 @@ def _files_of(path: Path, changes: Sequence[str]) -> list[Path]:
 def _unreachable(host: Host) -> KnownError:
     return KnownError(
         "host_unreachable",
-        f"{host.name} cannot be used; what ssh says of it stands above.",
-        f"“ssh {host.name}” has to work without a password, and {sys.executable} has to be there.",
+        f"{host.name} cannot be reached; the message of ssh is above.",
+        f"“ssh {host.name}” must work without a password, and {sys.executable} must exist there.",
         host=host.name,
     )

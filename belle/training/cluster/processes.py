@@ -1,6 +1,6 @@
-"""The processes of a run: how many there are, which one this is, where it computes, and how it talks to the others.
+"""The processes of a run: how many there are, which one this is, its device, and its connection to the others.
 
-`torchrun`, DeepSpeed's launcher and Slurm scripts all say it in the same environment variables.
+`torchrun`, DeepSpeed's launcher and Slurm scripts all set the same environment variables: RANK, LOCAL_RANK, WORLD_SIZE.
 """
 
 from __future__ import annotations
@@ -18,20 +18,22 @@ if TYPE_CHECKING:
     import torch
 
 INTERVAL_SECONDS = 1.0
-PATIENCE_SECONDS = 6.0
+"""Between two beats of a process."""
+SILENCE_SECONDS = 6.0
+"""A process without a beat for so long is lost."""
 
 _heartbeat: Heartbeat | None = None
 
 
 @dataclass(frozen=True)
 class ProcessInfo:
-    """This process among the others.
+    """This process of a run.
 
     Args:
-        rank: its number.
-        local_rank: its number on this machine.
-        world_size: how many there are.
-        device: where it computes.
+        rank: its number, from 0.
+        local_rank: its number on this machine, from 0.
+        world_size: number of processes.
+        device: the one it computes on.
     """
 
     rank: int
@@ -40,14 +42,16 @@ class ProcessInfo:
     device: torch.device
 
 
-def find_place() -> ProcessInfo:
-    """Where this process stands, as the launcher says; rank 0 of 1 without a launcher.
+def this_process() -> ProcessInfo:
+    """This process, as the launcher's environment variables say; rank 0 of 1 without a launcher.
 
     Raises KnownError("environment_wrong").
     """
     import torch
 
-    rank, local_rank, world_size = (_number(*pair) for pair in (("RANK", 0), ("LOCAL_RANK", 0), ("WORLD_SIZE", 1)))
+    rank, local_rank, world_size = (
+        _number(*variable) for variable in (("RANK", 0), ("LOCAL_RANK", 0), ("WORLD_SIZE", 1))
+    )
     if torch.cuda.is_available():
         if local_rank >= torch.cuda.device_count():
             raise KnownError(
@@ -59,29 +63,29 @@ def find_place() -> ProcessInfo:
         device = torch.device("cuda", local_rank)
     else:
         device = torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-        # transformers imports DeepSpeed where it is installed, and it warns when it has to find this out by itself.
+        # transformers imports DeepSpeed where it is installed, which warns when it has to detect the device itself.
         os.environ.setdefault("DS_ACCELERATOR", device.type)
     return ProcessInfo(rank, local_rank, world_size, device)
 
 
 def start_processes(timeout_minutes: float) -> ProcessInfo:
-    """Find this process's place and, when there are others, join them (NCCL between GPUs, else gloo).
+    """This process, connected to the others when there are any (NCCL between GPUs, else gloo).
 
-    Does nothing a second time. Raises KnownError: `environment_wrong`, `ranks_missing`.
+    A second call connects nothing again. Raises KnownError: `environment_wrong`, `ranks_missing`.
     """
     import torch
     from torch import distributed
 
-    place = find_place()
-    if place.device.type == "cuda":
-        torch.cuda.set_device(place.device)
-    if place.world_size > 1 and not distributed.is_initialized():
-        _join(place, timeout_minutes)
-    return place
+    process = this_process()
+    if process.device.type == "cuda":
+        torch.cuda.set_device(process.device)
+    if process.world_size > 1 and not distributed.is_initialized():
+        _join(process, timeout_minutes)
+    return process
 
 
 def lost_processes() -> list[int]:
-    """The ranks of processes that have died; asked when talking to them failed, takes some seconds."""
+    """The ranks of processes that have died. Takes some seconds: call it when communication has failed."""
     return _heartbeat.lost() if _heartbeat is not None else []
 
 
@@ -97,11 +101,11 @@ def stop_processes() -> None:
         distributed.destroy_process_group()
 
 
-def _join(place: ProcessInfo, timeout_minutes: float) -> None:
+def _join(process: ProcessInfo, timeout_minutes: float) -> None:
     global _heartbeat  # noqa: PLW0603  # as above
     from torch import distributed
 
-    backend = "nccl" if place.device.type == "cuda" else "gloo"
+    backend = "nccl" if process.device.type == "cuda" else "gloo"
     timeout = timedelta(minutes=timeout_minutes)
     try:
         store, rank, world_size = next(distributed.rendezvous("env://", timeout=timeout))
@@ -110,7 +114,7 @@ def _join(place: ProcessInfo, timeout_minutes: float) -> None:
     except (RuntimeError, ValueError) as error:
         raise KnownError(
             "ranks_missing",
-            f"The {place.world_size} processes did not find each other within {timeout_minutes:g} minutes: {error}",
+            f"The {process.world_size} processes did not find each other within {timeout_minutes:g} minutes: {error}",
             "Check MASTER_ADDR and MASTER_PORT, and that every machine was started.",
         ) from None
     _heartbeat = Heartbeat(distributed.PrefixStore("heartbeat", store), rank, world_size)
@@ -127,15 +131,15 @@ def _number(name: str, default: int) -> int:
 
 
 class Heartbeat:
-    """Which process of a run has died: the others learn it by name, and not as “connection closed by peer”.
+    """Finds out which process of a run has died. torch only reports “connection closed by peer”.
 
-    Until `stop` every process counts up a number, in a thread, in the store that all of them share. When the exchange
-    of gradients fails, those whose number stands still are gone; the others merely noticed it too.
+    Until `stop`, a thread of every process counts up a number in the store that all of them share. When the exchange
+    of gradients fails, the processes whose number stands still have died; the others have only lost their connection.
 
     Args:
         store: torch's TCPStore or PrefixStore, shared by all processes.
         rank: number of this process.
-        world_size: how many there are.
+        world_size: number of processes.
     """
 
     def __init__(self, store: Any, rank: int, world_size: int) -> None:
@@ -152,20 +156,22 @@ class Heartbeat:
         self._thread.join()
 
     def lost(self) -> list[int]:
-        """The processes that give no sign of life for some seconds; rank 0 when the store itself, which it keeps, is
-        gone."""
+        """The processes whose number stands still for `SILENCE_SECONDS`.
+
+        Rank 0 when the store cannot be reached: it lives in that process.
+        """
         try:
-            before = {rank: self._count(rank) for rank in range(self._world_size) if rank != self._rank}
-            until = monotonic() + PATIENCE_SECONDS
-            while before and monotonic() < until:
+            silent = {rank: self._count(rank) for rank in range(self._world_size) if rank != self._rank}
+            deadline = monotonic() + SILENCE_SECONDS
+            while silent and monotonic() < deadline:
                 sleep(INTERVAL_SECONDS / 4)
-                before = {rank: count for rank, count in before.items() if self._count(rank) == count}
+                silent = {rank: count for rank, count in silent.items() if self._count(rank) == count}
         except (RuntimeError, OSError):
             return [0]
-        return sorted(before)
+        return sorted(silent)
 
     def _count(self, rank: int) -> int:
-        return int(self._store.add(f"beat/{rank}", 0))
+        return int(self._store.add(f"beat/{rank}", 0))  # adding 0 reads, and unlike `get` waits for nobody
 
     def _beat(self) -> None:
         while not self._stopping.wait(INTERVAL_SECONDS):

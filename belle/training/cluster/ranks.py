@@ -1,6 +1,6 @@
-"""The processes of one run, for talk that is not tensors: who wrote which file, who failed, what was found.
+"""Exchange of small Python values between the processes of a run: who wrote which file, who failed.
 
-The gradients travel over the engine's own channels. This is for small Python values, at checkpoints.
+Gradients are exchanged by the engine.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Ranks(Protocol):
-    """This process among the others.
+    """This process of a run, and its way to exchange values with the others.
 
     Attributes:
         rank: number of this process, from 0.
@@ -35,9 +35,9 @@ class Ranks(Protocol):
         ...
 
     def duplicate(self) -> Ranks:
-        """The same processes, for another thread: what it gathers does not mix with what is gathered here.
+        """The same processes over a channel of its own, for another thread: what both gather does not mix.
 
-        Every rank must call this at the same place.
+        Every rank must call this at the same point of the program.
         """
         ...
 
@@ -60,15 +60,16 @@ class _TorchRanks:
         from torch import distributed
 
         self._distributed = distributed
-        # One rank may tokenize for hours while the others wait; one that dies is noticed at once all the same.
+        # One rank may tokenize for hours while the others wait. A rank that dies is noticed without a timeout: its
+        # connection closes.
         self._group = distributed.new_group(backend="gloo", timeout=timedelta(days=7))
         self.rank: int = distributed.get_rank()
         self.world_size: int = distributed.get_world_size()
 
     def gather(self, value: object) -> list[Any]:
-        found: list[Any] = [None] * self.world_size
-        self._distributed.all_gather_object(found, value, group=self._group)
-        return found
+        values: list[Any] = [None] * self.world_size
+        self._distributed.all_gather_object(values, value, group=self._group)
+        return values
 
     def duplicate(self) -> Ranks:
         return _TorchRanks()
@@ -80,7 +81,7 @@ SINGLE_PROCESS: Ranks = _SingleProcess()
 def current_ranks() -> Ranks:
     """`SINGLE_PROCESS`, or the processes of torch.distributed where it is initialised.
 
-    Every rank must call this at the same place: it makes a process group.
+    Every rank must call this at the same point of the program: it makes a process group.
     """
     from torch import distributed
 
@@ -90,12 +91,12 @@ def current_ranks() -> Ranks:
 
 
 def first_of_all() -> bool:
-    """Whether this process is the first of its run, as the launcher says, before they know each other."""
+    """Whether this process is rank 0, as the launcher says; also before the processes are connected."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def say_once(text: str, stream: TextIO | None = None) -> None:
-    """A line for the person, once and not once per process; to standard output when `stream` is None."""
+    """Print a line in rank 0 alone; to standard output when `stream` is None."""
     if first_of_all():
         out = stream or sys.stdout
         out.write(f"{text}\n")
@@ -105,8 +106,8 @@ def say_once(text: str, stream: TextIO | None = None) -> None:
 def on_all_ranks(ranks: Ranks, action: Callable[[], T]) -> list[T]:
     """Do `action` on every rank and return every rank's result, on every rank.
 
-    When it fails anywhere, it fails everywhere, so that no rank waits for one that has given up: the rank concerned
-    raises its own exception, the others its KnownError, or `rank_failed` when it was something else.
+    When it fails on one rank, it fails on all of them, so that no rank waits for one that has ended: that rank raises
+    its own exception; the others raise its KnownError, or KnownError("rank_failed") when it was something else.
     """
     own: Exception | None = None
     outcome: tuple[str, Any]

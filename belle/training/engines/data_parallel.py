@@ -15,17 +15,17 @@ from torch import Tensor, nn
 from belle.errors import KnownError
 from belle.training.checkpoints.weights import load_trained, save_trained
 from belle.training.cluster.processes import start_processes
+from belle.training.engines.options import EngineOptions
 from belle.training.engines.precision import Precision, choose_precision
-from belle.training.recipe.schema import Recipe
 
 OPTIMIZER_FILE = "optimizer.pt"
 
 
 class Apply(nn.Module):  # type: ignore[misc]
-    """A model whose forward pass is any function of it.
+    """A module whose forward pass is any function of the model.
 
     Wrappers such as DistributedDataParallel prepare the exchange of gradients in `forward`. A loss that calls parts of
-    the model, or the model twice, has to happen inside it.
+    the model, or the model twice, has to be computed inside it.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -39,7 +39,7 @@ class Apply(nn.Module):  # type: ignore[misc]
 
 @contextlib.contextmanager
 def own_settings(optimizer: Any) -> Iterator[None]:
-    """Within it a saved state is loaded; afterwards the optimizer has the recipe's settings, not those of the file."""
+    """Around the loading of a saved optimizer state: the settings stay the recipe's and do not become the file's."""
     settings = [{key: group[key] for key in ("weight_decay", "betas", "eps")} for group in optimizer.param_groups]
     yield
     for group, own in zip(optimizer.param_groups, settings, strict=True):
@@ -47,30 +47,31 @@ def own_settings(optimizer: Any) -> Iterator[None]:
 
 
 class DataParallelBuilder:
-    """Starts the processes and makes a `DataParallelEngine`."""
+    """Starts the processes and makes a `DataParallelEngine`. See `belle.training.engines.engine.EngineBuilder`."""
 
     partitioned = False
 
-    def __init__(self, recipe: Recipe) -> None:
-        self._recipe = recipe
-        place = start_processes(recipe.timeout_minutes)
-        self.rank, self.local_rank, self.world_size = place.rank, place.local_rank, place.world_size
-        self.device = place.device
-        self.precision = choose_precision(recipe.precision, self.device)
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+        process = start_processes(options.timeout_minutes)
+        self.rank, self.local_rank, self.world_size = process.rank, process.local_rank, process.world_size
+        self.device = process.device
+        self.precision = choose_precision(options.precision, self.device)
 
     def loading(self) -> AbstractContextManager[None]:
         """Nothing special: every process loads the whole model."""
         return contextlib.nullcontext()
 
     def build(self, model: nn.Module, groups: list[dict[str, Any]]) -> DataParallelEngine:
-        """Move the model to the device, give what is trained fp32, and wrap it."""
+        """Move the model to the device, convert what is trained to fp32, and wrap it."""
         for parameter in (parameter for group in groups for parameter in group["params"]):
-            # Beside an adapter whole layers are trained (a head, embeddings, norms), which came in the 16 bits of the
-            # frozen base. In bf16 most of their elements would never move at a learning rate of 1e-5.
+            # Beside an adapter whole layers are trained (a head, embeddings, norms), which were loaded in the 16 bits
+            # of the frozen base. bf16 has 8 significant bits: a change below 1/256 of a weight is rounded away, and at
+            # a learning rate of 1e-5 most changes are.
             parameter.data = parameter.data.float()
         if not getattr(model, "is_quantized", False):
             model.to(self.device)
-        return DataParallelEngine(model, groups, self._recipe, self)
+        return DataParallelEngine(model, groups, self._options, self)
 
     def frozen(self, model: nn.Module) -> nn.Module:
         """On the device, without gradients and dropout."""
@@ -83,20 +84,22 @@ class DataParallelEngine:
     """See `belle.training.engines.engine.TrainingEngine`."""
 
     def __init__(
-        self, model: nn.Module, groups: list[dict[str, Any]], recipe: Recipe, builder: DataParallelBuilder
+        self, model: nn.Module, groups: list[dict[str, Any]], options: EngineOptions, builder: DataParallelBuilder
     ) -> None:
         self.model: Any = model
         self.device = builder.device
         self.rank, self.world_size = builder.rank, builder.world_size
         self.precision: Precision = builder.precision
-        self._limit = recipe.max_grad_norm or math.inf
+        self._limit = options.max_grad_norm or math.inf
         self._parameters = [p for group in groups for p in group["params"]]
         self._optimizer = torch.optim.AdamW(
-            groups, lr=recipe.learning_rate, betas=recipe.betas, eps=recipe.eps, fused=self.device.type != "mps"
+            groups, lr=options.learning_rate, betas=options.betas, eps=options.eps, fused=self.device.type != "mps"
         )
         self._scaler = torch.amp.GradScaler(self.device.type) if self.precision.scales_loss else None
         self._wrapper: nn.Module = Apply(model)
         if self.world_size > 1:
+            # The models have no buffers that training changes (batch norm), so none are broadcast. Gradients are views
+            # into the buckets that are exchanged, which saves a copy of all of them.
             self._wrapper = nn.parallel.DistributedDataParallel(
                 self._wrapper, forward_sync_buffers=False, gradient_as_bucket_view=True
             )
@@ -109,23 +112,24 @@ class DataParallelEngine:
         return self.precision.autocast(self.device)
 
     def accumulating(self, *, last: bool) -> AbstractContextManager[Any]:
+        # Gradients are exchanged once a step, in the backward pass of its last micro-batch.
         if isinstance(self._wrapper, nn.parallel.DistributedDataParallel) and not last:
             result: AbstractContextManager[Any] = self._wrapper.no_sync()
             return result
         return contextlib.nullcontext()
 
     def backward(self, loss: Tensor) -> None:
-        loss = loss * self.world_size  # DistributedDataParallel averages
+        loss = loss * self.world_size  # DistributedDataParallel averages over processes; the shares are to be summed
         (self._scaler.scale(loss) if self._scaler else loss).backward()
 
     def step(self, learning_rate: float) -> float:
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         if self._scaler:
-            self._scaler.unscale_(self._optimizer)
+            self._scaler.unscale_(self._optimizer)  # before clipping, which is about the true gradient
         norm = float(nn.utils.clip_grad_norm_(self._parameters, self._limit))
         if self._scaler:
-            self._scaler.step(self._optimizer)
+            self._scaler.step(self._optimizer)  # skipped where a gradient has overflowed
             self._scaler.update()
         elif math.isfinite(norm):
             self._optimizer.step()
@@ -163,8 +167,8 @@ class DataParallelEngine:
         if not path.exists():
             raise KnownError(
                 "no_optimizer_state",
-                f"{folder} has no {OPTIMIZER_FILE}.",
-                "It was written by DeepSpeed.",
+                f"{folder} has no {OPTIMIZER_FILE}: it was written by DeepSpeed.",
+                "Resume with “deepspeed” in the recipe, as the run was started.",
                 path=str(path),
             )
         state = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,8 +1,8 @@
 """The engine for models that do not fit into one GPU: DeepSpeed's ZeRO, stages 1 to 3 (Rajbhandari et al. 2020).
 
-DeepSpeed averages gradients over processes and micro-batches; the loop has divided by the weight of the whole step
+DeepSpeed averages gradients over processes and micro-batches. The loop has divided by the weight of the whole step
 already, so both averages are undone here, and ZeRO computes what `DataParallelEngine` computes. In bf16 and fp16 the
-model itself has 16 bits and the optimizer keeps fp32 weights beside it, spread over the processes.
+model itself has 16 bits; the optimizer keeps the fp32 weights, spread over the processes.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from belle.errors import KnownError
 from belle.training.cluster.processes import start_processes
 from belle.training.engines.data_parallel import Apply, own_settings
 from belle.training.engines.deepspeed_config import training_config
+from belle.training.engines.options import EngineOptions
 from belle.training.engines.precision import Precision, choose_precision
-from belle.training.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from belle.training.cluster.processes import ProcessInfo
 
 STATE_FOLDER = "deepspeed"
+_SHARED_MEMORY_OP = "deepspeed_shm_comm"
 _FACTS_FILE = "deepspeed.json"
 
 
@@ -43,56 +44,58 @@ class DeepSpeedBuilder:
     Raises KnownError: `not_installed`, and those of `training_config`.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
-        assert recipe.deepspeed is not None
-        self.recipe = recipe
-        place = start_processes(recipe.timeout_minutes)
-        self.rank, self.local_rank, self.world_size = place.rank, place.local_rank, place.world_size
-        self.device = place.device
-        self.precision = choose_precision(recipe.precision, self.device)
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+        process = start_processes(options.timeout_minutes)
+        self.rank, self.local_rank, self.world_size = process.rank, process.local_rank, process.world_size
+        self.device = process.device
+        self.precision = choose_precision(options.precision, self.device)
         if self.precision.name == "fp16" and self.device.type == "cpu":
             raise KnownError(
                 "precision_unsupported",
                 "DeepSpeed does not compute in fp16 on a CPU.",
                 "Set precision: bf16 or fp32, or leave it at auto.",
             )
-        self.config = training_config(
-            recipe.deepspeed, recipe, precision=self.precision.name, world_size=place.world_size
-        )
+        self.config = training_config(options, precision=self.precision.name, world_size=self.world_size)
         self.stage = int(self.config["zero_optimization"]["stage"])
         self.partitioned = self.stage == 3
-        self.deepspeed = start_deepspeed(place)
+        self.deepspeed = start_deepspeed(process)
         self._frozen: list[Any] = []
 
     def loading(self) -> AbstractContextManager[None]:
-        """With ZeRO-3 the weights are spread over the processes as they are loaded."""
+        """With ZeRO-3 the weights are spread over the processes while they are loaded."""
         return partitioned_loading(self.config) if self.partitioned else contextlib.nullcontext()
 
     def build(self, model: nn.Module, groups: list[dict[str, Any]]) -> DeepSpeedEngine:
         """Hand the model to DeepSpeed, with torch's AdamW."""
         if self.partitioned:
-            # What was made after the weights were loaded (adapters, a head for values) has to be of one kind with them.
+            # ZeRO-3 gathers a module's parameters in one buffer, so all have one dtype: also those that were added
+            # after the weights were loaded (adapters, a value head).
             for parameter in model.parameters():
                 if not hasattr(parameter, "ds_id") and parameter.is_floating_point():
                     parameter.data = parameter.data.to(self.precision.compute_dtype)
         optimizer = torch.optim.AdamW(
-            groups, lr=self.recipe.learning_rate, betas=self.recipe.betas, eps=self.recipe.eps, fused=True
+            groups,
+            lr=self._options.learning_rate,
+            betas=self._options.betas,
+            eps=self._options.eps,
+            fused=True,
         )
         wrapped, *_ = self.deepspeed.initialize(model=Apply(model), optimizer=optimizer, config=self._config())
         return DeepSpeedEngine(model, wrapped, self)
 
     def frozen(self, model: nn.Module) -> nn.Module:
-        """On the device; with ZeRO-3 spread over the processes, which then have to call it together."""
+        """On the device; with ZeRO-3 spread over the processes, which then have to call the model together."""
         model.requires_grad_(False).eval()
         if not self.partitioned:
             return model.to(self.device)
         wrapped, *_ = self.deepspeed.initialize(model=model, config=self._config())
-        # The hooks that bring its weights together are DeepSpeed's object's.
+        # The hooks that gather its weights belong to DeepSpeed's object, which must live as long as the model.
         self._frozen.append(wrapped)
         return model
 
     def _config(self) -> dict[str, Any]:
-        """A copy: DeepSpeed writes into it."""
+        """A copy of the configuration, because DeepSpeed writes into it."""
         copied: dict[str, Any] = copy.deepcopy(self.config)
         return copied
 
@@ -110,7 +113,7 @@ class DeepSpeedEngine:
 
     def forward(self, function: Callable[..., Any], *arguments: Any) -> Any:
         def computed(model: nn.Module, *inputs: Any) -> Any:
-            # Here and not outside, where DeepSpeed would switch it off again.
+            # Inside the function: DeepSpeed's own forward switches an autocast around it off.
             with self.autocast():
                 return function(model, *inputs)
 
@@ -120,10 +123,12 @@ class DeepSpeedEngine:
         return self.precision.autocast(self.device)
 
     def accumulating(self, *, last: bool) -> AbstractContextManager[Any]:
+        # DeepSpeed counts micro-batches from its configuration; the last step of an epoch may have fewer.
         self._wrapped.set_gradient_accumulation_boundary(last)
         return contextlib.nullcontext()
 
     def backward(self, loss: Tensor) -> None:
+        # × world_size undoes the average over processes, scale_wrt_gas=False the one over micro-batches.
         self._wrapped.backward(loss * self.world_size, scale_wrt_gas=False)
 
     def step(self, learning_rate: float) -> float:
@@ -131,13 +136,13 @@ class DeepSpeedEngine:
             group["lr"] = learning_rate
         self._wrapped.step()
         if not self._wrapped.was_step_applied():
-            return math.inf
+            return math.inf  # a gradient overflowed; the step was skipped and the loss scale lowered
         return float(self._wrapped.get_global_grad_norm())
 
     def discard(self) -> None:
         optimizer = self._wrapped.optimizer
         optimizer.zero_grad(set_to_none=True)
-        # Where ZeRO keeps the part of the gradients that is this process's.
+        # ZeRO keeps this process's part of the gradients there, outside of `parameter.grad`.
         optimizer.averaged_gradients = {}
         optimizer.micro_step_id = -1 if self._builder.stage < 3 else 0
 
@@ -164,7 +169,7 @@ class DeepSpeedEngine:
         """Raises KnownError: `checkpoint_mismatch`, `world_size_changed`."""
         self._check(folder)
         optimizer = self._wrapped.optimizer
-        limit = getattr(optimizer, "clip_grad", None)
+        limit = getattr(optimizer, "clip_grad", None)  # the recipe's; loading would put the file's in its place
         with own_settings(optimizer):
             loaded, _ = self._wrapped.load_checkpoint(str(folder), tag=STATE_FOLDER, load_module_strict=False)
         if limit is not None:
@@ -176,14 +181,14 @@ class DeepSpeedEngine:
         whole: dict[int, Tensor] = {}
         state: dict[str, Tensor] = {}
         for name, value in self.model.state_dict(keep_vars=True).items():
-            if id(value) not in whole:  # tied weights come under two names
+            if id(value) not in whole:  # tied weights have two names
                 whole[id(value)] = self._whole(value)
             if self.rank == 0:
                 state[name] = whole[id(value)]
         return state
 
     def _whole(self, value: Tensor) -> Tensor:
-        """A weight on the CPU of process 0, in fp32 where it is trained; elsewhere something empty."""
+        """A weight on the CPU of process 0, in fp32 where it is trained; an empty tensor in the others."""
         result: Tensor | None = None
         if self.precision.name != "fp32" and value.requires_grad:
             from deepspeed.utils import safe_get_full_fp32_param
@@ -227,19 +232,13 @@ def _mismatch(folder: Path, message: str) -> KnownError:
     )
 
 
-# DeepSpeed imported and connected, so that it starts at once and says nothing that is not about the run.
-
-
-_SHARED_MEMORY_OP = "deepspeed_shm_comm"
-
-
-def start_deepspeed(place: ProcessInfo) -> Any:
-    """The package `deepspeed`, talking over the process group that `start_processes` made.
+def start_deepspeed(process: ProcessInfo) -> Any:
+    """Import the package `deepspeed` and connect it to the process group that `start_processes` made.
 
     Call it before any model is loaded. Raises KnownError("not_installed").
     """
-    # DeepSpeed reads it, and asserts that a launcher has set it.
-    os.environ.setdefault("LOCAL_RANK", str(place.local_rank))
+    # DeepSpeed reads the variable and asserts that a launcher has set it.
+    os.environ.setdefault("LOCAL_RANK", str(process.local_rank))
     try:
         import deepspeed
     except ImportError as error:
@@ -251,12 +250,12 @@ def start_deepspeed(place: ProcessInfo) -> Any:
     from deepspeed.utils import logger
 
     logger.setLevel(logging.ERROR)
-    # DeepSpeed 0.19 calls them by the names they had before torch 2.13, several times a step.
+    # DeepSpeed 0.19 uses the names of before torch 2.13, several times a step.
     warnings.filterwarnings("ignore", r"`torch\.distributed\.\w+` is deprecated", FutureWarning, r"torch\.distributed")
-    _join_alone(place)
-    if place.device.type == "cpu":
-        # DeepSpeed would compile an all-reduce through shared memory for minutes, and end where there is no compiler.
-        # Nothing in training calls it; gloo does the work.
+    _join_alone(process)
+    if process.device.type == "cpu":
+        # DeepSpeed would compile an all-reduce through shared memory for minutes, and fail without a compiler. Training
+        # never calls it: gloo does the work.
         deepspeed.ops.__compatible_ops__[_SHARED_MEMORY_OP] = False
     deepspeed.init_distributed(verbose=False)
     return deepspeed
@@ -264,22 +263,22 @@ def start_deepspeed(place: ProcessInfo) -> Any:
 
 @contextmanager
 def partitioned_loading(config: Mapping[str, Any]) -> Iterator[None]:
-    """Within it, transformers and peft spread a model's weights over the processes while they load it (ZeRO-3)."""
+    """In this context, transformers and peft load a model with its weights spread over the processes (ZeRO-3)."""
     from transformers.integrations.deepspeed import HfDeepSpeedConfig, unset_hf_deepspeed_config
 
-    # transformers remembers it by a weak reference: it lives as long as this name.
-    told = HfDeepSpeedConfig(dict(config))
+    # transformers holds the object by a weak reference: it lives as long as this name.
+    reference = HfDeepSpeedConfig(dict(config))
     try:
         yield
     finally:
-        del told
+        del reference
         unset_hf_deepspeed_config()
 
 
-def _join_alone(place: ProcessInfo) -> None:
-    """DeepSpeed wants a process group even for one process."""
+def _join_alone(process: ProcessInfo) -> None:
+    """Make a process group of one: DeepSpeed needs a group even for a single process."""
     from torch import distributed
 
     if not distributed.is_initialized():
-        backend = "nccl" if place.device.type == "cuda" else "gloo"
+        backend = "nccl" if process.device.type == "cuda" else "gloo"
         distributed.init_process_group(backend, store=distributed.HashStore(), rank=0, world_size=1)

@@ -1,9 +1,9 @@
 """A DeepSpeed configuration file, completed by the recipe and checked against it.
 
-What the recipe decides (batch size, clipping, precision, learning rate) is written there alone. A file that says
-something else about it is refused: DeepSpeed would follow the file in silence, as BELLE's own configurations replaced
-the cosine schedule of its scripts by a linear one. `auto`, which Hugging Face's files are full of, is taken to mean
-“as the recipe says” or else DeepSpeed's default.
+The recipe alone decides batch size, clipping, precision and learning rate. A file that says something else about them
+is refused, because DeepSpeed would follow the file in silence: BELLE's own configurations replaced the cosine schedule
+of its scripts by a linear one. `auto`, common in files for Hugging Face's trainer, means “as the recipe says”, or
+DeepSpeed's default.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from belle.texts import short_repr
 from belle.training.engines.deepspeed_keys import unknown_keys
 
 if TYPE_CHECKING:
-    from belle.training.recipe.schema import Recipe
+    from belle.training.engines.options import EngineOptions
 
 _STAGES = (1, 2, 3)
-_FP32 = "weights that are trained are kept in fp32, or small steps would be rounded away"
+_FP32 = "trained weights are kept in fp32, or small steps would be rounded away"
 _REFUSED = {
     "scheduler": "the learning rate is the recipe's (learning_rate, schedule, warmup), and this block would replace it",
     "optimizer": "the optimizer is AdamW as the recipe says (learning_rate, betas, eps, weight_decay)",
@@ -37,7 +37,7 @@ _REFUSED = {
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The file as it is, checked for what any use of it needs.
+    """The values of the file, checked as far as any use of it needs.
 
     Raises KnownError: `file_missing`, `deepspeed_config_wrong`.
     """
@@ -46,46 +46,48 @@ def read_config(path: Path) -> dict[str, Any]:
         raise _wrong(path, "", "it is not a mapping of keys to values")
     for key, near in unknown_keys(values):
         advice = f"Did you mean {' or '.join(f'“{name}”' for name in near)}?" if near else "Take it out of the file."
-        raise _wrong(path, key, f"“{key}” means nothing to DeepSpeed", advice)
+        raise _wrong(path, key, f"“{key}” is not a key of DeepSpeed", advice)
     return values
 
 
-def training_config(path: Path, recipe: Recipe, *, precision: str, world_size: int) -> dict[str, Any]:
+def training_config(options: EngineOptions, *, precision: str, world_size: int) -> dict[str, Any]:
     """The configuration to train with.
 
     Args:
-        path: the file.
+        options: name the file as `deepspeed`.
         precision: `bf16`, `fp16` or `fp32`, as decided for this device.
         world_size: processes.
 
     Raises KnownError: `file_missing`, `deepspeed_config_wrong`, with the key.
     """
+    path = options.deepspeed
+    assert path is not None
     values = read_config(path)
     for key, reason in _REFUSED.items():
         if _at(values, key):
-            raise _wrong(path, key, f"“{key}” has to go: {reason}", "Take it out of the file.")
+            raise _wrong(path, key, f"“{key}” must not be set: {reason}", "Take it out of the file.")
     zero_stage(path, values)
     owned = {
-        "train_micro_batch_size_per_gpu": (recipe.batch_size, "batch_size"),
-        "gradient_accumulation_steps": (recipe.accumulation, "accumulation"),
+        "train_micro_batch_size_per_gpu": (options.batch_size, "batch_size"),
+        "gradient_accumulation_steps": (options.accumulation, "accumulation"),
         "train_batch_size": (
-            recipe.batch_size * recipe.accumulation * world_size,
+            options.batch_size * options.accumulation * world_size,
             "batch_size × accumulation × processes",
         ),
-        "gradient_clipping": (recipe.max_grad_norm, "max_grad_norm"),
+        "gradient_clipping": (options.max_grad_norm, "max_grad_norm"),
         "bf16.enabled": (precision == "bf16", "precision"),
         "fp16.enabled": (precision == "fp16", "precision"),
     }
     for key, (value, recipe_key) in owned.items():
         _set(values, key, value, path=path, recipe_key=recipe_key)
     result: dict[str, Any] = _without_auto(values)
-    # A gradient that is no number must leave the weights alone in every precision.
+    # A gradient that is not finite must not change the weights, in any precision.
     result["bf16"].setdefault("check_grad_overflow", True)
-    # AdamW is torch's own, on the GPU and, offloaded, on the CPU; it needs no compiler.
+    # torch's own AdamW, on the GPU and (offloaded) on the CPU: DeepSpeed's has to be compiled.
     result["zero_allow_untested_optimizer"] = True
     result["zero_force_ds_cpu_optimizer"] = False
-    # The final model is put together by the engine, whatever the file says; without this key DeepSpeed's own writer
-    # leaves a folder without weights.
+    # Without this key DeepSpeed's own writer leaves a folder without weights. (The final model is gathered by the
+    # engine, whatever the file says.)
     if result["zero_optimization"]["stage"] == 3:
         result["zero_optimization"]["stage3_gather_16bit_weights_on_model_save"] = True
     return result
@@ -104,8 +106,8 @@ def inference_config(path: Path, *, precision: str) -> dict[str, Any]:
             "only ZeRO stage 3 spreads the weights",
             "Set zero_optimization.stage to 3, or generate without --deepspeed.",
         )
-    taken = {key: value for key, value in values.items() if key not in _REFUSED}
-    result: dict[str, Any] = _without_auto(taken)
+    usable = {key: value for key, value in values.items() if key not in _REFUSED}
+    result: dict[str, Any] = _without_auto(usable)
     result["train_micro_batch_size_per_gpu"] = 1
     result.pop("train_batch_size", None)
     for name in ("bf16", "fp16"):
@@ -121,7 +123,7 @@ def zero_stage(path: Path, values: Mapping[str, Any]) -> int:
         raise _wrong(
             path,
             "zero_optimization.stage",
-            f"zero_optimization.stage is {short_repr(stage)}, and has to be 1, 2 or 3",
+            f"zero_optimization.stage is {short_repr(stage)}; it must be 1, 2 or 3",
             "Without ZeRO, leave “deepspeed” out of the recipe.",
         )
     return int(stage)
@@ -135,7 +137,7 @@ def offload_device(values: Mapping[str, Any], what: str) -> str | None:
 
 
 def _at(values: Mapping[str, Any], key: str) -> bool:
-    """Whether the file has this key, with dots; one that is switched off inside a block counts as absent."""
+    """Whether the file has this dotted key; one inside a block that is false or `auto` counts as absent."""
     block, _, name = key.rpartition(".")
     if not block:
         return name in values
@@ -144,26 +146,26 @@ def _at(values: Mapping[str, Any], key: str) -> bool:
 
 
 def _set(values: dict[str, Any], key: str, value: Any, *, path: Path, recipe_key: str) -> None:
-    """Write what the recipe says; a different value in the file is refused."""
+    """Set a dotted key to the recipe's value; refuse a different value in the file."""
     *outer, last = key.split(".")
     block = values
     for name in outer:
         block = block.setdefault(name, {})
         if not isinstance(block, dict):
             raise _wrong(path, key, f"“{name}” is not a mapping of keys to values")
-    there = block.get(last, "auto")
-    if there not in ("auto", value):
+    in_file = block.get(last, "auto")
+    if in_file not in ("auto", value):
         raise _wrong(
             path,
             key,
-            f"“{key}” is {json.dumps(there)}, and the recipe's {recipe_key} makes it {json.dumps(value)}",
+            f"“{key}” is {json.dumps(in_file)}, and the recipe's {recipe_key} makes it {json.dumps(value)}",
             f'Take “{key}” out of the file, or write "auto".',
         )
     block[last] = value
 
 
 def _without_auto(value: Any) -> Any:
-    """Without the keys that are left to DeepSpeed."""
+    """`value` without the keys that are `auto`, which leaves them to DeepSpeed's default."""
     if isinstance(value, Mapping):
         return {key: _without_auto(part) for key, part in value.items() if part != "auto"}
     return value

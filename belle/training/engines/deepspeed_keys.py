@@ -1,6 +1,6 @@
-"""The keys that a DeepSpeed configuration may have: DeepSpeed itself ignores most of what it does not know.
+"""The keys that a DeepSpeed configuration may have. DeepSpeed itself ignores most unknown keys in silence.
 
-The blocks that have a data class of their own in DeepSpeed are compared with it in the tests.
+The tests compare each block with DeepSpeed's own data class, where it has one.
 """
 
 from __future__ import annotations
@@ -53,16 +53,16 @@ BLOCKS: Mapping[str, tuple[str, ...]] = {
         "initial_scale_power", "loss_scale", "loss_scale_window", "min_loss_scale",
     ),
 }  # fmt: skip
-"""Where a block stands, with dots, and its keys."""
+"""Dotted name of a block → its keys."""
 
 
 def unknown_keys(values: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
-    """The keys of a configuration that mean nothing, with dots, and those that each may have been meant for."""
+    """The unknown keys of a configuration, with dots, and for each the known keys that may have been meant."""
     for name, known in (("", TOP), *BLOCKS.items()):
-        place: Any = values
+        block: Any = values
         for part in name.split(".") if name else ():
-            place = place.get(part) if isinstance(place, Mapping) else None
-        for key in place if isinstance(place, Mapping) else ():
+            block = block.get(part) if isinstance(block, Mapping) else None
+        for key in block if isinstance(block, Mapping) else ():
             if key not in known:
-                elsewhere = [f"{block}.{key}" for block, keys in BLOCKS.items() if key in keys]
+                elsewhere = [f"{other}.{key}" for other, keys in BLOCKS.items() if key in keys]
                 yield f"{name}.{key}".lstrip("."), elsewhere or get_close_matches(str(key), known, n=3)

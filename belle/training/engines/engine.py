@@ -1,7 +1,7 @@
-"""What runs a model: one process, several with PyTorch's DistributedDataParallel, or DeepSpeed, behind one interface.
+"""The interface of engines, which run a model: one process, several with DistributedDataParallel, or DeepSpeed.
 
-The loop speaks to `TrainingEngine` alone. An engine decides where weights, gradients and optimizer states live and how
-processes add up their gradients; it knows nothing of data, losses or checkpoints.
+The loop knows `TrainingEngine` alone. An engine decides where weights, gradients and optimizer states are kept and how
+the processes sum their gradients; it knows nothing of data, losses or the schedule.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from belle.training.engines.options import EngineOptions
     from belle.training.engines.precision import Precision
-    from belle.training.recipe.schema import Recipe
 
 
 class TrainingEngine(Protocol):
-    """A model in training. Every method that is not marked otherwise is called by all processes together.
+    """A model in training. All processes call every method together.
 
     Attributes:
         model: the bare model (transformers or peft), without any wrapper. Use it for generation and for saving;
             a loss goes through `forward`.
         device: where the model computes.
         rank, world_size: this process and how many there are.
-        precision: what is computed in.
+        precision: of the forward pass.
     """
 
     model: Any
@@ -37,7 +37,7 @@ class TrainingEngine(Protocol):
     precision: Precision
 
     def forward(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """`function(model, *arguments)`, run inside the wrapper and autocast, so that its gradients are counted."""
+        """`function(model, *arguments)`, run inside the wrapper and autocast, so that its gradients are exchanged."""
         ...
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -58,14 +58,14 @@ class TrainingEngine(Protocol):
         ...
 
     def step(self, learning_rate: float) -> float:
-        """Clip, change the weights, and forget the gradients. Returns the gradient's norm before clipping.
+        """Clip, change the weights, and drop the gradients. Returns the gradient's norm before clipping.
 
-        With fp16 a gradient that overflowed changes no weights; then the norm is infinite.
+        With fp16 a gradient that overflowed changes no weights; the norm is infinite then.
         """
         ...
 
     def discard(self) -> None:
-        """Forget the gradients without changing the weights."""
+        """Drop the gradients without changing the weights."""
         ...
 
     def all_sum(self, values: Tensor) -> Tensor:
@@ -77,15 +77,15 @@ class TrainingEngine(Protocol):
         ...
 
     def set_weights(self, weights: Iterable[tuple[nn.Parameter, Tensor]]) -> None:
-        """Let trained parameters have these values, exactly: those of the fp32 weights that the optimizer changes."""
+        """Set trained parameters to these values exactly, in the fp32 weights that the optimizer changes."""
         ...
 
     def save_state(self, folder: Path) -> None:
-        """Write what this process needs to go on exactly: weights that are trained, optimizer, loss scale."""
+        """Write what this process needs for an exact resume: trained weights, optimizer state, loss scale."""
         ...
 
     def load_state(self, folder: Path) -> None:
-        """Take up what `save_state` wrote. Raises KnownError("world_size_changed") with another number of processes."""
+        """Load what `save_state` wrote. Raises KnownError("world_size_changed") with another number of processes."""
         ...
 
     def gathered_state_dict(self) -> Mapping[str, Tensor]:
@@ -94,12 +94,12 @@ class TrainingEngine(Protocol):
 
 
 class EngineBuilder(Protocol):
-    """Makes an engine in two steps, because ZeRO-3 has to be told before the model is loaded.
+    """Makes an engine in two steps, because ZeRO-3 has to be switched on before the model is loaded.
 
     Attributes:
-        rank, local_rank, world_size: known, and the process group running, before any model is loaded.
+        rank, local_rank, world_size: of this process; the process group is running before any model is loaded.
         device: where this process computes.
-        precision: decided by what the device can do.
+        precision: as the recipe says, or what the device can do.
         partitioned: weights are spread over the processes while they are loaded (ZeRO-3).
     """
 
@@ -119,19 +119,19 @@ class EngineBuilder(Protocol):
         ...
 
     def frozen(self, model: nn.Module) -> nn.Module:
-        """A further model that is only evaluated (a reference, a reward model), where it can be called."""
+        """Prepare a further model that is only evaluated (a reference, a reward model), so that it can be called."""
         ...
 
 
-def engine_builder(recipe: Recipe) -> EngineBuilder:
-    """The builder that the recipe asks for; starts the process group when there are several processes.
+def engine_builder(options: EngineOptions) -> EngineBuilder:
+    """The builder that the options ask for; starts the process group when there are several processes.
 
     Raises KnownError when DeepSpeed is asked for and not installed.
     """
-    if recipe.deepspeed is not None:
+    if options.deepspeed is not None:
         from belle.training.engines.deepspeed import DeepSpeedBuilder
 
-        return DeepSpeedBuilder(recipe)
+        return DeepSpeedBuilder(options)
     from belle.training.engines.data_parallel import DataParallelBuilder
 
-    return DataParallelBuilder(recipe)
+    return DataParallelBuilder(options)

@@ -1,7 +1,7 @@
-"""What a run computes in, and with which attention kernel: decided by what the device can do, with the reason in words.
+"""The precision and the attention kernel of a run: what the device can do decides, and the reason is said in words.
 
-Weights that are trained are kept in fp32 whatever the precision: a learning rate of 1e-5 changes a weight by less than
-bf16 can tell apart, and such changes would be rounded away. Only what is frozen is kept in 16 bits.
+Trained weights are kept in fp32 whatever the precision: at a learning rate of 1e-5 a step changes a weight by less than
+bf16 can represent, and such changes would be rounded away. Only what is frozen is kept in 16 bits.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Precision:
-    """Numbers in a run.
+    """The precision of a run.
 
     Args:
-        name: `bf16`, `fp16` or `fp32`: what matrices are multiplied in.
+        name: `bf16`, `fp16` or `fp32`: the type of matrix products.
         reason: why, as a sentence for the log.
     """
 
@@ -48,7 +48,7 @@ class Precision:
 
     @property
     def scales_loss(self) -> bool:
-        """fp16 has so few exponents that small gradients need a factor in front."""
+        """fp16 has 5 bits of exponent: gradients below 6e-8 would be 0 without a factor."""
         return self.name == "fp16"
 
 
@@ -80,15 +80,15 @@ def choose_attention(name: AttentionName, device: torch.device, precision: Preci
     """
     if name in ("sdpa", "eager"):
         return name, f"{name}, as the recipe says"
-    hindrance = ""
+    obstacle = ""
     if device.type != "cuda":
-        hindrance = f"flash attention does not run on a {device.type}"
+        obstacle = f"flash attention does not run on a {device.type}"
     elif precision.name == "fp32":
-        hindrance = "flash attention does not compute in fp32"
-    if hindrance and name != "auto":
-        raise _unsupported(name, hindrance)
-    if hindrance:
-        return "sdpa", f"sdpa, because {hindrance}"
+        obstacle = "flash attention does not compute in fp32"
+    if obstacle and name != "auto":
+        raise _unsupported(name, obstacle)
+    if obstacle:
+        return "sdpa", f"sdpa, because {obstacle}"
     wanted = ("flash_attention_3", "flash_attention_2") if name == "auto" else (name,)
     for implementation in wanted:
         if _available(implementation):
@@ -108,10 +108,10 @@ def _available(implementation: str) -> bool:
     return bool(check())
 
 
-def _unsupported(name: str, hindrance: str) -> KnownError:
+def _unsupported(name: str, obstacle: str) -> KnownError:
     return KnownError(
         "attention_unsupported",
-        f"attention: {name} is not possible: {hindrance}.",
+        f"attention: {name} is not possible: {obstacle}.",
         "Set attention: sdpa, or leave it at auto.",
         attention=name,
     )

@@ -1,1 +1,1 @@
-"""What a run will cost before it is begun: samples, parameters, memory, time."""
+"""Estimates before a run is started: samples, parameters, memory, time."""

@@ -1,4 +1,4 @@
-"""`belle train RECIPE --dry-run`: what a run would take, said before a weight is loaded."""
+"""`belle train RECIPE --dry-run`: the size, memory and time of a run, before a weight is loaded."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from belle.training.estimate.fits import layout_of, layouts
 from belle.training.estimate.memory import Layout, Memory, memory
-from belle.training.estimate.plan import Plan, plan_of, precision_of, volume_of
+from belle.training.estimate.plan import Plan, PlanOptions, plan_of, precision_of, volume_of
 from belle.training.estimate.shape import ModelShape, shape_of
 from belle.training.estimate.time import Device, flops_per_token, named_device, this_device
+from belle.training.model.options import ModelOptions
 from belle.training.recipe.sources import fetched
 from belle.units import gib, rough_duration
 
@@ -19,17 +20,18 @@ if TYPE_CHECKING:
     from belle.training.cluster.hosts import Host
     from belle.training.estimate.volume import Volume
     from belle.training.recipe.schema import Recipe
+    from belle.training.recipe.stages import TrainingStage
 
-# What BELLE trained on; shown where a recipe is looked at on another machine.
+# What BELLE trained on: the time on these is shown on every machine.
 _COMPARED = ("A100", "H100")
 _OTHER_PROCESSES = 8
 
 
 def describe(recipe: Recipe, hosts: Sequence[Host] = ()) -> str:
-    """Topology, parameters, data, steps, memory and time of a run, some lines of text.
+    """Topology, parameters, data, steps, memory and time of a run, as lines of text.
 
     Args:
-        hosts: the machines it is going to be launched on; without them, what the environment says.
+        hosts: the machines it will be launched on; without them, the number of processes is WORLD_SIZE or 1.
 
     Raises KnownError: those of `shape_of`, of the tokenizer, of the data's readers and of the DeepSpeed file.
     """
@@ -40,17 +42,21 @@ def describe(recipe: Recipe, hosts: Sequence[Host] = ()) -> str:
     recipe = fetched(recipe, weights=False)
     processes = sum(host.slots for host in hosts) or int(os.environ.get("WORLD_SIZE", "1"))
     device = this_device()
-    shape = shape_of(recipe)
+    stage = recipe.traits
+    ppo = recipe.ppo if stage.writes_answers else None
+    shape = shape_of(recipe.part(ModelOptions), scoring=stage.scores, ppo=ppo)
     volume = volume_of(recipe)
-    plan = plan_of(recipe, volume, processes)
-    here = layout_of(recipe, processes)
-    precision = precision_of(recipe)
+    plan = plan_of(recipe.part(PlanOptions), stage, volume, processes)
+    layout = layout_of(recipe.deepspeed, processes)
+    precision = precision_of(recipe.precision)
     lines = [f"{recipe.source}: {recipe.stage}, to {recipe.output_dir}"]
     lines += _topology(hosts, processes, device)
-    lines += _parameters(recipe, shape)
-    lines += _data(recipe, volume, plan)
-    lines += _memory_table(recipe, shape, plan, here, precision)
-    lines += _time(recipe, shape, plan, device)
+    lines += _parameters(shape, recipe.quantization)
+    lines += _data(recipe.part(PlanOptions), stage, volume, plan)
+    lines += _memory_table(shape, plan, layout, precision=precision, quantization=recipe.quantization)
+    lines += _time(_flops(recipe, shape, plan), plan, device)
+    if stage.writes_answers:
+        lines.append("              without the writing of answers, which waits for memory and not for arithmetic")
     return "\n".join(lines)
 
 
@@ -68,54 +74,56 @@ def _topology(hosts: Sequence[Host], processes: int, device: Device) -> list[str
     return [f"  topology    {processes} {what} here: {device.name}, {cores} cores, {gib(size)} GiB of memory"]
 
 
-def _parameters(recipe: Recipe, shape: ModelShape) -> list[str]:
+def _parameters(shape: ModelShape, quantization: str | None) -> list[str]:
     share = shape.trained / shape.total
     text = f"{shape.name}, {shape.total:,} parameters, {shape.trained:,} of them trained ({share:.2%})"
     lines = [f"  model       {text}"]
     if shape.frozen_beside:
-        lines.append(f"              {shape.frozen_beside:,} more in models that only look on")
+        lines.append(f"              {shape.frozen_beside:,} more in models that are not trained")
     if shape.quantized:
-        lines.append(f"              {shape.quantized:,} of them in {recipe.quantization}")
+        lines.append(f"              {shape.quantized:,} of them in {quantization}")
     return lines
 
 
-def _data(recipe: Recipe, volume: Volume, plan: Plan) -> list[str]:
+def _data(options: PlanOptions, stage: TrainingStage, volume: Volume, plan: Plan) -> list[str]:
     about = "" if volume.exact else "about "
     share = volume.trained / max(volume.tokens, 1)
     size = f"{about}{volume.rows:,} rows, {volume.samples:,} samples, {volume.tokens:,} tokens"
     lines = [f"  data        {size} ({volume.mean_length:.0f} a sample, {share:.0%} trained)"]
-    if recipe.traits.writes_answers:
+    if stage.writes_answers:
         step = f"{plan.samples:,} answers a step"
     else:
         step = (
-            f"{plan.samples:,} {'blocks' if recipe.batching == 'pack' else 'samples'} a step"
-            f" ({recipe.batch_size} × {recipe.accumulation} × {plan.processes} processes)"
+            f"{plan.samples:,} {'blocks' if options.batching == 'pack' else 'samples'} a step"
+            f" ({options.batch_size} × {options.accumulation} × {plan.processes} processes)"
         )
     lines.append(f"  steps       {plan.steps:,}; {step}; {plan.tokens:,.0f} tokens in all")
     return lines
 
 
-def _memory_table(recipe: Recipe, shape: ModelShape, plan: Plan, here: Layout, precision: str) -> list[str]:
+def _memory_table(
+    shape: ModelShape, plan: Plan, current: Layout, *, precision: str, quantization: str | None
+) -> list[str]:
     batch = f"micro-batch of {plan.micro_tokens:,} tokens"
     lines = [f"  memory      GiB per GPU in {precision}, {batch} (“with”: gradient_checkpointing)"]
     for processes in sorted({plan.processes, _OTHER_PROCESSES if plan.processes == 1 else plan.processes}):
         gpus = "1 GPU" if processes == 1 else f"{processes} GPUs"
         lines.append(f"    {gpus:<43}weights  gradients  optimizer  activations   with    together   with   offloaded")
         for layout in layouts(processes):
-            if recipe.quantization is not None and layout.stage:
+            if quantization is not None and layout.stage:
                 continue
             both = [
                 memory(
                     shape,
                     layout,
                     precision=precision,
-                    quantization=recipe.quantization,
+                    quantization=quantization,
                     tokens=plan.micro_tokens,
                     checkpointing=checkpointing,
                 )
                 for checkpointing in (False, True)
             ]
-            mark = "←" if layout == replace(here, processes=processes) else " "
+            mark = "←" if layout == replace(current, processes=processes) else " "
             lines.append(f"    {mark} {layout.name:<40}{_row(*both)}")
     return lines
 
@@ -128,14 +136,20 @@ def _row(without: Memory, with_: Memory) -> str:
     return "".join(f"{gib(value):>{width}}" for value, width in columns)
 
 
-def _time(recipe: Recipe, shape: ModelShape, plan: Plan, device: Device) -> list[str]:
+def _flops(recipe: Recipe, shape: ModelShape, plan: Plan) -> tuple[float, float]:
+    """FLOPs of the whole run, and of one trained token."""
     per_token = flops_per_token(shape, plan.length, checkpointing=recipe.gradient_checkpointing)
     total = per_token * plan.tokens
     if recipe.traits.writes_answers and recipe.ppo is not None:
-        # Trained some times over; looked at once by policy, reference and reward.
+        # Each answer is trained on `epochs` times. Before that policy, reference and reward model read it once.
         total = plan.tokens * (per_token * recipe.ppo.epochs + 2.0 * (2 * shape.multiplied + shape.frozen_beside))
     if recipe.traits.has_reference:
-        total *= 4 / 3  # the reference's forward pass
+        total *= 4 / 3  # a training step is three forward passes (see `time`); the reference adds one
+    return total, per_token
+
+
+def _time(flops: tuple[float, float], plan: Plan, device: Device) -> list[str]:
+    total, per_token = flops
     lines = [f"  compute     {total:.3g} FLOP, {per_token / 1e9:.3g} GFLOP for each token"]
     devices = [(device, plan.processes)]
     for name in _COMPARED:
@@ -146,6 +160,4 @@ def _time(recipe: Recipe, shape: ModelShape, plan: Plan, device: Device) -> list
         head = "time" if number == 0 else ""
         seconds = total / (one.flops * count)
         lines.append(f"  {head:<10}  {rough_duration(seconds):>12}  {count} × {one.name}: {one.source}")
-    if recipe.traits.writes_answers:
-        lines.append("              without the writing of answers, which waits for memory and not for arithmetic")
     return lines

@@ -1,4 +1,4 @@
-"""The ways to spread a model over GPUs, and the refusal of a run that cannot fit into the GPUs it is on."""
+"""The ways to spread a model over GPUs, and the refusal of a run that cannot fit into its GPUs."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from belle.training.engines.deepspeed_config import offload_device, read_config,
 from belle.training.estimate.memory import Layout, Memory, memory
 from belle.training.estimate.plan import precision_of
 from belle.training.estimate.shape import shape_of
+from belle.training.model.options import ModelOptions
 from belle.units import gib
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
     from belle.training.recipe.schema import Recipe
 
 
-def layout_of(recipe: Recipe, processes: int) -> Layout:
-    """How the recipe spreads the model. Raises KnownError as `read_config`."""
-    if recipe.deepspeed is None:
+def layout_of(deepspeed: Path | None, processes: int) -> Layout:
+    """How a DeepSpeed configuration spreads the model; None: no DeepSpeed. Raises KnownError as `read_config`."""
+    if deepspeed is None:
         return Layout(0, processes)
-    values = read_config(recipe.deepspeed)
-    stage = zero_stage(recipe.deepspeed, values)
+    values = read_config(deepspeed)
+    stage = zero_stage(deepspeed, values)
     return Layout(
         stage,
         processes,
@@ -32,7 +35,7 @@ def layout_of(recipe: Recipe, processes: int) -> Layout:
 
 
 def layouts(processes: int) -> list[Layout]:
-    """All of them, from the fastest to the one that needs the least."""
+    """All layouts, from the fastest to the one that needs the least memory."""
     plain = [Layout(stage, processes) for stage in (0, 1, 2, 3)]
     return [
         *plain,
@@ -43,17 +46,19 @@ def layouts(processes: int) -> list[Layout]:
 
 
 def check_fits(recipe: Recipe, *, processes: int, available: int, device: str) -> None:
-    """Refuse a run whose weights, gradients and optimizer alone are more than the GPU has.
+    """Refuse a run whose weights, gradients and optimizer state alone need more memory than the GPU has.
 
     Args:
-        available: bytes of one GPU, used or not.
+        available: memory of one GPU in bytes, used or not.
         device: its name.
 
-    Raises KnownError("gpu_memory") with the numbers and what would fit, and those of `shape_of`.
+    Raises KnownError("gpu_memory") with the numbers and with what would fit, and those of `shape_of`.
     """
     if recipe.traits.makes_tokenizer:
         return
-    shape, layout, precision = shape_of(recipe), layout_of(recipe, processes), precision_of(recipe)
+    ppo = recipe.ppo if recipe.traits.writes_answers else None
+    shape = shape_of(recipe.part(ModelOptions), scoring=recipe.traits.scores, ppo=ppo)
+    layout, precision = layout_of(recipe.deepspeed, processes), precision_of(recipe.precision)
     tokens = recipe.batch_size * recipe.max_length * recipe.traits.sequences
 
     def needed(other: Layout, *, checkpointing: bool = recipe.gradient_checkpointing) -> Memory:
@@ -87,7 +92,7 @@ def check_fits(recipe: Recipe, *, processes: int, available: int, device: str) -
 
 
 def device_memory(device: torch.device) -> tuple[int, str]:
-    """Bytes and name of a CUDA device."""
+    """Memory in bytes, and name, of a CUDA device."""
     import torch
 
     properties = torch.cuda.get_device_properties(device)

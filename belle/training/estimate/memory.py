@@ -1,4 +1,4 @@
-"""What a training run keeps in the memory of each GPU, by formula.
+"""The memory that a training run needs on each GPU, by formula.
 
 Model states are those of ZeRO (Rajbhandari et al. 2020, “ZeRO: Memory Optimizations Toward Training Trillion Parameter
 Models”, § 3.1 and figure 1): with Adam in mixed precision 2 bytes per parameter for weights, 2 for gradients and 12 for
@@ -6,8 +6,8 @@ the optimizer's fp32 weights and two moments; stage 1 spreads the optimizer over
 stage 3 the weights too.
 
 Activations are what transformers' LLaMA keeps for the backward pass with sdpa or flash attention, which do not keep
-attention scores: counted in the graph, per token and layer, and tested against it. (Korthikanti et al. 2022, “Reducing
-Activation Recomputation in Large Transformer Models”, § 4, count the same for GPT.)
+attention scores. They were counted in torch's graph, per token and layer; a test compares the formula with the graph.
+(Korthikanti et al. 2022, “Reducing Activation Recomputation in Large Transformer Models”, § 4, count the same for GPT.)
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _BUCKET_NUMBERS = 500_000_000
 
 @dataclass(frozen=True)
 class Layout:
-    """How the states are spread.
+    """How the model states are spread over processes.
 
     Args:
-        stage: of ZeRO; 0: every process has everything (no DeepSpeed).
-        processes: how many share.
-        offload_optimizer, offload_weights: to the machine's memory.
+        stage: of ZeRO; 0: every process has all of them (no DeepSpeed).
+        processes: number of processes that share them.
+        offload_optimizer, offload_weights: whether they are kept in the machine's memory.
     """
 
     stage: int
@@ -51,10 +51,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes per process: on its device, and, offloaded, beside it.
+    """Bytes per process on its device; `offloaded` is in the machine's memory.
 
     Args:
-        buffers: gradients on their way, and the layer that computes, brought together (ZeRO-2 and 3).
+        buffers: of gradients that are exchanged (ZeRO-2 and 3) and of layers that are gathered (ZeRO-3).
     """
 
     weights: float
@@ -66,7 +66,7 @@ class Memory:
 
     @property
     def states(self) -> float:
-        """Without what depends on the batch: the least that is needed."""
+        """The part that does not depend on the batch: the least that is needed."""
         return self.weights + self.gradients + self.optimizer
 
     @property
@@ -78,12 +78,12 @@ class Memory:
 def memory(
     shape: ModelShape, layout: Layout, *, precision: str, quantization: str | None, tokens: int, checkpointing: bool
 ) -> Memory:
-    """What one process needs.
+    """The memory that one process needs.
 
     Args:
         precision: `bf16`, `fp16` or `fp32`.
         quantization: `nf4`, `int8` or None, of the frozen weights.
-        tokens: of a micro-batch, with what fills up its rows.
+        tokens: of a micro-batch, with its padding.
         checkpointing: activations are computed again in the backward pass.
     """
     half = precision != "fp32"
@@ -92,10 +92,12 @@ def memory(
     loose = shape.frozen - shape.quantized
     frozen = loose * small + shape.quantized * _QUANTIZED_BYTES.get(quantization or "", small)
     if whole:
-        # Trained weights stay fp32; autocast keeps a copy in 16 bits while a batch is computed.
+        # Trained weights stay fp32; autocast keeps a copy in 16 bits during a forward pass: 4 + 2 bytes. Adam's two
+        # moments are fp32: 8 bytes.
         weights = shape.trained * (6.0 if half else 4.0) + frozen
         gradients, optimizer = shape.trained * 4.0, shape.trained * 8.0
     else:
+        # The optimizer has fp32 weights of its own beside its moments: 4 + 8 bytes.
         weights = shape.trained * small + frozen
         gradients, optimizer = shape.trained * small, shape.trained * 12.0
     buffers = offloaded = 0.0
@@ -105,7 +107,7 @@ def memory(
         gradients /= n
         buffers += min(_BUCKET_NUMBERS, shape.trained) * small
     if layout.stage >= 3:
-        # A layer is brought together while it computes, and the next one fetched.
+        # A layer is gathered for its computation, and the next one is gathered ahead.
         weights /= n
         buffers += 2 * shape.largest_layer * small
     if layout.offload_optimizer:
@@ -122,11 +124,11 @@ def memory(
 
 
 def activations(shape: ModelShape, tokens: int, *, half: bool, weights_half: bool, checkpointing: bool) -> float:
-    """Bytes kept between the forward and the backward pass of a micro-batch, and for its loss.
+    """Bytes that are kept between the forward and the backward pass of a micro-batch, and bytes for its loss.
 
     Args:
         half: matrices are multiplied in 16 bits.
-        weights_half: the model itself has 16 bits (DeepSpeed, LoRA), so that what flows between layers has them too.
+        weights_half: the model itself has 16 bits (DeepSpeed, LoRA), and so have the hidden states between layers.
     """
     layer = tokens * layer_bytes(shape, half=half, weights_half=weights_half or shape.trained < shape.total / 2)
     loss = min(_LOSS_BYTES, 12.0 * tokens * shape.vocabulary)
@@ -134,6 +136,7 @@ def activations(shape: ModelShape, tokens: int, *, half: bool, weights_half: boo
         loss += 4.0 * shape.vocabulary * shape.hidden  # the gradient of the head is summed up in fp32
     if not checkpointing:
         return shape.layers * layer + loss
+    # Only the hidden states between layers are kept; inside one layer at a time everything is computed again.
     boundary = tokens * shape.hidden * (2 if half and weights_half else 4)
     return shape.layers * boundary + layer + loss
 

@@ -1,4 +1,4 @@
-"""The size of a run: its data, its steps, its micro-batches, and what it computes in."""
+"""The size of a run: its data, its steps, its micro-batches, and its precision."""
 
 from __future__ import annotations
 
@@ -10,8 +10,23 @@ from belle.training.estimate.volume import Volume, measure_data
 
 if TYPE_CHECKING:
     from belle.prompts import PromptTemplate
-    from belle.training.recipe.schema import Recipe
+    from belle.training.recipe.options import PpoOptions
+    from belle.training.recipe.schema import Batching, PrecisionName, Recipe
+    from belle.training.recipe.stages import TrainingStage
     from belle.training.tokenizer.tokenizer import HubVocabulary
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """The keys of a recipe that decide how many steps a run has and how large they are."""
+
+    batch_size: int
+    accumulation: int
+    batching: Batching
+    max_length: int
+    epochs: float
+    max_steps: int
+    ppo: PpoOptions | None
 
 
 @dataclass(frozen=True)
@@ -19,11 +34,11 @@ class Plan:
     """Steps and batches of a run.
 
     Args:
-        processes: of the run.
-        samples: of one step.
-        steps: of the whole run.
-        tokens: computed in the whole run.
-        micro_tokens: of the largest micro-batch.
+        processes: number of processes.
+        samples: in one step.
+        steps: in the whole run.
+        tokens: in the whole run, each epoch counted.
+        micro_tokens: tokens of the largest micro-batch.
         length: mean tokens of a sequence.
     """
 
@@ -35,32 +50,31 @@ class Plan:
     length: float
 
 
-def plan_of(recipe: Recipe, volume: Volume, processes: int) -> Plan:
-    """The steps of a run over data of that size."""
-    step = recipe.batch_size * recipe.accumulation * processes
+def plan_of(options: PlanOptions, stage: TrainingStage, volume: Volume, processes: int) -> Plan:
+    """The plan of a run over data of that size."""
+    step = options.batch_size * options.accumulation * processes
     length = volume.mean_length
-    sequences = recipe.traits.sequences
-    micro_length = min(recipe.max_length, volume.longest) if volume.longest else recipe.max_length
-    if recipe.traits.writes_answers and recipe.ppo is not None:
-        step, length = recipe.ppo.rollouts, length + recipe.ppo.max_new_tokens
-        micro_length = recipe.max_length
+    micro_length = min(options.max_length, volume.longest) if volume.longest else options.max_length
+    if stage.writes_answers and options.ppo is not None:
+        step, length = options.ppo.rollouts, length + options.ppo.max_new_tokens
+        micro_length = options.max_length
     rows, tokens = float(volume.samples), length * volume.samples
-    if recipe.batching == "pack":
-        rows, micro_length = volume.tokens / recipe.max_length, recipe.max_length
-    steps = recipe.max_steps or max(1, math.ceil(recipe.epochs * math.ceil(rows / step)))
-    epochs = steps * step / max(rows, 1) if recipe.max_steps else recipe.epochs
+    if options.batching == "pack":
+        rows, micro_length = volume.tokens / options.max_length, options.max_length
+    steps = options.max_steps or max(1, math.ceil(options.epochs * math.ceil(rows / step)))
+    epochs = steps * step / max(rows, 1) if options.max_steps else options.epochs
     return Plan(
         processes=processes,
         samples=step,
         steps=steps,
         tokens=tokens * epochs,
-        micro_tokens=recipe.batch_size * micro_length * sequences,
-        length=length / sequences,
+        micro_tokens=options.batch_size * micro_length * stage.sequences,
+        length=length / stage.sequences,
     )
 
 
 def volume_of(recipe: Recipe) -> Volume:
-    """The data of an epoch, encoded with the tokenizer that the run has, or would have."""
+    """The size of an epoch's data, encoded with the run's tokenizer, or its base's until that exists."""
     from belle.training.recipe.sources import tokenizer_of
     from belle.training.samples.encode import RowEncoder
     from belle.training.tokenizer.templates import template_of
@@ -76,7 +90,7 @@ def volume_of(recipe: Recipe) -> Volume:
 
 
 def _prompts(recipe: Recipe, vocabulary: HubVocabulary, template: PromptTemplate) -> Volume:
-    """PPO's questions; there are few enough to read them all."""
+    """The size of PPO's prompts, all of which are read: there are few."""
     from belle.training.samples.prompts import read_prompts
 
     assert recipe.ppo is not None
@@ -86,12 +100,12 @@ def _prompts(recipe: Recipe, vocabulary: HubVocabulary, template: PromptTemplate
     return Volume(len(lengths), len(lengths), sum(lengths), 0, max(lengths), exact=True)
 
 
-def precision_of(recipe: Recipe) -> str:
-    """What is computed in: on this machine when it has a GPU, else on the GPU the run is meant for."""
+def precision_of(name: PrecisionName) -> str:
+    """The precision of a run: with `auto` this machine's if it has a GPU, else that of the GPUs a run is meant for."""
     import torch
 
     from belle.training.engines.precision import choose_precision
 
-    if recipe.precision != "auto":
-        return recipe.precision
+    if name != "auto":
+        return name
     return choose_precision("auto", torch.device("cuda")).name if torch.cuda.is_available() else "bf16"

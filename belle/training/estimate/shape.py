@@ -1,7 +1,7 @@
-"""How large the models of a run are, found out from their configurations, without loading a weight.
+"""The sizes of a run's models, from their configurations alone, without loading a weight.
 
-The model is built on torch's `meta` device, where tensors have shapes and no memory, so every architecture that
-transformers knows is counted exactly.
+The model is built on torch's `meta` device, where tensors have shapes and no memory, so that every architecture
+that transformers knows is counted exactly.
 """
 
 from __future__ import annotations
@@ -13,32 +13,33 @@ from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from belle.pretrained import load_config
-from belle.training.model.adapters import check_goes_on, is_adapter, read_adapter_base
+from belle.training.model.adapters import check_continued, is_adapter, read_adapter_base
 from belle.training.model.load import base_of, llama_config
 from belle.training.model.lora_names import check_names, is_named
+from belle.training.model.options import ModelOptions
 from belle.training.recipe.load import load_recipe
 from belle.training.recipe.sources import is_recipe
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from belle.training.recipe.options import LoraOptions
+    from belle.training.recipe.options import LoraOptions, PpoOptions
     from belle.training.recipe.schema import Recipe
 
 
 @dataclass(frozen=True)
 class ModelShape:
-    """The parameters of a run's models and the sizes that memory and time depend on.
+    """The numbers of parameters of a run's models, and the sizes that memory and time depend on.
 
     Args:
         name: transformers' class.
-        total: parameters of the model that is trained, with its adapter.
-        trained: those of them that change.
-        quantized: those of them that `quantization` makes smaller.
-        frozen_beside: parameters of further models that only look on (a reference, a reward model).
-        multiplied: those of `total` that take part in matrix products for every token: not the embedding's.
+        total: in the model that is trained, with its adapter.
+        trained: those of them that are trained.
+        quantized: those of them that `quantization` stores in fewer bits.
+        frozen_beside: in further models that are only evaluated (a reference, a reward model).
+        multiplied: those of `total` that are in a matrix product for every token: all but an untied embedding.
         layers, hidden, intermediate, key_value, vocabulary: sizes.
-        largest_layer: parameters of the largest of layer, embedding and head.
+        largest_layer: in the largest of layer, embedding and head.
     """
 
     name: str
@@ -56,29 +57,33 @@ class ModelShape:
 
     @property
     def frozen(self) -> int:
-        """Parameters that do not change, of all models."""
+        """Parameters of all models that are not trained."""
         return self.total - self.trained + self.frozen_beside
 
 
-def shape_of(recipe: Recipe) -> ModelShape:
-    """The shape of a recipe's models; of a recipe that starts from another, as that one will leave it.
+def shape_of(options: ModelOptions, *, scoring: bool = False, ppo: PpoOptions | None = None) -> ModelShape:
+    """The shape of a run's models; where the run starts from a recipe, of the model that this recipe will leave.
+
+    Args:
+        scoring: the model gives a text one number (`stage: reward`).
+        ppo: the options of `stage: ppo`, which has further models.
 
     Raises KnownError: `model_missing`, and those of `load_recipe`.
     """
-    config = config_of(recipe)
-    model = _empty_model(config, scoring=recipe.traits.scores)
+    config = config_of(options)
+    model = _empty_model(config, scoring=scoring)
     base = sum(p.numel() for p in model.parameters())
     linear = _linear_layers(model)
     head = model.get_output_embeddings()
     embedding = model.get_input_embeddings()
-    lora = _lora_of(recipe)
+    lora = _lora_of(options)
     added = adapter_parameters(model, lora) if lora is not None else 0
     trained = base
     if lora is not None:
         trained = added
-    elif recipe.freeze == "new_rows":
+    elif options.freeze == "new_rows":
         trained = sum({id(p): p.numel() for m in (embedding, head) if m is not None for p in m.parameters()}.values())
-    value, beside = _further_models(recipe, base) if recipe.traits.writes_answers else (0, 0)
+    value, beside = _further_models(options, ppo, base) if ppo is not None else (0, 0)
     tied = head is not None and head.weight is embedding.weight
     sizes = config.get_text_config()
     heads = int(getattr(sizes, "num_attention_heads", None) or sizes.n_head)
@@ -88,7 +93,7 @@ def shape_of(recipe: Recipe) -> ModelShape:
         name=type(model).__name__,
         total=base + added + value,
         trained=trained + value,
-        quantized=sum(m.weight.numel() for m in linear.values() if m is not head) if recipe.quantization else 0,
+        quantized=sum(m.weight.numel() for m in linear.values() if m is not head) if options.quantization else 0,
         frozen_beside=beside,
         multiplied=base + added + value - (0 if tied else embedding.weight.numel()),
         layers=layers,
@@ -100,29 +105,34 @@ def shape_of(recipe: Recipe) -> ModelShape:
     )
 
 
-def config_of(recipe: Recipe) -> Any:
-    """transformers' configuration of the recipe's model. Raises KnownError as `shape_of`."""
-    if recipe.init is not None:
+def config_of(options: ModelOptions) -> Any:
+    """transformers' configuration of a run's model. Raises KnownError as `shape_of`."""
+    if options.init is not None:
         from belle.training.tokenizer.tokenizer import load_tokenizer
 
-        return llama_config(recipe.init, load_tokenizer(recipe.init.tokenizer, notice=lambda _: None))
-    assert recipe.model is not None
-    return _config_at(recipe.model if is_recipe(recipe.model) else base_of(recipe))
+        return llama_config(options.init, load_tokenizer(options.init.tokenizer, notice=lambda _: None))
+    assert options.model is not None
+    return _config_at(options.model if is_recipe(options.model) else base_of(options))
 
 
-def check_lora(recipe: Recipe) -> None:
-    """Look for the layers that a new adapter names, before data are prepared and weights are read.
+def check_lora(options: ModelOptions, *, scoring: bool = False) -> None:
+    """Check that the layers which `lora` names exist, before data are prepared and weights are read.
 
-    Raises KnownError as `check_names`, `check_goes_on` and `shape_of`.
+    Args:
+        scoring: as in `shape_of`.
+
+    Raises KnownError as `check_names`, `check_continued` and `shape_of`.
     """
-    if recipe.lora is not None and recipe.model and is_adapter(Path(recipe.model)):
-        check_goes_on(recipe.lora, Path(recipe.model))
-    elif recipe.lora is not None:
-        check_names(_empty_model(config_of(recipe), scoring=recipe.traits.scores), recipe.lora)
+    if options.lora is None:
+        return
+    if options.model and is_adapter(Path(options.model)):
+        check_continued(options.lora, Path(options.model))
+    else:
+        check_names(_empty_model(config_of(options), scoring=scoring), options.lora)
 
 
 def adapter_parameters(model: nn.Module, lora: LoraOptions) -> int:
-    """The parameters that LoRA adds: r · (in + out) for each adapted layer, and copies of `modules_to_save`.
+    """The number of parameters that LoRA adds: r · (in + out) per adapted layer, and copies of `modules_to_save`.
 
     Raises KnownError as `check_names`.
     """
@@ -136,7 +146,7 @@ def adapter_parameters(model: nn.Module, lora: LoraOptions) -> int:
     total = 0
     for name in adapted:
         outputs, inputs = linear[name].weight.shape
-        total += lora.r * (inputs + outputs) + (outputs if lora.dora else 0)
+        total += lora.r * (inputs + outputs) + (outputs if lora.dora else 0)  # A [r, in], B [out, r], DoRA's m [out]
     for name, module in model.named_modules():
         if is_named(name, lora.modules_to_save):
             total += sum(p.numel() for p in module.parameters())
@@ -144,7 +154,7 @@ def adapter_parameters(model: nn.Module, lora: LoraOptions) -> int:
 
 
 def _config_at(name: str | Path) -> Any:
-    """Of a model, of an adapter's base, or of what a recipe is going to leave."""
+    """The configuration of a model, of an adapter's base, or of the final model of a recipe."""
     if is_recipe(name):
         return _after(load_recipe(Path(name)))
     base = read_adapter_base(Path(name)) if is_adapter(Path(name)) else name
@@ -160,38 +170,37 @@ def _config_at(name: str | Path) -> Any:
 
 
 def _after(recipe: Recipe) -> Any:
-    """The configuration of the model that a recipe leaves."""
+    """The configuration of a recipe's final model, which may not exist yet."""
     final = recipe.run_folder.final
     if (final / "config.json").is_file():
         return load_config(final)
-    config = copy.deepcopy(config_of(recipe))
+    config = copy.deepcopy(config_of(recipe.part(ModelOptions)))
     if recipe.traits.makes_tokenizer and recipe.vocab is not None:
         config.get_text_config().vocab_size += recipe.vocab.size
     return config
 
 
-def _further_models(recipe: Recipe, base: int) -> tuple[int, int]:
-    """PPO's parameters beside the policy: of the values, which are trained; of reference and reward, which are not."""
-    assert recipe.ppo is not None
+def _further_models(options: ModelOptions, ppo: PpoOptions, base: int) -> tuple[int, int]:
+    """PPO's parameters beside the policy: those of the values, which are trained; of reference and reward model."""
 
     def size(path: Path | None) -> int:
         if path is None:
             return 0
         return sum(p.numel() for p in _empty_model(_config_at(path), scoring=True).parameters())
 
-    value = size(recipe.ppo.value_model) or int(config_of(recipe).get_text_config().hidden_size) + 1
-    return value, size(recipe.ppo.reward_model) + (0 if recipe.lora is not None else base)
+    value = size(ppo.value_model) or int(config_of(options).get_text_config().hidden_size) + 1
+    return value, size(ppo.reward_model) + (0 if options.lora is not None else base)
 
 
-def _lora_of(recipe: Recipe) -> LoraOptions | None:
-    """The adapter as it is trained; one that goes on keeps its own rank and layers."""
-    if recipe.lora is None or recipe.model is None or not is_adapter(Path(recipe.model)):
-        return recipe.lora
+def _lora_of(options: ModelOptions) -> LoraOptions | None:
+    """The adapter's options; of an adapter that is trained further, its own."""
+    if options.lora is None or options.model is None or not is_adapter(Path(options.model)):
+        return options.lora
     from peft import LoraConfig
 
     from belle.training.recipe.options import LoraOptions
 
-    own: Any = LoraConfig.from_pretrained(recipe.model)
+    own: Any = LoraConfig.from_pretrained(options.model)
     targets = own.target_modules
     return LoraOptions(
         r=own.r,

@@ -1,9 +1,9 @@
 """How much arithmetic a run is, and how long that takes on which device.
 
-FLOPs of a transformer per token: 2 for each weight that is multiplied, in the forward pass, and twice that in the
-backward pass (Kaplan et al. 2020, § 2.1), and 12 · layers · hidden · length for attention, half of it where the mask is
-causal and the kernel makes use of that (Chowdhery et al. 2022, PaLM, appendix B). A frozen weight needs no gradient of
-its own: 4 instead of 6. Gradient checkpointing computes the forward pass twice: 8 instead of 6.
+FLOPs of a transformer per token: for each weight that is multiplied 2 in the forward pass and 4 in the backward pass
+(Kaplan et al. 2020, § 2.1), and 12 · layers · hidden · length for attention, half of it because kernels skip what a
+causal mask hides (Chowdhery et al. 2022, PaLM, appendix B). A frozen weight needs no gradient of its own: 4 instead of
+6. Gradient checkpointing computes the forward pass twice: 8 instead of 6.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ PEAK_TFLOPS = {
     "H200": 989, "H100": 989, "H800": 989, "A100": 312, "A800": 312, "L40S": 362, "L40": 181, "A6000": 155,
     "RTX 4090": 165, "RTX 3090": 71, "A10": 125, "V100": 125, "T4": 65,
 }  # fmt: skip
-"""Dense 16-bit products with fp32 sums, in 10¹² per second, from the makers' data sheets."""
+"""Peak of dense 16-bit matrix products with fp32 sums, in 10¹² FLOP/s, from the makers' data sheets."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """What computes.
+    """A GPU or processor.
 
     Args:
-        name: as a person knows it.
-        flops: per second that a training gets out of one of it.
-        source: where the number is from.
+        name: for people.
+        flops: FLOP/s that training reaches on one of them.
+        source: where the number comes from, in words.
     """
 
     name: str
@@ -51,7 +51,7 @@ def flops_per_token(shape: ModelShape, length: float, *, checkpointing: bool) ->
 
 
 def named_device(name: str) -> Device | None:
-    """A GPU of the table whose name is part of `name`, such as `NVIDIA H100 80GB HBM3`."""
+    """The GPU of the table that `name` contains, such as `NVIDIA H100 80GB HBM3`; None without one."""
     known = next((gpu for gpu in PEAK_TFLOPS if gpu.replace("RTX ", "") in name.split() or gpu in name), None)
     if known is None:
         return None
@@ -75,7 +75,7 @@ def this_device() -> Device:
 
 
 def _measure(device: str, dtype: object, size: int) -> float:
-    """FLOPs per second of a matrix product: the best of some."""
+    """FLOP/s of a square matrix product: the best of six."""
     import torch
 
     left = torch.ones(size, size, device=device, dtype=dtype)

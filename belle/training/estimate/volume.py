@@ -1,4 +1,4 @@
-"""How much data a run has: counted where that is quick, estimated from the first rows of each file where it is not."""
+"""The size of a run's data: counted where that is quick, else estimated from the first rows of each file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from belle.training.samples.encode import Refusal, RowChunk, RowEncoder
 if TYPE_CHECKING:
     from belle.training.recipe.options import DataFile
 
-LOOKED_AT = 1000
+ROWS_ENCODED = 1000
 """Rows of each file that are encoded."""
 
 
@@ -27,10 +27,10 @@ class Volume:
     Args:
         rows: in the files.
         samples: that are trained on, with the files' weights.
-        tokens: in them.
-        trained: of which the loss is computed.
-        longest: tokens of the longest that was looked at.
-        exact: False when this is estimated from the first rows.
+        tokens: in the samples.
+        trained: tokens whose loss is computed.
+        longest: tokens of the longest encoded sample.
+        exact: False when it is estimated from the first rows.
     """
 
     rows: int
@@ -42,12 +42,12 @@ class Volume:
 
     @property
     def mean_length(self) -> float:
-        """Tokens of a sample."""
+        """Mean tokens of a sample."""
         return self.tokens / max(self.samples, 1)
 
 
 def measure_data(files: Sequence[DataFile], kind: Kind, encoder: RowEncoder) -> Volume:
-    """Look at the first rows of every file.
+    """The size of all files, from the first rows of each.
 
     Args:
         kind: what the rows are.
@@ -69,7 +69,7 @@ def _measure_file(file: DataFile, kind: Kind, encoder: RowEncoder) -> Volume:
     chunk = RowChunk(0, str(file.path))
     rows: Any = scan_rows(file.path, kind, file.format)
     last_line = 0
-    for record, row in islice(rows, LOOKED_AT):
+    for record, row in islice(rows, ROWS_ENCODED):
         if isinstance(row, KnownError):
             raise row
         last_line = record.number if record.unit == "line" else 0
@@ -79,7 +79,7 @@ def _measure_file(file: DataFile, kind: Kind, encoder: RowEncoder) -> Volume:
     if isinstance(part, Refusal):
         raise part.error()
     seen = len(chunk.rows)
-    total = seen if seen < LOOKED_AT else _count_rows(file.path, seen, last_line, rows)
+    total = seen if seen < ROWS_ENCODED else _count_rows(file.path, seen, last_line, rows)
     factor = file.weight * total / max(seen, 1)
     counts = part.counts
     return Volume(
@@ -93,7 +93,10 @@ def _measure_file(file: DataFile, kind: Kind, encoder: RowEncoder) -> Volume:
 
 
 def _count_rows(path: Path, seen: int, last_line: int, rest: Any) -> int:
-    """All rows of a file of which `seen` end on `last_line`; from its lines where they tell, else by reading on."""
+    """The number of rows of a file whose first `seen` rows end on `last_line`.
+
+    Estimated from the number of lines in a file of lines, else counted by reading on.
+    """
     if last_line >= seen and path.is_file() and path.suffix != ".gz":
         lines = 0
         with path.open("rb") as stream:

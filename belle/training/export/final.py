@@ -26,13 +26,15 @@ from belle.training.cluster.ranks import Ranks
 from belle.training.export.disk_proof import check_written, tie_as_written
 from belle.training.model.answer import end_tokens
 from belle.training.model.load import base_of
-from belle.training.recipe.schema import Recipe
+from belle.training.model.options import ModelOptions
 from belle.training.recipe.stages import TrainingStage
 from belle.training.tokenizer.templates import TEMPLATE_KEY, new_tokens
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+    from belle.training.recipe.schema import PrecisionName
 
 
 def write_final(
@@ -73,16 +75,17 @@ def write_final(
     write_folder(folder, write, step=step, recipe=recipe, ranks=ranks)
 
 
-def final_dtype(recipe: Recipe) -> torch.dtype:
-    """What the weights are written in: as the recipe says, else as those it started from, fp32 for a new model."""
+def final_dtype(precision: PrecisionName, options: ModelOptions) -> torch.dtype:
+    """What the weights are written in: `final_precision` of a recipe, or with `auto` as the weights that the run
+    started from, fp32 for a new model."""
     import torch
 
     named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-    if recipe.final_precision in named:
-        return named[recipe.final_precision]
-    if recipe.model is None:
+    if precision in named:
+        return named[precision]
+    if options.model is None:
         return torch.float32
-    dtype: torch.dtype = stored_dtype(base_of(recipe))
+    dtype: torch.dtype = stored_dtype(base_of(options))
     return dtype
 
 

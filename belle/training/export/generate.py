@@ -169,20 +169,29 @@ class Writer:
         """The rows of the output for a batch. With ZeRO-3 all processes call it together; an empty batch keeps the
         others company."""
         import torch
-        from transformers import GenerationConfig
+        from transformers import GenerationConfig, LogitsProcessorList
+
+        from belle.training.model.sampling import answer_seed, left_padded, sampling_processors
 
         if not questions and not self.spread:
             return []
         prompts = [question.ids for question in questions] or [[self._ends[0]]]
-        length = max(map(len, prompts))
         pad = int(self.tokenizer.pad_token_id)
-        # At the right, so that every answer begins in the same column.
-        ids = torch.tensor([[pad] * (length - len(prompt)) + prompt for prompt in prompts], device=self._place.device)
-        mask = torch.tensor([[0] * (length - len(p)) + [1] * len(p) for p in prompts], device=self._place.device)
+        ids, mask = left_padded(prompts, pad)
+        request = self._request
+        processors = LogitsProcessorList()
+        if request.temperature and questions:
+            processors = sampling_processors(
+                [answer_seed(request.seed, 0, question.number) for question in questions],
+                self._place.device,
+                temperature=request.temperature,
+                top_k=request.top_k,
+                top_p=request.top_p,
+            )
         with torch.no_grad():
             written = self.model.generate(
-                input_ids=ids,
-                attention_mask=mask,
+                input_ids=ids.to(self._place.device),
+                attention_mask=mask.to(self._place.device),
                 generation_config=GenerationConfig(
                     max_new_tokens=self._request.max_tokens if questions else 1,
                     do_sample=False,
@@ -190,37 +199,16 @@ class Writer:
                     eos_token_id=self._ends,
                     pad_token_id=pad,
                 ),
-                logits_processor=self._processors(questions),
+                logits_processor=processors,
                 synced_gpus=self.spread and self._place.world_size > 1,
             )
-        return [self._row(q, written[k, length:].tolist()) for k, q in enumerate(questions)]
+        return [self._row(q, written[k, ids.shape[1] :].tolist()) for k, q in enumerate(questions)]
 
     def _row(self, question: EncodedQuestion, tokens: list[int]) -> dict[str, Any]:
         end = next((k for k, token in enumerate(tokens) if token in self._ends), None)
         ids = tokens if end is None else tokens[:end]
         text = answer_text(self.tokenizer, self.template, ids)
         return {**output_row(question, text), "tokens": len(ids), "finished": end is not None}
-
-    def _processors(self, questions: Sequence[EncodedQuestion]) -> Any:
-        from transformers import LogitsProcessorList
-        from transformers.generation.logits_process import (
-            TemperatureLogitsWarper,
-            TopKLogitsWarper,
-            TopPLogitsWarper,
-        )
-
-        from belle.training.model.answer import GumbelNoise, answer_seed
-
-        request = self._request
-        if request.temperature == 0 or not questions:
-            return LogitsProcessorList()
-        processors: list[Any] = [TemperatureLogitsWarper(request.temperature)]
-        if request.top_k:
-            processors.append(TopKLogitsWarper(request.top_k))
-        if request.top_p < 1:
-            processors.append(TopPLogitsWarper(request.top_p))
-        seeds = [answer_seed(request.seed, 0, question.number) for question in questions]
-        return LogitsProcessorList([*processors, GumbelNoise(seeds, self._place.device)])
 
     def _load(self) -> Any:
         import contextlib

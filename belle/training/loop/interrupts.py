@@ -1,7 +1,7 @@
 """SIGTERM and Ctrl-C while training: finish the step, save, and end with the status a shell expects.
 
-Before the first step there is nothing to finish and nothing to save, and data may take minutes to prepare: there the
-run ends at once.
+Before the first step there is nothing to finish or to save, and preparing the data may take minutes: a signal then ends
+the run at once.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-_WATCHED = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopped(Exception):  # noqa: N818  # nothing went wrong
@@ -19,27 +19,29 @@ class Stopped(Exception):  # noqa: N818  # nothing went wrong
 
     Args:
         number: the signal.
-        where: the checkpoint, in words.
+        saved: what was written, as a sentence.
     """
 
-    def __init__(self, number: int, where: str) -> None:
+    def __init__(self, number: int, saved: str) -> None:
         name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        super().__init__(f"Stopped by {name}; {where}")
+        super().__init__(f"Stopped by {name}; {saved}")
         self.exit_status = 128 + number
 
 
 class Interrupts:
-    """Ends the run at the first signal, and once it `counts_steps` remembers it; the second one acts as if nobody
-    watched. A context manager."""
+    """A context manager: the first signal raises Stopped or, after `defer`, is only noted in `received`.
+
+    A second signal has its usual effect.
+    """
 
     def __init__(self) -> None:
         self.received = 0
-        self._counts_steps = False
-        self._before: dict[int, Any] = {}
+        self._deferred = False
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
-        if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in _WATCHED}
+        if threading.current_thread() is threading.main_thread():  # Python allows handlers there alone
+            self._previous = {number: signal.signal(number, self._handle) for number in _SIGNALS}
         return self
 
     def __exit__(
@@ -47,17 +49,17 @@ class Interrupts:
     ) -> None:
         self._restore()
 
-    def count_steps(self) -> None:
-        """From here on there are steps to be finished and saved, by whoever asks what was `received`."""
-        self._counts_steps = True
+    def defer(self) -> None:
+        """From now on only note signals: the caller finishes its step, looks at `received`, saves and ends."""
+        self._deferred = True
 
-    def _note(self, number: int, _frame: FrameType | None) -> None:
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
         self.received = number
         self._restore()
-        if not self._counts_steps:
+        if not self._deferred:
             raise Stopped(number, "nothing was trained yet.")
 
     def _restore(self) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
-        self._before = {}
+        self._previous = {}

@@ -1,8 +1,8 @@
 """The training loop that all stages but PPO share, and the step that PPO shares too.
 
-A step's loss is the sum over all its micro-batches and processes divided by their weight (trained tokens, pairs), known
-before the first forward pass. So four micro-batches of one sample are one of four, and two processes are one, to the
-last digits of floating point.
+A step's loss is the sum over all its micro-batches and processes divided by their weight (trained tokens, pairs), which
+is known before the first forward pass. So four micro-batches of one sample give the same step as one of four, and two
+processes the same as one, up to floating-point rounding.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from belle.errors import KnownError
 from belle.training.engines.engine import TrainingEngine
 from belle.training.loop.objective import Objective, StepResult
 from belle.training.loop.run import is_due
-from belle.training.recipe.schema import Recipe, Schedule
+from belle.training.recipe.schema import Schedule
 from belle.training.samples.micro_batch import Batches, MicroBatch
 
 if TYPE_CHECKING:
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LoopOptions:
-    """What a recipe says about steps: how many, how fast they learn, and what is done between them.
-
-    Args are the keys of the recipe that have these names.
-    """
+    """The keys of a recipe about steps: how many, their learning rate, and what is done between them."""
 
     epochs: float
     max_steps: int
@@ -43,11 +40,6 @@ class LoopOptions:
     eval_every: int
     sample_every: int
     save_every: int
-
-    @classmethod
-    def of(cls, recipe: Recipe) -> LoopOptions:
-        """Those of a recipe."""
-        return cls(**{field.name: getattr(recipe, field.name) for field in fields(cls)})
 
     def learning_rates(self, total_steps: int) -> Callable[[int], float]:
         """The learning rate of each step of a run of that length."""
@@ -69,26 +61,30 @@ def optimizer_step(
     """
     import torch
 
+    # The mean is taken over the trained tokens (or pairs) of the whole step, of all processes. A mean of the means of
+    # micro-batches would weigh the tokens of short answers more.
     weights = [0.0 if micro.idle else float(objective.weight(micro.batch)) for micro in micro_batches]
     sizes = torch.tensor([sum(weights), sum(micro.tokens for micro in micro_batches)], dtype=torch.float64)
     weight, tokens = engine.all_sum(sizes).tolist()
-    losses, every_metric = [], []
+    losses, metrics_of_each = [], []
     for number, micro in enumerate(micro_batches):
         with engine.accumulating(last=number == len(micro_batches) - 1):
             loss, metrics = engine.forward(objective.loss, micro.batch.to(engine.device))
+            # The other processes wait for the gradients of an idle one: it computes, and adds zero.
             loss = loss * 0 if micro.idle else loss
-            engine.backward(loss / max(weight, 1e-9))
+            engine.backward(loss / max(weight, 1e-9))  # no token may be trained in this step
         losses.append(loss.detach())
-        every_metric.append({name: value * 0 if micro.idle else value for name, value in metrics.items()})
-    names = sorted(every_metric[0])
-    parts = [losses, *([metrics[name] for metrics in every_metric] for name in names)]
-    own = torch.stack([torch.stack(part).double().sum() for part in parts])
-    totals = engine.all_sum(own).tolist()
+        metrics_of_each.append({name: value * 0 if micro.idle else value for name, value in metrics.items()})
+    names = sorted(metrics_of_each[0])
+    parts = [losses, *([metrics[name] for metrics in metrics_of_each] for name in names)]
+    own_sums = torch.stack([torch.stack(part).double().sum() for part in parts])  # [loss and each metric]
+    totals = engine.all_sum(own_sums).tolist()
     if not math.isfinite(totals[0]):
         engine.discard()
-        bad = [m.rows for m, loss in zip(micro_batches, losses, strict=True) if not torch.isfinite(loss)]
-        raise _not_finite("loss", [row for rows in bad for row in rows], elsewhere=not bad)
+        wrong = [m.rows for m, loss in zip(micro_batches, losses, strict=True) if not torch.isfinite(loss)]
+        raise _not_finite("loss", [row for rows in wrong for row in rows], elsewhere=not wrong)
     norm = engine.step(learning_rate)
+    # With loss scaling an infinite norm is expected now and then: the engine skips that step and lowers the scale.
     if not math.isfinite(norm) and not engine.precision.scales_loss:
         raise _not_finite("gradient", [row for micro in micro_batches for row in micro.rows], elsewhere=False)
     means = [total / max(weight, 1e-9) for total in totals]
@@ -96,15 +92,18 @@ def optimizer_step(
 
 
 def evaluate(engine: TrainingEngine, objective: Objective, batches: Batches) -> dict[str, float]:
-    """Means over all of `batches`, weighted: `loss`, the objective's metrics, and `weight`, in every process alike."""
+    """The weighted means of `loss` and the objective's metrics over all of `batches`, and the sum of their `weight`.
+
+    The same in every process. The model is in evaluation mode meanwhile, and the weights do not change.
+    """
     import torch
 
     sums: dict[str, float] = {}
     engine.model.eval()
     try:
         with torch.no_grad():
-            for index in range(batches.steps(0)):
-                for micro in batches.step(0, index):
+            for micro_batches in _prefetched(batches, 0, 0, batches.steps(0)):
+                for micro in micro_batches:
                     loss, metrics = engine.forward(objective.loss, micro.batch.to(engine.device))
                     factor = 0.0 if micro.idle else 1.0
                     values = {"loss": float(loss), **{name: float(value) for name, value in metrics.items()}}
@@ -115,22 +114,22 @@ def evaluate(engine: TrainingEngine, objective: Objective, batches: Batches) -> 
         engine.model.train()
     names = sorted(sums)
     # In float32 a weight of more than 2²⁴ tokens would not be exact.
-    own = torch.tensor([sums[name] for name in names], dtype=torch.float64)
-    totals = dict(zip(names, engine.all_sum(own).tolist(), strict=True))
+    own_sums = torch.tensor([sums[name] for name in names], dtype=torch.float64)
+    totals = dict(zip(names, engine.all_sum(own_sums).tolist(), strict=True))
     weight = totals.pop("weight", 0.0)
     return {"weight": weight, **{name: total / max(weight, 1e-9) for name, total in totals.items()}}
 
 
 def count_steps(options: LoopOptions, batches: Batches) -> int:
-    """Steps of the whole run. Raises KnownError("no_samples") when there is nothing to train on."""
+    """Optimizer steps of the whole run. Raises KnownError("no_samples") when there is nothing to train on."""
     if batches.steps(0) == 0:
         raise KnownError("no_samples", "No sample is left to train on.", "Look at them with “belle data show”.")
     if options.max_steps:
         return options.max_steps
     whole = int(options.epochs)
     steps = sum(batches.steps(epoch) for epoch in range(whole))
-    part = options.epochs - whole
-    return max(1, steps + (math.ceil(part * batches.steps(whole)) if part else 0))
+    fraction = options.epochs - whole
+    return max(1, steps + (math.ceil(fraction * batches.steps(whole)) if fraction else 0))
 
 
 def train(
@@ -144,14 +143,14 @@ def train(
     evaluation_bytes: int | None = None,
     write_samples: Callable[[], None] = lambda: None,
 ) -> None:
-    """Train until the last step, from wherever the run stands.
+    """Train until the last step, from the step that the run has reached.
 
     Args:
-        evaluation: what the loss is measured on without training.
-        evaluation_bytes: how many bytes of text its trained tokens are, for bits per byte.
+        evaluation: batches whose loss is measured without training on them.
+        evaluation_bytes: bytes of text that its trained tokens stand for; with them bits per byte are logged.
         write_samples: lets the model answer some prompts. All processes call it.
 
-    Raises Stopped when a signal came (a checkpoint is then written), KnownError: `loss_not_finite`, and `already_past`
+    Raises Stopped after a signal (a checkpoint is then written), and KnownError: `loss_not_finite`, and `already_past`
     when the run went on for longer than the recipe now says.
     """
     total = count_steps(options, batches)
@@ -160,7 +159,7 @@ def train(
     engine.model.train()
     started = monotonic()
     index = run.state.micro_batch // options.accumulation
-    for micro_batches in _from(batches, run.state.epoch, index, total - run.state.step):
+    for micro_batches in _prefetched(batches, run.state.epoch, index, total - run.state.step):
         lr = rate(run.state.step)
         try:
             result = optimizer_step(engine, objective, micro_batches, lr)
@@ -184,20 +183,24 @@ def train(
         run.end_step(last=last, save_every=options.save_every)
 
 
-def _from(batches: Batches, epoch: int, index: int, count: int) -> Iterator[Sequence[MicroBatch]]:
-    """`count` steps from that position on; the next one is put together while the caller computes."""
+def _prefetched(batches: Batches, epoch: int, index: int, count: int) -> Iterator[Sequence[MicroBatch]]:
+    """The micro-batches of `count` steps from that position on.
+
+    A thread collates the next step while the caller computes. There is one thread: steps come in their order.
+    """
     positions = _positions(batches, epoch, index, count)
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
-        waiting = next(positions, None)
-        future = pool.submit(batches.step, *waiting) if waiting else None
+        position = next(positions, None)
+        future = pool.submit(batches.step, *position) if position else None
         while future is not None:
-            ready = future.result()
-            following = next(positions, None)
-            future = pool.submit(batches.step, *following) if following else None
-            yield ready
+            micro_batches = future.result()
+            position = next(positions, None)
+            future = pool.submit(batches.step, *position) if position else None
+            yield micro_batches
 
 
 def _positions(batches: Batches, epoch: int, index: int, count: int) -> Iterator[tuple[int, int]]:
+    """Epoch and index in it of `count` steps."""
     for _ in range(count):
         if index >= batches.steps(epoch):
             epoch, index = epoch + 1, 0
@@ -220,24 +223,24 @@ def learning_rates(
 ) -> Callable[[int], float]:
     """The learning rate as a function of the step, counted from 0.
 
-    It rises linearly to `peak`, which the first step after the warm-up has (with none, the first step), and falls so
-    that the step after the last would have `least` (cosine: Loshchilov and Hutter 2016, without restarts).
+    It rises linearly and reaches `peak` at the first step after the warm-up. Then it falls, so that the step after the
+    last would have `least` (cosine: Loshchilov and Hutter 2016, “SGDR”, eq. 5 without restarts).
 
     Args:
-        peak: at its highest.
-        least: at the end.
+        peak: the highest rate.
+        least: the rate at the end.
         warmup: steps, or below 1 the share of all steps.
         total_steps: of the whole run.
     """
-    rising = math.ceil(warmup * total_steps) if warmup < 1 else int(warmup)
+    warmup_steps = math.ceil(warmup * total_steps) if warmup < 1 else int(warmup)
 
     def rate(step: int) -> float:
-        if step < rising:
-            return peak * (step + 1) / (rising + 1)
+        if step < warmup_steps:
+            return peak * (step + 1) / (warmup_steps + 1)
         if schedule == "constant":
             return peak
-        done = min(1.0, (step - rising) / max(1, total_steps - rising))
-        share = 0.5 * (1 + math.cos(math.pi * done)) if schedule == "cosine" else 1 - done
-        return least + (peak - least) * share
+        progress = min(1.0, (step - warmup_steps) / max(1, total_steps - warmup_steps))
+        factor = 0.5 * (1 + math.cos(math.pi * progress)) if schedule == "cosine" else 1 - progress
+        return least + (peak - least) * factor
 
     return rate

@@ -1,4 +1,4 @@
-"""What one stage optimizes, apart from how it is run: every stage hands the loop an `Objective` and its batches."""
+"""What a stage optimizes: every stage gives the training loop an `Objective` and its batches."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class Objective(Protocol):
-    """A loss. It is a sum, and what it is divided by is known before the forward pass.
+    """A loss: a sum, and a weight to divide it by that is known before the forward pass.
 
-    The loop divides by the weight of the whole step: all micro-batches of all processes. So a step's loss and its
+    The loop divides by the weight of the whole step: of all micro-batches of all processes. So a step's loss and its
     gradient do not depend on how its samples are spread over them.
     """
 
@@ -33,14 +33,14 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one step showed.
+    """The figures of one optimizer step.
 
     Args:
         loss: mean over the step's weight.
         weight: of all micro-batches and processes.
         tokens: in all micro-batches and processes, trained or not.
         metrics: means over the weight.
-        grad_norm: before clipping; infinite when an fp16 step was left out.
+        grad_norm: before clipping; infinite when a step in fp16 was skipped.
     """
 
     loss: float

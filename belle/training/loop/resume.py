@@ -1,4 +1,4 @@
-"""Whether a run may go on from a checkpoint: only with a recipe that would have made it."""
+"""Whether a run may be resumed from a checkpoint: what decides the weights must stand in the recipe as it did."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ FIXED = (
     "batching", "batch_size", "accumulation", "neftune_alpha", "lora", "quantization", "freeze", "precision",
     "deepspeed", "vocab", "reward", "dpo", "ppo",
 )  # fmt: skip
-"""Keys of a recipe that a resumed run must have as they were: what decides the weights, or which rows a step sees. The
-data themselves are checked by their content, here only how they are read."""
+"""Keys that must not change when a run is resumed: they decide the weights, or which rows a step sees. Data files are
+compared by their content elsewhere; here only the way they are read."""
 FREE = (
     "eval_every", "epochs", "max_steps", "learning_rate", "schedule", "min_learning_rate", "warmup", "weight_decay",
     "betas", "eps", "max_grad_norm", "final_precision", "attention", "gradient_checkpointing", "liger", "save_every",
     "keep_last", "log_every", "tracking", "sample_prompts", "sample_every", "sample_tokens", "processes",
     "timeout_minutes",
 )  # fmt: skip
-"""Keys that a resumed run may have changed; they take effect from the next step on."""
+"""Keys that may change when a run is resumed; they take effect from the next step on."""
 
 
 def check_same_recipe(
@@ -44,15 +44,15 @@ def check_same_recipe(
 
 
 def allowed_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What a resumed run does otherwise than the one it goes on from, a sentence each."""
+    """The allowed differences between the recipes before and after, one sentence each."""
     keys = [key for key in FREE if key in before and before[key] != now[key]]
     return [f"from here on with {key}: {_shown(now[key])} (before: {_shown(before[key])})" for key in keys]
 
 
 def _deciding(key: str, value: Any) -> Any:
-    """What of a key's value decides the weights."""
+    """The part of a key's value that decides the weights."""
     if key in ("data", "eval_data"):
-        # A file that has moved is known by its content.
+        # A file may have moved: it is recognised by its content.
         return [entry.get("format") for entry in value] if value else None
     if key == "deepspeed":
         return value is not None

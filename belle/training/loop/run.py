@@ -1,4 +1,4 @@
-"""A run as it is seen from outside: what it logs, what it saves, where it goes on, and the signals that end it.
+"""The files and the progress of a run: its log, its checkpoints, where it resumes, and the signals that end it.
 
 It knows nothing of how the model is trained; the loop and PPO both report to it.
 """
@@ -9,7 +9,7 @@ import contextlib
 import math
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,17 +31,19 @@ from belle.training.tracking.tracker import Tracker, memory_in_use
 if TYPE_CHECKING:
     from belle.training.engines.engine import TrainingEngine
     from belle.training.loop.objective import StepResult
+    from belle.training.samples.prepare import Fingerprinted
 
 # Sums since the last logged line, kept in the checkpoint so that a resumed run writes the same line.
 _WINDOW = "window."
 
 
 class Run:
-    """The files of a run, and how far it is.
+    """The files of a run, and the step it has reached.
 
     Attributes:
-        folder: where they lie.
+        folder: of the run.
         state: step, position in the data, counters.
+        checkpoint, manifest: what a resumed run starts from; None in a new run.
         inputs: fingerprints of the data by key of the recipe; a resumed run must have the same.
     """
 
@@ -52,7 +54,7 @@ class Run:
         self._values = recipe_values(recipe)
         self._live: LiveView | None = None
         self._engine: TrainingEngine | None = None
-        self._companions: Callable[[Path], None] | None = None
+        self._write_tokenizer: Callable[[Path], None] | None = None
         self._saved_step = -1
         self.state = RunState()
         self.inputs: dict[str, Any] = {}
@@ -99,25 +101,44 @@ class Run:
             sys.stdout.write(f"{text}\n")
             sys.stdout.flush()
 
-    def attach(self, engine: TrainingEngine, companions: Callable[[Path], None]) -> None:
-        """The engine whose state is saved; takes up the checkpoint's when there is one. Raises KnownError.
+    def remember(self, key: str, data: Fingerprinted) -> None:
+        """Note which files a run is made of, under a key of the recipe.
+
+        Raises KnownError("data_changed") when a resumed run has others.
+        """
+        from belle.training.samples.prepare import check_unchanged
+
+        if self.manifest is not None:
+            check_unchanged(data, self.inputs_before(key))
+        self.inputs[key] = list(data.inputs)
+
+    def inputs_before(self, key: str) -> Sequence[Mapping[str, Any]]:
+        """What a resumed run had in `inputs` under that key; nothing in a new run."""
+        inputs: Mapping[str, Any] = self.manifest.extra.get("inputs", {}) if self.manifest else {}
+        before: Sequence[Mapping[str, Any]] = inputs.get(key, [])
+        return before
+
+    def attach(self, engine: TrainingEngine, write_tokenizer: Callable[[Path], None]) -> None:
+        """Set the engine whose state is saved; in a resumed run, load the checkpoint into it. Raises KnownError.
 
         Args:
-            companions: writes what makes a checkpoint a model of its own beside its weights; called in process 0.
+            write_tokenizer: writes what a checkpoint needs beside its weights to be a complete model; called in
+                process 0.
         """
         self._engine = engine
-        self._companions = companions
+        self._write_tokenizer = write_tokenizer
         if self.checkpoint is not None:
             engine.load_state(self.checkpoint)
 
     def begin(self, total_steps: int) -> None:
-        """From here on every random number counts: put the generators where the checkpoint left them.
+        """Start the steps: from now on a signal ends the run after the current step.
 
-        A signal now ends the run after the step that is being computed.
+        A resumed run gets the counters and all random number generators of its checkpoint back. Call it when everything
+        else is built: whatever draws a random number between here and the first step changes the run.
 
         Raises KnownError("already_past") when the run went on for longer than the recipe now says.
         """
-        self._interrupts.count_steps()
+        self._interrupts.defer()
         if self.checkpoint is not None:
             self.state = RunState.load(self.checkpoint, self._ranks.rank, self._ranks.world_size)
             self._saved_step = self.state.step
@@ -135,7 +156,7 @@ class Run:
             )
 
     def count(self, result: StepResult, learning_rate: float, *, seconds: float) -> None:
-        """Add a step to what the next line of the log shows."""
+        """Add a step to the means that the next line of the log shows."""
         sums = {"loss": result.loss * result.weight, "weight": result.weight, "seconds": seconds, "steps": 1.0}
         sums |= {"tokens": result.tokens} | {f"metric.{n}": v * result.weight for n, v in result.metrics.items()}
         counters = self.state.counters
@@ -173,28 +194,29 @@ class Run:
             self._live.update(self.state.step, values)
 
     def log_evaluation(self, values: Mapping[str, float], *, n_bytes: int | None = None) -> None:
-        """Write what `loop.evaluate` found, as `eval_…`, with perplexity, and bits per byte where the bytes are known.
+        """Write the figures of `loop.evaluate` as `eval_…`, with perplexity and, given `n_bytes`, bits per byte.
 
         Bits per byte compare models with different vocabularies; a loss per token does not.
         """
         loss, weight = values["loss"], values["weight"]
         metrics = {f"eval_{name}": value for name, value in values.items() if name != "weight"}
         if self._recipe.traits.next_token:
-            metrics["eval_perplexity"] = math.exp(min(loss, 700.0))
+            metrics["eval_perplexity"] = math.exp(min(loss, 700.0))  # e⁷¹⁰ is beyond float64
         if n_bytes:
             metrics["eval_bits_per_byte"] = loss * weight / (math.log(2) * n_bytes)
         self.log(metrics)
 
     def sample(self, prompt: str, text: str) -> None:
-        """Write what the model answers at this step."""
+        """Write one of the model's answers at this step."""
         self.tracker.sample(self.state.step, prompt, text)
         if self._live is not None:
             self._live.sample(self.state.step, prompt, text)
 
     def save(self, *, wait: bool = True) -> Path:
-        """Write a checkpoint of this step, unless it is there. All processes call it. Raises KnownError.
+        """Write a checkpoint of this step, unless it was written before. All processes call it. Raises KnownError.
 
-        Without `wait` it is put on the disk for good while training goes on; what goes wrong then is raised later.
+        Without `wait` a thread hashes and syncs the files while training goes on; its errors are raised by the next
+        `save` or by `finish`.
         """
         folder = self.folder.checkpoint(self.state.step)
         if self._saved_step == self.state.step:
@@ -207,8 +229,8 @@ class Run:
         def write(into: Path) -> None:
             engine.save_state(into)
             self.state.save(into, self._ranks.rank)
-            if self._companions is not None and self._ranks.rank == 0:
-                self._companions(into)
+            if self._write_tokenizer is not None and self._ranks.rank == 0:
+                self._write_tokenizer(into)
 
         self.tracker.sync()
         folder = self._store.save(self.state.step, write, recipe=self._values, extra={"inputs": self.inputs}, wait=wait)
@@ -216,9 +238,9 @@ class Run:
         return folder
 
     def end_step(self, *, last: bool, save_every: int) -> None:
-        """Save where it is due, after the last step, and where a signal came. All processes call it.
+        """Save when it is due, after the last step, and after a signal. All processes call it.
 
-        Raises Stopped after a signal, with what was written; KnownError as `save`.
+        Raises Stopped after a signal, naming the checkpoint; KnownError as `save`.
         """
         stop = self.signal_anywhere()
         if last or stop or is_due(save_every, self.state.step):
@@ -227,7 +249,8 @@ class Run:
                 raise Stopped(stop, f"{saved} was written: go on with --resume.")
 
     def signal_anywhere(self) -> int:
-        """The signal that any process got, 0 for none; the same in all of them."""
+        """The signal that any process received, 0 for none. All processes call it, and all of them stop or none does:
+        one that ended alone would leave the others waiting for its gradients."""
         import torch
 
         received = self._interrupts.received
@@ -237,7 +260,7 @@ class Run:
         return received or (int(signal.SIGTERM) if anyone else 0)
 
     def at_this_step(self, error: KnownError) -> KnownError:
-        """An error of the current step, with the step and the last good checkpoint in its words."""
+        """An error of the current step, with the step and the last checkpoint in its message."""
         with contextlib.suppress(KnownError):  # the error itself is what matters
             self._store.settle()
         steps = self.folder.steps()
@@ -256,7 +279,7 @@ class Run:
         try:
             self._store.close()
         except Exception:
-            # What ended the run is told already, and may be why its last checkpoint could not be finished.
+            # The error that ended the run is reported already, and may be why its last checkpoint failed.
             if status != "failed":
                 raise
 
@@ -277,5 +300,5 @@ def check_free(folder: RunFolder, ranks: Ranks) -> None:
 
 
 def is_due(every: int, step: int) -> bool:
-    """Whether something that is done each so many steps is done after this one; 0: never."""
+    """Whether something that is done every so many steps is done after this one; 0: never."""
     return every > 0 and step % every == 0

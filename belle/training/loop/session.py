@@ -1,9 +1,9 @@
-"""What every stage sets up, in the order in which mistakes are cheapest: folder, tokenizer, data, then the model.
+"""What every stage needs, set up in the order in which mistakes cost least: folder, tokenizer, data, model.
 
 with started(recipe) as session:
-    samples = session.samples()
-    session.open_engine()
-    session.train(NextToken(), session.batches(samples))
+    samples = session.data.samples()
+    engine = session.open_engine()
+    session.train(NextToken(), session.data.batches(samples, engine))
     session.write_final()
 """
 
@@ -11,25 +11,27 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from belle.prompts import PromptTemplate
 from belle.training.cluster.failures import known_failure
-from belle.training.cluster.ranks import Ranks, current_ranks, on_all_ranks
+from belle.training.cluster.ranks import Ranks, current_ranks
 from belle.training.engines.engine import EngineBuilder, TrainingEngine, engine_builder
+from belle.training.engines.options import EngineOptions
 from belle.training.estimate.shape import check_lora
 from belle.training.export.final import final_dtype, write_final, write_tokenizer
+from belle.training.loop.data import DataOptions, TrainingData
 from belle.training.loop.interrupts import Interrupts, Stopped
 from belle.training.loop.loop import LoopOptions, train
 from belle.training.loop.run import Run
 from belle.training.model.adapters import trained_before
-from belle.training.model.load import count_parameters, load_causal_model, parameter_groups
+from belle.training.model.load import ModelLoader, load_causal_model
+from belle.training.model.options import ModelOptions
+from belle.training.model.prepare import count_parameters, parameter_groups
 from belle.training.recipe.load import recipe_values
-from belle.training.recipe.options import DataFile
 from belle.training.recipe.schema import Recipe
 from belle.training.recipe.sources import tokenizer_of
 from belle.training.tokenizer.templates import template_of
@@ -39,25 +41,19 @@ if TYPE_CHECKING:
     from torch import nn
 
     from belle.training.loop.objective import Objective
-    from belle.training.samples.batching import Mode
-    from belle.training.samples.loader import SampleBatches
     from belle.training.samples.micro_batch import Batches
-    from belle.training.samples.prepare import Fingerprinted
-    from belle.training.samples.store import SampleSet
-
-Load = Callable[[Recipe, EngineBuilder, Any, Callable[[str], None]], "nn.Module"]
 
 
 @contextlib.contextmanager
 def started(recipe: Recipe) -> Iterator[TrainingSession]:
-    """The processes, the folder and the tokenizer of a run; notes how it ended.
+    """Start the processes, the folder and the tokenizer of a run; afterwards record how it ended.
 
     Raises KnownError: `output_not_empty`, `recipe_changed`, those of `load_tokenizer`, `Tracker` and `CheckpointStore`,
     `out_of_memory` and `rank_lost`, and `interrupts.Stopped`.
     """
     _silence_libraries()
     with Interrupts() as interrupts:
-        builder = engine_builder(recipe)
+        builder = engine_builder(recipe.part(EngineOptions))
         ranks = current_ranks()
         run = Run(recipe, ranks, interrupts)
         try:
@@ -69,22 +65,24 @@ def started(recipe: Recipe) -> Iterator[TrainingSession]:
             run.finish("failed", str(error))
             raise
         except BaseException as error:
-            known = known_failure(error, ranks)
-            run.finish("failed", str(known or error))
-            if known is not None:
-                raise known from error
+            known_error = known_failure(error, ranks)
+            run.finish("failed", str(known_error or error))
+            if known_error is not None:
+                raise known_error from error
             raise
         run.finish("finished")
 
 
 class TrainingSession:
-    """A run that is set up.
+    """A run that is set up: a stage does its work through it.
 
     Attributes:
-        recipe, run: what is done, and where it is written down.
+        recipe, run: the options of the run, and its files.
+        loop: the recipe's options of steps.
         tokenizer, vocabulary: transformers' tokenizer, and the same as the renderer wants it.
         template: the prompt template.
-        engine: there after `open_engine`.
+        data: the recipe's data, encoded, and their batches.
+        engine: set by `open_engine`.
     """
 
     engine: TrainingEngine
@@ -92,6 +90,8 @@ class TrainingSession:
     def __init__(self, recipe: Recipe, builder: EngineBuilder, ranks: Ranks, run: Run) -> None:
         self.recipe = recipe
         self.run = run
+        self.loop = recipe.part(LoopOptions)
+        self._model_options = recipe.part(ModelOptions)
         self._builder = builder
         self._ranks = ranks
         run.say(f"precision: {builder.precision.reason}")
@@ -105,72 +105,32 @@ class TrainingSession:
             say=run.say,
         )
         self.vocabulary = HubVocabulary(self.tokenizer)
+        self.data = TrainingData(
+            recipe.part(DataOptions),
+            recipe.traits,
+            run,
+            builder,
+            ranks,
+            tokenizer=self.tokenizer,
+            vocabulary=self.vocabulary,
+            template=self.template,
+        )
         if recipe.lora is not None:
-            check_lora(recipe)
+            check_lora(self._model_options, scoring=recipe.traits.scores)
 
-    @property
-    def is_first_here(self) -> bool:
-        """Whether this process does, for all of its machine, what is to be done once."""
-        return self._builder.local_rank == 0
-
-    def samples(self) -> SampleSet:
-        """The recipe's `data`, encoded once per machine and kept under `output_dir/data`.
-
-        Raises KnownError: those of the readers, and `data_changed` when a resumed run has other data.
-        """
-        return self._samples("data", self.recipe.data)
-
-    def held_out_samples(self) -> SampleSet | None:
-        """The recipe's `eval_data`, as `samples`; None when there are none."""
-        return self._samples("eval_data", self.recipe.eval_data) if self.recipe.eval_data else None
-
-    def _samples(self, key: str, files: Sequence[DataFile]) -> SampleSet:
-        from belle.training.samples.prepare import prepare
-
-        def encode() -> SampleSet:
-            return prepare(
-                files,
-                self.recipe.traits.kind,
-                self.vocabulary,
-                self.template,
-                max_length=self.recipe.max_length,
-                processes=self.recipe.processes,
-                cache_dir=self.run.folder.data,
-                say=self.run.say,
-            )
-
-        # The first process of each machine does the work, the others find it done.
-        encoded: list[SampleSet] = []
-        on_all_ranks(self._ranks, lambda: encoded.append(encode()) if self.is_first_here else None)
-        samples = encoded[0] if encoded else encode()
-        self.remember(key, samples)
-        self.run.record.update(**{key: asdict(samples.counts)})
-        return samples
-
-    def remember(self, key: str, data: Fingerprinted) -> None:
-        """Note which files a run is made of, under a key of the recipe.
-
-        Raises KnownError("data_changed") when a resumed run has others.
-        """
-        from belle.training.samples.prepare import check_unchanged
-
-        if self.run.manifest is not None:
-            check_unchanged(data, self.run.manifest.extra.get("inputs", {}).get(key, []))
-        self.run.inputs[key] = list(data.inputs)
-
-    def open_engine(self, load: Load = load_causal_model) -> TrainingEngine:
+    def open_engine(self, load: ModelLoader = load_causal_model) -> TrainingEngine:
         """Load the model and make the engine; on a resumed run with the checkpoint's weights. Raises KnownError."""
         self._check_memory()
         seed_everything(self.recipe.seed)
-        model = load(self.recipe, self._builder, self.tokenizer, self.run.say)
+        model = load(self._model_options, self._builder, self.tokenizer, self.run.say)
         total, trained = count_parameters(model)
         self.run.say(f"parameters: {total:,}, of which {trained:,} are trained")
         self.run.record.update(parameters={"total": total, "trained": trained})
-        # Decay would move the rows of an embedding that are frozen, too.
+        # AdamW would decay the frozen rows of the embedding too: they share a tensor with the new ones.
         decay = 0.0 if self.recipe.freeze == "new_rows" else self.recipe.weight_decay
         self.engine = self._builder.build(model, parameter_groups(model, decay))
         self.engine.set_weights(trained_before(model))
-        # The same weights in every process, but not the same dropout.
+        # Every process has made the same random weights by now; dropout has to differ between them.
         seed_everything(self.recipe.seed + self._builder.rank)
         self.run.attach(self.engine, self._write_tokenizer)
         return self.engine
@@ -183,46 +143,14 @@ class TrainingSession:
             available, name = device_memory(self._builder.device)
             check_fits(self.recipe, processes=self._builder.world_size, available=available, device=name)
 
-    def frozen_model(self, load: Load) -> nn.Module:
-        """A further model that is only evaluated. Its random weights are those that `open_engine` would make.
+    def frozen_model(self, load: ModelLoader) -> nn.Module:
+        """A further model that is only evaluated, such as a reference or a reward model.
 
-        Call it before `open_engine`. Raises KnownError, as `load` does.
+        It is seeded as in `open_engine`, so that a copy of the model has the same random weights (`init`). Call it
+        before `open_engine`. Raises KnownError as `load`.
         """
         seed_everything(self.recipe.seed)
-        return self._builder.frozen(load(self.recipe, self._builder, self.tokenizer, lambda _: None))
-
-    def batches(self, samples: SampleSet, *, shuffle: bool = True) -> SampleBatches:
-        """The samples as this process's batches. `shuffle=False`: for measuring, each row once, in a fixed order."""
-        from belle.training.samples.loader import SampleBatches
-
-        attention = self.attention
-        return SampleBatches(
-            samples,
-            batch_size=self.recipe.batch_size,
-            accumulation=self.recipe.accumulation,
-            max_length=self.recipe.max_length,
-            seed=self.recipe.seed,
-            mode=self._mode(attention),
-            attention=attention,
-            pad_id=self.tokenizer.pad_token_id,
-            rank=self._builder.rank,
-            world_size=self._builder.world_size,
-            shuffle=shuffle,
-        )
-
-    @property
-    def attention(self) -> str:
-        """transformers' name of the model's attention implementation."""
-        return str(getattr(self.engine.model.config, "_attn_implementation", None) or "eager")
-
-    def text_bytes(self, samples: SampleSet) -> int:
-        """Bytes of UTF-8 that the trained tokens of all samples stand for."""
-        total = 0
-        for row in range(len(samples)):
-            for ids, trained in samples.sequences(row):
-                text = self.tokenizer.decode(ids[trained], skip_special_tokens=True, clean_up_tokenization_spaces=False)
-                total += len(text.encode())
-        return total
+        return self._builder.frozen(load(self._model_options, self._builder, self.tokenizer, lambda _: None))
 
     def write_samples(self) -> None:
         """Let the model answer the recipe's `sample_prompts`. All processes call it."""
@@ -243,13 +171,13 @@ class TrainingSession:
         *,
         evaluation_bytes: int | None = None,
     ) -> None:
-        """Train until the recipe's last step, from wherever the run stands. Arguments and errors as `loop.train`."""
+        """Train until the recipe's last step. Arguments and errors as `loop.train`."""
         train(
             self.run,
             self.engine,
             objective,
             batches,
-            LoopOptions.of(self.recipe),
+            self.loop,
             evaluation=evaluation,
             evaluation_bytes=evaluation_bytes,
             write_samples=self.write_samples,
@@ -265,7 +193,7 @@ class TrainingSession:
             tokenizer=self.tokenizer,
             template=self.template,
             stage=self.recipe.traits,
-            dtype=final_dtype(self.recipe),
+            dtype=final_dtype(self.recipe.final_precision, self._model_options),
             step=self.run.state.step,
             recipe=recipe_values(self.recipe),
             ranks=self._ranks,
@@ -273,35 +201,19 @@ class TrainingSession:
         self.run.say(f"written: {folder}")
 
     def _write_tokenizer(self, folder: Path) -> None:
-        """The tokenizer, with the chat template if the stage makes models that chat."""
+        """Write the tokenizer, with the chat template if the stage makes models that chat."""
         write_tokenizer(self.tokenizer, folder, template=self.template if self.recipe.traits.chats else None)
-
-    def _mode(self, attention: str) -> Mode:
-        from belle.training.model.packing_check import packing_refusal
-        from belle.training.samples.collate import layout_of
-
-        wanted = self.recipe.batching
-        if wanted == "auto":
-            wanted = "pack" if "flash" in attention and self.recipe.traits.packs == "auto" else "group"
-        if wanted != "pack":
-            return wanted
-        with self.engine.autocast():
-            refusal = packing_refusal(self.engine.model, layout_of("pack", attention))
-        if refusal is None:
-            return "pack"
-        self.run.say(f"batching: group instead of pack, because {refusal}")
-        return "group"
 
 
 def _silence_libraries() -> None:
-    """What transformers says while it loads is either checked here or of no use to the person."""
+    """Switch off messages of libraries: what matters of them is checked here and reported in our words."""
     import logging
 
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
-    # It misses a package that `belle.pretrained` would not let it use.
+    # It warns of a missing package that `belle.pretrained` would not let it use.
     logging.getLogger("bitsandbytes.backends.cpu").setLevel(logging.ERROR)
 
 

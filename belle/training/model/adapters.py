@@ -14,7 +14,6 @@ from belle.errors import KnownError
 from belle.pretrained import adapter_weights, load_adapter
 from belle.training.model.lora_names import check_names, is_named, linear_names, saved_modules
 from belle.training.recipe.options import LoraOptions
-from belle.training.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,12 +21,13 @@ if TYPE_CHECKING:
     from belle.training.engines.precision import Precision
 
 _ADAPTER_CONFIG = "adapter_config.json"
-_NAMES_OF_PEFT = {
+_PEFT_KEYS = {
     "r": "r", "alpha": "lora_alpha", "dropout": "lora_dropout", "targets": "target_modules",
     "modules_to_save": "modules_to_save", "rslora": "use_rslora", "dora": "use_dora",
 }  # fmt: skip
 
-_GOES_ON_FROM = "belle_goes_on_from"
+_CONTINUES = "belle_continues"
+"""Attribute of a peft model: the folder of the adapter that it continues."""
 
 
 def is_adapter(folder: Path) -> bool:
@@ -51,12 +51,32 @@ def read_adapter_base(folder: Path) -> str:
     return base
 
 
-def add_adapter(
-    model: Any, recipe: Recipe, *, partitioned: bool, say: Callable[[str], None], task: str = "CAUSAL_LM"
-) -> nn.Module:
-    """The model with the recipe's adapter, the rest frozen. Where `recipe.model` is an adapter, that one goes on.
+def continue_adapter(model: Any, folder: str, *, partitioned: bool, say: Callable[[str], None]) -> nn.Module:
+    """The model with the adapter in `folder`, which is trained further; the rest frozen.
 
     Args:
+        partitioned: as in `add_adapter`.
+    """
+    model.requires_grad_(False)
+    say(f"adapter: going on with the one in {folder}, with its own rank and layers")
+    adapted: Any = load_adapter(model, folder, is_trainable=True, autocast_adapter_dtype=not partitioned)
+    # peft has rounded the file's fp32 tensors to the 16 bits of the base; `trained_before` reads them again.
+    setattr(adapted, _CONTINUES, folder)
+    return adapted
+
+
+def add_adapter(
+    model: Any,
+    options: LoraOptions,
+    *,
+    quantization: str | None = None,
+    partitioned: bool = False,
+    task: str = "CAUSAL_LM",
+) -> nn.Module:
+    """The model with a new adapter, the rest frozen.
+
+    Args:
+        quantization: of the frozen weights: `nf4`, `int8` or None.
         partitioned: the weights are spread over processes (ZeRO-3). Then the adapter keeps the model's dtype: a module
             with two of them cannot be gathered.
         task: peft's name of what the model is for; with `SEQ_CLS` the head is trained and saved too.
@@ -65,18 +85,10 @@ def add_adapter(
     """
     from peft import get_peft_model
 
-    options = recipe.lora
-    assert options is not None
     model.requires_grad_(False)
-    if recipe.model is not None and is_adapter(Path(recipe.model)):
-        say(f"adapter: going on with the one in {recipe.model}, with its own rank and layers")
-        adapted: Any = load_adapter(model, recipe.model, is_trainable=True, autocast_adapter_dtype=not partitioned)
-        # peft has rounded what the file holds to the 16 bits of the base; the engine gets it again.
-        setattr(adapted, _GOES_ON_FROM, recipe.model)
-        return adapted
     check_names(model, options)
-    if options.dora and recipe.quantization == "int8" and model.device.type == "cpu":
-        # DoRA begins with the norms of the weights, and on a CPU bitsandbytes cannot give an int8 layer's back.
+    if options.dora and quantization == "int8" and model.device.type == "cpu":
+        # DoRA starts from the norms of the weights, and on a CPU bitsandbytes cannot dequantize an int8 layer.
         raise KnownError(
             "lora_refused",
             "lora.dora cannot be trained beside weights in int8 on a CPU.",
@@ -84,9 +96,10 @@ def add_adapter(
         )
     try:
         with warnings.catch_warnings():
-            # Tied embeddings that are both trained: merging takes care of them.
+            # peft warns when tied embeddings are trained; `belle merge` handles them.
             warnings.filterwarnings("ignore", message=".*tie_word_embeddings.*")
-            adapted = get_peft_model(model, _config(model, options, task), autocast_adapter_dtype=not partitioned)
+            config = _config(model, options, task)
+            adapted: nn.Module = get_peft_model(model, config, autocast_adapter_dtype=not partitioned)
     except ValueError as error:
         raise KnownError(
             "lora_refused",
@@ -97,37 +110,37 @@ def add_adapter(
     return adapted
 
 
-def check_goes_on(options: LoraOptions, folder: Path) -> None:
-    """An adapter that goes on keeps its shape: no key of the recipe's `lora` may say another one.
+def check_continued(options: LoraOptions, folder: Path) -> None:
+    """Check that the recipe's `lora` does not contradict the adapter in `folder`, which is trained further.
 
-    Keys that have their default say nothing. Raises KnownError("adapter_has_its_own").
+    Keys with their default are not compared. Raises KnownError("adapter_has_its_own").
     """
     values = read_json_object(folder / _ADAPTER_CONFIG, kind="damaged_config")
     for key, default in asdict(LoraOptions()).items():
-        wanted, has = getattr(options, key), values.get(_NAMES_OF_PEFT[key])
+        wanted, stored = getattr(options, key), values.get(_PEFT_KEYS[key])
         if isinstance(wanted, tuple):
-            names = has if isinstance(has, list) else []
-            alike = all(any(is_named(name, (part,)) for name in names) for part in wanted)
+            names = stored if isinstance(stored, list) else []
+            same = all(any(is_named(name, (part,)) for name in names) for part in wanted)
         else:
-            alike = wanted == has
-        if wanted != default and not alike:
+            same = wanted == stored
+        if wanted != default and not same:
             raise KnownError(
                 "adapter_has_its_own",
-                f"lora.{key} is {wanted}, and the adapter in {folder}, which goes on, has {has}.",
-                f"Leave lora.{key} out, or begin a new adapter on the base.",
+                f"lora.{key} is {wanted}, but the adapter in {folder}, which is trained further, has {stored}.",
+                f"Leave lora.{key} out, or train a new adapter on the base model.",
                 key=key,
             )
 
 
 def trained_before(model: nn.Module) -> Iterator[tuple[nn.Parameter, Tensor]]:
-    """What the adapters in `model` that go on begin with: each trained parameter, and its tensor as the file has it."""
+    """The trained parameters of adapters that are continued, each with its tensor in the precision of the file."""
     from peft import get_peft_model_state_dict
 
     for adapted in model.modules():
-        if (folder := getattr(adapted, _GOES_ON_FROM, None)) is None:
+        if (folder := getattr(adapted, _CONTINUES, None)) is None:
             continue
         saved = adapter_weights(folder)
-        # peft's names in files, of the parameters themselves.
+        # The parameters themselves, under the names that peft gives them in files.
         named = get_peft_model_state_dict(
             adapted, state_dict=dict(adapted.named_parameters()), save_embedding_layers=False
         )
@@ -137,7 +150,7 @@ def trained_before(model: nn.Module) -> Iterator[tuple[nn.Parameter, Tensor]]:
 
 
 def quantization_config(name: str, precision: Precision) -> Any:
-    """How transformers is to quantize the frozen weights: `nf4` with double quantization (QLoRA), or `int8`.
+    """transformers' configuration to quantize the frozen weights: `nf4` with double quantization (QLoRA), or `int8`.
 
     Raises KnownError("not_installed").
     """
@@ -147,7 +160,9 @@ def quantization_config(name: str, precision: Precision) -> Any:
 
     if importlib.util.find_spec("bitsandbytes") is None:
         raise KnownError(
-            "not_installed", f"quantization: {name} needs the package bitsandbytes.", "Install it, or leave it out."
+            "not_installed",
+            f"quantization: {name} needs the package bitsandbytes.",
+            "Install it, or leave quantization out of the recipe.",
         )
     if name == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)

@@ -1,9 +1,8 @@
-"""The model of a run: loaded or made, checked against its tokenizer, and prepared for what the recipe trains of it."""
+"""The model of a run: loaded or made with random weights, checked against its tokenizer, and ready to be trained."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,19 +10,29 @@ from typing import TYPE_CHECKING, Any
 from belle.errors import KnownError
 from belle.pretrained import load_with_report
 from belle.training.engines.precision import choose_attention
-from belle.training.model.adapters import add_adapter, is_adapter, quantization_config, read_adapter_base
-from belle.training.recipe.options import InitOptions
-from belle.training.recipe.schema import Recipe
+from belle.training.model.adapters import (
+    add_adapter,
+    continue_adapter,
+    is_adapter,
+    quantization_config,
+    read_adapter_base,
+)
+from belle.training.model.embedding_rows import add_rows, check_vocabulary, train_every_row
+from belle.training.model.options import ModelOptions
+from belle.training.model.prepare import prepare
 from belle.training.tokenizer.templates import new_tokens
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import nn
     from transformers import LlamaConfig
 
     from belle.training.engines.engine import EngineBuilder
+    from belle.training.recipe.options import InitOptions
 
 Say = Callable[[str], None]
+ModelLoader = Callable[[ModelOptions, "EngineBuilder", Any, Say], "nn.Module"]
+"""Loads a model for a tokenizer, as `load_causal_model` does."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class Family:
         loader: transformers' class that loads it.
         task: peft's name for it.
         options: further arguments of its configuration.
-        fresh: weights that a base model lacks, which are then random.
+        fresh: weights that a base model may lack; they are then initialized at random.
     """
 
     loader: str
@@ -45,15 +54,15 @@ class Family:
 
 CAUSAL = Family("AutoModelForCausalLM", "CAUSAL_LM", {})
 SCORING = Family("AutoModelForSequenceClassification", "SEQ_CLS", {"num_labels": 1}, ("score.weight",))
-"""A transformer that gives a text one number, from the last hidden state: reward models and values."""
+"""A transformer that gives a text one number, from the last hidden state: reward models and value models."""
 
 
-def load_causal_model(recipe: Recipe, builder: EngineBuilder, tokenizer: Any, say: Say) -> nn.Module:
-    """The language model of the recipe, ready to be trained.
+def load_causal_model(options: ModelOptions, builder: EngineBuilder, tokenizer: Any, say: Say) -> nn.Module:
+    """The language model of a run, ready to be trained.
 
     Args:
-        builder: knows the device and the precision, and is told while weights are loaded.
-        tokenizer: must fit the model's embedding.
+        builder: of the engine: has the device, the precision, and the context for loading weights.
+        tokenizer: every token must have a row in the model's embedding.
         say: gets a sentence for each decision.
 
     Raises KnownError: `model_missing`, `weights_missing`, `vocabulary_too_large`, `attention_unsupported`,
@@ -61,151 +70,50 @@ def load_causal_model(recipe: Recipe, builder: EngineBuilder, tokenizer: Any, sa
     """
     from belle.training.model.model_loss import full_logits_reason
 
-    model = load_model(CAUSAL, recipe, builder, tokenizer, say)
-    if hindrance := full_logits_reason(model):
-        say(f"loss: with all logits at once, because {hindrance}")
+    model = load_model(CAUSAL, options, builder, tokenizer, say)
+    if reason := full_logits_reason(model):
+        say(f"loss: with all logits at once, because {reason}")
     return model
 
 
-def load_model(family: Family, recipe: Recipe, builder: EngineBuilder, tokenizer: Any, say: Say) -> nn.Module:
-    """The recipe's model as one of `family`, ready to be trained. Arguments and errors as `load_causal_model`."""
-    attention, reason = choose_attention(recipe.attention, builder.device, builder.precision)
+def load_model(family: Family, options: ModelOptions, builder: EngineBuilder, tokenizer: Any, say: Say) -> nn.Module:
+    """The model of a run as one of `family`, ready to be trained. Arguments and errors as `load_causal_model`."""
+    attention, reason = choose_attention(options.attention, builder.device, builder.precision)
     say(f"attention: {reason}")
     with builder.loading():
-        if recipe.init is not None:
-            model = _random_llama(family, recipe.init, tokenizer, attention)
+        if options.init is not None:
+            model = _random_llama(family, options.init, tokenizer, attention)
         else:
-            model = _pretrained(family, recipe, builder, attention)
-        if new_tokens(tokenizer):
-            layers = add_rows(model, tokenizer, partitioned=builder.partitioned)
-            if recipe.lora is not None:
-                in_full = tuple(dict.fromkeys([*recipe.lora.modules_to_save, *layers]))
-                recipe = replace(recipe, lora=replace(recipe.lora, modules_to_save=in_full))
-        if recipe.model is None or not is_adapter(Path(recipe.model)):
+            model = _pretrained(family, options, builder, attention)
+        grown = add_rows(model, tokenizer, partitioned=builder.partitioned) if new_tokens(tokenizer) else ()
+        if not _starts_from_adapter(options):
             # An adapter may bring an embedding with more rows.
             check_vocabulary(model, tokenizer)
         train_every_row(model)
-        if recipe.lora is not None:
-            model = add_adapter(model, recipe, partitioned=builder.partitioned, say=say, task=family.task)
-    prepare(model, recipe)
+        if options.lora is not None:
+            model = _adapted(model, options, family, grown, partitioned=builder.partitioned, say=say)
+    prepare(model, options)
     return model
 
 
-def prepare(model: Any, recipe: Recipe) -> None:
-    """Freezing, gradient checkpointing, Liger kernels and NEFTune, as the recipe says. Raises KnownError."""
-    if recipe.freeze == "new_rows":
-        train_new_rows(model)
-    if recipe.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    if recipe.liger:
-        _use_liger(model)
-    if recipe.neftune_alpha:
-        add_noise(model.get_input_embeddings(), recipe.neftune_alpha)
-
-
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """The parameters that are trained, matrices with decay and all else without, as torch's optimizers want them."""
-    trained = [p for p in model.parameters() if p.requires_grad]
-    # Under ZeRO-3 a parameter is empty here, and its own shape is elsewhere.
-    matrices = [p for p in trained if len(getattr(p, "ds_shape", p.shape)) >= 2]
-    others = [p for p in trained if len(getattr(p, "ds_shape", p.shape)) < 2]
-    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
-
-
-def count_parameters(model: nn.Module) -> tuple[int, int]:
-    """How many numbers there are in the model, and how many of them are trained."""
-    total = trained = 0
-    for parameter in model.parameters():
-        # Four-bit weights are packed two to a byte.
-        state = getattr(parameter, "quant_state", None)
-        size = math.prod(state.shape) if state is not None else getattr(parameter, "ds_numel", parameter.numel())
-        total += size
-        trained += size if parameter.requires_grad else 0
-    return total, trained
-
-
-def check_vocabulary(model: Any, tokenizer: Any) -> None:
-    """Raises KnownError("vocabulary_too_large") when there are tokens that the model has no embedding for."""
-    rows = _rows(model.get_input_embeddings())
-    if len(tokenizer) > rows:
-        raise KnownError(
-            "vocabulary_too_large",
-            f"The tokenizer has {len(tokenizer)} tokens, and the model's embedding has {rows} rows.",
-            "Take the model's own tokenizer, or extend the model with a recipe of stage: vocab.",
-            tokens=len(tokenizer),
-            rows=rows,
-        )
-
-
-def add_rows(model: Any, tokenizer: Any, *, partitioned: bool) -> tuple[str, ...]:
-    """Give the new tokens rows in the model's embedding and head. Returns the names of both layers.
-
-    A new row begins as the mean of all others, in the midst of what the model knows: a row of zeros or of small random
-    numbers would be an outlier on either side of the softmax. It is trained like every other row; with adapters,
-    embedding and head are trained in full and saved beside them.
+def _adapted(
+    model: nn.Module, options: ModelOptions, family: Family, grown: Sequence[str], *, partitioned: bool, say: Say
+) -> nn.Module:
+    """The model with a LoRA adapter: the one in `options.model`, or a new one.
 
     Args:
-        partitioned: the weights are spread over processes (ZeRO-3).
-
-    Raises KnownError("new_tokens_partitioned").
+        grown: layers that got rows for new tokens; a new adapter trains them in full.
     """
-    import torch
-
-    if partitioned:
-        raise KnownError(
-            "new_tokens_partitioned",
-            "add_tokens: true needs the whole embedding, and ZeRO-3 spreads it over the processes.",
-            "Train one step without DeepSpeed first, and go on from its final folder.",
-        )
-    ids = list(new_tokens(tokenizer))
-    embedding = model.get_input_embeddings()
-    if embedding.weight.shape[0] < len(tokenizer):
-        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-    with torch.no_grad():
-        for weight in embedding_weights(model):
-            weight[ids] = weight[: min(ids)].float().mean(dim=0).to(weight.dtype)
-    grown = {id(layer) for layer in (model.get_input_embeddings(), model.get_output_embeddings())}
-    return tuple(name.rpartition(".")[2] for name, module in model.named_modules() if id(module) in grown)
-
-
-def train_every_row(model: Any) -> None:
-    """Let the embedding learn the padding token too.
-
-    torch gives the row of `padding_idx` no gradient, and in many base models the padding token is the end token. What
-    is padding goes by position here (`collate`), so that row has a gradient only where the token itself is written.
-    """
-    for module in model.modules():
-        if getattr(module, "padding_idx", None) is not None and hasattr(module, "num_embeddings"):
-            module.padding_idx = None
-
-
-def train_new_rows(model: Any) -> None:
-    """Freeze everything but the rows of embedding and head that the vocabulary extension added.
-
-    Which they are says `first_new_token` in the model's config.json. Raises KnownError("no_new_rows").
-    """
-    first = getattr(model.config, "first_new_token", None)
-    if not isinstance(first, int):
-        raise KnownError(
-            "no_new_rows",
-            "freeze: new_rows needs a model whose vocabulary was extended by a recipe of stage: vocab.",
-            "Its config.json has first_new_token.",
-        )
-    model.requires_grad_(False)
-    for weight in embedding_weights(model):
-        weight.requires_grad_(True)
-        weight.register_hook(lambda gradient: _without_first(gradient, first))
-
-
-def embedding_weights(model: Any) -> list[Tensor]:
-    """The weights of embedding and head `[vocabulary, hidden_size]`; one where they are tied or there is no head."""
-    layers = (model.get_input_embeddings(), model.get_output_embeddings())
-    return list({id(layer.weight): layer.weight for layer in layers if layer is not None}.values())
+    assert options.lora is not None
+    if _starts_from_adapter(options):
+        return continue_adapter(model, str(options.model), partitioned=partitioned, say=say)
+    in_full = tuple(dict.fromkeys([*options.lora.modules_to_save, *grown]))
+    lora = replace(options.lora, modules_to_save=in_full)
+    return add_adapter(model, lora, quantization=options.quantization, partitioned=partitioned, task=family.task)
 
 
 def llama_config(init: InitOptions, tokenizer: Any, **options: Any) -> LlamaConfig:
-    """transformers' configuration of a LLaMA of that shape, for the vocabulary of `tokenizer`."""
+    """transformers' configuration of a LLaMA of the shape `init`, for the vocabulary of `tokenizer`."""
     from transformers import LlamaConfig
 
     return LlamaConfig(
@@ -227,19 +135,6 @@ def llama_config(init: InitOptions, tokenizer: Any, **options: Any) -> LlamaConf
     )
 
 
-def add_noise(embedding: nn.Module, alpha: float) -> None:
-    """Uniform noise on the embeddings while training, up to alpha ÷ √(length · width) (NEFTune, Jain et al. 2023)."""
-    import torch
-
-    def noisy(module: nn.Module, _inputs: Any, output: Tensor) -> Tensor:
-        if not module.training:
-            return output
-        bound = alpha / math.sqrt(output.shape[1] * output.shape[2])
-        return output + torch.empty_like(output).uniform_(-bound, bound)
-
-    embedding.register_forward_hook(noisy)
-
-
 def _random_llama(family: Family, init: InitOptions, tokenizer: Any, attention: str) -> nn.Module:
     import transformers
 
@@ -249,20 +144,20 @@ def _random_llama(family: Family, init: InitOptions, tokenizer: Any, attention: 
     return model
 
 
-def _pretrained(family: Family, recipe: Recipe, builder: EngineBuilder, attention: str) -> nn.Module:
-    name = base_of(recipe)
-    frozen = recipe.lora is not None
-    options: dict[str, Any] = dict(family.options)
-    if recipe.quantization is not None:
-        options["quantization_config"] = quantization_config(recipe.quantization, builder.precision)
-        options["device_map"] = {"": builder.device}
+def _pretrained(family: Family, options: ModelOptions, builder: EngineBuilder, attention: str) -> nn.Module:
+    name = base_of(options)
+    frozen = options.lora is not None
+    arguments: dict[str, Any] = dict(family.options)
+    if options.quantization is not None:
+        arguments["quantization_config"] = quantization_config(options.quantization, builder.precision)
+        arguments["device_map"] = {"": builder.device}
     try:
         model, report = load_with_report(
             family.loader,
             name,
             dtype=builder.precision.compute_dtype if frozen else _float32(),
             attn_implementation=attention,
-            **options,
+            **arguments,
         )
     except (OSError, ValueError) as error:
         raise KnownError(
@@ -277,10 +172,10 @@ def _pretrained(family: Family, recipe: Recipe, builder: EngineBuilder, attentio
 
 
 def check_complete(name: str, report: Mapping[str, Any], family: Family) -> None:
-    """Nothing of a model is random but what its family begins anew.
+    """Check that a checkpoint has all weights of the model, but for those that its family initializes at random.
 
     Args:
-        name: of the checkpoint, for the words.
+        name: of the checkpoint, for the message.
         report: from `load_with_report`.
 
     Raises KnownError("weights_missing").
@@ -296,45 +191,27 @@ def check_complete(name: str, report: Mapping[str, Any], family: Family) -> None
         )
 
 
-def base_of(recipe: Recipe) -> str:
-    """The folder or name of the whole model that the recipe starts from: below an adapter, its base.
+def base_of(options: ModelOptions) -> str:
+    """The folder or name of the whole model that a run starts from; of an adapter, its base.
 
-    Raises KnownError("model_is_adapter") when an adapter cannot be trained on as the recipe says.
+    Raises KnownError: `model_is_adapter` when `model` is an adapter and `lora` is not set, `base_unknown`.
     """
-    assert recipe.model is not None
-    folder = Path(recipe.model)
+    assert options.model is not None
+    folder = Path(options.model)
     if not is_adapter(folder):
-        return str(folder.absolute()) if folder.is_dir() else recipe.model
-    if recipe.lora is None:
+        return str(folder.absolute()) if folder.is_dir() else options.model
+    if options.lora is None:
         raise KnownError(
             "model_is_adapter",
             f"{folder} is a LoRA adapter, not a whole model.",
-            f"Make a model of it with “belle merge {folder}”, or train the adapter on with “lora”.",
+            f"Make a whole model with “belle merge {folder}”, or set “lora” to train the adapter further.",
             model=str(folder),
         )
     return read_adapter_base(folder)
 
 
-def _use_liger(model: Any) -> None:
-    try:
-        from liger_kernel.transformers import _apply_liger_kernel_to_instance
-    except ImportError:
-        raise KnownError(
-            "not_installed", "liger: true needs the package liger-kernel.", "Install it, or leave liger out."
-        ) from None
-    # The loss is our own; it does not make the logits that Liger's would avoid.
-    _apply_liger_kernel_to_instance(model=model, fused_linear_cross_entropy=False, cross_entropy=False)
-
-
-def _without_first(gradient: Tensor, first: int) -> Tensor:
-    masked = gradient.clone()
-    masked[:first] = 0
-    return masked
-
-
-def _rows(embedding: Any) -> int:
-    shape = getattr(embedding.weight, "ds_shape", embedding.weight.shape)
-    return int(shape[0])
+def _starts_from_adapter(options: ModelOptions) -> bool:
+    return options.model is not None and is_adapter(Path(options.model))
 
 
 def _float32() -> torch.dtype:

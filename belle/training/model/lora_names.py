@@ -1,7 +1,7 @@
-"""The names of layers in a recipe's `lora`, checked against the model before peft sees them.
+"""The names of layers in a recipe's `lora`, checked against the model before peft gets them.
 
-peft takes what matches and says nothing of the rest: with [q_proj, v_prj] only `q_proj` would be adapted, and a
-misspelled `modules_to_save` would train nothing, hours later.
+peft ignores names that match nothing: with [q_proj, v_prj] only `q_proj` would be adapted, and a misspelled
+`modules_to_save` would train nothing, which shows hours later.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def check_names(model: nn.Module, lora: LoraOptions) -> None:
-    """Every name of the recipe means layers of `model` that can be trained as it says.
+    """Check that every name in `lora` names layers of `model` that can be trained so.
 
-    Raises KnownError: `lora_target_missing` for a name in `targets`, `lora_module_missing` for one in
-    `modules_to_save`, with names that are near; `lora_refused` for a name in `targets` of what has no
-    matrix of its own, such as a block.
+    Raises KnownError: `lora_target_missing` for a name in `targets` and `lora_module_missing` for one in
+    `modules_to_save`, both with similar names; `lora_refused` for a target that has no matrix of its own, such as a
+    block.
     """
     linear = linear_names(model)
     if lora.targets != "all-linear":
@@ -37,7 +37,7 @@ def check_names(model: nn.Module, lora: LoraOptions) -> None:
             raise _missing("modules_to_save", "lora_module_missing", name, _last_parts(model), linear)
         weights = [parameter for module in modules for parameter in module.parameters()]
         if not weights or not all(weight.is_floating_point() for weight in weights):
-            what = "has weights of few bits, which cannot be trained" if weights else "has no weights"
+            what = "has quantized weights, which cannot be trained" if weights else "has no weights"
             raise KnownError(
                 "lora_module_missing",
                 f"lora.modules_to_save names {name}, which {what}.",
@@ -51,7 +51,7 @@ def _check_adaptable(model: nn.Module, targets: Iterable[str], linear: Sequence[
     from torch import nn
     from transformers.pytorch_utils import Conv1D
 
-    # What peft can put two small matrices beside; bitsandbytes' layers are linear ones.
+    # The kinds of layer that peft can adapt; bitsandbytes' layers are subclasses of nn.Linear.
     adaptable = (nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d, nn.Conv3d, Conv1D)
     wrong = {name: [m for m in find_modules(model, name) if not isinstance(m, adaptable)] for name in targets}
     names = [name for name, modules in wrong.items() if modules]
@@ -63,15 +63,15 @@ def _check_adaptable(model: nn.Module, targets: Iterable[str], linear: Sequence[
     raise KnownError(
         "lora_refused",
         f"lora.targets names {' and '.join(names)}, {what}.",
-        f"{within}The model's linear layers are: {', '.join(linear)}; all-linear means them all.",
+        f"{within}The model's linear layers are: {', '.join(linear)}; all-linear means all of them.",
         targets=names,
     )
 
 
 def saved_modules(model: nn.Module, names: Iterable[str]) -> list[str]:
-    """`modules_to_save` as peft has to be told: it takes every module whose path ends in these letters.
+    """`modules_to_save` for peft, which takes every module whose path ends in these letters.
 
-    `norm` alone would bring every `input_layernorm`; then the paths are written out.
+    `norm` would match every `input_layernorm` too; in such a case the full paths are returned.
     """
     saved: list[str] = []
     for name in names:
@@ -82,24 +82,24 @@ def saved_modules(model: nn.Module, names: Iterable[str]) -> list[str]:
 
 
 def find_modules(model: nn.Module, name: str) -> list[nn.Module]:
-    """The modules of `model` that a name in a recipe means: `lm_head`, `self_attn.q_proj`, or a whole path."""
+    """The modules of `model` that a name in a recipe matches: `lm_head`, `self_attn.q_proj`, or a full path."""
     return [module for path, module in model.named_modules() if is_named(path, (name,))]
 
 
 def is_named(path: str, names: Iterable[str]) -> bool:
-    """Whether one of `names` is the path of a module, or the end of it."""
+    """Whether one of `names` is the path of a module, or its last parts."""
     return any(path == name or path.endswith(f".{name}") for name in names)
 
 
 def linear_names(model: nn.Module) -> list[str]:
-    """The last parts of the names of all linear layers, such as `q_proj`."""
+    """The last part of the name of every linear layer, such as `q_proj`, sorted."""
     from torch import nn
 
     return sorted({name.rpartition(".")[2] for name, layer in model.named_modules() if isinstance(layer, nn.Linear)})
 
 
 def _last_parts(model: nn.Module) -> list[str]:
-    """`q_proj`, `norm`, …: of all modules but those that are only a number in a list."""
+    """The last part of every module's name (`q_proj`, `norm`, …), but for the numbers in lists."""
     names = {path.rpartition(".")[2] for path, _ in model.named_modules()}
     return sorted(name for name in names if name and not name.isdigit())
 

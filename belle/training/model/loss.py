@@ -1,9 +1,9 @@
 """The language-model loss without the logits of the whole batch.
 
-With a vocabulary of 250,880 tokens (BLOOM), the logits of 2,048 positions take 2 GB in fp32, their softmax and its
-gradient as much again: more than the rest of a small model's training. Here the head is applied to a few positions at
-a time, only where a token is trained, and what the backward pass needs is either made on the way (the sum of a loss:
-its gradient is known up to a factor) or computed again (one log-probability per token: DPO, PPO).
+With a vocabulary of 250,880 tokens (BLOOM), the logits of 2,048 positions take 2 GB in fp32, and so do their softmax
+and its gradient: more than the rest of a small model's training. Here the head is applied to a few positions at a time,
+and only where a token is trained. What the backward pass needs is either computed in the forward pass (the sum of a
+loss: its gradient is known up to a factor) or computed again (one log-probability per token: DPO, PPO).
 
 The softmax, the sums and the gradient of the head's weight are in fp32, whatever the model computes in.
 """
@@ -19,24 +19,24 @@ from torch import Tensor
 from belle.prompts.encoding import UNTRAINED
 
 _CHUNK_BYTES = {"cpu": 1 << 26, "cuda": 1 << 28}
-"""What the fp32 logits of a chunk may take. A GPU needs more positions at once to be busy."""
+"""Bytes of the fp32 logits of a chunk. A GPU needs more positions at once to be busy."""
 
 
 def causal_loss_sum(hidden: Tensor, head: Any, labels: Tensor, *, chunk: int | None = None) -> tuple[Tensor, int]:
-    """The negative log-likelihood of the trained tokens, added up, and how many they are.
+    """The sum of the negative log-likelihoods of the trained tokens, and the number of these tokens.
 
     Args:
         hidden: the model's last hidden states `[batch, length, hidden_size]`, any floating type.
-        head: the module that makes logits of them; a plain `torch.nn.Linear` is used without being called.
+        head: the module that computes logits from them; of a plain `torch.nn.Linear` only the weights are used.
         labels: `[batch, length]`, token ids as in the input (the shift happens here), -100 where nothing is trained.
-        chunk: positions at a time; None: so many that their logits take 64 MiB.
+        chunk: positions at a time; None: as many as `_CHUNK_BYTES` allows.
 
     Returns the sum, a scalar in fp32, and the count.
     """
     where, targets = trained_positions(labels)
-    states = hidden.reshape(-1, hidden.shape[-1]).index_select(0, where)
-    if _computes_in(states, head) == torch.float16 or not _is_plain_linear(head):
-        # In fp16 the factor (the loss scale) must come first, or small gradients vanish.
+    states = hidden.reshape(-1, hidden.shape[-1]).index_select(0, where)  # [positions, hidden_size]
+    if _head_dtype(states, head) == torch.float16 or not _is_plain_linear(head):
+        # In fp16 the loss scale must be applied before the gradients are computed, or small ones become 0.
         return -selected_log_probs(states, head, targets, chunk=chunk).sum(), len(targets)
     size = chunk or _chunk_positions(head.out_features, states.device)
     total = _LossSum.apply(states, head.weight, head.bias, targets, size, torch.is_grad_enabled())
@@ -58,31 +58,31 @@ def selected_log_probs(
     """
     if _is_plain_linear(head) and (head.bias is None or temperature == 1):
         size = chunk or _chunk_positions(head.out_features, states.device)
-        states = states if temperature == 1 else states / temperature
+        states = states if temperature == 1 else states / temperature  # W(h / T) = (W h) / T, without a bias
         result: Tensor = _LogProbs.apply(states, head.weight, head.bias, targets, size)
         return result
 
     def log_probs(chunk_states: Tensor, chunk_targets: Tensor) -> Tensor:
         return _gather_log_probs(head(chunk_states), chunk_targets, temperature)
 
-    # A head that does not say how large its vocabulary is gets chunks for a large one.
+    # A head that does not state the size of its vocabulary gets chunks for a large one.
     size = chunk or _chunk_positions(getattr(head, "out_features", 1 << 18), states.device)
     return _in_chunks(log_probs, states, targets, size)
 
 
 def trained_positions(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Where a trained token is predicted, as numbers into the flattened `labels` `[positions]`, and those tokens.
+    """The positions that predict trained tokens (indices into the flattened `labels`), and these tokens `[positions]`.
 
-    The token itself stands one place further on.
+    The token itself is at the next position.
     """
-    following = labels[:, 1:].reshape(-1)
+    following = labels[:, 1:].reshape(-1)  # [rows · (length − 1)]
     where = torch.nonzero(following != UNTRAINED).squeeze(1)
-    # Position p of the rows without their first column is position p + row of the full ones.
+    # Row r begins at r · (length − 1) in `following`, and at r · length in `labels`.
     return where + where // max(labels.shape[1] - 1, 1), following[where]
 
 
 def log_probs_of(logits: Tensor, targets: Tensor, *, temperature: float = 1.0, chunk: int | None = None) -> Tensor:
-    """As `selected_log_probs`, of logits `[positions, vocabulary]` that are there already."""
+    """As `selected_log_probs`, from logits `[positions, vocabulary]`."""
     size = chunk or _chunk_positions(logits.shape[1], logits.device)
 
     def log_probs(chunk_logits: Tensor, chunk_targets: Tensor) -> Tensor:
@@ -92,7 +92,11 @@ def log_probs_of(logits: Tensor, targets: Tensor, *, temperature: float = 1.0, c
 
 
 class _LossSum(torch.autograd.Function):  # type: ignore[misc]
-    """Σ −log p(target). The gradients for a factor of 1 are made in the forward pass: three products, not four."""
+    """Σ −log p(target).
+
+    The gradients for a factor of 1 are computed in the forward pass, where the logits are at hand: three matrix
+    products per chunk instead of four.
+    """
 
     @staticmethod
     def forward(  # noqa: PLR0917  # the order is autograd's
@@ -104,8 +108,8 @@ class _LossSum(torch.autograd.Function):  # type: ignore[misc]
         grad_states = torch.empty_like(states) if needs_states else None
         sums = _WeightGradients(weight, bias, needs_weight, needs_bias)
         for part in work.parts():
-            log_p = work.log_softmax(part)
-            target = targets[part].unsqueeze(1)
+            log_p = work.log_softmax(part)  # [chunk, vocabulary]
+            target = targets[part].unsqueeze(1)  # [chunk, 1]
             total -= log_p.gather(1, target).sum()
             if needs_states or needs_weight or needs_bias:
                 # d(−log p) / d logits = p − onehot(target)
@@ -121,7 +125,7 @@ class _LossSum(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def backward(ctx: Any, factor: Tensor) -> tuple[Any, ...]:
-        # In place: they are as large as the weight and of no further use.
+        # In place: they are as large as the weight, and not used again.
         states, weight, bias = (
             None if grad is None else grad.mul_(factor.to(grad.dtype)) for grad in ctx.saved_tensors
         )
@@ -159,8 +163,8 @@ class _LogProbs(torch.autograd.Function):  # type: ignore[misc]
         grad_states = torch.empty_like(states) if needs_states else None
         sums = _WeightGradients(weight, bias, needs_weight, needs_bias)
         for part in work.parts():
-            factor = factors[part].float().unsqueeze(1)
-            # d log p / d logits = onehot(target) − p
+            factor = factors[part].float().unsqueeze(1)  # [chunk, 1]
+            # d log p / d logits = onehot(target) − p, times the gradient of each log p
             slope = work.log_softmax(part).exp_().mul_(-factor)
             slope = work.narrow(slope.scatter_add_(1, targets[part].unsqueeze(1), factor))
             if grad_states is not None:
@@ -172,7 +176,7 @@ class _LogProbs(torch.autograd.Function):  # type: ignore[misc]
 
 
 class _Work:
-    """The logits of some positions at a time, in memory that is used again for the next ones."""
+    """The logits of a chunk of positions, in buffers that are reused for the next chunk."""
 
     def __init__(
         self, states: Tensor, weight: Tensor, bias: Tensor | None, size: int, dtype: torch.dtype | None = None
@@ -183,11 +187,11 @@ class _Work:
         self._bias = None if bias is None else bias.float()
         self._size = min(size, max(len(states), 1))
         shape = (self._size, weight.shape[0])
-        self._logits = torch.empty(shape, dtype=self.dtype, device=states.device)
+        self._logits = torch.empty(shape, dtype=self.dtype, device=states.device)  # [chunk, vocabulary]
         self._log_p = torch.empty(shape, dtype=torch.float32, device=states.device)
 
     def parts(self) -> list[slice]:
-        """The positions in chunks."""
+        """The slices of positions, one per chunk."""
         return [slice(i, min(i + self._size, len(self.states))) for i in range(0, len(self.states), self._size)]
 
     def log_softmax(self, part: slice) -> Tensor:
@@ -215,7 +219,7 @@ class _Work:
 
 
 class _WeightGradients:
-    """The gradients of weight and bias, added up over the chunks in fp32; None where none is asked for."""
+    """The gradients of weight and bias, summed over the chunks in fp32; None where none is needed."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, needs_weight: bool, needs_bias: bool) -> None:
         self.weight = torch.zeros(weight.shape, dtype=torch.float32, device=weight.device) if needs_weight else None
@@ -226,14 +230,14 @@ class _WeightGradients:
         )
 
     def add(self, slope: Tensor, states: Tensor) -> None:
-        """Add what one chunk gives: `slope` `[positions, vocabulary]`, `states` `[positions, hidden_size]`."""
+        """Add the gradients of a chunk: `slope` `[positions, vocabulary]`, `states` `[positions, hidden_size]`."""
         if self.bias is not None:
             self.bias += slope.sum(0, dtype=torch.float32)
         if self.weight is None:
             return
         with torch.autocast(slope.device.type, enabled=False):
             if slope.dtype != torch.float32 and slope.device.type == "cuda":
-                # A product rounded to bf16 before it is added would lose what many chunks add up to.
+                # Multiplied in 16 bits, summed in fp32: a product rounded to bf16 first would lose the small parts.
                 torch.addmm(self.weight, slope.t(), states, out_dtype=torch.float32, out=self.weight)
             else:
                 self.weight.addmm_(slope.t().float(), states.float())
@@ -244,19 +248,19 @@ def _gather_log_probs(logits: Tensor, targets: Tensor, temperature: float) -> Te
 
 
 def _in_chunks(function: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, targets: Tensor, size: int) -> Tensor:
-    """`function(inputs, targets)` for some positions at a time, keeping nothing in between for the backward pass."""
+    """`function(inputs, targets)` in chunks, which are computed again in the backward pass."""
     from torch.utils.checkpoint import checkpoint
 
     parts = []
     for start in range(0, max(len(targets), 1), size):
         part = inputs[start : start + size], targets[start : start + size]
-        keep = not torch.is_grad_enabled()
-        parts.append(function(*part) if keep else checkpoint(function, *part, use_reentrant=False))
+        recompute = torch.is_grad_enabled()
+        parts.append(checkpoint(function, *part, use_reentrant=False) if recompute else function(*part))
     return torch.cat(parts)
 
 
 def _is_plain_linear(head: Any) -> bool:
-    """Whether `head(x)` is nothing but x @ weight.T + bias, with the weight at hand."""
+    """Whether `head(x)` is x @ weight.T + bias and nothing else, with the weight in this process."""
     return (
         type(head) is torch.nn.Linear
         and "forward" not in vars(head)
@@ -267,17 +271,17 @@ def _is_plain_linear(head: Any) -> bool:
 
 
 def _chunk_positions(vocabulary: int, device: torch.device) -> int:
-    """How many positions' logits take `_CHUNK_BYTES`."""
+    """The number of positions whose fp32 logits take `_CHUNK_BYTES`, at least 32."""
     return max(_CHUNK_BYTES.get(device.type, _CHUNK_BYTES["cuda"]) // (4 * vocabulary), 32)
 
 
-def _computes_in(states: Tensor, head: Any) -> torch.dtype:
+def _head_dtype(states: Tensor, head: Any) -> torch.dtype:
     weight = getattr(head, "weight", states)
     return _compute_dtype(states.device.type, weight.dtype if weight.is_floating_point() else states.dtype)
 
 
 def _compute_dtype(device_type: str, dtype: torch.dtype) -> torch.dtype:
-    """The type of the products: autocast's, or else the weight's."""
+    """The dtype of the matrix products: autocast's, or else the weight's."""
     if torch.is_autocast_enabled(device_type):
         result: torch.dtype = torch.get_autocast_dtype(device_type)
         return result

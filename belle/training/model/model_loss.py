@@ -1,8 +1,8 @@
-"""What the stages ask of a causal language model: the loss of a batch, or the log-probability of its tokens.
+"""The loss of a batch, and the log-probabilities of its tokens, from a causal language model.
 
 The model runs without its head; `belle.training.model.loss` applies the head where a token is trained, a chunk at a
-time. That is only right for models whose logits are the head times the last hidden states. For the others (Gemma 2 caps
-them, Cohere scales them) the model makes its own logits, all of them.
+time. That is right only where the logits are the head times the last hidden states. Other models (Gemma 2 caps its
+logits, Cohere scales them) compute their logits themselves, all at once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _reasons: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 
 
 def loss_sum(model: Any, batch: Batch) -> Tensor:
-    """The negative log-likelihood of the trained tokens of `batch`, added up: a scalar in fp32.
+    """The sum of the negative log-likelihoods of the trained tokens of `batch`: a scalar in fp32.
 
     Args:
         model: transformers' causal language model, or peft's around it; it may be in training or evaluation mode.
@@ -43,7 +43,7 @@ def loss_sum(model: Any, batch: Batch) -> Tensor:
 
 
 def token_log_probs(model: Any, batch: Batch, *, temperature: float = 1.0) -> Tensor:
-    """The log-probability of each trained token, in fp32 `[rows, length]`, at the token's own place; 0 elsewhere.
+    """The log-probability of each trained token, in fp32 `[rows, length]`, at the token's own position; 0 elsewhere.
 
     Args:
         model, batch: as in `loss_sum`.
@@ -55,14 +55,15 @@ def token_log_probs(model: Any, batch: Batch, *, temperature: float = 1.0) -> Te
     else:
         states = causal.base_model(**batch.inputs())[0]
         where, targets = trained_positions(batch.labels)
-        chosen = states.reshape(-1, states.shape[-1]).index_select(0, where)
-        values = selected_log_probs(chosen, causal.get_output_embeddings(), targets, temperature=temperature)
-    zeros = torch.zeros(batch.labels.numel(), dtype=torch.float32, device=values.device)
+        selected = states.reshape(-1, states.shape[-1]).index_select(0, where)  # [positions, hidden_size]
+        values = selected_log_probs(selected, causal.get_output_embeddings(), targets, temperature=temperature)
+    zeros = torch.zeros(batch.labels.numel(), dtype=torch.float32, device=values.device)  # [rows · length]
+    # A token is predicted at the position before its own.
     return zeros.index_copy(0, where + 1, values).view(batch.labels.shape)
 
 
 def sequence_log_probs(model: Any, batch: Batch) -> Tensor:
-    """The log-probability of each row's trained tokens together, in fp32 `[rows]`."""
+    """The sum of the log-probabilities of each row's trained tokens, in fp32 `[rows]`."""
     return token_log_probs(model, batch).sum(dim=1)
 
 
@@ -72,7 +73,7 @@ def causal_model(model: Any) -> Any:
 
 
 def full_logits_reason(model: Any) -> str | None:
-    """Why this model has to make all its logits at once; None when it need not. Found out once for each model."""
+    """Why this model has to compute all its logits at once; None when it need not. Determined once per model."""
     causal = causal_model(model)
     if causal not in _reasons:
         _reasons[causal] = _find_reason(causal)
@@ -87,13 +88,13 @@ def _find_reason(causal: Any) -> str:
     if causal.get_output_embeddings() is None:
         return f"{config.model_type} has no output head of its own"
     if any(hasattr(p, "ds_id") for p in causal.parameters()):
-        # Partitioned by ZeRO-3: the weights are not here to try it.
+        # Partitioned by ZeRO-3: without the weights it cannot be tried.
         return ""
     return "" if _head_makes_logits(causal) else f"the logits of {config.model_type} are not its head times its states"
 
 
 def _head_makes_logits(causal: Any) -> bool:
-    """Two tokens through the model, once as a whole and once without its head."""
+    """Whether the logits are the head times the hidden states: tried on two tokens."""
     training = causal.training
     causal.eval()
     try:
@@ -109,8 +110,8 @@ def _head_makes_logits(causal: Any) -> bool:
 
 
 def _own_log_probs(causal: Any, batch: Batch, temperature: float) -> tuple[Tensor, Tensor]:
-    """Where trained tokens are predicted (flattened), and their log-probabilities, from the model's own logits."""
+    """The positions of `trained_positions`, and the log-probabilities there, from the model's own logits."""
     logits = causal(**batch.inputs()).logits
     where, targets = trained_positions(batch.labels)
-    chosen = logits.reshape(-1, logits.shape[-1]).index_select(0, where)
-    return where, log_probs_of(chosen, targets, temperature=temperature)
+    selected = logits.reshape(-1, logits.shape[-1]).index_select(0, where)  # [positions, vocabulary]
+    return where, log_probs_of(selected, targets, temperature=temperature)

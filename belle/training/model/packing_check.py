@@ -1,7 +1,7 @@
-"""Whether a model keeps packed sequences apart: tried, not looked up.
+"""Whether a model keeps packed sequences apart, found out by trying.
 
-transformers tells packed sequences apart by their positions, in most architectures. BLOOM has no positions to begin
-again (ALiBi), and others take them without a look: there, what is packed would read what stands before it.
+In most architectures transformers recognises packed sequences by positions that start again at 0. BLOOM has no
+positions (ALiBi), and some architectures ignore them: there a packed sequence would attend to the ones before it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from torch import Tensor
 from belle.training.model.model_loss import causal_model
 from belle.training.samples.collate import Layout, collate
 
-# Packed may differ from alone by this share of what plain concatenation differs by. Half precision rounds.
+# Packed states may differ from separate ones by this share of the difference of plain concatenation: half precision
+# rounds.
 _TOLERANCE, _TOLERANCE_HALF = 1e-2, 0.1
 
 
@@ -22,7 +23,7 @@ def packing_refusal(model: Any, layout: Layout = "blocks") -> str | None:
     """Why sequences must not be packed for this model, as a sentence; None when they may.
 
     Runs three short sequences through the model, alone and packed in `layout`, without gradients. Call it in the
-    autocast of the training: flash attention computes in half precision only.
+    autocast context of the training: flash attention computes in half precision only.
     """
     causal = causal_model(model)
     name = causal.config.get_text_config().model_type
@@ -37,7 +38,7 @@ def packing_refusal(model: Any, layout: Layout = "blocks") -> str | None:
 
 
 class _Three:
-    """Three sequences of unlike length."""
+    """Three random sequences of different lengths, as `collate` takes samples."""
 
     def __init__(self, vocabulary: int) -> None:
         generator = torch.Generator().manual_seed(0)
@@ -49,9 +50,9 @@ class _Three:
 
 
 def _leak(causal: Any, layout: Layout) -> float:
-    """How far packed is from alone: 0 for not at all, 1 for as far as plain concatenation."""
+    """The difference of packed from separate states: 0 for none, 1 for that of plain concatenation."""
     device = causal.get_input_embeddings().weight.device
-    # Not the rows of the embedding: under ZeRO-3 there are none here.
+    # Not the rows of the embedding: under ZeRO-3 it is empty here.
     three = _Three(causal.config.get_text_config().vocab_size)
     training = causal.training
     causal.eval()

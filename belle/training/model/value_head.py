@@ -1,7 +1,7 @@
-"""PPO's model: the policy that writes answers, and beside it something that foresees how well they will be liked.
+"""PPO's model: the policy, which writes answers, and the value function, which predicts their reward.
 
-That is a head of one number on the policy's own last layer, which costs nothing, or a model of its own, which does not
-pull the policy's layers in two directions (InstructGPT, Ouyang et al. 2022, starts it from the reward model).
+The values come from a head of one number on the policy's last layer, which costs nothing, or from a model of its own,
+whose loss does not change the policy's layers (InstructGPT, Ouyang et al. 2022, starts it from the reward model).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _POLICY = "policy."
 
 @dataclass(frozen=True)
 class TokenFigures:
-    """What the model says of each trained token of a batch, row after row, in fp32 `[tokens]`.
+    """The model's figures of each trained token of a batch, row after row, in fp32 `[tokens]`.
 
     Args:
         log_probs: of the token.
-        values: of the text before it.
-        entropy: of the distribution it was drawn from, in nats; None where it was not asked for.
+        values: of the text before the token.
+        entropy: of the distribution that the token was drawn from, in nats; None where it is not wanted.
     """
 
     log_probs: Tensor
@@ -44,7 +44,7 @@ class PolicyWithValue(nn.Module):  # type: ignore[misc]
     Args:
         policy: transformers' or peft's model.
         value_model: a model for sequence classification with one label, whose score at every token is the value; None:
-            a new head on the policy's last hidden states, which says 0 at first.
+            a new head on the policy's last hidden states, which gives 0 at first.
     """
 
     def __init__(self, policy: Any, value_model: Any | None = None) -> None:
@@ -68,7 +68,7 @@ class PolicyWithValue(nn.Module):  # type: ignore[misc]
         return self.policy.generate(*arguments, **options)
 
     def policy_weights(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Those of the policy among the weights of the whole, under the names that it has alone."""
+        """The policy's weights among those of the whole model, under their names in the policy."""
         return {name.removeprefix(_POLICY): value for name, value in weights.items() if name.startswith(_POLICY)}
 
     def figures(self, batch: Batch, *, temperature: float, with_entropy: bool = False) -> TokenFigures:
@@ -78,22 +78,22 @@ class PolicyWithValue(nn.Module):  # type: ignore[misc]
             temperature: the logits are divided by it.
             with_entropy: the entropy too, without gradient.
         """
-        states, figures = _figures(self.policy, batch, temperature, with_entropy)
+        states, log_probs, entropy = _read(self.policy, batch, temperature, with_entropy)
         if self.value_model is not None:
             values = _values_of_model(self.value_model, batch)
         else:
             assert self.value_head is not None
             values = apply_head(self.value_head, states)
-        return TokenFigures(figures.log_probs, values, figures.entropy)
+        return TokenFigures(log_probs, values, entropy)
 
 
 def policy_log_probs(policy: Any, batch: Batch, *, temperature: float) -> Tensor:
     """The log-probability of each trained token, row after row, in fp32 `[tokens]`."""
-    return _figures(policy, batch, temperature, False)[1].log_probs
+    return _read(policy, batch, temperature, False)[1]
 
 
-def _figures(policy: Any, batch: Batch, temperature: float, with_entropy: bool) -> tuple[Tensor, TokenFigures]:
-    """The hidden states that trained tokens are predicted from `[tokens, hidden_size]`, and the figures but values."""
+def _read(policy: Any, batch: Batch, temperature: float, with_entropy: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The hidden states that predict trained tokens `[tokens, hidden_size]`, and log-probabilities and entropies."""
     causal = causal_model(policy)
     where, targets = trained_positions(batch.labels)
     if full_logits_reason(policy):
@@ -107,7 +107,7 @@ def _figures(policy: Any, batch: Batch, temperature: float, with_entropy: bool) 
         head = causal.get_output_embeddings()
         log_probs = selected_log_probs(states, head, targets, temperature=temperature)
         entropy = _entropy(lambda part: head(states[part]), len(targets), temperature) if with_entropy else None
-    return states, TokenFigures(log_probs, log_probs, entropy)
+    return states, log_probs, entropy
 
 
 def _at(states: Tensor, where: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ def _values_of_model(model: Any, batch: Batch) -> Tensor:
 
 
 def _entropy(logits_of: Any, count: int, temperature: float, chunk: int = 256) -> Tensor:
-    """H = −Σ p log p at each position, some at a time, without gradient `[positions]`."""
+    """H = −Σ p log p at each position, a chunk at a time, without gradient `[positions]`."""
     parts = []
     with torch.no_grad():
         for start in range(0, count, chunk):

@@ -1,6 +1,6 @@
-"""From the rewards of answers to what each token is worth: generalized advantage estimation.
+"""From the rewards of answers to the advantage of each token: generalized advantage estimation.
 
-Arrays are `[answers, length]`, an answer's tokens from the left; what stands behind its end counts for nothing.
+Arrays are `[answers, length]`, an answer's tokens from the left; values behind its end are ignored.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ def advantages_and_returns(
 
         δ_t = r_t + γ V_{t+1} − V_t,    A_t = Σ_k (γλ)^k δ_{t+k},    return_t = A_t + V_t
 
-    An answer ends with its last token: V is 0 behind it.
+    V is 0 behind the last token of an answer.
 
     Args:
-        rewards: for the token at each place `[answers, length]`.
+        rewards: for each token `[answers, length]`.
         values: estimated before that token is chosen `[answers, length]`.
-        mask: which places are tokens of the answer `[answers, length]`, bool.
+        mask: which positions are tokens of the answer `[answers, length]`, bool.
         gamma: γ, discount per token.
         lam: λ, between the one-step error (0) and the sum of rewards minus the value (1).
 
@@ -34,7 +34,8 @@ def advantages_and_returns(
     inside = mask.to(values.dtype)
     rewards, values = rewards * inside, values * inside
     advantages = torch.zeros_like(values)
-    following_value = following_advantage = torch.zeros_like(values[:, 0])
+    following_value = following_advantage = torch.zeros_like(values[:, 0])  # [answers]
+    # From the last token: A_t = δ_t + γλ A_{t+1}.
     for t in reversed(range(values.shape[1])):
         error = rewards[:, t] + gamma * following_value - values[:, t]
         following_advantage = (error + gamma * lam * following_advantage) * inside[:, t]
@@ -44,25 +45,25 @@ def advantages_and_returns(
 
 
 def whiten(values: Tensor, mask: Tensor) -> Tensor:
-    """Shifted and scaled so that the places of `mask` have mean 0 and variance 1; 0 elsewhere.
+    """Shift and scale values so that those under `mask` have mean 0 and variance 1; 0 elsewhere.
 
-    With the advantages of a whole batch, of all processes, the size of the gradient no longer depends on the scale of
-    the reward.
+    Applied to the advantages of a whole batch, of all processes, it makes the size of the gradient independent of the
+    scale of the reward.
     """
     import torch
 
-    chosen = values[mask].double()
-    variance = chosen.var(correction=0) if len(chosen) else torch.zeros(())
-    scaled = (values.double() - chosen.mean()) * torch.rsqrt(variance + 1e-8)
+    inside = values[mask].double()
+    variance = inside.var(correction=0) if len(inside) else torch.zeros(())
+    scaled = (values.double() - inside.mean()) * torch.rsqrt(variance + 1e-8)
     return torch.where(mask, scaled, 0.0).to(values.dtype)
 
 
 def explained_variance(values: Tensor, returns: Tensor) -> float:
-    """How much of the returns' variance the values foresaw: 1 all, 0 none, below 0 worse than a constant.
+    """The share of the returns' variance that the values predicted: 1 all, 0 none, below 0 worse than a constant.
 
     Args:
         values, returns: of the tokens of a batch `[tokens]`.
     """
     variance = float(returns.double().var(correction=0))
-    rest = float((returns.double() - values.double()).var(correction=0))
-    return 1 - rest / variance if variance > 0 else 0.0
+    unexplained = float((returns.double() - values.double()).var(correction=0))
+    return 1 - unexplained / variance if variance > 0 else 0.0

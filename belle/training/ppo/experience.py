@@ -1,7 +1,7 @@
-"""A batch of answers on its way from text to training: figured out, rewarded, and dealt out in minibatches.
+"""A batch of answers with all that training on it needs: log-probabilities, values, rewards, advantages, minibatches.
 
-All processes hold the whole batch (it is small: some numbers per token), so that means and minibatches are those of all
-processes together. Only the forward passes are shared out.
+All processes hold the whole batch, which is small (a few numbers per token), so that means and minibatches are those of
+all processes together. Only the forward passes are divided among them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Reference = Callable[[Batch], Tensor]
 
 @dataclass(frozen=True)
 class Minibatches:
-    """How a batch is cut, the same way in all processes.
+    """How a batch is cut into minibatches, the same way in all processes.
 
     Args:
         batch_size: answers of a micro-batch.
@@ -51,18 +51,18 @@ class Minibatches:
         return self.batch_size * self.accumulation * self.world_size
 
     def plan(self, count: int, step: int, epoch: int) -> EpochPlan:
-        """This process's micro-batches of `count` answers, in the order of that step and pass over them."""
+        """This process's micro-batches of `count` answers, in the order of that step and epoch."""
         order = np.random.Generator(np.random.PCG64([self.seed, step, epoch])).permutation(count)
         return EpochPlan(order, np.arange(count + 1), self.batch_size, self.rank, self.world_size)
 
 
 @dataclass(frozen=True)
 class Experience:
-    """A batch with everything that training on it needs. Figures of tokens are `[answers, length]`.
+    """A batch of answers with everything that training on it needs. Figures of tokens are `[answers, length]`.
 
     Args:
         scores: of the answers, as the reward gave them `[answers]`.
-        log_probs, values, entropy: of the model that wrote the answers.
+        log_probs, values, entropy: of the model when it wrote the answers.
         reference: log-probabilities of the reference model.
         advantages, returns: see `belle.training.ppo.advantages`.
     """
@@ -83,13 +83,13 @@ class Experience:
             yield [self._micro_batch(plan[k], pad_id) for k in range(start, start + cut.accumulation)]
 
     def figures(self) -> dict[str, float]:
-        """What the batch showed, for the log."""
+        """The figures of the batch for the log."""
         mask = self.dialogues.answers.mask
         lengths = self.dialogues.answers.lengths.double()
         return {
             "reward": float(self.scores.mean()),
             "reward_std": float(self.scores.std(correction=0)),
-            "kl": self.distance,
+            "kl": self.kl,
             "entropy": float(self.entropy[mask].mean()),
             "explained_variance": explained_variance(self.values[mask], self.returns[mask]),
             "value": float(self.values[mask].mean()),
@@ -99,7 +99,7 @@ class Experience:
         }
 
     @property
-    def distance(self) -> float:
+    def kl(self) -> float:
         """The mean over answers of Σ log π − log π_reference, in nats: an estimate of KL(π ‖ π_reference)."""
         return float((self.log_probs - self.reference).double().sum(dim=1).mean())
 
@@ -111,7 +111,7 @@ class Experience:
         return MicroBatch(PpoBatch(batch, **parts), [f"answer {n}" for n in numbers], tokens=batch.tokens)
 
 
-def look_at(
+def token_tables(
     engine: TrainingEngine,
     dialogues: Dialogues,
     plan: EpochPlan,
@@ -122,11 +122,11 @@ def look_at(
 ) -> Mapping[str, Tensor]:
     """`log_probs`, `values`, `entropy` and `reference` of the answers' tokens, 0 behind their ends `[answers, length]`.
 
-    All processes call it, each for the micro-batches of its `plan`. When these are the ones that are trained on first,
-    policy and old policy agree there to the last bit.
+    All processes call it, each with the micro-batches of its `plan`. Where training starts with the same micro-batches,
+    policy and old policy agree in them to the last bit.
     """
     mask = dialogues.answers.mask
-    tables = torch.zeros(4, *mask.shape, dtype=torch.float64)
+    tables = torch.zeros(4, *mask.shape, dtype=torch.float64)  # [4, answers, length]
     training = engine.model.training
     engine.model.eval()
     with torch.no_grad():
@@ -141,7 +141,7 @@ def look_at(
                 rows[mask[numbers]] = values.cpu().double()
                 table[numbers] = rows
     engine.model.train(training)
-    whole = engine.all_sum(tables).float()
+    whole = engine.all_sum(tables).float()  # every answer is in one process's plan, and 0 in the others'
     return dict(zip(("log_probs", "values", "entropy", "reference"), whole, strict=True))
 
 
@@ -154,13 +154,13 @@ def rewarded(
     options: PpoOptions,
     kl_coefficient: float,
 ) -> Experience:
-    """The batch with its rewards: a penalty for each token, the score at the last one (Ziegler et al. 2019, eq. 2).
+    """The batch with its rewards: a KL penalty per token, and the score at the last one (Ziegler et al. 2019, eq. 2).
 
         r_t = −β (log π(t) − log π_reference(t)) + [t is the last] score
 
     Args:
         scores, shaped: as the reward gave them, and as they are trained on `[answers]`.
-        tables: from `look_at`.
+        tables: from `token_tables`.
     """
     mask, lengths = dialogues.answers.mask, dialogues.answers.lengths
     rewards = -kl_coefficient * (tables["log_probs"] - tables["reference"])

@@ -1,4 +1,4 @@
-"""The loss of PPO: how far the policy may move in one go, and how wrong the values were."""
+"""The loss of PPO: the clipped policy loss and the clipped value loss."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PpoBatch:
-    """Dialogues, and what was known of their answers' tokens when they were written, row after row `[tokens]`.
+    """Dialogues, and figures of their answers' tokens from when they were written, row after row `[tokens]`.
 
     Args:
-        log_probs, values: of policy and values at that time.
-        advantages, returns: what came of each token.
+        log_probs, values: of the model that wrote the answers.
+        advantages, returns: see `belle.training.ppo.advantages`.
     """
 
     batch: Batch
@@ -58,23 +58,24 @@ def ppo_losses(
         ratio = π / π_old,    −min(ratio · A, clip(ratio, 1 − ε, 1 + ε) · A)         (Schulman et al. 2017, eq. 7)
         + value_weight · ½ max((V − R)², (clip(V, V_old − ε_v, V_old + ε_v) − R)²)
 
-    The values' clipping is that of OpenAI's baselines. `update_kl` estimates KL(π_old ‖ π) without bias and always
-    above 0, as (ratio − 1) − log ratio (Schulman 2020, “Approximating KL divergence”, k3).
+    The clipping of the values is that of OpenAI's baselines (ppo2). `update_kl` is (ratio − 1) − log ratio, an
+    estimate of KL(π_old ‖ π) that is unbiased and never negative (Schulman 2020, “Approximating KL divergence”, k3).
 
     Args:
-        log_probs, values: now, with gradient `[tokens]`.
+        log_probs, values: of the model now, with gradient `[tokens]`.
     """
-    log_ratio = log_probs - batch.log_probs
+    log_ratio = log_probs - batch.log_probs  # [tokens]
     ratio = log_ratio.exp()
     clipped = ratio.clamp(1 - options.clip, 1 + options.clip)
+    # −min(a, b) = max(−a, −b)
     policy = torch.maximum(-batch.advantages * ratio, -batch.advantages * clipped)
     squares = (values - batch.returns).square()
     value_clipped = torch.zeros_like(squares, dtype=torch.bool)
     if options.value_clip:
-        near = batch.values + (values - batch.values).clamp(-options.value_clip, options.value_clip)
-        near_squares = (near - batch.returns).square()
-        value_clipped = near_squares > squares
-        squares = torch.maximum(squares, near_squares)
+        clipped_values = batch.values + (values - batch.values).clamp(-options.value_clip, options.value_clip)
+        clipped_squares = (clipped_values - batch.returns).square()
+        value_clipped = clipped_squares > squares
+        squares = torch.maximum(squares, clipped_squares)
     policy_loss, value_loss = policy.sum(), 0.5 * squares.sum()
     with torch.no_grad():
         figures = {

@@ -1,4 +1,4 @@
-"""Where PPO's rewards come from: a reward model, or a rule."""
+"""The sources of PPO's rewards: a reward model, or a rule; and scores scaled by their running statistics."""
 
 from __future__ import annotations
 
@@ -11,37 +11,50 @@ from typing import TYPE_CHECKING, Any
 from belle.errors import KnownError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
+    from belle.prompts import PromptTemplate
     from belle.training.engines.engine import TrainingEngine
-    from belle.training.loop.session import TrainingSession
+    from belle.training.model.load import ModelLoader
     from belle.training.ppo.rollout import Dialogues
     from belle.training.recipe.options import PpoOptions
     from belle.training.samples.batching import EpochPlan
 
 Reward = Callable[["TrainingEngine", "Dialogues", "EpochPlan"], "Tensor"]
-"""The scores of all answers, in fp32 `[answers]`. All processes call it, each with its micro-batches."""
+"""Gives the scores of all answers, in fp32 `[answers]`. All processes call it, each with its micro-batches."""
 
 
-def make_reward(session: TrainingSession, options: PpoOptions) -> Reward:
-    """What the recipe names. Raises KnownError: `reward_unknown`, and those of `load_finished_model`."""
+def make_reward(
+    options: PpoOptions,
+    *,
+    tokenizer: Any,
+    template: PromptTemplate,
+    frozen_model: Callable[[ModelLoader], nn.Module],
+) -> Reward:
+    """The reward that the options name.
+
+    Args:
+        tokenizer: transformers' tokenizer of the policy.
+        template: of the prompts: what ends an answer.
+        frozen_model: loads a model that is only evaluated, as `TrainingSession.frozen_model`.
+
+    Raises KnownError: `reward_unknown`, and those of `load_finished_model`.
+    """
     if options.reward_model is not None:
-        return _by_model(session, options.reward_model)
+        return _by_model(options.reward_model, frozen_model, pad_id=int(tokenizer.pad_token_id))
     assert options.reward_function is not None
-    return _by_rule(session, options.reward_function)
+    return _by_rule(options.reward_function, tokenizer, template)
 
 
-def _by_model(session: TrainingSession, folder: Path) -> Reward:
+def _by_model(folder: Path, frozen_model: Callable[[ModelLoader], nn.Module], *, pad_id: int) -> Reward:
     import torch
 
     from belle.training.model.reward_model import load_finished_model, scores
     from belle.training.samples.collate import collate
 
-    def load(recipe: Any, builder: Any, tokenizer: Any, _say: Any) -> Any:
-        return load_finished_model(folder, recipe, builder, tokenizer)
-
-    model = session.frozen_model(load)
-    pad_id = int(session.tokenizer.pad_token_id)
+    model = frozen_model(
+        lambda options, builder, tokenizer, _: load_finished_model(folder, options, builder, tokenizer)
+    )
 
     def score(engine: TrainingEngine, dialogues: Dialogues, plan: EpochPlan) -> Tensor:
         table = torch.zeros(len(dialogues.prompts), dtype=torch.float64)
@@ -54,7 +67,7 @@ def _by_model(session: TrainingSession, folder: Path) -> Reward:
     return score
 
 
-def _by_rule(session: TrainingSession, name: str) -> Reward:
+def _by_rule(name: str, tokenizer: Any, template: PromptTemplate) -> Reward:
     import torch
 
     from belle.training.model.answer import answer_text
@@ -64,7 +77,7 @@ def _by_rule(session: TrainingSession, name: str) -> Reward:
     def score(_engine: TrainingEngine, dialogues: Dialogues, _plan: EpochPlan) -> Tensor:
         answers = dialogues.answers
         texts = (
-            answer_text(session.tokenizer, session.template, tokens[:length])
+            answer_text(tokenizer, template, tokens[:length])
             for tokens, length in zip(answers.tokens, answers.lengths, strict=True)
         )
         return torch.tensor([rule(text) for text in texts], dtype=torch.float32)
@@ -80,14 +93,14 @@ def reward_function(name: str) -> RewardFunction:
 
     - `length:N`: 1 for an answer of N characters, less by 1 / N for each character more or fewer.
     - `contains:TEXT`: 1 for an answer with TEXT in it, else 0.
-    - `matches:REGEX`: 1 for an answer in which the regular expression finds something, else 0.
+    - `matches:REGEX`: 1 for an answer that the regular expression matches somewhere, else 0.
 
     Raises KnownError("reward_unknown").
     """
     kind, separator, argument = name.partition(":")
     make = _FUNCTIONS.get(kind)
     if make is None or not separator or not argument:
-        raise _unknown(name, f"Known are: {', '.join(f'{kind}:…' for kind in _FUNCTIONS)}.")
+        raise _unknown(name, f"The rules are: {', '.join(f'{kind}:…' for kind in _FUNCTIONS)}.")
     return make(argument)
 
 
@@ -106,7 +119,7 @@ def _matches(argument: str) -> RewardFunction:
     try:
         pattern = re.compile(argument)
     except re.error as error:
-        raise _unknown(f"matches:{argument}", f"It is no regular expression: {error}.") from None
+        raise _unknown(f"matches:{argument}", f"It is not a valid regular expression: {error}.") from None
     return lambda text: float(pattern.search(text) is not None)
 
 
@@ -114,27 +127,25 @@ _FUNCTIONS = {"length": _length, "contains": _contains, "matches": _matches}
 
 
 def _unknown(name: str, advice: str) -> KnownError:
-    return KnownError("reward_unknown", f"There is no reward_function {name}.", advice, name=name)
+    return KnownError("reward_unknown", f"The reward_function {name} does not exist.", advice, name=name)
 
 
-# Scores on a common scale: the running mean and deviation of all scores so far.
-
-
+# Keys of a run's counters.
 _COUNT, _MEAN, _SQUARES = "scores", "score_mean", "score_squares"
 
 
 class ScoreStatistics:
-    """Mean and deviation, updated a batch at a time (Chan, Golub and LeVeque 1983).
+    """Running mean and standard deviation of all scores so far (Chan, Golub and LeVeque 1983).
 
     Args:
-        counters: where the three numbers are kept, so that a checkpoint has them.
+        counters: of the run: the statistics are stored there, so that checkpoints contain them.
     """
 
     def __init__(self, counters: MutableMapping[str, float]) -> None:
         self._counters = counters
 
     def add(self, scores: Sequence[float]) -> None:
-        """Count these scores in."""
+        """Add the scores of a batch."""
         count, mean = self._counters.get(_COUNT, 0.0), self._counters.get(_MEAN, 0.0)
         own_mean = math.fsum(scores) / len(scores)
         own_squares = math.fsum((score - own_mean) ** 2 for score in scores)
@@ -148,7 +159,7 @@ class ScoreStatistics:
 
     @property
     def mean(self) -> float:
-        """Of all scores so far."""
+        """The mean of all scores so far."""
         return self._counters[_MEAN]
 
     @property

@@ -1,12 +1,12 @@
-"""Proximal policy optimization: the model answers, a reward scores the answers, and what was better than expected
-becomes more likely (Schulman et al. 2017; for language models Ziegler et al. 2019, Ouyang et al. 2022).
+"""Proximal policy optimization: the model writes answers, a reward scores them, and answers that are better than
+expected become more likely (Schulman et al. 2017; for language models Ziegler et al. 2019, Ouyang et al. 2022).
 
 One step of the run is one batch:
 
-    write answers → score them → look at every token (policy, reference, values) → rewards and advantages
-    → train in minibatches, some times over → log, steer the KL coefficient, save
+    write answers → score them → log-probabilities and values of every token → rewards and advantages
+    → train in minibatches, for some epochs → log, adapt the KL coefficient, save
 
-Nothing is kept from one batch to the next but the weights, the optimizer and a few counters, which the checkpoint has;
+From one batch to the next only the weights, the optimizer and a few counters are kept, and the checkpoint has them;
 every random number is made from the seed and the step. So a resumed run is the same run.
 """
 
@@ -15,30 +15,34 @@ from __future__ import annotations
 import math
 from collections.abc import MutableMapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
 from belle.training.loop.interrupts import Stopped
-from belle.training.loop.loop import LoopOptions, optimizer_step
+from belle.training.loop.loop import optimizer_step
 from belle.training.loop.run import is_due
 from belle.training.loop.session import TrainingSession, started
 from belle.training.model.adapters import is_adapter
 from belle.training.model.answer import end_tokens
+from belle.training.model.options import ModelOptions
 from belle.training.ppo.kl_control import next_kl_coefficient
 from belle.training.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from belle.training.engines.engine import EngineBuilder
+    from belle.training.model.load import Say
     from belle.training.ppo.experience import Experience, Reference
     from belle.training.ppo.reward_sources import Reward
     from belle.training.ppo.rollout import Dialogues
     from belle.training.recipe.options import PpoOptions
     from belle.training.samples.prompts import PromptSet
 
-_SHOWN = 3
+_ANSWERS_SHOWN = 3
 
 
 def run(recipe: Recipe) -> None:
@@ -53,19 +57,21 @@ def run(recipe: Recipe) -> None:
         prompts = read_prompts(
             recipe.data, session.vocabulary, session.template, max_length=room, seed=recipe.seed, say=session.run.say
         )
-        session.remember("data", prompts)
-        reward = make_reward(session, options)
-        copy = None if _adapter_is_new(recipe) else session.frozen_model(_load_policy)
-        session.open_engine(_load_with_values)
+        session.run.remember("data", prompts)
+        reward = make_reward(
+            options, tokenizer=session.tokenizer, template=session.template, frozen_model=session.frozen_model
+        )
+        copy = None if _adapter_is_new(recipe.part(ModelOptions)) else session.frozen_model(_load_policy)
+        session.open_engine(partial(_load_with_values, options.value_model))
         PpoTraining(session, options, prompts, reward, copy).train()
         session.write_final()
 
 
 class PpoTraining:
-    """The steps of a run, from wherever the session stands.
+    """The steps of a PPO run.
 
     Args:
-        reference: a frozen copy of the model before training; None: that is the model without its adapter.
+        reference: a frozen copy of the model before training; None: the model without its adapter is the reference.
     """
 
     def __init__(
@@ -81,7 +87,7 @@ class PpoTraining:
 
         recipe, engine = session.recipe, session.engine
         self._session, self._prompts, self._reward = session, prompts, reward
-        self._options, self._loop = options, LoopOptions.of(recipe)
+        self._options, self._loop = options, session.loop
         self._objective = ClippedObjective(self._options)
         self._cut = Minibatches(recipe.batch_size, recipe.accumulation, engine.rank, engine.world_size, recipe.seed)
         if self._options.rollouts % self._cut.size:
@@ -97,7 +103,7 @@ class PpoTraining:
         self._reference = self._make_reference(reference)
 
     def train(self) -> None:
-        """Until the recipe's last step. As `loop.train`: Stopped, and the KnownErrors of a run."""
+        """Train until the recipe's last step. Raises Stopped and KnownError as `loop.train`."""
         session, run, options = self._session, self._session.run, self._loop
         total = options.max_steps or math.ceil(options.epochs * len(self._prompts) / self._options.rollouts)
         rate = options.learning_rates(total)
@@ -106,21 +112,21 @@ class PpoTraining:
         counters.setdefault("kl_coefficient", self._options.kl_coefficient)
         session.engine.model.train()
         while run.state.step < total:
-            begun = monotonic()
+            started_at = monotonic()
             numbers, epoch, index = self._prompts.take(run.state.epoch, run.state.micro_batch, self._options.rollouts)
             dialogues = self._write(numbers)
             if stop := run.signal_anywhere():
-                # Nothing has been learned from this batch yet; it is written again.
+                # This batch was not trained on yet: the resumed run writes its answers again.
                 raise Stopped(stop, f"{run.save()} was written: go on with --resume.")
             experience = self._experience(dialogues)
-            seconds = monotonic() - begun
+            seconds = monotonic() - started_at
             self._learn(experience, rate(run.state.step), rollout_seconds=seconds)
             run.state.epoch, run.state.micro_batch = epoch, index
             run.state.step += 1
             self._report(experience, seconds, last=run.state.step == total)
             counters["kl_coefficient"] = next_kl_coefficient(
                 counters["kl_coefficient"],
-                experience.distance,
+                experience.kl,
                 target=self._options.kl_target,
                 answers=self._options.rollouts,
                 horizon=self._options.kl_horizon,
@@ -128,10 +134,10 @@ class PpoTraining:
             run.end_step(last=run.state.step == total, save_every=options.save_every)
 
     def _write(self, numbers: Sequence[int]) -> Dialogues:
-        """Answers to these prompts, written by all processes, each a share."""
+        """Answers to these prompts; each process writes a part of them."""
         import torch
 
-        from belle.training.model.answer import answer_seed
+        from belle.training.model.sampling import answer_seed
         from belle.training.ppo.rollout import Answers, Dialogues, write_answers
 
         engine, step = self._session.engine, self._session.run.state.step
@@ -146,6 +152,7 @@ class PpoTraining:
             ends=self._ends,
             pad_id=self._pad_id,
         )
+        # One exchange for all three: tokens, then length and whether it is finished [answers, max_new_tokens + 2].
         table = torch.zeros(len(prompts), self._options.max_new_tokens + 2, dtype=torch.float64)
         table[own.start : own.stop, :-2] = answers.tokens.double()
         table[own.start : own.stop, -2] = answers.lengths.double()
@@ -154,13 +161,13 @@ class PpoTraining:
         return Dialogues(prompts, Answers(whole[:, :-2], whole[:, -2], whole[:, -1].bool()))
 
     def _experience(self, dialogues: Dialogues) -> Experience:
-        """The answers scored and looked at."""
-        from belle.training.ppo.experience import look_at, rewarded
+        """The answers with scores, log-probabilities, values and advantages."""
+        from belle.training.ppo.experience import rewarded, token_tables
 
         engine, state = self._session.engine, self._session.run.state
         plan = self._cut.plan(len(dialogues.prompts), state.step, 0)
         scores = self._reward(engine, dialogues, plan)
-        tables = look_at(
+        tables = token_tables(
             engine,
             dialogues,
             plan,
@@ -173,24 +180,24 @@ class PpoTraining:
         return rewarded(dialogues, scores, shaped, tables, options=self._options, kl_coefficient=coefficient)
 
     def _learn(self, experience: Experience, learning_rate: float, *, rollout_seconds: float) -> None:
-        """Train on the batch, some times over, until the policy has moved far enough."""
+        """Train on the batch for some epochs, or until the policy has moved too far (`stop_kl`)."""
         run, step = self._session.run, self._session.run.state.step
         seconds = rollout_seconds
         for epoch in range(self._options.epochs):
             for minibatch in experience.minibatches(self._cut, step, epoch, self._pad_id):
-                begun = monotonic()
+                started_at = monotonic()
                 try:
                     result = optimizer_step(self._session.engine, self._objective, minibatch, learning_rate)
                 except KnownError as error:
                     raise run.at_this_step(error) from None
-                run.count(result, learning_rate, seconds=seconds + monotonic() - begun)
+                run.count(result, learning_rate, seconds=seconds + monotonic() - started_at)
                 seconds = 0.0
                 limit = self._options.stop_kl
                 if limit is not None and result.metrics["update_kl"] > 1.5 * limit:
                     return
 
     def _report(self, experience: Experience, rollout_seconds: float, *, last: bool) -> None:
-        """Log the step, and now and then some answers."""
+        """Log the step, and every so many steps some answers."""
         session, run = self._session, self._session.run
         if last or is_due(self._loop.log_every, run.state.step):
             figures = experience.figures()
@@ -202,12 +209,13 @@ class PpoTraining:
 
             session.write_samples()
             tokenizer, dialogues = session.tokenizer, experience.dialogues
-            for number in range(min(_SHOWN, len(dialogues.prompts))):
+            for number in range(min(_ANSWERS_SHOWN, len(dialogues.prompts))):
                 answer = dialogues.answers.tokens[number, : dialogues.answers.lengths[number]]
                 question = tokenizer.decode(dialogues.prompts[number], skip_special_tokens=True)
                 run.sample(question, answer_text(tokenizer, session.template, answer))
 
     def _make_reference(self, copy: nn.Module | None) -> Reference:
+        """The reference's log-probabilities: of a frozen copy, or of the model with its adapter switched off."""
         import torch
 
         from belle.training.model.adapters import without_adapter
@@ -233,10 +241,10 @@ class PpoTraining:
 def shaped_scores(
     scores: Tensor, finished: Tensor, options: PpoOptions, counters: MutableMapping[str, float]
 ) -> Tensor:
-    """The scores as they are trained on: normalized, cut off, less for an answer without an end `[answers]`.
+    """The scores as they are trained on: normalized, clipped, lower for an answer without an end token `[answers]`.
 
     Args:
-        counters: of the run, where the statistics of all scores so far are kept.
+        counters: of the run; the statistics of all scores so far are stored there.
     """
     from belle.training.ppo.reward_sources import ScoreStatistics
 
@@ -249,36 +257,38 @@ def shaped_scores(
     return scores - options.missing_eos_penalty * (~finished).to(scores.dtype)
 
 
-def _adapter_is_new(recipe: Recipe) -> bool:
+def _adapter_is_new(options: ModelOptions) -> bool:
     """Whether the model without its adapter is the model before training."""
-    return recipe.lora is not None and not (recipe.model is not None and is_adapter(Path(recipe.model)))
+    return options.lora is not None and not (options.model is not None and is_adapter(Path(options.model)))
 
 
-def _load_policy(recipe: Recipe, builder: Any, tokenizer: Any, say: Any) -> nn.Module:
+def _load_policy(options: ModelOptions, builder: EngineBuilder, tokenizer: Any, say: Say) -> nn.Module:
     from belle.training.model.load import load_causal_model
 
-    # A penalty for changing the answers' probabilities must not come from noise: no dropout, no NEFTune.
-    model = load_causal_model(replace(recipe, neftune_alpha=0.0), builder, tokenizer, say)
+    # The ratio of old and new probabilities must not come from noise: no dropout, no NEFTune.
+    model = load_causal_model(replace(options, neftune_alpha=0.0), builder, tokenizer, say)
     _switch_dropout_off(model)
     return model
 
 
-def _load_with_values(recipe: Recipe, builder: Any, tokenizer: Any, say: Any) -> nn.Module:
+def _load_with_values(
+    value_folder: Path | None, options: ModelOptions, builder: EngineBuilder, tokenizer: Any, say: Say
+) -> nn.Module:
+    """The policy with a value model from `value_folder`, or with a value head; a `ModelLoader` but for the folder."""
     from belle.training.model.reward_model import load_finished_model
     from belle.training.model.value_head import PolicyWithValue
 
-    assert recipe.ppo is not None
-    policy = _load_policy(recipe, builder, tokenizer, say)
+    policy = _load_policy(options, builder, tokenizer, say)
     value_model = None
-    if recipe.ppo.value_model is not None:
-        value_model = load_finished_model(recipe.ppo.value_model, recipe, builder, tokenizer, trainable=True)
+    if value_folder is not None:
+        value_model = load_finished_model(value_folder, options, builder, tokenizer, trainable=True)
         _switch_dropout_off(value_model)
     with builder.loading():
         return PolicyWithValue(policy, value_model)
 
 
 def _switch_dropout_off(model: nn.Module) -> None:
-    """Old and new policy have to be the same function, or the ratio of their probabilities is noise."""
+    """Set every dropout rate to 0: old and new policy must be one function, or the ratio of probabilities is noise."""
     from torch import nn
 
     for layer in model.modules():

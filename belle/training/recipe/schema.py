@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from belle.texts import is_whole
 from belle.training.recipe.fields import FieldError
@@ -20,6 +20,10 @@ from belle.training.recipe.options import (
 from belle.training.recipe.stages import STAGES, StageName, TrainingStage
 from belle.training.run_folder import RunFolder
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Part = TypeVar("Part", bound="DataclassInstance")
 Batching = Literal["auto", "pack", "group", "pad"]
 Schedule = Literal["cosine", "linear", "constant"]
 PrecisionName = Literal["auto", "bf16", "fp16", "fp32"]
@@ -193,6 +197,10 @@ class Recipe:
     def traits(self) -> TrainingStage:
         """What is peculiar to its stage: the row of `stages.STAGES`."""
         return STAGES[self.stage]
+
+    def part(self, options: type[Part]) -> Part:
+        """What one room needs of the recipe: an instance of its dataclass, whose fields are keys of the recipe."""
+        return options(**{field.name: getattr(self, field.name) for field in fields(options)})
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():

@@ -1,8 +1,8 @@
-"""Next-token prediction: supervised fine-tuning and pre-training, which differ in their rows alone.
+"""Next-token prediction: supervised fine-tuning and pre-training, which differ only in their data.
 
-`sft`: conversations in, a model that answers like their assistant out; what is trained are the assistant's answers.
-`pretrain`, from random weights or continued: plain text in, every token trained, each document closed by the end token.
-In full, with LoRA, or with LoRA on a quantized base (QLoRA): that is for the recipe and `belle.training.model.load`.
+`sft`: conversations; the assistant's answers are trained, and the final model answers like them.
+`pretrain`, from random weights or continued: plain text; every token is trained, and each document ends with the end
+token. Full training, LoRA or LoRA on a quantized base (QLoRA) are options of the model (`belle.training.model.load`).
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class NextToken:
 def run(recipe: Recipe) -> None:
     """Train as the recipe says and write `final/`. Raises KnownError and `interrupts.Stopped`."""
     with started(recipe) as session:
-        samples = session.samples()
-        held_out = session.held_out_samples()
-        session.open_engine()
-        evaluation = session.batches(held_out, shuffle=False) if held_out else None
-        n_bytes = session.text_bytes(held_out) if held_out else None
-        session.train(NextToken(), session.batches(samples), evaluation, evaluation_bytes=n_bytes)
+        data = session.data
+        samples, held_out = data.samples(), data.held_out_samples()
+        engine = session.open_engine()
+        evaluation = data.batches(held_out, engine, shuffle=False) if held_out else None
+        n_bytes = data.text_bytes(held_out) if held_out else None
+        session.train(NextToken(), data.batches(samples, engine), evaluation, evaluation_bytes=n_bytes)
         session.write_final()

@@ -1,9 +1,9 @@
-"""Batches of pairs, in which every chosen answer is followed by a rejected one, and what a reference thinks of them.
+"""Batches of pairs, in which every chosen answer is followed by a rejected one, and a reference's log-probabilities.
 
-DPO needs the log-probabilities that the model gave every answer before it was trained, at every step. A second model in
-memory would cost as much as the first one's weights, and a forward pass each time; two numbers per pair, computed once
-and kept beside the samples on disk, cost nothing. They are made in the batches of the training itself, so that at the
-first step policy and reference agree to the last bit and the loss is ln 2.
+At every step DPO needs the log-probabilities of the model before training. A second model in memory would cost as much
+as the first one's weights, and a forward pass per step; two numbers per pair, computed once and stored beside the
+samples, cost almost nothing. They are computed in the batches of the training itself, so that at the first step policy
+and reference agree to the last bit and the loss is ln 2.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PairBatch:
-    """A batch of pairs with what the reference thinks of them.
+    """A batch of pairs with the reference's log-probabilities.
 
     Args:
-        reference: log-probability of each row's answer `[2 · pairs]`; None where it is computed at each step, or
-            there is none.
+        reference: of each row's answer `[2 · pairs]`; None where they are computed at each step, or without a
+            reference.
     """
 
     batch: Batch
@@ -51,12 +51,12 @@ class PairBatch:
 
 
 def pairs_in(batch: Batch) -> int:
-    """How many pairs there are."""
+    """The number of pairs in a batch."""
     return int(batch.input_ids.shape[0]) // 2
 
 
 def chosen_and_rejected(values: Tensor) -> tuple[Tensor, Tensor]:
-    """A figure of every row `[2 · pairs]`, as that of the chosen and of the rejected answers `[pairs]`."""
+    """Split values of rows `[2 · pairs]` into those of the chosen and of the rejected answers `[pairs]`."""
     return values[0::2], values[1::2]
 
 
@@ -65,16 +65,16 @@ def reference_log_probs(
 ) -> NDArray[np.float32]:
     """The reference's log-probabilities of all pairs that the run will see, mapped from disk `[samples, 2]`.
 
-    Made of the engine's model as it stands, so before the first step; a resumed run finds what it made then. All
-    processes call it. The file beside the samples, `KEY.bin`, holds float32, little-endian: the chosen answer's and
-    the rejected one's; NaN where no step of the run needs them.
+    Computed with the engine's current model, so call it before the first step; a resumed run reads the file that it
+    wrote then. All processes call it. The file beside the samples, `KEY.bin`, holds little-endian float32: for each
+    sample the value of the chosen and of the rejected answer; NaN where no step of the run needs them.
 
     Args:
-        steps: of the run that are looked at, from its beginning.
-        key: names the file, and under it the run remembers the file's digest.
-        writes: whether this process writes the file, for all of its machine.
+        steps: number of steps, from the first, whose pairs are needed.
+        key: the name of the file, and of its digest in the run's checkpoints.
+        writes: whether this process writes the file, once per machine.
 
-    Raises KnownError("reference_missing") when a resumed run does not find its file, or another.
+    Raises KnownError("reference_missing") when the file of a resumed run is missing or differs.
     """
     import numpy as np
 
@@ -86,10 +86,10 @@ def reference_log_probs(
             write_bytes(path, values.astype("<f4").tobytes())
         engine.barrier()
     digest = file_digest(path).sha256 if path.exists() else ""
-    if run.manifest is not None and digest not in [e["sha256"] for e in run.manifest.extra["inputs"].get(key, [])]:
+    if run.manifest is not None and digest not in [entry["sha256"] for entry in run.inputs_before(key)]:
         raise KnownError(
             "reference_missing",
-            f"{path} is not what the run wrote: what the model thought of the answers before training is lost.",
+            f"{path} is missing or is not what the run wrote: the reference's log-probabilities are lost.",
             "Restore the file, or start a new run in another output_dir.",
             path=str(path),
         )
@@ -101,7 +101,7 @@ class PairBatches:
     """`Batches` of `belle.training.samples.micro_batch`: those of `batches`, with the reference's log-probabilities.
 
     Args:
-        reference: of all samples `[samples, 2]`; None: none.
+        reference: of all samples `[samples, 2]`; None: without.
     """
 
     def __init__(self, batches: Batches, reference: NDArray[np.float32] | None) -> None:
@@ -121,40 +121,40 @@ class PairBatches:
         reference = None
         if self._reference is not None:
             values = np.array(self._reference[micro.batch.samples], np.float32).reshape(-1)
-            # An idle process computes a pair that the run may never come to.
+            # An idle process computes a pair that may have no value. Its loss is multiplied by 0, but NaN · 0 is NaN.
             reference = torch.from_numpy(np.nan_to_num(values) if micro.idle else values)
         return replace(micro, batch=PairBatch(micro.batch, reference))
 
 
 def _compute(engine: TrainingEngine, samples: SampleSet, batches: Batches, steps: int) -> NDArray[np.float32]:
-    """Walk through the batches of so many steps and compute those with a pair that was not seen before."""
+    """The log-probabilities of all pairs in the first `steps` steps, in the batches of the training `[samples, 2]`."""
     import numpy as np
     import torch
 
     from belle.training.model.model_loss import sequence_log_probs
 
-    known = np.full((len(samples), 2), np.nan, np.float32)  # [samples, chosen and rejected]
-    left, epoch = steps, 0
+    log_probs = np.full((len(samples), 2), np.nan, np.float32)  # [samples, chosen and rejected]
+    remaining, epoch = steps, 0
     engine.model.eval()
     with torch.no_grad():
-        while left > 0 and np.isnan(known).any():
-            # The third column counts the processes that computed the pair: the sum over all of them is a mean then.
+        while remaining > 0 and np.isnan(log_probs).any():
+            # The third column counts the processes that computed a pair: over all of them, sum ÷ count is a mean.
             computed = np.zeros((len(samples), 3))  # [samples, 3]
-            for index in range(min(left, batches.steps(epoch))):
+            for index in range(min(remaining, batches.steps(epoch))):
                 for micro in batches.step(epoch, index):
                     rows = micro.batch.samples
-                    new = not micro.idle and bool(np.isnan(known[rows]).any())
-                    # Where weights are spread over processes, all of them compute or none.
+                    new = not micro.idle and bool(np.isnan(log_probs[rows]).any())
+                    # Under ZeRO-3 a forward pass needs all processes: all of them compute, or none.
                     if not engine.all_sum(torch.tensor([float(new)])).item():
                         continue
                     values = engine.forward(sequence_log_probs, micro.batch.to(engine.device))  # [2 · pairs]
                     if new:
                         computed[rows, :2] = values.cpu().view(-1, 2).double().numpy()
                         computed[rows, 2] = 1
-            left -= batches.steps(epoch)
+            remaining -= batches.steps(epoch)
             epoch += 1
             sums = engine.all_sum(torch.from_numpy(computed)).numpy()
-            seen = sums[:, 2] > 0
-            known[seen] = (sums[seen, :2] / sums[seen, 2:]).astype(np.float32)
+            done = sums[:, 2] > 0
+            log_probs[done] = (sums[done, :2] / sums[done, 2:]).astype(np.float32)
     engine.model.train()
-    return known
+    return log_probs

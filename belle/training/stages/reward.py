@@ -1,4 +1,4 @@
-"""Reward modelling: pairs of answers in, a model that scores the one that people prefer higher.
+"""Reward modelling: from pairs of answers, a model that gives the answer that people prefer a higher score.
 
 `final/` is transformers' model for sequence classification with one label, or its LoRA adapter with the head.
 """
@@ -24,11 +24,11 @@ def run(recipe: Recipe) -> None:
     from belle.training.model.reward_model import load_scoring_model
 
     with started(recipe) as session:
-        samples = session.samples()
-        held_out = session.held_out_samples()
-        session.open_engine(load_scoring_model)
-        evaluation = session.batches(held_out, shuffle=False) if held_out else None
-        session.train(Ranking(recipe.reward or RewardOptions()), session.batches(samples), evaluation)
+        data = session.data
+        samples, held_out = data.samples(), data.held_out_samples()
+        engine = session.open_engine(load_scoring_model)
+        evaluation = data.batches(held_out, engine, shuffle=False) if held_out else None
+        session.train(Ranking(recipe.reward or RewardOptions()), data.batches(samples, engine), evaluation)
         session.write_final()
 
 
@@ -37,8 +37,9 @@ class Ranking:
 
         −log σ(r_chosen − r_rejected − margin) + center · (r_chosen + r_rejected)²
 
-    As in InstructGPT (Ouyang et al. 2022); the margin is that of Llama 2 (Touvron et al. 2023), here the same for all
-    pairs; the second part, of Eisenstein et al. 2023, keeps scores around 0, which the first leaves open.
+    The first term is that of InstructGPT (Ouyang et al. 2022, eq. 1); the margin is that of Llama 2 (Touvron et al.
+    2023, eq. 2), here the same for all pairs. The second term (Eisenstein et al. 2023) keeps scores around 0: the first
+    one depends on their difference alone.
     """
 
     def __init__(self, options: RewardOptions) -> None:
@@ -52,7 +53,7 @@ class Ranking:
 
         from belle.training.model.reward_model import scores
 
-        chosen, rejected = chosen_and_rejected(scores(model, batch))
+        chosen, rejected = chosen_and_rejected(scores(model, batch))  # [pairs]
         margin = chosen - rejected
         loss = -logsigmoid(margin - self._options.margin).sum()
         if self._options.center:

@@ -1,4 +1,4 @@
-"""From a recipe to the stage that runs it, and from a recipe that starts from others to all of them, in order."""
+"""Run a recipe with its stage, and before it the recipes whose models it starts from."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from belle.training.tokenizer.identity import LlamaIds
 
 
 def run_recipe(recipe: Recipe, *, llama_ids: LlamaIds | None = None) -> Path:
-    """Run it, after the recipes it starts from where their final model is not there yet. Returns `final/`.
+    """Run a recipe, after those recipes that it starts from whose final model does not exist yet.
 
-    A recipe it starts from that was interrupted goes on from its checkpoint.
+    Such a recipe resumes if it was interrupted. Returns the path of `final/`.
 
     Args:
-        recipe: to run.
-        llama_ids: for stages that make a tokenizer.
+        llama_ids: asks llama.cpp for token ids; for stages that make a tokenizer.
 
     Raises KnownError, `interrupts.Stopped`.
     """

@@ -1,6 +1,6 @@
 """The prompt template of a run: the one that the recipe names, or the model's own; and the control tokens it needs.
 
-Those that the vocabulary lacks can be added (`add_tokens`); `belle.training.model.load` gives them their rows.
+Those that the vocabulary lacks can be added (`add_tokens`); `belle.training.model.embedding_rows` gives them rows.
 """
 
 from __future__ import annotations

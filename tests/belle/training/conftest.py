@@ -1,6 +1,6 @@
-"""What tests that train need: one thread, so that they neither wait for each other nor differ in the last digit.
+"""Fixtures of tests that train: one thread, so that they do not compete for cores or differ in the last digit.
 
-The two processes that many of them share end with the last test here.
+The two processes that many of them share are ended after the last test here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
-    """torch computes with one thread, also what other fixtures of the module train."""
+    """torch uses one thread, also in other fixtures of the module."""
     import torch
 
     before = torch.get_num_threads()

@@ -12,7 +12,7 @@ QUESTIONS = ["你好", "Hello", "天空是什么颜色的？", "1+1=?", "Name a 
 
 
 def write_pairs(path: Path, count: int = 16) -> Path:
-    """Pairs that tell themselves apart: a good answer says 好, a bad one 不; BELLE's reward format."""
+    """Pairs that are easily told apart, in BELLE's reward format: a good answer says 好, a bad one 不."""
     with path.open("w", encoding="utf-8") as file:
         for number in range(count):
             question = f"{QUESTIONS[number % len(QUESTIONS)]} {number}"
@@ -45,7 +45,7 @@ def pairs_recipe(folder: Path, stage: str, **changes: Any) -> Path:
 
 
 def ppo_recipe(folder: Path, ppo: dict[str, Any], **changes: Any) -> Path:
-    """A recipe that answers `write_prompts`."""
+    """A PPO recipe with the prompts of `write_prompts`."""
     folder.mkdir(parents=True, exist_ok=True)
     data = write_prompts(folder / "prompts.jsonl")
     options = {"reward_function": "length:8", "max_new_tokens": 6, "rollouts": 8, "stop_kl": None, **ppo}
@@ -56,7 +56,7 @@ def ppo_recipe(folder: Path, ppo: dict[str, Any], **changes: Any) -> Path:
 
 
 def write_small_tokenizer(folder: Path) -> Path:
-    """A tokenizer of eight letters, which takes every other character for unknown."""
+    """A tokenizer of eight letters; every other character is unknown to it."""
     from tokenizers import Tokenizer, models, pre_tokenizers
 
     folder.mkdir(parents=True)

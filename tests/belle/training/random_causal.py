@@ -30,7 +30,7 @@ def causal(architecture: str, attention: str = "sdpa", **changes: Any) -> Any:
     config = AutoConfig.for_model(architecture, **{**sizes, **changes})
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(config, attn_implementation=attention)
-    # Weights of the usual size make logits of 0.01, in which nothing can go wrong visibly.
+    # With weights of the usual size, logits are about 0.01: too small for an error to be visible.
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:

@@ -3,9 +3,9 @@ takes longer than training these models.
 
     RANK=… WORLD_SIZE=2 python -m tests.belle.training.rank_script < names of JOBS.json, one a line
 
-JOBS.json is a list of {"recipe": FILE, "overrides": […], "resume": bool, "killed": RUN}; with `killed`, the job goes on
-from a copy of that run as it would be, had it been killed after step 3. What became of each job is written to
-JOBS.RANK.json: null, or the kind and the words of the KnownError.
+JOBS.json is a list of {"recipe": FILE, "overrides": […], "resume": bool, "killed": RUN}; with `killed`, the job resumes
+a copy of that run, in the state of a run that was killed after step 3. The outcome of each job is written to
+JOBS.RANK.json: null, or the kind and the message of the KnownError.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.belle.training.runs import ROOT, start_processes_of
 
 
 def run_jobs(jobs: list[dict[str, Any]], folder: Path) -> list[Any]:
-    """Run the jobs in both processes. Returns what process 0 found of each: None, or (kind, words)."""
+    """Run the jobs in both processes. Returns the outcomes in process 0: None, or (kind, message)."""
     path = folder / "jobs.json"
     path.write_text(json.dumps(jobs))
     return _RANKS.run(path)
@@ -39,33 +39,33 @@ def end_ranks() -> None:
 
 
 class _Ranks:
-    """The processes; started with the first jobs, and anew where one died."""
+    """The two processes: started with the first jobs, and again after one of them died."""
 
     def __init__(self) -> None:
         self._processes: list[subprocess.Popen[str]] = []
         self._threads: list[threading.Thread] = []
-        self._told: list[list[str]] = []
+        self._outputs: list[list[str]] = []
 
     def run(self, path: Path) -> list[Any]:
         if not self._processes:
             self._start()
-        found = [path.with_suffix(f".{rank}.json") for rank in range(len(self._processes))]
-        for process, file in zip(self._processes, found, strict=True):
+        results = [path.with_suffix(f".{rank}.json") for rank in range(len(self._processes))]
+        for process, file in zip(self._processes, results, strict=True):
             file.unlink(missing_ok=True)
             assert process.stdin is not None
             process.stdin.write(f"{path}\n")
             process.stdin.flush()
-        while not all(file.exists() for file in found):
+        while not all(file.exists() for file in results):
             if any(process.poll() is not None for process in self._processes):
-                sleep(5)  # the others may have something to say, too
+                sleep(5)  # the other one may write an error, too
                 self.end()
-                raise AssertionError("\n".join("".join(told) for told in self._told))
+                raise AssertionError("\n".join("".join(lines) for lines in self._outputs))
             sleep(0.02)
-        return list(json.loads(found[0].read_text()))
+        return list(json.loads(results[0].read_text()))
 
     def end(self) -> None:
         for process in self._processes:
-            process.kill()  # they wait for jobs, and torch would take seconds to say goodbye
+            process.kill()  # it is idle, and torch takes seconds to end in order
             process.wait()
             assert process.stdin is not None
             process.stdin.close()
@@ -76,17 +76,18 @@ class _Ranks:
     def _start(self) -> None:
         self._processes = start_processes_of([sys.executable, "-m", __name__], stdin=subprocess.PIPE)
         streams = [stream for process in self._processes for stream in (process.stdout, process.stderr)]
-        self._told = [[] for _ in streams]
+        self._outputs = [[] for _ in streams]
         self._threads = [
-            threading.Thread(target=_collect, args=pair, daemon=True) for pair in zip(streams, self._told, strict=True)
+            threading.Thread(target=_collect, args=pair, daemon=True)
+            for pair in zip(streams, self._outputs, strict=True)
         ]
         for thread in self._threads:
             thread.start()
 
 
-def _collect(stream: IO[str], told: list[str]) -> None:
+def _collect(stream: IO[str], lines: list[str]) -> None:
     with stream:
-        told.extend(stream)
+        lines.extend(stream)
 
 
 _RANKS = _Ranks()
@@ -109,17 +110,17 @@ def _run(path: Path) -> list[Any]:
     from belle.training.recipe.load import load_recipe
     from belle.training.stages.run import run_recipe
 
-    found: list[Any] = []
+    outcomes: list[Any] = []
     for job in json.loads(path.read_text()):
         try:
             recipe = load_recipe(Path(job["recipe"]), job.get("overrides", ()))
             if "killed" in job:
                 _copy_as_killed(Path(job["killed"]), recipe.output_dir)
             run_recipe(replace(recipe, resume=job.get("resume", False)))
-            found.append(None)
+            outcomes.append(None)
         except KnownError as error:
-            found.append([error.kind, str(error)])
-    return found
+            outcomes.append([error.kind, str(error)])
+    return outcomes
 
 
 def _copy_as_killed(run_folder: Path, copied: Path) -> None:

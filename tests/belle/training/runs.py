@@ -1,4 +1,4 @@
-"""Tiny training runs for tests: a LLaMA of a few thousand weights, a handful of conversations, real everything else."""
+"""Tiny training runs for tests: a LLaMA of a few thousand weights, ten conversations, and all else as in real runs."""
 
 from __future__ import annotations
 
@@ -111,14 +111,14 @@ def start(arguments: Sequence[str], *, rank: int = 0, world_size: int = 1, port:
 
 
 def start_ranks(arguments: Sequence[str], world_size: int = 2) -> list[subprocess.Popen[str]]:
-    """The same run in several processes that talk over gloo."""
+    """The same run in several processes that are connected over gloo."""
     return start_processes_of([sys.executable, "-m", "belle", "train", *arguments], world_size)
 
 
 def start_processes_of(
     command: Sequence[str], world_size: int = 2, stdin: int | None = None
 ) -> list[subprocess.Popen[str]]:
-    """Any command in several processes that can find each other as `torchrun` starts them."""
+    """Any command in several processes, with the environment variables of `torchrun`."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -132,7 +132,7 @@ def _start(
     if world_size > 1:
         environment |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world_size)}
         environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    # A group of its own, so that a test can do what a terminal does.
+    # A process group of its own, so that a test can signal the group as a terminal does.
     return subprocess.Popen(
         command,
         stdin=stdin,
@@ -145,24 +145,24 @@ def _start(
 
 
 def finish(processes: Sequence[subprocess.Popen[str]]) -> None:
-    """Wait for all of them; they must have done well."""
+    """Wait for all of them; each must end with status 0."""
     for process in processes:
         out, err = process.communicate(timeout=240)
         assert process.returncode == 0, out + err
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Until it is true; the process must live that long."""
-    until = monotonic() + 240
+    """Wait until the condition is true; the process must still run."""
+    deadline = monotonic() + 240
     while not condition():
         assert process.poll() is None, process.communicate()
-        assert monotonic() < until, "it took too long"
+        assert monotonic() < deadline, "it took too long"
         sleep(0.02)
 
 
 def wait_for_lines(path: Path, count: int) -> None:
-    """Until a file has that many lines."""
-    until = monotonic() + 240
+    """Wait until a file has that many lines."""
+    deadline = monotonic() + 240
     while not path.exists() or path.read_text().count("\n") < count:
-        assert monotonic() < until, f"{path} has not got {count} lines"
+        assert monotonic() < deadline, f"{path} has not got {count} lines"
         sleep(0.05)

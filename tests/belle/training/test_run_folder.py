@@ -1,4 +1,4 @@
-"""What lies in a run's folder: its checkpoints in order, and whether a run is there at all."""
+"""The folder of a run: its checkpoints in order, and whether it holds a run at all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_models_are_known_by_their_names(tmp_path: Path, name: str) -> None:
     assert not any(folder.is_model(other) for other in (f"{name}.tmp", f"my-{name}", "data", "step-"))
 
 
-def test_a_run_is_there_when_it_logged_or_saved_something(tmp_path: Path) -> None:
+def test_a_folder_holds_a_run_once_it_logged_or_saved_something(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     assert not folder.holds_run()
     folder.path.mkdir()

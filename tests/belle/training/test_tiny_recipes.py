@@ -1,4 +1,4 @@
-"""The recipes of `train/tiny` run from a fresh folder; the long test lets them learn what they are given by heart."""
+"""The recipes of `train/tiny` run in an empty folder; in the slow tests they learn their data by heart."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_other_stages_go_on_from_it(name: str, more: list[str], base: Path, 
 def test_they_learn_the_conversations_by_heart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also after an adapter was merged and everything converted, in llama.cpp."""
+    """Also in llama.cpp, after adapters were merged and all models converted."""
     monkeypatch.chdir(tmp_path)
     for name in ("sft", "lora", "qlora"):
         final = run_recipe(load_recipe(TINY / f"{name}.yaml"))

@@ -1,4 +1,4 @@
-"""A resumed run with a changed recipe: every key either takes effect or is refused by its name."""
+"""A resumed run with a changed recipe: every key either takes effect or is refused by name."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KEYS = {field.name for field in dataclasses.fields(Recipe) if field.metadata.get
 
 def test_every_key_of_a_recipe_is_either_fixed_or_free() -> None:
     assert not set(FIXED) & set(FREE)
-    # The folder is what a run is found by.
+    # A run is identified by its folder, so output_dir is neither.
     assert set(FIXED) | set(FREE) == KEYS - {"output_dir"}
 
 
@@ -46,7 +46,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def resumed(interrupted: Path, folder: Path, *changes: str) -> Path:
-    """The run goes on in a copy, changed."""
+    """Resume a copy of the run with changes to its recipe."""
     shutil.copytree(interrupted / "run", folder / "run")
     recipe = load_recipe(interrupted / "recipe.yaml", [*changes, f"output_dir={folder / 'run'}"])
     run_recipe(replace(recipe, resume=True))
@@ -84,26 +84,27 @@ def test_settings_of_the_optimizer_are_the_recipes_after_a_state_was_loaded(
     tmp_path: Path, key: str, value: Any
 ) -> None:
     from belle.training.engines.data_parallel import DataParallelBuilder
+    from belle.training.engines.options import EngineOptions
 
     class Configured(torch.nn.Sequential):
         config = type("Config", (), {"save_pretrained": lambda self, folder: None})()
 
-    def made(**changes: Any) -> Any:
+    def engine_with(**changes: Any) -> Any:
         recipe = replace(load_recipe(recipe_file(tmp_path)), **changes)
         model = Configured(torch.nn.Linear(4, 4))
         groups = [
             {"params": [model[0].weight], "weight_decay": recipe.weight_decay},
             {"params": [model[0].bias], "weight_decay": 0.0},
         ]
-        return DataParallelBuilder(recipe).build(model, groups)
+        return DataParallelBuilder(recipe.part(EngineOptions)).build(model, groups)
 
-    first, second = made(), made(**{key: value})
+    first, second = engine_with(), engine_with(**{key: value})
     first.backward(first.forward(lambda model: model(torch.ones(1, 4)).sum()))
     first.step(1e-3)
     first.save_state(tmp_path)
     second.load_state(tmp_path)
-    found = [group[key] for group in second._optimizer.param_groups]
-    assert found == ([value, 0.0] if key == "weight_decay" else [value, value])
+    settings = [group[key] for group in second._optimizer.param_groups]
+    assert settings == ([value, 0.0] if key == "weight_decay" else [value, value])
     assert second._optimizer.state
 
 
@@ -148,11 +149,11 @@ OTHER: dict[str, Any] = {
 
 @pytest.mark.parametrize("key", OTHER)
 def test_what_decides_the_weights_is_refused_by_name(interrupted: Path, tmp_path: Path, key: str) -> None:
-    with pytest.raises(KnownError) as found:
+    with pytest.raises(KnownError) as caught:
         resumed(interrupted, tmp_path, f"{key}={json.dumps(OTHER[key])}")
-    assert found.value.kind == "recipe_changed"
-    assert found.value.details["keys"][0].partition(".")[0] == key
-    assert f"was written with {key}" in found.value.message
+    assert caught.value.kind == "recipe_changed"
+    assert caught.value.details["keys"][0].partition(".")[0] == key
+    assert f"was written with {key}" in caught.value.message
 
 
 def test_a_key_inside_a_mapping_is_named_with_dots(tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_a_key_inside_a_mapping_is_named_with_dots(tmp_path: Path) -> None:
     check_same_recipe({"deepspeed": "a.json"}, {"deepspeed": "b.json"}, tmp_path)
 
 
-def test_nothing_is_said_of_what_is_the_same(
+def test_no_change_is_reported_when_there_is_none(
     interrupted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     resumed(interrupted, tmp_path)

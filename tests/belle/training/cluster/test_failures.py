@@ -1,4 +1,4 @@
-"""What torch raises as a plain RuntimeError becomes a known error; everything else stays loud."""
+"""RuntimeErrors of torch that become KnownErrors, and errors that stay as they are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from belle.training.cluster.failures import known_failure
 from belle.training.cluster.ranks import SINGLE_PROCESS
 
 
-class Two:
+class SecondOfTwo:
     rank = 1
     world_size = 2
 
@@ -23,16 +23,16 @@ class Two:
         ("NCCL error: remote process exited or there was a network error", "rank_lost"),
     ],
 )
-def test_what_is_known(text: str, kind: str) -> None:
-    error = known_failure(RuntimeError(text), Two())  # type: ignore[arg-type]
+def test_failures_of_memory_and_network_are_known(text: str, kind: str) -> None:
+    error = known_failure(RuntimeError(text), SecondOfTwo())  # type: ignore[arg-type]
     assert error is not None
     assert error.kind == kind
     assert error.details["rank"] == 1
 
 
 @pytest.mark.parametrize("error", [RuntimeError("shapes differ"), ValueError("CUDA out of memory"), KeyError("x")])
-def test_what_is_a_bug(error: Exception) -> None:
-    assert known_failure(error, Two()) is None  # type: ignore[arg-type]
+def test_other_errors_are_bugs(error: Exception) -> None:
+    assert known_failure(error, SecondOfTwo()) is None  # type: ignore[arg-type]
 
 
 def test_one_process_cannot_lose_another() -> None:
@@ -42,8 +42,8 @@ def test_one_process_cannot_lose_another() -> None:
 def test_a_real_allocation_that_fails() -> None:
     import torch
 
-    with pytest.raises(RuntimeError) as found:
+    with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)
-    error = known_failure(found.value, SINGLE_PROCESS)
+    error = known_failure(caught.value, SINGLE_PROCESS)
     assert error is not None
     assert error.kind == "out_of_memory"

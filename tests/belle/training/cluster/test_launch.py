@@ -48,22 +48,22 @@ def test_hosts_are_read_with_comments(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("a slots=1\na slots=2\n", 2, "a second time"),
+        ("a slots=1\na slots=2\n", 2, "listed twice"),
         ("a\n", 1, "slots=8"),
         ("a slots=x\n", 1, "number"),
         ("a slots=0\n", 1, "number"),
         ("a slots=²\n", 1, "number"),
         ("a gpus=4\n", 1, "gpus=4"),
-        ("-oProxyCommand=evil slots=1\n", 1, "no name"),
-        ("a;reboot slots=1\n", 1, "no name"),
+        ("-oProxyCommand=evil slots=1\n", 1, "not the name"),
+        ("a;reboot slots=1\n", 1, "not the name"),
         ("# nobody\n", 0, "no host"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, text: str, line: int, words: str) -> None:
-    with pytest.raises(KnownError, match=re.escape(words)) as found:
+    with pytest.raises(KnownError, match=re.escape(words)) as caught:
         read_hosts(hosts_file(tmp_path, text))
-    assert found.value.kind == "hosts_wrong"
-    assert found.value.details["line"] == line
+    assert caught.value.kind == "hosts_wrong"
+    assert caught.value.details["line"] == line
 
 
 @given(st.text(max_size=40))
@@ -76,7 +76,7 @@ def test_any_text_is_hosts_or_a_known_error(tmp_path_factory: pytest.TempPathFac
         assert error.kind in ("hosts_wrong", "file_missing")
 
 
-def test_every_process_knows_its_place(capfd: pytest.CaptureFixture[str]) -> None:
+def test_every_process_knows_its_rank(capfd: pytest.CaptureFixture[str]) -> None:
     names = ["RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR"]
     code = f"import os; print(*[os.environ[name] for name in {names}])"
     assert launch_command([Host("localhost", 2), Host("127.0.0.1", 1)], python(code)) == 0
@@ -91,17 +91,17 @@ def test_every_process_can_be_ended(capfd: pytest.CaptureFixture[str]) -> None:
     """A signal that the parent ignores would be ignored by them, too."""
     code = """
 import signal
-found = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
-print(found == [signal.SIG_DFL, signal.SIG_DFL, signal.default_int_handler])
+handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)]
+print(handlers == [signal.SIG_DFL, signal.SIG_DFL, signal.default_int_handler])
 """
     assert launch_command([Host("localhost", 1)], python(code)) == 0
     assert capfd.readouterr().out == "[localhost 0] True\n"
 
 
-def test_one_that_fails_ends_all_and_leaves_its_last_words(
+def test_one_that_fails_ends_all_and_its_last_lines_are_shown(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launching, "_TO_NOTICE_SECONDS", 0.2)
+    monkeypatch.setattr(launching, "_NOTICE_SECONDS", 0.2)
     code = """
 import os, sys, time
 if os.environ["RANK"] == "1":
@@ -123,23 +123,23 @@ def test_a_signal_that_kills_is_in_the_status(monkeypatch: pytest.MonkeyPatch) -
     assert launch_command([Host("localhost", 1)], python(code)) == 128 + signal.SIGKILL
 
 
-def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(launching, "_TO_NOTICE_SECONDS", 0.2)
-    monkeypatch.setattr(launching, "_TO_END_SECONDS", 0.2)
+def test_one_that_ignores_signals_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(launching, "_NOTICE_SECONDS", 0.2)
+    monkeypatch.setattr(launching, "_END_SECONDS", 0.2)
     code = f"""
 import os, pathlib, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-deaf = pathlib.Path({str(tmp_path / "deaf")!r})
+ignoring = pathlib.Path({str(tmp_path / "ignoring")!r})
 if os.environ["RANK"] == "1":
-    while not deaf.exists():
+    while not ignoring.exists():
         time.sleep(0.01)
     sys.exit(3)
-deaf.with_suffix(".new").write_text(str(os.getpid()))
-deaf.with_suffix(".new").rename(deaf)
+ignoring.with_suffix(".new").write_text(str(os.getpid()))
+ignoring.with_suffix(".new").rename(ignoring)
 time.sleep(600)
 """
     assert launch_command(TWO, python(code)) == 3
-    assert not is_running(int((tmp_path / "deaf").read_text()))
+    assert not is_running(int((tmp_path / "ignoring").read_text()))
 
 
 def test_ctrl_c_reaches_every_process(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ time.sleep(600)
 
 
 def fake_ssh(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """An `ssh` that runs what it is told on this machine, as a login shell would there."""
+    """An `ssh` that runs the command on this machine, as a login shell would on the other one."""
     path = folder / "bin/ssh"
     path.parent.mkdir()
     path.write_text(script)
@@ -207,7 +207,7 @@ def test_other_machines_are_reached_by_ssh(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("NCCL_DEBUG", "it's set")
-    # Another machine has another environment; only what is meant to arrives there.
+    # Another machine has another environment: only the forwarded variables arrive there.
     fake_ssh(tmp_path, monkeypatch, HERE + 'echo "Welcome to $host"\nexec env -i PATH=/usr/bin:/bin sh -c "$*"\n')
     code = "import os; print(os.getcwd(), os.environ['NCCL_DEBUG'], os.environ['RANK'], 'HOME' in os.environ)"
     hosts = [Host("me@localhost", 1), Host("you@localhost", 1)]
@@ -225,16 +225,16 @@ def test_a_machine_that_cannot_be_reached_is_named(
 ) -> None:
     no_such_name = "echo 'ssh: Could not resolve hostname worker-9' >&2; exit 255"
     fake_ssh(tmp_path, monkeypatch, HERE + f'[ "$host" = worker-9 ] && {{ {no_such_name}; }}\nexec cat > /dev/null\n')
-    with pytest.raises(KnownError, match="worker-9 cannot be used") as found:
+    with pytest.raises(KnownError, match="worker-9 cannot be reached") as caught:
         launch_command([Host("me", 1), Host("worker-9", 1)], python("print(1)"))
-    assert found.value.kind == "host_unreachable"
+    assert caught.value.kind == "host_unreachable"
     assert "ssh: Could not resolve hostname worker-9" in capfd.readouterr().err
 
 
-def test_a_first_host_that_means_another_to_the_others_is_refused() -> None:
-    with pytest.raises(KnownError, match="another machine to every other host") as found:
+def test_a_loopback_name_of_the_first_of_several_hosts_is_refused() -> None:
+    with pytest.raises(KnownError, match="a different machine on every other host") as caught:
         launch_command([Host("localhost", 1), Host("worker-9", 1)], python("print(1)"))
-    assert found.value.kind == "hosts_wrong"
+    assert caught.value.kind == "hosts_wrong"
 
 
 def test_machines_with_other_files_are_named(
@@ -242,19 +242,19 @@ def test_machines_with_other_files_are_named(
 ) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text("stage: sft\n")
-    monkeypatch.setattr(launching, "digest", lambda path: digest(path) if path == recipe else "of another file")
+    monkeypatch.setattr(launching, "digest", lambda path: digest(path) if path == recipe else "another digest")
     (tmp_path / "data.jsonl").write_text("{}\n")
     files = [recipe, tmp_path / "data.jsonl", tmp_path / "more.jsonl"]
     assert launch_command([Host("localhost", 1)], python("print(1)"), files=files) == 2
     out, err = capfd.readouterr()
-    assert f"belle: localhost: {tmp_path}/data.jsonl is another file; {tmp_path}/more.jsonl is not there." in err
+    assert f"belle: localhost: {tmp_path}/data.jsonl differs; {tmp_path}/more.jsonl does not exist." in err
     assert out == ""
 
 
 def wait_for(*paths: Path) -> None:
-    until = monotonic() + 60
+    deadline = monotonic() + 60
     while not all(path.exists() for path in paths):
-        assert monotonic() < until
+        assert monotonic() < deadline
         sleep(0.02)
 
 

@@ -1,4 +1,4 @@
-"""The Slurm examples, with a Slurm that consists of two shell scripts."""
+"""The Slurm examples, run with two shell scripts in the place of Slurm."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.belle.training.runs import ROOT
 SCRIPTS = ROOT / "train/slurm"
 SCONTROL = """#!/bin/bash
 case $1 in
-  # Slowly: whoever stops reading after the first line ends it by SIGPIPE.
+  # Slowly: a reader that stops after the first line ends it by SIGPIPE.
   show) echo worker-7; sleep 0.2; echo worker-8 ;;
   *) echo "scontrol $*" ;;
 esac
@@ -60,10 +60,10 @@ def slurm(folder: Path, script: str, *words: str, **variables: str) -> subproces
     )
 
 
-def test_every_task_is_a_process_that_knows_its_place(tmp_path: Path) -> None:
-    done = slurm(tmp_path, "train.sh", "a recipe.yaml", "--set", "seed=1")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
+def test_every_task_is_a_process_that_knows_its_rank(tmp_path: Path) -> None:
+    result = slurm(tmp_path, "train.sh", "a recipe.yaml", "--set", "seed=1")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [
         f"{rank}/{rank % 2}/4 worker-7:21234 6 train a recipe.yaml --set seed=1" for rank in range(4)
     ]
 
@@ -80,17 +80,17 @@ def test_a_job_that_ran_out_of_time_is_queued_again_and_goes_on(tmp_path: Path) 
 
 
 def test_torchrun_gets_one_process_per_machine(tmp_path: Path) -> None:
-    done = slurm(
+    result = slurm(
         tmp_path, "torchrun.sh", "recipe.yaml", "--resume", SLURM_NTASKS="2", SLURM_GPUS_ON_NODE="4", TASKS="1"
     )
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr
     common = "--nproc_per_node 4 --master_addr worker-7 --master_port 21234 -m belle train recipe.yaml --resume"
-    assert done.stdout.splitlines() == [f"--nnodes 2 --node_rank {node} {common}" for node in (0, 1)]
+    assert result.stdout.splitlines() == [f"--nnodes 2 --node_rank {node} {common}" for node in (0, 1)]
 
 
 @pytest.mark.parametrize("name", ["train.sh", "torchrun.sh"])
 def test_the_scripts_leave_time_to_save(name: str) -> None:
     text = (SCRIPTS / name).read_text()
-    found = re.search(r"^#SBATCH --signal=TERM@(\d+)$", text, re.MULTILINE)
-    assert found
-    assert int(found[1]) >= 120
+    match = re.search(r"^#SBATCH --signal=TERM@(\d+)$", text, re.MULTILINE)
+    assert match
+    assert int(match[1]) >= 120

@@ -261,12 +261,13 @@ import copy, sys, torch
 from dataclasses import replace
 from pathlib import Path
 from belle.training.engines.deepspeed import DeepSpeedBuilder
+from belle.training.engines.options import EngineOptions
 from belle.training.recipe.load import load_recipe
 
 torch.set_num_threads(1)
 recipe = load_recipe(Path(sys.argv[1]))
 for config in sys.argv[2:]:
-    builder = DeepSpeedBuilder(replace(recipe, deepspeed=Path(config)))
+    builder = DeepSpeedBuilder(replace(recipe, deepspeed=Path(config)).part(EngineOptions))
     torch.manual_seed(1)
     first = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Linear(8, 1))
     engines = []

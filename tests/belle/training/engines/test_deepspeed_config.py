@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from belle.errors import KnownError
 from belle.training.engines.deepspeed_config import inference_config, offload_device, training_config
+from belle.training.engines.options import EngineOptions
 from belle.training.recipe.load import load_recipe
 from belle.training.recipe.schema import Recipe
 from tests.belle.training.runs import ROOT, recipe_file
@@ -31,21 +33,21 @@ def recipe(tmp_path: Path) -> Recipe:
     return load_recipe(recipe_file(tmp_path, batch_size=3, accumulation=2, max_grad_norm=0.5))
 
 
-def made(path: Path, recipe: Recipe, precision: str = "bf16") -> dict[str, Any]:
-    return training_config(path, recipe, precision=precision, world_size=4)
+def completed(path: Path, recipe: Recipe, precision: str = "bf16") -> dict[str, Any]:
+    return training_config(replace(recipe, deepspeed=path).part(EngineOptions), precision=precision, world_size=4)
 
 
 def test_the_recipe_fills_in_what_it_decides(tmp_path: Path, recipe: Recipe) -> None:
     values = {"zero_optimization": {"stage": 2, "reduce_bucket_size": "auto"}, "bf16": {"enabled": "auto"}}
-    found = made(config(tmp_path, values), recipe)
-    assert found["train_micro_batch_size_per_gpu"] == 3
-    assert found["gradient_accumulation_steps"] == 2
-    assert found["train_batch_size"] == 24
-    assert found["gradient_clipping"] == 0.5
-    assert found["bf16"] == {"enabled": True, "check_grad_overflow": True}
-    assert found["fp16"] == {"enabled": False}
-    assert found["zero_optimization"] == {"stage": 2}
-    fp32 = made(config(tmp_path, values), recipe, "fp32")
+    result = completed(config(tmp_path, values), recipe)
+    assert result["train_micro_batch_size_per_gpu"] == 3
+    assert result["gradient_accumulation_steps"] == 2
+    assert result["train_batch_size"] == 24
+    assert result["gradient_clipping"] == 0.5
+    assert result["bf16"] == {"enabled": True, "check_grad_overflow": True}
+    assert result["fp16"] == {"enabled": False}
+    assert result["zero_optimization"] == {"stage": 2}
+    fp32 = completed(config(tmp_path, values), recipe, "fp32")
     assert (fp32["bf16"]["enabled"], fp32["fp16"]["enabled"]) == (False, False)
 
 
@@ -59,8 +61,8 @@ def test_the_recipe_fills_in_what_it_decides(tmp_path: Path, recipe: Recipe) -> 
         ({"gradient_clipping": 1.0}, "gradient_clipping", "max_grad_norm makes it 0.5"),
         ({"fp16": {"enabled": True}}, "fp16.enabled", "precision makes it false"),
         ({"fp16": True}, "fp16.enabled", "not a mapping"),
-        ({"zero_optimization": {"stage": 0}}, "zero_optimization.stage", "has to be 1, 2 or 3"),
-        ({"zero_optimization": {"stage": True}}, "zero_optimization.stage", "has to be 1, 2 or 3"),
+        ({"zero_optimization": {"stage": 0}}, "zero_optimization.stage", "must be 1, 2 or 3"),
+        ({"zero_optimization": {"stage": True}}, "zero_optimization.stage", "must be 1, 2 or 3"),
         ({"zero_optimization": {}}, "zero_optimization.stage", "is None"),
         ({"zero_optimization": []}, "", "not a mapping"),
     ],
@@ -68,19 +70,19 @@ def test_the_recipe_fills_in_what_it_decides(tmp_path: Path, recipe: Recipe) -> 
 def test_what_contradicts_the_recipe_is_refused(
     tmp_path: Path, recipe: Recipe, extra: dict[str, Any], key: str, words: str
 ) -> None:
-    with pytest.raises(KnownError) as found:
-        made(config(tmp_path, {"zero_optimization": {"stage": 2}, **extra}), recipe)
-    assert found.value.kind == "deepspeed_config_wrong"
-    assert found.value.details["key"] == key
-    assert words in found.value.message
-    assert str(tmp_path) in found.value.message
+    with pytest.raises(KnownError) as caught:
+        completed(config(tmp_path, {"zero_optimization": {"stage": 2}, **extra}), recipe)
+    assert caught.value.kind == "deepspeed_config_wrong"
+    assert caught.value.details["key"] == key
+    assert words in caught.value.message
+    assert str(tmp_path) in caught.value.message
 
 
 def test_what_is_no_json_is_named_with_its_line(tmp_path: Path, recipe: Recipe) -> None:
     with pytest.raises(KnownError, match="line 2 is not valid JSON"):
-        made(config(tmp_path, '{\n  "zero_optimization": }'), recipe)
+        completed(config(tmp_path, '{\n  "zero_optimization": }'), recipe)
     with pytest.raises(KnownError, match="does not exist"):
-        made(tmp_path / "nothing.json", recipe)
+        completed(tmp_path / "nothing.json", recipe)
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), st.lists, max_leaves=5))
@@ -97,19 +99,19 @@ def test_any_value_is_a_configuration_or_a_known_error(tmp_path_factory: pytest.
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_the_shipped_files_fit_every_recipe(path: Path, recipe: Recipe) -> None:
     if path.stem == "inference":
-        found = inference_config(path, precision="bf16")
-        assert offload_device(found, "param") == "cpu"
+        result = inference_config(path, precision="bf16")
+        assert offload_device(result, "param") == "cpu"
     else:
-        found = made(path, recipe)
-        assert path.stem.startswith(f"zero{found['zero_optimization']['stage']}")
-        assert (offload_device(found, "optimizer") == "cpu") == path.stem.endswith("offload")
-    assert math.isfinite(found["zero_optimization"]["stage"])
+        result = completed(path, recipe)
+        assert path.stem.startswith(f"zero{result['zero_optimization']['stage']}")
+        assert (offload_device(result, "optimizer") == "cpu") == path.stem.endswith("offload")
+    assert math.isfinite(result["zero_optimization"]["stage"])
 
 
 def test_weights_that_are_not_gathered_are_gathered_all_the_same(tmp_path: Path, recipe: Recipe) -> None:
     values = {"zero_optimization": {"stage": 3, "stage3_gather_16bit_weights_on_model_save": False}}
-    found = made(config(tmp_path, values), recipe)
-    assert found["zero_optimization"]["stage3_gather_16bit_weights_on_model_save"] is True
+    result = completed(config(tmp_path, values), recipe)
+    assert result["zero_optimization"]["stage3_gather_16bit_weights_on_model_save"] is True
 
 
 def test_inference_needs_stage_3_and_no_optimizer(tmp_path: Path) -> None:
@@ -121,6 +123,6 @@ def test_inference_needs_stage_3_and_no_optimizer(tmp_path: Path) -> None:
         "scheduler": {},
         "train_batch_size": 64,
     }
-    found = inference_config(config(tmp_path, values), precision="fp32")
-    assert found["zero_optimization"] == {"stage": 3}
-    assert not {"optimizer", "scheduler", "train_batch_size"} & found.keys()
+    result = inference_config(config(tmp_path, values), precision="fp32")
+    assert result["zero_optimization"] == {"stage": 3}
+    assert not {"optimizer", "scheduler", "train_batch_size"} & result.keys()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from belle.errors import KnownError
+from belle.training.engines.options import EngineOptions
 from belle.training.engines.precision import Precision, choose_attention, choose_precision
 from belle.training.recipe.load import load_recipe
 from belle.training.recipe.schema import Recipe
@@ -30,7 +31,9 @@ def engine_of(tmp_path: Path, **changes: Any) -> Any:
     recipe: Recipe = load_recipe(recipe_file(tmp_path, **changes))
     torch.manual_seed(1)
     model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Linear(8, 1))
-    return DataParallelBuilder(recipe).build(model, [{"params": list(model.parameters()), "weight_decay": 0.0}])
+    return DataParallelBuilder(recipe.part(EngineOptions)).build(
+        model, [{"params": list(model.parameters()), "weight_decay": 0.0}]
+    )
 
 
 def loss_of(model: Any, scale: float = 1.0) -> Any:
@@ -44,8 +47,8 @@ def test_every_precision_trains_fp32_weights(tmp_path: Path, precision: str) -> 
     import torch
 
     engine = engine_of(tmp_path, precision=precision)
-    computed = engine.forward(lambda model: model[0](torch.ones(3, 4)).dtype)
-    assert computed == {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    dtype = engine.forward(lambda model: model[0](torch.ones(3, 4)).dtype)
+    assert dtype == {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
     losses = []
     for _ in range(20):
         with engine.accumulating(last=True):
@@ -72,7 +75,7 @@ def test_an_fp16_gradient_that_overflows_changes_nothing(tmp_path: Path) -> None
     assert math.isfinite(norm)
 
 
-def test_a_gradient_that_is_no_number_changes_nothing(tmp_path: Path) -> None:
+def test_a_gradient_that_is_not_finite_changes_nothing(tmp_path: Path) -> None:
     import torch
 
     engine = engine_of(tmp_path, precision="fp32")
@@ -101,20 +104,22 @@ def test_a_state_that_is_loaded_goes_on_the_same(tmp_path: Path, precision: str)
     class Configured(torch.nn.Sequential):
         config = type("Config", (), {"save_pretrained": lambda self, folder: None})()
 
-    def made(seed: int) -> Any:
+    def engine_from(seed: int) -> Any:
         from belle.training.engines.data_parallel import DataParallelBuilder
 
         torch.manual_seed(seed)
         model = Configured(torch.nn.Linear(4, 8), torch.nn.Linear(8, 1))
         recipe = load_recipe(recipe_file(tmp_path, precision=precision))
-        return DataParallelBuilder(recipe).build(model, [{"params": list(model.parameters()), "weight_decay": 0.1}])
+        return DataParallelBuilder(recipe.part(EngineOptions)).build(
+            model, [{"params": list(model.parameters()), "weight_decay": 0.1}]
+        )
 
     def steps(engine: Any, count: int) -> None:
         for _ in range(count):
             engine.backward(engine.forward(loss_of))
             engine.step(0.05)
 
-    whole, first, second = made(1), made(1), made(2)
+    whole, first, second = engine_from(1), engine_from(1), engine_from(2)
     steps(whole, 6)
     steps(first, 3)
     first.save_state(tmp_path)

@@ -1,4 +1,4 @@
-"""Whatever is trained has fp32 weights, in every engine and precision: small steps move them as fp32 does.
+"""All trained weights are fp32, in every engine and precision: small steps move them as in a run in fp32.
 
 A step of 1e-5 is far below what bf16 can add to a weight of 0.02. With 16-bit weights most elements would stay where
 they are, and those that move would jump.
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from belle.training.engines.data_parallel import DataParallelBuilder
+from belle.training.engines.options import EngineOptions
 from belle.training.recipe.load import load_recipe
 from tests.belle.training.pairs_data import write_pairs
 from tests.belle.training.rank_script import run_jobs
@@ -77,15 +78,15 @@ def movement(run_folder: Path, base: Path) -> dict[str, Tensor]:
     return moved
 
 
-def check_moves_alike(found: dict[str, Tensor], exact: dict[str, Tensor]) -> None:
+def check_moves_alike(moved: dict[str, Tensor], exact: dict[str, Tensor]) -> None:
     """The same elements moved, in the same directions; 16-bit weights give 0.2 and a twentieth of the elements."""
-    assert found.keys() == exact.keys()
-    for name, there in exact.items():
-        here = found[name]
-        cosine = float(torch.nn.functional.cosine_similarity(here.flatten(), there.flatten(), dim=0))
-        shares = [float((part != 0).float().mean()) for part in (here, there)]
+    assert moved.keys() == exact.keys()
+    for name, expected in exact.items():
+        actual = moved[name]
+        cosine = float(torch.nn.functional.cosine_similarity(actual.flatten(), expected.flatten(), dim=0))
+        shares = [float((part != 0).float().mean()) for part in (actual, expected)]
         assert cosine > 0.95, name
-        # Of a few elements the steps add up to nothing by chance.
+        # The steps of a few elements cancel by chance.
         assert shares[0] > 0.9 * shares[1] > 0, name
 
 
@@ -94,12 +95,12 @@ def check_moves_alike(found: dict[str, Tensor], exact: dict[str, Tensor]) -> Non
 def test_small_steps_move_in_16_bits_what_they_move_in_32(
     tmp_path: Path, base: Path, kind: str, precision: str
 ) -> None:
-    found = {}
+    moved = {}
     for name in (precision, "fp32"):
         folder = tmp_path / name
-        done = run(folder, model=str(base), precision=name, **{**SMALL_STEPS, **changes_of(kind, folder)})
-        found[name] = movement(done, base)
-    check_moves_alike(found[precision], found["fp32"])
+        run_folder = run(folder, model=str(base), precision=name, **{**SMALL_STEPS, **changes_of(kind, folder)})
+        moved[name] = movement(run_folder, base)
+    check_moves_alike(moved[precision], moved["fp32"])
 
 
 def test_only_what_is_frozen_keeps_16_bits(tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_only_what_is_frozen_keeps_16_bits(tmp_path: Path) -> None:
     model = torch.nn.Sequential(torch.nn.Embedding(4, 4), torch.nn.LayerNorm(4), torch.nn.Linear(4, 1)).bfloat16()
     model[0].requires_grad_(False)
     trained = [p for p in model.parameters() if p.requires_grad]
-    engine = DataParallelBuilder(recipe).build(model, [{"params": trained, "weight_decay": 0.0}])
+    engine = DataParallelBuilder(recipe.part(EngineOptions)).build(model, [{"params": trained, "weight_decay": 0.0}])
     assert {p.dtype for p in trained} == {torch.float32}
     assert model[0].weight.dtype == torch.bfloat16
     engine.backward(engine.forward(lambda m: m(torch.tensor([1, 2])).float().sum()))
@@ -126,8 +127,8 @@ OTHERS = [(kind, engine) for kind in KINDS for engine in ENGINES if (kind, engin
 
 
 def run_pairs(folder: Path, base: Path, pairs: Sequence[tuple[str, str]]) -> Path:
-    """Each kind of weights in each engine, in two processes and bf16; its kind in fp32; and adapters that go on, by a
-    step of nothing."""
+    """Each kind of weights in each engine, in two processes and bf16; its kind in fp32; and adapters that
+    are continued, by a step with learning rate 1e-30."""
     jobs: list[dict[str, Any]] = []
 
     def add(name: str, engine: str, precision: str, **changes: Any) -> None:
@@ -166,7 +167,7 @@ def check_pair(folder: Path, base: Path, kind: str, engine: str) -> None:
     check_moves_alike(*moved)
 
 
-def check_goes_on(folder: Path, engine: str) -> None:
+def check_continued(folder: Path, engine: str) -> None:
     files = [folder / name / "run/final/adapter_model.safetensors" for name in ("adapter-fp32", f"on-{engine}")]
     assert largest_difference(*files) < 1e-12
 
@@ -178,11 +179,11 @@ def test_every_engine_moves_what_fp32_moves(quick: Path, base: Path, kind: str, 
 
 @pytest.mark.parametrize("engine", ["ddp", "zero2", "zero3"])
 def test_an_adapter_goes_on_in_every_engine_from_its_own_fp32_weights(quick: Path, engine: str) -> None:
-    check_goes_on(quick, engine)
+    check_continued(quick, engine)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "engine"), OTHERS)
 def test_every_engine_moves_every_kind_of_weights(thorough: Path, base: Path, kind: str, engine: str) -> None:
     check_pair(thorough, base, kind, engine)
-    check_goes_on(thorough, engine)
+    check_continued(thorough, engine)

@@ -1,4 +1,4 @@
-"""What a run would take, said beforehand: checked against what models really have and published figures say."""
+"""Estimates before a run, checked against real models and published figures."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from belle.training.estimate.memory import Layout, layer_bytes, memory
 from belle.training.estimate.plan import volume_of
 from belle.training.estimate.shape import ModelShape, shape_of
 from belle.training.estimate.time import PEAK_TFLOPS, flops_per_token, named_device
+from belle.training.model.options import ModelOptions
 from belle.training.recipe.load import load_recipe
 from belle.training.recipe.schema import Recipe
 from belle.units import GIB
@@ -38,24 +39,28 @@ BELLE_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj",
 
 
 def recipe_for(folder: Path, config: dict[str, Any], **changes: Any) -> Recipe:
-    """A recipe for a model of which there is the configuration and nothing else."""
+    """A recipe for a model that has a configuration but no weights."""
     model = folder / "model"
     model.mkdir(parents=True)
     (model / "config.json").write_text(json.dumps(config))
     return load_recipe(recipe_file(folder, model=str(model), tokenizer=str(TOKENIZER), **changes))
 
 
+def shape(recipe: Recipe) -> ModelShape:
+    return shape_of(recipe.part(ModelOptions), scoring=recipe.traits.scores)
+
+
 def test_belles_adapters_have_the_published_sizes(tmp_path: Path) -> None:
     options = {"r": 16, "alpha": 32, "dropout": 0.05}
-    llama = shape_of(recipe_for(tmp_path / "llama", LLAMA_7B, lora={**options, "targets": BELLE_TARGETS}))
+    llama = shape(recipe_for(tmp_path / "llama", LLAMA_7B, lora={**options, "targets": BELLE_TARGETS}))
     assert llama.trained == 39_976_960
     assert llama.total - llama.trained == 6_738_415_616
-    everything = shape_of(recipe_for(tmp_path / "all", LLAMA_7B, lora=options))
+    everything = shape(recipe_for(tmp_path / "all", LLAMA_7B, lora=options))
     assert everything.trained == llama.trained
-    bloom = shape_of(recipe_for(tmp_path / "bloom", BLOOM_7B1, lora={**options, "targets": ["query_key_value"]}))
+    bloom = shape(recipe_for(tmp_path / "bloom", BLOOM_7B1, lora={**options, "targets": ["query_key_value"]}))
     assert bloom.trained == 7_864_320
     assert bloom.total - bloom.trained == 7_069_016_064
-    # BLOOM's head is its embedding: it multiplies, and is there once.
+    # BLOOM's head is its embedding: it is in a matrix product, and counted once.
     assert bloom.multiplied == bloom.total
 
 
@@ -72,24 +77,25 @@ def test_adapters_are_counted_as_peft_makes_them(tmp_path: Path, lora: dict[str,
     from transformers import AutoConfig, AutoModelForCausalLM
 
     from belle.training.model.adapters import add_adapter
-    from belle.training.model.load import count_parameters
+    from belle.training.model.prepare import count_parameters
 
     sizes = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_key_value_heads": 2}
     config = {**LLAMA_7B, **sizes, "num_attention_heads": 4, "vocab_size": 500}
     recipe = recipe_for(tmp_path, config, lora=lora)
     with torch.device("meta"):
         model: Any = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(recipe.model))
-    found = shape_of(recipe)
-    total, trained = count_parameters(add_adapter(model, recipe, partitioned=False, say=lambda _: None))
-    assert (found.total, found.trained) == (total, trained)
+    estimated = shape(recipe)
+    assert recipe.lora is not None
+    total, trained = count_parameters(add_adapter(model, recipe.lora))
+    assert (estimated.total, estimated.trained) == (total, trained)
 
 
 def test_a_recipe_that_starts_from_another_has_its_model(tmp_path: Path) -> None:
     base = recipe_file(tmp_path / "base")
     recipe = load_recipe(recipe_file(tmp_path / "next", model=str(base)))
-    assert shape_of(recipe).total == shape_of(load_recipe(base)).total == 118_944
+    assert shape(recipe).total == shape(load_recipe(base)).total == 118_944
     run(tmp_path / "base", max_steps=1)
-    assert shape_of(recipe).total == 118_944
+    assert shape(recipe).total == 118_944
 
 
 def test_states_are_those_of_the_zero_paper() -> None:
@@ -99,8 +105,8 @@ def test_states_are_those_of_the_zero_paper() -> None:
 
     def states(stage: int, **options: bool) -> float:
         layout = Layout(stage, 64, **options)
-        found = memory(shape, layout, precision="bf16", quantization=None, tokens=0, checkpointing=False)
-        return found.states / 1e9
+        estimate = memory(shape, layout, precision="bf16", quantization=None, tokens=0, checkpointing=False)
+        return estimate.states / 1e9
 
     assert states(1) == pytest.approx(31.4, abs=0.05)
     assert states(2) == pytest.approx(16.6, abs=0.05)
@@ -118,11 +124,11 @@ def test_activations_are_what_the_graph_keeps(one_thread: None, weights: str, ha
     h, i, kv = 64, 160, 32
     shape = ModelShape("", 1, 1, 0, 0, 1, 1, h, i, kv, 64, 1)
     tokens = 2 * 64
-    found = (measured[3] - measured[1]) / 2
+    per_layer = (measured[3] - measured[1]) / 2
     if half and weights == "fp32":
-        found -= 2 * (2 * h * h + 2 * h * kv + 3 * h * i)  # autocast's copies of the weights are counted as weights
+        per_layer -= 2 * (2 * h * h + 2 * h * kv + 3 * h * i)  # autocast's copies of the weights are counted as weights
     expected = tokens * layer_bytes(shape, half=half, weights_half=weights == "bf16")
-    assert expected == pytest.approx(found, rel=0.02)
+    assert expected == pytest.approx(per_layer, rel=0.02)
 
 
 def kept_bytes(layers: int, weights: str, *, autocast: bool) -> int:
@@ -137,12 +143,12 @@ def kept_bytes(layers: int, weights: str, *, autocast: bool) -> int:
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[weights]
     model: Any = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", dtype=dtype)
     parameters = {p.untyped_storage().data_ptr() for p in model.parameters()}
-    kept: dict[int, Any] = {}
+    saved: dict[int, Any] = {}
 
     def keep(tensor: Any) -> Any:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in parameters:
-            kept[storage.data_ptr()] = tensor
+            saved[storage.data_ptr()] = tensor
         return tensor
 
     with (
@@ -150,12 +156,12 @@ def kept_bytes(layers: int, weights: str, *, autocast: bool) -> int:
         torch.autocast("cpu", torch.bfloat16, enabled=autocast),
     ):
         output = model.model(input_ids=torch.ones(2, 64, dtype=torch.long), use_cache=False)[0]
-    total = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    total = sum(tensor.untyped_storage().nbytes() for tensor in saved.values())
     del output
     return total
 
 
-def test_arithmetic_is_six_for_each_weight_and_token() -> None:
+def test_six_flops_per_weight_and_token() -> None:
     def shape(trained: int) -> ModelShape:
         return ModelShape("", 1000, trained, 0, 0, 1000, 2, 8, 32, 8, 10, 0)
 
@@ -173,10 +179,10 @@ def test_arithmetic_is_six_for_each_weight_and_token() -> None:
     ],
 )  # fmt: skip
 def test_gpus_are_known_by_name(name: str, gpu: str | None) -> None:
-    found = named_device(name)
-    assert (found and found.name) == gpu
-    if found:
-        assert found.flops == pytest.approx(PEAK_TFLOPS[found.name] * 0.4e12)
+    device = named_device(name)
+    assert (device and device.name) == gpu
+    if device:
+        assert device.flops == pytest.approx(PEAK_TFLOPS[device.name] * 0.4e12)
 
 
 def test_a_dry_run_says_it_all_and_writes_nothing(tmp_path: Path) -> None:
@@ -220,13 +226,13 @@ def test_a_model_that_cannot_fit_is_refused_with_the_numbers(tmp_path: Path) -> 
     zero = tmp_path / "zero3.json"
     zero.write_text(json.dumps({"zero_optimization": {"stage": 3}}))
     whole = recipe_for(tmp_path / "whole", LLAMA_7B, precision="bf16", batch_size=1, gradient_checkpointing=True)
-    with pytest.raises(KnownError) as found:
+    with pytest.raises(KnownError) as caught:
         check_fits(whole, processes=8, available=80 * GIB, device="an A100")
-    assert found.value.kind == "gpu_memory"
+    assert caught.value.kind == "gpu_memory"
     # 18 bytes for each of 6.7 billion parameters
-    assert "need 113 GiB on each of 8 GPUs with no DeepSpeed" in found.value.message
-    assert "an A100 has 80.0 GiB" in found.value.message
-    assert "ZeRO-1, LoRA" in found.value.advice
+    assert "need 113 GiB on each of 8 GPUs with no DeepSpeed" in caught.value.message
+    assert "an A100 has 80.0 GiB" in caught.value.message
+    assert "ZeRO-1, LoRA" in caught.value.advice
     spread = recipe_for(tmp_path / "spread", LLAMA_7B, precision="bf16", deepspeed=str(zero), batch_size=1)
     check_fits(spread, processes=8, available=80 * GIB, device="an A100")
     adapter = recipe_for(tmp_path / "adapter", LLAMA_7B, precision="bf16", lora={"r": 16}, batch_size=1)

@@ -1,4 +1,4 @@
-"""Invariants of the loop: what a step computes does not depend on how its samples are spread, nor on interruptions."""
+"""Invariants of the loop: a step depends neither on how its samples are spread nor on interruptions."""
 
 from __future__ import annotations
 
@@ -56,18 +56,18 @@ def test_a_run_that_went_on_for_longer_is_not_called_done(tmp_path: Path) -> Non
 
 def test_a_resumed_run_is_the_same_run(tmp_path: Path) -> None:
     whole = run(tmp_path, log_every=3, **RANDOM)
-    kept = shutil.copytree(whole, tmp_path / "kept")
+    uninterrupted = shutil.copytree(whole, tmp_path / "uninterrupted")
     # As after a crash between two checkpoints: newer lines in the log, no newer weights.
     for path in [whole / "final", *whole.glob("step-*")]:
         if path.name not in ("step-2", "step-4"):
             shutil.rmtree(path)
     (whole / "step-4/optimizer.pt").write_bytes(b"damaged")
     run_recipe(replace(load_recipe(tmp_path / "recipe.yaml"), resume=True))
-    last = f"step-{metrics(kept, 'step')[-1]}"
+    last = f"step-{metrics(uninterrupted, 'step')[-1]}"
     for name in (f"{last}/model.safetensors", "final/model.safetensors", f"{last}/optimizer.pt"):
-        assert (whole / name).read_bytes() == (kept / name).read_bytes(), name
+        assert (whole / name).read_bytes() == (uninterrupted / name).read_bytes(), name
     for column in ("step", "loss", "lr", "grad_norm", "tokens", "epoch"):
-        assert metrics(whole, column) == metrics(kept, column)
+        assert metrics(whole, column) == metrics(uninterrupted, column)
 
 
 def test_two_processes_are_one(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_signal_saves_and_the_run_goes_on(tmp_path: Path) -> None:
 
 
 def test_the_first_signal_while_data_is_prepared_ends_the_run_at_once(tmp_path: Path) -> None:
-    """Ctrl-C in a terminal, which all processes get: in words, with nothing left behind."""
+    """Ctrl-C in a terminal, which signals all processes: a message, and no files are left."""
     data = tmp_path / "much.jsonl"
     row = {"conversations": [{"from": "human", "value": "问" * 100}, {"from": "assistant", "value": "Yes. " * 60}]}
     data.write_text((json.dumps(row) + "\n") * 40_000)
@@ -122,7 +122,7 @@ def test_the_first_signal_while_data_is_prepared_ends_the_run_at_once(tmp_path: 
     assert not (folder / "metrics.jsonl").exists() or not (folder / "metrics.jsonl").read_text()
 
 
-def test_a_loss_that_is_no_number_stops_before_the_weights_change(tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_stops_the_run_before_the_weights_change(tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     base = run(tmp_path / "base", max_steps=1) / "final"
@@ -132,9 +132,9 @@ def test_a_loss_that_is_no_number_stops_before_the_weights_change(tmp_path: Path
     token = HubVocabulary(load_tokenizer(base)).tokenize("Salt")[-1]
     tensors["model.embed_tokens.weight"][token] = float("nan")
     save_file(tensors, base / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(KnownError) as found:
+    with pytest.raises(KnownError) as caught:
         run(tmp_path, model=str(base), save_every=1, batch_size=1, epochs=1, seed=5)
-    error = found.value
+    error = caught.value
     assert error.kind == "loss_not_finite"
     assert len(error.details["rows"]) == 1
     assert "data.jsonl" in error.details["rows"][0]
@@ -151,10 +151,10 @@ def test_a_loss_that_is_no_number_stops_before_the_weights_change(tmp_path: Path
 
 def test_a_folder_with_a_run_is_not_written_into(tmp_path: Path) -> None:
     folder = run(tmp_path, max_steps=1)
-    with pytest.raises(KnownError) as found:
+    with pytest.raises(KnownError) as caught:
         run(tmp_path, max_steps=1)
-    assert found.value.kind == "output_not_empty"
-    assert "--resume" in found.value.advice
+    assert caught.value.kind == "output_not_empty"
+    assert "--resume" in caught.value.advice
     assert (folder / "final").exists()
 
 
@@ -165,7 +165,7 @@ def test_a_resumed_run_refuses_other_data_and_another_recipe(tmp_path: Path, cha
     if kind == "data_changed":
         write_conversations(tmp_path / "data.jsonl", 5)
     before = metrics(folder, "loss")
-    with pytest.raises(KnownError) as found:
+    with pytest.raises(KnownError) as caught:
         run_recipe(replace(load_recipe(path), resume=True))
-    assert found.value.kind == kind
+    assert caught.value.kind == kind
     assert metrics(folder, "loss") == before

@@ -21,7 +21,7 @@ def hidden_and_labels(dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tenso
     labels = torch.randint(VOCABULARY, (3, 40), generator=generator)
     labels[torch.rand(3, 40, generator=generator) < 0.4] = UNTRAINED
     labels[0, :5] = UNTRAINED
-    labels[:, 0] = 7  # of no effect: nothing predicts it
+    labels[:, 0] = 7  # without effect: nothing predicts the first token
     return hidden, labels
 
 
@@ -80,9 +80,9 @@ def test_loss_and_gradients_are_torchs(loss: Loss, make: Callable[[], nn.Module]
     module = make()
     hidden, labels = hidden_and_labels()
     expected = reference(hidden, module, labels)
-    found = loss(hidden, module, labels)
-    assert torch.isclose(found, expected, rtol=1e-6)
-    assert_close(gradients(found, hidden, module), gradients(expected, hidden, module))
+    result = loss(hidden, module, labels)
+    assert torch.isclose(result, expected, rtol=1e-6)
+    assert_close(gradients(result, hidden, module), gradients(expected, hidden, module))
 
 
 @pytest.mark.parametrize("loss", [from_sum, from_log_probs])
@@ -114,11 +114,11 @@ def test_autocast_computes_in_its_type_and_keeps_the_weights_gradient_in_fp32(lo
     module = head()
     hidden, labels = hidden_and_labels(torch.bfloat16)
     with torch.autocast("cpu", torch.bfloat16):
-        found = loss(hidden, module, labels)
+        result = loss(hidden, module, labels)
         expected = reference(hidden, module, labels)
-    assert found.dtype == torch.float32
-    assert torch.isclose(found, expected, rtol=1e-3)
-    ours, theirs = gradients(found, hidden, module), gradients(expected, hidden, module)
+    assert result.dtype == torch.float32
+    assert torch.isclose(result, expected, rtol=1e-3)
+    ours, theirs = gradients(result, hidden, module), gradients(expected, hidden, module)
     assert [g.dtype for g in ours] == [torch.bfloat16, torch.float32]
     assert_close(ours, theirs, 0.02)
 
@@ -144,9 +144,11 @@ def test_each_log_probability_has_a_gradient_of_its_own() -> None:
     where, targets = trained_positions(labels)
     factors = torch.linspace(-1, 2, len(targets))
     log_p = torch.log_softmax(module(hidden), -1).reshape(-1, VOCABULARY)[where, targets]
-    found = selected_log_probs(hidden.reshape(-1, WIDTH)[where], module, targets, chunk=11)
-    assert torch.allclose(found, log_p, atol=1e-5)
-    assert_close(gradients((found * factors).sum(), hidden, module), gradients((log_p * factors).sum(), hidden, module))
+    result = selected_log_probs(hidden.reshape(-1, WIDTH)[where], module, targets, chunk=11)
+    assert torch.allclose(result, log_p, atol=1e-5)
+    assert_close(
+        gradients((result * factors).sum(), hidden, module), gradients((log_p * factors).sum(), hidden, module)
+    )
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -155,8 +157,8 @@ def test_temperature_divides_the_logits(bias: bool) -> None:
     hidden, labels = hidden_and_labels()
     where, targets = trained_positions(labels)
     expected = torch.log_softmax(module(hidden) / 0.7, -1).reshape(-1, VOCABULARY)[where, targets]
-    found = selected_log_probs(hidden.reshape(-1, WIDTH)[where], module, targets, temperature=0.7)
-    assert torch.allclose(found, expected, atol=1e-5)
+    result = selected_log_probs(hidden.reshape(-1, WIDTH)[where], module, targets, temperature=0.7)
+    assert torch.allclose(result, expected, atol=1e-5)
 
 
 def test_tied_weights_get_both_gradients() -> None:
@@ -188,7 +190,7 @@ def test_without_gradients_none_are_made() -> None:
 
 
 def test_a_head_with_a_hook_is_called() -> None:
-    """Hooks gather the weight (ZeRO-3) or move it (offloading): it must not be used behind their back."""
+    """Hooks gather the weight (ZeRO-3) or move it (offloading): using the weight directly would bypass them."""
     module = head()
     called = []
     module.register_forward_pre_hook(lambda *_: called.append(True))

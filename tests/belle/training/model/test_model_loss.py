@@ -67,13 +67,13 @@ def test_packed_and_filled_up_are_the_same_loss() -> None:
 def test_log_probabilities_stand_at_their_tokens(architecture: str) -> None:
     model = model_of(architecture)
     batch = collate(SAMPLES, ROWS, pad_id=2)
-    found = token_log_probs(model, batch, temperature=0.5)
+    result = token_log_probs(model, batch, temperature=0.5)
     logits = model(**batch.inputs()).logits / 0.5
     expected = torch.log_softmax(logits, -1)[:, :-1].gather(2, batch.input_ids[:, 1:, None])[..., 0]
     trained = batch.labels != -100
-    assert torch.allclose(found[:, 1:][trained[:, 1:]], expected[trained[:, 1:]], atol=1e-5)
-    assert not found[~trained].any()
-    found.sum().backward()
+    assert torch.allclose(result[:, 1:][trained[:, 1:]], expected[trained[:, 1:]], atol=1e-5)
+    assert not result[~trained].any()
+    result.sum().backward()
 
 
 def test_sequences_are_summed_row_by_row() -> None:

@@ -30,7 +30,7 @@ def test_scores(name: str, text: str, score: float) -> None:
     "name", ["", "length", "length:", "length:0", "length:-3", "length:²", "likes:me", "matches:("]
 )
 def test_what_is_no_rule(name: str) -> None:
-    with pytest.raises(KnownError) as found:
+    with pytest.raises(KnownError) as caught:
         reward_function(name)
-    assert found.value.kind == "reward_unknown"
-    assert name in str(found.value)
+    assert caught.value.kind == "reward_unknown"
+    assert name in str(caught.value)

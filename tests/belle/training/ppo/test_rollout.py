@@ -1,4 +1,4 @@
-"""Answers are drawn with the model's own probabilities, and each by itself."""
+"""Answers are sampled with the model's own probabilities, each independently of the others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAD, END = 0, 5
 
 
 def engine(architecture: str = "llama", **changes: Any) -> Any:
-    """As much of an engine as writing answers takes."""
+    """The part of an engine that writing answers needs."""
     import contextlib
 
     import torch
@@ -47,12 +47,12 @@ def written(engine: Any, texts: list[Any], seeds: list[int], **options: Any) -> 
 
 def test_an_answer_does_not_depend_on_what_is_beside_it() -> None:
     where, texts, seeds = engine(), prompts(6), [11, 12, 13, 14, 15, 16]
-    together = written(where, texts, seeds, generation_batch=6)
-    apart = written(where, texts, seeds, generation_batch=2)
+    in_one_batch = written(where, texts, seeds, generation_batch=6)
+    in_three = written(where, texts, seeds, generation_batch=2)
     reversed_ = written(where, texts[::-1], seeds[::-1])
-    assert together.tokens.tolist() == apart.tokens.tolist() == reversed_.tokens.flip(0).tolist()
+    assert in_one_batch.tokens.tolist() == in_three.tokens.tolist() == reversed_.tokens.flip(0).tolist()
     other = written(where, texts, [seed + 100 for seed in seeds])
-    assert other.tokens.tolist() != together.tokens.tolist()
+    assert other.tokens.tolist() != in_one_batch.tokens.tolist()
 
 
 def test_tokens_come_with_their_probabilities() -> None:
@@ -60,11 +60,11 @@ def test_tokens_come_with_their_probabilities() -> None:
 
     where = engine()
     text = prompts(1)[0]
-    found = written(where, [text] * 4000, list(range(4000)), max_new_tokens=1, generation_batch=4000, temperature=0.7)
+    answers = written(where, [text] * 4000, list(range(4000)), max_new_tokens=1, generation_batch=4000, temperature=0.7)
     with torch.no_grad():
         logits = where.model.policy(input_ids=torch.from_numpy(text).long().unsqueeze(0)).logits[0, -1]
     expected = torch.softmax(logits / 0.7, dim=-1)
-    seen = torch.bincount(found.tokens[:, 0], minlength=len(expected)) / 4000
+    seen = torch.bincount(answers.tokens[:, 0], minlength=len(expected)) / 4000
     likely = expected > 0.01
     assert int(likely.sum()) > 5
     # Four standard errors.
@@ -74,21 +74,23 @@ def test_tokens_come_with_their_probabilities() -> None:
 @pytest.mark.parametrize(("options", "count"), [({"top_k": 3}, 3), ({"top_p": 0.0}, 1)])
 def test_only_the_likeliest(options: dict[str, Any], count: int) -> None:
     where, text = engine(), prompts(1)[0]
-    found = written(where, [text] * 300, list(range(300)), max_new_tokens=1, generation_batch=300, **options)
-    assert len(found.tokens.unique()) == count
+    answers = written(where, [text] * 300, list(range(300)), max_new_tokens=1, generation_batch=300, **options)
+    assert len(answers.tokens.unique()) == count
 
 
 def test_an_answer_ends_with_its_end_token() -> None:
     where, texts = engine(), prompts(1) * 400
-    found = written(where, texts, list(range(400)), max_new_tokens=8, generation_batch=100, temperature=3.0)
-    assert 0 < int(found.finished.sum()) < 400
-    for tokens, length, finished in zip(found.tokens.tolist(), found.lengths.tolist(), found.finished, strict=True):
+    answers = written(where, texts, list(range(400)), max_new_tokens=8, generation_batch=100, temperature=3.0)
+    assert 0 < int(answers.finished.sum()) < 400
+    for tokens, length, finished in zip(
+        answers.tokens.tolist(), answers.lengths.tolist(), answers.finished, strict=True
+    ):
         answer, rest = tokens[:length], tokens[length:]
         assert (answer[-1] == END) == bool(finished)
         assert END not in answer[:-1]
         assert rest == [PAD] * len(rest)
         assert bool(finished) or length == 8
-    assert found.mask.sum(dim=1).tolist() == found.lengths.tolist()
+    assert answers.mask.sum(dim=1).tolist() == answers.lengths.tolist()
 
 
 def test_what_the_checkpoint_recommends_for_chatting_is_left_out() -> None:
@@ -101,7 +103,7 @@ def test_what_the_checkpoint_recommends_for_chatting_is_left_out() -> None:
 
 
 def test_seeds_differ_in_everything() -> None:
-    from belle.training.model.answer import answer_seed
+    from belle.training.model.sampling import answer_seed
 
     seeds = {answer_seed(*numbers) for numbers in ((1, 2, 3), (1, 3, 2), (2, 1, 3), (1, 2, 4), (1, 23, 0))}
     assert len(seeds) == 5
@@ -118,15 +120,15 @@ def test_log_probs_and_entropy_are_those_of_the_logits(architecture: str) -> Non
     batch = collate(Samples([9, 5, 12]), [[0], [1], [2]], pad_id=0)
     torch.nn.init.normal_(model.value_head.weight)
     with torch.no_grad():
-        found = model.figures(batch, temperature=0.8, with_entropy=True)
+        figures = model.figures(batch, temperature=0.8, with_entropy=True)
         output = model.policy(input_ids=batch.input_ids, output_hidden_states=True)
     log_p = torch.log_softmax(output.logits[:, :-1].float() / 0.8, dim=-1)
     where = batch.labels[:, 1:] != UNTRAINED
     chosen = log_p.gather(2, batch.input_ids[:, 1:].unsqueeze(2)).squeeze(2)
-    assert found.log_probs.tolist() == pytest.approx(chosen[where].tolist(), abs=1e-5)
-    assert found.entropy.tolist() == pytest.approx((-(log_p.exp() * log_p).sum(-1))[where].tolist(), abs=1e-4)
+    assert figures.log_probs.tolist() == pytest.approx(chosen[where].tolist(), abs=1e-5)
+    assert figures.entropy.tolist() == pytest.approx((-(log_p.exp() * log_p).sum(-1))[where].tolist(), abs=1e-4)
     values = model.value_head(output.hidden_states[-1][:, :-1]).squeeze(-1)
-    assert found.values.tolist() == pytest.approx(values[where].tolist(), abs=1e-5)
+    assert figures.values.tolist() == pytest.approx(values[where].tolist(), abs=1e-5)
 
 
 def test_prompts_are_dealt_out_in_rounds(tmp_path: Path) -> None:
@@ -138,20 +140,20 @@ def test_prompts_are_dealt_out_in_rounds(tmp_path: Path) -> None:
     from tests.belle.training.runs import TOKENIZER, write_conversations
 
     vocabulary, template = HubVocabulary(load_tokenizer(TOKENIZER)), get_template("belle")
-    said: list[str] = []
+    messages: list[str] = []
     files = [DataFile(write_prompts(tmp_path / "a.jsonl", 5)), DataFile(write_conversations(tmp_path / "b.jsonl", 4))]
-    found = read_prompts(files, vocabulary, template, max_length=60, seed=7, say=said.append)
-    assert len(found) == 9
-    assert "9 prompts of 9 rows" in said[0]
-    numbers, epoch, index = found.take(0, 0, 7)
-    rest, epoch, index = found.take(epoch, index, 7)
+    prompt_set = read_prompts(files, vocabulary, template, max_length=60, seed=7, say=messages.append)
+    assert len(prompt_set) == 9
+    assert "9 prompts of 9 rows" in messages[0]
+    numbers, epoch, index = prompt_set.take(0, 0, 7)
+    rest, epoch, index = prompt_set.take(epoch, index, 7)
     assert sorted([*numbers, *rest[:2]]) == list(range(9))
     assert (epoch, index) == (1, 5)
-    assert found.take(0, 7, 7)[0] == rest
+    assert prompt_set.take(0, 7, 7)[0] == rest
     # A conversation is asked for its last answer.
-    last = vocabulary.text([int(token) for token in found[7]])
+    last = vocabulary.text([int(token) for token in prompt_set[7]])
     assert last.rstrip().endswith("Assistant:")
     assert "草呢" in last
     assert "绿色" not in last
-    short = read_prompts(files, vocabulary, template, max_length=len(found[0]), seed=7, say=said.append)
+    short = read_prompts(files, vocabulary, template, max_length=len(prompt_set[0]), seed=7, say=messages.append)
     assert len(short) < 9

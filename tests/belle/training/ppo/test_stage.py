@@ -1,4 +1,4 @@
-"""PPO: the reward rises, the first minibatch changes nothing yet, and a run is the same run however it is cut."""
+"""PPO: the reward rises, the ratio is 1 in the first minibatch, and interruptions and processes change nothing."""
 
 from __future__ import annotations
 
@@ -56,19 +56,19 @@ def test_the_reward_rises_on_a_bandit(tmp_path: Path) -> None:
         max_steps=25,
         learning_rate=2e-2,
     )
-    found = rows(folder)
+    log = rows(folder)
     # One of twelve tokens.
-    assert found[0]["reward"] < 0.3
-    assert min(row["reward"] for row in found[-3:]) > 0.9
-    assert found[-1]["entropy"] < found[0]["entropy"]
-    assert found[-1]["kl"] > found[0]["kl"]
-    assert found[-1]["value"] == pytest.approx(1, abs=0.3)
+    assert log[0]["reward"] < 0.3
+    assert min(row["reward"] for row in log[-3:]) > 0.9
+    assert log[-1]["entropy"] < log[0]["entropy"]
+    assert log[-1]["kl"] > log[0]["kl"]
+    assert log[-1]["value"] == pytest.approx(1, abs=0.3)
 
 
 @pytest.mark.parametrize(
     "changes", [{}, {"lora": LORA, "learning_rate": 0.02}, {"value": True}, {"gradient_checkpointing": True}]
 )
-def test_the_first_minibatch_finds_the_policy_where_it_was(
+def test_the_policy_is_unchanged_in_the_first_minibatch(
     tmp_path: Path, base: Path, judge: Path, changes: dict[str, Any]
 ) -> None:
     changes = dict(changes)
@@ -78,14 +78,14 @@ def test_the_first_minibatch_finds_the_policy_where_it_was(
     first, *_, last = rows(folder)
     assert first["kl"] == 0
     for row in (first, last):
-        # Every batch is seen once, in one piece: the policy has not moved yet.
+        # Every batch is trained on once, as one minibatch: the policy has not changed yet.
         assert row["ratio"] == pytest.approx(1, abs=1e-6)
         assert row["clip_fraction"] == 0
         assert row["update_kl"] == pytest.approx(0, abs=1e-6)
     assert last["kl"] != 0
 
 
-def test_a_reward_model_is_followed(tmp_path: Path, base: Path, judge: Path) -> None:
+def test_the_score_of_a_reward_model_rises(tmp_path: Path, base: Path, judge: Path) -> None:
     options = {
         "reward_model": str(judge),
         "value_model": str(judge),
@@ -96,9 +96,9 @@ def test_a_reward_model_is_followed(tmp_path: Path, base: Path, judge: Path) -> 
         "kl_coefficient": 0,
         "epochs": 4,
     }
-    found = rows(trained(tmp_path, options, model=str(base), max_steps=15, learning_rate=1e-2, batch_size=8))
-    before = sum(row["reward"] for row in found[:3]) / 3
-    after = sum(row["reward"] for row in found[-3:]) / 3
+    log = rows(trained(tmp_path, options, model=str(base), max_steps=15, learning_rate=1e-2, batch_size=8))
+    before = sum(row["reward"] for row in log[:3]) / 3
+    after = sum(row["reward"] for row in log[-3:]) / 3
     assert after > before + 0.2
 
 
@@ -111,9 +111,9 @@ def test_the_final_model_is_the_policy_alone(tmp_path: Path, base: Path) -> None
     before, after = weights(base / "model.safetensors"), weights(folder / "final/model.safetensors")
     assert before.keys() == after.keys()
     assert any(bool((before[name] != after[name]).any()) for name in before)
-    _, found = AutoModelForCausalLM.from_pretrained(folder / "final", output_loading_info=True)
-    assert not found["missing_keys"]
-    assert not found["unexpected_keys"]
+    _, report = AutoModelForCausalLM.from_pretrained(folder / "final", output_loading_info=True)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
     assert main(["convert", str(folder / "final"), "-o", str(tmp_path / "model.gguf"), "--type", "f32"]) == 0
     adapter = trained(tmp_path / "lora", model=str(base), lora=LORA, learning_rate=0.02)
     names = weights(adapter / "final/adapter_model.safetensors")
@@ -134,15 +134,15 @@ def test_a_resumed_run_is_the_same_run(tmp_path: Path, base: Path, lora: dict[st
     options = {"rollouts": 4, "normalize_scores": True, "kl_horizon": 20, "kl_target": 0.1, "missing_eos_penalty": 0.5}
     settings = {"model": str(base), "lora": lora, "batch_size": 2, "save_every": 2, "max_steps": 5}
     folder = trained(tmp_path, options, learning_rate=0.02 if lora else 3e-3, **settings)
-    kept = shutil.copytree(folder, tmp_path / "kept")
+    uninterrupted = shutil.copytree(folder, tmp_path / "uninterrupted")
     for path in [folder / "final", folder / "step-4", folder / "step-5"]:
         shutil.rmtree(path)
     run_recipe(replace(load_recipe(tmp_path / "recipe.yaml"), resume=True))
     name = "final/adapter_model.safetensors" if lora else "final/model.safetensors"
     for path in (name, "step-5/optimizer.pt"):
-        assert (folder / path).read_bytes() == (kept / path).read_bytes(), path
+        assert (folder / path).read_bytes() == (uninterrupted / path).read_bytes(), path
     for column in ("loss", "reward", "kl", "kl_coefficient", "epoch", "entropy"):
-        assert metrics(folder, column) == metrics(kept, column)
+        assert metrics(folder, column) == metrics(uninterrupted, column)
     coefficients = metrics(folder, "kl_coefficient")
     assert len(set(coefficients)) > 2
 
@@ -152,8 +152,8 @@ def test_a_signal_saves_what_is_learned(tmp_path: Path, monkeypatch: pytest.Monk
     from belle.training.loop.interrupts import Stopped
     from belle.training.loop.run import Run
 
-    # It is looked for twice in each step: before a batch is learned from (call 3), and behind (call 2).
-    kept = trained(tmp_path / "kept")
+    # Signals are checked twice in each step: before training on the batch (call 3), and after it (call 2).
+    uninterrupted = trained(tmp_path / "uninterrupted")
     calls = iter(range(1, 100))
     with monkeypatch.context() as patch:
         patch.setattr(Run, "signal_anywhere", lambda _run: 15 if next(calls) == call else 0)
@@ -163,8 +163,8 @@ def test_a_signal_saves_what_is_learned(tmp_path: Path, monkeypatch: pytest.Monk
     assert [path.name for path in folder.glob("step-*")] == ["step-1"]
     run_recipe(replace(load_recipe(tmp_path / "stopped/recipe.yaml"), resume=True))
     name = "final/model.safetensors"
-    assert (folder / name).read_bytes() == (kept / name).read_bytes()
-    assert metrics(folder, "reward") == metrics(kept, "reward")
+    assert (folder / name).read_bytes() == (uninterrupted / name).read_bytes()
+    assert metrics(folder, "reward") == metrics(uninterrupted, "reward")
 
 
 @pytest.mark.slow
@@ -246,10 +246,10 @@ def test_it_trains_the_recipes_it_names(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_what_cannot_work(tmp_path: Path, base: Path, judge: Path) -> None:
     def kind_of(ppo: dict[str, Any], **changes: Any) -> str:
-        with pytest.raises(KnownError) as found:
+        with pytest.raises(KnownError) as caught:
             trained(tmp_path / "wrong", ppo, **changes)
         shutil.rmtree(tmp_path / "wrong")
-        return found.value.kind
+        return caught.value.kind
 
     assert kind_of({"reward_model": str(base)}, model=str(base)) == "not_a_reward_model"
     assert kind_of({"reward_model": str(tmp_path / "nowhere")}) == "recipe_wrong"
@@ -271,6 +271,6 @@ def test_changed_prompts_are_noticed(tmp_path: Path) -> None:
     shutil.rmtree(folder / "step-2")
     with (tmp_path / "prompts.jsonl").open("a") as file:
         file.write('{"text": "Human: \\nnew\\n\\nAssistant: \\n"}\n')
-    with pytest.raises(KnownError) as found:
+    with pytest.raises(KnownError) as caught:
         run_recipe(replace(load_recipe(tmp_path / "recipe.yaml"), resume=True))
-    assert found.value.kind == "data_changed"
+    assert caught.value.kind == "data_changed"

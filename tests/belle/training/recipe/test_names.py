@@ -16,9 +16,11 @@ from belle.cli.main import main
 from belle.errors import KnownError
 from belle.training.engines.deepspeed_config import training_config
 from belle.training.engines.deepspeed_keys import BLOCKS, TOP
+from belle.training.engines.options import EngineOptions
 from belle.training.estimate.shape import check_lora
 from belle.training.model.adapters import add_adapter
 from belle.training.model.lora_names import check_names
+from belle.training.model.options import ModelOptions
 from belle.training.recipe.load import load_recipe
 from belle.training.recipe.options import LoraOptions
 from tests.belle.training.runs import recipe_file, run
@@ -80,7 +82,8 @@ def test_names_that_mean_layers_are_taken(model: Any, lora: dict[str, Any]) -> N
 
 def adapted(tmp_path: Path, **lora: Any) -> Any:
     recipe = load_recipe(recipe_file(tmp_path, model=str(tmp_path), lora=lora))
-    return add_adapter(llama(), recipe, partitioned=False, say=lambda _: None)
+    assert recipe.lora is not None
+    return add_adapter(llama(), recipe.lora)
 
 
 def test_what_is_trained_in_full_is_what_is_named_and_no_more(tmp_path: Path) -> None:
@@ -92,10 +95,9 @@ def test_what_is_trained_in_full_is_what_is_named_and_no_more(tmp_path: Path) ->
     }
 
 
-def test_dora_beside_int8_on_a_processor_is_refused_in_words(tmp_path: Path) -> None:
-    path = recipe_file(tmp_path, model="a/b", lora={"dora": True}, quantization="int8")
+def test_dora_beside_int8_on_a_processor_is_refused_in_words() -> None:
     with pytest.raises(KnownError, match="int8 on a CPU"):
-        add_adapter(llama(), load_recipe(path), partitioned=False, say=print)
+        add_adapter(llama(), LoraOptions(dora=True), quantization="int8")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,7 @@ def test_dora_beside_int8_on_a_processor_is_refused_in_words(tmp_path: Path) -> 
         (llama, ("model.layers.0",), "names model.layers.0", "Inside of it are: down_proj, gate_proj, k_proj"),
         (llama, ("layers",), "names layers", "Inside of it are: down_proj"),
         (llama, ("input_layernorm",), "names input_layernorm", "The model's linear layers are: down_proj"),
-        (llama, ("rotary_emb", "q_proj"), "names rotary_emb", "all-linear means them all"),
+        (llama, ("rotary_emb", "q_proj"), "names rotary_emb", "all-linear means all of them"),
         (bloom, ("self_attention",), "names self_attention", "Inside of it are: dense, query_key_value."),
         (bloom, ("word_embeddings_layernorm",), "names word_embeddings_layernorm", "linear layers are: dense"),
     ],
@@ -143,7 +145,7 @@ def test_a_misspelled_layer_is_told_before_anything_is_trained(
         assert "Did you mean lm_head?" in told.err
         assert "samples of" not in told.out
     shutil.rmtree(tmp_path / "run")
-    with pytest.raises(KnownError, match="few bits"):
+    with pytest.raises(KnownError, match="quantized weights"):
         run(tmp_path, model=str(base), quantization="nf4", lora={"modules_to_save": ["mlp"]})
 
 
@@ -166,10 +168,10 @@ def test_an_adapter_that_goes_on_is_not_said_to_have_another_shape(
     model.save_pretrained(tmp_path / "adapter")
     recipe = load_recipe(recipe_file(tmp_path, model=str(tmp_path / "adapter"), lora=lora))
     if not wrong:
-        check_lora(recipe)
+        check_lora(recipe.part(ModelOptions))
         return
     with pytest.raises(KnownError) as found:
-        check_lora(recipe)
+        check_lora(recipe.part(ModelOptions))
     assert found.value.kind == "adapter_has_its_own"
     assert wrong in found.value.message
 
@@ -197,7 +199,8 @@ def test_a_key_that_deepspeed_does_not_know_is_refused_with_near_ones(
     path = tmp_path / "zero.json"
     path.write_text(json.dumps({"zero_optimization": {"stage": 2}, **extra}))
     with pytest.raises(KnownError) as found:
-        training_config(path, load_recipe(recipe_file(tmp_path)), precision="bf16", world_size=1)
+        recipe = load_recipe(recipe_file(tmp_path, deepspeed=str(path)))
+        training_config(recipe.part(EngineOptions), precision="bf16", world_size=1)
     assert (found.value.kind, found.value.details["key"]) == ("deepspeed_config_wrong", key)
     assert key in found.value.message
     assert near in found.value.advice

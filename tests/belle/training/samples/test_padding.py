@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from belle.training.model.load import train_every_row
+from belle.training.model.embedding_rows import train_every_row
 from belle.training.model.model_loss import loss_sum
 from belle.training.samples.collate import UNTRAINED, collate
 from tests.belle.training.random_causal import causal

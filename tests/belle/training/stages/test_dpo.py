@@ -1,4 +1,4 @@
-"""DPO: it begins at ln 2, the margins grow, and where the reference comes from does not matter."""
+"""DPO: the first loss is ln 2, the margins grow, and every source of the reference gives the same run."""
 
 from __future__ import annotations
 
@@ -41,35 +41,35 @@ def trained(folder: Path, dpo: dict[str, Any] | None = None, **changes: Any) -> 
 @pytest.mark.parametrize("lora", [None, {**LORA, "dropout": 0.1}])
 def test_the_first_loss_is_ln_2_and_margins_grow(tmp_path: Path, base: Path, lora: dict[str, Any] | None) -> None:
     held_out = write_pairs(tmp_path / "held_out.jsonl", 20)
-    # Far enough that it does not depend on the masks of dropout, which are others on other processors.
+    # Enough steps that the result does not depend on dropout masks, which differ between processors.
     folder = trained(
         tmp_path, model=str(base), lora=lora, eval_data=[str(held_out)], epochs=20, learning_rate=2e-2 if lora else 3e-3
     )
-    found = rows(folder)
-    assert found[0]["loss"] == pytest.approx(math.log(2), abs=1e-6)
-    assert found[0]["rewards/margins"] == pytest.approx(0, abs=1e-6)
-    assert found[-1]["loss"] < 0.55
-    assert found[-1]["rewards/margins"] > 0.35
-    assert found[-1]["eval_rewards/accuracies"] > 0.9
-    assert "eval_perplexity" not in found[-1]
-    chosen, rejected = found[-1]["rewards/chosen"], found[-1]["rewards/rejected"]
-    assert found[-1]["rewards/margins"] == pytest.approx(chosen - rejected, abs=1e-5)
+    log = rows(folder)
+    assert log[0]["loss"] == pytest.approx(math.log(2), abs=1e-6)
+    assert log[0]["rewards/margins"] == pytest.approx(0, abs=1e-6)
+    assert log[-1]["loss"] < 0.55
+    assert log[-1]["rewards/margins"] > 0.35
+    assert log[-1]["eval_rewards/accuracies"] > 0.9
+    assert "eval_perplexity" not in log[-1]
+    chosen, rejected = log[-1]["rewards/chosen"], log[-1]["rewards/rejected"]
+    assert log[-1]["rewards/margins"] == pytest.approx(chosen - rejected, abs=1e-5)
 
 
-def test_the_adapter_switched_off_is_the_kept_reference(tmp_path: Path, base: Path) -> None:
-    kept = trained(tmp_path / "kept", {"reference": "cache"}, model=str(base), lora=LORA, learning_rate=2e-2)
+def test_the_adapter_switched_off_is_the_cached_reference(tmp_path: Path, base: Path) -> None:
+    cached = trained(tmp_path / "cached", {"reference": "cache"}, model=str(base), lora=LORA, learning_rate=2e-2)
     off = trained(tmp_path / "off", {"reference": "adapter"}, model=str(base), lora=LORA, learning_rate=2e-2)
     for column in ("loss", "grad_norm", "rewards/margins"):
-        assert metrics(off, column) == pytest.approx(metrics(kept, column), rel=1e-4, abs=1e-5)
+        assert metrics(off, column) == pytest.approx(metrics(cached, column), rel=1e-4, abs=1e-5)
 
 
 def test_an_adapter_that_goes_on_is_its_own_reference(tmp_path: Path, base: Path) -> None:
     first = trained(tmp_path / "first", model=str(base), lora=LORA, learning_rate=2e-2)
     second = trained(tmp_path / "second", model=str(first / "final"), lora=LORA, max_steps=1)
     assert metrics(second, "loss") == [pytest.approx(math.log(2), abs=1e-6)]
-    with pytest.raises(KnownError) as found:
+    with pytest.raises(KnownError) as caught:
         trained(tmp_path / "third", {"reference": "adapter"}, model=str(first / "final"), lora=LORA)
-    assert found.value.kind == "reference_unsupported"
+    assert caught.value.kind == "reference_unsupported"
 
 
 @pytest.mark.parametrize("loss", ["sigmoid", "ipo", "hinge"])
@@ -124,8 +124,8 @@ def test_the_likelihood_is_per_token_of_the_chosen_answer() -> None:
         both, _ = DirectPreference(DpoOptions(sft_weight=2.0)).loss(model, pairs)
         logits = model(input_ids=batch.input_ids).logits[:, :-1]
     labels = batch.labels[:, 1:]
-    found = torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, ignore_index=UNTRAINED, reduction="none")
-    expected = sum(float(found[row].sum() / (labels[row] != UNTRAINED).sum()) for row in (0, 2, 4))
+    losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, ignore_index=UNTRAINED, reduction="none")
+    expected = sum(float(losses[row].sum() / (labels[row] != UNTRAINED).sum()) for row in (0, 2, 4))
     assert float(both - plain) == pytest.approx(2 * expected, rel=1e-5)
 
 
@@ -156,10 +156,10 @@ def test_a_resumed_run_keeps_the_reference_it_began_with(tmp_path: Path) -> None
     cut()
     (cache,) = folder.glob("data/*/reference.bin")
     cache.write_bytes(bytes(cache.stat().st_size))
-    with pytest.raises(KnownError) as found:
+    with pytest.raises(KnownError) as caught:
         run_recipe(recipe)
-    assert found.value.kind == "reference_missing"
-    assert str(cache) in str(found.value)
+    assert caught.value.kind == "reference_missing"
+    assert str(cache) in str(caught.value)
 
 
 def test_only_pairs_that_the_run_comes_to_are_computed(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_wrong_recipes(tmp_path: Path) -> None:
         {"loss": "ipo", "label_smoothing": 0.1},
         {"reference": "adapter"},
     ):
-        with pytest.raises(KnownError) as found:
+        with pytest.raises(KnownError) as caught:
             load_recipe(pairs_recipe(tmp_path, "dpo", dpo=dpo))
-        assert found.value.kind == "recipe_wrong"
-        assert "dpo." in str(found.value)
+        assert caught.value.kind == "recipe_wrong"
+        assert "dpo." in str(caught.value)

@@ -52,12 +52,12 @@ def scores_of(model: Any, tokenizer: Any, texts: list[str]) -> list[float]:
 
 
 def test_it_learns_to_tell_pairs_apart(learnt: Path) -> None:
-    found = rows(learnt)
-    assert found[0]["loss"] == pytest.approx(math.log(2), abs=0.2)
-    assert found[-1]["loss"] < 0.3
-    assert found[-1]["eval_accuracy"] > 0.9
-    assert found[-1]["margin"] == pytest.approx(found[-1]["score_chosen"] - found[-1]["score_rejected"], abs=1e-5)
-    assert "eval_perplexity" not in found[-1]
+    log = rows(learnt)
+    assert log[0]["loss"] == pytest.approx(math.log(2), abs=0.2)
+    assert log[-1]["loss"] < 0.3
+    assert log[-1]["eval_accuracy"] > 0.9
+    assert log[-1]["margin"] == pytest.approx(log[-1]["score_chosen"] - log[-1]["score_rejected"], abs=1e-5)
+    assert "eval_perplexity" not in log[-1]
     assert not (learnt / "final/generation_config.json").exists()
 
 
@@ -69,9 +69,9 @@ def test_transformers_gives_the_same_scores(learnt: Path) -> None:
     from belle.training.samples.collate import collate
     from tests.belle.training.random_causal import Samples
 
-    model, found = AutoModelForSequenceClassification.from_pretrained(learnt / "final", output_loading_info=True)
-    assert not found["missing_keys"]
-    assert not found["unexpected_keys"]
+    model, report = AutoModelForSequenceClassification.from_pretrained(learnt / "final", output_loading_info=True)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
     tokenizer = AutoTokenizer.from_pretrained(learnt / "final")
     texts = [f"Human: \n你好\n\nAssistant: \n{answer}</s>" for answer in ("好好", "不不。")]
     good, bad = scores_of(model, tokenizer, texts)
@@ -89,6 +89,8 @@ def test_an_adapter_is_saved_with_its_head(tmp_path: Path, base: Path) -> None:
     from transformers import AutoTokenizer
 
     from belle.training.engines.data_parallel import DataParallelBuilder
+    from belle.training.engines.options import EngineOptions
+    from belle.training.model.options import ModelOptions
     from belle.training.model.reward_model import load_finished_model
 
     folder = trained(tmp_path, model=str(base), lora={"r": 4, "dropout": 0.0}, epochs=6, learning_rate=2e-2)
@@ -101,7 +103,8 @@ def test_an_adapter_is_saved_with_its_head(tmp_path: Path, base: Path) -> None:
     good, bad = scores_of(theirs, tokenizer, texts)
     assert good > bad + 0.5
     recipe = load_recipe(tmp_path / "recipe.yaml")
-    own = load_finished_model(folder / "final", recipe, DataParallelBuilder(recipe), tokenizer)
+    builder = DataParallelBuilder(recipe.part(EngineOptions))
+    own = load_finished_model(folder / "final", recipe.part(ModelOptions), builder, tokenizer)
     assert scores_of(own, tokenizer, texts) == pytest.approx([good, bad], abs=1e-5)
     torch.manual_seed(0)
 
@@ -136,14 +139,14 @@ def test_margin_and_centring(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_wrong_recipes(tmp_path: Path) -> None:
     for changes in ({"batching": "pack"}, {"sample_prompts": ["hi"]}, {"reward": {"margin": -1}}):
-        with pytest.raises(KnownError) as found:
+        with pytest.raises(KnownError) as caught:
             load_recipe(pairs_recipe(tmp_path, "reward", **changes))
-        assert found.value.kind == "recipe_wrong"
+        assert caught.value.kind == "recipe_wrong"
 
 
 def test_a_file_of_conversations_is_no_data_for_it(tmp_path: Path) -> None:
     path = tmp_path / "chat.jsonl"
     path.write_text(json.dumps({"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}))
-    with pytest.raises(KnownError) as found:
+    with pytest.raises(KnownError) as caught:
         trained(tmp_path, data=[str(path)])
-    assert found.value.kind == "wrong_kind"
+    assert caught.value.kind == "wrong_kind"

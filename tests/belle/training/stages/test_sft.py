@@ -1,4 +1,4 @@
-"""Fine-tuning from start to end: it learns, and everyone who reads model folders takes what it leaves in `final/`."""
+"""Fine-tuning from start to end: it learns, and every program that reads model folders reads `final/`."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def test_the_final_model_is_one_for_transformers(learnt: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     final = learnt / "final"
-    model, found = AutoModelForCausalLM.from_pretrained(final, output_loading_info=True)
-    assert not found["missing_keys"]
+    model, report = AutoModelForCausalLM.from_pretrained(final, output_loading_info=True)
+    assert not report["missing_keys"]
     tokenizer = AutoTokenizer.from_pretrained(final)
     question = [{"role": "user", "content": "What is the sea?"}]
     ids = tokenizer.apply_chat_template(question, add_generation_prompt=True, return_tensors="pt", return_dict=True)
@@ -163,9 +163,9 @@ def test_only_new_rows_are_trained(tmp_path: Path, base: Path) -> None:
             assert rows[300:].any()
         else:
             assert not rows.any(), name
-    with pytest.raises(KnownError) as found:
+    with pytest.raises(KnownError) as caught:
         run(tmp_path / "other", model=str(base), freeze="new_rows")
-    assert found.value.kind == "no_new_rows"
+    assert caught.value.kind == "no_new_rows"
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_ways_to_compute_the_same(tmp_path: Path, options: dict[str, Any]) -> No
 def test_noise_is_added_only_while_training() -> None:
     import torch
 
-    from belle.training.model.load import add_noise
+    from belle.training.model.prepare import add_noise
 
     embedding = torch.nn.Embedding(10, 4)
     add_noise(embedding, alpha=6.0)
@@ -240,11 +240,11 @@ def wrong(tmp_path: Path, base: Path, name: str) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_named(tmp_path: Path, base: Path, kind: str) -> None:
-    with pytest.raises(KnownError) as found:
+    with pytest.raises(KnownError) as caught:
         run(tmp_path, max_steps=1, **wrong(tmp_path, base, kind))
-    assert found.value.kind == kind
+    assert caught.value.kind == kind
     record = json.loads((tmp_path / "run/run.json").read_text())["sessions"][-1]
-    assert (record["status"], record["reason"]) == ("failed", str(found.value))
+    assert (record["status"], record["reason"]) == ("failed", str(caught.value))
 
 
 def test_an_adapter_is_no_model_but_can_be_trained_on(tmp_path: Path, base: Path) -> None:
@@ -264,9 +264,9 @@ def test_a_final_model_that_lies_wrong_on_the_disk_is_not_kept(tmp_path: Path, m
         save(model, folder, state_dict={k: v for k, v in state_dict.items() if "norm" not in k}, **options)
 
     monkeypatch.setattr(LlamaForCausalLM, "save_pretrained", without_norms)
-    with pytest.raises(KnownError, match=r"lacks the weights model\.layers\.0\.input_layernorm") as found:
+    with pytest.raises(KnownError, match=r"lacks the weights model\.layers\.0\.input_layernorm") as caught:
         run(tmp_path, max_steps=1)
-    assert found.value.kind == "export_wrong"
+    assert caught.value.kind == "export_wrong"
     assert not (tmp_path / "run/final").exists()
 
 
@@ -286,9 +286,9 @@ def test_a_gpu_that_is_too_small_is_named_before_the_model_is_loaded(tmp_path: P
 
     recipe = load_recipe(recipe_file(tmp_path))
     check_fits(recipe, processes=1, available=1 << 30, device="GPU")
-    with pytest.raises(KnownError, match="LoRA") as found:
+    with pytest.raises(KnownError, match="LoRA") as caught:
         check_fits(recipe, processes=1, available=1 << 20, device="GPU")
-    assert found.value.kind == "gpu_memory"
+    assert caught.value.kind == "gpu_memory"
 
 
 def test_a_chat_model_that_pads_with_its_end_learns_in_its_own_template_where_answers_end(

@@ -62,12 +62,12 @@ def extended(recipe: Recipe) -> Path:
 
 
 def test_chinese_takes_fewer_tokens_and_english_keeps_its_ids(extended: Path) -> None:
-    found = json.loads((extended / "vocabulary.json").read_text())
-    assert found["tokens_per_character"] < 0.6 * found["tokens_per_character_before"]
-    assert found["other_languages_changed"] == 0
-    assert found["texts"] == 60
-    assert found["differ_llama_cpp"] == 0
-    assert found["differ_transformers"] <= found["differ_base"]
+    report = json.loads((extended / "vocabulary.json").read_text())
+    assert report["tokens_per_character"] < 0.6 * report["tokens_per_character_before"]
+    assert report["other_languages_changed"] == 0
+    assert report["texts"] == 60
+    assert report["differ_llama_cpp"] == 0
+    assert report["differ_transformers"] <= report["differ_base"]
 
 
 def test_scores_of_zero_are_found_out(base: Path, extended: Path, tmp_path: Path) -> None:

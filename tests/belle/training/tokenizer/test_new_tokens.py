@@ -63,7 +63,7 @@ def test_new_rows_begin_in_the_middle_of_the_others(base: Path) -> None:
     from transformers import AutoModelForCausalLM
 
     from belle.prompts import get_template
-    from belle.training.model.load import add_rows
+    from belle.training.model.embedding_rows import add_rows
     from belle.training.tokenizer.templates import add_missing_tokens, new_tokens
     from belle.training.tokenizer.tokenizer import load_tokenizer
 
