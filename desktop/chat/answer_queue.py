@@ -268,8 +268,8 @@ class AnswerQueue(QObject):
         if answer is None or getattr(event, "id", None) != answer.request_id:
             return
         match event:
-            case ContextCut(first_kept=first_kept):
-                self._set_context_start(answer, answer.asked[first_kept])
+            case ContextCut(left_out=left_out):
+                self._set_context_start(answer, answer.asked[left_out[-1] + 1])
             case Prefill(done=done, total=total, seconds_left=seconds_left):
                 if not self._cut_is_known:
                     self._set_context_start(answer, None)

@@ -64,8 +64,7 @@ class Answerer:
                 if isinstance(event, Prefill):
                     self._show(event)
                 elif isinstance(event, ContextCut):
-                    system = messages[0].role == "system"
-                    self._terminal.note(say("cut", count=event.first_kept - system))
+                    self._terminal.note(say("cut", count=len(event.left_out)))
                 elif isinstance(event, Thinking) and write is not None:
                     self._terminal.think(event.text)
                 elif isinstance(event, Text) and write is not None:

@@ -1,15 +1,17 @@
-"""When a conversation outgrows the context: say so, or leave out its oldest turns. Never a silent cut.
+"""When a conversation outgrows the context: say so, or leave out turns. Never a silent cut.
 
-Turns are left out in large steps of half a context. A step costs a new reading of all that remains, because everything
-moves; after it, many turns fit before the next one, and in between the beginning of the prompt stays the same, so
-that the KV cache can be used again.
+A turn is a question and what follows it up to the next one. The system message, the last turn and those that are
+pinned stay; of the others each policy has an order in which they go. They go in large steps of half a context: a step
+costs a new reading of all that remains after the cut, because it moves; after it, many turns fit before the next one,
+and in between the beginning of the prompt stays the same, so that the KV cache can be used again.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from belle.engine.process.protocol import Overflow
 from belle.errors import KnownError
@@ -20,16 +22,21 @@ _LARGEST_RESERVE = 256
 
 @dataclass(frozen=True, slots=True)
 class FittedPrompt:
-    """A prompt that fits. `first_kept` is the index of the first message kept besides the system message, None: all."""
+    """A prompt that fits. `left_out` are the indices of the messages that are not in it, ascending."""
 
     tokens: list[int]
-    first_kept: int | None = None
+    left_out: tuple[int, ...] = ()
 
 
 def room_for_prompt(n_ctx: int, max_tokens: int | None) -> int:
     """The longest prompt, in tokens, that leaves room for an answer worth the name."""
     reserve = min(_LARGEST_RESERVE, n_ctx // 8)
     return n_ctx - (reserve if max_tokens is None else max(1, min(reserve, max_tokens)))
+
+
+def room_for_summary(n_ctx: int) -> int:
+    """The longest summary of what was left out, in tokens."""
+    return min(_LARGEST_RESERVE, n_ctx // 8)
 
 
 def fit(
@@ -40,8 +47,12 @@ def fit(
     n_ctx_train: int,
     max_tokens: int | None,
     overflow: Overflow,
+    pinned: Collection[int] = (),
 ) -> FittedPrompt:
-    """The prompt for `messages`, without the oldest turns if it has to be and `overflow` allows it.
+    """The prompt for `messages`, without some of the turns if it has to be and `overflow` allows it.
+
+    Args:
+        pinned: indices of messages whose turns stay.
 
     Raises KnownError("prompt_too_long") with `prompt_tokens`, `n_ctx`, `n_ctx_train` and `fits_after_drop`.
     """
@@ -49,22 +60,38 @@ def fit(
     whole = render(messages)
     if len(whole) <= room:
         return FittedPrompt(whole)
-    system = messages[:1] if messages and messages[0].role == "system" else ()
-    starts = [i for i, m in enumerate(messages) if m.role == "user" and i > len(system)]
+    if overflow == "summarise":
+        room -= room_for_summary(n_ctx)  # which is to stand in the place of the turns
+    order = _going_first(messages, overflow, pinned)
 
-    def tokens_from(start: int) -> list[int]:
-        return render([*system, *messages[start:]])
+    def tokens_without(count: int) -> list[int]:
+        gone = set(_indices(order[:count]))
+        return render([message for index, message in enumerate(messages) if index not in gone])
 
-    shortest = tokens_from(starts[-1]) if starts else whole
-    fits = len(shortest) <= room
+    fits = bool(order) and len(tokens_without(len(order))) <= room
     if overflow == "refuse" or not fits:
         raise _too_long(len(whole), n_ctx, n_ctx_train, fits_after_drop=fits)
     step = n_ctx // 2
-    excess = len(whole) - room
-    to_drop = -(-excess // step) * step
-    # Fewer tokens remain the later the first turn is: the first one that drops enough, or the last.
-    index = bisect_left(starts[:-1], to_drop, key=lambda start: len(whole) - len(tokens_from(start)))
-    return FittedPrompt(tokens_from(starts[index]), starts[index])
+    to_drop = -(-(len(whole) - room) // step) * step
+    # The more turns go, the fewer tokens remain: the first number that drops enough, or all that may go.
+    count = bisect_left(range(1, len(order)), to_drop, key=lambda n: len(whole) - len(tokens_without(n))) + 1
+    return FittedPrompt(tokens_without(count), _indices(order[:count]))
+
+
+def _going_first(messages: Sequence[Message], overflow: Overflow, pinned: Collection[int]) -> list[range]:
+    """The turns that may be left out, as ranges of indices, those first that go first."""
+    begin = 1 if messages and messages[0].role == "system" else 0
+    questions = [i for i, message in enumerate(messages) if message.role == "user" and i > begin]
+    starts = [begin, *questions] if begin < len(messages) else []
+    turns = [range(start, end) for start, end in pairwise(starts)]
+    may_go = [turn for turn in turns if not any(index in turn for index in pinned)]
+    if overflow == "cut_middle" and may_go and may_go[0] == turns[0]:
+        return [*may_go[1:], may_go[0]]
+    return may_go
+
+
+def _indices(turns: Sequence[range]) -> tuple[int, ...]:
+    return tuple(sorted(index for turn in turns for index in turn))
 
 
 def _too_long(prompt_tokens: int, n_ctx: int, n_ctx_train: int, *, fits_after_drop: bool) -> KnownError:

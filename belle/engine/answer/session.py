@@ -9,7 +9,7 @@ from time import perf_counter
 
 from belle.engine.answer.answer_tokens import AnswerTokens
 from belle.engine.answer.kv_states import ConversationStates
-from belle.engine.answer.overflow import fit
+from belle.engine.answer.overflow import FittedPrompt, fit, room_for_summary
 from belle.engine.answer.prefill import PrefillChunker
 from belle.engine.answer.prompt import Renderer
 from belle.engine.answer.sampling import Sampler
@@ -25,15 +25,19 @@ from belle.engine.process.protocol import (
     Event,
     Generate,
     Prefill,
+    Sampling,
     Stats,
     StopReason,
+    Summarised,
     Text,
     Thinking,
 )
 from belle.errors import KnownError
 from belle.prompts import Message, PromptTemplate
+from belle.prompts.summary import summary_request, with_summary
 from belle.prompts.thinking import ThinkingStream, opened_by, unopened_thought
 
+_SOBER = Sampling(temperature=0.0)
 _ANY_QUESTION = Message("user", "hello")
 _PROGRESS_S = 0.15
 # Every event wakes the client, for which a machine with as many cores as threads has to halt one of the threads; all
@@ -55,6 +59,7 @@ class _AnswerInProgress:
     first_token_at: float | None = None
     thoughts: ThinkingStream = field(default_factory=ThinkingStream)
     answer_at: float | None = None  # when the answer proper began
+    is_shown: bool = True
 
 
 class AnswerSession:
@@ -101,7 +106,7 @@ class AnswerSession:
         self._emit(Counted(request.id, tokens, self._context.n_ctx))
 
     def generate(self, request: Generate, arrived: float) -> Done:
-        """Emit `ContextCut`, `Prefill` and `Text` events and return the end, to be emitted by the caller.
+        """Emit `ContextCut`, `Summarised`, `Prefill` and `Text` events and return the end, to be emitted by the caller.
 
         Args:
             request: see there.
@@ -109,24 +114,18 @@ class AnswerSession:
 
         Raises KnownError.
         """
-        renderer = self._renderer(request.thinking)
         begun = self._begun(request)
         with Sampler(request.sampling, self._vocabulary.size) as sampler:
             sampler.accept(begun)
-            prompt = fit(
-                request.messages,
-                lambda messages: renderer.prompt(messages, continue_last=request.continue_last),
-                n_ctx=self._context.n_ctx,
-                n_ctx_train=self._n_ctx_train,
-                max_tokens=request.max_tokens,
-                overflow=request.overflow,
-            )
-            if prompt.first_kept is not None:
-                self._emit(ContextCut(request.id, prompt.first_kept))
-            answer = _AnswerInProgress(request, arrived, self._new_stream(request), len(prompt.tokens))
-            answer.thoughts = self._new_thoughts(request)
+            prompt = self._fit(request)
+            if prompt.left_out:
+                self._emit(ContextCut(request.id, prompt.left_out))
+            answer = self._new_answer(request, arrived, prompt.tokens)
             try:
                 self._enter(request, prompt.tokens)
+                if prompt.left_out and request.overflow == "summarise":
+                    prompt = self._with_summary(request, arrived, prompt)
+                    answer.prompt_tokens = len(prompt.tokens)
                 self._read(prompt.tokens, answer)
                 reason = self._write(sampler, answer)
             except Interrupted:
@@ -141,6 +140,63 @@ class AnswerSession:
             message = "This model does not say which prompt template it was trained with."
             raise KnownError("no_template", message, "Choose one: a wrong template gives poor answers.")
         return Renderer(self._vocabulary, self.template.with_thinking(thinking), self._answers)
+
+    def _fit(self, request: Generate) -> FittedPrompt:
+        renderer = self._renderer(request.thinking)
+        return fit(
+            request.messages,
+            lambda messages: renderer.prompt(
+                with_summary(messages, request.summary), continue_last=request.continue_last
+            ),
+            n_ctx=self._context.n_ctx,
+            n_ctx_train=self._n_ctx_train,
+            max_tokens=request.max_tokens,
+            overflow=request.overflow,
+            pinned=request.pinned,
+        )
+
+    def _with_summary(self, request: Generate, arrived: float, cut: FittedPrompt) -> FittedPrompt:
+        """What is left of a prompt, with a summary of what was left out of it. Raises Interrupted.
+
+        A model that has nothing to say of it goes on without.
+        """
+        left_out = [request.messages[index] for index in cut.left_out]
+        summary = self._summary(request, arrived, left_out)
+        if not summary:
+            return cut
+        self._emit(Summarised(request.id, summary))
+        gone = set(cut.left_out)
+        remaining = [message for index, message in enumerate(request.messages) if index not in gone]
+        tokens = self._renderer(request.thinking).prompt(
+            with_summary(remaining, summary), continue_last=request.continue_last
+        )
+        return FittedPrompt(tokens, cut.left_out)
+
+    def _summary(self, request: Generate, arrived: float, messages: Sequence[Message]) -> str:
+        """What the model makes of `messages` and of the summary before them."""
+        renderer, most = self._renderer(thinking=False), room_for_summary(self._context.n_ctx)
+        room = self._context.n_ctx - most
+        longest = max(len(message.content) for message in messages)
+        tokens = renderer.prompt(summary_request(messages, request.summary))
+        while len(tokens) > room and longest:
+            longest //= 2
+            tokens = renderer.prompt(summary_request(messages, request.summary, longest=longest))
+        if len(tokens) > room:
+            return ""
+        asked = Generate(request.id, (), _SOBER, max_tokens=most, thinking=False)
+        answer = self._new_answer(asked, arrived, tokens)
+        answer.is_shown = False
+        with Sampler(asked.sampling, self._vocabulary.size) as sampler:
+            self._read(tokens, answer)
+            reason = self._write(sampler, answer)
+        answer.unsent.append(answer.stream.finish(cut=reason not in ("end", "stop_string")))
+        self._send_text(answer, last=True)
+        return answer.thoughts.text.strip()
+
+    def _new_answer(self, request: Generate, arrived: float, prompt: Sequence[int]) -> _AnswerInProgress:
+        answer = _AnswerInProgress(request, arrived, self._new_stream(request), len(prompt))
+        answer.thoughts = self._new_thoughts(request)
+        return answer
 
     def _begun(self, request: Generate) -> list[int]:
         """The tokens of the answer that is to be continued, as far as they are known."""
@@ -267,7 +323,8 @@ class AnswerSession:
             text = "".join(part.text for part in group)
             if not is_thought and answer.answer_at is None:
                 answer.answer_at = perf_counter()
-            self._emit((Thinking if is_thought else Text)(answer.request.id, text))
+            if answer.is_shown:
+                self._emit((Thinking if is_thought else Text)(answer.request.id, text))
 
     def _raise_if_stopped(self) -> None:
         if self._stop:

@@ -16,13 +16,14 @@ from belle.documents import parse_json_row
 from belle.prompts import Message
 from belle.texts import utf8
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 StopReason = Literal["end", "stop_string", "length", "stopped", "context_full"]
 """Why an answer ended: the model's end token, a stop string, `max_tokens`, the user, no room in the context."""
 
-Overflow = Literal["refuse", "drop_oldest"]
-"""What to do when a conversation does not fit: say so (`prompt_too_long`), or leave out its oldest turns."""
+Overflow = Literal["refuse", "drop_oldest", "cut_middle", "summarise"]
+"""What to do when a conversation does not fit: say so (`prompt_too_long`), leave out its oldest turns, leave out the
+turns after its first, or leave out the oldest and go on with a summary of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ class Generate:
         stop: stop strings besides the template's own; not part of the text.
         continue_last: the last message is an assistant's and is to be continued, not answered.
         overflow: see `Overflow`; the system message and the last turn are always kept.
+        pinned: indices of messages whose turns are never left out.
+        summary: of what came before `messages`, as an earlier `Summarised` told it.
         thinking: whether a model that can do both thinks before it answers; None leaves that to its template.
         conversation: a name under which what was read is saved and found again; empty for none. Letters, digits,
             hyphens and underscores.
@@ -99,6 +102,8 @@ class Generate:
     stop: tuple[str, ...] = ()
     continue_last: bool = False
     overflow: Overflow = "refuse"
+    pinned: tuple[int, ...] = ()
+    summary: str = ""
     thinking: bool | None = None
     conversation: str = ""
 
@@ -216,12 +221,21 @@ class Prefill:
 
 @dataclass(frozen=True, slots=True)
 class ContextCut:
-    """The oldest messages were left out; `first_kept` is the index in the request's messages of the first one kept
-    (the system message, always kept, is not counted)."""
+    """Messages were left out: `left_out` are their indices in the request's messages, ascending."""
 
     event: ClassVar[str] = "context_cut"
     id: int
-    first_kept: int
+    left_out: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summarised:
+    """The messages left out, and what `Generate.summary` said before them, are now told by `text`; comes after
+    their `ContextCut`."""
+
+    event: ClassVar[str] = "summarised"
+    id: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +373,7 @@ Event = (
     | Ready
     | Prefill
     | ContextCut
+    | Summarised
     | Thinking
     | Text
     | Done
@@ -418,6 +433,5 @@ def _value(name: str, value: Any) -> Any:
         return tuple(Message(**m) for m in value)
     if name == "options":
         return tuple(TemplateOption(**{**option, "missing": tuple(option["missing"])}) for option in value)
-    if name == "stop" and isinstance(value, list):
-        return tuple(value)
-    return value
+    # Every other list is one of texts or numbers.
+    return tuple(value) if isinstance(value, list) else value

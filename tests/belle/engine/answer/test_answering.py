@@ -15,7 +15,7 @@ import pytest
 
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.process.blocking import BlockingEngine, open_engine
-from belle.engine.process.protocol import ContextCut, Count, Done, Generate, Load, Prefill, Sampling, Text
+from belle.engine.process.protocol import ContextCut, Count, Done, Generate, Load, Prefill, Sampling, Summarised, Text
 from belle.errors import KnownError
 from belle.gguf.reader import read_header
 from belle.prompts import Message, as_text, get_template, template_from_gguf
@@ -237,12 +237,61 @@ class TestOverflow:
         talk = [system, *(Message(("user", "assistant")[i % 2], t) for i, t in enumerate((*self.LONG, "Last?")))]  # type: ignore[arg-type]
         first, events = ask(small, *talk, overflow="drop_oldest", max_tokens=8)
         cut = next(e for e in events if isinstance(e, ContextCut))
-        assert talk[cut.first_kept].role == "user"
+        assert cut.left_out == tuple(range(1, cut.left_out[-1] + 1))
+        assert talk[cut.left_out[-1] + 1].role == "user"
         assert first.stats.prompt_tokens <= 512 - 8
         talk += [Message("assistant", first.text), Message("user", "More?")]
         second, events = ask(small, *talk, overflow="drop_oldest", max_tokens=8)
-        assert next(e for e in events if isinstance(e, ContextCut)).first_kept == cut.first_kept
+        assert next(e for e in events if isinstance(e, ContextCut)).left_out == cut.left_out
         assert second.stats.reused_tokens >= first.stats.prompt_tokens
+
+    def test_a_pinned_turn_stays(self, small: BlockingEngine) -> None:
+        _, events = ask(small, *self.LONG, "Last?", overflow="drop_oldest", pinned=(3,), max_tokens=4)
+        left_out = next(e for e in events if isinstance(e, ContextCut)).left_out
+        assert left_out[:3] == (0, 1, 4)
+
+    def test_the_middle_is_cut(self, small: BlockingEngine) -> None:
+        first, events = ask(small, *self.LONG, "Last?", overflow="cut_middle", max_tokens=8)
+        cut = next(e for e in events if isinstance(e, ContextCut))
+        assert cut.left_out == tuple(range(2, cut.left_out[-1] + 1))
+        second, _ = ask(small, *self.LONG, "Last?", first.text, "More?", overflow="cut_middle", max_tokens=4)
+        assert second.stats.reused_tokens >= first.stats.prompt_tokens - 1
+
+    def test_it_goes_on_with_a_summary(self, small: BlockingEngine) -> None:
+        first, events = ask(small, *self.LONG, "Last?", overflow="summarise", max_tokens=8)
+        kinds = [type(event) for event in events]
+        assert kinds.index(ContextCut) < kinds.index(Summarised)
+        summary = next(e for e in events if isinstance(e, Summarised))
+        assert summary.text.strip()
+        assert first.stats.prompt_tokens <= 512 - 8
+        left_out = next(e for e in events if isinstance(e, ContextCut)).left_out
+        # The next request has the summary in the place of what it tells.
+        remaining = [text for index, text in enumerate((*self.LONG, "Last?")) if index not in left_out]
+        second, events = ask(
+            small, *remaining, first.text, "More?", overflow="summarise", summary=summary.text, max_tokens=4
+        )
+        assert not any(isinstance(e, ContextCut | Summarised) for e in events)
+        assert second.stats.reused_tokens >= first.stats.prompt_tokens - 1
+
+    def test_a_summary_is_made_of_a_text_that_would_not_fit(self, small: BlockingEngine) -> None:
+        done, events = ask(small, "word " * 700, "I see.", "And what else?", overflow="summarise", max_tokens=4)
+        assert any(isinstance(e, Summarised) for e in events)
+        assert done.stats.prompt_tokens <= 512 - 4
+
+    def test_a_summary_can_be_stopped(self, starter: Path) -> None:
+        with open_engine(Load(str(starter), n_ctx=512)) as engine:
+            request = Generate(
+                next(_ids),
+                tuple(Message(("user", "assistant")[i % 2], t) for i, t in enumerate((*self.LONG, "Last?"))),  # type: ignore[arg-type]
+                GREEDY,
+                overflow="summarise",
+            )
+            for event in engine.generate(request):
+                if isinstance(event, ContextCut):
+                    engine.client.stop(request.id)
+                assert not isinstance(event, Summarised | Text)
+            assert isinstance(event, Done)
+            assert event.reason == "stopped"
 
     def test_one_message_that_is_too_long(self, small: BlockingEngine) -> None:
         with pytest.raises(KnownError) as caught:

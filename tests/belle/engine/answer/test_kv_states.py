@@ -239,10 +239,14 @@ def test_shrink_keeps_the_newest_that_fit(
         assert files.used_bytes() + sizes[len(sizes) - len(left) - 1] + 2 > budget
 
 
-def test_retain_removes_what_nobody_owns(tmp_path: Path) -> None:
+def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     for name in ("a", "b"):
         make(tmp_path, name, 10, 1000)
     (tmp_path / "a.kv.part").write_bytes(b"half")
     (tmp_path / "notes.txt").write_text("not ours")
-    StateFiles(tmp_path).retain({"a"})
-    assert {path.name for path in tmp_path.iterdir()} == {"a.kv", "a.json", "notes.txt"}
+    files = StateFiles(tmp_path)
+    assert files.names() == {"a", "b"}
+    files.delete("a")
+    assert {path.name for path in tmp_path.iterdir()} == {"b.kv", "b.json", "notes.txt"}
+    files.clear()
+    assert {path.name for path in tmp_path.iterdir()} == {"notes.txt"}

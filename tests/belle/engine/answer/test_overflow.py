@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from belle.engine.answer.overflow import FittedPrompt, fit, room_for_prompt
+from belle.engine.answer.overflow import FittedPrompt, fit, room_for_prompt, room_for_summary
 from belle.engine.process.protocol import Overflow
 from belle.errors import KnownError
 from belle.prompts import Message
@@ -25,8 +28,14 @@ def conversation(turns: int, length: int = 20, *, system: bool = True) -> list[M
     return [SYSTEM, *talk] if system else talk
 
 
-def fitted(messages: list[Message], n_ctx: int = 400, overflow: Overflow = "drop_oldest") -> FittedPrompt:
-    return fit(messages, render, n_ctx=n_ctx, n_ctx_train=8192, max_tokens=None, overflow=overflow)
+def fitted(
+    messages: list[Message], n_ctx: int = 400, overflow: Overflow = "drop_oldest", pinned: Sequence[int] = ()
+) -> FittedPrompt:
+    return fit(messages, render, n_ctx=n_ctx, n_ctx_train=8192, max_tokens=None, overflow=overflow, pinned=pinned)
+
+
+def kept(messages: list[Message], prompt: FittedPrompt) -> list[Message]:
+    return [message for index, message in enumerate(messages) if index not in prompt.left_out]
 
 
 def test_there_is_room_for_an_answer() -> None:
@@ -38,7 +47,7 @@ def test_there_is_room_for_an_answer() -> None:
 
 def test_what_fits_is_left_alone() -> None:
     messages = conversation(5)
-    assert fitted(messages) == FittedPrompt(render(messages), None)
+    assert fitted(messages) == FittedPrompt(render(messages), ())
 
 
 def test_refused_with_the_numbers() -> None:
@@ -50,7 +59,7 @@ def test_refused_with_the_numbers() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("overflow", ["refuse", "drop_oldest"])
+@pytest.mark.parametrize("overflow", get_args(Overflow))
 def test_a_last_question_that_is_too_long_alone(overflow: Overflow) -> None:
     for messages in ([*conversation(3)[:-1], Message("user", "x" * 500)], [Message("user", "x" * 500)]):
         with pytest.raises(KnownError) as caught:
@@ -64,16 +73,17 @@ def test_a_last_question_that_is_too_long_alone(overflow: Overflow) -> None:
 def test_the_newest_turns_and_the_system_message_are_kept(turns: int, system: bool) -> None:
     messages = conversation(turns, system=system)
     prompt = fitted(messages)
-    assert prompt.first_kept is not None
-    assert messages[prompt.first_kept].role == "user"
-    kept = messages[prompt.first_kept :]
-    assert prompt.tokens == render([SYSTEM, *kept] if system else kept)
+    assert prompt.left_out == tuple(range(system, prompt.left_out[-1] + 1))
+    newest = messages[prompt.left_out[-1] + 1 :]
+    assert newest[0].role == "user"
+    assert prompt.tokens == render([SYSTEM, *newest] if system else newest)
     # At most half a context and a turn more than necessary is left out.
     assert room_for_prompt(400, None) - 200 - 40 <= len(prompt.tokens) <= room_for_prompt(400, None)
 
 
-def test_the_cut_moves_in_large_steps() -> None:
-    cuts = [fitted(conversation(turns)).first_kept for turns in range(12, 60)]
+@pytest.mark.parametrize("overflow", ["drop_oldest", "cut_middle", "summarise"])
+def test_the_cut_moves_in_large_steps(overflow: Overflow) -> None:
+    cuts = [fitted(conversation(turns), overflow=overflow).left_out for turns in range(12, 60)]
     moves = sum(a != b for a, b in pairwise(cuts))
     assert moves <= 48 * 40 / 200 + 1
 
@@ -82,10 +92,59 @@ def test_a_continued_answer_stays_with_its_question() -> None:
     messages = [*conversation(20), Message("assistant", "partial")]
     prompt = fitted(messages)
     assert bytes(prompt.tokens).endswith(bytes(render(messages[-2:])))
-    assert messages[prompt.first_kept or 0].role == "user"
+    assert messages[prompt.left_out[-1] + 1].role == "user"
 
 
 def test_a_few_long_turns() -> None:
     messages = conversation(3, length=150, system=False)
     prompt = fitted(messages)
-    assert prompt.first_kept == 4
+    assert prompt.left_out == (0, 1, 2, 3)
+
+
+@pytest.mark.parametrize("turns", range(12, 60, 7))
+def test_cutting_the_middle_keeps_the_first_turn_and_the_newest(turns: int) -> None:
+    messages = conversation(turns)
+    prompt = fitted(messages, overflow="cut_middle")
+    assert prompt.left_out == tuple(range(3, prompt.left_out[-1] + 1))
+    assert kept(messages, prompt)[:3] == messages[:3]
+    assert len(prompt.tokens) <= room_for_prompt(400, None)
+
+
+def test_a_first_turn_that_leaves_no_room_goes_last() -> None:
+    messages = [Message("user", "x" * 300), Message("assistant", "y"), *conversation(4, length=30, system=False)]
+    prompt = fitted(messages, overflow="cut_middle")
+    assert 0 in prompt.left_out
+    assert len(prompt.tokens) <= room_for_prompt(400, None)
+
+
+def test_a_summary_has_its_room() -> None:
+    prompt = fitted(conversation(20), overflow="summarise")
+    assert len(prompt.tokens) <= room_for_prompt(400, None) - room_for_summary(400)
+
+
+@given(
+    lengths=st.lists(st.integers(1, 60), min_size=3, max_size=60),
+    pins=st.sets(st.integers(0, 59), max_size=3),
+    overflow=st.sampled_from(["drop_oldest", "cut_middle", "summarise"]),
+    system=st.booleans(),
+)
+def test_what_stays(lengths: list[int], pins: set[int], overflow: Overflow, system: bool) -> None:
+    talk = [Message(("user", "assistant")[i % 2], "a" * n) for i, n in enumerate(lengths)]  # type: ignore[arg-type]
+    messages = [SYSTEM, *talk] if system else talk
+    pinned = tuple(sorted(i for i in pins if i < len(messages)))
+    try:
+        prompt = fitted(messages, overflow=overflow, pinned=pinned)
+    except KnownError as error:
+        assert error.kind == "prompt_too_long"
+        return
+    stays = kept(messages, prompt)
+    assert prompt.tokens == render(stays)
+    assert len(prompt.tokens) <= room_for_prompt(400, None)
+    assert not set(pinned) & set(prompt.left_out)
+    assert list(prompt.left_out) == sorted(set(prompt.left_out))
+    if system:
+        assert stays[0] == SYSTEM
+    last_question = max(i for i, message in enumerate(messages) if message.role == "user")
+    assert all(index < last_question for index in prompt.left_out)
+    talk_left = stays[1:] if system else stays
+    assert [m.role for m in talk_left] == [("user", "assistant")[i % 2] for i in range(len(talk_left))]
