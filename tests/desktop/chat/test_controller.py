@@ -213,13 +213,13 @@ def test_where_the_context_begins_is_found_anew_with_every_question(desk: Desk) 
         engine.say(text.upper())
         engine.finish()
     desk.controller.send("three")
-    engine.on_event(ContextCut(engine.request.id, 2))
+    engine.on_event(ContextCut(engine.request.id, (0, 1)))
     assert desk.controller.conversation.context_start == desk.path[2].id
     engine.say("THREE")
     engine.finish()
     desk.controller.send("four")
     assert [m.content for m in engine.request.messages][:2] == ["one", "ONE"]
-    engine.on_event(ContextCut(engine.request.id, 4))
+    engine.on_event(ContextCut(engine.request.id, (0, 1, 2, 3)))
     engine.read()
     assert desk.controller.conversation.context_start == desk.path[4].id
     engine.finish()
@@ -373,7 +373,7 @@ def test_a_larger_context_brings_what_was_left_out_back_into_sight(desk: Desk) -
         engine.say(text.upper())
         engine.finish()
     desk.controller.send("three")
-    engine.on_event(ContextCut(engine.request.id, 2))
+    engine.on_event(ContextCut(engine.request.id, (0, 1)))
     engine.say("THREE")
     engine.finish()
     assert desk.controller.conversation.context_start == desk.path[2].id
@@ -388,6 +388,6 @@ def test_continuing_with_a_context_that_is_cut_keeps_the_answer_in_sight(desk: D
         engine.say(text.upper())
         engine.finish("stopped")
     desk.controller.continue_answer(desk.path[-1].id)
-    engine.on_event(ContextCut(engine.request.id, 2))
+    engine.on_event(ContextCut(engine.request.id, (0, 1)))
     assert [m.text for m in desk.paths[-1]] == ["one", "ONE", "two", "TWO"]
     assert desk.controller.conversation.context_start == desk.path[2].id
