@@ -22,7 +22,7 @@ from belle.gguf.writer import KeyValue, serialize
 from belle.texts import visible
 from convert.architectures import Architecture, NamedTensor, architecture_of
 from convert.checkpoint import Checkpoint, open_checkpoint
-from convert.gptq.coded import Mode
+from convert.gptq.quantized_rows import Mode
 from convert.gptq.requantize import note, requantizing, unmovable
 from convert.lora.adapter import WEIGHTS as ADAPTER_WEIGHTS
 from convert.lora.adapter import Adapter, read_adapter
@@ -226,7 +226,7 @@ def weights_of(
     `notes` gets what a person should know. Raises KnownError.
     """
     from convert import compressed
-    from convert.gptq import view as gptq
+    from convert.gptq import checkpoint_view as gptq
 
     tied = architecture.tied_names(checkpoint.tensors, checkpoint.config)
 
@@ -237,9 +237,9 @@ def weights_of(
     stated = read_stated(checkpoint)
     refuse_by_tensors(checkpoint.tensors)
     if compressed.is_compressed(checkpoint.tensors):
-        return compressed.view(checkpoint.tensors, stated, mode, merged, notes)
+        return compressed.view_compressed(checkpoint.tensors, stated, mode, merged, notes)
     if gptq.is_quantized(checkpoint.tensors):
-        found = gptq.view(checkpoint.tensors, stated, mode, merged)
+        found = gptq.view_quantized(checkpoint.tensors, stated, mode, merged)
         notes += found.warnings
         return found.tensors
     notes += left_behind(checkpoint.config, stated)

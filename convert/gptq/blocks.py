@@ -41,7 +41,7 @@ def q4_0_of_pairs(pairs: Bytes, scales: NDArray[np.float16]) -> Bytes:
     """`q4_0` of codes whose zeros are all 8, without unpacking them.
 
     Args:
-        pairs: `[rows, in_features / 2]`, see `codes.row_pairs`.
+        pairs: `[rows, in_features / 2]`, see `word_packing.row_pairs`.
         scales: `[rows, in_features / 32]`.
     """
     # Eight bytes at a time: those of columns 0…15 and of 16…31, which share the bytes of a block.

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from belle.errors import KnownError
-from convert.gptq import codes
+from convert.gptq import word_packing
 
 Method = Literal["gptq", "awq"]
 
@@ -190,6 +190,6 @@ def zeros_of(words: NDArray[np.int32], bits: int, *, version: Literal[1, 2], wor
     ones then stands for 2**bits, as GPTQ-for-LLaMa's kernels read it.
     """
     if version == 1 and wordwise:
-        words = codes.add_one_to_words(words, bits)
-    stored = codes.unpack(np.ascontiguousarray(words.T), bits).T
+        words = word_packing.add_one_to_words(words, bits)
+    stored = word_packing.unpack(np.ascontiguousarray(words.T), bits).T
     return stored.astype(np.uint16) + np.uint16(version == 1 and not wordwise)

@@ -1,7 +1,7 @@
 """GPTQ and AWQ layers whose codes cannot be moved into GGUF blocks, and what becomes of them.
 
 Two kinds. *Act-order* layers have the columns of a block in different groups, each with its scale and zero; GGUF has no
-such block, and only where the order of the inputs can be changed in the layer before (`convert.gptq.view`) does it
+such block, and only where the order of the inputs can be changed in the layer before (`convert.gptq.act_order`) does it
 vanish. And a layer that an adapter was merged into holds values that are no longer `s * (q - z)`. Both are quantized
 again, to a type so fine that it adds next to nothing to the noise that GPTQ made: for groups of 128 the power of the
 noise grows by the factor 1.002 with Q8_0 (8.5 bits per weight) and 1.025 with Q6_K (6.6). What a file has got is

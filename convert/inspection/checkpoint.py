@@ -16,9 +16,9 @@ from convert.checkpoint import Checkpoint, open_checkpoint
 from convert.checkpoint.tensor import CheckpointTensor
 from convert.compressed import is_companion, is_compressed, stored_layers
 from convert.gptq.blocks import RUN
+from convert.gptq.checkpoint_view import is_quantized
 from convert.gptq.layout import Module, find_modules
 from convert.gptq.stated_config import check_known, check_modules
-from convert.gptq.view import is_quantized
 from convert.inspection.description import Description, TensorRow, TokenizerFacts, shares, template_facts
 from convert.metadata import read_model_card
 from convert.quantized_formats import read_stated, refuse_by_tensors

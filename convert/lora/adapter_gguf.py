@@ -25,8 +25,8 @@ from belle.path_guard import check_output
 from convert.architectures import Architecture, NamedTensor, architecture_of
 from convert.architectures.base import TensorPlacement
 from convert.checkpoint.json_file import read_json_object
-from convert.lora.act_order import NOTHING_MOVED, Moved, moved_in_base
 from convert.lora.adapter import Adapter, Delta, read_adapter
+from convert.lora.base_permutation import NO_PERMUTATION, BasePermutation, permutation_of_base
 from convert.lora.merge import digests
 from convert.metadata import real, text
 from convert.output.progress import ProgressCallback
@@ -60,7 +60,7 @@ def convert_adapter(
 ) -> ConversionReport:
     """Write the one adapter of `options` to `out`, for the base at `source`.
 
-    Of the base config.json is enough, unless it is quantized in act-order (`convert.lora.act_order`).
+    Of the base config.json is enough, unless it is quantized in act-order (`convert.lora.base_permutation`).
 
     Raises KnownError: `usage`, `no_config`, `unsupported_adapter`, `adapter_mismatch`, `base_needed`, those of
     `read_adapter`, and of `write_gguf`.
@@ -77,9 +77,9 @@ def convert_adapter(
         inputs = [config_file, *adapter.files]
         if options.report is not None:
             check_output(options.report, inputs)
-        made = arrange(adapter, architecture, config, moved_in_base(source, config, architecture))
-        plans = _plans(made.tensors, kind.base)
-        metadata = _metadata(adapter, architecture, made.alpha, options)
+        contents = arrange(adapter, architecture, config, permutation_of_base(source, config, architecture))
+        plans = _plans(contents.tensors, kind.base)
+        metadata = _metadata(adapter, architecture, contents.alpha, options)
         n_bytes = len(serialize(metadata, [plan.info for plan in plans])) + data_size(plans)
         if write:
             verifier = partial(verify, plans=plans, threads=options.threads, progress=progress)
@@ -100,7 +100,10 @@ def convert_adapter(
 
 
 def arrange(
-    adapter: Adapter, architecture: Architecture, config: Mapping[str, Any], moved: Moved = NOTHING_MOVED
+    adapter: Adapter,
+    architecture: Architecture,
+    config: Mapping[str, Any],
+    permutation: BasePermutation = NO_PERMUTATION,
 ) -> AdapterFile:
     """The tensors of the adapter under GGUF's names. Raises KnownError (`unsupported_adapter`, `adapter_mismatch`)."""
     places = architecture.places(config)
@@ -128,7 +131,7 @@ def arrange(
             )
         if place.name == _EMBEDDING and architecture.is_tied(config):
             raise _unsupported(adapter, "changes the embedding of a model whose output head is the embedding")
-        tensors += _pair(place, moved.applied(delta, short), alpha)
+        tensors += _pair(place, permutation.applied(delta, short), alpha)
     return AdapterFile(alpha, tensors)
 
 

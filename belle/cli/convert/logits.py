@@ -83,7 +83,7 @@ def _unpacked(source: Path, options: ConvertOptions) -> Iterator[Mapping[str, Ro
     """
     from convert.architectures import architecture_of
     from convert.checkpoint import open_checkpoint
-    from convert.gptq.view import is_quantized
+    from convert.gptq.checkpoint_view import is_quantized
     from convert.lora.adapter import read_adapter
     from convert.pipeline import weights_of
 

@@ -19,7 +19,7 @@ from gguf.quants import dequantize
 from safetensors.torch import save_file
 
 from convert.checkpoint import open_checkpoint
-from convert.compressed import view
+from convert.compressed import view_compressed
 from convert.compressed.float8 import VALUES
 
 SHAPE = (96, 320)
@@ -49,7 +49,7 @@ def read(folder: Path, state: Mapping[str, torch.Tensor], config: Mapping[str, A
     tensors = {f"m.proj.{name}": tensor.contiguous() for name, tensor in state.items()}
     save_file(tensors, folder / "model.safetensors")
     with open_checkpoint(folder / "model.safetensors") as checkpoint:
-        rows = view(checkpoint.tensors, config, "exact", dict, [])
+        rows = view_compressed(checkpoint.tensors, config, "exact", dict, [])
         assert list(rows) == ["m.proj.weight"]
         source = rows["m.proj.weight"]
         # Rows in two runs, as the writer asks for them.

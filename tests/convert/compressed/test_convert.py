@@ -19,7 +19,7 @@ from belle.cli.main import main
 from belle.errors import KnownError
 from belle.gguf.mapped_file import GgufFile
 from convert.checkpoint import open_checkpoint
-from convert.compressed import view
+from convert.compressed import view_compressed
 from convert.compressed.scheme import read_scheme
 from convert.inspection.checkpoint import describe_checkpoint
 from convert.pipeline import convert
@@ -231,10 +231,12 @@ def test_scales_are_shared_as_the_strategy_says(strategy: str, stored: str, tmp_
     save_file({"m.proj.weight": values, "m.proj.weight_scale": torch.ones(shapes[stored])}, tmp_path / "m.safetensors")
     with open_checkpoint(tmp_path / "m.safetensors") as checkpoint:
         if strategy == stored:
-            assert list(view(checkpoint.tensors, compressed_floats(strategy), "exact", dict, [])) == ["m.proj.weight"]
+            assert list(view_compressed(checkpoint.tensors, compressed_floats(strategy), "exact", dict, [])) == [
+                "m.proj.weight"
+            ]
         else:
             with pytest.raises(KnownError, match=f"the configuration says {strategy}"):
-                view(checkpoint.tensors, compressed_floats(strategy), "exact", dict, [])
+                view_compressed(checkpoint.tensors, compressed_floats(strategy), "exact", dict, [])
 
 
 @pytest.mark.parametrize(
@@ -254,7 +256,7 @@ def test_layers_said_to_be_left_that_are_stored_quantized_are_told(
     config = changed({"int4": INT4, "fp8-blocks": FP8}.get(name, FP8_TENSOR), key, to=[entry])
     notes: list[str] = []
     with open_checkpoint(originals[name][0]) as checkpoint:
-        view(checkpoint.tensors, config, "exact", dict, notes)
+        view_compressed(checkpoint.tensors, config, "exact", dict, notes)
     told = [note for note in notes if "left as they were" in note]
     assert [note.split()[0] for note in told] == [str(count)] * bool(count)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.gptq import codes
+from convert.gptq import word_packing
 from tests.convert.checkpoint.building import safetensors
 from tests.convert.checkpoints import bloom_checkpoint, bloom_shapes, llama_checkpoint, llama_shapes
 
@@ -69,8 +69,8 @@ def _act_order(
     zeros = np.full((n_out, n_groups), middle - 1, np.uint8)
     weight = (scales.astype(np.float32)[g_idx] * (q.astype(np.float32) - middle)).T
     parts = {
-        "qweight": codes.pack(q, bits),
-        "qzeros": codes.pack(zeros, bits).T.copy(),
+        "qweight": word_packing.pack(q, bits),
+        "qzeros": word_packing.pack(zeros, bits).T.copy(),
         "scales": scales,
         "g_idx": g_idx,
     }

@@ -12,7 +12,7 @@ from gguf.quants import dequantize
 
 from belle.gguf.mapped_file import GgufFile
 from convert.checkpoint import open_checkpoint
-from convert.gptq.view import view
+from convert.gptq.checkpoint_view import view_quantized
 from tests.convert.install.belle_checkpoint import belle_bloom, belle_llama
 from tests.convert.install.running import belle
 
@@ -43,7 +43,7 @@ def test_converts_and_answers(
     assert max(tensor["rms_steps"] for tensor in moved) < (0.001 if bits == 4 else 0.3)
 
     with open_checkpoint(source) as checkpoint:
-        meant = view(checkpoint.tensors, {}).tensors[f"{layer}.weight"].float_rows(0, 256)
+        meant = view_quantized(checkpoint.tensors, {}).tensors[f"{layer}.weight"].float_rows(0, 256)
     kept = GgufFile(out)
     got = dequantize(np.asarray(kept.data(stored)).reshape(256, -1), kept.tensors[stored].type)
     assert np.abs(got - meant).max() < 0.02 * np.abs(meant).max()

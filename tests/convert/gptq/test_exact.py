@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle.errors import KnownError
-from convert.gptq import codes
+from convert.gptq import word_packing
+from convert.gptq.gptq_rows import GPTQRows
 from convert.gptq.layout import ZeroEvidence, find_modules, zeros_of
-from convert.gptq.source import GPTQRows
 
 
 @dataclass
@@ -63,8 +63,8 @@ def layer(
     scales = (rng.random((n_groups, n_out)) * 0.01 + 0.001).astype(scale_type)
     g_idx = np.arange(n_in) // group
     tensors = {
-        "m.qweight": Stored(codes.pack(q, bits)),
-        "m.qzeros": Stored(codes.pack(np.ascontiguousarray((zeros - 1).astype(np.uint8).T), bits).T.copy()),
+        "m.qweight": Stored(word_packing.pack(q, bits)),
+        "m.qzeros": Stored(word_packing.pack(np.ascontiguousarray((zeros - 1).astype(np.uint8).T), bits).T.copy()),
         "m.scales": Stored(scales),
     }
     if act_order:
@@ -106,8 +106,8 @@ def test_awq_is_as_exact_as_gptq() -> None:
     zeros = rng.integers(0, 16, (2, 64)).astype(np.uint8)
     scales = (rng.random((2, 64)) * 0.01).astype(np.float16)
     tensors = {
-        "m.qweight": Stored(codes.pack_awq(q)),
-        "m.qzeros": Stored(codes.pack_awq(zeros)),
+        "m.qweight": Stored(word_packing.pack_awq(q)),
+        "m.qzeros": Stored(word_packing.pack_awq(zeros)),
         "m.scales": Stored(scales),
     }
     g_idx = np.arange(256) // 128
@@ -174,14 +174,14 @@ def test_packing_is_undone_by_unpacking(bits: int, data: st.DataObject) -> None:
     n = 32 * data.draw(st.integers(1, 4))
     values = data.draw(st.lists(st.integers(0, (1 << bits) - 1), min_size=n * columns, max_size=n * columns))
     q = np.array(values, np.uint8).reshape(n, columns)
-    np.testing.assert_array_equal(codes.unpack(codes.pack(q, bits), bits), q)
+    np.testing.assert_array_equal(word_packing.unpack(word_packing.pack(q, bits), bits), q)
 
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
 def test_gptqmodel_borrows_across_a_word_and_adding_to_the_word_undoes_it(bits: int) -> None:
     zeros = np.random.default_rng(1).integers(0, 1 << bits, (4, 64)).astype(np.uint8)
-    packed = codes.pack(np.ascontiguousarray(zeros.T), bits).T.copy()
-    minus = packed.view(np.uint32) - codes.add_one_to_words(np.zeros_like(packed), bits).view(np.uint32)
+    packed = word_packing.pack(np.ascontiguousarray(zeros.T), bits).T.copy()
+    minus = packed.view(np.uint32) - word_packing.add_one_to_words(np.zeros_like(packed), bits).view(np.uint32)
     got = zeros_of(minus.view(np.int32), bits, version=1, wordwise=True)
     np.testing.assert_array_equal(got, zeros)
 

@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.convert.gptq.test_view import named
 
 from belle.errors import KnownError
+from convert.gptq.checkpoint_view import view_quantized
 from convert.gptq.layout import ZeroEvidence, find_modules
 from convert.gptq.stated_config import stated_quantization, version_of
-from convert.gptq.view import view
 from tests.convert.gptq.test_exact import Stored, layer
-from tests.convert.gptq.test_view import named
 
 
 def refused(stated: dict[str, Any], made: Any = None) -> KnownError:
     with pytest.raises(KnownError) as caught:
-        view(named(made or layer(4, 128, symmetric=True), "a.o_proj"), stated)
+        view_quantized(named(made or layer(4, 128, symmetric=True), "a.o_proj"), stated)
     return caught.value
 
 
@@ -73,7 +73,7 @@ def test_what_the_data_deny_is_refused_by_its_name(stated: dict[str, Any], made:
 ])  # fmt: skip
 def test_what_agrees_with_the_data_is_read(stated: dict[str, Any]) -> None:
     made = layer(4, 128, symmetric=True)
-    seen = view(named(made, "a.o_proj"), stated)
+    seen = view_quantized(named(made, "a.o_proj"), stated)
     np.testing.assert_array_equal(seen.tensors["a.o_proj.weight"].float_rows(0, 32), made.weight)
 
 
@@ -81,7 +81,7 @@ def test_an_order_that_every_column_says_itself_needs_no_leave() -> None:
     """Some tools store g_idx in an order that their configuration does not mention."""
     made = layer(4, 128, symmetric=True, act_order=True)
     for said in (True, False):
-        seen = view(named(made, "a.o_proj"), {"desc_act": said})
+        seen = view_quantized(named(made, "a.o_proj"), {"desc_act": said})
         np.testing.assert_array_equal(seen.tensors["a.o_proj.weight"].float_rows(0, 32), made.weight)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.gptq import codes
+from convert.gptq import word_packing
 from tests.convert.checkpoint.building import torch_zip
 from tests.convert.checkpoints import bloom_shapes, byte_tokenizer, llama_shapes
 
@@ -102,7 +102,7 @@ def _quantized(rng: np.random.Generator, layer: str, shape: tuple[int, ...], bit
     q = np.rint(rng.normal(zeros.repeat(GROUP, axis=0)[:n_in], middle / 3, (n_in, n_out)))
     q = np.clip(q, 0, (1 << bits) - 1).astype(np.uint8)
     return {
-        f"{layer}.qweight": codes.pack(q, bits),
-        f"{layer}.qzeros": codes.pack(np.ascontiguousarray((zeros - 1).T), bits).T.copy(),
+        f"{layer}.qweight": word_packing.pack(q, bits),
+        f"{layer}.qzeros": word_packing.pack(np.ascontiguousarray((zeros - 1).T), bits).T.copy(),
         f"{layer}.scales": (rng.uniform(0.004, 0.008, (n_groups, n_out)) * 8 / middle).astype(np.float32),
     }

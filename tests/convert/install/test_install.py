@@ -24,7 +24,7 @@ from belle.gguf.reader import read_header
 from belle.models.catalog import ModelEntry, load_catalog, resolve
 from belle.models.registry import installed
 from convert.checkpoint import open_checkpoint
-from convert.gptq.view import view
+from convert.gptq.checkpoint_view import view_quantized
 from convert.install.job import InstallOptions, install
 from convert.tokenizers.templates import CHAT_TEMPLATES
 from tests.convert.checkpoint.building import torch_zip
@@ -91,7 +91,7 @@ def test_the_codes_are_moved_and_the_embeddings_keep_8_bits(hub: LoopbackHub, tm
     kind = stored.tensors["blk.1.ffn_down.weight"].type
     assert kind.name == "Q5_0"
     with open_checkpoint(folder() / HIDDEN / "checkpoint") as checkpoint:
-        meant = view(checkpoint.tensors, {}).tensors["transformer.h.1.mlp.dense_4h_to_h.weight"].rows(0, 256)
+        meant = view_quantized(checkpoint.tensors, {}).tensors["transformer.h.1.mlp.dense_4h_to_h.weight"].rows(0, 256)
     got = dequantize(np.asarray(stored.data("blk.1.ffn_down.weight")).reshape(256, -1), kind)
     np.testing.assert_allclose(got, meant, rtol=2**-10)  # 32-bit scales become 16-bit
 

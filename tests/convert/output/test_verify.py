@@ -16,7 +16,7 @@ from belle.errors import KnownError
 from belle.gguf.types import FILE_TYPES, FLOAT_TYPES, row_bytes
 from belle.gguf.writer import padded
 from convert.gptq import blocks
-from convert.gptq.source import GPTQRows
+from convert.gptq.gptq_rows import GPTQRows
 from convert.output.compare import TENSOR_ERRORS
 from convert.output.journal import TensorSlice
 from convert.output.part_file import journal_path, part_path
@@ -163,7 +163,7 @@ def test_gptq_is_told_apart_by_what_happened_to_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("kind", "factor"), [(T.Q4_K, 1.34), (T.Q5_K, 1.10), (T.Q6_K, 1.025), (T.Q8_0, 1.003)])
 def test_the_noise_of_quantizing_a_second_time(kind: T, factor: float, tmp_path: Path) -> None:
     """Gaussian weights, asymmetric groups of 128, rounded to nearest: the numbers that were measured before."""
-    from convert.gptq import codes
+    from convert.gptq import word_packing
     from tests.convert.gptq.test_exact import Layer, Stored
 
     rng = np.random.default_rng(0)
@@ -174,8 +174,8 @@ def test_the_noise_of_quantizing_a_second_time(kind: T, factor: float, tmp_path:
     zeros = np.rint(-low / scales).clip(1, 15)
     q = (np.rint(x / scales[:, None]) + zeros[:, None]).clip(0, 15).astype(np.uint8).reshape(n_in, n_out)
     tensors = {
-        "m.qweight": Stored(codes.pack(q, 4)),
-        "m.qzeros": Stored(codes.pack(np.ascontiguousarray((zeros - 1).astype(np.uint8).T), 4).T.copy()),
+        "m.qweight": Stored(word_packing.pack(q, 4)),
+        "m.qzeros": Stored(word_packing.pack(np.ascontiguousarray((zeros - 1).astype(np.uint8).T), 4).T.copy()),
         "m.scales": Stored(scales),
     }
     source = Layer(tensors, np.empty(0)).rows()

@@ -11,9 +11,9 @@ from typing import Any
 from belle.errors import KnownError
 from convert.checkpoint.tensor import CheckpointTensor
 from convert.compressed.float8 import VALUES, Float8Rows
-from convert.compressed.packed import BITS, PackedRows, read_layer
+from convert.compressed.integer_rows import BITS, IntegerRows, read_layer
 from convert.compressed.scheme import Scheme, WeightScheme, read_scheme
-from convert.gptq.coded import Mode
+from convert.gptq.quantized_rows import Mode
 from convert.rows.source import RowSource
 
 Change = Callable[[Mapping[str, RowSource]], dict[str, RowSource]]
@@ -59,7 +59,7 @@ def stored_layers(tensors: Mapping[str, CheckpointTensor]) -> dict[str, tuple[st
     return found
 
 
-def view(
+def view_compressed(
     tensors: Mapping[str, CheckpointTensor],
     stated: Mapping[str, Any],
     mode: Mode,
@@ -71,7 +71,7 @@ def view(
     Args:
         tensors: by name.
         stated: `quantization_config`.
-        mode: see `CodedRows`.
+        mode: see `GroupQuantizedRows`.
         change: what merges adapters.
         notes: gets what a person should know.
 
@@ -110,7 +110,7 @@ def _layers(tensors: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
             yield name.removesuffix(_WEIGHT), False
 
 
-def _codes(layer: str, tensors: Mapping[str, CheckpointTensor], scheme: Scheme, mode: Mode) -> PackedRows:
+def _codes(layer: str, tensors: Mapping[str, CheckpointTensor], scheme: Scheme, mode: Mode) -> IntegerRows:
     stated = scheme.of(layer)
     bits = _bits(layer, tensors)
     if stated.bits not in (None, bits):
@@ -120,7 +120,7 @@ def _codes(layer: str, tensors: Mapping[str, CheckpointTensor], scheme: Scheme, 
     found = read_layer(layer, tensors, bits)
     if stated.symmetric is False and found.zero_point is None:
         raise _denied(layer, "codes without zero points", "symmetric is false")
-    rows = PackedRows(found, stated.group_size, mode)
+    rows = IntegerRows(found, stated.group_size, mode)
     if stated.symmetric and rows.has_zeros:
         raise _denied(layer, "codes with zero points", "symmetric is true")
     _check_scales(layer, found.scale, found.shape, stated)

@@ -10,7 +10,7 @@ import pytest
 from gguf.constants import GGMLQuantizationType as Type
 from gguf.quants import dequantize
 
-from convert.gptq.view import is_quantized, view
+from convert.gptq.checkpoint_view import is_quantized, view_quantized
 from convert.rows.arrange import ArrayRows
 from convert.rows.source import RowSource
 from tests.convert.gptq.test_exact import Layer, Stored, layer
@@ -28,7 +28,7 @@ def test_a_module_becomes_one_weight_in_its_place() -> None:
     made = layer(4, 128, symmetric=True)
     norm = vector("norm.weight", np.ones(32))
     tensors = {"norm.weight": norm, **named(made, "a.q_proj"), "a.q_proj.bias": vector("b", np.zeros(32))}
-    seen = view(tensors, {})
+    seen = view_quantized(tensors, {})
     assert list(seen.tensors) == ["norm.weight", "a.q_proj.weight", "a.q_proj.bias"]
     assert seen.tensors["norm.weight"] is norm
     assert seen.version == 1
@@ -41,7 +41,7 @@ def test_act_order_of_down_proj_is_folded_into_gate_and_up() -> None:
     gate = layer(4, 32, symmetric=False, shape=(512, 64), seed=2)
     up = layer(4, 32, symmetric=True, shape=(512, 64), seed=3)
     tensors = {**named(gate, "l.gate_proj"), **named(up, "l.up_proj"), **named(down, "l.down_proj")}
-    seen = view(tensors, {})
+    seen = view_quantized(tensors, {})
     assert list(seen.folded) == ["l.down_proj"]
     got = {}
     for name in ("gate_proj", "up_proj", "down_proj"):
@@ -72,7 +72,7 @@ def test_adapters_are_merged_before_anything_is_folded(changed: str) -> None:
     def merge(rows: Mapping[str, RowSource]) -> dict[str, RowSource]:
         return {**rows, f"l.{changed}.weight": vector(changed, made[changed].weight + delta)}
 
-    seen = view(tensors, {}, change=merge)
+    seen = view_quantized(tensors, {}, change=merge)
     assert list(seen.folded) == ([] if changed == "down_proj" else ["l.down_proj"])
     assert (seen.tensors["l.down_proj.weight"].packed_type is None) == (changed == "down_proj")
     got = {name: seen.tensors[f"l.{name}.weight"].float_rows(0, len(one.weight)) for name, one in made.items()}
@@ -94,7 +94,7 @@ def test_blooms_feed_forward_is_folded_with_its_bias() -> None:
         "h.0.mlp.dense_h_to_4h.bias": vector("bias", bias),
         **named(out, "h.0.mlp.dense_4h_to_h"),
     }
-    seen = view(tensors, {})
+    seen = view_quantized(tensors, {})
     order = np.argsort(out.tensors["m.g_idx"].values, kind="stable")
     np.testing.assert_array_equal(
         seen.tensors["h.0.mlp.dense_h_to_4h.bias"].float_rows(0, 1)[0], bias[order].astype("f")
@@ -105,7 +105,7 @@ def test_blooms_feed_forward_is_folded_with_its_bias() -> None:
 
 def test_act_order_elsewhere_is_left_to_be_quantized_again() -> None:
     made = layer(4, 128, symmetric=True, act_order=True)
-    seen = view(named(made, "a.o_proj"), {})
+    seen = view_quantized(named(made, "a.o_proj"), {})
     assert seen.folded == {}
     assert seen.tensors["a.o_proj.weight"].packed_type is None
     np.testing.assert_array_equal(seen.tensors["a.o_proj.weight"].float_rows(0, 32), made.weight)
@@ -113,9 +113,9 @@ def test_act_order_elsewhere_is_left_to_be_quantized_again() -> None:
 
 def test_groups_that_no_layer_has_are_told_where_every_column_says_its_group() -> None:
     made = layer(4, 128, symmetric=True, act_order=True)
-    told = view(named(made, "a.o_proj"), {"bits": 4, "group_size": 64}).warnings
+    told = view_quantized(named(made, "a.o_proj"), {"bits": 4, "group_size": 64}).warnings
     assert told == ["The configuration says groups of 64; the layers have groups of 128."]
-    assert view(named(made, "a.o_proj"), {"bits": 4, "group_size": -1}).warnings == []
+    assert view_quantized(named(made, "a.o_proj"), {"bits": 4, "group_size": -1}).warnings == []
 
 
 def test_quantized_checkpoints_are_told_by_their_names() -> None:

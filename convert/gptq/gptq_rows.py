@@ -14,19 +14,19 @@ from gguf.constants import GGMLQuantizationType
 from numpy.typing import NDArray
 
 from belle.errors import KnownError
-from convert.gptq import blocks, codes
-from convert.gptq.coded import CodedRows, Groups, Mode
+from convert.gptq import blocks, word_packing
 from convert.gptq.layout import Module, zeros_of
+from convert.gptq.quantized_rows import GroupQuantizedRows, Groups, Mode
 
 
-class GPTQRows(CodedRows):
+class GPTQRows(GroupQuantizedRows):
     """The weight of one quantized layer, `[out_features, in_features]`.
 
     Args:
         module: its layout.
         tensors: `.qweight` and the others by full name, each with `.array()`.
         version, wordwise: how the zeros are stored (`convert.gptq.layout`).
-        mode: see `CodedRows`.
+        mode: see `GroupQuantizedRows`.
         columns: a permutation of the input columns, for act-order layers whose input was permuted alike.
     """
 
@@ -73,19 +73,21 @@ class GPTQRows(CodedRows):
         if not self._are_q4_0_already:
             return super().packed_rows(start, stop)
         scales = self.groups.scales[self.groups.g_idx[:: blocks.RUN], start:stop].T
-        return blocks.q4_0_of_pairs(codes.row_pairs(self._words()[:, start:stop]), scales.astype(np.float16))
+        return blocks.q4_0_of_pairs(word_packing.row_pairs(self._words()[:, start:stop]), scales.astype(np.float16))
 
     def row_codes(self, start: int, stop: int) -> NDArray[np.uint8]:
         """The codes of rows `start:stop`, `[stop - start, in_features]`."""
         words = self._words()
         if self.module.method == "awq":
+            # A word of AWQ holds the codes of eight rows: unpack whole words, then cut out the rows.
             first, last = start // 8, -(-stop // 8)
-            q = codes.unpack_awq(np.ascontiguousarray(words[:, first:last]))[:, start - 8 * first : stop - 8 * first]
+            codes = word_packing.unpack_awq(np.ascontiguousarray(words[:, first:last]))  # [in, 8 * (last - first)]
+            q = codes[:, start - 8 * first : stop - 8 * first]
         elif self.module.bits == 4:
-            rows = codes.unpack_pairs(codes.row_pairs(words[:, start:stop]))
+            rows = word_packing.unpack_pairs(word_packing.row_pairs(words[:, start:stop]))
             return rows if self._columns is None else rows[:, self._columns]
         else:
-            q = codes.unpack(np.ascontiguousarray(words[:, start:stop]), self.module.bits)
+            q = word_packing.unpack(np.ascontiguousarray(words[:, start:stop]), self.module.bits)
         rows = np.ascontiguousarray(q.T)
         return rows if self._columns is None else rows[:, self._columns]
 
@@ -101,7 +103,7 @@ class GPTQRows(CodedRows):
             )
         words = _words(self._tensors[module.name + ".qzeros"].array())
         if module.method == "awq":
-            zeros = codes.unpack_awq(words).astype(np.uint16)
+            zeros = word_packing.unpack_awq(words).astype(np.uint16)
         else:
             zeros = zeros_of(words, module.bits, version=version, wordwise=wordwise)
         if module.has_g_idx:

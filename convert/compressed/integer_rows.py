@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from belle.errors import KnownError
 from convert.checkpoint.tensor import CheckpointTensor
 from convert.compressed.float8 import scale_values
-from convert.gptq.coded import CodedRows, Groups, Mode
+from convert.gptq.quantized_rows import GroupQuantizedRows, Groups, Mode
 
 BITS = (4, 8)
 _WORD = 32
@@ -49,13 +49,13 @@ class Layer:
         return self.codes.raw_dtype == "i32"
 
 
-class PackedRows(CodedRows):
+class IntegerRows(GroupQuantizedRows):
     """The weight of one layer, `[out_features, in_features]`.
 
     Args:
         layer: its tensors.
         group_size: as the configuration states it; None or -1 for a scale per row or for all.
-        mode: see `CodedRows`.
+        mode: see `GroupQuantizedRows`.
 
     Raises KnownError: `damaged_compressed`, `not_finite`.
     """

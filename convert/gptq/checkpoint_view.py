@@ -14,17 +14,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from convert.gptq import codes
-from convert.gptq.coded import Mode
+from convert.gptq import word_packing
+from convert.gptq.act_order import fold
+from convert.gptq.gptq_rows import GPTQRows
 from convert.gptq.layout import Module, ZeroEvidence, find_modules, zeros_of
-from convert.gptq.source import GPTQRows
+from convert.gptq.quantized_rows import Mode
 from convert.gptq.stated_config import check_known, check_modules, version_of
-from convert.rows.arrange import take_rows
 from convert.rows.source import RowSource
-
-# Last name of a layer -> the layers just before it whose output features it reads one to one: their rows may come in
-# any order, if its columns come in the same (LLaMA's feed-forward, BLOOM's).
-FOLDABLE = {"down_proj": ("gate_proj", "up_proj"), "dense_4h_to_h": ("dense_h_to_4h",)}
 
 Change = Callable[[Mapping[str, RowSource]], dict[str, RowSource]]
 
@@ -57,7 +53,7 @@ def is_quantized(tensors: Mapping[str, Any]) -> bool:
     return any(name.endswith(".qweight") for name in tensors)
 
 
-def view(
+def view_quantized(
     tensors: Mapping[str, Any], stated: Mapping[str, Any], mode: Mode = "exact", change: Change | None = None
 ) -> QuantizedView:
     """The checkpoint with every quantized layer as one `GPTQRows`. Raises KnownError.
@@ -89,7 +85,7 @@ def view(
         rows = change(rows)
     folded = {}
     for layer, source in layers.items():
-        if rows[layer + ".weight"] is source and _fold(source, rows):
+        if rows[layer + ".weight"] is source and fold(source, rows):
             folded[layer] = source.by_group()
     warnings = [*_lies(stated, modules), *_warnings(evidence, wordwise)]
     return QuantizedView(rows, modules, version, folded, warnings)
@@ -117,26 +113,7 @@ def _sample(module: Module, tensors: Mapping[str, Any]) -> NDArray[np.uint8]:
     """Codes of the first columns, `[columns, out]`."""
     words = np.ascontiguousarray(tensors[module.name + ".qweight"].array()[: _SAMPLED_WORDS * module.bits])
     whole = len(words) - len(words) % module.bits
-    return codes.unpack(words[:whole].view(np.int32), module.bits)
-
-
-def _fold(source: GPTQRows, rows: dict[str, RowSource]) -> bool:
-    """Bring the columns of an act-order layer into group order by reordering the rows of the layers before it."""
-    layer = source.module.name
-    parent, _, last = layer.rpartition(".")
-    feeders = [f"{parent}.{name}" for name in FOLDABLE.get(last, ())]
-    if not source.act_order or not feeders or any(f + ".weight" not in rows for f in feeders):
-        return False
-    columns = source.by_group()
-    ordered = source.with_columns(columns)
-    if ordered.act_order:
-        return False  # groups whose size is no multiple of a block
-    rows[layer + ".weight"] = ordered
-    for feeder in feeders:
-        for name in (feeder + ".weight", feeder + ".bias"):
-            if name in rows:
-                rows[name] = take_rows(rows[name], columns)
-    return True
+    return word_packing.unpack(words[:whole].view(np.int32), module.bits)
 
 
 def _lies(stated: Mapping[str, Any], modules: list[Module]) -> list[str]:

@@ -42,7 +42,7 @@ class Groups:
         return bool((self.g_idx.reshape(-1, run) == self.g_idx[::run, None]).all())
 
 
-class CodedRows(RowSource):
+class GroupQuantizedRows(RowSource):
     """The weight `s * (q - z)` of one quantized layer, `[out_features, in_features]`.
 
     Args:
