@@ -12,14 +12,14 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from belle.errors import KnownError
 from belle.path_guard import check_output
 from belle.texts import utf8
-from belle.units import gigabytes
+from belle.units import disk_space, gigabytes
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_WORDS = re.compile(r"No space left|quota exceeded|File too large|os error (28|122|27)", re.IGNORECASE)
@@ -153,6 +153,34 @@ def worded(path: Path, error: BaseException, *, advice: str | None = None) -> Kn
             reason=reason,
         )
     raise error
+
+
+def check_space(path: Path, needs: Mapping[str, int], *, advice: str, spare: int = 0) -> None:
+    """Check that the disk has room before something large is written.
+
+    Args:
+        path: the file or folder that is to be written; it need not exist yet.
+        needs: bytes by what they are for, in words.
+        advice: what to do if there is no room.
+        spare: bytes that should be left afterwards.
+
+    Raises KnownError("disk_full") with the numbers.
+    """
+    needed = sum(needs.values()) + spare
+    # The folder, not the file: an old file may be a link to another disk, and the new one replaces the link.
+    free = shutil.disk_usage(existing(path if path.is_dir() else path.parent)).free
+    if needed > free:
+        parts = [f"{disk_space(n_bytes)} for {what}" for what, n_bytes in needs.items() if n_bytes]
+        parts += [f"{disk_space(spare)} to spare"] if spare else []
+        raise KnownError(
+            "disk_full",
+            f"{path} needs {disk_space(needed)} on the disk, which has {disk_space(free)} free: {', '.join(parts)}.",
+            advice,
+            path=str(path),
+            needed=needed,
+            free=free,
+            needs=dict(needs),
+        )
 
 
 def existing(path: Path) -> Path:

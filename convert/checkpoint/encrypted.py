@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from belle.durable import replace_file, writing
+from belle.durable import check_space, replace_file, writing
 from belle.errors import KnownError
 from convert.checkpoint.formats import OTHER_FORMAT_KINDS, reader_for
 from convert.checkpoint.problems import damaged
@@ -164,7 +163,9 @@ def _decrypt(file: WeightsFile, key: KeyFile, target: Path, progress: Progress |
     _check_ends(encrypted, key, target.name)
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-    _check_space(target.parent, encrypted.size)
+    check_space(
+        target.parent, {"the decrypted file": encrypted.size}, advice="Free some space, or choose another disk."
+    )
     with replace_file(target, advice="Make room and start again.") as out:
         if _write(encrypted, key, out, progress) != encrypted.digest:
             raise _does_not_decrypt(encrypted, key)
@@ -236,10 +237,3 @@ def _failed(kind: str, message: str, encrypted: _Encrypted, key: KeyFile) -> Kno
     if size != ORIGINAL_KEY_BYTES:
         advice += f" That file has {ORIGINAL_KEY_BYTES:,} bytes; this key has {size:,}."
     return KnownError(kind, message, advice, file=str(path), key=str(key.file.path))
-
-
-def _check_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        message = f"{folder} has {free:,} bytes left; the decrypted file needs {needed:,}."
-        raise KnownError("disk_full", message, "Make room, or choose another disk.", needed=needed, free=free)

@@ -13,11 +13,10 @@ from pathlib import Path
 
 from belle import paths
 from belle.clients.progress import Listener, Reporter
-from belle.durable import replace_file, worded
+from belle.durable import check_space, replace_file, worded
 from belle.errors import KnownError
 from belle.gguf.reader import split_parts
 from belle.models.registry import absolute
-from belle.units import disk_space
 from convert.checkpoint.problems import unreadable
 
 _SPARE_BYTES = 500_000_000
@@ -98,28 +97,13 @@ def remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def check_space(folder: Path, needs: Mapping[str, int]) -> None:
-    """Raise KnownError("disk_full") with the numbers unless there is room, and a little to spare.
+def check_model_space(folder: Path, needs: Mapping[str, int]) -> None:
+    """Check that a model's folder has room for `needs` (bytes by what they are for), and a little to spare.
 
-    Args:
-        folder: on the disk concerned.
-        needs: bytes by what they are for, in words.
+    Raises KnownError("disk_full").
     """
-    total = sum(needs.values())
-    spare = min(_SPARE_BYTES, round(total * _SPARE_SHARE))
-    free = shutil.disk_usage(folder).free
-    if free < total + spare:
-        parts = ", ".join(f"{disk_space(n_bytes)} for {what}" for what, n_bytes in needs.items() if n_bytes)
-        raise KnownError(
-            "disk_full",
-            f"{folder} has {disk_space(free)} free, and {disk_space(total + spare)} are needed: {parts}, "
-            f"{disk_space(spare)} to spare.",
-            "Free some space. What is already there counts; nothing is lost.",
-            path=str(folder),
-            needed=total + spare,
-            free=free,
-            needs=dict(needs),
-        )
+    spare = min(_SPARE_BYTES, round(sum(needs.values()) * _SPARE_SHARE))
+    check_space(folder, needs, spare=spare, advice="Free some space. What is already there counts; nothing is lost.")
 
 
 def in_models_folder(path: Path) -> bool:
@@ -140,7 +124,7 @@ def copied(path: Path, name: str, listener: Listener | None) -> Path:
     try:
         paths.private_folder(folder)
         total = sum(source.stat().st_size for source in sources)
-        check_space(folder, {"the copy": total})
+        check_model_space(folder, {"the copy": total})
         reporter = Reporter("copy", listener, threading.Event(), total)
         for source in sources:
             reporter.begin(source.name)

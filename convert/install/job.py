@@ -26,7 +26,7 @@ from belle.models.registry import installed, register
 from convert.checkpoint.encrypted import KeyFile, decrypt_file, plain_name
 from convert.checkpoint.weights_file import WeightsFile
 from convert.install.conversion import CatalogConversion, Codes, conversion_of
-from convert.install.folder import ModelFolder, check_space
+from convert.install.folder import ModelFolder, check_model_space
 from convert.install.remote_files import RemoteFiles, choose, is_encrypted, load_source
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ class _Installation:
         if self._entry.kind == "delta":
             needs["decrypting"] = source.total_bytes if self._options.keep_download else source.largest_bytes
         needs["the model"] = self._conversion.result_bytes(source.total_bytes)
-        check_space(self._model_folder.folder, needs)
+        check_model_space(self._model_folder.folder, needs)
 
     def _bytes_there(self, file: RemoteFile) -> int:
         for path in (self._plain(file), self._arriving(file), part_path(self._arriving(file))):

@@ -15,10 +15,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from belle import path_guard
-from belle.durable import commit_file, worded
+from belle.durable import check_space, commit_file, worded
 from belle.errors import KnownError
 from belle.gguf.reader import is_gguf
-from belle.units import file_size
+
+NO_ROOM_ADVICE = "Free some space, choose another disk or a smaller type."
 
 
 def part_path(path: Path) -> Path:
@@ -117,20 +118,10 @@ class PartFile:
         """Give the file its size on the disk, with what is in it (`keep`) or zeros. Raises KnownError (`disk_full`)."""
         if not keep:
             os.ftruncate(self._file, 0)
-        place = os.statvfs(self.path.parent)
+        # Blocks, not the size: of a sparse file most bytes are still to be allocated. st_blocks counts 512 bytes each.
         missing = self.size - os.fstat(self._file).st_blocks * 512
-        free = place.f_bavail * place.f_frsize
-        if missing > free:
-            self._drop_empty()
-            raise KnownError(
-                "disk_full",
-                f"{self.path} needs {file_size(missing)} more on the disk, which has {file_size(free)} free.",
-                "Free some space, choose another disk or a smaller type.",
-                path=str(self.path),
-                needed=missing,
-                free=free,
-            )
         try:
+            check_space(self.path, {"what is still to be written": missing}, advice=NO_ROOM_ADVICE)
             with writing_model(self.path):
                 self._allocate()
         except KnownError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ import numpy as np
 from gguf.constants import GGUFValueType
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from belle.durable import check_space
 from belle.engine.llama.activations import ActivationReader, SquareSums
 from belle.engine.llama.block_runner import BlockRunner
 from belle.engine.llama.cores import usable_processors
@@ -22,9 +22,8 @@ from belle.gguf.mapped_file import GgufFile
 from belle.gguf.reader import is_gguf, read_header
 from belle.gguf.types import FLOAT_TYPES, FileType
 from belle.gguf.writer import KeyValue, serialize
-from belle.units import megabytes
 from convert.output.load_proof import and_loads
-from convert.output.part_file import check_output, journal_path, part_path
+from convert.output.part_file import NO_ROOM_ADVICE, check_output, journal_path, part_path
 from convert.output.progress import ProgressCallback
 from convert.output.verify import verify
 from convert.output.writer import write_gguf
@@ -201,7 +200,7 @@ class _Job:
             if plan.type in FORMATS and not plan.packed and self._can_be_rounded(plan.name)
         }
         needed = sum(plan.n_bytes for plan in plans if plan.name in wanted) + self._size(plans)
-        self._check_disk(needed)
+        check_space(self._out, {"the model and what is kept while it is made": needed}, advice=NO_ROOM_ADVICE)
         with BlockRunner(self._path, threads=self._options.threads or None) as runner:
             windows = self._windows(runner)
             runner.check(windows[0])
@@ -226,20 +225,6 @@ class _Job:
 
     def _size(self, plans: Sequence[TensorPlan]) -> int:
         return len(serialize(self._metadata(plans, []), [plan.info for plan in plans])) + data_size(plans)
-
-    def _check_disk(self, needed: int) -> None:
-        place = os.statvfs(self._out.parent)
-        free = place.f_bavail * place.f_frsize
-        if needed > free:
-            raise KnownError(
-                "disk_full",
-                f"{self._out} and what is kept while it is made need {megabytes(needed)} on the disk, which has "
-                f"{megabytes(free)} free.",
-                "Free some space, choose another disk or a smaller type.",
-                path=str(self._out),
-                needed=needed,
-                free=free,
-            )
 
     def _metadata(self, plans: Sequence[TensorPlan], imatrix: Sequence[KeyValue]) -> list[KeyValue]:
         """The model's own, with the file type of the new file."""

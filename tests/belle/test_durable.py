@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import subprocess
 import sys
+from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from belle.durable import commit_file, on_full_disk, replace_file, worded, write_text, writing
+from belle.durable import check_space, commit_file, on_full_disk, replace_file, worded, write_text, writing
 from belle.errors import KnownError
 
 
@@ -75,6 +77,22 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(
         assert (caught.value.kind, caught.value.advice) == ("disk_full", "Go on.")
     assert path.read_text() == "old"
     assert [found.name for found in tmp_path.iterdir()] == ["file"]
+
+
+def test_too_little_space_is_named_with_what_it_is_for_and_enough_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(0, 0, 2_000_000) if folder == tmp_path else None)
+    path = tmp_path / "not yet" / "m.gguf"
+    check_space(path, {"the model": 1_500_000}, advice="", spare=500_000)
+    with pytest.raises(KnownError) as caught:
+        check_space(path, {"the model": 1_500_000, "nothing": 0}, advice="Make room.", spare=500_001)
+    assert caught.value.message == (
+        f"{path} needs 2.00 MB on the disk, which has 2.00 MB free: 1.50 MB for the model, 0.50 MB to spare."
+    )
+    assert (caught.value.kind, caught.value.advice) == ("disk_full", "Make room.")
+    assert caught.value.details["needed"] == 2_000_001
 
 
 def test_what_is_no_fault_of_the_disk_stays_what_it_is(tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
@@ -255,12 +257,10 @@ def test_models_that_are_none_and_outputs_that_exist(f16: Path, tmp_path: Path, 
 def test_a_full_disk_shows_before_the_text_is_read(
     f16: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Full:
-        f_bavail, f_frsize = 100, 4096
-
-    monkeypatch.setattr(job.os, "statvfs", lambda _: Full)
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 400_000))
     assert run(f16, "--type", "q4_0", "-o", tmp_path / "out.gguf", *FEW) == 2
-    assert "on the disk, which has 0 MB free" in capsys.readouterr().err
+    assert "on the disk, which has 0.40 MB free: " in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
