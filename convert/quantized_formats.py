@@ -12,12 +12,10 @@ from typing import Any
 
 from belle.errors import KnownError
 from belle.texts import short_repr
-from convert.checkpoint.checkpoint import Checkpoint
+from convert.checkpoint.checkpoint import QUANTIZATION_NAMES, Checkpoint
 from convert.checkpoint.json_file import read_json_object
 from convert.gptq.stated_config import stated_quantization
 
-# Where AutoGPTQ, AutoAWQ and ModelOpt wrote it, before it went into config.json.
-_FILES = ("quantize_config.json", "quant_config.json", "hf_quant_config.json")
 _LONGEST = 1 << 20
 
 # What `convert.gptq` and `convert.compressed` read, or refuse in words of their own.
@@ -82,7 +80,7 @@ def read_stated(checkpoint: Checkpoint) -> dict[str, Any]:
     """
     files = [
         read_json_object(checkpoint.tokenizer_files[name], kind="bad_config", longest=_LONGEST)
-        for name in _FILES
+        for name in QUANTIZATION_NAMES
         if name in checkpoint.tokenizer_files
     ]
     inner = [file["quantization"] for file in files if isinstance(file.get("quantization"), Mapping)]

@@ -19,21 +19,28 @@ from convert.checkpoint.tensor import CheckpointTensor
 from convert.checkpoint.weights_file import WeightsFile
 
 CONFIG_NAME = "config.json"
+VOCABULARY_NAMES = ("tokenizer.model", "tokenizer.json", "vocab.json")
+"""One of these holds the vocabulary."""
+
 TOKENIZER_NAMES = (
-    "tokenizer.model",
-    "tokenizer.json",
+    *VOCABULARY_NAMES,
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
-    "vocab.json",
     "merges.txt",
+)
+QUANTIZATION_NAMES = ("quantize_config.json", "quant_config.json", "hf_quant_config.json")
+"""Where AutoGPTQ, AutoAWQ and ModelOpt described their quantization before config.json did."""
+
+SMALL_FILE_NAMES = (
+    *TOKENIZER_NAMES,
     "generation_config.json",
     "chat_template.jinja",
     "chat_template.json",
-    "quantize_config.json",
-    "quant_config.json",
-    "hf_quant_config.json",
+    *QUANTIZATION_NAMES,
 )
+"""Every file beside weights and config.json that is read."""
+
 MORE_TEMPLATES = "additional_chat_templates"
 """The folder of chat templates beside the usual one, `NAME.jinja` each, as transformers writes them."""
 
@@ -131,7 +138,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
         is_folder = path.is_dir()
     except OSError as error:
         raise unreadable(path, error) from error
-    if path.name in (CONFIG_NAME, *TOKENIZER_NAMES) and not is_folder and path.is_file():
+    if path.name in (CONFIG_NAME, *SMALL_FILE_NAMES) and not is_folder and path.is_file():
         path, is_folder = path.parent, True
     if is_folder:
         return Checkpoint(path, select_in_folder(path))
@@ -142,12 +149,12 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 
 def tokenizer_files(folder: Path) -> dict[str, Path]:
-    """The small files of a checkpoint that are there, by their names in it: `TOKENIZER_NAMES` and `MORE_TEMPLATES`.
+    """The small files that a checkpoint has, by their names in it: of `SMALL_FILE_NAMES` and `MORE_TEMPLATES`.
 
     Raises KnownError("unreadable") for a link that leads nowhere.
     """
     templates = sorted((folder / MORE_TEMPLATES).glob("[!.]*.jinja"))
-    names = (*TOKENIZER_NAMES, *(path.relative_to(folder).as_posix() for path in templates))
+    names = (*SMALL_FILE_NAMES, *(path.relative_to(folder).as_posix() for path in templates))
     for name in names:
         _refuse_dangling(folder / name)
     return {name: folder / name for name in names if (folder / name).is_file()}

@@ -19,14 +19,12 @@ from belle.clients.retry import Retries
 from belle.documents import parse_json
 from belle.durable import write_text
 from belle.models.catalog import ModelEntry, ModelFile
+from convert.checkpoint.checkpoint import CONFIG_NAME, TOKENIZER_NAMES, VOCABULARY_NAMES
 from convert.checkpoint.encrypted import ENCRYPTED_SUFFIX, plain_name
 from convert.metadata import MODEL_CARD
 
 _FORMAT = 1
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
-_CONFIG = "config.json"
-_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
-_BASE_FILES = (*_TOKENIZERS, "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
 
 @dataclass(frozen=True)
@@ -104,9 +102,9 @@ def _from_base(
     hub: Hub, entry: ModelEntry, names: Iterable[str], retries: Retries, notes: list[str]
 ) -> list[RemoteFile]:
     names = set(names)
-    missing = set() if _CONFIG in names else {_CONFIG}
-    if not names.intersection(_TOKENIZERS):
-        missing.update(_BASE_FILES)
+    missing = set() if CONFIG_NAME in names else {CONFIG_NAME}
+    if not names.intersection(VOCABULARY_NAMES):
+        missing.update(TOKENIZER_NAMES)
     if not missing or not _REPOSITORY.fullmatch(entry.base):
         return []
     listing = retries.keep_trying(lambda: hub.files(entry.base))
