@@ -1,7 +1,7 @@
-"""Rounding that knows the layer's inputs: GPTQ inside GGUF's own block types. `belle quantize` is made of it.
+"""Rounding that knows the layer's inputs: GPTQ inside GGUF's own block types. This is `belle quantize`.
 
 A file made here has the types, the size and the speed of one that llama.cpp's quantizer makes; only which of the
-neighbouring codes each weight gets is chosen better. `formats` knows the bits, `metric` what an error costs, `start`,
-`feedback` and `descent` choose scales and codes, `matrix` does it for one matrix, `walk` for all of them in the order
-of the model, `job` from file to file.
+neighbouring codes each weight gets is chosen better. `formats` knows the bits, `hessian` what an error costs; `scales`
+chooses the first scales, `error_feedback` the codes, `coordinate_descent` improves both. `matrix` does this for one
+matrix, `layerwise` for all matrices in the order of the model, `job` from file to file.
 """

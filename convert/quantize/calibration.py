@@ -1,4 +1,4 @@
-"""The text whose inputs decide what rounding errors cost: plain text, or conversations as the model will see them."""
+"""The calibration text, cut into windows of token ids: plain text, or conversations in the model's prompt template."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Windows = list[list[int]]
 
 @dataclass(frozen=True)
 class Calibration:
-    """What to read: files, how they are to be read, and how many tokens at most of all together.
+    """Which files to read, in which format, and how many tokens of all files together at most.
 
     With no files the project's own prose is read (`assets/text`).
     """
@@ -47,7 +47,7 @@ class Calibration:
 def calibration_windows(
     calibration: Calibration, header: GgufHeader, vocabulary: Vocabulary, cut: Callable[[str], Windows]
 ) -> Windows:
-    """The windows to read, taken from the files in turn.
+    """The windows to read, the first of every file, then the second of every file, and so on.
 
     Args:
         calibration: what to read.
@@ -67,11 +67,11 @@ def calibration_windows(
         )
     if calibration.format == "chat":
         template = _template(header, vocabulary)
-        each = [_chat_windows(path, template, vocabulary, count) for path in calibration.read]
+        by_file = [_chat_windows(path, template, vocabulary, count) for path in calibration.read]
     else:
-        each = [_text_windows(path, cut) for path in calibration.read]
-    in_turn = chain.from_iterable(zip_longest(*each))
-    return [window for window in in_turn if window is not None][:count]
+        by_file = [_text_windows(path, cut) for path in calibration.read]
+    interleaved = chain.from_iterable(zip_longest(*by_file))
+    return [window for window in interleaved if window is not None][:count]
 
 
 def _text_windows(path: Path, cut: Callable[[str], Windows]) -> Windows:
@@ -83,7 +83,7 @@ def _text_windows(path: Path, cut: Callable[[str], Windows]) -> Windows:
 
 
 def _chat_windows(path: Path, template: PromptTemplate, vocabulary: Vocabulary, most: int) -> Windows:
-    """Conversations one after the other, cut into windows: some begin in the middle of one, as in long chats."""
+    """Conversations joined and cut into windows; a window may begin in the middle of one, as in long chats."""
     from belle.data.read import read_rows
 
     tokens: list[int] = []
@@ -109,7 +109,7 @@ def _template(header: GgufHeader, vocabulary: Vocabulary) -> PromptTemplate:
     if not header.chat_template:
         raise KnownError(
             "no_template",
-            f"{header.path.name} brings no prompt template along, so conversations cannot be shown to it.",
+            f"{header.path.name} has no prompt template, so it cannot read conversations.",
             "Calibrate with plain text: --calib-format text.",
             path=str(header.path),
         )

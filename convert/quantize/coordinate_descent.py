@@ -1,9 +1,13 @@
-"""Descending to better codes and scales: one number after the other is set to where the layer's error is least.
+"""Coordinate descent on codes and scales: each number in turn is set to where the layer's output error is least.
 
-After error feedback every code is right given the codes before it, but not given those after it. With E the error of
-the weights and P = HE (transposed here, as everything), the best change of one number follows from P alone, and P is
-easily kept up to date. No step makes the error larger. (For codes this is QuantEase, Behdin et al., arXiv 2309.01885;
-here scales and minima, whole numbers or f16, take part.)
+After error feedback every code is right given the codes before it, but not given those after it. Let E be the error of
+the weights and P = HE, both `[columns, rows]`. Changing one number by δ changes the weights of a row by δv, and
+
+    tr(EᵀHE) falls by δ(2 vᵀP − δ vᵀHv), which is largest at δ = vᵀP / vᵀHv.
+
+So the best change follows from P alone, and P is updated by P −= δHv. No step makes the error larger. For codes (v is a
+unit vector times the step) this is QuantEase (Behdin et al., arXiv 2309.01885); here scales and minima,
+integers or f16, are included.
 """
 
 from __future__ import annotations
@@ -23,71 +27,84 @@ def descend(weights: Floats, grid: Grid, metric: Hessian, sweeps: int) -> None:
     moments, span = metric.moments, grid.kind.span
     for _ in range(sweeps):
         error = weights - grid.values()
-        pull = moments @ error
+        pull = moments @ error  # P, [columns, rows]
         for block in range(len(weights) // span):
-            here = slice(block * span, (block + 1) * span)
-            work = _SuperBlock(grid, block, np.ascontiguousarray(moments[here, here]), pull[here].copy())
-            work.set_scales()
-            work.set_codes()
-            pull[(block + 1) * span :] -= moments[(block + 1) * span :, here] @ work.moved
+            columns = slice(block * span, (block + 1) * span)
+            part = _SuperBlock(grid, block, np.ascontiguousarray(moments[columns, columns]), pull[columns].copy())
+            part.set_scales()
+            part.set_codes()
+            # Only the columns still to come: those before are not looked at again before P is computed anew.
+            pull[(block + 1) * span :] -= moments[(block + 1) * span :, columns] @ part.change
 
 
 class _SuperBlock:
-    """One super-block of all rows: `pull` is kept up to date within it, `moved` is how its values have changed."""
+    """One super-block of all rows.
+
+    Attributes:
+        moments: its part of H, `[span, span]`.
+        pull: its part of P, `[span, rows]`, updated with every change.
+        change: how its weights have changed so far, `[span, rows]`.
+        codes: its part of the grid's codes, a view.
+    """
 
     def __init__(self, grid: Grid, block: int, moments: Floats, pull: Floats) -> None:
         self.grid, self.kind, self.block = grid, grid.kind, block
         self.moments, self.pull = moments, pull
-        self.moved = np.zeros_like(pull)
+        self.change = np.zeros_like(pull)
         self.codes = grid.codes[block * self.kind.span : (block + 1) * self.kind.span]
 
     def set_scales(self) -> None:
-        """The best d and dmin, then the best whole numbers."""
+        """Choose the best d and dmin, then the best integer scale and minimum of each group."""
         grid, kind, block = self.grid, self.kind, self.block
         first, last = block * kind.groups, (block + 1) * kind.groups
         everything = slice(0, kind.span)
-        scales = np.repeat(grid.scale[first:last], kind.group, axis=0)
-        grid.d[block] = self._set(grid.d[block], (self.codes - kind.zero) * scales, everything, None)
+        scales = np.repeat(grid.scale[first:last], kind.group, axis=0)  # [span, rows]
+        # The weight d·scale·(q − zero) − dmin·minimum is linear in each of its numbers; the factor is the direction.
+        grid.d[block] = self._best(grid.d[block], (self.codes - kind.zero) * scales, everything, None)
         if grid.dmin is not None and grid.minimum is not None:
             minima = np.repeat(grid.minimum[first:last], kind.group, axis=0)
-            grid.dmin[block] = self._set(grid.dmin[block], -minima, everything, None)
+            grid.dmin[block] = self._best(grid.dmin[block], -minima, everything, None)
         if kind.groups == 1:
             return
         for group in range(first, last):
-            here = slice((group - first) * kind.group, (group - first + 1) * kind.group)
-            codes = self.codes[here] - kind.zero
-            grid.scale[group] = self._set(grid.scale[group], codes * grid.d[block], here, kind.scales)
+            columns = slice((group - first) * kind.group, (group - first + 1) * kind.group)
+            codes = self.codes[columns] - kind.zero
+            grid.scale[group] = self._best(grid.scale[group], codes * grid.d[block], columns, kind.scales)
             if grid.dmin is not None and grid.minimum is not None:
                 direction = np.repeat(-grid.dmin[block][None], kind.group, axis=0)
-                grid.minimum[group] = self._set(grid.minimum[group], direction, here, (0, kind.minima))
+                grid.minimum[group] = self._best(grid.minimum[group], direction, columns, (0, kind.minima))
 
-    def _set(self, number: Floats, direction: Floats, here: slice, whole: tuple[int, int] | None) -> Floats:
-        """The best value, for every row, of a number that the values in the columns `here` are `direction` times of.
+    def _best(self, number: Floats, direction: Floats, columns: slice, limits: tuple[int, int] | None) -> Floats:
+        """The best value of one number in every row; where no value is better the number stays.
 
-        `whole` are the limits of a whole number, None means f16. Where no value is better the number stays.
+        Args:
+            number: its value so far, `[rows]`.
+            direction: by how much the weights in `columns` change with it, `[columns, rows]`.
+            columns: the columns whose weights contain the number.
+            limits: of an integer; None for a number stored as f16.
         """
-        response = self.moments[:, here] @ direction
-        slope = np.einsum("cr,cr->r", direction, self.pull[here])
-        curve = np.einsum("cr,cr->r", direction, response[here])
-        wanted = number + np.divide(slope, curve, out=np.zeros_like(slope), where=curve > 0)
-        if whole is None:
+        response = self.moments[:, columns] @ direction  # Hv, [span, rows]
+        slope = np.einsum("cr,cr->r", direction, self.pull[columns])  # vᵀP
+        curve = np.einsum("cr,cr->r", direction, response[columns])  # vᵀHv
+        target = number + np.divide(slope, curve, out=np.zeros_like(slope), where=curve > 0)
+        if limits is None:
             with np.errstate(over="ignore"):
-                wanted = wanted.astype(np.float16).astype(np.float32)
+                target = target.astype(np.float16).astype(np.float32)
         else:
-            wanted = np.clip(np.rint(wanted), *whole)
-        change = wanted - number
+            target = np.clip(np.rint(target), *limits)
+        change = target - number
+        # What is stored is rounded, so the step is not the best one any more and may even be a loss.
         gain = change * (2 * slope - change * curve)
-        better = np.isfinite(wanted) & (gain > 0)
+        better = np.isfinite(target) & (gain > 0)
         change = np.where(better, change, np.float32(0))
-        self.moved[here] += change * direction
+        self.change[columns] += change * direction
         self.pull -= response * change
         return np.asarray(number + change, np.float32)
 
     def set_codes(self) -> None:
-        """The best code of one column after the other."""
+        """Choose the best code of every column, from left to right."""
         kind = self.kind
-        step, base = self.grid.lines(self.block, self.block + 1)
-        del base
+        step, _ = self.grid.steps(self.block, self.block + 1)  # [groups, rows]
         inverse_step = inverse(step)
         for start in range(0, kind.span, _RUN):
             run = slice(start, start + _RUN)
@@ -95,11 +112,12 @@ class _SuperBlock:
             changes = np.empty_like(pull)
             for at in range(_RUN):
                 group = (start + at) // kind.group
+                # v is a unit vector times the step, so vᵀP / vᵀHv is pull / (step · H[c, c]).
                 old = self.codes[start + at]
                 new = np.rint(old + pull[at] * (inverse_step[group] / moments[at, at]))
                 np.clip(new, kind.lowest, kind.highest, out=new)
                 changes[at] = (new - old) * step[group]
                 self.codes[start + at] = new
                 pull[at + 1 :] -= moments[at + 1 :, at, None] * changes[at]
-            self.moved[run] += changes
+            self.change[run] += changes
             self.pull -= self.moments[:, run] @ changes

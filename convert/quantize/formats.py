@@ -1,6 +1,6 @@
-"""ggml's block types as what a rounding algorithm sees: integer codes on a grid, and the bits that hold both.
+"""ggml's block types for a rounding algorithm: integer codes with scales, unpacked from bytes and packed again.
 
-Every type here is the same thing with other numbers. A row is cut into super-blocks, a super-block into groups. The
+All types here follow one scheme with different numbers. A row is cut into super-blocks, a super-block into groups. The
 value of code q in group g of super-block s is
 
     d[s] · scale[g] · (q − zero) − dmin[s] · minimum[g]
@@ -33,7 +33,7 @@ class BlockFormat:
         type: the type.
         group: weights that share a scale.
         groups: groups in a super-block.
-        lowest, highest: codes that are used.
+        lowest, highest: the codes that are used.
         zero: the code that stands for zero (before the minimum).
         scales: smallest and largest integer scale; (1, 1) where there is none.
         minima: largest integer minimum; 0 for a type without, 1 where it is not stored but always 1.
@@ -55,7 +55,7 @@ class BlockFormat:
 
     @property
     def has_minimum(self) -> bool:
-        """True for the types whose groups have an offset of their own."""
+        """Whether the groups of this type have an offset."""
         return self.minima > 0
 
 
@@ -99,7 +99,7 @@ class Blocks:
 
 
 def unpack(kind: BlockFormat, data: Bytes) -> Blocks:
-    """What the bytes of whole rows, `[rows, bytes per row]`, stand for."""
+    """The codes and scales in the bytes of whole rows, `[rows, bytes per row]`."""
     return _LAYOUTS[kind.type][0](kind, data)
 
 
@@ -115,8 +115,9 @@ def values(kind: BlockFormat, blocks: Blocks) -> Floats:
     """The weights that the blocks stand for, `[rows, columns]`."""
     step, base = steps(kind, blocks)
     repeat = kind.group
-    found: Floats = blocks.codes.astype(np.float32) * np.repeat(step, repeat, axis=1) + np.repeat(base, repeat, axis=1)
-    return found
+    codes = blocks.codes.astype(np.float32)
+    weights: Floats = codes * np.repeat(step, repeat, axis=1) + np.repeat(base, repeat, axis=1)
+    return weights
 
 
 def steps(kind: BlockFormat, blocks: Blocks) -> tuple[Floats, Floats]:
@@ -135,7 +136,7 @@ _LOW, _NIBBLE, _SIGN = np.uint8(15), np.uint8(4), np.uint8(0x80)
 
 
 def _split(data: Bytes, block_bytes: int, *sizes: int) -> list[Bytes]:
-    """Parts of every block, `[rows, blocks, size]` each."""
+    """The bytes of every block cut into parts of `sizes`, `[rows, blocks, size]` each."""
     rows = data.reshape(data.shape[0], -1, block_bytes)
     ends = np.cumsum(sizes)
     return [rows[:, :, end - size : end] for end, size in zip(ends.tolist(), sizes, strict=True)]
@@ -150,7 +151,7 @@ def _bytes(values: NDArray[np.float16]) -> Bytes:
 
 
 def _high_bits(part: Bytes) -> Codes:
-    """32 bits of four bytes, `[rows, blocks, 32]`."""
+    """Four bytes as 32 bits, the lowest first: `[rows, blocks, 4]` to `[rows, blocks, 32]`."""
     return np.unpackbits(np.ascontiguousarray(part), axis=2, bitorder="little")
 
 
@@ -163,7 +164,8 @@ def _unpack_simple(kind: BlockFormat, data: Bytes) -> Blocks:
     parts = _split(data, sum(head) + sum(fifth) + width, *head, *fifth, width)
     d, stored = _halves(parts[0]), parts[-1]
     dmin = -_halves(parts[1]) if kind.has_minimum else None
-    # Of eight bits the code is the signed number plus 128.
+    # Q8_0 stores signed numbers; flipping the highest bit adds 128. The others store weight i in the low nibble of byte
+    # i and weight i + 16 in its high nibble.
     codes: Codes = stored ^ _SIGN if width == 32 else np.concatenate([stored & _LOW, stored >> _NIBBLE], axis=2)
     if fifth:
         codes |= _high_bits(parts[-2]) << _NIBBLE
@@ -190,11 +192,15 @@ def _unpack_k(kind: BlockFormat, data: Bytes) -> Blocks:
     n_rows = len(data)
     fifth = (32,) if kind.highest == 31 else ()
     parts = _split(data, 16 + sum(fifth) + 128, 2, 2, 12, *fifth, 128)
+    # Four runs of 32 bytes: low nibbles are the weights of group 2i, high nibbles those of group 2i + 1.
     low = parts[-1].reshape(n_rows, -1, 4, 1, 32)
     codes: Codes = np.concatenate([low & _LOW, low >> _NIBBLE], axis=3)
     if fifth:
+        # Bit g of byte i is the fifth bit of weight i of group g.
         bits = np.arange(8, dtype=np.uint8).reshape(4, 2, 1)
         codes |= ((parts[3][:, :, None, None, :] >> bits) & np.uint8(1)) << _NIBBLE
+    # Eight 6-bit scales and minima in 12 bytes: of groups 0…3 in the low bits of bytes 0…3 (scales) and 4…7 (minima);
+    # of groups 4…7 the low four bits in bytes 8…11 (minima in the high nibble), the high two in the top of bytes 0…7.
     s = parts[2]
     a, b, c = s[:, :, :4], s[:, :, 4:8], s[:, :, 8:]
     scale = np.concatenate([a & 63, (c & _LOW) | (a >> 6 << _NIBBLE)], axis=2)
@@ -228,11 +234,12 @@ def _pack_k(kind: BlockFormat, blocks: Blocks, out: Bytes) -> None:
 
 
 def _unpack_6(_: BlockFormat, data: Bytes) -> Blocks:
-    """Q6_K: low four bits, high two bits, signed scales, d. Two halves of four runs of 32 weights."""
+    """Q6_K: low four bits, high two bits, signed scales, d. Two halves of 128 weights, each four runs of 32."""
     n_rows = len(data)
     low, high, scale, d = _split(data, 210, 128, 64, 16, 2)
-    low = low.reshape(n_rows, -1, 2, 1, 2, 32)
-    codes: Codes = np.concatenate([low & _LOW, low >> _NIBBLE], axis=3)  # half, nibble, run, weight
+    low = low.reshape(n_rows, -1, 2, 1, 2, 32)  # run r of a half: byte 32 (r % 2) + i, nibble r // 2
+    codes: Codes = np.concatenate([low & _LOW, low >> _NIBBLE], axis=3)  # [rows, blocks, half, nibble, r % 2, weight]
+    # Byte i of a half holds the high two bits of weight i of run r at bits 2r.
     shifts = np.arange(0, 8, 2, dtype=np.uint8).reshape(2, 2, 1)
     codes |= ((high.reshape(n_rows, -1, 2, 1, 1, 32) >> shifts) & np.uint8(3)) << _NIBBLE
     scales = np.ascontiguousarray(scale).view(np.int8).reshape(n_rows, -1)

@@ -1,7 +1,7 @@
-"""Some rows of a matrix on the grid of their scales, arranged for algorithms that go column by column.
+"""Codes and scales of some rows of a matrix, transposed for algorithms that go column by column.
 
-Everything is transposed, `[columns, rows]`: what an algorithm needs of one column for all rows lies together, and
-numpy does in one call what would be a loop over rows.
+Everything is `[columns, rows]`: the values of one column for all rows lie together in memory, and numpy does in one
+call what would be a loop over rows.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ class Grid:
     def __init__(self, kind: BlockFormat, blocks: Blocks) -> None:
         self.kind = kind
         self._had_scale, self._had_minimum = blocks.scale is not None, blocks.minimum is not None
-        self.codes = _turned(blocks.codes)
-        self.d = _turned(blocks.d)
+        self.codes = _transposed(blocks.codes)
+        self.d = _transposed(blocks.d)
         n_groups = len(self.codes) // kind.group
         ones = np.ones((n_groups, len(blocks.codes)), np.float32)
-        self.scale = ones if blocks.scale is None else _turned(blocks.scale)
-        self.dmin = None if blocks.dmin is None else _turned(blocks.dmin)
+        self.scale = ones if blocks.scale is None else _transposed(blocks.scale)
+        self.dmin = None if blocks.dmin is None else _transposed(blocks.dmin)
         self.minimum = None
         if blocks.dmin is not None:
-            self.minimum = ones if blocks.minimum is None else _turned(blocks.minimum)
+            self.minimum = ones if blocks.minimum is None else _transposed(blocks.minimum)
 
     def blocks(self) -> Blocks:
-        """As they are stored."""
+        """The rows as `Blocks`, not transposed: what `formats.pack` takes."""
         return Blocks(
             np.ascontiguousarray(self.codes.T.astype(np.uint8)),
             self.d.T.astype(np.float16),
@@ -47,7 +47,7 @@ class Grid:
             self.minimum.T.astype(np.uint8) if self.minimum is not None and self._had_minimum else None,
         )
 
-    def lines(self, first: int = 0, last: int | None = None) -> tuple[Floats, Floats]:
+    def steps(self, first: int = 0, last: int | None = None) -> tuple[Floats, Floats]:
         """Step and value of code 0 of the groups in super-blocks `first:last`, `[groups, rows]` each."""
         kind = self.kind
         blocks = slice(first, last)
@@ -59,11 +59,11 @@ class Grid:
         return step, base
 
     def values(self) -> Floats:
-        """The weights that stand there, `[columns, rows]`."""
-        step, base = self.lines()
+        """The weights that codes and scales stand for, `[columns, rows]`."""
+        step, base = self.steps()
         n_groups, n_rows = step.shape
-        shaped = self.codes.reshape(n_groups, self.kind.group, n_rows)
-        return (shaped * step[:, None] + base[:, None]).reshape(-1, n_rows)
+        grouped = self.codes.reshape(n_groups, self.kind.group, n_rows)
+        return (grouped * step[:, None] + base[:, None]).reshape(-1, n_rows)
 
 
 def inverse(step: Floats) -> Floats:
@@ -71,5 +71,5 @@ def inverse(step: Floats) -> Floats:
     return np.divide(np.float32(1), step, out=np.zeros_like(step), where=step != 0)
 
 
-def _turned(values: NDArray[np.generic]) -> Floats:
+def _transposed(values: NDArray[np.generic]) -> Floats:
     return np.ascontiguousarray(values.T, dtype=np.float32)

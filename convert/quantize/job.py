@@ -1,4 +1,4 @@
-"""From a model file to a quantized one: everything that can be wrong shows before the text is read."""
+"""`belle quantize`: from a model file to a quantized one. All checks come before the calibration text is read."""
 
 from __future__ import annotations
 
@@ -54,22 +54,22 @@ def quantize(
 ) -> QuantizeReport:
     """Quantize `model` to `out`.
 
-    Memory: see `convert.quantize.layerwise` for `gptq`; the others need the model as llama.cpp holds it, and `rtn` not
-    that.
+    Memory: for `gptq` see `convert.quantize.layerwise`; `imatrix` needs the model as llama.cpp holds it, `rtn` only a
+    few rows.
 
     Args:
         model: a GGUF, or a checkpoint, which is converted to F16 first.
         out: the file to write; it appears when it is complete.
         options: the choices.
-        on_step: told how many steps of reading and rounding are done, of how many.
-        on_write: told how far writing and verifying are.
+        on_step: called with the steps of reading and rounding done, and their number.
+        on_write: called with the progress of writing and verifying.
 
     Raises:
-        KnownError: of the options, the model, the text, the disk.
+        KnownError: for bad options, a bad model or text, a full disk.
     """
     kind = options.checked()
-    with _as_gguf(model, out, options, on_write) as path, _nothing_left(out):
-        return _Job(model, path, out, kind, options).go(on_step or _unseen, on_write)
+    with _as_gguf(model, out, options, on_write) as path, _removed_on_failure(out):
+        return _Job(model, path, out, kind, options).run(on_step or _ignore, on_write)
 
 
 @contextmanager
@@ -83,18 +83,21 @@ def _as_gguf(model: Path, out: Path, options: QuantizeOptions, on_write: Progres
     if given:
         yield model
         return
-    between = out.with_name(out.name + ".f16")
+    intermediate = out.with_name(out.name + ".f16")
     try:
-        with _nothing_left(between):
-            convert(model, between, ConvertOptions(threads=options.threads, verify=False), progress=on_write)
-        yield between
+        with _removed_on_failure(intermediate):
+            convert(model, intermediate, ConvertOptions(threads=options.threads, verify=False), progress=on_write)
+        yield intermediate
     finally:
-        between.unlink(missing_ok=True)
+        intermediate.unlink(missing_ok=True)
 
 
 @contextmanager
-def _nothing_left(out: Path) -> Iterator[None]:
-    """Rounding begins anew after an interruption, so a part of a file is of no use."""
+def _removed_on_failure(out: Path) -> Iterator[None]:
+    """Remove the part file of `out` if the block fails: rounding is not resumed, so it would be of no use.
+
+    Not if another program is writing it (`busy`): then it is not ours.
+    """
     try:
         yield
     except BaseException as error:
@@ -112,7 +115,7 @@ class _Named:
 
 
 class _Job:
-    """One model, checked."""
+    """One quantization; making it checks the model."""
 
     def __init__(self, model: Path, path: Path, out: Path, kind: FileType, options: QuantizeOptions) -> None:
         self._model, self._path, self._out, self._kind, self._options = model, path, out, kind, options
@@ -152,8 +155,8 @@ class _Job:
             )
         self._notes.append(f"{self._path.name} was quantized already; its loss is not counted in any figure here.")
 
-    def go(self, on_step: Step, on_write: ProgressCallback | None) -> QuantizeReport:
-        """Do everything. Raises KnownError."""
+    def run(self, on_step: Step, on_write: ProgressCallback | None) -> QuantizeReport:
+        """Round and write. Raises KnownError."""
         options = self._options
         if options.method == "rtn":
             return self._write(self._plans(None), [], 0, {}, on_write)
@@ -162,8 +165,8 @@ class _Job:
         if options.method == "imatrix":
             imatrix = self._imatrix(on_step)
             return self._write(self._plans(imatrix), imatrix.metadata(), imatrix.n_chunks, {}, on_write)
-        # The threads here are ours, and each computes small products. numpy's own would wait for each other in busy
-        # loops: on a machine with other work to do that made rounding six times slower.
+        # Our own threads each compute small products. The threads of numpy's BLAS would wait for each other in busy
+        # loops: on a machine with other work to do, that made rounding six times slower.
         with Spool(self._out) as spool, threadpool_limits(limits=1, user_api="blas"):
             plans, n_windows, errors = self._rounded(spool, on_step)
             return self._write(plans, [], n_windows, errors, on_write)
@@ -172,7 +175,7 @@ class _Job:
         plans = plan_types(
             self._tensors, self._facts, self._kind, imatrix=imatrix, packed="requantize", round_first=False
         )
-        # What has the wanted type already is moved as it is.
+        # Blocks that have the wanted type already are copied.
         return [
             replace(plan, packed=True, exactness="exact") if plan.source.packed_type is plan.type else plan
             for plan in plans
@@ -182,17 +185,19 @@ class _Job:
         return calibration_windows(self._options.calibration, self._header, reader.vocabulary, reader.windows)
 
     def _imatrix(self, on_step: Step) -> Imatrix:
-        found = SquareSums()
-        with ActivationReader(self._path, found.add, threads=self._options.threads or None) as reader:
+        squares = SquareSums()
+        with ActivationReader(self._path, squares.add, threads=self._options.threads or None) as reader:
             windows = self._windows(reader)
             for done in reader.read(windows):
                 on_step(done, len(windows))
-        # As they come out of an importance matrix's file.
-        weights = {name: sums.astype(np.float32) / np.float32(found.counts[name]) for name, sums in found.sums.items()}
+        # Divided as when an importance matrix is read from a file, so that both give the same bytes.
+        weights = {
+            name: sums.astype(np.float32) / np.float32(squares.counts[name]) for name, sums in squares.sums.items()
+        }
         return Imatrix(weights, self._options.calibration.names, len(windows))
 
     def _rounded(self, spool: Spool, on_step: Step) -> tuple[list[TensorPlan], int, dict[str, OutputErrors]]:
-        # The types of a file without an importance matrix: its size is that of the plain one.
+        # The types of a file without an importance matrix, so that it is as large as a plain one.
         plans = self._plans(None)
         wanted = {
             plan.name: RoundedRows(plan.source, plan.type, spool)
@@ -219,7 +224,7 @@ class _Job:
 
     def _can_be_rounded(self, name: str) -> bool:
         if role_of(name) is MatrixRole.EMBEDDINGS:
-            # Embeddings that are the output matrix too get more bits, and two uses that want different roundings.
+            # Embeddings that are also the output matrix get more bits, and their two uses want different roundings.
             return name == EMBEDDINGS and "output.weight" in self._file.tensors
         return True
 
@@ -227,15 +232,15 @@ class _Job:
         return len(serialize(self._metadata(plans, []), [plan.info for plan in plans])) + data_size(plans)
 
     def _metadata(self, plans: Sequence[TensorPlan], imatrix: Sequence[KeyValue]) -> list[KeyValue]:
-        """The model's own, with the file type of the new file."""
+        """The model's own entries, with the file type of the new file."""
         quantized = self._kind.quantized
-        mine = [KeyValue(_FILE_TYPE, self._kind.number, GGUFValueType.UINT32)]
+        new = [KeyValue(_FILE_TYPE, self._kind.number, GGUFValueType.UINT32)]
         if any(plan.type not in FLOAT_TYPES.values() for plan in plans):
-            mine.append(KeyValue(_VERSION, _QUANTIZATION_VERSION, GGUFValueType.UINT32))
+            new.append(KeyValue(_VERSION, _QUANTIZATION_VERSION, GGUFValueType.UINT32))
         entries = [entry for entry in self._file.entries if not entry.key.startswith(_STALE)]
         keys = [entry.key for entry in entries]
         at = keys.index(_FILE_TYPE) if _FILE_TYPE in keys else len(entries)
-        return [*entries[:at], *mine, *entries[at + 1 :], *(imatrix if quantized else [])]
+        return [*entries[:at], *new, *entries[at + 1 :], *(imatrix if quantized else [])]
 
     def _write(
         self,
@@ -263,5 +268,5 @@ class _Job:
         return QuantizeReport(self._model, method, report, texts, n_windows, errors, tuple(self._notes))
 
 
-def _unseen(done: int, total: int) -> None:
+def _ignore(done: int, total: int) -> None:
     pass

@@ -1,9 +1,9 @@
 """All matrices of a model, in its own order: each is rounded for the inputs that it will really get.
 
-Errors of the blocks before are part of a block's input in the finished file, so they have to be part of it here: block
-by block, the moments are taken of what the blocks rounded so far give, and, where there is text enough to make good for
-it, of how far that is from what the original ones give; then its matrices are rounded, and then the text goes through
-it with the rounded ones.
+In the finished file the errors of earlier blocks are part of a block's input, so they have to be part of it here. For
+each block: its inputs are computed with the earlier blocks rounded, and their moments are taken. Where there is enough
+text to compensate for it, so is the distance from the original model's inputs. Then the block's matrices are rounded,
+and the text goes through the rounded block.
 
 In memory are: the model as llama.cpp holds it, the residual streams of all windows (up to twice tokens × width × 4
 bytes), two square matrices of float32 for every input of a block, five of float64 for one of them, and the block in
@@ -22,15 +22,16 @@ from gguf.constants import GGMLQuantizationType as GGMLType
 from belle.engine.llama.activations import Rows
 from belle.engine.llama.block_runner import OUTPUT_INPUT, BlockRunner, Hidden
 from belle.gguf import ggml
+from convert.quantize.embeddings import RESIDUAL_READERS, embedding_moments
 from convert.quantize.formats import Bytes
-from convert.quantize.hessian import RESIDUAL_READERS, Hessian, Moments, embedding_moments, prepare, to_be_corrected
+from convert.quantize.hessian import Hessian, Moments, prepare, to_be_corrected
 from convert.quantize.matrix import OutputErrors, round_matrix
 from convert.quantize.rows import RoundedRows
 
 EMBEDDINGS, _OUTPUT = "token_embd.weight", "output.weight"
 
 Step = Callable[[int, int], None]
-"""Told how many of how many steps are done."""
+"""Called with the number of steps done and of all steps."""
 
 
 def round_model(
@@ -53,10 +54,12 @@ def round_model(
     Returns the errors, by name of those that were rounded. Raises KnownError as `BlockRunner`.
     """
     with ThreadPoolExecutor(threads) as pool:
-        return _Walk(runner, windows, matrices, on_step, pool=pool, threads=threads).go()
+        return _Walk(runner, windows, matrices, on_step, pool=pool, threads=threads).run()
 
 
 class _Walk:
+    """The way through the model: residual streams of every window, with rounded and with original blocks before."""
+
     def __init__(
         self,
         runner: BlockRunner,
@@ -78,12 +81,13 @@ class _Walk:
         self._blocks = self._groups()
         self._done = 0
         self._last = max(self._blocks, default=-1)
+        # Every window is run twice through each block but the last (for its moments, and on to the next block).
         n_matrices = sum(len(names) for groups in self._blocks.values() for names in groups.values())
         self._total = (2 * self._last + 1) * len(windows) + n_matrices
         if EMBEDDINGS in matrices:
             self._total += len(windows) + 1
 
-    def go(self) -> dict[str, OutputErrors]:
+    def run(self) -> dict[str, OutputErrors]:
         if EMBEDDINGS in self._matrices:
             self._round_embeddings()
         for block in range(self._last + 1):
@@ -91,17 +95,17 @@ class _Walk:
             for shown, moments in self._moments(block, list(groups)).items():
                 self._round(groups[shown], moments, exchange=block < self._last)
             if block < self._last:
-                self._pass_on(block)
+                self._advance(block)
         return self._errors
 
     def _groups(self) -> dict[int, dict[str, list[str]]]:
-        """For every block its matrices to round, by what shows their input: the name of the first that reads it."""
+        """For every block its matrices to round, grouped by input; a group has the name of the first matrix in it."""
         blocks: dict[int, dict[str, list[str]]] = {}
         for names in self._runner.inputs(self._windows[0]):
-            mine = [name for name in names if name in self._matrices]
-            found = re.match(r"blk\.(\d+)\.", names[0])
-            if mine and found:
-                blocks.setdefault(int(found[1]), {})[names[0]] = mine
+            to_round = [name for name in names if name in self._matrices]
+            match = re.match(r"blk\.(\d+)\.", names[0])
+            if to_round and match:
+                blocks.setdefault(int(match[1]), {})[names[0]] = to_round
         if _OUTPUT in self._matrices:
             blocks[self._runner.n_blocks] = {OUTPUT_INPUT: [_OUTPUT]}
         return blocks
@@ -120,17 +124,17 @@ class _Walk:
         self._embeddings = np.ascontiguousarray(embeddings.packed_rows(0, embeddings.n_rows)).reshape(-1)
 
     def _moments(self, block: int, shown: list[str]) -> dict[str, Moments]:
-        """The inputs of a block, and what the original model has for them.
+        """The moments of the inputs `shown` of a block, by name.
 
-        Where the original is followed, its residual stream moves on by a block.
+        Where the original model is followed, its residual stream moves on by a block.
         """
         moments: dict[str, Moments] = {}
         originals: dict[str, Rows] = {}
 
-        def keep(name: str, rows: Rows) -> None:
-            originals[name] = rows.copy()
+        def keep_original(name: str, rows: Rows) -> None:
+            originals[name] = rows.copy()  # llama.cpp reuses the buffer
 
-        def take(name: str, rows: Rows) -> None:
+        def add(name: str, rows: Rows) -> None:
             if name not in moments:
                 moments[name] = Moments(rows.shape[1])
             original = originals.get(name)
@@ -139,14 +143,14 @@ class _Walk:
         for index, window in enumerate(self._windows):
             if self._follows_original:
                 self._original[index] = self._runner.run(
-                    window, block, self._original[index], take=keep, wanted=shown, to_end=block < self._last
+                    window, block, self._original[index], take=keep_original, wanted=shown, to_end=block < self._last
                 )
             if self._follows_original and self._same_as_original(block):
                 for name, rows in originals.items():
-                    take(name, rows)
+                    add(name, rows)
             else:
                 self._use_rounded_embeddings(block)
-                self._runner.run(window, block, self._hidden[index], take=take, wanted=shown, to_end=False)
+                self._runner.run(window, block, self._hidden[index], take=add, wanted=shown, to_end=False)
                 self._runner.weights.undo()
             self._step()
         self._use_rounded_embeddings(block)
@@ -173,7 +177,8 @@ class _Walk:
         )
         self._step()
 
-    def _pass_on(self, block: int) -> None:
+    def _advance(self, block: int) -> None:
+        """Run every window through the rounded block."""
         for index, window in enumerate(self._windows):
             self._hidden[index] = self._runner.run(window, block, self._hidden[index])
             self._step()

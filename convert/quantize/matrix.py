@@ -1,7 +1,6 @@
-"""One matrix to blocks: ggml's own rounding, its rounding with importances, and rounding with feedback, row by row the
-best of them.
+"""Rounds one matrix to blocks: by ggml, by ggml with importances, and with error feedback; each row gets the best.
 
-Rows do not know of each other, so they are taken in runs that fit into a processor's cache, on several threads.
+Rows are independent of each other, so they are rounded in runs that fit into a processor's cache, on several threads.
 """
 
 from __future__ import annotations
@@ -37,8 +36,8 @@ class OutputErrors:
     Attributes:
         rtn: of ggml's rounding.
         imatrix: of ggml's rounding with the importance matrix of the same text.
-        gptq: of what was written.
-        kept: rows for which one of the first two was the best and was taken.
+        gptq: of what is written.
+        kept: rows for which one of the first two was the best and is written.
     """
 
     rtn: float
@@ -75,7 +74,7 @@ def round_matrix(
         _check_finite(source, rows, start)
         return _round_rows(kind, rows, metric)
 
-    totals = np.zeros(5)
+    totals = np.zeros(5)  # the sums of `_round_rows`
     for start, (rows, sums) in zip(starts, _in_order(pool, n_threads, work, starts), strict=True):
         write(start, rows)
         totals += sums
@@ -101,19 +100,19 @@ def _check_finite(source: RowSource, rows: Floats, start: int) -> None:
 def _in_order(
     pool: Executor, n_threads: int, work: Callable[[int], tuple[Bytes, NDArray[np.float64]]], starts: range
 ) -> Iterator[tuple[Bytes, NDArray[np.float64]]]:
-    """Results in order, no more of them under way than there are threads."""
-    left = iter(starts)
-    waiting = [pool.submit(work, start) for start in islice(left, n_threads)]
+    """Results in order; no more of them are computed at a time than there are threads."""
+    remaining = iter(starts)
+    waiting = [pool.submit(work, start) for start in islice(remaining, n_threads)]
     while waiting:
         result = waiting.pop(0).result()
-        waiting += [pool.submit(work, start) for start in islice(left, 1)]
+        waiting += [pool.submit(work, start) for start in islice(remaining, 1)]
         yield result
 
 
 def _round_rows(kind: GGMLType, rows: Floats, metric: Hessian) -> tuple[Bytes, NDArray[np.float64]]:
-    """The best blocks of every row; sums of the output's squares, of three errors, and the number of rows kept."""
+    """The best blocks of every row; sums of the output's squares and of three errors, and how many rows ggml won."""
     form = FORMATS[kind]
-    weights = metric.corrected(np.ascontiguousarray(rows.T))
+    weights = metric.corrected(np.ascontiguousarray(rows.T))  # [columns, rows]
     rows = np.ascontiguousarray(weights.T)
     plain = [quantized(kind, rows, importance) for importance in (None, metric.importance())]
     grid = Grid(form, first_blocks(form, rows, metric))
@@ -121,16 +120,16 @@ def _round_rows(kind: GGMLType, rows: Floats, metric: Hessian) -> tuple[Bytes, N
     descend(weights, grid, metric, _SWEEPS)
     errors = [metric.output_error(weights - _values(kind, blocks, rows.shape)) for blocks in plain]
     best, smallest = pack(form, grid.blocks()), metric.output_error(weights - grid.values())
-    mine = smallest.copy()
+    feedback = smallest.copy()
     for blocks, error in zip(plain, errors, strict=True):
         better = error < smallest
         best[better], smallest[better] = blocks[better], error[better]
-    kept = int((smallest < mine).sum())
+    kept = int((smallest < feedback).sum())
     power = metric.output_error(weights)
     sums = [float(values.sum(dtype=np.float64)) for values in (power, *errors, smallest)]
     return best, np.array([*sums, kept])
 
 
 def _values(kind: GGMLType, blocks: Bytes, shape: tuple[int, ...]) -> Floats:
-    """What blocks stand for, transposed."""
+    """The values of blocks, transposed to `[columns, rows]`."""
     return ggml.dequantize(kind, blocks.reshape(-1), blocks.shape[0] * shape[1]).reshape(shape).T

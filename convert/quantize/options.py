@@ -1,4 +1,4 @@
-"""What quantizing is asked to do, and what it has done."""
+"""The options of a quantization and its report."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class QuantizeOptions:
     Attributes:
         type: name of the file type.
         method: `rtn` rounds each weight to the nearest code, `imatrix` weighs the columns as llama.cpp does, `gptq`
-            makes good in other columns for what one has lost.
+            compensates for the error of each column in the others.
         calibration: the text for `imatrix` and `gptq`.
-        allow_requantize: take a model that is quantized already, whose loss comes on top.
+        allow_requantize: accept a model that is quantized already, whose loss is added.
         threads: that compute; 0 for one per processor.
     """
 
@@ -37,7 +37,7 @@ class QuantizeOptions:
     threads: int = 0
 
     def checked(self) -> FileType:
-        """The type that is asked for. Raises KnownError for options that cannot be."""
+        """The file type of `type`. Raises KnownError for options that do not go together."""
         kind = file_type(self.type)
         if self.threads < 0:
             raise KnownError("usage", "--threads cannot be negative.", "Leave it out for one per processor.")
@@ -58,7 +58,7 @@ class QuantizeReport:
 
     Attributes:
         source: the model.
-        method: as asked for.
+        method: as in the options.
         file: the file that was written.
         calibration: names of the texts that were read.
         n_windows: windows of them.

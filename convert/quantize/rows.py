@@ -1,4 +1,4 @@
-"""Tensors of a GGUF as rows, and rounded ones that wait on the disk for their place in the file."""
+"""Tensors of a GGUF as rows, and rounded tensors in a temporary file until the output is written."""
 
 from __future__ import annotations
 
@@ -47,37 +47,37 @@ class GgufRows(RowSource):
 
 
 class RoundedRows(RowSource):
-    """A tensor whose blocks are chosen before the file is written: its rows are those of the original.
+    """A tensor whose blocks are chosen before the file is written; `rows` are those of the original.
 
     Args:
         original: what is rounded.
         kind: the type of the blocks.
-        spool: where they are kept.
+        spool: where the blocks are stored.
     """
 
     def __init__(self, original: RowSource, kind: GGMLType, spool: Spool) -> None:
         self.name, self.shape, self.dtype, self.packed_type = original.name, original.shape, original.dtype, kind
         self.kind, self._original, self._spool = kind, original, spool
         self._row_bytes = row_bytes(kind, self.row_length)
-        self._at = spool.reserve(self.n_rows * self._row_bytes)
+        self._offset = spool.reserve(self.n_rows * self._row_bytes)
 
     def rows(self, start: int, stop: int) -> NDArray[np.generic]:
         return self._original.rows(start, stop)
 
     def packed_rows(self, start: int, stop: int) -> Bytes:
         n_bytes = (stop - start) * self._row_bytes
-        return self._spool.read(n_bytes, self._at + start * self._row_bytes).reshape(stop - start, -1)
+        return self._spool.read(n_bytes, self._offset + start * self._row_bytes).reshape(stop - start, -1)
 
     def write(self, start: int, blocks: Bytes) -> None:
-        """Keep the blocks of the rows from `start` on. Raises KnownError (`disk_full`)."""
-        self._spool.write(blocks, self._at + start * self._row_bytes)
+        """Store the blocks of the rows from `start` on. Raises KnownError (`disk_full`)."""
+        self._spool.write(blocks, self._offset + start * self._row_bytes)
 
 
 class Spool:
-    """A nameless temporary file beside `path`: it is gone when the program is, however that ends."""
+    """A nameless temporary file beside `path`: the system deletes it when the program ends, however it ends."""
 
     def __init__(self, path: Path) -> None:
-        """Raises KnownError when it cannot be made."""
+        """Raises KnownError if it cannot be created."""
         self._path, self._size = path, 0
         with writing_model(path):
             self._file = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 - closed by `close`
@@ -107,5 +107,5 @@ class Spool:
             return np.frombuffer(os.pread(self._file.fileno(), n_bytes, at), np.uint8)
 
     def close(self) -> None:
-        """Give the disk back."""
+        """Delete the file."""
         self._file.close()
