@@ -1,6 +1,6 @@
-"""Tokenizers: from a checkpoint's files to the vocabulary of a GGUF, and the proof that both read alike.
+"""Tokenizers: from a checkpoint's files to the vocabulary of a GGUF, and the proof that both give the same ids.
 
-`read_tokenizer` finds and reads the files, `check_tokenizer` compares the result with them in llama.cpp.
+`read_tokenizer` finds and reads the files; `check_tokenizer` compares llama.cpp's ids with those of the files.
 """
 
 from __future__ import annotations

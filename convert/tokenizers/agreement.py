@@ -1,12 +1,13 @@
 """Whether `tokenizer.model` and `tokenizer.json` of one folder are the same tokenizer.
 
-Both are there more often than not, the second made from the first; then a fine-tune changes one of them. transformers
-reads `tokenizer.json`, so where they differ that is what the model was trained with.
+Most folders have both, the second made from the first, and then a fine-tune changes one of them. transformers reads
+`tokenizer.json`, so where they differ that is what the model was trained with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from convert.tokenizers.sentencepiece_model import PieceType, SentencePieceModel
 
 
 def disagreement(model: SentencePieceModel, path: Path, definition: Mapping[str, Any]) -> str | None:
-    """The first thing in which the two differ, in words; None when both cut every text alike.
+    """The first difference between the two, in words; None if both split every text alike.
 
     Args:
         model: `tokenizer.model`.
@@ -40,14 +41,16 @@ def disagreement(model: SentencePieceModel, path: Path, definition: Mapping[str,
         _of_spaces(model, path, definition),
         _of_merges(model, vocabulary, added, merges),
     )
-    return next((found for one in differences for found in one), None)
+    return next(chain.from_iterable(differences), None)
 
 
 def _of_tokens(model: SentencePieceModel, vocabulary: Mapping[str, int], added: set[Any]) -> Iterator[str]:
     by_id = {index: token for token, index in vocabulary.items()}
     for index in sorted(by_id.keys() | set(range(len(model.pieces)))):
         first = model.pieces[index].text if index < len(model.pieces) else None
-        if first != by_id.get(index) and index not in added:  # what is added decides for both
+        if (
+            first != by_id.get(index) and index not in added
+        ):  # an added token is found before the vocabulary is asked, in both
             yield f"token {index} is {_shown(first)} in the first and {_shown(by_id.get(index))} in the second"
 
 
@@ -65,15 +68,18 @@ def _of_spaces(model: SentencePieceModel, path: Path, definition: Mapping[str, A
 def _of_merges(
     model: SentencePieceModel, vocabulary: Mapping[str, int], added: set[Any], merges: list[Merge]
 ) -> Iterator[str]:
-    """SentencePiece merges by falling score whatever makes a piece; the list must be that, in that order."""
+    """SentencePiece merges any two neighbours whose text is a piece, the highest score first.
+
+    The list of merges says the same if its scores never rise and if it has every split of every piece into two pieces.
+    """
     scores = {piece.text: piece.score for piece in model.pieces}
-    before = float("inf")
+    lowest = float("inf")
     for left, right in merges:
         score = scores.get(left + right)
-        if score is None or score > before:
+        if score is None or score > lowest:
             yield f"the second merges {left!r} and {right!r} where the first does not"
         else:
-            before = score
+            lowest = score
     possible = set(merges)
     for index, piece in enumerate(model.pieces):
         if piece.type is not PieceType.NORMAL or index in added or piece.text in BYTE_TOKENS:

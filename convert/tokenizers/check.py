@@ -1,4 +1,4 @@
-"""Proof that llama.cpp will read text as the model was trained to: the same ids for the same text.
+"""Proof that llama.cpp gives the same ids for a text as the tokenizer that the model was trained with.
 
 The vocabulary is loaded into llama.cpp as the GGUF holds it, and compared with an encoder that follows the checkpoint's
 own tokenizer files (`reference`).
@@ -15,12 +15,13 @@ from belle.errors import KnownError
 from belle.gguf.writer import serialize
 from convert.metadata import text as text_entry
 from convert.tokenizers.files import TokenizerFolder
-from convert.tokenizers.read import read_definition, sentencepiece_to_read
+from convert.tokenizers.read import read_definition
 from convert.tokenizers.reference import JsonEncoder, ReferenceEncoder, SentencePieceEncoder
 from convert.tokenizers.sentencepiece_model import SentencePieceModel
 from convert.tokenizers.vocabulary import Tokenizer
 
-# Languages, scripts, spaces, figures, code and the prompts BELLE was trained on. Accents are composed (NFC).
+# Languages, scripts, spaces, digits, code and BELLE's prompts. Accents are composed (NFC), since llama.cpp does not
+# compose them.
 SAMPLES = (
     "Hello, world! It's 2024 and we're testing; they'll see, I'd say, THEY'VE seen 'em.",
     "Human: \n请用中文写一首关于春天的五言绝句。\n\nAssistant: \n",
@@ -50,21 +51,21 @@ SAMPLES = (
 def check_tokenizer(
     tokenizer: Tokenizer, checkpoint: TokenizerFolder, *, architecture: str = "llama", name: str = ""
 ) -> int:
-    """Compares llama.cpp's ids with those of the checkpoint's tokenizer on the samples; returns how many there are.
+    """Compare llama.cpp's ids with those of the checkpoint's tokenizer on the samples; return how many were compared.
 
-    The vocabulary is not written yet, so that a mismatch shows before hours of work.
+    This is done with a file of the vocabulary alone, so that a mismatch shows before hours of work.
 
     Args:
         tokenizer: the vocabulary.
         checkpoint: what it was made from.
-        architecture: GGUF's name of the model's.
-        name: the model's. llama.cpp takes some names for those of models it knows, and expects certain tokens then.
+        architecture: of the model, as GGUF names it.
+        name: of the model. llama.cpp recognizes some models by name, and then expects certain tokens.
 
-    Raises KnownError: "tokenizer_mismatch" with the first text that is read differently, "bad_vocabulary" when
-    llama.cpp does not load it, "name_not_possible" when it does so under other names only, and those of reading the
+    Raises KnownError: "tokenizer_mismatch" with the first text whose ids differ, "bad_vocabulary" if
+    llama.cpp does not load it, "name_not_possible" if it loads it only under another name, and those of reading the
     tokenizer files.
     """
-    reference = _encoder(checkpoint, tokenizer.sentencepiece)
+    reference = reference_encoder(checkpoint, tokenizer.sentencepiece)
     with tempfile.TemporaryDirectory(prefix="chatbelle-vocabulary-") as folder:
         path = Path(folder, "vocabulary.gguf")
         nameless = [text_entry("general.architecture", architecture), *tokenizer.metadata()]
@@ -96,7 +97,7 @@ def _check_encoding(gguf_path: Path, reference: ReferenceEncoder) -> int:
             at = min(len(ours), len(theirs)) if at is None else at
             raise KnownError(
                 "tokenizer_mismatch",
-                f"llama.cpp would read {sample!r} differently than the model was trained to: from token {at} on "
+                f"llama.cpp would read {sample!r} differently from the model's own tokenizer: from token {at} on "
                 f"{theirs[at : at + 8]} instead of {ours[at : at + 8]}.",
                 "This tokenizer cannot be converted faithfully.",
                 text=sample,
@@ -106,15 +107,11 @@ def _check_encoding(gguf_path: Path, reference: ReferenceEncoder) -> int:
     return len(samples)
 
 
-def reference_encoder(checkpoint: TokenizerFolder) -> ReferenceEncoder:
-    """The encoder of the checkpoint's tokenizer, from the file that `read_tokenizer` reads.
+def reference_encoder(checkpoint: TokenizerFolder, model: SentencePieceModel | None) -> ReferenceEncoder:
+    """The encoder of the checkpoint's tokenizer: of `model`, or without one of its `tokenizer.json`.
 
     Raises KnownError("unsupported_tokenizer") for steps it does not know, and those of reading the files.
     """
-    return _encoder(checkpoint, sentencepiece_to_read(checkpoint))
-
-
-def _encoder(checkpoint: TokenizerFolder, model: SentencePieceModel | None) -> ReferenceEncoder:
     if model is not None:
         return SentencePieceEncoder(model)
     path, definition = read_definition(checkpoint)
@@ -125,7 +122,7 @@ def _encoder(checkpoint: TokenizerFolder, model: SentencePieceModel | None) -> R
 
 
 def ids_in_llama_cpp(path: Path, texts: Sequence[str]) -> list[list[int]]:
-    """llama.cpp's ids of each text with the vocabulary of a GGUF, from a process of its own.
+    """llama.cpp's ids of each text with the vocabulary of a GGUF. llama.cpp runs in a child process.
 
     Raises KnownError("bad_vocabulary") with llama.cpp's `reason`.
     """

@@ -1,7 +1,8 @@
-"""The ends of an answer beside `eos`, from every place that names them: a model whose end is missed never stops.
+"""The tokens beside `eos` that end an answer, from every file that names one: without them a model may never stop.
 
 Files disagree: a base model's tokenizer names one end, `generation_config.json` another, and the chat template writes
-a third after every answer. llama.cpp stops at all tokens with certain texts, and has room for two ids beside `eos`.
+a third after every answer. llama.cpp stops at all tokens with certain texts, and has two more
+ids for others, `eot` and `eom`.
 """
 
 from __future__ import annotations
@@ -35,17 +36,17 @@ def further_ends(
     template: str,
     notes: list[str],
 ) -> dict[str, int]:
-    """Ids under `eot` and `eom` of the ends that llama.cpp would not find by their text.
+    """The ids of those ends that llama.cpp does not know by their text, under `eot` and `eom`.
 
     Args:
         files: the small files beside the tokenizer.
         tokens, types: the finished vocabulary.
         ids: of `bos`, `eos`, `unk`, …
         template: the chat template, "" for none.
-        notes: gets a sentence where an end cannot be written, or is none of the vocabulary's tokens.
+        notes: gets a sentence about an end that cannot be written, or that is not a token of the vocabulary.
     """
     named = [*_after_an_answer(template, tokens, types, ids, notes), *_listed(files, tokens, types)]
-    # Old conversions of LLaMA give ids that belong to the beginning of a text, and to no token.
+    # Old conversions of LLaMA give wrong ids for eos: that of bos, or of unk.
     never = {ids.get("bos"), ids.get("unk")} - {ids["eos"]}
     ends = [index for index in dict.fromkeys(named) if index not in never and index != ids["eos"]]
     unknown = [index for index in ends if tokens[index] not in _KNOWN_BY_TEXT or types[index] not in _SPECIAL]
@@ -56,8 +57,7 @@ def further_ends(
 
 
 def _listed(files: SpecialFiles, tokens: Sequence[str], types: Sequence[TokenType]) -> Iterator[int]:
-    """What the files name as ends, the most reliable first; config.json is believed only where it names a token that
-    is special."""
+    """The ends that the files name, the most reliable first; of config.json only ids of special tokens are used."""
     stated = files.generation_config.get("eos_token_id")
     yield from (index for index in _as_list(stated) if index < len(tokens))
     by_text = {token: index for index, token in enumerate(tokens)}
@@ -73,7 +73,7 @@ def _as_list(value: object) -> list[int]:
 def _after_an_answer(
     template: str, tokens: Sequence[str], types: Sequence[TokenType], ids: Mapping[str, int], notes: list[str]
 ) -> Iterator[int]:
-    """The token that the chat template writes after an answer. A template that cannot be run says nothing."""
+    """The token that the chat template writes after an answer; none for a template that cannot be run."""
     if not template:
         return
     bos, eos = (tokens[ids[kind]] if kind in ids else "" for kind in ("bos", "eos"))
@@ -83,12 +83,12 @@ def _after_an_answer(
         return
     after = text.partition(_ANSWER)[2].lstrip()
     special = {tokens[index]: index for index, kind in enumerate(types) if kind in _SPECIAL}
-    found = max((token for token in special if token and after.startswith(token)), key=len, default=None)
-    if found is not None:
-        yield special[found]
+    end = max((token for token in special if token and after.startswith(token)), key=len, default=None)
+    if end is not None:
+        yield special[end]
     elif after.startswith(("<|", "<end", "<eo", "</")):
         shown = after.partition(">")[0][:40] + ">"
         notes.append(
-            f"The chat template ends answers with {shown!r}, which is no token of the vocabulary: the model may not "
+            f"The chat template ends answers with {shown!r}, which is not a token of the vocabulary: the model may not "
             "stop by itself."
         )

@@ -15,11 +15,11 @@ MAX_FILE = 256 << 20
 
 
 class TokenizerFolder(Protocol):
-    """What is needed of a checkpoint to read its tokenizer."""
+    """The parts of a checkpoint that its tokenizer is read from."""
 
     @property
     def folder(self) -> Path:
-        """The checkpoint's."""
+        """The folder of the checkpoint."""
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -27,7 +27,7 @@ class TokenizerFolder(Protocol):
 
     @property
     def tokenizer_files(self) -> Mapping[str, Path]:
-        """Those of the known files that are there, by name."""
+        """The small files that the checkpoint has, by name."""
 
 
 def read_bytes(path: Path) -> bytes:
@@ -57,7 +57,7 @@ def read_object(path: Path | None) -> dict[str, Any]:
 
 
 def damaged(path: Path, reason: str) -> KnownError:
-    """The error for a file that is not what its name says."""
+    """The error for a file whose content is not what it should be."""
     return KnownError(
         "damaged_tokenizer",
         f"{path.name} is damaged: {reason}.",
@@ -67,5 +67,5 @@ def damaged(path: Path, reason: str) -> KnownError:
 
 
 def unsupported(path: Path, what: str, advice: str = "") -> KnownError:
-    """The error for a tokenizer that is whole, but that llama.cpp cannot reproduce."""
+    """The error for a sound tokenizer that llama.cpp cannot reproduce."""
     return KnownError("unsupported_tokenizer", f"{path.name} {what}.", advice, path=str(path))

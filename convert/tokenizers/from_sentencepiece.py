@@ -23,8 +23,8 @@ def piece_table(model: SentencePieceModel, path: Path, n_embeddings: int) -> Tok
     for index, piece in enumerate(model.pieces):
         kind, text = piece.type, piece.text
         if kind is PieceType.USER_DEFINED:
-            # llama.cpp finds these in the text before it escapes spaces, and puts a space in front of what follows
-            # one if it does so at the start. Where it does, they are merged like others, by their score.
+            # llama.cpp looks for user-defined tokens before it escapes spaces, and with add_space_prefix it puts a
+            # space after each of them, as SentencePiece does not. As NORMAL pieces they are merged by their score.
             if model.add_dummy_prefix:
                 kind = PieceType.NORMAL
             else:
@@ -45,7 +45,7 @@ def check_supported(model: SentencePieceModel, path: Path) -> None:
         raise unsupported(path, "joins runs of spaces, which llama.cpp does not do")
     if model.whitespace_as_suffix or not model.escape_whitespaces:
         raise unsupported(path, "treats spaces in a way that llama.cpp does not know")
-    bytes_there = {piece.text for piece in model.pieces if piece.type is PieceType.BYTE}
-    # Without them llama.cpp ends the process at the first character that is no token.
-    if bytes_there < BYTE_TOKENS:
-        raise unsupported(path, f"lacks {256 - len(bytes_there)} of the 256 byte tokens that llama.cpp needs")
+    byte_pieces = {piece.text for piece in model.pieces if piece.type is PieceType.BYTE}
+    # Without them llama.cpp aborts the process at the first character that is not a token.
+    if byte_pieces < BYTE_TOKENS:
+        raise unsupported(path, f"lacks {256 - len(byte_pieces)} of the 256 byte tokens that llama.cpp needs")

@@ -1,8 +1,8 @@
 """From `tokenizer.json` (the `tokenizers` library) to llama.cpp's vocabularies.
 
-Byte-level BPE (GPT-2's kind) becomes `gpt2`, with its merges. BPE over characters with U+2581 for spaces and bytes to
-fall back on (LLaMA's and Gemma's kind) becomes `llama`, whose merges llama.cpp derives from scores; they are chosen so
-that both merge in the same order.
+Byte-level BPE (GPT-2's kind) becomes `gpt2`, with its merges. BPE over characters with U+2581 for spaces and byte
+fallback (LLaMA's and Gemma's kind) becomes `llama`. There llama.cpp has no list of merges but merges by score; the
+scores are chosen so that both merge in the same order.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from convert.tokenizers.pretokenizers import flat, recognise
 from convert.tokenizers.vocabulary import TokenTable
 
 _SPACE = "\u2581"
-# Characters: each token is cut at each of its places. The largest vocabularies need some ten million.
+# In characters: each token is split at each of its places, which is quadratic. The largest vocabularies need some ten
+# million; a hostile file with one token of megabytes would take hours.
 _MOST_COMPARED = 1_000_000_000
 Merge = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class JsonVocabulary:
-    """What `tokenizer.json` holds, in llama.cpp's terms.
+    """The vocabulary of a `tokenizer.json` in llama.cpp's terms.
 
     Args:
         model: `gpt2` or `llama`.
@@ -115,6 +116,7 @@ def _with_scores(
         else set()
     )
     add_space_prefix = space_prefix(path, definition)
+    # A token's score is minus the rank of the first merge that makes it, so the earliest merge has the highest score.
     ranks: dict[Merge, int] = {}
     scores: dict[str, float] = {}
     for rank, pair in enumerate(merges):
@@ -130,9 +132,9 @@ def _with_scores(
 
 
 def _check_complete(path: Path, vocabulary: Mapping[str, int], added: set[str], ranks: Mapping[Merge, int]) -> None:
-    """llama.cpp merges any two tokens whose text together is a token, so the merges must allow all of these.
+    """llama.cpp merges any two tokens that make a token together, so each such pair must be in the list of merges.
 
-    They do where they were made from a SentencePiece model; not where BPE was trained with them.
+    It is if the list was made from a SentencePiece model, but not if BPE was trained with the tokenizers library.
     """
     if sum(len(token) ** 2 for token in vocabulary) > _MOST_COMPARED:
         raise damaged(path, "its tokens are longer than those of any vocabulary")
@@ -151,7 +153,7 @@ def _check_complete(path: Path, vocabulary: Mapping[str, int], added: set[str], 
 
 
 def space_prefix(path: Path, definition: Mapping[str, Any]) -> bool:
-    """Whether a space goes in front of a text; the definition must be one of those in use for LLaMA and Gemma.
+    """Whether a space is put in front of a text. Checks that normalizer and pre-tokenizer are like LLaMA's or Gemma's.
 
     Raises KnownError("unsupported_tokenizer").
     """
@@ -169,7 +171,7 @@ def space_prefix(path: Path, definition: Mapping[str, Any]) -> bool:
             scheme = step.get("prepend_scheme", "always" if step.get("add_prefix_space") else "never")
             prefix = prefix or scheme != "never"
             escapes = True
-        # Gemma's: no spaces are left by then, so it cuts nothing.
+        # Gemma splits at spaces, of which the normalizer has left none: it does nothing.
         elif not (step.get("type") == "Split" and step.get("pattern") == {"String": " "} and escapes):
             raise _unknown_step(path, step)
     if not escapes:

@@ -1,8 +1,8 @@
-"""Pre-tokenizers: how a text is cut before byte pairs are merged. llama.cpp knows them by name and has each built in.
+"""Pre-tokenizers: how a text is split into words before BPE. llama.cpp has a fixed set of them, each with a name.
 
-The name is found by the definition itself, as `tokenizer.json` writes it: normalizer, splitting expressions, and
-whether whole words skip the merges. What is not in the table is refused. A converter that guesses here makes a model
-that runs, and reads its input a little wrong.
+The name is looked up by the definition in `tokenizer.json`: normalizer, splitting expressions, and whether whole words
+skip the merges. A definition that is not in the table is refused: with a guessed one the model would run, and read its
+input a little wrong.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TEKKEN = rf"{_cased('')}|\p{{N}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n/]*|{_SPACES}"
 _GPT4O = rf"{_cased(_CONTRACTIONS + '?')}|\p{{N}}{{1,3}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n/]*|{_SPACES}"
 _BLOOM = r" ?[^(\s|[.,!?…。，、।۔،])]+"
 
-# Steps, whether words that are tokens skip the merges, and llama.cpp's name.
+# Steps, whether words that are tokens skip the merges (`ignore_merges`), and llama.cpp's name (llama-vocab.cpp).
 _KNOWN: tuple[tuple[tuple[str, ...], bool, str], ...] = (
     (("bytes by words",), False, "gpt-2"),
     (("digits", "bytes by words"), False, "smollm"),
@@ -64,18 +64,18 @@ def recognise(definition: Mapping[str, Any]) -> str:
 
     Raises KnownError("unknown_pretokenizer") with the definition.
     """
-    # Composing accents (NFC) is the one normalization llama.cpp is silent about; composed text is what people type.
+    # llama.cpp does not compose accents (NFC). That is passed over, since people type composed text.
     normalizer = [step for step in flat(definition.get("normalizer"), "normalizers") if step.get("type") != "NFC"]
     steps = tuple(_step(step) for step in flat(definition.get("pre_tokenizer"), "pretokenizers"))
     whole_words = bool(definition.get("model", {}).get("ignore_merges", False))
-    for known, skips, name in _KNOWN:
-        if not normalizer and steps == known and skips == whole_words:
+    for known_steps, skips, name in _KNOWN:
+        if not normalizer and steps == known_steps and skips == whole_words:
             return name
-    shown = {key: definition.get(key) for key in ("normalizer", "pre_tokenizer")} | {"ignore_merges": whole_words}
-    text = json.dumps(shown, ensure_ascii=False)
+    unknown = {key: definition.get(key) for key in ("normalizer", "pre_tokenizer")} | {"ignore_merges": whole_words}
+    text = json.dumps(unknown, ensure_ascii=False)
     raise KnownError(
         "unknown_pretokenizer",
-        f"tokenizer.json cuts text in a way that is not known here: {text[:2000]}.",
+        f"tokenizer.json splits text in a way that is not known here: {text[:2000]}.",
         "Without its name in llama.cpp the model would read its input wrongly, so nothing is converted.",
         definition=text[:20000],
     )
@@ -89,11 +89,12 @@ def flat(step: Any, children: str) -> Sequence[Mapping[str, Any]]:
         return (step,)
     inner = step.get(children)
     parts = inner if isinstance(inner, list) else []
-    # One level is all that is ever nested, and a hostile file must not nest a thousand.
+    # Real files nest one level; a hostile one could nest thousands.
     return tuple(part for part in parts if isinstance(part, Mapping))
 
 
 def _step(step: Mapping[str, Any]) -> str:
+    """The step as the table spells it; one that is not in the table as JSON, for the message."""
     kind = step.get("type")
     if kind == "ByteLevel" and not step.get("add_prefix_space", True):
         return "bytes by words" if step.get("use_regex", True) else "bytes"
@@ -103,7 +104,7 @@ def _step(step: Mapping[str, Any]) -> str:
         pattern = step.get("pattern")
         regex = pattern.get("Regex") if isinstance(pattern, Mapping) else None
         if isinstance(regex, str):
-            # An expression that matches everything cuts the same whether its matches are set apart or kept.
+            # If every character is matched, removing what is between the matches splits as isolating them does.
             behaviour = (step.get("behavior"), bool(step.get("invert")))
             if behaviour == ("Isolated", False) or (behaviour == ("Removed", True) and regex.endswith(r"|\s+")):
                 return f"split {regex}"

@@ -1,4 +1,4 @@
-"""Finds a checkpoint's tokenizer in whichever files it is, and puts it together."""
+"""Reads the tokenizer of a checkpoint from the files that it has."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from convert.tokenizers.vocabulary import Tokenizer
 def read_tokenizer(checkpoint: TokenizerFolder, n_embeddings: int, *, template: str | None = None) -> Tokenizer:
     """The tokenizer of a checkpoint, with exactly `n_embeddings` tokens.
 
-    `tokenizer.model` is read where there is one that `tokenizer.json` agrees with, else `tokenizer.json`, else
-    `vocab.json` with `merges.txt`.
+    It is read from `tokenizer.model`, unless a `tokenizer.json` disagrees with it; else from `tokenizer.json`; else
+    from `vocab.json` and `merges.txt`.
 
     Args:
         checkpoint: its folder, config and tokenizer files.
@@ -45,7 +45,7 @@ def read_tokenizer(checkpoint: TokenizerFolder, n_embeddings: int, *, template: 
         definition = read_object(files.get("tokenizer.json"))
     else:
         path, definition = read_definition(checkpoint)
-        vocabulary = _read_second(path, definition, n_embeddings, notes)
+        vocabulary = _read_json(path, definition, n_embeddings, notes)
     special = SpecialFiles(checkpoint, definition)
     is_llama = vocabulary.model == "llama"
     vocabulary.table.put_added(special.added(), escaped_spaces=is_llama)
@@ -86,7 +86,7 @@ def read_tokenizer(checkpoint: TokenizerFolder, n_embeddings: int, *, template: 
 
 
 def _check_needs(template_id: str, tokens: list[str]) -> None:
-    """Refuse a built-in template whose tokens the vocabulary lacks: it would read them letter by letter."""
+    """Refuse a built-in template whose tokens the vocabulary lacks: they would be read letter by letter."""
     missing = missing_tokens(template_id, tokens)
     if missing:
         raise KnownError(
@@ -98,8 +98,8 @@ def _check_needs(template_id: str, tokens: list[str]) -> None:
         )
 
 
-def _read_second(path: Path, definition: Mapping[str, Any], n_embeddings: int, notes: list[str]) -> JsonVocabulary:
-    """`tokenizer.json`; a refusal of one that is not the `tokenizer.model` beside it says so."""
+def _read_json(path: Path, definition: Mapping[str, Any], n_embeddings: int, notes: list[str]) -> JsonVocabulary:
+    """The vocabulary of `tokenizer.json`. If it is refused and `tokenizer.model` differs, the message says both."""
     try:
         return read_json_vocabulary(path, definition, n_embeddings)
     except KnownError as error:
@@ -111,10 +111,10 @@ def _read_second(path: Path, definition: Mapping[str, Any], n_embeddings: int, n
 
 
 def sentencepiece_to_read(checkpoint: TokenizerFolder, notes: list[str] | None = None) -> SentencePieceModel | None:
-    """`tokenizer.model`, if that is what counts: it is there, is what its name says (Llama 3's is a list of byte
-    strings), and `tokenizer.json` is the same tokenizer, or missing. `notes` gets a sentence when it is another.
+    """`tokenizer.model`, if it exists, is a SentencePiece model (Llama 3's is a list of byte strings), and
+    `tokenizer.json` is the same tokenizer or does not exist. `notes` gets a sentence if it is another one.
 
-    Raises KnownError("unsupported_tokenizer") when it is something else and there is no other file to read, and
+    Raises KnownError("unsupported_tokenizer") if it is not SentencePiece and there is no other file to read, and
     "damaged_tokenizer".
     """
     path, second = (checkpoint.tokenizer_files.get(name) for name in ("tokenizer.model", "tokenizer.json"))
@@ -138,7 +138,7 @@ def sentencepiece_to_read(checkpoint: TokenizerFolder, notes: list[str] | None =
 
 
 def read_definition(checkpoint: TokenizerFolder) -> tuple[Path, dict[str, Any]]:
-    """What `tokenizer.json` says, and the file's path; put together from vocab.json and merges.txt where those are all.
+    """Path and content of `tokenizer.json`; without one it is put together from vocab.json and merges.txt.
 
     Raises KnownError("no_tokenizer", "unknown_pretokenizer", "damaged_tokenizer").
     """
@@ -157,7 +157,7 @@ def read_definition(checkpoint: TokenizerFolder) -> tuple[Path, dict[str, Any]]:
     if name not in BY_CLASS:
         raise KnownError(
             "unknown_pretokenizer",
-            f"{checkpoint.folder} has vocab.json and merges.txt, but nothing says how text is cut "
+            f"{checkpoint.folder} has vocab.json and merges.txt, but no file says how text is split "
             f"(tokenizer_class is {name or 'not given'}).",
             "Put the tokenizer.json of the original model beside them.",
             folder=str(checkpoint.folder),

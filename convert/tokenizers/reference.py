@@ -1,8 +1,8 @@
-"""Encoders of our own, to check llama.cpp against: what the tokenizer's own files say, followed to the letter.
+"""Our own encoders, which llama.cpp is checked against: they do literally what the tokenizer's files say.
 
-They are made for being read and trusted, not for speed, and share nothing with the tables that choose names for
-llama.cpp. `SentencePieceEncoder` does what the sentencepiece library does for BPE models, `JsonEncoder` what the
-tokenizers library does with a `tokenizer.json`.
+They are written to be read and trusted, not to be fast, and do not use the tables that choose names for llama.cpp.
+`SentencePieceEncoder` does what the sentencepiece library does for BPE models, `JsonEncoder` what the tokenizers
+library does with a `tokenizer.json`.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ Priority = Callable[[str, str], float | None]
 
 
 class ReferenceEncoder(ABC):
-    """Turns text into ids as training did."""
+    """Turns text into ids as in the training of the model."""
 
     @abstractmethod
     def encode(self, text: str) -> list[int]:
-        """The ids, without any at the beginning or end. `text` must hold no special tokens."""
+        """The ids, without bos and eos. `text` must hold no special tokens."""
 
     def is_comparable(self, text: str) -> bool:
-        """Whether llama.cpp can be expected to read this text alike."""
+        """Whether llama.cpp can be expected to give the same ids for this text."""
         del text
         return True
 
 
 class SentencePieceEncoder(ReferenceEncoder):
-    """BPE by scores: of all neighbours whose text is a piece, those with the best score merge first."""
+    """BPE by scores: of all neighbours whose text is a piece, those with the highest score are merged first."""
 
     def __init__(self, model: SentencePieceModel) -> None:
         self._model = model
@@ -53,9 +53,9 @@ class SentencePieceEncoder(ReferenceEncoder):
             text = _SPACE + text
         symbols: list[str] = []
         position = 0
-        for found in self._user_defined.finditer(text):
-            symbols += [*text[position : found.start()], found[0]]
-            position = found.end()
+        for match in self._user_defined.finditer(text):
+            symbols += [*text[position : match.start()], match[0]]
+            position = match.end()
         symbols += text[position:]
         return _with_bytes(_merge(symbols, self._priority), self._ids)
 
@@ -68,7 +68,7 @@ class SentencePieceEncoder(ReferenceEncoder):
 
 
 class JsonEncoder(ReferenceEncoder):
-    """BPE by the order of merges, after the normalizer and the pre-tokenizer of the file.
+    """BPE by the order of the merges, after the normalizer and the pre-tokenizer of the file.
 
     Raises KnownError("damaged_tokenizer"), and ValueError for steps it does not know.
     """
@@ -77,13 +77,14 @@ class JsonEncoder(ReferenceEncoder):
         model = definition["model"]
         self._ids = token_ids(path, model["vocab"])
         merges = merge_list(path, model["merges"])
+        # Backwards, so that of a pair that is listed twice the first rank stays.
         self._ranks = {pair: float(rank) for rank, pair in reversed(list(enumerate(merges)))}
         self._whole_words = bool(model.get("ignore_merges"))
         self._normalizers = [_normalizer(step) for step in flat(definition.get("normalizer"), "normalizers")]
         steps = flat(definition.get("pre_tokenizer"), "pretokenizers")
         self._splitters = [splitter for step in steps for splitter in _splitters(step)]
         self._has_metaspace = any(step.get("type") == "Metaspace" for step in steps)
-        # Tokens that people may write, such as `</think>`: whole wherever they stand, before anything else is done.
+        # Added tokens that people may write, such as `</think>`, are found in the text before any other step.
         self._written = {
             token["content"]: token["id"]
             for token in definition.get("added_tokens") or ()
@@ -95,9 +96,9 @@ class JsonEncoder(ReferenceEncoder):
     def encode(self, text: str) -> list[int]:
         ids: list[int] = []
         position = 0
-        for found in self._any_written.finditer(text):
-            ids += [*self._encode_plain(text[position : found.start()]), self._written[found[0]]]
-            position = found.end()
+        for match in self._any_written.finditer(text):
+            ids += [*self._encode_plain(text[position : match.start()]), self._written[match[0]]]
+            position = match.end()
         return ids + self._encode_plain(text[position:])
 
     def _encode_plain(self, text: str) -> list[int]:
@@ -113,7 +114,7 @@ class JsonEncoder(ReferenceEncoder):
         return ids
 
     def is_comparable(self, text: str) -> bool:
-        # sentencepiece and llama.cpp put a space in front of every text, `Metaspace` only where there is none yet.
+        # sentencepiece and llama.cpp put a space in front of every text, `Metaspace` only where there is none.
         return not (self._has_metaspace and text.startswith(" "))
 
     def _priority(self, left: str, right: str) -> float | None:
@@ -121,7 +122,7 @@ class JsonEncoder(ReferenceEncoder):
 
 
 def _merge(symbols: list[str], priority: Priority) -> list[str]:
-    """Merges the neighbours that come first, the leftmost of equals, until none are left."""
+    """Merge the neighbours of the lowest priority value, the leftmost of equals, until no two can be merged."""
     while True:
         best: tuple[float, int] | None = None
         for index in range(len(symbols) - 1):
@@ -135,7 +136,7 @@ def _merge(symbols: list[str], priority: Priority) -> list[str]:
 
 
 def _with_bytes(symbols: Iterable[str], ids: Mapping[str, int]) -> list[int]:
-    """Ids of the symbols; what is no token becomes its bytes, and what has no bytes is left out."""
+    """Ids of the symbols. One that is not a token becomes its bytes; bytes that are not tokens are left out."""
     result: list[int] = []
     for symbol in symbols:
         if symbol in ids:
@@ -187,9 +188,9 @@ def _isolate(pattern: str) -> Callable[[str], list[str]]:
     def split(text: str) -> list[str]:
         parts: list[str] = []
         position = 0
-        for found in regex.finditer(text):
-            parts += [text[position : found.start()], found[0]]
-            position = found.end()
+        for match in regex.finditer(text):
+            parts += [text[position : match.start()], match[0]]
+            position = match.end()
         return [*parts, text[position:]]
 
     return split

@@ -1,6 +1,6 @@
-"""Reads `tokenizer.model`: a SentencePiece model, which is a protocol buffer, without either library.
+"""Reads `tokenizer.model`, a SentencePiece model in protocol buffers, without the sentencepiece or protobuf library.
 
-Only what llama.cpp needs is kept. Field numbers: sentencepiece_model.proto; encoding:
+Only what llama.cpp needs is read. Field numbers: sentencepiece_model.proto; encoding:
 protobuf.dev/programming-guides/encoding.
 """
 
@@ -56,12 +56,12 @@ class VocabularyPiece:
 
 @dataclass
 class SentencePieceModel:
-    """The parts of a model that decide about token ids.
+    """The parts of a model that determine token ids.
 
     Args:
         pieces: by id.
         model_type: the algorithm.
-        ids: of `unk`, `bos`, `eos` and `pad`; those that exist.
+        ids: of `unk`, `bos`, `eos` and `pad`, as far as they exist.
         add_dummy_prefix: a space is put in front of every text.
         remove_extra_whitespaces: runs of spaces become one.
         escape_whitespaces: spaces become U+2581.
@@ -85,7 +85,7 @@ def looks_like_sentencepiece(path: Path) -> bool:
 
 
 def read_sentencepiece(path: Path) -> SentencePieceModel:
-    """The model in the file. Raises KnownError("damaged_tokenizer") for anything that is not a whole one."""
+    """The model in the file. Raises KnownError("damaged_tokenizer") if it is not a complete one."""
     try:
         return parse_sentencepiece(read_bytes(path))
     except ValueError as error:
@@ -93,7 +93,7 @@ def read_sentencepiece(path: Path) -> SentencePieceModel:
 
 
 def parse_sentencepiece(data: bytes) -> SentencePieceModel:
-    """The same from bytes. Raises ValueError."""
+    """The model in `data`. Raises ValueError if it is not a complete one."""
     model = SentencePieceModel()
     for number, value in _fields(data):
         if number == _MODEL_PIECES:
@@ -152,6 +152,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, Value]]:
     position = 0
     while position < len(data):
         tag, position = _varint(data, position)
+        # Wire types: 0 varint, 1 eight bytes, 2 a length and as many bytes, 5 four bytes; 3 and 4 are long obsolete.
         number, wire_type = tag >> 3, tag & 7
         if not number:
             raise ValueError("it holds a field without a number")
@@ -173,11 +174,11 @@ def _fields(data: bytes) -> Iterator[tuple[int, Value]]:
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:
-    """A number of seven bits per byte, at most ten bytes, as a signed 64-bit one; and the position after it."""
+    """A signed 64-bit integer in up to ten bytes of seven bits each, the lowest first; and the position after it."""
     value = 0
     for count, byte in enumerate(data[position : position + 10]):
         value |= (byte & 0x7F) << (7 * count)
-        if byte < 0x80:
+        if byte < 0x80:  # the highest bit says that another byte follows
             value &= (1 << 64) - 1
             return value - (1 << 64) if value >> 63 else value, position + count + 1
     raise ValueError("it holds a number without an end")
@@ -185,11 +186,11 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
 
 def _message(value: Value) -> bytes:
     if isinstance(value, int):
-        raise ValueError("a number stands where text or a message belongs")
+        raise ValueError("it holds a number where text or a message belongs")
     return value
 
 
 def _integer(value: Value) -> int:
     if not isinstance(value, int):
-        raise ValueError("text or a message stands where a number belongs")
+        raise ValueError("it holds text or a message where a number belongs")
     return value

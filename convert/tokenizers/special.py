@@ -1,8 +1,8 @@
-"""Added tokens, special ids and flags: said in up to six files, which need not agree (further ends: `ends`).
+"""Added tokens, special ids and flags, which up to six files state (for further ends of an answer see `ends`).
 
-Where they disagree the order is: what the tokenizer's own files say by text, then the SentencePiece model, then
-`generation_config.json`, then `config.json`. The last is the least reliable: the first LLaMA conversions, BELLE's
-bases among them, give ids there (0, 1, −1) that belong to other tokens.
+Where the files disagree, the order is: what the tokenizer's own files say by text, then the SentencePiece model, then
+`generation_config.json`, then `config.json`. The last is the least reliable: the first conversions of LLaMA,
+BELLE's bases among them, have ids there (0, 1, −1) that belong to other tokens.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class SpecialFiles:
         return [token for token in (*named, self._template().get(kind)) if token]
 
     def text_of(self, kind: str) -> str | None:
-        """The first of them."""
+        """The most reliable of `texts_of`."""
         return next(iter(self.texts_of(kind)), None)
 
     def added(self) -> list[AddedToken]:
@@ -45,12 +45,13 @@ class SpecialFiles:
         special = {token for kind in _KINDS if (token := self.text_of(kind))} | _CONTROL_TEXTS
         more = self.special_tokens_map.get("additional_special_tokens")
         special |= {token for entry in more if (token := _content(entry))} if isinstance(more, list) else set()
-        found: dict[int, AddedToken] = {}
+        tokens: dict[int, AddedToken] = {}
         for index, text, flagged in self._listed():
-            found[index] = AddedToken(index, text, flagged or text in special or _looks_special(text))
-        return [found[index] for index in sorted(found)]
+            tokens[index] = AddedToken(index, text, flagged or text in special or _looks_special(text))
+        return [tokens[index] for index in sorted(tokens)]
 
     def _listed(self) -> Iterable[tuple[int, str, bool]]:
+        """Id, text and whether it is said to be special, the most reliable file last: later entries win."""
         for text, index in self.added_tokens.items():
             if is_id(index):
                 yield index, text, False
@@ -89,17 +90,19 @@ class SpecialFiles:
         """`add_bos_token` and `add_eos_token`: whether the tokenizer puts them around every text.
 
         Args:
-            by_default: whether the beginning is marked when no file says so; None leaves it out.
+            by_default: `add_bos_token` where no file says so; None leaves it out.
         """
-        # These classes rebuild their post-processor from tokenizer_config.json; the plain one keeps its own.
+        # In transformers, PreTrainedTokenizerFast uses the post-processor of tokenizer.json. The tokenizer classes of
+        # models build their own from the flags of tokenizer_config.json, which then win.
         plain = self.tokenizer_config.get("tokenizer_class") == "PreTrainedTokenizerFast"
-        says = {kind: self.tokenizer_config.get(f"add_{kind}_token") for kind in ("bos", "eos")}
+        stated = {kind: self.tokenizer_config.get(f"add_{kind}_token") for kind in ("bos", "eos")}
         template = self._template()
         result: dict[str, bool] = {}
         for kind, default in (("bos", by_default), ("eos", False)):
-            told = says[kind] if isinstance(says[kind], bool) else None
-            built = bool(template[kind]) if kind in template else None
-            value = next((v for v in ((built, told) if plain else (told, built)) if v is not None), default)
+            by_flag = stated[kind] if isinstance(stated[kind], bool) else None
+            by_processor = bool(template[kind]) if kind in template else None
+            order = (by_processor, by_flag) if plain else (by_flag, by_processor)
+            value = next((v for v in order if v is not None), default)
             if value is not None:
                 result[f"add_{kind}_token"] = value
         return result

@@ -1,4 +1,4 @@
-"""The chat template of a checkpoint: its own, or the one that BELLE checkpoints, which carry none, were trained on."""
+"""The chat template of a checkpoint: its own, or for BELLE checkpoints, which have none, the one of their training."""
 
 from __future__ import annotations
 
@@ -31,11 +31,10 @@ class _Templates(dict[str, str]):
 CHAT_TEMPLATES: Mapping[str, str] = _Templates(
     (template.id, source) for template in TEMPLATES.values() if (source := jinja_source(template)) is not None
 )
-"""Built-in prompts as Jinja by template id, to be written into GGUF files, so that every program that reads one talks
-to the model rightly; a wrong id raises KnownError("unknown_template").
+"""Jinja sources of the built-in prompt templates by id, as they are written into GGUF files for other programs.
 
-The words come from `belle.prompts`; here they only change their form. `Human: ` and `Assistant: ` differ in a space or
-a newline between generations of BELLE models, and each model knows only its own.
+An unknown id raises KnownError("unknown_template"). The texts are those of `belle.prompts`. Between generations of
+BELLE models `Human: ` and `Assistant: ` differ in a space or a newline, and each model knows only its own.
 """
 
 
@@ -46,7 +45,7 @@ def missing_tokens(template_id: str, tokens: Iterable[str]) -> list[str]:
 
 
 def suggest_template(names: str, model_type: str) -> str | None:
-    """The template of a BELLE checkpoint by what it is called; None when nothing says that it is one.
+    """The template of a BELLE checkpoint, guessed from its names; None if they do not say that it is one.
 
     Args:
         names: of its folder and in its config.json.
@@ -76,19 +75,19 @@ def own_templates(checkpoint: TokenizerFolder, tokenizer_config: Mapping[str, An
 
     The file `chat_template.jinja` and those in `additional_chat_templates` win over `chat_template.json`, and that over
     tokenizer_config.json, as in transformers. `notes` gets a sentence about templates that are empty, which are left
-    out, and about named ones without a usual one among them.
+    out, and about named ones of which none is the default.
 
-    Raises KnownError: `damaged_tokenizer`, `template_error` for what is no template.
+    Raises KnownError: `damaged_tokenizer`, `template_error` for a value that is not a template.
     """
-    file, given = _given(checkpoint, tokenizer_config)
-    if given is None:
+    file, value = _stated(checkpoint, tokenizer_config)
+    if value is None:
         return {}
-    found = dict(_named(given, file))
-    empty = [name for name, source in found.items() if not source.strip()]
-    if empty or not found:
+    templates = dict(_named(value, file))
+    empty = [name for name, source in templates.items() if not source.strip()]
+    if empty or not templates:
         which = f" ({', '.join(map(short_repr, empty))})" if empty and empty != ["default"] else ""
         notes.append(f"The chat template in {file}{which} is empty and was left out.")
-    own = {name: source for name, source in found.items() if name not in empty}
+    own = {name: source for name, source in templates.items() if name not in empty}
     if own and "default" not in own:
         notes.append(
             f"{file} names chat templates ({', '.join(map(short_repr, own))}), but none is called “default”: chat "
@@ -97,44 +96,44 @@ def own_templates(checkpoint: TokenizerFolder, tokenizer_config: Mapping[str, An
     return own
 
 
-def _given(checkpoint: TokenizerFolder, tokenizer_config: Mapping[str, Any]) -> tuple[str, Any]:
-    """Name of the file, or of the files, that have the say, and what they say; None for nothing."""
+def _stated(checkpoint: TokenizerFolder, tokenizer_config: Mapping[str, Any]) -> tuple[str, Any]:
+    """The name of the file (or files) that counts and its value of the chat template; None if no file has one."""
     files = checkpoint.tokenizer_files
     own = {}
     if "chat_template.jinja" in files:
         own["default"] = files["chat_template.jinja"]
     own |= {path.stem: path for name, path in files.items() if name.startswith(f"{MORE_TEMPLATES}/")}
     if own:
-        where = dict.fromkeys(name.partition("/")[0] for name in files if files[name] in own.values())
-        return " and ".join(where), {name: read_text(path) for name, path in own.items()}
-    stated = read_object(files.get("chat_template.json")).get("chat_template")
-    if stated is not None:
-        return "chat_template.json", stated
+        sources = dict.fromkeys(name.partition("/")[0] for name in files if files[name] in own.values())
+        return " and ".join(sources), {name: read_text(path) for name, path in own.items()}
+    value = read_object(files.get("chat_template.json")).get("chat_template")
+    if value is not None:
+        return "chat_template.json", value
     return "tokenizer_config.json", tokenizer_config.get("chat_template")
 
 
-def _named(given: Any, file: str) -> Iterator[tuple[str, str]]:
-    """Names and templates: of one template, of a list of `name` and `template`, or by name, as transformers has them.
+def _named(value: Any, file: str) -> Iterator[tuple[str, str]]:
+    """Names and templates in the forms that transformers writes: one text, a list of `name` and `template`, or a dict.
 
     Raises KnownError("template_error").
     """
-    if isinstance(given, str):
-        given = {"default": given}
-    if isinstance(given, Mapping):
-        given = [{"name": name, "template": source} for name, source in given.items()]
-    if not isinstance(given, list):
-        raise _no_template(file, given)
-    for part in given:
+    if isinstance(value, str):
+        value = {"default": value}
+    if isinstance(value, Mapping):
+        value = [{"name": name, "template": source} for name, source in value.items()]
+    if not isinstance(value, list):
+        raise _not_a_template(file, value)
+    for part in value:
         name, source = (part.get("name"), part.get("template")) if isinstance(part, Mapping) else (None, None)
         if not isinstance(name, str) or not isinstance(source, str):
-            raise _no_template(file, part)
+            raise _not_a_template(file, part)
         yield name, source
 
 
-def _no_template(file: str, given: Any) -> KnownError:
+def _not_a_template(file: str, value: Any) -> KnownError:
     return KnownError(
         "template_error",
-        f"{file} says chat_template is {short_repr(given)}, which is neither a text nor a name and its text.",
+        f"{file} says chat_template is {short_repr(value)}, which is neither a text nor a name and its text.",
         f"Correct it, or give a template with {_CHOICE}.",
         file=file,
     )
@@ -143,13 +142,13 @@ def _no_template(file: str, given: Any) -> KnownError:
 def choose_templates(
     checkpoint: TokenizerFolder, tokenizer_config: Mapping[str, Any], template: str | None, notes: list[str]
 ) -> tuple[dict[str, str], str | None]:
-    """The templates to write, and the id of the built-in one among them, if one was taken.
+    """The templates to write, and the id of the built-in one among them, if one is used.
 
     Args:
-        checkpoint: where they are looked for.
+        checkpoint: whose own templates are read.
         tokenizer_config: its tokenizer_config.json.
         template: a built-in template by id, in place of the checkpoint's own; `none` for no template at all.
-        notes: gets a sentence when one had to be guessed or none was found.
+        notes: gets a sentence if one was guessed or none was found.
 
     Raises KnownError: `unknown_template`, and those of `own_templates`.
     """
@@ -174,11 +173,11 @@ def choose_templates(
 
 
 def check_templates(templates: Mapping[str, str], notes: list[str]) -> None:
-    """Refuses templates that do not parse: whoever reads the file would take another one, or none, in silence.
+    """Refuse templates that do not parse: a program that reads the file would silently use another one, or none.
 
     Args:
         templates: Jinja by name.
-        notes: gets a sentence about the usual one when it parses, but does not work for one question.
+        notes: gets a sentence about the default one if it parses, but fails for one question.
 
     Raises KnownError("template_error").
     """
@@ -200,7 +199,7 @@ def check_templates(templates: Mapping[str, str], notes: list[str]) -> None:
 
 
 def _names(checkpoint: TokenizerFolder) -> str:
-    """What the checkpoint is called; a repository in Hugging Face's cache is a folder `models--owner--name`."""
+    """The names of the checkpoint. (A repository in Hugging Face's cache is a folder `models--owner--name`.)"""
     folder = checkpoint.folder.resolve()
     cached = [part for part in folder.parts if part.startswith("models--")]
     return json.dumps([folder.name, *cached, checkpoint.config.get("_name_or_path")])

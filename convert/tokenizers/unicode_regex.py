@@ -1,7 +1,7 @@
-"""The splitting expressions of `tokenizer.json` as Python ones.
+"""The splitting expressions of `tokenizer.json` as Python regular expressions.
 
-They are written for Oniguruma: `\\p{L}` and the like, and classes inside classes. Python's `re` has neither, so the
-properties become ranges of characters and inner classes are opened up.
+They are written for Oniguruma, with `\\p{L}` and the like and classes inside classes. Python's `re` has neither, so
+properties become ranges of characters, and the contents of inner classes are added to the outer one.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def compile_regex(pattern: str) -> re.Pattern[str]:
         if pattern[position] == "[":
             inside, position = _class(pattern, position)
             parts.append(f"[{inside}]")
-        elif found := _PROPERTY.match(pattern, position):
-            parts.append(f"[{_ranges(found[1])}]")
-            position = found.end()
+        elif match := _PROPERTY.match(pattern, position):
+            parts.append(f"[{_ranges(match[1])}]")
+            position = match.end()
         else:
             length = 2 if pattern[position] == "\\" else 1
             parts.append(pattern[position : position + length])
@@ -42,7 +42,7 @@ def compile_regex(pattern: str) -> re.Pattern[str]:
 
 
 def _class(pattern: str, start: int) -> tuple[str, int]:
-    """What is inside the class that begins at `start`, and the position after it. Inner classes add to it."""
+    """The contents of the class that begins at `start`, inner classes included, and the position after it."""
     parts: list[str] = []
     position = start + 1
     if pattern.startswith("^", position):
@@ -54,9 +54,9 @@ def _class(pattern: str, start: int) -> tuple[str, int]:
                 raise ValueError(f"{pattern!r} excludes characters inside a class")
             inside, position = _class(pattern, position)
             parts.append(inside)
-        elif found := _PROPERTY.match(pattern, position):
-            parts.append(_ranges(found[1]))
-            position = found.end()
+        elif match := _PROPERTY.match(pattern, position):
+            parts.append(_ranges(match[1]))
+            position = match.end()
         else:
             length = 2 if pattern[position] == "\\" else 1
             parts.append(pattern[position : position + length])
@@ -68,10 +68,10 @@ def _class(pattern: str, start: int) -> tuple[str, int]:
 
 @cache
 def _ranges(category: str) -> str:
-    """The characters of a Unicode category (`L`, `Lu`), as they are written in a class."""
+    """The characters of a Unicode category (`L`, `Lu`) as ranges inside a class."""
     letters = np.frombuffer(category.encode(), np.uint8)
     inside = (_categories()[:, : letters.size] == letters).all(axis=1)
-    # Nothing before the first character and nothing after the last belongs to it.
+    # Positions where a run of such characters begins or ends, alternately; outside of the planes there are none.
     edges = np.flatnonzero(np.diff(inside, prepend=False, append=False))
     if not edges.size or category in _WITHOUT_LIMIT:
         raise ValueError(f"{category!r} is not a Unicode category of assigned characters")
@@ -81,9 +81,9 @@ def _ranges(category: str) -> str:
 
 @cache
 def _categories() -> NDArray[np.uint8]:
-    """The two letters of the category of every character that may be assigned `[n, 2]`.
+    """The two letters of the category of every character in `_PLANES`, `[n, 2]`.
 
-    Between two planes is a character of category `Cn`.
+    The last character of the first range is unassigned (`Cn`), so no run of characters spans both ranges.
     """
     characters = map(chr, chain.from_iterable(_PLANES))
     return np.frombuffer("".join(map(unicodedata.category, characters)).encode(), np.uint8).reshape(-1, 2)

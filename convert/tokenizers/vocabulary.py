@@ -1,6 +1,6 @@
-"""A vocabulary on its way into a GGUF: every id gets a text, a type and, for SentencePiece, a score.
+"""The vocabulary of a GGUF: every id has a text, a type and, for SentencePiece, a score.
 
-llama.cpp ends the process when two ids have the same text, so that is settled here.
+llama.cpp aborts the process if two ids have the same text, so `TokenTable` makes all texts different.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from belle.errors import KnownError
 from convert.metadata import KeyValue, array, count, flag, text
 from convert.tokenizers.sentencepiece_model import SentencePieceModel
 
-# What llama.cpp's SentencePiece converter gives to tokens that are never merged.
+# The scores that llama.cpp's converter gives to tokens that are never merged.
 _ADDED_SCORE = -1000.0
 _UNUSED_SCORE = -10000.0
 
@@ -24,7 +24,7 @@ _ID_KEYS = {
     "eot": "eot_token_id",
     "eom": "eom_token_id",
     "unk": "unknown_token_id",
-    "sep": "seperator_token_id",
+    "sep": "seperator_token_id",  # GGUF spells it so
     "pad": "padding_token_id",
     "mask": "mask_token_id",
 }
@@ -32,12 +32,12 @@ _ID_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class AddedToken:
-    """A token put on top of a trained vocabulary.
+    """A token added to a trained vocabulary.
 
     Args:
         id: its row in the embedding.
         text: as it is found in a text.
-        special: it controls the model, and must not be taken from what people write.
+        special: a control token, which must not be recognized in what people write.
     """
 
     id: int
@@ -56,11 +56,11 @@ class Tokenizer:
         types: by id.
         scores: by id, for `llama`.
         merges: in order, for `gpt2`.
-        special_ids: `bos`, `eos`, … of those there are.
+        special_ids: of `bos`, `eos`, …, as far as they exist.
         flags: `add_bos_token`, `add_eos_token`, `add_space_prefix`; what is left out stays llama.cpp's default.
-        chat_templates: Jinja by name; the usual one is called `default`.
+        chat_templates: Jinja by name, `default` among them.
         notes: sentences for the report.
-        sentencepiece: what it was read from, where that is `tokenizer.model`.
+        sentencepiece: the model it was read from, if that is `tokenizer.model`.
     """
 
     model: str
@@ -100,11 +100,11 @@ class Tokenizer:
 
 
 class TokenTable:
-    """Tokens by id while they are being collected.
+    """Collects the tokens by id.
 
     Args:
         file: where the trained vocabulary was read, for messages.
-        n_embeddings: rows of the embedding: every id below gets a token, none above does.
+        n_embeddings: rows of the embedding; every id below it gets a token, and none above.
     """
 
     def __init__(self, file: str, n_embeddings: int) -> None:
@@ -116,7 +116,7 @@ class TokenTable:
         self._scores = [_UNUSED_SCORE] * n_embeddings
 
     def put(self, index: int, token: str, kind: TokenType, score: float = 0.0) -> None:
-        """Sets a token of the trained vocabulary. Raises KnownError("vocabulary_too_large", "damaged_tokenizer")."""
+        """Set a token of the trained vocabulary. Raises KnownError("vocabulary_too_large", "damaged_tokenizer")."""
         if not 0 <= index < self._n:
             raise KnownError(
                 "vocabulary_too_large",
@@ -134,10 +134,10 @@ class TokenTable:
         self._texts[index], self._types[index], self._scores[index] = token, kind, score
 
     def put_added(self, added: Sequence[AddedToken], *, escaped_spaces: bool) -> None:
-        """Sets the added tokens; those without a row in the embedding cannot be used and are left out.
+        """Set the added tokens; those without a row in the embedding cannot be used and are left out.
 
         Args:
-            added: any that belong to the trained vocabulary already may be among them.
+            added: tokens of the trained vocabulary may be among them.
             escaped_spaces: the vocabulary writes spaces as U+2581.
         """
         outside = [token for token in added if not 0 <= token.id < self._n]
@@ -156,7 +156,7 @@ class TokenTable:
             self.put(token.id, written, kind, _ADDED_SCORE)
 
     def _is_known(self, token: AddedToken) -> bool:
-        """SentencePiece's own control tokens are usually listed as added ones once more."""
+        """Whether it is one of SentencePiece's own control tokens, which are usually listed as added ones, too."""
         same = self._texts[token.id] == token.text
         return same and self._types[token.id] in (TokenType.CONTROL, TokenType.UNKNOWN, TokenType.BYTE)
 
@@ -169,7 +169,7 @@ class TokenTable:
                 continue
             other = owners.setdefault(token, index)
             if other != index:
-                # The added one is what an encoder finds; among equals the first.
+                # An encoder finds the added one before the trained one; of two of a kind the first stays.
                 loser = other if self._is_added(index) and not self._is_added(other) else index
                 owners[token] = other if loser == index else index
                 doubles.append(loser)

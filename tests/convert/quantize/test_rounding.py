@@ -13,10 +13,11 @@ from threadpoolctl import threadpool_limits
 
 from belle.errors import KnownError
 from convert.quantize.coordinate_descent import descend
+from convert.quantize.embeddings import embedding_moments
 from convert.quantize.error_feedback import round_with_feedback
 from convert.quantize.formats import FORMATS, BlockFormat, Blocks, pack, unpack, values
 from convert.quantize.grid import Grid
-from convert.quantize.hessian import Hessian, Moments, embedding_moments, prepare
+from convert.quantize.hessian import Hessian, Moments, prepare
 from convert.quantize.matrix import round_matrix
 from convert.quantize.scales import first_blocks, quantized
 from convert.rows.arrange import ArrayRows

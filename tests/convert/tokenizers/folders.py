@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from convert.checkpoint.checkpoint import tokenizer_files
+from convert.tokenizers import check
+from convert.tokenizers.files import TokenizerFolder
+from convert.tokenizers.read import sentencepiece_to_read
+from convert.tokenizers.reference import ReferenceEncoder
 
 CORPUS = (
     """\
@@ -34,6 +38,11 @@ class FolderCheckpoint:
     @property
     def tokenizer_files(self) -> dict[str, Path]:
         return tokenizer_files(self.folder)
+
+
+def reference_encoder(checkpoint: TokenizerFolder) -> ReferenceEncoder:
+    """The reference encoder of the file that `read_tokenizer` reads."""
+    return check.reference_encoder(checkpoint, sentencepiece_to_read(checkpoint))
 
 
 def write_json(folder: Path, name: str, value: Any) -> None:

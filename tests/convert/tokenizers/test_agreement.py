@@ -12,9 +12,8 @@ import pytest
 
 from belle.errors import KnownError
 from convert.tokenizers import check_tokenizer, read_tokenizer
-from convert.tokenizers.check import reference_encoder
 from convert.tokenizers.reference import JsonEncoder, SentencePieceEncoder
-from tests.convert.tokenizers.folders import FolderCheckpoint
+from tests.convert.tokenizers.folders import FolderCheckpoint, reference_encoder
 from tests.convert.tokenizers.test_ids_transformers import TEXTS, llama_ids, train_sentencepiece
 
 transformers = pytest.importorskip("transformers")

@@ -13,9 +13,9 @@ from belle.engine.llama.native_log import NativeLog
 from belle.gguf.writer import serialize
 from convert.metadata import text
 from convert.tokenizers import check_tokenizer, read_tokenizer
-from convert.tokenizers.check import SAMPLES, reference_encoder
+from convert.tokenizers.check import SAMPLES
 from convert.tokenizers.reference import JsonEncoder
-from tests.convert.tokenizers.folders import BYTE_LEVEL, CORPUS, FolderCheckpoint
+from tests.convert.tokenizers.folders import BYTE_LEVEL, CORPUS, FolderCheckpoint, reference_encoder
 from tests.convert.tokenizers.test_read import LLAMA3, QWEN2, split
 
 tokenizers = pytest.importorskip("tokenizers")

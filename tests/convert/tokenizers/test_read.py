@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from belle.errors import KnownError
 from convert.tokenizers import check_tokenizer, read_tokenizer
-from convert.tokenizers.check import SAMPLES, reference_encoder
+from convert.tokenizers.check import SAMPLES
 from convert.tokenizers.vocabulary import Tokenizer
 from tests.convert.checkpoints import byte_tokenizer
 from tests.convert.tokenizers.folders import (
@@ -25,6 +25,7 @@ from tests.convert.tokenizers.folders import (
     byte_level_json,
     llama_folder,
     llama_pieces,
+    reference_encoder,
     sentencepiece_bytes,
     write_json,
 )
