@@ -1,6 +1,6 @@
-"""A compressed checkpoint seen as an ordinary one: every quantized layer is one tensor `X.weight`.
+"""An FP8 or compressed-tensors checkpoint seen as an ordinary one: every quantized layer is one tensor `X.weight`.
 
-The rest of the converter meets `RowSource`s; those of integer codes have a packed form, as GPTQ's do.
+The rest of the converter gets `RowSource`s; those of integer codes have a packed form, as GPTQ's do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Change = Callable[[Mapping[str, RowSource]], dict[str, RowSource]]
 
 _PACKED = ".weight_packed"
 _WEIGHT = ".weight"
-# What stands beside a weight: its scales and codes' companions, and what concerns only the rounding of activations.
+# Tensors beside a weight that say how it is stored, and those that concern only the rounding of activations.
 _COMPANIONS = (
     "weight_scale",
     "weight_scale_inv",
@@ -38,25 +38,25 @@ _WORD = 32
 
 
 def is_compressed(tensors: Mapping[str, Any]) -> bool:
-    """The checkpoint holds layers in 8-bit floats, or integer codes in compressed-tensors' layout."""
+    """Whether the checkpoint has layers in 8-bit floats, or integer codes in compressed-tensors' layout."""
     return next(_layers(tensors), None) is not None
 
 
 def stored_layers(tensors: Mapping[str, CheckpointTensor]) -> dict[str, tuple[str, int]]:
-    """By name of the layer how it is stored, such as `FP8` or `4-bit integers`, and how many weights it has.
+    """By layer name how it is stored, such as `FP8` or `4-bit integers`, and its number of weights.
 
-    Nothing but shapes is read. Raises KnownError like `view`.
+    Only shapes are read. Raises KnownError as `view_compressed` does.
     """
-    found = {}
+    layers = {}
     for layer, is_float in _layers(tensors):
         if is_float:
             tensor = tensors[layer + _WEIGHT]
-            found[layer] = "FP8", tensor.n_rows * tensor.row_length
+            layers[layer] = "FP8", tensor.n_rows * tensor.row_length
         else:
             bits = _bits(layer, tensors)
             shape = read_layer(layer, tensors, bits).shape
-            found[layer] = f"{bits}-bit integers", shape[0] * shape[1]
-    return found
+            layers[layer] = f"{bits}-bit integers", shape[0] * shape[1]
+    return layers
 
 
 def view_compressed(
@@ -72,8 +72,8 @@ def view_compressed(
         tensors: by name.
         stated: `quantization_config`.
         mode: see `GroupQuantizedRows`.
-        change: what merges adapters.
-        notes: gets what a person should know.
+        change: merges adapters.
+        notes: gets sentences for the report.
 
     Raises KnownError: `unsupported_quantization`, `damaged_fp8`, `damaged_compressed`, `not_finite`.
     """
@@ -94,7 +94,7 @@ def view_compressed(
 
 
 def is_companion(name: str, layers: Container[str]) -> bool:
-    """Whether a tensor only says how the weight of one of `layers`, or the cache, is stored."""
+    """Whether a tensor only says how the weight of one of `layers`, or the KV cache, is stored."""
     layer, _, last = name.rpartition(".")
     return (layer in layers and last in _COMPANIONS) or name.endswith(_CACHE_SCALES)
 
@@ -114,38 +114,38 @@ def _codes(layer: str, tensors: Mapping[str, CheckpointTensor], scheme: Scheme, 
     stated = scheme.of(layer)
     bits = _bits(layer, tensors)
     if stated.bits not in (None, bits):
-        raise _denied(layer, f"{bits} bits", f"{stated.bits}")
+        raise _contradicted(layer, f"{bits} bits", f"{stated.bits}")
     if stated.kind == "float":
-        raise _denied(layer, "integers", "floats")
-    found = read_layer(layer, tensors, bits)
-    if stated.symmetric is False and found.zero_point is None:
-        raise _denied(layer, "codes without zero points", "symmetric is false")
-    rows = IntegerRows(found, stated.group_size, mode)
+        raise _contradicted(layer, "integers", "floats")
+    tensors_of_layer = read_layer(layer, tensors, bits)
+    if stated.symmetric is False and tensors_of_layer.zero_point is None:
+        raise _contradicted(layer, "codes without zero points", "symmetric is false")
+    rows = IntegerRows(tensors_of_layer, stated.group_size, mode)
     if stated.symmetric and rows.has_zeros:
-        raise _denied(layer, "codes with zero points", "symmetric is true")
-    _check_scales(layer, found.scale, found.shape, stated)
+        raise _contradicted(layer, "codes with zero points", "symmetric is true")
+    _check_scales(layer, tensors_of_layer.scale, tensors_of_layer.shape, stated)
     return rows
 
 
-def _check_scales(layer: str, scale: CheckpointTensor, shape: Sequence[int], said: WeightScheme) -> None:
-    """Raises KnownError where the scales are shared by other weights than the configuration says."""
-    expected = said.scales(shape[0], shape[1])
+def _check_scales(layer: str, scale: CheckpointTensor, shape: Sequence[int], stated: WeightScheme) -> None:
+    """Raise KnownError if the scales do not have the shape that the configuration's strategy gives them."""
+    expected = stated.scales(shape[0], shape[1])
     # One scale is stored as [] or [1], one for each row as [rows] or [rows, 1].
     if expected is not None and (*scale.shape, 1, 1)[: max(2, len(scale.shape))] != expected:
-        raise _denied(layer, f"{list(scale.shape)} scales", f"{said.strategy}, which has {list(expected)}")
+        raise _contradicted(layer, f"{list(scale.shape)} scales", f"{stated.strategy}, which has {list(expected)}")
 
 
-def _denied(layer: str, stored: str, said: str) -> KnownError:
+def _contradicted(layer: str, stored: str, stated: str) -> KnownError:
     return KnownError(
         "damaged_compressed",
-        f"{layer} is stored in {stored}, and the configuration says {said}.",
+        f"{layer} is stored in {stored}, and the configuration says {stated}.",
         "Its config.json belongs to another checkpoint.",
         tensor=layer,
     )
 
 
 def _bits(layer: str, tensors: Mapping[str, CheckpointTensor]) -> int:
-    """The width of a code, by the sizes of the tensors."""
+    """The width of a code, from the shapes of the tensors: 8 without packing, else columns per int32."""
     packed, shape = tensors.get(f"{layer}.weight_packed"), tensors.get(f"{layer}.weight_shape")
     if packed is None:
         return 8
@@ -173,21 +173,21 @@ def _floats(
         message = f"{layer} has two scales, weight_scale and weight_scale_inv."
         raise KnownError("damaged_fp8", message, "Files of two checkpoints may lie in one folder.", tensor=tensor.name)
     scale = scales[0] if scales else None
-    # Floats without any scale are weights by themselves; among layers with scales, one of them is lost.
+    # Without any scale in the checkpoint the floats are the weights; otherwise this layer's scale is lost.
     if scale is None and (stated or any(name.endswith(_SCALES) for name in tensors)):
         message = f"{layer} is stored in 8-bit floats, and its scale (weight_scale or weight_scale_inv) is missing."
         raise KnownError("damaged_fp8", message, "Get the checkpoint again.", tensor=tensor.name)
     if len(tensor.shape) != 2:
         message = f"{tensor.name} has {len(tensor.shape)} axes; 8-bit floats are read in matrices."
         raise KnownError("unsupported_quantization", message, "Convert the bf16 checkpoint.", tensor=tensor.name)
-    said = scheme.of(layer)
-    if said.kind == "int":
-        raise _denied(layer, "8-bit floats", f"integers of {said.bits} bits")
-    if said.float8 is not None and not tensor.raw_dtype.startswith(said.float8):
-        raise _denied(layer, tensor.raw_dtype, said.float8)
-    rows = Float8Rows(tensor, scale, said.block)
+    stated_scheme = scheme.of(layer)
+    if stated_scheme.kind == "int":
+        raise _contradicted(layer, "8-bit floats", f"integers of {stated_scheme.bits} bits")
+    if stated_scheme.float8 is not None and not tensor.raw_dtype.startswith(stated_scheme.float8):
+        raise _contradicted(layer, tensor.raw_dtype, stated_scheme.float8)
+    rows = Float8Rows(tensor, scale, stated_scheme.block)
     if scale is not None:
-        _check_scales(layer, scale, tensor.shape, said)
+        _check_scales(layer, scale, tensor.shape, stated_scheme)
     return rows
 
 

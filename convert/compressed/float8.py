@@ -1,4 +1,4 @@
-"""A layer in 8-bit floats (FP8) with scales as rows of weights: `value · scale`, computed in float32.
+"""A layer in 8-bit floats (FP8) as rows of weights: `value · scale`, computed in float32.
 
 Scales are one for the whole matrix, one for each row, or one for each block of it (128 × 128, as a rule). The values
 are multiplied, as DeepSeek-V3's `weight_dequant` and compressed-tensors do, although DeepSeek's name for the factor is
@@ -20,16 +20,18 @@ from convert.checkpoint.tensor import CheckpointTensor
 from convert.rows.source import RowSource
 
 
-def _decoded(exponent_bits: int, mantissa_bits: int, bias: int, *, specials: str) -> NDArray[np.float32]:
+def _values_of_bytes(exponent_bits: int, mantissa_bits: int, bias: int, *, specials: str) -> NDArray[np.float32]:
     """The value of each of the 256 bytes: sign, exponent, mantissa.
 
-    specials: `ieee`: the largest exponent means infinity and NaN; `fn`: only all ones is NaN; `fnuz`: only minus zero.
+    `specials` says which bytes are not numbers. `ieee`: the largest exponent means infinity and NaN; `fn` (finite):
+    only all ones is NaN; `fnuz` (finite, unsigned zero): only minus zero is NaN.
     """
     byte = np.arange(256)
     sign = np.where(byte & 128, -1.0, 1.0)
     exponent = (byte >> mantissa_bits) & ((1 << exponent_bits) - 1)
     mantissa = byte & ((1 << mantissa_bits) - 1)
     fraction = mantissa / (1 << mantissa_bits)
+    # Exponent 0 means a subnormal number: no leading 1, and the exponent of the smallest normal one.
     value = sign * np.where(exponent, (1 + fraction) * 2.0 ** (exponent - bias), fraction * 2.0 ** (1 - bias))
     if specials == "ieee":
         top = exponent == (1 << exponent_bits) - 1
@@ -40,10 +42,10 @@ def _decoded(exponent_bits: int, mantissa_bits: int, bias: int, *, specials: str
 
 
 VALUES: dict[str, NDArray[np.float32]] = {
-    "f8_e4m3": _decoded(4, 3, 7, specials="fn"),
-    "f8_e5m2": _decoded(5, 2, 15, specials="ieee"),
-    "f8_e4m3fnuz": _decoded(4, 3, 8, specials="fnuz"),
-    "f8_e5m2fnuz": _decoded(5, 2, 16, specials="fnuz"),
+    "f8_e4m3": _values_of_bytes(4, 3, 7, specials="fn"),
+    "f8_e5m2": _values_of_bytes(5, 2, 15, specials="ieee"),
+    "f8_e4m3fnuz": _values_of_bytes(4, 3, 8, specials="fnuz"),
+    "f8_e5m2fnuz": _values_of_bytes(5, 2, 16, specials="fnuz"),
 }
 """The value of every byte, by our name of the type."""
 
@@ -67,11 +69,11 @@ class Float8Rows(RowSource):
         self._tensor = tensor
         self._values = VALUES[tensor.raw_dtype]
         self._block = block
-        # [1 or out/block, 1 or in/block]
-        self._scale = np.ones((1, 1), np.float32) if scale is None else _grid(scale, tensor, block)
+        scale_grid = np.ones((1, 1), np.float32) if scale is None else _grid(scale, tensor, block)
+        self._scale = scale_grid  # [1, 1], [out, 1] or [out / block, in / block]
 
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
-        """`value · scale`."""
+        """`value · scale` in float32, `[stop - start, in_features]`."""
         weights: NDArray[np.float32] = self._values[self._tensor.raw_rows(start, stop)]
         scale = self._scale
         if len(scale) == self.shape[0] != 1:
@@ -87,9 +89,10 @@ class Float8Rows(RowSource):
 def scale_values(scale: CheckpointTensor) -> NDArray[np.float32]:
     """A tensor of scales in float32, in its shape. Raises KnownError `not_finite`."""
     stored: NDArray[Any] = np.asarray(scale.array())
-    if scale.raw_dtype == "bf16":
+    if scale.raw_dtype == "bf16":  # the upper half of a float32
         stored = (stored.astype(np.uint32) << 16).view(np.float32)
     elif scale.raw_dtype == "f8_e8m0":
+        # E8M0: nothing but an exponent with bias 127; 255 is NaN.
         stored = np.where(stored == 255, np.nan, 2.0 ** (stored.astype(np.float64) - 127))
     elif stored.dtype.kind != "f":
         message = f"{scale.name} is stored as {scale.raw_dtype}, and scales are floats."
@@ -101,7 +104,7 @@ def scale_values(scale: CheckpointTensor) -> NDArray[np.float32]:
 
 
 def _grid(scale: CheckpointTensor, tensor: CheckpointTensor, block: tuple[int, int]) -> NDArray[np.float32]:
-    """The scales as a matrix that repeats or stretches over the weight."""
+    """The scales as a matrix that is broadcast or repeated over the weight: `[1, 1]`, `[out, 1]` or one per block."""
     values = scale_values(scale)
     rows, columns = tensor.n_rows, tensor.row_length
     blocks = (-(-rows // block[0]), -(-columns // block[1]))

@@ -28,7 +28,7 @@ _COMPANION_TYPES: Mapping[str, tuple[str, ...]] = {
     "weight_g_idx": ("i32", "i64"),
     "weight_shape": ("i32", "i64"),
 }
-"""What stands beside the codes of a layer, and the types that it may have."""
+"""The tensors beside the codes of a layer, and the types that each may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Layer:
 
     @property
     def is_packed(self) -> bool:
-        """Several codes stand in one int32."""
+        """Whether several codes are packed into one int32."""
         return self.codes.raw_dtype == "i32"
 
 
@@ -54,7 +54,7 @@ class IntegerRows(GroupQuantizedRows):
 
     Args:
         layer: its tensors.
-        group_size: as the configuration states it; None or -1 for a scale per row or for all.
+        group_size: as the configuration states it; None or -1 for one scale per row or for the whole matrix.
         mode: see `GroupQuantizedRows`.
 
     Raises KnownError: `damaged_compressed`, `not_finite`.
@@ -65,18 +65,18 @@ class IntegerRows(GroupQuantizedRows):
         self._packed = layer.is_packed
         groups = _groups(layer, group_size)
         self.has_zeros = bool((groups.zeros != 1 << (layer.bits - 1)).any())
-        """Whether the codes of some group stand around another value than the middle one."""
+        """Whether some group's zero is another code than the middle one."""
         size = group_size if group_size and group_size > 0 else layer.shape[1]
         super().__init__(
             f"{layer.name}.weight", layer.shape, bits=layer.bits, group_size=size, groups=groups, mode=mode
         )
 
     def row_codes(self, start: int, stop: int) -> NDArray[np.uint8]:
-        """The codes of rows `start:stop` without a sign, `[stop - start, in_features]`."""
+        """The codes of rows `start:stop` as unsigned numbers, `[stop - start, in_features]`."""
         stored = self._codes.raw_rows(start, stop)
         if self._packed:
             return _unpacked(stored, self.bits)[:, : self.shape[1]]
-        # Two's complement plus 128, modulo 256.
+        # int8 + 128, modulo 256: flipping the sign bit of the two's complement.
         return stored.view(np.uint8) ^ np.uint8(128)
 
 
@@ -94,7 +94,7 @@ def read_layer(name: str, tensors: Mapping[str, CheckpointTensor], bits: int) ->
     if codes.raw_dtype != ("i32" if packed is not None else "i8"):
         raise _damaged(name, f"its codes are stored as {codes.raw_dtype}")
     if packed is not None and f"{name}.weight" in tensors:
-        raise _damaged(name, "weight and weight_packed are both there")
+        raise _damaged(name, "it has both weight and weight_packed")
     for part, kinds in _COMPANION_TYPES.items():
         tensor = tensors.get(f"{name}.{part}")
         if tensor is not None and (tensor.raw_dtype not in kinds or 0 in tensor.shape):
@@ -119,7 +119,7 @@ def _stored_shape(
 
 
 def _groups(layer: Layer, stated: int | None) -> Groups:
-    """Scales and zeros `[groups, out]`, and the group of every column."""
+    """Scales and zeros, transposed from `[out, groups]` to GPTQ's `[groups, out]`, and every column's group."""
     rows, columns = layer.shape
     scales = scale_values(layer.scale)
     if scales.size == 1:
@@ -133,22 +133,22 @@ def _groups(layer: Layer, stated: int | None) -> Groups:
     if layer.g_idx is not None:
         named = np.asarray(layer.g_idx.array()).astype(np.int64)
         if named.shape != (columns,) or named.max() >= n_groups:
-            raise _damaged(layer.name, "its weight_g_idx names groups that are not there")
-        # -1 is how the library writes that the columns are in order.
+            raise _damaged(layer.name, "its weight_g_idx names groups that do not exist")
+        # The library writes -1 everywhere if the columns are in order.
         g_idx = g_idx if named.min() < 0 else named
     zeros = _zeros(layer, rows, n_groups)
     return Groups(np.ascontiguousarray(scales.T), np.ascontiguousarray(zeros.T), g_idx)
 
 
 def _zeros(layer: Layer, rows: int, n_groups: int) -> NDArray[np.uint16]:
-    """The zeros without a sign, `[out, groups]`: codes and zeros have the same `2**(bits - 1)` added."""
+    """The zeros as unsigned numbers, `[out, groups]`: like the codes, with `2**(bits - 1)` added."""
     middle = 1 << (layer.bits - 1)
     stored = layer.zero_point
     if stored is None:
         return np.full((rows, n_groups), middle, np.uint16)
     values = np.asarray(stored.array())
     if stored.raw_dtype == "i32":
-        # Packed along the rows, as codes are along the columns.
+        # Packed along the outputs, whereas codes are packed along the inputs.
         zeros = _unpacked(np.ascontiguousarray(values.reshape(len(values), -1).T), layer.bits).T[:rows]
     else:
         zeros = (values.reshape(len(values), -1).astype(np.int16) + middle).astype(np.uint16)
@@ -160,7 +160,7 @@ def _zeros(layer: Layer, rows: int, n_groups: int) -> NDArray[np.uint16]:
 
 
 def _unpacked(words: NDArray[np.generic], bits: int) -> NDArray[np.uint8]:
-    """int32 words `[rows, n]` to codes `[rows, n * 32 / bits]`, the lowest bits first."""
+    """int32 words `[rows, n]` to codes `[rows, n * 32 / bits]`, the lowest bits first. Only 4 and 8 bits."""
     data = np.ascontiguousarray(words).astype("<i4", copy=False).view(np.uint8)
     if bits == 8:
         return data

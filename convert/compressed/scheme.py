@@ -1,4 +1,4 @@
-"""What a configuration says of a compressed checkpoint: heard where it is known, refused by name where it is not.
+"""The `quantization_config` of FP8 and compressed-tensors checkpoints, parsed; values not known here are refused.
 
 Two families: `quant_method: fp8` (DeepSeek's block scales, AutoFP8's one scale for a matrix) and
 `quant_method: compressed-tensors` (llm-compressor), whose `config_groups` give each layer its bits and groups.
@@ -24,9 +24,9 @@ _ADVICE = "Convert the model that it was made from, or save it in bf16 with the 
 
 @dataclass(frozen=True, slots=True)
 class WeightScheme:
-    """How the weights of some layers are stored; None where nothing is said of it.
+    """How the weights of some layers are stored; None where the configuration does not say.
 
-    `kind` is `int` or `float`, `float8` the first letters of our name of the 8-bit floats.
+    `kind` is `int` or `float`; `float8` is the beginning of our name for the 8-bit floats, such as `f8_e4m3`.
     """
 
     targets: tuple[str, ...] = ("Linear",)
@@ -39,7 +39,7 @@ class WeightScheme:
     block: tuple[int, int] = _DEFAULT_BLOCK
 
     def scales(self, rows: int, columns: int) -> tuple[int, int] | None:
-        """The shape that the strategy gives the scales of a weight `[rows, columns]`; None where none is said."""
+        """The shape of the scales of a weight `[rows, columns]` by the strategy; None if no strategy is stated."""
         match self.strategy:
             case "tensor":
                 return 1, 1
@@ -64,12 +64,12 @@ class WeightScheme:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """What the whole configuration says.
+    """The whole configuration.
 
     Attributes:
-        groups: how weights are stored; the first one that a layer is a target of counts.
-        rounds_activations: inputs were meant to be rounded, too.
-        ignored: layers that were to be left as they were: names, or patterns after `re:`.
+        groups: how weights are stored; for a layer the first one counts that has it as a target.
+        rounds_activations: whether inputs are rounded, too, where the checkpoint is run as intended.
+        ignored: layers that are not quantized: names, or patterns after `re:`.
     """
 
     groups: tuple[WeightScheme, ...]
@@ -81,7 +81,7 @@ class Scheme:
         return next((group for group in self.groups if group.is_of(layer)), WeightScheme())
 
     def ignores(self, layer: str) -> bool:
-        """Whether the layer, or what it is a part of, was to be left as it was."""
+        """Whether the layer, or a module that contains it, is among `ignored`."""
         return any(
             re.match(name[3:], layer) is not None if name.startswith("re:") else f"{layer}.".startswith(f"{name}.")
             for name in self.ignored
@@ -89,9 +89,9 @@ class Scheme:
 
 
 def read_scheme(stated: Mapping[str, Any]) -> Scheme:
-    """The scheme in a `quantization_config`; an empty one says nothing.
+    """The scheme in a `quantization_config`; {} gives one without groups.
 
-    Raises KnownError `unsupported_quantization` for what would change the weights and is not known here.
+    Raises KnownError("unsupported_quantization") for a value that may change the weights and is not known here.
     """
     method = stated.get("quant_method", COMPRESSED if "config_groups" in stated else None)
     if method in FP8:
@@ -174,7 +174,7 @@ def _group(name: str, group: Mapping[str, Any]) -> WeightScheme:
 
 
 def _check_pattern(target: str) -> None:
-    """Raises KnownError where what stands after `re:` is not a pattern, or one that may take for ever to match."""
+    """Raise KnownError if the text after `re:` is not a pattern, or one that may take forever to match."""
     refused = refused_pattern(target[3:]) if target.startswith("re:") else None
     if refused is not None:
         raise _unsupported(f"the name {short_repr(target)} {refused}")

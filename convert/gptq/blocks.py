@@ -1,10 +1,10 @@
-"""GPTQ codes as GGUF blocks: the codes are moved, never rounded again.
+"""GPTQ codes as GGUF blocks: the codes are copied, never rounded again.
 
 A GPTQ weight is `s * (q - z)`: scale s and zero z per group of input columns, code q per weight. Each function here
 takes rows of codes with the scale and zero of every run of 32 columns and returns the bytes of one GGUF type, whose
 dequantized values are `s * (q - z)` bit for bit in float32, provided that the scales are float16 numbers.
 
-Layouts: ggml's block_q4_0, block_q5_0, block_q8_0, block_q4_K.
+`e` is the number that a block stores. Layouts: block_q4_0, block_q5_0, block_q8_0, block_q4_K in ggml-common.h.
 """
 
 from __future__ import annotations
@@ -44,15 +44,17 @@ def q4_0_of_pairs(pairs: Bytes, scales: NDArray[np.float16]) -> Bytes:
         pairs: `[rows, in_features / 2]`, see `word_packing.row_pairs`.
         scales: `[rows, in_features / 32]`.
     """
-    # Eight bytes at a time: those of columns 0…15 and of 16…31, which share the bytes of a block.
+    # GPTQ has columns 2i and 2i + 1 in one byte, Q4_0 columns i and i + 16. Eight bytes are handled at a time, as one
+    # integer `[rows, runs]`: `first` holds columns 0…15 of a run, `second` columns 16…31.
     first, second = np.moveaxis(np.ascontiguousarray(pairs).view("<u8").reshape(*scales.shape, 2), -1, 0)
     low, four = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(4)
+    # The even columns of both halves, then the odd ones, are paired as Q4_0 pairs them.
     even = second & low
     even <<= four
     even |= first & low
     odd = (first >> four) & low
     odd |= second & ~low
-    # Bytes of the one between those of the other.
+    # Interleave the bytes: even columns in the low byte of every 16-bit word, odd ones in the high byte.
     nibbles = odd.view(np.uint8).astype("<u2")
     nibbles <<= np.uint16(8)
     nibbles |= even.view(np.uint8)
@@ -62,7 +64,7 @@ def q4_0_of_pairs(pairs: Bytes, scales: NDArray[np.float16]) -> Bytes:
 def q5_0(codes: Codes, scales: NDArray[np.float16], zeros: Codes) -> Bytes:
     """Value `d * (e - 16)`; holds every 4-bit code with any zero in 0…16. `[rows, in_features / 32 * 22]`."""
     elements = _shifted(codes, zeros, 16)
-    fifth = np.packbits(elements >> 4, axis=-1, bitorder="little")
+    fifth = np.packbits(elements >> 4, axis=-1, bitorder="little")  # [rows, runs, 4]
     return _joined(scales, fifth, _nibbles(elements & 15))
 
 
@@ -73,9 +75,9 @@ def q8_0(codes: Codes, scales: NDArray[np.float16], zeros: Codes) -> Bytes:
 
 
 def q8_0_hybrid(codes: Codes, scales: NDArray[np.float32], zeros: Codes) -> Bytes:
-    """Asymmetric 8-bit codes: exact in every block whose `q - z` fit into 8 bits, rounded anew in the others.
+    """Asymmetric 8-bit codes: exact in every block whose `q - z` fit into 8 bits, rounded again in the others.
 
-    No GGUF type has 8 bits and an offset. Scales are `[rows, in_features / 32]` float32.
+    No GGUF type has both 8 bits and an offset. Scales are `[rows, in_features / 32]` float32.
     """
     rows, n_runs = zeros.shape
     shifted = codes.reshape(rows, n_runs, RUN).astype(np.int16) - zeros.astype(np.int16)[..., None]
@@ -90,7 +92,7 @@ def q8_0_hybrid(codes: Codes, scales: NDArray[np.float32], zeros: Codes) -> Byte
 
 
 def q4_k_uniform(codes: Codes, scales: NDArray[np.float16], zeros: Codes) -> Bytes:
-    """Value `d * 1 * q - d * z` where scale and zero are constant over 256 columns.
+    """Value `d * 1 * q - d * z`, for scales and zeros that are constant over 256 columns: exact in Q4_K.
 
     Args:
         codes: `[rows, in_features]`, 4 bits.
@@ -113,8 +115,11 @@ def q4_k(codes: Codes, d: NDArray[np.float16], dmin: NDArray[np.float16], scales
         scales, minima: `[rows, in_features / 256, 8]`, 0…63.
     """
     rows, n_super = d.shape
+    # Runs 2i and 2i + 1 share 32 bytes, the first in the low nibbles.
     chunks = codes.astype(np.uint8, copy=False).reshape(rows, n_super, 4, 2, RUN)
     nibbles = (chunks[..., 0, :] | chunks[..., 1, :] << 4).reshape(rows, n_super, 128)
+    # 6-bit scales and minima in 12 bytes: runs 0…3 in the low bits of bytes 0…3 and 4…7; of runs 4…7 the low four bits
+    # in bytes 8…11 (minima in the high nibble), the high two bits in the top of bytes 0…7.
     packed = np.empty((rows, n_super, 12), np.uint8)
     packed[..., 0:4] = scales[..., 0:4] | (scales[..., 4:8] >> 4) << 6
     packed[..., 4:8] = minima[..., 0:4] | (minima[..., 4:8] >> 4) << 6
@@ -128,19 +133,20 @@ def _shifted(codes: Codes, zeros: Codes, offset: int) -> NDArray[np.int8]:
     """`q - z + offset`, `[rows, runs, 32]`; it must fit into 8 bits."""
     rows, n_runs = zeros.shape
     runs = codes.astype(np.uint8, copy=False).reshape(rows, n_runs, RUN)
-    # Modulo 256, in a quarter of the memory that wider numbers take.
+    # Modulo 256 in uint8: the result fits, so the overflow on the way cancels, in a quarter of int32's memory.
     shift = (offset - zeros.astype(np.int16)).astype(np.uint8)
     return (runs + shift[..., None]).view(np.int8)
 
 
 def _nibbles(elements: NDArray[np.int8]) -> Bytes:
+    """Elements i and i + 16 in one byte, the first in the low half: `[rows, runs, 32]` to `[rows, runs, 16]`."""
     unsigned: Bytes = elements.view(np.uint8)
     return unsigned[..., :16] | (unsigned[..., 16:] << np.uint8(4))
 
 
 def _joined(scales: NDArray[np.float16], *parts: Bytes) -> Bytes:
-    """Each block's scale, then its bytes of every part `[rows, runs, bytes]`."""
-    # As records: numpy copies each field as one value, ten times as fast as np.concatenate its few bytes.
+    """Whole blocks: the scale, then the bytes of every part `[rows, runs, bytes]`."""
+    # As records: numpy copies each field as one value, ten times as fast as np.concatenate copies its few bytes.
     pieces = [np.ascontiguousarray(scales, np.float16).view(np.uint8).reshape(*scales.shape, 2), *parts]
     fields = [(f"part {i}", f"V{piece.shape[-1]}") for i, piece in enumerate(pieces)]
     blocks = np.empty(scales.shape, fields)
@@ -149,19 +155,19 @@ def _joined(scales: NDArray[np.float16], *parts: Bytes) -> Bytes:
     return blocks.view(np.uint8).reshape(len(blocks), -1)
 
 
-# Asymmetric 4-bit GPTQ in Q4_K at 4.5 bits: the codes stay, scales and minima are searched.
-#
-# Q4_K has one float16 `d` and `dmin` for 256 columns and 6-bit integers for every 32, GPTQ a float16 scale and an
-# integer zero per group (64 or 128 columns, as a rule). So `s_j ≈ d * sc_j` and `s_j * z_j ≈ dmin * mn_j` for the few
-# groups of a superblock: a common divisor of two to four numbers with quotients up to 63. All anchors are tried, each
-# followed by a least-squares step for the divisor.
-
-
 LEVELS = 63
+"""Largest 6-bit scale or minimum of Q4_K."""
 
 
 def common_divisor(values: NDArray[np.float32]) -> tuple[NDArray[np.float16], NDArray[np.uint8]]:
     """A float16 divisor and 6-bit quotients with the least squared error, for each row of non-negative `values`.
+
+    With it asymmetric 4-bit GPTQ becomes Q4_K at 4.5 bits: the codes stay, scales and minima are approximated. Q4_K has
+    one float16 `d` and `dmin` for 256 columns and 6-bit integers for every 32, GPTQ a float16 scale and an integer zero
+    for each group of (usually) 64 or 128 columns. So `s_j ≈ d * sc_j` and `s_j * z_j ≈ dmin * mn_j` for the two to four
+    groups of a superblock.
+
+    The largest value is divided by every possible quotient (1 … 63), and each divisor is improved by least squares.
 
     Args:
         values: `[n, k]`, the numbers that share a divisor.

@@ -1,7 +1,7 @@
-"""A quantized checkpoint seen as an ordinary one: `X.qweight` and its companions become one tensor `X.weight`.
+"""A GPTQ or AWQ checkpoint seen as an ordinary one: `X.qweight`, `X.qzeros` … become one tensor `X.weight`.
 
-The rest of the converter never learns that a checkpoint was quantized; it meets `RowSource`s some of which have a
-packed form. Act-order layers whose permutation can be folded into the layer before them are folded here.
+The rest of the converter does not know that a checkpoint is quantized; it gets `RowSource`s, some of which have a
+packed form. Act-order layers are folded into the layers before them where possible (`act_order`).
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _SAMPLED_WORDS = 64
 
 @dataclass(slots=True)
 class QuantizedView:
-    """What `view` found.
+    """The result of `view_quantized`.
 
     Attributes:
         tensors: the checkpoint as rows, in its order, `X.weight` in the place of `X.qweight`.
         modules: the quantized layers.
-        version: 1 when zeros are stored minus one.
-        folded: the act-order layers whose permutation moved into the layers before them, each with the order in which
-            its columns come now.
-        warnings: what a person should know, in words.
+        version: 1 if the zeros are stored minus one.
+        folded: by name the act-order layers whose permutation moved into the layers before them, with the new order of
+            their columns.
+        warnings: sentences for the report.
     """
 
     tensors: dict[str, RowSource]
@@ -49,7 +49,7 @@ class QuantizedView:
 
 
 def is_quantized(tensors: Mapping[str, Any]) -> bool:
-    """The checkpoint holds GPTQ or AWQ layers."""
+    """Whether the checkpoint has GPTQ or AWQ layers."""
     return any(name.endswith(".qweight") for name in tensors)
 
 
@@ -60,10 +60,10 @@ def view_quantized(
 
     Args:
         tensors: `CheckpointTensor`s by name.
-        stated: what the checkpoint says of itself (`stated_quantization`).
-        mode: see `GPTQRows`.
-        change: what merges adapters. It sees every layer in the order of the checkpoint; the columns and rows of
-            act-order layers are moved afterwards, and only of those that it left as they were.
+        stated: what its configuration says (`stated_quantization`).
+        mode: see `GroupQuantizedRows`.
+        change: merges adapters. It gets every layer in the order of the checkpoint; act-order layers are folded
+            afterwards, and only those that it did not change.
     """
     check_known(stated)
     modules = find_modules(tensors, stated)
@@ -87,19 +87,19 @@ def view_quantized(
     for layer, source in layers.items():
         if rows[layer + ".weight"] is source and fold(source, rows):
             folded[layer] = source.by_group()
-    warnings = [*_lies(stated, modules), *_warnings(evidence, wordwise)]
+    warnings = [*_contradictions(stated, modules), *_warnings(evidence, wordwise)]
     return QuantizedView(rows, modules, version, folded, warnings)
 
 
 def _made_by_gptqmodel(stated: Mapping[str, Any]) -> bool:
-    """GPTQModel subtracts 1 from whole words of zeros, the others from each zero."""
+    """GPTQModel subtracts 1 from whole words of zeros, other tools from each zero. `quantizer` is a text or a list."""
     meta = stated.get("meta")
     producer = meta.get("quantizer", "") if isinstance(meta, dict) else ""
     return str(producer).removeprefix("['").lower().startswith("gptqmodel")
 
 
 def _evidence(modules: list[Module], tensors: Mapping[str, Any]) -> ZeroEvidence:
-    """Look at a sample of layers spread over the model: all their zeros, some of their codes."""
+    """From a sample of layers spread over the model: all their zeros, some of their codes."""
     evidence = ZeroEvidence()
     gptq = [m for m in modules if m.method == "gptq"]
     for module in gptq[:: max(1, len(gptq) // _SAMPLED_MODULES)]:
@@ -110,14 +110,14 @@ def _evidence(modules: list[Module], tensors: Mapping[str, Any]) -> ZeroEvidence
 
 
 def _sample(module: Module, tensors: Mapping[str, Any]) -> NDArray[np.uint8]:
-    """Codes of the first columns, `[columns, out]`."""
+    """Codes of the first input columns, `[columns, out]`."""
     words = np.ascontiguousarray(tensors[module.name + ".qweight"].array()[: _SAMPLED_WORDS * module.bits])
-    whole = len(words) - len(words) % module.bits
+    whole = len(words) - len(words) % module.bits  # whole periods, also for 3 bits
     return word_packing.unpack(words[:whole].view(np.int32), module.bits)
 
 
-def _lies(stated: Mapping[str, Any], modules: list[Module]) -> list[str]:
-    """A group size that no layer has, where every column says its group itself."""
+def _contradictions(stated: Mapping[str, Any], modules: list[Module]) -> list[str]:
+    """A sentence about a stated group size that no layer has; harmless, since `g_idx` gives every column's group."""
     size = stated.get("group_size")
     whole = {m.group_size for m in modules if m.n_groups > 1}
     if isinstance(size, int) and size > 0 and whole and size not in whole:

@@ -1,7 +1,7 @@
-"""A GPTQ or AWQ layer as rows of weights: its codes, scales and zeros as those formats pack them.
+"""A GPTQ or AWQ layer as rows of weights: reads codes, scales and zeros as those formats pack them.
 
-Everything is derived from four tensors that stay on disk until rows are asked for; the packed codes of one layer (a
-few dozen MB for a 7B model) are held while it is being converted and dropped with the source.
+The tensors stay on disk until rows are asked for; the packed codes of one layer (a few dozen MB for a 7B model) are in
+memory while it is converted.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class GPTQRows(GroupQuantizedRows):
     """The weight of one quantized layer, `[out_features, in_features]`.
 
     Args:
-        module: its layout.
-        tensors: `.qweight` and the others by full name, each with `.array()`.
+        module: the layer's layout.
+        tensors: of the checkpoint by name, each with `.array()`: `qweight`, `qzeros`, `scales` and perhaps `g_idx`.
         version, wordwise: how the zeros are stored (`convert.gptq.layout`).
         mode: see `GroupQuantizedRows`.
-        columns: a permutation of the input columns, for act-order layers whose input was permuted alike.
+        columns: a permutation of the input columns, for act-order layers whose inputs are permuted alike.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class GPTQRows(GroupQuantizedRows):
         )
 
     def release(self) -> None:
-        """Drop the packed codes; they are read again when rows are asked for again."""
+        """Drop the packed codes; they are read again if more rows are asked for."""
         with self._lock:
             self._qweight = None
 
@@ -94,7 +94,7 @@ class GPTQRows(GroupQuantizedRows):
     def _read_groups(self, version: Literal[1, 2], wordwise: bool) -> Groups:
         module = self.module
         scales = np.asarray(self._tensors[module.name + ".scales"].array())
-        if scales.dtype == np.uint16:  # bfloat16 bits
+        if scales.dtype == np.uint16:  # bfloat16: the upper half of a float32
             scales = (scales.astype(np.uint32) << 16).view(np.float32)
         scales = scales.astype(np.float32)
         if not np.isfinite(scales).all():
@@ -122,11 +122,12 @@ class GPTQRows(GroupQuantizedRows):
 
     @property
     def _are_q4_0_already(self) -> bool:
-        """The codes differ from those of Q4_0 blocks in their order alone: 4 bits fit only where all zeros are 8."""
+        """Whether the codes are those of Q4_0 in another order: 4-bit codes fit −8 … 7 only if all zeros are 8."""
         plain = self.module.bits == 4 and self.module.method != "awq" and self._columns is None
         return plain and self.packed_type is GGMLQuantizationType.Q4_0
 
     def _words(self) -> NDArray[np.int32]:
+        """The packed codes: `[in * bits / 32, out]` for GPTQ, `[in, out / 8]` for AWQ."""
         with self._lock:
             if self._qweight is None:
                 self._qweight = _words(self._tensors[self.module.name + ".qweight"].array())

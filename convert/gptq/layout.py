@@ -1,10 +1,15 @@
-"""What a GPTQ or AWQ module is made of, inferred from its tensors; what the configuration says is a veto (`stated`).
+"""The layout of a GPTQ or AWQ layer, inferred from its tensors. (What the configuration says only has to agree, see
+`stated_config`.)
 
-A quantized linear layer `X` is stored as `X.qweight` with `X.qzeros`, `X.scales`, sometimes `X.g_idx` and `X.bias`.
-Bits, group size and packing follow from the shapes, whether the zeros are stored minus one from the data.
+A quantized linear layer `X` is stored as `X.qweight` with `X.qzeros`, `X.scales`, sometimes `X.g_idx` and `X.bias`:
 
-Eras: GPTQ-for-LLaMa before `g_idx` (BELLE's own files: float32 scales, a bias always), the same with `g_idx`, AutoGPTQ,
-GPTQModel (versions 1 and 2, bits that differ by module), AWQ GEMM.
+    GPTQ  qweight [in * bits / 32, out]  qzeros [groups, out * bits / 32]  scales [groups, out]  g_idx [in]
+    AWQ   qweight [in, out / 8]          qzeros [groups, out / 8]          scales [groups, out]
+
+Bits, group size and packing follow from the shapes; whether the zeros are stored minus one, from the data.
+
+Known writers: GPTQ-for-LLaMa before `g_idx` (BELLE's own files: float32 scales, always a bias), the same with `g_idx`,
+AutoGPTQ, GPTQModel (versions 1 and 2, bits that differ by layer), AWQ GEMM.
 """
 
 from __future__ import annotations
@@ -41,7 +46,7 @@ class Module:
         bits: width of a code.
         n_groups: rows of `scales`.
         group_size: input columns per group where `g_idx` does not say otherwise; the last group may be shorter.
-        has_g_idx: the group of every column is stored.
+        has_g_idx: whether the group of every column is stored.
     """
 
     name: str
@@ -82,6 +87,7 @@ def _module(name: str, tensors: Mapping[str, Any], config: Mapping[str, Any]) ->
     n_groups, out_features = scales
     if zeros[0] != n_groups or zeros[1] * WORD % out_features:
         raise _mismatch(name, words, zeros, scales)
+    # Both formats pack zeros along the outputs, so these give the bits; the axis of the codes tells the formats apart.
     bits = zeros[1] * WORD // out_features
     if words[1] == out_features and bits in BITS and words[0] * WORD % bits == 0:
         method: Method = "gptq"
@@ -98,7 +104,7 @@ def _module(name: str, tensors: Mapping[str, Any], config: Mapping[str, Any]) ->
 
 
 def _check_dtypes(name: str, tensors: Mapping[str, Any]) -> None:
-    """Codes are cut out of words of 32 bits; words of another width, or floats, would give other codes."""
+    """Codes are unpacked from 32-bit words; words of another width, or floats, would give wrong codes."""
     for suffix, known in _DTYPES.items():
         if name + suffix not in tensors:
             continue
@@ -106,14 +112,14 @@ def _check_dtypes(name: str, tensors: Mapping[str, Any]) -> None:
         if dtype.name not in known:
             raise KnownError(
                 "unsupported_gptq",
-                f"{name}{suffix} holds {dtype.name} values; the layouts that are known here have {' or '.join(known)}.",
+                f"{name}{suffix} holds {dtype.name} values, where {' or '.join(known)} are expected.",
                 "Convert the model it was made from, or save it with GPTQModel in the format “gptq”.",
                 tensor=name + suffix,
             )
 
 
 def _group_size(name: str, in_features: int, n_groups: int, config: Mapping[str, Any]) -> int:
-    """The group size that gives `n_groups`: the stated one when it fits, else the usual ones, else an even split."""
+    """The group size that gives `n_groups`: the stated one if it fits, else a usual one, else an even split."""
     stated = config.get("group_size", config.get("q_group_size"))
     usual = [in_features, 32, 64, 128, 256, 512, 1024]
     candidates = [stated, *usual] if isinstance(stated, int) and stated > 0 else usual
@@ -136,12 +142,9 @@ def _mismatch(name: str, words: object, zeros: object, scales: object) -> KnownE
     )
 
 
-# Zeros: stored as they are (version 2) or minus one (version 1).
-
-
 @dataclass(slots=True)
 class ZeroEvidence:
-    """What the data of a checkpoint say about its version; one instance takes in module after module."""
+    """Collects from the data whether zeros are stored as they are (version 2) or minus one (version 1)."""
 
     votes_v1: int = 0
     votes_v2: int = 0
@@ -151,10 +154,11 @@ class ZeroEvidence:
     wrapped: int = 0
 
     def add(self, stored: NDArray[np.uint8], bits: int, sample: Callable[[], NDArray[np.uint8]]) -> None:
-        """Take in a module: all its stored zeros `[groups, out]`, and perhaps a sample of its codes `[columns, out]`.
+        """Add a layer: all its stored zeros `[groups, out]`, and if needed a sample of its codes `[columns, out]`.
 
         Symmetric quantization has every zero in the middle, stored as the middle or one less. Otherwise the mean of
-        `q - z` over many weights is near 0 for the right version and one whole step off for the wrong one.
+        `q - z` over many weights, which are as often positive as negative, is near 0 for the right version and one step
+        off for the wrong one.
         """
         middle = 1 << (bits - 1)
         if (stored == middle).all():
@@ -170,7 +174,7 @@ class ZeroEvidence:
 
     @property
     def is_certain(self) -> bool:
-        """Zeros in the middle, or codes whose mean is clearly nearer to the zeros of one version."""
+        """Whether the data decide: zeros in the middle, or a mean that is clearly nearer to 0 for one version."""
         clear = abs(self.bias_v1 - self.bias_v2) > self.asymmetric / 2
         return self.votes_v1 != self.votes_v2 or clear
 
@@ -185,9 +189,13 @@ class ZeroEvidence:
 def zeros_of(words: NDArray[np.int32], bits: int, *, version: Literal[1, 2], wordwise: bool) -> NDArray[np.uint16]:
     """The zeros `[groups, out]` of GPTQ's packed ones `[groups, out * bits / 32]`.
 
-    `wordwise`: the producer subtracted 1 from whole words (GPTQModel), so that a zero of 0 borrowed from its
-    neighbours; adding to whole words undoes it. Other producers subtracted code by code, and a stored code of all
-    ones then stands for 2**bits, as GPTQ-for-LLaMa's kernels read it.
+    Args:
+        words: as stored.
+        bits: width of a zero.
+        version: 1 if the zeros are stored minus one, 2 if not.
+        wordwise: the writer subtracted 1 from whole words (GPTQModel), so that a zero of 0 borrowed from its neighbour;
+            adding to whole words undoes that. Other writers subtracted code by code, and a stored code of all ones then
+            stands for 2**bits, as GPTQ-for-LLaMa's kernels read it.
     """
     if version == 1 and wordwise:
         words = word_packing.add_one_to_words(words, bits)

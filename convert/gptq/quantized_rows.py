@@ -1,7 +1,8 @@
-"""Codes with a scale and a zero per group as rows of weights: exact floats, GGUF blocks where a type holds them.
+"""A group-quantized layer as rows of weights: as floats, and as GGUF blocks where a type holds its codes.
 
-GPTQ, AWQ and compressed-tensors checkpoints all store `s * (q - z)`; they differ in how codes, scales and zeros are
-packed. What they have in common is here: which block type holds the weights, and how the codes get into it.
+GPTQ, AWQ and compressed-tensors all store `s * (q - z)` with a scale s and a zero z per group of input columns; they
+differ in how codes, scales and zeros are packed. Here is what is common: which block type holds the weights, and how
+the codes get into it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _SUPER = blocks.SUPER
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Scales and zeros of a layer, and which group every input column belongs to.
+    """Scales and zeros of a layer, and the group of every input column.
 
     scales `[groups, out]` float32, zeros `[groups, out]`, g_idx `[in]`.
     """
@@ -35,7 +36,7 @@ class Groups:
     g_idx: NDArray[np.int64]
 
     def constant_over(self, run: int) -> bool:
-        """Every aligned run of `run` columns lies in one group."""
+        """Whether every aligned run of `run` columns lies in one group."""
         n = len(self.g_idx)
         if n % run:
             return False
@@ -51,7 +52,12 @@ class GroupQuantizedRows(RowSource):
         bits: width of a code.
         group_size: input columns per group where `groups.g_idx` does not say otherwise.
         groups: scales and zeros.
-        mode: `exact` picks a type that holds every weight; `fast` gives asymmetric 4-bit layers structured Q4_K.
+        mode: `exact` chooses a type that holds every weight; `fast` gives asymmetric 4-bit layers Q4_K with
+            approximated scales (`blocks.common_divisor`).
+
+    Attributes:
+        structured: the blocks are Q4_K with approximated scales.
+        hybrid: the blocks are Q8_0, and some of the codes do not fit and are rounded again.
     """
 
     dtype = "f32"
@@ -78,22 +84,22 @@ class GroupQuantizedRows(RowSource):
 
     @property
     def exact(self) -> bool:
-        """`packed_type` holds every weight bit for bit."""
+        """Whether `packed_type` holds every weight bit for bit."""
         return self.packed_type is not None and self.scales_are_f16 and not (self.structured or self.hybrid)
 
     @property
     def act_order(self) -> bool:
-        """Columns of one run of 32 belong to different groups, so that no block type fits."""
+        """Whether columns of one run of 32 belong to different groups, so that no block type fits."""
         return self._run == 1
 
     def by_group(self) -> NDArray[np.intp]:
-        """The permutation of the input columns that brings every group together."""
+        """The permutation of the input columns that sorts them by group."""
         return np.argsort(self.groups.g_idx, kind="stable")
 
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
-        """`s * (q - z)` in float32. Exact where the scales are float16 numbers: 11 + 5 bits fit into 24."""
+        """`s * (q - z)` in float32. Exact where the scales are float16 numbers: 11 + 9 bits fit into 24."""
         q = self.row_codes(start, stop)
-        runs = q.reshape(len(q), -1, self._run)
+        runs = q.reshape(len(q), -1, self._run)  # [rows, in / run, run]
         zeros = self._by_run(self.groups.zeros, start, stop).astype(np.float32)
         weights = np.empty(runs.shape, np.float32)
         np.subtract(runs, zeros[..., None], out=weights)
@@ -126,7 +132,7 @@ class GroupQuantizedRows(RowSource):
         return packers[self.packed_type](q, scales.astype(np.float16), zeros)
 
     def _by_run(self, values: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
-        """`values` `[groups, out]` of the rows, once for every run of columns that share them: `[rows, runs]`."""
+        """`values` `[groups, out]` of rows `start:stop`, one for every run of columns: `[rows, runs]`."""
         return np.ascontiguousarray(values[self.groups.g_idx[:: self._run], start:stop].T)
 
     def _structured(
@@ -134,7 +140,7 @@ class GroupQuantizedRows(RowSource):
     ) -> NDArray[np.uint8]:
         rows, n_runs = scales.shape
         n_super = n_runs // 8
-        # Neighbouring runs of one group share their numbers: search over the distinct ones only.
+        # Neighbouring runs of one group share scale and zero: only the distinct ones are searched.
         stride = max(1, min(8, self.group_size // _RUN))
         values = scales.reshape(-1, 8)[:, ::stride]
         minima = (scales * zeros).astype(np.float32).reshape(-1, 8)[:, ::stride]
@@ -163,7 +169,7 @@ class GroupQuantizedRows(RowSource):
         return GGMLQuantizationType.Q5_0
 
     def _fits(self, low: int, high: int) -> bool:
-        """`q - z` lies in `low`…`high` whatever the codes."""
+        """Whether `q - z` lies in `low`…`high` for all possible codes."""
         zeros = self.groups.zeros
         return -int(zeros.max()) >= low and (1 << self.bits) - 1 - int(zeros.min()) <= high
 
@@ -171,7 +177,7 @@ class GroupQuantizedRows(RowSource):
         return self.bits <= 4 and self.groups.constant_over(_SUPER)
 
     def _can_be_structured(self) -> bool:
-        """Whole superblocks, groups of a power of two, and no negative scale (Q4_K's quotients are unsigned)."""
+        """Whether all superblocks are whole, groups a power of two, and no scale is negative (Q4_K's are unsigned)."""
         size = self.group_size
         return (
             self.shape[1] % _SUPER == 0

@@ -1,11 +1,11 @@
-"""GPTQ and AWQ layers whose codes cannot be moved into GGUF blocks, and what becomes of them.
+"""GPTQ and AWQ layers whose codes cannot be moved into GGUF blocks are quantized again, to a finer type.
 
-Two kinds. *Act-order* layers have the columns of a block in different groups, each with its scale and zero; GGUF has no
-such block, and only where the order of the inputs can be changed in the layer before (`convert.gptq.act_order`) does it
-vanish. And a layer that an adapter was merged into holds values that are no longer `s * (q - z)`. Both are quantized
-again, to a type so fine that it adds next to nothing to the noise that GPTQ made: for groups of 128 the power of the
-noise grows by the factor 1.002 with Q8_0 (8.5 bits per weight) and 1.025 with Q6_K (6.6). What a file has got is
-measured when it is verified (`noise_factor` of `convert.output.verify.TensorProof`).
+There are two kinds. *Act-order* layers have columns of one block in different groups, each with its scale and zero;
+GGUF has no such block, unless the order of the inputs can be changed in the layer before (`convert.gptq.act_order`).
+And a layer that an adapter is merged into holds values that are no longer `s * (q - z)`. Both are quantized again to a
+type so fine that it adds next to nothing to GPTQ's noise: for groups of 128 the power of the noise grows by the factor
+1.002 with Q8_0 (8.5 bits per weight) and 1.025 with Q6_K (6.6). The factor of a file is measured when it is verified
+(`noise_factor` of `convert.output.verify.TensorProof`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CODES = (".qweight", ".weight_packed")
 
 
 def unmovable(tensors: Iterable[Named], checkpoint_names: Iterable[str]) -> list[Named]:
-    """Those of `tensors` that were quantized layers in the checkpoint but have no blocks to move.
+    """Those of `tensors` that are quantized layers in the checkpoint but have no blocks to move.
 
     Args:
         tensors: of the file.
@@ -35,7 +35,7 @@ def unmovable(tensors: Iterable[Named], checkpoint_names: Iterable[str]) -> list
 
 
 def requantizing(requests: TypeRequests, tensors: Sequence[Named], kind: GGMLType) -> TypeRequests:
-    """`requests`, and after whatever they ask for, `kind` for each of `tensors`.
+    """`requests` with a rule of the lowest priority added: `kind` for each of `tensors`.
 
     Rows that do not divide into the blocks of `kind` get the type that llama.cpp falls back to, as with any request.
     """
@@ -44,7 +44,7 @@ def requantizing(requests: TypeRequests, tensors: Sequence[Named], kind: GGMLTyp
 
 
 def note(tensors: Sequence[Named], kind: GGMLType) -> list[str]:
-    """What a person should know of `tensors`. (Merged adapters have a note of their own.)"""
+    """A sentence for the report about the act-order layers of `tensors`. (Merged adapters have their own note.)"""
     act_order = sum(one.source.was_quantized for one in tensors)
     if not act_order:
         return []

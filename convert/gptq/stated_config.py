@@ -1,8 +1,8 @@
-"""What a GPTQ or AWQ checkpoint says of itself: a veto over what its data suggest.
+"""Checks a GPTQ or AWQ checkpoint's configuration against its data.
 
-Bits, groups and zeros are inferred from the data (`convert.gptq.layout`), since configurations are missing or wrong
-often enough. But shapes alone cannot tell every packing from every other, so what the configuration says must at least
-not contradict them: a value that is not known here is refused by its name, and so is one that the data deny.
+Bits, groups and zeros are inferred from the data (`convert.gptq.layout`), since configurations are often missing or
+wrong. But shapes alone cannot tell all packings apart, so the configuration must not contradict them: a value that is
+not known here is refused by name, and so is one that the data contradict.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from belle.errors import KnownError
 from belle.texts import short_repr
 from convert.gptq.layout import Module, ZeroEvidence
 
-# Values that mean what `convert.gptq` reads; those of a key that is not here do not change the meaning of the codes.
+# The values under which `convert.gptq` reads the codes rightly. Keys that are not listed do not change their meaning.
 _KNOWN: Mapping[str, tuple[Any, ...]] = {
     "quant_method": ("gptq", "awq", "auto-round", "intel/auto-round"),
     "method": ("gptq", "awq"),
@@ -32,33 +32,34 @@ _KNOWN: Mapping[str, tuple[Any, ...]] = {
     "adapter": (),
     "rotation": (),
 }
-# Where a configuration makes exceptions for single layers.
+# Keys with exceptions for single layers.
 _BY_LAYER = ("dynamic", "extra_config", "pack_config")
 _VERSIONS: Mapping[str, Literal[1, 2]] = {"gptq": 1, "gptq_v2": 2}
 _BITS, _GROUP_SIZE = ("bits", "w_bit"), ("group_size", "q_group_size")
 
 
 def stated_quantization(config: Mapping[str, Any], *files: Mapping[str, Any]) -> dict[str, Any]:
-    """What config.json and files beside it say about the quantization, in one.
+    """What config.json and the files beside it say about the quantization, merged.
 
-    Raises KnownError("contradictory_quantization") where two of them differ about what is read here.
+    Raises KnownError("contradictory_quantization") if two of them differ in a key of `_KNOWN`.
     """
-    found: dict[str, Any] = {}
+    stated: dict[str, Any] = {}
     # Until 2024 compressed-tensors had a key of its own.
     for source in (config.get("compression_config"), config.get("quantization_config"), *files):
         for key, value in source.items() if isinstance(source, Mapping) else ():
-            if key in _KNOWN and found.get(key) is not None and value is not None and found[key] != value:
-                raise _contradiction(key, f"{short_repr(found[key])} in one file and {short_repr(value)} in another")
+            if key in _KNOWN and stated.get(key) is not None and value is not None and stated[key] != value:
+                raise _contradiction(key, f"{short_repr(stated[key])} in one file and {short_repr(value)} in another")
             if value is not None:
-                found[key] = value
-    return found
+                stated[key] = value
+    return stated
 
 
 def check_known(stated: Mapping[str, Any]) -> None:
-    """Raises KnownError("unsupported_gptq") for the first value whose meaning is not known here."""
+    """Raise KnownError("unsupported_gptq") for the first value that is not known here."""
     for key, known in _KNOWN.items():
         value = stated.get(key)
         plain = value.lower() if isinstance(value, str) else value
+        # By type as well: in Python True equals 1, and 4.0 equals 4.
         if value is not None and not any(plain == one and type(plain) is type(one) for one in known):
             raise KnownError(
                 "unsupported_gptq",
@@ -71,7 +72,7 @@ def check_known(stated: Mapping[str, Any]) -> None:
 
 
 def check_modules(stated: Mapping[str, Any], modules: Iterable[Module]) -> None:
-    """Raises KnownError("contradictory_quantization") where layers are not what the configuration says."""
+    """Raise KnownError("contradictory_quantization") if a layer is not what the configuration says."""
     bits, size = (next((stated[key] for key in keys if key in stated), None) for keys in (_BITS, _GROUP_SIZE))
     method = str(stated.get("quant_method", stated.get("method", ""))).lower()
     exceptions = any(stated.get(key) for key in _BY_LAYER)
@@ -89,9 +90,9 @@ def check_modules(stated: Mapping[str, Any], modules: Iterable[Module]) -> None:
 
 
 def version_of(stated: Mapping[str, Any], evidence: ZeroEvidence) -> Literal[1, 2]:
-    """Which version's zeros these are: as stated where the data leave it open, else as the data say.
+    """How the zeros are stored (see `ZeroEvidence`): as stated, or without a statement as the data say.
 
-    Raises KnownError("contradictory_quantization") where the zeros are certainly not what the configuration says.
+    Raises KnownError("contradictory_quantization") if the data certainly contradict the statement.
     """
     if stated.get("sym") and evidence.asymmetric and not any(stated.get(key) for key in _BY_LAYER):
         raise _contradiction("sym", f"true, and {evidence.asymmetric} layers have zeros that are not in the middle")

@@ -1,1 +1,1 @@
-"""LoRA adapters in PEFT's format: merged into the weights as they are converted, or written as an adapter GGUF."""
+"""LoRA adapters in PEFT's format: merged into the weights while they are converted, or written as an adapter GGUF."""

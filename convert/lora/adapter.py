@@ -1,9 +1,9 @@
-"""A PEFT adapter folder, read and checked: which layers it changes, by how much, and what it replaces outright.
+"""Reads and checks a PEFT adapter folder: which layers it changes, by how much, and which tensors it replaces.
 
 Format: `adapter_config.json` beside `adapter_model.safetensors` (or `.bin`), tensors named
 `base_model.model.<layer>.lora_A.weight` `[rank, in]`, `.lora_B.weight` `[out, rank]`; embeddings have
 `lora_embedding_A` `[rank, vocabulary]` and `lora_embedding_B` `[width, rank]`; DoRA adds `lora_magnitude_vector`.
-Layers trained whole (`modules_to_save`) come under their plain name.
+Layers that are trained whole (`modules_to_save`) have their plain name.
 """
 
 from __future__ import annotations
@@ -29,15 +29,20 @@ _PARTS = re.compile(
     r"(?P<layer>.+)\.(?P<part>lora_A|lora_B|lora_embedding_A|lora_embedding_B|lora_magnitude_vector)"
     r"(?:\.default)?(?:\.weight)?"
 )
-# What PEFT puts into the name of a layer that is trained whole, or of an embedding that was resized before training.
+# What PEFT adds to the name of a layer that is trained whole, or of an embedding that was resized before training.
 _SAVED = re.compile(r"\.(?:modules_to_save(?:\.\w+)?|base_layer)(?=\.(?:weight|bias)$)")
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """The change of one layer: `scale * B @ A`, added to `W [out_features, in_features]`.
+    """The change of one layer: `W + scale * B A` (LoRA, Hu et al., arXiv 2106.09685, equation 3).
 
-    a `[rank, in_features]`, b `[out_features, rank]`, both float32; `magnitude` `[out_features]` makes it DoRA.
+    Attributes:
+        layer: without `base_model.model.` and `.weight`.
+        a: `[rank, in_features]`.
+        b: `[out_features, rank]`.
+        scale: the adapter's scaling times its strength.
+        magnitude: `[out_features]`, the learned length of every row (DoRA); None for plain LoRA.
     """
 
     layer: str
@@ -48,23 +53,23 @@ class Delta:
 
     @property
     def rank(self) -> int:
-        """Inner dimension of the product."""
+        """The inner dimension of the product."""
         return int(self.a.shape[0])
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Of the weight it belongs to."""
+        """`[out_features, in_features]` of the weight that it changes."""
         return int(self.b.shape[0]), int(self.a.shape[1])
 
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """Everything an adapter says; a context manager, because what it replaces is read from its file when needed.
+    """An adapter. A context manager, since the tensors in `replaced` are read from its file when they are needed.
 
     Attributes:
         folder: where it was read from.
         config: its configuration.
-        strength: what its own scaling was multiplied by; contained in the deltas' scales.
+        strength: factor of its own scaling, already in the deltas' scales.
         deltas: by layer name, without `base_model.model.` and `.weight`.
         replaced: tensors that take the place of the base's, by full name.
         checkpoint: its weights file, open.
@@ -79,7 +84,7 @@ class Adapter:
 
     @property
     def files(self) -> list[Path]:
-        """What it was read from."""
+        """The files that it was read from."""
         return [self.config.path, *self.checkpoint.files]
 
     def close(self) -> None:
@@ -118,7 +123,7 @@ def read_adapter(folder: Path, strength: float = 1.0) -> Adapter:
         raise
     try:
         parts, replaced = _sorted(checkpoint, config)
-        deltas = {layer: _delta(layer, found, config, strength, weights) for layer, found in parts.items()}
+        deltas = {layer: _delta(layer, tensors, config, strength, weights) for layer, tensors in parts.items()}
         _refuse_empty(deltas, replaced, weights)
     except BaseException:
         checkpoint.close()
@@ -129,9 +134,9 @@ def read_adapter(folder: Path, strength: float = 1.0) -> Adapter:
 def _sorted(
     checkpoint: Checkpoint, config: AdapterConfig
 ) -> tuple[dict[str, dict[str, NDArray[np.float32]]], dict[str, RowSource]]:
-    """Parts of products by layer, and tensors that replace the base's by name.
+    """The parts of products by layer, and the tensors that replace the base's by name.
 
-    Raises KnownError("damaged_adapter") for what PEFT would pass over, because the configuration does not name it.
+    Raises KnownError("damaged_adapter") for a tensor that PEFT would ignore, because the configuration leaves it out.
     """
     parts: dict[str, dict[str, NDArray[np.float32]]] = {}
     replaced: dict[str, RowSource] = {}
@@ -144,7 +149,7 @@ def _sorted(
             parts.setdefault(match["layer"], {})[match["part"]] = _values(tensor)
         elif ".original_module." not in plain:
             whole = _SAVED.sub("", plain)
-            _check_place(plain, whole, config, file)
+            _check_replacement(plain, whole, config, file)
             replaced[whole] = tensor
     return parts, replaced
 
@@ -155,8 +160,11 @@ def _check_named(layer: str, config: AdapterConfig, file: Path) -> None:
         raise _damaged(file, layer, f"{layer} has a product, and {NAME} leaves the layer out ({option})")
 
 
-def _check_place(tensor: str, whole: str, config: AdapterConfig, file: Path) -> None:
-    """Of a layer with a product, PEFT keeps the base's own weight and bias under `base_layer`, and only of such."""
+def _check_replacement(tensor: str, whole: str, config: AdapterConfig, file: Path) -> None:
+    """Check a tensor that replaces one of the base.
+
+    PEFT stores the base's own weight and bias under `base_layer` for layers with a product, and for no others.
+    """
     layer = whole.rpartition(".")[0]
     option = config.targets.left_out_by(layer)
     if ".base_layer." in tensor and option is not None:
@@ -166,25 +174,25 @@ def _check_place(tensor: str, whole: str, config: AdapterConfig, file: Path) -> 
 
 
 def _delta(
-    layer: str, found: Mapping[str, NDArray[np.float32]], config: AdapterConfig, strength: float, file: Path
+    layer: str, tensors: Mapping[str, NDArray[np.float32]], config: AdapterConfig, strength: float, file: Path
 ) -> Delta:
-    embedding = "lora_embedding_A" in found or "lora_embedding_B" in found
+    embedding = "lora_embedding_A" in tensors or "lora_embedding_B" in tensors
     names = ("lora_embedding_A", "lora_embedding_B") if embedding else ("lora_A", "lora_B")
-    if any(name not in found for name in names):
-        lacking = next(name for name in names if name not in found)
-        raise _damaged(file, layer, f"{layer} lacks its {lacking}")
-    a, b = (found[name] for name in names)
+    missing = next((name for name in names if name not in tensors), None)
+    if missing is not None:
+        raise _damaged(file, layer, f"{layer} lacks its {missing}")
+    a, b = (tensors[name] for name in names)
     if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1] or not a.shape[0]:
         shapes = f"{list(b.shape)} and {list(a.shape)}"
         raise _damaged(file, layer, f"{layer} has a product of {shapes}, which do not fit together")
     _check_rank(layer, a.shape[0], config, file)
-    magnitude = found.get("lora_magnitude_vector")
+    magnitude = tensors.get("lora_magnitude_vector")
     if config.dora != (magnitude is not None):
-        said, held = ("says", "no") if config.dora else ("does not say", "a")
-        raise _damaged(file, layer, f"{layer} has {held} DoRA length, and {NAME} {said} use_dora")
+        stated, stored = ("says", "no") if config.dora else ("does not say", "a")
+        raise _damaged(file, layer, f"{layer} has {stored} DoRA length, and {NAME} {stated} use_dora")
     transposed = embedding or config.transposed
     if transposed:
-        # Both store the transposed weight's factors: W^T + B A = (W + A^T B^T)^T.
+        # Embeddings and `fan_in_fan_out` layers store the factors of the transposed weight: Wᵀ + BA = (W + AᵀBᵀ)ᵀ.
         a, b = np.ascontiguousarray(b.T), np.ascontiguousarray(a.T)
     if magnitude is not None:
         magnitude = magnitude.reshape(-1)
@@ -204,10 +212,10 @@ def _delta(
 
 
 def _check_rank(layer: str, rank: int, config: AdapterConfig, file: Path) -> None:
-    """The scale follows from the rank, so a configuration of another rank is one of another adapter."""
+    """The scale depends on the rank, so a configuration with another rank belongs to another adapter."""
     if rank != config.rank_of(layer):
-        said = f"{NAME} says {config.rank_of(layer)} (r, rank_pattern): it belongs to another adapter"
-        raise _damaged(file, layer, f"{layer} has rank {rank}, and {said}")
+        stated = f"{NAME} says {config.rank_of(layer)} (r, rank_pattern): it belongs to another adapter"
+        raise _damaged(file, layer, f"{layer} has rank {rank}, and {stated}")
 
 
 def _refuse_empty(deltas: Mapping[str, Delta], replaced: Mapping[str, RowSource], file: Path) -> None:

@@ -1,9 +1,9 @@
-"""An adapter as a GGUF of its own, which llama.cpp adds to a base model while it runs.
+"""Writes an adapter as its own GGUF, which llama.cpp applies to a base model at run time (`--lora`).
 
 For a tensor `X` of the base the file holds `X.lora_a` `[rank, in]` and `X.lora_b` `[out, rank]`, and llama.cpp computes
 `W x + alpha / rank * lora_b (lora_a x)` with one alpha for the file. PEFT has a scale of its own for every layer
-(rsLoRA, alpha and rank by pattern), so whatever differs from the file's is multiplied into `lora_b`. Rows of `lora_b`
-are arranged as the architecture arranges those of the weight. Of an embedding llama.cpp wants both transposed.
+(rsLoRA, alpha and rank by pattern), so the difference is multiplied into `lora_b`. Rows of `lora_b` are arranged as the
+architecture arranges those of the weight. For an embedding llama.cpp expects both matrices transposed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _LONGEST_CONFIG = 4 << 20
 
 @dataclass(frozen=True)
 class AdapterFile:
-    """What is to be written: alpha of the whole file, and a pair of tensors for every layer."""
+    """The contents of the file: one alpha, and a pair of tensors for every layer."""
 
     alpha: float
     tensors: list[NamedTensor]
@@ -60,7 +60,7 @@ def convert_adapter(
 ) -> ConversionReport:
     """Write the one adapter of `options` to `out`, for the base at `source`.
 
-    Of the base config.json is enough, unless it is quantized in act-order (`convert.lora.base_permutation`).
+    Of the base only config.json is needed, unless it is quantized in act-order (`convert.lora.base_permutation`).
 
     Raises KnownError: `usage`, `no_config`, `unsupported_adapter`, `adapter_mismatch`, `base_needed`, those of
     `read_adapter`, and of `write_gguf`.
@@ -107,14 +107,14 @@ def arrange(
 ) -> AdapterFile:
     """The tensors of the adapter under GGUF's names. Raises KnownError (`unsupported_adapter`, `adapter_mismatch`)."""
     places = architecture.places(config)
-    # PEFT knows a layer by its whole name, the table of an architecture without what all have in front.
+    # PEFT uses a layer's whole name, the table of an architecture the name without the common prefix.
     names = {name: name if name == architecture.head.source else architecture.prefix + name for name in places}
-    said = [name for name, whole in names.items() if adapter.config.targets.trains_whole(whole.rpartition(".")[0])]
-    if whole := [*adapter.replaced, *said]:
+    saved = [name for name, whole in names.items() if adapter.config.targets.trains_whole(whole.rpartition(".")[0])]
+    if whole := [*adapter.replaced, *saved]:
         raise _unsupported(adapter, f"trains {whole[0]} as a whole")
     if any(delta.magnitude is not None for delta in adapter.deltas.values()):
         raise _unsupported(adapter, "is DoRA, which scales whole rows of the base")
-    # The alpha that leaves the most layers as they are.
+    # The most frequent alpha, so that the fewest layers have to be scaled.
     alphas = Counter(_alpha(delta) for delta in adapter.deltas.values() if delta.scale)
     alpha = alphas.most_common(1)[0][0]
     tensors = []
@@ -124,7 +124,7 @@ def arrange(
         if short == architecture.head.source and architecture.is_tied(config):
             raise _unsupported(adapter, "changes the output head of a model whose head is the embedding")
         if place is None:
-            raise _mismatch(adapter, architecture, f"{layer} is no layer of it")
+            raise _mismatch(adapter, architecture, f"it has no layer {layer}")
         if place.shape != delta.shape:
             raise _mismatch(
                 adapter, architecture, f"{layer} is {list(delta.shape)} in the adapter, {list(place.shape)} in the base"
@@ -136,6 +136,7 @@ def arrange(
 
 
 def _alpha(delta: Delta) -> float:
+    """The alpha for which llama.cpp's alpha / rank is the delta's scale."""
     return float(np.float32(delta.scale * delta.rank))
 
 

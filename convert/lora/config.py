@@ -1,7 +1,7 @@
-"""`adapter_config.json`: what kind of adapter this is, and by how much each of its products is scaled.
+"""Reads `adapter_config.json`: the kind of adapter, and the scale of each of its products.
 
-Many options of PEFT change what the stored matrices mean. Those that are not known to keep `W + scale * B A` (or its
-DoRA form) true are refused by name: an adapter merged by the wrong formula still gives a model that talks.
+Many options of PEFT change what the stored matrices mean. Every option that is not known to leave `W + scale * B A` (or
+its DoRA form) valid is refused by name: an adapter merged by a wrong formula still gives a model that talks.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ T = TypeVar("T")
 NAME = "adapter_config.json"
 _LONGEST = 1 << 20
 
-# Initializations that leave the base's weights as they are. Others (PiSSA, OLoRA, LoftQ, …) change them too, and the
-# saved matrices belong to the changed ones.
+# Initializations that do not change the base's weights. Others (PiSSA, OLoRA, LoftQ, …) do, and the saved matrices
+# belong to the changed weights.
 _KEEPS_BASE = ("gaussian", "eva", "orthogonal")
 
-# Options that do not change what the stored matrices mean: those that are read here, or show in the tensors, and
-# those that only told PEFT how to begin, what to train, or how to run.
+# Options that do not change what the stored matrices mean: those that are read here, those that are visible in the
+# tensors, and those that only told PEFT how to begin, what to train, or how to run.
 _READ = """
     peft_type r rank_pattern lora_alpha alpha_pattern use_rslora use_dora fan_in_fan_out init_lora_weights
     target_modules exclude_modules modules_to_save layers_to_transform layers_pattern ensure_weight_tying
@@ -40,7 +40,7 @@ _TRAINING = """
 """
 _KNOWN = frozenset(f"{_READ} {_SHOWING} {_TRAINING}".split())
 
-# Options that, when set, make the adapter something else than a sum of products.
+# Options that make the adapter something other than a sum of products.
 _OTHER_METHODS = {
     "alora_invocation_tokens": "acts only after certain tokens (aLoRA)",
     "arrow_config": "is chosen anew for every token (Arrow)",
@@ -63,12 +63,12 @@ class AdapterConfig:
 
     Attributes:
         path: the file.
-        base: the model it was trained on, as PEFT noted it; "" when it did not.
+        base: the model it was trained on, as PEFT noted it; "" if it did not.
         alpha: `lora_alpha`.
         rank: `r`, of the layers that `rank_pattern` does not name.
-        rslora: scaled by the root of the rank.
-        dora: every row has a learned length.
-        transposed: the layers store their weights transposed (`fan_in_fan_out`).
+        rslora: whether the scale is alpha / √rank (rsLoRA, arXiv 2312.03732) and not alpha / rank.
+        dora: whether every row has a learned length (DoRA, arXiv 2402.09353).
+        transposed: whether the layers store their weights transposed (`fan_in_fan_out`).
         alpha_pattern: `lora_alpha` of the layers whose name matches.
         rank_pattern: `r` of the layers whose name matches.
         targets: the layers that it changes.
@@ -86,7 +86,7 @@ class AdapterConfig:
     targets: Targets
 
     def rank_of(self, layer: str) -> int:
-        """The rank that a layer is said to have."""
+        """The rank that the configuration gives a layer."""
         return _by_pattern(self.rank_pattern, layer, self.rank)
 
     def scaling(self, layer: str, rank: int) -> float:
@@ -139,7 +139,7 @@ def read_config(folder: Path) -> AdapterConfig:
 
 
 def _by_pattern(patterns: Mapping[str, T], layer: str, otherwise: T) -> T:
-    """What the first pattern that matches whole trailing names of the layer says."""
+    """The value of the first pattern that matches whole trailing names of the layer, else `otherwise`."""
     return next((value for p, value in patterns.items() if re.fullmatch(rf"(.*\.)?({p})", layer)), otherwise)
 
 

@@ -18,7 +18,10 @@ _HEAD = "lm_head.weight"
 
 
 class MergedRows(RowSource):
-    """A weight with one adapter's change added. For DoRA every row is scaled to its learned length."""
+    """A weight with one adapter's change added: `W + s BA`; for DoRA every row is then scaled to its learned length.
+
+    DoRA: `m (W + s BA) / ‖W + s BA‖`, the norm taken of each row (Liu et al., arXiv 2402.09353).
+    """
 
     dtype = "f32"
     is_computed = True
@@ -31,7 +34,8 @@ class MergedRows(RowSource):
 
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
         delta = self._delta
-        merged = self._base.float_rows(start, stop) + np.float32(delta.scale) * (delta.b[start:stop] @ delta.a)
+        change = np.float32(delta.scale) * (delta.b[start:stop] @ delta.a)  # [stop - start, in_features]
+        merged = self._base.float_rows(start, stop) + change
         if delta.magnitude is not None:
             length = np.linalg.norm(merged, axis=1, keepdims=True)
             merged *= delta.magnitude[start:stop, None] / np.maximum(length, np.finfo(np.float32).tiny)
@@ -53,13 +57,13 @@ def merge(
     Args:
         tensors: the base's, under their names in the checkpoint.
         adapters: open.
-        notes: gets a sentence about layers that GPTQ had quantized: with an adapter in them they are so no longer.
-        tied: names of the embedding and of the head where the second is the first and is not among `tensors`. PEFT
-            changes one of the two and lets the other be what it was, so the head then becomes a tensor of its own.
+        notes: gets a sentence about layers that were quantized (GPTQ) and are not any more with an adapter in them.
+        tied: names of the embedding and of the head, if the head is the embedding and is not among `tensors`. PEFT
+            changes only one of the two, so the head then becomes a tensor of its own.
 
-    Raises KnownError: `adapter_mismatch` when a layer is not in the base or has another shape there,
-    `adapter_vocabulary` when the adapter was trained with more tokens than the base has, `damaged_adapter` when it
-    lacks a layer that it was trained with.
+    Raises KnownError: `adapter_mismatch` if the base lacks a layer or has it in another shape,
+    `adapter_vocabulary` if the adapter was trained with more tokens than the base has, `damaged_adapter` if it lacks a
+    layer that it was trained with.
     """
     merged = dict(tensors)
     if tied is not None:
@@ -67,14 +71,14 @@ def merge(
     for adapter in adapters:
         replaced: set[str] = set()
         for whole, source in adapter.replaced.items():
-            name = _find(whole, merged, adapter, may_be_new=whole == _HEAD)
+            name = _name_in_base(whole, merged, adapter, may_be_new=whole == _HEAD)
             if name in merged:
                 _check_shape(whole, source.shape, merged[name].shape, adapter)
             merged[name] = source
             replaced.add(name)
-        _check_whole(merged.keys() - replaced, adapter)
+        _check_saved(merged.keys() - replaced, adapter)
         for layer, delta in adapter.deltas.items():
-            name = _find(layer + ".weight", merged, adapter)
+            name = _name_in_base(layer + ".weight", merged, adapter)
             _check_shape(layer, delta.shape, merged[name].shape, adapter)
             merged[name] = MergedRows(merged[name], delta)
     if tied is not None and merged[tied[1]] is merged[tied[0]]:
@@ -89,8 +93,8 @@ def merge(
     return merged
 
 
-def _find(name: str, tensors: Mapping[str, RowSource], adapter: Adapter, *, may_be_new: bool = False) -> str:
-    """The base's name for an adapter's: the same, or the only one that ends in it or that it ends in."""
+def _name_in_base(name: str, tensors: Mapping[str, RowSource], adapter: Adapter, *, may_be_new: bool = False) -> str:
+    """The base's name for an adapter's: the same, or the only one of which one ends in the other."""
     if name in tensors:
         return name
     near = [n for n in tensors if n.endswith("." + name) or name.endswith("." + n)]
@@ -101,13 +105,13 @@ def _find(name: str, tensors: Mapping[str, RowSource], adapter: Adapter, *, may_
     raise _mismatch(adapter, f"{name} is not in the base", name)
 
 
-def _check_whole(kept: Iterable[str], adapter: Adapter) -> None:
-    """`kept` are the tensors that the adapter does not replace; PEFT refuses one that lacks what it says it holds."""
-    for name in sorted(kept):
+def _check_saved(not_replaced: Iterable[str], adapter: Adapter) -> None:
+    """Check that the adapter holds every tensor that its configuration says was trained whole, as PEFT does."""
+    for name in sorted(not_replaced):
         if adapter.config.targets.trains_whole(name.rpartition(".")[0]):
             raise KnownError(
                 "damaged_adapter",
-                f"The adapter {adapter.folder} lacks {name}, which was trained by its configuration (modules_to_save).",
+                f"The adapter {adapter.folder} lacks {name}, which its configuration says was trained (modules_to_save).",
                 "Save it again with PEFT, with all its weights gathered.",
                 path=str(adapter.folder),
                 tensor=name,
@@ -148,7 +152,7 @@ def digests(adapter: Adapter) -> dict[str, str]:
 
 
 def merged_metadata(adapters: Sequence[Adapter]) -> list[KeyValue]:
-    """What a GGUF remembers of the adapters merged into it: which, how strong, and of which bytes; none without any."""
+    """Metadata about the adapters merged into a GGUF: names, strengths and digests of their files; [] without any."""
     entries = [count("chatbelle.lora.count", len(adapters))] if adapters else []
     for number, adapter in enumerate(adapters):
         key = f"chatbelle.lora.{number}"

@@ -1,4 +1,4 @@
-"""Values of options in `adapter_config.json`, checked: each function returns one that is usable or refuses it by name.
+"""Checks the values of options in `adapter_config.json`: each function returns a usable value, or refuses it by name.
 
 All raise KnownError("damaged_adapter").
 """
@@ -31,7 +31,7 @@ def rank(path: Path, name: str, value: Any) -> int:
 
 
 def by_pattern(path: Path, name: str, value: Any, read: Callable[[Path, str, Any], T]) -> dict[str, T]:
-    """Values by pattern, each read with `read`; nothing for an option that is not set."""
+    """Values by pattern, each parsed by `read`; {} for an option that is not set."""
     if not isinstance(value or {}, dict):
         raise damaged_option(path, name, value)
     return {pattern(path, name, p): read(path, f"{name}[{p!r}]", v) for p, v in (value or {}).items()}
@@ -45,7 +45,7 @@ def names(path: Path, name: str, value: Any) -> tuple[str, ...]:
 
 
 def pattern(path: Path, name: str, value: str) -> str:
-    """A regular expression that does not match for ever."""
+    """A regular expression whose matching always ends in reasonable time."""
     if refused_pattern(value) is not None:
         raise damaged_option(path, name, value)
     return value

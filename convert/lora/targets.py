@@ -1,4 +1,4 @@
-"""Which layers an adapter changes by its configuration: PEFT passes over whatever else the file holds, without a word.
+"""Which layers an adapter changes by its configuration. PEFT silently ignores everything else in its file.
 
 Source: `check_target_module_exists` and `LoraConfig.__post_init__` in PEFT. Layers are named as the model's modules
 are, such as `model.layers.0.self_attn.q_proj`.
@@ -15,12 +15,12 @@ from typing import Any
 from convert.lora.option_values import damaged_option, names, pattern
 
 Names = str | tuple[str, ...]
-"""One pattern for whole names, or what the names end in."""
+"""One pattern for whole names, or the ends of names."""
 
 _ALL_LINEAR = "all-linear"
-# Embeddings and head: not among the linear layers, and the layers that may be tied.
+# Embeddings and head: PEFT does not count them among `all-linear`, and they may be tied.
 _ENDS = ("model.embed_tokens", "transformer.word_embeddings", "lm_head")
-# What PEFT takes where nothing is said, for those of the known architectures that it has a default for.
+# PEFT's default targets, for those architectures here that it has defaults for.
 _DEFAULT = ("q_proj", "v_proj", "query_key_value")
 # Finds the first number in a name: that of the block, not that of an expert in it.
 _ANY_BLOCK = r".*?\.[^.]*\.(?P<block>\d+)\."
@@ -32,9 +32,9 @@ class Targets:
 
     Attributes:
         targeted: `target_modules`.
-        ties: with the embedding the head is targeted, and the other way round (`ensure_weight_tying`).
+        ties: whether embedding and head are targeted together (`ensure_weight_tying`).
         excluded: `exclude_modules`.
-        saved: `modules_to_save`, trained whole and without a product; patterns as well as ends of names.
+        saved: `modules_to_save`, layers that are trained whole; patterns as well as ends of names.
         blocks: `layers_to_transform`, the numbers of the blocks that are changed; None for all.
         block_patterns: `layers_pattern`, each with the number of the block as its group `block`.
     """
@@ -54,13 +54,13 @@ class Targets:
             return "modules_to_save"
         if not self._is_targeted(layer):
             return "target_modules"
-        # Of a layer with its whole name in `target_modules` PEFT does not ask for the block.
+        # For a layer whose whole name is in `target_modules` PEFT does not check the block.
         if self.blocks is not None and layer not in self.targeted and self._block(layer) not in self.blocks:
             return "layers_to_transform"
         return None
 
     def trains_whole(self, layer: str) -> bool:
-        """Whether PEFT keeps a copy of the layer that was trained whole (`_set_trainable`): of it or what it is in."""
+        """Whether PEFT trains the layer, or a module that contains it, whole (`_set_trainable`)."""
         parts = layer.split(".")
         return any(".".join(parts[:n]).endswith(self.saved) for n in range(1, len(parts) + 1))
 
@@ -78,7 +78,7 @@ class Targets:
 
 
 def read_targets(path: Path, config: Mapping[str, Any]) -> Targets:
-    """What the configuration at `path` says of layers. Raises KnownError("damaged_adapter")."""
+    """The layers that the configuration at `path` names. Raises KnownError("damaged_adapter")."""
     targeted = config.get("target_modules")
     blocks, block_patterns = config.get("layers_to_transform"), config.get("layers_pattern")
     if isinstance(targeted, str) and blocks is not None:
@@ -104,14 +104,14 @@ def _targeted(path: Path, value: Any) -> Names:
 
 
 def _saved(path: Path, value: Any) -> tuple[str, ...]:
-    found = names(path, "modules_to_save", value)
-    for name in found:
+    saved = names(path, "modules_to_save", value)
+    for name in saved:
         pattern(path, "modules_to_save", _inside(name))
-    return found
+    return saved
 
 
 def _inside(name: str) -> str:
-    """The pattern of a module that is trained whole, and of all that is in it."""
+    """The pattern of a module that is trained whole and of everything in it."""
     return rf"(^|.*\.){name}($|\..*)"
 
 
@@ -133,6 +133,6 @@ def _blocks(path: Path, value: Any) -> frozenset[int] | None:
 
 
 def _block_patterns(path: Path, value: Any) -> tuple[str, ...]:
-    given = names(path, "layers_pattern", [value] if isinstance(value, str) else value)
-    found = (pattern(path, "layers_pattern", rf"(?:^|.*?\.){part}\.(?P<block>\d+)\.") for part in given)
-    return tuple(found) or (_ANY_BLOCK,)
+    parts = names(path, "layers_pattern", [value] if isinstance(value, str) else value)
+    patterns = (pattern(path, "layers_pattern", rf"(?:^|.*?\.){part}\.(?P<block>\d+)\.") for part in parts)
+    return tuple(patterns) or (_ANY_BLOCK,)
