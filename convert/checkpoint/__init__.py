@@ -1,7 +1,7 @@
-"""Reading checkpoints, lazily and without PyTorch: safetensors, PyTorch's own files, and BELLE's encrypted ones.
+"""Reads checkpoints lazily and without PyTorch: safetensors, PyTorch's own files, and BELLE's encrypted ones.
 
 Every byte that is read here comes from strangers. The readers check each number against the file before they rely on
-it, never run what a file asks for, and answer everything unsound with a KnownError that names the file and tensor.
+it, never run what a file asks for, and raise a KnownError that names file and tensor for everything unsound.
 """
 
 from convert.checkpoint.checkpoint import Checkpoint, open_checkpoint

@@ -1,4 +1,4 @@
-"""A checkpoint as one thing: its tensors, its config and its tokenizer files, from a folder or a single file."""
+"""A checkpoint: its tensors, its config.json and its tokenizer files, from a folder or a single file."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class Checkpoint:
     """An open checkpoint. Use it as a context manager, or call `close()`.
 
     Attributes:
-        folder: where it lies.
+        folder: of the files.
         files: the weights files that are read.
-        unused_files: weights files in the folder that are not, such as a second copy in PyTorch's format.
+        unused_files: weights files in the folder that are not read, such as a second copy in PyTorch's format.
         config: `config.json`; empty if there is none.
         tensors: every tensor by name.
         tokenizer_files: as `tokenizer_files` finds them.
@@ -111,22 +111,21 @@ class Checkpoint:
         for path in selection.files:
             file = WeightsFile(path)
             self._open_files.append(file)
-            found = reader_for(file)(file)
+            in_file = reader_for(file)(file)
             if selection.index is not None and selection.index_file is not None:
-                _check_index(selection.index_file, path, selection.index[path.name], set(found))
-            for name, tensor in found.items():
+                _check_index(selection.index_file, path, selection.index[path.name], set(in_file))
+            for name, tensor in in_file.items():
                 if name in tensors:
-                    raise _twice(tensors[name], tensor)
+                    raise _duplicate(tensors[name], tensor)
                 tensors[name] = tensor
         return tensors
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """Open the checkpoint at `path`: a folder, its config.json or another of its small files, a weights file of any
-    name, one of its shards, or its index.
+    """Open the checkpoint at `path`: a folder, one of its small files, a weights file, a shard, or an index of shards.
 
-    Nothing but headers is read. `config.json` and the tokenizer are looked for beside the weights. Which files of a
-    folder count is told in `convert.checkpoint.discovery`; safetensors win over PyTorch's format.
+    Only headers are read. `config.json` and the tokenizer are looked for beside the weights. The rules for a folder
+    with several weights files are in `convert.checkpoint.discovery`; safetensors win over PyTorch's format.
 
     Raises KnownError, each naming the file and, where there is one, the tensor:
         `missing_file`, `unreadable`, `dangling_link`, `no_weights`, `missing_shard`, `ambiguous_checkpoint`,
@@ -151,7 +150,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
 def tokenizer_files(folder: Path) -> dict[str, Path]:
     """The small files that a checkpoint has, by their names in it: of `SMALL_FILE_NAMES` and `MORE_TEMPLATES`.
 
-    Raises KnownError("unreadable") for a link that leads nowhere.
+    Raises KnownError("dangling_link") for a link whose target does not exist.
     """
     templates = sorted((folder / MORE_TEMPLATES).glob("[!.]*.jinja"))
     names = (*SMALL_FILE_NAMES, *(path.relative_to(folder).as_posix() for path in templates))
@@ -161,13 +160,13 @@ def tokenizer_files(folder: Path) -> dict[str, Path]:
 
 
 def _refuse_dangling(path: Path) -> None:
-    """A link that leads nowhere is no file that is missing: without it another one would be read, or a default."""
+    """Raise KnownError for a link without a target: taken as missing, another file or a default would be used."""
     if path.is_symlink() and not path.exists():
         raise unreadable(path, FileNotFoundError())
 
 
-def _check_index(index_file: Path, shard: Path, listed: set[str], found: set[str]) -> None:
-    for names, where in ((listed - found, "in the index, but not in the file"), (found - listed, "not in the index")):
+def _check_index(index_file: Path, shard: Path, listed: set[str], stored: set[str]) -> None:
+    for names, where in ((listed - stored, "in the index, but not in the file"), (stored - listed, "not in the index")):
         if names:
             examples = shown(", ".join(sorted(names)[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
             message = f"{shard.name} does not fit {index_file.name}: {where}: {examples}."
@@ -176,14 +175,17 @@ def _check_index(index_file: Path, shard: Path, listed: set[str], found: set[str
             raise KnownError("index_mismatch", message, advice, **details)
 
 
-def _twice(first: CheckpointTensor, second: CheckpointTensor) -> KnownError:
+def _duplicate(first: CheckpointTensor, second: CheckpointTensor) -> KnownError:
     message = f"{first.file.name} and {second.file.name} both hold tensor {shown(first.name)}."
     advice = "They are two checkpoints, or parts of a parallel one: give the file you mean instead of the folder."
     return KnownError("duplicate_tensor", message, advice, files=[str(first.file), str(second.file)], tensor=first.name)
 
 
 def sha256_of(path: Path, progress: Callable[[int], None] | None = None) -> str:
-    """The SHA-256 of a file, in hexadecimal; `progress` is told of the bytes read. Raises KnownError("unreadable")."""
+    """The SHA-256 of a file, in hexadecimal. `progress` is called with the number of bytes of each read.
+
+    Raises KnownError("missing_file", "unreadable").
+    """
     digest = hashlib.sha256()
     buffer = bytearray(_HASH_CHUNK)
     try:

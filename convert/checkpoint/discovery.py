@@ -1,13 +1,13 @@
-"""Which files of a folder make up the checkpoint.
+"""Finds the files of a folder that make up the checkpoint.
 
-Folders come from downloads, trainers and people: both formats side by side, optimizer states, adapters, an index whose
-shards are missing, several quantizations in one place. The rules, in this order, per format (safetensors first):
+Folders come from downloads, trainers and people: with both formats, optimizer states, adapters, an index whose shards
+are missing, several quantizations. The rules, for each format in this order (safetensors first):
 
-1. the usual single name (`model.safetensors`, `pytorch_model.bin`), as transformers does; an index beside it that is
-   about other files is a leftover;
-2. an index (`*.index.json`) of which at least one shard is there;
-3. numbered shards (`NAME-00001-of-00003.EXT`), complete;
-4. whatever is left, under any name: one file, or several that hold different tensors.
+1. the usual single name (`model.safetensors`, `pytorch_model.bin`), as in transformers; an index beside it that does
+   not name this file is ignored;
+2. an index (`*.index.json`), if at least one of its shards exists;
+3. numbered shards (`NAME-00001-of-00003.EXT`), all of them;
+4. any other weights: one file, or several that hold different tensors.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ from convert.checkpoint.problems import shown, unreadable
 from convert.checkpoint.weights_file import WeightsFile
 
 INDEX_SUFFIX = ".index.json"
-# About 150,000 tensors.
-_LONGEST_INDEX = 16 << 20
+_LONGEST_INDEX = 16 << 20  # about 150,000 tensors
 _LONGEST_FILE_NAME = 255
 
-# What trainers leave beside the weights.
+# Files that trainers write beside the weights.
 _NOT_WEIGHTS = (
     "training_args.*",
     "optimizer*",
@@ -40,7 +39,7 @@ _NOT_WEIGHTS = (
     "*zero_pp_rank*",
     "*optim_states*",
 )
-# The weights only where there are no others.
+# Used only if there are no other weights.
 _SECOND_CHOICE = ("adapter*", "consolidated*")
 _NUMBERED = re.compile(r"(?P<stem>.+)-(?P<number>\d{1,5})-of-(?P<total>\d{1,5})(?P<suffix>\.\w+)")
 
@@ -66,7 +65,7 @@ class Selection:
         files: what to read, in order.
         index: the tensor names that each file must hold, by file name; None where there is no index.
         index_file: the index.
-        unused: weights files in the folder that were passed over.
+        unused: weights files in the folder that are not read.
     """
 
     files: list[Path]
@@ -90,7 +89,7 @@ def select_in_folder(folder: Path) -> Selection:
     for kind in _FORMATS:
         try:
             selection = _select(kind, [path for path in weights if path.suffix in kind.suffixes], present)
-        except _NoShardThereError as error:
+        except _NoShardExistsError as error:
             missing = missing or error
             continue
         if selection is not None:
@@ -113,22 +112,23 @@ def select_with(file: Path) -> Selection:
     return _indexed(index) if index.is_file() else Selection(_complete(file))
 
 
-class _NoShardThereError(KnownError):
-    """An index of which no shard exists: in a folder a leftover, unless nothing else is found."""
+class _NoShardExistsError(KnownError):
+    """No shard of an index exists. In a folder such an index is ignored if there are other weights."""
 
 
 def _select(kind: _Format, weights: list[Path], present: list[Path]) -> Selection | None:
+    """The checkpoint in one format, by the rules in the module's docstring; None if there is none."""
     first_choice = [path for path in weights if not _matches(path, _SECOND_CHOICE)]
     indexes = [path for path in present if path.name.endswith(tuple(f"{end}{INDEX_SUFFIX}" for end in kind.suffixes))]
     index = _usual_or_only(indexes, [name + INDEX_SUFFIX for name in kind.usual_names]) if indexes else None
     weights = first_choice or weights
     usual = next((path for name in kind.usual_names for path in weights if path.name == name), None)
     if usual is not None:
-        return _indexed(index) if index is not None and _is_about(index, usual) else Selection([usual])
+        return _indexed(index) if index is not None and _names_file(index, usual) else Selection([usual])
     if index is not None:
         try:
             return _indexed(index)
-        except _NoShardThereError:
+        except _NoShardExistsError:
             if not weights:
                 raise
     sets: dict[tuple[str, str, str], list[Path]] = {}
@@ -144,13 +144,13 @@ def _select(kind: _Format, weights: list[Path], present: list[Path]) -> Selectio
     return Selection(weights) if weights else None
 
 
-def _is_about(index_file: Path, weights: Path) -> bool:
-    """Whether the index places any tensor in this file. Raises KnownError("bad_index")."""
-    return weights in _indexed(index_file, must_be_there=False).files
+def _names_file(index_file: Path, weights: Path) -> bool:
+    """Whether the index names this file. Raises KnownError("bad_index")."""
+    return weights in _indexed(index_file, must_exist=False).files
 
 
 def _is_checkpoint(path: Path) -> bool:
-    """Whether a file named like weights is none, such as a `vocab.bin` of another program."""
+    """False for a file that is only named like weights, such as a `vocab.bin` of another program."""
     file = WeightsFile(path)
     try:
         reader_for(file)
@@ -161,21 +161,21 @@ def _is_checkpoint(path: Path) -> bool:
     return True
 
 
-def _indexed(index_file: Path, *, must_be_there: bool = True) -> Selection:
+def _indexed(index_file: Path, *, must_exist: bool = True) -> Selection:
     weight_map = read_json_object(index_file, kind="bad_index", longest=_LONGEST_INDEX).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise _bad_index(index_file, "it has no weight_map")
     index: dict[str, set[str]] = {}
     for tensor, name in weight_map.items():
         if not isinstance(name, str) or len(name) > _LONGEST_FILE_NAME or "\0" in name:
-            raise _bad_index(index_file, f"it names no file for tensor {shown(tensor)}")
+            raise _bad_index(index_file, f"it does not name a file for tensor {shown(tensor)}")
         if Path(name).name != name or name in {"", ".."}:
             raise _bad_index(index_file, f"it places tensor {shown(tensor)} outside of its folder")
         index.setdefault(name, set()).add(tensor)
     files = [index_file.with_name(name) for name in sorted(index)]
-    absent = [path.name for path in files if not _is_there(path)]
-    if absent and must_be_there:
-        raise _missing_shard(index_file, absent, _NoShardThereError if len(absent) == len(files) else KnownError)
+    absent = [path.name for path in files if not _exists(path)]
+    if absent and must_exist:
+        raise _missing_shard(index_file, absent, _NoShardExistsError if len(absent) == len(files) else KnownError)
     return Selection(files, index, index_file)
 
 
@@ -190,13 +190,13 @@ def _complete(one: Path) -> list[Path]:
         for number in range(1, total + 1)
     ]
     files = [one.with_name(name) for name in names]
-    absent = [path.name for path in files if not _is_there(path)]
+    absent = [path.name for path in files if not _exists(path)]
     if absent:
         raise _missing_shard(one, absent)
     return files
 
 
-def _is_there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
         return path.is_file()
     except OSError:  # a name that this file system does not take
@@ -228,8 +228,8 @@ def _entries(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _is_named_so(path: Path) -> bool:
-    """Whether this would be read as weights, or as an index."""
+def _has_weights_name(path: Path) -> bool:
+    """Whether a file of this name is read as weights or as an index."""
     return path.suffix in WEIGHT_SUFFIXES or path.name.endswith(INDEX_SUFFIX)
 
 
@@ -239,11 +239,13 @@ def _bad_index(path: Path, what: str) -> KnownError:
 
 def _missing_shard(path: Path, absent: list[str], error: type[KnownError] = KnownError) -> KnownError:
     names = shown(", ".join(absent[:5])) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
-    message = f"{path.name} belongs with weights files that are not there: {names}."
+    message = f"{path.name} belongs to weights files that do not exist: {names}."
     advice = "Download the missing files."
     linked = [path.with_name(name) for name in absent if _is_link(path.with_name(name))]
     if linked:
-        message = f"{message[:-1]} ({linked[0].name} is a link to {shown(str(linked[0].readlink()))}, which is gone)."
+        message = (
+            f"{message[:-1]} ({linked[0].name} is a link to {shown(str(linked[0].readlink()))}, which does not exist)."
+        )
         advice = "The download was not finished, or the files were moved or deleted: download the model again."
     return error("missing_shard", message, advice, file=str(path), missing=absent[:100])
 
@@ -262,11 +264,13 @@ def _no_weights(folder: Path, present: list[Path]) -> KnownError:
     if any(path.suffix == ".gguf" for path in present):
         message = f"{folder} holds a GGUF file, not a checkpoint."
         return KnownError("is_gguf", message, "It can be used as it is.", folder=str(folder))
-    dangling = [path for path in _entries(folder) if path.is_symlink() and not path.exists() and _is_named_so(path)]
+    dangling = [
+        path for path in _entries(folder) if path.is_symlink() and not path.exists() and _has_weights_name(path)
+    ]
     if dangling:
         names = shown(", ".join(path.name for path in dangling[:5]))
         target = shown(str(dangling[0].readlink()))
-        message = f"The weights in {folder} are links to files that are not there: {names} (to {target})."
+        message = f"The weights in {folder} are links to files that do not exist: {names} (to {target})."
         advice = "The download was not finished, or the files were moved or deleted: download the model again."
         return KnownError("dangling_link", message, advice, folder=str(folder))
     inside = sorted({path.parent.name for suffix in WEIGHT_SUFFIXES for path in folder.glob(f"*/*{suffix}")})

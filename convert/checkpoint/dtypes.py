@@ -1,4 +1,4 @@
-"""The data types a checkpoint can store, under one name each, however its file format spells them."""
+"""The data types that a checkpoint can store, with one name each, however the file format spells them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RawDtype:
         bits: size of one value; 4 and 6 are packed across bytes.
         numpy: the little-endian numpy type that holds the bits (bfloat16 as uint16, 8-bit floats as uint8), None where
             values are smaller than a byte.
-        weight: the precision in which `rows()` hands out the values, None where they are no plain weights.
+        weight: the precision in which `rows()` returns the values; None if they are not plain weights.
     """
 
     name: str
@@ -33,7 +33,7 @@ class RawDtype:
         return self.bits // 8
 
     def byte_count(self, n_values: int) -> int | None:
-        """Bytes that `n_values` take up, None if they do not fill whole bytes."""
+        """Bytes of `n_values` values; None if they do not fill whole bytes."""
         n_bytes, rest = divmod(n_values * self.bits, 8)
         return None if rest else n_bytes
 
@@ -74,7 +74,7 @@ DTYPES = {
 
 
 def narrowed(values: NDArray[np.generic]) -> NDArray[np.float32] | None:
-    """float64 `values` as float32, or None if one of them is too large for it."""
+    """float64 `values` as float32; None if a finite one is too large for it."""
     with np.errstate(over="ignore"):
         narrow = values.astype(np.float32)
     return narrow if np.array_equal(np.isinf(narrow), np.isinf(values)) else None

@@ -1,12 +1,12 @@
-"""BELLE's LLaMA-1 models as they are published: encrypted with Meta's own weights (`NAME.SHA256.enc`).
+"""Decrypts BELLE's LLaMA-1 models, which are published encrypted with Meta's own weights (`NAME.SHA256.enc`).
 
-LLaMA-1 could not be given away, so each file was combined (XOR) with Meta's original LLaMA-1 7B
-`consolidated.00.pth`, which is the key for the 13B models too. An encrypted file is 32 bytes, the SHA-256 of the plain
-file, and then the plain file XOR the key, both taken in chunks of 10 MiB from their beginnings. One oddity decides
-whether files longer than the key come out right: the key's last chunk is shorter, and is repeated *within that chunk of
-data* before the key starts again, so the key is not simply periodic.
+LLaMA-1 could not be redistributed, so each file was combined (XOR) with Meta's original LLaMA-1 7B
+`consolidated.00.pth`, which is the key for the 13B models, too. An encrypted file begins with 32 bytes, the SHA-256 of
+the plain file; then follows the plain file XOR the key, both cut into chunks of 10 MiB. The key is not simply periodic:
+its last chunk is shorter, and is repeated *within that chunk of data* before the key starts again. Files longer than
+the key come out wrong without that.
 
-The plain bytes are hashed as they are written, and get their name only if the hash is right.
+The plain bytes are hashed while they are written, and get their name only if the hash is right.
 """
 
 from __future__ import annotations
@@ -63,9 +63,11 @@ class KeyFile:
 
     def apply(self, index: int, data: NDArray[np.uint8]) -> None:
         """Decrypt chunk number `index` of the data in place (at most `CHUNK_BYTES`)."""
-        n_chunks = -(-self.file.size // CHUNK_BYTES)
+        n_chunks = -(-self.file.size // CHUNK_BYTES)  # rounded up
         start = index % n_chunks * CHUNK_BYTES
-        part = np.empty(min(CHUNK_BYTES, self.file.size - start, len(data)), np.uint8)
+        part = np.empty(
+            min(CHUNK_BYTES, self.file.size - start, len(data)), np.uint8
+        )  # shorter in the key's last chunk
         self.file.read_into(start, part)
         repeated = np.tile(part, -(-len(data) // len(part)))[: len(data)] if len(part) < len(data) else part
         np.bitwise_xor(data, repeated, out=data)
@@ -102,16 +104,16 @@ def plain_name(encrypted: Path) -> str:
 def decrypt_file(source: Path, key: Path, folder: Path, progress: Progress | None = None) -> Path:
     """Decrypt `source` into `folder` (created if need be), under its plain name, and return the path.
 
-    A file that is there already with the right contents is kept. Memory stays at a few chunks.
+    A file that exists already with the right contents is kept. Memory: a few chunks.
 
     Args:
         source: the encrypted file.
         key: Meta's `consolidated.00.pth`.
-        folder: where the plain file goes.
-        progress: called with the bytes done and the bytes in all.
+        folder: for the plain file.
+        progress: called with the bytes done and the size.
 
     Raises KnownError: `wrong_key`, `does_not_decrypt` (damaged, incomplete, or the wrong key after all), `truncated`,
-        `file_exists`, `disk_full`, `missing_file`, `unreadable`, `folder_not_writable`. Nothing is left behind.
+        `file_exists`, `disk_full`, `missing_file`, `unreadable`, `folder_not_writable`. Then no file is left.
     """
     key_file = WeightsFile(key)
     try:
@@ -127,8 +129,8 @@ def decrypt_file(source: Path, key: Path, folder: Path, progress: Progress | Non
 def decrypt_folder(source: Path, key: Path, folder: Path, progress: Progress | None = None) -> list[Path]:
     """Decrypt every `*.enc` file of the folder `source`, small ones first, into `folder`; return the plain files.
 
-    Started again after an interruption, it keeps what is complete. `progress` counts over all files. Raises KnownError
-    as `decrypt_file` does, and `no_weights` if nothing is encrypted.
+    After an interruption, files that are complete are kept. `progress` counts over all files. Raises KnownError as
+    `decrypt_file` does, and `no_weights` if there is no encrypted file.
     """
     sources = sorted(source.glob(f"*{ENCRYPTED_SUFFIX}"), key=lambda path: (path.stat().st_size, path.name))
     if not sources:
@@ -159,7 +161,7 @@ def _decrypt(file: WeightsFile, key: KeyFile, target: Path, progress: Progress |
         raise damaged(file.path, "it is too short to hold anything", kind="truncated")
     encrypted = _Encrypted(file, file.read(0, DIGEST_BYTES))
     if target.exists():
-        return _kept(encrypted, target)
+        return _existing(encrypted, target)
     _check_ends(encrypted, key, target.name)
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -175,7 +177,8 @@ def _decrypt(file: WeightsFile, key: KeyFile, target: Path, progress: Progress |
 def _write(encrypted: _Encrypted, key: KeyFile, out: BinaryIO, progress: Progress | None) -> bytes:
     """Write the plain bytes; return their SHA-256.
 
-    The next chunk is read and decrypted, and the last one hashed, while this one is written.
+    While a chunk is written it is hashed, and the next one is read and decrypted. (All of this releases the
+    interpreter's lock.)
     """
     digest = hashlib.sha256()
     with ThreadPoolExecutor(2) as pool:
@@ -193,14 +196,17 @@ def _write(encrypted: _Encrypted, key: KeyFile, out: BinaryIO, progress: Progres
 
 
 def _check_ends(encrypted: _Encrypted, key: KeyFile, name: str) -> None:
-    """Look at both ends of a PyTorch file before gigabytes are decrypted in vain."""
+    """Check both ends of a PyTorch file, so that a wrong key shows before gigabytes are decrypted."""
     if not name.endswith((".bin", ".pt", ".pth")):
         return
     head = encrypted.chunk(0, key)[:512].tobytes()
     is_zip = head.startswith(LOCAL_MAGIC) and _names_a_pickle(head)
     if not is_zip and not is_torch_legacy(head):
-        message = f"{key.file.path.name} is not the key to {encrypted.file.path.name}: no PyTorch file comes out."
+        message = (
+            f"{key.file.path.name} is not the key to {encrypted.file.path.name}: the result is not a PyTorch file."
+        )
         raise _failed("wrong_key", message, encrypted, key)
+    # The end record may lie across the last two chunks.
     last = encrypted.n_chunks - 1
     tail = encrypted.chunk(last, key)
     if last > 0:
@@ -210,17 +216,21 @@ def _check_ends(encrypted: _Encrypted, key: KeyFile, name: str) -> None:
 
 
 def _names_a_pickle(head: bytes) -> bool:
-    """Whether the first entry of a zip file is that of PyTorch. With a wrong key that is a zip file too, its magic
-    number alone comes out right."""
+    """Whether the first entry of a zip file is PyTorch's `data.pkl`.
+
+    The magic number alone proves nothing: it also comes out right with a wrong key that is a zip file.
+    """
+    # Of a local header, bytes 26 … 27 are the length of the name, which begins at byte 30.
     name_length = int.from_bytes(head[26:28], "little")
     return head[30 : 30 + name_length].endswith(b"/data.pkl")
 
 
-def _kept(encrypted: _Encrypted, target: Path) -> Path:
+def _existing(encrypted: _Encrypted, target: Path) -> Path:
+    """`target`, if it has the right contents; raises KnownError("file_exists") if not."""
     with target.open("rb") as stream:
         if hashlib.file_digest(stream, "sha256").digest() == encrypted.digest:
             return target
-    message = f"{target} exists and is not what {encrypted.file.path.name} holds."
+    message = f"{target} exists and differs from what {encrypted.file.path.name} decrypts to."
     raise KnownError("file_exists", message, "Move it away, or choose another folder.", file=str(target))
 
 

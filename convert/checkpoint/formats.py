@@ -1,4 +1,4 @@
-"""Which format a weights file has, told by its first bytes and not by its name, and the reader for it."""
+"""Recognizes the format of a weights file by its first bytes, not by its name, and chooses the reader."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convert.checkpoint.zip_directory import LOCAL_MAGIC
 
 Reader = Callable[[WeightsFile], dict[str, CheckpointTensor]]
 
-# What `reader_for` raises for a sound file that is simply something else.
+# The errors of `reader_for` for a sound file of another kind.
 OTHER_FORMAT_KINDS = ("is_gguf", "unknown_format", "unsupported_format")
 
 _HEAD_BYTES = 512
@@ -22,7 +22,7 @@ _HEAD_BYTES = 512
 
 @dataclass(frozen=True)
 class _Refused:
-    """A format that is recognised and not read: `magic` at byte `at`, and what to say about it."""
+    """A format that is recognized but not read: `magic` at byte `at`, and the message."""
 
     magic: bytes
     kind: str
@@ -80,7 +80,7 @@ _REFUSED = (
 
 
 def reader_for(file: WeightsFile) -> Reader:
-    """The function that reads `file`.
+    """The function that reads the tensors of `file`.
 
     Raises KnownError: `is_gguf`, `lfs_pointer`, `empty_file`, `unknown_format`, `unsupported_format`.
     """
@@ -93,5 +93,6 @@ def reader_for(file: WeightsFile) -> Reader:
         return read_safetensors
     if not head:
         raise damaged(file.path, "the file is empty", kind="empty_file")
+    # The order matters: the magic of the last entry is empty and matches everything.
     refused = next(one for one in _REFUSED if head[one.at :].startswith(one.magic))
     raise unsupported(file.path, refused.what, refused.advice, kind=refused.kind)

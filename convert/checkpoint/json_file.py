@@ -1,4 +1,4 @@
-"""JSON files that come with a checkpoint: bounded in size, an object at the top, errors that name the file."""
+"""Reads the JSON files of a checkpoint: of bounded size, an object at the top, with errors that name the file."""
 
 from __future__ import annotations
 

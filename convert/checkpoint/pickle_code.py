@@ -1,7 +1,8 @@
-"""Decoding the instructions of a pickle: one byte each, with an argument in one of a few shapes.
+"""Decodes the instructions of a pickle: one byte each, and an argument in one of a few encodings.
 
-Only the instructions that `torch.save` can write are decoded. The standard library's `pickletools.genops` would do, but
-it interprets backslashes inside of names, which the pickle machine of Python itself does not.
+Only the instructions that `torch.save` can write are decoded. The standard library's `pickletools.genops` is not used
+because it interprets backslashes inside names, which Python's own unpickler does not: a name could be checked as one
+thing and be another.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ _NAMES = {instruction.code: instruction.name for instruction in pickletools.opco
 
 
 class OtherInstructionError(Exception):
-    """An instruction of pickle that no tensor needs. Its text is the instruction's name in `pickletools`."""
+    """An instruction that no tensor needs. The text is its name in `pickletools`."""
 
 
 def instructions(stream: IO[bytes]) -> Iterator[tuple[bytes, Any]]:
-    """The instructions up to and with STOP, as `(code, argument)`; the stream is left after it.
+    """The instructions up to and including STOP as `(code, argument)`; the stream is left after STOP.
 
-    Raises OtherInstructionError, and ValueError if the bytes are no instruction or end early.
+    Raises OtherInstructionError, and ValueError for bytes that are not an instruction or end early.
     """
     code = b""
     while code != pickle.STOP:

@@ -1,4 +1,4 @@
-"""The words for what can be wrong with a weights file, so that every reader says the same thing the same way."""
+"""The errors that a weights file can have, in the same words for every reader."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _LONGEST_NAME = 120
 
 
 def shown(name: str) -> str:
-    """A name out of a file as it may stand in an error message: no control characters, not endless."""
+    """A name from a file for an error message: without control characters, and at most `_LONGEST_NAME` long."""
     text = name if name.isprintable() else ascii(name)
     return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…"
 
 
 def damaged(path: Path, what: str, *, tensor: str | None = None, kind: str = "damaged_file") -> KnownError:
-    """The contents of `path` contradict its format. `what` is a clause that goes after the names of file and tensor."""
+    """The contents of `path` contradict its format. `what` is the clause after the names of file and tensor."""
     details = {} if tensor is None else {"tensor": tensor}
-    return KnownError(kind, f"{_place(path, tensor)}: {what}.", _DOWNLOAD_AGAIN, file=str(path), **details)
+    return KnownError(kind, f"{_subject(path, tensor)}: {what}.", _DOWNLOAD_AGAIN, file=str(path), **details)
 
 
 def truncated(path: Path, missing: int, *, tensor: str | None = None) -> KnownError:
@@ -34,15 +34,15 @@ def overlong(path: Path, extra: int) -> KnownError:
 
 
 def unsupported(path: Path, what: str, advice: str, *, kind: str, tensor: str | None = None) -> KnownError:
-    """`path` is sound, but holds something this program does not read."""
+    """`path` is sound, but holds something that this program does not read."""
     details = {} if tensor is None else {"tensor": tensor}
-    return KnownError(kind, f"{_place(path, tensor)}: {what}.", advice, file=str(path), **details)
+    return KnownError(kind, f"{_subject(path, tensor)}: {what}.", advice, file=str(path), **details)
 
 
 def unreadable(path: Path, error: OSError) -> KnownError:
     """The operating system refuses to read `path`."""
     if isinstance(error, FileNotFoundError) and path.is_symlink():
-        message = f"{path} is a link to {shown(str(path.readlink()))}, which is not there."
+        message = f"{path} is a link to {shown(str(path.readlink()))}, which does not exist."
         advice = "The download was not finished, or the file was moved or deleted: download the model again."
         return KnownError("dangling_link", message, advice, file=str(path))
     if isinstance(error, FileNotFoundError):
@@ -51,5 +51,5 @@ def unreadable(path: Path, error: OSError) -> KnownError:
     return KnownError("unreadable", f"{path} cannot be read: {reason}.", "Check its permissions.", file=str(path))
 
 
-def _place(path: Path, tensor: str | None) -> str:
+def _subject(path: Path, tensor: str | None) -> str:
     return path.name if tensor is None else f"{path.name}: tensor {shown(tensor)}"

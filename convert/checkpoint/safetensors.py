@@ -1,4 +1,4 @@
-"""The safetensors format: an 8-byte header length, a JSON header, and the tensors' bytes without gaps.
+"""Reads the safetensors format: an 8-byte header length, a JSON header, and the tensors' bytes without gaps.
 
 The header comes from strangers, so every number in it is checked against the file before anything relies on it, by
 the rules of the format (https://github.com/huggingface/safetensors): the ranges tile the rest of the file exactly, and
@@ -18,7 +18,7 @@ from convert.checkpoint.tensor import CheckpointTensor, Placement, contiguous_st
 from convert.checkpoint.weights_file import WeightsFile
 
 LENGTH_BYTES = 8
-# About 70,000 tensors; the format allows 100 MB, which JSON can blow up to gigabytes of objects.
+# About 70,000 tensors. The format allows 100 MB, which can become gigabytes of Python objects.
 LONGEST_HEADER = 8 << 20
 MOST_AXES = 32
 # Positions in a file are 63-bit; the margin keeps products with an item size in that range.
@@ -31,6 +31,7 @@ def read_safetensors(file: WeightsFile) -> dict[str, CheckpointTensor]:
     Raises KnownError: `bad_header` (anything that contradicts the format), `truncated`, `overlong`, `unreadable`.
     """
     header, data_start = _header(file)
+    # Sorted by their bytes: then each must begin where the one before it ends, so none can overlap or hide bytes.
     ranges = sorted(
         (_entry(file.path, name, entry) for name, entry in header.items() if name != "__metadata__"),
         key=lambda item: (item[2], item[3]),
@@ -67,7 +68,7 @@ def _header(file: WeightsFile) -> tuple[dict[str, Any], int]:
 
 
 def _entry(path: Path, name: str, entry: Any) -> tuple[str, tuple[RawDtype, tuple[int, ...]], int, int]:
-    """One header entry as `(name, (dtype, shape), begin, end)`, checked by itself."""
+    """One entry of the header as `(name, (dtype, shape), begin, end)`, checked on its own."""
 
     def wrong(what: str) -> Exception:
         return damaged(path, what, tensor=name, kind="bad_header")
@@ -84,6 +85,7 @@ def _entry(path: Path, name: str, entry: Any) -> tuple[str, tuple[RawDtype, tupl
     raw = DTYPES.get(spelling.lower()) if spelling.isupper() else None
     if raw is None:
         raise wrong(f"unknown data type {shown(spelling)}")
+    # A size of 0 counts as 1, so that it cannot hide impossible sizes beside it.
     if not _naturals(sizes) or len(sizes) > MOST_AXES or math.prod(max(size, 1) for size in sizes) > MOST_VALUES:
         raise wrong("its shape is not a list of plausible sizes")
     if not _naturals(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
@@ -95,5 +97,5 @@ def _entry(path: Path, name: str, entry: Any) -> tuple[str, tuple[RawDtype, tupl
 
 
 def _naturals(value: Any) -> bool:
-    """Whether `value` is a list of numbers 0, 1, 2 … that fit 63 bits."""
+    """Whether `value` is a list of integers from 0 to 2**63 - 1 (and not of booleans)."""
     return isinstance(value, list) and all(type(item) is int and 0 <= item < 1 << 63 for item in value)

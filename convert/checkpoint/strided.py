@@ -1,7 +1,7 @@
-"""Reading rows of a tensor that does not lie in its file row after row: a transposed or sliced view.
+"""Reads rows of a tensor whose rows are not contiguous in the file: a transposed or sliced view.
 
-PyTorch saves a view as its strides over the whole storage, so `weight.t()` arrives with its columns contiguous. Rows
-of such a tensor are gathered run by run; only a layout in which neither rows nor columns are contiguous is mapped.
+PyTorch saves a view as its strides over the whole storage, so `weight.t()` is stored with contiguous columns. Rows of
+such a tensor are read run by run; only where neither rows nor columns are contiguous the file is memory-mapped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from convert.checkpoint.weights_file import WeightsFile
 
 
 def row_starts(shape: tuple[int, ...], strides: tuple[int, ...], start: int, stop: int) -> NDArray[np.int64]:
-    """The position of the first value of rows `start:stop`, in values, where rows run over all axes but the last."""
+    """The positions (in values) at which rows `start:stop` begin; rows are counted over all axes but the last."""
     positions = np.zeros(stop - start, np.int64)
     rest: NDArray[np.int64] = np.arange(start, stop, dtype=np.int64)
     for size, stride in zip(reversed(shape[:-1]), reversed(strides[:-1]), strict=True):
@@ -34,12 +34,14 @@ def read_strided(
     if out.size == 0:
         return
     length = out.shape[1]
-    if step == 1 or length == 1:
+    if step == 1 or length == 1:  # the values of a row are neighbours
         for first, last in _runs(starts, length):
             _fill(file, offset, int(starts[first]), out[first:last])
+    # The values of a column are neighbours: read it in one piece for each run of rows. With many short runs that would
+    # be more reads than the map below costs.
     elif (runs := _runs(starts, 1)) and len(runs) <= max(1, len(starts) // 8):
         for first, last in runs:
-            columns = np.empty((length, last - first), out.dtype)
+            columns = np.empty((length, last - first), out.dtype)  # transposed
             for column in range(length):
                 _fill(file, offset, int(starts[first]) + column * step, columns[column])
             out[first:last] = columns.T
@@ -48,7 +50,7 @@ def read_strided(
 
 
 def _runs(starts: NDArray[np.int64], distance: int) -> list[tuple[int, int]]:
-    """Index ranges `(first, last)` in which every start is `distance` after the one before."""
+    """Index ranges `(first, last)`, the end exclusive, in which every start is `distance` after the one before."""
     breaks = np.flatnonzero(np.diff(starts) != distance) + 1
     edges = [0, *breaks.tolist(), len(starts)]
     return list(pairwise(edges))

@@ -1,4 +1,4 @@
-"""A tensor of a checkpoint: where its values lie in which file, read when they are asked for."""
+"""A tensor of a checkpoint: the place of its values in a file, read on demand."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from convert.rows.source import FloatName, RowSource
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the values of a tensor lie. Two tensors with equal placements and shapes are tied: the same weights.
+    """The place of a tensor's values. Two tensors with equal placements and shapes are tied: the same weights.
 
     Attributes:
         file: the weights file, open.
         offset: byte position of the first value.
         strides: distance between neighbours along each axis, in values.
-        big_endian: the bytes of each value stand in the other order.
+        big_endian: whether the most significant byte of each value comes first.
     """
 
     file: WeightsFile
@@ -48,7 +48,7 @@ class CheckpointTensor(RowSource):
         name: its name in the checkpoint.
         raw: how its values are stored.
         shape: numpy order; `()` for a single number.
-        placement: where its values lie; the reader has checked that all of them are inside the file.
+        placement: of its values; the reader has checked that all of them are inside the file.
     """
 
     def __init__(self, name: str, raw: RawDtype, shape: tuple[int, ...], placement: Placement) -> None:
@@ -107,48 +107,48 @@ class CheckpointTensor(RowSource):
     def raw_rows(self, start: int, stop: int) -> NDArray[np.generic]:
         """Rows `start:stop` of any type of whole bytes, as a new array `[stop - start, row_length]`.
 
-        8-bit floats come as uint8. Raises KnownError (`unsupported_dtype`, `truncated`, `unreadable`).
+        8-bit floats are returned as uint8. Raises KnownError (`unsupported_dtype`, `truncated`, `unreadable`).
         """
         if not 0 <= start <= stop <= self.n_rows:
             raise IndexError(f"{self.name} has no rows {start}:{stop} (it has {self.n_rows})")
-        place, dtype = self.placement, self._numpy_dtype()
+        placement, dtype = self.placement, self._numpy_dtype()
         out = np.empty((stop - start, self.row_length), dtype)
         if self._contiguous:
-            first = place.offset + start * self.row_length * dtype.itemsize
-            place.file.read_into(first, out)
+            first = placement.offset + start * self.row_length * dtype.itemsize
+            placement.file.read_into(first, out)
         else:
-            starts = row_starts(self.shape, place.strides, start, stop)
-            read_strided(place.file, place.offset, starts, place.strides[-1], out)
-        return out.byteswap(inplace=True) if place.big_endian else out
+            starts = row_starts(self.shape, placement.strides, start, stop)
+            read_strided(placement.file, placement.offset, starts, placement.strides[-1], out)
+        return out.byteswap(inplace=True) if placement.big_endian else out
 
     def array(self) -> NDArray[np.generic]:
         """The whole tensor, read-only: a memory map of its place in the file.
 
-        It is a copy instead where the file is big-endian, or has the values at odd addresses.
+        It is a copy if the file is big-endian or the values are not aligned.
 
-        Meant for tensors that are needed as a whole (`qzeros`, `g_idx`); what has been touched of it stays in memory
-        for as long as the array lives. bfloat16 comes as uint16, 8-bit floats as uint8. Raises KnownError
+        Meant for tensors that are needed as a whole (`qzeros`, `g_idx`): the pages that are read stay in memory as long
+        as the array exists. bfloat16 is returned as uint16, 8-bit floats as uint8. Raises KnownError
         (`unsupported_dtype`, `truncated`, `unreadable`).
         """
-        place, dtype = self.placement, self._numpy_dtype()
+        placement, dtype = self.placement, self._numpy_dtype()
         # From the first value to the last one that any index reaches.
-        span = sum((size - 1) * stride for size, stride in zip(self.shape, place.strides, strict=True)) + 1
+        span = sum((size - 1) * stride for size, stride in zip(self.shape, placement.strides, strict=True)) + 1
         if math.prod(self.shape) == 0:
             span = 0
-        values = place.file.mapped(place.offset, span * dtype.itemsize).view(dtype)
-        byte_strides = [stride * dtype.itemsize for stride in place.strides]
+        values = placement.file.mapped(placement.offset, span * dtype.itemsize).view(dtype)
+        byte_strides = [stride * dtype.itemsize for stride in placement.strides]
         view = np.lib.stride_tricks.as_strided(values, self.shape, byte_strides, writeable=False)
-        if view.flags.aligned and not place.big_endian:
+        if view.flags.aligned and not placement.big_endian:
             return view
-        copied = view.byteswap() if place.big_endian else view.copy()
-        copied.flags.writeable = False
-        return copied
+        copy = view.byteswap() if placement.big_endian else view.copy()
+        copy.flags.writeable = False
+        return copy
 
     def _weight_dtype(self) -> FloatName:
         if self._raw.weight is None:
             raise unsupported(
                 self.file,
-                f"its {self.raw_dtype} values are no plain weights",
+                f"its {self.raw_dtype} values are not plain weights",
                 "Only f64, f32, f16 and bf16 weights can be converted, and the quantized layouts this program knows.",
                 kind="not_a_weight",
                 tensor=self.name,

@@ -1,6 +1,10 @@
-"""PyTorch's zip format, read without PyTorch: `<archive>/data.pkl` describes tensors over `<archive>/data/<key>`.
+"""Reads the files of `torch.save` without PyTorch: its zip format, and the format before PyTorch 1.6.
 
-The pickle runs in `unpickler`, which can build nothing but tensors; their bytes are then read in place.
+In the zip format the pickle `<archive>/data.pkl` describes tensors over the storages `<archive>/data/<key>`. The older
+format is five pickles (magic number, version, system, tensors, keys of the storages), then every storage as a count and
+its values. All pickles run in `unpickler`, which can build nothing but tensors; their bytes are then read in place.
+
+Files older than PyTorch 0.1.10 (tar archives) are refused in `formats`.
 """
 
 from __future__ import annotations
@@ -18,6 +22,15 @@ from convert.checkpoint.zip_directory import ZipEntry, read_directory
 
 _PICKLE = "/data.pkl"
 _BYTE_ORDERS = {b"little": False, b"big": True}
+
+# Of the format before 1.6.
+MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
+_MAGIC_BYTES = MAGIC_NUMBER.to_bytes(10, "little")
+
+# Before the magic number stand PROTO and its version, perhaps FRAME and its length, LONG1 and its length.
+_MAGIC_BYTES_AT = range(4, 14)
+_PROTOCOL_VERSION = 1001
+_COUNT_BYTES = 8
 
 
 def read_torch_zip(file: WeightsFile) -> dict[str, CheckpointTensor]:
@@ -54,7 +67,7 @@ def read_torch_zip(file: WeightsFile) -> dict[str, CheckpointTensor]:
 
 
 def _archive_name(path: Path, entries: dict[str, ZipEntry]) -> str:
-    """The one top folder of the archive."""
+    """The name of the archive's one top folder."""
     names = [name.removesuffix(_PICKLE) for name in entries if name.endswith(_PICKLE) and name.count("/") == 1]
     if len(names) != 1:
         advice = "Give a file that torch.save wrote."
@@ -74,23 +87,8 @@ def _is_big_endian(file: WeightsFile, entry: ZipEntry | None) -> bool:
     return order
 
 
-# PyTorch's format before 1.6: five pickles in a row, then every storage as a count and its values.
-#
-# The same restricted `unpickler` reads the pickles. Files older than PyTorch 0.1.10 (tar archives) are recognised by
-# `formats` and refused.
-
-
-MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
-_MAGIC_BYTES = MAGIC_NUMBER.to_bytes(10, "little")
-
-# Before it: PROTO with its version, perhaps FRAME with its length, LONG1 with its length.
-_MAGIC_BYTES_AT = range(4, 14)
-_PROTOCOL_VERSION = 1001
-_COUNT_BYTES = 8
-
-
 def is_torch_legacy(head: bytes) -> bool:
-    """Whether a file that begins with `head` is one of these: a pickle of the magic number."""
+    """Whether a file that begins with `head` has the format before 1.6: its first pickle is the magic number."""
     return head.startswith(b"\x80") and head.find(_MAGIC_BYTES, 0, 32) in _MAGIC_BYTES_AT
 
 
@@ -103,8 +101,9 @@ def read_torch_legacy(file: WeightsFile) -> dict[str, CheckpointTensor]:
     storages: dict[str, Storage] = {}
 
     def storage(identifier: Any) -> Storage:
-        found = storage_from_id(identifier, legacy=True)
-        return storages.setdefault(found.key, found)
+        # Tensors that share a storage name it each time; the first stays.
+        described = storage_from_id(identifier, legacy=True)
+        return storages.setdefault(described.key, described)
 
     stream = io.BytesIO(file.read(0, min(file.size, LONGEST_PICKLE)))
     magic, version, system = (unpickle(stream, file.path, names={}) for _ in range(3))
@@ -116,16 +115,17 @@ def read_torch_legacy(file: WeightsFile) -> dict[str, CheckpointTensor]:
     loaded = unpickle(stream, file.path, names=TORCH_NAMES, persistent=storage)
     keys = unpickle(stream, file.path, names={})
     if type(keys) is not list or any(type(key) is not str for key in keys) or sorted(keys) != sorted(storages):
-        raise damaged(file.path, "its list of storages does not fit its tensors")
+        raise damaged(file.path, "its list of storages does not match its tensors")
     places = _places(file, stream.tell(), keys, storages)
     return placed(file, state_dict_of(file.path, loaded), places)
 
 
 def _places(file: WeightsFile, position: int, keys: list[str], storages: dict[str, Storage]) -> dict[str, StoragePlace]:
-    """Where each storage begins, in the order in which they lie one after the other from `position`."""
+    """Where each storage begins; they follow one another from `position` in the order of `keys`."""
     places: dict[str, StoragePlace] = {}
     for key in keys:
         storage = storages[key]
+        # The count is stored in front of the values; a wrong one means that the storages before had other sizes.
         n_values = int.from_bytes(file.read(position, _COUNT_BYTES), "little")
         if n_values != storage.n_values:
             raise damaged(file.path, f"storage {shown(key)} is not where it should be")

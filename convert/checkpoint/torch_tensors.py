@@ -1,6 +1,6 @@
-"""What the names in a PyTorch pickle stand for: storages, tensors that view them, and the dict that names them.
+"""What the names in a PyTorch pickle stand for: storages, tensors that are views of them, and dicts of tensors.
 
-This is the whole table of names that are accepted; `unpickler` refuses every other.
+Only the names in `TORCH_NAMES` are accepted; `unpickler` refuses every other.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from convert.checkpoint.unpickler import Constructor
 from convert.checkpoint.weights_file import WeightsFile
 
 MOST_AXES = 32
-_LARGEST = 1 << 58
-# Where training programs put the state dict inside of what they save.
+_LARGEST = 1 << 58  # so that a product with an item size still fits 63 bits
+# Keys under which training programs save the state dict.
 _NESTING_KEYS = ("state_dict", "model", "module", "model_state_dict")
 
 
 @dataclass(frozen=True, slots=True)
 class StorageType:
-    """The element type a storage class stands for; None for untyped bytes."""
+    """The element type that a storage class stands for; None for untyped bytes."""
 
     raw: RawDtype | None
 
@@ -64,10 +64,13 @@ class StoragePlace:
 
 
 def storage_from_id(identifier: Any, *, legacy: bool = False) -> Storage:
-    """The storage that a persistent id describes. Raises ValueError if it is not one."""
+    """The storage that a persistent id describes. Raises ValueError if it does not describe one.
+
+    It is `("storage", type, key, device, n_values)`; before PyTorch 1.6 a sixth element describes views of the storage.
+    """
     length = 6 if legacy else 5
     if type(identifier) is not tuple or len(identifier) != length or identifier[0] != "storage":
-        raise ValueError("a persistent id is not that of a storage")
+        raise ValueError("a persistent id does not describe a storage")
     _, kind, key, _, n_values, *views = identifier
     if not isinstance(kind, StorageType) or type(key) is not str:
         raise ValueError("a storage has no type or key")
@@ -79,19 +82,20 @@ def storage_from_id(identifier: Any, *, legacy: bool = False) -> Storage:
 
 
 def state_dict_of(path: Path, loaded: Any) -> dict[str, TensorView]:
-    """The named tensors in what a pickle held: a state dict, or one under `state_dict`, `model` or `module`.
+    """The named tensors in an unpickled value: a state dict, perhaps nested under one of `_NESTING_KEYS`.
 
     Raises KnownError (`no_tensors`).
     """
-    found = loaded if isinstance(loaded, dict) else {}
+    state = loaded if isinstance(loaded, dict) else {}
+    # A pickle can hold a dict inside itself, so the nesting is followed only a few times.
     for _ in _NESTING_KEYS:
-        inner = next((found[key] for key in _NESTING_KEYS if isinstance(found.get(key), dict)), None)
+        inner = next((state[key] for key in _NESTING_KEYS if isinstance(state.get(key), dict)), None)
         if inner is None:
             break
-        found = inner
-    tensors = {name: value for name, value in found.items() if isinstance(value, TensorView)}
+        state = inner
+    tensors = {name: value for name, value in state.items() if isinstance(value, TensorView)}
     if not tensors:
-        keys = ", ".join(list(found)[:8])
+        keys = ", ".join(list(state)[:8])
         what = "it holds no named tensors" + (f" (only: {shown(keys)})" if keys else "")
         advice = "A checkpoint is a dict from names to tensors, as torch.save(model.state_dict(), file) writes it."
         raise unsupported(path, what, advice, kind="no_tensors")
@@ -101,7 +105,7 @@ def state_dict_of(path: Path, loaded: Any) -> dict[str, TensorView]:
 def placed(
     file: WeightsFile, views: Mapping[str, TensorView], places: Mapping[str, StoragePlace]
 ) -> dict[str, CheckpointTensor]:
-    """The tensors at their places in `file`, each checked to lie inside of its storage.
+    """The tensors with their places in `file`, each checked to be inside its storage.
 
     Raises KnownError (`damaged_file`).
     """
@@ -112,7 +116,7 @@ def placed(
             what = f"its storage {shown(view.storage.key)} is missing from the file"
             raise damaged(file.path, what, tensor=name)
         n_values = math.prod(view.shape)
-        # Everything a view touches lies between its first value and this one.
+        # Strides are not negative, so a view's last value is the farthest that it reaches.
         last = sum((size - 1) * stride for size, stride in zip(view.shape, view.strides, strict=True))
         end = (view.offset + last + 1) * view.raw.item_size if n_values else 0
         if end > view.storage.n_bytes or n_values * view.raw.item_size > view.storage.n_bytes:
@@ -142,6 +146,7 @@ def _view(storage: Any, offset: Any, shape: Any, strides: Any, raw: RawDtype | N
 
 
 def _without_metadata(metadata: Any) -> None:
+    """Refuse tensors whose values are stored conjugated or negated (`conj`, `neg` in their metadata)."""
     if metadata is None or (type(metadata) is dict and len(metadata) < 8 and not any(metadata.values())):
         return
     raise ValueError("a tensor is stored conjugated or negated")
@@ -165,14 +170,14 @@ def _rebuild_tensor_v3(storage: Any, offset: Any, shape: Any, strides: Any, *res
 
 def _rebuild_parameter(data: Any, _grad: Any, _hooks: Any, _state: Any = None) -> TensorView:
     if not isinstance(data, TensorView):
-        raise ValueError("a parameter is no tensor")
+        raise ValueError("a parameter is not a tensor")
     return data
 
 
 def _rebuild_from_type(build: Any, kind: Any, arguments: Any, _state: Any) -> TensorView:
-    # Only a plain rebuild: nested ones would nest without end.
+    # Only plain rebuilds: a rebuild of a rebuild could recurse without end.
     if not isinstance(build, Constructor) or build not in _REBUILDS or kind is not _TENSOR_CLASS:
-        raise ValueError("a tensor is of a class of its own")
+        raise ValueError("a tensor is of a class that is not known")
     if type(arguments) is not tuple or len(arguments) > MOST_AXES:
         raise ValueError("a tensor has no arguments")
     view: TensorView = build.build(*arguments)
@@ -186,7 +191,7 @@ def _size(sizes: Any) -> tuple[Any, ...]:
 
 
 def _device(_kind: Any, _index: Any = None) -> None:
-    """Where a tensor lived does not matter."""
+    """The device of a tensor does not matter."""
 
 
 def _ordered_dict() -> dict[str, Any]:

@@ -1,10 +1,9 @@
 """A pickle machine that can build tensors and nothing else.
 
 A pickle is a program. This module runs only the few instructions that `torch.save` writes, on plain Python values,
-and never imports, calls or creates anything a pickle names: a name is looked up in a table given by the caller, and
-one that is not there is refused, by its full name, before anything happens. What each instruction means is told by the
-standard library's `pickletools`. Work and memory are bounded by the limits below, and nothing recurses, whatever the
-pickle nests.
+and never imports, calls or creates what a pickle names: names are looked up in a table of the caller, and one that is
+not in it is refused by its full name. (The standard library's `pickletools` documents each instruction.) The limits
+below bound work and memory, and nothing recurses, however deeply a pickle nests.
 """
 
 from __future__ import annotations
@@ -52,12 +51,12 @@ _MARK = _Mark()
 def unpickle(
     stream: IO[bytes], path: Path, *, names: Mapping[str, Any], persistent: Callable[[Any], Any] | None = None
 ) -> Any:
-    """Run the pickle at the position of `stream`; leave the stream after it.
+    """Run the pickle at the current position of `stream`, and leave the stream after it.
 
     Args:
         stream: seekable, at most `LONGEST_PICKLE` bytes.
         path: for error messages.
-        names: what each global name stands for: a `Constructor`, or a value that can only be passed on.
+        names: the value of each global name: a `Constructor`, or a value that can only be passed to one.
         persistent: builds an object from a persistent id; raises ValueError if it is wrong.
 
     Returns:
@@ -65,7 +64,7 @@ def unpickle(
         values, since no tensor is named by them), or what a Constructor or `persistent` returned.
 
     Raises:
-        KnownError: `hostile_pickle` or `unsupported_pickle` (a name or instruction beyond tensors), `damaged_file`.
+        KnownError: `hostile_pickle`, `unsupported_pickle` (a name or instruction that no tensor needs), `damaged_file`.
     """
     machine = _Machine(path, names, persistent)
     try:
@@ -82,6 +81,8 @@ def unpickle(
 
 
 class _Machine:
+    """Stack and memo of a running pickle. Methods raise ValueError or IndexError for broken pickles."""
+
     def __init__(self, path: Path, names: Mapping[str, Any], persistent: Callable[[Any], Any] | None) -> None:
         self._path = path
         self._names = names
@@ -99,6 +100,7 @@ class _Machine:
 
     def pop(self) -> Any:
         value = self._stack.pop()
+        # Python's own machine hides marks in a second stack; here they must never come out as values.
         if value is _MARK:
             raise ValueError("it takes a mark for a value")
         return value
@@ -108,7 +110,7 @@ class _Machine:
         return [lower, upper]
 
     def pop_mark(self) -> list[Any]:
-        """The values above the last mark, which goes as well."""
+        """Pop the values above the last mark, and the mark."""
         stack = self._stack
         at = next((i for i in range(len(stack) - 1, -1, -1) if stack[i] is _MARK), None)
         if at is None:
@@ -134,14 +136,14 @@ class _Machine:
     def extend_list(self, values: list[Any]) -> None:
         target = self.pop()
         if type(target) is not list:
-            raise ValueError("it appends to something that is no list")
+            raise ValueError("it appends to something that is not a list")
         target.extend(values)
         self.push(target)
 
     def fill_dict(self, values: list[Any]) -> None:
         target = self.pop()
         if type(target) is not dict:
-            raise ValueError("it sets items of something that is no dict")
+            raise ValueError("it sets items of something that is not a dict")
         if len(values) % 2:
             raise ValueError("a key lacks its value")
         pairs = zip(values[::2], values[1::2], strict=True)
@@ -150,11 +152,11 @@ class _Machine:
 
     def push_global(self, module: Any, attribute: Any) -> None:
         if type(module) is not str or type(attribute) is not str:
-            raise ValueError("a global name is no text")
+            raise ValueError("a global name is not text")
         name = f"{module}.{attribute}"
         if name not in self._names:
             kind = "unsupported_pickle" if module.split(".")[0] in _ML_LIBRARIES else "hostile_pickle"
-            what = f"its pickle asks for {shown(name)}, which is no part of a tensor; it was not run"
+            what = f"its pickle asks for {shown(name)}, which is not part of a tensor; it was not run"
             advice = _RESAVE if kind == "unsupported_pickle" else "Do not load this file with any program. " + _RESAVE
             raise unsupported(self._path, what, advice, kind=kind)
         self.push(self._names[name])
@@ -162,7 +164,7 @@ class _Machine:
     def call(self, constructor: Any, arguments: Any) -> None:
         if not isinstance(constructor, Constructor) or type(arguments) is not tuple:
             raise ValueError("it calls something that cannot be called")
-        # A huge tuple that is passed again and again would cost its size every time.
+        # A pickle could pass the same huge tuple a million times; unpacking it costs its size each time.
         if len(arguments) > _MOST_ARGUMENTS:
             raise ValueError(f"it calls {constructor.name} with {len(arguments):,} arguments")
         self.push(constructor.build(*arguments))
@@ -208,7 +210,7 @@ _ACTIONS: dict[bytes, Callable[[_Machine, Any], Any]] = {
     pickle.GLOBAL: lambda machine, names: machine.push_global(*names),
     pickle.STACK_GLOBAL: lambda machine, _: machine.push_global(*machine.pop_two()),
     pickle.REDUCE: lambda machine, _: machine.call(*machine.pop_two()),
-    # An object's attributes, such as an OrderedDict's `_metadata`, hold no weights.
+    # BUILD sets attributes of an object, such as an OrderedDict's `_metadata`, which hold no weights: it is dropped.
     pickle.BUILD: lambda machine, _: machine.pop(),
     pickle.BINPERSID: lambda machine, _: machine.load_persistent(machine.pop()),
 }

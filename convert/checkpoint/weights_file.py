@@ -1,7 +1,7 @@
-"""One open weights file: reads at any position, from any thread, with errors that name the file.
+"""An open weights file, which is read at any position, from any thread, with errors that name the file.
 
-Rows are read with `preadv` and not through a memory map: a map's pages count as resident memory for as long as it
-lives, and a file that shrinks under a map kills the process instead of raising an error.
+Rows are read with `preadv` and not through a memory map: the pages of a map count as resident memory as long as it
+exists, and if the file shrinks, reading a map kills the process (SIGBUS) instead of raising an error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from convert.checkpoint.problems import truncated, unreadable
 
-# One call of preadv moves at most 2 GiB; smaller steps cost nothing and suit every system.
+# Linux reads at most 2 GiB with one call of preadv, macOS refuses more; smaller steps cost nothing.
 _LONGEST_READ = 1 << 30
 
 
@@ -35,7 +35,7 @@ class WeightsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            # A pipe would block in open().
+            # First: open() would block on a pipe.
             if not stat.S_ISREG(path.stat().st_mode):
                 raise OSError(0, "not a regular file")
             self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -68,19 +68,19 @@ class WeightsFile:
         """A read-only memory map of `n_bytes` bytes from `offset`, unmapped when the array is gone."""
         if n_bytes == 0:
             return np.empty(0, np.uint8)
-        start = offset - offset % mmap.ALLOCATIONGRANULARITY
+        start = offset - offset % mmap.ALLOCATIONGRANULARITY  # a map begins at the start of a page
         length = offset - start + n_bytes
         try:
             pages = mmap.mmap(self._open_descriptor(), length, access=mmap.ACCESS_READ, offset=start)
         except (OSError, ValueError) as error:
-            # Python refuses with ValueError to map beyond the end of the file.
+            # Python raises ValueError for a map beyond the end of the file.
             if isinstance(error, OSError):
                 raise unreadable(self.path, error) from error
             raise truncated(self.path, offset + n_bytes - os.fstat(self._open_descriptor()).st_size) from error
         return np.frombuffer(pages, np.uint8, n_bytes, offset - start)
 
     def close(self) -> None:
-        """Close the file. Maps that were handed out stay valid."""
+        """Close the file. Maps that were returned stay valid."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

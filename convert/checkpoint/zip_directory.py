@@ -1,8 +1,8 @@
-"""The table of contents of a zip archive: where each stored entry's bytes lie in the file.
+"""Reads the central directory of a zip archive: where the bytes of each stored entry are in the file.
 
-PyTorch's `.bin`, `.pt` and `.pth` files are zip archives whose entries are stored, not compressed, so that a tensor can
-be read at its position without unpacking anything. This reader takes the directory apart with every length checked
-against the file (PKWARE's APPNOTE.TXT, with zip64), and refuses entries that overlap, hide or leave the archive.
+PyTorch's `.bin`, `.pt` and `.pth` files are zip archives whose entries are stored, not compressed, so a tensor can be
+read at its position without unpacking anything. This reader (format: PKWARE's APPNOTE.TXT, with zip64) checks every
+length against the file, and refuses archives whose entries overlap, exist twice, or have paths out of the archive.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _CENTRAL_MAGIC = b"PK\x01\x02"
 _END64_MAGIC = b"PK\x06\x06"
 _LOCATOR64_MAGIC = b"PK\x06\x07"
 
+# APPNOTE.TXT, sections 4.3.16, 4.3.15 (zip64 locator), 4.3.14 (zip64 end record), 4.3.12 and 4.3.7.
 _END = struct.Struct("<4s4H2IH")
 _LOCATOR64 = struct.Struct("<4sIQI")
 _END64 = struct.Struct("<4sQ2H2I4Q")
@@ -28,15 +29,14 @@ _CENTRAL = struct.Struct("<4s6H3I5H2I")
 _LOCAL = struct.Struct("<4s5H3I2H")
 
 _LONGEST_COMMENT = 0xFFFF
-# About 200,000 storages.
-_LONGEST_DIRECTORY = 32 << 20
-_IN_ZIP64 = 0xFFFFFFFF
+_LONGEST_DIRECTORY = 32 << 20  # about 200,000 storages
+_IN_ZIP64 = 0xFFFFFFFF  # a 32-bit field says: the value is in the zip64 extra field
 _ENCRYPTED_FLAG = 1
 
 
 @dataclass(frozen=True, slots=True)
 class ZipEntry:
-    """The bytes of one entry: `offset` in the file and `size` there, and whether they are stored as they are."""
+    """The place of one entry's bytes in the file; `is_stored`: they are neither compressed nor encrypted."""
 
     offset: int
     size: int
@@ -65,6 +65,7 @@ def read_directory(file: WeightsFile) -> dict[str, ZipEntry]:
         raise damaged(file.path, what, kind="bad_zip")
     entries: dict[str, ZipEntry] = {}
     position = 0
+    # In the order of the file, so that an overlap shows: two entries over the same bytes are a known zip bomb.
     for item in sorted(listed, key=lambda item: item.header_offset):
         if item.header_offset < position:
             raise damaged(file.path, f"zip entry {shown(item.name)} overlaps another", kind="bad_zip")
@@ -81,6 +82,7 @@ def _locate(file: WeightsFile) -> tuple[int, int, int]:
     """Offset, size and number of entries of the central directory."""
     tail_size = min(file.size, _END.size + _LONGEST_COMMENT)
     tail_offset = file.size - tail_size
+    # The end record is followed only by a comment, so it is looked for from the end, and must end with the file.
     tail = file.read(tail_offset, tail_size)
     at = tail.rfind(END_MAGIC)
     if at < 0 or at + _END.size > tail_size:
@@ -123,7 +125,7 @@ def _listed(file: WeightsFile, directory: bytes) -> Iterator[_Listed]:
             raise damaged(file.path, "its zip directory is broken", kind="bad_zip")
         name = _checked_name(file, raw_name)
         is_stored = method == 0 and not flags & _ENCRYPTED_FLAG
-        size, packed, header_offset = _wide(file, name, extra, size, packed, fields[16])
+        size, packed, header_offset = _with_zip64(file, name, extra, size, packed, fields[16])
         if is_stored and packed != size:
             raise damaged(file.path, f"zip entry {shown(name)} has two different sizes", kind="bad_zip")
         yield _Listed(name, header_offset, packed, is_stored)
@@ -134,14 +136,14 @@ def _checked_name(file: WeightsFile, raw: bytes) -> str:
         name = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise damaged(file.path, "a name in its zip directory is not UTF-8", kind="bad_zip") from error
-    # Nothing is ever unpacked to the disk; such a name is no accident all the same.
+    # Nothing is ever unpacked to the disk, but such a name is never an accident.
     if not name or name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts:
-        raise damaged(file.path, f"zip entry {shown(name)} leads out of the archive", kind="bad_zip")
+        raise damaged(file.path, f"zip entry {shown(name)} is a path out of the archive", kind="bad_zip")
     return name
 
 
-def _wide(file: WeightsFile, name: str, extra: bytes, *narrow: int) -> Iterator[int]:
-    """The sizes and the offset, each taken from the zip64 extra field where the 32-bit one says so."""
+def _with_zip64(file: WeightsFile, name: str, extra: bytes, *narrow: int) -> Iterator[int]:
+    """Sizes and offset; those whose 32-bit field says so from the zip64 extra field (tag 1), in its order."""
     wide = b""
     position = 0
     while position + 4 <= len(extra):
@@ -160,7 +162,7 @@ def _wide(file: WeightsFile, name: str, extra: bytes, *narrow: int) -> Iterator[
 
 
 def _entry(file: WeightsFile, item: _Listed, limit: int) -> ZipEntry:
-    """Where the bytes of an entry begin, which only its local header tells."""
+    """The place of an entry's bytes: after its local header, whose extra field may differ from the central one."""
     name = item.name.encode("utf-8")
     if item.header_offset + _LOCAL.size + len(name) > limit:
         raise damaged(file.path, f"zip entry {shown(item.name)} lies outside of the file", kind="bad_zip")

@@ -111,7 +111,7 @@ def _check_saved(not_replaced: Iterable[str], adapter: Adapter) -> None:
         if adapter.config.targets.trains_whole(name.rpartition(".")[0]):
             raise KnownError(
                 "damaged_adapter",
-                f"The adapter {adapter.folder} lacks {name}, which its configuration says was trained (modules_to_save).",
+                f"The adapter {adapter.folder} lacks {name}, which was trained (modules_to_save in its configuration).",
                 "Save it again with PEFT, with all its weights gathered.",
                 path=str(adapter.folder),
                 tensor=name,

@@ -1,1 +1,1 @@
-"""The GGUF file on its way to the disk: encoded, written in parallel, journalled, verified and compared."""
+"""Writes the GGUF file: encoded and written in parallel, with a journal for resuming, then verified."""

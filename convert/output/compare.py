@@ -1,11 +1,11 @@
-"""Stored rows against the rows they were made from: how far apart they are, and whether that is what was promised.
+"""Compares stored rows with the rows of the checkpoint, and judges whether the error is what was promised.
 
-Each kind of exactness promises something of its own. *Exact* means every value, *rounded* the nearest number of the
-narrower type. Codes that were moved exactly are moved once more, which rounds nothing and so gives the same bytes, in a
-fraction of the time that their values take; of each run of rows some are compared as numbers all the same, for a packer
-that is wrong is wrong in every run. For blocks of few bits there is no bound that holds for each value; what holds for
-all weights met in practice, with room to spare, is a bound on the error of a whole row and of the tensor, far below
-what a mixed-up row, a wrong scale or a shifted block would make.
+Each kind of exactness has its own promise. *Exact* means every value is equal, *rounded* that it is the nearest number
+of the narrower type. Codes that were moved exactly are packed again and compared as bytes, which takes a fraction of
+the time of comparing values; some rows of each run are also compared as numbers, since a packer that is wrong is wrong
+in every run. For blocks of few bits no bound holds for each value. But for all weights met in practice there is a bound
+with a wide margin on the error of a whole row and of the tensor, far below what a swapped row, a wrong scale or a
+shifted block would cause.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from convert.output.scratch import Scratch
 from convert.plan.plan import TensorPlan
 
 NEAR_EXACT_STEPS = 0.65
-"""Largest rms error of a row whose codes were moved nearly exactly, in quantization steps. Half a step would be the
-worst of rounding anew (8-bit codes with a zero point); one step is what a misread zero point makes of every weight."""
+"""Largest rms error of a row whose codes were moved nearly exactly, in quantization steps. Rounding again (8-bit codes
+with a zero point) gives at most half a step; a misread zero point gives one step for every weight."""
 
 TENSOR_ERRORS = {
     GGMLType.Q8_0: 0.03,
@@ -42,12 +42,13 @@ TENSOR_ERRORS = {
     GGMLType.Q3_K: 0.5,
     GGMLType.Q2_K: 0.8,
 }
-"""Largest rms error of a tensor, relative to the rms of its weights: about three times the most that weights of very
-different distributions gave. Types that are missing can be worse than nothing for some weights: no promise."""
+"""Largest rms error of a tensor, relative to the rms of its weights: about three times the maximum measured for weights
+of very different distributions. For types that are not listed, no bound holds for all weights."""
 
-_ONE_ROW_IN = 16
+_ONE_ROW_IN = 16  # of the moved rows one in so many is compared as numbers
 _ROW_ERROR = 1.0  # rows that do not belong together differ by 1.4
-_TINY = 3e-5  # what scales too small for float16 may cost, whatever the weights
+_TINY = 3e-5  # error per weight that scales too small for float16 may cause
+# Half a unit in the last place: relative for normal numbers, absolute for subnormal ones.
 _ROUNDING = {GGMLType.F16: 2.0**-11, GGMLType.BF16: 2.0**-8, GGMLType.F32: 2.0**-18}
 _SMALLEST = {GGMLType.F16: 2.0**-25, GGMLType.BF16: 2.0**-133, GGMLType.F32: 0.0}
 
@@ -60,13 +61,13 @@ class Difference:
         n: values compared.
         error: Σ (stored − source)².
         power: Σ source².
-        judged_error, judged_power: the same, each column weighted by its importance where a matrix gave one.
-        largest: of |stored − source|.
-        steps: Σ step², for weights that were quantized before; 0 elsewhere.
-        largest_steps: of |stored − source| / step.
-        same_bytes: the stored bytes were found equal to the source's.
-        fault: what breaks the promise, in words; "" when nothing does.
-        fault_row: where.
+        judged_error, judged_power: the same sums, weighted by the columns' importance if there is an imatrix.
+        largest: maximum of |stored − source|.
+        steps: Σ step², for weights that were quantized before; else 0.
+        largest_steps: maximum of |stored − source| / step.
+        same_bytes: whether the stored bytes were compared with the source's and are equal.
+        fault: how the promise is broken, in words; "" if it is kept.
+        fault_row: the row of the fault.
     """
 
     n: int = 0
@@ -82,7 +83,7 @@ class Difference:
     fault_row: int = 0
 
     def add(self, other: Difference) -> None:
-        """Add what another run of rows of the same tensor gave; the first fault stays."""
+        """Add the difference of another run of rows of the same tensor; the first fault stays."""
         self.n += other.n
         self.error += other.error
         self.power += other.power
@@ -102,10 +103,10 @@ def compare(plan: TensorPlan, start: int, stop: int, stored: NDArray[np.uint8], 
         return _moved(plan, start, stop, stored, scratch)
     if not plan.packed and plan.type is FLOAT_TYPES[source.dtype] and not source.is_computed:
         return _same_bytes(plan, start, stop, stored)
-    values, found = _values(plan, start, stop, stored, scratch)
+    values, read_back = _values(plan, start, stop, stored, scratch)
     if plan.exactness == "exact" and not source.is_computed:
-        return _same_values(plan, start, values, found)
-    difference = _measured(plan, start, values, found, scratch)
+        return _same_values(plan, start, values, read_back)
+    difference = _measured(plan, start, values, read_back, scratch)
     error = scratch.take("error", np.float32, values.size).reshape(values.shape)
     if plan.type in FLOAT_TYPES.values():
         wrong = _badly_rounded(plan, values, error, difference, scratch)
@@ -120,18 +121,18 @@ def compare(plan: TensorPlan, start: int, stop: int, stored: NDArray[np.uint8], 
 def _values(
     plan: TensorPlan, start: int, stop: int, stored: NDArray[np.uint8], scratch: Scratch
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What the source and the file say of rows `start:stop`."""
+    """Rows `start:stop` of the source and of the file in float32, `[rows, columns]` each."""
     rows = np.ascontiguousarray(plan.source.rows(start, stop))
     values = to_f32(rows.reshape(-1), plan.source.dtype, scratch).reshape(rows.shape)
     return values, _floats(plan.type, stored, values.size, scratch).reshape(values.shape)
 
 
 def _moved(plan: TensorPlan, start: int, stop: int, stored: NDArray[np.uint8], scratch: Scratch) -> Difference:
-    """Codes that were moved exactly: all bytes against those of moving them again, some rows value by value."""
+    """Codes that were moved exactly: all bytes are compared with a second packing, some rows value by value."""
     again = np.ascontiguousarray(plan.source.packed_rows(start, stop)).reshape(-1)
     n_rows = -(-(stop - start) // _ONE_ROW_IN)
-    values, found = _values(plan, start, start + n_rows, stored[: n_rows * plan.row_bytes], scratch)
-    difference = _same_values(plan, start, values, found)
+    values, read_back = _values(plan, start, start + n_rows, stored[: n_rows * plan.row_bytes], scratch)
+    difference = _same_values(plan, start, values, read_back)
     difference.n = (stop - start) * plan.source.row_length
     difference.same_bytes = np.array_equal(_words(again), _words(stored))
     if not difference.same_bytes and not difference.fault:
@@ -141,7 +142,7 @@ def _moved(plan: TensorPlan, start: int, stop: int, stored: NDArray[np.uint8], s
 
 
 def tensor_fault(plan: TensorPlan, total: Difference) -> str:
-    """What breaks the promise for the tensor as a whole, in words; "" when nothing does."""
+    """How the promise for the whole tensor is broken, in words; "" if it is kept."""
     if total.fault:
         return total.fault
     limit = TENSOR_ERRORS.get(plan.type)
@@ -156,21 +157,24 @@ def tensor_fault(plan: TensorPlan, total: Difference) -> str:
 
 def _same_bytes(plan: TensorPlan, start: int, stop: int, stored: NDArray[np.uint8]) -> Difference:
     rows = np.ascontiguousarray(plan.source.rows(start, stop))
-    given = rows.reshape(-1).view(np.uint8)
-    difference = Difference(rows.size, same_bytes=np.array_equal(_words(given), _words(stored)))
+    expected = rows.reshape(-1).view(np.uint8)
+    difference = Difference(rows.size, same_bytes=np.array_equal(_words(expected), _words(stored)))
     if not difference.same_bytes:
-        column = int(np.flatnonzero(given != stored)[0]) // rows.itemsize
+        column = int(np.flatnonzero(expected != stored)[0]) // rows.itemsize
         _fault(difference, start + column // plan.source.row_length, "a weight is not the checkpoint's")
     return difference
 
 
 def _words(values: NDArray[np.uint8]) -> NDArray[Any]:
+    """The bytes as 64-bit words if possible, which numpy compares eight times as fast."""
     return values.view(np.uint64) if values.size % 8 == 0 else values
 
 
-def _same_values(plan: TensorPlan, start: int, values: NDArray[np.float32], found: NDArray[np.float32]) -> Difference:
+def _same_values(
+    plan: TensorPlan, start: int, values: NDArray[np.float32], read_back: NDArray[np.float32]
+) -> Difference:
     difference = Difference(values.size)
-    same = values == found
+    same = values == read_back
     if not same.all():
         row = int(np.argmin(same.all(axis=1)))
         what = "what its codes stand for" if plan.packed else "the checkpoint's weight"
@@ -179,11 +183,11 @@ def _same_values(plan: TensorPlan, start: int, values: NDArray[np.float32], foun
 
 
 def _measured(
-    plan: TensorPlan, start: int, values: NDArray[np.float32], found: NDArray[np.float32], scratch: Scratch
+    plan: TensorPlan, start: int, values: NDArray[np.float32], read_back: NDArray[np.float32], scratch: Scratch
 ) -> Difference:
     """The error, left in the scratch buffer `error`, and its sums."""
     error = scratch.take("error", np.float32, values.size).reshape(values.shape)
-    np.subtract(found, values, out=error)
+    np.subtract(read_back, values, out=error)
     difference = Difference(values.size)
     difference.error, difference.power = _sum_of_squares(error), _sum_of_squares(values)
     difference.judged_error, difference.judged_power = difference.error, difference.power
@@ -207,7 +211,10 @@ def _badly_rounded(
     difference: Difference,
     scratch: Scratch,
 ) -> NDArray[np.bool_]:
-    """Which values are off by more than half a unit in the last place, and what a second reading of sums may differ."""
+    """Which values are off by more than half a unit in the last place.
+
+    Values that are computed (`is_computed`) may differ a little between two readings; that much more is allowed.
+    """
     allowed = scratch.take("allowed", np.float32, values.size).reshape(values.shape)
     np.abs(values, out=allowed)
     np.multiply(allowed, np.float32(_ROUNDING[plan.type] * 1.001), out=allowed)
@@ -229,7 +236,7 @@ def _judge_rows(
         errors, powers = _row_squares(error, None), _row_squares(steps, None)
         limit, words = NEAR_EXACT_STEPS, "more than half a quantization step off its codes"
     elif plan.exactness == "calibrated":
-        return  # where the layer's inputs make it good, even a whole row may be far from the source's
+        return  # rounded for the layer's output: even a whole row of weights may be far from the source's
     elif plan.type in TENSOR_ERRORS:
         errors, powers = _row_squares(error, weights), _row_squares(values, weights)
         difference.judged_error, difference.judged_power = float(errors.sum()), float(powers.sum())
@@ -261,6 +268,7 @@ def _sum_of_squares(values: NDArray[np.float32]) -> float:
 def _floats(kind: GGMLType, stored: NDArray[np.uint8], n: int, scratch: Scratch) -> NDArray[np.float32]:
     if kind is GGMLType.F32:
         return stored.view(np.float32)
+    # (bfloat16 is the upper half of a float32.)
     out: NDArray[np.float32] = scratch.take("stored", np.float32, n)
     if kind is GGMLType.F16:
         ggml.f16_to_f32(stored.view(np.float16), out)

@@ -1,7 +1,7 @@
-"""SHA-256 of the input files, computed while they are converted.
+"""The SHA-256 of the input files, computed while they are converted.
 
-Hashing keeps a little ahead of converting, so that every byte comes from the disk once and from memory the other time,
-also when the checkpoint is larger than memory.
+Hashing stays a little ahead of converting, so that every byte is read from the disk only once, and the second time from
+the system's cache, even if the checkpoint is larger than memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _POLL_SECONDS = 0.2
 
 
 class _StoppedError(Exception):
-    """The conversion was given up."""
+    """The conversion has ended before all was hashed."""
 
 
 class Digests:
@@ -46,12 +46,12 @@ class Digests:
         self._thread.join()
 
     def follow(self, fraction: float) -> None:
-        """Tell how much of the checkpoint has been converted, 0 … 1."""
+        """Say how much of the checkpoint is converted, 0 … 1: hashing may go `_AHEAD_BYTES` further than that."""
         self._allowed = fraction * self._total + _AHEAD_BYTES
         self._wake.set()
 
     def result(self) -> dict[str, str]:
-        """Hexadecimal digest by file name, when all is hashed. Raises what hashing raised."""
+        """Wait until all is hashed; return the hexadecimal digests by file name. Raises what hashing raised."""
         self._allowed = float("inf")
         self._wake.set()
         self._thread.join()
@@ -63,10 +63,11 @@ class Digests:
     def _run(self) -> None:
         try:
             self._result = self._checkpoint.sha256(threads=1, progress=self._count)
-        except BaseException as error:
+        except BaseException as error:  # raised again in `result`, in the caller's thread
             self._error = error
 
     def _count(self, n_bytes: int) -> None:
+        """Block the hashing thread while it is too far ahead."""
         self._hashed += n_bytes
         while self._hashed > self._allowed and not self._stopped:
             self._wake.wait(_POLL_SECONDS)

@@ -1,7 +1,7 @@
-"""From a run of source rows to the bytes that stand for them in the file.
+"""Encodes a run of source rows as the bytes of the file: blocks as they are, floats as floats, floats as blocks.
 
-One function per way: moved as they are, floats to floats, floats to blocks. Every value is checked to be a finite
-number on the way, because a NaN in one weight makes every answer of the model nonsense and nothing else would say so.
+Every value is checked to be finite, because a NaN in one weight makes every answer of the model nonsense, and nothing
+else would report it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from convert.output import q8_0
 from convert.output.scratch import Scratch
 from convert.plan.plan import TensorPlan
 
-# Bits of the exponent of each float type; all set means infinite or not a number.
+# By float type: an integer type of its size, the mask without the sign, and infinity: anything not below it is
+# infinite or NaN.
 _EXPONENT: dict[str, tuple[type[np.unsignedinteger[Any]], int, int]] = {
     "f16": (np.uint16, 0x7FFF, 0x7C00),
     "bf16": (np.uint16, 0x7FFF, 0x7F80),
@@ -31,9 +32,8 @@ _EXPONENT: dict[str, tuple[type[np.unsignedinteger[Any]], int, int]] = {
 def encode_rows(plan: TensorPlan, start: int, stop: int, scratch: Scratch) -> Callable[[], NDArray[np.uint8]]:
     """Read rows `start:stop` now, and return a function that computes their bytes `[n]`.
 
-    The two steps are apart so that a thread can wait for the disk without holding a processor. The bytes are valid
-    until the next call with the same `scratch` in the same thread. Raises KnownError when a value is not finite, or too
-    large for f16.
+    There are two steps so that a thread waits for the disk without occupying a processor. The bytes are valid until the
+    next call with the same `scratch`. Raises KnownError if a value is not finite or too large for f16.
     """
     source = plan.source
     if plan.packed:
@@ -56,7 +56,7 @@ def _encode(plan: TensorPlan, rows: NDArray[Any], start: int, stop: int, scratch
     if plan.type is GGMLType.BF16:
         bits = scratch.take("bf16", np.uint16, values.size)
         ggml.f32_to_bf16(values, bits)
-        if not _finite(bits, "bf16", scratch):
+        if not _finite(bits, "bf16", scratch):  # values near the largest float32 round up to infinity
             raise _too_large(plan, values, start, "bf16", 3.39e38)
         return bits.view(np.uint8)
     if plan.round_first and plan.source.dtype != "f16":
@@ -64,6 +64,7 @@ def _encode(plan: TensorPlan, rows: NDArray[Any], start: int, stop: int, scratch
         values = scratch.take("f32", np.float32, halves.size)
         ggml.f16_to_f32(halves, values)
     out = scratch.take("blocks", np.uint8, (stop - start) * plan.row_bytes)
+    # Our own Q8_0 is only right for values that float16 holds (see there).
     if plan.type is GGMLType.Q8_0 and (plan.round_first or plan.source.dtype == "f16"):
         q8_0.quantize(values, out, scratch)
     else:
@@ -72,14 +73,14 @@ def _encode(plan: TensorPlan, rows: NDArray[Any], start: int, stop: int, scratch
 
 
 def to_f32(rows: NDArray[Any], dtype: str, scratch: Scratch) -> NDArray[np.float32]:
-    """Contiguous values as `RowSource.rows` hands them out, exactly, in the buffer `f32` of `scratch`."""
+    """Contiguous values as `RowSource.rows` returns them, exactly, in the buffer `f32` of `scratch`."""
     if dtype == "f32":
         return rows
     out: NDArray[np.float32] = scratch.take("f32", np.float32, rows.size)
     if dtype == "f16":
         ggml.f16_to_f32(rows, out)
     else:
-        bits = out.view(np.uint32)
+        bits = out.view(np.uint32)  # bfloat16 is the upper half of a float32
         np.copyto(bits, rows)
         np.left_shift(bits, 16, out=bits)
     return out

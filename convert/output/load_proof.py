@@ -1,7 +1,7 @@
-"""The last proof of a file before it gets its name: llama.cpp loads it, and reads one token with all of its layers.
+"""The last check of a file before it gets its name: llama.cpp loads it and reads one token with all layers.
 
-That every weight arrived says nothing of what llama.cpp makes of the metadata: it expects some keys and some tokens of
-models whose architecture or name it knows, and refuses the file without them.
+Right weights do not prove that llama.cpp accepts the metadata: of architectures and model names that it knows it
+expects certain keys and tokens, and refuses a file without them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def and_loads(verifier: Verifier, out: Path) -> Verifier:
-    """`verifier`, and after it `check_loads`."""
+    """A verifier that runs `verifier`, then `check_loads`."""
 
     def both(path: Path, head: bytes, checksums: Mapping[TensorSlice, int]) -> FileProof:
         proof = verifier(path, head, checksums)
@@ -34,7 +34,7 @@ def and_loads(verifier: Verifier, out: Path) -> Verifier:
 
 
 def check_loads(path: Path, out: Path) -> None:
-    """Let llama.cpp load `path`, which is to become `out`, in a process of its own.
+    """Let llama.cpp load `path`, which will be renamed to `out`, in a child process.
 
     Raises KnownError("not_loadable") with llama.cpp's `reason`.
     """

@@ -1,7 +1,7 @@
-"""The file under its temporary name: reserved, locked, filled in any order, and given its real name when complete.
+"""The output under its temporary name: locked, reserved, written in any order, and renamed when complete.
 
-`OUT.gguf.part` lies beside `OUT.gguf`, so that the rename at the end is one step of the file system: the real name
-never names anything but a whole file.
+`OUT.gguf.part` is in the folder of `OUT.gguf`, so that the rename at the end is atomic: the real name never stands for
+an incomplete file.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ NO_ROOM_ADVICE = "Free some space, choose another disk or a smaller type."
 
 
 def part_path(path: Path) -> Path:
-    """Where `path` is made."""
+    """The temporary file that becomes `path`."""
     return path.with_name(path.name + ".part")
 
 
 def journal_path(path: Path) -> Path:
-    """Where the progress of making `path` is kept."""
+    """The journal of writing `path`."""
     return path.with_name(path.name + ".part.json")
 
 
 def check_output(path: Path, inputs: Iterable[Path]) -> None:
-    """Refuse an output that must not or cannot be written. Raises KnownError.
+    """Raise KnownError for an output that must not or cannot be written.
 
-    Refused: one of the inputs, a folder, a device or a pipe, an existing file that is not GGUF, a folder that is
-    missing or read-only.
+    That is one of the inputs, a folder, a device or a pipe, an existing file that is not GGUF, or a file in a folder
+    that does not exist or is read-only.
     """
     details = {"path": str(path)}
     if path.is_dir():
@@ -60,7 +60,7 @@ def check_output(path: Path, inputs: Iterable[Path]) -> None:
 
 
 def disk_error(error: OSError, path: Path) -> KnownError:
-    """The known error for a failed write of the model file `path`."""
+    """The KnownError for a failed write of the model file `path`."""
     if error.errno == errno.EFBIG:
         return KnownError(
             "file_too_large",
@@ -88,10 +88,9 @@ class PartFile:
     """An open, locked part file of `size` bytes. Not for use after `finish` or `discard`."""
 
     def __init__(self, path: Path, size: int) -> None:
-        """Open the part file of `path`, creating it when there is none.
+        """Open or create the part file of `path`.
 
-        Raises:
-            KnownError: it cannot be created, or another program is writing it.
+        Raises KnownError if it cannot be created, or if another program is writing it (`busy`).
         """
         self.path, self.size = path, size
         try:
@@ -100,10 +99,11 @@ class PartFile:
             raise disk_error(error, path) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            mine = os.fstat(self._file).st_ino == part_path(path).stat().st_ino
+            # Another program may have renamed the file between open and flock: then the lock is on its finished file.
+            is_ours = os.fstat(self._file).st_ino == part_path(path).stat().st_ino
         except OSError:
-            mine = False  # locked by another program, or renamed by it a moment ago
-        if not mine:
+            is_ours = False
+        if not is_ours:
             os.close(self._file)
             raise KnownError(
                 "busy", f"Another program is writing {path} right now.", "Wait for it or stop it.", path=str(path)
@@ -111,11 +111,11 @@ class PartFile:
 
     @property
     def is_whole(self) -> bool:
-        """True when the file has its full size already, from an earlier run."""
+        """Whether the file has its full size already, from an earlier run."""
         return os.fstat(self._file).st_size == self.size
 
     def reserve(self, *, keep: bool) -> None:
-        """Give the file its size on the disk, with what is in it (`keep`) or zeros. Raises KnownError (`disk_full`)."""
+        """Allocate the whole file on the disk, with its content (`keep`) or zeros. Raises KnownError (`disk_full`)."""
         if not keep:
             os.ftruncate(self._file, 0)
         # Blocks, not the size: of a sparse file most bytes are still to be allocated. st_blocks counts 512 bytes each.
@@ -133,6 +133,7 @@ class PartFile:
             try:
                 os.posix_fallocate(self._file, 0, self.size)
             except OSError as error:
+                # Some file systems cannot allocate ahead (glibc's emulation fails, too); then the file is sparse.
                 if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
                     raise
             else:
@@ -140,6 +141,7 @@ class PartFile:
         os.ftruncate(self._file, self.size)
 
     def _drop_empty(self) -> None:
+        """Delete the file unless it is one of an earlier run, which can still be resumed."""
         if os.fstat(self._file).st_size < self.size:
             self.discard()
 
@@ -159,7 +161,7 @@ class PartFile:
         """Return when everything written so far is on the disk. Raises KnownError."""
         with writing_model(self.path):
             if sys.platform == "darwin":
-                fcntl.fcntl(self._file, fcntl.F_FULLFSYNC)
+                fcntl.fcntl(self._file, fcntl.F_FULLFSYNC)  # fsync leaves the data in the drive's cache on macOS
             else:
                 os.fdatasync(self._file)
 
