@@ -1,6 +1,6 @@
-"""Architectures: one small table each, that says which checkpoint tensor becomes which GGUF tensor.
+"""Architectures, each a small table of which checkpoint tensor becomes which GGUF tensor.
 
-`registry.architecture_of(config)` finds the right one; `base` explains how a table is read.
+`registry.architecture_of(config)` chooses one; `base` explains the tables.
 """
 
 from __future__ import annotations

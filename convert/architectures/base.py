@@ -1,8 +1,8 @@
-"""What an architecture is to the converter: a table that says which checkpoint tensor becomes which GGUF tensor.
+"""The base class of architectures: a table of which checkpoint tensor becomes which GGUF tensor.
 
-Each architecture (one file each) is a subclass of `Architecture` with a table of `TensorRule`s, the sizes it reads from
-config.json, and its metadata. `Architecture.plan` does the rest: it finds every tensor under whatever prefix, checks
-its shape against the configuration, arranges its rows, and refuses a checkpoint of which anything is missing or left
+Each architecture is a subclass of `Architecture` with a table of `TensorRule`s, the sizes that it reads from
+config.json, and its metadata. `Architecture.plan` does the rest: it finds every tensor, with or without a prefix,
+checks its shape against the configuration, arranges its rows, and refuses a checkpoint with tensors missing or left
 over, because a model converted without one of its tensors would still run, and talk nonsense.
 """
 
@@ -31,13 +31,12 @@ _IGNORABLE = re.compile(
     r"(.*\.)?(rotary_emb\.inv_freq|rotary_emb\.(cos|sin)_cached|(self_)?att(entio)?n\.(masked_)?bias|v_head\..*)"
 )
 
-# Of two tensors that are compared at a time.
-_VALUES_COMPARED = 1 << 22
+_VALUES_COMPARED = 1 << 22  # of two tensors at a time
 
 
 @dataclass(frozen=True, slots=True)
 class NamedTensor:
-    """A tensor of the GGUF to be: its name there, and where its rows come from."""
+    """A tensor of the GGUF: its name there, and the source of its rows."""
 
     name: str
     source: RowSource
@@ -91,11 +90,11 @@ class TensorRule:
     """One row of an architecture's table.
 
     Args:
-        name: the GGUF name; `{i}` stands for the block and makes the rule count once per block.
+        name: the GGUF name; with `{i}`, the number of the block, the rule applies to every block.
         source: the checkpoint's name without prefix.
         shape: names of `Dimensions`, `[out_features, in_features]`.
         arrange: reorders the rows.
-        optional: may be absent, and is left out when it holds nothing but zeros (GPTQ tools write such biases).
+        optional: may be missing, and is left out if all values are zero (GPTQ tools write such biases).
     """
 
     name: str
@@ -107,7 +106,7 @@ class TensorRule:
 
 @dataclass(frozen=True, slots=True)
 class TensorPlacement:
-    """Where one tensor of a checkpoint goes: its name in the GGUF, and the rule that takes it there."""
+    """The place of a checkpoint's tensor in the GGUF: its name there, and its rule."""
 
     name: str
     rule: TensorRule
@@ -115,16 +114,16 @@ class TensorPlacement:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """What config.json calls for."""
+        """The shape by config.json."""
         return tuple(int(getattr(self.sizes, name)) for name in self.rule.shape)
 
     def arranged(self, source: RowSource) -> RowSource:
-        """`source`, which has a row for every row of the tensor, in the order of the GGUF."""
+        """`source`, which has as many rows as the tensor, in the order of the GGUF."""
         return self.rule.arrange(source, self.sizes) if self.rule.arrange else source
 
 
 def linear(name: str, source: str, shape: tuple[str, str], *, bias: bool = False, **more: Any) -> list[TensorRule]:
-    """The rules of a linear layer: a weight and, where `bias` is set or one turns up, a bias."""
+    """The rules of a linear layer: a weight and a bias, which is optional unless `bias` is set."""
     return [
         TensorRule(f"{name}.weight", f"{source}.weight", shape, **more),
         TensorRule(f"{name}.bias", f"{source}.bias", shape[:1], optional=not bias, **more),
@@ -132,24 +131,24 @@ def linear(name: str, source: str, shape: tuple[str, str], *, bias: bool = False
 
 
 class Architecture(ABC):
-    """How checkpoints of one kind become GGUF. Subclasses are declarative; see the module's docstring."""
+    """How checkpoints of one architecture become GGUF. Subclasses are declarative; see the module's docstring."""
 
     name: ClassVar[str]
     """GGUF's name (`general.architecture`)."""
     title: ClassVar[str]
-    """For people."""
+    """Its name in messages."""
     classes: ClassVar[tuple[str, ...]]
     """Entries of `architectures` in config.json."""
     model_types: ClassVar[tuple[str, ...]]
     """Values of `model_type`, for a config.json without classes."""
     prefix: ClassVar[str]
-    """What the model's body is called in the names of a model with a head."""
+    """The prefix that names of the body's tensors have in a model with a head."""
     head: ClassVar[TensorRule] = TensorRule("output.weight", "lm_head.weight", ("n_vocab", "n_embd"))
-    """The output head, which may be the embedding once more."""
+    """The output head, which may be tied to the embedding."""
     tied_by_default: ClassVar[bool] = False
-    """Whether the head is the embedding when config.json does not say."""
+    """Whether the head is the embedding if config.json does not say."""
     always_tied: ClassVar[bool] = False
-    """Whether llama.cpp knows no separate head."""
+    """Whether llama.cpp has no separate head for this architecture."""
     heard: ClassVar[frozenset[str]]
     """The keys of config.json that are read (`config_keys`)."""
 
@@ -173,7 +172,7 @@ class Architecture(ABC):
         """
 
     def computed(self, config: Mapping[str, Any]) -> list[NamedTensor]:
-        """Tensors that no checkpoint holds."""
+        """Tensors that are computed from the configuration."""
         del config
         return []
 
@@ -196,19 +195,19 @@ class Architecture(ABC):
         names = self._body_names(tensors)
         planned: list[NamedTensor] = []
         missing: list[str] = []
-        unsaid: list[str] = []
-        for gguf_name, wanted, rule in _expanded(self.rules(config), sizes.n_layer):
-            name = names.pop(wanted, None)
+        undeclared: list[str] = []
+        for gguf_name, short, rule in _expanded(self.rules(config), sizes.n_layer):
+            name = names.pop(short, None)
             if name is None:
                 if not rule.optional:
-                    missing.append(wanted)
+                    missing.append(short)
                 continue
             source = tensors[name]
             _check_shape(source, rule, sizes)
             if rule.optional and _all_zero(source):
                 continue
             if rule.optional:
-                unsaid.append(name)
+                undeclared.append(name)
             planned.append(NamedTensor(gguf_name, rule.arrange(source, sizes) if rule.arrange else source))
         head = names.pop(self.head.source, None)
         if head is None and not self.is_tied(config):
@@ -219,10 +218,10 @@ class Architecture(ABC):
             _check_shape(tensors[head], self.head, sizes)
             planned.append(NamedTensor(self.head.name, tensors[head]))
         self._refuse_unknown(names, tensors, sizes, notes)
-        if unsaid:
+        if undeclared:
             notes.append(
-                f"{len(unsaid)} biases that config.json does not speak of, the first {visible(unsaid[0])}, are kept; "
-                "transformers would leave them out."
+                f"{len(undeclared)} biases that config.json does not mention, the first {visible(undeclared[0])}, are "
+                "kept; transformers would leave them out."
             )
         return planned + self.computed(config)
 
@@ -233,7 +232,7 @@ class Architecture(ABC):
         return name.removeprefix(self.prefix)
 
     def places(self, config: Mapping[str, Any]) -> dict[str, TensorPlacement]:
-        """Where every weight of a checkpoint goes, by its short name. Raises KnownError("bad_config")."""
+        """The place of every weight of a checkpoint, by its short name. Raises KnownError("bad_config")."""
         sizes = self.dimensions(config)
         table = {source: (name, rule) for name, source, rule in _expanded(self.rules(config), sizes.n_layer)}
         if not self.is_tied(config):
@@ -241,11 +240,11 @@ class Architecture(ABC):
         return {source: TensorPlacement(name, rule, sizes) for source, (name, rule) in table.items()}
 
     def is_tied(self, config: Mapping[str, Any]) -> bool:
-        """Whether the output head is the embedding once more."""
+        """Whether the output head is the embedding."""
         return self.always_tied or optional_flag(config, "tie_word_embeddings", self.tied_by_default)
 
     def tied_names(self, names: Iterable[str], config: Mapping[str, Any]) -> tuple[str, str] | None:
-        """Names of the embedding and of its second use as the head, where only the first is stored.
+        """The names of the embedding and of the head, if the head is tied and not stored; else None.
 
         Args:
             names: of the checkpoint's tensors.
@@ -258,7 +257,7 @@ class Architecture(ABC):
         return embedding, self.head.source
 
     def _has_own_head(self, head: RowSource, embedding: RowSource, config: Mapping[str, Any], notes: list[str]) -> bool:
-        """A tied head is often saved a second time; it is written only if it is not the embedding after all."""
+        """Whether a stored head is written: a tied one is often saved, too, and counts only if it differs."""
         if not self.is_tied(config):
             return True
         if _same_rows(head, embedding):
@@ -273,7 +272,7 @@ class Architecture(ABC):
         return True
 
     def _body_names(self, tensors: Mapping[str, RowSource]) -> dict[str, str]:
-        """Checkpoint names by what is left of them without prefixes."""
+        """The checkpoint's names by their short names."""
         result: dict[str, str] = {}
         for name in tensors:
             short = self.short_name(name)
@@ -306,7 +305,7 @@ class Architecture(ABC):
             f"which {self.title} needs.",
             "Its weights are quantized (GPTQ or AWQ) in a way that is not understood."
             if packed
-            else "Check that all weight files are there and that config.json belongs to them.",
+            else "Check that all weight files exist and that config.json belongs to them.",
             missing=list(missing),
         )
 
@@ -331,7 +330,10 @@ class Architecture(ABC):
 
 
 def _expanded(rules: Sequence[TensorRule], n_layer: int) -> Iterator[tuple[str, str, TensorRule]]:
-    """GGUF name, checkpoint name and rule, block by block: what stands in the table before the blocks comes first."""
+    """GGUF name, checkpoint name and rule of every tensor, in the order of the table.
+
+    The rules with `{i}` are applied together, block by block, at the place of the first of them.
+    """
     blocks = [rule for rule in rules if "{i}" in rule.name]
     done = False
     for rule in rules:
@@ -362,7 +364,7 @@ def _all_zero(source: RowSource) -> bool:
 
 
 def _same_rows(one: RowSource, other: RowSource) -> bool:
-    """Every row, because training may change as few as those of the tokens that were added for it."""
+    """Whether all values are equal: training may have changed only the rows of a few added tokens."""
     if one.shape != other.shape:
         return False
     step = max(1, _VALUES_COMPARED // max(1, one.row_length))

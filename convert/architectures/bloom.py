@@ -1,4 +1,4 @@
-"""BLOOM: LayerNorms, ALiBi instead of positions, queries, keys and values fused head by head, a tied head."""
+"""BLOOM: LayerNorm, ALiBi instead of positions, fused queries, keys and values, a tied head."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from convert.rows.source import RowSource
 
 
 def _separate_heads(source: RowSource, sizes: Dimensions) -> RowSource:
-    """BLOOM stores [head, (q, k, v), width of a head]; llama.cpp wants all q, then all k, then all v."""
+    """BLOOM stores rows as `[n_head, (q, k, v), head_dim]`; llama.cpp expects `[(q, k, v), n_head, head_dim]`."""
     index = np.arange(source.shape[0], dtype=np.intp)
     return take_rows(source, index.reshape(sizes.n_head, 3, sizes.head_dim).swapaxes(0, 1).reshape(-1))
 
@@ -55,7 +55,7 @@ class Bloom(Architecture):
             n_head_kv=n_head,
             head_dim=n_embd // n_head,
             n_vocab=whole(config, "vocab_size"),
-            # ALiBi knows no limit; all of BLOOM was trained on 2048 tokens, and many a config.json does not say so.
+            # ALiBi has no limit. All of BLOOM was trained on 2048 tokens, which many a config.json does not say.
             n_ctx=whole(config, "seq_length", "n_positions", "max_position_embeddings", default=2048),
         )
 

@@ -1,4 +1,4 @@
-"""Reading config.json with care: it was written by many tools over many years, and a wrong number ruins a model."""
+"""Reads values of config.json with checks: it is written by many tools, and a wrong number ruins a model."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import Any
 from belle.errors import KnownError
 from belle.texts import short_repr
 
-# llama.cpp ends the process beyond this.
-MAX_LAYERS = 512
+MAX_LAYERS = 512  # llama.cpp aborts the process for more
 _LARGEST = 2**31 - 1
 _LARGEST_FLOAT = 3e38
 
 
 def key_set(names: str) -> frozenset[str]:
-    """The keys that stand in `names` one after the other."""
+    """The keys in `names`, which are separated by white space."""
     return frozenset(names.split())
 
 
 def whole(config: Mapping[str, Any], *names: str, default: int | None = None, largest: int = _LARGEST) -> int:
-    """The first of `names` that is set, a positive whole number. Raises KnownError("bad_config")."""
+    """The first of `names` that is set, a positive integer. Raises KnownError("bad_config")."""
     for name in names:
         value = config.get(name)
         if value is None:
@@ -31,7 +30,7 @@ def whole(config: Mapping[str, Any], *names: str, default: int | None = None, la
     if default is None:
         raise KnownError(
             "bad_config",
-            f"config.json does not say {names[0]}.",
+            f"config.json does not give {names[0]}.",
             "The config.json of the original model is needed.",
             name=names[0],
         )
@@ -39,7 +38,7 @@ def whole(config: Mapping[str, Any], *names: str, default: int | None = None, la
 
 
 def optional_whole(config: Mapping[str, Any], *names: str) -> int | None:
-    """The same, or None when none of them is set."""
+    """As `whole`, or None if none of `names` is set."""
     return whole(config, *names) if any(config.get(name) is not None for name in names) else None
 
 
@@ -53,12 +52,12 @@ def number(config: Mapping[str, Any], *names: str, default: float | None = None)
             raise _bad(name, value, "a positive number")
         return float(value)
     if default is None:
-        raise KnownError("bad_config", f"config.json does not say {names[0]}.", name=names[0])
+        raise KnownError("bad_config", f"config.json does not give {names[0]}.", name=names[0])
     return default
 
 
 def optional_flag(config: Mapping[str, Any], name: str, default: bool) -> bool:
-    """A truth value. Raises KnownError("bad_config")."""
+    """A boolean. Raises KnownError("bad_config")."""
     value = config.get(name)
     if value is None:
         return default
@@ -68,14 +67,14 @@ def optional_flag(config: Mapping[str, Any], name: str, default: bool) -> bool:
 
 
 def only(config: Mapping[str, Any], name: str, *allowed: Any, title: str) -> None:
-    """Refuses any other value than those `allowed`. Raises KnownError("unsupported_option")."""
+    """Raise KnownError("unsupported_option") for a value that is not `allowed`. A missing one or null is."""
     value = config.get(name)
     if value is not None and value not in allowed:
         raise unsupported(name, value, title)
 
 
 def unsupported(name: str, value: Any, title: str) -> KnownError:
-    """The error for a value that the model may well have, but llama.cpp cannot compute."""
+    """The error for a value that is valid, but that llama.cpp cannot compute."""
     return KnownError(
         "unsupported_option",
         f"config.json sets {name} to {short_repr(value)}, which llama.cpp does not compute for {title}.",

@@ -1,8 +1,8 @@
-"""Every key of config.json: read by the architecture, without influence, or refused.
+"""Checks every key of config.json: it is read by the architecture, has no effect, or is refused.
 
-A model can be changed by a key that its architecture never had: a trainer's multiplier of the embedding, a cap on the
-logits. It would be converted without it, run, and compute something else. So keys that are known to change what some
-model computes are refused unless their value changes nothing, and keys that nobody here knows are named.
+A key can change a model although its architecture does not usually have it, such as a multiplier of the embedding or a
+cap on the logits. The model would be converted without it, run, and compute something else. So keys that are known to
+change some model are refused unless their value changes nothing, and unknown keys are reported.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from convert.architectures.config import key_set, unsupported
 
 _ONE, _OFF, _NEVER = (1,), (False, 0), ()
 
-# Values that change nothing (null never does), by key: from the configurations of models that are LLaMA but for it.
+# By key the values that change nothing (null never does). The keys are those of models that are otherwise like LLaMA.
 _CHANGING: Mapping[str, tuple[Any, ...]] = {
     "alibi": _OFF,
     "attention_chunk_size": _NEVER,
@@ -62,7 +62,7 @@ _CHANGING: Mapping[str, tuple[Any, ...]] = {
     "use_sliding_window": _OFF,
 }
 
-# What training, generation and programs keep there; none of it changes a logit.
+# Keys of training, generation and programs, which change no logit.
 _IDLE = key_set(
     """
     add_cross_attention architectures attention_dropout attention_softmax_in_fp32 attn_implementation attn_pdrop
@@ -86,13 +86,13 @@ _SHOWN = 5
 
 
 def check_keys(config: Mapping[str, Any], heard: frozenset[str], title: str, notes: list[str]) -> None:
-    """Refuse what changes a model and is not read, and name what is not known.
+    """Refuse keys that change the model and are not read, and report unknown ones.
 
     Args:
         config: config.json.
         heard: the keys that the architecture reads.
-        title: the architecture's, for messages.
-        notes: gets a sentence about keys that nothing is known of, and about code that came with the checkpoint.
+        title: of the architecture, for messages.
+        notes: gets a sentence about unknown keys, and about code that comes with the checkpoint.
 
     Raises KnownError("unsupported_option").
     """
@@ -119,6 +119,6 @@ def check_keys(config: Mapping[str, Any], heard: frozenset[str], title: str, not
     code = config.get("auto_map")
     if isinstance(code, Mapping) and "AutoModelForCausalLM" in code:
         notes.append(
-            "The checkpoint comes with code of its own for the model, which is not run; it was converted as the "
+            "The checkpoint comes with its own code for the model, which is not run; it was converted as the "
             f"{title} of transformers."
         )

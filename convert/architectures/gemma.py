@@ -1,4 +1,4 @@
-"""Gemma 2 and 3 (text): norms before and after each part, whose stored weights are one less than what is applied."""
+"""Gemma 2 and 3 (text): norms before and after attention and feed-forward, whose weights are stored minus one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from convert.architectures.base import Dimensions, TensorRule
 from convert.architectures.config import key_set, number, only, unsupported, whole
 from convert.architectures.llama import DecoderOnly
-from convert.architectures.rope import SLIDING, is_divided, rope_metadata, rope_parameters, yarn_attention_factor
+from convert.architectures.rope import SLIDING, is_by_kind, rope_metadata, rope_parameters, yarn_attention_factor
 from convert.metadata import KeyValue, count, real
 from convert.rows.arrange import AddConstant
 from convert.rows.source import RowSource
@@ -20,7 +20,7 @@ def _plus_one(source: RowSource, sizes: Dimensions) -> RowSource:
 
 
 def _refuse_null(config: Mapping[str, Any], name: str, title: str) -> None:
-    """Raises KnownError("unsupported_option") where null switches off what llama.cpp's graph always does."""
+    """Raise KnownError("unsupported_option") if null switches off what llama.cpp's graph always does."""
     if config.get(name, ...) is None:
         raise unsupported(name, None, title)
 
@@ -30,7 +30,7 @@ def _norm(name: str, source: str, width: str = "n_embd") -> TensorRule:
 
 
 class Gemma2(DecoderOnly):
-    """Gemma 2: every second layer attends through a window, logits are capped softly."""
+    """Gemma 2: every second layer has sliding window attention; attention scores and logits are soft-capped."""
 
     name = "gemma2"
     title = "Gemma 2"
@@ -87,8 +87,8 @@ class Gemma2(DecoderOnly):
         return entries + self.caps(config) + self.rope_entries(config, notes)
 
     def caps(self, config: Mapping[str, Any]) -> list[KeyValue]:
-        """The soft limits of attention scores and of logits."""
-        # What transformers takes where the keys are missing. Null is no limit, which llama.cpp's graph does not know.
+        """The soft caps of attention scores and of logits."""
+        # The defaults of transformers. Null means no cap, which llama.cpp's graph cannot do.
         usual = {"attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0}
         for name in usual:
             _refuse_null(config, name, self.title)
@@ -106,14 +106,14 @@ class Gemma2(DecoderOnly):
             raise unsupported("layer_types", config.get("layer_types", every), self.title)
 
     def _check_attention_scale(self, config: Mapping[str, Any], sizes: Dimensions) -> None:
-        """llama.cpp takes the scale from the sizes, and tells the 27 B model by its number of layers."""
+        """llama.cpp computes the scale from the sizes, and recognizes the 27 B model by its number of layers."""
         is_27b = sizes.n_layer == self.layers_of_27b
         expected = sizes.n_embd // sizes.n_head if is_27b else sizes.head_dim
         only({"query_pre_attn_scalar": 256, **config}, "query_pre_attn_scalar", expected, title=self.title)
 
 
 class Gemma3(Gemma2):
-    """Gemma 3, text only: five layers with a window to one without, norms on queries and keys, no soft limits."""
+    """Gemma 3, text only: five layers with a sliding window to one without, norms on queries and keys, no soft caps."""
 
     name = "gemma3"
     title = "Gemma 3"
@@ -143,15 +143,15 @@ class Gemma3(Gemma2):
         return rope_parameters(config, title=self.title, types=self.rope_types, theta=1e6)
 
     def windowed_rope(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """The same of the layers with a window, which llama.cpp never scales; `rope_scaling` is not about them."""
-        given = config.get("rope_parameters")
-        if given and not is_divided(given):
-            raise unsupported("rope_parameters", given, self.title)  # transformers passes over them in silence
-        divided = {"rope_parameters": given} if given else {}
+        """The rotary embedding of layers with a sliding window, which is never scaled."""
+        stated = config.get("rope_parameters")
+        if stated and not is_by_kind(stated):
+            raise unsupported("rope_parameters", stated, self.title)  # transformers silently ignores them
+        by_kind = {"rope_parameters": stated} if stated else {}
         return rope_parameters(
-            {"rope_theta": config.get("rope_local_base_freq"), **divided},
+            {"rope_theta": config.get("rope_local_base_freq"), **by_kind},
             SLIDING,
-            title=f"{self.title}'s layers with a window",
+            title=f"{self.title}'s layers with a sliding window",
             types=frozenset({"default"}),
         )
 

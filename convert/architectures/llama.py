@@ -1,4 +1,4 @@
-"""LLaMA, and the shape that Mistral and Qwen share with it: RMS norms, rotary positions, gated feed-forward."""
+"""LLaMA, and what Mistral, Qwen and Gemma share with it: RMSNorm, rotary positions, gated feed-forward."""
 
 from __future__ import annotations
 
@@ -23,10 +23,14 @@ from convert.rows.source import RowSource
 
 
 def pair_rotary_rows(source: RowSource, n_head: int) -> RowSource:
-    """Hugging Face turns the two halves of a head against each other, llama.cpp neighbouring values: row j of the
-    first half and row j of the second become rows 2j and 2j+1."""
-    index = np.arange(source.shape[0], dtype=np.intp)
-    return take_rows(source, index.reshape(n_head, 2, -1).swapaxes(1, 2).reshape(-1))
+    """The rows of a query or key projection in the order that llama.cpp's LLaMA rotates.
+
+    Rotary embedding rotates pairs of values of a head by the angle of their frequency. Hugging Face pairs value j with
+    value j + head_dim / 2, llama.cpp pairs neighbours, as Meta's own code does. So rows j and j + head_dim / 2 of each
+    head become rows 2j and 2j + 1. Attention is the same, since queries and keys are permuted alike.
+    """
+    index = np.arange(source.shape[0], dtype=np.intp).reshape(n_head, 2, -1)  # [n_head, half, head_dim / 2]
+    return take_rows(source, index.swapaxes(1, 2).reshape(-1))
 
 
 def _queries(source: RowSource, sizes: Dimensions) -> RowSource:
@@ -38,7 +42,10 @@ def _keys(source: RowSource, sizes: Dimensions) -> RowSource:
 
 
 class DecoderOnly(Architecture):
-    """What LLaMA, Mistral and Qwen have in common. llama.cpp rotates Qwen's heads as Hugging Face does."""
+    """What LLaMA, Mistral, Qwen and Gemma have in common.
+
+    Only LLaMA (and so Mistral) needs `pair_rotary_rows`: for the others llama.cpp rotates as Hugging Face does.
+    """
 
     prefix = "model."
     heard = key_set(
@@ -49,7 +56,7 @@ class DecoderOnly(Architecture):
         """
     )
     default_head_dim: ClassVar[int | None] = None
-    """Width of a head when config.json does not say; None: the heads share the width of the residual stream."""
+    """Width of a head if config.json does not say; None: the width of the residual stream divided by the heads."""
     rope_types: ClassVar[frozenset[str]] = GENERAL_TYPES
     """Kinds of scaled rotary embeddings that llama.cpp computes for the architecture."""
 
@@ -59,8 +66,8 @@ class DecoderOnly(Architecture):
         n_embd = whole(config, "hidden_size")
         default = self.default_head_dim or n_embd // n_head
         head_dim = whole(config, "head_dim", default=default or 1)
-        guessed = config.get("head_dim") is None and not self.default_head_dim
-        if n_head % n_head_kv or head_dim % 2 or (guessed and n_embd % n_head):
+        is_divided = config.get("head_dim") is None and not self.default_head_dim
+        if n_head % n_head_kv or head_dim % 2 or (is_divided and n_embd % n_head):
             raise KnownError(
                 "bad_config",
                 f"config.json: hidden_size {n_embd}, num_attention_heads {n_head}, num_key_value_heads {n_head_kv} "
@@ -78,15 +85,15 @@ class DecoderOnly(Architecture):
         )
 
     def context_length(self, config: Mapping[str, Any]) -> int:
-        """In tokens: as trained, or the window's length, up to which attention with and without it are the same."""
+        """In tokens: the trained length, or the window's, up to which attention is the same with and without it."""
         return min(self.trained_length(config), self.window(config) or self.trained_length(config))
 
     def trained_length(self, config: Mapping[str, Any]) -> int:
-        """In tokens."""
+        """The context length of the training, in tokens."""
         return whole(config, "max_position_embeddings", "max_sequence_length", default=2048)
 
     def window(self, config: Mapping[str, Any]) -> int | None:
-        """Tokens that a layer attends to, where that is not all of them and llama.cpp's graph has no such window."""
+        """The sliding window in tokens, if the model has one and llama.cpp's graph for it has none."""
         del config
         return None
 
@@ -96,7 +103,7 @@ class DecoderOnly(Architecture):
         return rope_parameters(config, title=self.title, types=self.rope_types)
 
     def attention(self, config: Mapping[str, Any]) -> list[TensorRule]:
-        """The rules of the projections to queries, keys and values."""
+        """The rules of the query, key and value projections."""
         bias = optional_flag(config, "attention_bias", False)
         attn = "layers.{i}.self_attn"
         return [
@@ -139,14 +146,14 @@ class DecoderOnly(Architecture):
             entries.append(count(f"{self.name}.attention.sliding_window", window))
             if notes is not None and window < self.trained_length(config):
                 notes.append(
-                    f"The model attends through a window of {window} tokens, which llama.cpp does not know for this "
+                    f"The model has a sliding window of {window} tokens, which llama.cpp does not support for this "
                     f"architecture; the context length is therefore {window} tokens, up to which both agree."
                 )
         return entries
 
 
 class Llama(DecoderOnly):
-    """LLaMA 1 to 3 and everything trained on their shape, BELLE's extended vocabularies included."""
+    """LLaMA 1 to 3 and all models of their shape, BELLE's extended vocabularies included."""
 
     name = "llama"
     title = "LLaMA"

@@ -1,4 +1,4 @@
-"""Mistral: LLaMA in all but the sliding window, which some of its versions attend through."""
+"""Mistral: LLaMA, with a sliding window in some versions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from convert.architectures.rope import check_layer_kinds
 
 
 class Mistral(Llama):
-    """Mistral 7B and its kin; llama.cpp runs them as LLaMA."""
+    """Mistral 7B and its relatives; llama.cpp runs them as LLaMA."""
 
     title = "Mistral"
     classes = ("MistralForCausalLM",)
@@ -20,5 +20,5 @@ class Mistral(Llama):
 
     def window(self, config: Mapping[str, Any]) -> int | None:
         check_layer_kinds(config, self.title)
-        # Mistral 7B's own, where the key is missing; null is none.
+        # Where the key is missing, the window of Mistral 7B is meant, as in transformers; null means no window.
         return optional_whole({"sliding_window": 4096, **config}, "sliding_window")

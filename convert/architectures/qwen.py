@@ -1,4 +1,4 @@
-"""Qwen 2 and 3: LLaMA's shape with biases (2) or with norms on queries and keys (3)."""
+"""Qwen 2 and 3: LLaMA's shape with attention biases (2) or with norms on queries and keys (3)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from convert.metadata import KeyValue
 
 
 class Qwen2(DecoderOnly):
-    """Qwen 1.5, 2 and 2.5: biases on queries, keys and values, always."""
+    """Qwen 1.5, 2 and 2.5: queries, keys and values always have biases."""
 
     name = "qwen2"
     title = "Qwen2"
@@ -25,7 +25,7 @@ class Qwen2(DecoderOnly):
         return whole(config, "sliding_window", default=4096) if self._slides(config) else None
 
     def _slides(self, config: Mapping[str, Any]) -> bool:
-        """Whether any layer attends through the window: as listed, or those from `max_window_layers` on."""
+        """Whether any layer has the sliding window: by `layer_types`, or those from `max_window_layers` on."""
         kinds = check_layer_kinds(config, self.title)
         if kinds:
             return SLIDING in kinds

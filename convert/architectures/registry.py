@@ -1,4 +1,4 @@
-"""The architectures that can be converted, and which of them a checkpoint has."""
+"""The architectures that can be converted, and the choice of one by config.json."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ ARCHITECTURES: tuple[Architecture, ...] = (Llama(), Bloom(), Mistral(), Qwen2(),
 def architecture_of(config: Mapping[str, Any]) -> Architecture:
     """The architecture that config.json names.
 
-    Raises KnownError("no_config") for an empty one, KnownError("unknown_architecture") with the list of known ones.
+    Raises KnownError: "no_config" for an empty one, "unknown_architecture" with the list of known ones, "bad_config" if
+    it names two.
     """
     if not config:
         raise KnownError(
             "no_config",
-            "The checkpoint has no config.json, so nothing says which architecture it is.",
+            "The checkpoint has no config.json, so its architecture is not known.",
             "Put the config.json of the original model beside the weights.",
         )
     named = config.get("architectures")
@@ -50,7 +51,10 @@ def architecture_of(config: Mapping[str, Any]) -> Architecture:
 
 
 def _refuse_another_type(architecture: Architecture, model_type: str, classes: list[str]) -> None:
-    """transformers goes by `model_type`; names that nobody knows are passed over, since fine-tunes rename them."""
+    """Raise KnownError if `model_type`, which transformers uses, is that of another architecture.
+
+    Unknown values of it are ignored, since fine-tunes rename them.
+    """
     other = next((one for one in ARCHITECTURES if model_type in one.model_types), architecture)
     if other is not architecture:
         raise KnownError(

@@ -1,10 +1,10 @@
-"""Rotary position embedding: what config.json says about it, in all its spellings, and what llama.cpp needs to know.
+"""Rotary position embedding (RoPE): its parameters in config.json, in all spellings, and as metadata for llama.cpp.
 
-Until transformers 4, `rope_theta` and `rope_scaling` stood side by side; since 5 both are in `rope_parameters`, which
-models with two kinds of layers divide once more by kind.
+Up to transformers 4, `rope_theta` and `rope_scaling` are two keys; since 5 both are in `rope_parameters`, which models
+with two kinds of layers divide by kind.
 
-llama.cpp reads a few of the options for each kind of scaling and is silent about the rest, so an option passes only if
-it is in the table of those it hears, says what llama.cpp does anyway, or is one that nobody reads.
+llama.cpp reads a few options of each type of scaling and silently ignores others. So an option is accepted only if
+llama.cpp reads it, if its value is what llama.cpp computes anyway, or if nobody reads it.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from convert.metadata import KeyValue, count, real, text
 
 FULL, SLIDING = "full_attention", "sliding_attention"
 
-# The options that reach llama.cpp, by type of scaling: as metadata, or as a tensor of divisors (llama3).
-_HEARD: Mapping[str, frozenset[str]] = {
+# By type of scaling the options that llama.cpp reads: from the metadata, or as a tensor of divisors (llama3).
+_READ: Mapping[str, frozenset[str]] = {
     "default": frozenset(),
     "dynamic": frozenset({"factor"}),
     "linear": frozenset({"factor"}),
     "llama3": frozenset({"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"}),
     "yarn": frozenset({"factor", "attention_factor", "mscale", "mscale_all_dim", "original_max_position_embeddings"}),
 }
-GENERAL_TYPES = frozenset(_HEARD) - {"llama3"}
-"""What every rotary graph of llama.cpp computes; divisors per frequency are loaded by some architectures only."""
+GENERAL_TYPES = frozenset(_READ) - {"llama3"}
+"""The types that llama.cpp computes for every architecture; a tensor of divisors is loaded by only some."""
 
-# Values that say what llama.cpp computes without being told.
+# Values of what llama.cpp computes by default.
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "factor": (1,),
     "attention_factor": (1,),
@@ -43,7 +43,7 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "partial_rotary_factor": (1,),
     "truncate": (True,),
 }
-# Read by neither: a trainer's remark, and the length before scaling where the formula does without.
+# Read by nobody: a note of a trainer, and the length before scaling in types whose formula does not use it.
 _IDLE = frozenset({"rope_theta", "rope_type", "type", "finetuned", "original_max_position_embeddings"})
 
 
@@ -59,63 +59,64 @@ def rope_parameters(
 
     Args:
         config: config.json.
-        kind: of the layers, where `rope_parameters` is divided by kind.
-        title: the architecture's, for messages.
-        types: the kinds of scaling that llama.cpp computes for the architecture.
-        theta: the architecture's base, when nothing says it.
+        kind: of the layers, if `rope_parameters` is divided by kind.
+        title: of the architecture, for messages.
+        types: the types of scaling that llama.cpp computes for the architecture.
+        theta: the architecture's default of `rope_theta`.
 
-    Raises KnownError("bad_config", "unsupported_option"): the first option that llama.cpp would not hear, by name.
+    Raises KnownError("bad_config", "unsupported_option") naming the first option that llama.cpp would ignore.
     """
     key = "rope_parameters" if config.get("rope_parameters") else "rope_scaling"
-    found = dict(_given(config, key, kind))
-    found["rope_type"] = str(found.get("rope_type") or found.get("type") or "default").lower()
-    found["rope_theta"] = number(found, "rope_theta", default=number(config, "rope_theta", default=theta))
-    if found["rope_type"] not in types:
-        raise unsupported("rope_type", found["rope_type"], title)
+    rope = dict(_stated(config, key, kind))
+    rope["rope_type"] = str(rope.get("rope_type") or rope.get("type") or "default").lower()
+    rope["rope_theta"] = number(rope, "rope_theta", default=number(config, "rope_theta", default=theta))
+    if rope["rope_type"] not in types:
+        raise unsupported("rope_type", rope["rope_type"], title)
     only(config, "partial_rotary_factor", 1, title=title)
-    heard = _HEARD[found["rope_type"]]
-    for option, value in found.items():
-        if not (value is None or option in heard or option in _IDLE or value in _NEUTRAL.get(option, ())):
-            raise unsupported(f"{option} of {key} ({found['rope_type']})", value, title)
-    return found
+    read = _READ[rope["rope_type"]]
+    for option, value in rope.items():
+        if not (value is None or option in read or option in _IDLE or value in _NEUTRAL.get(option, ())):
+            raise unsupported(f"{option} of {key} ({rope['rope_type']})", value, title)
+    return rope
 
 
-def _given(config: Mapping[str, Any], key: str, kind: str) -> Mapping[str, Any]:
-    given = config.get(key) or {}
-    if is_divided(given):
-        given = given.get(kind) or {}
+def _stated(config: Mapping[str, Any], key: str, kind: str) -> Mapping[str, Any]:
+    """The value of `key` for layers of this kind. Raises KnownError("bad_config") if the other key contradicts it."""
+    stated = config.get(key) or {}
+    if is_by_kind(stated):
+        stated = stated.get(kind) or {}
     other = (config.get("rope_scaling") or {}) if key == "rope_parameters" and kind == FULL else {}
-    for name, value in (("rope_scaling", other), (key, given)):
+    for name, value in (("rope_scaling", other), (key, stated)):
         if not isinstance(value, Mapping):
             raise KnownError("bad_config", f"config.json says {name} is {short_repr(value)}; it must be an object.")
-    if {**given, **other} != given:
+    if {**stated, **other} != stated:
         raise KnownError(
             "bad_config",
-            f"config.json says two things about the rotary embedding: {key} {short_repr(given)}, "
+            f"config.json says two things about the rotary embedding: {key} {short_repr(stated)}, "
             f"rope_scaling {short_repr(other)}.",
             "Remove the one that the model was not trained with.",
         )
-    return given
+    return stated
 
 
 def check_layer_kinds(config: Mapping[str, Any], title: str) -> list[str]:
-    """`layer_types`, [] where they are not listed. Raises KnownError("unsupported_option") for an unknown kind."""
+    """`layer_types`; [] if they are not listed. Raises KnownError("unsupported_option") for an unknown kind."""
     kinds = config.get("layer_types") or []
     if not isinstance(kinds, list) or not all(kind in (FULL, SLIDING) for kind in kinds):
         raise unsupported("layer_types", kinds, title)
     return kinds
 
 
-def is_divided(given: Any) -> TypeGuard[Mapping[str, Any]]:
-    """Whether these parameters are divided by kind of layer."""
-    return isinstance(given, Mapping) and (FULL in given or SLIDING in given)
+def is_by_kind(parameters: Any) -> TypeGuard[Mapping[str, Any]]:
+    """Whether `rope_parameters` are divided by kind of layer."""
+    return isinstance(parameters, Mapping) and (FULL in parameters or SLIDING in parameters)
 
 
 def refuse_unlike_kinds(config: Mapping[str, Any], title: str) -> None:
-    """For graphs that turn all layers alike. Raises KnownError("unsupported_option") where two kinds differ."""
-    given = config.get("rope_parameters")
-    if is_divided(given) and given.get(SLIDING) not in (None, given.get(FULL)):
-        raise unsupported("rope_parameters", given, title)
+    """Raise KnownError("unsupported_option") if kinds of layers differ, for graphs that rotate all layers alike."""
+    stated = config.get("rope_parameters")
+    if is_by_kind(stated) and stated.get(SLIDING) not in (None, stated.get(FULL)):
+        raise unsupported("rope_parameters", stated, title)
 
 
 def rope_metadata(
@@ -124,10 +125,10 @@ def rope_metadata(
     """The `<name>.rope.*` entries, without the dimension.
 
     Args:
-        name: the architecture's.
+        name: of the architecture.
         config: config.json, for the context length.
-        rope: what `rope_parameters` returned.
-        notes: gets a sentence about everything a person should know.
+        rope: as `rope_parameters` returns it.
+        notes: gets sentences for the report.
 
     Raises KnownError("bad_config").
     """
@@ -151,15 +152,16 @@ def rope_metadata(
 
 
 def original_length(config: Mapping[str, Any], rope: Mapping[str, Any]) -> int:
-    """Tokens before scaling. transformers believes config.json itself before the options of the scaling."""
+    """The context length before scaling, in tokens. As in transformers, config.json's own key wins."""
     stated = whole(rope, "original_max_position_embeddings", default=whole(config, "max_position_embeddings"))
     return whole(config, "original_max_position_embeddings", default=stated)
 
 
 def yarn_attention_factor(rope: Mapping[str, Any]) -> float:
-    """What the rotated values are multiplied by, as a multiple of the factor that llama.cpp applies by itself.
+    """The factor of the rotated values, as a multiple of the factor that llama.cpp applies by default.
 
-    That is 0.1 ln(factor) + 1 (YaRN, arXiv 2309.00071, equation 15); `mscale` and `mscale_all_dim` count together only.
+    The default is 0.1 ln(factor) + 1 (YaRN, arXiv 2309.00071, equation 15); `mscale` and `mscale_all_dim` count only
+    together.
     """
 
     def magnitude(mscale: float) -> float:
@@ -167,19 +169,18 @@ def yarn_attention_factor(rope: Mapping[str, Any]) -> float:
         return 0.1 * mscale * math.log(factor) + 1 if factor > 1 else 1.0
 
     if rope.get("attention_factor") is not None:
-        told = number(rope, "attention_factor")
+        stated = number(rope, "attention_factor")
     elif rope.get("mscale") and rope.get("mscale_all_dim"):
-        told = magnitude(number(rope, "mscale")) / magnitude(number(rope, "mscale_all_dim"))
+        stated = magnitude(number(rope, "mscale")) / magnitude(number(rope, "mscale_all_dim"))
     else:
         return 1.0
-    return told / magnitude(1.0)
+    return stated / magnitude(1.0)
 
 
 def llama3_factors(config: Mapping[str, Any], rope: Mapping[str, Any], head_dim: int) -> NDArray[np.float32] | None:
-    """Llama 3.1's divisors of each frequency, `[head_dim / 2]`; None for models without.
+    """Llama 3.1's divisor of each frequency, `[head_dim / 2]`; None for models without scaling of this type.
 
-    High frequencies stay, low ones are divided by `factor`, those between are blended (Llama 3.1 model card; the same
-    numbers as `rope_type: llama3` in transformers).
+    High frequencies stay, low ones are divided by `factor`, those between are interpolated (Llama 3.1 model card; as `rope_type: llama3` in transformers).
     """
     if rope["rope_type"] != "llama3":
         return None
@@ -187,7 +188,8 @@ def llama3_factors(config: Mapping[str, Any], rope: Mapping[str, Any], head_dim:
     low, high = number(rope, "low_freq_factor"), number(rope, "high_freq_factor")
     if high <= low:
         raise KnownError("bad_config", f"config.json: high_freq_factor {high} must be above low_freq_factor {low}.")
-    frequency = rope["rope_theta"] ** -(np.arange(0, head_dim, 2, dtype=np.float64) / head_dim)
+    frequency = rope["rope_theta"] ** -(np.arange(0, head_dim, 2, dtype=np.float64) / head_dim)  # [head_dim / 2]
+    # How often a pair of values turns around within the original context, and the weight of the unscaled frequency.
     turns = original_length(config, rope) * frequency / (2 * math.pi)
     smooth = np.clip((turns - low) / (high - low), 0, 1)
     return np.asarray(1 / ((1 - smooth) / factor + smooth), dtype=np.float32)

@@ -1,8 +1,8 @@
 """The journal of an unfinished file: which of its bytes are on the disk, so that an interrupted run can be resumed.
 
-`OUT.gguf.part.json` has one JSON line that identifies inputs and output, then one line per finished run of rows with the
-checksum of its bytes. A line is added only after those bytes are flushed to the disk, and on resuming each checksum is
-compared with the bytes in the file, so a line never stands for data that does not exist.
+`OUT.gguf.part.json` has one JSON line that identifies inputs and output, then one line per finished run of rows with
+the checksum of its bytes. A line is added only after those bytes are flushed to the disk, and on resuming each checksum
+is compared with the bytes in the file, so a line never stands for data that does not exist.
 """
 
 from __future__ import annotations

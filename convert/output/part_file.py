@@ -133,7 +133,7 @@ class PartFile:
             try:
                 os.posix_fallocate(self._file, 0, self.size)
             except OSError as error:
-                # Some file systems cannot allocate ahead (glibc's emulation fails, too); then the file is sparse.
+                # The file system cannot allocate ahead: the file stays sparse, and a full disk shows later.
                 if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
                     raise
             else:

@@ -1,4 +1,4 @@
-"""How far a conversion is, how fast it goes, and how long it will still take."""
+"""The progress of a conversion, its speed, and the time left."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Stage = Literal["convert", "verify"]
 
 @dataclass(frozen=True)
 class Progress:
-    """One reading.
+    """The progress at one moment.
 
     Attributes:
         done_bytes, total_bytes: of the output.
         done_weights, total_weights: numbers converted.
-        resumed_weights: of those, what an earlier run had done.
+        resumed_weights: those of `done_weights` that an earlier run had converted.
         seconds: since this stage began.
-        stage: writing the file, or reading it back.
+        stage: writing the file, or verifying it.
     """
 
     done_bytes: int
@@ -33,12 +33,12 @@ class Progress:
 
     @property
     def weights_per_second(self) -> float:
-        """Speed of this run, without what an earlier one had done."""
+        """The speed of this run, without the weights of an earlier one."""
         return (self.done_weights - self.resumed_weights) / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """At this speed; None before there is one."""
+        """The time left at this speed; None before the speed is known."""
         speed = self.weights_per_second
         return (self.total_weights - self.done_weights) / speed if speed > 0 else None
 
@@ -47,7 +47,7 @@ ProgressCallback = Callable[[Progress], None]
 
 
 class Meter:
-    """Counts what threads have finished."""
+    """Counts the finished work of several threads."""
 
     def __init__(self, total_bytes: int, total_weights: int, stage: Stage = "convert") -> None:
         self._stage: Stage = stage
@@ -57,14 +57,14 @@ class Meter:
         self._start = time.monotonic()
 
     def add(self, n_bytes: int, n_weights: int, *, resumed: bool = False) -> None:
-        """Count one finished chunk."""
+        """Count one finished slice."""
         with self._lock:
             self._bytes += n_bytes
             self._weights += n_weights
             self._resumed += n_weights if resumed else 0
 
     def read(self) -> Progress:
-        """The reading now."""
+        """The progress now."""
         with self._lock:
             seconds = time.monotonic() - self._start
             return Progress(

@@ -1,4 +1,4 @@
-"""Buffers that one thread uses again and again: asking the system for new ones costs more than rounding does."""
+"""Buffers that a thread reuses: allocating new ones for each slice would take longer than rounding does."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Scratch:
         self._buffers: dict[str, NDArray[Any]] = {}
 
     def take(self, use: str, dtype: type[np.generic], n: int) -> NDArray[Any]:
-        """An array of `n` values for `use`, with anything in it; the same memory each time."""
-        held = self._buffers.get(use)
-        if held is None or held.size < n or held.dtype != dtype:
-            held = self._buffers[use] = np.empty(n, dtype)
-        return held[:n]
+        """An uninitialized array of `n` values for `use`; each call reuses the memory of the one before."""
+        buffer = self._buffers.get(use)
+        if buffer is None or buffer.size < n or buffer.dtype != dtype:
+            buffer = self._buffers[use] = np.empty(n, dtype)
+        return buffer[:n]

@@ -1,9 +1,8 @@
-"""Proof that a written file holds the checkpoint: every byte is read back, every weight compared with its source.
+"""Verifies a written file: every byte is read back, every weight compared with the checkpoint.
 
-Two things are shown for each run of rows. That its bytes are those that were computed, by the checksum taken before
-they were written; and that the numbers they stand for are the checkpoint's, as closely as the tensor's type promises
-(`convert.output.compare`). The head is read by the program's other GGUF reader, the one that looks at files of
-strangers.
+Two things are proved for each run of rows: that its bytes are those that were computed (by a checksum from before they
+were written), and that their values are the checkpoint's, as closely as the tensor's type promises
+(`convert.output.compare`). The head is read by `belle.gguf.reader`, which shares no code with the writer.
 """
 
 from __future__ import annotations
@@ -34,19 +33,19 @@ _TICK_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class TensorProof:
-    """What the comparison of one tensor found.
+    """The result of comparing one tensor.
 
     Attributes:
         name: in the file.
         type: in the file.
-        exactness: as promised, and kept.
-        n_weights: compared: all of them.
+        exactness: the promise, which was kept.
+        n_weights: compared, that is all.
         relative_error: rms of (stored − source) over the rms of the source.
-        largest_error: of |stored − source|.
-        rms_steps, largest_steps: the same error in quantization steps, for weights that GPTQ had quantized. The rms is
+        largest_error: maximum of |stored − source|.
+        rms_steps, largest_steps: the same errors in quantization steps, for weights that GPTQ had quantized. The rms is
             that of the error over that of the steps.
-        noise_factor: power of the noise of both quantizations over that of GPTQ alone, 1 + 12 · rms_steps², for
-            GPTQ's own noise is that of rounding, a twelfth of a step squared.
+        noise_factor: power of the noise of both quantizations over that of GPTQ alone, 1 + 12 · rms_steps², since
+            GPTQ's own noise is that of rounding, step² / 12.
     """
 
     name: str
@@ -62,12 +61,12 @@ class TensorProof:
 
 @dataclass(frozen=True)
 class FileProof:
-    """What verifying one file found.
+    """The result of verifying one file.
 
     Attributes:
         tensors: in the order of the file.
-        seconds: that it took.
-        loaded: llama.cpp loaded the file and read a token (`convert.output.load_proof`).
+        seconds: duration.
+        loaded: whether llama.cpp loaded the file and read a token (`convert.output.load_proof`).
     """
 
     tensors: tuple[TensorProof, ...]
@@ -87,7 +86,7 @@ def verify(
     """Read `path` back and compare it with the sources of `plans`.
 
     Args:
-        path: the file, perhaps still under a temporary name.
+        path: the file, usually under its temporary name.
         head: metadata and table of tensors, as they were written.
         checksums: CRC-32 of the bytes of every run of rows, as they were computed.
         plans: what it was written from, in its order.
@@ -95,38 +94,38 @@ def verify(
         progress: called from this thread about five times a second.
 
     Raises:
-        KnownError: `verification_failed`, naming the tensor. Its detail `repairable` tells whether only the bytes on
-            the disk are wrong, so that writing them again mends the file.
+        KnownError: `verification_failed`, naming the tensor. Its detail `repairable` says whether only the bytes on
+            the disk are wrong, so that writing them again repairs the file.
     """
     start = time.monotonic()
     stored = _table(path, plans, head)
-    run = _Verification(path, plans, stored, checksums)
+    verification = _Verification(path, plans, stored, checksums)
     try:
-        run.go(threads or usable_processors(), progress)
+        verification.run(threads or usable_processors(), progress)
     finally:
-        run.close()
-    return FileProof(tuple(map(_proof, plans, run.totals)), time.monotonic() - start)
+        verification.close()
+    return FileProof(tuple(map(_proof, plans, verification.totals)), time.monotonic() - start)
 
 
 def _table(path: Path, plans: Sequence[TensorPlan], head: bytes) -> list[StoredTensor]:
-    """The file's own table of tensors, which must be that of the plan."""
+    """The file's table of tensors, which must be that of the plan."""
     with path.open("rb") as file:
         if file.read(len(head)) != head:
-            raise _failed(path, "", "the disk holds another head than was written", repairable=True)
+            raise _failed(path, "", "the disk holds another header than was written", repairable=True)
     try:
         stored = list(read_header(path).tensors)
     except KnownError as error:
-        raise _failed(path, "", f"its head cannot be read: {error.message}", repairable=False) from error
-    for plan, found in zip(plans, stored, strict=False):
-        if (found.name, found.shape, found.type) != (plan.name, plan.shape, int(plan.type)):
-            raise _failed(path, plan.name, "it stands in the table of tensors as something else", repairable=False)
+        raise _failed(path, "", f"its header cannot be read: {error.message}", repairable=False) from error
+    for plan, tensor in zip(plans, stored, strict=False):
+        if (tensor.name, tensor.shape, tensor.type) != (plan.name, plan.shape, int(plan.type)):
+            raise _failed(path, plan.name, "its entry in the table of tensors is different", repairable=False)
     if len(stored) != len(plans):
         raise _failed(path, "", f"it holds {len(stored)} tensors instead of {len(plans)}", repairable=False)
     return stored
 
 
 class _Verification:
-    """One run of the threads."""
+    """One verification with several threads."""
 
     def __init__(
         self,
@@ -148,16 +147,16 @@ class _Verification:
         """Close the file."""
         os.close(self._file)
 
-    def go(self, threads: int, progress: ProgressCallback | None) -> None:
-        """Compare everything. Raises KnownError, and what `progress` raises."""
+    def run(self, threads: int, progress: ProgressCallback | None) -> None:
+        """Compare everything. Raises KnownError, and whatever `progress` raises."""
         covered = sum(chunk.stop - chunk.start for chunk in self._chunks)
         if covered != sum(plan.source.n_rows for plan in self._plans):
             raise RuntimeError(f"{self._path} has rows without a checksum")
         with ThreadPoolExecutor(threads) as pool:
             try:
-                left = {pool.submit(self._check, chunk) for chunk in self._chunks}
-                while left:
-                    done, left = wait(left, _TICK_SECONDS, FIRST_EXCEPTION)
+                pending = {pool.submit(self._check, chunk) for chunk in self._chunks}
+                while pending:
+                    done, pending = wait(pending, _TICK_SECONDS, FIRST_EXCEPTION)
                     for future in done:
                         future.result()
                     if progress:
@@ -174,6 +173,7 @@ class _Verification:
         if os.preadv(self._file, [data.data], at) != n_bytes:
             raise self._bytes_changed(plan, chunk)
         difference = compare(plan, chunk.start, chunk.stop, data, scratch)
+        # Where the bytes equal the source's, a checksum would prove nothing more.
         if not difference.same_bytes and zlib.crc32(data.data) != self._checksums[chunk]:
             raise self._bytes_changed(plan, chunk)
         with self._lock:
@@ -186,8 +186,10 @@ class _Verification:
             plan.source.release()
         self._meter.add(n_bytes, (chunk.stop - chunk.start) * plan.source.row_length)
 
-    def _judge(self, plan: TensorPlan, found: Difference) -> None:
-        fault = tensor_fault(plan, found) if not found.fault else f"{found.fault} (row {found.fault_row})"
+    def _judge(self, plan: TensorPlan, difference: Difference) -> None:
+        fault = (
+            f"{difference.fault} (row {difference.fault_row})" if difference.fault else tensor_fault(plan, difference)
+        )
         if fault:
             raise _failed(self._path, plan.name, fault, repairable=False)
 
@@ -222,7 +224,7 @@ def _proof(plan: TensorPlan, total: Difference) -> TensorProof:
 
 def _failed(path: Path, tensor: str, fault: str, *, repairable: bool) -> KnownError:
     if repairable:
-        advice = "The disk or the memory is faulty. Run the same command again: what is damaged is written anew."
+        advice = "The disk or the memory is faulty. Run the same command again: the damaged parts are written again."
     else:
         advice = "This is a defect of the converter; please report it. --no-verify writes the file all the same."
     return KnownError(

@@ -1,7 +1,7 @@
-"""Writing a GGUF file from its plan: many threads, bounded memory, safe against being stopped at any moment.
+"""Writes a GGUF file from its plan: with many threads, bounded memory, and safe against interruption at any moment.
 
-The whole file is laid out first. Threads then take runs of rows in the order of the plan, read, encode and write each
-to its place. While some wait for the disk, others compute; memory holds one run of rows per thread and no more.
+The whole file is laid out first. Then threads take runs of rows in the order of the plan and read, encode and write
+each. While some wait for the disk, others compute; memory holds one run of rows per thread.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ if TYPE_CHECKING:
     from convert.output.verify import FileProof
 
 CHUNK_WEIGHTS = 1 << 20
-"""Weights per run of rows: small enough for memory, large enough that Python's share of the time does not show."""
+"""Weights per run of rows: small enough for memory, large enough that Python's overhead does not matter."""
 
 COMMIT_SECONDS = 5.0
-"""How much work a power cut may cost at most."""
+"""Seconds of work that a power cut costs at most: the interval of the journal."""
 
 _TICK_SECONDS = 0.2
 _JOURNAL_FORMAT = 1
-# Trying again cannot help: the checkpoint itself is at fault, so nothing is kept.
+# Faults of the checkpoint itself: trying again cannot help, so the part file is deleted.
 _HOPELESS = {"not_finite", "too_large"}
 
 MetadataSource = Callable[[], Sequence[KeyValue]]
 
 Verifier = Callable[[Path, bytes, Mapping[TensorSlice, int]], "FileProof"]
-"""Looks at a complete file under its temporary name, given its head and the checksum of every run of rows."""
+"""Checks a complete file under its temporary name; arguments are path, header and the checksum of every slice."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """What came out: bytes of the file, the last reading of the progress, and what the verifier found."""
+    """The result: bytes of the file, the last progress, and the verifier's proof."""
 
     n_bytes: int
     progress: Progress
@@ -70,23 +70,23 @@ def write_gguf(
     final_metadata: MetadataSource | None = None,
     verifier: Verifier | None = None,
 ) -> Written:
-    """Write the file, or finish one that an earlier run began.
+    """Write the file, or finish one that an interrupted run began.
 
     Args:
-        path: the output; it appears there only when complete. An existing GGUF file is replaced then.
-        metadata: entries of the head.
+        path: the output; it gets this name only when complete, replacing an existing GGUF file.
+        metadata: entries of the header.
         plans: tensors in the order of the file.
         threads: threads that compute; 0 for one per processor.
         progress: called from this thread about five times a second.
-        resume: go on from what an interrupted run left.
-        inputs: the files read; their sizes and times tell whether an interrupted run belongs to this one.
-        recipe: whatever else decides the bytes and is not in `plans`, JSON-serializable.
-        final_metadata: called when all tensors are written; entries equal in size to `metadata`, written in its place.
-        verifier: called last; when it raises, the file does not get its name.
+        resume: continue an interrupted run.
+        inputs: the files read; by their sizes and times an interrupted run of the same conversion is recognized.
+        recipe: everything else that determines the bytes and is not in `plans`, JSON-serializable.
+        final_metadata: called when all tensors are written; returns entries of the same size that replace `metadata`.
+        verifier: called last; if it raises, the file does not get its name.
 
     Raises:
         KnownError: the output cannot be written, the disk is full, a weight is not finite or too large for its type.
-            What is done so far stays on disk for the next run unless trying again cannot help.
+            The part file stays for the next run, unless trying again cannot help.
     """
     check_output(path, inputs)
     infos = [plan.info for plan in plans]
@@ -106,9 +106,9 @@ def write_gguf(
             if not done:
                 journal.start()
         run = _Run(part, journal, plans, len(head), done)
-        run.go(threads or usable_processors(), progress)
-        reading = run.meter.read()
-        # The disk is busy with it while the inputs are still being hashed for the final metadata.
+        run.run(threads or usable_processors(), progress)
+        last_progress = run.meter.read()
+        # Before `final_metadata`, which may wait for the inputs' digests: the disk is busy meanwhile.
         run.commit()
         if final_metadata is not None:
             last = serialize(final_metadata(), infos)
@@ -129,7 +129,7 @@ def write_gguf(
         raise
     finally:
         part.close()
-    return Written(size, reading, proof)
+    return Written(size, last_progress, proof)
 
 
 def chunks_of(plans: Iterable[TensorPlan]) -> Iterator[TensorSlice]:
@@ -144,6 +144,7 @@ def chunks_of(plans: Iterable[TensorPlan]) -> Iterator[TensorSlice]:
 def _identity(
     head: bytes, size: int, plans: Sequence[TensorPlan], inputs: Sequence[Path], recipe: Mapping[str, Any]
 ) -> dict[str, Any]:
+    # Types and shapes are in the header; this is the rest of what determines the bytes.
     ways = hashlib.sha256()
     for plan in plans:
         ways.update(f"{plan.source.dtype} {plan.packed} {plan.round_first};".encode())
@@ -163,7 +164,7 @@ def _identity(
 
 
 class _Run:
-    """One run of the threads."""
+    """One run of the threads. `done` are the slices that an earlier run wrote, with their checksums."""
 
     def __init__(
         self,
@@ -183,10 +184,10 @@ class _Run:
         self._stop = threading.Event()
         self.meter = Meter(sum(plan.n_bytes for plan in plans), sum(plan.n_weights for plan in plans))
 
-    def go(self, n_threads: int, progress: ProgressCallback | None) -> None:
-        """Do everything. Raises what a thread raised, or what `progress` raised; finished chunks are recorded then."""
+    def run(self, n_threads: int, progress: ProgressCallback | None) -> None:
+        """Write all slices. Raises what a thread or `progress` raised; finished slices are in the journal then."""
         slots = threading.Semaphore(n_threads)
-        # One thread more than slots: while one waits for the disk, another computes.
+        # One thread more than slots for computing: while one waits for the disk, another computes.
         workers = [threading.Thread(target=self._work, args=(slots,), daemon=True) for _ in range(n_threads + 1)]
         committer = threading.Thread(target=self._commit_regularly, daemon=True)
         for thread in [*workers, committer]:
@@ -235,6 +236,7 @@ class _Run:
         n_bytes = (chunk.stop - chunk.start) * plan.row_bytes
         n_weights = (chunk.stop - chunk.start) * plan.source.row_length
         checksum = self._done.get(chunk)
+        # The journal alone is not believed: what is on the disk may have been damaged since.
         if checksum is not None and zlib.crc32(self._part.read(n_bytes, at)) == checksum:
             with self._lock:
                 self.checksums[chunk] = checksum
@@ -270,7 +272,7 @@ class _Run:
             self._stop.set()
 
     def commit(self) -> None:
-        """Record what is finished, once it is on the disk."""
+        """Flush finished slices to the disk, and only then record them in the journal."""
         with self._lock:
             finished, self._finished = self._finished, []
         if finished:

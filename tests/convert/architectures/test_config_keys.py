@@ -75,7 +75,7 @@ def test_keys_that_nobody_knows_are_named() -> None:
 
 def test_code_that_comes_with_a_checkpoint_is_told() -> None:
     notes = notes_of({**LLAMA, "auto_map": {"AutoModelForCausalLM": "modeling_x.LlamaForCausalLM"}})
-    assert "code of its own" in notes[0]
+    assert "its own code" in notes[0]
 
 
 @pytest.mark.parametrize(("change", "length"), [
