@@ -1,1 +1,1 @@
-"""From trained, LoRA or GPTQ checkpoints to GGUF, exactly and provably. Imports neither torch nor Qt."""
+"""Converts trained, LoRA and GPTQ checkpoints to GGUF, and proves that the result is the same model."""

@@ -1,4 +1,4 @@
-"""llama.cpp's ids for texts with a checkpoint's tokenizer, which it reads from GGUF files only."""
+"""llama.cpp's token ids with a checkpoint's tokenizer, by way of a GGUF file with the vocabulary alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from convert.tokenizers.read import read_tokenizer
 
 @dataclass(frozen=True)
 class _Folder:
-    """A checkpoint without its weights; implements `convert.tokenizers.files.TokenizerFolder`."""
+    """A checkpoint without weights, for `read_tokenizer`: a `convert.tokenizers.files.TokenizerFolder`."""
 
     folder: Path
     config: Mapping[str, Any]

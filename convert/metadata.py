@@ -1,4 +1,4 @@
-"""What a GGUF says about itself: its name, where it came from, under which licence, and of which bytes it was made."""
+"""The general metadata of a GGUF: name, origin, licence, and digests of the files it is made from."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def text(key: str, value: str) -> KeyValue:
-    """An entry of text."""
+    """A string entry."""
     return KeyValue(key, value, GGUFValueType.STRING)
 
 
 def count(key: str, value: int) -> KeyValue:
-    """An entry of a whole number, 0 … 2³²−1."""
+    """A uint32 entry."""
     return KeyValue(key, value, GGUFValueType.UINT32)
 
 
 def real(key: str, value: float) -> KeyValue:
-    """An entry of a float32."""
+    """A float32 entry."""
     return KeyValue(key, float(value), GGUFValueType.FLOAT32)
 
 
 def flag(key: str, value: bool) -> KeyValue:
-    """An entry of a truth value."""
+    """A boolean entry."""
     return KeyValue(key, value, GGUFValueType.BOOL)
 
 
 def array(key: str, values: Sequence[Any], item_type: GGUFValueType) -> KeyValue:
-    """An entry of a list."""
+    """An array entry."""
     return KeyValue(key, list(values), item_type)
 
 
@@ -57,14 +57,14 @@ def general_metadata(
 ) -> list[KeyValue]:
     """The `general.*` entries, and the digests of the input files as `chatbelle.source.sha256.<file>`.
 
-    What is not given is taken from the checkpoint's model card (the head of `README.md`) and from where it lies; what
-    is known nowhere is left out, except the name, which falls back to the folder's. `_name_or_path` in config.json says
-    what the training began with, so it is taken for the base model and not for the name.
+    What is not given is taken from the checkpoint's model card (the header of `README.md`) and its path; what is not
+    known is left out, except the name, for which the folder's is used. `_name_or_path` in config.json says what the
+    training began with, so it is used for the base model and not for the name.
 
     Args:
         folder: the checkpoint's.
         config: its config.json.
-        architecture: GGUF's name of it, such as `bloom`.
+        architecture: its name in GGUF, such as `bloom`.
         n_parameters: number of weights, for the size label.
         sha256: hexadecimal digest by file name.
         name: overrides the name of the model.
@@ -75,11 +75,11 @@ def general_metadata(
 
     card = read_model_card(folder)
     repository = repository or _cached_repository(folder)
-    known_as = name or _one(card, "model_name") or _title(repository) or folder.resolve().name
+    model_name = name or _one(card, "model_name") or _title(repository) or folder.resolve().name
     entries = [
         text("general.architecture", architecture),
         text("general.type", "model"),
-        text("general.name", known_as),
+        text("general.name", model_name),
         text("general.size_label", size_label(n_parameters, n_parameters, 0, 0)),
     ]
     optional = {
@@ -91,8 +91,8 @@ def general_metadata(
     entries += [text(key, value) for key, value in optional.items() if value]
     bases = [base for base in card.get("base_model", []) if _REPOSITORY.fullmatch(base)]
     began_with = str(config.get("_name_or_path") or "")
-    if not bases and _REPOSITORY.fullmatch(began_with) and _title(began_with) != known_as:
-        # It may as well be a path on someone's disk, so no address is made of it.
+    if not bases and _REPOSITORY.fullmatch(began_with) and _title(began_with) != model_name:
+        # It may be a path on someone's disk and not a repository, so no address is made from it.
         entries += [count("general.base_model.count", 1), text("general.base_model.0.name", _title(began_with))]
     elif bases:
         entries.append(count("general.base_model.count", len(bases)))
@@ -107,10 +107,10 @@ def general_metadata(
 
 
 def read_model_card(folder: Path) -> dict[str, list[str]]:
-    """The plain fields of the YAML head of a model card, as lists of text; {} when there is none.
+    """The plain fields of the YAML header of a model card, as lists of text; {} without one.
 
-    Only `key: value`, `key: [a, b]` and lists of `- value` are understood, which is what licence, languages, tags
-    and base models are written in.
+    Only `key: value`, `key: [a, b]` and lists of `- value` are parsed: licence, languages, tags and base models are
+    written so.
     """
     path = folder / MODEL_CARD
     if not path.is_file():
@@ -139,7 +139,7 @@ def read_model_card(folder: Path) -> dict[str, list[str]]:
 
 
 def _cached_repository(folder: Path) -> str | None:
-    """`owner/name` when the folder lies in Hugging Face's cache, as `models--owner--name/snapshots/…`."""
+    """`owner/name` if the folder is in Hugging Face's cache, as `models--owner--name/snapshots/…`."""
     for part in reversed(folder.resolve().parts):
         if part.startswith("models--"):
             name = part.removeprefix("models--").replace("--", "/", 1)

@@ -1,7 +1,6 @@
-"""A checkpoint to GGUF, from beginning to end: open, arrange, plan, write, verify.
+"""Converts a checkpoint to GGUF: open, arrange, plan, write, verify.
 
-Everything that can be wrong with a checkpoint's configuration, tokenizer or options shows before the first weight is
-written; `plan_conversion` alone is `--dry-run`.
+Configuration, tokenizer and options are checked before the first weight is written; `plan_conversion` is `--dry-run`.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ _QUANTIZATION_VERSION = 2
 
 @dataclass(frozen=True)
 class Output:
-    """One file to write: where, as what, and tensor by tensor."""
+    """One file to write: its path, file type and tensors."""
 
     path: Path
     kind: FileType
@@ -58,16 +57,16 @@ class Output:
 
 @dataclass(frozen=True)
 class Conversion:
-    """A checkpoint that has been read and found in order.
+    """A checkpoint that is open, checked and planned.
 
     Attributes:
         checkpoint: open.
-        architecture: what it is.
-        options: as given.
+        architecture: of the checkpoint.
+        options: of the conversion.
         adapters: merged into the tensors, open.
         tensors: under their GGUF names.
         model_metadata: entries of the architecture, the tokenizer and the adapters.
-        imatrix: if one was given.
+        imatrix: if one is given.
         outputs: the files to write.
         notes: sentences for the report.
     """
@@ -89,7 +88,7 @@ class Conversion:
         return [*self.checkpoint.inputs.values(), *more, *(file for one in self.adapters for file in one.files)]
 
     def metadata(self, output: Output, sha256: Mapping[str, str]) -> list[KeyValue]:
-        """All entries of the head of `output`."""
+        """All entries of the header of `output`, given the digests of the inputs by file name."""
         used = size_by_type(output.plans)
         quantized = any(kind not in FLOAT_TYPES.values() for kind in used)
         entries = general_metadata(
@@ -117,11 +116,10 @@ def convert(
     Args:
         source: a folder, or a weights file with its config.json beside it.
         out: the GGUF file; with several types see `output_paths`.
-        options: the choices.
+        options: the options.
         progress: called about five times a second; totals are of the file being written, then of verifying it.
 
-    Raises:
-        KnownError: of opening the checkpoint, of its architecture or tokenizer, of `write_gguf` and of `verify`.
+    Raises KnownError as `open_checkpoint`, the architecture, `read_tokenizer`, `write_gguf` and `verify` do.
     """
     with prepared(source, out, options or ConvertOptions()) as conversion, Digests(conversion.checkpoint) as digests:
         files = [_write(conversion, output, digests, progress) for output in conversion.outputs]
@@ -129,7 +127,7 @@ def convert(
 
 
 def plan_conversion(source: Path, out: Path, options: ConvertOptions | None = None) -> ConversionReport:
-    """What `convert` would write. Raises the same, but for what can only be found in the weights or on the disk."""
+    """What `convert` would write. Raises the same errors, except those found only in the weights or on the disk."""
     with prepared(source, out, options or ConvertOptions()) as conversion:
         digests = dict.fromkeys(conversion.checkpoint.inputs, _NO_DIGEST)
         files = []
@@ -151,7 +149,7 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
         checkpoint = stack.enter_context(open_checkpoint(source))
         _refuse_adapter(checkpoint)
         adapters = [stack.enter_context(read_adapter(one.folder, one.strength)) for one in options.adapters]
-        notes = _unread(checkpoint)
+        notes = _note_unread(checkpoint)
         architecture = architecture_of(checkpoint.config)
         weights = weights_of(checkpoint, architecture, adapters, options, notes)
         tensors = _arranged(architecture, weights, checkpoint, notes)
@@ -169,10 +167,10 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
         check_types(tensors, requests, keeps_packed=options.gptq_mode != "requantize")
         if imatrix is not None:
             check_imatrix(tensors, imatrix)
-        left = unmovable(tensors, checkpoint.tensors)
-        if left and requantized is not None:
-            requests = requantizing(requests, left, requantized)
-            notes += note(left, requantized)
+        to_requantize = unmovable(tensors, checkpoint.tensors)
+        if to_requantize and requantized is not None:
+            requests = requantizing(requests, to_requantize, requantized)
+            notes += note(to_requantize, requantized)
         outputs = [
             Output(
                 path,
@@ -201,7 +199,7 @@ def prepared(source: Path, out: Path, options: ConvertOptions) -> Iterator[Conve
 
 
 def _model_name(checkpoint: Checkpoint, architecture: Architecture, options: ConvertOptions) -> str:
-    """As it will stand in the file."""
+    """The name of the model as it will be in the file."""
     entries = general_metadata(
         checkpoint.folder,
         checkpoint.config,
@@ -221,9 +219,9 @@ def weights_of(
     options: ConvertOptions,
     notes: list[str],
 ) -> Mapping[str, RowSource]:
-    """The checkpoint's weights as rows, whatever they are stored as, with the adapters merged.
+    """The checkpoint's weights as rows, however they are stored, with the adapters merged.
 
-    `notes` gets what a person should know. Raises KnownError.
+    `notes` gets sentences for the report. Raises KnownError.
     """
     from convert import compressed
     from convert.gptq import checkpoint_view as gptq
@@ -239,9 +237,9 @@ def weights_of(
     if compressed.is_compressed(checkpoint.tensors):
         return compressed.view_compressed(checkpoint.tensors, stated, mode, merged, notes)
     if gptq.is_quantized(checkpoint.tensors):
-        found = gptq.view_quantized(checkpoint.tensors, stated, mode, merged)
-        notes += found.warnings
-        return found.tensors
+        view = gptq.view_quantized(checkpoint.tensors, stated, mode, merged)
+        notes += view.warnings
+        return view.tensors
     notes += left_behind(checkpoint.config, stated)
     return merged(checkpoint.tensors)
 
@@ -249,15 +247,15 @@ def weights_of(
 def _arranged(
     architecture: Architecture, weights: Mapping[str, RowSource], checkpoint: Checkpoint, notes: list[str]
 ) -> list[NamedTensor]:
-    """Every tensor of the GGUF; what keeps a quantized checkpoint from that is told by the name of its format."""
+    """Every tensor of the GGUF. An error of a quantized checkpoint names its format."""
     try:
         return architecture.plan(weights, checkpoint.config, notes)
     except KnownError as error:
         raise named_by_config(error, checkpoint.config, read_stated(checkpoint)) from error
 
 
-def _unread(checkpoint: Checkpoint) -> list[str]:
-    """A sentence about weights of the same format that were passed over, such as shards that an old index is about."""
+def _note_unread(checkpoint: Checkpoint) -> list[str]:
+    """A sentence about weights of the same format that are not read, such as shards of an old index."""
     suffix = checkpoint.files[0].suffix
     names = [file.name for file in checkpoint.unused_files if file.suffix == suffix]
     if not names:
@@ -282,6 +280,7 @@ def _write(conversion: Conversion, output: Output, digests: Digests, progress: P
             progress(reading)
 
     verifier = partial(verify, plans=output.plans, threads=conversion.options.threads, progress=progress)
+    # The digests are computed while the weights are written; placeholders of the same length stand for them until then.
     placeholders = dict.fromkeys(conversion.checkpoint.inputs, _NO_DIGEST)
     written = write_gguf(
         output.path,
@@ -313,9 +312,9 @@ def _report(source: Path, conversion: Conversion, files: Sequence[FileReport], *
 
 
 def _file_type(output: Output, used: Mapping[GGMLType, int]) -> FileType:
-    """The file type, or for a file of moved blocks the one that most of its bytes are of."""
-    again = not output.kind.quantized and any(plan.exactness == "requantized" for plan in output.plans)
-    if not again and not any(plan.packed for plan in output.plans):
+    """The file type; for a file with moved blocks the one that most of its bytes have."""
+    requantized = not output.kind.quantized and any(plan.exactness == "requantized" for plan in output.plans)
+    if not requantized and not any(plan.packed for plan in output.plans):
         return output.kind
     largest = max(used, key=lambda kind: used[kind])
     return next((kind for kind in FILE_TYPES.values() if kind.base is largest), output.kind)

@@ -1,7 +1,7 @@
-"""What a checkpoint says of its quantization, and the formats that are not read: each by its name, with what to do.
+"""A checkpoint's statements about its quantization, and the formats that are not read, with advice for each.
 
-A format is known by `quant_method`, which its tool writes into the configuration, and by tensors that only it has. The
-second decides: configurations stay behind when weights are made whole again, and get lost.
+A format is recognized by `quant_method`, which its tool writes into the configuration, and by tensors that only it has.
+The tensors decide: configurations get lost, and are left behind when weights are dequantized.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from convert.gptq.stated_config import stated_quantization
 
 _LONGEST = 1 << 20
 
-# What `convert.gptq` and `convert.compressed` read, or refuse in words of their own.
+# What `convert.gptq` and `convert.compressed` read, or refuse themselves.
 _READ = ("gptq", "awq", "auto-round", "intel/auto-round", "fp8", "fbgemm_fp8", "compressed-tensors")
 _ORIGINAL = "Convert the model it was made from."
 _DEQUANTIZED = f"{_ORIGINAL} Or load it in transformers, call model.dequantize(), save it, and convert that."
@@ -26,12 +26,12 @@ _DEQUANTIZED = f"{_ORIGINAL} Or load it in transformers, call model.dequantize()
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A format that is recognised and not read.
+    """A format that is recognized but not read.
 
     Args:
-        name: for people.
+        name: for messages.
         methods: values of `quant_method` (or `quant_algo`), in lower case.
-        tensors: ends of names, dot included, that no other format has; a name must end in one of them.
+        tensors: ends of tensor names, including the dot, that no other format has.
         advice: what to do instead.
     """
 
@@ -43,7 +43,7 @@ class Unreadable:
 
 FORMATS = (
     Unreadable("bitsandbytes", ("bitsandbytes",), (".absmax", ".quant_map", ".SCB", ".weight_format"), _DEQUANTIZED),
-    Unreadable("MLX", ("mlx",), (), f"{_ORIGINAL} Or make it whole with: mlx_lm.convert --hf-path MODEL --dequantize"),
+    Unreadable("MLX", ("mlx",), (), f"{_ORIGINAL} Or dequantize it with: mlx_lm.convert --hf-path MODEL --dequantize"),
     Unreadable("NVFP4 (ModelOpt)", ("modelopt", "nvfp4", "modelopt_fp4"), (".weight_scale_2", ".weight_global_scale")),
     Unreadable("MXFP4", ("mxfp4", "mxfp8", "gpt-oss"), ("_proj_blocks", ".weight_blocks"), _DEQUANTIZED),
     Unreadable("EXL2", ("exl2",), (".q_weight", ".q_invperm", ".q_scale_max")),
@@ -69,14 +69,14 @@ FORMATS = (
     Unreadable("a GGUF inside", ("gguf",), (), "Use the GGUF file as it is."),
 )
 
-# A clause of the refusal; shapes and names that such a format makes different from what an architecture asks for.
+# Errors of names, shapes and types that such a format makes different from what an architecture expects.
 _KINDS = ("missing_tensor", "unknown_tensor", "wrong_shape", "not_a_weight", "unsupported_dtype")
 
 
 def read_stated(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Everything that config.json and the files beside it say about the quantization; {} where they say nothing.
+    """Everything that config.json and the files beside it say about the quantization, merged; {} if nothing.
 
-    Raises KnownError("contradictory_quantization") where they differ, "bad_config" for a file that is damaged.
+    Raises KnownError: "contradictory_quantization" if they differ, "bad_config" for a damaged file.
     """
     files = [
         read_json_object(checkpoint.tokenizer_files[name], kind="bad_config", longest=_LONGEST)
@@ -88,35 +88,35 @@ def read_stated(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def left_behind(config: Mapping[str, Any], stated: Mapping[str, Any]) -> list[str]:
-    """A sentence for a checkpoint of plain floats whose configuration says that it is quantized."""
+    """A sentence for the report, if a checkpoint of plain floats has a configuration that says it is quantized."""
     method = _method(config, stated)
     if method is None:
         return []
-    return [f"The configuration says that the weights are quantized ({method}), but they are not; it was passed over."]
+    return [f"The configuration says that the weights are quantized ({method}), but they are not; this was ignored."]
 
 
 def refuse_by_tensors(tensors: Iterable[str]) -> None:
-    """Raises KnownError("unsupported_quantization") when the names are those of a format that is not read."""
+    """Raise KnownError("unsupported_quantization") if the names are those of a format that is not read."""
     names = list(tensors)
     for one in FORMATS:
-        found = next((name for name in names if name.endswith(one.tensors)), None) if one.tensors else None
-        if found is not None:
-            raise _unsupported(one.name, found, one.advice)
-    # MLX has no name to itself, but nobody else has both of these.
+        example = next((name for name in names if name.endswith(one.tensors)), None) if one.tensors else None
+        if example is not None:
+            raise _unsupported(one.name, example, one.advice)
+    # MLX has no name that no other format has, but no other format has both of these.
     biased = {name.removesuffix(".biases") for name in names if name.endswith(".biases")}
-    found = next((name for name in names if name.endswith(".scales") and name.removesuffix(".scales") in biased), None)
-    if found is not None:
+    scales = next((name for name in names if name.endswith(".scales") and name.removesuffix(".scales") in biased), None)
+    if scales is not None:
         mlx = next(one for one in FORMATS if one.name == "MLX")
-        raise _unsupported(mlx.name, found, mlx.advice)
+        raise _unsupported(mlx.name, scales, mlx.advice)
 
 
 def named_by_config(error: KnownError, config: Mapping[str, Any], stated: Mapping[str, Any]) -> KnownError:
-    """`error` of arranging a checkpoint's tensors; with the name of its quantization, where the configuration has one.
+    """`error`, or a refusal of the quantization that the configuration names, if that explains it.
 
     Args:
-        error: as raised.
+        error: of arranging the checkpoint's tensors.
         config: config.json.
-        stated: what the checkpoint says of its quantization.
+        stated: as `read_stated` returns it.
     """
     method = _method(config, stated)
     if error.kind not in _KINDS or method is None or method in _READ:
@@ -133,15 +133,15 @@ def _method(config: Mapping[str, Any], stated: Mapping[str, Any]) -> str | None:
             return str(stated[key]).lower()
     if stated.get("load_in_4bit") or stated.get("load_in_8bit"):
         return "bitsandbytes"
-    # mlx_lm writes its own beside the usual key.
+    # mlx_lm writes a key of its own, "quantization", beside the usual one.
     return "mlx" if isinstance(config.get("quantization"), Mapping) else None
 
 
 def _unsupported(name: str, tensor: str, advice: str) -> KnownError:
-    seen = f" (it holds {tensor})" if tensor else ""
+    evidence = f" (it has the tensor {tensor})" if tensor else ""
     return KnownError(
         "unsupported_quantization",
-        f"The checkpoint is quantized in the format {name}{seen}, which is not read.",
+        f"The checkpoint is quantized in the format {name}{evidence}, which is not read.",
         advice,
         format=name,
     )

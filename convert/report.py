@@ -1,4 +1,4 @@
-"""What a conversion did, or would do: every tensor with its type, size and exactness, and the totals."""
+"""The report of a conversion or a plan: every tensor with its type, size and exactness, and the totals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from convert.plan.plan import TensorPlan
 
 @dataclass(frozen=True)
 class TensorReport:
-    """One tensor: `source` and `source_dtype` as in the checkpoint, `shape` in numpy order."""
+    """One tensor: `source` is its name and `source_dtype` its type in the checkpoint; `shape` in numpy order."""
 
     name: str
     shape: tuple[int, ...]
@@ -30,14 +30,14 @@ class FileReport:
     """One output file.
 
     Attributes:
-        path: its name.
+        path: of the file.
         type: the file type.
         n_bytes: of the whole file.
-        n_weights: numbers in it.
-        head_bytes: of those `n_bytes`, metadata and padding.
-        seconds: it took; 0 for a plan.
+        n_weights: number of weights.
+        head_bytes: metadata and padding.
+        seconds: duration; 0 for a plan.
         tensors: in the order of the file.
-        proof: what comparing the file with the checkpoint found; None where that was not done.
+        proof: the result of comparing the file with the checkpoint; None if it was not compared.
     """
 
     path: Path
@@ -51,7 +51,7 @@ class FileReport:
 
     @property
     def bits_per_weight(self) -> float:
-        """Average over all tensors."""
+        """The average over all tensors."""
         return 8 * sum(tensor.n_bytes for tensor in self.tensors) / self.n_weights
 
     def exactness(self) -> dict[str, int]:
@@ -65,10 +65,10 @@ class ConversionReport:
 
     Attributes:
         source: the checkpoint.
-        architecture: GGUF's name of it.
+        architecture: its name in GGUF.
         written: False for a plan (`--dry-run`).
         files: one per file type.
-        notes: sentences a person should read.
+        notes: sentences for the user.
     """
 
     source: Path
@@ -97,7 +97,7 @@ def describe(
     *,
     proof: FileProof | None = None,
 ) -> FileReport:
-    """The report of one file from its plan."""
+    """The report of one file, from its plan."""
     tensors = tuple(
         TensorReport(
             plan.name,

@@ -180,7 +180,8 @@ def yarn_attention_factor(rope: Mapping[str, Any]) -> float:
 def llama3_factors(config: Mapping[str, Any], rope: Mapping[str, Any], head_dim: int) -> NDArray[np.float32] | None:
     """Llama 3.1's divisor of each frequency, `[head_dim / 2]`; None for models without scaling of this type.
 
-    High frequencies stay, low ones are divided by `factor`, those between are interpolated (Llama 3.1 model card; as `rope_type: llama3` in transformers).
+    High frequencies stay, low ones are divided by `factor`, those between are interpolated (Llama 3.1 model card; as
+    `rope_type: llama3` in transformers).
     """
     if rope["rope_type"] != "llama3":
         return None

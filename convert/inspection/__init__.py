@@ -1,7 +1,7 @@
-"""What is in this file? Describes GGUF files, checkpoints of every kind that is read, and LoRA adapters.
+"""Describes files for `belle inspect`: GGUF files, checkpoints of every format that is read, and LoRA adapters.
 
-Only heads, configurations, tokenizers and the group indices of GPTQ are looked at, never the weights, so that it takes
-a second at most.
+Only headers, configurations, tokenizers and GPTQ's group indices are read, never the weights, so it takes a second at
+most.
 """
 
 from __future__ import annotations

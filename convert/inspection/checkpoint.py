@@ -1,11 +1,10 @@
-"""A checkpoint described, and whether it can be converted: float weights, GPTQ or AWQ."""
+"""Describes a checkpoint and whether it can be converted."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,9 +28,9 @@ _MOST_TOKENS = 5_000_000
 
 
 def describe_checkpoint(path: Path) -> Description:
-    """Describe the checkpoint at `path`. What keeps it from being converted is noted, not raised.
+    """Describe the checkpoint at `path`. What prevents its conversion is noted, not raised.
 
-    Raises KnownError when it cannot be opened.
+    Raises KnownError if it cannot be opened.
     """
     with open_checkpoint(path) as checkpoint:
         notes: list[str] = []
@@ -139,14 +138,14 @@ def _n_compressed(tensors: tuple[TensorRow, ...], layers: Mapping[str, tuple[str
 
 
 def _act_order(g_idx: CheckpointTensor) -> bool:
-    """The columns of a block of 32 belong to different groups, so that their codes cannot simply be moved."""
+    """Whether columns of a block of 32 belong to different groups, so that codes cannot be moved as they are."""
     groups = np.asarray(g_idx.array())
     whole = groups[: len(groups) // RUN * RUN].reshape(-1, RUN)
     return bool((whole != whole[:, :1]).any())
 
 
 def _n_weights(tensors: tuple[TensorRow, ...], modules: list[Module]) -> int:
-    """Weights that the codes stand for, not the words that hold them."""
+    """The number of weights: of packed layers that of the codes, not of the words that hold them."""
     layers = {module.name for module in modules}
     plain = sum(
         tensor.n_weights
@@ -157,7 +156,7 @@ def _n_weights(tensors: tuple[TensorRow, ...], modules: list[Module]) -> int:
 
 
 def _tokenizer(checkpoint: Checkpoint, notes: list[str]) -> Tokenizer | None:
-    """The tokenizer for as many tokens as the embedding has rows (config.json may say anything)."""
+    """The tokenizer, with as many tokens as the embedding has rows (config.json may be wrong)."""
     n_embeddings = next((t.shape[0] for n, t in checkpoint.tensors.items() if n.endswith(_EMBEDDINGS) and t.shape), 0)
     if not 0 < n_embeddings <= _MOST_TOKENS:
         return None
@@ -177,7 +176,7 @@ def _tokenizer_facts(tokenizer: Tokenizer) -> TokenizerFacts:
 def _sizes(sizes: Dimensions | None) -> dict[str, int]:
     if sizes is None:
         return {}
-    found: Mapping[str, Any] = {
+    return {
         "layers": sizes.n_layer,
         "width": sizes.n_embd,
         "feed-forward width": sizes.n_ff,
@@ -186,4 +185,3 @@ def _sizes(sizes: Dimensions | None) -> dict[str, int]:
         "head width": sizes.head_dim,
         "vocabulary": sizes.n_vocab,
     }
-    return dict(found)

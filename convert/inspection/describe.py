@@ -1,4 +1,4 @@
-"""Finds out what a path is, and has it described."""
+"""Finds out whether a path is a GGUF file, a checkpoint or an adapter, and describes it."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def _describe_folder(folder: Path) -> Description:
 
 
 def _is_gguf(path: Path) -> bool:
-    """By the first bytes; a file that is hardly more than nothing and calls itself a GGUF is a broken one."""
+    """Whether the GGUF reader gets the file: by its first bytes, or its name if it is cut off."""
     if not path.is_file():
-        return True  # its reader says in words what is wrong with a pipe or a device
+        return True  # a pipe or a device: the reader's error names it
     return is_gguf(path) or path.suffix == ".gguf"
 
 

@@ -1,4 +1,4 @@
-"""The parts of a description. Plain values throughout, so that it can be printed as JSON as it is."""
+"""The parts of a description: only plain values, so that it can be printed as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Kind = Literal["GGUF", "GGUF adapter", "checkpoint", "LoRA adapter"]
 
 @dataclass(frozen=True)
 class TensorRow:
-    """One tensor: shape in numpy's order, type as the file calls it, and the bytes it takes."""
+    """One tensor: shape in numpy's order, type as the file calls it, and size in bytes."""
 
     name: str
     shape: tuple[int, ...]
@@ -47,10 +47,10 @@ class TokenizerFacts:
 
     Attributes:
         model: the algorithm, in GGUF's words (`llama` is SentencePiece, `gpt2` byte-level BPE) or by file.
-        pre: llama.cpp's name of the pre-tokenizer; "" when there is none.
+        pre: llama.cpp's name of the pre-tokenizer; "" for none.
         n_tokens: size of the vocabulary.
-        special: id and text of the special tokens there are, by kind.
-        adds_bos: puts a beginning-of-sequence token in front of every text; None when it does not say.
+        special: id and text of the special tokens, by kind.
+        adds_bos: whether it puts a beginning-of-sequence token in front of every text; None if not stated.
     """
 
     model: str
@@ -62,7 +62,7 @@ class TokenizerFacts:
 
 @dataclass(frozen=True)
 class TemplateFacts:
-    """The chat template: its text, and the id of the built-in template that says the same ("" for none)."""
+    """The chat template: its source, and the id of the built-in template with the same output ("" for none)."""
 
     source: str
     recognised: str
@@ -71,7 +71,7 @@ class TemplateFacts:
 
 @dataclass(frozen=True)
 class MemoryAt:
-    """Bytes needed with a context of `n_ctx` tokens, and whether that fits into what is free now."""
+    """Bytes needed with a context of `n_ctx` tokens, and whether that fits into the memory that is free now."""
 
     n_ctx: int
     weights: int
@@ -83,27 +83,27 @@ class MemoryAt:
 
 @dataclass(frozen=True)
 class Description:
-    """Everything that is told about a file or folder. Sizes in bytes, contexts in tokens, 0 or "" for not known.
+    """The description of a file or folder. Sizes in bytes, contexts in tokens, 0 or "" if not known.
 
     Attributes:
         path: as given.
-        kind: what it is.
-        architecture: GGUF's name of it.
-        title: what the model calls itself.
-        quantization: the file type of a GGUF; what a GPTQ or AWQ checkpoint is made of.
-        n_weights: numbers in it.
+        kind: of file or folder.
+        architecture: its name in GGUF.
+        title: the model's own name.
+        quantization: the file type of a GGUF; the kinds of layers of a quantized checkpoint.
+        n_weights: number of weights.
         n_bytes: of all its files.
         n_files: of weights.
         sizes: the model's shape by name.
-        context_length: as trained.
+        context_length: of the training.
         types: by bytes, the largest first.
-        license, source, base: where it comes from.
-        sha256: of the files it was made from, by name, as recorded in a GGUF.
-        adapters: that were merged into a GGUF: name and scale.
+        license, source, base: licence, address and base model.
+        sha256: of the files that a GGUF was made from, by name.
+        adapters: name and scale of those merged into a GGUF.
         memory: at several context lengths (GGUF).
-        facts: what else there is to say of this kind, by name.
-        notes: sentences, such as why it could not be converted.
-        tensors: all of them.
+        facts: more values of this kind of file, by name.
+        notes: sentences, such as why it cannot be converted.
+        tensors: all tensors.
     """
 
     path: str
@@ -137,39 +137,38 @@ class Description:
 
 def shares(tensors: Iterable[TensorRow]) -> tuple[TypeShare, ...]:
     """The histogram of types, by bytes, the largest first."""
-    found: dict[str, list[TensorRow]] = {}
+    by_type: dict[str, list[TensorRow]] = {}
     for tensor in tensors:
-        found.setdefault(tensor.type, []).append(tensor)
+        by_type.setdefault(tensor.type, []).append(tensor)
     all_shares = [
         TypeShare(kind, len(rows), sum(row.n_weights for row in rows), sum(row.n_bytes for row in rows))
-        for kind, rows in found.items()
+        for kind, rows in by_type.items()
     ]
     return tuple(sorted(all_shares, key=lambda share: -share.n_bytes))
-
-
-# Which of the built-in prompt templates a chat template is: by what it writes, not by how it is written.
 
 
 _QUESTION, _ANSWER = Message("user", "first question"), Message("assistant", "an answer")
 
 _CONVERSATIONS = ([_QUESTION], [_QUESTION, _ANSWER, Message("user", "second question")])
 
-# Not every template takes a system text, so it only tells apart what is otherwise the same.
+# Some templates do not accept a system text, so it only decides between templates that are otherwise the same.
 _WITH_SYSTEM = ([Message("system", "a system text"), _QUESTION],)
 
 
 def template_facts(source: str, *, bos: str, eos: str) -> TemplateFacts | None:
-    """What can be said of the Jinja program `source`; None when there is none.
+    """The facts about a chat template; None for an empty one.
+
+    The built-in template is recognized by its output, not by its source: the same template is written in many ways.
 
     Args:
-        source: of the template.
+        source: Jinja.
         bos, eos: texts of the tokens that it may write.
     """
     if not source:
         return None
 
     def written(template: PromptTemplate, conversations: Iterable[list[Message]]) -> list[str]:
-        """As text, without the token in front of everything, which tokenizers add too."""
+        """The output as text, without a leading bos token, which tokenizers may add as well."""
         texts = [as_text(template.segments(messages), bos=bos, eos=eos) for messages in conversations]
         return [text.removeprefix(bos) if bos else text for text in texts]
 
@@ -180,6 +179,6 @@ def template_facts(source: str, *, bos: str, eos: str) -> TemplateFacts | None:
     except KnownError as error:
         return TemplateFacts(source, "", error.message)
     with suppress(KnownError):
-        found = written(template, _WITH_SYSTEM)
-        same.sort(key=lambda known: written(known, _WITH_SYSTEM) != found)
+        own = written(template, _WITH_SYSTEM)
+        same.sort(key=lambda known: written(known, _WITH_SYSTEM) != own)
     return TemplateFacts(source, same[0].id if same else "")

@@ -1,4 +1,4 @@
-"""A GGUF described from its head."""
+"""Describes a GGUF file by its header."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHA256 = "chatbelle.source.sha256."
 
 
 def describe_gguf(path: Path) -> Description:
-    """Describe the GGUF at `path`, all its parts when it is the first of several. Raises KnownError."""
+    """Describe the GGUF at `path`, with all parts if it is the first of several. Raises KnownError."""
     header = read_header(path)
     metadata = header.metadata
     tensors = tuple(
@@ -64,7 +64,7 @@ def describe_gguf(path: Path) -> Description:
 
 
 def _sizes(header: GgufHeader) -> dict[str, int]:
-    found = {
+    sizes = {
         "layers": header.n_layers,
         "width": header.n_embd,
         "feed-forward width": header.n_ff,
@@ -73,7 +73,7 @@ def _sizes(header: GgufHeader) -> dict[str, int]:
         "head width": header.head_size,
         "vocabulary": header.n_vocab,
     }
-    return {name: size for name, size in found.items() if size}
+    return {name: size for name, size in sizes.items() if size}
 
 
 def _tokenizer(header: GgufHeader) -> TokenizerFacts | None:
@@ -97,21 +97,21 @@ def _tokenizer(header: GgufHeader) -> TokenizerFacts | None:
 def _memory(header: GgufHeader) -> tuple[MemoryAt, ...]:
     longest = header.n_ctx_train or _CONTEXTS[0]
     free = available_memory()
-    found = []
+    rows = []
     for n_ctx in sorted({*(n for n in _CONTEXTS if n < longest), longest}):
         need = estimate(header, n_ctx)
-        found.append(MemoryAt(n_ctx, need.weights, need.kv, need.compute, need.total, verdict(need.total, free)))
-    return tuple(found)
+        rows.append(MemoryAt(n_ctx, need.weights, need.kv, need.compute, need.total, verdict(need.total, free)))
+    return tuple(rows)
 
 
 def _adapters(metadata: Mapping[str, Value]) -> tuple[tuple[str, float], ...]:
     count = metadata.get("chatbelle.lora.count")
-    found = []
+    adapters = []
     for number in range(min(count, 100) if isinstance(count, int) else 0):
         scale = metadata.get(f"chatbelle.lora.{number}.scale")
         name = _text(metadata, f"chatbelle.lora.{number}.name")
-        found.append((name, scale if isinstance(scale, float) else 1.0))
-    return tuple(found)
+        adapters.append((name, scale if isinstance(scale, float) else 1.0))
+    return tuple(adapters)
 
 
 def _adapter_facts(tensors: tuple[TensorRow, ...], metadata: Mapping[str, Value]) -> dict[str, object]:

@@ -1,6 +1,6 @@
-"""Models of this computer: got from a hub, taken over from a file, listed, removed.
+"""Models on this computer: installed from a hub, imported from a file, listed, removed.
 
-`job.install` goes the whole way from a name in the catalogue to a model that runs: download, decrypt, convert, verify,
-register. Every step leaves on the disk what the next run needs to go on from there. The command line and the window's
-library both call it and show the `Step`s that it reports. `library` is what is done without a network.
+`job.install` does everything from a name in the catalogue to a model that runs: download, decrypt, convert, verify,
+register. The state of every step is on the disk, so that the next run continues from there. Command line and window
+call it and show the `Step`s that it reports. `library` is what needs no network.
 """

@@ -1,4 +1,4 @@
-"""What a downloaded checkpoint is turned into: GPTQ codes moved as they are, floats quantized to 4 bits."""
+"""How a downloaded checkpoint is converted: GPTQ codes are moved, floats quantized to 4 bits."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class CatalogConversion:
     """How one model is converted.
 
     Attributes:
-        suffix: of the file's name; different conversions do not overwrite each other's results.
+        suffix: of the file's name, so that conversions of different types do not overwrite each other.
         options: for the converter.
-        n_bytes: of the result, about; None when nothing is known of the model.
-        growth: the most bytes of result per byte of checkpoint.
+        n_bytes: approximate size of the result; None if the model's size is not known.
+        growth: upper bound of result bytes per checkpoint byte.
     """
 
     suffix: str
@@ -42,7 +42,7 @@ class CatalogConversion:
     growth: float
 
     def result_bytes(self, checkpoint_bytes: int) -> int:
-        """At most how large the GGUF will be, made of a checkpoint of that many bytes."""
+        """An upper bound of the size of the GGUF made from a checkpoint of that many bytes."""
         at_most = round(checkpoint_bytes * self.growth)
         return min(self.n_bytes, at_most) if self.n_bytes else at_most
 
@@ -55,7 +55,7 @@ def conversion_of(
     Args:
         entry: a model of the catalogue.
         codes: of a GPTQ checkpoint: `exact` moves them; `fast` moves 4-bit codes into the type that computes fastest.
-        type_name: a file type to quantize to, also again; None for codes moved, or floats as Q4_K_M.
+        type_name: a file type to quantize to, GPTQ codes as well; None moves codes, and quantizes floats to Q4_K_M.
         threads: that compute; 0 for one per processor.
 
     Raises KnownError("unknown_type", "usage").
@@ -70,9 +70,9 @@ def conversion_of(
     }
     source_bits = _SOURCE_BITS[entry.bits]
     if type_name is None and entry.is_gptq:
-        # `belle convert` writes as f16 what the checkpoint has as floats. Here, where the wish is a model that fits,
-        # embeddings and output get 8 bits: of a BLOOM with a quarter of a million tokens that is a gigabyte less, and
-        # Q8_0 errs by a few thousandths of a weight, a small part of what 4 bits did to the layers between.
+        # `belle convert` writes the checkpoint's floats as f16. Here a model that fits into memory is wanted, so
+        # embeddings and output get 8 bits: for BLOOM with a quarter of a million tokens that saves a gigabyte, and
+        # Q8_0's error is a few thousandths of a weight, a small part of what 4 bits cost the layers between.
         floats = TypeRequests(embeddings=GGMLType.Q8_0, output=GGMLType.Q8_0)
         options = ConvertOptions(gptq=codes, requests=floats, **known)  # type: ignore[arg-type]
         return CatalogConversion(codes, options, entry.installed_bytes, 1.3)

@@ -1,4 +1,4 @@
-"""Where a model lies: `models/NAME/`, with everything unfinished in the hidden folder `.download` inside."""
+"""The folder of a model: `models/NAME/`, with everything unfinished in its hidden folder `.download`."""
 
 from __future__ import annotations
 
@@ -32,32 +32,32 @@ class ModelFolder:
 
     @property
     def folder(self) -> Path:
-        """Of the finished model."""
+        """For the finished model."""
         return paths.models_dir() / self.name
 
     @property
     def work(self) -> Path:
-        """Of everything unfinished."""
+        """For everything unfinished."""
         return self.folder / ".download"
 
     @property
     def source_file(self) -> Path:
-        """Which files are being downloaded."""
+        """The list of files that are being downloaded."""
         return self.work / "source.json"
 
     @property
     def checkpoint(self) -> Path:
-        """The downloaded (and decrypted) checkpoint."""
+        """For the downloaded (and decrypted) checkpoint."""
         return self.work / "checkpoint"
 
     @property
     def encrypted(self) -> Path:
-        """What is still to be decrypted."""
+        """For files that are still to be decrypted."""
         return self.work / "encrypted"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Create the folders and keep other programs out.
+        """Create the folders, and hold a lock on them against other programs.
 
         Raises KnownError("busy", "folder_not_writable").
         """
@@ -78,8 +78,8 @@ class ModelFolder:
         finally:
             os.close(handle)
 
-    def begin_anew(self) -> None:
-        """Forget what was downloaded of another version, and what was made of it."""
+    def start_over(self) -> None:
+        """Delete what was downloaded of another version, and what was made from it."""
         for folder in (self.checkpoint, self.encrypted):
             shutil.rmtree(folder, ignore_errors=True)
         for unfinished in self.work.glob("*.gguf*"):
@@ -114,8 +114,8 @@ def in_models_folder(path: Path) -> bool:
 def copied(path: Path, name: str, listener: Listener | None) -> Path:
     """Copy `path`, the first or only part of a model, into the models folder under `name`; return the copy.
 
-    A file that is there already is left alone. Raises KnownError: "disk_full", "folder_not_writable", "unwritable",
-    "unreadable", "file_exists".
+    A file that is in the models folder already is not copied. Raises KnownError: "disk_full", "folder_not_writable",
+    "unwritable", "unreadable", "file_exists".
     """
     folder = paths.models_dir() / name
     sources = split_parts(path)
@@ -146,15 +146,15 @@ def _copy(source: Path, target: Path, reporter: Reporter) -> None:
             "file_exists", f"{target} exists already.", "Choose another --name, or import that file.", path=str(target)
         )
     with replace_file(target) as copy:
-        for data in _pieces(source):
+        for data in _chunks(source):
             copy.write(data)
             reporter.add(len(data))
         copy.flush()
         shutil.copystat(source, copy.name)
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
-    """The content, some megabytes at a time. Raises KnownError("unreadable")."""
+def _chunks(path: Path) -> Iterator[bytes]:
+    """The content in chunks of `_COPY_BYTES`. Raises KnownError("unreadable")."""
     try:
         with path.open("rb", buffering=0) as file:
             while data := file.read(_COPY_BYTES):

@@ -1,9 +1,9 @@
-"""The installation of one model of the catalogue, step by step.
+"""Installs one model of the catalogue, step by step.
 
-What each step has done can be seen on the disk, so that a run goes on where the last one was interrupted, whatever
-interrupted it: `source.json` says which files are downloaded; a file under its real name is whole and its bytes are
-right; the converter keeps its own record; the GGUF moves out of the hidden folder when it has been verified; and the
-model is installed when the registry says so.
+The state of each step is on the disk, so that a run continues where the last one was interrupted, for whatever reason:
+`source.json` lists the files to download; a file with its real name is complete and verified; the converter has its own
+journal; the GGUF is moved out of the hidden folder when it is verified; and the model is installed when it is in the
+registry.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InstallOptions:
-    """The person's choices.
+    """The user's choices.
 
     Attributes:
         endpoint: a hub or mirror; None for `HF_ENDPOINT`, else huggingface.co.
         llama_weights: Meta's LLaMA-1 7B `consolidated.00.pth`, for models that are published as deltas.
-        codes: what becomes of GPTQ codes, see `conversion_of`.
+        codes: what is done with GPTQ codes, see `conversion_of`.
         type_name: a file type to quantize to instead.
         threads: that compute; 0 for one per processor.
-        keep_download: leave the checkpoint on the disk.
+        keep_download: keep the checkpoint on the disk.
     """
 
     endpoint: str | None = None
@@ -62,9 +62,9 @@ class Installed:
     Attributes:
         path: of the GGUF.
         n_bytes: its size.
-        already: it was there before.
-        exactness: number of tensors by what converting did to them; empty when it was there before.
-        notes: sentences for the person.
+        already: whether it was installed before.
+        exactness: number of tensors by exactness; empty if it was installed before.
+        notes: sentences for the user.
     """
 
     path: Path
@@ -81,7 +81,7 @@ def install(
     listener: Listener | None = None,
     stop: threading.Event | None = None,
 ) -> Installed:
-    """Install `entry`, or finish what an interrupted run began.
+    """Install `entry`, or continue an interrupted installation.
 
     Args:
         entry: a model of the catalogue.
@@ -98,16 +98,16 @@ def install(
     conversion = conversion_of(entry, codes=options.codes, type_name=options.type_name, threads=options.threads)
     model_folder = ModelFolder(entry.name)
     with model_folder.locked():
-        there = find_installed(entry, options)
-        if there is not None:
+        existing = find_installed(entry, options)
+        if existing is not None:
             if not options.keep_download:
                 model_folder.clean()
-            return there
+            return existing
         return _Installation(entry, options, conversion, listener=listener, stop=stop or threading.Event()).run()
 
 
 def find_installed(entry: ModelEntry, options: InstallOptions) -> Installed | None:
-    """The model as it is installed already in the way that is asked for. Raises KnownError."""
+    """The model, if it is installed already with this conversion; else None. Raises KnownError."""
     conversion = conversion_of(entry, codes=options.codes, type_name=options.type_name)
     path = ModelFolder(entry.name).folder / _file_name(entry, conversion)
     if path.is_file() and any(model.name == entry.name and model.path == path for model in installed()):
@@ -116,7 +116,7 @@ def find_installed(entry: ModelEntry, options: InstallOptions) -> Installed | No
 
 
 def check_installable(entry: ModelEntry, options: InstallOptions) -> None:
-    """Raise KnownError for what can be said before anything is downloaded."""
+    """Raise KnownError for everything that prevents the installation and is known before the download."""
     if entry.kind == "unsupported":
         raise KnownError(
             "unsupported_model", f"{entry.title} cannot be used.", entry.description["en"], name=entry.name
@@ -146,7 +146,7 @@ def _file_name(entry: ModelEntry, conversion: CatalogConversion) -> str:
 
 
 class _Installation:
-    """One run; the folder is locked."""
+    """One run of the installation, while the folder is locked."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class _Installation:
     def run(self) -> Installed:
         target = self._model_folder.folder / _file_name(self._entry, self._conversion)
         report = None
-        if target.is_file():  # made and verified, but not registered, or something else was registered since
+        if target.is_file():  # converted and verified, but not registered, or another file was registered since
             source = load_source(self._model_folder.source_file) or RemoteFiles(())
         else:
             source = self._download()
@@ -179,54 +179,54 @@ class _Installation:
     # Downloading
 
     def _download(self) -> RemoteFiles:
-        """Bring every file, decrypted, into the checkpoint's folder."""
+        """Download every file, decrypted if need be, into the checkpoint's folder."""
         reporter = Reporter("download", self._listener, self._stop)
         hub = Hub(self._options.endpoint)
         retries = Retries(reporter)
-        begun = load_source(self._model_folder.source_file)
-        source = begun or self._choose(hub, retries)
+        started = load_source(self._model_folder.source_file)
+        source = started or self._choose(hub, retries)
         try:
-            self._bring(hub, source, reporter, retries)
+            self._fetch_all(hub, source, reporter, retries)
         except HubError as error:
-            if begun is None or error.kind not in ("revision_gone", "file_not_in_repository", "repository_not_found"):
+            if started is None or error.kind not in ("revision_gone", "file_not_in_repository", "repository_not_found"):
                 raise
-            # The version that was begun is no longer published: begin with the one that is.
+            # The version of the interrupted download is no longer published: start over with the current one.
             source = self._choose(hub, retries)
-            self._bring(hub, source, Reporter("download", self._listener, self._stop), retries)
+            self._fetch_all(hub, source, Reporter("download", self._listener, self._stop), retries)
         return source
 
     def _choose(self, hub: Hub, retries: Retries) -> RemoteFiles:
         source = choose(hub, self._entry, retries)
-        self._model_folder.begin_anew()
+        self._model_folder.start_over()
         source.save(self._model_folder.source_file)
         return source
 
-    def _bring(self, hub: Hub, source: RemoteFiles, reporter: Reporter, retries: Retries) -> None:
+    def _fetch_all(self, hub: Hub, source: RemoteFiles, reporter: Reporter, retries: Retries) -> None:
         self._model_folder.checkpoint.mkdir(exist_ok=True)
         self._model_folder.encrypted.mkdir(exist_ok=True)
         self._check_space(source)
         reporter.total = source.total_bytes
         for file in source.files:
-            plain, arriving = self._plain(file), self._arriving(file)
+            plain, download = self._plain_path(file), self._download_path(file)
             if plain.exists():
                 reporter.begin(file.name)
                 reporter.add(file.size or 0, counts=False)
                 continue
-            fetch(hub, file, arriving, reporter, retries)
-            if arriving != plain:
-                self._decrypt(arriving)
+            fetch(hub, file, download, reporter, retries)
+            if download != plain:
+                self._decrypt(download)
 
-    def _plain(self, file: RemoteFile) -> Path:
+    def _plain_path(self, file: RemoteFile) -> Path:
         name = Path(file.name)
         return self._model_folder.checkpoint / (plain_name(name) if is_encrypted(file) else name.name)
 
-    def _arriving(self, file: RemoteFile) -> Path:
+    def _download_path(self, file: RemoteFile) -> Path:
         folder = self._model_folder.encrypted if is_encrypted(file) else self._model_folder.checkpoint
         return folder / Path(file.name).name
 
     def _decrypt(self, encrypted: Path) -> None:
         key = self._options.llama_weights
-        assert key is not None  # `check_installable` has asked for it
+        assert key is not None  # `check_installable` has checked it
         reporter = Reporter("decrypt", self._listener, self._stop, encrypted.stat().st_size)
         reporter.begin(encrypted.name)
         decrypt_file(encrypted, key, self._model_folder.checkpoint, lambda done, _total: reporter.reach(done))
@@ -234,15 +234,15 @@ class _Installation:
             encrypted.unlink()
 
     def _check_space(self, source: RemoteFiles) -> None:
-        """Room for what is still to come. Raises KnownError("disk_full")."""
-        needs = {"the download": sum(max(0, (file.size or 0) - self._bytes_there(file)) for file in source.files)}
+        """Check the space for everything that is still to be written. Raises KnownError("disk_full")."""
+        needs = {"the download": sum(max(0, (file.size or 0) - self._bytes_present(file)) for file in source.files)}
         if self._entry.kind == "delta":
             needs["decrypting"] = source.total_bytes if self._options.keep_download else source.largest_bytes
         needs["the model"] = self._conversion.result_bytes(source.total_bytes)
         check_model_space(self._model_folder.folder, needs)
 
-    def _bytes_there(self, file: RemoteFile) -> int:
-        for path in (self._plain(file), self._arriving(file), part_path(self._arriving(file))):
+    def _bytes_present(self, file: RemoteFile) -> int:
+        for path in (self._plain_path(file), self._download_path(file), part_path(self._download_path(file))):
             if path.exists():
                 return path.stat().st_size
         return 0
@@ -263,7 +263,7 @@ class _Installation:
                     speed = reading.weights_per_second * reading.total_bytes / reading.total_weights
                 self._listener(Step(reading.stage, target.name, reading.done_bytes, reading.total_bytes, speed))
 
-        if verified.is_file():  # an earlier run ended after it was verified and before it was moved
+        if verified.is_file():  # an earlier run ended between verifying and moving it
             report = plan_conversion(self._model_folder.checkpoint, verified, self._conversion.options)
         else:
             if self._listener:

@@ -1,6 +1,6 @@
-"""The models that are here, and those that could be: the list, taking over a file, removing.
+"""The list of installed and available models; importing a file; removing a model.
 
-Only files inside the models folder are ever deleted; a file that a person registered is theirs.
+Only files inside the models folder are ever deleted; a file that a person registered elsewhere is theirs.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from convert.install.folder import ModelFolder, copied, in_models_folder, remove
 Status = Literal["installed", "missing", "begun", "available", "unsupported"]
 
 USUAL_CONTEXT = 4096
-"""Tokens of context for which memory is stated, unless the model has fewer: what a chat takes by default."""
+"""Tokens of context for which memory is stated (a chat's default), unless the model has fewer."""
 
 _NAME = re.compile(r"[\w][\w.+-]*")
 
 
 @dataclass(frozen=True)
 class LibraryRow:
-    """One model of the list. Sizes in bytes, None when not known.
+    """One model of the list. Sizes in bytes, None if not known.
 
     Attributes:
-        name, title: for typing and for people.
-        status: `begun` is an installation that was interrupted, `missing` a registered file that is gone.
-        path: of the GGUF; "" when there is none.
-        size: of the GGUF, or what it will be after installation.
-        download: to be downloaded for it.
-        memory: to chat with `USUAL_CONTEXT` tokens.
-        license, research_only, languages: "" and () when not known.
+        name, title: for commands and for people.
+        status: `begun` is an interrupted installation, `missing` a registered file that does not exist any more.
+        path: of the GGUF; "" for none.
+        size: of the GGUF, also of one that is not installed yet.
+        download: bytes to download.
+        memory: for a chat with `USUAL_CONTEXT` tokens.
+        license, research_only, languages: "" and () if not known.
     """
 
     name: str
@@ -55,7 +55,7 @@ class LibraryRow:
 
 
 def rows() -> list[LibraryRow]:
-    """The catalogue, and after it the files that were registered besides. Raises KnownError("registry_damaged")."""
+    """The catalogue, then registered files that are not in it. Raises KnownError("registry_damaged")."""
     known = {model.name: model for model in installed()}
     result = [_catalogue_row(entry, known.pop(entry.name, None)) for entry in load_catalog()]
     for model in known.values():
@@ -83,14 +83,14 @@ def take_over(
     copy: bool = False,
     listener: Listener | None = None,
 ) -> tuple[InstalledModel, GgufHeader]:
-    """Register a GGUF file that is here already.
+    """Register a GGUF file that exists already.
 
     Args:
         path: the file; the first part of a split one.
-        name: a new name, or that of a model of the catalogue this file is; None for one made from the file's.
+        name: a new name, or that of the model of the catalogue that this file is; None to use the file's name.
         template: id of the prompt template to use instead of the file's own.
-        copy: into the models folder, instead of leaving it where it is.
-        listener: told how far copying is.
+        copy: whether to copy it into the models folder.
+        listener: called with the progress of copying.
 
     Raises KnownError: those of `read_header`, "unknown_template", "bad_name", "name_taken", "other_architecture",
     "disk_full", "unwritable", those of the registry.
@@ -112,14 +112,14 @@ def take_over(
 
 @dataclass(frozen=True)
 class Removal:
-    """What removing a model does.
+    """What removing a model will do.
 
     Attributes:
         name: of the model.
-        registered: it is on the list of installed models.
-        files: to be deleted; all of them in the models folder.
-        kept: a file of the person's own, that is only taken off the list.
-        n_bytes: that the disk gets back.
+        registered: whether it is on the list of installed models.
+        files: to be deleted, all in the models folder.
+        kept: a file elsewhere, which is only taken off the list.
+        n_bytes: freed on the disk.
     """
 
     name: str
@@ -141,13 +141,13 @@ def plan_removal(name: str) -> Removal:
     model_folder = ModelFolder(name)
     begun = model_folder.work.is_dir()
     if model is None and not begun:
-        resolve(name)  # says in words what is wrong with the name
+        resolve(name)  # raises the error that fits the name
         raise KnownError("unknown_model", f"There is no model called “{name}”.", "See: belle models list", name=name)
     files: list[Path] = []
     kept = None
     if model is not None and in_models_folder(model.path):
         files += split_parts(model.path)
-        # What the same model was converted to besides.
+        # Other conversions of the same model.
         files += [path for path in model_folder.folder.glob(f"{name}-*.gguf") if path not in files]
     elif model is not None:
         kept = model.path

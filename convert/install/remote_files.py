@@ -1,7 +1,7 @@
-"""Which files make up a model of the catalogue, found in its repository and written down for the next run.
+"""Chooses the files of a model of the catalogue in its repository, and saves the choice for the next run.
 
-What was chosen stays chosen, down to the commit, until the model is installed: an interrupted download must not go on
-with another version's bytes.
+The choice, down to the commit, stays until the model is installed: an interrupted download must not continue with the
+bytes of another version.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
 @dataclass(frozen=True)
 class RemoteFiles:
-    """What is downloaded for a model.
+    """The files to download for a model.
 
     Attributes:
         files: the small ones first, so that a wrong key or a missing permission shows at once.
-        notes: sentences for the person.
+        notes: sentences for the user.
     """
 
     files: tuple[RemoteFile, ...]
@@ -50,12 +50,12 @@ class RemoteFiles:
         return max((file.size or 0 for file in self.files), default=0)
 
     def save(self, path: Path) -> None:
-        """Write it down, as a whole or not at all. Raises KnownError ("disk_full", "folder_not_writable")."""
+        """Write it to `path` atomically. Raises KnownError ("disk_full", "folder_not_writable")."""
         write_text(path, json.dumps({"format": _FORMAT, **asdict(self)}, indent=1))
 
 
 def load_source(path: Path) -> RemoteFiles | None:
-    """What an earlier run wrote down; None when there is nothing, or nothing of use."""
+    """What an earlier run saved; None if the file does not exist or is not usable."""
     try:
         data = parse_json(path.read_bytes())
         if data["format"] != _FORMAT:
@@ -66,9 +66,9 @@ def load_source(path: Path) -> RemoteFiles | None:
 
 
 def choose(hub: Hub, entry: ModelEntry, retries: Retries) -> RemoteFiles:
-    """The files of `entry` as they are published now.
+    """The files of `entry` that are published now.
 
-    Where the repository has no configuration or tokenizer, those of the base model are taken. Raises KnownError:
+    If the repository has no configuration or no tokenizer, those of the base model are added. Raises KnownError:
     "file_not_in_repository", and those of the hub.
     """
     listing = retries.keep_trying(lambda: hub.files(entry.repo))
@@ -94,7 +94,7 @@ def is_encrypted(file: RemoteFile) -> bool:
 
 
 def _matching(listing: Mapping[str, RemoteFile], wanted: ModelFile) -> list[RemoteFile]:
-    """A pattern means files of the top folder: deeper ones are other things."""
+    """The files of the top folder that match; deeper ones are something else."""
     return [file for name, file in listing.items() if "/" not in name and fnmatchcase(name, wanted.name)]
 
 
@@ -102,6 +102,7 @@ def _from_base(
     hub: Hub, entry: ModelEntry, names: Iterable[str], retries: Retries, notes: list[str]
 ) -> list[RemoteFile]:
     names = set(names)
+    # Either all tokenizer files or none: those of two tokenizers would not fit together.
     missing = set() if CONFIG_NAME in names else {CONFIG_NAME}
     if not names.intersection(VOCABULARY_NAMES):
         missing.update(TOKENIZER_NAMES)

@@ -1,1 +1,1 @@
-"""Which type each tensor gets, and where it lies in the file."""
+"""Plans the GGUF file: the type of each tensor and its place in the file."""

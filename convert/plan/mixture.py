@@ -1,9 +1,9 @@
-"""Which type each tensor gets: llama.cpp's rules for spending more bits where a model is sensitive.
+"""Chooses the type of each tensor by llama.cpp's rules, which spend more bits where a model is sensitive.
 
 `Q4_K_M` is not one type: half of the attention values and of the feed-forward outputs get Q6_K, so does the output
-matrix, and matrices whose rows do not divide into blocks of 256 fall back to another type. The rules look at a
-tensor's role, at how many of its kind came before it, and at the shape of the model. Files made here are equal, tensor
-by tensor, to what `llama_model_quantize` makes of our F16 file; the tests hold the two side by side.
+matrix, and matrices whose rows do not divide into blocks of 256 fall back to another type. The rules (llama-quant.cpp)
+use a tensor's role, how many of its kind come before it, and the shape of the model. Files made here are equal, tensor
+by tensor, to what `llama_model_quantize` makes of our F16 file; the tests compare the two.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ T = GGMLType
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What the rules must know about a model.
+    """The properties of a model that the rules use.
 
     Attributes:
         architecture: `general.architecture`, such as `llama`.
@@ -38,7 +38,7 @@ class ModelFacts:
 
     @classmethod
     def from_metadata(cls, values: Mapping[str, Any]) -> ModelFacts:
-        """Read them from GGUF metadata, key to value."""
+        """From GGUF metadata, key to value."""
         architecture = str(values["general.architecture"])
 
         def first(key: str, default: int) -> int:
@@ -55,7 +55,7 @@ class ModelFacts:
 
     @property
     def is_70b(self) -> bool:
-        """True for the models that llama.cpp calls 70B: their value matrices are an eighth of the usual size."""
+        """Whether llama.cpp calls the model 70B: its value matrices have an eighth of the usual size."""
         if self.architecture == "llama":
             return self.n_layers == 80 and self.n_head != self.n_head_kv
         return self.architecture in ("qwen2", "olmo") and self.n_layers == 80
@@ -63,7 +63,7 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class TypeRequests:
-    """What the user asked for beyond the file type.
+    """Types that the user requests beyond the file type.
 
     Attributes:
         tensors: `(regular expression, type)`, searched in a tensor's name in order, upper and lower case alike.
@@ -102,7 +102,7 @@ def role_of(name: str) -> MatrixRole:
     return MatrixRole.FFN_DOWN if "ffn_down" in name else MatrixRole.OTHER
 
 
-# Types of 256-weight blocks, and what takes their place when a row does not divide by 256.
+# Types with blocks of 256 weights, and what replaces them if the row length is not a multiple of 256.
 _FALLBACK = {
     T.Q2_K: T.Q4_0,
     T.Q3_K: T.Q4_0,
@@ -115,7 +115,7 @@ _FALLBACK = {
 
 
 def fit(kind: GGMLType, row_length: int) -> GGMLType:
-    """`kind`, or the type that llama.cpp uses instead when rows do not divide into its blocks; at worst F16."""
+    """`kind`, or llama.cpp's substitute if rows are not whole blocks of it; at worst F16."""
     if row_length % block_size(kind) == 0:
         return kind
     instead = T.IQ4_NL if kind.name.startswith("IQ") else _FALLBACK.get(kind, kind)
@@ -123,14 +123,14 @@ def fit(kind: GGMLType, row_length: int) -> GGMLType:
 
 
 def more_bits(index: int, count: int) -> bool:
-    """True for the first and last eighth of the layers and for every third one between."""
+    """Whether it is in the first or last eighth of the layers, or every third one between (`use_more_bits`)."""
     eighth = count // 8
     return index < eighth or index >= 7 * count // 8 or (index - eighth) % 3 == 2
 
 
 @dataclass
 class _Mixture:
-    """The rules of one file type at work on one model, tensor by tensor in llama.cpp's order."""
+    """The rules of one file type for one model. They count tensors, so these must come in llama.cpp's order."""
 
     kind: FileType
     facts: ModelFacts
@@ -147,9 +147,9 @@ class _Mixture:
             return self.requests.embeddings
         if role is MatrixRole.OUTPUT and self.requests.output is not None:
             return self.requests.output
-        asked = next((kind for pattern, kind in self.requests.tensors if pattern.search(name)), None)
-        if asked is not None:
-            chosen = asked
+        requested = next((kind for pattern, kind in self.requests.tensors if pattern.search(name)), None)
+        if requested is not None:
+            chosen = requested
         elif self.kind.quantized and not self.requests.pure:
             chosen = self._by_role(role, shape)
         else:
@@ -224,7 +224,7 @@ class _Mixture:
 
 
 def _rank(name: str) -> tuple[int, bytes]:
-    """llama.cpp visits tensors outside the blocks first, then block by block, by name within each."""
+    """The sort key of llama.cpp's order: tensors outside the blocks, then block by block, by name within each."""
     block = re.match(r"blk\.(\d+)\.", name)
     return (int(block[1]) if block else -1, name.encode())
 
@@ -241,10 +241,10 @@ def choose_types(
 
     Args:
         shapes: numpy-order shape by GGUF name.
-        kind: the file type asked for.
+        kind: the file type.
         facts: the model's shape.
         has_imatrix: whether an importance matrix is given, which changes some rules.
-        requests: types asked for by name; these are followed for F16 and F32 files too, where llama.cpp ignores them.
+        requests: types by name; they are followed for F16 and F32 files, too, where llama.cpp ignores them.
     """
     mixture = _Mixture(
         kind,
@@ -261,7 +261,7 @@ def choose_types(
 
 
 def needs_imatrix(name: str, kind: GGMLType, file_kind: FileType) -> bool:
-    """True where llama.cpp refuses to quantize without an importance matrix, because the result would be useless."""
+    """Whether llama.cpp refuses this type without an importance matrix, because the result would be useless."""
     if role_of(name) in (MatrixRole.EMBEDDINGS, MatrixRole.OUTPUT):
         return False
     if kind is T.Q2_K:

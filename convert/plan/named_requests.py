@@ -1,4 +1,4 @@
-"""What was asked for by a tensor's name must find one: a rule that matches nothing would pass for one that holds."""
+"""Checks requests by tensor name: each must match a tensor, or it would silently have no effect."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _SHOWN = 3
 
 
 def check_types(tensors: Sequence[Named], requests: TypeRequests, *, keeps_packed: bool) -> None:
-    """Every rule of `--tensor-type` decides about at least one tensor.
+    """Check that every rule of `--tensor-type` applies to at least one tensor.
 
     Args:
-        tensors: of the file to be.
-        requests: as the person gave them.
-        keeps_packed: tensors that are quantized already keep their codes, whatever is asked for.
+        tensors: of the output.
+        requests: the user's rules.
+        keeps_packed: tensors that are quantized already keep their codes, whatever is requested.
 
     Raises KnownError("bad_rule") for the first rule that matches nothing, or only what no rule can change.
     """
-    kept = {one.name for one in tensors if keeps_packed and one.source.packed_type is not None}
-    free = {one.name for one in tensors if _is_free(one)} - kept
+    packed = {one.name for one in tensors if keeps_packed and one.source.packed_type is not None}
+    free = {one.name for one in tensors if _is_free(one)} - packed
     for pattern, kind in requests.tensors:
         rule = f"--tensor-type {pattern.pattern}={kind.name.lower()}"
         matched = [one.name for one in tensors if pattern.search(one.name)]
@@ -43,7 +43,7 @@ def check_types(tensors: Sequence[Named], requests: TypeRequests, *, keeps_packe
 
 
 def check_imatrix(tensors: Iterable[Named], imatrix: Imatrix) -> None:
-    """Every entry belongs to a tensor, or to the head and the embedding, which not every file has under that name.
+    """Check that every entry belongs to a tensor (or to head or embedding, which a file may not have by that name).
 
     Raises KnownError("imatrix_mismatch").
     """
@@ -71,11 +71,11 @@ def _is_free(one: Named) -> bool:
 
 
 def _near(pattern: re.Pattern[str], tensors: Sequence[Named]) -> str:
-    """Names that may have been meant: what the checkpoint calls so, or what is spelled alike."""
+    """Advice with names that may be meant: of tensors with such a name in the checkpoint, or of similar spelling."""
     renamed = [one.name for one in tensors if pattern.search(one.source.name) and _is_free(one)]
     if renamed:
         return f"In the GGUF the tensors that the checkpoint calls so are {', '.join(renamed[:_SHOWN])}."
     parts = sorted({re.sub(r"^blk\.\d+\.|\.weight$", "", one.name) for one in tensors if _is_free(one)})
-    asked = re.sub(r"^\W*blk\W+\d*\W*|\W*weight\W*$|[^\w.]", "", pattern.pattern)
-    near = difflib.get_close_matches(asked, parts, _SHOWN, 0.4) or parts
+    meant = re.sub(r"^\W*blk\W+\d*\W*|\W*weight\W*$|[^\w.]", "", pattern.pattern)
+    near = difflib.get_close_matches(meant, parts, _SHOWN, 0.4) or parts
     return f"Names here are such as {', '.join(near[:8])}; --dry-run lists all."

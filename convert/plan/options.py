@@ -1,4 +1,4 @@
-"""What the person who converts may choose."""
+"""The options of a conversion."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ GPTQMode = Literal["exact", "fast", "requantize"]
 Requantized = Literal["q8_0", "q6_k"]
 
 REQUANTIZED: Requantized = "q8_0"
-"""What GPTQ layers whose codes cannot be moved become, unless something else is asked for."""
+"""The default type of GPTQ layers whose codes cannot be moved."""
 
 
 @dataclass(frozen=True)
 class AdapterChoice:
-    """A LoRA adapter to merge: the folder that PEFT saved, and what its own scaling is multiplied by."""
+    """A LoRA adapter to merge: the folder that PEFT saved, and a factor of its own scaling."""
 
     folder: Path
     strength: float = 1.0
@@ -31,25 +31,25 @@ class AdapterChoice:
 
 @dataclass(frozen=True)
 class ConvertOptions:
-    """Everything but the checkpoint and the output.
+    """All options but the checkpoint and the output.
 
     Attributes:
         types: names of file types, one file each; none means f16.
         adapters: merged into the weights, in this order.
         imatrix: a file with an importance matrix.
-        requests: types asked for by tensor.
+        requests: types by tensor name.
         gptq: what happens to layers that are quantized already: `exact` moves their codes, `fast` moves 4-bit codes
             into the type with the fastest kernel, `requantize` goes through floats to `types`. None: `exact` unless
             types are given.
         requantized: with `exact` and `fast`, the type of those layers whose codes cannot be moved (see
             `convert.gptq.requantize`). None: `REQUANTIZED`, or the file type where types are given.
-        template: a built-in prompt template by id, in place of the checkpoint's own; `none` for none.
-        round_first: quantize what an F16 file would hold, as llama.cpp's two steps do.
+        template: id of a built-in prompt template, instead of the checkpoint's own; `none` for none.
+        round_first: round to F16 before quantizing, as llama.cpp's two steps do.
         threads: that compute; 0 for one per processor.
-        resume: go on from what an interrupted run left.
+        resume: continue an interrupted run.
         verify: read the file back and compare it with the checkpoint before it gets its name.
-        name, license_id, repository: metadata in place of what the checkpoint says.
-        report: what else is going to be written: it may be none of the files that are read.
+        name, license_id, repository: metadata instead of what the checkpoint says.
+        report: another file that will be written, which must not be one of the inputs.
     """
 
     types: tuple[str, ...] = ()
@@ -70,12 +70,12 @@ class ConvertOptions:
 
     @property
     def gptq_mode(self) -> GPTQMode:
-        """What `gptq` means with these types."""
+        """`gptq`, or its default with these types."""
         return self.gptq or ("requantize" if self.types else "exact")
 
     @property
     def unmovable_type(self) -> GGMLType | None:
-        """What `requantized` means with these types; None for the file type. Raises KnownError (`usage`)."""
+        """The type of `requantized`, or its default; None for the file type. Raises KnownError (`usage`)."""
         if self.gptq_mode == "requantize":
             if self.requantized is None:
                 return None
@@ -90,7 +90,7 @@ class ConvertOptions:
 
 
 def tensor_requests(rules: Iterable[str]) -> tuple[tuple[re.Pattern[str], GGMLType], ...]:
-    """`REGEX=TYPE` rules, parsed; the first that matches a tensor's name decides. Raises KnownError (`bad_rule`)."""
+    """Parse `REGEX=TYPE` rules; the first that matches a tensor's name applies. Raises KnownError (`bad_rule`)."""
     parsed = []
     for rule in rules:
         pattern, equals, kind = rule.rpartition("=")
@@ -110,7 +110,7 @@ def tensor_requests(rules: Iterable[str]) -> tuple[tuple[re.Pattern[str], GGMLTy
 
 
 def output_paths(out: Path, type_names: list[str]) -> list[Path]:
-    """A file for every type: `{type}` in the name is replaced; several types without it are put before the suffix."""
+    """The file of every type: `{type}` in the name is replaced; without it several types are put before the suffix."""
     if "{type}" in out.name:
         return [out.with_name(out.name.replace("{type}", name)) for name in type_names]
     if len(type_names) == 1:

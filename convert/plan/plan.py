@@ -1,4 +1,4 @@
-"""The plan of a GGUF file: for every tensor its type, its size, its place in the file, and how faithful it will be.
+"""The plan of a GGUF file: every tensor's type, size, place in the file, and exactness.
 
 Everything about the output is known before the first weight is read: `--dry-run` prints this plan, the writer follows
 it.
@@ -28,7 +28,7 @@ Exactness = Literal[
 
 
 class Named(Protocol):
-    """A tensor under the name it has in the GGUF file."""
+    """A tensor with its name in the GGUF file."""
 
     @property
     def name(self) -> str: ...
@@ -46,14 +46,14 @@ class TensorPlan:
         shape: numpy order; the file stores it reversed.
         source: where its rows come from.
         type: its encoding in the file.
-        exactness: what happens to its values. `near-exact`: codes of GPTQ are moved, but the type holds their scales
-            only nearly; `requantized`: values that GPTQ had quantized are quantized a second time;
-            `calibrated`: rounded for what the layer computes, so that single weights may be further off.
+        exactness: what happens to its values. `near-exact`: GPTQ's codes are moved, but the type holds their scales
+            only approximately; `requantized`: values that GPTQ had quantized are quantized a second time; `calibrated`:
+            rounded for the least error of the layer's output, so that single weights may have larger errors.
         n_bytes: its size without padding.
-        offset: its place, from the start of the data section.
-        packed: the source's own blocks are moved as they are.
-        importance: weight of every column for the quantizer, or None.
-        round_first: values pass through f16 on their way to blocks, as they would through an F16 file.
+        offset: from the start of the data section, in bytes.
+        packed: the source's own blocks are copied.
+        importance: weight of every column for the quantizer, `[columns]`, or None.
+        round_first: values are rounded to f16 before they are quantized, as in an F16 file.
     """
 
     name: str
@@ -69,7 +69,7 @@ class TensorPlan:
 
     @property
     def info(self) -> TensorInfo:
-        """Its row in the table of tensors."""
+        """Its entry in the table of tensors."""
         return TensorInfo(self.name, self.shape, self.type, self.offset)
 
     @property
@@ -89,7 +89,7 @@ def data_size(plans: Iterable[TensorPlan]) -> int:
 
 
 def exactness_of(source: RowSource, kind: GGMLType) -> Exactness:
-    """What writing the floats of `source` as `kind` does to them."""
+    """The exactness of the floats of `source` written as `kind`."""
     if kind not in FLOAT_TYPES.values():
         return "requantized" if source.was_quantized else "quantized"
     if kind is GGMLType.F32 or kind is FLOAT_TYPES[source.dtype]:
@@ -110,16 +110,17 @@ def plan_types(
     """Choose types and lay out the data section.
 
     Args:
-        tensors: in the order they shall have in the file.
+        tensors: in the order of the file.
         facts: the model's shape, for the rules.
-        kind: the file type asked for.
+        kind: the file type.
         imatrix: importance of the columns of each matrix.
-        requests: types asked for by tensor name.
-        packed: whether sources that are blocks already (GPTQ) keep their blocks or are quantized again.
-        round_first: quantize what an F16 file would hold (llama.cpp's way) rather than the checkpoint's own precision.
+        requests: types by tensor name.
+        packed: whether sources that have blocks already (GPTQ) keep them or are quantized again.
+        round_first: round to F16 before quantizing (as llama.cpp does) instead of using the checkpoint's precision.
 
     Raises:
-        KnownError: a type that does not divide a tensor's rows, an importance matrix that is missing or does not fit.
+        KnownError: for a type whose blocks do not divide a tensor's rows, and an importance matrix that is missing or
+            does not fit.
     """
     named = list(tensors)
     types = choose_types(
@@ -174,7 +175,7 @@ def _importance(name: str, row_length: int, imatrix: Imatrix | None) -> NDArray[
     if values is None or values.size == row_length:
         return values
     if role_of(name) is MatrixRole.EMBEDDINGS:
-        return None  # embeddings are looked up, not multiplied; what was measured under their name is another matrix
+        return None  # embeddings are looked up, not multiplied: an entry of that name was measured for another matrix
     raise KnownError(
         "imatrix_mismatch",
         f"The importance matrix has {values.size} columns for {name}, which has {row_length}.",

@@ -1,7 +1,7 @@
-"""Rearrangements of rows: what separates a checkpoint's layout from GGUF's is almost always only the order of rows.
+"""Rearranged rows: a checkpoint's layout differs from GGUF's almost always only in the order of rows.
 
-Each arrangement is itself a `RowSource` and reads only what is asked for. Rows are moved whole, so blocks that are
-already quantized (`packed_rows`) move with them at no loss.
+Each arrangement is a `RowSource` and reads only what is requested. Rows are moved whole, so blocks that are quantized
+already (`packed_rows`) are moved without loss.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ def take_rows(source: RowSource, index: NDArray[np.intp]) -> RowSource:
 class TakeRows(RowSource):
     """A permutation or selection of rows (of values, for a vector).
 
-    Rows that are neighbours in the source are read in one piece, whatever their order here, and no row is read that
-    was not asked for.
+    Rows that are neighbours in the source are read in one piece, whatever their order here; no other rows are read.
     """
 
     def __init__(self, source: RowSource, index: NDArray[np.intp]) -> None:
@@ -91,18 +90,19 @@ class ArrayRows(RowSource):
 
 
 def _describe_as(rows: RowSource, source: RowSource) -> None:
-    """Say of `rows` what holds for `source`."""
+    """Copy to `rows` the attributes that a rearrangement does not change."""
     rows.packed_exactness = source.packed_exactness
     rows.was_quantized = source.was_quantized
     rows.is_computed = source.is_computed
 
 
 def _gather(read: Reader, wanted: NDArray[np.intp]) -> NDArray[Any]:
-    """The rows `wanted`, read as runs of neighbours."""
+    """The rows `wanted`, in this order, read as runs of neighbours."""
     if not wanted.size:
         return read(0, 1)[:0]
     order = np.argsort(wanted, kind="stable")
     ordered = wanted[order]
+    # A run ends where the next row is farther than 1; equal rows (a distance of 0) stay in it.
     starts = [0, *(np.flatnonzero(np.diff(ordered) > 1) + 1).tolist(), wanted.size]
     result: NDArray[Any] | None = None
     for begin, end in pairwise(starts):

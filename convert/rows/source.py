@@ -1,8 +1,8 @@
-"""Where the rows of a tensor come from: the seam between reading, arranging and writing.
+"""`RowSource`: the interface between reading, arranging and writing tensors.
 
-A checkpoint tensor, a GPTQ tensor, a LoRA-merged tensor and every rearrangement of them (permuted, joined, padded rows)
-is a `RowSource`: a matrix `[out_features, in_features]` that hands out runs of rows on demand, so that nothing the size
-of a model is ever in memory. One-dimensional tensors are one row.
+A checkpoint tensor, a GPTQ layer, a weight with a LoRA adapter merged and every rearrangement of them is a `RowSource`:
+a matrix `[out_features, in_features]` that returns runs of rows on demand, so that nothing of the size of a model is
+ever in memory. One-dimensional tensors are one row.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class RowSource(ABC):
     Attributes:
         name: the tensor's name in its checkpoint, for error messages.
         shape: numpy order, `[out_features, in_features]` or `[n]`.
-        dtype: the precision the values were stored in.
-        packed_type: a GGUF block type that holds these values bit for bit (a GPTQ tensor), None for plain floats.
-        packed_exactness: how true those blocks are: `exact`, or `near-exact`, within a fraction of a quantization step.
-        was_quantized: the values are quantized ones already (GPTQ); `steps` tells the distance between neighbours.
-        is_computed: the values come out of floating-point sums (merged adapters), whose last bit may differ from one
+        dtype: the precision that the values are stored in.
+        packed_type: a GGUF block type that holds the values (of a GPTQ layer); None for plain floats.
+        packed_exactness: of those blocks: `exact`, or `near-exact`, within a fraction of a quantization step.
+        was_quantized: whether the values are quantized already (GPTQ); `steps` returns the distance between codes.
+        is_computed: whether the values are floating-point sums (merged adapters), whose last bit may differ from one
             reading to the next.
     """
 
@@ -57,22 +57,22 @@ class RowSource(ABC):
     def float_rows(self, start: int, stop: int) -> NDArray[np.float32]:
         """The same rows as float32, exactly (every stored float fits)."""
         rows = self.rows(start, stop)
-        if self.dtype == "bf16":
+        if self.dtype == "bf16":  # the upper half of a float32
             return (rows.astype(np.uint32) << 16).view(np.float32)
         return rows.astype(np.float32, copy=False)
 
     def packed_rows(self, start: int, stop: int) -> NDArray[np.uint8]:
-        """Rows `start:stop` as blocks of `packed_type`, `[stop - start, bytes per row]`. Only where there is one."""
+        """Rows `start:stop` as blocks of `packed_type`, `[stop - start, bytes per row]`. Only if there is one."""
         raise TypeError(f"{self.name} has no packed form to take rows {start}:{stop} of")
 
     def steps(self, start: int, stop: int) -> NDArray[np.float32]:
-        """The quantization step of every weight of rows `start:stop`. Only where `was_quantized`."""
+        """The quantization step of every weight, `[stop - start, row_length]`. Only if `was_quantized`."""
         raise TypeError(f"{self.name} was not quantized, so rows {start}:{stop} have no steps")
 
     def release(self) -> None:  # noqa: B027  # nothing is held by default
-        """Let go of what is held to read rows faster; called when all rows were read. Reading again still works."""
+        """Free what is cached for reading rows; called when all rows are read. Reading again still works."""
 
     def take(self, index: NDArray[np.intp]) -> RowSource | None:
-        """The rows in the order of `index` when the source can do that better than by reading row by row."""
+        """The rows in the order of `index`, if the source has a better way than reading row by row; else None."""
         del index
         return None
