@@ -265,7 +265,7 @@ class Architecture(ABC):
         if self.always_tied:
             raise KnownError(
                 "unsupported_option",
-                f"{self.head.source} is not the embedding, but llama.cpp's {self.title} has no output head of its own.",
+                f"{self.head.source} is not the embedding, but llama.cpp's {self.title} has no separate output head.",
                 name=self.head.source,
             )
         notes.append(f"config.json calls {self.head.source} tied to the embedding, but it differs; both are kept.")

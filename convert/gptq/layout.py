@@ -76,7 +76,7 @@ def _module(name: str, tensors: Mapping[str, Any], config: Mapping[str, Any]) ->
                 raise KnownError(
                     "unsupported_gptq",
                     f"{name} stores float zeros, the format of the first weeks of GPTQ-for-LLaMa (March 2023).",
-                    "Quantize the model again with a later version; its codes cannot be told from its zeros.",
+                    "Quantize the model again with a later version; its zeros cannot be read.",
                     tensor=name + ".zeros",
                 )
             raise KnownError("damaged_gptq", f"{name}{suffix} is missing from the checkpoint.", tensor=name + suffix)

@@ -1,7 +1,7 @@
 """Writes an adapter as its own GGUF, which llama.cpp applies to a base model at run time (`--lora`).
 
 For a tensor `X` of the base the file holds `X.lora_a` `[rank, in]` and `X.lora_b` `[out, rank]`, and llama.cpp computes
-`W x + alpha / rank * lora_b (lora_a x)` with one alpha for the file. PEFT has a scale of its own for every layer
+`W x + alpha / rank * lora_b (lora_a x)` with one alpha for the file. PEFT has a separate scale for every layer
 (rsLoRA, alpha and rank by pattern), so the difference is multiplied into `lora_b`. Rows of `lora_b` are arranged as the
 architecture arranges those of the weight. For an embedding llama.cpp expects both matrices transposed.
 """

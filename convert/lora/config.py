@@ -43,13 +43,13 @@ _KNOWN = frozenset(f"{_READ} {_SHOWING} {_TRAINING}".split())
 # Options that make the adapter something other than a sum of products.
 _OTHER_METHODS = {
     "alora_invocation_tokens": "acts only after certain tokens (aLoRA)",
-    "arrow_config": "is chosen anew for every token (Arrow)",
+    "arrow_config": "is chosen again for every token (Arrow)",
     "kasa_config": "belongs to a base that was cut down (KaSA)",
     "layer_replication": "repeats layers of the base",
     "lora_bias": "adds biases to its products",
     "megatron_config": "is split for Megatron",
     "monteclora_config": "samples its weights (MonteCLoRA)",
-    "target_parameters": "changes parameters that are no layers of their own (experts)",
+    "target_parameters": "changes parameters that are not layers (experts)",
     "trainable_token_indices": "retrains single tokens of the embedding",
     "use_bdlora": "is block-diagonal (BD-LoRA)",
     "use_qalora": "averages its inputs (QA-LoRA)",

@@ -59,7 +59,7 @@ def merge(
         adapters: open.
         notes: gets a sentence about layers that were quantized (GPTQ) and are not any more with an adapter in them.
         tied: names of the embedding and of the head, if the head is the embedding and is not among `tensors`. PEFT
-            changes only one of the two, so the head then becomes a tensor of its own.
+            changes only one of the two, so the head then becomes a separate tensor.
 
     Raises KnownError: `adapter_mismatch` if the base lacks a layer or has it in another shape,
     `adapter_vocabulary` if the adapter was trained with more tokens than the base has, `damaged_adapter` if it lacks a
@@ -101,7 +101,7 @@ def _name_in_base(name: str, tensors: Mapping[str, RowSource], adapter: Adapter,
     if len(near) == 1:
         return near[0]
     if may_be_new:
-        return name  # a head of its own, where the base uses its embedding
+        return name  # a separate head, where the base uses its embedding
     raise _mismatch(adapter, f"{name} is not in the base", name)
 
 

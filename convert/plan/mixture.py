@@ -138,7 +138,7 @@ class _Mixture:
     has_imatrix: bool
     tied: bool
     n_values: int
-    seen: dict[MatrixRole, int] = field(default_factory=dict)
+    counts: dict[MatrixRole, int] = field(default_factory=dict)
 
     def type_of(self, name: str, shape: Sequence[int]) -> GGMLType:
         """The type of a tensor that may be quantized."""
@@ -161,8 +161,8 @@ class _Mixture:
             return self.requests.output or self._output(shape[-1])
         if role in (MatrixRole.EMBEDDINGS, MatrixRole.OTHER):
             return self.kind.base
-        index = self.seen.get(role, 0)
-        self.seen[role] = index + 1
+        index = self.counts.get(role, 0)
+        self.counts[role] = index + 1
         if role is MatrixRole.ATTENTION_OUTPUT:
             better = {"Q2_K": T.Q3_K, "Q3_K_M": T.Q4_K, "Q3_K_L": T.Q5_K}.get(self.kind.name)
         elif role is MatrixRole.FFN_DOWN:

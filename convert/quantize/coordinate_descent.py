@@ -33,7 +33,7 @@ def descend(weights: Floats, grid: Grid, metric: Hessian, sweeps: int) -> None:
             part = _SuperBlock(grid, block, np.ascontiguousarray(moments[columns, columns]), pull[columns].copy())
             part.set_scales()
             part.set_codes()
-            # Only the columns still to come: those before are not looked at again before P is computed anew.
+            # Only the columns still to come: those before are not used until P is computed again for the next sweep.
             pull[(block + 1) * span :] -= moments[(block + 1) * span :, columns] @ part.change
 
 

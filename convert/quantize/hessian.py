@@ -87,7 +87,7 @@ class Hessian:
 
     def output_error(self, error: Floats) -> Floats:
         """Square error of every row of the output, for errors `[columns, rows]` of the weights."""
-        # H holds the damping, which is no error of the output: it is taken off again.
+        # `moments` include the damping, which is not an error of the output, so its part is subtracted.
         squares = np.einsum("cr,cr->r", self.moments @ error, error)
         plain = np.einsum("cr,cr->r", error, error)
         return np.asarray(np.maximum(squares - np.float32(self.raised) * plain, 0), np.float32)

@@ -48,9 +48,8 @@ def _of_tokens(model: SentencePieceModel, vocabulary: Mapping[str, int], added: 
     by_id = {index: token for token, index in vocabulary.items()}
     for index in sorted(by_id.keys() | set(range(len(model.pieces)))):
         first = model.pieces[index].text if index < len(model.pieces) else None
-        if (
-            first != by_id.get(index) and index not in added
-        ):  # an added token is found before the vocabulary is asked, in both
+        # Added tokens are found in the text before either vocabulary is used.
+        if first != by_id.get(index) and index not in added:
             yield f"token {index} is {_shown(first)} in the first and {_shown(by_id.get(index))} in the second"
 
 
@@ -58,7 +57,7 @@ def _of_spaces(model: SentencePieceModel, path: Path, definition: Mapping[str, A
     try:
         prefix = space_prefix(path, definition)
     except KnownError:
-        yield "the second prepares texts in a way of its own"
+        yield "the second prepares texts in another way"
         return
     if model.add_dummy_prefix != prefix:
         first, second = ("first", "second") if model.add_dummy_prefix else ("second", "first")

@@ -184,9 +184,9 @@ WEIGHTS = ("config_groups", "group_0", "weights")
         (changed(INT4, *WEIGHTS, "symmetric", to=False), "configuration says symmetric is false"),
         (changed(INT4, *WEIGHTS, "symmetric", to="no"), "symmetric is 'no'"),
         (changed(INT4, "config_groups", "group_0", "targets", to=["re:(["]), "is not a valid pattern"),
-        (changed(INT4, "config_groups", "group_0", "targets", to=["re:(.*)*(.*)*X"]), "for ever"),
-        (changed(INT4, "config_groups", "group_0", "targets", to=["re:(a|a)+X"]), "for ever"),
-        (changed(INT4, "config_groups", "group_0", "targets", to=["re:" + ".*" * 9 + "X"]), "for ever"),
+        (changed(INT4, "config_groups", "group_0", "targets", to=["re:(.*)*(.*)*X"]), "forever"),
+        (changed(INT4, "config_groups", "group_0", "targets", to=["re:(a|a)+X"]), "forever"),
+        (changed(INT4, "config_groups", "group_0", "targets", to=["re:" + ".*" * 9 + "X"]), "forever"),
     ],
 )
 def test_what_is_not_known_is_refused_by_name(
@@ -284,7 +284,7 @@ def test_a_pattern_that_people_write_is_matched() -> None:
         ("int4", "weight_g_idx", torch.zeros(416), "weight_g_idx is stored as"),
         ("int4", "weight_shape", torch.tensor([], dtype=torch.int64), "weight_shape is missing"),
         ("int4", "weight_shape", torch.tensor([256.0, 416.0]), "weight_shape is stored as"),
-        ("int4", "weight", torch.zeros(256, 416), "both there"),
+        ("int4", "weight", torch.zeros(256, 416), "both weight and weight_packed"),
         ("int4", "weight_scale", torch.ones(256, 5), "do not fit"),
         ("int4", "weight_shape", None, "weight_shape is missing"),
         ("int4", "weight_shape", torch.tensor([256, 77]), "only codes of 4 and 8 bits"),

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.convert.gptq.test_view import named
 
 from belle.errors import KnownError
 from convert.gptq.checkpoint_view import view_quantized
 from convert.gptq.layout import ZeroEvidence, find_modules
 from convert.gptq.stated_config import stated_quantization, version_of
+from tests.convert.gptq.test_checkpoint_view import named
 from tests.convert.gptq.test_exact import Stored, layer
 
 

@@ -92,4 +92,4 @@ def test_a_head_that_llama_cpp_has_no_place_for_is_refused(tmp_path: Path) -> No
     with pytest.raises(KnownError) as caught:
         convert(base, tmp_path / "model.gguf", options)
     assert caught.value.kind == "unsupported_option"
-    assert "no output head of its own" in caught.value.message
+    assert "no separate output head" in caught.value.message

@@ -79,7 +79,7 @@ def test_cut_short(length: int) -> None:
     (proto_field(1, proto_field(1, b"\xff")), "utf-8"),
     (proto_field(1, proto_field(2, float("nan"))), "score nan"),
     (proto_field(1, proto_field(3, 9)), "type 9"),
-    (proto_field(1, 5), "number stands"),
+    (proto_field(1, 5), "it holds a number where"),
     (proto_field(1, proto_field(3, b"x")), "number belongs"),
 ])  # fmt: skip
 def test_damage_is_told(tmp_path: Path, data: bytes, words: str) -> None:
