@@ -15,6 +15,7 @@ from convert.rows.source import RowSource
 
 
 def _plus_one(source: RowSource, sizes: Dimensions) -> RowSource:
+    # Gemma's RMSNorm multiplies by 1 + weight, llama.cpp's by the weight.
     del sizes
     return AddConstant(source, 1.0)
 

@@ -136,6 +136,7 @@ class CheckpointTensor(RowSource):
         if math.prod(self.shape) == 0:
             span = 0
         values = placement.file.mapped(placement.offset, span * dtype.itemsize).view(dtype)
+        # The map holds the whole span; strides pick the tensor's values out of it without copying.
         byte_strides = [stride * dtype.itemsize for stride in placement.strides]
         view = np.lib.stride_tricks.as_strided(values, self.shape, byte_strides, writeable=False)
         if view.flags.aligned and not placement.big_endian:

@@ -88,7 +88,7 @@ def read_layer(name: str, tensors: Mapping[str, CheckpointTensor], bits: int) ->
     if scale is None:
         raise _damaged(name, "weight_scale is missing")
     shape = _stored_shape(name, tensors, codes, bits)
-    in_words = -(-shape[1] // (_WORD // bits))
+    in_words = -(-shape[1] // (_WORD // bits))  # the last word may be padded
     if codes.shape != ((shape[0], in_words) if packed is not None else shape):
         raise _damaged(name, f"{list(codes.shape)} stored codes are not those of {list(shape)} weights of {bits} bits")
     if codes.raw_dtype != ("i32" if packed is not None else "i8"):

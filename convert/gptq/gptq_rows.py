@@ -88,7 +88,7 @@ class GPTQRows(GroupQuantizedRows):
             return rows if self._columns is None else rows[:, self._columns]
         else:
             q = word_packing.unpack(np.ascontiguousarray(words[:, start:stop]), self.module.bits)
-        rows = np.ascontiguousarray(q.T)
+        rows = np.ascontiguousarray(q.T)  # [stop - start, in_features]
         return rows if self._columns is None else rows[:, self._columns]
 
     def _read_groups(self, version: Literal[1, 2], wordwise: bool) -> Groups:

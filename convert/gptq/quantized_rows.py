@@ -159,13 +159,14 @@ class GroupQuantizedRows(RowSource):
         if self.act_order:
             return None
         if self.bits == 8:
-            return GGMLQuantizationType.Q8_0
+            return GGMLQuantizationType.Q8_0  # 8.5 bits per weight
         if self._fits(-8, 7):
-            return GGMLQuantizationType.Q4_0
+            return GGMLQuantizationType.Q4_0  # 4.5 bits
         if self._uniform():
-            return GGMLQuantizationType.Q4_K
+            return GGMLQuantizationType.Q4_K  # 4.5 bits: groups of 256 columns, or one scale per row
         if mode == "fast" and self._can_be_structured():
             return GGMLQuantizationType.Q4_K
+        # Asymmetric codes with a zero per 32 … 128 columns: q - z needs a fifth bit. 5.5 bits.
         return GGMLQuantizationType.Q5_0
 
     def _fits(self, low: int, high: int) -> bool:

@@ -25,6 +25,7 @@ from convert.rows.source import RowSource
 
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 _PREFIX = "base_model.model."
+# `.default` is the adapter's name in a model; some trainers save it as part of the tensors' names.
 _PARTS = re.compile(
     r"(?P<layer>.+)\.(?P<part>lora_A|lora_B|lora_embedding_A|lora_embedding_B|lora_magnitude_vector)"
     r"(?:\.default)?(?:\.weight)?"

@@ -38,6 +38,7 @@ class MergedRows(RowSource):
         merged = self._base.float_rows(start, stop) + change
         if delta.magnitude is not None:
             length = np.linalg.norm(merged, axis=1, keepdims=True)
+            # A row of zeros stays zero instead of becoming NaN.
             merged *= delta.magnitude[start:stop, None] / np.maximum(length, np.finfo(np.float32).tiny)
         return merged
 

@@ -148,7 +148,7 @@ class PartFile:
     def write(self, data: memoryview, at: int) -> None:
         """Write all of `data` at offset `at`; from any thread. Raises KnownError."""
         with writing_model(self.path):
-            while data:
+            while data:  # one call writes at most 2 GiB, and less on a disk that is almost full
                 written = os.pwrite(self._file, data, at)
                 data, at = data[written:], at + written
 

@@ -176,6 +176,7 @@ class _Verification:
         # Where the bytes equal the source's, a checksum would prove nothing more.
         if not difference.same_bytes and zlib.crc32(data.data) != self._checksums[chunk]:
             raise self._bytes_changed(plan, chunk)
+        # Floating-point sums depend on the order of the threads, in the last bits only.
         with self._lock:
             self.totals[chunk.tensor].add(difference)
             self._left[chunk.tensor] -= 1

@@ -76,6 +76,7 @@ class _Walk:
         self._hidden: list[Hidden | None] = [None] * len(windows)
         self._original: list[Hidden | None] = [None] * len(windows)
         n_tokens = sum(map(len, windows))
+        # The residual streams of the original model cost memory and time: only if a matrix has text enough to use them.
         self._follows_original = any(to_be_corrected(n_tokens, rows.row_length) for rows in matrices.values())
         self._embeddings: Bytes | None = None
         self._blocks = self._groups()

@@ -1,3 +1,5 @@
+"""The general metadata of a GGUF: names, licences and model cards."""
+
 from __future__ import annotations
 
 from pathlib import Path

@@ -332,7 +332,7 @@ def test_ctypes_mirror_of_the_quantizer_parameters() -> None:
     assert ctypes.sizeof(llama_cpp.llama_model_quantize_params) > 0
 
 
-def test_weights_that_were_passed_over_are_told(llama: Path, tmp_path: Path) -> None:
+def test_weights_that_are_not_read_are_reported(llama: Path, tmp_path: Path) -> None:
     folder = tmp_path / "two"
     shutil.copytree(llama, folder)
     shutil.copy(next(folder.glob("model-*.safetensors")), folder / "adapter_model.safetensors")

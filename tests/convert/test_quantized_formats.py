@@ -78,7 +78,7 @@ def test_a_configuration_in_a_file_of_its_own_is_read(tmp_path: Path) -> None:
     assert "NVFP4" in refusal(tmp_path).message
 
 
-def test_a_configuration_that_stayed_behind_when_weights_were_made_whole_is_told(tmp_path: Path) -> None:
+def test_a_configuration_left_behind_by_dequantizing_is_reported(tmp_path: Path) -> None:
     folder = checkpoint(tmp_path, {}, quantization_config={"quant_method": "bitsandbytes", "load_in_4bit": True})
     report = plan_conversion(folder, tmp_path / "out.gguf")
     assert any("bitsandbytes" in note and "ignored" in note for note in report.notes)

@@ -73,7 +73,7 @@ def test_keys_that_nobody_knows_are_named() -> None:
     assert "\x1b" not in notes[0]
 
 
-def test_code_that_comes_with_a_checkpoint_is_told() -> None:
+def test_code_that_comes_with_a_checkpoint_is_reported() -> None:
     notes = notes_of({**LLAMA, "auto_map": {"AutoModelForCausalLM": "modeling_x.LlamaForCausalLM"}})
     assert "its own code" in notes[0]
 
@@ -126,7 +126,7 @@ def test_a_type_that_nobody_knows_leaves_it_to_the_class(model_type: str | None)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
-def test_biases_that_the_configuration_does_not_speak_of_are_told(value: float) -> None:
+def test_biases_that_the_configuration_does_not_mention_are_reported(value: float) -> None:
     tensors = checkpoint(LLAMA, head=True)
     name = "model.layers.0.self_attn.q_proj"
     bias = np.full(tensors[f"{name}.weight"].shape[0], value, np.float32)

@@ -214,7 +214,7 @@ class TestTiedHead:
         assert head.reads[-1][1] == 2**20
         assert all(stop - start <= 2**18 for start, stop in head.reads)
 
-    def test_one_that_differs_is_kept_and_told(self) -> None:
+    def test_one_that_differs_is_written_and_reported(self) -> None:
         notes: list[str] = []
         plan = architecture_of(BLOOM).plan(checkpoint(BLOOM, head=True), BLOOM, notes)
         assert plan[-1].name == "output.weight"
@@ -278,7 +278,7 @@ def test_rope_in_both_spellings() -> None:
     assert metadata(old)["llama.rope.freq_base"] == 5e5
 
 
-def test_a_window_limits_the_context_and_is_told() -> None:
+def test_a_window_limits_the_context_and_is_reported() -> None:
     config = {**LLAMA, "architectures": ["MistralForCausalLM"], "sliding_window": 16}
     notes: list[str] = []
     entries = {e.key: e.value for e in architecture_of(config).metadata(config, notes)}

@@ -1,4 +1,4 @@
-"""BELLE's encrypted files: right bytes, however long the key; in words what is wrong; and nothing bad left behind."""
+"""BELLE's encrypted files: right bytes for any length of the key, errors that name the cause, and no file left."""
 
 from __future__ import annotations
 

@@ -250,7 +250,7 @@ def test_scales_are_shared_as_the_strategy_says(strategy: str, stored: str, tmp_
     ("lm_head", 0),
     ("Linear", 0),
 ])  # fmt: skip
-def test_layers_said_to_be_left_that_are_stored_quantized_are_told(
+def test_ignored_layers_that_are_stored_quantized_are_reported(
     name: str, key: str, entry: str, count: int, originals: dict[str, Made]
 ) -> None:
     config = changed({"int4": INT4, "fp8-blocks": FP8}.get(name, FP8_TENSOR), key, to=[entry])

@@ -45,8 +45,8 @@ TARGETS = {"symmetric": "Q4_0", "asymmetric": "Q5_0", "8-bit": "Q8_0"}
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What GPTQModel made, by name."""
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the checkpoints that GPTQModel writes, each in a folder by name."""
     folder = tmp_path_factory.mktemp("gptqmodel")
     # GPTQModel leaves its logs in the present folder.
     command = [sys.executable, "-m", "tests.convert.gptq.gptqmodel_driver", str(folder)]
@@ -81,12 +81,12 @@ def permuted(weight: np.ndarray, heads: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", QUANTIZED)
-def test_every_weight_called_exact_is_exact_and_every_other_as_noisy_as_told(
-    made: Path, tmp_path: Path, name: str
+def test_every_weight_called_exact_is_exact_and_every_other_as_noisy_as_reported(
+    checkpoints: Path, tmp_path: Path, name: str
 ) -> None:
     bits, act_order = QUANTIZED[name]["bits"], QUANTIZED[name]["desc_act"]
-    (file,) = convert(made / name, tmp_path / "out.gguf", ConvertOptions()).files
-    with open_checkpoint(made / name) as checkpoint:
+    (file,) = convert(checkpoints / name, tmp_path / "out.gguf", ConvertOptions()).files
+    with open_checkpoint(checkpoints / name) as checkpoint:
         tensors = {key: np.array(tensor.array()) for key, tensor in checkpoint.tensors.items()}
     found = {t.name: t for t in GGUFReader(tmp_path / "out.gguf").tensors}
     assert file.proof is not None

@@ -16,8 +16,8 @@ from convert.rows.source import RowSource
 from tests.convert.gptq.test_exact import Layer, Stored, layer
 
 
-def named(made: Layer, name: str) -> dict[str, Any]:
-    return {key.replace("m.", name + ".", 1): value for key, value in made.tensors.items()}
+def named(layer_tensors: Layer, name: str) -> dict[str, Any]:
+    return {key.replace("m.", name + ".", 1): value for key, value in layer_tensors.tensors.items()}
 
 
 def vector(name: str, values: np.ndarray) -> ArrayRows:
@@ -25,14 +25,14 @@ def vector(name: str, values: np.ndarray) -> ArrayRows:
 
 
 def test_a_module_becomes_one_weight_in_its_place() -> None:
-    made = layer(4, 128, symmetric=True)
+    layer_tensors = layer(4, 128, symmetric=True)
     norm = vector("norm.weight", np.ones(32))
-    tensors = {"norm.weight": norm, **named(made, "a.q_proj"), "a.q_proj.bias": vector("b", np.zeros(32))}
-    seen = view_quantized(tensors, {})
-    assert list(seen.tensors) == ["norm.weight", "a.q_proj.weight", "a.q_proj.bias"]
-    assert seen.tensors["norm.weight"] is norm
-    assert seen.version == 1
-    assert seen.warnings == []
+    tensors = {"norm.weight": norm, **named(layer_tensors, "a.q_proj"), "a.q_proj.bias": vector("b", np.zeros(32))}
+    view = view_quantized(tensors, {})
+    assert list(view.tensors) == ["norm.weight", "a.q_proj.weight", "a.q_proj.bias"]
+    assert view.tensors["norm.weight"] is norm
+    assert view.version == 1
+    assert view.warnings == []
 
 
 def test_act_order_of_down_proj_is_folded_into_gate_and_up() -> None:
@@ -41,11 +41,11 @@ def test_act_order_of_down_proj_is_folded_into_gate_and_up() -> None:
     gate = layer(4, 32, symmetric=False, shape=(512, 64), seed=2)
     up = layer(4, 32, symmetric=True, shape=(512, 64), seed=3)
     tensors = {**named(gate, "l.gate_proj"), **named(up, "l.up_proj"), **named(down, "l.down_proj")}
-    seen = view_quantized(tensors, {})
-    assert list(seen.folded) == ["l.down_proj"]
+    view = view_quantized(tensors, {})
+    assert list(view.folded) == ["l.down_proj"]
     got = {}
     for name in ("gate_proj", "up_proj", "down_proj"):
-        rows = seen.tensors[f"l.{name}.weight"]
+        rows = view.tensors[f"l.{name}.weight"]
         assert rows.packed_type in (Type.Q5_0, Type.Q4_0)
         got[name] = dequantize(rows.packed_rows(0, rows.n_rows), rows.packed_type)
     x = np.random.default_rng(4).normal(size=64).astype(np.float32)
@@ -61,22 +61,22 @@ def test_act_order_of_down_proj_is_folded_into_gate_and_up() -> None:
 @pytest.mark.parametrize("changed", ["gate_proj", "down_proj"])
 def test_adapters_are_merged_before_anything_is_folded(changed: str) -> None:
     """Their rows and columns are in the checkpoint's order, and the product must come out as if nothing had moved."""
-    made = {
+    layer_tensors = {
         "down_proj": layer(4, 128, symmetric=False, shape=(32, 512), act_order=True, seed=1),
         "gate_proj": layer(4, 32, symmetric=False, shape=(512, 64), seed=2),
         "up_proj": layer(4, 32, symmetric=True, shape=(512, 64), seed=3),
     }
-    tensors = {key: value for name, one in made.items() for key, value in named(one, f"l.{name}").items()}
-    delta = np.random.default_rng(6).normal(0, 0.1, made[changed].weight.shape).astype(np.float32)
+    tensors = {key: value for name, one in layer_tensors.items() for key, value in named(one, f"l.{name}").items()}
+    delta = np.random.default_rng(6).normal(0, 0.1, layer_tensors[changed].weight.shape).astype(np.float32)
 
     def merge(rows: Mapping[str, RowSource]) -> dict[str, RowSource]:
-        return {**rows, f"l.{changed}.weight": vector(changed, made[changed].weight + delta)}
+        return {**rows, f"l.{changed}.weight": vector(changed, layer_tensors[changed].weight + delta)}
 
-    seen = view_quantized(tensors, {}, change=merge)
-    assert list(seen.folded) == ([] if changed == "down_proj" else ["l.down_proj"])
-    assert (seen.tensors["l.down_proj.weight"].packed_type is None) == (changed == "down_proj")
-    got = {name: seen.tensors[f"l.{name}.weight"].float_rows(0, len(one.weight)) for name, one in made.items()}
-    meant = {name: one.weight + (delta if name == changed else 0) for name, one in made.items()}
+    view = view_quantized(tensors, {}, change=merge)
+    assert list(view.folded) == ([] if changed == "down_proj" else ["l.down_proj"])
+    assert (view.tensors["l.down_proj.weight"].packed_type is None) == (changed == "down_proj")
+    got = {name: view.tensors[f"l.{name}.weight"].float_rows(0, len(one.weight)) for name, one in layer_tensors.items()}
+    meant = {name: one.weight + (delta if name == changed else 0) for name, one in layer_tensors.items()}
     x = np.random.default_rng(4).normal(size=64).astype(np.float32)
 
     def feed_forward(w: dict[str, np.ndarray]) -> np.ndarray:
@@ -94,28 +94,28 @@ def test_blooms_feed_forward_is_folded_with_its_bias() -> None:
         "h.0.mlp.dense_h_to_4h.bias": vector("bias", bias),
         **named(out, "h.0.mlp.dense_4h_to_h"),
     }
-    seen = view_quantized(tensors, {})
+    view = view_quantized(tensors, {})
     order = np.argsort(out.tensors["m.g_idx"].values, kind="stable")
     np.testing.assert_array_equal(
-        seen.tensors["h.0.mlp.dense_h_to_4h.bias"].float_rows(0, 1)[0], bias[order].astype("f")
+        view.tensors["h.0.mlp.dense_h_to_4h.bias"].float_rows(0, 1)[0], bias[order].astype("f")
     )
-    np.testing.assert_array_equal(seen.tensors["h.0.mlp.dense_h_to_4h.weight"].float_rows(0, 512), first.weight[order])
-    np.testing.assert_array_equal(seen.tensors["h.0.mlp.dense_4h_to_h.weight"].float_rows(0, 32), out.weight[:, order])
+    np.testing.assert_array_equal(view.tensors["h.0.mlp.dense_h_to_4h.weight"].float_rows(0, 512), first.weight[order])
+    np.testing.assert_array_equal(view.tensors["h.0.mlp.dense_4h_to_h.weight"].float_rows(0, 32), out.weight[:, order])
 
 
 def test_act_order_elsewhere_is_left_to_be_quantized_again() -> None:
-    made = layer(4, 128, symmetric=True, act_order=True)
-    seen = view_quantized(named(made, "a.o_proj"), {})
-    assert seen.folded == {}
-    assert seen.tensors["a.o_proj.weight"].packed_type is None
-    np.testing.assert_array_equal(seen.tensors["a.o_proj.weight"].float_rows(0, 32), made.weight)
+    layer_tensors = layer(4, 128, symmetric=True, act_order=True)
+    view = view_quantized(named(layer_tensors, "a.o_proj"), {})
+    assert view.folded == {}
+    assert view.tensors["a.o_proj.weight"].packed_type is None
+    np.testing.assert_array_equal(view.tensors["a.o_proj.weight"].float_rows(0, 32), layer_tensors.weight)
 
 
 def test_groups_that_no_layer_has_are_told_where_every_column_says_its_group() -> None:
-    made = layer(4, 128, symmetric=True, act_order=True)
-    told = view_quantized(named(made, "a.o_proj"), {"bits": 4, "group_size": 64}).warnings
-    assert told == ["The configuration says groups of 64; the layers have groups of 128."]
-    assert view_quantized(named(made, "a.o_proj"), {"bits": 4, "group_size": -1}).warnings == []
+    layer_tensors = layer(4, 128, symmetric=True, act_order=True)
+    warnings = view_quantized(named(layer_tensors, "a.o_proj"), {"bits": 4, "group_size": 64}).warnings
+    assert warnings == ["The configuration says groups of 64; the layers have groups of 128."]
+    assert view_quantized(named(layer_tensors, "a.o_proj"), {"bits": 4, "group_size": -1}).warnings == []
 
 
 def test_quantized_checkpoints_are_told_by_their_names() -> None:

@@ -1,4 +1,4 @@
-"""The configuration as a veto: what it says and the data deny, or what is not known here, is refused by its name."""
+"""A configuration that contradicts the data, or has values that are not known here, is refused by name."""
 
 from __future__ import annotations
 

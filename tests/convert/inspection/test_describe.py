@@ -1,4 +1,4 @@
-"""What `belle inspect` finds: in our own files, in checkpoints of every kind, and in files that lie."""
+"""`belle inspect` on our own files, on checkpoints of every kind, and on files with wrong contents."""
 
 from __future__ import annotations
 

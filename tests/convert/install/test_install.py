@@ -287,7 +287,7 @@ def test_what_is_no_address(hub: LoopbackHub, endpoint: str) -> None:
 
 
 @pytest.mark.parametrize("name", [WEIGHTS, "tokenizer.json", "config.json"])
-def test_wrong_bytes_are_removed_and_downloaded_anew(hub: LoopbackHub, name: str) -> None:
+def test_wrong_bytes_are_removed_and_downloaded_again(hub: LoopbackHub, name: str) -> None:
     hub.wrong.add(name)
     error = fault()
     assert error.kind == "wrong_bytes"

@@ -1,4 +1,4 @@
-"""`belle models get` killed in the middle of things: the same command goes on, and the result has the same bytes."""
+"""`belle models get` is killed at any time: the same command continues, and the result has the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list, taking over a file, removing."""
+"""The list of models, importing a file, removing a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verification: what is right passes with honest numbers, and nothing that is wrong gets its name."""
+"""Verification: a right file passes with true figures, and no wrong file gets its name."""
 
 from __future__ import annotations
 

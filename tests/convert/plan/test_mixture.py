@@ -1,4 +1,4 @@
-"""The rules that llama.cpp cannot show through its files: names, facts, and where our own way differs on purpose."""
+"""Rules that llama.cpp's files do not show: names, facts, and intended differences."""
 
 from __future__ import annotations
 

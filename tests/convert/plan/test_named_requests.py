@@ -1,4 +1,4 @@
-"""Rules and entries by name: each finds a tensor, or is refused with names that may have been meant."""
+"""Requests by tensor name: each matches a tensor, or is refused with names that may be meant."""
 
 from __future__ import annotations
 

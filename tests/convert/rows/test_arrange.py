@@ -1,3 +1,5 @@
+"""Rearranged rows: right values, as few reads as possible, and blocks that move with their rows."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Checkpoint folders for the tests of tokenizers: small vocabularies, trained on the spot."""
+"""Checkpoint folders with small vocabularies for the tests of tokenizers."""
 
 from __future__ import annotations
 

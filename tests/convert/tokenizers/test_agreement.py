@@ -1,4 +1,4 @@
-"""Two files for one tokenizer: where they differ, the one is taken that transformers takes, and that is told."""
+"""Two files for one tokenizer: if they differ, the one that transformers reads is used, and that is reported."""
 
 from __future__ import annotations
 

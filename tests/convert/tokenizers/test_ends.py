@@ -78,7 +78,7 @@ def test_more_ends_than_llama_cpp_has_room_for_are_told_and_the_templates_comes_
     assert any(HALT in note and "no room" in note for note in made.notes)
 
 
-def test_a_template_that_ends_answers_with_what_is_no_token_is_told(tmp_path: Path) -> None:
+def test_a_template_that_ends_answers_with_what_is_not_a_token_is_reported(tmp_path: Path) -> None:
     made = tokenizer(tmp_path, tokenizer_config=config_with("<|eot_id|>"))
     assert any("<|eot_id|>" in note and "may not stop" in note for note in made.notes)
 
@@ -92,7 +92,7 @@ class TestTemplates:
         assert "“tool_use” does not parse: line 1" in caught.value.message
         assert "--template none" in caught.value.advice
 
-    def test_one_that_parses_and_does_not_work_is_told(self) -> None:
+    def test_one_that_parses_and_does_not_work_is_reported(self) -> None:
         notes: list[str] = []
         check_templates({"default": "{{ messages[7].content.shout() }}"}, notes)
         assert "does not work here" in notes[0]

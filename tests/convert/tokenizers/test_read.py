@@ -1,4 +1,4 @@
-"""From the files of a checkpoint to a vocabulary that llama.cpp loads and reads alike."""
+"""From the files of a checkpoint to a vocabulary with which llama.cpp gives the same ids."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class TestSentencePiece:
         assert error.kind == "vocabulary_too_large"
         assert str(N_LLAMA - 5) in error.message
 
-    def test_added_tokens_without_a_row_are_told(self, tmp_path: Path) -> None:
+    def test_added_tokens_without_a_row_are_reported(self, tmp_path: Path) -> None:
         checkpoint = llama_folder(tmp_path, added_tokens={"<pad>": N_LLAMA})
         tokenizer = read_tokenizer(checkpoint, N_LLAMA)
         assert "<pad>" not in tokenizer.tokens
@@ -314,7 +314,7 @@ class TestChatTemplate:
         assert self.read(tmp_path / "b").chat_templates == {"default": "four"}
         assert self.read(tmp_path / "c", chat_template={"chat_template": "five"}).chat_templates == {"default": "five"}
 
-    def test_named_ones_without_a_usual_one_are_written_and_told(self, tmp_path: Path) -> None:
+    def test_named_ones_without_a_default_are_written_and_reported(self, tmp_path: Path) -> None:
         for number, stated in enumerate(([{"name": "tool_use", "template": "two"}], {"tool_use": "two"})):
             tokenizer = self.read(tmp_path / str(number), tokenizer_config={"chat_template": stated})
             assert tokenizer.chat_templates == {"tool_use": "two"}
@@ -348,13 +348,13 @@ class TestChatTemplate:
             self.read(tmp_path)
 
     @pytest.mark.parametrize("given", ["", " \n", [], {}, {"default": ""}, [{"name": "rag", "template": ""}]])
-    def test_an_empty_one_is_none_and_told(self, given: Any, tmp_path: Path) -> None:
+    def test_an_empty_one_counts_as_none_and_is_reported(self, given: Any, tmp_path: Path) -> None:
         for file in ("tokenizer_config", "chat_template"):
             tokenizer = self.read(tmp_path / file, **{file: {"chat_template": given}})
             assert tokenizer.chat_templates == {}
             assert any(f"{file}.json" in note and "is empty" in note for note in tokenizer.notes)
 
-    def test_an_empty_file_is_none_and_told(self, tmp_path: Path) -> None:
+    def test_an_empty_file_counts_as_none_and_is_reported(self, tmp_path: Path) -> None:
         (tmp_path / "chat_template.jinja").write_text("\n")
         tokenizer = self.read(tmp_path, tokenizer_config={"chat_template": "one"})
         assert tokenizer.chat_templates == {}
@@ -371,7 +371,7 @@ class TestChatTemplate:
             assert caught.value.kind == "template_error"
             assert self.read(tmp_path / file, "none", **{file: {"chat_template": given}}).chat_templates == {}
 
-    def test_none_is_told(self, tmp_path: Path) -> None:
+    def test_a_missing_one_is_reported(self, tmp_path: Path) -> None:
         tokenizer = self.read(tmp_path / "other-7b")
         assert tokenizer.chat_templates == {}
         assert "--template" in tokenizer.notes[-1]

@@ -82,7 +82,7 @@ def test_cut_short(length: int) -> None:
     (proto_field(1, 5), "it holds a number where"),
     (proto_field(1, proto_field(3, b"x")), "number belongs"),
 ])  # fmt: skip
-def test_damage_is_told(tmp_path: Path, data: bytes, words: str) -> None:
+def test_damage_is_named(tmp_path: Path, data: bytes, words: str) -> None:
     path = tmp_path / "tokenizer.model"
     path.write_bytes(data)
     with pytest.raises(KnownError) as caught:

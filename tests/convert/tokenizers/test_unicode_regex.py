@@ -1,4 +1,4 @@
-"""Properties of characters in Python's regular expressions."""
+"""Oniguruma's splitting expressions as Python regular expressions."""
 
 from __future__ import annotations
 
