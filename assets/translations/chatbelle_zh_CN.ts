@@ -1579,7 +1579,7 @@
         <translation>这条消息的一部分在磁盘上已损坏；读不出的地方显示为 �。</translation>
     </message>
     <message>
-        <source>Possible when the present answer is finished</source>
+        <source>Available when the current answer is finished</source>
         <translation>等当前的回答结束后即可保存</translation>
     </message>
     <message>
@@ -1659,11 +1659,11 @@
         <translation>取消</translation>
     </message>
     <message>
-        <source>Your question, to be changed</source>
+        <source>Edit your question</source>
         <translation>修改你的问题</translation>
     </message>
     <message>
-        <source>The answer, to be changed</source>
+        <source>Edit the answer</source>
         <translation>修改这条回答</translation>
     </message>
     <message>

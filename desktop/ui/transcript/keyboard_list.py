@@ -20,6 +20,7 @@ class KeyboardMessageList(MessageList):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        # A message has no event for a focus that moves between its children, so the application's signal is followed.
         app = QApplication.instance()
         if isinstance(app, QApplication):
             app.focusChanged.connect(self._focus_changed)
@@ -36,6 +37,7 @@ class KeyboardMessageList(MessageList):
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Tab: through the widgets of a message, then to the next message, at last out of the transcript."""
+        # Qt asks the focused widget, and then its parents up to the window: all Tabs within messages arrive here.
         focus = QApplication.focusWidget()
         index = self._focused_index()
         if index is None or focus is None:
@@ -49,7 +51,7 @@ class KeyboardMessageList(MessageList):
             index += 1 if forward else -1
             if not 0 <= index < len(self._rows):
                 return self._leave(forward=forward)
-            self._reveal(index)
+            self._reveal(index)  # the widget of that row may not exist yet
             stops = self._widget_of(self._rows.rows[index]).stops()
             stop = 0 if forward else len(stops) - 1
         self._focus_widget(stops[stop], forward=forward)
@@ -112,7 +114,7 @@ class KeyboardMessageList(MessageList):
         if top >= value and top + height <= value + viewport:
             self._sync(self._anchor())
             return
-        self._stick = False
+        self._stick = False  # otherwise `_sync` would keep the end in sight
         offset = height - viewport if top < value and height > viewport else -theme().px(TOP_PAD)
         self._sync(Anchor(index, offset))
         self._stick = self.at_bottom()

@@ -55,7 +55,7 @@ def answer() -> str:
 
 
 def wait_for_the_answer() -> str:
-    return translate("Transcript", "Possible when the present answer is finished")
+    return translate("Transcript", "Available when the current answer is finished")
 
 
 def continue_answer() -> str:
@@ -155,8 +155,8 @@ def cancel() -> str:
 
 def edit_field(role: str) -> str:
     if role == "user":
-        return translate("Transcript", "Your question, to be changed")
-    return translate("Transcript", "The answer, to be changed")
+        return translate("Transcript", "Edit your question")
+    return translate("Transcript", "Edit the answer")
 
 
 def show_all(lines: int) -> str:

@@ -158,9 +158,12 @@ class MessageList(QAbstractScrollArea):
         value, index = self._value(), self._rows.at(self._value())
         if index < 0:
             return None
+        # The first row usually begins above the viewport, and its height may change there, by a line that is wrapped
+        # otherwise: what is visible of it would move. A row that begins within the viewport has nothing above it.
         following = index + 1
         if following < len(self._rows) and self._rows.top(following) - value < self.viewport().height() // 2:
             return Anchor(following, value - self._rows.top(following))
+        # In another width, a line that was at a third of the row's height is again at about a third of it.
         offset = value - self._rows.top(index)
         share = offset / max(1, self._rows.rows[index].height) if reflow and offset > 0 else None
         return Anchor(index, offset, share)
@@ -191,6 +194,7 @@ class MessageList(QAbstractScrollArea):
             self._estimate_heights()
         for row in self._rows.rows:
             self._set_position(row)
+        # Which rows are visible depends on their heights, which are known only when they have been visible.
         value = 0
         for _ in range(_MAX_ROUNDS):
             value = self._wanted_value(anchor)
@@ -286,6 +290,7 @@ class MessageList(QAbstractScrollArea):
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         """Move the page under the viewport."""
         del dx, dy
+        # Qt copies the pixels of an opaque widget that is moved, and paints only what comes into view.
         self._page.move(0, -self.verticalScrollBar().value())
 
     def _scrolled(self, value: int) -> None:

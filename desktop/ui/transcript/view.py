@@ -77,7 +77,7 @@ class TranscriptView(KeyboardMessageList):
         self._stick = anchor is None
         self._estimate_heights()
         self._sync(anchor)
-        self._stick = self.at_bottom()
+        self._stick = self.at_bottom()  # an anchor near the end may have led there
         self._restore_focus(focus)
 
     def append(self, message: StoredMessage) -> None:
@@ -224,7 +224,7 @@ class TranscriptView(KeyboardMessageList):
         row = self._rows.rows[index]
         row.message = replace(row.message, text=row.message.text + text)
         if row.widget is None:
-            row.measured = False
+            row.measured = False  # far from the viewport: its height stays as it is until it is visible
         else:
             row.widget.append(text)
             self._grow(index)

@@ -88,9 +88,10 @@ class Coloring(QObject):
         rows = rows_of(code.text)
         begin, end = next(rows)
         formats: list[QTextLayout.FormatRange] = []
+        # Two ascending sequences in step: tokens, which may extend over several lines, and the rows of the document.
         for start, length, name in tokens(code.text, code.language):
             stop = start + length
-            while stop > end and (row := next(rows, None)) is not None:
+            while stop > end and (row := next(rows, None)) is not None:  # the token ends behind this row
                 if start < end:
                     formats.append(self._range(code.text[begin:end], max(0, start - begin), end - begin, name))
                 self._set(block, formats)

@@ -69,7 +69,8 @@ class DocumentRenderer:
         """
         self.draw_formulas()
         cursor = QTextCursor(self._document)
-        cursor.beginEditBlock()
+        cursor.beginEditBlock()  # one layout for all changes
+        # The first block that changes is grown if possible; so the blocks after it are removed first.
         if len(self.blocks) > first + 1:
             self._truncate(cursor, first + 1)
         if len(self.blocks) > first:

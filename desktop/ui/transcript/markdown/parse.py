@@ -1,7 +1,7 @@
 """Parses Markdown to blocks with markdown-it-py: CommonMark, tables, strikethrough and formulas.
 
 A model's answer must not be able to load or run anything: raw HTML is shown as text, an image as its description and
-address, and only web and mail addresses become links. Other than in CommonMark, a line break in the text is a line
+address, and only web and mail addresses become links. Unlike in CommonMark, a line break in the text is a line
 break on the page, because that is how models use it.
 """
 
@@ -104,6 +104,7 @@ def _too_deep(state: StateBlock, begin: int, limit: int, silent: bool) -> bool:
     """A rule of the parser: content nested deeper than `maxNesting`, which it would drop, becomes paragraphs."""
     if silent or state.level < _MAX_NESTING - 2:
         return False
+    # markdown-it's block loop ends at `maxNesting` and skips the rest of the container: take all its lines here.
     state.line = limit
     for number in range(begin, limit):
         content = state.getLines(number, number + 1, state.blkIndent, False).strip()
@@ -147,7 +148,7 @@ class _BlockBuilder:
             if token.type in ("paragraph_open", "heading_open"):
                 heading = int(token.tag[1]) if token.type == "heading_open" else 0
                 self._text(tokens[at + 1], heading)
-                at += 3
+                at += 3  # opening, inline, closing
             elif token.type == "table_open":
                 at = self._table(at)
             else:
@@ -182,7 +183,8 @@ class _BlockBuilder:
         self._flush_marker()
         number: int | None = None
         if token.type == "ordered_list_open":
-            number = int(token.attrGet("start") or 1) if token.attrGet("start") != 0 else 0
+            start = token.attrGet("start")  # absent for a list that begins with 1
+            number = 1 if start is None else int(start)
             if token.level == 0:
                 if len(self.pieces) == 1 and self._first_number is not None:
                     number = self._first_number

@@ -236,6 +236,7 @@ class MessageText(QTextBrowser):
         painter.end()  # before `super().paintEvent`: only one painter may be active on a widget
         visible = self.visibleRegion().boundingRect()
         self._renderer.code.shift_lines(visible.top(), visible.bottom())
+        # QTextEdit clips its painting to the rectangle of the event: a scrolled block is cut off at its area.
         for band in self._bars.bands(event.rect()):
             super().paintEvent(QPaintEvent(band))
         if self._streaming:
