@@ -123,7 +123,7 @@ class DeepSpeedEngine:
         return self.precision.autocast(self.device)
 
     def accumulating(self, *, last: bool) -> AbstractContextManager[Any]:
-        # DeepSpeed counts micro-batches from its configuration; the last step of an epoch may have fewer.
+        # DeepSpeed would count micro-batches by its configuration, but the last step of an epoch may have fewer.
         self._wrapped.set_gradient_accumulation_boundary(last)
         return contextlib.nullcontext()
 
@@ -169,7 +169,7 @@ class DeepSpeedEngine:
         """Raises KnownError: `checkpoint_mismatch`, `world_size_changed`."""
         self._check(folder)
         optimizer = self._wrapped.optimizer
-        limit = getattr(optimizer, "clip_grad", None)  # the recipe's; loading would put the file's in its place
+        limit = getattr(optimizer, "clip_grad", None)  # the recipe's, which loading overwrites
         with own_settings(optimizer):
             loaded, _ = self._wrapped.load_checkpoint(str(folder), tag=STATE_FOLDER, load_module_strict=False)
         if limit is not None:

@@ -19,6 +19,7 @@ from belle.units import gib, rough_duration
 if TYPE_CHECKING:
     from belle.training.cluster.hosts import Host
     from belle.training.estimate.volume import Volume
+    from belle.training.recipe.options import PpoOptions
     from belle.training.recipe.schema import Recipe
     from belle.training.recipe.stages import TrainingStage
 
@@ -54,7 +55,7 @@ def describe(recipe: Recipe, hosts: Sequence[Host] = ()) -> str:
     lines += _parameters(shape, recipe.quantization)
     lines += _data(recipe.part(PlanOptions), stage, volume, plan)
     lines += _memory_table(shape, plan, layout, precision=precision, quantization=recipe.quantization)
-    lines += _time(_flops(recipe, shape, plan), plan, device)
+    lines += _time(_flops(shape, plan, stage, ppo, checkpointing=recipe.gradient_checkpointing), plan, device)
     if stage.writes_answers:
         lines.append("              without the writing of answers, which waits for memory and not for arithmetic")
     return "\n".join(lines)
@@ -136,14 +137,16 @@ def _row(without: Memory, with_: Memory) -> str:
     return "".join(f"{gib(value):>{width}}" for value, width in columns)
 
 
-def _flops(recipe: Recipe, shape: ModelShape, plan: Plan) -> tuple[float, float]:
+def _flops(
+    shape: ModelShape, plan: Plan, stage: TrainingStage, ppo: PpoOptions | None, *, checkpointing: bool
+) -> tuple[float, float]:
     """FLOPs of the whole run, and of one trained token."""
-    per_token = flops_per_token(shape, plan.length, checkpointing=recipe.gradient_checkpointing)
+    per_token = flops_per_token(shape, plan.length, checkpointing=checkpointing)
     total = per_token * plan.tokens
-    if recipe.traits.writes_answers and recipe.ppo is not None:
+    if ppo is not None:
         # Each answer is trained on `epochs` times. Before that policy, reference and reward model read it once.
-        total = plan.tokens * (per_token * recipe.ppo.epochs + 2.0 * (2 * shape.multiplied + shape.frozen_beside))
-    if recipe.traits.has_reference:
+        total = plan.tokens * (per_token * ppo.epochs + 2.0 * (2 * shape.multiplied + shape.frozen_beside))
+    if stage.has_reference:
         total *= 4 / 3  # a training step is three forward passes (see `time`); the reference adds one
     return total, per_token
 

@@ -72,7 +72,7 @@ def optimizer_step(
             loss, metrics = engine.forward(objective.loss, micro.batch.to(engine.device))
             # The other processes wait for the gradients of an idle one: it computes, and adds zero.
             loss = loss * 0 if micro.idle else loss
-            engine.backward(loss / max(weight, 1e-9))  # no token may be trained in this step
+            engine.backward(loss / max(weight, 1e-9))  # max: a step may have no trained token
         losses.append(loss.detach())
         metrics_of_each.append({name: value * 0 if micro.idle else value for name, value in metrics.items()})
     names = sorted(metrics_of_each[0])

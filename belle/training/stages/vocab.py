@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -27,7 +27,7 @@ from belle.training.export.disk_proof import check_written
 from belle.training.loop.resume import check_same_recipe
 from belle.training.model.embedding_rows import embedding_weights
 from belle.training.recipe.load import recipe_values
-from belle.training.recipe.options import VocabOptions
+from belle.training.recipe.options import DataFile, VocabOptions
 from belle.training.recipe.schema import Recipe
 from belle.training.stages import next_token
 from belle.training.tokenizer.identity import LlamaIds, compare
@@ -68,7 +68,7 @@ def extend(recipe: Recipe, folder: Path, llama_ids: LlamaIds) -> None:
     tokenizer = load_tokenizer(base)
     options = recipe.vocab or VocabOptions()
     new = train_pieces(
-        _texts(recipe),
+        _texts(recipe.data),
         size=options.size,
         character_coverage=options.character_coverage,
         sentences=options.sentences,
@@ -90,7 +90,7 @@ def extend(recipe: Recipe, folder: Path, llama_ids: LlamaIds) -> None:
             if (base / name).is_file():
                 write_text(into / name, (base / name).read_text(encoding="utf-8"))
         (into / "tokenizer.model").write_bytes(extended.model)
-        facts = compare(base, into, list(islice(_lines(recipe), options.checked_texts)), llama_ids)
+        facts = compare(base, into, list(islice(_lines(recipe.data), options.checked_texts)), llama_ids)
         report = {"first_new_token": extended.first_new, "new_pieces": len(extended.pieces), **facts.to_json()}
         write_text(into / "vocabulary.json", json.dumps(report, indent=2, ensure_ascii=False) + "\n")
         print(facts.in_words(len(extended.pieces)), flush=True)  # noqa: T201 - the result of the check
@@ -113,16 +113,16 @@ def _add_rows(model: Any, extended: Extended, spelled: list[list[int]]) -> None:
     model.config.vocab_size = model.get_input_embeddings().weight.shape[0]
 
 
-def _texts(recipe: Recipe) -> Iterator[str]:
+def _texts(files: Sequence[DataFile]) -> Iterator[str]:
     from belle.data.read import read_rows
 
-    for file in recipe.data:
+    for file in files:
         for row in read_rows(file.path, "text", file.format):
             yield row.text
 
 
-def _lines(recipe: Recipe) -> Iterator[str]:
-    return (line for text in _texts(recipe) for line in text.splitlines() if line.strip())
+def _lines(files: Sequence[DataFile]) -> Iterator[str]:
+    return (line for text in _texts(files) for line in text.splitlines() if line.strip())
 
 
 def _wait_for(folder: Path) -> None:

@@ -169,3 +169,47 @@ def test_a_resumed_run_refuses_other_data_and_another_recipe(tmp_path: Path, cha
         run_recipe(replace(load_recipe(path), resume=True))
     assert caught.value.kind == kind
     assert metrics(folder, "loss") == before
+
+
+def test_an_evaluation_is_collated_ahead_in_a_thread(tmp_path: Path) -> None:
+    import threading
+
+    import torch
+
+    from belle.training.engines.data_parallel import DataParallelBuilder
+    from belle.training.engines.options import EngineOptions
+    from belle.training.loop.loop import evaluate
+    from belle.training.samples.micro_batch import MicroBatch
+
+    class Squares:
+        """The loss of a number is its square times the weight of the model, which is 1."""
+
+        def weight(self, batch: torch.Tensor) -> float:
+            return len(batch)
+
+        def loss(self, model: torch.nn.Module, batch: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+            return (model.weight * batch.square()).sum(), {"number": batch.sum()}
+
+    class Numbers:
+        """Steps of one, two and three numbers; the last step has an idle micro-batch, too."""
+
+        def __init__(self) -> None:
+            self.threads: set[str] = set()
+
+        def steps(self, _epoch: int) -> int:
+            return 3
+
+        def step(self, _epoch: int, index: int) -> list[MicroBatch]:
+            self.threads.add(threading.current_thread().name)
+            idle = [MicroBatch(torch.full((1,), 100.0), idle=True)] if index == 2 else []
+            return [MicroBatch(torch.full((index + 1,), float(index + 1))), *idle]
+
+    model = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.ones_(model.weight)
+    options = load_recipe(recipe_file(tmp_path)).part(EngineOptions)
+    engine = DataParallelBuilder(options).build(model, [{"params": [model.weight], "weight_decay": 0.0}])
+    batches = Numbers()
+    figures = evaluate(engine, Squares(), batches)
+    assert figures == {"weight": 6, "loss": (1 + 2 * 4 + 3 * 9) / 6, "number": (1 + 4 + 9) / 6}
+    assert batches.threads == {"batches_0"}
+    assert model.training
