@@ -74,7 +74,8 @@ def reference_log_probs(
         key: the name of the file, and of its digest in the run's checkpoints.
         writes: whether this process writes the file, once per machine.
 
-    Raises KnownError("reference_missing") when the file of a resumed run is missing or differs.
+    Raises KnownError("reference_missing") when the file of a resumed run is missing or differs, and
+    KnownError("reference_too_short") when the run is to go on to pairs of which it has none.
     """
     import numpy as np
 
@@ -94,7 +95,10 @@ def reference_log_probs(
             path=str(path),
         )
     run.inputs[key] = [{"path": str(path), "sha256": digest}]
-    return np.memmap(path, "<f4", "r").reshape(-1, 2)
+    log_probs = np.memmap(path, "<f4", "r").reshape(-1, 2)
+    if run.manifest is not None:
+        _check_covered(engine, log_probs, batches, steps)
+    return log_probs
 
 
 class PairBatches:
@@ -124,6 +128,29 @@ class PairBatches:
             # An idle process computes a pair that may have no value. Its loss is multiplied by 0, but NaN · 0 is NaN.
             reference = torch.from_numpy(np.nan_to_num(values) if micro.idle else values)
         return replace(micro, batch=PairBatch(micro.batch, reference))
+
+
+def _check_covered(engine: TrainingEngine, log_probs: NDArray[np.float32], batches: Batches, steps: int) -> None:
+    """The model before training is gone when a run is resumed, so what it was not asked then cannot be had any more."""
+    import numpy as np
+    import torch
+
+    missing, remaining, epoch = 0, steps, 0
+    while remaining > 0 and np.isnan(log_probs).any():
+        for index in range(min(remaining, batches.steps(epoch))):
+            rows = [micro.batch.samples for micro in batches.step(epoch, index) if not micro.idle]
+            missing += sum(int(np.isnan(log_probs[samples]).any(axis=1).sum()) for samples in rows)
+        remaining -= batches.steps(epoch)
+        epoch += 1
+    # Each process sees its own pairs; all of them have to end when one does.
+    if engine.all_sum(torch.tensor([float(missing)])).item():
+        raise KnownError(
+            "reference_too_short",
+            "The run cannot go on for longer: at its start the reference's log-probabilities were computed for the "
+            "steps that it had then.",
+            "Resume it with the number of steps it began with, or start a new run in another output_dir.",
+            steps=steps,
+        )
 
 
 def _compute(engine: TrainingEngine, samples: SampleSet, batches: Batches, steps: int) -> NDArray[np.float32]:

@@ -139,6 +139,17 @@ def test_two_processes_are_one(tmp_path: Path) -> None:
     assert largest_difference(alone / "final/model.safetensors", two / "final/model.safetensors") < 2e-4
 
 
+def test_a_run_is_not_resumed_for_longer_than_its_reference_reaches(tmp_path: Path) -> None:
+    trained(tmp_path, save_every=1, max_steps=2, batch_size=3)
+    shutil.rmtree(tmp_path / "run/final")
+    longer = load_recipe(tmp_path / "recipe.yaml", ["max_steps=3"])
+    with pytest.raises(KnownError) as caught:
+        run_recipe(replace(longer, resume=True))
+    assert caught.value.kind == "reference_too_short"
+    again = load_recipe(tmp_path / "recipe.yaml", ["max_steps=2"])
+    run_recipe(replace(again, resume=True))
+
+
 def test_a_resumed_run_keeps_the_reference_it_began_with(tmp_path: Path) -> None:
     folder = trained(tmp_path, save_every=3, max_steps=7)
     whole, losses = (folder / "final/model.safetensors").read_bytes(), metrics(folder, "loss")
