@@ -1,4 +1,4 @@
-"""One file from a hub to the disk: it goes on where it stopped, and gets its name only when its bytes are right."""
+"""Download one file from a hub: it resumes where it stopped, and the file gets its name only when its hash is right."""
 
 from __future__ import annotations
 
@@ -16,70 +16,69 @@ from belle.durable import commit_file, writing
 from belle.errors import KnownError
 
 SYNC_BYTES = 8 << 20
-"""How much of a download a power cut may cost."""
+"""The bytes of a download that a power cut may cost at most."""
 
 _READ_BYTES = 1 << 20
 
 
 def part_path(target: Path) -> Path:
-    """Where `target` grows."""
+    """The part file of a download to `target`."""
     return target.with_name(f".{target.name}.part")
 
 
 def fetch(hub: Hub, file: RemoteFile, target: Path, reporter: Reporter, retries: Retries) -> None:
-    """Download `file` as `target`, unless it is there already: a file under its real name is whole and right.
+    """Download `file` to `target`, unless that exists: a file under its real name is complete and verified.
 
-    Raises KnownError: those of the hub when it is not tried again, "wrong_bytes" (the bad file is removed),
-    "disk_full", "folder_not_writable"; and InstallStoppedError. What has arrived is kept for the next time but for
-    wrong bytes.
+    Raises KnownError: those of the hub that are not retried, "wrong_bytes" (the part file is removed), "disk_full",
+    "folder_not_writable"; and InstallStoppedError. Except for wrong bytes, the part file is kept for the next time.
     """
     reporter.begin(file.name)
     if target.exists():
         reporter.add(target.stat().st_size, counts=False)
         return
-    with writing(target, advice=_GO_ON), _Growing(part_path(target), file) as growing:
-        growing.read_what_is_there(reporter)
-        while not growing.is_whole:
+    with writing(target, advice=_FREE_SPACE), _PartFile(part_path(target), file) as part:
+        part.take_over(reporter)
+        while not part.is_complete:
             try:
-                _stream(hub, growing, reporter, retries)
+                _stream(hub, part, reporter, retries)
             except HubError as error:
                 if error.details.get("status") == _RANGE_NOT_SATISFIABLE:
-                    growing.start_again(reporter)
+                    part.start_again(reporter)
                 retries.failed(error)
-        growing.finish(target)
+        part.finish(target)
 
 
 _RANGE_NOT_SATISFIABLE = 416
-_GO_ON = "Free some space and run the same command again: it goes on where it stopped."
+_FREE_SPACE = "Free some space and run the same command again: it goes on where it stopped."
 
 
-def _stream(hub: Hub, growing: _Growing, reporter: Reporter, retries: Retries) -> None:
-    """Let it grow until the hub closes the connection."""
-    file = growing.file
-    with hub.body(file, growing.size) as (first, chunks):
+def _stream(hub: Hub, part: _PartFile, reporter: Reporter, retries: Retries) -> None:
+    """Append to the part file until the hub closes the connection."""
+    file = part.file
+    with hub.body(file, part.size) as (first, chunks):
         if first == 0:
-            growing.start_again(reporter)
-        elif first != growing.size:
+            part.start_again(reporter)
+        elif first != part.size:
             raise HubError(
                 "not_a_hub",
-                f"{hub.endpoint} sends another part of {file.name} than it was asked for.",
+                f"{hub.endpoint} sends a different part of {file.name} than it was asked for.",
                 "Try another endpoint.",
             )
         for chunk in chunks:
-            growing.write(chunk)
+            part.write(chunk)
             reporter.add(len(chunk))
             retries.succeeded()
     if file.size is None:
-        growing.is_whole = True
-    elif growing.size < file.size:
+        part.is_complete = True
+    elif part.size < file.size:
         raise broken_off(None, hub.endpoint, file.repo, file.name)
 
 
-class _Growing:
-    """The part file: its bytes are hashed as they come, and on the disk every `SYNC_BYTES`."""
+class _PartFile:
+    """A file that is being downloaded: hashed as the bytes arrive, and synchronised every `SYNC_BYTES`."""
 
     def __init__(self, path: Path, file: RemoteFile) -> None:
-        self.file, self.size, self.is_whole = file, 0, False
+        self.file, self.size, self.is_complete = file, 0, False
         self._path = path
         self._digest = self._new_digest()
 
@@ -93,29 +92,33 @@ class _Growing:
     ) -> None:
         self._stream.close()
 
-    def read_what_is_there(self, reporter: Reporter) -> None:
-        """Take over what an earlier run left, but for the end that may not have reached the disk in a power cut."""
-        there = os.fstat(self._stream.fileno()).st_size
-        whole = there == self.file.size
-        sound = there if whole else max(0, there - 1) // SYNC_BYTES * SYNC_BYTES
-        if self.file.size is None or there > self.file.size:
-            sound = 0
-        self._stream.truncate(sound)
-        while self.size < sound and (data := self._stream.read(min(_READ_BYTES, sound - self.size))):
+    def take_over(self, reporter: Reporter) -> None:
+        """Hash what an earlier run left, without the end that may not have reached the disk before a power cut.
+
+        `write` synchronises at each multiple of `SYNC_BYTES` before it writes behind it, so all bytes before the last
+        multiple below the file's size are on the disk.
+        """
+        existing = os.fstat(self._stream.fileno()).st_size
+        complete = existing == self.file.size
+        synced = existing if complete else max(0, existing - 1) // SYNC_BYTES * SYNC_BYTES
+        if self.file.size is None or existing > self.file.size:
+            synced = 0
+        self._stream.truncate(synced)
+        while self.size < synced and (data := self._stream.read(min(_READ_BYTES, synced - self.size))):
             self._digest.update(data)
             self.size += len(data)
             reporter.add(len(data), counts=False)
-        self.is_whole = self.size == self.file.size
+        self.is_complete = self.size == self.file.size
 
     def start_again(self, reporter: Reporter) -> None:
-        """Forget everything."""
+        """Drop all bytes."""
         reporter.add(-self.size, counts=False)
         self._stream.seek(0)
         self._stream.truncate(0)
         self.size, self._digest = 0, self._new_digest()
 
     def write(self, chunk: bytes) -> None:
-        """Append. What lies before a multiple of `SYNC_BYTES` is on the disk before anything behind it is written."""
+        """Append, and synchronise at each multiple of `SYNC_BYTES` before anything behind it is written."""
         rest = memoryview(chunk)
         while rest:
             room = SYNC_BYTES - self.size % SYNC_BYTES
@@ -125,28 +128,29 @@ class _Growing:
             rest = rest[written:]
             if written == room:
                 os.fsync(self._stream.fileno())
-        self.is_whole = self.size == self.file.size
+        self.is_complete = self.size == self.file.size
 
     def finish(self, target: Path) -> None:
-        """Check the bytes and give the file its name. Raises KnownError("wrong_bytes")."""
+        """Check the hash and give the file its name. Raises KnownError("wrong_bytes")."""
         expected = self.file.sha256 or self.file.git_sha1
-        found = self._digest.hexdigest()
-        if (expected and found != expected) or (self.file.size is not None and self.size > self.file.size):
+        actual = self._digest.hexdigest()
+        if (expected and actual != expected) or (self.file.size is not None and self.size > self.file.size):
             self._path.unlink()
             kind = "SHA-256" if self.file.sha256 else "git hash"
             raise KnownError(
                 "wrong_bytes",
-                f"{self.file.name} arrived with wrong bytes: its {kind} is {found}, and should be {expected}.",
+                f"{self.file.name} arrived with wrong bytes: its {kind} is {actual}, and should be {expected}.",
                 "The bad file was removed. Run the same command again to download it anew; if that fails too, try "
                 "another endpoint.",
                 file=self.file.name,
                 repo=self.file.repo,
                 expected=expected,
-                found=found,
+                found=actual,
             )
         commit_file(self._path, target)
 
     def _new_digest(self) -> hashlib._Hash:
+        """SHA-256, or for a small file without one git's hash of it: SHA-1 of `blob SIZE\\0` and the content."""
         if self.file.git_sha1 and not self.file.sha256:
             return hashlib.sha1(b"blob %d\0" % (self.file.size or 0), usedforsecurity=False)
         return hashlib.sha256()

@@ -1,4 +1,4 @@
-"""What can go wrong between this computer and a hub, in words."""
+"""The errors of a hub and of the network, as messages with advice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _OTHER_WAYS = (
     "A mirror is given with --endpoint URL (or HF_ENDPOINT). A GGUF made on another computer is taken over with: "
     "belle models import FILE."
 )
-# No requests remaining, and seconds until there are new ones: `"api";r=0;t=55`.
+# No requests remaining (r=0), and the seconds until there are new ones: `"api";r=0;t=55`.
 _RATE_LIMIT = re.compile(r";\s*r=0\s*;\s*t=(\d+)")
 _LOG_IN = "log in with “hf auth login”, or put a token into HF_TOKEN"
 
@@ -20,8 +20,8 @@ class HubError(KnownError):
     """A known error of a hub.
 
     Attributes:
-        passing: trying again may help.
-        retry_after: seconds that the hub asks to wait before that; None when it does not say.
+        passing: temporary, so trying again may help.
+        retry_after: seconds that the hub asks to wait before; None when it does not say.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class HubError(KnownError):
 
 
 def explain(error: Exception, endpoint: str, repo: str, file: str = "") -> HubError:
-    """An error of huggingface_hub, or of the HTTP library below it, for people."""
+    """The HubError for an exception of huggingface_hub or of the HTTP library below it."""
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     where = f"{repo}/{file}" if file else repo
@@ -68,7 +68,7 @@ def explain(error: Exception, endpoint: str, repo: str, file: str = "") -> HubEr
 
 
 def broken_off(error: Exception | None, endpoint: str, repo: str, file: str) -> HubError:
-    """The connection ended before the file did."""
+    """The error for a connection that ended before the file did."""
     reason = f" ({_reason(error)})" if error else ""
     return HubError(
         "connection_lost",
@@ -81,9 +81,9 @@ def broken_off(error: Exception | None, endpoint: str, repo: str, file: str) -> 
     )
 
 
-def not_in_repository(repo: str, name: str, there: list[str]) -> HubError:
-    """A file of the catalogue is not in the listing of its repository."""
-    names = ", ".join(there[:8]) + (f" and {len(there) - 8} more" if len(there) > 8 else "")
+def not_in_repository(repo: str, name: str, listing: list[str]) -> HubError:
+    """The error for a file of the catalogue that is not in its repository, whose files are `listing`."""
+    names = ", ".join(listing[:8]) + (f" and {len(listing) - 8} more" if len(listing) > 8 else "")
     return HubError(
         "file_not_in_repository",
         f"{repo} has no file {name}; it may have been renamed.",
@@ -143,7 +143,10 @@ def _forbidden(status: int, *, gated: bool, where: str, page: str, details: dict
 def _not_found(code: str, endpoint: str, where: str, page: str, details: dict[str, Any]) -> HubError:
     if code == "RevisionNotFound":
         return HubError(
-            "revision_gone", f"{where} is no longer there in the version that was begun.", "Start again.", **details
+            "revision_gone",
+            f"The version of {where} that the download began with no longer exists.",
+            "Start again.",
+            **details,
         )
     if code == "EntryNotFound":
         return HubError(
@@ -155,7 +158,7 @@ def _not_found(code: str, endpoint: str, where: str, page: str, details: dict[st
     hub = "" if code else " Or the address is not that of a hub."
     return HubError(
         "repository_not_found",
-        f"{endpoint} knows nothing of {where} (404).",
+        f"{where} does not exist on {endpoint} (404).",
         f"It may have been renamed or removed: look at {page} in a browser.{hub} {_OTHER_WAYS}",
         **details,
     )
@@ -175,5 +178,5 @@ def _minutes(seconds: float) -> str:
 
 
 def _reason(error: Exception) -> str:
-    words = str(error).strip().splitlines()
-    return re.sub(r"^\[Errno -?\d+\] ", "", words[0]) if words else type(error).__name__
+    lines = str(error).strip().splitlines()
+    return re.sub(r"^\[Errno -?\d+\] ", "", lines[0]) if lines else type(error).__name__

@@ -1,10 +1,10 @@
-"""A hub of checkpoints, through huggingface_hub: what a repository holds, and the bytes of a file from any offset.
+"""A hub of checkpoints, through huggingface_hub: the files of a repository, and the bytes of a file from any offset.
 
 The bodies of files are streamed with the client's own session instead of `hf_hub_download`: since its version 1.18 that
-function begins every download from nothing, and an interrupted download of gigabytes has to go on. For the same reason
-Xet, which keeps no partial file either, is not used; every hub serves the same files over plain HTTP.
+function begins every download from nothing, and an interrupted download of gigabytes must be resumed. For the same
+reason Xet, which keeps no partial file either, is not used; every hub serves the same files over plain HTTP.
 
-Nothing is told about this computer beyond the versions of ChatBELLE, huggingface_hub and Python.
+Requests say nothing about this computer but the versions of ChatBELLE, huggingface_hub and Python.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from belle.errors import KnownError
 DEFAULT_ENDPOINT = "https://huggingface.co"
 
 DATASETS = "datasets/"
-"""What stands before the name of a repository of data, as in the addresses of a hub's pages."""
+"""The prefix of the name of a dataset's repository, as in the addresses of a hub's pages."""
 
 _TIMEOUT_SECONDS = 20.0
 _PARTIAL_CONTENT = 206
@@ -66,7 +66,7 @@ class Hub:
         usual = os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT
         self.endpoint = (endpoint or usual).rstrip("/")
         _check_address(self.endpoint)
-        # A stored login is for the usual hub. Another one gets a token only if it was put into the environment.
+        # A stored login is for the usual hub. Any other one gets a token only from the environment.
         elsewhere = self.endpoint not in (usual.rstrip("/"), DEFAULT_ENDPOINT)
         self._token: str | bool | None = (os.environ.get("HF_TOKEN") or False) if elsewhere else None
 
@@ -101,7 +101,7 @@ class Hub:
         return listing
 
     def complete(self, file: RemoteFile) -> RemoteFile:
-        """`file` with the size and SHA-256 that its own head tells, where the listing told none. Raises HubError."""
+        """`file` with size and SHA-256 from its own headers, where the listing has none. Raises HubError."""
         if file.size is not None and (file.sha256 or file.git_sha1):
             return file
         hub = _client()
@@ -122,12 +122,12 @@ class Hub:
     def body(self, file: RemoteFile, start: int) -> Iterator[tuple[int, Iterator[bytes]]]:
         """The content from byte `start` on: the offset at which it really begins, and the chunks.
 
-        The offset is 0 when the hub sends all, -1 when it sends a part and does not say which. Raises HubError, also
-        while the chunks are read.
+        The offset is 0 when the hub sends the whole file, -1 when it sends a part and does not say which. Raises
+        HubError, also while the chunks are read.
         """
         utils = _client().utils
         headers = utils.build_hf_headers(token=self._token, **_PROGRAM)
-        headers["Accept-Encoding"] = "identity"
+        headers["Accept-Encoding"] = "identity"  # offsets count the bytes of the file, not of a compressed body
         if start:
             headers["Range"] = f"bytes={start}-"
         try:
@@ -184,7 +184,7 @@ def _check_address(endpoint: str) -> None:
 
 
 def _client() -> Any:
-    """huggingface_hub, told to be quiet about this computer."""
+    """huggingface_hub, with its telemetry off."""
     import huggingface_hub.errors
     import huggingface_hub.utils
     from huggingface_hub import constants
@@ -194,18 +194,18 @@ def _client() -> Any:
 
 
 def _transport_errors() -> tuple[type[Exception], ...]:
-    """The base of all errors of the HTTP library that the installed client uses, and the client's offline mode."""
+    """The base class of the errors of the client's HTTP library, and the error of its offline mode."""
     errors = _client().errors
     return (errors.HTTPError, errors.OfflineModeIsEnabled)
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """Those, and what an answer that is not a hub's leads to in a client that expects one."""
+    """The transport errors, and those that the client raises for a response that is not a hub's."""
     return (*_transport_errors(), ValueError, KeyError, TypeError, AttributeError)
 
 
 def _extent(response: Any) -> tuple[int, int | None]:
-    """Where the body begins in the file, and how long the whole file is: None when that is not said."""
+    """The offset of the body in the file, and the size of the whole file; None when the response does not say."""
     if response.status_code == _PARTIAL_CONTENT:
         match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if match is None:

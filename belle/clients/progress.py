@@ -1,4 +1,4 @@
-"""What an installation tells of itself while it runs: which step, how far, how fast, how long still."""
+"""The progress of an installation: its step, bytes, speed and time left."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _REPORT_SECONDS = 0.2
 
 
 class InstallStoppedError(Exception):
-    """The person stopped it. What is done so far is kept for the next time."""
+    """The person stopped the installation. What is done so far is kept for the next time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One reading.
+    """One report.
 
     Attributes:
-        stage: what is being done.
-        what: the file concerned.
+        stage: of the installation.
+        what: the file in work.
         done, total: bytes; `total` is 0 when it is not known.
         bytes_per_second: over the last ten seconds; None before there is a speed.
         waiting: seconds until the next try, when a connection failed; 0 otherwise.
@@ -43,7 +43,7 @@ class Step:
 
     @property
     def seconds_left(self) -> float | None:
-        """At this speed; None before there is one."""
+        """The time left at this speed; None before there is a speed."""
         if not self.bytes_per_second or not self.total:
             return None
         return max(0, self.total - self.done) / self.bytes_per_second
@@ -53,7 +53,10 @@ Listener = Callable[[Step], None]
 
 
 class Reporter:
-    """Counts the bytes of one stage and reports them about five times a second; raises when it is to stop."""
+    """Counts the bytes of one stage and reports them about five times a second.
+
+    Each method raises InstallStoppedError once `stop` is set.
+    """
 
     def __init__(self, stage: Stage, listener: Listener | None, stop: threading.Event, total: int = 0) -> None:
         self.total = total
@@ -65,12 +68,12 @@ class Reporter:
         self._last_report = 0.0
 
     def begin(self, what: str) -> None:
-        """Name the file that comes next."""
+        """Set the file that comes next."""
         self._what = what
         self._last_report = 0.0
 
     def add(self, n_bytes: int, *, counts: bool = True) -> None:
-        """Count bytes; `counts` False for those that took no time, such as what an earlier run had downloaded."""
+        """Count bytes; `counts` is False for bytes of an earlier run, which must not count for the speed."""
         self.check()
         self._done += n_bytes
         now = time.monotonic()
@@ -85,11 +88,11 @@ class Reporter:
             self._report()
 
     def reach(self, done: int) -> None:
-        """Like `add`, with the number of bytes in all."""
+        """Like `add`, with the total number of bytes so far."""
         self.add(done - self._done)
 
     def wait(self, seconds: float, why: str) -> None:
-        """Wait, telling every second how long still."""
+        """Wait before another try, and report every second how long still."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._report(left, why)
@@ -98,7 +101,7 @@ class Reporter:
         self._moments.clear()
 
     def check(self) -> None:
-        """Raise InstallStoppedError when it is to stop."""
+        """Raise InstallStoppedError once `stop` is set."""
         if self._stop.is_set():
             raise InstallStoppedError
 

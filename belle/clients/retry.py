@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 class Retries:
-    """Tries of one installation: failures count until something succeeds."""
+    """The retries of one installation; failures are counted until bytes arrive."""
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
@@ -28,7 +28,7 @@ class Retries:
         self._connected = True
 
     def failed(self, error: HubError) -> None:
-        """Wait before the next try. Raises `error` when there shall be none."""
+        """Wait before the next try. Raises `error` when another try is useless, or after the last one."""
         tries = 1 if error.kind == "no_connection" and not self._connected else len(_WAITS_SECONDS)
         seconds = error.retry_after if error.retry_after is not None else _WAITS_SECONDS[min(self._failures, tries - 1)]
         if not error.passing or self._failures >= tries or seconds > _LONGEST_WAIT_SECONDS:
@@ -37,7 +37,7 @@ class Retries:
         self._reporter.wait(max(seconds, 0.1), error.message)
 
     def keep_trying(self, ask: Callable[[], Result]) -> Result:
-        """What `ask` returns, trying again where that may help. Raises HubError."""
+        """The result of `ask`, with retries. Raises HubError."""
         while True:
             try:
                 result = ask()

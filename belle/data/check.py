@@ -21,10 +21,10 @@ from belle.prompts import Message
 from belle.prompts.targets import flaws_of
 
 EXAMPLES = 20
-"""Places that are kept of each finding; all are counted."""
+"""Places that are listed for each finding; all are counted."""
 
 LENGTHS = {"question": "questions", "answer": "answers", "row": "whole rows", "tokens": "whole rows in tokens"}
-"""What is measured, in characters but for `tokens`, and its title."""
+"""The lengths that are measured, with their titles; in characters, except `tokens`."""
 
 
 @dataclass
@@ -42,14 +42,14 @@ class Finding:
     places: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, record: Record, detail: str = "") -> None:
-        """One more."""
+        """Count one more, and list its place while there is room."""
         self.count += 1
         if len(self.places) < EXAMPLES:
             self.places.append({"path": record.path, record.unit: record.number, "detail": detail})
 
 
 class Report:
-    """What was found; `as_dict` is what `--json` prints."""
+    """The contents of a data file and its findings; `as_dict` is what `--json` prints."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -106,14 +106,14 @@ def check(
     count_tokens: Callable[[str], int] | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
-    """Look at every row.
+    """Check every row.
 
     Args:
-        kind: what the rows must be; None for whatever there is.
+        kind: that the rows must have; None for any.
         near: also look for near duplicates, from this similarity on (0…1).
-        limit: look at so many rows only.
-        count_tokens: measures texts in tokens as well.
-        progress: told how many rows were seen.
+        limit: check only the first rows, this many.
+        count_tokens: also measure the texts in tokens.
+        progress: called with the number of rows so far.
 
     Raises KnownError as `read_rows`, but not for single records: those are in the report.
     """
@@ -126,7 +126,7 @@ def check(
         if isinstance(row, KnownError):
             report.errors.add(record, row.details["problem"] + (f" ({row.advice})" if row.advice else ""))
             continue
-        _look_at(report, record, row, count_tokens)
+        _check_row(report, record, row, count_tokens)
         similar.add("\n".join(texts_of(row)))
         places.add(record)
         if report.rows % 1000 == 0:
@@ -135,7 +135,7 @@ def check(
     return report
 
 
-def _look_at(report: Report, record: Record, row: Row, count_tokens: Callable[[str], int] | None) -> None:
+def _check_row(report: Report, record: Record, row: Row, count_tokens: Callable[[str], int] | None) -> None:
     report.rows += 1
     report.kinds[kind_of(row)] += 1
     texts = texts_of(row)
@@ -149,12 +149,12 @@ def _look_at(report: Report, record: Record, row: Row, count_tokens: Callable[[s
     if count_tokens is not None:
         report.lengths["tokens"].append(sum(map(count_tokens, texts)))
     if isinstance(row, Conversation):
-        _look_at_messages(report, record, row.messages)
+        _check_messages(report, record, row.messages)
         if row.unwanted:
             report.findings["unwanted"].add(record, row.unwanted)
         report.lengths["answer"].extend(len(m.content) for m in row.messages if m.role == "assistant")
     elif isinstance(row, Preference):
-        _look_at_messages(report, record, row.prompt, answered=True)
+        _check_messages(report, record, row.prompt, answered=True)
         report.lengths["answer"].extend((len(row.chosen), len(row.rejected)))
         if not row.chosen.strip():
             report.findings["empty-answer"].add(record, "chosen")
@@ -164,7 +164,7 @@ def _look_at(report: Report, record: Record, row: Row, count_tokens: Callable[[s
         report.findings["empty-answer"].add(record, "text")
 
 
-def _look_at_messages(report: Report, record: Record, messages: Sequence[Message], *, answered: bool = False) -> None:
+def _check_messages(report: Report, record: Record, messages: Sequence[Message], *, answered: bool = False) -> None:
     report.turns[sum(m.role == "user" for m in messages)] += 1
     previous = ""
     flaws = flaws_of(messages)
@@ -216,9 +216,6 @@ def _find_duplicates(report: Report, similar: SimilarTexts, places: _Places) -> 
         report.findings[name].add(places.of(index), f"{earlier.unit} {earlier.number} of {earlier.path}")
 
 
-# Which language a text is in, as far as its script tells: enough to see what a data set is made of.
-
-
 Language = Literal["zh", "en", "mixed", "ja", "ko", "other", "none"]
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
@@ -230,7 +227,9 @@ _LONGEST = 4000
 
 
 def language_of(text: str) -> Language:
-    """The language of the first 4,000 characters; `mixed` is Chinese and Latin words, neither below a tenth.
+    """The language of the first 4,000 characters, guessed from the script: enough to see what a data set is made of.
+
+    `mixed` is Chinese and Latin words, neither below a tenth.
 
     Latin script counts as `en`. A Chinese character weighs as much as a Latin word, so that a name in a Chinese
     sentence leaves it Chinese.

@@ -1,8 +1,8 @@
-"""Rows that teach the wrong thing, told by plain rules; each can be left out, and each counts what it found.
+"""Rules that find rows which teach the wrong thing; each can be switched off, and each counts its rows.
 
 BELLE's data was written by a model, so it holds that model's refusals and its talk of itself, loops, broken characters
 and dialogues that ran on into the next question. Whether a rule is right is for people to judge: `belle data clean
---show RULE` prints what it takes away.
+--show RULE` prints the rows that it removes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Rule:
 
     Args:
         title: what is wrong with such a row.
-        finds: whether a row is such a one.
+        finds: whether a row has that fault.
     """
 
     title: str
@@ -45,8 +45,8 @@ _REFUSAL = re.compile(
     r"|\bi (cannot|can't|can not) (provide|assist|fulfill|answer|complete|help)\b",
     re.IGNORECASE,
 )
-_OTHERS = re.compile(r"\bOpenAI\b|\bChatGPT\b|\bGPT-?[34]\b|文心一言|通义千问", re.IGNORECASE)
-# U+FFFD; UTF-8 read as Latin-1 or GBK; what uninitialised memory looks like in GBK; control characters.
+_OTHER_MODELS = re.compile(r"\bOpenAI\b|\bChatGPT\b|\bGPT-?[34]\b|文心一言|通义千问", re.IGNORECASE)
+# U+FFFD; UTF-8 read as Latin-1 or GBK; uninitialised memory (0xCC, 0xCD) read as GBK; control and private characters.
 _GARBAGE = re.compile(
     "\ufffd|ï»¿|â€[œ\u009d™“”]|Ã[©¨¼¶¤±]|锟斤拷|烫烫烫|屯屯屯|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|[\ue000-\uf8ff]"
 )
@@ -72,7 +72,7 @@ def _questions(row: Row) -> list[str]:
     return [m.content for m in messages if m.role == "user"]
 
 
-def _everything(row: Row) -> list[str]:
+def _texts(row: Row) -> list[str]:
     return [*_questions(row), *_answers(row)]
 
 
@@ -80,14 +80,15 @@ def _loops(text: str) -> bool:
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) >= 10 and len(set(lines)) <= len(lines) // 3:
         return True
-    # A model that loops does so until its end. The search is slow; what repeats itself compresses well.
+    # A model that loops does so until its end, so the tail is enough. The search is slow, and text that repeats itself
+    # compresses well, so text that does not is left out first.
     tail = text[-_TAIL:]
     raw = tail.encode("utf-8", "replace")
     if len(zlib.compress(raw, 1)) > 0.5 * len(raw):
         return False
-    found = _LOOP.search(tail)
+    loop = _LOOP.search(tail)
     # Rows of dashes, stars and spaces are typography.
-    return found is not None and any(c.isalnum() for c in found["part"])
+    return loop is not None and any(c.isalnum() for c in loop["part"])
 
 
 RULES: Mapping[str, Rule] = {
@@ -99,9 +100,9 @@ RULES: Mapping[str, Rule] = {
         lambda row, _: any(_REFUSAL.search(text[:200]) for text in _answers(row)),
     ),
     "other-model": Rule(
-        "the answer speaks of itself as another model", lambda row, _: any(map(_OTHERS.search, _answers(row)))
+        "the answer speaks of itself as another model", lambda row, _: any(map(_OTHER_MODELS.search, _answers(row)))
     ),
-    "encoding": Rule("broken characters", lambda row, _: any(map(_GARBAGE.search, _everything(row)))),
+    "encoding": Rule("broken characters", lambda row, _: any(map(_GARBAGE.search, _texts(row)))),
     "template": Rule(
         "the label of a turn stands inside a message", lambda row, _: any(map(_LABEL.search, _answers(row)))
     ),
@@ -138,5 +139,5 @@ def _tidy(text: str) -> str:
 
 
 def reason_against(row: Row, rules: Mapping[str, Rule], limits: Limits) -> str | None:
-    """The name of the first rule that finds the row, None when it can stay."""
+    """The name of the first rule that finds the row; None when none does."""
     return next((name for name, rule in rules.items() if rule.finds(row, limits)), None)

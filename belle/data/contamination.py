@@ -1,4 +1,4 @@
-"""Training data that holds the questions of an evaluation: a score on those says nothing.
+"""Questions of an evaluation in the training data: a score on those says nothing.
 
 A question counts as seen when most of its runs of eight characters (after case, width, spaces and punctuation are taken
 off) occur in one message of the training data, wherever they stand; a question shorter than a run must be the whole
@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from belle.data.files import Record
 from belle.data.read import scan_rows
@@ -88,8 +87,8 @@ class EvaluationSet:
 
     @staticmethod
     def _features(compared: str) -> list[int]:
-        found: Any = features(compared, RUN)
-        return list(found.tolist())
+        runs: list[int] = features(compared, RUN).tolist()
+        return runs
 
     def _find(self, text: str) -> Hit | None:
         compared = normalised(text)

@@ -1,4 +1,4 @@
-"""What is wrong with one record, worded so that the file and the line can be put in front of it."""
+"""Errors of single records, which begin with the file and the line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from belle.errors import KnownError
 
 
 class RowError(ValueError):
-    """A record that is no row.
+    """A record that is not a row.
 
     Args:
         message: what is wrong, in a few words that follow “FILE, line N: ”.
@@ -22,7 +22,7 @@ class RowError(ValueError):
 
 
 def located(record: Record, error: RowError) -> KnownError:
-    """`error` as a known error that says where."""
+    """`error` as a KnownError that names the file and the line."""
     return KnownError(
         "data_wrong",
         f"{record.path}, {record.unit} {record.number}: {error.message}.",

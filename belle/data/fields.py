@@ -13,7 +13,7 @@ from belle.prompts.base import Role
 from belle.texts import is_whole
 
 Fields = Mapping[str, Any]
-"""A record, or an object in one. Every reader gives plain dicts and lists, which are told much more quickly."""
+"""A record, or an object in one. Every reader yields plain dicts and lists, so checks need no abstract types."""
 
 # BELLE and ShareGPT write `from`, OpenAI writes `role`; the names are used across.
 ROLES: Mapping[str, Role] = {
@@ -30,12 +30,12 @@ ROLES: Mapping[str, Role] = {
 
 
 def role_of(name: Any) -> Role:
-    """What a role's name means. Raises RowError("… did you mean"): whoever it is, he must not become a target."""
+    """The role that a name means. Raises RowError for an unknown one: guessed wrong, its text would be trained on."""
     known = ROLES.get(name.strip().lower()) if isinstance(name, str) else None
     if known is None:
         close = get_close_matches(name.lower(), ROLES, n=1) if isinstance(name, str) else []
         hint = f"Did you mean “{close[0]}”? " if close else ""
-        raise RowError(f"the role “{name}” is not known", f"{hint}Known are: {', '.join(ROLES)}.", role=str(name))
+        raise RowError(f"the role “{name}” is not known", f"{hint}Known roles: {', '.join(ROLES)}.", role=str(name))
     return known
 
 
@@ -52,7 +52,7 @@ def text_of(record: Fields, key: str, *, default: str | None = None) -> str:
 
 
 def label_of(record: Fields, *keys: str) -> str:
-    """What a row is called under the first of `keys` that it has; a number is its digits. Raises RowError."""
+    """The text under the first of `keys` that the record has, such as its id; a number as digits. Raises RowError."""
     for key in keys:
         value = record.get(key)
         if value is not None:
@@ -84,10 +84,10 @@ def messages_of(value: Any, key: str) -> tuple[Message, ...]:
 
 def _message(turn: Fields, role_key: str) -> Message:
     if turn.get("tool_calls") or turn.get("function_call"):
-        # Without its call the answer would be another one.
+        # Without its call the answer would be a different one.
         raise RowError("it calls a tool, which no prompt here can describe", "Leave such rows out.", key="tool_calls")
     role = role_of(turn[role_key])
-    # `weight: 0` of OpenAI's fine-tuning: an answer that is there to be read and not to be learned.
+    # `weight: 0` of OpenAI's fine-tuning: an answer that is context and must not be learned.
     return Message(role, _content(turn), trained=role != "assistant" or turn.get("weight") != 0)
 
 
@@ -102,35 +102,33 @@ def _content(turn: Fields) -> str:
 
 
 def shown(value: Any) -> str:
-    """What a value is, for an error."""
+    """A value described for an error message."""
     names = {type(None): "null", dict: "an object", list: "a list", str: "a text", bool: "true or false"}
     return names.get(type(value), str(value)[:40])
 
 
 def keys_of(record: Fields) -> str:
-    """The keys of a record, for an error."""
+    """The keys of a record, for an error message."""
     return ", ".join(map(str, record)) or "none"
 
 
-# Conversations that were written into one text: `Human: …` and `Assistant: …`, as in BELLE's reward, DPO and PPO data.
-#
-# The inverse of `belle.prompts.human_assistant`, for every variant of the labels that BELLE's files use.
-
-
-# At the beginning of a line, or right behind the end token of an answer.
+# Labels of turns in conversations that are written as one text, at the beginning of a line or right after the end token
+# of an answer. BELLE's reward, DPO and PPO data use all of these variants.
 _LABEL = re.compile(r"(?:\A|(?<=\n)|(?<=</s>))[ \t]*(Human|Assistant|Belle)[ \t]*[:：]")
 _ROLES = {"Human": "user", "Assistant": "assistant", "Belle": "assistant"}
 _END = "</s>"
 
 
 def is_templated(text: str) -> bool:
-    """Whether the text begins as a conversation."""
-    found = _LABEL.match(text.lstrip().removeprefix("<s>").lstrip())
-    return found is not None and found[1] == "Human"
+    """Whether the text begins as a conversation with labels: `Human: …`."""
+    label = _LABEL.match(text.lstrip().removeprefix("<s>").lstrip())
+    return label is not None and label[1] == "Human"
 
 
 def parse_templated(text: str) -> list[Message]:
-    """The messages in `text`; an open `Assistant:` at its end is an empty answer.
+    """The messages in a text of `Human: …` and `Assistant: …`, the inverse of `belle.prompts.human_assistant`.
+
+    An open `Assistant:` at its end is an empty answer.
 
     White space around messages, which belongs to the template, is taken off. Raises RowError when the text does not
     begin with a label.

@@ -1,9 +1,9 @@
 """From files to records: JSON Lines, JSON arrays, plain text, Parquet, folders and the hub, one record at a time.
 
-JSON and text are read by the readers here: `datasets` guesses one schema from the first block, fails on rows that
-differ from it, and then names neither file nor line. Parquet and folders written by `save_to_disk` are what `datasets`
-reads well, streaming or from a memory-mapped file. Either way no more than a few records is in memory. What is on a hub
-is fetched first (`belle.clients.copies`), as models are.
+JSON and text are read here and not by `datasets`, which guesses one schema from the first block, fails on rows that
+differ from it, and then names neither file nor line. Parquet and folders written by `save_to_disk` are read with
+`datasets`, streaming or from a memory-mapped file. Either way only a few records are in memory. Data on a hub is
+downloaded first (`belle.clients.copies`), as models are.
 """
 
 from __future__ import annotations
@@ -29,20 +29,26 @@ from belle.path_guard import check_input, exists
 from belle.streams import to_stderr
 from belle.texts import LONGEST_TEXT
 
-_LOOKED_AT = 1 << 16
-"""Bytes at the beginning of a file that tell how it is written."""
+_HEAD_BYTES = 1 << 16
+"""Bytes at the beginning of a file from which encoding and form are detected."""
 
 # The longer marks first: that of UTF-32 begins like that of UTF-16.
-_MARKS = {
+_BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig",
     b"\xff\xfe\x00\x00": "utf-32",
     b"\x00\x00\xfe\xff": "utf-32",
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
-# How compressed files begin.
-_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
-# White space around a record: what JSON knows, and what editors and files that were put together leave there.
+# The first bytes of compressed files.
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+}
+# White space around a record: that of JSON, and what editors and concatenated files leave there.
 _SPACE = " \t\r\n\u00a0\u3000\ufeff"
 _WRAPPED = re.compile(rf'\{{\s*"(?:{"|".join(WRAPPERS)})"\s*:\s*\[\s*\{{')
 
@@ -53,9 +59,9 @@ class Record:
 
     Args:
         path: the file, or the name on the hub.
-        number: the line on which it begins, or, where there are no lines, which record it is; from 1 on.
+        number: the line on which it begins, or, in files without lines, the number of the record; from 1 on.
         unit: what `number` counts: `line` or `row`.
-        value: what it says; None when it cannot be read.
+        value: its JSON value; None when it cannot be read.
         problem: why it cannot be read.
     """
 
@@ -69,26 +75,26 @@ class Record:
 def records(path: Path | str) -> Iterator[Record]:
     """Every record of a file, of the files in a folder (sorted by name), or of a dataset on the hub.
 
-    Understood are `.json` and `.jsonl` (JSON Lines, one array, or values one after the other), `.txt` (one document),
+    Supported are `.json` and `.jsonl` (JSON Lines, one array, or values one after the other), `.txt` (one document),
     each also as `.gz`; `.parquet`; folders of these; folders written by `datasets`; and
     `hub:OWNER/NAME[/FILE][@REVISION]`.
 
     JSON and text may be UTF-8 or UTF-16, with a byte-order mark or without.
 
-    Raises KnownError: `file_missing`, `file_empty`, `unknown_format`, `file_damaged`. A record that is no JSON is
-    yielded with its problem.
+    Raises KnownError: `file_missing`, `file_empty`, `unknown_format`, `file_damaged`. A record that is not valid JSON
+    is yielded with its problem.
     """
     if is_hub_name(path):
         path = local_copy(path, "data", say=to_stderr)
-    found = _in_place(Path(path))
-    first = next(found, None)
+    local = _local_records(Path(path))
+    first = next(local, None)
     if first is None:
         raise _empty(Path(path))
     yield first
-    yield from found
+    yield from local
 
 
-def _in_place(path: Path) -> Iterator[Record]:
+def _local_records(path: Path) -> Iterator[Record]:
     if not path.is_dir():
         yield from _from_file(path)
     elif (path / "dataset_info.json").exists() or (path / "dataset_dict.json").exists():
@@ -101,15 +107,15 @@ def _in_place(path: Path) -> Iterator[Record]:
 def _empty(path: Path) -> KnownError:
     what = "holds no records" if path.is_dir() or path.stat().st_size else "is empty (0 bytes)"
     return KnownError(
-        "file_empty", f"{path} {what}.", "Look whether it was written to its end, or get it again.", path=str(path)
+        "file_empty", f"{path} {what}.", "Check that it was written completely, or get it again.", path=str(path)
     )
 
 
 def files_in(folder: Path) -> list[Path]:
     """The data files in a folder and the folders in it. Raises KnownError("file_missing") when there are none."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    found = [path for path in files if suffix_of(path) in SUFFIXES]
-    if not found:
+    data = [path for path in files if suffix_of(path) in SUFFIXES]
+    if not data:
         near = next((foreign(path) for path in files if is_foreign(path)), None)
         raise KnownError(
             "file_missing",
@@ -117,7 +123,7 @@ def files_in(folder: Path) -> list[Path]:
             near.advice if near else READ,
             path=str(folder),
         )
-    return found
+    return data
 
 
 def _from_file(path: Path) -> Iterator[Record]:
@@ -154,12 +160,12 @@ def _open(path: Path) -> IO[bytes]:
 
 def _head(path: Path) -> bytes:
     with _open(path) as stream:
-        return stream.read(_LOOKED_AT)
+        return stream.read(_HEAD_BYTES)
 
 
 def _encoding(head: bytes) -> str:
-    """Of a text: as its byte-order mark says, else UTF-16 where every other byte is zero, else UTF-8."""
-    for mark, name in _MARKS.items():
+    """The encoding of a text: by its byte-order mark, else UTF-16 if every other byte is zero, else UTF-8."""
+    for mark, name in _BYTE_ORDER_MARKS.items():
         if head.startswith(mark):
             return name
     if len(head) > 1 and (head[0] == 0) != (head[1] == 0) and head.count(0) > len(head) // 4:
@@ -168,23 +174,23 @@ def _encoding(head: bytes) -> str:
 
 
 def _shape(head: str) -> Literal["array", "values", "lines"]:
-    """How a file is to be read that begins with `head`: one array, objects over several lines, or a line for each."""
+    """The form of a file that begins with `head`: one array, values over several lines, or one value on each line."""
     text = head.lstrip(_SPACE)
     if text.startswith("["):
         return "array"
     if _WRAPPED.match(text):
         return "values"
     if text.startswith("{") and "\n" not in text and "\r" in text:
-        # Lines that end in a carriage return alone; in JSON itself it is nothing but white space.
+        # Lines that end in a carriage return alone: to JSON it is white space between values.
         return "values"
     line, line_feed, _ = text.partition("\n")
-    if not text.startswith("{") or not (line_feed or len(head) < _LOOKED_AT):
+    if not text.startswith("{") or not (line_feed or len(head) < _HEAD_BYTES):
         return "lines"
     line = line.rstrip(_SPACE)
     try:
         parse_json_prefix(line, 0)
     except json.JSONDecodeError as error:
-        # It goes on in the next line.
+        # An error at the end of the line: the value continues in the next one.
         return "values" if error.pos >= len(line) else "lines"
     except DocumentError:
         pass
@@ -192,7 +198,7 @@ def _shape(head: str) -> Literal["array", "values", "lines"]:
 
 
 def _lines(stream: IO[bytes], encoding: str) -> Iterator[bytes]:
-    """The lines of a text in UTF-8, none much longer than what is refused: a compressed one may fill the memory."""
+    """The lines of a text as UTF-8, cut above the longest allowed: a line of a compressed file may fill the memory."""
     if encoding == "utf-8-sig":
         return iter(partial(stream.readline, LONGEST_VALUE + 1), b"")
     return _lines_as_utf8(stream, encoding)
@@ -239,7 +245,7 @@ def _from_lines(lines: Iterator[bytes], path: str) -> Iterator[Record]:
 
 
 def _problem(text: str, error: DocumentError) -> str:
-    """What is wrong with a line that is no JSON."""
+    """What is wrong with a line that is not valid JSON."""
     if "\r" in text:
         return "its lines end in carriage returns alone (CR), of which “tr '\\r' '\\n'” makes line feeds"
     if "\u00a0" in text:
@@ -251,9 +257,9 @@ def _problem(text: str, error: DocumentError) -> str:
 
 def _other_encoding(data: bytes) -> str:
     """A hint for bytes that are not UTF-8."""
-    packed = next((name for mark, name in _PACKED.items() if data.startswith(mark)), None)
-    if packed:
-        return f"; it is compressed with {packed}, so unpack it first"
+    compression = next((name for mark, name in _COMPRESSED.items() if data.startswith(mark)), None)
+    if compression:
+        return f"; it is compressed with {compression}, so unpack it first"
     try:
         data.decode("gb18030")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Files that are not read as data: what they are, by their ending, and how data is made of them."""
+"""Files in other formats: what they are, by their suffix, and how to turn them into data that is read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from belle.errors import KnownError
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".txt", ".parquet")
-"""Of the files that are read."""
+"""The suffixes of the files that are read."""
 
 READ = f"Files ending in {', '.join(SUFFIXES)} are read, also with .gz."
 
@@ -21,17 +21,17 @@ _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".zst", ".bz2", ".xz")
 
 
 def suffix_of(path: Path) -> str:
-    """The ending in small letters, without the `.gz` after it."""
+    """The suffix in lower case, without `.gz`."""
     return (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
 
 
 def is_foreign(path: Path) -> bool:
-    """Whether it may well be data, in a form that is not read."""
+    """Whether the file is likely data, in a format that is not read."""
     return suffix_of(path) in (*_TABLES, *_SPREADSHEETS, *_ARCHIVES)
 
 
 def foreign(path: Path) -> KnownError:
-    """What a file with an ending that is not read is, and what to do: KnownError("unknown_format")."""
+    """The error for a file that is not read, with what it is and what to do: KnownError("unknown_format")."""
     suffix = suffix_of(path)
     if suffix in _TABLES:
         what, advice = f"is a table ({suffix})", _lines_of(path)
@@ -45,21 +45,21 @@ def foreign(path: Path) -> KnownError:
 
 
 def is_head_of_table(line: str) -> bool:
-    """Whether a line that is no JSON has names between commas, semicolons or tabs, at least two."""
+    """Whether a line that is not JSON is at least two names, separated by commas, semicolons or tabs."""
     names = re.split("[,;\t]", line)
     return len(names) > 1 and all(re.fullmatch(r'\s*"?[\w .-]+"?\s*', name) for name in names)
 
 
 def _lines_of(table: Path) -> str:
-    """How a table becomes JSON Lines."""
-    packed = table.suffix == ".gz"
-    table = table.with_suffix("") if packed else table
+    """The advice, with a command, for turning a table into JSON Lines."""
+    zipped = table.suffix == ".gz"
+    table = table.with_suffix("") if zipped else table
     program = (
         "import csv, json; [print(json.dumps(row)) for row in "
         f'csv.DictReader(open(0, encoding="utf-8-sig", newline=""){_TABLES[table.suffix.lower()]})]'
     )
     rows = table.with_suffix(".jsonl")
     return (
-        f"{'Unpack it first. ' if packed else ''}Make JSON Lines of it, with the names of its columns as keys:"
+        f"{'Unpack it first. ' if zipped else ''}Make JSON Lines of it, with the names of its columns as keys:"
         f" python3 -c '{program}' < {shlex.quote(str(table))} > {shlex.quote(str(rows))}"
     )

@@ -1,7 +1,7 @@
 """Every format of training data: how its records become rows.
 
-A format is told by its keys. The functions here know nothing of files; what they refuse becomes an error with the
-file and the line in `read`.
+A format is recognised by its keys. The functions here know nothing of files; `read` adds the file and the line to
+their errors.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from belle.prompts import Message
 
 @dataclass(frozen=True)
 class Format:
-    """How one kind of record is told and read.
+    """How one kind of record is recognised and parsed.
 
     Args:
         name: for `--format` and recipes.
@@ -37,7 +37,7 @@ class Format:
         title: what it is, in a few words.
         keys: the keys that a record must have; a tuple stands for any one of them.
         parse: the rows in a record that has them; may raise RowError.
-        tells: whether a record that has the keys is of this format.
+        matches: whether a record that has the keys is of this format.
     """
 
     name: str
@@ -45,11 +45,11 @@ class Format:
     title: str
     keys: tuple[str | tuple[str, ...], ...]
     parse: Callable[[Fields], Sequence[Row]]
-    tells: Callable[[Fields], bool] = lambda _: True
+    matches: Callable[[Fields], bool] = lambda _: True
 
     def fits(self, record: Any) -> bool:
         """Whether a record looks like this format."""
-        return isinstance(record, dict) and not self.missing(record) and self.tells(record)
+        return isinstance(record, dict) and not self.missing(record) and self.matches(record)
 
     def missing(self, record: Fields) -> list[str]:
         """The keys that the record lacks."""
@@ -98,10 +98,9 @@ def _from_turns(record: Fields) -> Sequence[Row]:
 
 
 def _question(record: Fields) -> str:
-    """Instruction and input, one below the other; Dolly calls the input `context`.
+    """Instruction and input on separate lines; Dolly calls the input `context`.
 
-    BELLE's convert_to_conv_data.py puts nothing between them; its data seldom has an input, and where it has one the
-    two would become one word.
+    BELLE's convert_to_conv_data.py joins them without a separator, which makes one word of the last and the first.
     """
     extra_key = "input" if record.get("input") is not None else "context"
     instruction, extra = text_of(record, "instruction"), text_of(record, extra_key, default="")
@@ -122,7 +121,7 @@ def _history(record: Fields) -> list[Message]:
 
 
 def _answer_key(record: Fields) -> str:
-    """Under which key the answer stands; BELLE's first release called it `target`."""
+    """The key of the answer; BELLE's first release called it `target`."""
     return next((key for key in _ANSWERS if record.get(key) is not None), _ANSWERS[0])
 
 
@@ -156,8 +155,8 @@ def _from_question(record: Fields) -> Sequence[Row]:
     return [_conversation(record, turns)]
 
 
-def _asked(record: Fields) -> list[Message]:
-    """The conversation up to a question: a text, or turns."""
+def _prompt(record: Fields) -> list[Message]:
+    """The conversation up to and with a question, which is a text or a list of turns."""
     key = next(key for key in _QUESTIONS if record.get(key) is not None)
     value = record[key]
     if not isinstance(value, str):
@@ -169,7 +168,7 @@ def _from_completion(record: Fields) -> Sequence[Row]:
     key = _answer_key(record)
     value = record[key]
     answer = [Message("assistant", text_of(record, key))] if isinstance(value, str) else messages_of(value, key)
-    return [_conversation(record, [*_asked(record), *answer])]
+    return [_conversation(record, [*_prompt(record), *answer])]
 
 
 def _from_labelled(record: Fields) -> Sequence[Row]:
@@ -211,7 +210,7 @@ def _rejected_key(record: Fields) -> str:
 
 
 def _reply(record: Fields, key: str) -> tuple[tuple[Message, ...], str]:
-    """The turns before an answer that are written together with it, and the answer."""
+    """The turns that a record lists before an answer, under the same key, and the answer."""
     value = record[key]
     if isinstance(value, str):
         return (), text_of(record, key)
@@ -221,18 +220,18 @@ def _reply(record: Fields, key: str) -> tuple[tuple[Message, ...], str]:
     return tuple(before), last.content
 
 
-def _answered_twice(record: Fields, prompt: Sequence[Message]) -> Sequence[Row]:
-    """The pair that answers `prompt`; where the answers come with turns before them, these are the conversation.
+def _pair(record: Fields, prompt: Sequence[Message]) -> Sequence[Row]:
+    """The pair of answers to `prompt`. Where turns come before the answers, those are the conversation.
 
-    Raises RowError when they are not the same for both, or not a continuation of the prompt.
+    Raises RowError when the turns differ between the two answers, or do not begin with the prompt.
     """
     (before, chosen), (other, rejected) = _reply(record, "chosen"), _reply(record, _rejected_key(record))
     if before != other:
         raise RowError("“chosen” and “rejected” answer different questions")
     if before:
-        spoken = [message for message in prompt if message.role != "system"]
-        begins = [message for message in before if message.role != "system"][: len(spoken)]
-        if begins != spoken:
+        turns = [message for message in prompt if message.role != "system"]
+        begins = [message for message in before if message.role != "system"][: len(turns)]
+        if begins != turns:
             raise RowError("“chosen” does not begin with the prompt", key="chosen")
         system = [] if before[0].role == "system" else [m for m in prompt if m.role == "system"]
         prompt = [*system, *before]
@@ -248,17 +247,17 @@ def _preference(record: Fields, prompt: Sequence[Message], chosen: str, rejected
 
 
 def _from_dpo(record: Fields) -> Sequence[Row]:
-    return _answered_twice(record, _asked(record))
+    return _pair(record, _prompt(record))
 
 
 def _from_preference_turns(record: Fields) -> Sequence[Row]:
     messages = cast(Conversation, _from_turns(record)[0]).messages
-    return _answered_twice(record, messages)
+    return _pair(record, messages)
 
 
 def _from_preference_instruction(record: Fields) -> Sequence[Row]:
     prompt = [*_system(record), *_history(record), Message("user", _question(record))]
-    return _answered_twice(record, prompt)
+    return _pair(record, prompt)
 
 
 def _from_reward(record: Fields) -> Sequence[Row]:
@@ -284,7 +283,7 @@ def _is_multiturn(record: Fields) -> bool:
     return isinstance(text, str) and is_templated(text) and text.rstrip().endswith(("Assistant:", "Assistant："))
 
 
-# In the order in which they are tried.
+# In the order in which they are tried: a format with more keys comes before those that need fewer of them.
 FORMATS: Mapping[str, Format] = {
     entry.name: entry
     for entry in (
@@ -339,10 +338,10 @@ FORMATS: Mapping[str, Format] = {
 
 
 def format_named(name: str) -> Format:
-    """The format of that name; `sharegpt`, `alpaca` and `openai` are other names. Raises RowError."""
+    """The format of that name; `sharegpt`, `alpaca` and `openai` are aliases. Raises RowError."""
     name = {"sharegpt": "belle", "alpaca": "instruction", "openai": "messages"}.get(name, name)
     if name not in FORMATS:
         close = get_close_matches(name, FORMATS, n=1)
         hint = f"Did you mean “{close[0]}”? " if close else ""
-        raise RowError(f"the format “{name}” is not known", f"{hint}Known are: {', '.join(FORMATS)}.")
+        raise RowError(f"the format “{name}” is not known", f"{hint}Known formats: {', '.join(FORMATS)}.")
     return FORMATS[name]

@@ -1,4 +1,4 @@
-"""The records of a JSON file, one after the other, without ever holding all of it.
+"""The records of a JSON file, one after the other, without holding all of it in memory.
 
 Alpaca and most of what is shared on the web is one array in one file, bare or as a member of an object
 (`{"data": […]}`); `json.load` would need many times its size. Others write one object after the other, each over
@@ -17,20 +17,20 @@ BLOCK = 1 << 20
 """Characters that are read at once."""
 
 WRAPPERS = ("data", "rows", "examples", "records", "items", "samples", "train", "dataset")
-"""Keys under which files keep their records, where they are not the file itself."""
-# A record may have a list of objects under such a key, too.
-_OF_A_RECORD = frozenset(
+"""Keys of an object that wraps the records of a file."""
+# An object with one of these keys is itself a record, and may have a list of objects under one of the `WRAPPERS`.
+_RECORD_KEYS = frozenset(
     ("instruction", "input", "output", "prompt", "question", "query", "conversations", "messages", "text", "chosen")
 )
 
 _NOT_CLOSED = "the array is not closed; the file is cut off"
 _OBJECT_NOT_CLOSED = "it is not valid JSON: an object is not closed; the file is cut off"
 LONGEST_VALUE = 64 << 20
-"""Characters. What is longer is a file that was damaged, or made to fill the memory, and not a record."""
+"""Characters. A longer value is not a record but a damaged file, or one made to fill the memory."""
 
 
 class ArrayError(ValueError):
-    """What stands in the file is no array.
+    """The file is not what its form requires.
 
     Args:
         line: where, from 1 on.
@@ -47,16 +47,16 @@ def array_elements(stream: TextIO) -> Iterator[tuple[int, Any]]:
     """The elements of the array in `stream`, each with the line on which it begins. Raises ArrayError."""
     text = _Text(stream)
     if text.next() != "[":
-        raise ArrayError(text.line, "it is no array")
+        raise ArrayError(text.line, "it is not an array")
     yield from _elements(text)
     if text.next():
         raise ArrayError(text.line, "something follows the end of the array")
 
 
 def json_values(stream: TextIO) -> Iterator[tuple[int, Any]]:
-    """The values in `stream`, however their text is broken into lines, each with the line on which it begins.
+    """The values in `stream`, whatever its line breaks, each with the line on which it begins.
 
-    Of an object that holds records (see `WRAPPERS`) these are the values. Raises ArrayError.
+    An object that wraps records (see `WRAPPERS`) yields its records. Raises ArrayError.
     """
     text = _Text(stream)
     while character := text.next():
@@ -69,10 +69,10 @@ def json_values(stream: TextIO) -> Iterator[tuple[int, Any]]:
 
 def wrapped(value: Any) -> list[Any] | None:
     """The records that an object holds under one of the `WRAPPERS`; None when it is a record itself."""
-    if not isinstance(value, dict) or not _OF_A_RECORD.isdisjoint(value):
+    if not isinstance(value, dict) or not _RECORD_KEYS.isdisjoint(value):
         return None
-    found = [value[key] for key in WRAPPERS if _are_records(value.get(key))]
-    return found[0] if len(found) == 1 else None
+    lists = [value[key] for key in WRAPPERS if _are_records(value.get(key))]
+    return lists[0] if len(lists) == 1 else None
 
 
 def _are_records(value: Any) -> bool:
@@ -96,7 +96,7 @@ def _object(text: _Text) -> Iterator[tuple[int, Any]]:
             raise ArrayError(text.line, "it is not valid JSON: a colon is missing")
         text.skip()
         begins = text.next()
-        if key in WRAPPERS and begins == "[" and _OF_A_RECORD.isdisjoint(record):
+        if key in WRAPPERS and begins == "[" and _RECORD_KEYS.isdisjoint(record):
             elements = _elements(text)
             first = next(elements, None)
             if first is not None and isinstance(first[1], dict):
@@ -136,7 +136,7 @@ def _elements(text: _Text) -> Iterator[tuple[int, Any]]:
 
 
 class _Text:
-    """What has been read and not been used yet."""
+    """The text of a stream, read in blocks: only what is not parsed yet is in memory."""
 
     def __init__(self, stream: TextIO) -> None:
         self.line = 1
@@ -145,46 +145,46 @@ class _Text:
         self._position = 0
 
     def next(self) -> str:
-        """The next character that is no white space, "" at the end of the file."""
+        """Go to the next character that is not white space and return it; "" at the end of the file."""
         while True:
             end = self._position
             while end < len(self._text) and self._text[end] in " \t\r\n":
                 end += 1
-            self._use(end)
+            self._advance(end)
             if end < len(self._text):
                 return self._text[end]
             if not self._read():
                 return ""
 
     def skip(self) -> None:
-        """Use up one character."""
-        self._use(self._position + 1)
+        """Go past one character."""
+        self._advance(self._position + 1)
 
     def value(self) -> Any:
-        """The value that begins here. Raises ArrayError."""
+        """Parse the value that begins here and go past it. Raises ArrayError."""
         while True:
             try:
                 value, end = parse_json_prefix(self._text, self._position)
             except json.JSONDecodeError as error:
-                # It may only not be all there.
+                # The value may be incomplete only because the rest has not been read yet.
                 if len(self._text) - self._position > LONGEST_VALUE or not self._read():
                     line = self.line + self._text.count("\n", self._position, error.pos)
                     raise ArrayError(line, f"it is not valid JSON: {error.msg}") from None
             except DocumentError as error:
                 raise ArrayError(self.line, f"it {error.message}") from None
             else:
-                # A number may go on: “1” as “1.5” or “1e+5”.
+                # A number at the end of the block may continue: “1” as “1.5” or “1e+5”.
                 if len(self._text) - end > len("e+") or not self._read():
-                    self._use(end)
+                    self._advance(end)
                     return value
 
     def _read(self) -> bool:
-        """Read on; False at the end of the file."""
+        """Read another block; False at the end of the file."""
         more = self._stream.read(max(BLOCK, len(self._text) - self._position))
         if more:
             self._text, self._position = self._text[self._position :] + more, 0
         return bool(more)
 
-    def _use(self, end: int) -> None:
+    def _advance(self, end: int) -> None:
         self.line += self._text.count("\n", self._position, end)
         self._position = end

@@ -13,16 +13,16 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 WINDOW = 10_000
-"""Rows of each source to draw from."""
+"""Rows of each source that are in memory and drawn from at random."""
 
 
 @dataclass(frozen=True)
 class Source(Generic[T]):
-    """Rows that can be gone through again.
+    """Rows that can be iterated several times.
 
     Args:
-        open: begins at the first row.
-        weight: its part of the ratio.
+        open: an iteration from the first row.
+        weight: its share of the ratio.
     """
 
     open: Callable[[], Iterable[T]]
@@ -60,7 +60,7 @@ def mixed(
     taken = [0.0] * len(sources)
     while True:
         everything = sum(taken)
-        # The one that is furthest behind its part.
+        # The source that is furthest behind its share comes next.
         behind = [everything * s.weight / total - t + s.weight / total for s, t in zip(sources, taken, strict=True)]
         number = max(range(len(sources)), key=lambda i: (behind[i], -i))
         row = next(streams[number], None)

@@ -1,4 +1,4 @@
-"""Pictures of a data file: how long its rows are, and what they are."""
+"""Plots of a data file: the lengths of its rows, their languages, categories and turns."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def write_plot(report: Report, path: Path, title: str) -> None:
 
 
 def _picture(report: Report, title: str, form: str) -> bytes:
-    """On its own: black on white."""
+    """The plot as a file of its own: black on white."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -48,7 +48,7 @@ def _picture(report: Report, title: str, form: str) -> bytes:
 
 
 def _for_page(report: Report, title: str) -> str:
-    """The same in a page's colours."""
+    """The plot as SVG for the page, in its colours."""
     ink = dict.fromkeys(
         ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color"), colour("ink-2")
     )
@@ -91,7 +91,7 @@ def _paint(figure: Any, report: Report, title: str, fill: str) -> None:
 
 def _histogram(axes: Any, title: str, values: Any, unit: str, fill: str) -> None:
     ordered = sorted(values)
-    # The longest few would leave no room for all others.
+    # The longest one percent would squeeze all others into one bar.
     edge = max(ordered[(len(ordered) - 1) * 99 // 100], 1)
     axes.hist([min(value, edge) for value in ordered], bins=min(50, edge + 1), color=fill)
     axes.set(title=title, xlabel=f"{unit} (the last bar holds all from {edge:,} on)", ylabel="number")

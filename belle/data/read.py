@@ -1,11 +1,11 @@
-"""From a file to rows: the format is recognised, and whatever is wrong is named with its file and line."""
+"""From a file to rows: the format is recognised, and errors name the file and the line."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 from difflib import get_close_matches
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Literal, overload
 
@@ -16,8 +16,8 @@ from belle.data.formats import FORMATS, Format, format_named
 from belle.data.rows import Conversation, Kind, Preference, PretrainText, Row, category_name, stages_for
 from belle.errors import KnownError
 
-# So many records decide what a file is.
-_LOOKED_AT = 50
+# Records at the beginning of a file from which its format is recognised.
+_SAMPLE = 50
 
 
 @overload
@@ -36,7 +36,7 @@ def read_rows(path: Path | str, kind: Kind | None = None, format: str = "auto") 
         format: a name of `FORMATS`; `auto` looks at the first records of each file.
 
     Raises KnownError: `file_missing`, `file_damaged`, `unknown_format`, `wrong_kind`, and `data_wrong` with path,
-    number and unit (line or row) for the first record that is no row.
+    number and unit (line or row) for the first record that is not a row.
     """
     for _, row in scan_rows(path, kind, format):
         if isinstance(row, KnownError):
@@ -49,37 +49,22 @@ def scan_rows(
     kind: Kind | None = None,
     format: str = "auto",  # noqa: A002
 ) -> Iterator[tuple[Record, Row | KnownError]]:
-    """As `read_rows`, with the record of each row, and going on after a record that is no row."""
-    waiting: Iterator[Record] = records(path)
-    while True:
-        first = list(islice(waiting, 1))
-        if not first:
-            return
-        # In a folder, every file has its own format.
-        file = first[0].path
-        looked_at = first
-        for record in islice(waiting, _LOOKED_AT - 1):
-            looked_at.append(record)
-            if record.path != file:
-                break
-        chosen = _chosen(file, [r for r in looked_at if r.path == file], kind, format)
-        waiting = chain(looked_at, waiting)
-        for record in waiting:
-            if record.path != file:
-                waiting = chain([record], waiting)
-                break
+    """As `read_rows`, with the record of each row, and continuing after a record that is not a row."""
+    # In a folder, every file has its own format; `records` yields the files one after the other.
+    for file, of_file in groupby(records(path), key=lambda record: record.path):
+        sample = list(islice(of_file, _SAMPLE))
+        chosen = _format_of(file, sample, kind, format)
+        for record in chain(sample, of_file):
             for row in _rows_of(record, chosen):
                 yield record, row
-        else:
-            return
 
 
 def detect_format(path: Path | str, kind: Kind | None = None) -> Format:
     """The format of the first records. Raises KnownError as `read_rows`; `file_empty` when there are none."""
-    looked_at = list(islice(records(path), _LOOKED_AT))
-    if not looked_at:
+    sample = list(islice(records(path), _SAMPLE))
+    if not sample:
         raise KnownError("file_empty", f"{path} holds nothing.", path=str(path))
-    return _chosen(looked_at[0].path, [r for r in looked_at if r.path == looked_at[0].path], kind, "auto")
+    return _format_of(sample[0].path, [r for r in sample if r.path == sample[0].path], kind, "auto")
 
 
 def read_categories(path: Path) -> dict[str, str]:
@@ -106,14 +91,15 @@ def _rows_of(record: Record, chosen: Format) -> list[Row | KnownError]:
         return [located(record, error)]
 
 
-def _chosen(file: str, looked_at: list[Record], kind: Kind | None, name: str) -> Format:
+def _format_of(file: str, sample: list[Record], kind: Kind | None, name: str) -> Format:
+    """The format called `name`, or with `auto` that of most records of the sample. Raises KnownError."""
     if name != "auto":
         try:
             chosen = format_named(name)
         except RowError as error:
             raise KnownError("unknown_format", f"{error.message}.".capitalize(), error.advice, format=name) from None
     else:
-        chosen = _recognised(file, looked_at, kind)
+        chosen = _recognised(file, sample, kind)
     if kind is not None and chosen.kind != kind:
         raise KnownError(
             "wrong_kind",
@@ -133,9 +119,9 @@ _KINDS = {
 }
 
 
-def _recognised(file: str, looked_at: list[Record], kind: Kind | None) -> Format:
-    """The format of most records; of those of the right kind, where several fit the same records."""
-    readable = [record.value for record in looked_at if not record.problem]
+def _recognised(file: str, sample: list[Record], kind: Kind | None) -> Format:
+    """The format that most records have; where a record fits several, one of the right kind counts."""
+    readable = [record.value for record in sample if not record.problem]
     votes: Counter[str] = Counter()
     for value in readable:
         fitting = [f for f in FORMATS.values() if f.fits(value)]
@@ -144,25 +130,27 @@ def _recognised(file: str, looked_at: list[Record], kind: Kind | None) -> Format
             votes[best.name] += 1
     if votes:
         return FORMATS[votes.most_common(1)[0][0]]
-    raise _unknown(file, looked_at)
+    raise _unknown(file, sample)
 
 
-def _unknown(file: str, looked_at: list[Record]) -> KnownError:
-    first = looked_at[0]
+def _unknown(file: str, sample: list[Record]) -> KnownError:
+    first = sample[0]
     if first.problem:
         return located(first, RowError(first.problem))
     if not isinstance(first.value, dict):
         return located(first, RowError(f"it is {shown(first.value)}, not an object with keys"))
     keys = [str(key) for key in first.value]
-    wanted = sorted({k for f in FORMATS.values() for key in f.keys for k in ([key] if isinstance(key, str) else key)})
+    known_keys = sorted(
+        {k for f in FORMATS.values() for key in f.keys for k in ([key] if isinstance(key, str) else key)}
+    )
     close = next(
-        (f"“{key}” for “{c[0]}”" for key in keys if (c := get_close_matches(key, wanted, 1)) and c[0] != key), ""
+        (f"“{key}” for “{c[0]}”" for key in keys if (c := get_close_matches(key, known_keys, 1)) and c[0] != key), ""
     )
     hint = f"Did you write {close}? " if close else ""
     known = "; ".join(f"{f.name}: {f.title}" for f in FORMATS.values())
     return KnownError(
         "unknown_format",
-        f"{file} is in no format that is known: its first record has the keys {', '.join(keys) or 'none'}.",
+        f"The format of {file} is not known: its first record has the keys {', '.join(keys) or 'none'}.",
         f"{hint}Formats are: {known}.",
         path=file,
         keys=keys,

@@ -1,4 +1,4 @@
-"""What training data is made of, whatever file it came from: conversations, plain text, preferences."""
+"""The kinds of rows that training data has, whatever its file format: conversations, plain text, preferences."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from belle.prompts import Message
 Kind = Literal["conversation", "text", "preference"]
 
 _STAGES: Mapping[Kind, str] = {"conversation": "sft or ppo", "text": "pretrain or vocab", "preference": "reward or dpo"}
-"""Which stages of training such rows are for. The stages themselves are a room above this one."""
-
+"""The stages of training that use rows of each kind; `belle.training`, which defines them, is above this package."""
 
 BAD_ANSWER = "its label says that the answer is a bad one"
-"""Why the answer of a row of KTO's data is unwanted (Ethayarajh et al. 2024)."""
+"""Why the answer in a row of KTO data is unwanted (Ethayarajh et al. 2024)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +23,8 @@ class Conversation:
     """Messages, oldest first; for PPO and batch inference without an answer at the end.
 
     Args:
-        unwanted: why its answer is not one to be learned, in a few words (`BAD_ANSWER`, …); "" when it is.
-        compared: whether its record has two answers that are to be compared, and this is what they answer.
+        unwanted: why its answer must not be learned, in a few words (`BAD_ANSWER`, …); "" when it may.
+        compared: whether the record also has a chosen and a rejected answer, which a conversation does not hold.
     """
 
     messages: tuple[Message, ...]
@@ -59,14 +58,14 @@ Row = Conversation | PretrainText | Preference
 
 
 def kind_of(row: Row) -> Kind:
-    """What a row is for."""
+    """The kind of a row."""
     if isinstance(row, Conversation):
         return "conversation"
     return "text" if isinstance(row, PretrainText) else "preference"
 
 
 def stages_for(kind: Kind) -> str:
-    """The stages that such rows are data of, in words: `sft or ppo`."""
+    """The stages of training that use rows of this kind, as text: `sft or ppo`."""
     return _STAGES[kind]
 
 
@@ -80,7 +79,7 @@ def texts_of(row: Row) -> tuple[str, ...]:
 
 
 def questions_of(row: Row) -> tuple[str, ...]:
-    """What people asked in the row; of a document its text."""
+    """The messages of the user in a row; the text of a document."""
     if isinstance(row, PretrainText):
         return (row.text,)
     messages = row.messages if isinstance(row, Conversation) else row.prompt
@@ -88,5 +87,5 @@ def questions_of(row: Row) -> tuple[str, ...]:
 
 
 def category_name(text: str) -> str:
-    """A category as it is compared: BELLE's own files write `closed qa`, `closed QA` and `closed\\u00a0qa`."""
+    """A category in its normal form: BELLE's own files write `closed qa`, `closed QA` and `closed\\u00a0qa`."""
     return " ".join(unicodedata.normalize("NFKC", text).lower().split())

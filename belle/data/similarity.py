@@ -1,10 +1,10 @@
-"""Which texts are nearly the same: MinHash of character shingles, and which of them to compare at all.
+"""Near-duplicate texts, found by MinHash of character shingles and locality-sensitive hashing.
 
-Chinese has no spaces between words, so the features of a text are all its runs of a few characters, after what does not
-carry meaning (case, width, spaces, punctuation) is taken off. The share of features that two texts have in common, of
-all that either has (Jaccard), is estimated from the smallest hash values (MinHash: Broder 1997); only texts that agree
-in a whole band of them are compared (locality-sensitive hashing: Indyk and Motwani 1998). Signatures go to a temporary
-file, so memory grows by some tens of bytes with every text, whatever its length.
+Chinese has no spaces between words, so the features of a text are all its runs of a few characters, after case, width,
+spaces and punctuation are normalised away. The Jaccard similarity of two texts (features that both have, divided by
+those that either has) is estimated from the smallest hash values (MinHash: Broder 1997); only texts that agree in a
+whole band of them are compared (locality-sensitive hashing: Indyk and Motwani 1998). Signatures go to a temporary file,
+so memory grows by some tens of bytes with every text, whatever its length.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _BLOCK = 1 << 15
 
 
 def normalised(text: str) -> str:
-    """`text` as it is compared: compatibility forms, lower case, letters and digits only."""
+    """`text` in the form that is compared: NFKC, lower case, letters and digits only."""
     return "".join(c for c in unicodedata.normalize("NFKC", text).lower() if c.isalnum())
 
 
 def digest(text: str) -> bytes:
-    """128 bits that stand for the compared form of `text`; a text without letters stands for itself."""
+    """A 128-bit hash of the normalised `text`; of the text itself when it has no letters or digits."""
     return hashlib.blake2b((normalised(text) or text).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def features(text: str, length: int = SHINGLE) -> Numbers:
-    """The distinct runs of `length` characters in a compared form, hashed: uint64 `[features]`, sorted.
+    """The hashes of the distinct runs of `length` characters in a normalised text: uint64 `[features]`, sorted.
 
     A shorter text is one run.
     """
@@ -53,14 +53,15 @@ def features(text: str, length: int = SHINGLE) -> Numbers:
     if len(codes) < length:
         codes = np.pad(codes, (0, length - len(codes)))
     hashed: Numbers = np.zeros(len(codes) - length + 1, np.uint64)
+    # A polynomial hash of all runs at once, with the FNV prime as its base, modulo 2^64.
     for offset in range(length):
         hashed = hashed * np.uint64(1_099_511_628_211) + codes[offset : offset + len(hashed)]
-    found: Numbers = np.unique(_mixed(hashed))
-    return found
+    distinct: Numbers = np.unique(_mixed(hashed))
+    return distinct
 
 
 def _mixed(values: Numbers) -> Numbers:
-    """Every bit of a value decides over every bit of the result (the finalizer of MurmurHash3)."""
+    """Hash each value so that every bit of it affects every bit of the result (the finalizer of MurmurHash3)."""
     import numpy as np
 
     for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
@@ -70,17 +71,21 @@ def _mixed(values: Numbers) -> Numbers:
 
 
 def bands_for(threshold: float) -> int:
-    """The number of bands with which pairs at `threshold` are found with a probability of about 98 %."""
+    """The number of bands with which pairs at `threshold` are found with a probability of about 98 %.
+
+    Two texts of similarity s agree in a band of r values with probability s^r, and in at least one of n bands with
+    1 − (1 − s^r)^n (Leskovec et al., Mining of Massive Datasets, section 3.4.2).
+    """
     choices = [count for count in range(1, _HASHES + 1) if _HASHES % count == 0]
     return next((n for n in choices if 1 - (1 - threshold ** (_HASHES // n)) ** n >= 0.98), _HASHES)
 
 
 class SimilarTexts:
-    """Collects texts, then says which belong together.
+    """Collects texts, then groups those that are duplicates of each other.
 
     Args:
-        threshold: the Jaccard similarity from which on two texts are near duplicates, 0…1; 1 finds only texts whose
-            compared forms are equal.
+        threshold: the Jaccard similarity from which on two texts are near duplicates, 0…1; 1 finds only texts that are
+            equal when normalised.
         seed: of the hash functions.
     """
 
@@ -101,7 +106,7 @@ class SimilarTexts:
         return len(self._digests) // 2
 
     def add(self, text: str) -> None:
-        """The next text; its number is how many came before."""
+        """Add the next text; texts are numbered from 0."""
         self._digests.frombytes(digest(text))
         if self._file is not None:
             self._file.write(self._signature(text).tobytes())
@@ -110,15 +115,16 @@ class SimilarTexts:
         """The smallest value of each hash function over the features: uint32 `[_HASHES]`."""
         import numpy as np
 
-        found = features(normalised(text) or text)
+        hashes = features(normalised(text) or text)
         smallest = np.full(_HASHES, np.iinfo(np.uint32).max, np.uint32)
-        for start in range(0, len(found), _BLOCK):
-            block = found[start : start + _BLOCK, None] * self._factors + self._shifts
+        for start in range(0, len(hashes), _BLOCK):
+            # Multiply-add with an odd factor, of which the high half is used (Dietzfelbinger 1996): [block, _HASHES].
+            block = hashes[start : start + _BLOCK, None] * self._factors + self._shifts
             smallest = np.minimum(smallest, (block >> np.uint64(32)).astype(np.uint32).min(axis=0))
         return smallest
 
     def exact_groups(self) -> Numbers:
-        """For each text the number of the first with the same compared form `[texts]`."""
+        """For each text the number of the first one that is equal when normalised `[texts]`."""
         import numpy as np
 
         digests = np.frombuffer(self._digests, np.dtype([("high", "<u8"), ("low", "<u8")]))
@@ -127,7 +133,7 @@ class SimilarTexts:
         return result
 
     def groups(self) -> Numbers:
-        """For each text the number of the first that it is a duplicate of, itself where there is none `[texts]`.
+        """For each text the number of the first one that it is a duplicate of, or its own `[texts]`.
 
         Near duplicates of near duplicates belong together.
         """
@@ -137,35 +143,36 @@ class SimilarTexts:
         roots = _Roots(exact.copy())
         if self._file is not None and len(self):
             self._file.flush()
-            signatures = np.memmap(self._file, np.uint32, "r", shape=(len(self), _HASHES))
+            signatures = np.memmap(self._file, np.uint32, "r", shape=(len(self), _HASHES))  # [texts, _HASHES]
             for members in self._buckets(signatures, np.unique(exact)):
                 self._join(signatures, members, roots)
         return roots.all()
 
     def _buckets(self, signatures: Numbers, distinct: Numbers) -> Iterator[Any]:
-        """Texts (of `distinct`) that agree in one band."""
+        """Groups of `distinct` texts that agree in one band."""
         import numpy as np
 
         count = bands_for(self.threshold)
         for band in np.split(np.arange(_HASHES), count):
-            keys = np.zeros(len(distinct), np.uint64)
+            keys = np.zeros(len(distinct), np.uint64)  # a hash of the values of the band [distinct]
             for column in band:
                 keys = _mixed(keys + signatures[distinct, column].astype(np.uint64))
             order = np.argsort(keys, kind="stable")
-            borders = np.flatnonzero(np.diff(keys[order])) + 1
+            borders = np.flatnonzero(np.diff(keys[order])) + 1  # where the sorted keys change
             yield from (distinct[part] for part in np.split(order, borders) if len(part) > 1)
 
     def _join(self, signatures: Numbers, members: Any, roots: _Roots) -> None:
+        """Join the members of a bucket that are alike: the share of equal values estimates the Jaccard similarity."""
         while len(members) > 1:
             head, others = members[0], members[1:]
-            alike = (signatures[others] == signatures[head]).mean(axis=1) >= self.threshold
+            alike = (signatures[others] == signatures[head]).mean(axis=1) >= self.threshold  # [others]
             for other in others[alike]:
                 roots.join(int(head), int(other))
             members = others[~alike]
 
 
 class _Roots:
-    """Sets of numbers, each known by its smallest (union-find with path halving)."""
+    """Disjoint sets of numbers, each represented by its smallest (union-find with path halving)."""
 
     def __init__(self, parents: Numbers) -> None:
         self._parents = parents
@@ -173,7 +180,7 @@ class _Roots:
     def find(self, number: int) -> int:
         parents = self._parents
         while parents[number] != number:
-            parents[number] = parents[parents[number]]
+            parents[number] = parents[parents[number]]  # halves the path for the next search
             number = int(parents[number])
         return number
 
@@ -182,7 +189,7 @@ class _Roots:
         self._parents[high] = low
 
     def all(self) -> Numbers:
-        """The smallest number of each one's set."""
+        """The smallest number in the set of each number."""
         parents = self._parents
         while True:
             shorter = parents[parents]

@@ -1,4 +1,4 @@
-"""A part for validation that nothing of is in the part for training: duplicates stay on one side."""
+"""Split off rows for validation so that no duplicate of them stays in the training data."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ if TYPE_CHECKING:
 
 
 def group_text(row: Row) -> str:
-    """What decides which rows belong together: what was asked."""
+    """The text by which rows are grouped: their questions."""
     return "\n".join(questions_of(row))
 
 
 def held_out(groups: Numbers, *, share: float | None = None, count: int | None = None, seed: int = 1234) -> Numbers:
-    """Which rows are held out, whole groups at a time `[rows]`.
+    """Which rows are held out, whole groups at a time: bool `[rows]`.
 
-    The same rows, seed and size give the same answer; a group's place depends on its first row's number alone.
+    The same rows, seed and size give the same result; the order of a group depends on its first row's number alone.
 
     Args:
         groups: of `SimilarTexts.groups`.
-        share: of all rows, 0…1; hit within one group.
-        count: rows, in place of `share`.
+        share: of all rows, 0…1; exact to one group.
+        count: number of rows, instead of `share`.
     """
     import numpy as np
 
     roots, sizes = np.unique(groups, return_counts=True)
-    wanted = count if count is not None else round((share or 0.0) * len(groups))
+    target = count if count is not None else round((share or 0.0) * len(groups))
     order = sorted(range(len(roots)), key=lambda i: _draw(int(roots[i]), seed))
     chosen: list[int] = []
     taken = 0
     for index in order:
-        # A large group that would overshoot is left to a place where there is room for it.
-        if taken + int(sizes[index]) <= wanted:
+        # A group that is too large for the rest is left out, and smaller ones after it may still fit.
+        if taken + int(sizes[index]) <= target:
             chosen.append(int(roots[index]))
             taken += int(sizes[index])
-        if taken == wanted:
+        if taken == target:
             break
     return np.isin(groups, np.array(chosen, dtype=np.int64))
 

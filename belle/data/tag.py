@@ -1,9 +1,9 @@
-"""Which of BELLE's kinds of task a question is, told by the words in it.
+"""The BELLE category of a question, classified by the words in it.
 
-The rules (`categories.toml`) are few and can be read: for each category, expressions that speak for it with a weight.
-The sum decides, and what nothing speaks for is an open question. On BELLE's evaluation set, whose categories people
-chose, the rules agree with them on about two questions of three; the categories overlap (a list of ideas is also
-something generated), so take shares from them, not the label of one row.
+The rules (`categories.toml`) are few and readable: for each category, regular expressions with a weight. The largest
+sum of matching weights decides; a question that matches none is an open one. On BELLE's evaluation set, whose
+categories people chose, the rules agree with them on about two questions of three; the categories overlap (a list of
+ideas is also something generated), so take shares from them, not the label of one row.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import tomllib
 from functools import cache
 from pathlib import Path
 
-# A task stands before or after its material.
+# Characters at the beginning and the end that are matched: a task stands before or after its material.
 _HEAD, _TAIL = 160, 80
 _MATERIAL = 120
 
@@ -30,19 +30,19 @@ def _rules() -> dict[str, list[tuple[float, re.Pattern[str]]]]:
 
 
 def categories() -> tuple[str, ...]:
-    """The names of the thirteen, from the particular to the general."""
+    """The names of the thirteen categories, from the specific to the general."""
     return tuple(_rules())
 
 
 def scores(question: str) -> dict[str, float]:
-    """What speaks for each category, of those for which anything does."""
+    """The sum of the matching weights of each category; categories without any are left out."""
     text = question.strip()
-    looked_at = text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
+    matched = text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
     result = {
-        name: sum(weight for weight, pattern in rules if pattern.search(looked_at)) for name, rules in _rules().items()
+        name: sum(weight for weight, pattern in rules if pattern.search(matched)) for name, rules in _rules().items()
     }
     if len(text) < _MATERIAL:
-        # Nothing is there that an answer could be found in, or that could be shortened.
+        # Too short to hold a text that answers the question or that could be summarized.
         result["closed qa"] *= 0.5
         result["summarization"] *= 0.7
     else:
@@ -54,7 +54,7 @@ def category_of(question: str) -> str:
     """The category of a question."""
     if not any(c.isalnum() for c in question):
         return "other"
-    found = scores(question)
+    sums = scores(question)
     names = categories()
-    # At a tie the more particular one.
-    return max(found, key=lambda name: (found[name], -names.index(name))) if found else "open qa"
+    # At a tie the more specific one.
+    return max(sums, key=lambda name: (sums[name], -names.index(name))) if sums else "open qa"

@@ -1,4 +1,4 @@
-"""Which rows training leaves out whatever their length, and why: one rule for training and for “belle data check”."""
+"""The rows that training leaves out whatever their length: one rule for training and for “belle data check”."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows into files, in every format that can hold them; a file appears under its name when it is whole."""
+"""Rows to files, in every format that can hold them; a file gets its name when it is complete."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PARQUET_ROWS = 10_000
 
 
 class RowWriter(Protocol):
-    """Takes rows, one after the other."""
+    """Writes rows, one after the other."""
 
     written: int
 
@@ -33,7 +33,7 @@ class RowWriter(Protocol):
 def open_writer(path: Path, format_name: str | None = None) -> Iterator[RowWriter]:
     """A writer to `path`: JSON Lines, also for `.json` as BELLE has it, compressed for `.gz`; or `.parquet`.
 
-    The file is written beside its place and renamed when the block ends without an exception.
+    The file is written under a temporary name and renamed when the block ends without an exception.
 
     Args:
         format_name: a key of `WRITABLE`; None for the usual one of each kind of row.
@@ -46,7 +46,7 @@ def open_writer(path: Path, format_name: str | None = None) -> Iterator[RowWrite
         raise KnownError(
             "unknown_format",
             f"There is no format “{format_name}” to write.",
-            f"{hint}Known are: {', '.join(WRITABLE)}.",
+            f"{hint}Known formats: {', '.join(WRITABLE)}.",
             format=format_name,
         )
     with replace_file(path) as stream:
@@ -188,7 +188,7 @@ def _instruction(row: Row) -> Fields | None:
 
 
 def _pairs(messages: tuple[Message, ...]) -> list[list[str]] | None:
-    """Questions with their answers; None where they do not take turns."""
+    """Questions with their answers; None when the roles do not alternate."""
     roles = [m.role for m in messages]
     if not roles or roles != ["user", "assistant"] * (len(roles) // 2):
         return None
@@ -255,9 +255,9 @@ WRITABLE: Mapping[str, Callable[[Row], Fields | None]] = {
     "dpo": _dpo,
     "reward": _reward,
 }
-"""The formats that can be written, by name: what makes a record of a row, None where it cannot hold it."""
+"""The formats that can be written, by name: each makes a record of a row, or None when it cannot hold the row."""
 
 _LABELLED = ("kto",)
-"""Those that can say that an answer is not to be learned."""
+"""The formats with a label for answers that must not be learned."""
 
 _USUAL = {"conversation": "belle", "text": "text", "preference": "dpo"}

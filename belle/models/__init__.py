@@ -1,1 +1,1 @@
-"""The models that are known: the catalog of published ones, the registry of installed ones."""
+"""The catalogue of published models, and the registry of installed ones."""

@@ -1,6 +1,6 @@
-"""The published models, as data from `assets/models.toml`, and the way from what a person typed to a model file.
+"""The published models, as data from `assets/models.toml`, and the model file behind a name or a path.
 
-A name is looked for in the catalogue and among the models installed on this computer (`belle.models.registry`).
+A name is looked up in the catalogue and among the models installed on this computer (`belle.models.registry`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _KV_BYTES = 2
 
 @dataclass(frozen=True, slots=True)
 class SamplingDefaults:
-    """What the model's card recommends; the field names are those of the engine's `Sampling`."""
+    """The sampling that the model's card recommends; the field names are those of the engine's `Sampling`."""
 
     temperature: float
     top_k: int
@@ -49,9 +49,9 @@ class ModelDimensions:
     """The numbers that decide how much memory a model takes.
 
     Args:
-        parameters: weights, all of them.
-        output: weights of the output matrix (of the embedding, where the two are one).
-        kv_width: keys (and as many values) per layer and token.
+        parameters: number of all weights.
+        output: number of weights of the output matrix (of the embedding, where the two are tied).
+        kv_width: length of the keys (and of the values) of one token in one layer.
     """
 
     architecture: str
@@ -61,7 +61,7 @@ class ModelDimensions:
     kv_width: int
 
     def kv_bytes(self, n_ctx: int) -> int:
-        """Bytes of a 16-bit KV cache for `n_ctx` tokens: keys and values, each `kv_width` wide, in every layer."""
+        """Bytes of a 16-bit KV cache for `n_ctx` tokens: keys and values, each `kv_width` long, in every layer."""
         return 2 * self.layers * self.kv_width * _KV_BYTES * n_ctx
 
     def weight_bytes(self, bits: int) -> int:
@@ -74,7 +74,7 @@ class ModelDimensions:
         return round((inner + self.output * _OUTPUT_BITS_PER_WEIGHT[bits]) / 8)
 
     def moved_bytes(self, bits: int) -> int:
-        """Bytes of the weights in a GGUF to which a GPTQ checkpoint of 4 or 8 bits was moved exactly, at most."""
+        """Bytes of the weights, at most, in a GGUF with the exact codes of a GPTQ checkpoint of 4 or 8 bits."""
         inner = (self.parameters - self.output) * _MOVED_BITS_PER_WEIGHT[bits]
         return round((inner + self.output * _MOVED_OUTPUT_BITS_PER_WEIGHT) / 8)
 
@@ -124,7 +124,7 @@ class ModelEntry:
 
     @property
     def download_bytes(self) -> int:
-        """Bytes to download, as far as sizes are known; 0 for what comes with the program."""
+        """Bytes to download, as far as sizes are known; 0 for the model that comes with the program."""
         if self.kind == "bundled":
             return 0
         return sum(file.bytes or file.about_bytes or 0 for file in self.files)
@@ -161,7 +161,7 @@ class ModelEntry:
         return weights + self.shape.kv_bytes(n_ctx or self.context_length) + _WORKING_BYTES
 
     def bundled_file(self) -> Path | None:
-        """Where the Python package that carries this model has put it; None when it is not there."""
+        """The file in the Python package that contains this model; None when the package is not installed."""
         if self.kind != "bundled":
             return None
         spec = importlib.util.find_spec(self.package)
@@ -212,10 +212,10 @@ def load_catalog() -> Catalog:
 
 
 def remember_file(path: Path, template: str | None = None, *, title: str = "") -> InstalledModel:
-    """Remember a file that a person opened, under a name made from the file's own.
+    """Register a file that a person opened, under a name made from the file's own.
 
-    A file that is known already keeps its name, and one of the catalogue's the name it has there; `template` None
-    keeps the template chosen before. Raises like `register`.
+    A registered file keeps its name, and a model of the catalogue the name that it has there; `template` None keeps the
+    template chosen before. Raises like `register`.
     """
     known = installed()
     for entry in load_catalog():
@@ -238,7 +238,7 @@ def remember_file(path: Path, template: str | None = None, *, title: str = "") -
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """A file to load, and how to talk to it. `template` None: the one inside the file; `sampling` None: defaults."""
+    """A model file with its settings. `template` None: the one inside the file; `sampling` None: the defaults."""
 
     path: Path
     title: str
@@ -359,4 +359,4 @@ def _unknown(name: str) -> KnownError:
 
 
 def _file_missing(path: Path, advice: str) -> KnownError:
-    return KnownError("file_missing", f"The model file {path} is not there.", advice, path=str(path))
+    return KnownError("file_missing", f"The model file {path} does not exist.", advice, path=str(path))

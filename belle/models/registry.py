@@ -1,7 +1,7 @@
 """The models installed on this computer: `models.json` in the models folder.
 
-It holds what was downloaded and converted, and the files that a person opened, each with the prompt template it is to
-be used with. It is written as a whole (temporary file, fsync, rename); one that cannot be read is never written over.
+It lists the models that were downloaded and converted and the files that a person opened, each with its prompt
+template. It is replaced as a whole (temporary file, fsync, rename); a file that cannot be read is never overwritten.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class InstalledModel:
     """A model file on this computer.
 
     Args:
-        name: what a person types; a name of the catalogue for a model that was installed from there.
+        name: typed to choose the model; that of the catalogue for a model that was installed from there.
         path: absolute path of the GGUF.
-        template: id of the prompt template it is to be used with; None for its own.
-        title: for people.
-        details: where it came from, such as repository and sha256; JSON values.
+        template: id of the prompt template to use; None for the model's own.
+        title: shown to people.
+        details: the origin, such as repository and sha256; JSON values.
     """
 
     name: str
@@ -57,7 +57,7 @@ def installed() -> list[InstalledModel]:
 def register(
     name: str, path: Path, template: str | None = None, *, title: str = "", details: Mapping[str, Any] | None = None
 ) -> InstalledModel:
-    """Remember a model file under `name`; replaces what had that name or that path.
+    """Register a model file under `name`; replaces an entry with that name or that path.
 
     Raises KnownError("registry_damaged"), KnownError("registry_not_written").
     """
@@ -67,7 +67,7 @@ def register(
 
 
 def forget(name: str) -> None:
-    """Take a model off the list; its file stays. Raises like `register`."""
+    """Remove a model from the registry; its file stays. Raises like `register`."""
     known = installed()
     remaining = [model for model in known if model.name != name]
     if len(remaining) != len(known):
@@ -75,7 +75,7 @@ def forget(name: str) -> None:
 
 
 def start_registry_anew() -> Path | None:
-    """Put a damaged registry aside and return where it is now; None when there was none."""
+    """Rename a damaged registry and return its new path; None when there is no registry."""
     path = _registry_file()
     copy = next(p for i in range(1, 10_000) if not (p := path.with_name(f"{path.name}.damaged-{i}")).exists())
     try:
@@ -85,7 +85,7 @@ def start_registry_anew() -> Path | None:
 
 
 def absolute(path: Path) -> Path:
-    """`path` from the root, without following links: behind a link of a download cache the file has no telling name."""
+    """The absolute `path`, with links as they are: in a download cache, the target of a link is named by its hash."""
     return Path(os.path.normpath(path.expanduser().absolute()))
 
 

@@ -1,7 +1,6 @@
-"""The answers of a batch generation: written in the order of the questions, and whole questions at a time, so that an
-interrupted one goes on where it stopped.
+"""The answers of a batch generation, written in the order of the questions, so that an interrupted one can be resumed.
 
-Until all are there, they are in FILE.part, and FILE.part.json says what was asked of which model.
+Until it is complete, the answers are in FILE.part, and FILE.part.json says what was asked of which model.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from belle.documents import parse_json
-from belle.durable import sync_folder, worded, write_text
+from belle.durable import sync_folder, write_text, writing
 from belle.errors import KnownError
 
 
 class AnswersFile:
-    """FILE in the making. A context manager. Only process 0 writes; in the others nothing happens.
+    """An output file that is being written; a context manager. Only process 0 writes, the others do nothing.
 
     Args:
         path: where the answers will be.
@@ -34,10 +33,10 @@ class AnswersFile:
         self._stream: TextIO | None = None
 
     def open(self, request: Mapping[str, Any], *, resume: bool) -> int:
-        """Begin, or go on with what is there. Returns how many answers there are already.
+        """Begin the file, or continue an interrupted one. Returns how many answers it has already.
 
         Args:
-            request: what is asked of whom, as JSON can hold it; a run that goes on must ask the same.
+            request: what is asked of which model, JSON-serializable; a resumed run must ask the same.
 
         Raises KnownError: `output_exists`, `request_changed`, and those of writing.
         """
@@ -45,18 +44,16 @@ class AnswersFile:
             return 0
         if self._path.exists():
             raise KnownError(
-                "output_exists", f"{self._path} is there already.", "Choose another -o.", path=str(self._path)
+                "output_exists", f"{self._path} already exists.", "Choose another -o.", path=str(self._path)
             )
-        asked = json.dumps(dict(request), sort_keys=True, ensure_ascii=False)
+        request_json = json.dumps(dict(request), sort_keys=True, ensure_ascii=False)
         done = 0
         if self._part.exists():
-            self._check(asked, resume=resume)
+            self._check_same(request_json, resume=resume)
             done = self._cut_unfinished()
-        write_text(self._request_file, asked + "\n")
-        try:
+        write_text(self._request_file, request_json + "\n")
+        with writing(self._part):
             self._stream = self._part.open("a", encoding="utf-8", errors="backslashreplace", newline="\n")
-        except OSError as error:
-            raise worded(self._part, error) from error
         return done
 
     def __enter__(self) -> AnswersFile:
@@ -72,26 +69,23 @@ class AnswersFile:
         """Add answers. Raises KnownError of writing."""
         if self._stream is None:
             return
-        try:
+        with writing(self._part):
             self._stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             self._stream.flush()
             os.fsync(self._stream.fileno())
-        except OSError as error:
-            raise worded(self._part, error) from error
 
     def finish(self) -> None:
-        """All answers are there: give the file its name. Raises KnownError of writing."""
+        """Give the complete file its name. Raises KnownError of writing."""
         if self._stream is None:
             return
         self._stream.close()
-        try:
+        with writing(self._path):
             self._part.replace(self._path)
             self._request_file.unlink(missing_ok=True)
             sync_folder(self._path.absolute().parent)
-        except OSError as error:
-            raise worded(self._path, error) from error
 
-    def _check(self, asked: str, *, resume: bool) -> None:
+    def _check_same(self, request_json: str, *, resume: bool) -> None:
+        """Raises KnownError unless the interrupted file may be continued with this request."""
         if not resume:
             raise KnownError(
                 "output_exists",
@@ -99,10 +93,12 @@ class AnswersFile:
                 "Go on with --resume, or delete it.",
                 path=str(self._part),
             )
-        before = self._request_file.read_text(encoding="utf-8").strip() if self._request_file.exists() else asked
-        if before != asked:
-            then, now = parse_json(before), parse_json(asked)
-            changed = sorted(key for key in {*then, *now} if then.get(key) != now.get(key))
+        if not self._request_file.exists():
+            return
+        begun = self._request_file.read_text(encoding="utf-8").strip()
+        if begun != request_json:
+            old, new = parse_json(begun), parse_json(request_json)
+            changed = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
             raise KnownError(
                 "request_changed",
                 f"{self._part} was begun with another {', '.join(changed)}.",
@@ -111,9 +107,8 @@ class AnswersFile:
             )
 
     def _cut_unfinished(self) -> int:
-        """Take off a line that was being written when the program was killed; returns how many are whole."""
+        """Cut off a line that was being written when the program was killed. Returns the number of complete lines."""
         with self._part.open("rb+") as stream:
-            whole = stream.read()
-            end = whole.rfind(b"\n") + 1
-            stream.truncate(end)
-        return whole.count(b"\n")
+            content = stream.read()
+            stream.truncate(content.rfind(b"\n") + 1)
+        return content.count(b"\n")

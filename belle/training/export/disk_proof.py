@@ -1,7 +1,7 @@
-"""The proof of a model folder: what lies on the disk is opened again, as everybody who gets it will open it.
+"""The proof of a model folder: its files are opened again, as every user of the model will open them.
 
-A model can be right in memory and wrong in its files: a configuration that ties what differs, a class without the head
-that was trained, a tensor left out.
+A model can be right in memory and wrong in its files: a configuration that ties weights that differ, a class without
+the head that was trained, a missing tensor.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 def loader_of(model: Any) -> str:
-    """The class of transformers' that opens a model of this kind."""
+    """The name of transformers' class that loads a model of this kind."""
     scoring = type(model).__name__.endswith("ForSequenceClassification")
     return "AutoModelForSequenceClassification" if scoring else "AutoModelForCausalLM"
 
 
 def tie_as_written(model: Any, weights: Mapping[str, Tensor]) -> None:
-    """Let the configuration say of head and embedding what the weights say.
+    """Set `tie_word_embeddings` to false where head and embedding differ.
 
-    A base that ties them may have been given a head of its own; transformers 4 would throw it away.
+    A base that ties them may have got a head of its own; transformers 4 would throw it away.
 
     Args:
-        weights: those to be written, by name.
+        weights: all weights that will be written, by name.
     """
     import torch
 
@@ -47,9 +47,9 @@ def tie_as_written(model: Any, weights: Mapping[str, Tensor]) -> None:
 
 
 def reopen(folder: Path, loader: str, **options: Any) -> Any:
-    """The model in `folder`, of its files alone.
+    """The model in `folder`, loaded from its files alone.
 
-    Raises KnownError("export_wrong") when it cannot be opened, or when its class wants other weights than are there.
+    Raises KnownError("export_wrong") when it cannot be opened, or when its class has other weights than its files.
     """
     try:
         model, report = load_with_report(loader, folder.absolute(), ignore_mismatched_sizes=True, **options)
@@ -66,11 +66,11 @@ def reopen(folder: Path, loader: str, **options: Any) -> Any:
 
 
 def check_written(folder: Path, model: Any, weights: Mapping[str, Tensor], *, dtype: torch.dtype) -> None:
-    """Open what was written and compare it with what was meant, tensor by tensor.
+    """Open the written model and compare it with the one in memory, tensor by tensor.
 
     Args:
-        model: in memory; its class is looked at, and its tied weights.
-        weights: by name, as they were to be written.
+        model: the one in memory; its class and its tied weights are compared.
+        weights: by name, as they should be in the file.
         dtype: of the file.
 
     Raises KnownError("export_wrong").
@@ -88,7 +88,7 @@ def check_written(folder: Path, model: Any, weights: Mapping[str, Tensor], *, dt
     fresh = reopen(folder, loader_of(model), dtype="auto")
     state = fresh.state_dict()
     for name in sorted(weights.keys() ^ state.keys()):
-        raise _wrong(folder, f"{name} is {'missing' if name in weights else 'too much'}")
+        raise _wrong(folder, f"{name} is {'missing' if name in weights else 'unexpected'}")
     for name, tensor in weights.items():
         if state[name].dtype != tensor.dtype or not torch.equal(state[name], tensor.to(state[name].device)):
             raise _wrong(folder, f"{name} is not what was trained")
@@ -96,11 +96,11 @@ def check_written(folder: Path, model: Any, weights: Mapping[str, Tensor], *, dt
 
 
 def check_companions(folder: Path, tokenizer: Any, generation: Any) -> None:
-    """Tokenizer, chat template and generation settings say on the disk what they were meant to say.
+    """Compare tokenizer, chat template and generation settings on the disk with those in memory.
 
     Args:
         tokenizer: the one that belongs to the model.
-        generation: transformers' GenerationConfig that was written; None: there is none.
+        generation: transformers' GenerationConfig that was written; None when there is none.
 
     Raises KnownError("export_wrong").
     """
@@ -112,30 +112,29 @@ def check_companions(folder: Path, tokenizer: Any, generation: Any) -> None:
     if fresh.get_vocab() != tokenizer.get_vocab():
         raise _wrong(folder, "its tokenizer has another vocabulary")
     if fresh.chat_template != tokenizer.chat_template:
-        raise _wrong(folder, "its chat template is another one")
+        raise _wrong(folder, "its chat template is a different one")
     if generation is not None:
-        there = GenerationConfig.from_pretrained(str(folder))
+        written = GenerationConfig.from_pretrained(str(folder))
         for key in ("bos_token_id", "eos_token_id", "pad_token_id"):
-            if getattr(there, key) != getattr(generation, key):
+            if getattr(written, key) != getattr(generation, key):
                 raise _wrong(folder, f"its generation_config.json has another {key}")
 
 
 def _check_size(folder: Path, expected: int) -> None:
-    """Where there is no memory for the model a second time: every file can be opened, and all bytes are there."""
+    """The weaker check where the model does not fit into memory twice: every tensor can be read, no byte is missing."""
     from safetensors import safe_open
 
     n_bytes = 0
     for path in folder.glob("*.safetensors"):
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 - not a mapping
-                part = file.get_tensor(name)
-                n_bytes += part.nbytes
+                n_bytes += file.get_tensor(name).nbytes
     if n_bytes < expected:
         raise _wrong(folder, f"its weights have {n_bytes} bytes of {expected}")
 
 
 def _check_config(folder: Path, values: Mapping[str, Any], fresh: Any, dtype: torch.dtype) -> None:
-    """What other programs read in config.json alone."""
+    """Check the keys of config.json that other programs rely on."""
     text = fresh.config.get_text_config()
     rows = fresh.get_input_embeddings().weight.shape[0]
     if text.vocab_size != rows:

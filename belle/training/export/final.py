@@ -1,7 +1,7 @@
-"""`final/`: what a run was for. A folder that transformers, `belle merge` and `belle convert` take as it is.
+"""`final/`, the result of a run: a folder that transformers, `belle merge` and `belle convert` take as it is.
 
-The tokenizer's files are the base's own, byte by byte, so that every program that reads them sees the same ids; added
-are the chat template that the model was trained with, its name, and a padding token.
+The tokenizer's files are copies of the base's, so that every program that reads them sees the same ids; the chat
+template that the model was trained with, its name, and a padding token are added.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def write_final(
     Raises KnownError: those of `write_folder`, and `adapter_empty` when an adapter's file lacks what was trained.
     """
     if hasattr(model, "policy"):
-        # Of PPO's model only the policy: what estimated values has done its work.
+        # PPO's model without its value model, which nobody needs after the training.
         model, weights = model.policy, model.policy_weights(weights)
 
     def write(into: Path) -> None:
@@ -76,8 +76,8 @@ def write_final(
 
 
 def final_dtype(precision: PrecisionName, options: ModelOptions) -> torch.dtype:
-    """What the weights are written in: `final_precision` of a recipe, or with `auto` as the weights that the run
-    started from, fp32 for a new model."""
+    """The type of the written weights: `final_precision` of a recipe; with `auto` that of the base, fp32 for a new
+    model."""
     import torch
 
     named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -90,7 +90,7 @@ def final_dtype(precision: PrecisionName, options: ModelOptions) -> torch.dtype:
 
 
 def write_model(model: Any, weights: Mapping[str, Tensor], folder: Path, *, dtype: torch.dtype) -> None:
-    """Write config and weights, or the adapter alone (in its own precision), and look at what was written.
+    """Write config and weights, or the adapter alone (in its own precision), and check the files.
 
     Args:
         weights: all weights by name, on the CPU.
@@ -99,7 +99,7 @@ def write_model(model: Any, weights: Mapping[str, Tensor], folder: Path, *, dtyp
     Raises KnownError: `export_wrong`, `adapter_empty`.
     """
     if is_adapted(model):
-        # What is trained of embedding and head is among `modules_to_save`; peft would add what the base has.
+        # A trained embedding or head is among `modules_to_save`; by itself peft would add the base's untrained ones.
         model.save_pretrained(folder, state_dict=dict(weights), save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
         check_adapter(folder, trained=model.active_peft_config.r)
@@ -113,7 +113,7 @@ def write_model(model: Any, weights: Mapping[str, Tensor], folder: Path, *, dtyp
             by_storage[key] = tensor.to(dtype) if tensor.is_floating_point() else tensor
         cast[name] = by_storage[key]
     tie_as_written(model, cast)
-    model.save_pretrained(folder, state_dict=dict(cast))  # it takes tied names out
+    model.save_pretrained(folder, state_dict=dict(cast))  # it leaves the second name of a tied tensor out
     _edit(folder / "config.json", {"dtype": str(dtype).removeprefix("torch.")})
     check_written(folder, model, cast, dtype=dtype)
 
@@ -128,11 +128,12 @@ def check_adapter(folder: Path, *, trained: int) -> None:
     path = folder / "adapter_model.safetensors"
     with safe_open(path, framework="pt") as file:
         names = list(file.keys())
-        second = [name for name in names if "lora_B" in name]
+        # B starts at zero (Hu et al. 2021, section 4.1), so any other value was learned.
+        b_names = [name for name in names if "lora_B" in name]
         empty = [name for name in names if 0 in file.get_slice(name).get_shape()]
-        moved = any(bool(file.get_tensor(name).any()) for name in second)
-    if not second or empty or not moved:
-        what = f"{empty[0]} is empty" if empty else "its matrices B are zero" if second else "it has no matrices B"
+        learned = any(bool(file.get_tensor(name).any()) for name in b_names)
+    if not b_names or empty or not learned:
+        what = f"{empty[0]} is empty" if empty else "its matrices B are zero" if b_names else "it has no matrices B"
         raise KnownError(
             "adapter_empty",
             f"The adapter of rank {trained} in {path} holds nothing that was learned: {what}.",
@@ -145,7 +146,7 @@ def write_tokenizer(tokenizer: Any, folder: Path, *, template: PromptTemplate | 
     """Copy the tokenizer's files and write the chat template beside them.
 
     Args:
-        template: what the model was trained with; None: it does not chat, and what the files say stays.
+        template: what the model was trained with; None for a model that does not chat: the files stay as they are.
     """
     source = Path(tokenizer.name_or_path)
     if source.is_dir():
@@ -155,13 +156,13 @@ def write_tokenizer(tokenizer: Any, folder: Path, *, template: PromptTemplate | 
     else:
         tokenizer.save_pretrained(folder)
     if source.is_dir() and new_tokens(tokenizer):
-        # What the files of the base lack.
+        # The files of the base lack the tokens that were added.
         tokenizer.save_pretrained(folder)
     changes: dict[str, Any] = {"pad_token": tokenizer.pad_token}
     if isinstance(template, ModelTemplate):
         changes[TEMPLATE_KEY] = template.id
         if not template.writes_bos:
-            # Trained without it, as transformers renders the template; who chats must not put it in front either.
+            # Trained without a BOS token, as transformers renders the template; inference must not add one either.
             changes["add_bos_token"] = False
     elif template is not None:
         changes[TEMPLATE_KEY] = template.id
@@ -176,10 +177,10 @@ def write_tokenizer(tokenizer: Any, folder: Path, *, template: PromptTemplate | 
 
 
 def write_generation_config(model: Any, tokenizer: Any, stop: tuple[str, ...], folder: Path) -> None:
-    """Write how to generate: the ends of an answer, and the padding token.
+    """Write generation_config.json: the tokens that end an answer, and the padding token.
 
     Args:
-        stop: strings that end an answer; those that are one token count as ends.
+        stop: strings that end an answer; those that are a single token become end tokens.
     """
     from transformers import GenerationConfig
 
@@ -193,7 +194,7 @@ def write_generation_config(model: Any, tokenizer: Any, stop: tuple[str, ...], f
 
 
 def _edit(path: Path, changes: Mapping[str, Any]) -> None:
-    """Set keys of a JSON file; None removes one."""
+    """Set keys of a JSON file; the value None removes a key."""
     values = read_json_object(path) if path.exists() else {}
     values = {**values, **changes}
     remaining = {key: value for key, value in values.items() if not (key in changes and value is None)}

@@ -1,12 +1,12 @@
 """Answers to many questions from a model that need not fit into one GPU (ZeRO-Inference, Aminabadi et al. 2022).
 
 Without DeepSpeed every process has the whole model and answers its share. With ZeRO-3 the weights are spread over the
-processes, or lie in the machine's memory or on its disk, and every layer is brought together when its turn comes: slow
-for one question, and worth it for many at a time. All processes then take every step together, also those that have
-nothing left to answer.
+processes, or lie in the machine's memory or on its disk, and each layer is gathered when it is computed: slow for one
+question, and worth it for many at a time. All processes then take every step together, even those with nothing left to
+answer.
 
-What is drawn at random for an answer depends on the seed and the number of its question alone, so the answers are the
-same with any number of processes, any batch size, and after an interruption.
+The random numbers of an answer depend on the seed and the number of its question alone, so the answers are the same
+with any number of processes, any batch size, and after an interruption.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ from belle.training.tokenizer.tokenizer import HubVocabulary, load_tokenizer
 if TYPE_CHECKING:
     from belle.training.recipe.schema import PrecisionName
 
-# Batches per process that are sorted by length together and written down together.
+# Batches per process that are sorted by length together and written to the file together.
 _WINDOW_BATCHES = 4
-_SECONDS_BETWEEN_NEWS = 10.0
+_REPORT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Generation:
-    """What is asked.
+    """The options of a batch generation.
 
     Args:
         model: a folder, an adapter, or a name on the hub.
         data: questions, in any format that `belle.data` reads as conversations; an answer at the end is left out.
         output: where the answers go.
-        format: of the data, a name of `belle.data`; `prompt` for `{"text": …}` with a question in it.
+        format: of the data, a name of `belle.data`; `prompt` for `{"text": …}` that holds a question.
         template: an id of `belle.prompts`; None: the one that the model was trained with.
         deepspeed: a configuration with ZeRO-3.
         batch_size: questions that one process answers at once.
@@ -80,7 +80,7 @@ class Generation:
 
 @dataclass(frozen=True)
 class EncodedQuestion:
-    """One row of the data, encoded; without ids when it is too long."""
+    """One row of the data, encoded; without ids when it cannot be asked, for which `problem` is the reason."""
 
     number: int
     id: str
@@ -95,25 +95,25 @@ def generate(request: Generation, *, resume: bool = False, say: Callable[[str], 
     Raises KnownError: `output_exists`, `request_changed`, `model_missing`, `template_needed`, those of the readers, the
     tokenizer, `inference_config` and of writing.
     """
-    place = start_processes(request.timeout_minutes)
+    process = start_processes(request.timeout_minutes)
     ranks = current_ranks()
     request = replace(request, model=model_here(request.model, say=say))
-    asked = {key: str(value) for key, value in asdict(request).items() if key in _ANSWERS_DEPEND_ON}
+    same_answers = {key: str(value) for key, value in asdict(request).items() if key in _ANSWERS_DEPEND_ON}
     with AnswersFile(request.output, ranks.rank) as output:
-        done = on_all_ranks(ranks, lambda: output.open(asked, resume=resume))[0]
-        writer = Writer(request, place)
-        say(f"{done:,} questions answered before; {writer.description}")
-        begun = last_news = monotonic()
+        done = on_all_ranks(ranks, lambda: output.open(same_answers, resume=resume))[0]
+        answerer = BatchAnswerer(request, process)
+        say(f"{done:,} questions answered before; {answerer.description}")
+        started = last_report = monotonic()
         count = done
         size = request.batch_size * ranks.world_size * _WINDOW_BATCHES
         # Questions are read as they are answered: the first answer does not wait for the end of the file.
-        questions = writer.questions(after=done)
+        questions = answerer.questions(after=done)
         while window := list(islice(questions, size)):
-            on_all_ranks(ranks, partial(output.write, _answered(writer, window, ranks)))
+            on_all_ranks(ranks, partial(output.write, _answer_all(answerer, window, ranks)))
             count += len(window)
-            if monotonic() - last_news > _SECONDS_BETWEEN_NEWS:
-                last_news = monotonic()
-                say(f"{count:,} answered, {(count - done) / (last_news - begun):.2g} a second")
+            if monotonic() - last_report > _REPORT_SECONDS:
+                last_report = monotonic()
+                say(f"{count:,} answered, {(count - done) / (last_report - started):.2g} a second")
         on_all_ranks(ranks, output.finish)
     say(f"written: {request.output}, {count:,} answers")
     return count
@@ -125,14 +125,14 @@ _ANSWERS_DEPEND_ON = (
 )  # fmt: skip
 
 
-class Writer:
-    """A model that writes answers, on this process's device or spread over all of them."""
+class BatchAnswerer:
+    """A model that answers questions, on this process's device or spread over all of them."""
 
-    def __init__(self, request: Generation, place: ProcessInfo) -> None:
+    def __init__(self, request: Generation, process: ProcessInfo) -> None:
         self._request = request
-        self._place = place
+        self._process = process
         self.batch_size = request.batch_size
-        self._precision = choose_precision(request.precision, place.device)
+        self._precision = choose_precision(request.precision, process.device)
         self.tokenizer: Any = load_tokenizer(request.model, notice=lambda _: None)
         self.vocabulary = HubVocabulary(self.tokenizer)
         self.template = template_to_answer_in(request.template, self.tokenizer, request.model)
@@ -147,7 +147,7 @@ class Writer:
         return f"{self._request.model} in {self._precision.name}, {how}; template {self.template.id}"
 
     def questions(self, *, after: int = 0) -> Iterator[EncodedQuestion]:
-        """The rows of the data behind the first `after`, as they are wanted. Raises KnownError of the readers."""
+        """The rows of the data after the first `after`, read as they are used. Raises KnownError of the readers."""
         limit = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         room = limit - self._request.max_tokens if limit else None
         rows = enumerate(read_rows(self._request.data, "conversation", self._request.format))
@@ -166,8 +166,10 @@ class Writer:
             yield EncodedQuestion(number, row.id, messages, [] if problem else ids, problem)
 
     def answer(self, questions: Sequence[EncodedQuestion]) -> list[dict[str, Any]]:
-        """The rows of the output for a batch. With ZeRO-3 all processes call it together; an empty batch keeps the
-        others company."""
+        """The rows of the output for a batch.
+
+        With ZeRO-3 all processes call it together: one with an empty batch takes part in gathering the layers.
+        """
         import torch
         from transformers import GenerationConfig, LogitsProcessorList
 
@@ -183,15 +185,15 @@ class Writer:
         if request.temperature and questions:
             processors = sampling_processors(
                 [answer_seed(request.seed, 0, question.number) for question in questions],
-                self._place.device,
+                self._process.device,
                 temperature=request.temperature,
                 top_k=request.top_k,
                 top_p=request.top_p,
             )
         with torch.no_grad():
             written = self.model.generate(
-                input_ids=ids.to(self._place.device),
-                attention_mask=mask.to(self._place.device),
+                input_ids=ids.to(self._process.device),
+                attention_mask=mask.to(self._process.device),
                 generation_config=GenerationConfig(
                     max_new_tokens=self._request.max_tokens if questions else 1,
                     do_sample=False,
@@ -200,7 +202,7 @@ class Writer:
                     pad_token_id=pad,
                 ),
                 logits_processor=processors,
-                synced_gpus=self.spread and self._place.world_size > 1,
+                synced_gpus=self.spread and self._process.world_size > 1,
             )
         return [self._row(q, written[k, ids.shape[1] :].tolist()) for k, q in enumerate(questions)]
 
@@ -220,15 +222,15 @@ class Writer:
             from belle.training.engines.deepspeed import partitioned_loading, start_deepspeed
 
             config = inference_config(self._request.deepspeed, precision=self._precision.name)
-            deepspeed = start_deepspeed(self._place)
+            deepspeed = start_deepspeed(self._process)
         with partitioned_loading(config) if config is not None else contextlib.nullcontext():
             model = _load_model(self._request.model, self._precision.compute_dtype)
-        # What the checkpoint recommends would be mixed with what is asked for here.
+        # The checkpoint's own settings would be merged with those of the request.
         model.generation_config = GenerationConfig()
         model.requires_grad_(False).eval()
         if config is None:
-            return model.to(self._place.device)
-        # Its hooks bring the layers together; it has to live as long as the model.
+            return model.to(self._process.device)
+        # Its hooks gather the layers; it has to live as long as the model.
         self._wrapped, *_ = deepspeed.initialize(model=model, config=config)
         return model
 
@@ -242,17 +244,17 @@ def output_row(question: EncodedQuestion, answer: str | None) -> dict[str, Any]:
     return {"id": question.id or str(question.number), "conversations": turns}
 
 
-def _answered(writer: Writer, window: Sequence[EncodedQuestion], ranks: Ranks) -> list[dict[str, Any]]:
-    """The rows of some questions, in their order, in process 0; answered by all."""
+def _answer_all(answerer: BatchAnswerer, window: Sequence[EncodedQuestion], ranks: Ranks) -> list[dict[str, Any]]:
+    """The rows of some questions, answered by all processes and returned in process 0, in the order of `window`."""
     rows = {q.number: {**output_row(q, None), "problem": q.problem} for q in window if q.problem}
-    # The longest first: batches of like length, and memory that will not suffice is missed at once.
+    # The longest first: batches of like length, and too little memory shows at once.
     ready = sorted((q for q in window if not q.problem), key=lambda q: (-len(q.ids), q.number))
-    size = writer.batch_size
+    size = answerer.batch_size
     batches = [ready[k : k + size] for k in range(0, len(ready), size)]
     own: dict[int, dict[str, Any]] = {}
     for first in range(0, len(batches), ranks.world_size):
         mine = batches[first + ranks.rank] if first + ranks.rank < len(batches) else []
-        own |= {q.number: row for q, row in zip(mine, writer.answer(mine), strict=True)}
+        own |= {q.number: row for q, row in zip(mine, answerer.answer(mine), strict=True)}
     for part in ranks.gather(own):
         rows |= part
     return [rows[question.number] for question in window]

@@ -2,7 +2,7 @@
 
 The files are those that auto-gptq wrote (format `gptq`, version 1), and `belle convert --gptq exact` moves their codes
 into a GGUF file unchanged. What GPTQ minimizes is the error on calibration text, so that text has to look like what the
-model will read: conversations are rendered with the model's own prompt template, by the renderer that trained it.
+model will read: conversations are rendered with the model's own prompt template, as they were in its training.
 
 GPTQModel works in a process of its own: it patches transformers when it is imported, logs a great deal, and leaves
 files in the current folder.
@@ -63,7 +63,7 @@ class GptqOptions:
 
 @dataclass(frozen=True)
 class Quantized:
-    """What was written: layers quantized, calibration samples used, and GPTQ's mean loss over the layers, if told."""
+    """The result: layers quantized, calibration samples used, and GPTQ's mean loss over the layers, if logged."""
 
     folder: Path
     layers: int
@@ -81,7 +81,7 @@ def quantize(checkpoint: Path, out: Path, calibration: Path, options: GptqOption
     Raises KnownError: `not_installed`, `is_adapter`, `already_quantized`, `bad_group_size`, `output_not_empty`,
     `no_calibration`, `template_needed`, those of `read_rows`, and `gptq_failed` with GPTQModel's last lines.
     """
-    _check(checkpoint, out, options)
+    _check_request(checkpoint, out, options)
     from belle.training.tokenizer.tokenizer import load_tokenizer
 
     tokenizer = load_tokenizer(checkpoint, notice=say)
@@ -99,14 +99,15 @@ def quantize(checkpoint: Path, out: Path, calibration: Path, options: GptqOption
     try:
         _run_gptqmodel(checkpoint, part, samples, options, tokenizer.pad_token_id)
         write_tokenizer(tokenizer, part, template=None)
-        layers, loss = _look(part)
+        layers, loss = _summary_of(part)
         part.rename(out)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return Quantized(out, layers, len(samples), loss)
 
 
-def _check(checkpoint: Path, out: Path, options: GptqOptions) -> None:
+def _check_request(checkpoint: Path, out: Path, options: GptqOptions) -> None:
+    """Raises KnownError for what can be known before anything is computed."""
     if is_adapter(checkpoint):
         message = f"{checkpoint} is a LoRA adapter, not a model."
         advice = f"Merge it first: belle merge {checkpoint} -o DIR"
@@ -125,7 +126,7 @@ def _check(checkpoint: Path, out: Path, options: GptqOptions) -> None:
                 width=width,
             )
     if out.exists():
-        raise KnownError("output_not_empty", f"{out} is there already.", "Choose another folder.", path=str(out))
+        raise KnownError("output_not_empty", f"{out} already exists.", "Choose another folder.", path=str(out))
     if importlib.util.find_spec("gptqmodel") is None:
         raise KnownError(
             "not_installed",
@@ -172,7 +173,7 @@ def _windows(ids: list[int], length: int) -> Iterator[list[int]]:
 def _run_gptqmodel(checkpoint: Path, out: Path, samples: list[list[int]], options: GptqOptions, pad: int) -> None:
     with tempfile.TemporaryDirectory(prefix="belle-gptq-") as name:
         folder = Path(name)
-        order = {
+        job = {
             "checkpoint": str(checkpoint.absolute()),
             "out": str(out.absolute()),
             "samples": samples,
@@ -184,15 +185,15 @@ def _run_gptqmodel(checkpoint: Path, out: Path, samples: list[list[int]], option
                 "sym": options.symmetric,
             },
         }
-        (folder / "order.json").write_text(json.dumps(order), encoding="utf-8")
+        (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         root = str(Path(belle.__file__).resolve().parent.parent)
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
-        # On few cores GPTQModel's own number of workers makes it wait for itself for ever.
+        # With GPTQModel's own number of workers it deadlocks on few cores.
         environment.setdefault("GPTQMODEL_CPU_WORKERS", str(min(os.cpu_count() or 1, 8)))
         log = folder / "log"
         with log.open("wb") as stream:
             result = subprocess.run(
-                [sys.executable, "-m", "belle.training.export.gptq_process", str(folder / "order.json")],
+                [sys.executable, "-m", "belle.training.export.gptq_process", str(folder / "job.json")],
                 cwd=folder,
                 env=environment,
                 stdout=stream,
@@ -209,8 +210,8 @@ def _run_gptqmodel(checkpoint: Path, out: Path, samples: list[list[int]], option
             )
 
 
-def _look(folder: Path) -> tuple[int, float | None]:
-    """How many quantized layers the files have, and the mean loss that GPTQModel noted. Raises KnownError."""
+def _summary_of(folder: Path) -> tuple[int, float | None]:
+    """The number of quantized layers in the files, and the mean loss that GPTQModel logged. Raises KnownError."""
     from safetensors import safe_open
 
     layers = 0

@@ -1,4 +1,4 @@
-"""GPTQModel at work, in the process that `belle.training.export.gptq` starts: `python -m … ORDER.json`."""
+"""The process in which `belle.training.export.gptq` runs GPTQModel: `python -m … JOB.json`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from belle.documents import read_json_object
 
 
 def main() -> None:
-    """Carry out the order: load, quantize, save."""
+    """Load the checkpoint, quantize it, save it."""
     import torch
     from gptqmodel import GPTQModel, QuantizeConfig
 
-    order = read_json_object(Path(sys.argv[1]))
+    job = read_json_object(Path(sys.argv[1]))
     device = "cuda:0" if torch.cuda.is_available() else "cpu"
-    model = GPTQModel.load(order["checkpoint"], QuantizeConfig(**order["quantize"]), device=device)
-    samples = [{"input_ids": [ids], "attention_mask": [[1] * len(ids)]} for ids in order["samples"]]
+    model = GPTQModel.load(job["checkpoint"], QuantizeConfig(**job["quantize"]), device=device)
+    samples = [{"input_ids": [ids], "attention_mask": [[1] * len(ids)]} for ids in job["samples"]]
     model.quantize(samples, batch_size=1, calibration_data_min_length=1)
-    model.save(order["out"])
+    model.save(job["out"])
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""A LoRA adapter and its base become one model, and what that cost is measured.
+"""Merge a LoRA adapter into its base, and measure what rounding lost of it.
 
-Adding is done in fp32, layer by layer, and rounded once to the type of the file. A small change drowns in a coarse
-type: bf16 loses a sixth of one that is a hundredth of the weights, so the loss is reported, per layer and as a whole.
-A base of 4-bit numbers cannot take up a change at all; it is refused, or made whole first. The proof is that the merged
-model, opened again from its files, gives the logits of base plus adapter; for a reward model, its scores.
+The merge is computed in fp32, layer by layer, and rounded once to the type of the file. A coarse type loses much of a
+small change: bf16 a sixth of one that is a hundredth of the weights, so the loss is reported, per layer and as a whole.
+A base of 4-bit numbers cannot hold such a change at all; it is refused, or dequantized first. The proof is that the
+merged model, opened again from its files, gives the logits of base plus adapter; for a reward model, its scores.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ class Merged:
 
     Args:
         folder: the model.
-        base: what the adapter was put onto.
+        base: the model that the adapter was merged into.
         dtype: of the weights in the file.
         change, error: as in `RoundingLoss`, of all layers together.
         layers: each layer.
-        proof: merged model against base plus adapter; None when it was not asked for.
+        proof: merged model against base plus adapter; None without prompts.
     """
 
     folder: Path
@@ -107,13 +107,13 @@ def merge(
     """
     from belle.training.checkpoints.atomic_folder import write_folder
 
-    name = _check(adapter, out, base, say)
+    name = _check_request(adapter, out, base, say)
     family = family_of(adapter)
-    _say_how_it_was_trained(adapter, onto, say)
+    _mention_quantized_training(adapter, onto, say)
     model, stored = _open(adapter, name, family, dtype, onto)
     tokenizer = _tokenizer(adapter, name)
     if family.loader == SCORING.loader:
-        # transformers finds the last token, whose score counts, by looking for the padding.
+        # transformers finds the last token of a text, whose score counts, by the padding after it.
         model.config.get_text_config().pad_token_id = padding_to_look_for(tokenizer)
     before = outputs_of(model, tokenizer, prompts)
     untie_head(model)
@@ -144,7 +144,7 @@ def merge(
 
 
 def _prove(folder: Path, family: Family, before: Sequence[Tensor], prompts: Sequence[str]) -> MergeProof:
-    """What was written, opened again with its own tokenizer, beside base plus adapter. Raises KnownError."""
+    """Compare the written model, opened again with its own tokenizer, with base plus adapter. Raises KnownError."""
     import torch
 
     from belle.training.tokenizer.tokenizer import load_tokenizer
@@ -162,17 +162,17 @@ def _prove(folder: Path, family: Family, before: Sequence[Tensor], prompts: Sequ
     return proof
 
 
-def _check(adapter: Path, out: Path, base: str | None, say: Say) -> str:
-    """The base on this machine, when everything that can be known beforehand is right. Raises KnownError."""
+def _check_request(adapter: Path, out: Path, base: str | None, say: Say) -> str:
+    """The local name of the base. Raises KnownError for what can be known before anything is loaded."""
     if not is_adapter(adapter):
         raise KnownError(
             "not_an_adapter",
-            f"{adapter} is no LoRA adapter: it has no adapter_config.json.",
+            f"{adapter} is not a LoRA adapter: it has no adapter_config.json.",
             "Give the final/ folder of a run with “lora”.",
             path=str(adapter),
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise KnownError("output_not_empty", f"{out} is there already.", "Choose another folder.", path=str(out))
+        raise KnownError("output_not_empty", f"{out} already exists.", "Choose another folder.", path=str(out))
     if _read(adapter / "adapter_config.json").get("layer_replication"):
         raise KnownError(
             "adapter_kind",
@@ -196,8 +196,8 @@ def _check(adapter: Path, out: Path, base: str | None, say: Say) -> str:
     return name
 
 
-def _say_how_it_was_trained(adapter: Path, onto: Onto, say: Say) -> None:
-    """Its manifest tells, when the adapter is one of ours."""
+def _mention_quantized_training(adapter: Path, onto: Onto, say: Say) -> None:
+    """Say so when the adapter was trained on a quantized base, as the manifest of a run says."""
     manifest = adapter / MANIFEST
     recipe = _read(manifest).get("recipe") if manifest.is_file() else None
     trained_on = recipe.get("quantization") if isinstance(recipe, dict) else None
@@ -211,7 +211,7 @@ def _say_how_it_was_trained(adapter: Path, onto: Onto, say: Say) -> None:
 def family_of(adapter: Path) -> Family:
     """What kind of model an adapter makes of its base, with as many labels as its head has.
 
-    Raises KnownError("adapter_kind") for kinds that are not known here.
+    Raises KnownError("adapter_kind") for any other kind.
     """
     task = _read(adapter / "adapter_config.json").get("task_type")
     heads = [tensor for name, tensor in adapter_weights(adapter).items() if is_score_head(name)]
@@ -228,7 +228,7 @@ def family_of(adapter: Path) -> Family:
 
 
 def _open(adapter: Path, base: str, family: Family, dtype: Dtype, onto: Onto) -> tuple[Any, torch.dtype]:
-    """Base plus adapter, nothing merged yet, and the dtype of the file."""
+    """Base plus adapter, not merged yet, and the dtype of the file."""
     import torch
 
     from belle.training.engines.precision import Precision
@@ -262,7 +262,7 @@ def _open(adapter: Path, base: str, family: Family, dtype: Dtype, onto: Onto) ->
 
 
 def _add(model: Any, stored: torch.dtype) -> tuple[list[RoundingLoss], float, float]:
-    """Merge every layer in fp32. Returns each layer's loss in `stored`, and change and error of all together."""
+    """Merge every layer in fp32. Returns each layer's loss by rounding to `stored`, and change and error of all."""
     import torch
     from peft.tuners.tuners_utils import BaseTunerLayer
 
@@ -272,20 +272,22 @@ def _add(model: Any, stored: torch.dtype) -> tuple[list[RoundingLoss], float, fl
         for name, layer in model.named_modules():
             if not isinstance(layer, BaseTunerLayer) or not hasattr(layer, "merge"):
                 continue
-            before = layer.get_base_layer().weight.detach().clone()
+            before = layer.get_base_layer().weight.detach().clone()  # [out_features, in_features]
             layer.merge(safe_merge=True)
             exact = layer.get_base_layer().weight
             rounded = exact.to(stored).float()
+            # ‖W‖², ‖Δ‖² and ‖stored − exact‖², summed over the layers for the ratios of the whole model.
             squares = [float((part.double() ** 2).sum()) for part in (before, exact - before, rounded - exact)]
             sums = [total + part for total, part in zip(sums, squares, strict=True)]
             layers.append(RoundingLoss(name.removeprefix("base_model.model."), *_ratios(squares)))
-    # From here on the model is the one in the file, computed in fp32.
+    # From here on the weights are those of the file, held in fp32.
     for parameter in model.parameters():
         parameter.data = parameter.data.to(stored).float()
     return layers, *_ratios(sums)
 
 
 def _ratios(squares: Sequence[float]) -> tuple[float, float]:
+    """‖Δ‖ ÷ ‖W‖ and ‖stored − exact‖ ÷ ‖Δ‖ from the squares of the three norms."""
     weights, change, error = (math.sqrt(value) for value in squares)
     return change / weights if weights else 0.0, error / change if change else 0.0
 

@@ -15,20 +15,19 @@ _WRONG_KL = 0.05
 """Rounding to bf16 moves predictions by a thousandth of this."""
 _WRONG_SHARE = 0.2
 """Of the standard deviation of logits or scores. Rounding to bf16 moves them by a hundredth of it, another head or a
-wrong configuration by about all of it; where predictions are nearly even, divergence alone would not tell."""
+wrong configuration by about all of it; where predictions are nearly uniform, divergence alone would not show that."""
 
 
 @dataclass(frozen=True)
 class MergeProof:
-    """How the merged model predicts, next to base plus adapter.
+    """How the predictions of the merged model differ from those of base plus adapter.
 
     Args:
         positions: predicted tokens that were compared.
         max_difference: largest difference of two logits.
         mean_kl: Kullback-Leibler divergence of the merged model from the other, in nats, mean of the positions.
         top_agreement: share of positions with the same likeliest token.
-        scores: it is a model that gives scores; then there are no predictions, and `mean_kl` and `top_agreement` mean
-            nothing.
+        scores: it is a model that gives scores and no predictions; `mean_kl` and `top_agreement` mean nothing.
         spread: standard deviation of the outputs of base plus adapter.
         difference: root mean square of how much the merged model's differ from them.
     """
@@ -43,7 +42,7 @@ class MergeProof:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether this is more than rounding."""
+        """Whether the difference is more than rounding."""
         alike = self.difference <= _WRONG_SHARE * self.spread
         return not (alike and (self.scores or self.mean_kl <= _WRONG_KL))
 
@@ -61,7 +60,7 @@ class MergeProof:
 
 
 def outputs_of(model: Any, tokenizer: Any, prompts: Sequence[str]) -> list[Tensor]:
-    """What a model says after each token of each prompt, in fp32; empty prompts are left out.
+    """The outputs of a model after each token of each prompt, in fp32; empty prompts are left out.
 
     Returns logits `[n_tokens, n_vocab]`, or the scores of a reward model `[n_tokens, n_labels]`.
     """
@@ -80,7 +79,7 @@ def outputs_of(model: Any, tokenizer: Any, prompts: Sequence[str]) -> list[Tenso
             if ids.shape[1]:
                 if head is None:
                     outputs.append(model(input_ids=ids, use_cache=False).logits[0].float())
-                else:  # transformers gives the last token's alone
+                else:  # transformers' own forward pass returns the last token's score only
                     outputs.append(head(whole.base_model(input_ids=ids, use_cache=False)[0])[0].float())
     return outputs
 
@@ -91,9 +90,9 @@ def prove(before: Sequence[Tensor], after: Sequence[Tensor], *, scores: bool = F
 
     if [part.shape for part in after] != [part.shape for part in before]:
         raise KnownError("merge_wrong", "The merged model has other tokens or labels than base plus adapter.")
-    ours, theirs = torch.cat(list(after)), torch.cat(list(before))
+    ours, theirs = torch.cat(list(after)), torch.cat(list(before))  # [positions, n_vocab or n_labels]
     p, q = theirs.double().log_softmax(-1), ours.double().log_softmax(-1)
-    divergence = (p.exp() * (p - q)).sum(-1)
+    divergence = (p.exp() * (p - q)).sum(-1)  # D(p ‖ q) in nats [positions]
     return MergeProof(
         positions=len(ours),
         max_difference=float((ours - theirs).abs().max()),

@@ -38,8 +38,8 @@ class FieldError(ValueError):
 def build(cls: type[T], values: Any, *, source: str, prefix: str = "") -> T:
     """Make the dataclass `cls` of the mapping `values`.
 
-    Understood are bool, int, float (also written `2e-5`, which YAML calls a text), str, Path, Literal, tuples,
-    mappings, dataclasses, and unions of them. A field whose metadata says `{"key": False}` cannot be set.
+    Supported types of fields: bool, int, float (also written `2e-5`, which YAML reads as a text), str, Path, Literal,
+    tuples, mappings, dataclasses, and unions of them. A field whose metadata says `{"key": False}` cannot be set.
 
     Args:
         source: the file, for errors.
@@ -55,8 +55,8 @@ def build(cls: type[T], values: Any, *, source: str, prefix: str = "") -> T:
     for key, value in values.items():
         if key not in known:
             close = get_close_matches(str(key), known, n=1)
-            advice = f"Did you mean “{prefix}{close[0]}”?" if close else f"Known are: {', '.join(known)}."
-            raise wrong(source, f"{prefix}{key}", "is no key of a recipe", advice)
+            advice = f"Did you mean “{prefix}{close[0]}”?" if close else f"Known keys: {', '.join(known)}."
+            raise wrong(source, f"{prefix}{key}", "is not a key of a recipe", advice)
         given[key] = convert(hints[key], value, source=source, key=f"{prefix}{key}")
     for name, field in known.items():
         missing = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
@@ -75,7 +75,7 @@ def wrong(source: str, key: str, message: str, advice: str = "") -> KnownError:
 
 
 def convert(hint: Any, value: Any, *, source: str, key: str) -> Any:
-    """`value` as `hint` wants it. Raises KnownError("recipe_wrong")."""
+    """`value` converted to the type `hint`. Raises KnownError("recipe_wrong")."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         return _union(get_args(hint), value, source, key)
@@ -99,7 +99,7 @@ def convert(hint: Any, value: Any, *, source: str, key: str) -> Any:
 
 
 def _simple(hint: Any, value: Any) -> tuple[Any] | None:
-    """`value` as one of the plain types, in a tuple of one; None when it is none."""
+    """`value` as the plain type `hint`, in a tuple of one because it may be None; None when it does not fit."""
     if hint in (int, float):
         return _number(hint, value)
     if hint in (bool, str) and isinstance(value, hint):

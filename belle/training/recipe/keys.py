@@ -1,7 +1,7 @@
-"""Every key of a recipe with its type, its default and its meaning, as the dataclasses themselves say it.
+"""Every key of a recipe with its type, its default and its meaning, taken from the dataclasses.
 
-Python forgets the docstrings of fields; they are read from the source, so that there is one place for them. Nothing
-heavy is imported.
+Python does not keep the docstrings of fields, so they are parsed from the source: each is written once. Nothing heavy
+is imported.
 """
 
 from __future__ import annotations
@@ -131,4 +131,4 @@ def _mapping_in(hint: Any) -> type | None:
     """The dataclass that a type is, may be, or is a list of."""
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return hint
-    return next((found for part in get_args(hint) if (found := _mapping_in(part)) is not None), None)
+    return next((inner for part in get_args(hint) if (inner := _mapping_in(part)) is not None), None)

@@ -28,8 +28,8 @@ from belle.yaml_reader import parse_yaml, read_yaml
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read the recipe, with changes such as `learning_rate=1e-5`, and check all of it.
 
-    Paths in the file are relative to the file, paths in `overrides` to the current directory; where nothing is there,
-    the other one is tried. `output_dir` is always relative to the current directory.
+    Paths in the file are relative to the file, paths in `overrides` to the current directory; a path that does not
+    exist there is looked for in the other folder. `output_dir` is always relative to the current directory.
 
     Raises KnownError: `file_missing`, `recipe_wrong` (with the key), `override_wrong`, `unknown_template`.
     """
@@ -37,16 +37,17 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     for name in ("data", "eval_data"):
         values[name] = _as_files(values.get(name))
     recipe = build(Recipe, values, source=str(path))
-    here, there = path.parent, Path()
+
+    def folders_of(key: str) -> tuple[Path, Path]:
+        return (Path(), path.parent) if key in changed else (path.parent, Path())
+
     resolved: dict[str, Any] = {}
     for name in (f.name for f in dataclasses.fields(recipe) if f.name not in ("output_dir", "source")):
-        folders = (there, here) if name in changed else (here, there)
-        resolved[name] = _resolved(getattr(recipe, name), folders)
-    folders = (there, here) if "model" in changed else (here, there)
+        resolved[name] = _resolve_paths(getattr(recipe, name), folders_of(name))
     if recipe.model is not None:
-        resolved["model"] = _model(recipe.model, folders, path)
+        resolved["model"] = _resolve_model(recipe.model, folders_of("model"), path)
     recipe = dataclasses.replace(recipe, source=path, **resolved)
-    _check_world(recipe, path)
+    _check_files(recipe, path)
     return recipe
 
 
@@ -76,42 +77,42 @@ def _as_files(value: Any) -> Any:
     return [{"path": part} if isinstance(part, str) else part for part in files]
 
 
-def _resolved(value: Any, folders: Sequence[Path]) -> Any:
-    """`value` with every path in it found."""
+def _resolve_paths(value: Any, folders: Sequence[Path]) -> Any:
+    """`value` with every path in it resolved by `_resolve_path`."""
     if isinstance(value, Path):
-        return _found(value, folders)
+        return _resolve_path(value, folders)
     if isinstance(value, tuple):
-        return tuple(_resolved(part, folders) for part in value)
+        return tuple(_resolve_paths(part, folders) for part in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        parts = {f.name: _resolved(getattr(value, f.name), folders) for f in dataclasses.fields(value)}
+        parts = {f.name: _resolve_paths(getattr(value, f.name), folders) for f in dataclasses.fields(value)}
         return dataclasses.replace(value, **parts)
     return value
 
 
-def _found(path: Path, folders: Sequence[Path]) -> Path:
-    """The first of `folders` / `path` that exists, else the first of all."""
+def _resolve_path(path: Path, folders: Sequence[Path]) -> Path:
+    """`path` in the first of `folders` that has it; in the first folder when none has."""
     if is_hub_name(path):
         return path
-    places = [folder / path for folder in folders]
-    return next((place for place in places if exists(place)), places[0])
+    candidates = [folder / path for folder in folders]
+    return next((candidate for candidate in candidates if exists(candidate)), candidates[0])
 
 
-def _model(name: str, folders: Sequence[Path], source: Path) -> str:
+def _resolve_model(name: str, folders: Sequence[Path], source: Path) -> str:
     """A folder or recipe that exists, or else a name on the hub."""
     if is_hub_name(name):
         _check_hub_name(name, "model", source)
         return name
-    place = _found(Path(name).expanduser(), folders)
-    if place.exists():
-        return str(place)
+    path = _resolve_path(Path(name).expanduser(), folders)
+    if path.exists():
+        return str(path)
     if is_on_the_hub(name, folders):
         return name
     advice = what_is_there(name, folders)
     raise wrong(str(source), "model", f"is {name}, and there is no such file or folder", advice)
 
 
-def _check_world(recipe: Recipe, path: Path) -> None:
-    """Everything that must exist does, and is a file or a folder; nothing else is written over."""
+def _check_files(recipe: Recipe, path: Path) -> None:
+    """Check that every input exists as a file or a folder, and that `output_dir` can be one."""
     from belle.training.tokenizer.templates import check_template_name
 
     check_template_name(recipe.template)
@@ -129,7 +130,7 @@ def _check_world(recipe: Recipe, path: Path) -> None:
             if is_hub_name(file):
                 _check_hub_name(file, key, path)
             elif not exists(file):
-                raise wrong(str(path), key, f"names {file}, which is not there")
+                raise wrong(str(path), key, f"names {file}, which does not exist")
             else:
                 check_input(file)
     try:
@@ -161,11 +162,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-# `--set key=value`: changes to a recipe from the command line, read as YAML and put in their place by dotted keys.
-
-
 def parse_override(text: str) -> tuple[list[str], Any]:
-    """`lora.r=16` as `(["lora", "r"], 16)`. Raises KnownError("override_wrong")."""
+    """The argument of `--set`: `lora.r=16` gives `(["lora", "r"], 16)`. Raises KnownError("override_wrong")."""
     key, equals, value = text.partition("=")
     path = key.strip().split(".")
     if not equals or not all(path):
@@ -196,15 +194,15 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> tuple[d
     changed: set[str] = set()
     for text in overrides:
         path, value = parse_override(text)
-        place = result
+        mapping = result
         for part in path[:-1]:
-            inner = place.get(part)
+            inner = mapping.get(part)
             if inner is None:
-                inner = place[part] = {}
+                inner = mapping[part] = {}
             if not isinstance(inner, dict):
                 raise KnownError("override_wrong", f"--set {text}: “{part}” holds a value, not a mapping.", text=text)
-            place = inner
-        place[path[-1]] = value
+            mapping = inner
+        mapping[path[-1]] = value
         changed.add(path[0])
         if path == ["model"]:
             result.pop("init", None)

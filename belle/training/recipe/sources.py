@@ -1,4 +1,4 @@
-"""What a recipe starts from: other recipes, all of them in order, and what it names on a hub, brought here."""
+"""What a recipe depends on: the recipes that run before it, and the models and data that it names on a hub."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def tokenizer_of(recipe: Recipe, *, or_of_base: bool = False) -> str:
     """The folder or the name of the tokenizer that a run of `recipe` uses.
 
     Args:
-        or_of_base: where an earlier recipe is still to make it, that of its own base will do.
+        or_of_base: take the tokenizer of an earlier recipe's base where that recipe has not made its own yet.
 
     Raises KnownError("model_missing") where an earlier recipe has to make it first, and those of `load_recipe`.
     """
@@ -74,10 +74,10 @@ def tokenizer_of(recipe: Recipe, *, or_of_base: bool = False) -> str:
 
 
 def fetched(recipe: Recipe, *, weights: bool = True) -> Recipe:
-    """The recipe with everything that it names on a hub on this machine. Raises KnownError as `local_copy`.
+    """The recipe with local copies of everything that it names on a hub. Raises KnownError as `local_copy`.
 
     Args:
-        weights: of models too; without them their shape and their tokenizer can be looked at.
+        weights: False leaves the models' weights out; their shape and their tokenizer can be read without.
     """
 
     def model(name: Path) -> Path:

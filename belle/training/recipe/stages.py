@@ -1,4 +1,4 @@
-"""The stages of training: one row for each, with all that the rest of the house asks of a stage.
+"""The stages of training: one row for each, with everything that other modules ask about a stage.
 
 A new stage is a row here, its name in `StageName`, and one readable file with `run(recipe)`, which `module` names. Its
 rows of data are of a kind that `belle.data.rows` knows, which also says in words which stages a kind is for.

@@ -4,12 +4,12 @@ A plan can be asked for any of its batches, so a run resumes by counting. It is 
 takes its share; what a step sees depends on how many samples a step has, not on how they are spread over processes and
 micro-batches.
 
-- pad: in random order, as they come. Short samples are filled up to the longest of their batch.
+- pad: samples in random order. Short ones are padded to the longest of their batch.
 - group: samples of like length together. In a random pool of some steps the samples are sorted by length, cut into
-  steps, and the steps of all pools are shuffled. Hardly any filling; the best there is where attention has no kernel
-  for packed rows.
-- pack: several samples per row (see `best_fit_decreasing`). No filling; wants an attention kernel that
-  skips what lies between.
+  steps, and the steps of all pools are shuffled. Hardly any padding; the best choice where attention has no kernel for
+  packed rows.
+- pack: several samples per row (see `best_fit_decreasing`). No padding; needs an attention kernel that skips the pairs
+  of tokens of different samples.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MOST_SAMPLES = 1 << 31
 """In one epoch, as the weights of the files have it; their numbers alone would take 16 GB."""
 
 POOL_STEPS = 64
-"""Steps, at most, whose samples are sorted by length together: more fill less, fewer keep the order more random."""
+"""Steps, at most, whose samples are sorted by length together: more pad less, fewer keep the order more random."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class EpochPlan(Sequence[list[list[int]]]):
     def __getitem__(self, index: int) -> list[list[int]]:  # type: ignore[override]
         if not 0 <= index < len(self):
             raise IndexError(index)
+        # Micro-batches go to the processes in turn, so a step of all of them is one run of rows.
         first = (index * self.world_size + self.rank) * self.batch_size
         bounds = self.starts[first : first + self.batch_size + 1].tolist()
         return [self.order[a:b].tolist() for a, b in pairwise(bounds)]
@@ -130,7 +131,7 @@ def _weighted(weights: NDArray[np.float64], seed: int, epoch: int) -> NDArray[np
         parts += [rows] * whole
         count = round((weight - whole) * len(rows))
         if count:
-            # The order is the seed's, not the epoch's: each epoch goes on where the one before stopped.
+            # One order for all epochs: each epoch takes the part after that of the epoch before.
             circle = np.random.Generator(np.random.PCG64([seed, whole, len(rows)])).permutation(rows)
             parts.append(circle[(epoch * count + np.arange(count)) % len(rows)])
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
@@ -141,7 +142,7 @@ def _grouped(
 ) -> NDArray[np.int64]:
     """The samples in an order in which each run of `step` has like lengths.
 
-    The first step holds the longest sample, so that memory that will not suffice is missed at once; an incomplete step
+    The first step holds the longest sample, so that a run with too little memory fails at once; an incomplete step
     comes last.
     """
     import numpy as np
@@ -154,12 +155,12 @@ def _grouped(
         chunk[np.argsort(-lengths[chunk], kind="stable")]
         for chunk in (samples[i : i + pool] for i in range(0, len(samples), pool))
     ]
-    ordered = np.concatenate(in_pools)
+    ordered = np.concatenate(in_pools)  # [samples]
     whole = len(ordered) // step
-    steps: NDArray[np.int64] = ordered[: whole * step].reshape(whole, step)
+    steps: NDArray[np.int64] = ordered[: whole * step].reshape(whole, step)  # [steps, samples of a step]
     if whole:
         shuffled = rng.permutation(whole)
-        longest = int(np.argmax(lengths[steps[:, 0]][shuffled]))
+        longest = int(np.argmax(lengths[steps[:, 0]][shuffled]))  # a step begins with its longest sample
         shuffled[[0, longest]] = shuffled[[longest, 0]]
         steps = steps[shuffled]
     return np.concatenate([steps.reshape(-1), ordered[whole * step :]])
@@ -168,7 +169,7 @@ def _grouped(
 def _packed(
     samples: NDArray[np.int64], lengths: NDArray[np.int32], max_length: int, rng: np.random.Generator | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Samples block after block, and where the blocks start."""
+    """Samples block after block `[samples]`, and where each block starts, and the end `[blocks + 1]`."""
     import numpy as np
 
     chosen = lengths[samples]
@@ -181,9 +182,9 @@ def _packed(
     block_of = best_fit_decreasing(chosen, max_length)
     count = int(block_of.max()) + 1
     if rng is not None:
-        block_of = rng.permutation(count)[block_of]
-    order = np.argsort(block_of, kind="stable")
-    sizes = np.bincount(block_of, minlength=count)
+        block_of = rng.permutation(count)[block_of]  # numbers the blocks anew, at random
+    order = np.argsort(block_of, kind="stable")  # [samples], block after block
+    sizes = np.bincount(block_of, minlength=count)  # samples of each block [blocks]
     return samples[order], np.concatenate([[0], np.cumsum(sizes)])
 
 
@@ -213,9 +214,9 @@ def best_fit_decreasing(lengths: NDArray[np.integer], capacity: int) -> NDArray[
     blocks = 0
     chosen = np.empty(len(lengths), np.int64)
     for sample, length in zip(order.tolist(), lengths[order].tolist(), strict=True):
-        fitting = rooms >> length
+        fitting = rooms >> length  # bit r: there is a block with room for length + r tokens
         if fitting:
-            room = length + (fitting & -fitting).bit_length() - 1
+            room = length + (fitting & -fitting).bit_length() - 1  # the lowest set bit is the tightest fit
             block = with_room[room].pop()
             if not with_room[room]:
                 rooms &= ~(1 << room)

@@ -1,8 +1,8 @@
 """From samples to the tensors of one batch.
 
-There is no attention mask. Sequences stand at the left of their row, so the causal mask alone keeps what fills up the
-row out of sight; and packed sequences are told apart by positions that begin again at 0, which transformers
-understands only where it gets no mask and keeps no cache. So attention can use its fastest kernels.
+There is no attention mask, so attention can use its fastest kernels. Sequences stand at the left of their row, so the
+causal mask alone hides the padding; and packed sequences are separated by positions that begin again at 0, which
+transformers recognises only when it gets no mask and keeps no cache.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Batch:
         position_ids: within each sequence, `[rows, length]`; None when every row is one sequence.
         samples: their numbers, in the order of the sequences. A preference pair gives two rows: even rows are chosen
             answers, odd rows rejected ones.
-        tokens: of all sequences, without what fills up.
+        tokens: of all sequences, without padding.
         trained_tokens: labels that are not -100.
         kernel: further arguments for attention kernels that take sequences of any lengths.
     """
@@ -73,10 +73,10 @@ class Batch:
 
 
 def layout_of(mode: str, attention: str) -> Layout:
-    """How rows of a plan of that `mode` are laid out for that attention implementation (transformers' name for it).
+    """How the rows of a plan are laid out, for a batching mode and an attention implementation of transformers'.
 
-    Flash attention takes one long row with all sequences; the others get a mask of length × length for each row, so
-    there blocks stay apart.
+    Flash attention takes one long row with all sequences; the others build a mask of length × length for each row, so
+    each block stays a row of its own.
     """
     if mode != "pack":
         return "rows"
@@ -90,7 +90,7 @@ def collate(
 
     Args:
         rows: sample numbers per row; several in a row need the layout `blocks` or `flat`.
-        pad_id: the token that fills up rows; never trained.
+        pad_id: the padding token; never trained.
         layout: rows: one sequence each; blocks: several; flat: all of them in one row.
         multiple: the length is rounded up to a multiple of this (8 suits tensor cores).
     """
@@ -115,8 +115,8 @@ def _tensors(
     import torch
 
     used = [sum(len(ids) for ids, _ in line) for line in lines]
-    length = -(-max(used, default=1) // multiple) * multiple
-    ids = np.full((len(lines), length), pad_id, np.int64)
+    length = -(-max(used, default=1) // multiple) * multiple  # rounded up
+    ids = np.full((len(lines), length), pad_id, np.int64)  # [rows, length], as are labels and positions
     labels = np.full((len(lines), length), UNTRAINED, np.int64)
     positions = np.zeros((len(lines), length), np.int64)
     for number, line in enumerate(lines):
@@ -129,7 +129,7 @@ def _tensors(
             labels[number, at] = UNTRAINED
             positions[number, at:end] = np.arange(len(tokens))
             at = end
-        # What fills up is a sequence of its own.
+        # The padding is a sequence of its own, which no other one attends to.
         positions[number, at:] = np.arange(length - at)
     kernel = {}
     if layout == "flat":
@@ -146,13 +146,15 @@ def _tensors(
 
 
 def _boundaries(lengths: list[int], length: int) -> dict[str, Any]:
-    """Where the sequences of a flat row begin, as flash attention wants it; made here, on the CPU, it need not be
-    read back from the GPU in every layer."""
+    """Where the sequences of a flat row begin, as flash attention takes it.
+
+    Computed here on the CPU, because transformers would derive it from the positions on the GPU in every layer.
+    """
     import numpy as np
     import torch
 
     ends = np.cumsum(lengths)
     bounds = [0, *ends.tolist()] + ([length] if length > ends[-1] else [])
-    starts = torch.tensor(bounds, dtype=torch.int32)
+    starts = torch.tensor(bounds, dtype=torch.int32)  # [sequences + 1]
     longest = int(np.diff(bounds).max())
     return {"cu_seq_lens_q": starts, "cu_seq_lens_k": starts, "max_length_q": longest, "max_length_k": longest}

@@ -1,4 +1,4 @@
-"""From rows to encoded samples, a few hundred rows at a time: what the processes that prepare data do."""
+"""From rows to encoded samples, a few hundred rows at a time, by several processes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class RowChunk:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A known error on its way to another process (exceptions with arguments of their own do not survive it)."""
+    """A `KnownError` as plain values: pickle cannot restore an exception whose constructor takes other arguments."""
 
     kind: str
     message: str
@@ -78,11 +78,11 @@ class RowEncoder:
         self.template = template
         self.max_length = max_length
 
-    def encode(self, chunk: RowChunk, unwanted: Callable[[], bool] = lambda: False) -> EncodedSamples | Refusal:
+    def encode(self, chunk: RowChunk, cancelled: Callable[[], bool] = lambda: False) -> EncodedSamples | Refusal:
         """The samples of the rows, or what is wrong with one of them.
 
         Args:
-            unwanted: asked at every row whether anybody still wants them; if not, what comes back means nothing.
+            cancelled: asked at every row; once it is true, the rest is left out and the result must not be used.
         """
         import numpy as np
 
@@ -90,11 +90,11 @@ class RowEncoder:
         counts = Counts(rows=len(rows))
         sequences: list[Encoded] = []
         numbers: list[int] = []
-        encoded = self.vocabulary.encode_all([row for _, row in rows], self._foresee, self._samples)
+        encoded = self.vocabulary.encode_all([row for _, row in rows], self._request_texts, self._samples)
         done = 0
         try:
             for done, samples in enumerate(encoded, start=1):
-                if unwanted():
+                if cancelled():
                     break
                 number, row = rows[done - 1]
                 if isinstance(samples, Dropped):
@@ -110,18 +110,19 @@ class RowEncoder:
             details = {**error.details, "path": chunk.source, "number": number, "unit": chunk.unit}
             where = f"{chunk.source}, {chunk.unit} {number}"
             return Refusal(error.kind, f"{where}: {error.message}", error.advice, details)
-        lengths = np.fromiter((len(s.ids) for s in sequences), np.int32, len(sequences))
+        lengths = np.fromiter((len(s.ids) for s in sequences), np.int32, len(sequences))  # [sequences]
         counts.samples, counts.tokens = len(numbers), int(lengths.sum())
-        ids = np.fromiter(chain.from_iterable(s.ids for s in sequences), np.int32, counts.tokens)
+        ids = np.fromiter(chain.from_iterable(s.ids for s in sequences), np.int32, counts.tokens)  # [tokens]
         trained = np.fromiter(chain.from_iterable(s.trained for s in sequences), np.bool_, counts.tokens)
         if counts.tokens:
-            # Nothing stands before a sequence that could predict its first token.
+            # Nothing precedes a sequence that could predict its first token.
             trained[np.concatenate([[0], np.cumsum(lengths)[:-1]])] = False
         counts.trained = int(trained.sum())
+        # As in `tokens.bin`: id ^ 0 = id where it is trained, id ^ −1 = −1 − id where it is not.
         return EncodedSamples(ids ^ (trained.astype(np.int32) - 1), lengths, np.array(numbers, np.int64), counts)
 
-    def _foresee(self, vocabulary: HubVocabulary, row: Row) -> None:
-        """Ask for the texts of a row without wanting their ids."""
+    def _request_texts(self, vocabulary: HubVocabulary, row: Row) -> None:
+        """Ask `vocabulary` for every text that encoding the row needs, and ignore the ids."""
         if isinstance(row, Conversation):
             encode_answers(vocabulary, self.template, row.messages)
         elif isinstance(row, Preference):
@@ -165,7 +166,7 @@ class RowEncoder:
 
 
 def refusal_of(error: KnownError) -> str:
-    """Why a template refuses a conversation, in a few words. Raises `error` where that is not what happened."""
+    """Why a template refuses a conversation, in a few words. Raises `error` when it is any other error."""
     if not error.details.get("refused"):
         raise error
     return f"the template refuses them ({str(error.details['reason'])[:100]})"
@@ -202,8 +203,8 @@ def _by_processes(
 ) -> Iterator[tuple[RowChunk, EncodedSamples | Refusal]]:
     # Not forked: the copy of a process with threads (torch, tokenizers) can hang.
     context = multiprocessing.get_context("spawn")
-    unwanted = context.Event()
-    pool = ProcessPoolExecutor(processes, context, _begin, (encoder, unwanted))
+    cancelled = context.Event()
+    pool = ProcessPoolExecutor(processes, context, _start_worker, (encoder, cancelled))
     waiting: deque[tuple[RowChunk, Future[EncodedSamples | Refusal]]] = deque()
     try:
         for chunk in chunks:
@@ -221,30 +222,30 @@ def _by_processes(
             "Close other programs, or set processes: 1 in the recipe.",
         ) from error
     finally:
-        # Else a stop would wait for the rows that are being encoded. Killed processes could leave half an answer
-        # behind, for the rest of which the pool would wait for ever.
-        unwanted.set()
+        # Otherwise a stop would wait for the rows that are being encoded. Killing the processes is no way out: one
+        # could leave half a result in the pipe, and the pool would wait for the rest for ever.
+        cancelled.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 _encoder: RowEncoder
-_unwanted: Event
+_cancelled: Event
 
 
-def _begin(encoder: RowEncoder, unwanted: Event) -> None:
-    """Keeps the encoder in a worker process, which is the parallel part itself."""
-    global _encoder, _unwanted  # a worker process has nowhere else to keep them
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    _encoder, _unwanted = encoder, unwanted
+def _start_worker(encoder: RowEncoder, cancelled: Event) -> None:
+    """Give a worker process its encoder, once and not with every chunk."""
+    global _encoder, _cancelled  # the pool hands nothing else from the initializer to its tasks
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # the processes are the parallel part
+    _encoder, _cancelled = encoder, cancelled
 
 
 def _encode(chunk: RowChunk) -> EncodedSamples | Refusal:
-    return _encoder.encode(chunk, _unwanted.is_set)
+    return _encoder.encode(chunk, _cancelled.is_set)
 
 
 @contextlib.contextmanager
 def _children_without_interrupts() -> Iterator[None]:
-    """Processes that are started here never see Ctrl-C, which a terminal sends to all: who started them ends them."""
+    """Processes started in this block ignore Ctrl-C, which a terminal sends to all of them: this one ends them."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

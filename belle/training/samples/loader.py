@@ -1,4 +1,4 @@
-"""Prepared samples as the batches of a run: planned per epoch, put together when they are asked for."""
+"""Prepared samples as the batches of a run: planned for each epoch, collated when they are asked for."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class SampleBatches:
         seed: of the order.
         mode: how they are batched.
         attention: transformers' name of the attention implementation, which decides how packed rows are laid out.
-        pad_id: the token that fills up rows.
-        shuffle: False: in one order always, and without the files' weights, for measuring.
+        pad_id: the padding token.
+        shuffle: False: always in the same order, and without the files' weights, for evaluation.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class SampleBatches:
         )
 
     def _micro_batch(self, rows: list[list[int]]) -> MicroBatch:
-        # A process that has run out computes something all the same: the others wait for it.
+        # A process without samples computes one all the same: the others wait for it to exchange gradients.
         batch = collate(self._samples, rows or [[0]], pad_id=self._pad_id, layout=self._layout)
         if not rows:
             return MicroBatch(batch, idle=True)

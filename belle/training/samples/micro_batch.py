@@ -14,8 +14,8 @@ class MicroBatch:
     Args:
         batch: what the objective reads; tensors on the CPU, with a method `to(device)` that returns a copy elsewhere.
         rows: names of the samples in it (`data.jsonl row 17`), for when something goes wrong with them.
-        idle: this process has run out of samples for this step and only keeps the others company: its loss is
-            computed and multiplied by zero.
+        idle: this process has no samples left for this step and takes part only because all processes exchange
+            gradients: its loss is computed and multiplied by zero.
         tokens: in it, trained or not; for the log.
     """
 

@@ -1,8 +1,8 @@
-"""Data files to encoded samples: once, by several processes, into a folder that later runs find again.
+"""Data files to encoded samples: once, by several processes, into a folder that later runs use again.
 
 Rows stream through: the calling process reads and writes, the others tokenize, and never more than a few thousand rows
 are in memory. The folder's name is a digest of everything that its content depends on (the files' bytes, the
-tokenizer, the template, the maximum length), so what is found is what would be made.
+tokenizer, the template, the maximum length), so a folder that exists holds what encoding would give.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from belle.errors import KnownError
 from belle.path_guard import open_input
 from belle.prompts import PromptTemplate
 from belle.training.samples.encode import RowChunk, RowEncoder, encode_chunks
-from belle.training.samples.store import DESCRIPTION, SampleSet, SampleWriter
+from belle.training.samples.store import DESCRIPTION, EncodedSamples, SampleSet, SampleWriter
 
 if TYPE_CHECKING:
     from belle.training.recipe.options import DataFile
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _VERSION = 2
 _CHUNK_ROWS = 512
 _CHUNK_CHARACTERS = 1 << 20
-_SECONDS_BETWEEN_NEWS = 15
+_REPORT_SECONDS = 15
 
 
 def prepare(
@@ -48,13 +48,13 @@ def prepare(
     cache_dir: Path,
     say: Callable[[str], None] = lambda _: None,
 ) -> SampleSet:
-    """The samples of `files`, encoded now or found in `cache_dir`.
+    """The samples of `files`, from `cache_dir` or encoded now.
 
     Args:
         kind: conversation, text or preference.
         max_length: tokens of a sequence at most: conversations lose their oldest turns, documents are cut into pieces.
         processes: how many tokenize; 1: this one does it itself.
-        say: told what was found or made, in a sentence.
+        say: gets a sentence with the counts.
 
     Raises KnownError: those of `belle.data.read.read_rows`, with file and line; `template_error`, `no_end_token`;
     `no_samples` when nothing is left; `disk_full`, `folder_not_writable`; `encoder_died`.
@@ -121,36 +121,42 @@ def _make(
     say: Callable[[str], None],
 ) -> None:
     """Encode `chunks` into `folder`, which appears when everything is in it."""
-    # One per machine: on a shared disk several may be at it at once.
+    # One for each machine: on a shared disk several may encode the same data at once.
     temporary = folder.with_name(f"{folder.name}.{platform.node()}.tmp")
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        with SampleWriter(temporary, per_sample=2 if pairs else 1) as writer:
-            started = last_news = monotonic()
-            for chunk, part in encode_chunks(chunks, encoder, processes):
-                writer.add(part, chunk.source, chunk.file)
-                if monotonic() - last_news > _SECONDS_BETWEEN_NEWS:
-                    last_news = monotonic()
-                    rows = writer.counts.rows
-                    say(f"data: {rows:,} rows, {rows / (last_news - started):,.0f} a second")
-            writer.finish()
-        for path in temporary.iterdir():
-            durable.sync_file(path)
-        durable.sync_folder(temporary)
-        try:
-            temporary.rename(folder)
-        except OSError:
-            if not (folder / DESCRIPTION).exists():  # else another machine was faster
-                raise
-        durable.sync_folder(folder.parent)
-    except OSError as error:
-        raise durable.worded(folder, error) from error
+        with durable.writing(folder):
+            shutil.rmtree(temporary, ignore_errors=True)
+            with SampleWriter(temporary, per_sample=2 if pairs else 1) as writer:
+                _encode_into(writer, encode_chunks(chunks, encoder, processes), say)
+            for path in temporary.iterdir():
+                durable.sync_file(path)
+            durable.sync_folder(temporary)
+            try:
+                temporary.rename(folder)
+            except OSError:
+                if not (folder / DESCRIPTION).exists():  # otherwise another machine was faster
+                    raise
+            durable.sync_folder(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def _encode_into(
+    writer: SampleWriter, encoded: Iterator[tuple[RowChunk, EncodedSamples]], say: Callable[[str], None]
+) -> None:
+    """Write all chunks, reporting the progress from time to time."""
+    started = last_report = monotonic()
+    for chunk, part in encoded:
+        writer.add(part, chunk.source, chunk.file)
+        if monotonic() - last_report > _REPORT_SECONDS:
+            last_report = monotonic()
+            rows = writer.counts.rows
+            say(f"data: {rows:,} rows, {rows / (last_report - started):,.0f} a second")
+    writer.finish()
+
+
 def _chunks(files: Sequence[DataFile], kind: Kind) -> Iterator[RowChunk]:
-    """The rows of all files, some hundred at a time. Raises KnownError for the first that is no row."""
+    """The rows of all files, some hundred at a time. Raises KnownError for the first record that is not a row."""
     for number, file in enumerate(files):
         chunk = RowChunk(number)
         characters = 0

@@ -1,4 +1,4 @@
-"""The questions that PPO lets the model answer: read, encoded, and dealt out in an order that can be resumed."""
+"""The questions that PPO lets the model answer: read, encoded, and taken in an order that can be resumed."""
 
 from __future__ import annotations
 
@@ -114,8 +114,11 @@ def read_prompts(
 def prompt_of(
     messages: Sequence[Message], vocabulary: HubVocabulary, template: PromptTemplate, *, max_length: int | None = None
 ) -> list[int] | str:
-    """The tokens of a conversation up to its last question and what makes the model answer it; or why there are none,
-    in a few words. Raises KnownError("template_error") for a template that does not work."""
+    """The tokens of a conversation up to its last question and the header of the answer.
+
+    Returns why there are none, in a few words, for a conversation that cannot be used. Raises
+    KnownError("template_error") for a template that does not work.
+    """
     asked = _up_to_question(messages)
     try:
         ids = encode_prompt(vocabulary, template, asked) if asked else []

@@ -8,7 +8,7 @@ A folder with four arrays and a description:
 - `rows.bin` int64: the line or row of its file that each sample came from; `files.bin` int32: and which file.
 - `samples.json`: counts, the files, sequences per sample (two for preference pairs).
 
-It is written under another name and renamed when whole, so a folder that can be found is complete.
+It is written under another name and renamed at the end, so a folder of that name is complete.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class SampleWriter:
         """Append the samples of `part`, which came from the file `source`, part of input `number`. Raises OSError."""
         import numpy as np
 
-        ends = self._end + np.cumsum(part.lengths, dtype=np.int64)
+        ends = self._end + np.cumsum(part.lengths, dtype=np.int64)  # offsets in the whole of tokens.bin [sequences]
         self._end = int(ends[-1]) if len(ends) else self._end
         self._write("tokens", part.tokens.astype("<i4", copy=False))
         self._write("ends", ends.astype("<i8", copy=False))
@@ -143,8 +143,8 @@ class SampleWriter:
         for stream in self._streams.values():
             stream.flush()
         sources = [{"path": path, "input": number} for path, number in self._sources]
-        about = {"per_sample": self._per_sample, "counts": asdict(self.counts), "sources": sources}
-        (self._folder / DESCRIPTION).write_bytes(utf8(json.dumps(about, ensure_ascii=False, indent=1)))
+        description = {"per_sample": self._per_sample, "counts": asdict(self.counts), "sources": sources}
+        (self._folder / DESCRIPTION).write_bytes(utf8(json.dumps(description, ensure_ascii=False, indent=1)))
 
     def _write(self, name: str, array: NDArray[Any]) -> None:
         self._streams[name].write(array.data if len(array) else b"")
@@ -162,12 +162,12 @@ class SampleSet:
     """
 
     def __init__(self, folder: Path, inputs: Sequence[Mapping[str, Any]]) -> None:
-        about = read_json_object(folder / DESCRIPTION)
+        description = read_json_object(folder / DESCRIPTION)
         self.folder = folder
-        self.per_sample: int = about["per_sample"]
-        self.counts = Counts(**about["counts"])
+        self.per_sample: int = description["per_sample"]
+        self.counts = Counts(**description["counts"])
         self.inputs = [dict(entry) for entry in inputs]
-        self._sources: list[dict[str, Any]] = about["sources"]
+        self._sources: list[dict[str, Any]] = description["sources"]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -187,7 +187,7 @@ class SampleSet:
         import numpy as np
 
         lengths = np.diff(self._ends, prepend=0).astype(np.int32)
-        longest: NDArray[np.int32] = lengths.reshape(-1, self.per_sample).max(axis=1)
+        longest: NDArray[np.int32] = lengths.reshape(-1, self.per_sample).max(axis=1)  # of [samples, per_sample]
         return longest
 
     @cached_property
@@ -202,7 +202,7 @@ class SampleSet:
         start = int(self._ends[number - 1]) if number else 0
         stored = self._tokens[start : int(self._ends[number])]
         trained = stored >= 0
-        return stored ^ (trained.astype("i4") - 1), trained
+        return stored ^ (trained.astype("i4") - 1), trained  # undoes the complement: −1 − (−1 − id) = id
 
     @cached_property
     def _tokens(self) -> NDArray[np.int32]:

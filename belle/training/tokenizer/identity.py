@@ -1,8 +1,8 @@
 """Whether a tokenizer is one and the same in transformers, SentencePiece and llama.cpp, and how long texts become.
 
 A model that is trained on other ids than it is run with answers badly, and nothing says why. So the extended tokenizer
-is tried in all three programs before anything is trained. llama.cpp reads tokenizers from GGUF files only, and making
-those is not for training to know: whoever runs the stage hands in a function that asks it.
+is tried in all three programs before anything is trained. llama.cpp reads tokenizers from GGUF files only, which the
+training code cannot write: the caller of the stage passes a function that asks llama.cpp.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _OTHER_LANGUAGES = (
 
 @dataclass(frozen=True)
 class Identity:
-    """What was found on the texts.
+    """How the ids of three programs compare on some texts.
 
     Args:
         texts: how many were compared.
@@ -67,19 +67,19 @@ class Identity:
     def check(self) -> None:
         """Raises KnownError("ids_differ")."""
         limit = self.differ_base + _TOLERATED * self.texts
-        for program, found in (("transformers", self.differ_transformers), ("llama.cpp", self.differ_llama_cpp)):
-            if found > limit:
+        for program, differing in (("transformers", self.differ_transformers), ("llama.cpp", self.differ_llama_cpp)):
+            if differing > limit:
                 raise KnownError(
                     "ids_differ",
-                    f"{program} gives {found} of {self.texts} texts other ids than SentencePiece.",
+                    f"{program} gives {differing} of {self.texts} texts other ids than SentencePiece.",
                     "Trained so, the model would read other tokens than it learned. Set vocab.pieces to cjk.",
                     program=program,
-                    texts=found,
+                    texts=differing,
                 )
 
 
 def compare(old: Path, new: Path, texts: Sequence[str], llama_ids: LlamaIds) -> Identity:
-    """Try the tokenizers of two checkpoints on `texts`. Raises KnownError."""
+    """Compare the tokenizers of two checkpoints on `texts`. Raises KnownError."""
     ours, before = _sentencepiece(new, texts), _sentencepiece(old, texts)
     characters = max(1, sum(map(len, texts)))
     others = [_sentencepiece(folder, _OTHER_LANGUAGES) for folder in (old, new)]

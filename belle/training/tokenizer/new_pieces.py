@@ -105,12 +105,13 @@ def merge_pieces(old: bytes, new: bytes, *, only_cjk: bool, added_tokens: Mappin
         proto.pieces.add(piece=text, score=0.0, type=_CONTROL if control else _USER_DEFINED)
     lowest = min(p.score for p in proto.pieces if p.type == _NORMAL and p.score > _UNUSED_SCORE)
     first = len(proto.pieces)
-    wanted = [p.piece for p in _parse(new).pieces if p.type == _NORMAL and p.piece not in known]
-    wanted = [text for text in wanted if is_cjk(text)] if only_cjk else wanted
-    for index, text in enumerate(wanted):
+    added = [p.piece for p in _parse(new).pieces if p.type == _NORMAL and p.piece not in known]
+    added = [text for text in added if is_cjk(text)] if only_cjk else added
+    for index, text in enumerate(added):
+        # Below all old scores and strictly falling: SentencePiece then merges in the order of the ids, as transformers.
         proto.pieces.add(piece=text, score=lowest - 1.0 - index, type=_NORMAL)
     proto.trainer_spec.vocab_size = len(proto.pieces)
-    return Extended(proto.SerializeToString(), first, wanted)
+    return Extended(proto.SerializeToString(), first, added)
 
 
 def old_ids_of(old: bytes, pieces: Sequence[str]) -> list[list[int]]:
@@ -143,7 +144,7 @@ def read_model(folder: Path) -> bytes:
     if _parse(model).trainer_spec.model_type != 2:
         raise KnownError(
             "not_sentencepiece",
-            f"{path} is no BPE model: its scores are probabilities, to which none can be added.",
+            f"{path} is not a BPE model: its scores are probabilities, to which none can be added.",
             "Take a LLaMA base.",
             path=str(path),
         )

@@ -1,6 +1,6 @@
 """The prompt template of a run: the one that the recipe names, or the model's own; and the control tokens it needs.
 
-Those that the vocabulary lacks can be added (`add_tokens`); `belle.training.model.embedding_rows` gives them rows.
+Control tokens that the vocabulary lacks can be added (`add_tokens`); `model/embedding_rows.py` adds their rows.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ AUTO = "auto"
 TEMPLATE_KEY = "belle_template"
 """In tokenizer_config.json: the id in `belle.prompts` of the template that the model was trained with."""
 
-_WITHOUT = "plain"
-_NEW = "new_token_ids"
-_TALK = (Message("system", "be kind"), Message("user", "hello"), Message("assistant", "good day"))
+_NO_CHAT = "plain"
+_NEW_TOKENS = "new_token_ids"
+_EXAMPLE = (Message("system", "be kind"), Message("user", "hello"), Message("assistant", "good day"))
 # `<|im_end|>`, `<end_of_turn>`, `<｜User｜>`: what a template can only mean as one token.
 _CONTROL = re.compile(r"<[|｜]?[^<>\s|｜]+[|｜]?>")
 
 
 def check_template_name(name: str) -> None:
-    """Raises KnownError("unknown_template") for what names no template."""
+    """Raises KnownError("unknown_template") for a name that no template has."""
     if name not in (AUTO, MODEL):
         get_template(name)
 
@@ -46,17 +46,17 @@ def template_of(
 
 
 def add_missing_tokens(template: PromptTemplate, tokenizer: Any, *, say: Callable[[str], None]) -> None:
-    """Add to the tokenizer what `template` needs; `new_tokens` tells afterwards what that was."""
+    """Add the control tokens of `template` to the tokenizer; `new_tokens` returns their ids afterwards."""
     missing = missing_tokens(template, tokenizer)
     if missing:
         tokenizer.add_special_tokens({"additional_special_tokens": missing}, replace_extra_special_tokens=False)
-        setattr(tokenizer, _NEW, tuple(tokenizer.convert_tokens_to_ids(missing)))
+        setattr(tokenizer, _NEW_TOKENS, tuple(tokenizer.convert_tokens_to_ids(missing)))
         say(f"vocabulary: {', '.join(missing)} added, which template {template.id} needs")
 
 
 def new_tokens(tokenizer: Any) -> Sequence[int]:
     """The ids that `add_missing_tokens` added to this tokenizer."""
-    ids: Sequence[int] = getattr(tokenizer, _NEW, ())
+    ids: Sequence[int] = getattr(tokenizer, _NEW_TOKENS, ())
     return ids
 
 
@@ -68,22 +68,22 @@ def choose_template(
     complete: bool = True,
     say: Callable[[str], None] = lambda _: None,
 ) -> PromptTemplate:
-    """The template that is meant.
+    """The template that `name` means for this model.
 
     Args:
         name: `auto`, `model`, or an id of `belle.prompts`.
         tokenizer: transformers' tokenizer of the model.
-        chats: whether the run renders conversations; else `auto` does not look at the model's own.
-        complete: the vocabulary has to have all its tokens; else they are going to be added.
-        say: told in a sentence which one was chosen, or which one is replaced.
+        chats: whether the run renders conversations; otherwise `auto` does not look at the model's own.
+        complete: the vocabulary must have all control tokens; False when missing ones will be added.
+        say: gets a sentence about the template that was chosen, or the one that is replaced.
 
     Raises KnownError: `unknown_template`; `no_chat_template` when `model` is asked for and there is none;
     `template_error` when the model's own cannot be trained with; `template_tokens_missing`.
     """
     if not chats and name == AUTO:
-        return get_template(_WITHOUT)
-    brought = chat_template_of(tokenizer)
-    if name == MODEL or (name == AUTO and (brought or _named(tokenizer))):
+        return get_template(_NO_CHAT)
+    own = chat_template_of(tokenizer)
+    if name == MODEL or (name == AUTO and (own or _named(tokenizer))):
         template = own_template(tokenizer)
         if template is None:
             raise KnownError(
@@ -98,7 +98,7 @@ def choose_template(
     if chats:
         if complete:
             check_tokens(template, tokenizer)
-        if brought and own_template_id(tokenizer) != template.id:
+        if own and own_template_id(tokenizer) != template.id:
             say(f"template: {template.id}; it replaces the chat template that the model brings along")
         elif name == AUTO:
             say(f"template: {template.id}, because the model brings none along")
@@ -106,9 +106,9 @@ def choose_template(
 
 
 def missing_tokens(template: PromptTemplate, tokenizer: Any) -> list[str]:
-    """The control tokens in the template's own text that the vocabulary lacks: as letters, no model would know them."""
+    """The control tokens of the template that the vocabulary lacks, so that they would be spelled out as plain text."""
     known = {entry.content for entry in tokenizer.added_tokens_decoder.values()}
-    written = "".join(segment.text for segment in template.segments(_TALK) if segment.literal)
+    written = "".join(segment.text for segment in template.segments(_EXAMPLE) if segment.literal)
     return [token for token in dict.fromkeys(_CONTROL.findall(written)) if token not in known]
 
 
@@ -149,10 +149,10 @@ def own_template(tokenizer: Any, *, trains: bool = True) -> PromptTemplate | Non
 
 
 def template_to_answer_in(name: str | None, tokenizer: Any, model: str) -> PromptTemplate:
-    """What a finished model is asked with.
+    """The template for asking a finished model.
 
     Args:
-        name: as the command line says; None: the one it was trained with.
+        name: as the command line says; None: the one that the model was trained with.
 
     Raises KnownError: `unknown_template`, `template_error`, and `template_needed`.
     """

@@ -1,12 +1,12 @@
-"""The tokenizer of a checkpoint, loaded so that an answer can end, and as the renderer of `belle.prompts` wants it.
+"""The tokenizer of a checkpoint, with an end token and a padding token, and as `belle.prompts` uses it.
 
-Two traps are dealt with here. The first LLaMA checkpoints name a tokenizer class that is gone and write empty special
-tokens, on which `AutoTokenizer` recurses until Python gives up. And transformers' fast tokenizers see control tokens in
-any text.
+Two traps are avoided here. The first LLaMA checkpoints name a tokenizer class that no longer exists and write empty
+special tokens, on which `AutoTokenizer` recurses until Python gives up. And transformers' fast tokenizers parse control
+tokens in any text.
 
-A padding token may be the end token, as in many base models: what is trained on goes by position here and never by the
-id (`collate`), so the end of an answer is learned all the same. Where the vocabulary has another token for padding, it
-is taken, because other programs leave out of the loss whatever is the padding token.
+The padding token may be the end token, as in many base models: here the trained tokens are chosen by position and never
+by id (`collate`), so the end of an answer is learned all the same. Where the vocabulary has another token for padding,
+that is used, because other programs leave the padding token out of the loss.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _notice(sentence: str) -> None:
 
 
 def has_tokenizer(folder: Path) -> bool:
-    """Whether one of the files is there that hold a vocabulary."""
+    """Whether `folder` has one of the files that hold a vocabulary."""
     return any((folder / name).exists() for name in VOCABULARY_FILES)
 
 
@@ -42,7 +42,7 @@ def load_tokenizer(path: Path | str, *, notice: Callable[[str], None] = _notice)
     """The tokenizer of a checkpoint: a folder, or a name on the hub. It has a padding token.
 
     Args:
-        notice: told in a sentence what was repaired.
+        notice: gets a sentence about what was repaired.
 
     Raises KnownError: `no_tokenizer`, `damaged_tokenizer`, `no_end_token`, and those of `model_here`.
     """
@@ -105,7 +105,7 @@ class HubVocabulary:
         self._line_feed = self._plain("\n")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what every process makes for itself."""
+        """Without the two cached properties, which every process computes for itself."""
         return {key: value for key, value in self.__dict__.items() if key not in ("_backend", "_control")}
 
     def encode(self, text: str, *, parse_special: bool = False) -> list[int]:
@@ -127,8 +127,8 @@ class HubVocabulary:
     def tokenize_after(self, text: str) -> list[int]:
         """The ids of `text` as it continues other text.
 
-        SentencePiece puts a space before whatever it tokenizes. It does so here before a line feed, which joins with
-        nothing, and both are taken away again.
+        SentencePiece puts a space before any text it tokenizes. So a line feed, which merges with no other character,
+        is put in front, and the ids of space and line feed are cut off again.
         """
         if not self._puts_space_in_front:
             return self._plain(text)
@@ -142,8 +142,8 @@ class HubVocabulary:
         for match in pattern.finditer(text):
             token, strips_left, strips_right = tokens[match[0]]
             before = text[position : match.start()]
-            if kept := before.rstrip() if strips_left else before:
-                yield kept
+            if plain := before.rstrip() if strips_left else before:
+                yield plain
             yield token
             position = match.end()
             if strips_right:

@@ -1,7 +1,10 @@
-"""The run as it is seen in a terminal: loss, learning rate, speed, memory, time left, and what the model says by now.
+"""The live view of a run in a terminal: loss, learning rate, speed, memory, time left, and the model's answers.
 
 Where there is no terminal (a pipe, a log file, a batch system) the same facts come as plain lines. Whatever happens to
 the terminal, training goes on: a closed pipe or a lost connection only ends the view.
+
+rich draws it (`Live`, `Panel`, `ProgressBar`). Its `Progress` is not used: it prints nothing but its end where there is
+no terminal, and its time left is an estimate of the last 30 s, so ours would have to stay beside it.
 """
 
 from __future__ import annotations
@@ -60,7 +63,7 @@ class LiveView:
         self.close()
 
     def update(self, step: int, values: Mapping[str, Any]) -> None:
-        """Show the values of a step: those of `Tracker.log`, or any part of them. Call it as often as you like."""
+        """Show the values of a step: those of `Tracker.log`, or any part of them. Cheap to call: it redraws seldom."""
         picture, now = self._picture, self._clock()
         picture.step = step
         picture.values |= plain(values)
@@ -80,17 +83,17 @@ class LiveView:
         self._show(lambda: f"sample at step {step}: {prompt} → {text}")
 
     def note(self, text: str) -> None:
-        """A line that stays."""
+        """Print a line that stays above the view."""
         if self._live is None:
             self._write(text)
             return
 
-        def say() -> None:
+        def print_above() -> None:
             from rich.text import Text
 
             self._live.console.print(Text(printable(text), style="dim"))
 
-        self._safely(say)
+        self._safely(print_above)
 
     def close(self) -> None:
         """End the view and give the terminal back; the last picture stays on the screen."""
@@ -99,9 +102,9 @@ class LiveView:
             self._stop()
         self._over = True
 
-    def _show(self, words: Callable[[], str]) -> None:
+    def _show(self, plain_line: Callable[[], str]) -> None:
         if self._live is None:
-            self._write(words())
+            self._write(plain_line())
         else:
             self._safely(self._draw)
 
@@ -109,7 +112,7 @@ class LiveView:
         try:
             return self._stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         except ValueError:
-            return False  # somebody closed it
+            return False  # the stream was closed
 
     def _start(self) -> None:
         from rich.console import Console
@@ -123,7 +126,7 @@ class LiveView:
             console=PipeAwareConsole(file=self._stream, highlight=False),
             # No thread of its own: it would wake up on the cores that train.
             auto_refresh=False,
-            # What others print appears above the picture, unless it goes to another place anyway.
+            # Other output to this terminal is printed above the view; a redirected stream is left alone.
             redirect_stdout=self._stream is commanding(sys.stdout),
             redirect_stderr=sys.stderr.isatty(),
         )
@@ -146,15 +149,15 @@ class LiveView:
         self._safely(write)
 
     def _safely(self, action: Callable[[], object]) -> None:
-        """Do it, unless nobody is there any more to see it."""
+        """Run `action`; when the terminal is gone, end the view and not the training."""
         if self._over:
             return
         try:
             action()
-        except (OSError, ValueError):  # ValueError: somebody closed the stream
+        except (OSError, ValueError):  # ValueError: the stream was closed
             self._over = True
             if self._live is not None:
                 self._stop()
             with contextlib.suppress(OSError, ValueError):
-                # What is still in the stream's buffer must not fail once more when the program ends.
+                # Python flushes the stream's buffer once more when it exits, which must not fail then.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())

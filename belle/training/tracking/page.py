@@ -1,7 +1,7 @@
-"""The page about a run: its facts arranged and worded, then poured into `page.html.j2`.
+"""The HTML page about a run: its facts as words and tables, rendered with `page.html.j2`.
 
-The page is one file without scripts and without anything from elsewhere. Every text in it is escaped by jinja2; only
-the curves, which are drawn here from numbers, go in as they are.
+The page is one file without scripts and without links to other files. Every text in it is escaped by jinja2; only the
+curves, which are drawn here from numbers, are inserted as they are.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _STATUS = {
     "finished": ("good", "finished"),
     "stopped": ("warn", "stopped; it can be resumed"),
     "failed": ("bad", "failed"),
-    "killed": ("bad", "ended without a word: killed, or the machine went down; it can be resumed"),
+    "killed": ("bad", "ended without a message: killed, or the machine went down; it can be resumed"),
     "running": ("violet", "running"),
     "unknown": ("ink-2", "without a record of how it ended"),
 }
@@ -88,7 +88,7 @@ def _tiles(run: RunData) -> Iterator[tuple[str, str]]:
 
 
 def _table(record: Mapping[str, Any]) -> tuple[list[str], list[tuple[str, list[str]]]] | None:
-    """Counts per data set as heads and rows; None when there are none."""
+    """Counts per data set as a table: heads, and each row with its cells; None when there are no counts."""
     rows = {}
     for key, name in _DATA.items():
         counts = record.get(key)
@@ -100,7 +100,7 @@ def _table(record: Mapping[str, Any]) -> tuple[list[str], list[tuple[str, list[s
 
 
 def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What else the run noted, such as its parameters and its precision."""
+    """The other facts in the record, such as the parameters and the precision."""
     for name, value in record.items():
         if name in ("sessions", "steps", *_DATA):
             continue
@@ -143,7 +143,7 @@ def _words(value: Any) -> str:
 
 
 def _time(text: Any) -> str:
-    """A time in ISO 8601 as it is read by people; what is none stays."""
+    """A time in ISO 8601, formatted for people; any other text stays as it is."""
     try:
         return datetime.fromisoformat(str(text)).strftime("%Y-%m-%d %H:%M:%S %Z")
     except ValueError:

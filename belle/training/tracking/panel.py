@@ -1,4 +1,4 @@
-"""The picture of a run in a terminal: pure functions from what is known to what is shown."""
+"""The panel that shows a run in a terminal: pure functions from the state of the run to text and rich's objects."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ShownSample:
 
 @dataclass
 class Picture:
-    """What is known of the run by now. `seconds_left` is None while it cannot be told."""
+    """The state of the run as it is shown. `seconds_left` is None while it cannot be estimated."""
 
     title: str
     step: int
@@ -55,7 +55,7 @@ def sparkline(values: Sequence[float], width: int) -> str:
 
 
 def facts(picture: Picture) -> list[tuple[str, str]]:
-    """The figures, as label and words. Those that are not known are left out."""
+    """The figures as pairs of label and text; those that are not known are left out."""
     values = picture.values
     words = {
         "loss": ("loss", "{:.4f}"),
@@ -80,17 +80,17 @@ def position(picture: Picture) -> str:
 
 
 def line(picture: Picture) -> str:
-    """Everything but the sample in one line, for where there is no terminal."""
+    """Everything but the sample in one line, for output that is not a terminal."""
     return "  ".join([position(picture), *(f"{label} {words}" for label, words in facts(picture))])
 
 
 def printable(text: str) -> str:
-    """`text` without characters that command a terminal: a model that is being trained says anything."""
+    """`text` without control characters: a model in training may write any, and a terminal would obey them."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text)
 
 
 def draw(picture: Picture, columns: int) -> RenderableType:
-    """The picture, at most `columns` wide."""
+    """The panel, at most `columns` wide."""
     from rich import box
     from rich.console import Group
     from rich.panel import Panel
@@ -132,13 +132,13 @@ def _pair(label: str, words: str, style: str = "") -> Text:
 
 
 def _sample_lines(sample: ShownSample, width: int) -> list[RenderableType]:
-    """Heading, question and the beginning of the answer."""
+    """The step, the question, and the beginning of the answer."""
     from rich.console import Console
     from rich.text import Text
 
     def first(text: str, count: int, style: str) -> Text:
         shown = " ".join(printable(text).split("\n"))
-        # Four bytes per column are plenty; wrapping a long answer anew with every picture would cost time.
+        # Four characters for each column are plenty; wrapping all of a long answer at each redraw would take time.
         wrapped = Text(shown[: width * count * 4], style).wrap(Console(width=width), width)
         lines = list(wrapped[:count])
         if len(wrapped) > count:

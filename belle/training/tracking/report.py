@@ -1,6 +1,6 @@
-"""`belle train report RUN`: one page about a run, made of what the run wrote while it lasted.
+"""`belle train report RUN`: one page about a run, made from the files in its folder.
 
-Everything may be missing or torn: a run that crashed is the one that one wants to read about most.
+Any file may be missing or cut off: a run that crashed is the one whose report is needed most.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from belle.training.tracking.run_data import CheckpointSummary, RunData, Sampled
 from belle.training.tracking.run_record import read_record, still_runs
 from belle.training.tracking.tracker import read_steps
 
-# What has the page's own places, in the order of interest; everything else follows by name.
+# The curves that come first, in this order; all others follow by name.
 _FIRST = ("loss", "lr", "grad_norm", "tokens_per_s", "memory")
 
-# Sums and positions: a line that only rises says nothing.
+# Sums and positions, which only rise and need no curve.
 _NO_CURVE = ("step", "epoch", "tokens", "seconds", "samples")
 
 
 def write_report(folder: RunFolder, out: Path | None = None) -> Path:
-    """Write the page about the run in `folder`, there as `report.html` when `out` is None. Returns its path.
+    """Write the page about the run in `folder` to `out`, or to `report.html` in it. Returns its path.
 
     Raises KnownError: `not_a_run`, `run_not_readable`, `disk_full`, `folder_not_writable`.
     """
@@ -39,13 +39,13 @@ def write_report(folder: RunFolder, out: Path | None = None) -> Path:
 
 
 def read_run(folder: RunFolder) -> RunData:
-    """Everything that a run wrote into its folder. Raises KnownError (`not_a_run`, `run_not_readable`)."""
+    """Everything that the report shows of a run. Raises KnownError (`not_a_run`, `run_not_readable`)."""
     path = folder.path
     if not any(file.is_file() for file in (folder.metrics, folder.record, folder.recipe)):
-        there = "is not there" if not path.exists() else "is no folder" if not path.is_dir() else "holds no run"
+        problem = "does not exist" if not path.exists() else "is not a folder" if not path.is_dir() else "holds no run"
         raise KnownError(
             "not_a_run",
-            f"{path} {there}.",
+            f"{path} {problem}.",
             f"Name the output_dir of a recipe: the folder with {folder.metrics.name}.",
             path=str(path),
         )
@@ -87,7 +87,7 @@ def _curves(metrics: list[dict[str, Any]]) -> Iterator[Curve]:
 
 
 def _number(value: Any) -> float | None:
-    """`value` as a number that can be drawn."""
+    """`value` as a number that can be drawn; None when it is not one."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         return None
     return float(value)

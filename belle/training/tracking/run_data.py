@@ -1,4 +1,4 @@
-"""A run as its report shows it: steps, checkpoints, and what the model answered meanwhile."""
+"""A run as its report shows it: steps, checkpoints, and the answers of the model during the training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from belle.report.curves import Curve
 
 @dataclass(frozen=True)
 class CheckpointSummary:
-    """A checkpoint as the page lists it. `problem` says what is wrong with it; its content is not hashed for this."""
+    """A checkpoint as the page lists it. `problem` says what is wrong with it; its files are not hashed for this."""
 
     name: str
     step: int | None
@@ -22,7 +22,7 @@ class CheckpointSummary:
 
 @dataclass(frozen=True)
 class SampledAnswers:
-    """What the model answered to one prompt: (step, text), the earliest first."""
+    """The answers to one prompt as (step, text), the earliest first."""
 
     prompt: str
     answers: list[tuple[int, str]] = field(default_factory=list)
@@ -30,13 +30,13 @@ class SampledAnswers:
 
 @dataclass(frozen=True)
 class RunData:
-    """What is known of a run.
+    """A run, read from its folder.
 
     Attributes:
         metrics: the lines of metrics.jsonl.
-        curves: what can be drawn of them, the loss first.
-        not_finite: the steps whose loss was no number.
-        record: what run.json says.
+        curves: those of the metrics, the loss first.
+        not_finite: the steps whose loss was not a finite number.
+        record: the content of run.json.
         status: `finished`, `stopped`, `failed`, `running`, `killed`, or `unknown` for a run without a record.
     """
 

@@ -1,7 +1,7 @@
-"""`run.json`: when, where and on what a run took place, and how it ended. The report tells it beside the curves.
+"""`run.json`: when, where and on what machine a run took place, and how it ended. The report shows it with the curves.
 
 Every start and every resumption is a session. A process that was killed cannot write how it ended: its session stays
-`running`, and whoever reads the record looks whether that process is still there.
+`running`, and the reader of the record checks whether that process still exists.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class RunRecord:
     Args:
         folder: of the run.
         stage: what is trained, such as `sft`.
-        resumed: whether an earlier session goes on; otherwise the record begins anew.
+        resumed: keep the earlier sessions of the record; otherwise it begins anew.
         rank: number of this process.
         world_size: number of processes.
         steps: optimizer steps of the whole run.
@@ -75,7 +75,7 @@ class RunRecord:
             self._write()
 
     def finish(self, status: str = "finished", reason: str = "") -> None:
-        """Say how it ended: `finished`, `stopped` (by a signal) or `failed`, with the reason in words."""
+        """Record how the session ended: `finished`, `stopped` (by a signal) or `failed`, with the reason in words."""
         if self._on:
             self._session |= {"ended": _now(), "status": status, "reason": reason}
             self._write()
@@ -85,7 +85,7 @@ class RunRecord:
 
 
 def read_record(folder: RunFolder) -> dict[str, Any]:
-    """What `run.json` says; nothing when it is not there or not readable."""
+    """The content of `run.json`; empty when it does not exist or cannot be read."""
     try:
         values = read_json(folder.record)
     except KnownError:
@@ -94,7 +94,7 @@ def read_record(folder: RunFolder) -> dict[str, Any]:
 
 
 def still_runs(session: dict[str, Any]) -> bool:
-    """Whether the process of a session that has not ended is there, as far as this machine can tell."""
+    """Whether the process of a session is still running, as far as this machine can tell."""
     import psutil
 
     if session.get("status") != "running" or session.get("host") != platform.node():
@@ -102,7 +102,7 @@ def still_runs(session: dict[str, Any]) -> bool:
     try:
         process = psutil.Process(int(session["pid"]))
         started = datetime.datetime.fromisoformat(session["started"]).timestamp()
-        # Another process may have got the number since.
+        # The operating system may have given the number to another process since.
         return bool(process.create_time() <= started + 1 and process.status() != psutil.STATUS_ZOMBIE)
     except (psutil.Error, KeyError, TypeError, ValueError):
         return False

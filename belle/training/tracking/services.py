@@ -2,6 +2,9 @@
 
 Nothing needs a network: TensorBoard writes files, the others write into the run's folder unless the person has logged
 in to the service (wandb, swanlab) or named a server (`MLFLOW_TRACKING_URI`).
+
+accelerate's trackers are not used: each wraps the service's own `init`, `log` and `finish`, which are single calls here
+too, and has no id by which a resumed run finds itself, no offline mode without a login, and no answers of the model.
 """
 
 from __future__ import annotations
@@ -27,27 +30,30 @@ PROJECT = "chatbelle"
 
 
 class Service(Protocol):
-    """Where values go.
+    """A run at a service. Whatever a method raises, `Tracker` reports it and goes on without the service."""
 
-    `number` tells the prompts apart, from 1.
-    """
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Send the values of a step."""
+        ...
 
-    def log(self, step: int, values: Mapping[str, float]) -> None: ...
+    def sample(self, step: int, number: int, prompt: str, text: str) -> None:
+        """Send the answer to prompt `number`, counted from 1."""
+        ...
 
-    def sample(self, step: int, number: int, prompt: str, text: str) -> None: ...
-
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End the run there."""
+        ...
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What a service is told of the run.
+    """The facts of a run that services need.
 
     Attributes:
-        folder: of the run; what a service writes goes there.
-        name: what the run is called.
+        folder: of the run; files of a service go there.
+        name: of the run.
         recipe: the resolved recipe.
-        step: the step that it goes on from; 0 for a new run.
+        step: the step that the run goes on from; 0 for a new run.
         notice: gets one sentence for the person.
     """
 
@@ -58,13 +64,13 @@ class RunInfo:
     notice: Callable[[str], None]
 
     def identity(self, service: str) -> str:
-        """A name for this run that a resumed run finds again."""
+        """The id of this run at a service: random, and the same when the run is resumed."""
         path = self.folder.tracker_ids
-        known: dict[str, str] = read_json_object(path) if path.exists() else {}
-        if service not in known:
-            known[service] = secrets.token_hex(4)
-            write_text(path, json.dumps(known) + "\n")
-        return known[service]
+        ids: dict[str, str] = read_json_object(path) if path.exists() else {}
+        if service not in ids:
+            ids[service] = secrets.token_hex(4)
+            write_text(path, json.dumps(ids) + "\n")
+        return ids[service]
 
 
 class TensorBoard:
@@ -94,7 +100,7 @@ def _wait_for_a_later_name(folder: Path) -> None:
     """Wait until the clock has left the second in which the last event file of `folder` was made.
 
     TensorBoard reads event files in the order of their names: the second, then host, process and a count as text. Of
-    two files of one second the later one may come first, and what it takes back would be shown.
+    two files of one second the later one may come first, and the steps that it purges would be shown.
     """
     seconds = (path.name.split(".")[3] for path in folder.glob("events.out.tfevents.*"))
     newest = max((int(second) for second in seconds if second.isdigit()), default=0)
@@ -114,16 +120,16 @@ class Wandb:
             "id": run.identity("wandb"),
             "config": _plain(run.recipe),
             "resume": "allow",
-            # It would put itself between the program and its terminal.
+            # wandb would redirect stdout and stderr, and the live view with them.
             "settings": {"console": "off"},
         }
-        decided = "WANDB_MODE" in os.environ
-        if not decided and not ("WANDB_API_KEY" in os.environ or _in_netrc("api.wandb.ai")):
+        mode_is_set = "WANDB_MODE" in os.environ
+        if not mode_is_set and not ("WANDB_API_KEY" in os.environ or _in_netrc("api.wandb.ai")):
             options["mode"] = "offline"
         try:
             self._run = self._wandb.init(**options)
         except Exception as error:
-            if decided or options.get("mode") == "offline":
+            if mode_is_set or options.get("mode") == "offline":
                 raise
             run.notice(
                 f"wandb cannot be reached ({error}); it writes to {run.folder.path / 'wandb'}, for “wandb sync”."
@@ -147,23 +153,25 @@ class Mlflow:
     _LONGEST = 500  # characters of a parameter
 
     def __init__(self, run: RunInfo) -> None:
-        named = os.environ.get("MLFLOW_TRACKING_URI")
-        if not named:
-            # MLflow asks for this word before it writes plain files; a database would need more packages.
+        server = os.environ.get("MLFLOW_TRACKING_URI")
+        if not server:
+            # MLflow writes plain files only with this variable set; a database would need more packages.
             os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         _package("mlflow", "mlflow", "mlflow")
         tracking = importlib.import_module("mlflow.tracking")
-        self._client = tracking.MlflowClient(tracking_uri=named or (run.folder.path / "mlruns").resolve().as_uri())
+        self._client = tracking.MlflowClient(tracking_uri=server or (run.folder.path / "mlruns").resolve().as_uri())
         project = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)
         experiment = self._client.get_experiment_by_name(project)
-        where = experiment.experiment_id if experiment else self._client.create_experiment(project)
+        experiment_id = experiment.experiment_id if experiment else self._client.create_experiment(project)
         tag = {"chatbelle.run": run.identity("mlflow")}
-        earlier = self._client.search_runs([where], f"tags.`chatbelle.run` = '{tag['chatbelle.run']}'", max_results=1)
+        earlier = self._client.search_runs(
+            [experiment_id], f"tags.`chatbelle.run` = '{tag['chatbelle.run']}'", max_results=1
+        )
         if earlier:
             self._run = earlier[0].info.run_id
             self._client.set_terminated(self._run, "RUNNING")
         else:
-            self._run = self._client.create_run(where, tags=tag, run_name=run.name).info.run_id
+            self._run = self._client.create_run(experiment_id, tags=tag, run_name=run.name).info.run_id
             for key, value in _plain(run.recipe).items():
                 self._client.log_param(self._run, key, str(value)[: self._LONGEST])
 
@@ -243,10 +251,11 @@ def _in_netrc(host: str) -> bool:
 
 
 def _plain(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe as plain JSON values; paths become texts."""
     values: dict[str, Any] = parse_json(json.dumps(recipe, ensure_ascii=False, default=str))
     return values
 
 
 def _code(text: str) -> str:
-    """Markdown that shows `text` as it is."""
+    """Markdown that shows `text` as it is: TensorBoard renders all texts as Markdown."""
     return "\n".join(f"    {line}" for line in text.splitlines())

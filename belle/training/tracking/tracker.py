@@ -1,7 +1,7 @@
-"""What is measured while a model is trained: `metrics.jsonl` always, and the services that the recipe names.
+"""The metrics of a run: `metrics.jsonl` always, and the services that the recipe names.
 
 `metrics.jsonl` is the record: one strict JSON object per logged step. The report, the tests and other people's scripts
-read it. A resumed run cuts what lies after its checkpoint, so that every step stands there once.
+read it. A resumed run cuts off the lines after its checkpoint, so that every step is in it once.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from belle.training.tracking.services import SERVICES, RunInfo, Service
 
 
 class Tracker:
-    """Writes down what a run measures. On every rank but 0 it does nothing.
+    """Records the metrics and sampled answers of a run. On every rank but 0 it does nothing.
 
     Args:
         folder: of the run.
         names: services, of `tensorboard`, `wandb`, `mlflow`, `swanlab`.
         recipe: the resolved recipe, JSON-serializable.
-        name: what the run is called; the folder's name when empty.
+        name: of the run; the folder's name when empty.
         step: the step that the run goes on from; 0 for a new run. Later lines are cut.
         rank: number of this process.
         notice: gets one sentence when a service fails.
@@ -57,7 +57,7 @@ class Tracker:
         self._metrics = JsonLines(folder.metrics, _up_to(last))
         self._samples = JsonLines(folder.samples, _up_to(last))
         if not step:
-            folder.tracker_ids.unlink(missing_ok=True)  # a new run is another one there, too
+            folder.tracker_ids.unlink(missing_ok=True)  # a new run is a new one at the services, too
         run = RunInfo(folder, name or folder.path.resolve().name, recipe or {}, step, notice)
         for service in dict.fromkeys(names):
             try:
@@ -65,7 +65,7 @@ class Tracker:
             except KnownError:
                 self.close()
                 raise
-            except Exception as error:  # whatever a service does wrong, the model is trained
+            except Exception as error:  # a service that fails must not end the training
                 self._failed(service, error)
 
     def __enter__(self) -> Tracker:
@@ -77,8 +77,8 @@ class Tracker:
     def log(self, step: int, values: Mapping[str, Any]) -> None:
         """Write the values of a step: numbers, or tensors with one element.
 
-        A second call for the same step adds to its line. What is not finite becomes null. Raises KnownError when the
-        disk does not take it.
+        A second call for the same step adds to its line. NaN and infinity become null. Raises KnownError when the
+        file cannot be written.
         """
         if not self._on:
             return
@@ -88,36 +88,36 @@ class Tracker:
             self._metrics.replace_last({**self._metrics.last, **row})
         else:
             self._metrics.append(row)
-        self._tell(lambda service: service.log(step, numbers))
+        self._send(lambda service: service.log(step, numbers))
 
     def sample(self, step: int, prompt: str, text: str) -> None:
-        """Write what the model answers now. Raises KnownError when the disk does not take it."""
+        """Write an answer of the model in training. Raises KnownError when the file cannot be written."""
         if not self._on:
             return
         self._samples.append({"step": step, "prompt": prompt, "text": text})
         number = self._prompts.setdefault(prompt, len(self._prompts) + 1)
-        self._tell(lambda service: service.sample(step, number, prompt, text))
+        self._send(lambda service: service.sample(step, number, prompt, text))
 
     def sync(self) -> None:
-        """Return when every line is on the disk: before a checkpoint of the same step is. Raises KnownError."""
+        """Return when every line is on the disk; called before a checkpoint of the same step. Raises KnownError."""
         if self._on:
             self._metrics.sync()
             self._samples.sync()
 
     def close(self) -> None:
-        """Finish with the services and close the files."""
+        """End the run at the services and close the files."""
         if not self._on:
             return
-        self._tell(lambda service: service.close())
+        self._send(lambda service: service.close())
         self._services.clear()
         self._metrics.close()
         self._samples.close()
 
-    def _tell(self, action: Callable[[Service], None]) -> None:
+    def _send(self, action: Callable[[Service], None]) -> None:
         for name, service in list(self._services.items()):
             try:
                 action(service)
-            except Exception as error:  # as above
+            except Exception as error:  # as in `__init__`
                 self._failed(name, error)
 
     def _failed(self, name: str, error: Exception) -> None:

@@ -58,7 +58,9 @@ def test_a_file_that_commands_the_terminal(tmp_path: Path, capsys: pytest.Captur
     assert "a\\x9bb" in shown
 
 
-@pytest.mark.parametrize(("name", "words"), [("no-such-model", "There is no model"), ("./nothing.gguf", "not there")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("no-such-model", "There is no model"), ("./nothing.gguf", "does not exist")]
+)
 def test_what_is_not_there(name: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", name]) == 2
     assert words in capsys.readouterr().err

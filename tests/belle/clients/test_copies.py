@@ -85,14 +85,14 @@ def test_names(name: str, meant: HubName) -> None:
 @pytest.mark.parametrize(
     "name", ["hub:", "hub:me", "hub:me/talk@", "hub:me/../x", "hub:/me/talk", "hub:me/talk/../../x"]
 )
-def test_what_is_no_name_is_said(name: str) -> None:
+def test_a_name_that_is_not_of_a_hub_is_refused(name: str) -> None:
     with pytest.raises(KnownError) as caught:
         parse_hub_name(name)
     assert name in caught.value.message
     assert "hub:OWNER/NAME" in caught.value.advice
 
 
-def test_data_is_all_that_is_not_held_out_or_what_is_named(hub: LoopbackHub, tmp_path: Path) -> None:
+def test_data_is_every_file_that_is_not_held_out_or_the_named_one(hub: LoopbackHub, tmp_path: Path) -> None:
     assert texts("hub:me/talk/data/test-0.jsonl") == ["held out"]
     assert texts("hub:me/talk") == ["one", "two", "three"]
     assert texts("hub:me/talk/data/train-1.jsonl@v1") == ["three"]
@@ -101,7 +101,7 @@ def test_data_is_all_that_is_not_held_out_or_what_is_named(hub: LoopbackHub, tmp
     assert not hub.asked("GET", "README")
 
 
-def test_what_is_left_out_is_said(hub: LoopbackHub) -> None:
+def test_files_that_are_left_out_are_mentioned(hub: LoopbackHub) -> None:
     said: list[str] = []
     local_copy("hub:me/talk", "data", say=said.append)
     assert "2 files" in said[0] and hub.url in said[0]
@@ -117,7 +117,7 @@ def test_a_model_is_its_files_and_its_best_weights(hub: LoopbackHub) -> None:
     assert {path.name for path in inner.iterdir()} == {"config.json", "model.safetensors"}
 
 
-def test_what_is_here_is_not_fetched_again_and_a_commit_needs_no_hub(hub: LoopbackHub) -> None:
+def test_local_files_are_not_downloaded_again_and_a_commit_needs_no_hub(hub: LoopbackHub) -> None:
     local_copy(f"hub:me/model@{COMMIT}", "model")
     asked = len(hub.requests)
     local_copy(f"hub:me/model@{COMMIT}", "model")
@@ -126,13 +126,13 @@ def test_what_is_here_is_not_fetched_again_and_a_commit_needs_no_hub(hub: Loopba
     assert len(hub.asked("GET", "/resolve/")) == 3
 
 
-def test_a_download_that_broke_off_goes_on(hub: LoopbackHub) -> None:
+def test_an_interrupted_download_is_resumed(hub: LoopbackHub) -> None:
     hub.cuts["model.safetensors"] = [400]
     folder = local_copy("hub:me/model", "model")
     assert (folder / "model.safetensors").read_bytes() == MODEL["model.safetensors"]
 
 
-def test_without_a_hub_a_copy_is_taken_and_said_and_nothing_is_an_error_in_words(
+def test_without_a_hub_a_local_copy_is_used_and_none_is_a_known_error(
     hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local_copy("hub:me/talk", "data")
@@ -144,7 +144,7 @@ def test_without_a_hub_a_copy_is_taken_and_said_and_nothing_is_an_error_in_words
     with pytest.raises(KnownError) as caught:
         local_copy("hub:me/model", "model")
     assert caught.value.kind == "no_connection"
-    assert "no whole copy of hub:me/model on this machine" in caught.value.advice
+    assert "no complete copy of hub:me/model on this machine" in caught.value.advice
     assert "belle models" not in caught.value.advice
 
 
@@ -153,12 +153,12 @@ def test_without_a_hub_a_copy_is_taken_and_said_and_nothing_is_an_error_in_words
     [
         ("hub:me/pictures", "data", "no data that can be read"),
         ("hub:me/talk/none.jsonl", "data", "no file none.jsonl"),
-        ("hub:me/nothing", "data", "knows nothing of"),
+        ("hub:me/nothing", "data", "does not exist on"),
         ("hub:me/talk@v9", "data", "me/talk"),
         ("hub:me/model/data", "model", "no file data"),
     ],
 )
-def test_what_is_not_there_is_named(hub: LoopbackHub, name: str, kind: str, words: str) -> None:
+def test_a_missing_repository_or_file_is_named(hub: LoopbackHub, name: str, kind: str, words: str) -> None:
     with pytest.raises(KnownError) as caught:
         local_copy(name, kind)  # type: ignore[arg-type]
     assert words in caught.value.message
@@ -185,7 +185,7 @@ def base_model(folder: Path) -> dict[str, bytes]:
 
 
 def transformers_cache(folder: Path, files: dict[str, bytes]) -> None:
-    """What transformers leaves of me/base when it has fetched these files."""
+    """Write the cache that transformers has after downloading these files of me/base."""
     repo = folder / "models--me--base"
     for name, content in files.items():
         (repo / "snapshots" / COMMIT).mkdir(parents=True, exist_ok=True)
@@ -194,7 +194,7 @@ def transformers_cache(folder: Path, files: dict[str, bytes]) -> None:
     (repo / "refs/main").write_text(COMMIT)
 
 
-def test_a_bare_name_is_what_transformers_cache_has_and_else_fetched(
+def test_a_bare_name_is_in_transformers_cache_or_downloaded(
     hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from huggingface_hub import constants
@@ -267,7 +267,7 @@ def test_a_cache_that_lacks_one_of_several_files_of_weights_is_not_enough(
 
 
 @pytest.mark.parametrize("offline", [False, True])
-def test_a_bare_name_that_is_not_here_is_told_within_seconds_without_a_network(
+def test_without_a_network_a_bare_name_fails_within_seconds(
     hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], offline: bool
 ) -> None:
     from huggingface_hub import constants
@@ -294,9 +294,9 @@ def test_a_bare_name_that_is_not_here_is_told_within_seconds_without_a_network(
         begun = monotonic()
         assert main(command) == 2, command
         assert monotonic() - begun < 5, command
-        told = capsys.readouterr().err
-        assert "no whole copy of hub:me/base on this machine" in told, (command, told)
-        assert "Traceback" not in told
+        output = capsys.readouterr().err
+        assert "no complete copy of hub:me/base on this machine" in output, (command, output)
+        assert "Traceback" not in output
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Contamination, cleaning, splitting, mixing, tagging and checking, on rows made for it."""
+"""Contamination, cleaning, splitting, mixing, tagging and checking."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_question_of_the_evaluation_is_found(evaluation: EvaluationSet, row: R
 @pytest.mark.parametrize(
     "text", ["小红有三十二个苹果，她很高兴。", "你是谁的老师？", "一共有多少个苹果？", "", "今天上海的交通怎么样？"]
 )
-def test_a_question_of_its_own_is_not(evaluation: EvaluationSet, text: str) -> None:
+def test_another_question_is_not_found(evaluation: EvaluationSet, text: str) -> None:
     assert len(evaluation) == 3
     assert evaluation.find(talk(text)) is None
 
@@ -92,7 +92,7 @@ BAD: dict[str, Row] = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_each_rule_finds_its_own(name: str) -> None:
+def test_each_rule_finds_its_bad_example(name: str) -> None:
     limits = Limits(shortest=2)
     assert RULES[name].finds(BAD[name], limits)
     assert reason_against(BAD[name], RULES, limits) is not None
@@ -118,7 +118,7 @@ def test_good_answers_stay(answer: str) -> None:
     assert reason_against(talk("请回答", answer), RULES, Limits()) is None
 
 
-def test_tidying_takes_off_what_cannot_be_seen() -> None:
+def test_tidying_removes_invisible_characters() -> None:
     assert tidied(talk("\ufeffq\r\nr\u200b ", "\n\n答案 \n")) == talk("q\nr", "答案")
     assert tidied(PretrainText(" a ")) == PretrainText("a")
     assert tidied(Preference((Q(" q"),), "\na", "b ")) == Preference((Q("q"),), "a", "b")
@@ -126,7 +126,7 @@ def test_tidying_takes_off_what_cannot_be_seen() -> None:
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=80), st.integers(0, 1000), st.floats(0.01, 0.9))
 @settings(deadline=None)
-def test_groups_never_straddle_and_the_size_is_kept(labels: list[int], seed: int, share: float) -> None:
+def test_groups_are_never_split_and_the_size_is_right(labels: list[int], seed: int, share: float) -> None:
     first: dict[int, int] = {}
     roots = np.array([first.setdefault(label, index) for index, label in enumerate(labels)])
     out = held_out(roots, share=share, seed=seed)
@@ -158,12 +158,12 @@ def test_the_ratio_holds_at_every_point() -> None:
     assert len({row for _, row in rows}) == len(rows)
 
 
-def test_a_source_that_ends_begins_again_when_asked_to() -> None:
+def test_a_source_that_ends_begins_again_with_repeat() -> None:
     sources = [Source(lambda: range(30), 1), Source(lambda: range(100, 110), 2)]
     assert Counter(number for number, _ in mixed(sources))[0] <= 6
     counts = Counter(number for number, _ in mixed(sources, repeat=True))
     assert counts[0] == 30 and abs(counts[1] - 60) <= 3
-    # A source without rows does not go on for ever.
+    # A source without rows does not loop for ever.
     assert list(mixed([Source(lambda: [1], 1), Source(list, 9)], repeat=True)) == []
 
 
@@ -216,7 +216,7 @@ def test_languages(text: str, language: str) -> None:
     assert language_of(text) == language
 
 
-def test_what_is_checked(tmp_path: Path) -> None:
+def test_a_check_reports_counts_and_findings(tmp_path: Path) -> None:
     turns = lambda *pairs: {"conversations": [{"from": r, "value": v} for r, v in pairs], "category": "Math"}  # noqa: E731
     path = lines(
         tmp_path / "data.json",
@@ -268,7 +268,7 @@ def test_the_summary_of_lengths() -> None:
     assert summary([7]) == {"min": 7, "mean": 7.0, "p50": 7.0, "p90": 7.0, "p99": 7.0, "max": 7}
 
 
-def test_pictures(tmp_path: Path) -> None:
+def test_plots_are_written(tmp_path: Path) -> None:
     report = check(lines(tmp_path / "d.jsonl", {"text": "<a>" * 9}, {"text": "b"}, {"x": 1}))
     for ending, start in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".html", b"<!DOCTYPE html>")):
         write_plot(report, tmp_path / f"p{ending}", "<title>")

@@ -1,4 +1,4 @@
-"""Every format becomes rows, and what is wrong is named with its file and line."""
+"""Every format becomes rows, and errors name the file and the line."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ BELLE_ROW = {"conversations": [{"from": "human", "value": "q"}, {"from": "assist
 
 
 @pytest.mark.parametrize(("role", "meant"), [("asistant", "assistant"), ("Humann", "human"), ("usr", "user")])
-def test_a_role_that_is_not_known_is_no_target(tmp_path: Path, role: str, meant: str) -> None:
+def test_an_unknown_role_is_refused_and_never_trained(tmp_path: Path, role: str, meant: str) -> None:
     """BELLE trained on everything that was not “human”."""
     bad = {"conversations": [{"from": "human", "value": "q"}, {"from": role, "value": "r"}]}
     error = refused(lines(tmp_path, BELLE_ROW, BELLE_ROW, bad))
@@ -205,7 +205,7 @@ def test_a_role_that_is_not_known_is_no_target(tmp_path: Path, role: str, meant:
     assert f"Did you mean “{meant}”" in error.advice
 
 
-def test_user_is_a_person_and_no_target(tmp_path: Path) -> None:
+def test_the_role_user_is_never_trained(tmp_path: Path) -> None:
     row = one(tmp_path, {"conversations": [{"from": "user", "value": "q"}, {"from": "gpt", "value": "r"}]})
     assert [m.role for m in row.messages] == ["user", "assistant"]
 
@@ -224,7 +224,7 @@ WRONG: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, name: str) -> None:
+def test_an_error_names_the_line(tmp_path: Path, name: str) -> None:
     record, message = WRONG[name]
     path = tmp_path / "data.json"
     path.write_text("".join(json.dumps(r) + "\n" for r in [BELLE_ROW, BELLE_ROW, record, BELLE_ROW]), encoding="utf-8")
@@ -258,7 +258,7 @@ def test_damaged_json(tmp_path: Path, text: str, line: int, message: str) -> Non
     assert message in error.message
 
 
-def test_what_is_not_utf8(tmp_path: Path) -> None:
+def test_bytes_that_are_not_utf8_are_named(tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
     path.write_bytes('{"text": "a"}\n{"text": "你好"}\n'.encode("gbk"))
     error = refused(path)
@@ -286,7 +286,7 @@ def test_a_truncated_archive_is_named(tmp_path: Path) -> None:
 )
 @settings(deadline=None, max_examples=60)
 def test_an_array_is_read_as_json_reads_it(values: list[Any], indent: int | None, block: int) -> None:
-    """However its text falls into blocks."""
+    """At whatever places its text is cut into blocks."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_array, "BLOCK", block)
         found = list(json_array.array_elements(io.StringIO(json.dumps(values, indent=indent))))
@@ -373,7 +373,7 @@ def test_text_files_are_documents(tmp_path: Path) -> None:
     assert list(read_rows(tmp_path, "text")) == [PretrainText("one\n\ntwo")]
 
 
-def test_what_cannot_be_found_or_known(tmp_path: Path) -> None:
+def test_missing_files_and_unknown_formats_are_refused(tmp_path: Path) -> None:
     assert refused(tmp_path / "no.json").kind == "file_missing"
     assert refused(tmp_path).kind == "file_missing"
     (tmp_path / "a.csv").write_text("a,b")
@@ -389,7 +389,7 @@ def test_the_wrong_kind_is_refused_before_anything_is_trained(tmp_path: Path) ->
     error = refused(lines(tmp_path, {"text": "a book"}), kind="conversation")
     assert error.kind == "wrong_kind"
     assert refused(lines(tmp_path, BELLE_ROW), kind="preference").kind == "wrong_kind"
-    # What was asked for decides where a record can be two things.
+    # Where a record fits two formats, the kind that was asked for decides.
     assert one(tmp_path, {"text": PROMPT}, kind="text") == PretrainText(PROMPT)
     assert one(tmp_path, {"text": "a question"}, format="prompt") == Conversation((Q("a question"),))
 
@@ -405,7 +405,7 @@ def test_the_wrong_kind_is_refused_before_anything_is_trained(tmp_path: Path) ->
         ({"text": "a book"}, "preference", "texts for pre-training", "pretrain or vocab"),
     ],
 )
-def test_data_of_another_stage_is_said_to_be_of_that_stage(
+def test_data_of_another_stage_is_refused_with_the_name_of_that_stage(
     tmp_path: Path, row: Any, kind: Kind, holds: str, stages: str
 ) -> None:
     error = refused(lines(tmp_path, row), kind=kind)
@@ -423,7 +423,7 @@ def test_data_of_another_stage_is_said_to_be_of_that_stage(
         {"messages": [{"role": "user", "content": "q"}]},
     ],
 )
-def test_a_pair_is_a_question_for_ppo_and_for_sft_it_is_said_what_it_is(tmp_path: Path, question: Any) -> None:
+def test_a_pair_is_a_question_for_ppo_and_named_as_a_pair_for_sft(tmp_path: Path, question: Any) -> None:
     for rejected in ("rejected", "reject"):
         pair = {**question, "chosen": {"role": "assistant", "content": "a"}, rejected: "b"}
         row = one(tmp_path, pair, kind="conversation")
@@ -449,14 +449,14 @@ def test_lines_that_end_in_a_carriage_return_alone_are_lines(
     assert found == [(i + 1, f"text {i} " + "x" * long) for i in range(count)]
 
 
-def test_a_wrong_line_among_such_is_named(tmp_path: Path) -> None:
+def test_a_wrong_line_that_ends_in_a_carriage_return_is_named(tmp_path: Path) -> None:
     path = tmp_path / "old.jsonl"
     path.write_text(carriage_returns(3) + '{"text": }\r' + carriage_returns(1), newline="")
     error = refused(path)
     assert (error.kind, error.details["number"]) == ("data_wrong", 4)
 
 
-def test_such_lines_that_are_too_long_to_be_seen_at_once_are_said_to_be_such(tmp_path: Path) -> None:
+def test_long_lines_that_end_in_a_carriage_return_are_named(tmp_path: Path) -> None:
     path = tmp_path / "old.jsonl"
     path.write_text(carriage_returns(3, long=100_000), newline="")
     error = refused(path)
@@ -476,7 +476,7 @@ def test_such_lines_that_are_too_long_to_be_seen_at_once_are_said_to_be_such(tmp
         ("a.doc", "has an ending that is not known", ".jsonl"),
     ],
 )
-def test_what_is_not_read_is_said_to_be_what_it_is(tmp_path: Path, name: str, what: str, advice: str) -> None:
+def test_a_file_in_another_format_is_named_as_what_it_is(tmp_path: Path, name: str, what: str, advice: str) -> None:
     (tmp_path / name).write_text("instruction,output\nq,a\n")
     error = refused(tmp_path / name)
     assert error.kind == "unknown_format"
@@ -490,7 +490,7 @@ def test_what_is_not_read_is_said_to_be_what_it_is(tmp_path: Path, name: str, wh
 
 
 @pytest.mark.parametrize(("name", "mark"), [("my data.csv", "\ufeff"), ("a.tsv", ""), ("it's.csv", "")])
-def test_what_is_advised_for_a_table_makes_data_of_it(tmp_path: Path, name: str, mark: str) -> None:
+def test_the_advised_command_makes_data_of_a_table(tmp_path: Path, name: str, mark: str) -> None:
     cells = [["instruction", "output"], ["二,\t三\n四", 'say "a"'], ["q", "é"]]
     with (tmp_path / name).open("w", encoding="utf-8", newline="") as stream:
         stream.write(mark)
@@ -512,7 +512,7 @@ def test_what_is_advised_for_a_table_makes_data_of_it(tmp_path: Path, name: str,
         ('{"text": "a"}\na,b\n', False),
     ],
 )
-def test_a_table_under_the_ending_of_json_is_seen(tmp_path: Path, text: str, table: bool) -> None:
+def test_a_table_with_the_suffix_of_json_is_recognised(tmp_path: Path, text: str, table: bool) -> None:
     (tmp_path / "a.jsonl").write_text(text, encoding="utf-8")
     assert ("head of a table (CSV)" in refused(tmp_path / "a.jsonl").message) == table
 
@@ -525,7 +525,7 @@ def test_most_of_the_first_records_decide(tmp_path: Path) -> None:
     assert refused(lines(tmp_path)).kind == "file_empty"
 
 
-def test_nothing_is_read_ahead_of_what_is_wanted(tmp_path: Path) -> None:
+def test_rows_are_read_as_they_are_used(tmp_path: Path) -> None:
     """A hundred thousand rows stream through a small window."""
     path = tmp_path / "long.jsonl"
     with path.open("w") as stream:
@@ -606,7 +606,7 @@ def test_a_list_inside_a_record_is_not_a_file_of_records(tmp_path: Path) -> None
         (b'{\n"text": "a"\n', "an object is not closed"),
     ],
 )
-def test_what_cannot_be_read_gets_the_right_words(tmp_path: Path, content: bytes, words: str) -> None:
+def test_unreadable_content_is_described(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "data.json"
     path.write_bytes(content)
     with pytest.raises(KnownError) as caught:
@@ -623,7 +623,7 @@ def test_a_text_file_is_read_in_its_encoding(tmp_path: Path) -> None:
 
 
 def test_an_object_for_all_streams(tmp_path: Path) -> None:
-    """The first record is there before the end of the file is read."""
+    """The first record is yielded before the end of the file is read."""
     path = tmp_path / "long.json"
     path.write_text('{"data": [' + ",\n".join(['{"text": "row"}'] * 200_000) + ", broken")
     rows = read_rows(path)
@@ -634,7 +634,7 @@ def test_a_compressed_line_as_long_as_the_memory_is_refused(tmp_path: Path, monk
     monkeypatch.setattr(files, "LONGEST_VALUE", 1 << 16)
     monkeypatch.setattr(json_array, "LONGEST_VALUE", 1 << 16)
     path = tmp_path / "bomb.jsonl.gz"
-    # What opens an array, or an object over several lines, is read by another reader.
+    # An array, or an object over several lines, has a reader of its own.
     for start, words in (
         (b'{"text": "a"}\n{"text": "', "line 2 is longer than"),
         (b'["', "line 1"),
@@ -654,7 +654,7 @@ def test_a_compressed_line_as_long_as_the_memory_is_refused(tmp_path: Path, monk
 
 
 @pytest.mark.parametrize("name", ["pipe.jsonl", "pipe.json", "pipe.txt", "pipe.jsonl.gz", "pipe.parquet"])
-def test_a_pipe_is_called_one_and_not_waited_for(tmp_path: Path, name: str) -> None:
+def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
     assert "is a pipe" in refused(tmp_path / name).message
 
@@ -692,6 +692,6 @@ def test_a_row_that_cannot_be_learned_as_it_is_says_which_part(
         ("a.jsonl", b"\x28\xb5\x2f\xfd\xff\xff", "it is compressed with zstd"),
     ],
 )
-def test_the_first_record_is_called_what_it_is(tmp_path: Path, name: str, content: bytes, words: str) -> None:
+def test_a_damaged_first_record_is_described(tmp_path: Path, name: str, content: bytes, words: str) -> None:
     (tmp_path / name).write_bytes(content)
     assert words in refused(tmp_path / name).message

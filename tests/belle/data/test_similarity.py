@@ -1,4 +1,4 @@
-"""Near duplicates are found, and nothing else is called one."""
+"""Near duplicates are found, and no other texts are."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def random_text(rng: random.Random, length: int = 120) -> str:
 
 def changed(text: str, rng: random.Random, count: int) -> str:
     letters = list(text)
-    for place in rng.sample(range(len(letters)), count):
-        letters[place] = rng.choice(HAN)
+    for index in rng.sample(range(len(letters)), count):
+        letters[index] = rng.choice(HAN)
     return "".join(letters)
 
 
@@ -38,10 +38,10 @@ def groups(texts: list[str], threshold: float = 0.7) -> list[int]:
     return result
 
 
-def test_what_is_compared() -> None:
+def test_case_width_spaces_and_punctuation_are_ignored() -> None:
     assert normalised("你好，World！ １２３") == "你好world123"
     assert digest("你好。") == digest(" 你好！") != digest("您好")
-    # Texts of signs alone stay apart.
+    # Texts without letters and digits are compared as they are.
     assert digest("…") != digest("?!")
     assert len(features("")) == 0
     assert len(features("你好")) == 1
@@ -76,7 +76,7 @@ def test_equal_texts_are_found_at_any_threshold() -> None:
     assert similar.groups().tolist() == []
 
 
-def test_friends_of_friends_belong_together() -> None:
+def test_duplicates_of_duplicates_belong_together() -> None:
     rng = random.Random(3)
     first = random_text(rng)
     chain = [first]
@@ -95,7 +95,7 @@ def test_the_bands_find_what_they_promise() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=30))
 @settings(deadline=None)
-def test_sets_are_known_by_their_smallest(pairs: list[tuple[int, int]]) -> None:
+def test_a_set_is_represented_by_its_smallest_number(pairs: list[tuple[int, int]]) -> None:
     roots = _Roots(np.arange(20))
     sets = [{i} for i in range(20)]
     for one, other in pairs:
@@ -106,7 +106,7 @@ def test_sets_are_known_by_their_smallest(pairs: list[tuple[int, int]]) -> None:
     assert roots.all().tolist() == [min(members) for members in sets]
 
 
-def test_half_characters_do_not_stop_it() -> None:
+def test_lone_surrogates_are_accepted() -> None:
     assert groups(["a\ud83d" * 5, "b" * 9]) == [0, 1]
 
 

@@ -1,4 +1,4 @@
-"""What is written is read back as it was, and a file is whole or not there."""
+"""Written rows are read back unchanged, and a file is complete or does not exist."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_any_conversation_comes_back(turns: list[tuple[str, str]], name: str) ->
     assert again == row
 
 
-def test_what_a_format_cannot_hold_is_refused() -> None:
+def test_a_row_that_a_format_cannot_hold_is_refused() -> None:
     for row, name in (
         (TALK, "multiturn"),
         (PretrainText("x"), "belle"),
@@ -68,7 +68,7 @@ def test_what_a_format_cannot_hold_is_refused() -> None:
         assert caught.value.kind == "cannot_express"
 
 
-def test_a_file_that_was_not_finished_is_not_there(tmp_path: Path) -> None:
+def test_a_file_that_was_not_finished_does_not_exist(tmp_path: Path) -> None:
     path = tmp_path / "sub" / "data.jsonl"
     for existing in (False, True):
         with pytest.raises(RuntimeError), open_writer(path) as writer:

@@ -1,4 +1,4 @@
-"""The catalogue is data that people rely on: every entry is checked, and names and paths lead to files."""
+"""The catalogue: every entry is complete, and names and paths lead to files."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_belle_7b_2m_is_the_published_gptq_file() -> None:
     assert (entry.sampling.temperature, entry.sampling.top_k, entry.sampling.repeat_penalty) == (0.35, 30, 1.2)
 
 
-def test_what_a_model_needs() -> None:
+def test_the_memory_and_disk_of_a_model_are_estimated() -> None:
     llama = load_catalog().find("belle-llama-7b-0.6m")  # 16 bits, quantized to 4 at installation
     assert llama is not None
     assert llama.shape is not None
@@ -149,7 +149,7 @@ def test_a_link_keeps_its_own_name(model_file: Path, tmp_path: Path) -> None:
     assert resolve(model_file).path == model_file
 
 
-def test_a_path_that_leads_nowhere(tmp_path: Path) -> None:
+def test_a_path_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     assert fault(tmp_path / "no.gguf").kind == "file_missing"
     assert fault("no.GGUF").kind == "file_missing"
     assert fault("./nothing").kind == "file_missing"
@@ -172,7 +172,7 @@ def test_a_model_that_is_not_installed_says_where_it_is() -> None:
     assert "BelleGroup/BELLE-7B-gptq" in error.advice
 
 
-def test_the_old_app_s_file_is_declined_in_words() -> None:
+def test_the_file_of_the_old_app_is_refused() -> None:
     error = fault("chatbelle-int4")
     assert error.kind == "unsupported_model"
     assert "belle-7b-2m" in error.advice
@@ -196,7 +196,7 @@ def test_an_opened_file_is_remembered_with_its_template(model_file: Path) -> Non
     assert [model.path for model in installed()] == [model_file]
 
 
-def test_two_files_of_one_name_get_two(tmp_path: Path) -> None:
+def test_two_files_of_one_name_get_two_names(tmp_path: Path) -> None:
     for folder in "ab":
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "Starter.gguf").touch()
@@ -204,7 +204,7 @@ def test_two_files_of_one_name_get_two(tmp_path: Path) -> None:
     assert names == ["starter-2", "starter-3"]  # the catalogue's own name is taken
 
 
-def test_a_file_that_has_gone_is_missing(model_file: Path) -> None:
+def test_a_deleted_file_is_missing(model_file: Path) -> None:
     remember_file(model_file)
     model_file.unlink()
     assert fault("my-model.q4_k_m").kind == "file_missing"
@@ -249,7 +249,7 @@ def test_a_damaged_list_is_never_written_over(content: bytes, model_file: Path) 
         assert str(file) in raised.value.message
     assert fault("some-name").kind == "registry_damaged"
     assert file.read_bytes() == content
-    # What does not need the list goes on working.
+    # Files can be opened without the list.
     assert resolve(model_file).path == model_file
     assert resolve("starter").path.is_file()
 
@@ -274,7 +274,7 @@ def test_a_list_of_a_later_version_keeps_what_is_known(model_file: Path) -> None
     assert installed() == [InstalledModel("x", model_file)]
 
 
-def test_a_list_that_cannot_be_written_is_said(model_file: Path) -> None:
+def test_a_list_that_cannot_be_written_is_a_known_error(model_file: Path) -> None:
     paths.models_dir().parent.mkdir(parents=True)
     paths.models_dir().write_text("in the way")
     with pytest.raises(KnownError) as raised:

@@ -128,7 +128,7 @@ def test_output_is_utf8_whatever_the_locale() -> None:
     [
         (("--model", "belle-7b-3m"), ["belle-7b-3m", "Did you mean belle-7b-2m"]),
         (("--model", "belle-7b-2m"), ["not installed", "BelleGroup/BELLE-7B-gptq"]),
-        (("--model", "missing.gguf"), ["missing.gguf", "not there"]),
+        (("--model", "missing.gguf"), ["missing.gguf", "does not exist"]),
         (("--model", "."), ["folder"]),
         (("--template", "chatlm"), ["chatlm", "chatml"]),
     ],

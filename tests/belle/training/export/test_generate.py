@@ -25,7 +25,7 @@ ANSWERS = {"你好": "你好！", "What is the sea?": "Salt water.", "1+1=?": "2
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that knows its answers by heart."""
+    """A model that was trained until it repeats its answers exactly."""
     return run(tmp_path_factory.mktemp("learnt"), epochs=60, batch_size=4) / "final"
 
 
@@ -40,7 +40,7 @@ def answers(path: Path) -> list[Any]:
 
 
 def test_the_first_answers_do_not_wait_for_the_end_of_the_file(model: Path, tmp_path: Path) -> None:
-    """What is wrong with a later row is found when it is its turn, and what was answered before is kept."""
+    """An error in a later row shows when that row is read, and the answers before it stay in the file."""
     data = questions(tmp_path / "q.jsonl", ["1+1=?"] * 60)
     with data.open("a") as stream:
         stream.write("broken\n")
@@ -79,7 +79,7 @@ def test_a_file_of_questions_is_answered_in_its_order(model: Path, tmp_path: Pat
     assert sorted(tmp_path.iterdir()) == [out, data]
 
 
-def test_a_last_answer_is_left_out_and_a_short_limit_is_told(model: Path, tmp_path: Path) -> None:
+def test_a_last_answer_is_left_out_and_a_question_that_is_too_long_is_named(model: Path, tmp_path: Path) -> None:
     data = tmp_path / "q.jsonl"
     turns = [("human", "天空是什么颜色的？"), ("assistant", "蓝色。"), ("human", "草呢？"), ("assistant", "别看我。")]
     data.write_text(json.dumps({"id": "grass", "conversations": [{"from": a, "value": b} for a, b in turns]}) + "\n")
@@ -96,7 +96,7 @@ def test_a_last_answer_is_left_out_and_a_short_limit_is_told(model: Path, tmp_pa
 
 @pytest.fixture(scope="module")
 def drawn(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
-    """Options that draw at random, and the answers of one process."""
+    """Options with random sampling, and the answers of one process."""
     folder = tmp_path_factory.mktemp("drawn")
     texts = [turns[0][0] + "?" * (k % 3) for k in range(3) for turns in CONVERSATIONS][:25]
     data = questions(folder / "q.jsonl", texts)
@@ -132,7 +132,7 @@ def test_two_processes_with_a_model_each_answer_the_same(drawn: tuple[list[str],
     assert (tmp_path / "a.jsonl").read_bytes() == one.read_bytes()
 
 
-def test_what_was_interrupted_goes_on(drawn: tuple[list[str], Path], tmp_path: Path, monkeypatch: Any) -> None:
+def test_an_interrupted_generation_is_resumed(drawn: tuple[list[str], Path], tmp_path: Path, monkeypatch: Any) -> None:
     from belle.training.export import generate
 
     words, one = drawn
@@ -177,14 +177,14 @@ def test_an_adapter_answers_too(model: Path, tmp_path: Path) -> None:
         ({"--repeat-penalty": "nan"}, "--repeat-penalty is nan"),
         ({"--seed": "-1"}, "--seed is -1"),
         ({"--max-tokens": str(10**20)}, "at most 2147483648"),
-        ({"-o": "there.jsonl"}, "is there already"),
+        ({"-o": "there.jsonl"}, "already exists"),
         ({"--data": "empty.jsonl"}, "empty.jsonl is empty"),
         ({"--deepspeed": "zero2.json"}, "only ZeRO stage 3"),
         ({"MODEL": "untold"}, "--template belle"),
         ({"MODEL": "nothing"}, "nothing"),
     ],
 )
-def test_what_cannot_be_is_said(
+def test_an_impossible_request_is_refused(
     model: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -211,7 +211,7 @@ def test_what_cannot_be_is_said(
     assert not (tmp_path / "a.jsonl").exists()
 
 
-def test_a_part_without_its_request_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_part_file_without_its_request_is_continued(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl.part").write_text('{"id": "0"}\n{"id"')
     file = AnswersFile(tmp_path / "a.jsonl")
     with pytest.raises(KnownError, match="--resume"):

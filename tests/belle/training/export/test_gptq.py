@@ -1,4 +1,4 @@
-"""`belle gptq`: mistakes are told at once; what the real GPTQModel writes goes into a GGUF file bit for bit."""
+"""`belle gptq`: wrong requests are refused at once; the codes of GPTQModel go into a GGUF file bit for bit."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def test_a_checkpoint_that_cannot_be_quantized_is_refused(
     assert said in capsys.readouterr().err
 
 
-def test_what_is_no_checkpoint_or_in_the_way_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_checkpoint_and_an_existing_output_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert gptq(tmp_path, "--calib", CONVERSATIONS) == 2
     assert "config.json does not exist" in capsys.readouterr().err
     (tmp_path / "config.json").write_text("{}")
@@ -86,7 +88,7 @@ class TestWithGptqModel:
         assert {kind} == {found for name, found in tensors.items() if ".attn_" in name and "norm" not in name}
         assert '"exact"' in report.read_text()
 
-    def test_what_went_wrong_is_told(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_the_last_lines_of_a_failure_are_shown(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         source = checkpoint(tmp_path / "model")
         empty = tmp_path / "short.txt"
         empty.write_text("Too short.")

@@ -106,7 +106,7 @@ def test_onto_nf4_gives_the_function_that_was_trained(base: Path, tmp_path: Path
     assert distance["nf4"] < 1e-3 < distance["base"]
 
 
-def test_what_cannot_be_merged_is_said(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_merged_is_refused(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     adapter = adapter_of(base, tmp_path / "adapter")
     assert main(["merge", str(base), "-o", str(tmp_path / "out")]) == 2
     assert "no LoRA adapter" in capsys.readouterr().err
@@ -128,9 +128,9 @@ def test_what_cannot_be_merged_is_said(base: Path, tmp_path: Path, capsys: pytes
 def test_the_command_line(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     adapter = adapter_of(base, tmp_path / "adapter")
     assert main(["merge", str(adapter), "-o", str(tmp_path / "out")]) == 0
-    told = capsys.readouterr().out
-    assert "14 layers merged" in told
-    assert "proved: logits differ" in told
+    output = capsys.readouterr().out
+    assert "14 layers merged" in output
+    assert "proved: logits differ" in output
 
 
 def reward_adapter(base: Path, folder: Path, labels: int = 1) -> Path:
@@ -227,7 +227,7 @@ def test_an_adapter_that_does_not_belong_to_its_base_is_refused(base: Path, tmp_
         ({"trainable_token_indices": [1, 2]}, "adapter_differs", "lacks .*embed_tokens"),
     ],
 )
-def test_an_adapter_whose_config_is_another_one_s_is_refused_in_words(
+def test_an_adapter_with_the_config_of_another_one_is_refused(
     base: Path, tmp_path: Path, config: dict[str, object], kind: str, words: str
 ) -> None:
     adapter = edited(adapter_of(base, tmp_path / "adapter"), lambda _: None, **config)
@@ -256,7 +256,7 @@ def tied(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Path:
 
 @pytest.mark.parametrize("modules", [["lm_head"], ["embed_tokens"], ["embed_tokens", "lm_head"]])
 @pytest.mark.filterwarnings("ignore:.*tie_word_embeddings.*")
-def test_a_head_of_its_own_above_a_tied_base_is_said_in_the_config(
+def test_the_config_says_that_a_head_trained_on_a_tied_base_is_its_own(
     tied: Path, tmp_path: Path, modules: list[str]
 ) -> None:
     adapter = adapter_of(tied, tmp_path / "adapter", modules_to_save=modules)
@@ -321,7 +321,7 @@ def say_in_config(**values: object) -> Callable[[Path], None]:
         (say_in_config(vocab_size=2047), "shape"),
     ],
 )
-def test_the_proof_is_of_what_lies_on_the_disk(
+def test_the_proof_reads_the_files_on_the_disk(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sabotage: Callable[[Path], None], words: str
 ) -> None:
     save = LlamaForCausalLM.save_pretrained

@@ -1,4 +1,4 @@
-"""`belle train --keys`: every key of a recipe, as the dataclasses have it, and nothing else."""
+"""`belle train --keys`: exactly the keys that the dataclasses of a recipe have."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def test_the_keys_are_the_fields_of_the_dataclasses() -> None:
         assert key.type, name
 
 
-def test_choices_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_choices_of_a_key_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--keys", "stage"]) == 0
-    told = capsys.readouterr().out
-    assert all(stage in told for stage in get_args(get_type_hints(Recipe)["stage"]))
+    output = capsys.readouterr().out
+    assert all(stage in output for stage in get_args(get_type_hints(Recipe)["stage"]))
 
 
 @pytest.mark.parametrize(
@@ -67,21 +67,21 @@ def test_choices_are_told(capsys: pytest.CaptureFixture[str]) -> None:
         ("data", "data[].weight", "lora.r:"),
     ],
 )
-def test_a_subject_has_its_own_keys(subject: str, there: str, absent: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_group_has_its_own_keys(subject: str, there: str, absent: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--keys", subject]) == 0
-    told = capsys.readouterr().out
-    assert there in told
-    assert absent not in told
+    output = capsys.readouterr().out
+    assert there in output
+    assert absent not in output
 
 
-def test_what_is_no_subject_and_no_recipe_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_name_that_is_neither_a_key_nor_a_recipe_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--keys", "lorra"]) == 2
     assert "Did you mean lora" in capsys.readouterr().err
     assert main(["train"]) == 2
     assert "There is no recipe." in capsys.readouterr().err
 
 
-def test_the_list_comes_at_once_without_torch() -> None:
+def test_the_keys_are_listed_without_importing_torch() -> None:
     program = (
         "import sys; from belle.cli.main import main; main(['train', '--keys']);"
         "print([m for m in ('torch', 'numpy', 'transformers') if m in sys.modules])"

@@ -1,4 +1,4 @@
-"""Recipes: what is read, what is refused in which words, and what `--set` does."""
+"""Recipes: how they are read, which errors a wrong one gives, and what `--set` does."""
 
 from __future__ import annotations
 
@@ -75,17 +75,17 @@ def test_a_recipe_is_read(path: Path) -> None:
         ("stage=sfd", "stage", "Did you mean “sft”?"),
         ("batching=packs", "batching", "Did you mean “pack”?"),
         ("data=[]", "data", "is missing"),
-        ("data=nowhere.jsonl", "data", "nowhere.jsonl, which is not there"),
+        ("data=nowhere.jsonl", "data", "nowhere.jsonl, which does not exist"),
         ("data=[{path: data.jsonl, wieght: 3}]", "data[0].wieght", "Did you mean “data[0].weight”?"),
         ("eval_every=5", "eval_every", "eval_data"),
         ("model=nowhere", "model", "no such file or folder"),
         ("model=null", "model", "missing"),
         ("quantization=nf5", "quantization", "Did you mean “nf4”?"),
-        ("source=x", "source", "no key"),
-        ("deepspeed=nowhere.json", "deepspeed", "not there"),
+        ("source=x", "source", "not a key"),
+        ("deepspeed=nowhere.json", "deepspeed", "does not exist"),
     ],
 )
-def test_what_is_wrong_is_named(path: Path, change: str, key: str, words: str) -> None:
+def test_a_wrong_value_is_refused_with_its_key(path: Path, change: str, key: str, words: str) -> None:
     with pytest.raises(KnownError) as found:
         load_recipe(path, [change])
     assert found.value.kind == "recipe_wrong"
@@ -97,7 +97,7 @@ def test_what_is_wrong_is_named(path: Path, change: str, key: str, words: str) -
 @pytest.mark.parametrize(
     "text", ["- a list", "stage: sft", "a: b: c", "stage: {", "", "stage: sft\noutput_dir: x\nmodel: a/b"]
 )
-def test_no_recipe(path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_recipe_is_refused(path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(KnownError) as found:
         load_recipe(path)
@@ -147,10 +147,10 @@ def test_the_dump_is_the_same_recipe_from_anywhere(path: Path, tmp_path: Path, m
 def test_set_reaches_inside_and_replaces_init(path: Path) -> None:
     (path.parent / "tokenizer").mkdir()
     path.write_text(GOOD.replace("model: someone/model", "init: {tokenizer: tokenizer}").replace("lora: {r: 8}", ""))
-    made = load_recipe(path, ["init.hidden_size=512"])
-    assert made.init is not None
-    assert made.init.hidden_size == 512
-    assert made.init.tokenizer == path.parent / "tokenizer"
+    recipe = load_recipe(path, ["init.hidden_size=512"])
+    assert recipe.init is not None
+    assert recipe.init.hidden_size == 512
+    assert recipe.init.tokenizer == path.parent / "tokenizer"
     loaded = load_recipe(path, ["model=someone/other", "lora.alpha=3"])
     assert loaded.init is None
     assert loaded.model == "someone/other"
@@ -166,7 +166,7 @@ def test_paths_of_the_command_line_are_relative_to_the_current_folder(path: Path
 
 
 @pytest.mark.parametrize("text", ["learning_rate", "=3", "lora..r=3", "stage.x=3", "model=[", "lora.=3"])
-def test_a_change_that_is_none(path: Path, text: str) -> None:
+def test_an_override_that_is_not_key_and_value_is_refused(path: Path, text: str) -> None:
     with pytest.raises(KnownError) as found:
         load_recipe(path, [text])
     assert found.value.kind in ("override_wrong", "recipe_wrong")
@@ -182,7 +182,7 @@ def test_a_change_that_is_none(path: Path, text: str) -> None:
         ["init={tokenizer: .}", "model=a/b", "init={tokenizer: .}"],
     ],
 )
-def test_what_excludes_each_other(path: Path, changes: list[str]) -> None:
+def test_keys_that_exclude_each_other_are_refused(path: Path, changes: list[str]) -> None:
     with pytest.raises(KnownError, match=r"exclude|needs"):
         load_recipe(path, changes)
 
@@ -220,12 +220,12 @@ def test_pipes_devices_and_impossible_names_are_refused_before_anything_runs(tmp
         ({"rms_norm_eps": -1e-6}, "rms_norm_eps must be above 0"),
     ],
 )
-def test_a_new_model_of_numbers_that_cannot_be_computed_with_is_refused(changes: dict[str, float], words: str) -> None:
+def test_impossible_numbers_of_a_new_model_are_refused(changes: dict[str, float], words: str) -> None:
     with pytest.raises(FieldError, match=words):
         InitOptions(tokenizer=Path("tokenizer"), **changes)  # type: ignore[arg-type]
 
 
-def test_a_file_in_the_place_of_the_output_is_called_by_the_name_of_its_key(path: Path) -> None:
+def test_an_output_dir_that_is_a_file_is_refused_with_its_key(path: Path) -> None:
     with pytest.raises(KnownError) as found:
         load_recipe(path, ["model=.", f"output_dir={path}"])
     assert found.value.advice == "Name another output_dir."

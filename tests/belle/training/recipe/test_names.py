@@ -1,4 +1,4 @@
-"""Names that a recipe or a DeepSpeed file hands to a library: what matches nothing is refused, with what is near."""
+"""Names that a recipe or a DeepSpeed file passes to a library: unknown ones are refused with similar ones."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_name_that_matches_no_layer_is_refused_with_near_ones(lora: dict[str, 
         (bloom, {"targets": ("query_key_value",), "modules_to_save": ("word_embeddings", "ln_f")}),
     ],
 )
-def test_names_that_mean_layers_are_taken(model: Any, lora: dict[str, Any]) -> None:
+def test_names_of_layers_are_accepted(model: Any, lora: dict[str, Any]) -> None:
     check_names(model(), LoraOptions(**lora))
 
 
@@ -86,7 +86,7 @@ def adapted(tmp_path: Path, **lora: Any) -> Any:
     return add_adapter(llama(), recipe.lora)
 
 
-def test_what_is_trained_in_full_is_what_is_named_and_no_more(tmp_path: Path) -> None:
+def test_exactly_the_named_layers_are_trained_in_full(tmp_path: Path) -> None:
     model = adapted(tmp_path, targets=["q_proj"], modules_to_save=["norm", "lm_head"])
     trained = {name for name, p in model.named_parameters() if p.requires_grad and "lora_" not in name}
     assert trained == {
@@ -115,7 +115,7 @@ def test_dora_beside_int8_on_a_processor_is_refused_in_words() -> None:
         (bloom, ("word_embeddings_layernorm",), "names word_embeddings_layernorm", "linear layers are: dense"),
     ],
 )
-def test_a_target_that_is_no_linear_layer_is_refused_with_what_may_be_named(
+def test_a_target_that_is_not_a_linear_layer_is_refused_with_the_possible_names(
     model: Any, targets: tuple[str, ...], message: str, advice: str
 ) -> None:
     with pytest.raises(KnownError) as found:
@@ -132,7 +132,7 @@ def test_peft_takes_every_target_that_is_not_refused(tmp_path: Path, targets: An
     assert any("lora_" in name for name, _ in model.named_parameters())
 
 
-def test_a_misspelled_layer_is_told_before_anything_is_trained(
+def test_a_misspelled_layer_is_refused_before_anything_is_trained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = run(tmp_path / "base", max_steps=1) / "final"
@@ -140,10 +140,10 @@ def test_a_misspelled_layer_is_told_before_anything_is_trained(
     for extra in ([], ["--dry-run"]):
         capsys.readouterr()
         assert main(["train", str(path), *extra]) == 2
-        told = capsys.readouterr()
-        assert "no layers called lm_haed (lora.modules_to_save)" in told.err
-        assert "Did you mean lm_head?" in told.err
-        assert "samples of" not in told.out
+        output = capsys.readouterr()
+        assert "no layers called lm_haed (lora.modules_to_save)" in output.err
+        assert "Did you mean lm_head?" in output.err
+        assert "samples of" not in output.out
     shutil.rmtree(tmp_path / "run")
     with pytest.raises(KnownError, match="quantized weights"):
         run(tmp_path, model=str(base), quantization="nf4", lora={"modules_to_save": ["mlp"]})
@@ -161,7 +161,7 @@ def test_a_misspelled_layer_is_told_before_anything_is_trained(
         ({}, ""),
     ],
 )
-def test_an_adapter_that_goes_on_is_not_said_to_have_another_shape(
+def test_an_adapter_that_is_trained_further_is_not_said_to_have_another_shape(
     tmp_path: Path, lora: dict[str, Any], wrong: str
 ) -> None:
     model = adapted(tmp_path / "first", r=4, dropout=0.0, targets=["q_proj", "v_proj"], modules_to_save=["norm"])

@@ -1,4 +1,4 @@
-"""What a recipe starts from: the tokenizer that its run uses, through the recipes before it."""
+"""The tokenizer that a run uses, through the recipes that its recipe starts from."""
 
 from __future__ import annotations
 
@@ -41,16 +41,14 @@ def test_a_tokenizer_of_its_own_comes_first(base: Recipe, tmp_path: Path) -> Non
     assert tokenizer_of(recipe(tmp_path, "next", model=str(base.source), tokenizer=str(own))) == str(own)
 
 
-def test_a_recipe_that_was_run_brings_its_own_tokenizer(base: Recipe, tmp_path: Path) -> None:
+def test_a_recipe_that_was_run_has_its_own_tokenizer(base: Recipe, tmp_path: Path) -> None:
     final = base.run_folder.final
     final.mkdir(parents=True)
     (final / "tokenizer_config.json").write_text("{}")
     assert tokenizer_of(recipe(tmp_path, "next", model=str(base.source))) == str(final)
 
 
-def test_a_tokenizer_that_is_still_to_be_made_is_missed_unless_an_estimate_is_enough(
-    base: Recipe, tmp_path: Path
-) -> None:
+def test_a_tokenizer_that_is_not_made_yet_is_an_error_except_for_an_estimate(base: Recipe, tmp_path: Path) -> None:
     vocab = recipe(tmp_path, "vocab", stage="vocab", model=str(base.source))
     last = recipe(tmp_path, "last", model=str(vocab.source))
     assert tokenizer_of(last, or_of_base=True) == str(TOKENIZER)

@@ -29,13 +29,13 @@ def test_the_module_of_a_stage_runs_a_recipe(name: StageName) -> None:
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))
-def test_data_say_which_stages_they_are_for(kind: Kind) -> None:
-    told = set(stages_for(kind).split(" or "))
-    assert told == {name for name, stage in STAGES.items() if stage.kind == kind}
+def test_the_stages_of_a_kind_of_data_are_those_of_the_table(kind: Kind) -> None:
+    stages = set(stages_for(kind).split(" or "))
+    assert stages == {name for name, stage in STAGES.items() if stage.kind == kind}
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_what_a_stage_is_told_of_itself_fits_together(name: StageName) -> None:
+def test_the_traits_of_a_stage_are_consistent(name: StageName) -> None:
     stage = STAGES[name]
     assert (stage.sequences == 2) == (stage.kind == "preference")
     assert (stage.packs != "never") == stage.next_token
@@ -54,5 +54,5 @@ def compared_names(file: Path) -> Iterator[str]:
 
 
 def test_nothing_asks_for_a_stage_by_its_name() -> None:
-    found = [name for file in (ROOT / "belle").rglob("*.py") for name in compared_names(file)]
-    assert found == []
+    comparisons = [name for file in (ROOT / "belle").rglob("*.py") for name in compared_names(file)]
+    assert comparisons == []

@@ -1,4 +1,4 @@
-"""Plans of an epoch: every sample in its place, once, in every process, whatever the numbers."""
+"""Plans of an epoch: every sample exactly once over all processes, whatever the numbers."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_plan_can_be_entered_anywhere() -> None:
         whole[len(whole)]
 
 
-def test_grouping_hardly_fills_and_stays_random() -> None:
+def test_grouping_hardly_pads_and_stays_random() -> None:
     lengths = zipf_lengths(4000)
 
     def filled(some: EpochPlan) -> float:
@@ -178,7 +178,7 @@ def test_without_shuffling_the_order_is_the_files() -> None:
     assert samples_of(plan(lengths, "pad", max_length=512, shuffle=False)) == list(range(50))
 
 
-def test_no_samples_is_an_error_with_words() -> None:
+def test_no_samples_is_a_known_error() -> None:
     with pytest.raises(KnownError) as error:
         plan(np.empty(0, np.int32), "group")
     assert error.value.kind == "no_samples"

@@ -1,4 +1,4 @@
-"""Batches: what is in them, and that packed sequences do not see each other."""
+"""Batches: their tensors, and that packed sequences do not attend to each other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LENGTHS = [5, 9, 3, 12]
 SAMPLES = Samples(LENGTHS)
 
 
-def test_rows_are_filled_up_at_the_right_and_never_trained_there() -> None:
+def test_rows_are_padded_at_the_right_and_padding_is_never_trained() -> None:
     batch = collate(SAMPLES, [[0], [1]], pad_id=2)
     assert batch.input_ids.shape == (2, 9)
     ids, trained = SAMPLES.sequences(0)[0]
@@ -38,7 +38,7 @@ def test_blocks_begin_their_positions_again() -> None:
     assert batch.position_ids.tolist() == [[0, 1, 2, 3, 4, 0, 1, 2, 0], [0, 1, 2, 3, 4, 5, 6, 7, 8]]
 
 
-def test_a_flat_row_tells_attention_where_sequences_begin() -> None:
+def test_a_flat_row_has_the_boundaries_of_its_sequences_for_attention() -> None:
     batch = collate(SAMPLES, [[0, 2], [1]], pad_id=2, layout="flat", multiple=8)
     assert batch.input_ids.shape == (1, 24)
     assert batch.kernel["cu_seq_lens_q"].tolist() == [0, 5, 8, 17, 24]
@@ -73,8 +73,8 @@ def test_the_layout_follows_the_attention(mode: str, attention: str, layout: str
 
 def logits(model: torch.nn.Module, batch: Batch) -> torch.Tensor:
     with torch.no_grad():
-        found: torch.Tensor = model(**batch.inputs()).logits
-    return found
+        result: torch.Tensor = model(**batch.inputs()).logits
+    return result
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
@@ -88,21 +88,21 @@ def test_packed_logits_are_those_of_each_sequence_alone(
 ) -> None:
     model = causal(architecture, attention, **changes)
     packed = collate(SAMPLES, [[0, 1], [3, 2]], pad_id=2, layout=layout)
-    found = logits(model, packed)
-    # The kernels that read a flat row are not on a CPU; here its positions do the work.
+    packed_logits = logits(model, packed)
+    # The kernels for a flat row need a GPU; on a CPU the positions separate its sequences.
     places = [(0, 0), (0, 5), (0, 14), (0, 26)] if layout == "flat" else [(0, 0), (0, 5), (1, 0), (1, 12)]
     with torch.no_grad():
         contaminated = model(input_ids=packed.input_ids, use_cache=False).logits
     for sample, (row, start) in zip([0, 1, 3, 2], places, strict=True):
         alone = logits(model, collate(SAMPLES, [[sample]], pad_id=2))[0]
-        inside = found[row, start : start + LENGTHS[sample]]
+        inside = packed_logits[row, start : start + LENGTHS[sample]]
         assert (inside - alone).abs().max() <= 1e-6 * alone.abs().max()
         if start:
             assert (contaminated[row, start : start + LENGTHS[sample]] - alone).abs().max() > 1e-2
 
 
 @pytest.mark.parametrize("architecture", ["llama", "qwen2", "mistral", "bloom"])
-def test_what_fills_up_a_row_changes_nothing(architecture: str) -> None:
+def test_padding_changes_no_logits(architecture: str) -> None:
     model = causal(architecture, "eager" if architecture == "bloom" else "sdpa")
     together = logits(model, collate(SAMPLES, [[i] for i in range(4)], pad_id=2))
     for sample, length in enumerate(LENGTHS):

@@ -1,4 +1,4 @@
-"""Padding with the end token: nothing is told by its id, so the end of an answer is learned all the same."""
+"""Padding with the end token: the id decides nothing, so the end of an answer is learned all the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data files become the samples that rendering one row after the other gives, once, and changes are noticed."""
+"""Data files become the same samples as rendering row by row, once, and changed data is noticed."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ TURNS = ["你好！", "很高兴见到你。", "What is 1 + 1?", "二。", "再�
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
-    """A byte-level tokenizer with control tokens, made here."""
+    """A byte-level tokenizer with control tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
     special = ["<unk>", "<s>", "</s>", "<pad>", "<|im_start|>", "<|im_end|>"]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    made.train_from_iterator(
+    tokenizer.train_from_iterator(
         TURNS, trainers.BpeTrainer(vocab_size=400, special_tokens=special, initial_alphabet=alphabet)
     )
     return PreTrainedTokenizerFast(
-        tokenizer_object=made, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+        tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>", pad_token="<pad>"
     )
 
 
@@ -49,16 +49,16 @@ def vocabulary(tokenizer: Any) -> HubVocabulary:
 
 @pytest.fixture(scope="module")
 def metaspace() -> HubVocabulary:
-    """Puts a space in front, as LLaMA's does, so that `tokenize_after` has work to do."""
+    """A tokenizer that puts a space in front, as LLaMA's does, which `tokenize_after` takes off."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    made = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
-    made.pre_tokenizer = pre_tokenizers.Metaspace(split=False)
-    made.decoder = decoders.Metaspace()
+    tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(split=False)
+    tokenizer.decoder = decoders.Metaspace()
     special = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
-    made.train_from_iterator(TURNS, trainers.BpeTrainer(vocab_size=350, special_tokens=special))
-    return HubVocabulary(PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<s>", eos_token="</s>"))
+    tokenizer.train_from_iterator(TURNS, trainers.BpeTrainer(vocab_size=350, special_tokens=special))
+    return HubVocabulary(PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>"))
 
 
 def conversation(*turns: str) -> dict[str, Any]:
@@ -117,14 +117,14 @@ def test_samples_are_what_the_renderer_gives(run: Prepare, tmp_path: Path, templ
     expected = [
         encode_conversation(run.vocabulary, get_template(template), messages(row), max_length=60) for row in rows
     ]
-    kept = [sample for sample in expected if sample]
-    assert len(samples) == len(kept) == 20
-    for number, sample in enumerate(kept):
+    complete = [sample for sample in expected if sample]
+    assert len(samples) == len(complete) == 20
+    for number, sample in enumerate(complete):
         assert_is(samples.sequences(number)[0], sample)
     counts = samples.counts
     assert (counts.rows, counts.samples, counts.dropped) == (21, 20, {"longer than 60 tokens": 1})
-    assert counts.cut == sum(bool(sample.dropped_messages) for sample in kept) > 0
-    assert counts.tokens == sum(len(sample.ids) for sample in kept) == samples.lengths.sum()
+    assert counts.cut == sum(bool(sample.dropped_messages) for sample in complete) > 0
+    assert counts.tokens == sum(len(sample.ids) for sample in complete) == samples.lengths.sum()
     assert counts.trained == sum(int(samples.sequences(i)[0][1].sum()) for i in range(len(samples)))
 
 
@@ -144,16 +144,16 @@ def test_asking_for_many_texts_gives_the_same_ids(metaspace: HubVocabulary, temp
     def encode(vocabulary: HubVocabulary, row: list[Message]) -> Encoded | None:
         return encode_conversation(vocabulary, get_template(template), row, max_length=120)
 
-    def foresee(vocabulary: HubVocabulary, row: list[Message]) -> Encoded | None:
+    def request(vocabulary: HubVocabulary, row: list[Message]) -> Encoded | None:
         return encode_conversation(vocabulary, get_template(template), row)
 
-    assert list(batched.encode_all(rows, foresee, encode)) == [encode(metaspace, row) for row in rows]
+    assert list(batched.encode_all(rows, request, encode)) == [encode(metaspace, row) for row in rows]
 
 
-def test_what_was_not_foreseen_is_tokenized_all_the_same(vocabulary: HubVocabulary) -> None:
+def test_a_text_that_the_first_pass_missed_is_tokenized_all_the_same(vocabulary: HubVocabulary) -> None:
     batched = BatchVocabulary(vocabulary)
-    found = list(batched.encode_all(["你好", "再见"], lambda v, t: None, lambda v, t: v.tokenize(t)))
-    assert found == [vocabulary.tokenize("你好"), vocabulary.tokenize("再见")]
+    ids = list(batched.encode_all(["你好", "再见"], lambda v, t: None, lambda v, t: v.tokenize(t)))
+    assert ids == [vocabulary.tokenize("你好"), vocabulary.tokenize("再见")]
 
 
 def test_documents_are_cut_so_that_every_token_is_predicted_once(run: Prepare, tmp_path: Path) -> None:
@@ -177,12 +177,12 @@ def test_pairs_have_one_prompt_and_two_answers(run: Prepare, tmp_path: Path) -> 
         run.vocabulary, BELLE, [Message("user", row["prompt"])], row["chosen"], row["rejected"]
     )
     assert expected is not None
-    for found, wanted in zip(samples.sequences(1), expected, strict=True):
-        assert_is(found, wanted)
+    for ids, wanted in zip(samples.sequences(1), expected, strict=True):
+        assert_is(ids, wanted)
     assert samples.lengths.tolist() == [max(len(side.ids) for side in expected)] * 2
 
 
-def test_what_was_encoded_is_found_again(run: Prepare, tmp_path: Path) -> None:
+def test_encoded_data_is_used_again(run: Prepare, tmp_path: Path) -> None:
     file = write(tmp_path / "a.jsonl", many(5))
     first = run(file)
     before = (first.folder / "tokens.bin").stat().st_mtime_ns
@@ -291,20 +291,20 @@ def test_a_missing_file_is_named(run: Prepare, tmp_path: Path) -> None:
     assert error.value.kind == "file_missing"
 
 
-def test_a_place_that_cannot_be_written_is_named(run: Prepare, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_named(run: Prepare, tmp_path: Path) -> None:
     (tmp_path / "data").write_text("not a folder")
     with pytest.raises(KnownError) as error:
         run(write(tmp_path / "a.jsonl", many(3)))
     assert error.value.kind == "folder_not_writable"
 
 
-def test_what_an_interrupted_run_left_is_cleared_away(run: Prepare, tmp_path: Path, monkeypatch: Any) -> None:
+def test_files_of_an_interrupted_run_are_removed(run: Prepare, tmp_path: Path, monkeypatch: Any) -> None:
     file = write(tmp_path / "a.jsonl", many(1200))
 
     class Killed(BaseException):
         pass
 
-    def killed(self: Any, part: Any, *place: Any) -> None:
+    def killed(self: Any, part: Any, *source: Any) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
@@ -319,11 +319,11 @@ def test_what_an_interrupted_run_left_is_cleared_away(run: Prepare, tmp_path: Pa
 
 
 def die(_: object) -> None:
-    """What an encoder does when memory runs out."""
+    """End the process as the kernel does when memory runs out."""
     os._exit(9)
 
 
-def test_a_dead_encoder_is_an_error_with_words(run: Prepare, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_dead_encoder_is_a_known_error(run: Prepare, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("belle.training.samples.encode._encode", die)
     with pytest.raises(KnownError, match="A process that encodes the data died") as error:
         run(write(tmp_path / "a.jsonl", many(1200)), processes=2)
@@ -331,7 +331,7 @@ def test_a_dead_encoder_is_an_error_with_words(run: Prepare, tmp_path: Path, mon
     assert list(run.folder.iterdir()) == []
 
 
-def test_counts_are_told_in_a_sentence(run: Prepare, tmp_path: Path) -> None:
+def test_the_counts_are_a_sentence(run: Prepare, tmp_path: Path) -> None:
     run(write(tmp_path / "a.jsonl", [*many(19), conversation("问", "长" * 300)]), max_length=60)
     [said] = run.said
     assert said.startswith("data: 19 samples of 20 rows, 884 tokens, 20% of them trained; ")

@@ -50,7 +50,7 @@ def chatted(folder: Path, path: Path, capsys: pytest.CaptureFixture[str]) -> str
     return str(json.loads(capsys.readouterr().out)["text"])
 
 
-def test_without_the_key_they_are_named_and_nothing_is_trained(tmp_path: Path, base: Path) -> None:
+def test_without_add_tokens_the_missing_tokens_are_named_and_nothing_is_trained(tmp_path: Path, base: Path) -> None:
     with pytest.raises(KnownError) as caught:
         run(tmp_path, model=str(base), template="chatml")
     assert caught.value.kind == "template_tokens_missing"
@@ -58,7 +58,7 @@ def test_without_the_key_they_are_named_and_nothing_is_trained(tmp_path: Path, b
     assert "add_tokens: true" in caught.value.advice
 
 
-def test_new_rows_begin_in_the_middle_of_the_others(base: Path) -> None:
+def test_new_rows_begin_as_the_mean_of_the_others(base: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 

@@ -67,8 +67,8 @@ def chosen(tokenizer: Any, name: str = "auto") -> tuple[PromptTemplate, list[str
 
 def theirs(tokenizer: Any, messages: tuple[Message, ...], *, prompt: bool = False) -> list[int]:
     rows = [{"role": m.role, "content": m.content} for m in messages]
-    found = tokenizer.apply_chat_template(rows, add_generation_prompt=prompt, return_dict=False)
-    return list(found)
+    ids = tokenizer.apply_chat_template(rows, add_generation_prompt=prompt, return_dict=False)
+    return list(ids)
 
 
 def trained(tokenizer: Any, sample: Encoded) -> list[str]:
@@ -114,7 +114,7 @@ def test_the_ids_are_those_of_transformers_and_the_loss_is_on_answers_with_their
 
 
 @pytest.mark.parametrize("name", TRAINABLE)
-def test_what_is_trained_stands_behind_what_transformers_and_a_chat_put_before_it(folder: Path, name: str) -> None:
+def test_the_trained_tokens_follow_the_prompt_that_transformers_and_a_chat_make(folder: Path, name: str) -> None:
     tokenizer = tokenizer_with(folder, TRAINABLE[name])
     vocabulary = HubVocabulary(tokenizer)
     template, _ = chosen(tokenizer)
@@ -127,10 +127,10 @@ def test_what_is_trained_stands_behind_what_transformers_and_a_chat_put_before_i
 def test_the_positions_are_those_of_generation_blocks(folder: Path) -> None:
     tokenizer = tokenizer_with(folder, TRAINABLE["smollm-3"])
     rows = [{"role": m.role, "content": m.content} for m in TALK]
-    found = tokenizer.apply_chat_template(rows, return_dict=True, return_assistant_tokens_mask=True)
+    ids = tokenizer.apply_chat_template(rows, return_dict=True, return_assistant_tokens_mask=True)
     (sample,) = encode_answers(HubVocabulary(tokenizer), chosen(tokenizer)[0], TALK)
-    assert sample.ids == found["input_ids"]
-    assert [int(counts) for counts in sample.trained] == found["assistant_masks"]
+    assert sample.ids == ids["input_ids"]
+    assert [int(counts) for counts in sample.trained] == ids["assistant_masks"]
 
 
 def test_an_end_that_a_generation_block_leaves_out_is_trained(folder: Path) -> None:
@@ -155,7 +155,7 @@ def test_earlier_thoughts_are_trained_where_they_were_thought(folder: Path) -> N
     assert "hm" not in tokenizer.decode(samples[1].ids)
 
 
-def test_a_system_prompt_of_the_template_is_there_and_a_given_one_replaces_it(folder: Path) -> None:
+def test_the_template_s_system_prompt_is_used_unless_one_is_given(folder: Path) -> None:
     tokenizer = tokenizer_with(folder, QWEN_2)
     for talk in (TALK, (Message("system", "be brief"), *TALK)):
         (sample,) = encode_answers(HubVocabulary(tokenizer), chosen(tokenizer)[0], talk)
@@ -232,13 +232,13 @@ def test_a_base_model_gets_belle_s_template_and_a_chat_model_its_own(folder: Pat
     assert choose_template("auto", tokenizer_with(folder, DEEPSEEK_R1), chats=False).id == "plain"
 
 
-def test_a_template_that_is_replaced_is_said(folder: Path) -> None:
+def test_a_replaced_template_is_mentioned(folder: Path) -> None:
     template, said = chosen(tokenizer_with(folder, QWEN_3), "belle")
     assert template.id == "belle"
     assert said == ["template: belle; it replaces the chat template that the model brings along"]
 
 
-def test_the_template_that_a_run_was_trained_with_is_found_again(folder: Path) -> None:
+def test_the_template_of_the_training_is_read_from_the_folder(folder: Path) -> None:
     tokenizer = tokenizer_with(folder, None)
     tokenizer.init_kwargs[TEMPLATE_KEY] = "belle-v0"
     assert own_template(tokenizer) == get_template("belle-v0")
@@ -282,7 +282,7 @@ def smollm() -> Iterator[tuple[Any, Any, str]]:
     assert spec is not None and spec.origin is not None
     path = Path(spec.origin).parent / "SmolLM2-135M-Instruct.Q4_1.gguf"
     tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
-    # What a GGUF says with a name, and transformers does not read out of it.
+    # A GGUF names its pre-tokenizer, which transformers does not read.
     steps = [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(steps)
     with opened(path) as vocabulary:
@@ -302,7 +302,7 @@ def opened(path: Path) -> Iterator[Vocabulary]:
 
 
 def chat_ids(vocabulary: Vocabulary, source: str, messages: tuple[Message, ...]) -> list[int]:
-    """What the window sends to llama.cpp."""
+    """The ids that a chat sends to llama.cpp."""
     bos, eos = (vocabulary.text(token) if token is not None else "" for token in (vocabulary.bos, vocabulary.eos))
     template = template_from_gguf(source, bos_token=bos, eos_token=eos)
     return list(Renderer(vocabulary, template, AnswerTokens(vocabulary.piece)).prompt(messages))
@@ -326,7 +326,7 @@ def test_on_a_real_vocabulary_training_transformers_and_llama_cpp_agree(smollm: 
 
 @pytest.fixture(scope="module")
 def exported(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Makes a GGUF of a checkpoint whose tokenizer was written by training."""
+    """A function that converts a checkpoint with a tokenizer written by training to GGUF."""
     from belle.training.export.final import write_tokenizer
     from convert.pipeline import convert
     from convert.plan.options import ConvertOptions

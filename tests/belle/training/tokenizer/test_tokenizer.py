@@ -1,4 +1,4 @@
-"""Tokenizers of checkpoints as people have them, and the same ids in transformers, SentencePiece and llama.cpp."""
+"""Tokenizers of real checkpoints, with the same ids in transformers, SentencePiece and llama.cpp."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def byte_level_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_first_llama_checkpoints_load(tmp_path: Path) -> None:
-    """Their class is gone and their special tokens are empty; AutoTokenizer recurses until Python gives up."""
+    """Their class no longer exists and their special tokens are empty, on which AutoTokenizer recurses endlessly."""
     llama_folder(tmp_path)
     empty = {"tokenizer_class": "LLaMATokenizer", "bos_token": "", "eos_token": "", "unk_token": ""}
     write_json(tmp_path, "tokenizer_config.json", empty)
@@ -155,8 +155,8 @@ def test_control_tokens_are_parsed_only_where_they_are_wanted(byte_level_folder:
 
 def test_a_vocabulary_travels_to_another_process(sentencepiece_folder: Path) -> None:
     vocabulary = HubVocabulary(load_tokenizer(sentencepiece_folder))
-    there = pickle.loads(pickle.dumps(vocabulary))
-    assert there.tokenize("你好 </s>") == vocabulary.tokenize("你好 </s>")
+    copy = pickle.loads(pickle.dumps(vocabulary))
+    assert copy.tokenize("你好 </s>") == vocabulary.tokenize("你好 </s>")
 
 
 @pytest.mark.parametrize("template", ["belle", "belle-llama2", "belle-v0", "belle-bloom", "belle-ext", "chatml"])

@@ -1,4 +1,4 @@
-"""The view in the terminal: a picture where there is one, lines where there is none, and never in the way."""
+"""The live view: a panel in a terminal, plain lines elsewhere, and training goes on without it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Clock:
 
 
 def run_in_terminal(columns: int, done: Path) -> str:
-    """What a terminal of so many columns was sent."""
+    """The output to a terminal with so many columns."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES", "NO_COLOR")}
@@ -76,7 +76,7 @@ def run_in_terminal(columns: int, done: Path) -> str:
 
 class TestTerminal:
     @pytest.mark.parametrize("columns", [80, 40])
-    def test_the_picture_fits(self, tmp_path: Path, columns: int) -> None:
+    def test_the_panel_fits_into_the_terminal(self, tmp_path: Path, columns: int) -> None:
         from rich.cells import cell_len
 
         received = run_in_terminal(columns, tmp_path / "done")
@@ -93,7 +93,7 @@ class TestTerminal:
         assert "\x1b[2J" not in received
         assert received.rstrip().endswith("\x1b[?25h")
 
-    def test_a_terminal_that_goes_away(self, tmp_path: Path) -> None:
+    def test_training_goes_on_when_the_terminal_is_closed(self, tmp_path: Path) -> None:
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, "3000", str(tmp_path / "done")],
@@ -125,8 +125,8 @@ class TestTerminal:
         assert "step 1/10 (10 %)  loss 1.0000" in stream.getvalue()
 
 
-class TestPlain:
-    def test_lines(self) -> None:
+class TestPlainLines:
+    def test_the_facts_are_plain_lines(self) -> None:
         stream, clock = io.StringIO(), Clock()
         with LiveView("sft run", 100, first_step=40, stream=stream, clock=clock) as view:
             for step in range(41, 61):
@@ -140,7 +140,7 @@ class TestPlain:
         assert lines[21] == "saved step-60"
         assert lines[22] == "sample at step 60: 你好 → hello⏎world�[31m"
 
-    def test_not_more_lines_than_one_can_read(self) -> None:
+    def test_at_most_one_line_every_two_seconds(self) -> None:
         stream, clock = io.StringIO(), Clock()
         with LiveView("sft", 1000, stream=stream, clock=clock) as view:
             for step in range(1, 1001):
@@ -150,7 +150,7 @@ class TestPlain:
         assert len(lines) < 10
         assert lines[-1].startswith("step 1000/1000")
 
-    def test_a_reader_that_stops_reading(self, tmp_path: Path) -> None:
+    def test_training_goes_on_when_the_reader_of_a_pipe_ends(self, tmp_path: Path) -> None:
         """`belle train … | head -1`: the run goes on to its end, and nothing complains."""
         program = PROGRAM.replace(
             "with LiveView", "import belle.training.tracking.console as live\nlive._LINE_SECONDS = 0\nwith LiveView"
@@ -171,7 +171,7 @@ class TestPlain:
         assert set(errors.splitlines()) == {b"from others"}
         assert (tmp_path / "done").read_text() == "trained"
 
-    def test_a_stream_that_somebody_closed(self) -> None:
+    def test_a_closed_stream_ends_the_view_alone(self) -> None:
         stream = io.StringIO()
         view = LiveView("sft", 2, stream=stream)
         stream.close()
@@ -181,9 +181,9 @@ class TestPlain:
         LiveView("sft", 2, stream=stream).update(1, {"loss": 1.0})
 
 
-class TestPicture:
+class TestPanel:
     @given(values=st.lists(st.floats()), width=st.integers(0, 30))
-    def test_sparkline(self, values: list[float], width: int) -> None:
+    def test_a_sparkline_has_at_most_its_width(self, values: list[float], width: int) -> None:
         bars = sparkline(values, width)
         assert len(bars) <= width
         assert set(bars) <= set("▁▂▃▄▅▆▇█")
@@ -194,7 +194,7 @@ class TestPicture:
         assert sparkline([1, 1], 2) == "▁▁"
 
     @given(prompt=st.text(), text=st.text(), title=st.text(), columns=st.integers(20, 200), total=st.integers(0, 9))
-    def test_whatever_a_model_says(self, prompt: str, text: str, title: str, columns: int, total: int) -> None:
+    def test_no_answer_breaks_the_panel(self, prompt: str, text: str, title: str, columns: int, total: int) -> None:
         from rich.console import Console
 
         picture = Picture(title, 3, total, {"loss": 1.0}, [float("nan"), 1.0], ShownSample(3, prompt, text))

@@ -1,4 +1,4 @@
-"""The page about a run: everything a run wrote, nothing that runs, also of a run that crashed."""
+"""The page about a run: complete, without scripts, and possible for a run that crashed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VOID = {"meta", "hr", "br", "img", "link", "path", "use", "rect"}
 
 
 class Page(HTMLParser):
-    """What a browser would make of the page: its elements, its attributes, its text; every element is closed."""
+    """The page as a browser parses it: elements, attributes and text. Every element must be closed."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ def make_run(folder: Path, *, text: str = "text", steps: int = 40) -> Path:
 
 
 class TestPage:
-    def test_everything_is_there(self, tmp_path: Path) -> None:
+    def test_the_page_has_everything_that_the_run_wrote(self, tmp_path: Path) -> None:
         run = make_run(tmp_path / "名字")
         path = write_report(RunFolder(run))
         assert path == run / "report.html"
@@ -124,14 +124,14 @@ class TestPage:
         assert page.text.count(EVIL) >= 7
         assert "49" not in page.text.split("Recipe, resolved")[1].split("Machine")[0]
 
-    def test_out(self, tmp_path: Path) -> None:
+    def test_the_page_can_be_written_elsewhere(self, tmp_path: Path) -> None:
         out = tmp_path / "deep" / "page.html"
         assert write_report(RunFolder(make_run(tmp_path / "run")), out) == out
         assert out.is_file()
 
 
 class TestPartial:
-    def test_killed_in_the_middle(self, tmp_path: Path) -> None:
+    def test_a_killed_run_has_a_page(self, tmp_path: Path) -> None:
         run = make_run(tmp_path)
         record = json.loads((run / "run.json").read_text())
         record["sessions"][0] |= {"status": "running", "ended": None, "pid": 1 << 22}
@@ -147,12 +147,12 @@ class TestPartial:
         assert "it has no manifest.json" in text
         assert "step-42" not in text
 
-    def test_running(self, tmp_path: Path) -> None:
+    def test_a_running_run_is_shown_as_running(self, tmp_path: Path) -> None:
         RunRecord(RunFolder(tmp_path), stage="sft")
         assert read_run(RunFolder(tmp_path)).status == "running"
         assert "No step was logged." in Page(write_report(RunFolder(tmp_path)).read_text(encoding="utf-8")).text
 
-    def test_a_loss_that_is_no_number(self, tmp_path: Path) -> None:
+    def test_a_loss_that_is_not_a_number_is_listed(self, tmp_path: Path) -> None:
         with Tracker(RunFolder(tmp_path), names=()) as tracker:
             tracker.log(1, {"loss": 2.0})
             tracker.log(2, {"loss": float("nan")})
@@ -161,7 +161,7 @@ class TestPartial:
 
     @pytest.mark.parametrize("name", ["metrics.jsonl", "run.json", "recipe.yaml"])
     @pytest.mark.parametrize("content", [b"", b"\xff\xfe{", b"[1]", b'{"step": 1}\n'])
-    def test_one_file_alone_whatever_is_in_it(self, tmp_path: Path, name: str, content: bytes) -> None:
+    def test_any_single_file_with_any_content_gives_a_page(self, tmp_path: Path, name: str, content: bytes) -> None:
         (tmp_path / name).write_bytes(content)
         Page(write_report(RunFolder(tmp_path)).read_text(encoding="utf-8"))
 
@@ -184,7 +184,7 @@ class TestPartial:
     @example(record={"sessions": [{"status": None}]}, rows=[])
     @example(record={"sessions": [{"status": [None]}]}, rows=[])
     @settings(max_examples=25, deadline=None)
-    def test_records_of_any_shape(
+    def test_a_record_of_any_shape_gives_a_page(
         self, tmp_path_factory: pytest.TempPathFactory, record: dict[str, object], rows: list[dict[str, object]]
     ) -> None:
         run = tmp_path_factory.mktemp("run")
@@ -193,10 +193,10 @@ class TestPartial:
         (run / "metrics.jsonl").write_text("".join(lines))
         Page(write_report(RunFolder(run)).read_text(encoding="utf-8"))
 
-    def test_a_folder_that_is_none(self, tmp_path: Path) -> None:
+    def test_a_folder_without_a_run_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")
         (tmp_path / "empty").mkdir()
-        for name, words in (("nothing", "is not there"), ("file", "is no folder"), ("empty", "holds no run")):
+        for name, words in (("nothing", "does not exist"), ("file", "is not a folder"), ("empty", "holds no run")):
             with pytest.raises(KnownError) as caught:
                 write_report(RunFolder(tmp_path / name))
             assert caught.value.kind == "not_a_run"

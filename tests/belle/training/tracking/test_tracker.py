@@ -1,4 +1,4 @@
-"""What is written down while a model is trained: metrics.jsonl whatever happens, services when they are named."""
+"""The metrics of a run: metrics.jsonl whatever happens, and the services that the recipe names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RECIPE = {"stage": "sft", "data": [Path("对话.jsonl")], "lora": {"r": 8}}
 
 
 def strict(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file, read by a parser that knows no NaN."""
+    """The lines of a file, read by a parser that refuses NaN."""
 
     def refuse(name: str) -> None:
         raise AssertionError(f"{name} is not JSON")
@@ -36,7 +36,7 @@ class TestMetrics:
     def test_a_line_per_step(self, tmp_path: Path) -> None:
         with Tracker(RunFolder(tmp_path), names=()) as tracker:
             tracker.log(1, {"loss": torch.tensor(2.5), "tokens": 128})
-            # It is there at once, for whoever follows the file.
+            # Written at once, for those who follow the file.
             assert strict(tmp_path / "metrics.jsonl") == [{"step": 1, "loss": 2.5, "tokens": 128}]
             tracker.log(2, {"loss": float("nan"), "grad_norm": float("inf")})
         assert strict(tmp_path / "metrics.jsonl")[1] == {"step": 2, "loss": None, "grad_norm": None}
@@ -53,7 +53,7 @@ class TestMetrics:
             {"step": 3, "loss": 0.5},
         ]
 
-    def test_a_resumed_run_cuts_what_it_writes_anew(self, tmp_path: Path) -> None:
+    def test_a_resumed_run_cuts_off_the_steps_that_it_repeats(self, tmp_path: Path) -> None:
         with Tracker(RunFolder(tmp_path), names=()) as tracker:
             for step in range(1, 6):
                 tracker.log(step, {"loss": 1 / step})
@@ -77,7 +77,7 @@ class TestMetrics:
 
     @given(content=st.binary(max_size=200), step=st.integers(1, 5))
     @settings(max_examples=60)
-    def test_whatever_is_in_the_file(self, tmp_path_factory: pytest.TempPathFactory, content: bytes, step: int) -> None:
+    def test_a_file_with_any_content(self, tmp_path_factory: pytest.TempPathFactory, content: bytes, step: int) -> None:
         path = tmp_path_factory.mktemp("lines") / "metrics.jsonl"
         good = [{"step": 0, "loss": 1.5}, {"step": 1, "loss": 0.5}]
         path.write_bytes(b"".join(json.dumps(row).encode() + b"\n" for row in good) + content)
@@ -101,7 +101,7 @@ class TestMetrics:
             tracker.sync()
         assert 10_000_000 < memory_in_use(torch.device("cpu")) < 1 << 40
 
-    def test_a_folder_that_cannot_be_written(self, tmp_path: Path) -> None:
+    def test_a_folder_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")
         with pytest.raises(KnownError) as caught:
             Tracker(RunFolder(tmp_path / "file" / "run"), names=())
@@ -135,16 +135,16 @@ class TestTensorBoard:
 
 
 class TestServices:
-    """What the services are told, through their own way of being imported."""
+    """The calls that the services get; their packages are replaced in `sys.modules`."""
 
-    def test_an_unknown_name(self, tmp_path: Path) -> None:
+    def test_an_unknown_service_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(KnownError) as caught:
             Tracker(RunFolder(tmp_path), names=["tensorbord"])
         assert caught.value.kind == "unknown_tracker"
         assert caught.value.advice == "Did you mean tensorboard?"
 
     @pytest.mark.parametrize("name", ["wandb", "mlflow", "swanlab"])
-    def test_a_package_that_is_not_installed(self, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_missing_package_is_named(self, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, name, None)
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:///nowhere")
         with pytest.raises(KnownError) as caught:
@@ -152,7 +152,7 @@ class TestServices:
         assert caught.value.kind == "tracker_not_installed"
         assert f"pip install {name}" in caught.value.advice
 
-    def test_one_that_fails_is_dropped_and_training_goes_on(
+    def test_a_service_that_fails_is_dropped_and_training_goes_on(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         class Fails:
@@ -216,7 +216,7 @@ class TestServices:
         assert "wandb sync" in notices[0]
 
     def test_a_resumed_run_is_the_same_run_there(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """With several services, too: each has a name of its own for it."""
+        """Also with several services: each has its own id for the run."""
         known: list[tuple[str, str]] = []
 
         class Known:
@@ -233,7 +233,7 @@ class TestServices:
         assert set(known[0]).isdisjoint(known[3])
 
     @pytest.mark.parametrize("name", ["wandb", "mlflow", "swanlab"])
-    def test_the_real_one_offline(self, tmp_path: Path, name: str) -> None:
+    def test_the_real_service_writes_offline(self, tmp_path: Path, name: str) -> None:
         pytest.importorskip(name)
         for step in (0, 2):
             notices: list[str] = []
@@ -278,16 +278,16 @@ class TestRecord:
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("content", ["", "[]", "{", '{"sessions": 3}'])
-    def test_a_record_that_is_none(self, tmp_path: Path, content: str) -> None:
+    def test_a_file_that_is_not_a_record_is_empty(self, tmp_path: Path, content: str) -> None:
         (tmp_path / "run.json").write_text(content)
         RunRecord(RunFolder(tmp_path), stage="sft", resumed=True)
         assert len(read_record(RunFolder(tmp_path))["sessions"]) == 1
 
-    def test_a_process_that_is_gone(self, tmp_path: Path) -> None:
+    def test_a_process_that_ended_is_not_running(self, tmp_path: Path) -> None:
         RunRecord(RunFolder(tmp_path), stage="sft")
         session = read_record(RunFolder(tmp_path))["sessions"][0]
         assert not still_runs({**session, "pid": 1 << 22})
         assert not still_runs({**session, "host": "elsewhere"})
-        # The number was given to another process since.
+        # Another process got the number since.
         assert not still_runs({**session, "started": "2020-01-01T00:00:00+00:00"})
         assert not still_runs({"status": "running"})
