@@ -109,7 +109,7 @@ def test_onto_nf4_gives_the_function_that_was_trained(base: Path, tmp_path: Path
 def test_what_cannot_be_merged_is_refused(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     adapter = adapter_of(base, tmp_path / "adapter")
     assert main(["merge", str(base), "-o", str(tmp_path / "out")]) == 2
-    assert "no LoRA adapter" in capsys.readouterr().err
+    assert "not a LoRA adapter" in capsys.readouterr().err
     quantized = tmp_path / "quantized"
     shutil.copytree(base, quantized)
     config = json.loads((base / "config.json").read_text())
@@ -118,7 +118,7 @@ def test_what_cannot_be_merged_is_refused(base: Path, tmp_path: Path, capsys: py
     assert "is quantized" in capsys.readouterr().err
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").touch()
-    with pytest.raises(KnownError, match="there already"):
+    with pytest.raises(KnownError, match="already exists"):
         merge(adapter, tmp_path / "full")
     with pytest.raises(KnownError, match="There is no folder"):
         merge(adapter, tmp_path / "out", base=str(tmp_path / "nowhere"))
