@@ -1,1 +1,1 @@
-"""The Qt client: a window on a model that runs in a process of its own."""
+"""The Qt client: a chat window for a model that runs in a separate process."""

@@ -1,4 +1,4 @@
-"""`python -m desktop` is `chatbelle`."""
+"""`python -m desktop` is the same as `chatbelle`."""
 
 from desktop.app import main
 

@@ -1,6 +1,6 @@
-"""`chatbelle`: put store, controller and window together, show the window, then load the model behind it.
+"""The command `chatbelle`: shows the window first, then opens the store and loads the model.
 
-chatbelle [MODEL]        MODEL: a GGUF file or a name from the catalogue, for this time and the next
+chatbelle [MODEL]        MODEL: a GGUF file or a name from the catalogue; also the default of the next start
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from PySide6.QtCore import QSocketNotifier, Qt
 from PySide6.QtWidgets import QApplication
 
 import belle
-import desktop.builtin_import  # noqa: F401  (before everything else of the window)
+import desktop.builtin_import  # noqa: F401  (after PySide6, before the rest of the window)
 from belle import paths
 from desktop.i18n import set_language
-from desktop.instance import FirstWindow, hand_over
+from desktop.instance import InstanceServer, hand_over
 from desktop.settings import Settings
 from desktop.ui.style.theme import themes
 from desktop.ui.window.main_window import MainWindow
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from desktop.store import Store
 
 
-class Running:
+class WindowSession:
     """Everything that lives while the window is open."""
 
     def __init__(self, settings: Settings) -> None:
@@ -36,27 +36,27 @@ class Running:
         self.controller: ChatController | None = None
         self._settings = settings
         self._store: Store | None = None
-        self._first: FirstWindow | None = None
+        self._instance_server: InstanceServer | None = None
         self._backups: DailyBackups | None = None
 
     def begin(self, store: Store) -> ChatController:
-        """Bring the window to life on `store`."""
+        """Connect the window to `store` through a new controller."""
         from desktop.chat.controller import ChatController
         from desktop.chat.daily_backup import DailyBackups
 
         self._store = store
         self.controller = ChatController(store, self._settings)
         self.window.attach(self.controller)
-        if not store.is_read_only:
-            self._first = FirstWindow()
-            self._first.called.connect(self.come_forward)
-            self._first.listen()
+        if not store.is_read_only:  # only the owner of the store's lock is the first window
+            self._instance_server = InstanceServer()
+            self._instance_server.start_requested.connect(self.raise_window)
+            self._instance_server.listen()
             self._backups = DailyBackups(paths.database_file(), paths.backups_dir())
             self._backups.failed.connect(self.controller.notice)
         return self.controller
 
-    def come_forward(self, model: str = "") -> None:
-        """Another start was meant for this window, perhaps with a model to load."""
+    def raise_window(self, model: str = "") -> None:
+        """Bring the window to the front, as a later start asked, and load `model` if it named one."""
         window = self.window
         window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
         window.show()
@@ -67,9 +67,10 @@ class Running:
             self.controller.load_model(model)
 
     def close(self) -> None:
-        """Save the answer under way, end the engine, close the store."""
-        if self._first is not None:
-            self._first.close()
+        """Store the answer under way, end the engine, close the store."""
+        # First no more requests and backups, then the controller, which still writes, and its store last.
+        if self._instance_server is not None:
+            self._instance_server.close()
         if self._backups is not None:
             self._backups.close()
         if self.controller is not None and self._store is not None:
@@ -79,14 +80,14 @@ class Running:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the window until it is closed. Returns the exit status."""
-    model = _model_asked_for(argv)
+    model = _model_argument(argv)
     if hand_over(model):
         return 0
     application = make_application()
     settings = Settings()
     set_language(settings.language)
     themes().follow_settings(settings)
-    running = Running(settings)
+    running = WindowSession(settings)
 
     def begin() -> None:
         from desktop.opening import open_store
@@ -100,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if opened.notice is not None:
             controller.notice.emit(opened.notice)
 
-    # The window is painted, and can be typed into, before anything is read behind it.
+    # The window is painted and can be typed into before the store is opened.
     running.window.painted.connect(begin)
     running.window.show()
     _end_on_signals(application)
@@ -110,10 +111,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def make_application() -> QApplication:
-    """The application object with its names; the one that exists, if there is one."""
+    """The application object with its names; the existing one, if there is one."""
     present = QApplication.instance()
-    # Qt's own option instead of `setStyle`: that returns a QStyle, and Python's side of the class with its six hundred
-    # names would be a twentieth of the time until the window is there.
+    # Qt's command line option instead of `setStyle`: that returns a QStyle, and PySide6 would build the Python class
+    # with its six hundred names, a twentieth of the time until the window is visible.
     application = present if isinstance(present, QApplication) else QApplication([*sys.argv[:1], "-style", "Fusion"])
     application.setApplicationName("ChatBELLE")
     application.setApplicationVersion(belle.__version__)
@@ -121,7 +122,7 @@ def make_application() -> QApplication:
     return application
 
 
-def _model_asked_for(argv: Sequence[str] | None) -> str:
+def _model_argument(argv: Sequence[str] | None) -> str:
     words = list(sys.argv[1:] if argv is None else argv)
     if not words:
         return ""
@@ -134,9 +135,10 @@ def _model_asked_for(argv: Sequence[str] | None) -> str:
 
 
 def _end_on_signals(application: QApplication) -> QSocketNotifier:
-    """Ctrl-C in the terminal and a polite kill close the window as its button would.
+    """End the application on SIGINT (Ctrl-C) and SIGTERM.
 
-    A signal writes to a pipe that Qt's loop watches: Python's own handlers run only when Qt comes back to Python.
+    Python's signal handlers run only when the interpreter runs, and Qt's event loop may not return to it for long. So
+    the C-level handler writes to a pipe (`set_wakeup_fd`) that the event loop watches.
     """
     import signal
 
@@ -144,7 +146,7 @@ def _end_on_signals(application: QApplication) -> QSocketNotifier:
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda *_: None)  # a Python handler must be set, or the C-level one is not
     notifier = QSocketNotifier(reading, QSocketNotifier.Type.Read, application)
     notifier.activated.connect(application.quit)
     return notifier

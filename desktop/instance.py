@@ -1,7 +1,8 @@
-"""One window per person: a second start hands over what it was to open to the first, which comes to the front.
+"""Single instance: a second start hands its model over to the first window, which comes to the front.
 
-The first window listens on a socket beside the conversations, which only this user may enter; nothing goes over a
-network. Whoever holds the lock of the store is the first, so a socket that a crash left behind is simply replaced.
+The first window listens on a Unix socket beside the conversations, open to this user only; no network is involved. The
+protocol is one line each way: `{"open": MODEL}`, answered by `taken`. The lock of the store decides who is first
+(`store.opening.StoreLock`), so a socket file that a crash left behind is simply replaced.
 """
 
 from __future__ import annotations
@@ -16,35 +17,37 @@ from PySide6.QtCore import QObject, QSocketNotifier, Signal
 
 from belle import paths
 
-# `socket` and `json` are not read before the first window is there.
+# `socket` and `json` are imported at their first use, after the window is painted.
 if TYPE_CHECKING:
     import socket
 
-_ANSWER_S = 3.0  # how long the first window may take to answer
-_READ_S = 0.5  # how long the first window waits for a line that was begun
-_AGAIN_S = 0.1
-_LONGEST = 1 << 16
-_TAKEN = b"taken\n"
+_REPLY_TIMEOUT_S = 3.0  # the first window may be busy
+_REQUEST_TIMEOUT_S = 0.5  # the first window does not react while it reads a request
+_RETRY_INTERVAL_S = 0.1
+_MAX_LINE = 1 << 16  # bytes
+_ACCEPTED = b"taken\n"
 
 
 def hand_over(model: str, *, timeout_s: float = 0.0) -> bool:
-    """Have the window that is open already come to the front and load `model` (a name or a file; empty: none).
+    """Ask the first window to come to the front and load `model` (a name or a file; empty: none).
 
-    False when there is no such window, after trying for `timeout_s`: one that has just started does not listen yet.
+    False when no window answers within `timeout_s`; one that has just started may not listen yet.
     """
-    until = time.monotonic() + timeout_s
-    while not _tell(_absolute(model)):
-        if time.monotonic() >= until:
+    deadline = time.monotonic() + timeout_s
+    while not _send_request(_absolute(model)):
+        if time.monotonic() >= deadline:
             return False
-        time.sleep(_AGAIN_S)
+        time.sleep(_RETRY_INTERVAL_S)
     return True
 
 
-class FirstWindow(QObject):
-    """Listens for later starts, from `listen` on. To be called only by who has the store open."""
+class InstanceServer(QObject):
+    """Receives the requests of later starts. Only the window that holds the lock of the store may create one."""
 
-    called = Signal(object)  # str; as an object, so that a name that is not UTF-8 arrives whole
-    """A later start: what it was to open, or nothing."""
+    start_requested = Signal(
+        object
+    )  # str; as an object, because Qt's strings lose the surrogates of a name that is not UTF-8
+    """The model that a later start was given; empty when none."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -52,14 +55,14 @@ class FirstWindow(QObject):
         self._notifier: QSocketNotifier | None = None
 
     def listen(self) -> bool:
-        """Begin. False where no socket can be made: then later starts say that a window is open."""
+        """Start listening. False where no socket can be created: a later start then reports that a window is open."""
         import socket
 
         path = paths.window_socket()
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             path.unlink(missing_ok=True)
-            before = os.umask(0o077)
+            before = os.umask(0o077)  # `bind` creates the file; a `chmod` after it would come too late
             try:
                 server.bind(os.fspath(path))
             finally:
@@ -75,7 +78,7 @@ class FirstWindow(QObject):
         return True
 
     def close(self) -> None:
-        """Listen no longer. May be called twice."""
+        """Stop listening. May be called twice."""
         if self._socket is not None and self._notifier is not None:
             self._notifier.setEnabled(False)
             self._socket.close()
@@ -91,44 +94,44 @@ class FirstWindow(QObject):
         with contextlib.suppress(OSError, DocumentError):
             caller, _ = self._socket.accept()
             with caller:
-                caller.settimeout(_READ_S)
-                request = parse_json(_line(caller))
+                caller.settimeout(_REQUEST_TIMEOUT_S)
+                request = parse_json(_read_line(caller))
                 model = request.get("open") if isinstance(request, dict) else None
                 if isinstance(model, str):
-                    caller.sendall(_TAKEN)
-                    self.called.emit(model)
+                    caller.sendall(_ACCEPTED)
+                    self.start_requested.emit(model)
 
 
-def _tell(model: str) -> bool:
+def _send_request(model: str) -> bool:
     path = paths.window_socket()
     try:
-        if path.stat().st_uid != os.getuid():  # in a folder for all, anybody can have made it
+        if path.stat().st_uid != os.getuid():  # in a shared folder, another user may have created it
             return False
         import json
         import socket
 
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
-            caller.settimeout(_ANSWER_S)
+            caller.settimeout(_REPLY_TIMEOUT_S)
             caller.connect(os.fspath(path))
             caller.sendall(json.dumps({"open": model}).encode() + b"\n")
-            return _line(caller) == _TAKEN
+            return _read_line(caller) == _ACCEPTED
     except (OSError, ValueError):
         return False
 
 
-def _line(connection: socket.socket) -> bytes:
-    """What the other side says, up to the end of its line. Raises OSError."""
+def _read_line(connection: socket.socket) -> bytes:
+    """Receive one line, with its end. Raises OSError."""
     data = b""
-    while not data.endswith(b"\n") and len(data) < _LONGEST:
-        more = connection.recv(4096)
-        if not more:
+    while not data.endswith(b"\n") and len(data) < _MAX_LINE:
+        chunk = connection.recv(4096)
+        if not chunk:
             break
-        data += more
+        data += chunk
     return data
 
 
 def _absolute(model: str) -> str:
-    """A file keeps its meaning in another folder."""
+    """The absolute path of a file, because the first window may run in another folder; a name stays as it is."""
     try:
         return str(Path(model).absolute()) if model and Path(model).exists() else model
     except (OSError, ValueError):

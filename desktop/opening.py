@@ -1,7 +1,7 @@
-"""Opening the conversations at the start of the window, whatever state they are in.
+"""Opens the conversations at the start of the window, whatever state they are in.
 
-Where they cannot be written they are opened for reading; where they are damaged the person chooses: a copy that is put
-back, what can be read, or nothing. Nothing is deleted or overwritten either way.
+Where they cannot be written they are opened read-only. Where they are damaged the person chooses: restore a backup,
+open what can be read, or quit. Nothing is deleted or overwritten either way.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from desktop.ui.dialogs.store_fault import Decision
 
 _UNWRITABLE = ("read_only", "no_permission", "disk_full", "io_error")
-_PATIENCE_S = 5.0
+_HAND_OVER_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The store, with what has to be said about it; without one, the status to exit with."""
+    """The store and a notice about its state; without a store, the exit status."""
 
     store: Store | None = None
     notice: Notice | None = None
@@ -31,7 +31,7 @@ class Opened:
 
 
 def open_store(model: str) -> Opened:
-    """The person's conversations. When another window has them, that one is asked to load `model` instead."""
+    """Open the person's conversations. When another window has them open, that one is asked to load `model` instead."""
     path, check, copy = paths.database_file(), True, None
     while True:
         try:
@@ -40,10 +40,10 @@ def open_store(model: str) -> Opened:
             return Opened(Store.open(path, check=check))
         except StoreError as error:
             fault = error
-        # Perhaps that window was being opened at the very same time, and listens by now.
-        if fault.kind == "in_use" and hand_over(model, timeout_s=_PATIENCE_S):
+        # That window may have started at the same moment and listens a little later.
+        if fault.kind == "in_use" and hand_over(model, timeout_s=_HAND_OVER_TIMEOUT_S):
             return Opened(status=0)
-        opened = _for_reading(fault) if fault.kind in _UNWRITABLE else None
+        opened = _open_read_only(fault) if fault.kind in _UNWRITABLE else None
         if opened is not None:
             return opened
         decision = _ask(fault, may_open=check)
@@ -60,11 +60,13 @@ def _ask(fault: StoreError, *, may_open: bool) -> Decision:
     return ask_about_store_fault(fault, copies, may_open=may_open)
 
 
-def _for_reading(fault: StoreError) -> Opened | None:
+def _open_read_only(fault: StoreError) -> Opened | None:
     try:
         store = Store.open_for_reading(paths.database_file())
     except StoreError:
         return None
     details = {"message": fault.message, "advice": fault.advice, **fault.details}
     kind = "full_at_start" if fault.kind == "disk_full" else "read_only"
-    return Opened(store, Notice(kind, "warn", details, (), f"{STORE}read_only"))  # as any change says from now on
+    return Opened(
+        store, Notice(kind, "warn", details, (), f"{STORE}read_only")
+    )  # the key of every refused change from now on

@@ -1,4 +1,4 @@
-"""The window's settings: typed names over one INI file, written through at once."""
+"""The settings of the window: typed properties over one INI file, written at once."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ if TYPE_CHECKING:
     from desktop.i18n import Language
 
 DEFAULT_CONTEXT = 4096
-"""Tokens. Models with a shorter context of their own get that."""
+"""Tokens. A model that was trained with a shorter context gets that one."""
 
 SMALLEST_CONTEXT = 1024
-"""Tokens. Below this no conversation is worth having."""
+"""Tokens. With less, a conversation is not useful."""
 
 DEFAULT_STATE_GB = 4
 """Gigabytes on the disk for what models have read of conversations."""
 
 
 class Settings(QObject):
-    """`changed` carries the name of the setting that changed."""
+    """The settings. `changed` has the name of the one that changed."""
 
     changed = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
-        """Read them. Where they cannot be written they hold for this run only."""
+        """Read them. Where the file cannot be written, changes last for this run only."""
         super().__init__(parent)
         with contextlib.suppress(OSError):
             paths.private_folder(paths.config_dir())
         self._store = QSettings(str(paths.settings_file()), QSettings.Format.IniFormat, self)
 
     def value(self, name: str, default: Any = None) -> Any:
-        """A raw value, for what Qt itself made (geometry, splitter state)."""
+        """The raw value of a setting, such as a QByteArray of Qt (geometry, splitter state)."""
         return self._store.value(name, default)
 
     def set_value(self, name: str, value: Any) -> None:
-        """Write a value; None removes it."""
+        """Write a setting; None removes it."""
         if value is None:
             self._store.remove(name)
         else:
@@ -56,7 +56,7 @@ class Settings(QObject):
 
     @property
     def model(self) -> str:
-        """Catalogue name or path of the model that was chosen last; empty at first start."""
+        """Catalogue name or path of the last model used; empty at the first start."""
         return str(self.value("model/ref", ""))
 
     @property
@@ -75,28 +75,28 @@ class Settings(QObject):
         return max(0, self._number("model/state_gb", DEFAULT_STATE_GB)) * 10**9
 
     def thinking(self, ref: str) -> bool | None:
-        """Whether a model is to think before it answers; None: nobody has said."""
+        """Whether a model thinks before it answers, by its catalogue name or path; None: not set."""
         value = self.value(_thinking_name(ref))
         return None if value is None else str(value).lower() == "true"
 
     def set_thinking(self, ref: str, on: bool) -> None:
-        """Set that for one model, by its catalogue name or path."""
+        """Set whether a model thinks before it answers."""
         self.set_value(_thinking_name(ref), on)
 
     def sampling(self, base: Sampling) -> Sampling:
-        """`base` (the model's own figures) with what the person has set."""
+        """`base` (the model's recommended values), overridden by what the person has set."""
         from dataclasses import fields, replace
 
-        own: dict[str, float | int] = {}
+        changes: dict[str, float | int] = {}
         for field in fields(base):
             text = self.value(f"sampling/{field.name}")
             if text is None:
                 continue
             try:
-                own[field.name] = float(text) if isinstance(getattr(base, field.name), float) else int(text)
+                changes[field.name] = float(text) if isinstance(getattr(base, field.name), float) else int(text)
             except (TypeError, ValueError):
-                continue  # a hand-edited file must not keep the window from opening
-        return replace(base, **own)  # type: ignore[arg-type]
+                continue  # a wrong value in a file edited by hand is ignored
+        return replace(base, **changes)  # type: ignore[arg-type]
 
     def _number(self, name: str, default: int) -> int:
         try:
@@ -106,5 +106,5 @@ class Settings(QObject):
 
 
 def _thinking_name(ref: str) -> str:
-    # A slash would make a group of it.
+    # QSettings takes a slash for the separator of a group.
     return f"thinking/{quote(ref, safe='')}"

@@ -73,7 +73,7 @@ def main() -> int:
 
 def _take_all(folder: Path) -> int:
     from belle import paths
-    from desktop.app import Running, make_application
+    from desktop.app import WindowSession, make_application
     from desktop.i18n import set_language
     from desktop.settings import Settings
     from desktop.store import Store
@@ -89,7 +89,7 @@ def _take_all(folder: Path) -> int:
         database = paths.database_file().with_name(f"{language}.sqlite3")
         store = Store.open(database)
         conversation = _fill(store, language)
-        running = Running(settings)
+        running = WindowSession(settings)
         controller = running.begin(store)
         running.window.resize(SIZE)
         running.window.show()

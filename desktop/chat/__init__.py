@@ -1,1 +1,1 @@
-"""Between the window, the store and the engine: the controller that moves messages one hop each way."""
+"""The controller, between the window, the store and the engine."""

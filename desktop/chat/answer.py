@@ -1,6 +1,6 @@
-"""One answer under way: what has come so far, and how it gets into the store.
+"""The answer to one request: its text so far, and saving it in the store.
 
-The store may refuse (a full disk). Then the answer lives on here, under a number of its own below zero, and `keep` is
+The store may refuse it (a full disk). Then the answer exists only here, with a negative id of its own, and `save` is
 called again until the store has all of it.
 """
 
@@ -15,7 +15,7 @@ from belle.engine.process.protocol import Done
 from desktop.store import Store, StoredMessage
 
 CHECKPOINT_S = 1.0
-"""At most this much of an answer is lost when the process is killed."""
+"""Interval of the checkpoints: at most this much of an answer is lost when the process is killed."""
 
 STATUS_OF_REASON = {
     "end": "complete",
@@ -32,23 +32,23 @@ class Answer:
 
     Args:
         request_id: the engine's id of the request.
-        conversation_id: where it belongs; the window may show another conversation meanwhile.
-        parent_id: the question.
-        asked: ids of the messages sent, in the order of the request, None for the system message.
-        message: its row in the store, or one that is only here (`id` below zero); None until its first text arrives,
-            so that a failed prefill leaves no empty row.
-        text: all of it so far, including what a continued answer began with.
-        thinking: what the model thinks before it, and `thinking_seconds` how long that took, None until it is over.
-        status: `streaming`, then how it ended.
+        conversation_id: of the question; the window may show another conversation meanwhile.
+        parent_id: id of the question.
+        message_ids: ids of the messages in the request, in order; None for the system message.
+        message: its row in the store, or a record with a negative id that the store does not have yet; None until the
+            first text arrives, so that a failed prefill leaves no empty row.
+        text: the whole text so far, including that of the answer that is continued.
+        thinking: what the model wrote before its answer; `thinking_seconds`: how long that took, None until it ends.
+        status: `streaming`, then the final status.
         stats: what the engine measured.
-        kept: the store has all of it.
+        is_stored: the store has the finished answer.
     """
 
     request_id: int
     conversation_id: int
     parent_id: int
     model: str
-    asked: list[int | None]
+    message_ids: list[int | None]
     message: StoredMessage | None = None
     text: str = ""
     thinking: str = ""
@@ -56,13 +56,13 @@ class Answer:
     status: str = "streaming"
     stats: Mapping[str, Any] = field(default_factory=dict)
     stopping: bool = False
-    kept: bool = False
+    is_stored: bool = False
     _saved: tuple[str, str] = field(default=("", ""), repr=False)
-    _thinks_since: float | None = field(default=None, repr=False)
+    _thinking_since: float | None = field(default=None, repr=False)
 
     @property
-    def shown(self) -> StoredMessage | None:
-        """The message as it is to be seen: as far as it has come, whatever the store has of it."""
+    def snapshot(self) -> StoredMessage | None:
+        """The message with everything that has arrived so far, whether stored or not."""
         if self.message is None:
             return None
         return replace(
@@ -75,32 +75,32 @@ class Answer:
         )
 
     @property
-    def is_only_here(self) -> bool:
-        """The store has no row for it yet."""
+    def is_unstored(self) -> bool:
+        """Whether it has begun and the store has no row for it."""
         return self.message is not None and self.message.id < 0
 
     def resume(self, message: StoredMessage) -> None:
-        """Go on where `message` ends. A thought without an answer is thought anew."""
+        """Continue `message` at its end. If it has thinking but no text yet, the model thinks again from the start."""
         self.message, self.text = message, message.text
         if self.text:
             self.thinking, self.thinking_seconds = message.thinking, message.thinking_seconds
 
-    def think(self, text: str) -> None:
-        """Append to the thought; with the first there is a message."""
-        if self._thinks_since is None:
-            self._thinks_since = time.monotonic()
+    def add_thinking(self, text: str) -> None:
+        """Append to the thinking; the first piece creates `message`."""
+        if self._thinking_since is None:
+            self._thinking_since = time.monotonic()
         self.thinking += text
         self._begin()
 
-    def ends_thought(self) -> bool:
-        """The answer proper begins. True when that ends a thought."""
-        if self._thinks_since is None or self.thinking_seconds is not None:
+    def end_thinking(self) -> bool:
+        """End the thinking, if any. True when there was thinking that had not ended."""
+        if self._thinking_since is None or self.thinking_seconds is not None:
             return False
-        self.thinking_seconds = time.monotonic() - self._thinks_since
+        self.thinking_seconds = time.monotonic() - self._thinking_since
         return True
 
-    def add(self, text: str) -> None:
-        """Append `text`; with the first there is a message."""
+    def add_text(self, text: str) -> None:
+        """Append to the text; the first piece creates `message`."""
         self.text += text
         self._begin()
 
@@ -121,37 +121,38 @@ class Answer:
             )
 
     def end(self, status: str) -> None:
-        """It ends here, with this status."""
-        self.ends_thought()
+        """End the answer with this status."""
+        self.end_thinking()
         self.status = status
 
-    def end_as_told(self, done: Done) -> None:
-        """The end as the engine tells it. An empty answer is one too: the person sees that nothing came."""
+    def finish(self, done: Done) -> None:
+        """End the answer with the engine's final event. An empty answer gets a message too: nothing came."""
         self.end(STATUS_OF_REASON[done.reason])
         if done.thinking and not self.thinking:
-            # Only now it is known that what came first was not part of the answer.
+            # The text began without a marker of thinking; the closing marker shows only now that it was thinking.
             self.thinking, self.text = done.thinking, done.text
         if done.thinking_seconds is not None:
             self.thinking_seconds = done.thinking_seconds
         self.stats = {name: value for name, value in asdict(done.stats).items() if value is not None}
         if done.reason == "context_full":
             self.stats = {**self.stats, "ended_by": done.reason}
+        # Stopped before the first piece: no message at all.
         if done.reason != "stopped":
-            self.add("")
+            self.add_text("")
 
-    def keep(self, store: Store) -> None:
-        """Bring the store up to what is here. Raises StoreError; then nothing is lost, and it may be called again."""
-        if self.message is None or self.kept:
+    def save(self, store: Store) -> None:
+        """Write to the store what it does not have yet. When that raises StoreError nothing is lost: call it again."""
+        if self.message is None or self.is_stored:
             return
         if self.message.id < 0:
             self.message = store.start_answer(self.conversation_id, self.parent_id, self.model)
         if self.status != "streaming":
-            store.finish(self.message.id, self.text, status=self.status, stats=self.stats, **self._thought)
-            self.kept = True
+            store.finish(self.message.id, self.text, status=self.status, stats=self.stats, **self._thinking_columns)
+            self.is_stored = True
         elif (self.text, self.thinking) != self._saved:
-            store.checkpoint(self.message.id, self.text, **self._thought)
+            store.checkpoint(self.message.id, self.text, **self._thinking_columns)
             self._saved = self.text, self.thinking
 
     @property
-    def _thought(self) -> dict[str, Any]:
+    def _thinking_columns(self) -> dict[str, Any]:
         return {"thinking": self.thinking, "thinking_seconds": self.thinking_seconds}

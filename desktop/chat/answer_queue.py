@@ -1,9 +1,9 @@
-"""Getting questions answered: one request at a time, from the stored question to the stored answer.
+"""Has questions answered, one request at a time: from a stored question to a stored answer.
 
-A question is in the store before it comes here, and every answer ends in the store, whatever ends it: what the store
-refuses is kept (`Unsaved`) until it takes it. Each conversation may have one question under way; those that cannot be
-asked yet wait in a line. Nothing here knows which conversation is on the screen: signals carry the conversation, the
-controller decides what is shown.
+A question is in the store before it comes here, and every answer is stored, however it ends: `UnsavedAnswers` holds
+what the store refuses until it accepts it. Each conversation may have one question at a time; questions that cannot be
+answered yet wait in a queue. This module does not know which conversation is shown: its signals carry a conversation
+id, and the controller decides what the window shows.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from desktop.chat.prompt_path import prompt_of, up_to, with_answer
 from desktop.chat.refusals import Refusals
 from desktop.chat.saved_states import state_name
 from desktop.chat.state import ANSWER, AnswerRequest, ModelState, Notice, Waiting
-from desktop.chat.unsaved import Unsaved
+from desktop.chat.unsaved import UnsavedAnswers
 from desktop.store import Store, StoredConversation, StoredMessage, StoreError
 
 
 class AnswerQueue(QObject):
-    """The answer under way, the questions that wait, and what is to be said about each conversation's last one."""
+    """The answer under way, the queue of questions, and for each conversation the notice about its last question."""
 
-    asked = Signal(object)  # AnswerRequest: what follows it on the path is out of sight from now on
+    request_started = Signal(object)  # AnswerRequest: the window hides what follows it on the path
     message_added = Signal(object)  # StoredMessage
     message_updated = Signal(object)  # StoredMessage
     text = Signal(object, str)  # StoredMessage the text belongs to, more text
     thinking = Signal(object, str)  # StoredMessage, more of what the model thinks before it
     prefill = Signal(int, int, int, object)  # conversation, done, total, seconds left | None
-    path_changed = Signal(int)  # conversation: what is shown of it is to be read again
+    path_changed = Signal(int)  # conversation: its path must be read again
     context_usage = Signal(int, int, int)  # conversation, used, total
     finished = Signal(int, object)  # conversation, Done
-    failed = Signal(int)  # conversation: its answer ended, and neither the model nor a person meant it to
-    state_changed = Signal(int)  # conversation: whether it is answered, or why its question waits
-    said = Signal(int)  # conversation: `notice_of` has changed
+    failed = Signal(int)  # conversation: its answer ended with an error or was interrupted
+    state_changed = Signal(int)  # conversation: `is_answering` or `waiting` has changed
+    notice_changed = Signal(int)  # conversation: `notice_of` has changed
     notice = Signal(object)
 
     def __init__(
@@ -62,29 +62,30 @@ class AnswerQueue(QObject):
         self._sampling = sampling
         self._ids = itertools.count(1)
         self._answer: Answer | None = None
-        self._cut_is_known = False  # whether the engine has said where the context of this answer begins
-        self._line: dict[int, AnswerRequest] = {}  # conversation -> its question, in the order in which they were asked
-        self._said: dict[int, tuple[AnswerRequest, Notice]] = {}  # conversation -> why its last answer failed or is cut
+        self._knows_context_start = False  # whether the engine has reported the first message in the context
+        self._queue: dict[int, AnswerRequest] = {}  # by conversation, in the order of asking
+        # By conversation: the last question, and why its answer failed or was cut.
+        self._notices: dict[int, tuple[AnswerRequest, Notice]] = {}
         self._gauge = ContextGauge(store, host, self._ids)
         self._gauge.usage.connect(self.context_usage)
         self._gauge.all_fits.connect(self.path_changed)
         self._gauge.notice.connect(self.notice)
-        self._unsaved = Unsaved(store, refusals)
+        self._unsaved = UnsavedAnswers(store, refusals)
         self._unsaved.stored.connect(self.path_changed)
-        self._checkpoints = QTimer(self, interval=int(CHECKPOINT_S * 1000))
-        self._checkpoints.timeout.connect(self._checkpoint)
+        self._checkpoint_timer = QTimer(self, interval=int(CHECKPOINT_S * 1000))
+        self._checkpoint_timer.timeout.connect(self._checkpoint)
         host.answer_event.connect(self._on_event)
         host.state_changed.connect(self._on_model_state)
 
-    # What is going on
+    # State
 
     def is_answering(self, conversation_id: int) -> bool:
-        """An answer is being made there."""
+        """Whether an answer is being generated in this conversation."""
         return self._answer is not None and self._answer.conversation_id == conversation_id
 
     def waiting(self, conversation_id: int) -> Waiting:
-        """What a question of this conversation waits for; empty when none does."""
-        if conversation_id not in self._line:
+        """What the question of this conversation waits for; empty when it has none that waits."""
+        if conversation_id not in self._queue:
             return ""
         state = self._host.state
         if state.status == "loading":
@@ -93,12 +94,12 @@ class AnswerQueue(QObject):
             return "model"
         return "template" if state.info.template is None else "answer"
 
-    def is_taken(self, conversation_id: int) -> bool:
-        """An answer is being made there, or a question waits."""
-        return self.is_answering(conversation_id) or conversation_id in self._line
+    def has_request(self, conversation_id: int) -> bool:
+        """Whether this conversation has an answer under way or a question that waits."""
+        return self.is_answering(conversation_id) or conversation_id in self._queue
 
     def path(self, conversation: StoredConversation) -> list[StoredMessage]:
-        """The conversation's active path, with what the store does not have yet. Raises StoreError."""
+        """The active path of the conversation, including what the store does not have yet. Raises StoreError."""
         path = self._store.active_path(conversation.id)
         under_way = [self._answer] if self._answer and self._answer.conversation_id == conversation.id else []
         for answer in [*self._unsaved.of(conversation.id), *under_way]:
@@ -106,44 +107,44 @@ class AnswerQueue(QObject):
         return path
 
     def notice_of(self, conversation_id: int) -> Notice | None:
-        """What is to be said while this conversation is open."""
-        return self._said[conversation_id][1] if conversation_id in self._said else None
+        """The notice to show while this conversation is open."""
+        return self._notices[conversation_id][1] if conversation_id in self._notices else None
 
-    def take_notice(self, conversation_id: int) -> AnswerRequest | None:
-        """Say it no longer: it is dealt with. Returns the question that it was about."""
-        question, _ = self._said.pop(conversation_id, (None, None))
+    def pop_notice(self, conversation_id: int) -> AnswerRequest | None:
+        """Remove the notice of a conversation. Returns the question that it was about."""
+        question, _ = self._notices.pop(conversation_id, (None, None))
         if question is not None:
-            self.said.emit(conversation_id)
+            self.notice_changed.emit(conversation_id)
         return question
 
     def stored_id(self, message_id: int) -> int:
-        """The number of a message in the store, also when it was shown before it had one."""
+        """The id of a message in the store, also for the temporary id that it was first shown with."""
         return self._unsaved.stored_id(message_id)
 
-    # What can be asked for
+    # Requests
 
     def ask(self, question: AnswerRequest) -> None:
-        """Have a question answered, now or when a model is ready and free. Raises StoreError."""
-        if self.is_taken(question.conversation_id):
+        """Answer a question, now or when a model is ready and free. Raises StoreError."""
+        if self.has_request(question.conversation_id):
             return
-        self.settle(question.conversation_id)
+        self.flush(question.conversation_id)
         if self._is_free():
-            self._begin(question)
+            self._start(question)
             return
-        self._line[question.conversation_id] = question
+        self._queue[question.conversation_id] = question
         self.state_changed.emit(question.conversation_id)
         if self._host.state.status in ("none", "failed"):
             self.notice.emit(Notice("no_model", "warn", {}, ("choose_model",), "model"))
 
-    def settle(self, conversation_id: int) -> None:
-        """Make sure that the store has all that is shown of a conversation. Raises StoreError."""
-        self._unsaved.settle(conversation_id)
+    def flush(self, conversation_id: int) -> None:
+        """Write to the store everything of a conversation that it does not have yet. Raises StoreError."""
+        self._unsaved.flush(conversation_id)
 
     def stop(self, conversation_id: int) -> None:
-        """Stop the answer of a conversation, or take back its question that waits."""
+        """Stop the answer of a conversation, or remove its question from the queue."""
         answer = self._answer
-        if conversation_id in self._line:
-            question = self._line.pop(conversation_id)
+        if conversation_id in self._queue:
+            question = self._queue.pop(conversation_id)
             self._note_outcome(question, "stopped")
             self.state_changed.emit(conversation_id)
         elif answer and answer.conversation_id == conversation_id and not answer.stopping:
@@ -151,55 +152,58 @@ class AnswerQueue(QObject):
             self._host.stop(answer.request_id)
 
     def abandon(self, status: str) -> None:
-        """End the answer without waiting for the engine's word; what has come is kept with `status`."""
+        """End the answer without waiting for the engine; its text so far is stored with `status`."""
         answer = self._answer
         if answer is None:
             return
         self._host.stop(answer.request_id)
         answer.end(status)
-        self._end(answer)
-        # Not before whoever ends it has done what they end it for: the model may be about to go.
-        QTimer.singleShot(0, self, self.go_on)
+        self._finish(answer)
+        # Later: the caller may be about to replace the model, which must not get the next question before that.
+        QTimer.singleShot(0, self, self.start_next)
 
-    def leave(self, conversation_id: int) -> None:
-        """Do nothing more for a conversation."""
+    def cancel(self, conversation_id: int) -> None:
+        """Drop the question or the answer under way of a conversation, such as before it is deleted."""
         self.stop(conversation_id)
         if self.is_answering(conversation_id):
             self.abandon("stopped")
 
-    def go_on(self) -> None:
-        """Ask the next question in the line, if the model is free."""
-        while self._line and self._is_free():
-            question = self._line.pop(next(iter(self._line)))
+    def start_next(self) -> None:
+        """Start the next question of the queue, if the model is free."""
+        while self._queue and self._is_free():
+            question = self._queue.pop(next(iter(self._queue)))
             with store_faults(self.notice.emit):
-                self._begin(question)
+                self._start(question)
             self.state_changed.emit(question.conversation_id)
 
     def close(self) -> None:
-        """Ask nothing more. The questions that wait stay in the store."""
-        self._line.clear()
+        """Start no more questions and store the answer under way. Questions that wait are in the store already."""
+        self._queue.clear()
         self.abandon("interrupted")
         self._unsaved.close()
 
-    def keep_all(self) -> bool:
-        """Write everything there is into the store, the answer under way as far as it has come. False: it refused."""
+    def save_all(self) -> bool:
+        """Store everything, including the answer so far. False when the store refuses something."""
         return self._checkpoint() and self._unsaved.retry()
 
     def count(self, conversation: StoredConversation) -> bool:
-        """Ask how full the context is; answered by `context_usage`. False: not now. Raises StoreError."""
+        """Request how full the context is; `context_usage` answers. False when that is not possible now.
+
+        Raises StoreError.
+        """
         info = self._host.state.info
         if info is None or info.template is None or self._answer is not None:
             return False
         self._gauge.count(conversation, self.path(conversation))
         return True
 
-    # Beginning and end
+    # Starting and finishing a request
 
     def _is_free(self) -> bool:
         info = self._host.state.info
         return self._answer is None and info is not None and info.template is not None
 
-    def _begin(self, question: AnswerRequest) -> None:
+    def _start(self, question: AnswerRequest) -> None:
         conversation = self._store.conversation(question.conversation_id)
         path = up_to(self.path(conversation), question.message_id)
         ids, messages = prompt_of(conversation, path)
@@ -208,13 +212,14 @@ class AnswerQueue(QObject):
             self._store.resume_answer(question.continued_id)
             answer.resume(self._store.message(question.continued_id))
             messages = (*messages, Message("assistant", answer.text))
-            self.message_updated.emit(answer.shown)
+            self.message_updated.emit(answer.snapshot)
         else:
-            self.asked.emit(question)
-        self.take_notice(conversation.id)
+            self.request_started.emit(question)
+        self.pop_notice(conversation.id)
+        # Only now: if the store raises above, no answer is under way and the next question can start.
         self._answer = answer
-        self._cut_is_known = conversation.context_start is None
-        self._checkpoints.start()
+        self._knows_context_start = conversation.context_start is None
+        self._checkpoint_timer.start()
         self.state_changed.emit(conversation.id)
         self._host.generate(
             Generate(
@@ -228,22 +233,23 @@ class AnswerQueue(QObject):
             )
         )
 
-    def _end(self, answer: Answer) -> None:
-        """The answer is over: into the store with it, and its conversation is free."""
-        self._checkpoints.stop()
+    def _finish(self, answer: Answer) -> None:
+        """Store the finished answer and free its conversation."""
+        # Stored before anything is emitted: a slot may ask the next question, whose parent is this answer.
+        self._checkpoint_timer.stop()
         self._answer = None
-        self._unsaved.keep(answer)
+        self._unsaved.save(answer)
         if answer.message is not None:
-            self.message_updated.emit(answer.shown)
+            self.message_updated.emit(answer.snapshot)
         else:
             self._note_outcome(AnswerRequest(answer.conversation_id, answer.parent_id), answer.status)
-            self.path_changed.emit(answer.conversation_id)  # what was on the path before is in sight again
+            self.path_changed.emit(answer.conversation_id)  # shows again what `request_started` hid
         self.state_changed.emit(answer.conversation_id)
         if answer.status in ("error", "interrupted"):
             self.failed.emit(answer.conversation_id)
 
     def _note_outcome(self, question: AnswerRequest, status: str) -> None:
-        # For the words under the question only: when even that cannot be written, the person has been told why.
+        # The outcome is only a line under the question, and a notice already says that the store refuses to write.
         with contextlib.suppress(StoreError):
             self._store.note_outcome(question.message_id, status)
             self.message_updated.emit(self._store.message(question.message_id))
@@ -251,27 +257,28 @@ class AnswerQueue(QObject):
     def _checkpoint(self) -> bool:
         if self._answer is None:
             return True
-        return self._unsaved.keep(self._answer)
+        return self._unsaved.save(self._answer)
 
-    # What the engine tells
+    # Events of the engine
 
     def _on_model_state(self, state: ModelState) -> None:
         if state.status == "loading":
-            for conversation_id in list(self._said):  # true of the model, context or template before
-                self.take_notice(conversation_id)
-        for conversation_id in list(self._line):
+            for conversation_id in list(self._notices):  # they were about the previous model, context or template
+                self.pop_notice(conversation_id)
+        for conversation_id in list(self._queue):
             self.state_changed.emit(conversation_id)
-        self.go_on()
+        self.start_next()
 
     def _on_event(self, event: Event) -> None:
         answer = self._answer
+        # Events of an abandoned request may still be in Qt's queue.
         if answer is None or getattr(event, "id", None) != answer.request_id:
             return
         match event:
             case ContextCut(left_out=left_out):
-                self._set_context_start(answer, answer.asked[left_out[-1] + 1])
+                self._set_context_start(answer, answer.message_ids[left_out[-1] + 1])
             case Prefill(done=done, total=total, seconds_left=seconds_left):
-                if not self._cut_is_known:
+                if not self._knows_context_start:  # prefill without `ContextCut` before it: everything fits now
                     self._set_context_start(answer, None)
                 self.prefill.emit(answer.conversation_id, done, total, seconds_left)
             case Thinking(text=text):
@@ -284,40 +291,40 @@ class AnswerQueue(QObject):
                 self._on_failed(answer, event)
 
     def _on_thinking(self, answer: Answer, text: str) -> None:
-        begins = answer.message is None
-        answer.think(text)
-        self._tell_begin(answer, begins)
+        is_first = answer.message is None
+        answer.add_thinking(text)
+        self._announce_message(answer, is_first)
         self.thinking.emit(answer.message, text)
 
     def _on_text(self, answer: Answer, text: str) -> None:
-        if answer.ends_thought():
-            self.message_updated.emit(answer.shown)
-        begins = answer.message is None
-        answer.add(text)
-        self._tell_begin(answer, begins)
+        if answer.end_thinking():
+            self.message_updated.emit(answer.snapshot)
+        is_first = answer.message is None
+        answer.add_text(text)
+        self._announce_message(answer, is_first)
         self.text.emit(answer.message, text)
 
-    def _tell_begin(self, answer: Answer, begins: bool) -> None:
-        if begins and answer.message is not None:
-            self._unsaved.begin(answer)
+    def _announce_message(self, answer: Answer, is_first: bool) -> None:
+        if is_first and answer.message is not None:
+            self._unsaved.create_row(answer)
             self.message_added.emit(answer.message)
 
     def _on_done(self, answer: Answer, done: Done) -> None:
-        begins = answer.message is None
-        answer.end_as_told(done)
-        self._tell_begin(answer, begins)
-        self._end(answer)
+        is_first = answer.message is None
+        answer.finish(done)
+        self._announce_message(answer, is_first)
+        self._finish(answer)
         info = self._host.state.info
         if info is not None:
             self.context_usage.emit(answer.conversation_id, done.stats.context_used, info.n_ctx)
         self.finished.emit(answer.conversation_id, done)
         if done.reason == "context_full":
-            self._say(answer, Notice("context_full", "warn", {}, ("drop_oldest", "new_chat"), ANSWER))
-        self.go_on()
+            self._set_notice(answer, Notice("context_full", "warn", {}, ("drop_oldest", "new_chat"), ANSWER))
+        self.start_next()
 
     def _on_failed(self, answer: Answer, failed: Failed) -> None:
         answer.end("error")
-        self._end(answer)
+        self._finish(answer)
         actions: tuple[str, ...] = ()
         if failed.kind == "prompt_too_long":
             details = failed.details
@@ -326,17 +333,17 @@ class AnswerQueue(QObject):
             actions = (*drop, *(("larger_context",) if larger else ()), "edit_question")
         elif failed.kind == "template_error":
             actions = ("choose_template",)
-        self._say(answer, Notice.of(failed, actions=actions, key=ANSWER))
-        self.go_on()
+        self._set_notice(answer, Notice.of(failed, actions=actions, key=ANSWER))
+        self.start_next()
 
-    def _say(self, answer: Answer, notice: Notice) -> None:
-        self._said[answer.conversation_id] = (AnswerRequest(answer.conversation_id, answer.parent_id), notice)
-        self.said.emit(answer.conversation_id)
+    def _set_notice(self, answer: Answer, notice: Notice) -> None:
+        self._notices[answer.conversation_id] = (AnswerRequest(answer.conversation_id, answer.parent_id), notice)
+        self.notice_changed.emit(answer.conversation_id)
 
     # The context
 
     def _set_context_start(self, answer: Answer, message_id: int | None) -> None:
-        self._cut_is_known = True
+        self._knows_context_start = True
         with store_faults(self.notice.emit):
             self._store.set_context_start(answer.conversation_id, message_id)
             self.path_changed.emit(answer.conversation_id)

@@ -1,4 +1,4 @@
-"""How full the context is with a conversation, and whether the model sees all of it."""
+"""Counts how many tokens of the context a conversation takes, and notices when all of it fits again."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from desktop.store import Store, StoredConversation, StoredMessage
 
 
 class ContextGauge(QObject):
-    """Asks the engine for the size of a conversation. `ids` numbers its requests among all others."""
+    """Asks the engine for the size of a conversation. `ids` gives the request ids, shared with `AnswerQueue`."""
 
-    usage = Signal(int, int, int)  # conversation, tokens used, tokens there are
-    all_fits = Signal(int)  # conversation of which a part was left out, until a larger context was loaded
+    usage = Signal(int, int, int)  # conversation, tokens used, context length in tokens
+    all_fits = Signal(int)  # conversation that was cut and fits again, in a larger context
     notice = Signal(object)
 
     def __init__(self, store: Store, host: ModelHost, ids: Iterator[int]) -> None:
@@ -28,7 +28,7 @@ class ContextGauge(QObject):
         host.answer_event.connect(self._on_event)
 
     def count(self, conversation: StoredConversation, path: list[StoredMessage]) -> None:
-        """Have the messages of a path counted; `usage` tells, unless another count is asked for first."""
+        """Count the messages of `path`; `usage` has the result, unless another count is requested before it arrives."""
         if path:
             self._asked = (next(self._ids), conversation, path)
             self._host.count(Count(self._asked[0], prompt_of(conversation, path)[1]))
@@ -40,7 +40,7 @@ class ContextGauge(QObject):
         ids = [message.id for message in path]
         left_out = ids.index(conversation.context_start) if conversation.context_start in ids else 0
         if left_out and event.tokens > room_for_prompt(event.n_ctx, None):
-            self.count(conversation, path[left_out:])
+            self.count(conversation, path[left_out:])  # still too long: count what the model sees
             return
         if left_out:
             with store_faults(self.notice.emit):

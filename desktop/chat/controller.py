@@ -1,7 +1,7 @@
-"""The one object the window talks to: whatever the person does is a method here, everything that happens is a signal.
+"""The one object the window talks to: everything a person can do is a method, everything that happens is a signal.
 
-A message goes composer → `send` → store (committed) → engine → `answer_text` → transcript. `ChatViewModel` knows which
-conversation is open and holds the signals, `AnswerQueue` gets questions answered, `ModelControl` looks after the model.
+A message goes composer → `send` → store (committed) → engine → `answer_text` → transcript. `ChatViewModel` has the open
+conversation and the signals, `AnswerQueue` has questions answered, `ModelControl` loads models.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ from desktop.chat.state import ANSWER, AnswerRequest, ModelChoice, ModelState, N
 from desktop.chat.view_model import ChatViewModel
 from desktop.store import ConversationSummary, SearchHit, StoredConversation, StoredMessage
 
-# What belongs to the engine is imported when it is first needed: the window is painted before that.
+# The engine's modules are imported at their first use, after the window is painted.
 if TYPE_CHECKING:
     from belle.engine.process.protocol import Sampling
     from belle.prompts import Message
-    from desktop.store.drafts import Typed
+    from desktop.store.drafts import TypedField
 
 
 class ChatController(ChatViewModel):
     """Everything the window can do."""
 
-    # What the window reads
+    # State
 
     @property
     def model(self) -> ModelState:
-        """The model as it is now."""
+        """The present state of the model."""
         return self._models.state
 
     @property
     def model_ref(self) -> str:
-        """Catalogue name or path of the model that is there or being loaded; empty when there is none."""
+        """Catalogue name or path of the model that is loaded or being loaded; empty when there is none."""
         return self._models.ref
 
     @property
     def system_prompt(self) -> str:
-        """The system prompt of the open (or next) conversation."""
+        """The system prompt of the open conversation, or of the new one."""
         return self._conversation.system_prompt if self._conversation else self._read(self._drafting.system_prompt, "")
 
     def summaries(self, limit: int = 100, before: ConversationSummary | None = None) -> list[ConversationSummary]:
-        """A page of the conversation list; `before` is the last line of the page before."""
+        """A page of the conversation list; `before` is the last summary of the previous page."""
         return self._read(lambda: self._store.conversations(limit=limit, before=before), [])
 
     def search(self, text: str) -> list[SearchHit]:
@@ -50,81 +50,81 @@ class ChatController(ChatViewModel):
         return self._read(lambda: self._store.search(text), [])
 
     def models(self) -> list[ModelChoice]:
-        """The lines of the model menu."""
+        """The entries of the model menu."""
         return self._models.choices()
 
     @property
     def thinks(self) -> bool | None:
-        """Whether the model is to think before it answers; None where it cannot be asked to."""
+        """Whether the model thinks before it answers; None where that cannot be switched."""
         info = self.model.info
         return self._models.thinks() is not False if info is not None and info.can_switch_thinking else None
 
     def set_thinking(self, on: bool) -> None:
-        """Let the present model think before its answers, or not; remembered for this model."""
+        """Set whether the present model thinks before it answers; remembered for this model."""
         self._models.set_thinking(on)
 
     def own_sampling(self) -> Sampling:
-        """How the model's card says that it is to be sampled; the program's own figures where it says nothing."""
+        """The recommended sampling values of the model, else our defaults."""
         return self._models.own_sampling()
 
     # Conversations
 
     def new_chat(self) -> None:
-        """Show an empty conversation; it is written when its first message is sent."""
+        """Show a new conversation; it is stored when its first message is sent."""
         self._drafting.flush()
         self._conversation = None
         self.conversation_opened.emit(None, [])
-        self._tell_state()
-        self._tell_notice()
+        self._emit_state()
+        self._emit_notice()
         self.speed.emit(None)
-        self._tell_context_usage()
+        self._emit_context_usage()
 
     def open_conversation(self, conversation_id: int, message_id: int | None = None) -> None:
-        """Show a conversation, on the path of `message_id` if given. What is asked elsewhere goes on."""
+        """Show a conversation, on the path of `message_id` if given. Answers in other conversations go on."""
         self._drafting.flush()
         with store_faults(self.notice.emit):
-            if message_id is not None and not self._answers.is_taken(conversation_id):
+            if message_id is not None and not self._answers.has_request(conversation_id):
                 self._store.show(message_id)
             conversation = self._store.conversation(conversation_id)
             path = self._answers.path(conversation)
             self._conversation = conversation
             self._failed.discard(conversation_id)
             self.conversation_opened.emit(conversation, path)
-            self._tell_damage()
-            self._tell_state()
-            self._tell_notice()
+            self._report_damage()
+            self._emit_state()
+            self._emit_notice()
             self.speed.emit(_speed_of(path))
-            self._tell_context_usage()
+            self._emit_context_usage()
 
     def rename(self, conversation_id: int, title: str) -> None:
-        """Give a conversation a title of the person's own; an empty one is ignored."""
+        """Set the title of a conversation; an empty one is ignored."""
         title = title.strip()
         if title and self._change(conversation_id, lambda: self._store.rename(conversation_id, title)):
-            self._drafting.set_typed("title", conversation_id, None)
+            self._drafting.set_typed_text("title", conversation_id, None)
 
     def set_pinned(self, conversation_id: int, pinned: bool) -> None:
-        """Keep a conversation at the top of the list."""
+        """Pin a conversation to the top of the list, or unpin it."""
         self._change(conversation_id, lambda: self._store.set_pinned(conversation_id, pinned))
 
     def set_system_prompt(self, text: str) -> bool:
-        """The system prompt of the open conversation, or of the one about to begin. False when it was not stored."""
+        """Set the system prompt of the open conversation, or of the new one. False when it was not stored."""
         if self._conversation is None:
             self._drafting.set_system_prompt(text)
-            self._drafting.set_typed("system_prompt", None, None)
+            self._drafting.set_typed_text("system_prompt", None, None)
             return True
         conversation_id = self._conversation.id
         stored = self._change(conversation_id, lambda: self._store.set_system_prompt(conversation_id, text))
         if stored:
-            self._drafting.set_typed("system_prompt", conversation_id, None)
-        self._tell_context_usage()
+            self._drafting.set_typed_text("system_prompt", conversation_id, None)
+        self._emit_context_usage()
         return stored
 
     def delete(self, conversation_id: int) -> None:
-        """Delete a conversation; a banner offers to bring it back."""
+        """Delete a conversation; a notice offers to restore it."""
         with store_faults(self.notice.emit):
             conversation = self._store.conversation(conversation_id)
-            self._answers.leave(conversation_id)
-            self._answers.settle(conversation_id)
+            self._answers.cancel(conversation_id)
+            self._answers.flush(conversation_id)
             self._store.delete_conversation(conversation_id)
             self._forget_state(conversation)
             key = f"deleted-{conversation_id}"
@@ -136,7 +136,7 @@ class ChatController(ChatViewModel):
             self.notice.emit(notice)
 
     def undo_delete(self, key: str) -> None:
-        """Bring a deleted conversation back and show it; what the store refuses is offered again."""
+        """Restore a deleted conversation and show it; if the store refuses, the notice is shown again."""
         conversation_id, notice = self._deleted[key]
         with store_faults(self.notice.emit):
             self._store.restore_conversation(conversation_id)
@@ -146,49 +146,49 @@ class ChatController(ChatViewModel):
         if key in self._deleted:
             self.notice.emit(notice)
 
-    # What is being typed
+    # Unsaved text
 
     def draft(self, conversation_id: int | None) -> str:
-        """What stands in the composer of a conversation; None is the one not begun yet."""
+        """The text in the composer of a conversation; None means the new one."""
         return self._read(lambda: self._drafting.draft(conversation_id), "")
 
-    def keep_draft(self, conversation_id: int | None, text: str) -> None:
-        """The composer's text has changed; it is in the store a moment later."""
+    def save_draft(self, conversation_id: int | None, text: str) -> None:
+        """The text in the composer has changed; it is stored a moment later."""
         self._drafting.set_draft(conversation_id, text)
 
-    def typed(self, what: Typed, conversation_id: int | None) -> str | None:
-        """What was typed for the title or the system prompt of a conversation and not saved; None: nothing."""
-        return self._read(lambda: self._drafting.typed(what, conversation_id), None)
+    def typed_text(self, what: TypedField, conversation_id: int | None) -> str | None:
+        """The text typed for the title or the system prompt of a conversation and not saved; None: none."""
+        return self._read(lambda: self._drafting.typed_text(what, conversation_id), None)
 
-    def keep_typed(self, what: Typed, conversation_id: int | None, text: str | None) -> None:
-        """What is typed for the title or the system prompt has changed, or with None: it was given up."""
-        self._drafting.set_typed(what, conversation_id, text)
+    def save_typed_text(self, what: TypedField, conversation_id: int | None, text: str | None) -> None:
+        """The text typed for the title or the system prompt has changed; None: it was discarded."""
+        self._drafting.set_typed_text(what, conversation_id, text)
 
     def edits(self) -> Mapping[int, str]:
-        """The messages of the open conversation that are being edited, with what they say there."""
+        """The open edits of the open conversation: message id → text in its editor."""
         if self._conversation is None:
             return {}
         conversation_id = self._conversation.id
         return self._read(lambda: self._drafting.edits(conversation_id), {})
 
-    def keep_edit(self, message_id: int, text: str | None) -> None:
-        """The text of an open editor has changed, or with None: it was closed without saving."""
+    def save_edit(self, message_id: int, text: str | None) -> None:
+        """The text in the editor of a message has changed; None: it was closed without saving."""
         self._drafting.set_edit(message_id, text)
 
     # Messages
 
     def send(self, text: str) -> bool:
-        """Store a question and have it answered. Returns False when it was not taken and the text must stay."""
-        if not text.strip() or self._is_taken():
+        """Store a question and have it answered. Returns False when it was not stored and the text must stay."""
+        if not text.strip() or self._has_request():
             return False
         stored = False
         with store_faults(self.notice.emit):
             before = self._conversation
             if before is not None:
-                self._answers.settle(before.id)
+                self._answers.flush(before.id)  # the question needs its parent in the store
             question = self._store.add_question(before, text, **({} if before else self._new_conversation(text)))
-            stored = True
-            self._drafting.sent(before.id if before else None)
+            stored = True  # whatever fails from here on, the composer can be cleared
+            self._drafting.clear_draft(before.id if before else None)
             self._conversation = self._store.conversation(question.conversation_id)
             if question.parent_id is not None:
                 self.message_added.emit(question)
@@ -199,30 +199,30 @@ class ChatController(ChatViewModel):
         return stored
 
     def stop(self) -> None:
-        """Stop the answer of the open conversation, or take back its question that waits."""
+        """Stop the answer of the open conversation, or withdraw its question that waits."""
         if self._conversation is not None:
             self._answers.stop(self._conversation.id)
 
     def regenerate(self, message_id: int) -> None:
         """Answer again: another version beside `message_id`, or the missing answer to a question."""
         with store_faults(self.notice.emit):
-            message = self._settled(message_id)
+            message = self._flushed_message(message_id)
             question_id = message.id if message.role == "user" else message.parent_id
             if question_id is not None:
                 self._answers.ask(AnswerRequest(message.conversation_id, question_id))
 
     def edit(self, message_id: int, text: str) -> bool:
-        """A new version of a message. A question is answered anew; of an answer only the text is kept.
+        """Store a new version of a message. A question is then answered again; an answer is only stored.
 
         Returns False when it was not stored and the editor must stay.
         """
-        if self._is_taken() or not text.strip():
+        if self._has_request() or not text.strip():
             return False
         stored = False
         with store_faults(self.notice.emit):
-            edited = self._store.add_version(self._settled(message_id).id, text)
+            edited = self._store.add_version(self._flushed_message(message_id).id, text)
             stored = True
-            self._drafting.saved(message_id)
+            self._drafting.clear_edit(message_id)
             self._show_path()
             self.conversations_changed.emit()
             if edited.role == "user":
@@ -230,55 +230,51 @@ class ChatController(ChatViewModel):
         return stored
 
     def continue_answer(self, message_id: int) -> None:
-        """Go on with an answer that was cut off."""
+        """Continue an answer that was cut off."""
         with store_faults(self.notice.emit):
-            message = self._settled(message_id)
+            message = self._flushed_message(message_id)
             if message.parent_id is not None and message.role == "assistant":
                 self._answers.ask(AnswerRequest(message.conversation_id, message.parent_id, message.id))
 
     def switch_version(self, message_id: int, step: int) -> None:
-        """Show the version before (-1) or after (+1) this one."""
-        if self._is_taken():
+        """Show the previous (-1) or next (+1) version of a message."""
+        if self._has_request():
             return
         with store_faults(self.notice.emit):
-            self._store.switch_version(self._settled(message_id).id, step)
+            self._store.switch_version(self._flushed_message(message_id).id, step)
             self._show_path()
-            self._tell_context_usage()
+            self._emit_context_usage()
 
     # The model
 
     def start(self, model: str = "") -> None:
-        """What happens once the window is there: what was deleted goes for good, a model is loaded.
+        """Purge deleted conversations and load a model: `model` if it can be, else the last one used.
 
-        That is `model` if it can be, else the one of last time.
+        Called once, when the window is shown.
         """
         from desktop.chat.saved_states import delete_orphans
 
         if not self._store.is_read_only:
-            # Until the program ends a deletion can be undone.
+            # Here and not when they are deleted, because a deletion can be undone until the program ends.
             with store_faults(self.notice.emit):
                 self._store.purge_deleted(older_than_s=0)
             delete_orphans(self._store)
         self._models.start(model)
 
     def load_model(self, ref: str) -> None:
-        """Load a model by catalogue name or path. A file that cannot work is refused and the present one stays."""
+        """Load a model by catalogue name or path. A file that cannot be used is refused, and the present one stays."""
         self._models.load(ref)
 
     def request_templates(self, messages: tuple[Message, ...]) -> None:
-        """Ask for the prompt templates to choose from, each with `messages` as it writes them for the model."""
+        """Request the prompt templates to choose from, each rendering `messages`; `templates_listed` answers."""
         self._models.request_templates(messages)
 
     def set_template(self, template: str) -> None:
-        """Talk to the model with another prompt template; it is remembered for the file."""
+        """Use another prompt template; it is remembered for the file."""
         self._models.set_template(template)
 
-    def unload_model(self) -> None:
-        """Give the model's memory back."""
-        self._models.unload()
-
     def apply_settings(self) -> None:
-        """Settings that belong to loading (context length, threads, saved states) have changed: load with them."""
+        """Load the model again, with changed settings (context length, threads, saved states)."""
         self._models.apply_settings()
 
     def saved_state_bytes(self) -> int:
@@ -294,7 +290,7 @@ class ChatController(ChatViewModel):
         saved_states().clear()
 
     def act(self, key: str, action: str) -> None:
-        """A banner's button was pressed."""
+        """Do what a button of a notice says."""
         self.notice_cleared.emit(key)
         question = self.dismiss(key)
         match action:
@@ -315,13 +311,15 @@ class ChatController(ChatViewModel):
                 self.new_chat()
 
     def dismiss(self, key: str) -> AnswerRequest | None:
-        """A banner was closed: it is not to come back. Returns the question of the open conversation it was about."""
+        """A notice was closed and must not come back. Returns the question of the open conversation it was about."""
         if key != ANSWER or self._conversation is None:
             return None
-        return self._answers.take_notice(self._conversation.id)
+        return self._answers.pop_notice(self._conversation.id)
 
     def close(self) -> None:
-        """Write what there is of an answer and end the engine. The store stays open: its owner closes it."""
+        """Store the answer so far and end the engine. The store stays open; its owner closes it."""
+        # A `cached_property` is in `__dict__` once it was used: nothing is created only to be closed.
+        # The order matters: the answer is stored before its engine ends.
         if "_answers" in self.__dict__:
             self._answers.close()
         self._models.close()
@@ -329,8 +327,8 @@ class ChatController(ChatViewModel):
             self._drafting.close()
 
     def save(self) -> bool:
-        """Write everything that is not in the store yet; False when it refuses. What it refused is tried again."""
-        stored = self._answers.keep_all() if "_answers" in self.__dict__ else True
+        """Store everything that is not stored yet; False when the store refuses something."""
+        stored = self._answers.save_all() if "_answers" in self.__dict__ else True
         return (self._drafting.flush() if "_drafting" in self.__dict__ else True) and stored
 
     def _forget_state(self, conversation: StoredConversation) -> None:
@@ -349,7 +347,7 @@ class ChatController(ChatViewModel):
             self._ask_again(question)
 
     def _ask_again(self, question: AnswerRequest | None) -> None:
-        """Ask the question that a notice was about, if it is still without an answer."""
+        """Ask the question of a notice again, if it still has no answer."""
         if question is None:
             return
         with store_faults(self.notice.emit):
@@ -361,12 +359,12 @@ class ChatController(ChatViewModel):
         if question is not None:
             self.edit_requested.emit(question.message_id)
 
-    # Small things
+    # Helpers
 
-    def _settled(self, message_id: int) -> StoredMessage:
-        """A message, after the store has all of its conversation that is shown. Raises StoreError."""
+    def _flushed_message(self, message_id: int) -> StoredMessage:
+        """A message as stored, after everything of the open conversation has been stored. Raises StoreError."""
         if self._conversation is not None:
-            self._answers.settle(self._conversation.id)
+            self._answers.flush(self._conversation.id)
         return self._store.message(self._answers.stored_id(message_id))
 
     def _new_conversation(self, question: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a person is typing, on its way into the store: written a moment after each change, tried again if refused."""
+"""Saves what a person is typing: a moment after each change, and again later if the store refuses."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from PySide6.QtCore import QObject, QTimer
 
 from desktop.chat.refusals import RETRY_S, Refusals
 from desktop.store import Store, StoreError
-from desktop.store.drafts import Typed
+from desktop.store.drafts import TypedField
 
 DELAY_S = 0.3
 """At most this much of what was typed is lost when the process is killed."""
-_NAME = "typed"
+_WAITING_NAME = "typed"
 
 
 class Drafting(QObject):
-    """What is open for typing: the composer of each conversation (None: the one not begun), its messages, its title
-    and its system prompt.
+    """The unsaved text of every field: the composer of each conversation, its open messages, its title and its system
+    prompt. `conversation_id` None means the new conversation.
 
-    `stored_id` tells the number in the store of a message that was shown before it had one.
+    `stored_id` maps the temporary id of a message to its id in the store.
     """
 
     def __init__(self, store: Store, refusals: Refusals, stored_id: Callable[[int], int]) -> None:
@@ -28,100 +28,101 @@ class Drafting(QObject):
         self._refusals = refusals
         self._stored_id = stored_id
         self._drafts: dict[int | None, str] = {}
-        self._edits: dict[int, str | None] = {}  # None: no longer open
+        self._edits: dict[int, str | None] = {}  # None: closed
         self._system_prompt: str | None = None
-        self._typed: dict[tuple[Typed, int | None], str | None] = {}  # None: saved, or given up
+        self._typed: dict[tuple[TypedField, int | None], str | None] = {}  # None: saved, or discarded
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self.flush)
 
     def draft(self, conversation_id: int | None) -> str:
-        """What stands in the composer there. Raises StoreError."""
+        """The text in the composer. Raises StoreError."""
         return self._drafts[conversation_id] if conversation_id in self._drafts else self._store.draft(conversation_id)
 
     def set_draft(self, conversation_id: int | None, text: str) -> None:
-        """The composer's text has changed."""
+        """The text in the composer has changed."""
         self._drafts[conversation_id] = text
-        self._soon()
+        self._schedule_flush()
 
     def system_prompt(self) -> str:
-        """The system prompt for the conversation not begun. Raises StoreError."""
+        """The system prompt for the new conversation. Raises StoreError."""
         return self._store.new_system_prompt() if self._system_prompt is None else self._system_prompt
 
     def set_system_prompt(self, text: str) -> None:
-        """The system prompt for the conversation not begun has changed."""
+        """The system prompt for the new conversation has changed."""
         self._system_prompt = text
-        self._soon()
+        self._schedule_flush()
 
-    def typed(self, what: Typed, conversation_id: int | None) -> str | None:
-        """What was typed for the title or the system prompt there and is not saved. Raises StoreError."""
+    def typed_text(self, what: TypedField, conversation_id: int | None) -> str | None:
+        """The text typed for the title or the system prompt and not saved; None: none. Raises StoreError."""
         key = (what, conversation_id)
-        return self._typed[key] if key in self._typed else self._store.typed(what, conversation_id)
+        return self._typed[key] if key in self._typed else self._store.typed_text(what, conversation_id)
 
-    def set_typed(self, what: Typed, conversation_id: int | None, text: str | None) -> None:
-        """What is typed for the title or the system prompt has changed; None: it was saved, or given up."""
+    def set_typed_text(self, what: TypedField, conversation_id: int | None, text: str | None) -> None:
+        """The text typed for the title or the system prompt has changed; None: it was saved, or discarded."""
         self._typed[what, conversation_id] = text
-        self._soon()
+        self._schedule_flush()
 
     def edits(self, conversation_id: int) -> Mapping[int, str]:
-        """The messages of a conversation that are open for editing, with what they say there. Raises StoreError."""
+        """The open edits of a conversation: message id → text in its editor. Raises StoreError."""
         self.flush()
         unwritten = {self._stored_id(message_id): text for message_id, text in self._edits.items()}
         edits = {**self._store.edits(conversation_id), **unwritten}
         return {message_id: text for message_id, text in edits.items() if text is not None}
 
     def set_edit(self, message_id: int, text: str | None) -> None:
-        """The text of an open editor has changed; None: it was closed."""
+        """The text in the editor of a message has changed; None: it was closed."""
         self._edits[message_id] = text
-        self._soon()
+        self._schedule_flush()
 
-    def sent(self, conversation_id: int | None) -> None:
-        """The store has made the composer's text a question: it is not a draft any more."""
+    def clear_draft(self, conversation_id: int | None) -> None:
+        """Forget the draft: `Store.add_question` has stored it as a question and removed its row."""
         self._drafts.pop(conversation_id, None)
         if conversation_id is None:
             self._system_prompt = None
 
-    def saved(self, message_id: int) -> None:
-        """The store has made an edit a version: it is open no longer."""
+    def clear_edit(self, message_id: int) -> None:
+        """Forget the edit: `Store.add_version` has stored it as a version and removed its row."""
         self._edits.pop(message_id, None)
 
     def flush(self) -> bool:
-        """Write everything now. False when the store refuses, which is told once."""
+        """Write everything now. False when the store refuses; a notice says so once."""
         try:
             self._write()
         except StoreError as error:
-            self._refusals.note(_NAME, error)
+            self._refusals.note(_WAITING_NAME, error)
             self._timer.start(int(RETRY_S * 1000))
             return False
-        self._refusals.end(_NAME)
-        if self._edits:  # of answers that are not in the store themselves yet
+        self._refusals.end(_WAITING_NAME)
+        if self._edits:  # of answers that the store does not have yet
             self._timer.start(int(RETRY_S * 1000))
         return True
 
     def close(self) -> None:
-        """Write what can be written, for the last time."""
+        """Write what can be written, one last time."""
         self.flush()
         self._timer.stop()
 
     def _write(self) -> None:
         for conversation_id in list(self._drafts):
-            self._store.keep_draft(conversation_id, self._drafts[conversation_id])
+            self._store.save_draft(conversation_id, self._drafts[conversation_id])
             del self._drafts[conversation_id]
         if self._system_prompt is not None:
-            self._store.keep_new_system_prompt(self._system_prompt)
+            self._store.save_new_system_prompt(self._system_prompt)
             self._system_prompt = None
         for what, conversation_id in list(self._typed):
-            self._store.keep_typed(what, conversation_id, self._typed[what, conversation_id])
+            self._store.save_typed_text(what, conversation_id, self._typed[what, conversation_id])
             del self._typed[what, conversation_id]
         for shown_id in list(self._edits):
             message_id, text = self._stored_id(shown_id), self._edits[shown_id]
             if message_id < 0:
-                continue  # the message itself is not in the store yet
+                continue  # the store does not have the message yet
             if text is None:
                 self._store.drop_edit(message_id)
             else:
-                self._store.keep_edit(message_id, text)
+                self._store.save_edit(message_id, text)
             del self._edits[shown_id]
 
-    def _soon(self) -> None:
+    def _schedule_flush(self) -> None:
+        # Not restarted: while a person types without a pause, this still writes every `DELAY_S`.
         if not self._timer.isActive():
             self._timer.start(int(DELAY_S * 1000))

@@ -1,4 +1,4 @@
-"""What the disk or the database does to us becomes a banner, in one place."""
+"""Turns errors of the store into notices, in one place."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from desktop.store import StoreError
 
 
 @contextmanager
-def store_faults(tell: Callable[[Notice], object]) -> Iterator[None]:
-    """Run the body; a StoreError ends it and is told as a notice."""
+def store_faults(notify: Callable[[Notice], object]) -> Iterator[None]:
+    """Run the block. A StoreError ends the block and goes to `notify` as a notice."""
     try:
         yield
     except StoreError as error:
-        tell(Notice.of_store(error))
+        notify(Notice.of_store(error))

@@ -1,4 +1,4 @@
-"""Which models there are to choose from, and what it takes to load one."""
+"""The models to choose from, and what is needed to load one."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ STARTER = "starter"
 
 
 class ModelLibrary:
-    """The catalogue and the registry as the window sees them."""
+    """The catalogue of published models and the registry of local ones, as the window shows them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._sampling = Sampling()
 
     def choices(self) -> list[ModelChoice]:
-        """The lines of the model menu: the starter, BELLE's models, files opened before. Raises KnownError."""
+        """The entries of the model menu: the starter, BELLE models, files opened before. Raises KnownError."""
         language = "zh" if current_language() == "zh_CN" else "en"
         installed = {model.name: model for model in registry.installed()}
         lines = []
@@ -34,13 +34,13 @@ class ModelLibrary:
             if entry.kind == "unsupported":
                 continue
             known = installed.pop(entry.name, None)
-            there = entry.bundled_file() is not None or (known is not None and known.path.exists())
+            is_here = entry.bundled_file() is not None or (known is not None and known.path.exists())
             lines.append(
                 ModelChoice(
                     ref=entry.name,
                     title=entry.title,
                     subtitle=entry.description[language],
-                    status="installed" if there else "missing" if known else "not_installed",
+                    status="installed" if is_here else "missing" if known else "not_installed",
                     group="starter" if entry.kind == "bundled" else "belle",
                     license_note=entry.license_note[language],
                 )
@@ -51,18 +51,18 @@ class ModelLibrary:
             lines.append(ModelChoice(str(model.path), title, str(model.path), status, "file"))  # type: ignore[arg-type]
         return lines
 
-    def first_choice(self) -> str:
-        """The model to begin with: the one of last time, else the starter, else none."""
+    def default_ref(self) -> str:
+        """The model to load at the start: the last one used, else the starter, else empty."""
         if self._settings.model:
             return self._settings.model
         starter = catalog.load_catalog().find(STARTER)
         return STARTER if starter and starter.bundled_file() else ""
 
-    def to_load(self, ref: str, *, n_ctx: int | None = None) -> ModelToLoad:
-        """What to load for a name or path. The file's header is read first. Raises KnownError.
+    def resolve(self, ref: str, *, n_ctx: int | None = None) -> ModelToLoad:
+        """Find the file for a catalogue name or path and read its header. Raises KnownError.
 
         Args:
-            n_ctx: the context length, in tokens; None: as the settings say.
+            n_ctx: the context length, in tokens; None: the one in the settings.
         """
         resolved = catalog.resolve(ref)
         header = read_header(resolved.path)
@@ -85,12 +85,12 @@ class ModelLibrary:
         )
 
     def remember(self, model: ModelToLoad) -> None:
-        """Keep a file that works in the list, and the template that was chosen for it. Raises KnownError."""
+        """Add a file that could be loaded to the registry, with the template chosen for it. Raises KnownError."""
         path, template = Path(model.load.path), model.load.template
         known = {installed.path: installed.template for installed in registry.installed()}
         if model.ref == model.load.path or template != known.get(registry.absolute(path)):
             catalog.remember_file(path, template, title=model.name)
 
     def sampling(self) -> Sampling:
-        """The figures that the card of the loaded model recommends, else the program's own."""
+        """The sampling values that the catalogue recommends for the model resolved last, else our defaults."""
         return self._sampling

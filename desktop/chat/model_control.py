@@ -1,6 +1,7 @@
-"""The model's half of the controller: which models there are, loading one, what to say when it cannot be or dies.
+"""The part of the controller that is about models: listing them, loading one, and the notices when that fails.
 
-Nothing here knows of conversations. That an answer cannot go on is told by `answer_ends`, before anything else happens.
+It does not know conversations. `answer_ends` says that the answer under way cannot go on; it is emitted first, before
+the model changes.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 
 
 class ModelControl(QObject):
-    """What can be done with models, one of which is there at a time."""
+    """Everything the controller does with models. One model is loaded at a time."""
 
     state_changed = Signal(object)  # ModelState
     template_needed = Signal(str)  # file name
     templates_listed = Signal(object)  # tuple[TemplateOption, ...]
-    answer_ends = Signal(str)  # the status with which the answer under way is to be kept
+    answer_ends = Signal(str)  # status that the answer under way is stored with
     notice = Signal(object)  # Notice
     notice_cleared = Signal(str)  # key
 
@@ -37,8 +38,8 @@ class ModelControl(QObject):
         super().__init__(parent)
         self._settings = settings
         self._engine_factory = engine_factory
-        self._tried_n_ctx: int | None = None  # to be remembered if the model can be loaded with it
-        self._worked_n_ctx: int | None = None  # with which one was loaded last
+        self._tried_n_ctx: int | None = None  # goes into the settings if the model can be loaded with it
+        self._worked_n_ctx: int | None = None  # of the last model that could be loaded
 
     @cached_property
     def _library(self) -> ModelLibrary:
@@ -48,7 +49,7 @@ class ModelControl(QObject):
 
     @cached_property
     def host(self) -> ModelHost:
-        """Who keeps the model running; made when it is first asked for."""
+        """Runs the model's process; created at the first use."""
         from desktop.chat.model_host import ModelHost
 
         host = ModelHost(self._engine_factory, self)
@@ -71,7 +72,7 @@ class ModelControl(QObject):
         return self.host.current.ref if self.host.current else ""
 
     def choices(self) -> list[ModelChoice]:
-        """The lines of the model menu."""
+        """The entries of the model menu."""
         try:
             return self._library.choices()
         except KnownError as error:
@@ -79,40 +80,45 @@ class ModelControl(QObject):
             return []
 
     def own_sampling(self) -> Sampling:
-        """The figures of the present model's card, else the program's own."""
+        """The recommended sampling values of the present model, else our defaults."""
         return self._library.sampling()
 
     def sampling(self) -> Sampling:
-        """The model's own figures with what the person has set."""
+        """The recommended sampling values, overridden by the person's settings."""
         return self._settings.sampling(self.own_sampling())
 
     def thinks(self) -> bool | None:
-        """What the person has set for this model; None: nothing."""
+        """The person's setting for the present model; None: not set."""
         return self._settings.thinking(self.ref)
 
     def set_thinking(self, on: bool) -> None:
-        """Remember for this model whether it is to think before it answers."""
+        """Set for the present model whether it thinks before it answers."""
         if self.ref:
             self._settings.set_thinking(self.ref, on)
 
-    def start(self, asked: str = "") -> None:
-        """Load the model that was asked for; where none was, or it cannot be, that of last time, else the starter."""
-        if asked and self.load(asked, key="asked"):
+    def start(self, requested: str = "") -> None:
+        """Load `requested`; where it is empty or cannot be loaded, the last model used, else the starter."""
+        if requested and self.load(requested, key="asked"):
             return
-        ref = self._library.first_choice()
+        ref = self._library.default_ref()
         if ref:
             self.load(ref)
         else:
             self.notice.emit(Notice("no_model", "info", {}, ("choose_model",), "model"))
 
     def load(self, ref: str, *, n_ctx: int | None = None, key: str = "model") -> bool:
-        """Load a model by catalogue name or path. A file that cannot work is refused and the present one stays.
+        """Load a model by catalogue name or path. A file that cannot be used is refused, and the present model stays.
 
-        It is remembered for the next start when it is loaded. `n_ctx` is the context length to try, `key` that of the
-        notice when it is refused. Returns False when it was.
+        A model that was loaded is the default at the next start.
+
+        Args:
+            n_ctx: context length to try, in tokens; None: the one in the settings.
+            key: of the notice when the model is refused.
+
+        Returns False when it was refused.
         """
         try:
-            model = self._library.to_load(ref, n_ctx=n_ctx)
+            model = self._library.resolve(ref, n_ctx=n_ctx)
         except KnownError as error:
             self.notice.emit(Notice.of(error, actions=("choose_model",), key=key))
             return False
@@ -128,7 +134,7 @@ class ModelControl(QObject):
         self.host.reload()
 
     def apply_settings(self) -> None:
-        """Settings that belong to loading (context length, threads, saved states) have changed: load with them."""
+        """Load the model again, with changed settings (context length, threads, saved states)."""
         from desktop.chat.saved_states import saved_states
 
         saved_states().shrink(self._settings.state_budget)
@@ -136,7 +142,7 @@ class ModelControl(QObject):
             self.load(self.ref)
 
     def change_context(self, factor: float) -> None:
-        """Load the model again with a context `factor` times as long, as far as it can have that."""
+        """Load the model again with a context `factor` times as long, within the limits of the model."""
         info = self.host.state.info
         longest = info.n_ctx_train if info else self._settings.n_ctx
         present = info.n_ctx if info else self.host.current.load.n_ctx if self.host.current else self._settings.n_ctx
@@ -150,20 +156,15 @@ class ModelControl(QObject):
             self.host.forget(state_name)
 
     def request_templates(self, messages: tuple[Message, ...]) -> None:
-        """Ask for the prompt templates to choose from, each with `messages`; answered by `templates_listed`."""
+        """Request the prompt templates to choose from, each rendering `messages`; `templates_listed` answers."""
         from belle.engine.process.protocol import ListTemplates
 
         self.host.list_templates(ListTemplates(0, messages))
 
     def set_template(self, template: str) -> None:
-        """Talk to the model with another prompt template; it is remembered for the file when it works."""
+        """Use another prompt template; it is remembered for the file when it works."""
         self.notice_cleared.emit("template")
         self.host.set_template(template)
-
-    def unload(self) -> None:
-        """Give the model's memory back."""
-        self.answer_ends.emit("stopped")
-        self.host.unload()
 
     def close(self) -> None:
         """End the engine."""
@@ -178,7 +179,7 @@ class ModelControl(QObject):
         self.state_changed.emit(state)
 
     def _remember(self, model: ModelToLoad) -> None:
-        """It works: the next start begins with it, and its file is in the list."""
+        """Make a model that could be loaded the default of the next start, and add its file to the registry."""
         if model.ref != self._settings.model:
             self._settings.set_value("model/ref", model.ref)
         if self._tried_n_ctx is not None:
@@ -199,11 +200,11 @@ class ModelControl(QObject):
         self.template_needed.emit(file_name)
 
     def _on_load_failed(self, notice: Notice) -> None:
-        of_size = notice.kind in ("too_big_for_memory", "context_too_large", "out_of_memory")
+        is_about_size = notice.kind in ("too_big_for_memory", "context_too_large", "out_of_memory")
         tried = self.host.current.load.n_ctx if self.host.current else self._settings.n_ctx
-        smaller = ("smaller_context",) if of_size and tried > SMALLEST_CONTEXT else ()
-        if of_size and self._worked_n_ctx is not None and self._settings.n_ctx == tried:
-            self._settings.set_value("model/n_ctx", self._worked_n_ctx)  # the next start is not to fail like this one
+        smaller = ("smaller_context",) if is_about_size and tried > SMALLEST_CONTEXT else ()
+        if is_about_size and self._worked_n_ctx is not None and self._settings.n_ctx == tried:
+            self._settings.set_value("model/n_ctx", self._worked_n_ctx)  # else the next start fails too
         self.notice.emit(replace(notice, actions=(*smaller, "choose_model")))
 
     def _on_safer_mode(self, event: SaferMode) -> None:

@@ -1,7 +1,7 @@
-"""Keeps one model running: a worker process per loaded model, one restart when it dies, then advice.
+"""Keeps one model running: one worker process per loaded model, restarted once when it dies.
 
-The host knows nothing of conversations. It turns the engine's events about the model into a `ModelState` and passes
-on those about an answer.
+It does not know conversations. It turns the engine's events about the model into a `ModelState` and passes on the
+events of requests.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CLOSE_TIMEOUT_S = 7.0
 
 @dataclass(frozen=True, slots=True)
 class ModelToLoad:
-    """What to load and how it is called in the window."""
+    """What to load, and how the window shows it."""
 
     ref: str
     name: str
@@ -46,15 +46,15 @@ class ModelToLoad:
 
 
 class ModelHost(QObject):
-    """One model at a time."""
+    """Runs one model at a time."""
 
     state_changed = Signal(object)  # ModelState
-    answer_event = Signal(object)  # events that belong to a request
-    template_needed = Signal(str)  # name of the file that has no template, or none that works
+    answer_event = Signal(object)  # Event of a request
+    template_needed = Signal(str)  # name of a file without a template that works
     templates_listed = Signal(object)  # tuple[TemplateOption, ...]
     failed = Signal(object)  # Notice: the model could not be loaded
     died = Signal(object, bool)  # Died, whether it is being restarted
-    safer_mode = Signal(object)  # SaferMode: it goes on by itself, more slowly
+    safer_mode = Signal(object)  # SaferMode: the engine starts again by itself, in a slower mode
 
     def __init__(self, factory: EngineFactory | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -66,30 +66,24 @@ class ModelHost(QObject):
         self.state = ModelState()
 
     def load(self, model: ModelToLoad) -> None:
-        """Replace the model. The old one's process ends while the new one starts."""
+        """Replace the model. The old process ends while the new one starts."""
         self._restarted = False
         self._start(model)
 
     def reload(self) -> None:
-        """Start the current model again, after the person has asked for it."""
+        """Start the current model again, as the person requested."""
         if self.current is not None:
             self.load(self.current)
 
-    def unload(self) -> None:
-        """End the model's process and free its memory."""
-        self._drop_bridge()
-        self.current = None
-        self._set_state(ModelState())
-
     def set_template(self, template: str) -> None:
-        """Choose the prompt template of the model."""
+        """Change the prompt template of the model."""
         if self._bridge is None or self.current is None:
             return
         self.current = replace(self.current, load=replace(self.current.load, template=template))
         self._bridge.engine.set_template(template)
 
     def generate(self, request: Generate) -> None:
-        """Ask for an answer; only while `state.status` is `ready`."""
+        """Request an answer; only while `state.status` is `ready`."""
         if self._bridge is not None:
             self._bridge.engine.generate(request)
 
@@ -99,7 +93,7 @@ class ModelHost(QObject):
             self._bridge.engine.stop(request_id)
 
     def count(self, request: Count) -> None:
-        """Ask for the size of a conversation."""
+        """Request the size of a conversation in tokens."""
         if self._bridge is not None:
             self._bridge.engine.count(request)
 
@@ -109,7 +103,7 @@ class ModelHost(QObject):
             self._bridge.engine.forget(conversation)
 
     def list_templates(self, request: ListTemplates) -> None:
-        """Ask for the templates to choose from; answered by `templates_listed`."""
+        """Request the templates to choose from; `templates_listed` answers."""
         if self._bridge is not None:
             self._bridge.engine.list_templates(request)
 
@@ -131,8 +125,8 @@ class ModelHost(QObject):
         if self._bridge is None:
             return
         bridge, self._bridge = self._bridge, None
-        bridge.received.disconnect(self._on_event)
-        # Ending a process that is busy reading a model takes a moment that the window should not wait for.
+        bridge.received.disconnect(self._on_event)  # events of the old engine must not change the state of the new one
+        # In a thread, because a process that is reading a model takes a moment to end, and the window must not wait.
         thread = threading.Thread(target=bridge.close, name="close-engine")
         thread.start()
         self._closing = [*(t for t in self._closing if t.is_alive()), thread]
@@ -153,7 +147,7 @@ class ModelHost(QObject):
                 self._set_state(self._state_of("failed"))
                 self.failed.emit(Notice.of(event, key="model"))
             case SaferMode():
-                # The engine has used the one restart.
+                # The engine has restarted itself; that was the one restart.
                 self._restarted = True
                 self._set_state(self._state_of("loading"))
                 self.safer_mode.emit(event)
@@ -161,7 +155,7 @@ class ModelHost(QObject):
                 self._on_death(event)
             case _:
                 if isinstance(event, Done):
-                    self._restarted = False
+                    self._restarted = False  # it works: another death is worth another restart
                 self.answer_event.emit(event)
 
     def _on_death(self, death: Died) -> None:
@@ -186,11 +180,15 @@ class ModelHost(QObject):
 
 
 EngineFactory = Callable[[Callable[[Event], None]], Engine]
-"""Makes an engine that calls back with every event, on whatever thread it likes."""
+"""Creates an engine that calls back with every event, on any thread."""
 
 
 class EngineBridge(QObject):
-    """The engine seen from Qt: owns one, and emits `received` in the thread it lives in; nothing after `close`."""
+    """Owns an engine and emits its events as `received`, in the thread of this object, until `close`.
+
+    The engine calls back in its reader thread. A signal may be emitted there: because this object lives in another
+    thread, Qt queues the call of `_deliver` to the event loop of that one, in order.
+    """
 
     received = Signal(object)
     _arrived = Signal(object)
@@ -198,15 +196,15 @@ class EngineBridge(QObject):
     def __init__(self, factory: EngineFactory = EngineClient, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._open = True
-        self._arrived.connect(self._deliver)
+        self._arrived.connect(self._deliver)  # a bound method: Qt knows its object's thread
         self.engine = factory(self._arrived.emit)
         self.engine.start()
 
     def _deliver(self, event: Event) -> None:
-        if self._open:
+        if self._open:  # events queued before `close` still arrive here
             self.received.emit(event)
 
     def close(self) -> None:
-        """End the engine. Events still under way are dropped."""
+        """End the engine. Events that have not been delivered are dropped. May be called in any thread."""
         self._open = False
         self.engine.close()

@@ -1,4 +1,4 @@
-"""What is shown of a conversation while it is being answered, and what of it the model is sent."""
+"""The path of a conversation while it is answered: what the window shows, and what is sent to the model."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from desktop.store import StoredConversation, StoredMessage, StoreError
 
 
 def with_answer(path: list[StoredMessage], answer: Answer) -> list[StoredMessage]:
-    """`path` with `answer` as far as it has come, which the store may not have."""
-    shown = answer.shown
+    """`path` with the text of `answer` so far, which the store may not have."""
+    snapshot = answer.snapshot
     ids = [message.id for message in path]
     to_question = path[: ids.index(answer.parent_id) + 1] if answer.parent_id in ids else path
-    if shown is None:
+    if snapshot is None:
         return to_question
-    if shown.id in ids:
-        index = ids.index(shown.id)
-        here = {name: getattr(shown, name) for name in ("text", "thinking", "thinking_seconds", "status", "stats")}
-        return [*path[:index], replace(path[index], **here), *path[index + 1 :]]
-    return [*to_question, shown] if answer.is_only_here and answer.parent_id in ids else path
+    if snapshot.id in ids:
+        index = ids.index(snapshot.id)
+        # The store knows the place among the versions better; everything else is newer in the answer.
+        newer = {name: getattr(snapshot, name) for name in ("text", "thinking", "thinking_seconds", "status", "stats")}
+        return [*path[:index], replace(path[index], **newer), *path[index + 1 :]]
+    return [*to_question, snapshot] if answer.is_unstored and answer.parent_id in ids else path
 
 
 def up_to(path: list[StoredMessage], message_id: int) -> list[StoredMessage]:
@@ -34,7 +35,7 @@ def up_to(path: list[StoredMessage], message_id: int) -> list[StoredMessage]:
 def prompt_of(
     conversation: StoredConversation, path: list[StoredMessage]
 ) -> tuple[list[int | None], tuple[Message, ...]]:
-    """What the model is shown of a path, and the id of each message, None for the system's."""
+    """The messages to send for a path, after the id of each of them (None for the system message)."""
     ids: list[int | None] = [m.id for m in path]
     messages = tuple(Message(m.role, m.text) for m in path)
     if conversation.system_prompt.strip():

@@ -1,4 +1,4 @@
-"""What the controller tells the window: small frozen values without words; the words are the window's."""
+"""The values in the controller's signals: frozen, and without texts, which belong to the window."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 Level = Literal["info", "warn", "bad"]
 Waiting = Literal["", "loading", "model", "template", "answer"]
-"""What a question waits for: the model that is being loaded, a model at all, its template, another chat's answer."""
+"""What a question waits for: loading to end, a model, a template for it, or the answer in another chat."""
 
 ANSWER = "answer"
-"""The key of the notice about the open conversation's last question."""
+"""Key of the notice about the last question of the open conversation."""
 
 STORE = "store-"
-"""How the keys of notices about the conversations' file begin; then comes the kind: each is said once."""
+"""Prefix of the keys of notices about the conversation file. The kind follows, so each kind is shown once."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """The model behind the window. `name` is its display name, `fraction` how much of it is loaded (0…1)."""
+    """The model behind the window. `name` is its display name, `fraction` the loaded part (0…1)."""
 
     status: Literal["none", "loading", "ready", "failed"] = "none"
     name: str = ""
@@ -35,7 +35,7 @@ class ModelState:
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
-    """One line of the model menu. `ref` is what `ChatController.load_model` takes: a catalogue name or a path."""
+    """One entry of the model menu. `ref` is what `ChatController.load_model` takes: a catalogue name or a path."""
 
     ref: str
     title: str
@@ -47,10 +47,10 @@ class ModelChoice:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something to be said in a banner. `kind` selects the words; `key` replaces an earlier notice of the same key.
+    """The content of a banner. `kind` selects its text. A notice replaces an earlier one with the same `key`.
 
-    `details` are the facts for the words (sizes in bytes) and, under `message`, the English sentence of the room
-    that found the fault; `actions` are ids that come back through `ChatController.act`.
+    `details` are the values for the text (sizes in bytes) and, under `message`, the English sentence of the error;
+    `actions` are the ids of its buttons, which come back through `ChatController.act`.
     """
 
     kind: str
@@ -61,25 +61,25 @@ class Notice:
 
     @classmethod
     def of(cls, fault: KnownError | Failed | Died, *, actions: tuple[str, ...] = (), key: str = "") -> Notice:
-        """The notice of a known fault."""
+        """The notice for an error or an event of the engine."""
         details: dict[str, Any] = {"message": fault.message, "advice": fault.advice}
         details |= {"log": fault.log} if hasattr(fault, "log") else dict(fault.details)
         return cls(fault.kind, "bad", details, actions, key or fault.kind)
 
     @property
     def is_of_store(self) -> bool:
-        """It is about the conversations' file, not about a model's."""
+        """Whether it is about the conversation file, not about a model file."""
         return self.key.startswith(STORE)
 
     @classmethod
     def of_store(cls, fault: KnownError) -> Notice:
-        """The notice of a fault of the conversations' file."""
+        """The notice for an error of the conversation file."""
         return cls.of(fault, key=f"{STORE}{fault.kind}")
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerRequest:
-    """What is to be answered: a stored question, or the rest of a stored answer to it."""
+    """A stored question to be answered (`message_id`), or a stored answer to it to be continued (`continued_id`)."""
 
     conversation_id: int
     message_id: int

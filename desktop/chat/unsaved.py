@@ -1,4 +1,4 @@
-"""Answers that the store has not taken yet: kept here and tried again until it has them."""
+"""Answers that the store refused: held here and written again until it accepts them."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from desktop.chat.refusals import RETRY_S, Refusals
 from desktop.store import Store, StoreError
 
 
-class Unsaved(QObject):
-    """Finished answers on their way into the store."""
+class UnsavedAnswers(QObject):
+    """Writes answers to the store; holds the finished ones that it refuses."""
 
-    stored = Signal(int)  # conversation: an answer has its place in the store, under another number than before
+    stored = Signal(int)  # conversation in which an answer got its row, and with it another id
 
     def __init__(self, store: Store, refusals: Refusals) -> None:
         super().__init__()
         self._store = store
         self._refusals = refusals
         self._answers: list[Answer] = []
-        self._ids: dict[int, int] = {}  # number before it was stored -> number in the store
+        self._ids: dict[int, int] = {}  # temporary id -> id in the store
         self._timer = QTimer(self, interval=int(RETRY_S * 1000))
         self._timer.timeout.connect(self.retry)
 
     def of(self, conversation_id: int) -> list[Answer]:
-        """Those of one conversation, oldest first."""
+        """The refused answers of one conversation, oldest first."""
         return [answer for answer in self._answers if answer.conversation_id == conversation_id]
 
     def stored_id(self, message_id: int) -> int:
-        """The number of a message in the store, also when it was shown before it had one."""
+        """The id of a message in the store, also for its temporary id."""
         return self._ids.get(message_id, message_id)
 
-    def begin(self, answer: Answer) -> None:
-        """Give an answer its place in the store, before it is shown; if the store refuses, it gets it later."""
+    def create_row(self, answer: Answer) -> None:
+        """Create the row of an answer before it is shown; if the store refuses, a later write creates it."""
         try:
-            answer.keep(self._store)
+            answer.save(self._store)
         except StoreError as error:
             self._refusals.note(answer.request_id, error)
 
-    def keep(self, answer: Answer) -> bool:
-        """Bring the store up to date with `answer`; False when it refuses, which is told.
+    def save(self, answer: Answer) -> bool:
+        """Write `answer` to the store; False when it refuses, which is reported.
 
-        An answer that has ended stays here until it is stored.
+        A finished answer that is refused is held here and tried again.
         """
         try:
             self._write(answer)
@@ -55,24 +55,24 @@ class Unsaved(QObject):
         return True
 
     def retry(self) -> bool:
-        """Try again; True when nothing is left."""
+        """Try again; True when the store has everything."""
         for answer in list(self._answers):
             try:
                 self._write(answer)
             except StoreError as error:
-                if error.kind != "not_found":  # a conversation that is gone for good takes its answers along
+                if error.kind != "not_found":  # the conversation was purged: its answers are dropped
                     self._refusals.note(answer.request_id, error)
                     return False
             self._forget(answer)
         return True
 
     def close(self) -> None:
-        """Try for the last time."""
+        """Try one last time."""
         self.retry()
         self._timer.stop()
 
-    def settle(self, conversation_id: int) -> None:
-        """Store what a conversation still lacks. Raises StoreError when that is not possible yet."""
+    def flush(self, conversation_id: int) -> None:
+        """Store the refused answers of a conversation. Raises StoreError when the store still refuses them."""
         for answer in self.of(conversation_id):
             self._write(answer)
             self._forget(answer)
@@ -86,7 +86,7 @@ class Unsaved(QObject):
 
     def _write(self, answer: Answer) -> None:
         before = answer.message
-        answer.keep(self._store)
+        answer.save(self._store)
         if before is not None and answer.message is not None and answer.message.id != before.id:
             self._ids[before.id] = answer.message.id
             self.stored.emit(answer.conversation_id)

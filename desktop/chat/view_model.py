@@ -1,7 +1,6 @@
-"""What the window shows: which conversation is open, what of it is to be seen, and everything that happens.
+"""The state that the window shows: the open conversation, and the signals for everything that changes.
 
-`ChatController` adds what a person can do. What comes from `AnswerQueue` about other conversations than the open one is
-not passed on.
+`ChatController` adds what a person can do. Signals of `AnswerQueue` about other conversations are not passed on.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _Read = TypeVar("_Read")
 
 
 class ChatViewModel(QObject):
-    """The open conversation, and the signals. Those about messages concern the open conversation only."""
+    """The open conversation, and the signals. Those about messages are about the open conversation only."""
 
     conversations_changed = Signal()
     conversation_opened = Signal(object, object)  # StoredConversation | None, list[StoredMessage]
@@ -38,12 +37,12 @@ class ChatViewModel(QObject):
     message_added = Signal(object)  # StoredMessage
     message_updated = Signal(object)  # StoredMessage
     answer_text = Signal(int, str)  # message id, more text
-    answer_thinking = Signal(int, str)  # message id, more of what the model thinks before it
+    answer_thinking = Signal(int, str)  # message id, more thinking
     prefill = Signal(int, int, object)  # done, total, seconds left | None
     busy_changed = Signal(bool)
     waiting_changed = Signal(str)  # state.Waiting
     model_changed = Signal(object)  # ModelState
-    context_usage = Signal(int, int)  # tokens used, tokens there are
+    context_usage = Signal(int, int)  # tokens used, context length in tokens
     speed = Signal(object)  # tokens per second | None
     notice = Signal(object)  # Notice
     notice_cleared = Signal(str)  # key
@@ -62,11 +61,11 @@ class ChatViewModel(QObject):
         super().__init__(parent)
         self._store = store
         self._conversation: StoredConversation | None = None
-        self._shown_state: tuple[bool, Waiting] = (False, "")  # what the window shows of the open conversation
-        self._failed: set[int] = set()  # conversations in which an answer failed and that were not opened since
-        self._knows_damage = False
+        self._shown_state: tuple[bool, Waiting] = (False, "")  # busy, waiting: as emitted last
+        self._failed: set[int] = set()  # conversations with a failed answer, not opened since
+        self._damage_reported = False
         self._refusals = Refusals(store, self.notice.emit, self.notice_cleared.emit)
-        self._deleted: dict[str, tuple[int, Notice]] = {}  # notice key -> conversation that can be brought back
+        self._deleted: dict[str, tuple[int, Notice]] = {}  # notice key -> conversation that can be restored
         self._models = models = ModelControl(settings, engine_factory, self)
         models.state_changed.connect(self._on_model_state)
         models.template_needed.connect(self.template_needed)
@@ -82,7 +81,7 @@ class ChatViewModel(QObject):
         queue = AnswerQueue(
             self._store, self._refusals, self._models.host, self._models.sampling, self._models.thinks, parent=self
         )
-        queue.asked.connect(self._show_up_to)
+        queue.request_started.connect(self._show_up_to)
         queue.message_added.connect(self._if_open(self.message_added))
         queue.message_updated.connect(self._if_open(self.message_updated))
         queue.text.connect(self._on_text)
@@ -93,7 +92,7 @@ class ChatViewModel(QObject):
         queue.failed.connect(self._on_failed)
         queue.path_changed.connect(self._on_path_changed)
         queue.state_changed.connect(self._on_state_changed)
-        queue.said.connect(self._on_said)
+        queue.notice_changed.connect(self._on_notice_changed)
         queue.notice.connect(self.notice)
         return queue
 
@@ -110,14 +109,14 @@ class ChatViewModel(QObject):
 
     @property
     def busy(self) -> bool:
-        """An answer is being made in the open conversation."""
+        """Whether an answer is being generated in the open conversation."""
         return self._shown_state[0]
 
     def has_failed(self, conversation_id: int) -> bool:
-        """An answer failed there while it was not open, and it has not been opened since."""
+        """Whether an answer failed there while it was not open, and it has not been opened since."""
         return conversation_id in self._failed
 
-    # What comes from below
+    # Signals from below
 
     def _end_answer(self, status: str) -> None:
         self._answers.abandon(status)
@@ -125,7 +124,7 @@ class ChatViewModel(QObject):
     def _on_model_state(self, state: ModelState) -> None:
         self.model_changed.emit(state)
         if state.info is not None and state.info.template is not None:
-            self._tell_context_usage()
+            self._emit_context_usage()
         else:
             self.speed.emit(None)
 
@@ -149,7 +148,7 @@ class ChatViewModel(QObject):
         if self._is_open(conversation_id):
             self.speed.emit(done.stats.tokens_per_s)
         else:
-            self._tell_context_usage()  # the model was not to be asked while it answered elsewhere
+            self._emit_context_usage()  # it could not be counted while the model answered elsewhere
         self.conversations_changed.emit()
 
     def _on_failed(self, conversation_id: int) -> None:
@@ -164,42 +163,42 @@ class ChatViewModel(QObject):
 
     def _on_state_changed(self, conversation_id: int) -> None:
         if self._is_open(conversation_id):
-            self._tell_state()
+            self._emit_state()
 
-    def _on_said(self, conversation_id: int) -> None:
+    def _on_notice_changed(self, conversation_id: int) -> None:
         if self._is_open(conversation_id):
-            self._tell_notice()
+            self._emit_notice()
 
     def _show_up_to(self, question: AnswerRequest) -> None:
         if self._is_open(question.conversation_id):
             with store_faults(self.notice.emit):
                 self._show_path(until=question.message_id)
 
-    # Small things
+    # Helpers
 
-    def _read(self, read: Callable[[], _Read], otherwise: _Read) -> _Read:
+    def _read(self, read: Callable[[], _Read], default: _Read) -> _Read:
         try:
             value = read()
         except StoreError as error:
             self.notice.emit(Notice.of_store(error))
-            return otherwise
-        self._tell_damage()
+            return default
+        self._report_damage()
         return value
 
-    def _tell_damage(self) -> None:
-        """Say once that something cannot be read and is left out of what is shown."""
-        if self._store.damage is not None and not self._knows_damage:
-            self._knows_damage = True
+    def _report_damage(self) -> None:
+        """Report once that a part of the file cannot be read and is not shown."""
+        if self._store.damage is not None and not self._damage_reported:
+            self._damage_reported = True
             self.notice.emit(Notice.of_store(self._store.damage))
 
     def _stored_id(self, message_id: int) -> int:
         return self._answers.stored_id(message_id)
 
-    def _is_taken(self) -> bool:
-        return self._conversation is not None and self._answers.is_taken(self._conversation.id)
+    def _has_request(self) -> bool:
+        return self._conversation is not None and self._answers.has_request(self._conversation.id)
 
-    def _tell_state(self) -> None:
-        """Whether the open conversation is being answered, and what its question waits for."""
+    def _emit_state(self) -> None:
+        """Emit whether the open conversation is being answered and what its question waits for, where that changed."""
         conversation_id = self._conversation.id if self._conversation else 0
         before = self._shown_state
         self._shown_state = (self._answers.is_answering(conversation_id), self._answers.waiting(conversation_id))
@@ -208,8 +207,8 @@ class ChatViewModel(QObject):
         if self._shown_state[0] != before[0]:
             self.busy_changed.emit(self._shown_state[0])
 
-    def _tell_notice(self) -> None:
-        """What is to be said about the open conversation's last question, and not about that of another one."""
+    def _emit_notice(self) -> None:
+        """Show the notice of the open conversation's last question, or clear that of the conversation before."""
         notice = self._answers.notice_of(self._conversation.id) if self._conversation else None
         if notice is not None:
             self.notice.emit(notice)
@@ -237,7 +236,7 @@ class ChatViewModel(QObject):
     def _is_open(self, conversation_id: int) -> bool:
         return self._conversation is not None and self._conversation.id == conversation_id
 
-    def _tell_context_usage(self) -> None:
+    def _emit_context_usage(self) -> None:
         info = self._models.state.info
         if info is None:
             return
@@ -246,4 +245,4 @@ class ChatViewModel(QObject):
             return
         with store_faults(self.notice.emit):
             if not self._answers.count(self._conversation):
-                self.context_usage.emit(0, 0)  # what is shown is another conversation's
+                self.context_usage.emit(0, 0)  # not known; do not show that of another conversation

@@ -1,4 +1,4 @@
-"""The store: every conversation of this user, in one SQLite file. Runs without Qt and without a display."""
+"""The store: every conversation of one user, in one SQLite file. It needs neither Qt nor a display."""
 
 from desktop.store.backups import Backup, backups, make_daily, restore
 from desktop.store.errors import StoreError

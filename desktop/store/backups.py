@@ -1,7 +1,8 @@
-"""Copies of the whole file: one a day, those made before migrations, and putting one of them back.
+"""Backups of the database file: the daily ones, the ones made before migrations, and restoring one of them.
 
-A copy is made by SQLite from a connection of its own, so it is whole whatever is being written meanwhile, and gets its
-name when it has been looked through and is on the disk. It holds what was deleted since, until it is itself removed.
+SQLite makes a backup through a connection of its own, so the backup is consistent whatever is written meanwhile. It
+gets its final name after it was checked and is on the disk. It still holds conversations that were deleted later, until
+it is removed itself.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ from pathlib import Path
 from belle.durable import sync_file, sync_folder
 from belle.paths import private_folder
 from desktop.store.errors import StoreError, known_errors
-from desktop.store.migrations import copies, copy_to
+from desktop.store.migrations import copy_database, migration_backups
 from desktop.store.opening import StoreLock
 
-KEPT = 7
-"""Daily copies that stay."""
+MAX_DAILY_BACKUPS = 7
+"""Older daily backups are removed."""
 _DAY_S = 86_400.0
 _STAMP = "%Y%m%d-%H%M%S"
 _STAMPED = re.compile(r"\.(\d{8}-\d{6})\.backup$")
-_ROOM = 3  # a copy is made only while the disk has room for this many
+_FREE_SPACE_FACTOR = 3  # a backup is made only where this many would fit on the disk
 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A copy that can be put back. `made_at` is in seconds since the epoch."""
+    """A backup that can be restored. `made_at` is in seconds since the epoch."""
 
     path: Path
     made_at: float
@@ -39,39 +40,40 @@ class Backup:
 
 
 def backups(path: Path, folder: Path) -> list[Backup]:
-    """The copies there are of the file at `path`, newest first: daily ones in `folder`, others beside the file."""
-    daily = [_backup(file, before_update=False) for file in folder.glob(f"{path.name}.*.backup")]
-    others = [_backup(file, before_update=True) for file in copies(path)]
-    return sorted((found for found in (*daily, *others) if found), key=lambda backup: -backup.made_at)
+    """The backups of the file at `path`, newest first: daily ones in `folder`, those of migrations beside the file."""
+    daily = [_backup_at(file, before_update=False) for file in folder.glob(f"{path.name}.*.backup")]
+    before_updates = [_backup_at(file, before_update=True) for file in migration_backups(path)]
+    return sorted((backup for backup in (*daily, *before_updates) if backup), key=lambda backup: -backup.made_at)
 
 
 def make_daily(path: Path, folder: Path, *, now: float | None = None) -> Path | None:
-    """Make today's copy of the file at `path`, if there is none of the last 24 hours and something has changed.
+    """Back up the file at `path` into `folder`, unless the last backup is younger than 24 hours or nothing has changed.
 
-    May run in any thread, also while the file is being written.
+    Returns the new backup, None when none was made. May run in any thread, also while the file is being written.
 
-    Raises StoreError: `damaged` when the copy is not whole.
+    Raises StoreError: `damaged` when the backup does not pass SQLite's check.
     """
     now = time.time() if now is None else now
     with known_errors(folder):
-        daily = [found for found in backups(path, folder) if not found.before_update]
+        daily = [backup for backup in backups(path, folder) if not backup.before_update]
         if daily and (now - daily[0].made_at < _DAY_S or _changed_at(path) <= daily[0].made_at):
             return None
         private_folder(folder)
-        if shutil.disk_usage(folder).free < _ROOM * path.stat().st_size:
+        if shutil.disk_usage(folder).free < _FREE_SPACE_FACTOR * path.stat().st_size:
             return None
         copy = folder / f"{path.name}.{time.strftime(_STAMP, time.localtime(now))}.backup"
+        # Read-only, so that a file that was just moved away is not created anew.
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            copy_to(connection, copy, check=_check)
-        for old in daily[KEPT - 1 :]:
+            copy_database(connection, copy, check=_check)
+        for old in daily[MAX_DAILY_BACKUPS - 1 :]:
             old.path.unlink(missing_ok=True)
     return copy
 
 
 def restore(path: Path, backup: Path) -> Path:
-    """Put a copy in the place of the file at `path`, which is kept. Returns where the old file is now.
+    """Replace the file at `path` by a backup. Returns the new path of the old file, which is not deleted.
 
-    Whenever this is interrupted, the old file or the copy is in that place. Raises StoreError.
+    However this is interrupted, either the old file or the backup is at `path`. Raises StoreError.
     """
     with known_errors(path):
         lock = StoreLock(path)
@@ -80,14 +82,14 @@ def restore(path: Path, backup: Path) -> Path:
             partial = path.with_name(f"{path.name}.restored.partial")
             shutil.copyfile(backup, partial)
             partial.chmod(0o600)
-            sync_file(partial)  # not `commit_file`: the copy must be certain before the log goes away
-            # The log first: beside the copy it would be taken for the copy's own.
+            sync_file(partial)  # not `commit_file`: the backup must be on the disk before the log is renamed
+            # The log goes first: SQLite would take a log beside the restored file for its own and replay it into it.
             for suffix in ("-wal", "-shm", "-journal"):
                 log = path.with_name(path.name + suffix)
                 if log.exists():
                     log.rename(aside.with_name(aside.name + suffix))
             if path.exists():
-                _keep(path, aside)
+                _link_or_copy(path, aside)  # not a rename: there must be a file at `path` at every moment
             partial.replace(path)
             path.with_name(f"{path.name}.doubtful").unlink(missing_ok=True)
             sync_folder(path.parent)
@@ -96,20 +98,21 @@ def restore(path: Path, backup: Path) -> Path:
     return aside
 
 
-def _keep(path: Path, aside: Path) -> None:
+def _link_or_copy(path: Path, aside: Path) -> None:
     try:
         os.link(path, aside)
-    except OSError:  # a file system without links
+    except OSError:  # a file system without hard links
         shutil.copyfile(path, aside)
         sync_file(aside)
 
 
 def _changed_at(path: Path) -> float:
+    # In WAL mode a change is first in the log; the database file itself changes at a checkpoint.
     files = (path, path.with_name(f"{path.name}-wal"))
     return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
 
 
-def _backup(path: Path, *, before_update: bool) -> Backup | None:
+def _backup_at(path: Path, *, before_update: bool) -> Backup | None:
     stamp = _STAMPED.search(path.name)
     try:
         made_at = time.mktime(time.strptime(stamp[1], _STAMP)) if stamp else path.stat().st_mtime

@@ -1,9 +1,9 @@
-"""The open file: how it is opened safely, and the only way in which the rest of the store reads and writes it.
+"""The open database file: opening it safely, and every read and write of the rest of the store.
 
-Every commit is on the disk before it returns (`synchronous = FULL`, and `fullfsync` on macOS, which would otherwise
-stop at the drive's cache), except those asked for with `durable=False`: the checkpoints of a partial answer. Losing the
-last of these to a power cut costs a second of text, while waiting for the disk each second would stall the window.
-Neither kind loses anything when only the process dies.
+A commit returns when its data is on the disk (`synchronous = FULL`, and on macOS `fullfsync`, because an ordinary fsync
+stops at the cache of the drive there). The exception is `durable=False`: checkpoints of a partial answer, and drafts. A
+power cut may lose the last of these, which is a second of text; waiting for the disk every second would stall the
+window. When only the process dies, neither kind loses anything.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from desktop.store import search_index
 from desktop.store.errors import StoreError, known_errors
 from desktop.store.migrations import Migration, migrate
 from desktop.store.opening import StoreLock, identify, was_left_open, write_identity
-from desktop.store.reading import decoded
+from desktop.store.reading import decode_text
 from desktop.store.transactions import transaction
 
-_BUSY_TIMEOUT_S = 2.0  # how long the window may stand still for another program's lock
+_BUSY_TIMEOUT_S = 2.0  # the window does not react while it waits for another program's lock
 _CACHE_KIB = 16_384
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 
@@ -32,15 +32,15 @@ Row = tuple[Any, ...]
 
 
 class Database:
-    """One connection, for the thread that opened it. What a person can act on is raised as `StoreError`."""
+    """One connection, to be used by the thread that opened it. Errors of SQLite and the system become `StoreError`."""
 
     def __init__(self, path: Path, migrations: Sequence[Migration], *, check: bool = True) -> None:
-        """Open the file, make it when it is not there, bring it up to date.
+        """Open the file or create it, and migrate it to the newest version.
 
-        Nothing is changed before it is known that the file is ours, and of a version that this program understands.
+        The file is not changed before it is known to be a store of a version that this program understands.
 
         Args:
-            check: look through a file that the last run left open, or found damaged, and refuse it if it is.
+            check: check a file that the last run did not close, or in which it met damage, and refuse a damaged one.
 
         Raises StoreError.
         """
@@ -53,14 +53,15 @@ class Database:
             self._lock = StoreLock(path)
             undo.callback(self._lock.release)
             _make_private_file(path)
-            doubt = _doubt(path)
-            is_unchecked = was_left_open(path) or doubt.exists()
+            marker = _recheck_marker(path)
+            # Before `_connect`: an open database has a log of its own.
+            needs_check = was_left_open(path) or marker.exists()
             version = identify(path, migrations)
             self._connection = _connect(path)
             undo.callback(self._connection.close)
-            if is_unchecked and check:
+            if needs_check and check:
                 _check(self._connection, path)
-                doubt.unlink(missing_ok=True)
+                marker.unlink(missing_ok=True)
             write_identity(self._connection, version)
             migrate(self._connection, path, migrations)
             self.has_index = _attach_index(self._connection)
@@ -69,18 +70,18 @@ class Database:
         self._is_open = True
 
     def note_damage(self, error: StoreError) -> None:
-        """A part of the file cannot be read. The next open looks through all of it."""
+        """Remember that a part of the file cannot be read; the next open checks the whole file."""
         self.damage = self.damage or error
         with contextlib.suppress(OSError):
-            _doubt(self.path).touch(0o600)
+            _recheck_marker(self.path).touch(0o600)
 
     def refuse_changes(self, path: Path) -> None:
-        """From now on nothing is written: what is read is a copy of the file at `path`, which cannot be."""
+        """Refuse every write from now on; errors name `path`, the file of which this one is a copy."""
         self.path = path
         self.rows("PRAGMA query_only = ON")
 
     def close(self) -> None:
-        """Give the file back. May be called twice."""
+        """Close the file and release its lock. May be called twice."""
         if self._is_open:
             self._is_open = False
             self._connection.close()
@@ -97,20 +98,21 @@ class Database:
         return rows[0] if rows else None
 
     def stream(self, sql: str, *values: Any) -> Iterator[Row]:
-        """The rows of a query one by one, for a caller that may have enough before the end."""
+        """The rows of a query one by one, for a caller that may stop before the end."""
         with known_errors(self.path):
             cursor = self._connection.execute(sql, _storable(values))
             with contextlib.closing(cursor):
                 yield from cursor
 
     def write(self, sql: str, *values: Any) -> sqlite3.Cursor:
-        """Change something, inside a transaction. The cursor tells `rowcount` and `lastrowid`."""
+        """Run a changing statement inside a transaction. The cursor has `rowcount` and `lastrowid`."""
         with known_errors(self.path):
             return self._connection.execute(sql, _storable(values))
 
     @contextlib.contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[None]:
-        """All that the block writes happens, or nothing. `durable`: it is on the disk when the block has ended."""
+        """Commit all that the block writes, or nothing of it. `durable`: it is on the disk when the block has ended."""
+        # `synchronous` cannot be changed inside a transaction, so an inner block has the durability of the outer one.
         relaxed = not durable and not self._connection.in_transaction
         if relaxed:
             self.write("PRAGMA synchronous = NORMAL")
@@ -119,20 +121,20 @@ class Database:
                 yield
         except StoreError as error:
             if error.kind == "damaged":
-                self.give_up_index()  # if it was the index, the next attempt succeeds
+                self.disable_index()  # if the damage is in the index, the next attempt succeeds
             raise
         finally:
             if relaxed:
                 self.write("PRAGMA synchronous = FULL")
 
-    def give_up_index(self) -> None:
-        """Do without the search index, which may be damaged; the next open makes it anew."""
+    def disable_index(self) -> None:
+        """Stop using the search index, which may be damaged; the next open rebuilds it."""
         self.has_index = False
         with contextlib.suppress(StoreError), known_errors(self.path):
             search_index.detach(self._connection)
 
-    def forget_removed(self) -> None:
-        """Leave nothing of what was removed readable in the search index or in the log beside the file."""
+    def erase_removed(self) -> None:
+        """Remove the texts of removed messages from the search index and from the log beside the file too."""
         if self.has_index:
             with self.transaction():
                 search_index.compact(self._connection)
@@ -140,7 +142,7 @@ class Database:
 
 
 def _attach_index(connection: sqlite3.Connection) -> bool:
-    """False also where a damaged file lets no index be made, nor the old one be taken away."""
+    """Attach the index. False also where the file is too damaged to build an index or to drop the old one."""
     try:
         return search_index.attach(connection)
     except sqlite3.DatabaseError as error:
@@ -149,13 +151,13 @@ def _attach_index(connection: sqlite3.Connection) -> bool:
         return False
 
 
-def _doubt(path: Path) -> Path:
-    """The file that says that the one at `path` is to be looked through."""
+def _recheck_marker(path: Path) -> Path:
+    """The empty file that says that the next open must check the file at `path`."""
     return path.with_name(f"{path.name}.doubtful")
 
 
 def _make_private_file(path: Path) -> None:
-    """Make the file when it is not there. It is for its owner's eyes only; SQLite's own files beside it follow it."""
+    """Create the file if it does not exist, readable by its owner only. SQLite gives its own files the same mode."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
@@ -165,15 +167,17 @@ def _make_private_file(path: Path) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    # isolation_level None: otherwise Python begins (deferred) transactions by itself.
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
-    connection.text_factory = decoded
+    # The default raises for text that is not UTF-8, and one flipped bit would make a whole conversation unreadable.
+    connection.text_factory = decode_text
     try:
         for pragma in (
-            "journal_mode = WAL",
+            "journal_mode = WAL",  # the daily backup can read while the window writes
             "synchronous = FULL",
             "fullfsync = ON",
             "foreign_keys = ON",
-            "secure_delete = ON",
+            "secure_delete = ON",  # overwrites with zeros what is deleted
             f"cache_size = -{_CACHE_KIB}",
         ):
             connection.execute(f"PRAGMA {pragma}").fetchall()
@@ -184,7 +188,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Look through all that cannot be made again, about a second for 500,000 messages. Raises StoreError `damaged`."""
+    """Check every table but the search index, which can be rebuilt. Takes about a second for 500,000 messages.
+
+    Raises StoreError `damaged`.
+    """
     for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
         if not table.startswith(search_index.NAME):
             (verdict,) = connection.execute(f'PRAGMA quick_check("{table}")').fetchone()
@@ -197,7 +204,7 @@ def _storable(values: Sequence[Any]) -> list[Any]:
 
 
 def storable(text: str) -> str:
-    """`text` with what is not text, NUL and halves of surrogate pairs, replaced by U+FFFD as a decoder would."""
+    """`text` with U+FFFD for NUL, at which SQL functions stop, and for lone surrogates, which UTF-8 cannot encode."""
     if "\0" in text:
         text = text.replace("\0", "\ufffd")
     try:

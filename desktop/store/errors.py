@@ -1,7 +1,7 @@
-"""What can go wrong with a file on a disk, in words: reports of SQLite and of the system, sorted by what to do next.
+"""Errors of SQLite and of the operating system as `StoreError`s, sorted by what the person can do about them.
 
-In a damaged file any statement may fail in any way, so every error of SQLite and of its binding is among them. Only
-using the binding wrongly (`sqlite3.ProgrammingError`, `sqlite3.InterfaceError`) is a bug of ours, and stays loud.
+In a damaged file any statement may fail in any way, so every error of SQLite and of its Python module is translated.
+Only wrong use of the module (`sqlite3.ProgrammingError`, `sqlite3.InterfaceError`) is a bug of ours and passes through.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 
 from belle.errors import KnownError
 
-_HARDLY_ANY_SPACE = 1 << 20  # bytes; an I/O error with less free than this is a full disk
+_FULL_DISK_BYTES = 1 << 20  # an I/O error with less free space than this is reported as a full disk
 
-_WORDS = {
+_TEXTS = {
     "newer_schema": (
         "{path} was written by a newer ChatBELLE (format {found}; this one knows formats up to {known}).",
         "Open it with the newer ChatBELLE. Nothing was changed.",
@@ -30,7 +30,7 @@ _WORDS = {
     ),
     "damaged": (
         "The conversation file {path} is damaged: {reason}.",
-        "Nothing was changed. Put the file aside for repair, or, if you have one, a copy in its place.",
+        "Nothing was changed. Move the file away for repair, or replace it by a backup if you have one.",
     ),
     "not_a_store": (
         "{path} is not a ChatBELLE conversation file.",
@@ -75,7 +75,7 @@ _KIND_OF_CODE = {
     sqlite3.SQLITE_CANTOPEN: "io_error",
     sqlite3.SQLITE_NOLFS: "io_error",
     sqlite3.SQLITE_IOERR: "io_error",
-    sqlite3.SQLITE_NOTADB: "damaged",  # what never was one is found out before (`identity`)
+    sqlite3.SQLITE_NOTADB: "damaged",  # a file that never was a database is refused before (`opening.identify`)
 }
 
 _KIND_OF_ERRNO = {
@@ -89,12 +89,12 @@ _KIND_OF_ERRNO = {
 
 
 class StoreError(KnownError):
-    """A trouble with the store that a person can act on. `details` has what the sentence names (`path`, `found` …)."""
+    """An error of the store that a person can act on. `details` has the values in the sentence (`path`, `found` …)."""
 
     @classmethod
     def of(cls, kind: str, **details: Any) -> StoreError:
-        """The error of this kind, with its sentence filled in from `details`."""
-        message, advice = _WORDS[kind]
+        """The error of this kind, its sentence filled in from `details`."""
+        message, advice = _TEXTS[kind]
         return cls(kind, message.format(**details), advice, **details)
 
 
@@ -106,22 +106,23 @@ def known_errors(path: Path) -> Iterator[None]:
     except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
         raise
     except sqlite3.Error as error:
-        raise _of_sqlite(error, path) from error
+        raise _from_sqlite(error, path) from error
     except OSError as error:
-        raise _of_system(error, path) from error
-    except (OverflowError, UnicodeError, MemoryError) as error:  # numbers, texts and lengths that cannot be
+        raise _from_os(error, path) from error
+    except (OverflowError, UnicodeError, MemoryError) as error:  # impossible values in a damaged file
         raise StoreError.of("damaged", path=str(path), reason=str(error) or type(error).__name__) from error
 
 
-def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
+def _from_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
     code = getattr(error, "sqlite_errorcode", None)  # absent on errors of the Python module itself
+    # The low byte of an extended code (SQLITE_IOERR_WRITE) is the primary one (SQLITE_IOERR).
     kind = "damaged" if code is None else _KIND_OF_CODE.get(code & 0xFF, "damaged")
     if kind == "io_error" and _is_full(path):
         kind = "disk_full"
     return StoreError.of(kind, path=str(path), reason=str(error))
 
 
-def _of_system(error: OSError, path: Path) -> StoreError:
+def _from_os(error: OSError, path: Path) -> StoreError:
     kind = _KIND_OF_ERRNO.get(error.errno or 0, "io_error")
     if kind == "no_permission" and os.access(path, os.R_OK):
         kind = "read_only"
@@ -130,6 +131,6 @@ def _of_system(error: OSError, path: Path) -> StoreError:
 
 def _is_full(path: Path) -> bool:
     try:
-        return shutil.disk_usage(path.parent).free < _HARDLY_ANY_SPACE
+        return shutil.disk_usage(path.parent).free < _FULL_DISK_BYTES
     except OSError:
         return False

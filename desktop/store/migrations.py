@@ -1,9 +1,9 @@
 """Schema versions: how a file of any earlier version becomes one of today.
 
 `PRAGMA user_version` holds the version; migration n leads from version n - 1 to n in one transaction, so a file is
-always of a whole version. A copy of the file is kept before each step. To change the schema, append a function to
-`MIGRATIONS`. A migration that renames or rebuilds `message` calls `search_index.detach` first; the index is made again
-when the file has been brought up to date.
+always of a whole version. The file is backed up before each step. To change the schema, append a function to
+`MIGRATIONS`. A migration that renames or rebuilds `message` calls `search_index.detach` first; the index is rebuilt
+when the file is up to date.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from desktop.store.transactions import run_script, transaction
 
 Migration = Callable[[sqlite3.Connection], None]
 
-KEPT_COPIES = 3
-"""How many of the copies made before migrations stay beside the file, each of another version."""
+MAX_MIGRATION_BACKUPS = 3
+"""Backups that stay beside the file, each of another version."""
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -41,42 +41,43 @@ MIGRATIONS: tuple[Migration, ...] = (_create, _add_drafts_and_thinking, _add_typ
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration]) -> None:
-    """Bring the open file up to date. A step that fails leaves the file at the version before it.
+    """Migrate the open file to the newest version. A step that fails leaves the file at the version before it.
 
     Raises sqlite3.Error and OSError.
     """
     version = version_of(connection)
     for number, migration in enumerate(migrations[version:], start=version + 1):
-        if version > 0:  # of a file that is just being made there is nothing to keep
-            _keep_copy(connection, path, version=number - 1)
+        if version > 0:  # a new file needs no backup
+            _back_up(connection, path, version=number - 1)
         _step(connection, migration, number)
     if version < len(migrations):
-        for old in copies(path)[KEPT_COPIES:]:
+        for old in migration_backups(path)[MAX_MIGRATION_BACKUPS:]:
             old.unlink()
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """The version of the open file; 0: it is empty."""
+    """The schema version of the open file; 0: it is empty."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
 
 
-def copies(path: Path) -> list[Path]:
-    """The copies made before migrations of the file at `path`, newest first."""
+def migration_backups(path: Path) -> list[Path]:
+    """The backups made before migrations of the file at `path`, newest first."""
     return sorted(path.parent.glob(f"{path.name}.version-*.backup"), key=lambda copy: -copy.stat().st_mtime_ns)
 
 
-def copy_to(connection: sqlite3.Connection, copy: Path, *, check: Callable[[Path], None] | None = None) -> None:
-    """Copy all of an open file to `copy`, which is there when it is whole and on the disk, and `check` is content.
+def copy_database(connection: sqlite3.Connection, copy: Path, *, check: Callable[[Path], None] | None = None) -> None:
+    """Copy an open database to `copy`, which gets its name after it was copied, checked and is on the disk.
 
     Raises sqlite3.Error, OSError and what `check` raises.
     """
     partial = copy.with_suffix(".partial")
     try:
+        # Created here, because SQLite would create it readable by everyone.
         os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
         target = sqlite3.connect(partial, isolation_level=None)
         try:
-            target.execute("PRAGMA journal_mode = OFF")
+            target.execute("PRAGMA journal_mode = OFF")  # an incomplete copy is thrown away, not rolled back
             connection.backup(target)
         finally:
             target.close()
@@ -88,11 +89,12 @@ def copy_to(connection: sqlite3.Connection, copy: Path, *, check: Callable[[Path
 
 
 def _step(connection: sqlite3.Connection, migration: Migration, number: int) -> None:
-    # With foreign keys on, dropping a table to make it anew would take the rows of other tables along.
+    # With foreign keys on, dropping a table to rebuild it would delete the rows of other tables that refer to it. The
+    # pragma has no effect inside a transaction, so it is set outside (https://www.sqlite.org/lang_altertable.html).
     connection.execute("PRAGMA foreign_keys = OFF")
     try:
         with transaction(connection):
-            before = len(connection.execute("PRAGMA foreign_key_check").fetchall())  # a damaged file has some
+            before = len(connection.execute("PRAGMA foreign_key_check").fetchall())  # a damaged file may have some
             migration(connection)
             orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
             if len(orphans) > before:
@@ -102,11 +104,12 @@ def _step(connection: sqlite3.Connection, migration: Migration, number: int) -> 
         connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _keep_copy(connection: sqlite3.Connection, path: Path, version: int) -> None:
+def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
     earlier = list(path.parent.glob(f"{path.name}.version-{version}.*.backup"))
     date = time.strftime("%Y%m%d-%H%M%S")
     copy = path.with_name(f"{path.name}.version-{version}.{date}.backup")
-    copy_to(connection, copy)
-    for old in earlier:  # a step that failed and is tried again must not push the copies of other versions out
+    copy_database(connection, copy)
+    # A step that fails at every start must not push the backups of other versions out of the limit.
+    for old in earlier:
         if old != copy:
             old.unlink()

@@ -1,7 +1,7 @@
-"""What a file is, found out without changing a byte of it: ours, of which version, whole or cut short.
+"""Identifies a file without changing a byte of it: whether it is a store, of which version, and cut short or not.
 
-SQLite alone is too kind here: it takes a file of one byte for an empty one, and does not mind when the end of the last
-page is missing.
+SQLite alone is too lenient: it takes a file of one byte for an empty database, and accepts a file that ends in the
+middle of its last page.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ MAGIC = b"SQLite format 3\0"
 
 
 def was_left_open(path: Path) -> bool:
-    """The last run did not close the file: SQLite removes its log when it does."""
+    """Whether the last run did not close the file: closing removes the log beside it."""
     logs = (path.with_name(path.name + suffix) for suffix in ("-wal", "-journal"))
     return any(log.exists() and log.stat().st_size > 0 for log in logs)
 
 
 def identify(path: Path, migrations: Sequence[Migration]) -> int:
-    """The version of the file, 0 when it is empty; it is a store of a version up to the last of `migrations`.
+    """The schema version of the file; 0 when it is empty.
 
-    What the header says is believed unless it cannot be; then the tables tell.
+    The header says it. Where the header is impossible (overwritten, perhaps), the tables decide.
 
     Raises StoreError `not_a_store`, `damaged` or `newer_schema`, sqlite3.Error and OSError.
     """
@@ -55,7 +55,7 @@ def identify(path: Path, migrations: Sequence[Migration]) -> int:
 
 
 def write_identity(connection: sqlite3.Connection, version: int) -> None:
-    """Put right what the header says, where it says something else. Raises sqlite3.Error."""
+    """Write application id and version into the header where they differ. Raises sqlite3.Error."""
     if version > 0:
         for name, value in (("application_id", APPLICATION_ID), ("user_version", version)):
             if connection.execute(f"PRAGMA {name}").fetchone() != (value,):
@@ -63,23 +63,23 @@ def write_identity(connection: sqlite3.Connection, version: int) -> None:
 
 
 def _version_by_tables(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> int:
-    """The version whose tables, indexes and triggers these are; 0: of none."""
-    parts = _parts(connection)
+    """The version that has exactly these tables, indexes and triggers; 0 when none has."""
+    objects = _schema_objects(connection)
     in_memory = sqlite3.connect(":memory:", isolation_level=None)
     version = 0
     try:
         for number, migration in enumerate(migrations, start=1):
             migration(in_memory)
-            if _parts(in_memory) == parts:
+            if _schema_objects(in_memory) == objects:
                 version = number
     finally:
         in_memory.close()
     return version
 
 
-def _parts(connection: sqlite3.Connection) -> set[tuple[str, str]]:
-    parts = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql NOT NULL").fetchall()
-    return {(name, sql) for name, sql in parts if not name.startswith(("sqlite_", INDEX))}
+def _schema_objects(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    objects = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql NOT NULL").fetchall()
+    return {(name, sql) for name, sql in objects if not name.startswith(("sqlite_", INDEX))}
 
 
 def _check_header(path: Path) -> None:
@@ -91,24 +91,24 @@ def _check_header(path: Path) -> None:
         raise StoreError.of("not_a_store", path=str(path))
     # https://www.sqlite.org/fileformat2.html#page_size
     page_size = int.from_bytes(header[16:18], "big")
-    if page_size == 1:  # how the format writes what needs one bit more
+    if page_size == 1:  # 65,536 does not fit into two bytes; the format writes 1 for it
         page_size = 65_536
     is_cut = len(header) < 100 or (page_size > 0 and path.stat().st_size % page_size > 0)
-    if is_cut and not was_left_open(path):  # a log that is left has what is missing
+    if is_cut and not was_left_open(path):  # a log that was left has the missing pages
         raise StoreError.of("damaged", path=str(path), reason="it has been cut short")
 
 
 class StoreLock:
-    """The right to open the store at `path`, held until `release`: a lock on a file beside the database.
+    """An exclusive lock on a file beside the database, held until `release`: one window at a time opens the store.
 
-    SQLite itself would let two windows work on one file. But a window that starts marks every answer it finds
-    *streaming* as *interrupted*, and that must never hit an answer which another window is still writing. The system
-    drops the lock when its process ends, however it ends, so a crash never locks anyone out.
+    SQLite itself would let two windows work on one file. But a window that starts marks every *streaming* answer as
+    *interrupted*, and must not do that to an answer that another window is still writing. The system drops the lock
+    when the process ends, however it ends, so a crash never locks anyone out.
     """
 
     def __init__(self, path: Path) -> None:
         """Take the lock. Raises StoreError `in_use` when another window has it, OSError when it cannot be made."""
-        # The file stays behind when the lock is dropped: removing it could let two later windows lock two files.
+        # The lock file is never removed: one window could lock a removed file while the next locks a new one.
         self._file = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -120,5 +120,5 @@ class StoreLock:
             raise
 
     def release(self) -> None:
-        """Give the lock back. To be called once."""
+        """Release the lock. To be called once."""
         os.close(self._file)

@@ -1,7 +1,7 @@
-"""Rows out of a file that may be damaged: every value becomes what it should be, or what comes nearest to it.
+"""Reads the values of a row of a file that may be damaged: each gets the expected type, or the nearest default.
 
-A flipped bit can make a text end in the middle of a character, or a number of a text. That must cost this value, not
-the conversation it stands in.
+A flipped bit can cut a text in the middle of a character, or turn a text into a number. That may cost this one value,
+not the whole conversation.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from belle.documents import DocumentError, parse_json_row
 
 
 class DamagedText(str):
-    """A text in which U+FFFD stands for bytes that were not UTF-8."""
+    """A text in which U+FFFD replaces bytes that were not UTF-8."""
 
 
-def decoded(data: bytes) -> str:
-    """A text as SQLite has it; what is not UTF-8 is replaced, and the text marked."""
+def decode_text(data: bytes) -> str:
+    """Decode a text of SQLite (its `text_factory`): `DamagedText` when it is not UTF-8."""
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -26,14 +26,14 @@ def decoded(data: bytes) -> str:
 
 
 class ValueReader:
-    """Reads the values of one row, by their place, and notes whether all of them were as they should be."""
+    """Reads the values of one row by column index. `is_damaged` is set as soon as one was not of its type."""
 
     def __init__(self, row: Sequence[Any]) -> None:
         self._row = row
         self.is_damaged = False
 
     def text(self, column: int) -> str:
-        """A text; bytes are decoded, other values are spelled out."""
+        """A text; bytes are decode_text, other values are converted."""
         value = self._row[column]
         if isinstance(value, bytes):
             value = DamagedText(value.decode(errors="replace"))
@@ -42,8 +42,8 @@ class ValueReader:
         self.is_damaged |= isinstance(value, DamagedText)
         return str(value)
 
-    def whole(self, column: int) -> int:
-        """A whole number; 0 for anything else."""
+    def integer(self, column: int) -> int:
+        """An integer; 0 for anything else."""
         value = self._row[column]
         if isinstance(value, int):
             return value
@@ -51,7 +51,7 @@ class ValueReader:
         return 0
 
     def number(self, column: int) -> float:
-        """A number; 0 for anything else."""
+        """A finite number; 0 for anything else."""
         value = self._row[column]
         if isinstance(value, int | float) and math.isfinite(value):
             return float(value)
@@ -59,20 +59,20 @@ class ValueReader:
         return 0.0
 
     def one_of(self, column: int, known: Sequence[str]) -> str:
-        """One of the `known` words; the first for anything else."""
+        """One of the `known` values; the first of them for anything else."""
         value = self._row[column]
         if value in known:
             return str(value)
         self.is_damaged = True
         return known[0]
 
-    def figures(self, column: int) -> Mapping[str, Any]:
+    def json_object(self, column: int) -> Mapping[str, Any]:
         """A JSON object; empty for anything else."""
         try:
-            figures = parse_json_row(self.text(column))
+            parsed = parse_json_row(self.text(column))
         except DocumentError:
-            figures = None
-        if isinstance(figures, dict):
-            return figures
+            parsed = None
+        if isinstance(parsed, dict):
+            return parsed
         self.is_damaged = True
         return {}

@@ -1,6 +1,6 @@
-"""What the store hands out: plain frozen records, so that no caller can change the store by changing one.
+"""The records that the store returns. They are frozen, so that no caller can change the store by changing one.
 
-Times are seconds since the epoch (float). Ids are SQLite row ids: they grow, and are never used twice.
+Times are seconds since the epoch (float). Ids are SQLite row ids with AUTOINCREMENT: they grow and are never reused.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ Role = Literal["user", "assistant"]
 Status = Literal["streaming", "complete", "stopped", "interrupted", "error", "length"]
 ROLES: tuple[Role, ...] = get_args(Role)
 STATUSES: tuple[Status, ...] = ("interrupted", *(s for s in get_args(Status) if s != "interrupted"))
-"""The first is what a damaged row is taken for."""
+"""The first is the one that a damaged row gets."""
 Overflow = Literal["refuse", "drop_oldest"]
 OVERFLOWS: tuple[Overflow, ...] = get_args(Overflow)
 
 ENDINGS = ("complete", "stopped", "interrupted", "error", "length")
-"""Every status but `streaming`: how a message can have ended."""
+"""Every status but `streaming`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class StoredMessage:
     Versions of a message are its siblings: the children of one parent, oldest first. `sibling_index` counts from 0,
     so that `‹ 2/3 ›` is `sibling_index + 1` of `sibling_count`. `stats` holds what the engine measured, `thinking` what
     the model wrote before the answer proper, and `thinking_seconds` how long that took (None: not known). `is_damaged`:
-    not all of the row could be read as it was written; characters that could not be are U+FFFD.
+    a part of the row could not be read; unreadable characters are U+FFFD.
     """
 
     id: int

@@ -1,18 +1,18 @@
-"""The tables, version by version of the schema. Published: a change is a new migration, never an edit here.
+"""The tables of each schema version. Published versions never change here: a change is a new migration.
 
-A conversation is a tree of messages. Versions of a message (edited, answered again) are children of the same parent;
-`active_child` remembers per node which child was last on the shown path, `conversation.active_leaf` where that path
-ends. Triggers keep the promises that must hold whatever the code above does: the text of a finished message never
-changes, a message keeps its place in the tree, and only what was deleted by the user can be removed.
+A conversation is a tree of messages. Versions of a message (edited, answered again) are children of the same parent.
+`active_child` remembers for each message which child was last on the shown path; `conversation.active_leaf` is the end
+of that path. Triggers enforce what must hold even if the code above has a bug: the text of a finished message never
+changes, a message never moves in the tree, and only conversations that the user deleted can be removed.
 
-`active_leaf` and `context_start` carry no foreign key: SQLite would search all conversations for each message removed.
-The full-text index is not part of the schema: it can be made again at any time (`search_index`).
+`active_leaf` and `context_start` have no foreign key: SQLite would scan all conversations for each removed message.
+The full-text index is not part of the schema, because it can be rebuilt at any time (`search_index`).
 """
 
 from __future__ import annotations
 
 APPLICATION_ID = 0x42454C4C
-"""`BELL` in the header of the file, which tells our files from any other program's."""
+"""`BELL` in the header of the file: tells our files from those of other programs."""
 
 VERSION_1 = """
 CREATE TABLE conversation (
@@ -76,8 +76,8 @@ WHEN old.deleted_at IS NULL
 BEGIN SELECT RAISE(ABORT, 'only deleted conversations are removed'); END;
 """
 
-# `thinking` is what the model wrote before its answer proper; like the text, it never changes once the message is
-# finished. A draft without a conversation belongs to the one not begun yet, as does its system prompt.
+# `thinking` is what the model wrote before its answer; like the text, it never changes once the message is finished.
+# The draft with conversation_id NULL, and its system prompt, belong to the new conversation, which has no row yet.
 VERSION_2 = """
 ALTER TABLE message ADD COLUMN thinking TEXT NOT NULL DEFAULT '';
 ALTER TABLE message ADD COLUMN thinking_seconds REAL;
@@ -102,7 +102,7 @@ CREATE TABLE open_edit (
 ) STRICT;
 """
 
-# What has been typed for the title and the system prompt and is not saved; NULL: nobody is changing them.
+# Text typed for the title and the system prompt and not saved; NULL: it is not being edited.
 VERSION_3 = """
 ALTER TABLE draft ADD COLUMN typed_title TEXT;
 ALTER TABLE draft ADD COLUMN typed_system_prompt TEXT;

@@ -1,15 +1,17 @@
-"""The full-text index over the messages: which messages *may* contain a word, found without reading them.
+"""The full-text index of the messages: it names the messages that *may* contain a word without reading their texts.
 
-It is an FTS5 table of trigrams (three characters in a row). Two choices make it small and quick:
+It is an FTS5 table with the trigram tokenizer (terms of three consecutive characters). Two choices make it small and
+useful for Chinese:
 
-- `detail=none`: it knows which messages hold a trigram, not where. The reader looks into the text anyway.
-- Each text is indexed with two line breaks after it. So every character but these begins a trigram, and a word of one
-  or two characters, which Chinese is full of and which makes no trigram, is found as the beginning of some
-  (`fts5vocab` lists them in order).
+- `detail=none`: it stores which messages contain a trigram, not at which position. The search reads the text anyway.
+- Each text is indexed with two line breaks appended, so every character of it begins a trigram. A word of one or two
+  characters, of which Chinese is full, has no trigram of its own, but is the prefix of some (`fts5vocab` lists the
+  terms in order).
 
-Triggers keep the index in step with every finished message; an answer under way is left out until it is finished,
-so that its checkpoints stay cheap. Nothing is kept here alone: where FTS5 or its trigrams are missing, or the index is
-damaged, the triggers are taken away, search reads the texts instead, and the next open that can makes the index anew.
+Triggers update the index with every finished message. An answer under way is indexed when it is finished, so that its
+checkpoints stay cheap. The index can always be rebuilt from the messages: where FTS5 or its trigram tokenizer is
+missing or the index is damaged, the triggers are dropped, search reads the texts instead, and the next open rebuilds
+the index if it can.
 """
 
 from __future__ import annotations
@@ -19,8 +21,10 @@ import sqlite3
 from desktop.store.transactions import run_script, transaction
 
 NAME = "message_index"
-"""How the names of its table, of the tables that FTS5 makes for it, and of its triggers begin."""
+"""The name of its table, and the prefix of the tables that FTS5 creates for it and of its triggers."""
 
+# The index does not store the texts (external content), so its `delete` command must get exactly the text that was
+# indexed; a different one would leave terms behind. The text of a finished message never changes, so `old.text` is it.
 _CREATE = """
 DROP TABLE IF EXISTS message_index;
 DROP VIEW IF EXISTS message_index_source;
@@ -46,15 +50,16 @@ BEGIN
 END;
 """
 
+# In `temp`: a virtual table of this connection only, so that the file needs no schema change for it.
 _TERMS = "CREATE VIRTUAL TABLE temp.message_index_terms USING fts5vocab (main, message_index, instance)"
 
 _TRIGGERS = ("message_index_add", "message_index_finish", "message_index_resume", "message_index_remove")
 
 
 def attach(connection: sqlite3.Connection) -> bool:
-    """Make sure of an index that is in step with the messages. False where there is none, and none can be made.
+    """Make the index usable; rebuild it if it is missing or out of date. False where that is not possible.
 
-    Making it anew takes about a second for 4,000 messages. Raises sqlite3.Error.
+    Rebuilding takes about a second for 4,000 messages. Raises sqlite3.Error.
     """
     if not has_trigrams(connection):
         detach(connection)
@@ -65,7 +70,7 @@ def attach(connection: sqlite3.Connection) -> bool:
                 _drop_triggers(connection)
                 run_script(connection, _CREATE)
         connection.execute(_TERMS)
-        connection.execute("SELECT 1 FROM message_index WHERE rowid = 0").fetchone()  # reads what FTS5 needs to begin
+        connection.execute("SELECT 1 FROM message_index WHERE rowid = 0").fetchone()  # reads FTS5's own records
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
             raise
@@ -75,24 +80,24 @@ def attach(connection: sqlite3.Connection) -> bool:
 
 
 def detach(connection: sqlite3.Connection) -> None:
-    """Stop keeping the index, so that messages can be changed without it. The next `attach` makes it anew."""
+    """Stop updating the index, so that messages can be changed without it. The next `attach` rebuilds it."""
     with transaction(connection):
         _drop_triggers(connection)
 
 
 def compact(connection: sqlite3.Connection) -> None:
-    """Drop what the index still holds of removed messages; FTS5 only marks it until its parts are merged."""
+    """Erase the terms of removed messages: FTS5 only marks them as deleted until its segments are merged."""
     connection.execute("INSERT INTO message_index (message_index) VALUES ('optimize')")
 
 
 def has_trigrams(connection: sqlite3.Connection) -> bool:
-    """This SQLite has FTS5 with the trigram tokenizer (3.34)."""
+    """Whether this SQLite has FTS5 with the trigram tokenizer (3.34)."""
     row = connection.execute("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'").fetchone()
     return row is not None and sqlite3.sqlite_version_info >= (3, 34)
 
 
 def _is_in_step(connection: sqlite3.Connection) -> bool:
-    """The triggers are there: they are made in one transaction with the index, and taken away when it falls behind."""
+    """Whether the index is up to date: its triggers are created with it and dropped whenever it is not updated."""
     names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
     return names.issuperset(_TRIGGERS)
 

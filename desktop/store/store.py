@@ -1,6 +1,6 @@
-"""The store as the rest of the program sees it: open it, and everything that was said is there.
+"""The store as the rest of the program uses it, and what concerns more than one of its parts.
 
-Its parts are in the modules beside this one: `Conversations`, `MessageTree`, `Drafts` and `Search`, on one `Database`.
+The parts are in the modules beside this one: `Conversations`, `MessageTree`, `Drafts` and `Search` on one `Database`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Store(Conversations, MessageTree, Drafts, Search):
     """Every conversation of one user. Use it from the thread that opened it."""
 
     recovered: list[int]
-    """Ids of the answers that were being written when the last run ended; they are `interrupted` now."""
+    """Ids of the answers that were `streaming` when the last run ended; they are `interrupted` now."""
 
     is_read_only = False
-    """Nothing can be changed."""
+    """Every change raises StoreError `read_only`."""
 
     _folder: tempfile.TemporaryDirectory[str] | None = None
 
@@ -42,9 +42,9 @@ class Store(Conversations, MessageTree, Drafts, Search):
         clock: Callable[[], float] = time.time,
         check: bool = True,
     ) -> Store:
-        """Open the file at `path`, or begin a new one. `clock` gives the time in seconds since the epoch.
+        """Open the file at `path`, or create it. `clock` returns the time in seconds since the epoch.
 
-        Without `check` a file with a damaged part is opened too; what stands there cannot be read.
+        Without `check` a damaged file is opened too; its damaged part cannot be read.
 
         Raises StoreError of the kinds `in_use` (another window has it), `locked`, `newer_schema`, `old_sqlite`,
         `not_a_store`, `damaged`, `disk_full`, `read_only`, `no_permission`, `io_error`. The file is not changed then.
@@ -57,7 +57,7 @@ class Store(Conversations, MessageTree, Drafts, Search):
             if error.kind != "damaged":
                 store.close()
                 raise
-            store._db.note_damage(error)  # what can be read is to be read all the same
+            store._db.note_damage(error)  # the rest can still be read
         except BaseException:
             store.close()
             raise
@@ -65,10 +65,10 @@ class Store(Conversations, MessageTree, Drafts, Search):
 
     @classmethod
     def open_for_reading(cls, path: Path, *, migrations: Sequence[Migration] = MIGRATIONS) -> Store:
-        """What there is at `path`, where nothing may be written: every change raises StoreError `read_only`.
+        """Open the file at `path` without writing to it: every change raises StoreError `read_only`.
 
-        A copy is opened, so that an older version and what is only in the log are read too. Without a file there are
-        no conversations. Raises StoreError.
+        A temporary copy is opened, because migrating an older version and replaying the log need to write. Where the
+        file does not exist there are no conversations. Raises StoreError.
         """
         folder = tempfile.TemporaryDirectory(prefix="chatbelle-")
         try:
@@ -89,7 +89,7 @@ class Store(Conversations, MessageTree, Drafts, Search):
 
     @property
     def damage(self) -> StoreError | None:
-        """Why something that was asked for is not complete; None while everything could be read."""
+        """Why a result was incomplete; None while everything could be read."""
         return self._db.damage
 
     def add_question(
@@ -101,21 +101,21 @@ class Store(Conversations, MessageTree, Drafts, Search):
         system_prompt: str = "",
         model: str = "",
     ) -> StoredMessage:
-        """Add a question at the end of the shown path. Its draft is gone with it, in one step.
+        """Add a question at the end of the shown path and remove its draft, in one transaction.
 
-        None begins a conversation with that title, system prompt and model. Raises StoreError.
+        `conversation` None creates one with that title, system prompt and model. Raises StoreError.
         """
         with self._db.transaction():
             conversation_id = conversation.id if conversation else None
-            self.keep_draft(conversation_id, "")
+            self.save_draft(conversation_id, "")
             if conversation is None:
-                self.keep_new_system_prompt("")
+                self.save_new_system_prompt("")
                 conversation = self.create_conversation(title=title, system_prompt=system_prompt, model=model)
             path = self.active_path(conversation.id)
             return self.add_message(conversation.id, path[-1].id if path else None, "user", text)
 
     def add_version(self, message_id: int, text: str) -> StoredMessage:
-        """Add `text` as a version beside a message. That message is open for editing no longer, in one step.
+        """Add `text` as a version beside a message and remove the open edit of it, in one transaction.
 
         Raises StoreError.
         """
@@ -125,7 +125,7 @@ class Store(Conversations, MessageTree, Drafts, Search):
             return self.add_message(message.conversation_id, message.parent_id, message.role, text)
 
     def close(self) -> None:
-        """Give the file back. May be called twice."""
+        """Close the file. May be called twice."""
         self._db.close()
         if self._folder is not None:
             self._folder.cleanup()

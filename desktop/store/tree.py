@@ -1,7 +1,7 @@
-"""The messages of a conversation as a tree: editing and answering again add a version, and no text is ever lost.
+"""The messages of a conversation as a tree: editing and answering again add siblings and never overwrite a text.
 
-One path from a root to a leaf is shown: it ends at `conversation.active_leaf`. Each message remembers in `active_child`
-which of its children was last on that path, so that going back to a version shows what was last seen below it.
+One path from a root to a leaf is shown; it ends at `conversation.active_leaf`. `active_child` remembers for each
+message which child was last on that path, so that switching back to a version also shows what was last shown below it.
 """
 
 from __future__ import annotations
@@ -16,24 +16,25 @@ from desktop.store.database import Database, Row
 from desktop.store.errors import StoreError
 from desktop.store.reading import ValueReader
 from desktop.store.records import ENDINGS, ROLES, STATUSES, StoredMessage
-from desktop.store.salvage import hangs_together, numbers, readable, unless_damaged
+from desktop.store.salvage import connected_path, read_or_salvage, readable_rows, row_ids
 
-_SIBLINGS = (
+_COUNT_SIBLINGS = (
     "SELECT count(*) FROM message AS s WHERE s.parent_id IS m.parent_id AND s.conversation_id = m.conversation_id"
 )
 _FIELDS = "m.id, m.conversation_id, m.parent_id, m.role, m.text, m.status, m.created_at, m.model, m.stats"
-_MESSAGE = (
-    f"SELECT {_FIELDS}, ({_SIBLINGS} AND s.id < m.id), ({_SIBLINGS}), m.thinking, m.thinking_seconds FROM message AS m"  # noqa: S608
+_SELECT_MESSAGE = (
+    f"SELECT {_FIELDS}, ({_COUNT_SIBLINGS} AND s.id < m.id), ({_COUNT_SIBLINGS}),"  # noqa: S608
+    " m.thinking, m.thinking_seconds FROM message AS m"
 )
-_MESSAGE_ALONE = f"SELECT {_FIELDS}, 0, 1, m.thinking, m.thinking_seconds FROM message AS m"  # noqa: S608
+_SELECT_WITHOUT_SIBLINGS = f"SELECT {_FIELDS}, 0, 1, m.thinking, m.thinking_seconds FROM message AS m"  # noqa: S608
 
-# UNION, and nothing that counts: what was seen before is not followed again, so that a damaged file in which a message
-# is its own ancestor has an end, too.
-_UP = (
+# UNION (not UNION ALL) drops rows seen before, so the recursion also ends in a damaged file in which a message is its
+# own ancestor. For the same reason no row carries a depth: it would make every row new.
+_ANCESTORS = (
     "WITH RECURSIVE up (id, parent_id) AS (SELECT id, parent_id FROM message WHERE id = ?"
     " UNION SELECT m.id, m.parent_id FROM up JOIN message AS m ON m.id = up.parent_id)"
 )
-_DOWN = (
+_ACTIVE_DESCENDANTS = (
     "WITH RECURSIVE down (id) AS (SELECT ?"
     " UNION SELECT a.child_id FROM down JOIN active_child AS a ON a.parent_id = down.id"
     " JOIN message AS m ON m.id = a.child_id)"
@@ -43,11 +44,14 @@ _LEAF = (
     " WHERE a.parent_id = down.id)"
 )
 _THINKING = "thinking = ifnull(?, thinking), thinking_seconds = ifnull(?, thinking_seconds)"
-_REMEMBER = "ON CONFLICT (parent_id) DO UPDATE SET child_id = excluded.child_id WHERE child_id <> excluded.child_id"
+# The condition saves writing the pages of a path that does not change.
+_REPLACE_CHILD = (
+    "ON CONFLICT (parent_id) DO UPDATE SET child_id = excluded.child_id WHERE child_id <> excluded.child_id"
+)
 
 
 class MessageTree:
-    """The part of the store that deals with messages. Every method raises StoreError."""
+    """The store's methods for messages. Every method raises StoreError."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._db = database
@@ -55,19 +59,19 @@ class MessageTree:
 
     def message(self, message_id: int) -> StoredMessage:
         """One message, also of a deleted conversation. Raises StoreError `not_found`."""
-        row = self._db.row(f"{_MESSAGE} WHERE m.id = ?", message_id)
+        row = self._db.row(f"{_SELECT_MESSAGE} WHERE m.id = ?", message_id)
         if row is None:
             raise StoreError.of("not_found", thing="message", id=message_id)
         return _message(row)
 
     def active_path(self, conversation_id: int) -> list[StoredMessage]:
-        """What is shown: from the first message to the active leaf.
+        """The shown path: from the first message to the active leaf.
 
-        In a damaged file, as much of it as hangs together: to the newest message when the leaf is gone, from where the
-        parents end or go round in a circle, without the messages that cannot be read.
+        In a damaged file, as much of it as can be read and is connected: it ends at the newest message when the leaf is
+        missing, and begins where the parents end or form a circle.
         """
         leaf = self._active_leaf(conversation_id)
-        return unless_damaged(
+        return read_or_salvage(
             self._db,
             lambda: self._whole_path(conversation_id, leaf),
             lambda: self._readable_path(conversation_id, leaf),
@@ -81,13 +85,13 @@ class MessageTree:
         return path
 
     def _readable_path(self, conversation_id: int, leaf: int | None) -> list[StoredMessage]:
-        rows = readable(self._db, f"{_MESSAGE_ALONE} WHERE m.id = ?", numbers(self._db, "message"))
+        rows = readable_rows(self._db, f"{_SELECT_WITHOUT_SIBLINGS} WHERE m.id = ?", row_ids(self._db, "message"))
         messages = {m.id: m for m in map(_message, rows) if m.conversation_id == conversation_id}
-        path = hangs_together(messages, {m.id: m.parent_id for m in messages.values()}, leaf)
+        path = connected_path(messages, {m.id: m.parent_id for m in messages.values()}, leaf)
         return [messages[number] for number in path]
 
     def _path_to(self, leaf: int | None) -> list[StoredMessage]:
-        rows = self._db.rows(f"{_UP} {_MESSAGE} JOIN up ON up.id = m.id", leaf)
+        rows = self._db.rows(f"{_ANCESTORS} {_SELECT_MESSAGE} JOIN up ON up.id = m.id", leaf)
         messages = {message.id: message for message in map(_message, rows)}
         path, message_id = [], leaf
         while message_id in messages:
@@ -107,7 +111,7 @@ class MessageTree:
         thinking: str = "",
         thinking_seconds: float | None = None,
     ) -> StoredMessage:
-        """Add a message below `parent_id` (None: as a first message), beside those already there, and show it.
+        """Add a message as a child of `parent_id` (None: as a root), beside its other children, and show it.
 
         It is on the disk when this returns.
         """
@@ -121,33 +125,33 @@ class MessageTree:
                 *(conversation_id, parent_id, role, text, status, model, now, thinking, thinking_seconds),
             )
             message_id = added.lastrowid or 0
-            if parent_id == leaf:  # the usual case, in which the way up is remembered already
+            if parent_id == leaf:  # the usual case: the path up to the parent is active already
                 if parent_id is not None:
-                    self._db.write(f"INSERT INTO active_child VALUES (?, ?) {_REMEMBER}", parent_id, message_id)  # noqa: S608
+                    self._db.write(f"INSERT INTO active_child VALUES (?, ?) {_REPLACE_CHILD}", parent_id, message_id)  # noqa: S608
             else:
-                self._remember_way_to(message_id)
+                self._activate_path_to(message_id)
             self._db.write(
                 "UPDATE conversation SET active_leaf = ?, updated_at = ? WHERE id = ?", message_id, now, conversation_id
             )
         return self.message(message_id)
 
     def start_answer(self, conversation_id: int, parent_id: int | None, model: str) -> StoredMessage:
-        """Add an answer that is still to come: empty, with the status `streaming`."""
+        """Add an empty answer with the status `streaming`."""
         return self.add_message(conversation_id, parent_id, "assistant", "", status="streaming", model=model)
 
     def checkpoint(
         self, message_id: int, text: str, *, thinking: str | None = None, thinking_seconds: float | None = None
     ) -> None:
-        """Keep the answer so far. It outlives the process, not a power cut.
+        """Save the answer so far. It survives a crash of the process, but not always a power cut.
 
-        None leaves the thinking, or its duration, as it is. Raises StoreError `not_streaming`.
+        None leaves the thinking, or its duration, unchanged. Raises StoreError `not_streaming`.
         """
         with self._db.transaction(durable=False):
-            kept = self._db.write(
+            updated = self._db.write(
                 f"UPDATE message SET text = ?, {_THINKING} WHERE id = ? AND status = 'streaming'",  # noqa: S608
                 *(text, thinking, thinking_seconds, message_id),
             )
-        self._check_streamed(kept.rowcount, message_id)
+        self._check_streamed(updated.rowcount, message_id)
 
     def finish(
         self,
@@ -159,13 +163,13 @@ class MessageTree:
         thinking: str | None = None,
         thinking_seconds: float | None = None,
     ) -> None:
-        """Write the whole answer, how it ended (`records.ENDINGS`) and what was measured.
+        """Save the whole answer with its final status (one of `records.ENDINGS`) and its measurements.
 
-        None leaves the thinking, or its duration, as it is. Raises StoreError `not_streaming`, ValueError for a status
+        None leaves the thinking, or its duration, unchanged. Raises StoreError `not_streaming`, ValueError for a status
         that is not an ending.
         """
         if status not in ENDINGS:
-            raise ValueError(f"{status!r} is not a way in which an answer ends")
+            raise ValueError(f"{status!r} is not a final status of an answer")
         with self._db.transaction():
             finished = self._db.write(
                 f"UPDATE message SET text = ?, {_THINKING}, status = ?, stats = ?"  # noqa: S608
@@ -179,12 +183,12 @@ class MessageTree:
             self._check_streamed(finished.rowcount, message_id)
 
     def note_outcome(self, message_id: int, status: str) -> None:
-        """Remember why a question got no answer: `stopped`, `error` or `interrupted`."""
+        """Save why a question got no answer: `stopped`, `error` or `interrupted`."""
         with self._db.transaction(durable=False):
             self._db.write("UPDATE message SET status = ? WHERE id = ? AND role = 'user'", status, message_id)
 
     def resume_answer(self, message_id: int) -> None:
-        """Take an answer up again: `streaming`, with the text that it has."""
+        """Set an answer back to `streaming`, with the text that it has, to be continued."""
         with self._db.transaction():
             resumed = self._db.write(
                 "UPDATE message SET status = 'streaming' WHERE id = ? AND role = 'assistant'", message_id
@@ -193,7 +197,7 @@ class MessageTree:
                 raise StoreError.of("not_found", thing="answer", id=message_id)
 
     def switch_version(self, message_id: int, step: int) -> None:
-        """Show the version before (-1) or after (+1) this one, and below it what was last seen there.
+        """Show the previous (-1) or next (+1) version of a message, with the path that was last shown below it.
 
         At the first or last version nothing changes.
         """
@@ -207,17 +211,17 @@ class MessageTree:
             self.show(version[0])
 
     def show(self, message_id: int) -> None:
-        """Make the path through this message the one that is shown, such as for a search hit in another version."""
+        """Show the path through this message, such as for a search hit in another version."""
         conversation_id = self.message(message_id).conversation_id
         with self._db.transaction():
-            leaf = self._db.row(f"{_DOWN} {_LEAF}", message_id)
-            self._remember_way_to(message_id)
+            leaf = self._db.row(f"{_ACTIVE_DESCENDANTS} {_LEAF}", message_id)
+            self._activate_path_to(message_id)
             self._db.write(
                 "UPDATE conversation SET active_leaf = ? WHERE id = ?", leaf[0] if leaf else message_id, conversation_id
             )
 
     def _interrupt_streaming(self) -> list[int]:
-        """Mark what was being written when the last run ended; the ids of those in conversations that are there."""
+        """Set `streaming` messages to `interrupted`. Returns the ids of those in conversations that are not deleted."""
         with self._db.transaction():
             rows = self._db.rows(
                 "SELECT m.id FROM message AS m JOIN conversation AS c ON c.id = m.conversation_id"
@@ -241,13 +245,13 @@ class MessageTree:
 
     def _check_streamed(self, count: int, message_id: int) -> None:
         if not count:
-            self.message(message_id)
+            self.message(message_id)  # raises `not_found` when there is none
             raise StoreError.of("not_streaming", id=message_id)
 
-    def _remember_way_to(self, message_id: int) -> None:
+    def _activate_path_to(self, message_id: int) -> None:
         self._db.write(
-            f"INSERT INTO active_child (parent_id, child_id) {_UP}"  # noqa: S608
-            f" SELECT parent_id, id FROM up WHERE parent_id IS NOT NULL {_REMEMBER}",
+            f"INSERT INTO active_child (parent_id, child_id) {_ANCESTORS}"  # noqa: S608
+            f" SELECT parent_id, id FROM up WHERE parent_id IS NOT NULL {_REPLACE_CHILD}",
             message_id,
         )
 
@@ -255,17 +259,17 @@ class MessageTree:
 def _message(row: Row) -> StoredMessage:
     read = ValueReader(row)
     message = StoredMessage(
-        id=read.whole(0),
-        conversation_id=read.whole(1),
-        parent_id=None if row[2] is None else read.whole(2),
+        id=read.integer(0),
+        conversation_id=read.integer(1),
+        parent_id=None if row[2] is None else read.integer(2),
         role=read.one_of(3, ROLES),  # type: ignore[arg-type]
         text=read.text(4),
         status=read.one_of(5, STATUSES),  # type: ignore[arg-type]
         created_at=read.number(6),
         model=read.text(7),
-        stats=read.figures(8),
-        sibling_index=read.whole(9),
-        sibling_count=read.whole(10),
+        stats=read.json_object(8),
+        sibling_index=read.integer(9),
+        sibling_count=read.integer(10),
         thinking=read.text(11),
         thinking_seconds=None if row[12] is None else read.number(12),
     )

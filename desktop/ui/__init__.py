@@ -1,1 +1,1 @@
-"""The widgets: they show and ask, they know neither the store nor the engine (see `desktop.chat.controller`)."""
+"""The widgets. They know neither the store nor the engine, only the controller (`desktop.chat.controller`)."""

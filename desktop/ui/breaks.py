@@ -39,15 +39,15 @@ _INSIDE = f"(?:[^{_WIDE}]|(?<![{_WIDE}])[{_WIDE}](?![{_WIDE}])){{{FIRST - 1},}}"
 _INSERTED = f"{BREAK}({BREAK}?)"
 
 
-def break_places(text: str) -> list[int]:
+def break_positions(text: str) -> list[int]:
     """Indexes in `text` before which a break belongs, ascending; nearly always none."""
     if len(text) <= FIRST:
         return []
-    places: list[int] = []
+    positions: list[int] = []
     for unspaced in _pattern(_UNSPACED).finditer(text):
         for begin, end in _unbroken(text, *unspaced.span()):
-            places += _places_in(text, begin, end)
-    return places
+            positions += _positions_in(text, begin, end)
+    return positions
 
 
 def _unbroken(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
@@ -79,27 +79,27 @@ def without_breaks(laid_out: str) -> str:
 
 def has_unbroken_run(text: str) -> bool:
     """Whether `text` has a run that would take Qt long to lay out as it is."""
-    return bool(break_places(text))
+    return bool(break_positions(text))
 
 
-def cut_places(text: str, length: int) -> list[int]:
+def cut_positions(text: str, length: int) -> list[int]:
     """Indexes at which `text` is cut into pieces of about `length` characters, ascending; no accent begins a piece.
 
-    The cuts of a prefix are a prefix of the cuts of the whole text, as with `break_places`.
+    The cuts of a prefix are a prefix of the cuts of the whole text, as with `break_positions`.
     """
-    return _places_in(text, 0, len(text), length, length) if len(text) > length else []
+    return _positions_in(text, 0, len(text), length, length) if len(text) > length else []
 
 
-def _places_in(text: str, begin: int, end: int, first: int = FIRST, every: int = EVERY) -> list[int]:
-    places: list[int] = []
+def _positions_in(text: str, begin: int, end: int, first: int = FIRST, every: int = EVERY) -> list[int]:
+    positions: list[int] = []
     wanted = begin + first
-    while (at := _next_place(text, wanted, end)) is not None:
-        places.append(at)
+    while (at := _next_position(text, wanted, end)) is not None:
+        positions.append(at)
         wanted = at + every
-    return places
+    return positions
 
 
-def _next_place(text: str, wanted: int, end: int) -> int | None:
+def _next_position(text: str, wanted: int, end: int) -> int | None:
     """The first grapheme boundary from `wanted` on, or any index after `LATITUDE` characters without one.
 
     Only text before the result is looked at beyond that: text that is added later changes no earlier result.

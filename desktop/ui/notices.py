@@ -1,7 +1,7 @@
-"""What banners say: for every kind of notice a title, a sentence or two, and the words on its buttons.
+"""The texts of banners: for every kind of notice a title, a sentence or two, and the labels of its buttons.
 
-The rooms below speak English in `details["message"]`; here the same is said in the language of the window, with the
-figures in it. A kind that has no words here (or lacks a fact for them) shows the English message.
+`details["message"]` has the English sentence of the error; the texts here say the same in the language of the window. A
+kind without a text here, or without a value that its text needs, shows the English sentence.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TOKENS = ("prompt_tokens", "n_ctx", "n_ctx_train", "n_tokens")
 
 @dataclass(frozen=True, slots=True)
 class NoticeText:
-    """What a banner shows. `actions` are (id, label); `details` is for those who want to know exactly."""
+    """What a banner shows. `actions` are (id, label); `details` has the exact messages, shown on request."""
 
     title: str
     text: str
@@ -40,13 +40,13 @@ def notice_text(notice: Notice) -> NoticeText:
     if notice.is_of_store and f"store_{kind}" in _sentences():
         kind = f"store_{kind}"
     if kind == "not_installed" and "package" in facts:
-        kind = "starter_not_installed"  # it comes from another place than the others
+        kind = "starter_not_installed"  # a Python package, not a download
     message = str(notice.details.get("message", ""))
     title, text = _sentences().get(kind, ("", ""))
     try:
         title, text = title.format_map(facts), text.format_map(facts)
     except KeyError:
-        text = message  # a fact is missing: the room that found the fault knows best
+        text = message  # a value is missing
         title = "" if "{" in title else title
     if kind in ("engine_restarted", "engine_gave_up"):
         cause = _cause(str(notice.details.get("cause", "")))
@@ -54,13 +54,13 @@ def notice_text(notice: Notice) -> NoticeText:
     if not title:
         title = translate("Notice", "Something went wrong")
     text = text or message
-    exact = [str(notice.details.get(name, "")).strip() for name in ("message", "advice", "reason", "log")]
-    details = "\n".join(part for part in exact if part and part != text)
+    parts = [str(notice.details.get(name, "")).strip() for name in ("message", "advice", "reason", "log")]
+    details = "\n".join(part for part in parts if part and part != text)
     return NoticeText(title, text, tuple((a, action_label(a)) for a in notice.actions), details)
 
 
 def action_label(action: str) -> str:
-    """The words on a banner's button."""
+    """The label of a banner's button."""
     return {
         "undo": translate("Notice", "Bring it back"),
         "drop_oldest": translate("Notice", "Leave out the oldest"),
@@ -145,7 +145,7 @@ def _about_files() -> dict[str, tuple[str, str]]:
         ),
         "damaged": (
             translate("Notice", "The file is damaged"),
-            translate("Notice", "“{file}” does not make sense inside. Copy or download it once more."),
+            translate("Notice", "The content of “{file}” is not valid. Copy or download it once more."),
         ),
         "unsupported_architecture": (
             translate("Notice", "This kind of model cannot be run yet"),
@@ -333,7 +333,7 @@ def _about_the_store() -> dict[str, tuple[str, str]]:
             translate("Notice", "It comes with SQLite {found}; {needed} or newer is needed. Nothing was changed."),
         ),
         "not_found": (
-            translate("Notice", "That is not there any more"),
+            translate("Notice", "This does not exist any more"),
             translate("Notice", "It was probably deleted in the meantime."),
         ),
         "locked": (

@@ -1,4 +1,4 @@
-"""Figures as people say them, in the present language: sizes, counts, bits of a quantization type."""
+"""Formats numbers for the window in its language: sizes, counts, bits of a quantization type."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def count(number: int) -> str:
 
 
 def size(n_bytes: float) -> str:
-    """`98 MB`, `5.2 GB`: decimal units, as file managers and memory sellers count."""
+    """`98 MB`, `5.2 GB`: decimal units, as file managers show them."""
     if n_bytes >= 1e9:
         return f"{decimal(n_bytes / 1e9)} GB"
     if n_bytes >= 1e6:
@@ -24,16 +24,16 @@ def size(n_bytes: float) -> str:
 
 
 def decimal(number: float, digits: int = 1) -> str:
-    """`5.2`; without the decimals when they are zero."""
+    """`5.2`; `5` when all decimals are zero."""
     text = QLocale().toString(number, "f", digits)
     point = QLocale().decimalPoint()
     return text.removesuffix(point + "0" * digits)
 
 
 def bits(quantization: str) -> str:
-    """`4-bit` for `Q4_K_M`; empty where the type does not say."""
-    found = re.search(r"(?:I?Q|F|BF|TQ)(\d+)", quantization.upper())
-    return translate("Figures", "{bits}-bit").format(bits=found.group(1)) if found else ""
+    """`4-bit` for `Q4_K_M`; empty for a type without a number of bits in its name."""
+    match = re.search(r"(?:I?Q|F|BF|TQ)(\d+)", quantization.upper())
+    return translate("Figures", "{bits}-bit").format(bits=match.group(1)) if match else ""
 
 
 def parameters(n_params: int) -> str:

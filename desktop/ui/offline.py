@@ -1,4 +1,4 @@
-"""The offline badge: the promise of the product, always in sight."""
+"""The offline badge, which is always visible."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from desktop.ui.style.theme import theme
 
 
 class OfflineBadge(QPushButton):
-    """A green dot and a word; pressing it says what is meant. `compact` leaves out the word."""
+    """A green dot and the word “Offline”; a click explains it. `compact` shows the dot only."""
 
     def __init__(self, *, compact: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -32,7 +32,7 @@ class OfflineBadge(QPushButton):
         self.setAccessibleName(promise)
 
     def sizeHint(self) -> QSize:
-        """Compact, as small as the icon buttons beside it."""
+        """If compact, as narrow as the icon buttons beside it."""
         hint = super().sizeHint()
         return QSize(theme().px(28) if self._compact else hint.width(), hint.height())
 
@@ -49,6 +49,6 @@ class OfflineBadge(QPushButton):
         painter.drawEllipse(QRectF(left, (self.height() - side) / 2, side, side))
 
     def _explain(self) -> None:
-        from desktop.ui.dialogs.offline import OfflineDialog  # only when asked for
+        from desktop.ui.dialogs.offline import OfflineDialog
 
         OfflineDialog(self.window()).open()

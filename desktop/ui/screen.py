@@ -1,4 +1,4 @@
-"""How much room a window may take on the screen it is on."""
+"""How large a window may be on its screen."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QWidget
 
 _FRAME = QSize(16, 48)
-"""What the window manager puts around a window, at most: its title bar and edges."""
+"""Pixels that the window manager adds to a window, at most: title bar and borders."""
 
 
-def room(window: QWidget) -> QSize:
-    """The largest size of `window` without its frame that its screen shows whole."""
+def available_size(window: QWidget) -> QSize:
+    """The largest size of `window`, without its frame, that fits on its screen."""
     return window.screen().availableGeometry().size() - _FRAME
 
 
-def within(size: QSize, window: QWidget) -> QSize:
-    """`size`, or as much of it as there is room for."""
-    return size.boundedTo(room(window))
+def fit_to_screen(size: QSize, window: QWidget) -> QSize:
+    """`size`, reduced to what fits on the screen of `window`."""
+    return size.boundedTo(available_size(window))

@@ -1,4 +1,4 @@
-"""Every shortcut of the window in one table: the actions are made from it, and the dialog that lists them too."""
+"""All keyboard shortcuts in one table, from which the actions and the dialog that lists them are made."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Shortcut(NamedTuple):
     id: str
     group: str
     keys: tuple[str, ...]
-    global_action: bool = True  # False: handled by the widget that has the keyboard, listed here for people
+    global_action: bool = True  # False: handled by the widget with the focus, and only listed here
 
 
 TABLE: tuple[Shortcut, ...] = (
@@ -55,8 +55,8 @@ _BY_ID = {shortcut.id: shortcut for shortcut in TABLE}
 
 
 def make_actions(window: QWidget) -> dict[str, QAction]:
-    """One action per global shortcut, added to `window`; texts are set by `name_actions`."""
-    from PySide6.QtGui import QAction, QKeySequence  # the table is read before there are actions
+    """One action for each global shortcut, added to `window`."""
+    from PySide6.QtGui import QAction, QKeySequence
 
     actions: dict[str, QAction] = {}
     for shortcut in TABLE:
@@ -70,7 +70,7 @@ def make_actions(window: QWidget) -> dict[str, QAction]:
 
 
 def name_actions(actions: dict[str, QAction]) -> None:
-    """Give every action its words in the present language."""
+    """Set the texts of the actions in the present language."""
     for name, action in actions.items():
         action.setText(description(name))
 
@@ -82,7 +82,7 @@ def key_text(name: str) -> str:
         from PySide6.QtGui import QKeySequence
 
         return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
-    # The signs on the keys are the same in both languages; Qt would translate their names.
+    # Not NativeText: it translates the names of the keys, and keyboards have the English ones in both languages.
     *modifiers, key = keys.split("+")
     return "+".join([*modifiers, _SIGNS.get(key, key)])
 

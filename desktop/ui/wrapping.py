@@ -1,7 +1,7 @@
-"""Fields that people write in stay quick when a word is as long as a book (see `desktop.ui.breaks`).
+"""Keeps text fields fast when they contain a very long word (the reason is in `desktop.ui.breaks`).
 
-A field's text is what was typed, so nothing can be added to it. Instead lines end anywhere as long as such a word is
-in the field, which costs Qt no search for the word's end.
+The text of a field is the person's, so no breaks can be inserted. Instead lines may end at any character as long as
+such a word is in the field; Qt then does not search for the end of the word.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ _ANYWHERE = QTextOption.WrapMode.WrapAnywhere
 
 
 class LongWords(QObject):
-    """Looks after the way in which the lines of `field` end; belongs to it."""
+    """Switches the wrap mode of `field`, which owns it."""
 
     def __init__(self, field: QPlainTextEdit) -> None:
         super().__init__(field)
         self._field = field
         field.setWordWrapMode(_USUAL)
-        # This is emitted before the changed text is laid out.
-        field.document().contentsChange.connect(self._look)
+        # `contentsChange` (not `contentsChanged`) is emitted before the changed text is laid out.
+        field.document().contentsChange.connect(self._on_change)
 
-    def _look(self, position: int, removed: int, added: int) -> None:
+    def _on_change(self, position: int, removed: int, added: int) -> None:
         if self._field.wordWrapMode() == _USUAL:
-            if added and self._is_long(position, position + added):
+            if added and self._has_long_word(position, position + added):
                 self._field.setWordWrapMode(_ANYWHERE)
-        elif removed and not self._is_long(0, self._field.document().characterCount()):
+        elif removed and not self._has_long_word(0, self._field.document().characterCount()):
             self._field.setWordWrapMode(_USUAL)
 
-    def _is_long(self, begin: int, end: int) -> bool:
+    def _has_long_word(self, begin: int, end: int) -> bool:
         block = self._field.document().findBlock(begin)
         while block.isValid() and block.position() <= end:
             if has_unbroken_run(block.text()):

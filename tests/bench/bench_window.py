@@ -44,7 +44,7 @@ window.resize(1120, 760)
 _OURS = """
 from PySide6.QtCore import QTimer
 from belle import paths
-from desktop.app import Running, make_application
+from desktop.app import WindowSession, make_application
 from desktop.i18n import set_language
 from desktop.settings import Settings
 from desktop.ui.style.theme import themes
@@ -52,7 +52,7 @@ application = make_application()
 settings = Settings()
 set_language(settings.language)
 themes().follow_settings(settings)
-running = Running(settings)
+running = WindowSession(settings)
 window = running.window
 def begin():
     from desktop.store import Store

@@ -1,4 +1,4 @@
-"""What one test did to the application, no other test sees: there is one application in a process."""
+"""Resets the application between tests, which share one, because a process can have only one QApplication."""
 
 from __future__ import annotations
 

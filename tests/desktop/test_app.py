@@ -1,4 +1,4 @@
-"""`chatbelle` from start to end: the real window on a real store with the real engine, driven through its widgets."""
+"""The whole `chatbelle`: the real window on a real store with the real engine, driven through its widgets."""
 
 from __future__ import annotations
 

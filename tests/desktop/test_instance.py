@@ -1,4 +1,4 @@
-"""A second start brings the first window to the front, with what it was to open, and ends without a word."""
+"""A second start hands its model to the first window, which comes to the front, and ends silently."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from belle import paths
-from desktop.instance import FirstWindow, hand_over
+from desktop.instance import InstanceServer, hand_over
 
 
 class Later:
@@ -36,28 +36,30 @@ class Later:
 
 
 @pytest.fixture
-def first(qtbot: QtBot) -> Iterator[FirstWindow]:
+def first(qtbot: QtBot) -> Iterator[InstanceServer]:
     paths.private_folder(paths.data_dir())
-    first = FirstWindow()
+    first = InstanceServer()
     assert first.listen()
     yield first
     first.close()
 
 
 @pytest.mark.parametrize("model", ["", "belle-7b-2m", "/模型/中文 name.gguf", "broken \udcff name"])
-def test_what_a_later_start_was_to_open_reaches_the_first_window(first: FirstWindow, qtbot: QtBot, model: str) -> None:
-    with qtbot.waitSignal(first.called) as called:
+def test_what_a_later_start_was_to_open_reaches_the_first_window(
+    first: InstanceServer, qtbot: QtBot, model: str
+) -> None:
+    with qtbot.waitSignal(first.start_requested) as called:
         later = Later(model)
     assert called.args == [model]
     assert later.result()
 
 
 def test_a_file_is_named_from_the_root(
-    first: FirstWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    first: InstanceServer, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "mine.gguf").touch()
     monkeypatch.chdir(tmp_path)
-    with qtbot.waitSignal(first.called) as called:
+    with qtbot.waitSignal(first.start_requested) as called:
         later = Later("mine.gguf")
     assert later.result()
     assert called.args == [str(tmp_path / "mine.gguf")]
@@ -72,9 +74,9 @@ def test_a_socket_that_a_crash_left_behind_is_replaced(qtbot: QtBot) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(os.fspath(paths.window_socket()))
     assert not hand_over("anything")
-    first = FirstWindow()
+    first = InstanceServer()
     assert first.listen()
-    with qtbot.waitSignal(first.called):
+    with qtbot.waitSignal(first.start_requested):
         later = Later("")
     assert later.result()
     first.close()
@@ -85,8 +87,8 @@ def test_a_socket_that_a_crash_left_behind_is_replaced(qtbot: QtBot) -> None:
 def test_a_window_that_is_just_being_opened_is_waited_for(qtbot: QtBot) -> None:
     paths.private_folder(paths.data_dir())
     later = Later("", timeout_s=10)
-    first = FirstWindow()
-    with qtbot.waitSignal(first.called):
+    first = InstanceServer()
+    with qtbot.waitSignal(first.start_requested):
         qtbot.wait(250)
         first.listen()
     assert later.result()
@@ -96,21 +98,21 @@ def test_a_window_that_is_just_being_opened_is_waited_for(qtbot: QtBot) -> None:
 def test_a_data_folder_with_a_long_path_does_as_well(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", f"{os.environ['HOME']}/{'long/' * 30}")
     paths.private_folder(paths.data_dir())
-    first = FirstWindow()
+    first = InstanceServer()
     assert first.listen()
-    with qtbot.waitSignal(first.called):
+    with qtbot.waitSignal(first.start_requested):
         later = Later("")
     assert later.result()
     first.close()
 
 
-def test_only_this_user_may_call(first: FirstWindow) -> None:
+def test_only_this_user_may_call(first: InstanceServer) -> None:
     assert paths.window_socket().stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("nonsense", [b"", b"\n", b"{", b"[1]\n", b'{"open": 7}\n', b"\xff\xfe\n", b"x" * 100_000])
-def test_nonsense_does_no_harm(first: FirstWindow, qtbot: QtBot, nonsense: bytes) -> None:
-    with socket.socket(socket.AF_UNIX) as caller, qtbot.assertNotEmitted(first.called):
+def test_nonsense_does_no_harm(first: InstanceServer, qtbot: QtBot, nonsense: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as caller, qtbot.assertNotEmitted(first.start_requested):
         caller.connect(os.fspath(paths.window_socket()))
         caller.setblocking(False)
         with contextlib.suppress(BlockingIOError):
@@ -118,13 +120,13 @@ def test_nonsense_does_no_harm(first: FirstWindow, qtbot: QtBot, nonsense: bytes
         began = time.monotonic()
         qtbot.wait(20)
         assert time.monotonic() - began < 2
-    with qtbot.waitSignal(first.called):
+    with qtbot.waitSignal(first.start_requested):
         later = Later("")
     assert later.result()
 
 
-def test_the_program_started_twice(first: FirstWindow, qtbot: QtBot) -> None:
-    with qtbot.waitSignal(first.called, timeout=60_000) as called:
+def test_the_program_started_twice(first: InstanceServer, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(first.start_requested, timeout=60_000) as called:
         second = subprocess.Popen(
             [sys.executable, "-m", "desktop", "nosuchmodel"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )

@@ -1,4 +1,4 @@
-"""Nothing leaves this computer: a whole chat, traced by the kernel, opens no internet socket."""
+"""A whole chat, traced with strace, opens no internet socket."""
 
 from __future__ import annotations
 

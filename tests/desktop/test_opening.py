@@ -1,4 +1,4 @@
-"""Whatever state the conversations are in, the window opens with them, or says why not and what can be done."""
+"""The window opens the conversations in any state, or says why not and what can be done."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from belle import paths
-from desktop.app import Running
+from desktop.app import WindowSession
 from desktop.chat.state import Notice
 from desktop.opening import Opened, open_store
 from desktop.settings import Settings
@@ -58,9 +58,9 @@ def fill(*titles: str) -> Path:
 
 def titles(opened: Opened) -> list[str]:
     assert opened.store is not None
-    found = sorted(row.title for row in opened.store.conversations())
+    titles = sorted(row.title for row in opened.store.conversations())
     opened.store.close()
-    return found
+    return titles
 
 
 def spoil(path: Path) -> None:
@@ -146,8 +146,8 @@ def as_somebody_else(folder: Path) -> Iterator[None]:
     if os.geteuid() != 0:
         yield
         return
-    for place in (folder, *folder.rglob("*")):
-        shutil.chown(place, 65534, 65534)
+    for path in (folder, *folder.rglob("*")):
+        shutil.chown(path, 65534, 65534)
     os.seteuid(65534)
     try:
         yield
@@ -158,18 +158,18 @@ def as_somebody_else(folder: Path) -> Iterator[None]:
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A home that anybody can reach (pytest's own folders are closed to others)."""
-    made = Path(tempfile.mkdtemp())
-    monkeypatch.setenv("HOME", str(made))
-    yield made
-    for place in (made, *made.rglob("*")):
-        if place.is_dir():
-            place.chmod(0o700)
-    shutil.rmtree(made)
+    home = Path(tempfile.mkdtemp())
+    monkeypatch.setenv("HOME", str(home))
+    yield home
+    for path in (home, *home.rglob("*")):
+        if path.is_dir():
+            path.chmod(0o700)
+    shutil.rmtree(home)
 
 
 def make_read_only(home: Path) -> None:
-    for place in sorted(home.rglob("*"), reverse=True):
-        place.chmod(0o500 if place.is_dir() else 0o400)
+    for path in sorted(home.rglob("*"), reverse=True):
+        path.chmod(0o500 if path.is_dir() else 0o400)
     home.chmod(0o500)
 
 
@@ -198,7 +198,7 @@ def test_conversations_that_may_not_be_written_can_be_read(home: Path, qtbot: Qt
 def test_a_home_in_which_nothing_can_be_made_opens_an_empty_window(home: Path, qtbot: QtBot) -> None:
     home.chmod(0o500)
     with as_somebody_else(home):
-        running = Running(Settings())
+        running = WindowSession(Settings())
         qtbot.addWidget(running.window)
         opened = open_store("")
         assert opened.store is not None
@@ -230,13 +230,13 @@ def test_a_full_disk_at_the_start_is_no_dead_start(qtbot: QtBot, monkeypatch: py
     assert titles(opened) == ["one"]
 
 
-@pytest.mark.parametrize("place", ["/proc/nowhere", "{home}/a-file/below"])
+@pytest.mark.parametrize("folder", ["/proc/nowhere", "{home}/a-file/below"])
 def test_a_data_folder_that_cannot_exist_does_no_harm(
-    home: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, place: str
+    home: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
     (home / "a-file").touch()
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME"):
-        monkeypatch.setenv(name, place.format(home=home))
+        monkeypatch.setenv(name, folder.format(home=home))
     Settings().set_value("window/zoom", 1.1)
     opened = open_store("")
     assert opened.notice is not None
@@ -244,18 +244,18 @@ def test_a_data_folder_that_cannot_exist_does_no_harm(
 
 
 def test_a_later_start_brings_the_window_forward_with_its_model(qtbot: QtBot) -> None:
-    running = Running(Settings())
+    running = WindowSession(Settings())
     qtbot.addWidget(running.window)
     controller = running.begin(Store.open(paths.database_file()))
     notices: list[str] = []
     controller.notice.connect(lambda notice: notices.append(notice.kind))
     running.window.showMinimized()
     qtbot.waitUntil(lambda: running.window._complete or running.window.isMinimized())
-    running.come_forward("nosuchmodel")
+    running.raise_window("nosuchmodel")
     assert not running.window.isMinimized()
     assert running.window.isVisible()
     assert notices == ["unknown_model"]
-    running.come_forward()
+    running.raise_window()
     assert len(notices) == 1
     running.window.close()
     running.close()
@@ -263,7 +263,7 @@ def test_a_later_start_brings_the_window_forward_with_its_model(qtbot: QtBot) ->
 
 def test_closing_with_something_unsaved_asks_first(qtbot: QtBot) -> None:
     store = Store.open(paths.database_file())
-    running = Running(Settings())
+    running = WindowSession(Settings())
     qtbot.addWidget(running.window)
     running.begin(store)
     running.window.show()
@@ -293,12 +293,12 @@ def test_what_was_typed_into_a_window_that_is_killed_stands_in_the_next(qtbot: Q
 from PySide6.QtCore import QTimer
 from PySide6.QtTest import QTest
 from belle import paths
-from desktop.app import Running, make_application
+from desktop.app import WindowSession, make_application
 from desktop.settings import Settings
 from desktop.store import Store
 
 application = make_application()
-running = Running(Settings())
+running = WindowSession(Settings())
 running.begin(Store.open(paths.database_file()))
 running.window.show()
 QTest.keyClicks(running.window.composer.editor, "half a thou")
@@ -307,7 +307,7 @@ application.exec()
 """
     with python(script) as process:
         assert line_of(process) == "typed"
-    running = Running(Settings())
+    running = WindowSession(Settings())
     qtbot.addWidget(running.window)
     running.begin(Store.open(paths.database_file()))
     assert running.window.composer.text() == "half a thou"

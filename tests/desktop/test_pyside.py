@@ -1,4 +1,4 @@
-"""What the window relies on in PySide6 and was once broken there."""
+"""Behaviour of PySide6 that the window relies on and that was broken in a release."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 
 class Sender(QObject):
-    told = Signal(bool)
+    sent = Signal(bool)
 
 
 def test_a_signal_keeps_its_hands_off_the_references_of_true_and_false() -> None:
@@ -19,7 +19,7 @@ def test_a_signal_keeps_its_hands_off_the_references_of_true_and_false() -> None
     sender = Sender()
     before = sys.getrefcount(True)
     for _ in range(50):
-        sender.told.emit(True)
+        sender.sent.emit(True)
     assert abs(sys.getrefcount(True) - before) < 25
 
 
@@ -48,12 +48,12 @@ def test_what_would_make_the_start_slow_is_not_needed_for_it() -> None:
     """Each was measured: the TOML reader, dataclasses, and what belongs to transcript, store and engine."""
     program = """
 import sys
-from desktop.app import Running, make_application
+from desktop.app import WindowSession, make_application
 from desktop.settings import Settings
 from desktop.ui.style.theme import themes
 application, settings = make_application(), Settings()
 themes().follow_settings(settings)
-window = Running(settings).window
+window = WindowSession(settings).window
 window.painted.connect(application.quit)
 left_out = {"tomllib", "dataclasses", "sqlite3", "json", "desktop.store", "desktop.ui.transcript", "belle.engine"}
 window.composer.editor.focus_changed.connect(lambda: print(sorted(left_out & set(sys.modules))))

@@ -1,4 +1,4 @@
-"""A controller on a real store with everything that it told; the engine is a fake that says what the test wants."""
+"""A controller on a real store that records its signals; the engine is a fake that says what the test wants."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.support.fake_engine import FakeEngines
 
 @dataclass
 class Desk:
-    """A controller with everything it told."""
+    """A controller, with the signals that it emitted."""
 
     store: Store
     controller: ChatController
     engines: FakeEngines
     notices: list[Notice] = field(default_factory=list)
     paths: list[list[StoredMessage]] = field(default_factory=list)
-    told: list[tuple[str, Any]] = field(default_factory=list)
+    emitted: list[tuple[str, Any]] = field(default_factory=list)
 
     @property
     def path(self) -> list[StoredMessage]:
@@ -33,7 +33,7 @@ class Desk:
         return [(m.role, m.text, m.status) for m in self.path]
 
     def names(self) -> list[str]:
-        return [name for name, _ in self.told]
+        return [name for name, _ in self.emitted]
 
 
 def make_desk(store: Store, engines: FakeEngines) -> Desk:
@@ -42,5 +42,5 @@ def make_desk(store: Store, engines: FakeEngines) -> Desk:
     controller.notice.connect(desk.notices.append)
     controller.path_changed.connect(lambda _, path: desk.paths.append(path))
     for name in ("message_added", "message_updated", "answer_text", "busy_changed", "waiting_changed", "prefill"):
-        getattr(controller, name).connect(lambda *a, name=name: desk.told.append((name, a)))
+        getattr(controller, name).connect(lambda *a, name=name: desk.emitted.append((name, a)))
     return desk

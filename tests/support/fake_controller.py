@@ -214,22 +214,22 @@ class FakeController(QObject):
     def draft(self, conversation_id) -> str:
         return self.drafts.get(conversation_id, "")
 
-    def keep_draft(self, conversation_id, text) -> None:
+    def save_draft(self, conversation_id, text) -> None:
         self.drafts[conversation_id] = text
 
     def has_failed(self, conversation_id) -> bool:
         return conversation_id in self.failed
 
-    def typed(self, what, conversation_id) -> str | None:
+    def typed_text(self, what, conversation_id) -> str | None:
         return self.typed_texts.get((what, conversation_id))
 
-    def keep_typed(self, what, conversation_id, text) -> None:
+    def save_typed_text(self, what, conversation_id, text) -> None:
         self.typed_texts[what, conversation_id] = text
 
     def edits(self) -> dict[int, str]:
         return dict(self.open_edits)
 
-    def keep_edit(self, message_id, text) -> None:
+    def save_edit(self, message_id, text) -> None:
         if text is None:
             self.open_edits.pop(message_id, None)
         else:
@@ -255,9 +255,6 @@ class FakeController(QObject):
 
     def set_template(self, template) -> None:
         self.calls.append(("set_template", template))
-
-    def unload_model(self) -> None:
-        self.calls.append(("unload_model",))
 
     def apply_settings(self) -> None:
         self.calls.append(("apply_settings",))

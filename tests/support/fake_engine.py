@@ -114,17 +114,17 @@ class FakeEngine:
 
 
 class FakeEngines:
-    """An engine factory that keeps what it made."""
+    """An engine factory that keeps what it created."""
 
     def __init__(self, **options: object) -> None:
         self.options = options
-        self.made: list[FakeEngine] = []
+        self.created: list[FakeEngine] = []
 
     def __call__(self, on_event: Callable[[Event], None]) -> FakeEngine:
         engine = FakeEngine(on_event, **self.options)  # type: ignore[arg-type]
-        self.made.append(engine)
+        self.created.append(engine)
         return engine
 
     @property
     def last(self) -> FakeEngine:
-        return self.made[-1]
+        return self.created[-1]

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from belle import paths
-from desktop.app import Running, make_application
+from desktop.app import WindowSession, make_application
 from desktop.chat.controller import ChatController
 from desktop.chat.state import Notice
 from desktop.settings import Settings
@@ -48,7 +48,7 @@ class Person:
             self.settings.set_value(name, value)
         make_application()
         themes().follow_settings(self.settings)
-        self.running = Running(self.settings)
+        self.running = WindowSession(self.settings)
         self.window: MainWindow = self.running.window
         qtbot.addWidget(self.window)
         self.store = Store.open(paths.database_file())

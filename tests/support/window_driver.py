@@ -18,7 +18,7 @@ from PySide6.QtCore import QSocketNotifier, Qt
 from PySide6.QtTest import QTest
 
 from belle import paths
-from desktop.app import Running, make_application
+from desktop.app import WindowSession, make_application
 from desktop.settings import Settings
 from desktop.store import Store
 from desktop.ui.style.theme import themes
@@ -31,7 +31,7 @@ def tell(event: str, **fields: object) -> None:
 class Driver:
     """Carries out the commands that come on stdin."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: WindowSession) -> None:
         self.running = running
         self._rest = b""
         controller = running.controller
@@ -79,7 +79,7 @@ def main() -> int:
     application = make_application()
     settings = Settings()
     themes().follow_settings(settings)
-    running = Running(settings)
+    running = WindowSession(settings)
     controller = running.begin(Store.open(paths.database_file()))
     driver = Driver(running)
     running.window.closed.connect(application.quit)

@@ -1,1 +1,1 @@
-"""Windows over the window. None of them is imported before it is asked for."""
+"""The dialogs. Each is imported at its first use."""

@@ -1,4 +1,4 @@
-"""What this program is, under which terms, how to cite BELLE, and where everything lies on the disk."""
+"""The About dialog: versions, licences, how to cite BELLE, and where the files are."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ CITATION = """@misc{BELLE,
 
 
 class AboutDialog(Dialog):
-    """Nothing here needs a network."""
+    """Shows everything without a network."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, width=560)
-        self._mark = QLabel()
+        self._logo = QLabel()
         self._name = label()
         self._versions = label("quiet")
         row = QHBoxLayout()
-        row.addWidget(self._mark)
+        row.addWidget(self._logo)
         names = QWidget()
         column = QVBoxLayout(names)
         column.setContentsMargins(0, 0, 0, 0)
@@ -84,7 +84,7 @@ class AboutDialog(Dialog):
                 ),
             ),
             "cite": (translate("About", "Citing BELLE"), CITATION),
-            "places": (translate("About", "Where things are"), places()),
+            "places": (translate("About", "Where things are"), data_paths()),
         }
         for name, (title, text) in texts.items():
             self._sections[name][0].setText(title)
@@ -97,11 +97,11 @@ class AboutDialog(Dialog):
         DoctorDialog(self).open()
 
     def restyle(self) -> None:
-        """The mark, small type for what is long."""
+        """Set the logo, and a small font for long texts."""
         look = theme()
         mark = QPixmap(str(paths.asset("icon/chatbelle-128.png")))
         mark.setDevicePixelRatio(mark.width() / look.px(48))
-        self._mark.setPixmap(mark)
+        self._logo.setPixmap(mark)
         for name in ("cite", "places"):
             font = look.font_code
             font.setPixelSize(look.px(11.5))
@@ -118,6 +118,6 @@ def versions() -> str:
     return f"ChatBELLE {belle.__version__} · llama-cpp-python {engine} · Qt {qVersion()}"
 
 
-def places() -> str:
-    """Conversations, models, settings."""
+def data_paths() -> str:
+    """The paths of conversations, models and settings, one a line."""
     return "\n".join(str(path) for path in (paths.database_file(), paths.models_dir(), paths.settings_file()))

@@ -1,6 +1,7 @@
-"""What all dialogs share: a heading, room around the words, buttons at the right, Esc closes, words that follow the
-language while the dialog is open. A dialog is as large as what is in it, and never larger than the screen: then what is
-between heading and buttons scrolls."""
+"""The base class of all dialogs: heading, body, buttons at the right, Esc closes, texts follow the language.
+
+A dialog has the size of its content, but at most that of the screen; then the body between heading and buttons scrolls.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QLabel, QPushButton,
 
 from desktop.i18n import translate
 from desktop.ui.foreign_text import breakable
-from desktop.ui.screen import room
+from desktop.ui.screen import available_size
 from desktop.ui.style.controls import label
 from desktop.ui.style.theme import theme, themes
 
@@ -18,11 +19,11 @@ _PAGE_KEYS = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Home, Qt.Key.Ke
 
 
 class Dialog(QDialog):
-    """A subclass fills `self.body`, adds buttons, and calls `self.ready()` once.
+    """A modal dialog. A subclass fills `self.body`, adds buttons, and calls `self.ready()` once at the end.
 
     Args:
         width: of the dialog, in pixels at 100 %.
-        height: of what is between heading and buttons, at least, where the screen has room for it.
+        height: minimum height of the body, in pixels at 100 %, where the screen is large enough.
     """
 
     def __init__(self, parent: QWidget | None = None, *, width: int = 460, height: int = 0) -> None:
@@ -51,13 +52,13 @@ class Dialog(QDialog):
         self.close_button: QPushButton | None = None
 
     def ready(self) -> None:
-        """Put in words and sizes for the first time and follow their changes."""
+        """Set texts and sizes, and follow changes of the theme."""
         themes().changed.connect(self.restyle)
         self.retranslate()
         self.restyle()
 
     def add_button(self, *, primary: bool = False) -> QPushButton:
-        """One more button in the bottom row."""
+        """Add a button to the bottom row. A `primary` one is pressed by Enter."""
         button = QPushButton()
         if primary:
             button.setProperty("kind", "primary")
@@ -67,12 +68,12 @@ class Dialog(QDialog):
         return button
 
     def add_close_button(self) -> None:
-        """The button of dialogs that only show something."""
+        """Add the only button of a dialog that shows something."""
         self.close_button = self.add_button(primary=True)
         self.close_button.clicked.connect(self.accept)
 
     def paragraph(self, role: str = "muted") -> QLabel:
-        """A wrapped text in the body; a `section` heading stands a little apart from what is above it."""
+        """Add a wrapped text to the body; a `section` heading has some space above it."""
         widget = label(role, wrap=True)
         if role == "section" and self.body.count():
             widget.setContentsMargins(0, theme().space(2), 0, 0)
@@ -80,19 +81,19 @@ class Dialog(QDialog):
         return widget
 
     def set_heading(self, text: str) -> None:
-        """Heading and window title."""
+        """Set the heading and the window title."""
         self.heading.setText(breakable(text))
         self.setWindowTitle(f"{text} — ChatBELLE")
         self.setAccessibleName(text)
 
     def retranslate(self) -> None:
-        """Set every text again; a subclass calls this one too."""
+        """Set every text in the present language; a subclass extends this."""
         if self.close_button is not None:
             self.close_button.setText(translate("Dialog", "Close"))
             self.close_button.setAccessibleName(translate("Dialog", "Close"))
 
     def restyle(self) -> None:
-        """Distances."""
+        """Set distances."""
         look = theme()
         edge = look.space(4)
         self._whole.setContentsMargins(edge, edge, edge, look.px(20))
@@ -102,22 +103,23 @@ class Dialog(QDialog):
         self.fit()
 
     def fit(self) -> None:
-        """Take the size of what is in it, as far as the screen has room."""
-        most = room(self)
+        """Resize to the content, up to the size of the screen."""
+        limit = available_size(self)
         edges = self._whole.contentsMargins()
         around = edges.left() + edges.right()
         wanted = max(theme().px(self._width), min(self._inside.minimumSizeHint().width() + around, theme().px(640)))
-        width = min(wanted, most.width())
+        width = min(wanted, limit.width())
         inner = width - around
         parts = [self.heading.heightForWidth(inner), self.buttons.sizeHint().height(), edges.top(), edges.bottom()]
         rest = sum(parts) + 2 * self._whole.spacing()
         height = rest + self._content_height(inner)
-        if height > most.height():
+        if height > limit.height():  # it scrolls, and the scroll bar takes a part of the width
             inner -= self.area.verticalScrollBar().sizeHint().width()
-            height = min(rest + self._content_height(inner), most.height())
+            height = min(rest + self._content_height(inner), limit.height())
         self.setMinimumSize(QSize(width, min(height, rest + theme().px(120))))
-        self.setMaximumSize(most)
-        # A scroll bar that is there makes the text narrower, therefore higher, and so seems needed for ever.
+        self.setMaximumSize(limit)
+        # With ScrollBarAsNeeded alone, a bar that appears for a moment makes the text narrower, so higher, and then
+        # keeps itself needed. So the layout is computed once without a bar.
         self.area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.resize(width, height)
         self._whole.activate()
@@ -128,12 +130,12 @@ class Dialog(QDialog):
         return max(content, theme().px(self._height))
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Now the screen is known, and every widget has its style."""
+        """Fit again: only now the screen is known and every widget is styled."""
         super().showEvent(event)
         self.fit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Page keys scroll what does not fit."""
+        """Scroll with the page keys."""
         if event.key() in _PAGE_KEYS and self.area.verticalScrollBar().maximum():
             bar = self.area.verticalScrollBar()
             bar.setValue(
@@ -148,7 +150,7 @@ class Dialog(QDialog):
         super().keyPressEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
-        """Follow the language."""
+        """Show the texts in the new language."""
         if event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
             self.fit()

@@ -1,4 +1,4 @@
-"""Whether everything works on this computer: the page of `belle doctor`, looked up while the dialog is open."""
+"""The dialog version of `belle doctor`: whether everything works on this computer."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ _SELECTABLE = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionF
 
 
 class Examination(QObject):
-    """One look at everything, on a thread of its own: it takes a second or two, most of it in child processes."""
+    """Runs `belle.doctor.examine` in a thread: it takes a second or two, most of it in child processes."""
 
     done = Signal(object)
 
     def start(self) -> None:
-        """`done` comes with the report, in the thread that this object lives in."""
+        """Start the thread. `done` has the report, and is delivered in the thread of this object."""
         threading.Thread(target=self._run, name="doctor", daemon=True).start()
 
     def _run(self) -> None:
         from belle.doctor import examine
 
         report = examine()
-        with suppress(RuntimeError):  # the program has ended meanwhile
+        with suppress(RuntimeError):  # the application has ended meanwhile
             self.done.emit(report)
 
 
 class DoctorDialog(Dialog):
-    """Problems first, each with its command; then everything that is known; a button copies what a bug report needs."""
+    """Shows problems first, each with a command that helps, then all facts. A button copies them for a bug report."""
 
     def __init__(self, parent: QWidget | None = None, *, examination: Examination | None = None) -> None:
         super().__init__(parent, width=600, height=300)
         self.report: DoctorReport | None = None
         self._waiting = self.paragraph()
-        self._filled: list[QWidget] = []
+        self._report_widgets: list[QWidget] = []
         self.copy_button = self.add_button()
         self.copy_button.setEnabled(False)
         self.copy_button.clicked.connect(self._copy)
@@ -71,10 +71,10 @@ class DoctorDialog(Dialog):
 
     def _show(self, report: DoctorReport) -> None:
         self.report = report
-        for widget in self._filled:
-            widget.hide()
+        for widget in self._report_widgets:
+            widget.hide()  # `deleteLater` deletes it only when the event loop runs again
             widget.deleteLater()
-        self._filled = []
+        self._report_widgets = []
         self._waiting.hide()
         self.copy_button.setEnabled(True)
         if not report.problems:
@@ -103,15 +103,15 @@ class DoctorDialog(Dialog):
         grid.setHorizontalSpacing(theme().space(3))
         for row, fact in enumerate(section.facts):
             name, value = fact_name(fact.name), fact.value or "–"
-            grid.addWidget(_text("quiet", name, name), row, 0, Qt.AlignmentFlag.AlignTop)
-            grid.addWidget(_text("small", value, f"{name}: {value}"), row, 1)
+            grid.addWidget(_value_label("quiet", name, name), row, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(_value_label("small", value, f"{name}: {value}"), row, 1)
         self.body.addWidget(box)
-        self._filled.append(box)
+        self._report_widgets.append(box)
 
     def _add(self, role: str, text: str) -> None:
         widget = self.paragraph(role)
-        _fill(widget, text, text)
-        self._filled.append(widget)
+        _set_text(widget, text, text)
+        self._report_widgets.append(widget)
 
     def _copy(self) -> None:
         if self.report is not None:
@@ -119,14 +119,14 @@ class DoctorDialog(Dialog):
             self.copy_button.setText(translate("Doctor", "Copied"))
 
 
-def _text(role: str, text: str, spoken: str) -> QLabel:
+def _value_label(role: str, text: str, spoken: str) -> QLabel:
     widget = label(role, wrap=role != "quiet")
-    _fill(widget, text, spoken)
+    _set_text(widget, text, spoken)
     return widget
 
 
-def _fill(widget: QLabel, text: str, spoken: str) -> None:
-    # Names of models and folders are in it.
+def _set_text(widget: QLabel, text: str, spoken: str) -> None:
+    # It contains names of models and folders, which may look like HTML.
     widget.setTextFormat(Qt.TextFormat.PlainText)
     widget.setText(text)
     widget.setAccessibleName(spoken)

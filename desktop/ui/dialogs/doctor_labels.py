@@ -1,6 +1,6 @@
-"""The texts of the doctor's page: sections, facts and problems of `belle.doctor` in the language of the window.
+"""The texts of the doctor dialog: sections, facts and problems of `belle.doctor` in the language of the window.
 
-A kind of problem that has no text here shows the English sentence that it brings along.
+A problem of a kind without a text here shows its English sentence.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def section_title(name: str) -> str:
 
 
 def fact_name(name: str) -> str:
-    """What a fact is about; names of libraries and models are names in every language."""
+    """The label of a fact; names of libraries and models are not translated."""
     return {
         "system": translate("Doctor", "System"),
         "python": "Python",
@@ -58,7 +58,7 @@ def fact_name(name: str) -> str:
 
 
 def problem_sentence(problem: Problem) -> str:
-    """One sentence."""
+    """The sentence about a problem."""
     sentence = _sentences().get(problem.kind)
     if sentence is None:
         return problem.message
@@ -90,8 +90,8 @@ def _sentences() -> dict[str, str]:
         "little_memory": translate("Doctor", "Only {free} of memory are free; a 4-bit 7B model needs about 5 GB."),
         "little_disk": translate("Doctor", "Only {free} are free on the disk; a 4-bit 7B model takes about 5 GB."),
         "library_missing": translate("Doctor", "Not installed: {names}."),
-        "library_unsuitable": translate("Doctor", "Of a version that does not work here: {names}."),
-        "library_untested": translate("Doctor", "Of another version than the tested one: {names}."),
+        "library_unsuitable": translate("Doctor", "The installed versions do not work here: {names}."),
+        "library_untested": translate("Doctor", "The installed versions are not the tested ones: {names}."),
         "folder_not_writable": translate("Doctor", "The folder {path} cannot be written."),
         "store_damaged": translate("Doctor", "The conversations' file is damaged."),
         "model_missing": translate("Doctor", "The file of the model {name} is no longer where it was."),

@@ -1,4 +1,4 @@
-"""About a model of the catalogue: what it needs, its terms, and how its file gets here. No network is used."""
+"""Explains how to get a model of the catalogue, and its terms. Uses no network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ModelInfoDialog(Dialog):
-    """For a model that is not on this computer yet. `open_file_requested`: the person has the file already."""
+    """For a model that is not installed. `open_file_requested`: the person has its file already."""
 
     open_file_requested = Signal()
 

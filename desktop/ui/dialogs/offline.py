@@ -1,4 +1,4 @@
-"""What “offline” means here, in plain words."""
+"""Explains what “offline” means."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from desktop.ui.dialogs.base import Dialog
 
 
 class OfflineDialog(Dialog):
-    """Shown by the offline badge."""
+    """Opened by the offline badge."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,5 +1,8 @@
-"""The settings: how the window looks, how answers are drawn, how a model is loaded. Every change takes effect at once;
-what belongs to loading is told by `load_settings_changed` when the dialog closes, so that a model is loaded once."""
+"""The settings dialog: looks of the window, sampling, loading of the model.
+
+Every change takes effect at once, except those for loading: `load_settings_changed` is emitted when the dialog closes,
+so that the model is loaded again only once.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,9 @@ from desktop.ui.style.theme import theme, themes
 
 Page = Literal["general", "answers", "model"]
 CONTEXTS = (2048, 4096, 8192, 16384, 32768)
-"""Context lengths offered, in tokens."""
+"""Context lengths to choose from, in tokens."""
 STATE_GB = (0, 1, 4, 16)
-"""Room on the disk offered for saved conversations, in gigabytes; 0 is none."""
+"""Disk space for saved conversations to choose from, in gigabytes; 0 saves none."""
 
 # name, lowest, highest, step, decimals
 _SAMPLING = (
@@ -44,7 +47,7 @@ _SAMPLING = (
 
 
 class SettingsDialog(Dialog):
-    """Three pages. `base` are the model's own figures, shown where the person has set none."""
+    """Three pages. `base` has the recommended sampling values, shown where the person has set none."""
 
     load_settings_changed = Signal()
     templates_requested = Signal()
@@ -61,9 +64,9 @@ class SettingsDialog(Dialog):
         super().__init__(parent, width=560)
         self._settings = settings
         self._base = base or Sampling()
-        self._loaded_with = self._of_loading()
+        self._loaded_with = self._load_settings()
         self._saved_bytes = 0
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, _SettingLabel] = {}
         self.tabs = Segments(("general", "answers", "model"))
         self.pages = QStackedWidget()
         row = QHBoxLayout()
@@ -75,7 +78,7 @@ class SettingsDialog(Dialog):
             self.pages.addWidget(build())
         self.tabs.chosen.connect(self._show_page)
         self.add_close_button()
-        self.finished.connect(self._tell_loading)
+        self.finished.connect(self._emit_load_settings)
         self.ready()
         self.tabs.set_value(page)
         self._show_page(page)
@@ -96,7 +99,7 @@ class SettingsDialog(Dialog):
         self.smaller, self.larger, self._zoom_label = QPushButton("A−"), QPushButton("A＋"), label()
         self.smaller.clicked.connect(lambda: self._step_zoom(-1))
         self.larger.clicked.connect(lambda: self._step_zoom(1))
-        zoom = _beside(self.smaller, self._zoom_label, self.larger)
+        zoom = _in_a_row(self.smaller, self._zoom_label, self.larger)
         return self._page(
             ("theme", self.theme_choice),
             ("language", self.language_choice),
@@ -151,7 +154,7 @@ class SettingsDialog(Dialog):
         self.template_button.clicked.connect(self._choose_template)
         return self._page(
             ("n_ctx", self.context_choice),
-            ("threads", _beside(self.threads_choice, self.threads_field)),
+            ("threads", _in_a_row(self.threads_choice, self.threads_field)),
             ("saved", self.state_choice),
             ("", self.delete_saved_button),
             ("template", self.template_button),
@@ -166,9 +169,9 @@ class SettingsDialog(Dialog):
             if not name:
                 grid.addWidget(control, 2 * index, 0, Qt.AlignmentFlag.AlignLeft)
                 continue
-            line = _Line(control)
+            line = _SettingLabel(control)
             self._lines[name] = line
-            if name == "n_ctx":  # too wide to stand beside its words
+            if name == "n_ctx":  # too wide for one row
                 grid.addWidget(line.words, 2 * index, 0, 1, 2)
                 grid.addWidget(control, 2 * index + 1, 0, 1, 2, Qt.AlignmentFlag.AlignLeft)
             else:
@@ -182,7 +185,7 @@ class SettingsDialog(Dialog):
     # Changes
 
     def set_can_choose_template(self, can: bool) -> None:
-        """Whether there is a model to choose a template for."""
+        """Enable the button for the prompt template; only while a model is loaded."""
         self.template_button.setEnabled(can)
 
     def show_saved_bytes(self, n_bytes: int) -> None:
@@ -215,21 +218,21 @@ class SettingsDialog(Dialog):
     def _reset_sampling(self) -> None:
         for name, field in self.fields.items():
             field.setValue(getattr(self._base, name))
-            self._settings.set_value(f"sampling/{name}", None)
+            self._settings.set_value(f"sampling/{name}", None)  # after `setValue`, which has stored the value
 
     def _threads_changed(self) -> None:
         fixed = self.threads_choice.value() == "fixed"
         self.threads_field.setEnabled(fixed)
         self._settings.set_value("model/threads", self.threads_field.value() if fixed else None)
 
-    def _tell_loading(self) -> None:
-        if self._loaded_with != self._of_loading():
+    def _emit_load_settings(self) -> None:
+        if self._loaded_with != self._load_settings():
             self.load_settings_changed.emit()
 
-    def _of_loading(self) -> tuple[int, int | None, int]:
+    def _load_settings(self) -> tuple[int, int | None, int]:
         return self._settings.n_ctx, self._settings.threads, self._settings.state_budget
 
-    # Words
+    # Texts
 
     def retranslate(self) -> None:
         """The texts in the present language."""
@@ -323,14 +326,14 @@ class SettingsDialog(Dialog):
         }
 
     def restyle(self) -> None:
-        """Widths of the number fields."""
+        """Set the widths of the number fields."""
         super().restyle()
         for field in (*self.fields.values(), self.threads_field):
             field.setFixedWidth(theme().px(76))
 
 
-class _Line:
-    """Title and explanation of one setting; they also name its control."""
+class _SettingLabel:
+    """Title and explanation of one setting, which are also the accessible name and description of its control."""
 
     def __init__(self, control: QWidget) -> None:
         self._control = control
@@ -344,7 +347,7 @@ class _Line:
         column.addWidget(self._text)
 
     def set_text(self, title: str, text: str) -> None:
-        """Show them."""
+        """Set both texts."""
         self._title.setText(title)
         self._text.setText(text)
         self._text.setVisible(bool(text))
@@ -352,7 +355,7 @@ class _Line:
         self._control.setAccessibleDescription(text)
 
 
-def _beside(*controls: QWidget) -> QWidget:
+def _in_a_row(*controls: QWidget) -> QWidget:
     widget = QWidget()
     row = QHBoxLayout(widget)
     row.setContentsMargins(0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""The list of shortcuts, made from the table that makes the actions."""
+"""The list of shortcuts, made from the table in `desktop.ui.shortcuts`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from desktop.ui.style.theme import theme
 
 
 class ShortcutsDialog(Dialog):
-    """Two columns of groups: what it does, and the keys."""
+    """Two columns of groups, each with descriptions and keys."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, width=640)
@@ -56,7 +56,7 @@ class ShortcutsDialog(Dialog):
             keys.setText(key_text(name))
 
     def restyle(self) -> None:
-        """Distances."""
+        """Set distances."""
         super().restyle()
         self._grid.setHorizontalSpacing(theme().space(3))
         self._grid.setVerticalSpacing(theme().px(6))

@@ -1,4 +1,4 @@
-"""Said before there is a window: why the conversations cannot be opened, and what can be done about it."""
+"""Asks what to do when the conversations cannot be opened at the start."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from belle.errors import KnownError
 
 _REPAIRABLE = ("damaged", "not_a_store", "io_error")
-"""Kinds for which a copy that is put back can help."""
+"""Kinds of errors for which restoring a backup can help."""
 
 
 @dataclass(frozen=True, slots=True)
 class CopyToRestore:
-    """A copy that can be put back: when it was made (seconds since the epoch), and whether before an update."""
+    """A backup that can be restored. `made_at` is in seconds since the epoch."""
 
     path: Path
     made_at: float
@@ -35,14 +35,14 @@ class CopyToRestore:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the person chose: a copy to put back, to open the file as it is, or, with neither, to quit."""
+    """What the person chose: restore a backup, open the damaged file, or, with neither, quit."""
 
     restore: Path | None = None
     open_anyway: bool = False
 
 
 class StoreFaultDialog(Dialog):
-    """The reason in words, the exact message, the copies that can be put back."""
+    """Shows the reason, the exact message, and the backups that can be restored."""
 
     def __init__(
         self,
@@ -53,19 +53,19 @@ class StoreFaultDialog(Dialog):
         may_open: bool = False,
     ) -> None:
         super().__init__(parent, width=520)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)  # the decision is read after it has closed
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)  # `decision` is read after it was closed
         self.decision = Decision()
         notice = Notice.of_store(error)
         self._notice = replace(notice, kind="damaged_at_start") if error.kind == "damaged" else notice
         is_repairable = error.kind in _REPAIRABLE
         self._copies = copies if is_repairable else ()
         self._text = self.paragraph()
-        self._exact = label("code", wrap=True)
-        self._exact.setTextInteractionFlags(
+        self._details = label("code", wrap=True)
+        self._details.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
-        self.body.addWidget(self._exact)
-        self._about_copies = self.paragraph()
+        self.body.addWidget(self._details)
+        self._copies_note = self.paragraph()
         self.choice = QComboBox()
         self.body.addWidget(self.choice)
         self.open_button = self.add_button()
@@ -75,7 +75,7 @@ class StoreFaultDialog(Dialog):
         self.restore_button.clicked.connect(
             lambda: self._decide(Decision(restore=self._copies[self.choice.currentIndex()].path))
         )
-        self._about_copies.setVisible(is_repairable)
+        self._copies_note.setVisible(is_repairable)
         for part in (self.choice, self.restore_button):
             part.setVisible(bool(self._copies))
         self.quit_button = self.add_button(primary=True)
@@ -88,10 +88,10 @@ class StoreFaultDialog(Dialog):
         content = notice_text(self._notice)
         self.set_heading(content.title)
         self._text.setText(breakable(content.text))
-        self._exact.setText(content.details)
-        self._exact.setAccessibleName(content.details)
-        self._exact.setVisible(bool(content.details))
-        self._about_copies.setText(
+        self._details.setText(content.details)
+        self._details.setAccessibleName(content.details)
+        self._details.setVisible(bool(content.details))
+        self._copies_note.setText(
             translate("Dialog", "These copies can be put back. The present file is kept beside them, never deleted.")
             if self._copies
             else translate("Dialog", "There is no copy of it yet that could be put back.")

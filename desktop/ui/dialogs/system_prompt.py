@@ -1,4 +1,4 @@
-"""What the model is told before the conversation begins."""
+"""Edits the system prompt of a conversation."""
 
 from __future__ import annotations
 
@@ -13,13 +13,10 @@ from desktop.ui.wrapping import LongWords
 
 
 class SystemPromptDialog(Dialog):
-    """`chosen` carries the text that is to be saved; who has saved it accepts the dialog, which stays until then.
+    """The dialog stays open until the receiver of `chosen` has stored the text and calls `accept`."""
 
-    `typed` carries the text as far as it has come.
-    """
-
-    chosen = Signal(str)
-    typed = Signal(str)
+    chosen = Signal(str)  # the text to save
+    typed = Signal(str)  # the text in the field, at each change
 
     def __init__(self, text: str, parent: QWidget | None = None) -> None:
         super().__init__(parent, width=520)
@@ -60,6 +57,6 @@ class SystemPromptDialog(Dialog):
             button.setAccessibleName(button.text())
 
     def restyle(self) -> None:
-        """A comfortable height."""
+        """Set the height of the field."""
         super().restyle()
         self.field.setMinimumHeight(theme().px(160))

@@ -1,6 +1,6 @@
-"""How the model is talked to: its prompt templates, with what each makes of a short conversation.
+"""Chooses the prompt template of the model, showing what each makes of a short conversation.
 
-Asked when a file does not say it, and to be changed at any time. Nothing is assumed; what fits is marked.
+It opens when a file has no template that works, and on request. No template is assumed; those that fit are marked.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 class TemplateDialog(Dialog):
-    """`chosen` carries the id of a template.
+    """`chosen` has the id of a template.
 
     Args:
         file_name: of the model.
-        current: id of the template in use, None when there is none yet.
+        current: id of the template in use; None when there is none.
     """
 
     chosen = Signal(str)
@@ -66,7 +66,7 @@ class TemplateDialog(Dialog):
         self.ready()
 
     def conversation(self) -> tuple[Message, ...]:
-        """The example: what the model is told first, a question, its answer, another question."""
+        """The example conversation: a system prompt, a question, its answer, another question."""
         return (
             Message("system", translate("Template", "Answer briefly.")),
             Message("user", translate("Template", "What is spring rain?")),
@@ -75,7 +75,7 @@ class TemplateDialog(Dialog):
         )
 
     def show_options(self, options: Sequence[TemplateOption]) -> None:
-        """List what there is to choose from. The one in use is taken, else the one that fits."""
+        """List the templates. The one in use is selected, else the first that fits."""
         self._options = {option.id: option for option in options}
         self.choices.clear()
         for option in options:
@@ -87,12 +87,12 @@ class TemplateDialog(Dialog):
         self.choose(next(name for name in (self._current, *fits, *self._options) if name in self._options))
 
     def choose(self, template_id: str) -> None:
-        """Take a choice."""
+        """Select a template."""
         self.choices.setCurrentRow(list(self._options).index(template_id))
         self._show_choice()
 
     def choice(self) -> TemplateOption | None:
-        """What is taken; None before anything is listed."""
+        """The selected template; None before they are listed."""
         item = self.choices.currentItem()
         return self._options[item.data(Qt.ItemDataRole.UserRole)] if item is not None else None
 
@@ -114,7 +114,7 @@ class TemplateDialog(Dialog):
         repolish(self._advice)
 
     def _advice_on(self, option: TemplateOption | None) -> tuple[str, str]:
-        """How serious it is, and what is to be said of a choice."""
+        """The level and the text of the advice about a template."""
         if option is None:
             return "", ""
         if option.problem:
@@ -170,7 +170,7 @@ class TemplateDialog(Dialog):
         return translate("Template", "{title} · fits").format(title=title) if option.suggested else title
 
     def restyle(self) -> None:
-        """Distances, and type in which every character is told from every other."""
+        """Set distances, and a font in which similar characters differ."""
         look = theme()
         self._row.setSpacing(look.space(2))
         self.example.setFont(look.font_code)

@@ -1,4 +1,4 @@
-"""Asked when the window is to be closed and the store refuses what it still has to take."""
+"""Asks before the window is closed while the store refuses to save something."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from desktop.ui.dialogs.base import Dialog
 
 
 class UnsavedDialog(Dialog):
-    """Close all the same, or stay while it is tried again. `accepted`: close."""
+    """Close without it (`accepted`), or stay while saving is tried again."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

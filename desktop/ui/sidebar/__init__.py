@@ -1,4 +1,4 @@
-"""The left side of the window: conversations, search, settings, and the promise that it is all offline."""
+"""The left side of the window: conversations, search, settings, and the offline badge."""
 
 from desktop.ui.sidebar.sidebar import Sidebar
 

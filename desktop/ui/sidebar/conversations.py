@@ -1,6 +1,7 @@
-"""The conversation list as a Qt model: sections and conversations as rows, read page by page.
+"""The conversation list as a Qt model: rows are section headings and conversations, read page by page.
 
-A list of ten thousand costs what its first page costs: the view asks for more (`fetchMore`) as it is scrolled.
+The first page of ten thousand conversations costs as much as that of a hundred: the view calls `fetchMore` as it is
+scrolled.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Pages = Callable[[int, "ConversationSummary | None"], "list[ConversationSummary]
 
 
 class ItemRole(IntEnum):
-    """What a row tells the delegate."""
+    """Data of a row for the delegate."""
 
     SUMMARY = Qt.ItemDataRole.UserRole
     IS_SECTION = Qt.ItemDataRole.UserRole + 1
@@ -44,18 +45,19 @@ class SectionHeading:
 
 
 class ConversationModel(QAbstractListModel):
-    """`renamed` carries a conversation's id and the title a person typed.
+    """Sections and conversations. Titles are edited in the list; the owner of `pages` stores them.
 
-    `title_typed` carries the id and the title as far as it has come, and None when it is given up.
+    `typed_title` returns the unsaved title of a conversation (None: none), `has_failed` whether an answer failed there
+    and has not been seen.
     """
 
-    renamed = Signal(int, str)
-    title_typed = Signal(int, object)
+    renamed = Signal(int, str)  # conversation, its new title
+    title_typed = Signal(int, object)  # conversation, the text in the editor of its title; None: discarded
 
     def __init__(self, pages: Pages, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.typed_title: Callable[[int], str | None] = lambda _: None  # what was typed before and not saved
-        self.has_failed: Callable[[int], bool] = lambda _: False  # an answer failed there, which nobody has seen yet
+        self.typed_title: Callable[[int], str | None] = lambda _: None
+        self.has_failed: Callable[[int], bool] = lambda _: False
         self._pages = pages
         self._rows: list[Any] = []
         self._last: ConversationSummary | None = None
@@ -65,12 +67,13 @@ class ConversationModel(QAbstractListModel):
         self._day = 0.0
 
     def reload(self) -> None:
-        """Read again as many conversations as are shown; rows that only changed keep their place on the screen."""
+        """Read as many conversations again as are shown. If their order is the same, scrolling and selection stay."""
         self._day = _midnight()
         wanted = max(PAGE, sum(1 for row in self._rows if not isinstance(row, SectionHeading)))
-        found = self._pages(wanted, None)
-        rows = self._with_sections(found, before="")
-        self._last = found[-1] if found else None
+        summaries = self._pages(wanted, None)
+        rows = self._with_sections(summaries, before="")
+        self._last = summaries[-1] if summaries else None
+        # A model reset would lose the view's scroll position and open editor.
         if [_key(row) for row in rows] == [_key(row) for row in self._rows]:
             self._rows = rows
             if rows:
@@ -79,15 +82,15 @@ class ConversationModel(QAbstractListModel):
             self.beginResetModel()
             self._rows = rows
             self.endResetModel()
-        self._complete = len(found) < wanted
+        self._complete = len(summaries) < wanted
 
     def retranslate(self) -> None:
-        """Name the sections in the present language."""
+        """Show the section titles in the present language."""
         if self._rows:
             self.dataChanged.emit(self.index(0), self.index(len(self._rows) - 1))
 
     def set_open(self, conversation_id: int | None) -> None:
-        """Mark the conversation that is shown in the window."""
+        """Mark the conversation that the window shows."""
         before, self._open_id = self._open_id, conversation_id
         for changed in (before, conversation_id):
             row = self.row_of(changed)
@@ -95,14 +98,14 @@ class ConversationModel(QAbstractListModel):
                 self.dataChanged.emit(self.index(row), self.index(row), [ItemRole.IS_OPEN])
 
     def row_of(self, conversation_id: int | None) -> int | None:
-        """The row of a conversation, if it has been read."""
+        """The row of a conversation; None if it has not been read."""
         for number, row in enumerate(self._rows):
             if not isinstance(row, SectionHeading) and row.id == conversation_id:
                 return number
         return None
 
     def neighbour(self, conversation_id: int | None, step: int) -> int | None:
-        """The id of the conversation `step` places further in the list; around the end; None in an empty list."""
+        """The id of the conversation `step` rows further, wrapping around; None in an empty list."""
         ids = [row.id for row in self._rows if not isinstance(row, SectionHeading)]
         if not ids:
             return None
@@ -110,25 +113,25 @@ class ConversationModel(QAbstractListModel):
         return int(ids[index % len(ids)])
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  (Qt's signature)
-        """Rows read so far."""
+        """The number of rows read so far."""
         return 0 if parent.isValid() else len(self._rows)
 
     def canFetchMore(self, parent: Index) -> bool:
-        """Whether there are conversations not read yet."""
+        """Whether there are conversations that have not been read."""
         return not parent.isValid() and not self._complete
 
     def fetchMore(self, parent: Index) -> None:
         """Read the next page."""
-        # Whoever is told of the new rows may ask for more at once: one page after the other.
+        # The view may call this again from `endInsertRows`, before the first call has returned.
         if parent.isValid() or self._complete or self._fetching:
             return
-        found = self._pages(PAGE, self._last)
-        self._complete = len(found) < PAGE
-        if not found:
+        summaries = self._pages(PAGE, self._last)
+        self._complete = len(summaries) < PAGE
+        if not summaries:
             return
         last_section = next((row.name for row in reversed(self._rows) if isinstance(row, SectionHeading)), "")
-        rows = self._with_sections(found, before=last_section)
-        self._last = found[-1]
+        rows = self._with_sections(summaries, before=last_section)
+        self._last = summaries[-1]
         self._fetching = True
         self.beginInsertRows(QModelIndex(), len(self._rows), len(self._rows) + len(rows) - 1)
         self._rows += rows
@@ -136,13 +139,13 @@ class ConversationModel(QAbstractListModel):
         self._fetching = False
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        """Sections can be seen, not chosen."""
+        """Section headings cannot be selected."""
         if not index.isValid() or isinstance(self._rows[index.row()], SectionHeading):
             return Qt.ItemFlag.NoItemFlags
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEditable
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """See `ItemRole`; the display text is the title or the section's name."""
+        """See `ItemRole`; the display text is the title of the conversation or of the section."""
         if not index.isValid() or index.row() >= len(self._rows):
             return None
         row = self._rows[index.row()]
@@ -165,11 +168,11 @@ class ConversationModel(QAbstractListModel):
             case Qt.ItemDataRole.ToolTipRole if not section and self.has_failed(row.id):
                 value = translate("Sidebar", "The answer failed")
             case Qt.ItemDataRole.AccessibleTextRole:
-                value = self._spoken(row)
+                value = self._accessible_text(row)
         return value
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        """A title typed in the list: told to whoever keeps the conversations, who then has the list read again."""
+        """Emit the title that was entered. The row changes when the owner of the conversations calls `reload`."""
         row = self._rows[index.row()] if index.isValid() else None
         title = " ".join(str(value).split())
         if row is None or isinstance(row, SectionHeading) or role != Qt.ItemDataRole.EditRole:
@@ -180,7 +183,7 @@ class ConversationModel(QAbstractListModel):
             self.title_typed.emit(row.id, None)
         return bool(title)
 
-    def _spoken(self, row: Any) -> str:
+    def _accessible_text(self, row: Any) -> str:
         if isinstance(row, SectionHeading):
             return section_title(row.name)
         title = shown_title(row.title)
@@ -190,9 +193,9 @@ class ConversationModel(QAbstractListModel):
             return translate("Sidebar", "{title}, the answer failed").format(title=title)
         return title
 
-    def _with_sections(self, found: Sequence[ConversationSummary], *, before: str) -> list[Any]:
+    def _with_sections(self, summaries: Sequence[ConversationSummary], *, before: str) -> list[Any]:
         rows: list[Any] = []
-        for summary in found:
+        for summary in summaries:
             name = section_of(summary, self._day)
             if name != before:
                 rows.append(SectionHeading(name))
@@ -227,7 +230,7 @@ def section_title(name: str) -> str:
 
 
 def shown_title(title: str) -> str:
-    """A title on one line, also for a conversation that has none yet."""
+    """A title on one line; “New chat” for an empty one."""
     return " ".join(title.split()) or translate("Sidebar", "New chat")
 
 

@@ -1,10 +1,10 @@
-"""How rows of the sidebar are painted: what all have in common, and sections and conversations with the violet bar."""
+"""Paints the rows of the sidebar: what all rows share, and sections and conversations."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPen
 from PySide6.QtWidgets import QLineEdit, QStyledItemDelegate, QWidget
 
@@ -17,14 +17,17 @@ LINE = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.
 
 
 class RowDelegate(QStyledItemDelegate):
-    """Ground, bar and focus ring, the same for all rows. The list tells which rows are hovered and focused (-1: none):
-    asking the style option would cost seven milliseconds of every start, for the class of its flags."""
+    """Paints the background, the violet bar and the focus ring of a row.
+
+    The list sets the hovered and the focused row (-1: none). Reading them from the style option would cost every start
+    seven milliseconds, in which PySide6 builds the class of its flags.
+    """
 
     hovered = -1
     focused = -1
 
     def background(self, painter: QPainter, rect: QRect, row: int, *, is_open: bool) -> QRect:
-        """Paint behind the words and return where the words may stand."""
+        """Paint behind the text and return the area for the text."""
         look = theme()
         area = QRectF(rect).adjusted(look.px(8), 1, -look.px(8), -1)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -44,12 +47,7 @@ class RowDelegate(QStyledItemDelegate):
 
 
 class ConversationDelegate(RowDelegate):
-    """Sections and conversations; all rows are of one height, so that a long list lays out at once.
-
-    `typed` carries a conversation's id and its new title as far as it has come, and None when it is given up.
-    """
-
-    typed = Signal(int, object)
+    """Sections and conversations; all rows are of one height, so that a long list lays out at once."""
 
     def sizeHint(self, _option: Any, _index: Any) -> QSize:
         """One line."""
@@ -71,10 +69,10 @@ class ConversationDelegate(RowDelegate):
             is_open = bool(index.data(ItemRole.IS_OPEN))
             area = self.background(painter, option.rect, index.row(), is_open=is_open)
             if index.row() == self.hovered:
-                self._more(painter, option.rect, look)
-                area.setRight(self.more_place(option.rect).left())
+                self._paint_menu_button(painter, option.rect, look)
+                area.setRight(self.menu_button_rect(option.rect).left())
             if index.data(ItemRole.HAS_FAILED):
-                area.setRight(self._warning(painter, area, look).left() - look.px(4))
+                area.setRight(self._paint_warning(painter, area, look).left() - look.px(4))
             font = list_font(look)
             if is_open:
                 font.setWeight(QFont.Weight.Medium)
@@ -84,16 +82,16 @@ class ConversationDelegate(RowDelegate):
             painter.drawText(area, LINE, shown)
         painter.restore()
 
-    def more_place(self, row: QRect) -> QRect:
-        """Where the ⋯ of a hovered row is."""
+    def menu_button_rect(self, row: QRect) -> QRect:
+        """The area of the ⋯ button of a hovered row."""
         side = theme().px(24)
         return QRect(row.right() - theme().px(12) - side, row.center().y() - side // 2 + 1, side, side)
 
     def createEditor(self, parent: QWidget, _option: Any, index: Any) -> QWidget:
         """A line edit in the row."""
-        conversation_id = index.data(ItemRole.SUMMARY).id
+        conversation_id, model = index.data(ItemRole.SUMMARY).id, index.model()
         editor = QLineEdit(parent)
-        editor.textEdited.connect(lambda title: self.typed.emit(conversation_id, title))
+        editor.textEdited.connect(lambda title: model.title_typed.emit(conversation_id, title))
         editor.setProperty("conversation_id", conversation_id)
         editor.setProperty("role", "inline")
         editor.setMaxLength(200)
@@ -101,15 +99,15 @@ class ConversationDelegate(RowDelegate):
         return editor
 
     def updateEditorGeometry(self, editor: QWidget, option: Any, _index: Any) -> None:
-        """The whole row."""
+        """Cover the whole row."""
         editor.setGeometry(option.rect.adjusted(theme().px(8), 1, -theme().px(8), -1))
 
-    def _more(self, painter: QPainter, row: QRect, look: Theme) -> None:
-        area = self.more_place(row)
+    def _paint_menu_button(self, painter: QPainter, row: QRect, look: Theme) -> None:
+        area = self.menu_button_rect(row)
         inset = look.px(2)
         icon("more").paint(painter, area.adjusted(inset, inset, -inset, -inset))
 
-    def _warning(self, painter: QPainter, row: QRect, look: Theme) -> QRect:
+    def _paint_warning(self, painter: QPainter, row: QRect, look: Theme) -> QRect:
         side = look.px(16)
         area = QRect(row.right() - side, row.center().y() - side // 2 + 1, side, side)
         icon("warning", "bad", 16).paint(painter, area)
@@ -117,7 +115,7 @@ class ConversationDelegate(RowDelegate):
 
 
 def list_font(look: Theme) -> QFont:
-    """A little smaller than what is read."""
+    """A little smaller than the text of messages."""
     font = look.font_body
     font.setPixelSize(look.px(14))
     return font

@@ -1,4 +1,4 @@
-"""What a search found: the model, how its rows are painted, and the list. Imported when the first search is made."""
+"""The search results: their model, delegate and list. Imported at the first search."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _BEFORE_HIT = 12  # characters
 
 
 class HitModel(QAbstractListModel):
-    """One row per hit, newest first, as the store gives them."""
+    """One row for each hit, in the order of the store: newest first."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._hits: list[SearchHit] = []
 
     def set_hits(self, hits: list[SearchHit]) -> None:
-        """Show these."""
+        """Show these hits."""
         self.beginResetModel()
         self._hits = list(hits)
         self.endResetModel()
@@ -47,11 +47,11 @@ class HitModel(QAbstractListModel):
         return self._hits[index.row()] if index.isValid() else None
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008  (Qt's signature)
-        """Hits."""
+        """The number of hits."""
         return 0 if parent.isValid() else len(self._hits)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """The title to show, title and snippet to speak, the hit itself for the delegate."""
+        """The title to display, title and snippet for screen readers, the hit itself for the delegate."""
         if not index.isValid() or index.row() >= len(self._hits):
             return None
         hit = self._hits[index.row()]
@@ -65,7 +65,7 @@ class HitModel(QAbstractListModel):
 
 
 class HitDelegate(RowDelegate):
-    """Title on the first line, the words around the hit on the second, the hit itself set off."""
+    """Paints the title on the first line and the snippet on the second, with the hits marked."""
 
     def sizeHint(self, _option: Any, _index: Any) -> QSize:
         """Two lines."""
@@ -89,7 +89,7 @@ class HitDelegate(RowDelegate):
 
 
 class HitList(RowList):
-    """What a search found. `opened` carries conversation id and message id (None for a hit in the title)."""
+    """The search results. `opened` has the conversation id and the message id (None for a hit in the title)."""
 
     opened = Signal(int, object)
 
@@ -106,7 +106,7 @@ class HitList(RowList):
 
 
 def _paint_marked(painter: QPainter, area: QRect, text: str, ranges: list[tuple[int, int]], look: Theme) -> None:
-    """One line of `text` with `ranges` (start, end) marked; what is too long is cut at the edge."""
+    """Paint `text` on one line with `ranges` (start, end) marked, clipped to `area`."""
     line, ranges = one_line(text, ranges)
     layout = QTextLayout(line, look.font_small)
     option = QTextOption()
@@ -117,15 +117,15 @@ def _paint_marked(painter: QPainter, area: QRect, text: str, ranges: list[tuple[
     layout.setFormats([plain, *marks])
     layout.beginLayout()
     text_line = layout.createLine()
-    text_line.setLineWidth(1e6)
+    text_line.setLineWidth(1e6)  # never wrapped
     layout.endLayout()
     painter.setClipRect(area)
     layout.draw(painter, QPointF(area.left(), area.top() + (area.height() - text_line.height()) / 2))
 
 
 def one_line(text: str, ranges: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
-    """A snippet on one line that begins shortly before its first hit, and where the hits are in it."""
-    line = text.replace("\n", " ").replace("\r", " ").replace("\t", " ")  # one for one: the ranges stay right
+    """A snippet on one line, cut shortly before its first hit, and the ranges of the hits in it."""
+    line = text.replace("\n", " ").replace("\r", " ").replace("\t", " ")  # one for one, so that the ranges stay valid
     first = min((start for start, _ in ranges), default=0)
     if first <= _BEFORE_HIT:
         return line, list(ranges)
@@ -140,7 +140,7 @@ def _mark(line: str, start: int, end: int, ink: QColor, background: QColor | Non
     if background is not None:
         style.setBackground(background)
         style.setFontWeight(QFont.Weight.DemiBold)
-    # Qt counts UTF-16 units, Python characters: they differ after an emoji.
+    # Qt counts UTF-16 code units, Python characters: they differ after an emoji.
     format_range.start, format_range.length, format_range.format = _utf16(line[:start]), _utf16(line[start:end]), style
     return format_range
 

@@ -1,4 +1,4 @@
-"""The lists of the sidebar with the keys and the mouse: what they have in common, and the conversations."""
+"""The lists of the sidebar with keyboard and mouse: the common base class, and the list of conversations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from desktop.ui.style.icons import icon
 
 
 class RowList(QListView):
-    """A list whose rows are opened by a click or Enter."""
+    """A list whose rows are opened by a click or the Enter key."""
 
     def __init__(self, model: QAbstractListModel, delegate: RowDelegate, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -28,11 +28,11 @@ class RowList(QListView):
         self.clicked.connect(self.open_row)
 
     def open_row(self, index: QModelIndex) -> None:
-        """A row was chosen."""
+        """Open the row, which was clicked or entered."""
         raise NotImplementedError
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter opens."""
+        """Enter opens the current row."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             if self.currentIndex().isValid():
                 self.open_row(self.currentIndex())
@@ -40,30 +40,30 @@ class RowList(QListView):
         super().keyPressEvent(event)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """Coming by keyboard, some row is the current one, so that there is something to see and to press."""
+        """Make a row current if none is, so that the focus is visible and Enter has a row."""
         super().focusInEvent(event)
         if not self.currentIndex().isValid():
             self.choose_first()
         self._follow_focus()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
-        """The ring goes."""
+        """Remove the focus ring."""
         super().focusOutEvent(event)
         self._follow_focus()
 
     def currentChanged(self, current: Index, previous: Index) -> None:
-        """The ring follows."""
+        """Move the focus ring."""
         super().currentChanged(current, previous)
         self._follow_focus()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """The row under the pointer."""
+        """Hover the row under the pointer."""
         super().mouseMoveEvent(event)
         index = self.indexAt(event.position().toPoint())
         self._hover(index.row() if index.flags() & Qt.ItemFlag.ItemIsEnabled else -1)
 
     def leaveEvent(self, event: QEvent) -> None:
-        """No row is."""
+        """End the hover."""
         super().leaveEvent(event)
         self._hover(-1)
 
@@ -79,7 +79,7 @@ class RowList(QListView):
             self.viewport().update()
 
     def choose_first(self) -> None:
-        """Put the keyboard on the first row that can be chosen."""
+        """Make the first selectable row current."""
         for row in range(self.model().rowCount()):
             index = self.model().index(row, 0)
             if index.flags() & Qt.ItemFlag.ItemIsSelectable:
@@ -88,18 +88,16 @@ class RowList(QListView):
 
 
 class ConversationList(RowList):
-    """The conversations. F2 renames in place, Delete deletes, the menu key opens the row's menu."""
+    """The list of conversations. F2 renames in place, Delete deletes, the menu key opens the menu of the row."""
 
     opened = Signal(int)
     delete_requested = Signal(int)
     pin_requested = Signal(int, bool)
-    title_typed = Signal(int, object)  # conversation, its new title as far as it has come; None: given up
 
     def __init__(self, model: ConversationModel, parent: QWidget | None = None) -> None:
         self._delegate = ConversationDelegate()
         super().__init__(model, self._delegate, parent)
         self.conversations = model
-        self._delegate.typed.connect(self.title_typed)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
 
     def open_row(self, index: QModelIndex) -> None:
@@ -109,17 +107,18 @@ class ConversationList(RowList):
             self.opened.emit(summary.id)
 
     def closeEditor(self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint) -> None:
-        """Esc gives up what was typed."""
+        """Esc discards the typed title."""
         super().closeEditor(editor, hint)
+        # With this hint Qt does not call `setData`, so the model cannot say it.
         if hint == QAbstractItemDelegate.EndEditHint.RevertModelCache:
-            self.title_typed.emit(editor.property("conversation_id"), None)
+            self.conversations.title_typed.emit(editor.property("conversation_id"), None)
 
     def is_editing(self) -> bool:
-        """A title is being typed."""
+        """Whether a title is being edited."""
         return self.state() == QAbstractItemView.State.EditingState
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """F2 and Delete."""
+        """F2 renames, Delete or Backspace deletes."""
         summary = self.currentIndex().data(ItemRole.SUMMARY) if self.currentIndex().isValid() else None
         if summary is not None and event.key() == Qt.Key.Key_F2:
             self.edit(self.currentIndex())
@@ -129,19 +128,19 @@ class ConversationList(RowList):
             super().keyPressEvent(event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """A press on ⋯ opens the row's menu instead of the conversation."""
+        """A press on ⋯ opens the menu of the row instead of the conversation."""
         index = self.indexAt(event.position().toPoint())
         if (
             event.button() == Qt.MouseButton.LeftButton
             and index.data(ItemRole.SUMMARY) is not None
-            and self._delegate.more_place(self.visualRect(index)).contains(event.position().toPoint())
+            and self._delegate.menu_button_rect(self.visualRect(index)).contains(event.position().toPoint())
         ):
             self._show_menu(index, self.viewport().mapToGlobal(event.position().toPoint()))
             return
         super().mousePressEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """By mouse at the pointer, by keyboard below the current row."""
+        """Open the menu of the row: at the pointer, or by keyboard below the current row."""
         by_mouse = event.reason() == QContextMenuEvent.Reason.Mouse
         index = self.indexAt(event.pos()) if by_mouse else self.currentIndex()
         if index.data(ItemRole.SUMMARY) is None:
@@ -156,7 +155,7 @@ class ConversationList(RowList):
         menu.popup(position)
 
     def row_menu(self, index: QModelIndex) -> QMenu:
-        """Rename, pin, delete."""
+        """The menu of a row: rename, pin, delete."""
         summary = index.data(ItemRole.SUMMARY)
         menu = QMenu(self)
         rename = menu.addAction(icon("rename", size=16), translate("Sidebar", "Rename"))

@@ -1,4 +1,4 @@
-"""The sidebar as a whole: new chat, search, one of the two lists (or the words for an empty one), settings, badge."""
+"""The whole sidebar: new chat, search, conversations or search results, settings, offline badge."""
 
 from __future__ import annotations
 
@@ -24,19 +24,17 @@ if TYPE_CHECKING:
     from desktop.ui.sidebar.lists import ConversationList
 
 SEARCH_DELAY_MS = 120
-"""Typing may pause this long before a search is made."""
+"""A search runs when nothing was typed for this long."""
 
 Search = Callable[[str], "list[SearchHit]"]
 
 
 class Sidebar(View):
-    """Asks `pages` for conversations and `search` for hits; says by signal what the person wants."""
+    """Gets conversations from `pages` and hits from `search`; emits what the person wants."""
 
     new_chat_requested = Signal()
     opened = Signal(int)
-    hit_opened = Signal(int, object, str)  # conversation, message | None, what was searched for
-    renamed = Signal(int, str)
-    title_typed = Signal(int, object)  # conversation, its new title as far as it has come; None: given up
+    hit_opened = Signal(int, object, str)  # conversation, message | None, the searched text
     delete_requested = Signal(int)
     pin_requested = Signal(int, bool)
     settings_requested = Signal()
@@ -64,14 +62,14 @@ class Sidebar(View):
         self._search_icon.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.clear_button = IconButton("x", "ink-3", parent=self.search_field)
         self.clear_button.setObjectName("clear-search")
-        self.clear_button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # by keyboard, Esc does it
+        self.clear_button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # not in the tab order: Esc does the same
         self.clear_button.hide()
         self.clear_button.setCursor(Qt.CursorShape.ArrowCursor)
-        self.pile = QStackedWidget(self)
-        self.empty = _EmptyListText(self.pile)
-        self.nothing = _EmptyListText(self.pile)
-        for page in (self.empty, self.nothing):
-            self.pile.addWidget(page)
+        self.stack = QStackedWidget(self)
+        self.no_conversations = _EmptyListText(self.stack)
+        self.no_results = _EmptyListText(self.stack)
+        for page in (self.no_conversations, self.no_results):
+            self.stack.addWidget(page)
         self.settings_button = QPushButton(self)
         self.settings_button.setProperty("kind", "quiet")
         self.badge = OfflineBadge(parent=self)
@@ -89,12 +87,12 @@ class Sidebar(View):
         whole.setSpacing(0)
         whole.addLayout(self._top)
         whole.addLayout(self._middle)
-        whole.addWidget(self.pile, 1)
+        whole.addWidget(self.stack, 1)
         whole.addLayout(self._bottom)
 
     def _connect(self) -> None:
-        self._pause = QTimer(self, interval=SEARCH_DELAY_MS, singleShot=True)
-        self._pause.timeout.connect(self._run_search)
+        self._search_timer = QTimer(self, interval=SEARCH_DELAY_MS, singleShot=True)
+        self._search_timer.timeout.connect(self._run_search)
         self.new_button.clicked.connect(self.new_chat_requested)
         self.fold_button.clicked.connect(self.fold_requested)
         self.settings_button.clicked.connect(self.settings_requested)
@@ -103,12 +101,12 @@ class Sidebar(View):
         self.search_field.installEventFilter(self)
         self.clear_button.clicked.connect(self.clear_search)
 
-    # What the window calls
+    # Called by the window
 
     def reload(self) -> None:
         """The conversations have changed."""
         if self.list.is_editing():
-            self._stale = True  # a title is being typed: not under the person's hands
+            self._stale = True  # read after the editor is closed: a reset of the model would close it
             return
         self._stale = False
         current = self.list.currentIndex()
@@ -120,7 +118,7 @@ class Sidebar(View):
         self._show_page()
 
     def set_open(self, conversation_id: int | None) -> None:
-        """Mark the conversation shown in the window."""
+        """Mark the conversation that the window shows."""
         self.model.set_open(conversation_id)
         row = self.model.row_of(conversation_id)
         if row is not None:
@@ -129,7 +127,7 @@ class Sidebar(View):
             self.list.clearSelection()
 
     def focus_search(self) -> None:
-        """Put the keyboard into the search field."""
+        """Focus the search field."""
         self.search_field.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.search_field.selectAll()
 
@@ -139,38 +137,35 @@ class Sidebar(View):
 
     @property
     def list(self) -> ConversationList:
-        """The conversations. Made when they are first read, which is after the window's first painting."""
+        """The list of conversations. Created at the first use, after the first paint of the window."""
         if self._list is None:
             from desktop.ui.sidebar.conversations import ConversationModel
             from desktop.ui.sidebar.lists import ConversationList
 
-            self._list = chat_list = ConversationList(ConversationModel(self._pages, self), self.pile)
+            self._list = chat_list = ConversationList(ConversationModel(self._pages, self), self.stack)
             chat_list.opened.connect(self.opened)
             chat_list.delete_requested.connect(self.delete_requested)
             chat_list.pin_requested.connect(self.pin_requested)
-            chat_list.conversations.renamed.connect(self.renamed)
-            chat_list.conversations.title_typed.connect(self.title_typed)
-            chat_list.title_typed.connect(self.title_typed)
             chat_list.itemDelegate().closeEditor.connect(self._editor_closed)
-            self.pile.addWidget(chat_list)
+            self.stack.addWidget(chat_list)
             self.setTabOrder(self.clear_button, chat_list)
             self._name_lists()
         return self._list
 
     @property
     def model(self) -> ConversationModel:
-        """What the list shows."""
+        """The model of the list of conversations."""
         return self.list.conversations
 
     @property
     def hit_list(self) -> HitList:
-        """The results of a search; made by the first one."""
+        """The list of search results. Created at the first search."""
         if self._hit_list is None:
             from desktop.ui.sidebar.hits import HitList
 
-            self._hit_list = HitList(self.pile)
+            self._hit_list = HitList(self.stack)
             self._hit_list.opened.connect(self._open_hit)
-            self.pile.addWidget(self._hit_list)
+            self.stack.addWidget(self._hit_list)
             self.setTabOrder(self.list, self._hit_list)
             self._name_lists()
         return self._hit_list
@@ -186,13 +181,13 @@ class Sidebar(View):
     def _search_changed(self, text: str) -> None:
         self.clear_button.setVisible(bool(text))
         if text.strip():
-            self._pause.start()
+            self._search_timer.start()
         else:
-            self._pause.stop()
+            self._search_timer.stop()
             self._show_page()
 
     def _run_search(self) -> None:
-        self._pause.stop()
+        self._search_timer.stop()
         text = self.search_field.text().strip()
         if not text:
             return
@@ -200,17 +195,17 @@ class Sidebar(View):
         if hits:
             self.hit_list.hits.set_hits(hits)
             self.hit_list.scrollToTop()
-        self.nothing.set_text(
+        self.no_results.set_text(
             translate("Sidebar", "Nothing found"),
             translate("Sidebar", "No conversation contains “{text}”.").format(text=text),
         )
-        self.pile.setCurrentWidget(self.hit_list if hits else self.nothing)
+        self.stack.setCurrentWidget(self.hit_list if hits else self.no_results)
 
     def _enter_results(self) -> None:
-        if self._pause.isActive():
+        if self._search_timer.isActive():
             self._run_search()
         for view in (self._hit_list, self._list):
-            if view is not None and view is self.pile.currentWidget():
+            if view is not None and view is self.stack.currentWidget():
                 view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _open_hit(self, conversation_id: int, message_id: int | None) -> None:
@@ -220,17 +215,17 @@ class Sidebar(View):
         if self.search_field.text().strip():
             self._run_search()
         else:
-            self.pile.setCurrentWidget(self.list if self.model.rowCount() else self.empty)
+            self.stack.setCurrentWidget(self.list if self.model.rowCount() else self.no_conversations)
 
     def _editor_closed(self) -> None:
-        # After the view has done with its editor; the list may have changed meanwhile.
+        # Later: the delegate emits `closeEditor` before the view has left its editing state.
         QTimer.singleShot(0, self, self._after_edit)
 
     def _after_edit(self) -> None:
         if self._stale:
             self.reload()
 
-    # Words, looks, keys
+    # Texts, style, keys
 
     def retranslate(self) -> None:
         """The texts in the present language."""
@@ -243,7 +238,7 @@ class Sidebar(View):
         set_tooltip(self.search_field, key_text("search"))
         self.clear_button.name(translate("Sidebar", "Clear the search"))
         self._name_lists()
-        self.empty.set_text(
+        self.no_conversations.set_text(
             translate("Sidebar", "No conversations yet"),
             translate("Sidebar", "What you write is kept here, on this computer."),
         )
@@ -261,7 +256,7 @@ class Sidebar(View):
             self._hit_list.setAccessibleName(translate("Sidebar", "Search results"))
 
     def restyle(self) -> None:
-        """Icons and distances."""
+        """Set icons and distances."""
         look = theme()
         self.new_button.setIcon(icon("plus", "violet"))
         self.settings_button.setIcon(icon("settings"))
@@ -281,7 +276,7 @@ class Sidebar(View):
         self.search_field.setTextMargins(look.px(28), 0, look.px(24), 0)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """In the search field: Down goes to the results, Esc clears; the icon and clear button keep their places."""
+        """Search field: Down moves to the results, Esc clears; a resize moves its icon and clear button."""
         if watched is self.search_field:
             if event.type() == QEvent.Type.Resize:
                 side = self.clear_button.sizeHint().width()
@@ -299,7 +294,7 @@ class Sidebar(View):
 
 
 class _EmptyListText(QWidget):
-    """Two lines where a list would be."""
+    """The text shown in place of an empty list."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -313,10 +308,10 @@ class _EmptyListText(QWidget):
         column.addStretch(1)
 
     def set_text(self, first: str, second: str) -> None:
-        """Show them."""
+        """Set both lines."""
         self._first.setText(first)
         self._second.setText(second)
 
     def text(self) -> str:
-        """What is said."""
+        """Both lines."""
         return f"{self._first.text()}\n{self._second.text()}"

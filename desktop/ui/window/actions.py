@@ -1,6 +1,6 @@
-"""What the person can do with the window as a whole, by shortcut, menu or button; turned into calls of the controller.
+"""The actions of the window: shortcuts, menus and buttons, connected to the controller.
 
-It works on the window's layout and knows nothing of `MainWindow`, which shows what comes of it.
+This works on `WindowLayout` and does not know `MainWindow`, which shows the results.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from desktop.ui.window.welcome import Welcome
 
 WINDOW_ACTIONS = {"choose_model", "get_belle", "choose_template"}
-"""Banner buttons that open something here; the others are the controller's."""
+"""Ids of banner buttons that open something here; the controller handles the others."""
 
 
 class WindowActions(QObject):
-    """Owns the actions of shortcuts and menus, `by_id`, and connects what the widgets ask for.
+    """Owns the actions (`by_id`) and connects the widgets' signals to the controller.
 
     Args:
-        window: the widgets; those that are made later are connected by the `connect_` methods.
-        controller: who does it.
+        window: has the widgets; those that are created later are connected by the `connect_` methods.
+        controller: carries the actions out.
     """
 
     def __init__(self, window: WindowLayout, controller: ChatController) -> None:
@@ -53,16 +53,16 @@ class WindowActions(QObject):
             self._make_menu_bar()
 
     def retranslate(self) -> None:
-        """Name the actions in the present language."""
+        """Set the texts of actions and menus in the present language."""
         name_actions(self.by_id)
         for group, menu in self._menus.items():
             menu.setTitle(group_title(group))
 
     def set_can_stop(self, can: bool) -> None:
-        """Esc belongs to the window only while there is something to stop."""
+        """Enable Esc for the window; only while something can be stopped, because other widgets use it too."""
         self.by_id["stop"].setEnabled(can)
 
-    # Wiring
+    # Connections
 
     def _connect_actions(self) -> None:
         window, controller, dialogs = self._window, self._controller, self.dialogs
@@ -101,29 +101,29 @@ class WindowActions(QObject):
         side.fold_requested.connect(window.toggle_sidebar)
         window.header.sidebar_requested.connect(window.toggle_sidebar)
         side.model.has_failed = controller.has_failed
-        side.model.typed_title = window.header.typed_title = partial(controller.typed, "title")
-        for named in (side, window.header):
-            named.renamed.connect(controller.rename)
-            named.title_typed.connect(partial(controller.keep_typed, "title"))
+        side.model.typed_title = window.header.typed_title = partial(controller.typed_text, "title")
+        for renaming in (side.model, window.header):
+            renaming.renamed.connect(controller.rename)
+            renaming.title_typed.connect(partial(controller.save_typed_text, "title"))
         controller.edit_requested.connect(self.edit_message)
         controller.template_needed.connect(lambda _: self.dialogs.show_templates())
 
     def connect_welcome(self, welcome: Welcome) -> None:
-        """Called when it is made."""
+        """Connect the welcome page; called when it is created."""
         welcome.tried.connect(self._window.composer.set_text)
         welcome.belle_requested.connect(self.dialogs.show_belle)
 
     def connect_transcript(self, transcript: TranscriptView) -> None:
-        """Called when it is made."""
+        """Connect the transcript; called when it is created."""
         transcript.zoom_requested.connect(self._zoom)
         transcript.regenerate_requested.connect(self._controller.regenerate)
         transcript.edit_submitted.connect(self._save_edit)
-        transcript.edit_changed.connect(self._controller.keep_edit)
+        transcript.edit_changed.connect(self._controller.save_edit)
         transcript.version_requested.connect(self._controller.switch_version)
         transcript.continue_requested.connect(self._controller.continue_answer)
 
     def connect_banners(self, banners: BannerStack) -> None:
-        """Called when they are made."""
+        """Connect the banners; called when they are created."""
         banners.acted.connect(self._act)
         banners.dismissed.connect(self._controller.dismiss)
         banners.focus_left.connect(self._window.composer.setFocus)
@@ -144,15 +144,16 @@ class WindowActions(QObject):
         self._window.composer.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def send(self, text: str) -> None:
-        """Have a text stored and answered; it leaves the composer when it was stored."""
+        """Send a text. The composer is cleared only when the store has it."""
         composer = self._window.composer
+        # The first question opens its conversation while `send` runs; the composer must keep its text then.
         composer.sending = True
         try:
             stored = self._controller.send(text)
         finally:
             composer.sending = False
         if stored:
-            composer.taken()
+            composer.clear_text()
 
     def _save_edit(self, message_id: int, text: str) -> None:
         if self._controller.edit(message_id, text):
@@ -190,7 +191,7 @@ class WindowActions(QObject):
         self._window.transcript.copy_last_answer()
 
     def edit_message(self, message_id: int) -> None:
-        """Open the editor of a message, in sight."""
+        """Open the editor of a message and scroll to it."""
         widget = self._window.transcript.message_widget(message_id)
         if widget is not None and not self._controller.busy:
             widget.edit()

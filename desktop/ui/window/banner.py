@@ -1,4 +1,4 @@
-"""Banners under the header: what happened, in words, with what can be done about it. Spoken by screen readers too."""
+"""Banners under the header: what happened and what can be done about it; announced to screen readers."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from desktop.chat.state import Notice
 
 _COLORS = {"info": "violet", "warn": "warn", "bad": "bad"}
-_RANKS = ("bad", "warn", "info")
-_LEAST = 48
-"""Height of the banners where a window is very low (pixels at 100 %)."""
+_LEVELS = ("bad", "warn", "info")  # the most important first
+_MIN_HEIGHT = 48
+"""Minimum height of all banners, in pixels at 100 %; more scrolls."""
 
 
 class Banner(View):
-    """One notice. `acted` carries the id of the button pressed."""
+    """One notice. `acted` has the id of the pressed button."""
 
     acted = Signal(str)
     closed = Signal()
@@ -48,13 +48,13 @@ class Banner(View):
         self._icon = QLabel()
         self._title = label("strong", wrap=True)
         self._text = label("muted", wrap=True)
-        self._exact = label("code", wrap=True)
-        self._exact.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._exact.hide()
-        self.fold_button = QPushButton()
-        self.fold_button.setProperty("kind", "link")
-        self.fold_button.setCheckable(False)
-        self.fold_button.clicked.connect(self._toggle_exact)
+        self._details = label("code", wrap=True)
+        self._details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._details.hide()
+        self.details_button = QPushButton()
+        self.details_button.setProperty("kind", "link")
+        self.details_button.setCheckable(False)
+        self.details_button.clicked.connect(self._toggle_details)
         self.close_button = IconButton("x", "ink-3")
         self.close_button.clicked.connect(self.closed)
         self.buttons: dict[str, QPushButton] = {}
@@ -65,10 +65,10 @@ class Banner(View):
             button.clicked.connect(lambda _=False, chosen=action: self.acted.emit(chosen))
             self.buttons[action] = button
             self._button_row.addWidget(button)
-        self._button_row.addWidget(self.fold_button)
+        self._button_row.addWidget(self.details_button)
         self._button_row.addStretch(1)
         self._column = QVBoxLayout()
-        for part in (self._title, self._text, self._exact):
+        for part in (self._title, self._text, self._details):
             self._column.addWidget(part)
         self._column.addLayout(self._button_row)
         self._row = QHBoxLayout(self)
@@ -78,23 +78,23 @@ class Banner(View):
         self.ready()
 
     def controls(self) -> list[QWidget]:
-        """What can be pressed, in the order of reading."""
-        return [*self.buttons.values(), self.fold_button, self.close_button]
+        """The buttons, in reading order."""
+        return [*self.buttons.values(), self.details_button, self.close_button]
 
     def spoken(self) -> str:
-        """What a screen reader says when the banner appears."""
+        """The text for screen readers."""
         content = notice_text(self.notice)
         return f"{content.title}. {content.text}"
 
     def retranslate(self) -> None:
-        """The notice's text in the present language."""
+        """Set the texts of the notice in the present language."""
         content = notice_text(self.notice)
         self._title.setText(breakable(content.title))
         self._text.setText(breakable(content.text))
         self._text.setVisible(bool(content.text))
-        self._exact.setText(content.details)
-        self.fold_button.setVisible(bool(content.details))
-        self._name_fold()
+        self._details.setText(content.details)
+        self.details_button.setVisible(bool(content.details))
+        self._name_details_button()
         for action, text in content.actions:
             self.buttons[action].setText(text)
             self.buttons[action].setAccessibleName(text)
@@ -102,7 +102,7 @@ class Banner(View):
         self.setAccessibleName(self.spoken())
 
     def restyle(self) -> None:
-        """Icon and distances."""
+        """Set icon and distances."""
         look = theme()
         name = "info" if self.notice.level == "info" else "warning"
         self._icon.setPixmap(icon(name, self._color).pixmap(look.px(20), look.px(20)))
@@ -113,7 +113,7 @@ class Banner(View):
         self._button_row.setSpacing(look.space(1))
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """A bar in the level's colour at the left edge."""
+        """Paint a bar in the colour of the level at the left edge."""
         super().paintEvent(event)
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -121,30 +121,32 @@ class Banner(View):
         painter.setBrush(QColor(theme().color(self._color)))
         painter.drawRoundedRect(6, 10, 3, self.height() - 20, 1.5, 1.5)
 
-    def _toggle_exact(self) -> None:
-        self._exact.setVisible(self._exact.isHidden())
-        self._name_fold()
+    def _toggle_details(self) -> None:
+        self._details.setVisible(self._details.isHidden())
+        self._name_details_button()
 
-    def _name_fold(self) -> None:
-        shown = not self._exact.isHidden()
+    def _name_details_button(self) -> None:
+        shown = not self._details.isHidden()
         text = translate("Banner", "Hide the details") if shown else translate("Banner", "What exactly happened")
-        self.fold_button.setText(text)
-        self.fold_button.setAccessibleName(text)
+        self.details_button.setText(text)
+        self.details_button.setAccessibleName(text)
 
 
 class BannerStack(QScrollArea):
-    """The banners that are shown, one per key: the most important on top, the newest first among its like. What has no
-    room scrolls. `acted` carries key and action; `focus_left` says that the keyboard was on a banner that went away."""
+    """The visible banners, one for each key: the most important first, then the newest. They scroll if they do not fit.
 
-    acted = Signal(str, str)
+    `focus_left`: the banner that had the focus was removed.
+    """
+
+    acted = Signal(str, str)  # key, action
     cleared = Signal(str)  # key
-    dismissed = Signal(str)  # key: the person has closed it
+    dismissed = Signal(str)  # key: closed by the person
     focus_left = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._banners: dict[str, Banner] = {}
-        self._most = theme().px(300)
+        self._max_height = theme().px(300)
         self._inside = QWidget()
         self._column = QVBoxLayout(self._inside)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -159,40 +161,41 @@ class BannerStack(QScrollArea):
         self.setSizePolicy(policy)
         self.hide()
 
-    def set_most(self, height: int) -> None:
-        """How high all of them together may be, in pixels."""
-        self._most = height
+    def set_max_height(self, height: int) -> None:
+        """Limit the height of all banners, in pixels."""
+        self._max_height = height
         self.updateGeometry()
 
     def heightForWidth(self, width: int) -> int:
-        """As high as the banners, up to the most."""
-        return min(self._column.totalHeightForWidth(width), self._most)
+        """The height of the banners, up to the limit."""
+        return min(self._column.totalHeightForWidth(width), self._max_height)
 
     def sizeHint(self) -> QSize:
-        """As wide as the banners are."""
+        """The size of the banners, up to the limit of the height."""
         width = self._column.totalSizeHint().width()
         return QSize(width, self.heightForWidth(width))
 
     def minimumSizeHint(self) -> QSize:
-        """Room for a line: the rest scrolls."""
+        """The width of the banners, and the height of one line; the rest scrolls."""
         bar = self.verticalScrollBar().sizeHint().width()
-        return QSize(self._column.totalMinimumSize().width() + bar, min(theme().px(_LEAST), self._most))
+        return QSize(self._column.totalMinimumSize().width() + bar, min(theme().px(_MIN_HEIGHT), self._max_height))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """A scroll bar that is there makes the text narrower, therefore higher, and so seems needed for ever."""
+        """Show the scroll bar only where the banners do not fit."""
+        # Not ScrollBarAsNeeded alone: the bar makes the text narrower, so higher, and then keeps itself needed.
         fits = self._column.totalHeightForWidth(self.width()) <= self.height()
         policies = Qt.ScrollBarPolicy
         self.setVerticalScrollBarPolicy(policies.ScrollBarAlwaysOff if fits else policies.ScrollBarAsNeeded)
         super().resizeEvent(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """A banner that comes, goes or unfolds changes the height of all."""
+        """Update the height when a banner is added, removed or unfolded."""
         if event.type() == QEvent.Type.LayoutRequest and watched is self._inside:
             self.updateGeometry()
         return super().eventFilter(watched, event)
 
     def show_notice(self, notice: Notice) -> Banner:
-        """Show a notice in place of an earlier one of the same key, and have it spoken."""
+        """Show a notice, replacing an earlier one of the same key, and announce it to screen readers."""
         key = notice.key or notice.kind
         self.clear(key)
         banner = Banner(notice)
@@ -210,7 +213,7 @@ class BannerStack(QScrollArea):
         return banner
 
     def clear(self, key: str) -> None:
-        """Take a banner away; nothing happens when there is none."""
+        """Remove a banner, if it exists."""
         banner = self._banners.pop(key, None)
         if banner is None:
             return
@@ -224,7 +227,7 @@ class BannerStack(QScrollArea):
         self.cleared.emit(key)
 
     def banner(self, key: str) -> Banner | None:
-        """The banner of a key."""
+        """The banner of a key; None when it is not shown."""
         return self._banners.get(key)
 
     def keys(self) -> list[str]:
@@ -241,8 +244,8 @@ class BannerStack(QScrollArea):
 
 
 def _rank(notice: Notice) -> int:
-    """The less, the more important. What can be undone can be only for a while."""
-    return 0 if "undo" in notice.actions else _RANKS.index(notice.level)
+    """Smaller is more important. A notice with *undo* comes first, because undoing is possible only for a while."""
+    return 0 if "undo" in notice.actions else _LEVELS.index(notice.level)
 
 
 def _announce(widget: QWidget, text: str, *, urgent: bool) -> None:

@@ -1,7 +1,7 @@
-"""Where a person writes: a field that grows with the text, and one button that sends or stops.
+"""The composer: a text field that grows with its text, and one button that sends or stops.
 
-Two promises are kept here. Enter never sends while an input method is composing (Enter then means "take these
-letters"), and a text leaves the field only after it was stored.
+Two things always hold. Enter does not send while an input method is composing (there it accepts the composition), and
+the field is cleared only after its text was stored.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SendKey = Literal["enter", "ctrl_enter"]
 
 
 class ComposerEdit(QPlainTextEdit):
-    """The text field itself: keys, input method, height."""
+    """The text field: its keys, input method, height."""
 
     send_pressed = Signal()
     edit_last_pressed = Signal()
@@ -63,10 +63,10 @@ class ComposerEdit(QPlainTextEdit):
         self.fit()
 
     def inputMethodEvent(self, event: QInputMethodEvent) -> None:
-        """Remember whether letters are being composed."""
+        """Remember whether the input method is composing."""
         if self._preedit and not event.preeditString():
-            # Some input methods pass on the very key press that ended the composition: it must not send either,
-            # so the composition lasts until the event loop has come round.
+            # Some input methods also deliver the key press that ended the composition. It must not send, so the
+            # composition counts as open until the next turn of the event loop.
             self._just_composed = True
             QTimer.singleShot(0, self, self._forget_composing)
         self._preedit = event.preeditString()
@@ -74,7 +74,7 @@ class ComposerEdit(QPlainTextEdit):
         self.fit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Send, break the line, or go back to the last question."""
+        """Enter sends or breaks the line, Up in an empty field edits the last question, Esc stops."""
         plain = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier == Qt.KeyboardModifier.NoModifier
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             with_ctrl = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
@@ -84,7 +84,7 @@ class ComposerEdit(QPlainTextEdit):
             if with_ctrl or (self.send_key == "enter" and not with_shift):
                 self.send_pressed.emit()
             else:
-                # A plain line break: Qt's own Shift+Enter inserts U+2028.
+                # Not Qt's own Shift+Enter, which inserts U+2028 (LINE SEPARATOR).
                 self.textCursor().insertBlock()
                 self.ensureCursorVisible()
             return
@@ -97,11 +97,11 @@ class ComposerEdit(QPlainTextEdit):
         super().keyPressEvent(event)
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
-        """Text only; files that are dropped are for the window."""
+        """Accept text; dropped files are handled by the window."""
         return source.hasText() and not source.hasUrls()
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        """Always as plain text; a file that was copied is its path, as one would type it."""
+        """Insert plain text; for copied files, their paths."""
         text = _paths(source.urls()) or _as_paths(source.text())
         if text:
             self.textCursor().insertText(text)
@@ -132,18 +132,19 @@ class ComposerEdit(QPlainTextEdit):
         self.focus_changed.emit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Another width, other lines."""
+        """Adjust the height to the new line breaks."""
         super().resizeEvent(event)
         self.fit()
 
     def fit(self) -> None:
-        """As high as the text, up to `MAX_LINES`; beyond that a scroll bar."""
+        """Set the height to that of the text, up to `MAX_LINES`; a longer text scrolls."""
         line = self.fontMetrics().lineSpacing()
         wanted, block = 0.0, self.document().firstBlock()
+        # Only until the limit is certainly reached: measuring a book at every key press would be slow.
         while block.isValid() and wanted <= line * MAX_LINES * 1.5:
             wanted += self.blockBoundingRect(block).height()
             block = block.next()
-        # Fallback fonts (Chinese in a Latin font) make lines higher: measured, not counted.
+        # Measured, not `line` times their number: a fallback font (for Chinese) makes lines higher.
         lines = max(1, self.document().lineCount())
         per_line = max(line, wanted / lines if not block.isValid() else line)
         limit = per_line * MAX_LINES
@@ -166,12 +167,12 @@ class ComposerEdit(QPlainTextEdit):
 
 
 def _paths(urls: Sequence[QUrl]) -> str:
-    """The paths of files, one a line; empty unless all of them are files of this computer."""
+    """The paths of files, one a line; empty unless all of them are local."""
     return "\n".join(url.toLocalFile() for url in urls) if all(url.isLocalFile() for url in urls) else ""
 
 
 def _as_paths(text: str) -> str:
-    """A text that is nothing but addresses of files (as some programs copy them) as their paths; another as it is."""
+    """`text`, or the paths if it consists of `file:` URLs only, as some programs copy files."""
     lines = text.split()
     if not lines or not all(line.startswith("file:///") for line in lines):
         return text
@@ -180,7 +181,7 @@ def _as_paths(text: str) -> str:
     return _paths([QUrl(line) for line in lines])
 
 
-def _waits_for(what: Waiting) -> str:
+def _waiting_text(what: Waiting) -> str:
     return {
         "loading": translate("Composer", "Waits for the model…"),
         "model": translate("Composer", "Waits for a model to be opened…"),
@@ -190,17 +191,17 @@ def _waits_for(what: Waiting) -> str:
 
 
 class Composer(View):
-    """The framed field with its button. `send_requested` carries the text, which stays until `taken` is called."""
+    """The framed field with its button. `send_requested` has the text, which stays until `clear_text` is called."""
 
     send_requested = Signal(str)
     stop_requested = Signal()
     edit_last_requested = Signal()
     draft_changed = Signal(object, str)
-    """Conversation or None, what stands in the field now."""
+    """Conversation id (None: the new one), the text in the field."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._size = 0  # of the font, in pixels
+        self._font_size = 0  # pixels
         self.setObjectName("composer")
         self.editor = ComposerEdit(self)
         self.button = IconButton("send", "on-violet", kind="send", parent=self)
@@ -208,7 +209,7 @@ class Composer(View):
         self._busy = False
         self._waiting: Waiting = ""
         self._blocked = ""
-        self.sending = False  # the controller is being asked to take the text
+        self.sending = False  # set while the controller stores the text
         self._conversation_id: int | None = None
         self._row = QHBoxLayout(self)
         self._row.addWidget(self.editor, 1, Qt.AlignmentFlag.AlignVCenter)
@@ -226,11 +227,11 @@ class Composer(View):
     # State
 
     def text(self) -> str:
-        """What is written."""
+        """The text in the field."""
         return self.editor.toPlainText()
 
     def set_text(self, text: str) -> None:
-        """Put in a text (a prompt to try) with the cursor at its end. What was there comes back with *undo*."""
+        """Replace the text (by a prompt to try), with the cursor at its end. *Undo* restores the old one."""
         cursor = self.editor.textCursor()
         cursor.select(cursor.SelectionType.Document)
         cursor.insertText(text)
@@ -238,49 +239,49 @@ class Composer(View):
         self.editor.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def set_conversation(self, conversation_id: int | None, draft: str) -> None:
-        """Each conversation has its own draft; None is the one not begun yet."""
+        """Show the draft of another conversation; None is the new one."""
         if conversation_id == self._conversation_id:
             return
         self._conversation_id = conversation_id
         self._show(draft)
 
     def restore(self, draft: str) -> None:
-        """Put back what stood here when the window was closed, in front of what was typed meanwhile."""
+        """Show the draft of the last run, in front of what was typed before the store was open."""
         if draft:
             self._show("\n".join(text for text in (draft, self.text()) if text))
         if self.text() != draft:
             self.draft_changed.emit(self._conversation_id, self.text())
 
     def move_to_conversation(self, conversation_id: int | None) -> None:
-        """The conversation that had not begun has begun under this id: the text stays where it is."""
+        """Set the id that the new conversation got; the text stays."""
         self._conversation_id = conversation_id
 
-    def taken(self) -> None:
-        """The text was stored: the field is free."""
+    def clear_text(self) -> None:
+        """Clear the field, because its text was stored."""
         self.editor.clear()
 
     def set_busy(self, busy: bool) -> None:
-        """An answer is being made: the button stops it."""
+        """While an answer is generated, the button stops it."""
         self._busy = busy
         self._refresh()
 
     def set_waiting(self, waiting: Waiting) -> None:
-        """A question waits, for what `waiting` says: the button takes it back."""
+        """While a question waits (for what `waiting` says), the button withdraws it."""
         self._waiting = waiting
         self._refresh()
 
     def set_blocked(self, reason: str) -> None:
-        """Why nothing can be sent now; empty when it can. Writing is always possible."""
+        """Set why nothing can be sent; empty when it can. Typing is always possible."""
         self._blocked = reason
         self._refresh()
 
     def set_send_key(self, key: SendKey) -> None:
-        """Which key sends: Enter, or Ctrl+Enter."""
+        """Set the key that sends: Enter, or Ctrl+Enter."""
         self.editor.send_key = key
         self._refresh()
 
     def can_send(self) -> bool:
-        """There is a text and nothing is in its way."""
+        """Whether there is a text and it can be sent."""
         return bool(self.text().strip()) and not (self._busy or self._waiting or self._blocked)
 
     def _send(self) -> None:
@@ -298,7 +299,7 @@ class Composer(View):
             self._send()
 
     def _show(self, draft: str) -> None:
-        self.editor.blockSignals(True)  # those who keep it know
+        self.editor.blockSignals(True)  # the draft is stored already
         self.editor.setPlainText(draft)
         self.editor.blockSignals(False)
         self.editor.moveCursor(self.editor.textCursor().MoveOperation.End)
@@ -309,7 +310,7 @@ class Composer(View):
         self._refresh()
         self.draft_changed.emit(self._conversation_id, self.text())
 
-    # Words and looks
+    # Texts and style
 
     def retranslate(self) -> None:
         """The texts in the present language."""
@@ -318,14 +319,14 @@ class Composer(View):
         self._refresh()
 
     def restyle(self) -> None:
-        """Distances and font."""
+        """Set distances and font."""
         look = theme()
         self.editor.setFont(look.font_body)
-        if self._size not in (0, look.font_body.pixelSize()):
-            # The placeholder is painted in the viewport's font, which does not follow once a style sheet has set it.
-            # Not at the start: Python's side of the viewport's class would be a twentieth of the time until then.
+        if self._font_size not in (0, look.font_body.pixelSize()):
+            # The placeholder is painted with the viewport's font, which no longer follows the editor's after a style
+            # sheet has set it. Not at the start: building the viewport's Python class takes a twentieth of that time.
             self.editor.viewport().setFont(look.font_body)
-        self._size = look.font_body.pixelSize()
+        self._font_size = look.font_body.pixelSize()
         self._row.setContentsMargins(look.space(3), look.px(10), look.px(10), look.px(10))
         self._row.setSpacing(look.space(1))
         side = look.px(32)
@@ -353,7 +354,7 @@ class Composer(View):
         if self._blocked:
             return self._blocked
         if self._waiting:
-            return _waits_for(self._waiting)
+            return _waiting_text(self._waiting)
         if self._busy or not self.text().strip() or self.width() < theme().px(420):
             return ""
         return translate("Composer", "{key} send").format(key=self._key())
@@ -364,7 +365,7 @@ class Composer(View):
         return "⌘⏎" if sys.platform == "darwin" else "Ctrl+⏎"
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        """The frame, violet while the field has the keyboard; a style sheet would have to be read again each time."""
+        """Paint the frame, violet while the field has the focus. A style sheet would be parsed again at each change."""
         look = theme()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -373,6 +374,6 @@ class Composer(View):
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), look.radius_card, look.radius_card)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """A click anywhere in the frame writes."""
+        """A click anywhere in the frame focuses the field."""
         self.editor.setFocus(Qt.FocusReason.MouseFocusReason)
         super().mousePressEvent(event)

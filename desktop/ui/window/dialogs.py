@@ -1,4 +1,4 @@
-"""Opens the dialogs of the window, and turns what is chosen in them into calls of the controller."""
+"""Opens the dialogs of the window and connects them to the controller."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QWidget
 
 from desktop.i18n import translate
-from desktop.ui.screen import within
+from desktop.ui.screen import fit_to_screen
 
 if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class WindowDialogs(QObject):
-    """Each dialog is imported and made when it is asked for.
+    """Opens dialogs. Each is imported at its first use, to keep the start of the window fast.
 
     Args:
-        window: over which they open.
-        controller: what is asked and told.
-        settings: what the settings dialog changes.
+        window: the parent of the dialogs.
+        controller: carries out what they choose.
+        settings: changed by the settings dialog.
         show_models: opens the list of models.
     """
 
@@ -47,12 +47,12 @@ class WindowDialogs(QObject):
         )
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.resize(within(dialog.sizeHint(), dialog))
+        dialog.resize(fit_to_screen(dialog.sizeHint(), dialog))
         dialog.fileSelected.connect(self._controller.load_model)
         dialog.open()
 
     def choose_model(self, choice: ModelChoice) -> None:
-        """Load what is here; tell about what is not."""
+        """Load a model that is on this computer; explain how to get another one."""
         if choice.status == "not_installed":
             from desktop.ui.dialogs.model_info import ModelInfoDialog
 
@@ -63,7 +63,7 @@ class WindowDialogs(QObject):
             self._controller.load_model(choice.ref)
 
     def show_belle(self) -> None:
-        """About the first BELLE model of the catalogue; when one is here already, the list of models."""
+        """Explain how to get the first BELLE model of the catalogue; if one is installed, open the list of models."""
         belle = [choice for choice in self._controller.models() if choice.group == "belle"]
         if belle and all(choice.status == "not_installed" for choice in belle):
             self.choose_model(belle[0])
@@ -71,7 +71,7 @@ class WindowDialogs(QObject):
             self._show_models()
 
     def show_templates(self) -> None:
-        """How the present model is talked to, and how it could be."""
+        """Let the person choose the prompt template of the present model."""
         info = self._controller.model.info
         if info is None:
             return
@@ -84,7 +84,7 @@ class WindowDialogs(QObject):
         dialog.open()
 
     def show_settings(self, page: Page) -> None:
-        """The settings at one of their pages."""
+        """Open the settings at a page."""
         from desktop.ui.dialogs.settings import SettingsDialog
 
         base = self._controller.own_sampling()
@@ -98,7 +98,7 @@ class WindowDialogs(QObject):
         dialog.open()
 
     def show_shortcuts(self) -> None:
-        """The list of shortcuts."""
+        """Open the list of shortcuts."""
         from desktop.ui.dialogs.shortcuts import ShortcutsDialog
 
         ShortcutsDialog(self._window).open()
@@ -109,15 +109,16 @@ class WindowDialogs(QObject):
 
         controller = self._controller
         conversation_id = controller.conversation.id if controller.conversation else None
-        typed = controller.typed("system_prompt", conversation_id)
+        typed = controller.typed_text("system_prompt", conversation_id)
         dialog = SystemPromptDialog(controller.system_prompt if typed is None else typed, self._window)
-        dialog.typed.connect(lambda text: controller.keep_typed("system_prompt", conversation_id, text))
-        dialog.rejected.connect(lambda: controller.keep_typed("system_prompt", conversation_id, None))
+        dialog.typed.connect(lambda text: controller.save_typed_text("system_prompt", conversation_id, text))
+        dialog.rejected.connect(lambda: controller.save_typed_text("system_prompt", conversation_id, None))
+        # Open until it is stored: when the store refuses, the text must not disappear with the dialog.
         dialog.chosen.connect(lambda text: dialog.accept() if controller.set_system_prompt(text) else None)
         dialog.open()
 
     def show_about(self) -> None:
-        """Versions, terms, folders."""
+        """Open the dialog with versions, licences and folders."""
         from desktop.ui.dialogs.about import AboutDialog
 
         AboutDialog(self._window).open()

@@ -1,4 +1,4 @@
-"""The top of the chat: the conversation's title, the model and its menu, everything else behind ⋯."""
+"""The header of the chat: the title of the conversation, the model and its menu, and the ⋯ menu."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TITLE_LIMIT = 200
 
 
 class TitleLabel(ElidedLabel):
-    """A title that is renamed by a click, or by Enter when it has the keyboard."""
+    """A title that can be pressed by a click, and by Enter or Space when it has the focus."""
 
     pressed = Signal()
 
@@ -37,12 +37,12 @@ class TitleLabel(ElidedLabel):
         self.setCursor(Qt.CursorShape.IBeamCursor)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """A click."""
+        """A click presses it."""
         if event.button() == Qt.MouseButton.LeftButton:
             self.pressed.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter or Space."""
+        """Enter and Space press it."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
             self.pressed.emit()
         else:
@@ -50,37 +50,34 @@ class TitleLabel(ElidedLabel):
 
 
 class Header(View):
-    """`renamed` carries a conversation's id and the title a person typed. The window fills the menus when they open.
+    """The header. `fill_menus` sets who fills its menus; `typed_title` returns the unsaved title of a conversation."""
 
-    `title_typed` carries the id and the title as far as it has come, and None when it is given up.
-    """
-
-    renamed = Signal(int, str)
-    title_typed = Signal(int, object)
+    renamed = Signal(int, str)  # conversation, its new title
+    title_typed = Signal(int, object)  # conversation, the text in the field; None: discarded
     sidebar_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("header")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.typed_title: Callable[[int], str | None] = lambda _: None  # what was typed before and not saved
+        self.typed_title: Callable[[int], str | None] = lambda _: None
         self._title = self._title_before = ""
         self._conversation_id: int | None = None
-        self._renaming = 0  # the conversation whose title is being typed, also when another is opened meanwhile
+        self._renaming = 0  # the conversation whose title is edited; another one may be opened meanwhile
         self._model: ModelState | None = None
         self.sidebar_button = IconButton("sidebar", parent=self)
         self.badge = OfflineBadge(compact=True, parent=self)
-        self._title_pile = QStackedWidget(self)
-        self.title_label = TitleLabel(self._title_pile)
-        self.title_field = QLineEdit(self._title_pile)
+        self._title_stack = QStackedWidget(self)
+        self.title_label = TitleLabel(self._title_stack)
+        self.title_field = QLineEdit(self._title_stack)
         self.title_field.setMaxLength(TITLE_LIMIT)
         self.title_field.installEventFilter(self)
-        self._title_pile.addWidget(self.title_label)
-        self._title_pile.addWidget(self.title_field)
+        self._title_stack.addWidget(self.title_label)
+        self._title_stack.addWidget(self.title_field)
         self.model_button = QPushButton(self)
         self.model_button.setObjectName("model")
         self.model_button.setProperty("kind", "quiet")
-        self.model_button.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the chevron after the words
+        self.model_button.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # puts the chevron behind the text
         self.model_menu = QMenu(self.model_button)
         self.model_menu.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         self.model_button.setMenu(self.model_menu)
@@ -95,7 +92,7 @@ class Header(View):
         self._row = QHBoxLayout(self)
         for part in (self.sidebar_button, self.badge):
             self._row.addWidget(part)
-        self._row.addWidget(self._title_pile, 1)
+        self._row.addWidget(self._title_stack, 1)
         self._row.addWidget(self.model_button)
         self._row.addWidget(self.more_button)
         self.sidebar_button.clicked.connect(self.sidebar_requested)
@@ -106,40 +103,40 @@ class Header(View):
         self.ready()
 
     def fill_menus(self, models: Callable[[QMenu], None], more: Callable[[QMenu], None]) -> None:
-        """Who fills the two menus, each time they open."""
+        """Set the functions that fill the two menus each time they open."""
         for menu, fill in ((self.model_menu, models), (self.more_menu, more)):
             menu.aboutToShow.connect(lambda m=menu, f=fill: (m.clear(), f(m)))
 
     def show_model_menu(self) -> None:
-        """Open the list of models under the model's name."""
+        """Open the menu of models."""
         self.model_button.showMenu()
 
     def set_sidebar_shown(self, *, shown: bool) -> None:
-        """With the sidebar folded, its button and the offline badge are here."""
+        """Show the sidebar button and the offline badge here while the sidebar is hidden."""
         self.sidebar_button.setVisible(not shown)
         self.badge.setVisible(not shown)
 
     # Title
 
     def set_title(self, title: str, conversation_id: int | None) -> None:
-        """The open conversation's title and its id; a conversation not begun yet has none to change."""
+        """Set title and id of the open conversation; the new one (None) cannot be renamed."""
         self._title, self._conversation_id = title, conversation_id
-        if self._title_pile.currentWidget() is not self.title_field:
+        if self._title_stack.currentWidget() is not self.title_field:
             self._show_title()
 
     def edit_title(self) -> None:
-        """Let the person type another title."""
+        """Replace the title by a field with it."""
         if self._conversation_id is None:
             return
         self._renaming, self._title_before = self._conversation_id, self._title
         typed = self.typed_title(self._conversation_id)
         self.title_field.setText(self._title if typed is None else typed)
         self.title_field.selectAll()
-        self._title_pile.setCurrentWidget(self.title_field)
+        self._title_stack.setCurrentWidget(self.title_field)
         self.title_field.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _finish_title(self) -> None:
-        if self._title_pile.currentWidget() is not self.title_field:
+        if self._title_stack.currentWidget() is not self.title_field:
             return
         title = " ".join(self.title_field.text().split())
         self._show_title()
@@ -149,7 +146,7 @@ class Header(View):
             self.title_typed.emit(self._renaming, None)
 
     def _show_title(self) -> None:
-        self._title_pile.setCurrentWidget(self.title_label)
+        self._title_stack.setCurrentWidget(self.title_label)
         self.title_label.set_text(self._title or translate("Header", "New chat"))
         can_rename = self._conversation_id is not None
         self.title_label.setFocusPolicy(Qt.FocusPolicy.TabFocus if can_rename else Qt.FocusPolicy.NoFocus)
@@ -158,13 +155,14 @@ class Header(View):
             self.title_label.setAccessibleDescription(translate("Header", "Press Enter to rename"))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Esc leaves the title as it was."""
+        """Esc in the field discards the typed title."""
         if watched is self.title_field and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            # Esc is also a shortcut of the window; accepting this event makes Qt send the key press here instead.
             if event.type() == QEvent.Type.ShortcutOverride:
                 event.accept()
                 return True
             if event.type() == QEvent.Type.KeyPress:
-                self.title_field.setText(self._title_before)  # going away, the field says that editing is finished
+                self.title_field.setText(self._title_before)  # hiding the field emits `editingFinished`
                 self._show_title()
                 self.title_typed.emit(self._renaming, None)
                 return True
@@ -173,7 +171,7 @@ class Header(View):
     # Model
 
     def set_model(self, state: ModelState) -> None:
-        """Name and state of the model; a thin line fills while it is being loaded."""
+        """Set name and state of the model, and the progress of loading it."""
         self._model = state
         loading = state.status == "loading"
         self.progress.setVisible(loading)
@@ -185,11 +183,11 @@ class Header(View):
         self.model_button.setAccessibleDescription(exact)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """The progress line lies on the lower edge."""
+        """Place the progress bar on the lower edge."""
         super().resizeEvent(event)
         self.progress.setGeometry(0, self.height() - 2, self.width(), 2)
 
-    # Words and looks
+    # Texts and style
 
     def retranslate(self) -> None:
         """The texts in the present language."""
@@ -203,18 +201,18 @@ class Header(View):
             self.set_model(self._model)
 
     def restyle(self) -> None:
-        """Icons and distances."""
+        """Set icons and distances."""
         look = theme()
         self.setFixedHeight(look.shape("header"))
         self._row.setContentsMargins(look.space(3), 0, look.space(1), 1)
         self._row.setSpacing(look.space(0))
         self.model_button.setIcon(icon("chevron-down", "ink-3", 16))
         self.model_button.setIconSize(icon_size(16))
-        self._title_pile.setFixedHeight(look.px(34))
+        self._title_stack.setFixedHeight(look.px(34))
 
 
 def model_label(state: ModelState) -> str:
-    """The model as the header says it: `SmolLM2 135M · 4-bit`, `Loading SmolLM2 135M… 42 %`, `Choose a model`."""
+    """The text of the model button: `SmolLM2 135M · 4-bit`, `Loading SmolLM2 135M… 42 %`, `Choose a model`."""
     if state.status == "none":
         return translate("Header", "Choose a model")
     if state.status == "loading":
@@ -227,7 +225,7 @@ def model_label(state: ModelState) -> str:
 
 
 def exact_model(state: ModelState) -> str:
-    """What experts want to know: architecture, quantization type, parameters, size, where it runs."""
+    """The details for the tooltip: architecture, quantization type, parameters, size, device."""
     info = state.info
     if info is None:
         return ""

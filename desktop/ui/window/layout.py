@@ -1,6 +1,6 @@
-"""The window without what happens in it: its widgets and their places, folding, size and zoom, remembered.
+"""The widgets of the window and their layout: folding the sidebar, size and position, remembered in the settings.
 
-Nothing that the first painting can do without is made before it; see the properties of `WindowLayout`.
+The first paint creates only the widgets that it shows; the properties of `WindowLayout` create the others later.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from PySide6.QtGui import QIcon, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from belle import paths
-from desktop.ui.screen import within
+from desktop.ui.screen import fit_to_screen
 from desktop.ui.sidebar import Sidebar
 from desktop.ui.style.theme import theme, themes
 from desktop.ui.window.composer import Composer
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from desktop.ui.window.welcome import Welcome
 
 FOLD_WIDTH = 720
-"""A window narrower than this has its sidebar folded (pixels at 100 %)."""
+"""In a window narrower than this the sidebar is folded, in pixels at 100 %."""
 
 BANNER_SHARE = 0.4
-"""How much of the window's height the banners may take, all together."""
+"""The largest part of the window's height that all banners may take."""
 
 
 class WindowLayout(QMainWindow):
     """Sidebar on the left; header, banners, welcome or transcript, composer and status line on the right."""
 
     controller: ChatController
-    """Who knows what there is to show; set before anything but the first painting needs it."""
+    """Set by `MainWindow.attach`; the first paint does not need it."""
 
     def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,7 +52,7 @@ class WindowLayout(QMainWindow):
         self._restore()
 
     def _build(self) -> None:
-        # Parents first: a widget that moves under another one is styled anew, with all it holds.
+        # Every widget is created with its parent: giving it one later styles it and all its children again.
         self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
         self.splitter.setHandleWidth(1)
         self.splitter.setChildrenCollapsible(False)
@@ -89,46 +89,46 @@ class WindowLayout(QMainWindow):
     def _search(self, text: str) -> list[SearchHit]:
         return self.controller.search(text)
 
-    # What the window can do without at first
+    # Widgets that are created later
 
-    def part_made(self, part: Welcome | TranscriptView | BannerStack) -> None:
-        """Called when one of the following was made, to be connected."""
+    def connect_part(self, part: Welcome | TranscriptView | BannerStack) -> None:
+        """Called with each of the following widgets when it is created, to connect its signals."""
 
     @property
     def welcome(self) -> Welcome:
-        """What is shown while there is no conversation."""
+        """The page shown while there is no conversation."""
         if self._welcome is None:
             from desktop.ui.window.welcome import Welcome
 
             self._welcome = Welcome(self.pages)
             self.pages.addWidget(self._welcome)
             self.setTabOrder(self.header.more_button, self._welcome)
-            self.part_made(self._welcome)
+            self.connect_part(self._welcome)
         return self._welcome
 
     @property
     def transcript(self) -> TranscriptView:
-        """The conversation as it is read. Made when it is needed, at the latest shortly after the first painting."""
+        """The messages of the open conversation. Created at the first use, or shortly after the first paint."""
         if self._transcript is None:
             from desktop.ui.transcript import TranscriptView
 
             self._transcript = TranscriptView(self.pages)
             self.pages.addWidget(self._transcript)
             self.setTabOrder(self.header.more_button, self._transcript)
-            self.part_made(self._transcript)
+            self.connect_part(self._transcript)
         return self._transcript
 
     @property
     def banners(self) -> BannerStack:
-        """What has to be said. Made when there is something to say."""
+        """The banners. Created at the first notice."""
         if self._banners is None:
             from desktop.ui.window.banner import BannerStack
 
             self._banners = BannerStack(self._page)
             self._banner_row.insertWidget(1, self._banners, 100)
-            self._banners.set_most(self._banner_room())
+            self._banners.set_max_height(self._max_banner_height())
             self._restyle()
-            self.part_made(self._banners)
+            self.connect_part(self._banners)
         return self._banners
 
     # Folding
@@ -140,16 +140,16 @@ class WindowLayout(QMainWindow):
         self._set_sidebar(shown=shown)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Fold the sidebar when there is no room for it, bring it back when there is; and bound the banners."""
+        """Fold the sidebar when the window becomes narrow, unfold it when it becomes wide; limit the banners."""
         super().resizeEvent(event)
         narrow = self.width() < theme().px(FOLD_WIDTH)
         if narrow != self._narrow:
             self._narrow = narrow
             self._set_sidebar(shown=not narrow and not self._folded_by_hand)
         if self._banners is not None:
-            self._banners.set_most(self._banner_room())
+            self._banners.set_max_height(self._max_banner_height())
 
-    def _banner_room(self) -> int:
+    def _max_banner_height(self) -> int:
         return int(self.height() * BANNER_SHARE)
 
     def _set_sidebar(self, *, shown: bool) -> None:
@@ -159,20 +159,22 @@ class WindowLayout(QMainWindow):
         if had_focus and not shown:
             self.composer.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    # Size and place
+    # Size and position
 
     def _restyle(self) -> None:
         look = theme()
         self._foot.setContentsMargins(look.space(3), look.space(1), look.space(3), look.px(2))
         self._foot.setSpacing(0)
         for row in (self._banner_row, self._foot_row):
-            row.setContentsMargins(0, 0, look.px(12), 0)  # the transcript's scroll bar: one column for all
+            row.setContentsMargins(
+                0, 0, look.px(12), 0
+            )  # the width of the transcript's scroll bar: all texts are in one column
         for part in (self._foot_widget, self._banners):
             if part is not None:
                 part.setMaximumWidth(look.shape("column") + 2 * look.space(3))
         self.sidebar.setMinimumWidth(look.px(200))
         self.sidebar.setMaximumWidth(look.px(420))
-        self.setMinimumSize(within(QSize(look.px(400), look.px(360)), self))
+        self.setMinimumSize(fit_to_screen(QSize(look.px(400), look.px(360)), self))
 
     def _restore(self) -> None:
         value = self.settings.value
@@ -180,8 +182,8 @@ class WindowLayout(QMainWindow):
         geometry: Any = value("window/geometry")
         if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
             self.resize(theme().px(1120), theme().px(760))
-        # A screen may be smaller than this, and smaller than the one of last time.
-        self.resize(within(self.size(), self))
+        # The screen may be smaller than this size, or than the screen of the last run.
+        self.resize(fit_to_screen(self.size(), self))
         state: Any = value("window/splitter")
         if not (isinstance(state, QByteArray) and self.splitter.restoreState(state)):
             side = theme().shape("sidebar")
@@ -191,7 +193,7 @@ class WindowLayout(QMainWindow):
         self._set_sidebar(shown=not self._narrow and not self._folded_by_hand)
 
     def remember(self) -> None:
-        """Write size, place and folding into the settings."""
+        """Write size, position and folding into the settings."""
         self.settings.set_value("window/geometry", self.saveGeometry())
         if not self.sidebar.isHidden():
             self.settings.set_value("window/splitter", self.splitter.saveState())

@@ -1,4 +1,4 @@
-"""The window at work: it shows what the controller tells and tells the controller what the person does."""
+"""The main window: shows the controller's signals, and calls it with what the person does."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ _IDLE_MS = 50
 
 
 class MainWindow(WindowLayout):
-    """Shows what the controller tells, tells the controller what the person does.
+    """The main window. Without a controller it can be shown and typed into; `attach` connects one.
 
-    Without a controller it can be shown and typed into; `attach` brings it to life. `painted` comes once, after the
-    first painting, `closed` once, at the end.
+    `painted` is emitted once, after the first paint, and `closed` once, at the end.
     """
 
     painted = Signal()
@@ -38,18 +37,18 @@ class MainWindow(WindowLayout):
     def __init__(self, controller: ChatController | None, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(settings, parent)
         self._conversation: StoredConversation | None = None
-        self._jump: tuple[int, str] | None = None
+        self._pending_jump: tuple[int, str] | None = None
         self._prefilling = False
-        self._blocked_by = ""  # key of the notice because of which nothing can be sent
+        self._blocked_by = ""  # key of the notice that blocks sending
         self._attached = self._was_painted = self._complete = False
         self._actions: WindowActions | None = None
-        self._retitle()
+        self._update_title()
         self.composer.setFocus(Qt.FocusReason.OtherFocusReason)
         if controller is not None:
             self.attach(controller)
 
     def attach(self, controller: ChatController) -> None:
-        """Show what this controller tells from now on."""
+        """Connect a controller and show its state."""
         self.controller = controller
         self._attached = True
         self.setAcceptDrops(True)
@@ -76,12 +75,12 @@ class MainWindow(WindowLayout):
         controller.notice.connect(self._notice)
         controller.notice_cleared.connect(self._notice_cleared)
         self.settings.changed.connect(self._setting_changed)
-        # From the first moment on; the other widgets are connected with the actions.
+        # At once, because these widgets can be used already; `WindowActions` connects the others later.
         self.sidebar.hit_opened.connect(self.jump_to)
         self.composer.send_requested.connect(self._send)
         self.composer.stop_requested.connect(controller.stop)
         self.composer.edit_last_requested.connect(self._edit_last)
-        self.composer.draft_changed.connect(controller.keep_draft)
+        self.composer.draft_changed.connect(controller.save_draft)
         self._model_changed(controller.model)
 
     def _send(self, text: str) -> None:
@@ -90,22 +89,21 @@ class MainWindow(WindowLayout):
     def _edit_last(self) -> None:
         self.window_actions.edit_last()
 
-    # What the controller tells
+    # Signals of the controller
 
     def _conversations_changed(self) -> None:
         self.sidebar.reload()
         current = self.controller.conversation
         if current is not None and self._conversation is not None and current.id == self._conversation.id:
             self._conversation = current
-            self._retitle()
+            self._update_title()
 
     def _opened(self, conversation: StoredConversation | None, messages: list[StoredMessage]) -> None:
         self._conversation = conversation
         conversation_id = conversation.id if conversation else None
-        begun = self.composer.sending  # the draft of a conversation not begun yet becomes its first question
-        if not begun:
+        if not self.composer.sending:
             self.composer.set_conversation(conversation_id, self.controller.draft(conversation_id))
-        else:
+        else:  # the new conversation got an id; its text stays until `send` has returned
             self.composer.move_to_conversation(conversation_id)
         self.sidebar.set_open(conversation_id)
         start = conversation.context_start if conversation else None
@@ -113,10 +111,10 @@ class MainWindow(WindowLayout):
             self.transcript.set_path(messages, context_start=start, keep_position=False)
             self.transcript.restore_edits(self.controller.edits())
         self._show_welcome(shown=not messages)
-        self._retitle()
-        if self._jump is not None:
-            message_id, text = self._jump
-            self._jump = None
+        self._update_title()
+        if self._pending_jump is not None:
+            message_id, text = self._pending_jump
+            self._pending_jump = None
             self.transcript.highlight(message_id, text)
         if not self.sidebar.isAncestorOf(self.focusWidget() or self):
             self.composer.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -194,15 +192,15 @@ class MainWindow(WindowLayout):
 
     @property
     def window_actions(self) -> WindowActions:
-        """Shortcuts, menus, and what every widget asks for."""
+        """The actions. Created at the first use, after the first paint."""
         if self._actions is None:
             from desktop.ui.window.actions import WindowActions
 
             self._actions = WindowActions(self, self.controller)
         return self._actions
 
-    def part_made(self, part: Welcome | TranscriptView | BannerStack) -> None:
-        """Connect what was made after the first painting."""
+    def connect_part(self, part: Welcome | TranscriptView | BannerStack) -> None:
+        """Connect a widget that was created after the first paint."""
         if part is self._welcome:
             self._welcome.set_model(self.controller.model)
             self.window_actions.connect_welcome(self._welcome)
@@ -213,11 +211,11 @@ class MainWindow(WindowLayout):
             self.window_actions.connect_banners(self._banners)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """The first painting shows where one writes; everything else follows at once."""
+        """After the first paint, which shows the composer, create the rest of the window."""
         super().paintEvent(event)
         if not self._was_painted:
             self._was_painted = True
-            QTimer.singleShot(0, self, self._after_painting)
+            QTimer.singleShot(0, self, self._after_painting)  # not inside a paint event
 
     def _after_painting(self) -> None:
         if self._attached and not self._complete:
@@ -225,56 +223,56 @@ class MainWindow(WindowLayout):
         self.painted.emit()
 
     def complete(self) -> None:
-        """Fill in what the first painting did without: list, welcome and, a little later, transcript."""
+        """Create what the first paint did not show: list, welcome page and, a little later, the transcript."""
         self._complete = True
         self.window_actions.retranslate()
         self.sidebar.reload()
         self._show_welcome(shown=self.pages.currentWidget() is None or self.pages.currentWidget() is self._welcome)
         QTimer.singleShot(_IDLE_MS, self, lambda: self.transcript)
 
-    # What the person does with the window itself
+    # Events of the window
 
     def jump_to(self, conversation_id: int, message_id: int | None, text: str) -> None:
-        """Open a conversation at a message, with what was searched for marked."""
-        self._jump = (message_id, text) if message_id is not None else None
+        """Open a conversation at a message, with the searched text marked."""
+        self._pending_jump = (message_id, text) if message_id is not None else None
         self.controller.open_conversation(conversation_id, message_id)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """A file is welcome."""
+        """Accept one local file."""
         if _local_file(event.mimeData()) is not None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Open it; whether it is a model is found out there."""
+        """Load the dropped file."""
         path = _local_file(event.mimeData())
         if path is not None:
             event.acceptProposedAction()
-            # Not while the other program waits for the end of the drag.
+            # Later: the program that the file comes from waits until this event handler returns.
             QTimer.singleShot(0, self, lambda: self.controller.load_model(path))
 
     def changeEvent(self, event: QEvent) -> None:
-        """Follow the language."""
+        """Show the texts in the new language."""
         if event.type() == QEvent.Type.LanguageChange and self._complete:
             self.window_actions.retranslate()
-            self._retitle()
+            self._update_title()
             self._model_changed(self.controller.model)
         super().changeEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Remember the window. An answer that is still being written is stopped and kept by the controller.
+        """Save everything and the size of the window. If the store refuses something, ask before closing.
 
-        What the store refuses is not thrown away without a word.
+        The answer under way is stopped and stored when the controller is closed.
         """
-        if self._attached and not self.controller.save() and not self._may_lose():
+        if self._attached and not self.controller.save() and not self._confirm_loss():
             event.ignore()
             return
         self.remember()
         super().closeEvent(event)
         self.closed.emit()
 
-    # Small things
+    # Helpers
 
-    def _may_lose(self) -> bool:
+    def _confirm_loss(self) -> bool:
         from desktop.ui.dialogs.unsaved import UnsavedDialog
 
         return UnsavedDialog(self).exec() == UnsavedDialog.DialogCode.Accepted
@@ -282,7 +280,7 @@ class MainWindow(WindowLayout):
     def _show_welcome(self, *, shown: bool) -> None:
         self.pages.setCurrentWidget(self.welcome if shown else self.transcript)
 
-    def _retitle(self) -> None:
+    def _update_title(self) -> None:
         title = " ".join(self._conversation.title.split()) if self._conversation else ""
         self.header.set_title(title, self._conversation.id if self._conversation else None)
         shown = title or translate("Window", "New chat")
@@ -296,6 +294,6 @@ class MainWindow(WindowLayout):
 
 
 def _local_file(data: QMimeData) -> str | None:
-    """The one local file that is being dragged, if it is that."""
+    """The path, if exactly one local file is dragged."""
     urls = [url for url in data.urls() if url.isLocalFile()]
     return urls[0].toLocalFile() if len(urls) == 1 else None

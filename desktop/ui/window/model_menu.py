@@ -1,4 +1,4 @@
-"""The menu behind the model's name: what is on this computer, what could be, and a file of one's own."""
+"""Fills the menu of models: those on this computer, those that can be fetched, and opening a file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from desktop.ui.style.theme import theme
 if TYPE_CHECKING:
     from desktop.chat.state import ModelChoice
 
-_SUBTITLE = 260
+_SUBTITLE_WIDTH = 260
 """Pixels at 100 %."""
 
 
@@ -30,9 +30,9 @@ def fill_model_menu(
     choose: Callable[[ModelChoice], None],
     open_file: QAction,
 ) -> None:
-    """One line per model that is here, with its size or state at the right; `current` is the ref of the one in use.
+    """Add an entry for each installed model, with its subtitle or state at the right; `current` is the ref in use.
 
-    Those that could be fetched are behind one line.
+    Models that can be fetched are in a submenu.
     """
     groups = {
         "file": translate("ModelMenu", "Your files"),
@@ -42,8 +42,8 @@ def fill_model_menu(
 
     def add(to: QMenu, choice: ModelChoice) -> None:
         gone = translate("ModelMenu", "file is gone")
-        state = gone if choice.status == "missing" else _short(choice, menu)
-        # What follows a tab stands at the right edge.
+        state = gone if choice.status == "missing" else _elided_subtitle(choice, menu)
+        # Qt aligns the text behind a tab at the right edge.
         line = to.addAction(f"{caption(choice.title)}\t{caption(state)}")
         set_tooltip(line, " · ".join(part for part in (choice.subtitle, choice.license_note) if part))
         if choice.ref == current:
@@ -59,7 +59,7 @@ def fill_model_menu(
             menu.addSeparator()
     rest = [choice for choice in choices if choice.status == "not_installed"]
     if rest:
-        # They would fill the screen.
+        # In a submenu, because they would fill the screen.
         more = menu.addMenu(translate("ModelMenu", "Not here yet ({count})").format(count=numbers.count(len(rest))))
         more.setToolTipsVisible(True)
         for choice in rest:
@@ -69,7 +69,7 @@ def fill_model_menu(
     menu.addAction(open_file)
 
 
-def _short(choice: ModelChoice, menu: QMenu) -> str:
-    """The subtitle, as much of it as a menu has room for; the whole is in the tooltip. Of a path both ends tell."""
+def _elided_subtitle(choice: ModelChoice, menu: QMenu) -> str:
+    """The subtitle, elided to the width of a menu (the tooltip has all of it); a path in its middle."""
     cut = Qt.TextElideMode.ElideMiddle if choice.group == "file" else Qt.TextElideMode.ElideRight
-    return menu.fontMetrics().elidedText(choice.subtitle, cut, theme().px(_SUBTITLE))
+    return menu.fontMetrics().elidedText(choice.subtitle, cut, theme().px(_SUBTITLE_WIDTH))

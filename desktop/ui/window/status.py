@@ -1,4 +1,4 @@
-"""The line at the bottom: which model, how full its context is, how fast it writes."""
+"""The status line: the model, how full its context is, its speed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from desktop.ui.style.controls import View, label
 from desktop.ui.style.theme import theme
 
 NEARLY_FULL = 0.85
-"""From this part of the context on, the gauge warns."""
+"""The gauge warns when this part of the context is full."""
 
 
 class Gauge(QWidget):
@@ -25,16 +25,16 @@ class Gauge(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
 
     def set_fraction(self, fraction: float) -> None:
-        """0…1."""
+        """Set the filled part (0…1)."""
         self._fraction = min(1.0, max(0.0, fraction))
         self.update()
 
     def sizeHint(self) -> QSize:
-        """56 × 14 of the design."""
+        """56 × 14 pixels at 100 %."""
         return QSize(theme().px(56), theme().px(14))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        """Track and filling."""
+        """Paint the track and the filled part."""
         look = theme()
         height = look.px(4)
         track = QRectF(0, (self.height() - height) / 2, self.width(), height)
@@ -50,7 +50,7 @@ class Gauge(QWidget):
 
 
 class StatusLine(View):
-    """Context on the right, speed before it, what the model is doing on the left."""
+    """Model on the left; speed and context on the right."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -71,22 +71,22 @@ class StatusLine(View):
         self.ready()
 
     def set_model(self, text: str) -> None:
-        """The model and its state, in words."""
+        """Set the text about the model and its state."""
         self._model = text
         self.model_label.setText(text)
 
     def set_context(self, used: int, total: int) -> None:
-        """Tokens in the context and tokens that fit into it; `total` 0 shows nothing."""
+        """Set the tokens in the context and its length in tokens; `total` 0 hides the gauge."""
         self._used, self._total = used, total
         self.retranslate()
 
     def set_speed(self, tokens_per_s: float | None) -> None:
-        """Speed of the last answer; None shows nothing."""
+        """Set the speed of the last answer; None hides it."""
         self._tokens_per_s = tokens_per_s
         self.retranslate()
 
     def retranslate(self) -> None:
-        """Figures and words in the present language."""
+        """Set numbers and texts in the present language."""
         speed = self._tokens_per_s
         if speed is None:
             self.speed_label.setText("")
@@ -114,11 +114,12 @@ class StatusLine(View):
         level = "warn" if fraction >= NEARLY_FULL else ""
         if self.context_label.property("level") != level:
             self.context_label.setProperty("level", level)
+            # A style sheet reads a dynamic property only when the widget is polished.
             self.context_label.style().unpolish(self.context_label)
             self.context_label.style().polish(self.context_label)
 
     def restyle(self) -> None:
-        """Distances."""
+        """Set distances."""
         look = theme()
         self._row.setContentsMargins(look.px(17), 0, look.px(17), 0)
         self._row.setSpacing(look.space(2))

@@ -1,4 +1,4 @@
-"""The first thing a person sees: what this is, a few questions to try, and the way to a BELLE model."""
+"""The welcome page: what this program is, four prompts to try, and how to get a BELLE model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from desktop.ui.style.theme import theme
 if TYPE_CHECKING:
     from desktop.chat.state import ModelState
 
-_FOR_THE_STARTER: tuple[tuple[str, str], ...] = (
+_STARTER_PROMPTS: tuple[tuple[str, str], ...] = (
     (
         QT_TRANSLATE_NOOP("Welcome", "Explain something"),
         "Explain in three short sentences why the sky is blue.",
@@ -35,7 +35,7 @@ _FOR_THE_STARTER: tuple[tuple[str, str], ...] = (
         "Write a Python function that reverses a string, and explain how it works.",
     ),
 )
-_FOR_BELLE: tuple[tuple[str, str], ...] = (
+_BELLE_PROMPTS: tuple[tuple[str, str], ...] = (
     (
         QT_TRANSLATE_NOOP("Welcome", "Translate a poem"),
         QT_TRANSLATE_NOOP(
@@ -59,7 +59,7 @@ _FOR_BELLE: tuple[tuple[str, str], ...] = (
 
 
 class Welcome(View):
-    """`tried` carries a prompt, `belle_requested` asks for the BELLE models."""
+    """The welcome page. `tried` has the chosen prompt; `belle_requested`: the person wants a BELLE model."""
 
     tried = Signal(str)
     belle_requested = Signal()
@@ -68,8 +68,8 @@ class Welcome(View):
         super().__init__(parent)
         self._starter = False
         self._build()
-        self._mark = QLabel(self._middle_column)
-        self._mark.setAlignment(Qt.AlignmentFlag.AlignLeft)
+        self._logo = QLabel(self._middle_column)
+        self._logo.setAlignment(Qt.AlignmentFlag.AlignLeft)
         self._title = label("display", self._middle_column, wrap=True)
         self._first = label("muted", self._middle_column, wrap=True)
         self.prompts = [_Prompt(self._middle_column) for _ in range(4)]
@@ -85,7 +85,7 @@ class Welcome(View):
         self._card_row.addWidget(self._starter_words, 1)
         self._card_row.addWidget(self.belle_button, 0, Qt.AlignmentFlag.AlignVCenter)
         self._column.addStretch(2)
-        for part in (self._mark, self._title, self._first):
+        for part in (self._logo, self._title, self._first):
             self._column.addWidget(part)
         self._column.addLayout(self._grid)
         self._column.addWidget(self._card)
@@ -93,7 +93,7 @@ class Welcome(View):
         self.ready()
 
     def _build(self) -> None:
-        """The column in the middle, in a scroll area for small windows."""
+        """Create the column in the middle, in a scroll area for small windows."""
         area = QScrollArea(self)
         area.setWidgetResizable(True)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -104,7 +104,7 @@ class Welcome(View):
         self._middle_column = QWidget(middle)
         self._column = QVBoxLayout(self._middle_column)
         row = QHBoxLayout(middle)
-        row.setContentsMargins(0, 0, theme().px(12), 0)  # where the transcript has its scroll bar
+        row.setContentsMargins(0, 0, theme().px(12), 0)  # the width of the transcript's scroll bar
         row.addStretch(1)
         row.addWidget(self._middle_column, 100)
         row.addStretch(1)
@@ -113,7 +113,7 @@ class Welcome(View):
         whole.addWidget(area)
 
     def set_model(self, state: ModelState) -> None:
-        """The starter speaks English only: it gets English questions and a word about what it is."""
+        """Show English prompts for the starter model, which speaks English only, and explain what it is."""
         if state.is_starter != self._starter:
             self._starter = state.is_starter
             self.retranslate()
@@ -143,13 +143,13 @@ class Welcome(View):
 
     def _questions(self) -> list[tuple[str, str]]:
         return [
-            # The heading is in the person's language, the question in one that the model speaks.
+            # The heading is in the person's language, the prompt in one that the model understands.
             (translate("Welcome", heading), prompt if self._starter else translate("Welcome", prompt))
-            for heading, prompt in (_FOR_THE_STARTER if self._starter else _FOR_BELLE)
+            for heading, prompt in (_STARTER_PROMPTS if self._starter else _BELLE_PROMPTS)
         ]
 
     def restyle(self) -> None:
-        """The mark, sizes and distances."""
+        """Set logo, sizes and distances."""
         look = theme()
         side = look.px(48)
         mark = QPixmap(str(paths.asset("icon/chatbelle-128.png")))
@@ -159,7 +159,7 @@ class Welcome(View):
             Qt.TransformationMode.SmoothTransformation,
         )
         mark.setDevicePixelRatio(self.devicePixelRatioF())
-        self._mark.setPixmap(mark)
+        self._logo.setPixmap(mark)
         self._column.setContentsMargins(look.space(4), look.space(3), look.space(4), look.space(3))
         self._column.setSpacing(look.space(1))
         self._middle_column.setMaximumWidth(look.shape("column"))
@@ -172,7 +172,7 @@ class Welcome(View):
         self._arrange()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Two columns of questions where there is room, else one."""
+        """Arrange the prompts in two columns where they fit, else in one."""
         super().resizeEvent(event)
         self._arrange()
 
@@ -183,7 +183,7 @@ class Welcome(View):
 
 
 class _Prompt(QPushButton):
-    """A question to try: its heading, and the question itself below."""
+    """A button with a prompt to try: a heading, and the prompt below it."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -201,18 +201,18 @@ class _Prompt(QPushButton):
             part.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 
     def set_prompt(self, heading: str, prompt: str) -> None:
-        """Show them."""
+        """Set both texts."""
         self.prompt = prompt
         self._heading.setText(heading)
         self._question.setText(prompt.replace("\n", " "))
         self.setAccessibleName(f"{heading}: {prompt}")
 
     def sizeHint(self) -> QSize:
-        """As high as its words at its present width."""
+        """As high as the texts at the present width."""
         width = max(self.width(), theme().px(200))
         return QSize(theme().px(200), self._column.heightForWidth(width))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Another width, other lines: a button's layout does not ask for that by itself."""
+        """Adjust the height to the new line breaks, which a button does not do by itself."""
         super().resizeEvent(event)
         self.setMinimumHeight(self._column.heightForWidth(self.width()))

@@ -1,4 +1,4 @@
-"""A desk for each test."""
+"""A controller for each test, with its model loaded or without one."""
 
 from __future__ import annotations
 
@@ -19,9 +19,14 @@ def engines() -> FakeEngines:
 
 
 @pytest.fixture
-def desk(qtbot: QtBot, tmp_path: Path, engines: FakeEngines) -> Iterator[Desk]:
+def idle_desk(qtbot: QtBot, tmp_path: Path, engines: FakeEngines) -> Iterator[Desk]:
     with Store.open(tmp_path / "chat.sqlite3") as store:
         desk = make_desk(store, engines)
-        desk.controller.start()
         yield desk
         desk.controller.close()
+
+
+@pytest.fixture
+def desk(idle_desk: Desk) -> Desk:
+    idle_desk.controller.start()
+    return idle_desk

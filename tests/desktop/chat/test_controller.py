@@ -1,4 +1,4 @@
-"""What the window can do, and what becomes of it in the store."""
+"""The methods of the controller, and their effect on the store."""
 
 from __future__ import annotations
 
@@ -170,9 +170,9 @@ def test_an_answer_goes_on_while_another_conversation_is_open(desk: Desk) -> Non
     engine.say("half ")
     first = desk.controller.conversation.id
     desk.controller.new_chat()
-    desk.told.clear()
+    desk.emitted.clear()
     engine.say("and half")
-    assert desk.told == []
+    assert desk.emitted == []
     opened: list[list[StoredMessage]] = []
     desk.controller.conversation_opened.connect(lambda _, path: opened.append(path))
     desk.controller.open_conversation(first)
@@ -201,7 +201,7 @@ def test_a_larger_context_loads_again_and_asks_again(desk: Desk) -> None:
     desk.engines.last.fail("prompt_too_long", prompt_tokens=5000, n_ctx=4096, n_ctx_train=8192, fits_after_drop=False)
     assert "drop_oldest" not in desk.notices[-1].actions
     desk.controller.act("answer", "larger_context")
-    assert len(desk.engines.made) == 2
+    assert len(desk.engines.created) == 2
     assert desk.engines.last.loads[-1].n_ctx == 8192
     assert desk.engines.last.request.messages[-1].content == "very long"
 
@@ -234,14 +234,14 @@ def test_a_dead_worker_is_restarted_once_and_the_answer_so_far_is_kept(desk: Des
     desk.engines.last.die()
     assert desk.shape[-1] == ("assistant", "partial", "interrupted")
     assert desk.notices[-1].kind == "engine_restarted"
-    assert len(desk.engines.made) == 2
+    assert len(desk.engines.created) == 2
     assert desk.controller.model.status == "ready"
     desk.controller.continue_answer(desk.path[-1].id)
     desk.engines.last.die("out_of_memory")
     assert desk.notices[-1].kind == "engine_gave_up"
     assert desk.notices[-1].details["cause"] == "out_of_memory"
     assert desk.notices[-1].actions == ("restart_engine", "choose_model")
-    assert len(desk.engines.made) == 2
+    assert len(desk.engines.created) == 2
     assert desk.controller.model.status == "failed"
     desk.controller.act("engine", "restart_engine")
     assert desk.controller.model.status == "ready"
@@ -252,7 +252,7 @@ def test_an_answer_between_two_deaths_earns_another_restart(desk: Desk) -> None:
     desk.controller.send("Hi")
     desk.engines.last.finish()
     desk.engines.last.die()
-    assert len(desk.engines.made) == 3
+    assert len(desk.engines.created) == 3
 
 
 def test_a_question_waits_for_the_model(qtbot: QtBot, tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_a_question_waits_for_the_model(qtbot: QtBot, tmp_path: Path) -> None:
         desk = make_desk(store, engines)
         desk.controller.start()
         assert desk.controller.send("early")
-        assert desk.told[-1] == ("waiting_changed", ("loading",))
+        assert desk.emitted[-1] == ("waiting_changed", ("loading",))
         assert engines.last.requests == []
         engines.last.ready()
         assert engines.last.request.messages[-1].content == "early"
@@ -293,7 +293,7 @@ def test_a_file_that_is_no_model_is_refused_and_the_present_one_stays(desk: Desk
     desk.controller.load_model(str(bad))
     assert desk.notices[-1].kind == "not_gguf"
     assert desk.controller.model.status == "ready"
-    assert len(desk.engines.made) == 1
+    assert len(desk.engines.created) == 1
     desk.controller.load_model(str(tmp_path / "gone.gguf"))
     assert desk.notices[-1].kind == "file_missing"
 

@@ -1,4 +1,4 @@
-"""What is told about models, and in which order; conversations are in test_controller.py."""
+"""The signals about models and their order; conversations are in test_controller.py."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def settings() -> Settings:
 @pytest.fixture
 def models(qtbot: QtBot, settings: Settings):
     parent = QObject()
-    made = ModelControl(settings, FakeEngines(), parent)
-    yield made
-    made.close()
+    models = ModelControl(settings, FakeEngines(), parent)
+    yield models
+    models.close()
 
 
 def test_before_the_start_there_is_no_model_and_nothing_to_close(models: ModelControl) -> None:
@@ -56,17 +56,14 @@ def test_the_model_s_own_figures_are_those_of_its_card(models: ModelControl, set
 
 def test_an_answer_ends_before_the_model_changes(models: ModelControl, tmp_path: Path) -> None:
     models.start()
-    told: list[str] = []
-    models.answer_ends.connect(told.append)
-    models.state_changed.connect(lambda state: told.append(state.status))
+    emitted: list[str] = []
+    models.answer_ends.connect(emitted.append)
+    models.state_changed.connect(lambda state: emitted.append(state.status))
     models.load("starter")
-    assert told[:2] == ["stopped", "loading"]
-    told.clear()
-    models.unload()
-    assert told == ["stopped", "none"]
-    told.clear()
+    assert emitted[:2] == ["stopped", "loading"]
+    emitted.clear()
     models.load(str(tmp_path / "gone.gguf"))
-    assert told == []
+    assert emitted == []
 
 
 def test_the_context_stays_between_its_ends(models: ModelControl, settings: Settings) -> None:
@@ -81,12 +78,12 @@ def test_the_context_stays_between_its_ends(models: ModelControl, settings: Sett
 
 @pytest.fixture
 def real(qtbot: QtBot, settings: Settings) -> Iterator[tuple[ModelControl, list[str]]]:
-    """With real workers; and the kinds of what is told."""
+    """With real workers; and the kinds of what is emitted."""
     parent = QObject()
-    made, told = ModelControl(settings, None, parent), []
-    made.notice.connect(lambda notice: told.append(notice.kind))
-    yield made, told
-    made.close()
+    models, emitted = ModelControl(settings, None, parent), []
+    models.notice.connect(lambda notice: emitted.append(notice.kind))
+    yield models, emitted
+    models.close()
 
 
 def test_a_question_is_answered_where_the_extra_kernels_do_not_work(
@@ -95,14 +92,14 @@ def test_a_question_is_answered_where_the_extra_kernels_do_not_work(
     monkeypatch.setenv("PYTHONPATH", illegal_kernels.install(tmp_path)["PYTHONPATH"])
     path = tmp_path / "model.gguf"
     write_random_model(path, template="{{ messages[0].content }}")
-    models, told = real
+    models, emitted = real
     answered: list[object] = []
     models.load(str(path))
     models.host.answer_event.connect(answered.append)
     qtbot.waitUntil(lambda: models.state.status == "ready", timeout=60_000)
     models.host.generate(Generate(1, (Message("user", "hello world, hello a b."),), max_tokens=2))
     qtbot.waitUntil(lambda: any(isinstance(event, Done) for event in answered), timeout=60_000)
-    assert told.count("safer_mode") == 1 and not {"engine_restarted", "engine_gave_up"} & set(told)
+    assert emitted.count("safer_mode") == 1 and not {"engine_restarted", "engine_gave_up"} & set(emitted)
     assert not any(isinstance(event, Failed) for event in answered)
     assert models.state.status == "ready"
 
@@ -112,10 +109,10 @@ def test_a_file_that_crashes_the_engine_is_given_up(
 ) -> None:
     monkeypatch.setattr(tiny_gguf, "SPM_WORDS", [*tiny_gguf.SPM_WORDS, tiny_gguf.SPM_WORDS[0]])
     write_random_model(tmp_path / "equal.gguf", template="{{ messages[0].content }}")
-    models, told = real
+    models, emitted = real
     models.load(str(tmp_path / "equal.gguf"))
-    qtbot.waitUntil(lambda: "engine_gave_up" in told, timeout=60_000)
-    assert "safer_mode" not in told
+    qtbot.waitUntil(lambda: "engine_gave_up" in emitted, timeout=60_000)
+    assert "safer_mode" not in emitted
     assert models.state.status == "failed"
 
 
@@ -145,8 +142,7 @@ def test_a_model_is_remembered_when_it_is_loaded_and_not_before(qtbot: QtBot, se
 def test_a_model_that_cannot_be_opened_is_told_and_the_one_of_last_time_is_there(
     models: ModelControl, settings: Settings, asked: str
 ) -> None:
-    models.load("starter")
-    models.unload()
+    settings.set_value("model/ref", "starter")
     notices: list[Notice] = []
     cleared: list[str] = []
     models.notice.connect(notices.append)

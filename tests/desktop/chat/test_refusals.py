@@ -1,4 +1,4 @@
-"""What the store refuses is said once, whatever waits for it, until all of it is stored."""
+"""One notice is shown for all writes that the store refuses, until all are stored."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def begin(desk: Desk) -> int:
 
 
 def test_a_full_disk_is_one_banner_for_answer_draft_and_question(desk: Desk, banners: Banners) -> None:
-    place = begin(desk)
+    conversation_id = begin(desk)
     with full_disk(desk.store):
         desk.engines.last.say(LONG)
-        desk.controller.keep_draft(place, LONG)
+        desk.controller.save_draft(conversation_id, LONG)
         assert not desk.controller.save()
         desk.engines.last.finish()
         assert banners.came == ["disk_full"]
@@ -57,14 +57,14 @@ def test_a_full_disk_is_one_banner_for_answer_draft_and_question(desk: Desk, ban
 
 
 def test_it_stays_until_the_last_is_stored(desk: Desk, banners: Banners) -> None:
-    place = begin(desk)
+    conversation_id = begin(desk)
     with full_disk(desk.store):
         desk.engines.last.say(LONG)
-        desk.controller.keep_draft(place, LONG)
+        desk.controller.save_draft(conversation_id, LONG)
         assert not desk.controller.save()
-        desk.controller.keep_draft(place, "")  # this one the store takes
+        desk.controller.save_draft(conversation_id, "")  # this one the store takes
         assert not desk.controller.save()
-        assert desk.store.draft(place) == ""
+        assert desk.store.draft(conversation_id) == ""
         assert list(banners.shown.values()) == ["disk_full"]
     assert banners.came == ["disk_full"]
 
@@ -83,7 +83,7 @@ def test_it_does_not_come_again_for_an_answer_that_is_still_refused(desk: Desk, 
 def test_where_nothing_can_be_written_typing_says_nothing_more(desk: Desk, banners: Banners) -> None:
     desk.store._db.refuse_changes(desk.store._db.path)
     desk.store.is_read_only = True
-    desk.controller.keep_draft(None, "typed")
+    desk.controller.save_draft(None, "typed")
     assert not desk.controller.save()
     assert banners.came == []
     assert desk.controller.draft(None) == "typed"
@@ -99,7 +99,7 @@ def test_an_edit_of_an_answer_that_is_only_here_is_saved_with_it(desk: Desk) -> 
         desk.engines.last.finish()
         shown = on_screen(desk)[-1]
         assert shown.id < 0
-        desk.controller.keep_edit(shown.id, "edited")
+        desk.controller.save_edit(shown.id, "edited")
         assert not desk.controller.save()
     assert desk.controller.save()
     assert list(edits(desk.store)) == ["edited"]

@@ -1,4 +1,4 @@
-"""A thought is stored beside its answer, is not sent again, and is asked for or not as the person has set."""
+"""Thinking is stored with its answer, is not sent again, and is requested as the person has set."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def test_the_window_hears_of_it_in_order(desk: Desk) -> None:
     think(engine, "hm")
     engine.say("yes")
     assert heard == ["hm", "yes"]
-    # Before the first word of the answer the window is told how long the thought took.
+    # Before the first word of the answer the window is emitted how long the thought took.
     names = desk.names()
-    updated = [a[0] for n, a in desk.told if n == "message_updated"]
+    updated = [a[0] for n, a in desk.emitted if n == "message_updated"]
     assert names.index("message_updated") < names.index("answer_text")
     assert updated[0].thinking == "hm" and updated[0].text == "" and updated[0].thinking_seconds is not None
 

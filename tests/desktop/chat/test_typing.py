@@ -1,4 +1,4 @@
-"""Nothing that a person typed is lost: not by switching, not by closing, not by a kill, not by a full disk."""
+"""Typed text survives switching conversations, closing, a killed process and a full disk."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def test_what_is_typed_is_in_the_store_well_under_a_second_later(desk: Desk, qtb
     conversation = begin(desk)
     question = desk.path[0].id
     for length in range(1, 6):
-        desk.controller.keep_draft(None, "hello"[:length])
-        desk.controller.keep_draft(conversation, "again"[:length])
-        desk.controller.keep_edit(question, "other"[:length])
+        desk.controller.save_draft(None, "hello"[:length])
+        desk.controller.save_draft(conversation, "again"[:length])
+        desk.controller.save_edit(question, "other"[:length])
     qtbot.waitUntil(lambda: desk.store.edits(conversation) == {question: "other"}, timeout=1000)
     assert (desk.store.draft(None), desk.store.draft(conversation)) == ("hello", "again")
 
 
 def test_it_is_in_the_store_at_once_when_another_conversation_is_opened(desk: Desk) -> None:
     conversation = begin(desk)
-    desk.controller.keep_draft(conversation, "half a thought")
+    desk.controller.save_draft(conversation, "half a thought")
     desk.controller.new_chat()
     assert desk.store.draft(conversation) == "half a thought"
-    desk.controller.keep_draft(None, "another")
+    desk.controller.save_draft(None, "another")
     desk.controller.open_conversation(conversation)
     assert desk.store.draft(None) == "another"
 
@@ -52,11 +52,11 @@ def test_it_is_there_again_after_closing(qtbot: QtBot, tmp_path: Path) -> None:
         desk.controller.start()
         conversation = begin(desk)
         question = desk.path[0].id
-        desk.controller.keep_draft(conversation, "draft")
-        desk.controller.keep_edit(question, "edit")
+        desk.controller.save_draft(conversation, "draft")
+        desk.controller.save_edit(question, "edit")
         desk.controller.new_chat()
         desk.controller.set_system_prompt("Be brief.")
-        desk.controller.keep_draft(None, "new")
+        desk.controller.save_draft(None, "new")
         desk.controller.close()
     with Store.open(path) as store:
         desk = make_desk(store, FakeEngines())
@@ -69,12 +69,12 @@ def test_it_is_there_again_after_closing(qtbot: QtBot, tmp_path: Path) -> None:
 
 
 def test_a_draft_that_was_sent_is_one_no_longer(desk: Desk) -> None:
-    desk.controller.keep_draft(None, "one")
+    desk.controller.save_draft(None, "one")
     desk.controller.set_system_prompt("Be brief.")
     conversation = begin(desk, "one")
     assert (desk.store.draft(None), desk.store.new_system_prompt()) == ("", "")
     assert desk.controller.conversation.system_prompt == "Be brief."
-    desk.controller.keep_draft(conversation, "two")
+    desk.controller.save_draft(conversation, "two")
     desk.controller.send("two")
     assert desk.store.draft(conversation) == ""
     desk.controller.save()
@@ -86,10 +86,10 @@ def test_a_draft_that_was_sent_is_one_no_longer(desk: Desk) -> None:
 def test_an_edit_outlives_the_next_question_and_becomes_a_version_after_it(desk: Desk) -> None:
     begin(desk)
     question = desk.path[0].id
-    desk.controller.keep_edit(question, "ein")
+    desk.controller.save_edit(question, "ein")
     desk.controller.send("two")
     assert not desk.controller.edit(question, "eins")  # not while an answer is being made; the editor stays
-    desk.controller.keep_edit(question, "eins")
+    desk.controller.save_edit(question, "eins")
     desk.engines.last.say("TWO")
     desk.engines.last.finish()
     assert desk.controller.edits() == {question: "eins"}
@@ -101,12 +101,12 @@ def test_an_edit_outlives_the_next_question_and_becomes_a_version_after_it(desk:
 def test_an_edit_outlives_another_version_of_what_is_edited(desk: Desk) -> None:
     begin(desk)
     first = desk.path[0].id
-    desk.controller.keep_edit(first, "from the first")
+    desk.controller.save_edit(first, "from the first")
     desk.controller.edit(first, "second")
     desk.engines.last.finish()
     assert desk.controller.edits() == {}  # saved, with other words
     second = desk.path[0].id
-    desk.controller.keep_edit(second, "from the second")
+    desk.controller.save_edit(second, "from the second")
     desk.controller.switch_version(second, -1)
     assert desk.path[0].id == first
     assert desk.controller.edits() == {second: "from the second"}
@@ -118,9 +118,9 @@ def test_an_edit_outlives_another_version_of_what_is_edited(desk: Desk) -> None:
 def test_a_closed_editor_stays_closed(desk: Desk) -> None:
     begin(desk)
     question = desk.path[0].id
-    desk.controller.keep_edit(question, "other")
+    desk.controller.save_edit(question, "other")
     desk.controller.save()
-    desk.controller.keep_edit(question, None)
+    desk.controller.save_edit(question, None)
     assert desk.controller.edits() == {}
     desk.controller.save()
     assert desk.store.edits(desk.controller.conversation.id) == {}
@@ -139,8 +139,8 @@ def test_an_edit_that_cannot_be_stored_stays_open(desk: Desk) -> None:
 def test_what_is_typed_while_the_disk_is_full_is_written_when_there_is_space(desk: Desk, qtbot: QtBot) -> None:
     long = "word " * 3000
     with full_disk(desk.store):
-        desk.controller.keep_draft(None, long)
-        desk.controller.keep_draft(None, long + "end")
+        desk.controller.save_draft(None, long)
+        desk.controller.save_draft(None, long + "end")
         assert not desk.controller.save()
         assert [notice.kind for notice in desk.notices] == ["disk_full"]
         assert not desk.controller.save()
@@ -151,7 +151,7 @@ def test_what_is_typed_while_the_disk_is_full_is_written_when_there_is_space(des
 
 @pytest.mark.parametrize("text", ["one \ud83d", "nul \0 inside"])
 def test_what_is_no_text_is_kept_as_far_as_it_is(desk: Desk, text: str) -> None:
-    desk.controller.keep_draft(None, text)
+    desk.controller.save_draft(None, text)
     assert desk.controller.save()
     assert desk.store.draft(None).startswith(text[:4])
 
@@ -165,21 +165,21 @@ def test_a_system_prompt_that_the_full_disk_refuses_is_not_taken(desk: Desk) -> 
 
 def test_a_title_that_the_full_disk_refuses_is_still_typed(desk: Desk) -> None:
     conversation = begin(desk)
-    desk.controller.keep_typed("title", conversation, "Long " * 1000)
+    desk.controller.save_typed_text("title", conversation, "Long " * 1000)
     with full_disk(desk.store):
         desk.controller.rename(conversation, "Long " * 1000)
-        assert desk.controller.typed("title", conversation) == "Long " * 1000
+        assert desk.controller.typed_text("title", conversation) == "Long " * 1000
     desk.controller.rename(conversation, "Long " * 1000)
-    assert desk.controller.typed("title", conversation) is None
+    assert desk.controller.typed_text("title", conversation) is None
 
 
 @pytest.mark.parametrize("begun", [True, False])
 def test_a_system_prompt_that_is_set_is_being_typed_no_longer(desk: Desk, begun: bool) -> None:
-    place = begin(desk) if begun else None
-    desk.controller.keep_typed("system_prompt", place, "Be bri")
+    conversation_id = begin(desk) if begun else None
+    desk.controller.save_typed_text("system_prompt", conversation_id, "Be bri")
     assert desk.controller.set_system_prompt("Be brief.")
     assert desk.controller.save()
-    assert desk.store.typed("system_prompt", place) is None
+    assert desk.store.typed_text("system_prompt", conversation_id) is None
     assert desk.controller.system_prompt == "Be brief."
 
 
@@ -187,7 +187,7 @@ def test_the_banner_goes_when_what_was_typed_is_stored(desk: Desk) -> None:
     cleared: list[str] = []
     desk.controller.notice_cleared.connect(cleared.append)
     with full_disk(desk.store):
-        desk.controller.keep_draft(None, "word " * 3000)
+        desk.controller.save_draft(None, "word " * 3000)
         assert not desk.controller.save()
     assert desk.controller.save()
     assert desk.notices[-1].key in cleared

@@ -1,4 +1,4 @@
-"""What the store cannot take is kept until it can, and what the model is sent is what the screen shows."""
+"""Answers that the store refuses are held until it accepts them, and requests contain what the window shows."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_an_answer_that_begins_on_a_full_disk_is_shown_and_stored_later(desk: De
     assert desk.controller.save()
     assert desk.shape[-1] == ("assistant", "first " + LONG, "complete")
     assert [m.id for m in on_screen(desk)] == [m.id for m in desk.path]
-    assert [m.id for m in desk.paths[-1]] == [m.id for m in desk.path]  # and the window was told
+    assert [m.id for m in desk.paths[-1]] == [m.id for m in desk.path]  # and the window was emitted
 
 
 def test_the_next_question_is_asked_with_all_of_the_answer_or_not_at_all(desk: Desk) -> None:
@@ -134,7 +134,7 @@ def test_an_answer_that_is_only_here_can_be_continued_and_edited(desk: Desk) -> 
         assert shown.id < 0
         desk.controller.continue_answer(shown.id)
         assert len(engine.requests) == 1
-    desk.controller.keep_edit(shown.id, "edited")
+    desk.controller.save_edit(shown.id, "edited")
     desk.controller.continue_answer(shown.id)
     assert engine.request.continue_last
     engine.say("second")

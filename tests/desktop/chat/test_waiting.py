@@ -1,4 +1,4 @@
-"""Questions that cannot be asked yet wait, each in its conversation, until they are answered or taken back."""
+"""Questions that cannot be answered yet wait in their conversations until they are answered or withdrawn."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def ask_in_new_chat(desk: Desk, text: str) -> int:
 
 
 def states(desk: Desk, conversation: int) -> tuple[bool, str]:
-    """What the window is told about a conversation when it is opened."""
+    """What the window is emitted about a conversation when it is opened."""
     desk.controller.open_conversation(conversation)
     return desk.controller._shown_state
 
@@ -38,9 +38,9 @@ def answers(desk: Desk, conversation: int) -> list[tuple[str, str]]:
 
 def test_a_question_waits_on_when_another_chat_is_opened_and_is_answered_in_its_own(desk: Desk) -> None:
     first = ask_in_new_chat(desk, "early")
-    assert desk.told[-1] == ("waiting_changed", ("loading",))
+    assert desk.emitted[-1] == ("waiting_changed", ("loading",))
     desk.controller.new_chat()
-    assert desk.told[-1] == ("waiting_changed", ("",))
+    assert desk.emitted[-1] == ("waiting_changed", ("",))
     engine = desk.engines.last
     engine.ready()
     assert engine.request.messages[-1].content == "early"
@@ -74,7 +74,7 @@ def test_a_question_that_waits_can_be_taken_back_and_only_that_one(desk: Desk) -
     assert [r.messages[-1].content for r in desk.engines.last.requests] == ["a"]
     desk.controller.open_conversation(second)
     desk.controller.regenerate(desk.path[-1].id)
-    assert desk.told[-1] == ("waiting_changed", ("answer",))
+    assert desk.emitted[-1] == ("waiting_changed", ("answer",))
     desk.engines.last.finish()
     assert desk.engines.last.request.messages[-1].content == "b"
 
@@ -162,8 +162,8 @@ def test_a_question_waits_through_the_death_of_the_worker(desk: Desk) -> None:
     assert desk.engines.last.request.messages[-1].content == "b"
 
 
-def test_without_a_model_the_words_do_not_speak_of_loading(desk: Desk) -> None:
-    desk.controller.unload_model()
+def test_without_a_model_the_words_do_not_speak_of_loading(idle_desk: Desk) -> None:
+    desk = idle_desk
     chat = ask_in_new_chat(desk, "a")
     assert states(desk, chat) == (False, "model")
     assert desk.notices[-1].kind == "no_model"
@@ -188,19 +188,19 @@ def test_the_speed_is_that_of_the_chat_that_is_shown(desk: Desk) -> None:
 
 
 def test_the_context_is_that_of_the_chat_that_is_shown(desk: Desk) -> None:
-    told: list[tuple[int, int]] = []
+    emitted: list[tuple[int, int]] = []
     first, second = ask_in_new_chat(desk, "a"), ask_in_new_chat(desk, "b")
     engine = desk.engines.last
     engine.ready()
     engine.finish()
     engine.say("B")
-    desk.controller.context_usage.connect(lambda *usage: told.append(usage))
+    desk.controller.context_usage.connect(lambda *usage: emitted.append(usage))
     desk.controller.open_conversation(first)
-    assert told == [(0, 0)]  # not known: the model answers the other one
+    assert emitted == [(0, 0)]  # not known: the model answers the other one
     engine.finish()
-    assert told[1:] == [(1, 4096)]
+    assert emitted[1:] == [(1, 4096)]
     desk.controller.open_conversation(second)
-    assert told[2:] == [(2, 4096)]
+    assert emitted[2:] == [(2, 4096)]
 
 
 def test_a_chat_that_ended_without_an_answer_goes_on_with_the_next_question(desk: Desk) -> None:

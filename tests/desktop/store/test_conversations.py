@@ -1,4 +1,4 @@
-"""The list, the settings of a conversation, deleting, bringing back and removing for good."""
+"""The list, the settings of a conversation, deleting, restoring and purging."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def titles(rows: list[ConversationSummary]) -> list[str]:
 
 
 def test_a_new_conversation_has_what_it_was_given_and_sensible_defaults(store: Store) -> None:
-    made = store.create_conversation(title="旅行", system_prompt="Be brief.", model="starter")
-    assert (made.title, made.system_prompt, made.model) == ("旅行", "Be brief.", "starter")
-    assert made.title_is_auto
-    assert not made.pinned
-    assert made.overflow == "refuse"
-    assert made.active_leaf is None
-    assert made.context_start is None
-    assert made == store.conversation(made.id)
+    created = store.create_conversation(title="旅行", system_prompt="Be brief.", model="starter")
+    assert (created.title, created.system_prompt, created.model) == ("旅行", "Be brief.", "starter")
+    assert created.title_is_auto
+    assert not created.pinned
+    assert created.overflow == "refuse"
+    assert created.active_leaf is None
+    assert created.context_start is None
+    assert created == store.conversation(created.id)
 
 
 def test_the_list_has_pinned_ones_first_then_the_newest_message(store: Store) -> None:
@@ -40,8 +40,8 @@ def test_pages_of_the_list_join_without_gap_or_repetition(path: Path) -> None:
     # A clock that stands still: the order is that of creation, newest first.
     with Store.open(path, clock=lambda: 5.0) as store:
         for number in range(25):
-            made = store.create_conversation(title=str(number))
-            store.set_pinned(made.id, number % 4 == 0)
+            created = store.create_conversation(title=str(number))
+            store.set_pinned(created.id, number % 4 == 0)
         whole = store.conversations()
         pages: list[ConversationSummary] = []
         while page := store.conversations(limit=4, before=pages[-1] if pages else None):
@@ -68,13 +68,13 @@ def test_each_setting_is_kept(path: Path, method: str, value: Any, field: str) -
 
 
 def test_a_title_of_the_programs_own_never_replaces_that_of_a_person(store: Store) -> None:
-    made = store.create_conversation()
-    store.rename(made.id, "first question", auto=True)
-    assert store.conversation(made.id).title_is_auto
-    store.rename(made.id, "mine")
-    store.rename(made.id, "second guess", auto=True)
-    assert store.conversation(made.id).title == "mine"
-    assert not store.conversation(made.id).title_is_auto
+    created = store.create_conversation()
+    store.rename(created.id, "first question", auto=True)
+    assert store.conversation(created.id).title_is_auto
+    store.rename(created.id, "mine")
+    store.rename(created.id, "second guess", auto=True)
+    assert store.conversation(created.id).title == "mine"
+    assert not store.conversation(created.id).title_is_auto
 
 
 def test_the_start_of_the_context_is_a_message_of_the_conversation(store: Store) -> None:
@@ -90,34 +90,34 @@ def test_the_start_of_the_context_is_a_message_of_the_conversation(store: Store)
 
 
 def test_a_deleted_conversation_is_nowhere_until_it_is_brought_back(store: Store) -> None:
-    made = store.create_conversation(title="secret plans")
-    store.add_message(made.id, None, "user", "meet at noon")
-    before = store.conversation(made.id)
-    store.delete_conversation(made.id)
+    created = store.create_conversation(title="secret plans")
+    store.add_message(created.id, None, "user", "meet at noon")
+    before = store.conversation(created.id)
+    store.delete_conversation(created.id)
     assert store.conversations() == []
     assert store.search("secret") == store.search("noon") == []
     for use in (store.conversation, store.active_path, lambda id_: store.rename(id_, "x")):
         with pytest.raises(StoreError) as caught:
-            use(made.id)
+            use(created.id)
         assert caught.value.kind == "not_found"
-    store.restore_conversation(made.id)
-    assert store.conversation(made.id) == before
+    store.restore_conversation(created.id)
+    assert store.conversation(created.id) == before
     assert [hit.message_id for hit in store.search("noon")] == [1]
 
 
 def test_an_answer_goes_on_being_written_in_a_deleted_conversation(store: Store) -> None:
-    made = store.create_conversation()
-    answer = store.start_answer(made.id, None, "m")
-    store.delete_conversation(made.id)
+    created = store.create_conversation()
+    answer = store.start_answer(created.id, None, "m")
+    store.delete_conversation(created.id)
     store.checkpoint(answer.id, "half")
     store.finish(answer.id, "half and half", status="complete", stats={})
-    store.restore_conversation(made.id)
-    assert [message.text for message in store.active_path(made.id)] == ["half and half"]
+    store.restore_conversation(created.id)
+    assert [message.text for message in store.active_path(created.id)] == ["half and half"]
 
 
 def test_purge_removes_only_what_was_deleted_long_enough_ago(store: Store, clock: Any) -> None:
-    old, recent, kept = (store.create_conversation(title=title) for title in ("old", "recent", "kept"))
-    for conversation in (old, recent, kept):
+    old, recent, visible = (store.create_conversation(title=title) for title in ("old", "recent", "kept"))
+    for conversation in (old, recent, visible):
         store.add_message(conversation.id, None, "user", f"in {conversation.title}")
     store.delete_conversation(old.id)
     clock.now += 1000
@@ -134,12 +134,12 @@ def test_purge_removes_only_what_was_deleted_long_enough_ago(store: Store, clock
 def test_purge_leaves_no_byte_of_the_text_in_any_file(path: Path) -> None:
     secret = "zyxwvut-secret-機密事項"
     with Store.open(path) as store:
-        kept = store.create_conversation(title="kept")
+        other = store.create_conversation(title="kept")
         gone = store.create_conversation(title=secret, system_prompt=secret)
         parent = None
         for number in range(30):
             parent = store.add_message(gone.id, parent, "user", f"{secret} {number} " * 50).id
-            store.add_message(kept.id, None, "user", f"harmless {number}")
+            store.add_message(other.id, None, "user", f"harmless {number}")
         store.delete_conversation(gone.id)
         assert store.purge_deleted(older_than_s=0) == 1
         # While the file is open: the log beside it counts as well.
@@ -152,14 +152,14 @@ def test_purge_leaves_no_byte_of_the_text_in_any_file(path: Path) -> None:
 
 def test_purge_of_a_very_long_conversation(store: Store) -> None:
     # Longer than the depth to which SQLite follows a chain of cascades (1,000).
-    made = store.create_conversation()
+    created = store.create_conversation()
     with store._db.transaction():
         for number in range(1, 1501):
             store._db.write(
                 "INSERT INTO message (id, conversation_id, parent_id, role, status, created_at, text)"
                 " VALUES (?, ?, ?, 'user', 'complete', 0, 'x')",
-                *(number, made.id, number - 1 or None),
+                *(number, created.id, number - 1 or None),
             )
-    store.delete_conversation(made.id)
+    store.delete_conversation(created.id)
     assert store.purge_deleted(older_than_s=0) == 1
     assert store._db.rows("SELECT count(*) FROM message") == [(0,)]

@@ -1,4 +1,4 @@
-"""The window is killed at random moments: what was acknowledged is there, and the file is whole."""
+"""A window that is killed at a random moment loses nothing that was acknowledged, and leaves an intact file."""
 
 from __future__ import annotations
 

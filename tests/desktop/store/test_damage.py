@@ -1,4 +1,4 @@
-"""A damaged file costs what is damaged: never more, never a traceback, never an endless loop."""
+"""In a damaged file only what is damaged is lost, with no traceback and no endless loop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.desktop.store.processes import python
 
 
 def change(path: Path, *statements: str) -> None:
-    """What no store would do, done to its file."""
+    """Change the file of a store in a way that the store itself never would."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
         connection.execute("PRAGMA writable_schema = ON")
@@ -146,7 +146,7 @@ def test_every_error_of_the_binding_is_one_of_the_store(store: Store, ask: Calla
 
 
 def use(path: Path, *, check: bool) -> None:
-    """Everything that a window does, on a file that may be damaged anywhere."""
+    """Everything that a window does with a store, on a file that may be damaged anywhere."""
     with suppress(StoreError), Store.open(path, check=check) as store:
         conversations: list[int] = []
         with suppress(StoreError):
@@ -156,7 +156,7 @@ def use(path: Path, *, check: bool) -> None:
                 lambda c=conversation: store.conversation(c),
                 lambda c=conversation: [store.switch_version(m.id, 1) for m in store.active_path(c)],
                 lambda c=conversation: store.add_question(store.conversation(c), "another"),
-                lambda c=conversation: store.keep_draft(c, "draft"),
+                lambda c=conversation: store.save_draft(c, "draft"),
                 lambda c=conversation: store.edits(c),
                 lambda c=conversation: store.rename(c, "title"),
             ]
@@ -180,13 +180,13 @@ def mutate(good: bytes, seed: int) -> bytes:
     chance, data = random.Random(seed), bytearray(good)
     page = chance.randrange(len(data) // 4096) * 4096
     for _ in range(chance.choice((1, 3, 30))):
-        place = chance.randrange(len(data)) if seed % 2 else page + chance.randrange(4096)
-        data[place] = chance.randrange(256)
+        offset = chance.randrange(len(data)) if seed % 2 else page + chance.randrange(4096)
+        data[offset] = chance.randrange(256)
     return bytes(data)
 
 
 def fuzz(path: Path, seeds: range) -> None:
-    """Use a mutated copy per seed; the number of each is printed before, so that one that hangs is known."""
+    """Use a mutated copy per seed; the number of each is printed before, to identify one that hangs."""
     good = path.read_bytes()
     for seed in seeds:
         print(seed, flush=True)
@@ -241,10 +241,10 @@ def test_an_unreadable_page_costs_the_messages_on_it(long_talk: Path) -> None:
     page = pages_of(long_talk, "message")[3]
     spoil(long_talk, page)
     with Store.open(long_talk) as store:
-        found = [int(message.text.split()[0]) for message in store.active_path(1)]
-        assert 30 <= len(found) < 40
-        assert found == sorted(found)
-        assert {0, 39} <= set(found)
+        numbers = [int(message.text.split()[0]) for message in store.active_path(1)]
+        assert 30 <= len(numbers) < 40
+        assert numbers == sorted(numbers)
+        assert {0, 39} <= set(numbers)
         assert store.damage is not None
     with pytest.raises(StoreError):  # now it is known, and a copy can be put back
         Store.open(long_talk)
@@ -267,10 +267,10 @@ def test_an_unreadable_page_of_the_list_costs_the_conversations_on_it(path: Path
     pages = pages_of(path, "conversation")
     spoil(path, pages[len(pages) // 2])
     with Store.open(path) as store:
-        found = store.conversations(limit=100)
-        assert 30 < len(found) < 60
-        assert [row.id for row in found] == sorted((row.id for row in found), reverse=True)
-        assert store.conversations(limit=5, before=found[9]) == found[10:15]
+        listed = store.conversations(limit=100)
+        assert 30 < len(listed) < 60
+        assert [row.id for row in listed] == sorted((row.id for row in listed), reverse=True)
+        assert store.conversations(limit=5, before=listed[9]) == listed[10:15]
 
 
 def test_any_one_page_of_a_long_conversation_costs_what_is_on_it(long_talk: Path) -> None:

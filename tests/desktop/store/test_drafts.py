@@ -1,4 +1,4 @@
-"""What was typed and not sent is there again, whatever happened to the window."""
+"""Text that was typed and not sent is there at the next start, however the window ended."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from tests.desktop.store.processes import line_of, python
 
 def test_each_conversation_has_a_draft_and_so_has_the_one_not_begun(store: Store) -> None:
     first, second = (store.create_conversation(title=title).id for title in "ab")
-    for place, text in ((None, "new"), (first, "early"), (second, "后来\n第二行"), (first, "one")):
-        store.keep_draft(place, text)
-    assert [store.draft(place) for place in (None, first, second)] == ["new", "one", "后来\n第二行"]
-    store.keep_draft(None, "")
-    assert [store.draft(place) for place in (None, first, second)] == ["", "one", "后来\n第二行"]
+    for conversation_id, text in ((None, "new"), (first, "early"), (second, "后来\n第二行"), (first, "one")):
+        store.save_draft(conversation_id, text)
+    assert [store.draft(conversation_id) for conversation_id in (None, first, second)] == ["new", "one", "后来\n第二行"]
+    store.save_draft(None, "")
+    assert [store.draft(conversation_id) for conversation_id in (None, first, second)] == ["", "one", "后来\n第二行"]
 
 
 def test_the_system_prompt_of_the_conversation_not_begun_is_kept_beside_its_draft(store: Store) -> None:
-    store.keep_new_system_prompt("Be brief.")
-    store.keep_draft(None, "a question")
-    store.keep_draft(None, "")
+    store.save_new_system_prompt("Be brief.")
+    store.save_draft(None, "a question")
+    store.save_draft(None, "")
     assert (store.new_system_prompt(), store.draft(None)) == ("Be brief.", "")
 
 
 def test_titles_and_system_prompts_being_typed_are_kept_apart_from_those_that_hold(store: Store) -> None:
     conversation = store.create_conversation(title="old", system_prompt="Be brief.").id
-    store.keep_new_system_prompt("Be kind.")
-    store.keep_typed("title", conversation, "ne")
-    store.keep_typed("system_prompt", conversation, "")
-    store.keep_typed("system_prompt", None, "Be kind, an")
-    assert (store.typed("title", conversation), store.typed("system_prompt", conversation)) == ("ne", "")
-    assert (store.typed("system_prompt", None), store.new_system_prompt()) == ("Be kind, an", "Be kind.")
+    store.save_new_system_prompt("Be kind.")
+    store.save_typed_text("title", conversation, "ne")
+    store.save_typed_text("system_prompt", conversation, "")
+    store.save_typed_text("system_prompt", None, "Be kind, an")
+    assert (store.typed_text("title", conversation), store.typed_text("system_prompt", conversation)) == ("ne", "")
+    assert (store.typed_text("system_prompt", None), store.new_system_prompt()) == ("Be kind, an", "Be kind.")
     held = store.conversation(conversation)
     assert (held.title, held.system_prompt) == ("old", "Be brief.")
-    for what, place in (("title", conversation), ("system_prompt", conversation), ("system_prompt", None)):
-        store.keep_typed(what, place, None)
-        assert store.typed(what, place) is None
-    store.keep_new_system_prompt("")
+    for what, conversation_id in (("title", conversation), ("system_prompt", conversation), ("system_prompt", None)):
+        store.save_typed_text(what, conversation_id, None)
+        assert store.typed_text(what, conversation_id) is None
+    store.save_new_system_prompt("")
     assert store._db.rows("SELECT * FROM draft") == []
 
 
@@ -47,9 +47,9 @@ def test_open_edits_are_kept_and_the_message_stays_as_it_is(store: Store) -> Non
     conversation, other = store.create_conversation().id, store.create_conversation().id
     question = store.add_message(conversation, None, "user", "helo")
     answer = store.add_message(conversation, question.id, "assistant", "hi")
-    store.keep_edit(question.id, "hell")
-    store.keep_edit(question.id, "hello")
-    store.keep_edit(answer.id, "")
+    store.save_edit(question.id, "hell")
+    store.save_edit(question.id, "hello")
+    store.save_edit(answer.id, "")
     assert store.edits(conversation) == {question.id: "hello", answer.id: ""}
     assert store.edits(other) == {}
     assert store.message(question.id).text == "helo"
@@ -58,17 +58,17 @@ def test_open_edits_are_kept_and_the_message_stays_as_it_is(store: Store) -> Non
 
 
 def test_what_belongs_to_nothing_is_not_kept(store: Store) -> None:
-    store.keep_draft(99, "nowhere")
-    store.keep_typed("title", 99, "nobody's")
-    store.keep_edit(99, "nothing")
+    store.save_draft(99, "nowhere")
+    store.save_typed_text("title", 99, "nobody's")
+    store.save_edit(99, "nothing")
     assert store._db.rows("SELECT * FROM draft") == store._db.rows("SELECT * FROM open_edit") == []
 
 
 def test_drafts_and_edits_come_back_with_a_deleted_conversation_and_go_with_a_purged_one(store: Store) -> None:
     conversation = store.create_conversation().id
     question = store.add_message(conversation, None, "user", "helo")
-    store.keep_draft(conversation, "secret")
-    store.keep_edit(question.id, "secret too")
+    store.save_draft(conversation, "secret")
+    store.save_edit(question.id, "secret too")
     store.delete_conversation(conversation)
     store.restore_conversation(conversation)
     assert (store.draft(conversation), store.edits(conversation)) == ("secret", {question.id: "secret too"})
@@ -82,8 +82,8 @@ def test_search_finds_neither_drafts_nor_thinking(store: Store) -> None:
     question = store.add_message(conversation, None, "user", "question")
     answer = store.start_answer(conversation, question.id, "m")
     store.finish(answer.id, "answer", status="complete", stats={}, thinking="zebra", thinking_seconds=1.5)
-    store.keep_draft(conversation, "zebra")
-    store.keep_edit(question.id, "zebra")
+    store.save_draft(conversation, "zebra")
+    store.save_edit(question.id, "zebra")
     assert store.search("zebra") == []
     assert [hit.message_id for hit in store.search("answer")] == [answer.id]
 
@@ -96,8 +96,8 @@ def test_thinking_grows_with_the_answer_and_is_kept_with_it(store: Store) -> Non
     store.checkpoint(answer.id, "", thinking="first")
     store.checkpoint(answer.id, "a", thinking="first, second", thinking_seconds=2.5)
     store.finish(answer.id, "an answer", status="stopped", stats={})
-    kept = store.message(answer.id)
-    assert (kept.text, kept.thinking, kept.thinking_seconds) == ("an answer", "first, second", 2.5)
+    stored = store.message(answer.id)
+    assert (stored.text, stored.thinking, stored.thinking_seconds) == ("an answer", "first, second", 2.5)
     with pytest.raises(StoreError, match="finished"):
         store.checkpoint(answer.id, "an answer", thinking="another")
     added = store.add_message(conversation, question.id, "assistant", "b", thinking="own", thinking_seconds=0.5)
@@ -113,10 +113,10 @@ from pathlib import Path
 from desktop.store import Store
 store = Store.open(Path(sys.argv[1]))
 question = store.add_message(store.create_conversation().id, None, "user", "helo")
-store.keep_draft(None, "half a thou")
-store.keep_typed("title", question.conversation_id, "half a ti")
-store.keep_typed("system_prompt", None, "half a pro")
-store.keep_edit(question.id, "hello")
+store.save_draft(None, "half a thou")
+store.save_typed_text("title", question.conversation_id, "half a ti")
+store.save_typed_text("system_prompt", None, "half a pro")
+store.save_edit(question.id, "hello")
 print(question.id, flush=True)
 time.sleep(600)
 """
@@ -126,5 +126,5 @@ time.sleep(600)
         conversation = store.message(question_id).conversation_id
         assert store.draft(None) == "half a thou"
         assert store.edits(conversation) == {question_id: "hello"}
-        assert store.typed("title", conversation) == "half a ti"
-        assert store.typed("system_prompt", None) == "half a pro"
+        assert store.typed_text("title", conversation) == "half a ti"
+        assert store.typed_text("system_prompt", None) == "half a pro"

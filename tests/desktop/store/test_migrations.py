@@ -1,4 +1,4 @@
-"""A file of any version becomes one of today, and nothing that goes wrong on the way costs anything."""
+"""A file of any version is migrated to the newest one, and a failure on the way loses nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from desktop.store import Store, StoreError
-from desktop.store.migrations import MIGRATIONS, copies
+from desktop.store.migrations import MIGRATIONS, migration_backups
 from desktop.store.schema import APPLICATION_ID
 from tests.desktop.store.processes import line_of, python
 
@@ -40,7 +40,7 @@ def lose_a_parent(connection: sqlite3.Connection) -> None:
 
 
 def content(path: Path) -> list[str]:
-    """All of a file, as SQL."""
+    """The whole content of a file, as SQL."""
     with closing(sqlite3.connect(path)) as connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -87,15 +87,15 @@ def test_a_file_of_version_1_opens_with_all_that_is_in_it(old: Path) -> None:
         assert [hit.message_id for hit in store.search("位数")] == [3]
         store.restore_conversation(2)
         assert store.active_path(2)[0].text == "gone"
-    assert len(copies(old)) == len(MIGRATIONS) - 1
+    assert len(migration_backups(old)) == len(MIGRATIONS) - 1
 
 
 def test_a_file_of_version_1_gets_room_for_drafts_and_thinking(old: Path) -> None:
     with Store.open(old) as store:
         assert (store.draft(None), store.new_system_prompt(), store.edits(1)) == ("", "", {})
         assert {(m.thinking, m.thinking_seconds) for m in store.active_path(1)} == {("", None)}
-        store.keep_draft(1, "还有")
-        store.keep_edit(1, "量化是什么意思？")
+        store.save_draft(1, "还有")
+        store.save_edit(1, "量化是什么意思？")
     with Store.open(old) as store:
         assert (store.draft(1), store.edits(1)) == ("还有", {1: "量化是什么意思？"})
 
@@ -104,7 +104,7 @@ def test_a_file_of_version_2_opens_with_all_that_is_in_it(path: Path) -> None:
     with Store.open(as_version_wrote_it(2, path)) as store:
         assert store.recovered == [5]
         assert (store.message(5).thinking, store.message(5).thinking_seconds) == ("The person asks what it is.", 1.5)
-        assert [store.draft(place) for place in (None, 1, 3)] == ["a new question", "还有", ""]
+        assert [store.draft(chat) for chat in (None, 1, 3)] == ["a new question", "还有", ""]
         assert store.new_system_prompt() == "Be brief."
         assert store.edits(1) == {1: "量化是什么意思？"}
         assert [hit.message_id for hit in store.search("位数")] == [3]
@@ -112,8 +112,15 @@ def test_a_file_of_version_2_opens_with_all_that_is_in_it(path: Path) -> None:
 
 def test_a_file_of_version_3_opens_with_what_was_being_typed(path: Path) -> None:
     with Store.open(as_version_wrote_it(3, path)) as store:
-        assert [store.typed("title", place) for place in (None, 1, 3)] == [None, "量化与位数", None]
-        assert [store.typed("system_prompt", place) for place in (None, 1)] == ["Be brief, and", None]
+        assert [store.typed_text("title", chat) for chat in (None, 1, 3)] == [
+            None,
+            "量化与位数",
+            None,
+        ]
+        assert [store.typed_text("system_prompt", chat) for chat in (None, 1)] == [
+            "Be brief, and",
+            None,
+        ]
 
 
 def test_a_migration_keeps_a_copy_of_the_file_as_it_was(old: Path) -> None:
@@ -123,7 +130,7 @@ def test_a_migration_keeps_a_copy_of_the_file_as_it_was(old: Path) -> None:
         assert store._db.rows("SELECT DISTINCT note FROM conversation") == [("none",)]
         assert store._db.rows("PRAGMA user_version") == [(2,)]
         assert store._db.rows("PRAGMA foreign_keys") == [(1,)]
-    (copy,) = copies(old)
+    (copy,) = migration_backups(old)
     assert copy.name.startswith(f"{old.name}.version-1.{time.strftime('%Y')}")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert content(copy) == before
@@ -132,7 +139,7 @@ def test_a_migration_keeps_a_copy_of_the_file_as_it_was(old: Path) -> None:
 
 def test_a_copy_can_take_the_place_of_the_file(old: Path) -> None:
     Store.open(old, migrations=(*VERSION_1, add_note)).close()
-    (copy,) = copies(old)
+    (copy,) = migration_backups(old)
     copy.replace(old)
     with Store.open(old, migrations=VERSION_1) as store:
         assert store.conversation(1).title == "量化是什么"
@@ -143,7 +150,7 @@ def test_each_step_is_taken_once_and_the_last_copies_are_kept(old: Path) -> None
     Store.open(old, migrations=steps[:3]).close()
     with Store.open(old, migrations=steps) as store:
         assert store.conversation(1).title == "量化是什么!"
-    assert [content(copy)[0] for copy in copies(old)] == ["version 5", "version 4", "version 3"]
+    assert [content(copy)[0] for copy in migration_backups(old)] == ["version 5", "version 4", "version 3"]
 
 
 @pytest.mark.parametrize(("step", "error"), [(fail_halfway, RuntimeError), (lose_a_parent, StoreError)])
@@ -154,7 +161,7 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(old: Path, step: object, er
         with pytest.raises(error):
             Store.open(old, migrations=(*VERSION_1, step))  # type: ignore[arg-type]
         assert content(old) == before
-    assert [content(copy) for copy in copies(old)] == [before]
+    assert [content(copy) for copy in migration_backups(old)] == [before]
     with Store.open(old, migrations=VERSION_1) as store:
         assert len(store.conversations()) == 2
 
@@ -176,7 +183,7 @@ def test_no_migration_without_a_copy(old: Path, monkeypatch: pytest.MonkeyPatch)
         Store.open(old, migrations=(*VERSION_1, add_note))
     assert caught.value.kind == "disk_full"
     assert content(old) == before
-    assert copies(old) == []
+    assert migration_backups(old) == []
     assert not list(old.parent.glob("*.partial"))
 
 
@@ -201,7 +208,7 @@ Store.open(Path(sys.argv[1]), migrations=(*VERSION_1, slow))
 """
     with python(script, old) as process:
         assert line_of(process) == "changed"
-    assert [content(copy) for copy in copies(old)] == [before]
+    assert [content(copy) for copy in migration_backups(old)] == [before]
     with Store.open(old, migrations=(*VERSION_1, add_note)) as store:
         assert store.conversation(1).title == "量化是什么!"
 

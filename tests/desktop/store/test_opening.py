@@ -1,4 +1,4 @@
-"""What a person is told when the file cannot be used, and that nothing happens to it then."""
+"""A file that cannot be used is refused with the right error and is not changed."""
 
 from __future__ import annotations
 
@@ -105,11 +105,11 @@ def test_a_file_in_place_of_the_folder(path: Path) -> None:
     assert path.parent.read_text() == "I am a file"
 
 
-@pytest.mark.parametrize("kept", [17, 100, 4096, 5000, 0.5, 0.98])
-def test_a_file_cut_short(path: Path, kept: float) -> None:
+@pytest.mark.parametrize("size", [17, 100, 4096, 5000, 0.5, 0.98])
+def test_a_file_cut_short(path: Path, size: float) -> None:
     some_store(path)
     whole = path.read_bytes()
-    cut = whole[: int(kept if kept > 1 else len(whole) * kept)]
+    cut = whole[: int(size if size > 1 else len(whole) * size)]
     path.write_bytes(cut)
     error = refused(path)
     assert error.kind == "damaged"

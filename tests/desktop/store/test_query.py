@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from desktop.store.query import Word, words_of
+from desktop.store.query import Word, parse_query
 
 NO_PATTERN = re.compile("")
 # Every character up to the end of the planes that have letters with case, and some of the ideographs behind them.
@@ -22,10 +22,10 @@ def folded() -> dict[str, str]:
     rows = ((ord(character), f"{character}\n\n") for character in CHARACTERS)
     connection.executemany("INSERT INTO t (rowid, body) VALUES (?, ?)", rows)
     connection.execute("CREATE VIRTUAL TABLE terms USING fts5vocab (t, instance)")
-    found = {chr(doc): term[0] for term, doc in connection.execute("SELECT term, doc FROM terms")}
+    folded = {chr(doc): term[0] for term, doc in connection.execute("SELECT term, doc FROM terms")}
     connection.close()
-    assert len(found) == len(CHARACTERS)
-    return found
+    assert len(folded) == len(CHARACTERS)
+    return folded
 
 
 def test_the_index_is_asked_only_where_it_folds_letters_as_we_do(folded: dict[str, str]) -> None:
@@ -42,14 +42,14 @@ def test_the_index_is_asked_only_where_it_folds_letters_as_we_do(folded: dict[st
 
 def test_common_letters_are_asked_of_the_index() -> None:
     for word in ("a", "Z", "中", "é", "Ü", "ж", "λ", "😀", "，"):
-        assert words_of(word)[0].term_range()
-    assert words_of("Straße")[0].trigrams() == ["Str", "tra", "raß", "aße"]
-    assert words_of("ıab")[0].trigrams() == []
-    assert words_of("中国")[0].trigrams() == []
+        assert parse_query(word)[0].term_range()
+    assert parse_query("Straße")[0].trigrams() == ["Str", "tra", "raß", "aße"]
+    assert parse_query("ıab")[0].trigrams() == []
+    assert parse_query("中国")[0].trigrams() == []
 
 
 def test_words_are_taken_apart_at_white_space_and_once_each() -> None:
-    assert [word.text for word in words_of(" b\ta\u3000b\nA ")] == ["b", "a", "A"]
+    assert [word.text for word in parse_query(" b\ta\u3000b\nA ")] == ["b", "a", "A"]
 
 
 @pytest.mark.parametrize(
@@ -66,4 +66,4 @@ def test_words_are_taken_apart_at_white_space_and_once_each() -> None:
     ],
 )
 def test_what_counts_as_containing(word: str, text: str, matches: bool) -> None:
-    assert bool(words_of(word)[0].pattern.search(text)) == matches
+    assert bool(parse_query(word)[0].pattern.search(text)) == matches

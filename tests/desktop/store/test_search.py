@@ -1,4 +1,4 @@
-"""Search finds exactly what reading every text would find, whichever way it goes about it."""
+"""Search finds exactly what reading every text would find, whichever strategy it uses."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from desktop.store import SearchHit, Store, search, search_index
 from tests.desktop.store.conftest import Clock
 
 
-def same(wanted: str, found: str) -> bool:
+def same(wanted: str, character: str) -> bool:
     """One character of a query against one of a text: itself, or its lower or upper case."""
-    return found in (wanted, wanted.lower(), wanted.upper())
+    return character in (wanted, wanted.lower(), wanted.upper())
 
 
 def occurs(word: str, text: str) -> bool:
     return any(
-        all(same(wanted, found) for wanted, found in zip(word, text[at:], strict=False))
+        all(same(wanted, character) for wanted, character in zip(word, text[at:], strict=False))
         for at in range(len(text) - len(word) + 1)
     )
 
 
 @contextmanager
 def strategy(newest: int, rare: int, frequent: int, trigrams: bool) -> Iterator[None]:
-    """Make search choose its ways with a handful of messages as it does with 200,000."""
+    """Make search choose among its strategies with a handful of messages as it does with 200,000."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "_NEWEST", newest)
         patch.setattr(search, "_RARE", rare)
         patch.setattr(search, "_FREQUENT", frequent)
-        patch.setattr(search, "_AT_ONCE", 2)
+        patch.setattr(search, "_BATCH", 2)
         patch.setattr(search_index, "has_trigrams", lambda _connection: trigrams)
         yield
 
@@ -46,7 +46,7 @@ def talk(store: Store, *texts: str, title: str = "") -> int:
     return conversation_id
 
 
-def found(store: Store, query: str) -> list[str]:
+def matches(store: Store, query: str) -> list[str]:
     return [hit.snippet for hit in store.search(query)]
 
 
@@ -187,7 +187,7 @@ def check_ranges(hit: SearchHit, words: list[str]) -> None:
 def test_what_is_found(path: Path, query: str, expected: list[str], newest: int, trigrams: bool) -> None:
     with strategy(newest, 2_000, 60_000, trigrams), Store.open(path) as store:
         talk(store, "模型量化", "本地的模型", "Python LIST", "100% of a_b", 'say "quoted" OR not', "😀 done")
-        assert found(store, query) == expected
+        assert matches(store, query) == expected
 
 
 def test_titles_and_messages_come_newest_first_and_not_more_than_asked_for(store: Store) -> None:
@@ -207,21 +207,21 @@ def test_titles_and_messages_come_newest_first_and_not_more_than_asked_for(store
 def test_versions_that_are_not_shown_are_found_too(store: Store) -> None:
     conversation_id = talk(store, "first wording", "second wording")
     assert [message.text for message in store.active_path(conversation_id)] == ["second wording"]
-    assert found(store, "first") == ["first wording"]
+    assert matches(store, "first") == ["first wording"]
 
 
 def test_an_answer_is_found_when_it_is_finished_not_before(store: Store) -> None:
     conversation_id = talk(store)
     answer = store.start_answer(conversation_id, None, "m")
     store.checkpoint(answer.id, "unfinished symphony")
-    assert found(store, "symphony") == []
+    assert matches(store, "symphony") == []
     store.finish(answer.id, "unfinished symphony in b minor", status="stopped", stats={})
-    assert found(store, "symphony") == ["unfinished symphony in b minor"]
+    assert matches(store, "symphony") == ["unfinished symphony in b minor"]
     store.resume_answer(answer.id)
-    assert found(store, "symphony") == []
+    assert matches(store, "symphony") == []
     store.finish(answer.id, "finished symphony", status="complete", stats={})
-    assert found(store, "symphony") == ["finished symphony"]
-    assert found(store, "minor") == []
+    assert matches(store, "symphony") == ["finished symphony"]
+    assert matches(store, "minor") == []
 
 
 def test_queries_without_end(store: Store) -> None:

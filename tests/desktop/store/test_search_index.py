@@ -1,4 +1,4 @@
-"""The search index is always in step with the messages, and never needed."""
+"""The search index always agrees with the messages, and search works without it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def _always_ask_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_follows_every_kind_of_change(path: Path) -> None:
     with Store.open(path) as store:
-        gone, kept = store.create_conversation().id, store.create_conversation().id
-        for conversation_id in (gone, kept):
+        removed, other = store.create_conversation().id, store.create_conversation().id
+        for conversation_id in (removed, other):
             question = store.add_message(conversation_id, None, "user", "什么是量化？")
             answer = store.start_answer(conversation_id, question.id, "m")
             store.checkpoint(answer.id, "Quantization is")
@@ -33,7 +33,7 @@ def test_it_follows_every_kind_of_change(path: Path) -> None:
             store.resume_answer(answer.id)
             check_in_step(store)
             store.checkpoint(answer.id, "Quantization is rounding.")
-        store.delete_conversation(gone)
+        store.delete_conversation(removed)
         check_in_step(store)
     with Store.open(path) as store:
         check_in_step(store)

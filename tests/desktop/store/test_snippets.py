@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from desktop.store.query import snippet, words_of
+from desktop.store.query import parse_query, snippet
 
 
 def marked(text: str, query: str) -> str:
-    line, ranges = snippet(text, words_of(query))
+    line, ranges = snippet(text, parse_query(query))
     for start, end in reversed(ranges):
         line = f"{line[:start]}[{line[start:end]}]{line[end:]}"
     return line
@@ -23,7 +23,7 @@ def test_white_space_is_folded() -> None:
 
 
 def test_it_begins_a_little_before_the_first_hit_and_ends_somewhat_after() -> None:
-    line, ranges = snippet("0123456789" * 100 + "needle" + "0123456789" * 100, words_of("needle"))
+    line, ranges = snippet("0123456789" * 100 + "needle" + "0123456789" * 100, parse_query("needle"))
     assert line.startswith("…6789")
     assert line.endswith("…")
     assert ranges == [(15, 21)]
@@ -39,6 +39,6 @@ def test_a_sign_of_leaving_out_is_no_hit() -> None:
 
 
 def test_a_word_longer_than_a_line_is_shown_whole() -> None:
-    line, ranges = snippet("a" * 300, words_of("a" * 200))
+    line, ranges = snippet("a" * 300, parse_query("a" * 200))
     assert ranges == [(0, 200)]
     assert line == "a" * 200 + "…"

@@ -1,4 +1,4 @@
-"""Messages: versions, partial answers, and the promises that the file itself keeps."""
+"""Messages: versions, partial answers, and what the triggers of the file enforce."""
 
 from __future__ import annotations
 
@@ -166,8 +166,8 @@ def test_answers_under_way_come_back_interrupted(path: Path) -> None:
 
 
 def test_what_is_no_text_is_replaced_and_all_else_kept(store: Store, conversation_id: int) -> None:
-    kept = "é\u0301 👩‍👩‍👧 \U00020000 \r\n\t\x01\ufeff\uffff \u202e"
-    assert add(store, conversation_id, None, kept).text == kept
+    text = "é\u0301 👩‍👩‍👧 \U00020000 \r\n\t\x01\ufeff\uffff \u202e"
+    assert add(store, conversation_id, None, text).text == text
     assert add(store, conversation_id, None, "a\0b\ud83dc").text == "a\ufffdb\ufffdc"
     store.rename(conversation_id, "\udc00")
     assert store.conversation(conversation_id).title == "\ufffd"
@@ -217,7 +217,7 @@ def test_the_file_itself_refuses_to_lose_text(store: Store, statement: str, reas
 
 def test_a_failure_in_the_middle_undoes_the_whole_change(store: Store, conversation_id: int, monkeypatch: Any) -> None:
     before = store.conversation(conversation_id)
-    monkeypatch.setattr(store, "_remember_way_to", lambda _id: 1 / 0)
+    monkeypatch.setattr(store, "_activate_path_to", lambda _id: 1 / 0)
     first = store.add_message(conversation_id, None, "user", "one")
     with pytest.raises(ZeroDivisionError):
         store.add_message(conversation_id, None, "user", "two")

@@ -1,4 +1,4 @@
-"""Whatever is done to a conversation, in whatever order, the store shows what a plain model in Python shows."""
+"""After any sequence of operations on a conversation, the store shows what a plain model in Python shows."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Talk:
     deleted: bool = False
 
     def path(self) -> list[Node]:
-        found = []
+        path = []
         node = self.leaf
         while node:
-            found.append(node)
+            path.append(node)
             node = node.parent
-        return found[::-1]
+        return path[::-1]
 
     def show(self, node: Node) -> None:
         above = node
@@ -150,9 +150,9 @@ class TreeMachine(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.store.close()
         self.store = Store.open(Path(self.folder.name, "s.sqlite3"))
-        found = [node for node in self.nodes if node.status == "streaming"]
-        assert self.store.recovered == sorted(node.id for node in found if not node.conversation.deleted)
-        for node in found:
+        streaming = [node for node in self.nodes if node.status == "streaming"]
+        assert self.store.recovered == sorted(node.id for node in streaming if not node.conversation.deleted)
+        for node in streaming:
             node.status = "interrupted"
 
     @invariant()
@@ -169,11 +169,11 @@ class TreeMachine(RuleBasedStateMachine):
                     )
                     for node in talk.path()
                 ]
-                found = [
+                shown = [
                     (m.id, m.parent_id, m.text, m.status, m.sibling_index, m.sibling_count)
                     for m in self.store.active_path(talk.id)
                 ]
-                assert found == expected
+                assert shown == expected
 
 
 TestTree = TreeMachine.TestCase

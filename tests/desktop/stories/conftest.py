@@ -1,4 +1,4 @@
-"""Who is at the window in these stories."""
+"""The person at the window in these stories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking, and reading along: the answer is followed until one scrolls away, and stops when one says so."""
+"""Asking and reading along: the window follows the answer until the person scrolls away, and Stop stops it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The context is full: nothing is cut without a word, and there is a way to go on."""
+"""A full context: nothing is cut silently, and the person can go on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person does while the model is at work elsewhere: edits, other chats, a second start, a dead worker."""
+"""Editing, other chats, a second start and a dead worker while an answer is generated."""
 
 from __future__ import annotations
 
@@ -85,16 +85,16 @@ def test_a_killed_model_costs_one_answer_of_which_what_came_is_kept(person: Pers
     person.kill_worker()
     person.wait_answered()
     assert person.states == [("user", "complete"), ("assistant", "interrupted")]
-    kept = person.answer
-    assert kept.text == person.path[-1].text
+    partial = person.answer
+    assert partial.text == person.path[-1].text
     person.wait_ready()
     assert person.worker != killed
     assert "engine_restarted" in person.kinds()
-    person.press(kept, "continue")
+    person.press(partial, "continue")
     person.wait_words()
     person.stop()
-    assert person.answer.text.startswith(kept.text)
-    assert len(person.answer.text) > len(kept.text)
+    assert person.answer.text.startswith(partial.text)
+    assert len(person.answer.text) > len(partial.text)
 
 
 def test_what_was_typed_and_asked_is_there_at_the_next_start(sits_down: Callable[..., Person]) -> None:

@@ -1,4 +1,4 @@
-"""A model that is talked to in the wrong way: said in words, mended in two clicks, remembered, and undone."""
+"""A wrong prompt template: explained, changed in two clicks, remembered, and changed back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions asked before the model is there, left without an answer, or asked elsewhere; with a real worker."""
+"""Questions asked before a model is loaded, left unanswered, or asked in another chat; with a real worker."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def test_questions_asked_while_the_model_loads_are_answered_each_in_its_chat(per
     chats = [ask_in_new_chat(person, text) for text in ("hello world", "a b c")]
     person.new_chat()
     assert person.window.composer.hint.text() == ""
-    for place, chat in enumerate(chats):
+    for number, chat in enumerate(chats):
         person.wait(lambda chat=chat: "assistant" in answers(person, chat))
-        if place == 0:
+        if number == 0:
             person.controller.open_conversation(chat)
             person.stop()
 

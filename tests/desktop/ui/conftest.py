@@ -1,4 +1,4 @@
-"""Every UI test has an application, and settings of its own."""
+"""Every UI test has an application and its own settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every control can be named by a screen reader and reached by the keyboard: asked of the widgets themselves."""
+"""Every control has an accessible name and can be reached by the keyboard; found by walking the widgets."""
 
 from __future__ import annotations
 
@@ -67,16 +67,16 @@ def described(widget: QWidget) -> str:
 @pytest.fixture
 def window(qtbot, controller, settings):
     controller.add("first", texts=("question", "answer"))
-    made = MainWindow(controller, settings)
-    qtbot.addWidget(made)
+    window = MainWindow(controller, settings)
+    qtbot.addWidget(window)
     controller.make_ready()
-    with qtbot.waitExposed(made):
-        made.show()
-    qtbot.waitUntil(lambda: made.pages.currentWidget() is not None)
+    with qtbot.waitExposed(window):
+        window.show()
+    qtbot.waitUntil(lambda: window.pages.currentWidget() is not None)
     controller.open_conversation(1)
     controller.notice.emit(Notice("engine_gave_up", "bad", {"message": "x"}, ("restart_engine",), "engine"))
     QTest.qWait(10)
-    return made
+    return window
 
 
 FAULT = KnownError("damaged", "It is damaged.", "Put a copy back.", path="/x/c.sqlite3")
@@ -184,9 +184,9 @@ def test_focus_can_be_seen(window):
 
 
 def test_banners_are_announced(window, controller, monkeypatch):
-    told = []
-    monkeypatch.setattr(QAccessible, "updateAccessibility", told.append)
+    events = []
+    monkeypatch.setattr(QAccessible, "updateAccessibility", events.append)
     controller.notice.emit(Notice("disk_full", "bad", {}, (), "disk"))
-    assert len(told) == 1
-    assert told[0].message().startswith("The disk is full")
-    assert told[0].politeness() == QAccessible.AnnouncementPoliteness.Assertive
+    assert len(events) == 1
+    assert events[0].message().startswith("The disk is full")
+    assert events[0].politeness() == QAccessible.AnnouncementPoliteness.Assertive

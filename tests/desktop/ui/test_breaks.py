@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QTextBoundaryFinder
 
 import desktop
-from desktop.ui.breaks import BREAK, EVERY, FIRST, LATITUDE, break_places, cut_places, without_breaks
+from desktop.ui.breaks import BREAK, EVERY, FIRST, LATITUDE, break_positions, cut_positions, without_breaks
 from desktop.ui.transcript.markdown.blocks import Span, breakable, plain_text
 
 NASTY = st.text(alphabet='aé中、“"）(\u0301\u200b\u200d\u00a0\u2060🇩🏽👩ﷺ한ᅡッー', max_size=40)
@@ -59,11 +59,11 @@ def test_what_is_laid_out_only_grows_at_its_end(text: str, data: st.DataObject) 
 @settings(max_examples=100, deadline=None)
 @given(LONG.filter(lambda text: BREAK not in text), st.data())
 def test_a_text_is_cut_into_bounded_pieces_and_grows_at_its_end(text: str, data: st.DataObject) -> None:
-    cuts = [0, *cut_places(text, 50), len(text)]
+    cuts = [0, *cut_positions(text, 50), len(text)]
     assert all(50 <= b - a <= 50 + LATITUDE for a, b in pairwise(cuts[:-1]))
     assert cuts[-1] - cuts[-2] <= 50 + LATITUDE
     begun = text[: data.draw(st.integers(0, len(text)))]
-    assert cut_places(begun, 50) == [cut for cut in cuts[1:-1] if cut < len(begun)]
+    assert cut_positions(begun, 50) == [cut for cut in cuts[1:-1] if cut < len(begun)]
 
 
 @settings(max_examples=200, deadline=None)
@@ -73,7 +73,7 @@ def test_where_a_line_may_end_anyway_no_break_is_needed(text: str) -> None:
     apart = [0, *(found.start() for found in wide.finditer(text)), len(text)]
     for begin, end in pairwise(apart):
         if end - begin <= FIRST:
-            assert not [at for at in break_places(text) if begin < at < end]
+            assert not [at for at in break_positions(text) if begin < at < end]
 
 
 @pytest.mark.parametrize(
@@ -91,15 +91,15 @@ def test_ordinary_text_is_laid_out_as_it_is(text: str) -> None:
 
 def test_an_accent_stays_with_its_letter() -> None:
     text = "e\u0301" * 300
-    assert break_places(text)
-    assert not any(unicodedata.combining(text[at]) for at in break_places(text))
+    assert break_positions(text)
+    assert not any(unicodedata.combining(text[at]) for at in break_positions(text))
 
 
 def test_a_family_of_emoji_is_not_torn_apart() -> None:
     family = "👩\u200d👩\u200d👧"
     text = family * 60
-    assert break_places(text)
-    assert all(at % len(family) == 0 for at in break_places(text))
+    assert break_positions(text)
+    assert all(at % len(family) == 0 for at in break_positions(text))
 
 
 def test_breaks_are_close_enough_to_fill_a_line() -> None:

@@ -219,7 +219,7 @@ def test_a_store_that_cannot_be_opened_is_explained(opened):
     fault = KnownError("newer_schema", "Format 9 is newer than 1.", "Nothing was changed.", path="/x/c.sqlite3")
     shown = opened(StoreFaultDialog(fault))
     assert "newer ChatBELLE" in shown.heading.text()
-    assert "Format 9" in shown._exact.text()
+    assert "Format 9" in shown._details.text()
     set_language("zh_CN")
     QTest.qWait(5)
     assert "更新版" in shown.heading.text()

@@ -1,4 +1,4 @@
-"""The doctor's page: what `belle doctor` says, in the window and in its language."""
+"""The doctor dialog shows what `belle doctor` prints, in the language of the window."""
 
 from __future__ import annotations
 
@@ -90,13 +90,13 @@ def test_the_real_examination_reaches_the_page_from_the_about_dialog(qtbot):
 
 def literal_arguments(function: str) -> set[str]:
     """The first argument of every call of `function` in the doctor's modules."""
-    found = set()
+    kinds = set()
     for file in Path(inspect.getfile(belle.doctor)).parent.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == function and node.args:
                 first = node.args[0]
-                found |= {first.value} if isinstance(first, ast.Constant) else set()
-    return found
+                kinds |= {first.value} if isinstance(first, ast.Constant) else set()
+    return kinds
 
 
 @pytest.mark.parametrize("language", ["en", "zh_CN"])

@@ -1,4 +1,4 @@
-"""Whatever models, files and conversations are called: the window shows the name, and Qt reads nothing into it."""
+"""The window shows any name of a model, file or conversation as it is; Qt reads no HTML or mnemonic into it."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def test_a_tooltip_that_is_shown_at_once_is_plain_too(qtbot) -> None:
 def test_every_tooltip_is_set_in_one_place() -> None:
     root = Path(next(iter(desktop.__path__)))
     calls = re.compile(r"\.setToolTip\(|QToolTip\.showText\(")
-    found = {path.name for path in root.rglob("*.py") if calls.search(path.read_text(encoding="utf-8"))}
-    assert found == {"foreign_text.py"}
+    callers = {path.name for path in root.rglob("*.py") if calls.search(path.read_text(encoding="utf-8"))}
+    assert callers == {"foreign_text.py"}
 
 
 def assert_plain(root: QWidget) -> None:

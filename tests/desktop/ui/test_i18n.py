@@ -18,14 +18,14 @@ PLACEHOLDER = re.compile(r"\{\w*\}|%n|%\d")
 
 def messages(language: str) -> list[tuple[str, str, list[str], str]]:
     """(context, source, translations, state)"""
-    found = []
+    texts = []
     for context in ET.parse(ts_file(language)).getroot().iter("context"):
         name = context.findtext("name")
         for message in context.iter("message"):
             translation = message.find("translation")
             forms = [form.text or "" for form in translation.iter("numerusform")] or [translation.text or ""]
-            found.append((name, message.findtext("source"), forms, translation.get("type", "")))
-    return found
+            texts.append((name, message.findtext("source"), forms, translation.get("type", "")))
+    return texts
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -47,9 +47,9 @@ def test_translations_are_up_to_date(tmp_path):
         (tmp_path / source.name).write_bytes(source.read_bytes())
     update(tmp_path)
     for language in LANGUAGES:
-        for made in (ts_file(language, tmp_path), ts_file(language, tmp_path).with_suffix(".qm")):
-            committed = ts_file(language).parent / made.name
-            assert made.read_bytes() == committed.read_bytes(), "run: python -m desktop.i18n.update"
+        for path in (ts_file(language, tmp_path), ts_file(language, tmp_path).with_suffix(".qm")):
+            committed = ts_file(language).parent / path.name
+            assert path.read_bytes() == committed.read_bytes(), "run: python -m desktop.i18n.update"
 
 
 def test_switching_changes_words_numbers_and_qts_own_texts(qapp):
@@ -64,17 +64,17 @@ def test_switching_changes_words_numbers_and_qts_own_texts(qapp):
 
 
 def test_widgets_are_told(qtbot):
-    told: list[QEvent.Type] = []
+    events: list[QEvent.Type] = []
 
     class Listener(QWidget):
         def changeEvent(self, event: QEvent) -> None:
-            told.append(event.type())
+            events.append(event.type())
             super().changeEvent(event)
 
     listener = Listener()
     qtbot.addWidget(listener)
     set_language("zh_CN")
-    qtbot.waitUntil(lambda: QEvent.Type.LanguageChange in told)
+    qtbot.waitUntil(lambda: QEvent.Type.LanguageChange in events)
 
 
 def test_system_means_one_of_ours(qapp):

@@ -20,13 +20,13 @@ def titles(model: ConversationModel) -> list[str]:
 @pytest.fixture
 def sidebar(qtbot, controller):
     def make() -> Sidebar:
-        made = Sidebar(controller.summaries, controller.search)
-        qtbot.addWidget(made)
-        made.resize(248, 700)
-        made.show()
-        made.reload()
+        sidebar = Sidebar(controller.summaries, controller.search)
+        qtbot.addWidget(sidebar)
+        sidebar.resize(248, 700)
+        sidebar.show()
+        sidebar.reload()
         QTest.qWait(1)
-        return made
+        return sidebar
 
     return make
 
@@ -144,7 +144,7 @@ def test_rename_in_place(sidebar, controller, qtbot):
     assert editor is not None
     assert editor.text() == "first"
     editor.setText("  春雨 \n translated ")
-    with qtbot.waitSignal(bar.renamed) as renamed:
+    with qtbot.waitSignal(bar.model.renamed) as renamed:
         QTest.keyClick(editor, Qt.Key.Key_Return)
     assert renamed.args == [chosen, "春雨 translated"]
 
@@ -168,7 +168,7 @@ def test_empty_and_unchanged_titles_are_not_renamings(sidebar, controller, qtbot
     controller.add("first")
     bar = sidebar()
     index = index_of(bar, "first")
-    with qtbot.assertNotEmitted(bar.renamed):
+    with qtbot.assertNotEmitted(bar.model.renamed):
         bar.model.setData(index, "   ")
         bar.model.setData(index, "first")
 
@@ -196,11 +196,11 @@ def test_pressing_the_dots_opens_the_menu_not_the_conversation(sidebar, controll
     controller.add("first")
     bar = sidebar()
     row = bar.list.visualRect(index_of(bar, "first"))
-    place = bar.list.itemDelegate().more_place(row).center()
+    center = bar.list.itemDelegate().menu_button_rect(row).center()
     shown = []
     bar.list.row_menu = lambda index: shown.append(index.data()) or type(bar.list).row_menu(bar.list, index)
     with qtbot.assertNotEmitted(bar.opened):
-        QTest.mousePress(bar.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        QTest.mousePress(bar.list.viewport(), Qt.MouseButton.LeftButton, pos=center)
     assert shown == ["first"]
 
 
@@ -217,7 +217,7 @@ def test_the_open_one_is_marked_and_neighbours_go_round(sidebar, controller):
 
 
 def test_a_chat_in_which_an_answer_failed_has_a_sign(sidebar, controller):
-    place = controller.add("first")
+    conversation_id = controller.add("first")
     bar = sidebar()
     bar.model.has_failed = controller.has_failed
     index = index_of(bar, "first")
@@ -229,7 +229,7 @@ def test_a_chat_in_which_an_answer_failed_has_a_sign(sidebar, controller):
         return any(color.red() > color.green() + 80 for color in colors)
 
     assert not has_red()
-    controller.failed.add(place)
+    controller.failed.add(conversation_id)
     assert has_red()
     assert index.data(Qt.ItemDataRole.AccessibleTextRole) == "first, the answer failed"
     assert index.data(Qt.ItemDataRole.ToolTipRole) == "The answer failed"
@@ -240,7 +240,7 @@ def test_search_shows_hits_and_opens_them(sidebar, controller, qtbot):
     controller.add("Other", texts=("nothing",))
     bar = sidebar()
     bar.search_field.insert("春")
-    qtbot.waitUntil(lambda: bar.pile.currentWidget() is bar.hit_list)
+    qtbot.waitUntil(lambda: bar.stack.currentWidget() is bar.hit_list)
     assert bar.hit_list.model().rowCount() == 1
     QTest.keyClick(bar.search_field, Qt.Key.Key_Down)
     bar.hit_list.setFocus()
@@ -249,7 +249,7 @@ def test_search_shows_hits_and_opens_them(sidebar, controller, qtbot):
     assert opened.args == [there, controller.paths[there][1].id, "春"]
     QTest.keyClick(bar.search_field, Qt.Key.Key_Escape)
     assert bar.search_field.text() == ""
-    assert bar.pile.currentWidget() is bar.list
+    assert bar.stack.currentWidget() is bar.list
 
 
 def test_nothing_found_says_so(sidebar, controller, qtbot):
@@ -257,26 +257,26 @@ def test_nothing_found_says_so(sidebar, controller, qtbot):
     bar = sidebar()
     QTest.keyClicks(bar.search_field, "zebra")
     QTest.keyClick(bar.search_field, Qt.Key.Key_Return)
-    assert bar.pile.currentWidget() is bar.nothing
-    assert "zebra" in bar.nothing.text()
+    assert bar.stack.currentWidget() is bar.no_results
+    assert "zebra" in bar.no_results.text()
     bar.clear_button.click()
-    assert bar.pile.currentWidget() is bar.list
+    assert bar.stack.currentWidget() is bar.list
 
 
 def test_search_is_repeated_when_conversations_change(sidebar, controller):
     bar = sidebar()
     bar.search_field.setText("rain")
     bar._run_search()
-    assert bar.pile.currentWidget() is bar.nothing
+    assert bar.stack.currentWidget() is bar.no_results
     controller.add("new", texts=("rain",))
     bar.reload()
-    assert bar.pile.currentWidget() is bar.hit_list
+    assert bar.stack.currentWidget() is bar.hit_list
 
 
 def test_an_empty_list_has_words(sidebar):
     bar = sidebar()
-    assert bar.pile.currentWidget() is bar.empty
-    assert "No conversations yet" in bar.empty.text()
+    assert bar.stack.currentWidget() is bar.no_conversations
+    assert "No conversations yet" in bar.no_conversations.text()
 
 
 def test_a_far_hit_is_brought_into_sight():

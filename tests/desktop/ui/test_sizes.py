@@ -1,4 +1,4 @@
-"""Nothing is larger than the screen: the first window and every dialog, on a small laptop, at 200 %, in large type."""
+"""The window and every dialog fit on the screen: on a small laptop, at 200 %, with large text."""
 
 from __future__ import annotations
 

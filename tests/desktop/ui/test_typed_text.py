@@ -1,4 +1,4 @@
-"""The real window on a real store: what was typed into it comes back, and a question without an answer says so."""
+"""The real window on a real store: typed text comes back, and a question without an answer says so."""
 
 from __future__ import annotations
 
@@ -46,24 +46,24 @@ class Opened:
             self.desk.engines.last.say(answer)
             self.desk.engines.last.finish()
 
-    def message(self, place: int) -> MessageWidget:
-        widget = self.window.transcript.message_widget(self.window.transcript.messages()[place].id)
+    def message(self, index: int) -> MessageWidget:
+        widget = self.window.transcript.message_widget(self.window.transcript.messages()[index].id)
         assert widget is not None
         return widget
 
-    def edit(self, place: int, text: str) -> None:
-        widget = self.message(place)
+    def edit(self, index: int, text: str) -> None:
+        widget = self.message(index)
         widget.edit()
         assert widget.editor is not None
         widget.editor.field.selectAll()
         QTest.keyClicks(widget.editor.field, text)
 
-    def editor_says(self, place: int) -> str | None:
-        editor = self.message(place).editor
+    def editor_says(self, index: int) -> str | None:
+        editor = self.message(index).editor
         return editor.field.toPlainText() if editor else None
 
-    def save(self, place: int) -> None:
-        button = self.message(place).findChild(QPushButton, "save")
+    def save(self, index: int) -> None:
+        button = self.message(index).findChild(QPushButton, "save")
         assert button is not None
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
@@ -73,26 +73,26 @@ class Opened:
     def kill(self) -> None:
         """The process is gone: nothing more is written."""
         self.desk.controller._drafting._timer.stop()
-        self.desk.controller._answers._checkpoints.stop()
+        self.desk.controller._answers._checkpoint_timer.stop()
         self.window._attached = False
-        for part in (self.window.header, self.window.sidebar):
+        for part in (self.window.header, self.window.sidebar.model):
             part.blockSignals(True)
         self.store.close()
 
 
 @pytest.fixture
 def open_window(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[[], Opened]]:
-    made: list[Opened] = []
+    windows: list[Opened] = []
 
     def open_one() -> Opened:
-        for before in made:
+        for before in windows:
             before.store.close()
-        made.append(Opened(qtbot, tmp_path / "chat.sqlite3"))
-        return made[-1]
+        windows.append(Opened(qtbot, tmp_path / "chat.sqlite3"))
+        return windows[-1]
 
     yield open_one
-    made[-1].desk.controller.close()
-    made[-1].store.close()
+    windows[-1].desk.controller.close()
+    windows[-1].store.close()
 
 
 def test_an_edit_a_question_and_then_save(open_window: Callable[[], Opened]) -> None:
@@ -188,13 +188,13 @@ def test_a_system_prompt_comes_back_after_a_kill(open_window: Callable[[], Opene
     opened = open_window()
     if begun:
         opened.ask("a question", "an answer")
-    place = opened.desk.controller.conversation.id if begun else None
+    conversation_id = opened.desk.controller.conversation.id if begun else None
     QTest.keyClicks(system_prompt(opened).field, "Be bri")
-    qtbot.waitUntil(lambda: opened.store.typed("system_prompt", place) == "Be bri", timeout=2000)
+    qtbot.waitUntil(lambda: opened.store.typed_text("system_prompt", conversation_id) == "Be bri", timeout=2000)
     opened.kill()
     again = open_window()
-    if place is not None:
-        again.desk.controller.open_conversation(place)
+    if conversation_id is not None:
+        again.desk.controller.open_conversation(conversation_id)
     assert again.desk.controller.system_prompt == ""
     shown = system_prompt(again)
     assert shown.field.toPlainText() == "Be bri"
@@ -210,7 +210,7 @@ def test_cancel_gives_a_system_prompt_up_for_good(open_window: Callable[[], Open
     QTest.mouseClick(shown.cancel_button, Qt.MouseButton.LeftButton)
     assert system_prompt(opened).field.toPlainText() == ""
     assert opened.desk.controller.save()
-    assert opened.store.typed("system_prompt", None) is None
+    assert opened.store.typed_text("system_prompt", None) is None
 
 
 def title_in(where: str, opened: Opened) -> QLineEdit:
@@ -228,12 +228,12 @@ def title_in(where: str, opened: Opened) -> QLineEdit:
 def test_a_title_comes_back_after_a_kill(open_window: Callable[[], Opened], qtbot: QtBot, where: str) -> None:
     opened = open_window()
     opened.ask("a question", "an answer")
-    place = opened.desk.controller.conversation.id
+    conversation_id = opened.desk.controller.conversation.id
     QTest.keyClicks(title_in(where, opened), "half a ti")
-    qtbot.waitUntil(lambda: opened.store.typed("title", place) == "half a ti", timeout=2000)
+    qtbot.waitUntil(lambda: opened.store.typed_text("title", conversation_id) == "half a ti", timeout=2000)
     opened.kill()
     again = open_window()
-    again.desk.controller.open_conversation(place)
+    again.desk.controller.open_conversation(conversation_id)
     assert again.desk.controller.conversation.title == "a question"
     field = title_in(where, again)
     assert field.text() == "half a ti"
@@ -241,19 +241,19 @@ def test_a_title_comes_back_after_a_kill(open_window: Callable[[], Opened], qtbo
     QTest.keyClicks(field, "tle")
     QTest.keyClick(field, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: again.desk.controller.conversation.title == "half a title")
-    assert again.desk.controller.typed("title", place) is None
+    assert again.desk.controller.typed_text("title", conversation_id) is None
 
 
 @pytest.mark.parametrize("where", ["header", "sidebar"])
 def test_esc_gives_a_title_up_for_good(open_window: Callable[[], Opened], qtbot: QtBot, where: str) -> None:
     opened = open_window()
     opened.ask("a question", "an answer")
-    place = opened.desk.controller.conversation.id
+    conversation_id = opened.desk.controller.conversation.id
     field = title_in(where, opened)
     QTest.keyClicks(field, "never mind")
-    assert opened.desk.controller.typed("title", place) == "never mind"
+    assert opened.desk.controller.typed_text("title", conversation_id) == "never mind"
     QTest.keyClick(field, Qt.Key.Key_Escape)
-    qtbot.waitUntil(lambda: opened.desk.controller.typed("title", place) is None)
+    qtbot.waitUntil(lambda: opened.desk.controller.typed_text("title", conversation_id) is None)
     assert opened.desk.controller.conversation.title == "a question"
 
 
@@ -334,9 +334,9 @@ def test_a_failure_in_a_chat_that_is_not_open_is_seen_until_it_is_opened(
     opened = open_window()
     controller, model = opened.desk.controller, opened.window.sidebar.model
     opened.ask("a question")
-    place = controller.conversation.id
+    conversation_id = controller.conversation.id
     controller.new_chat()
-    assert not model.index(model.row_of(place)).data(ItemRole.HAS_FAILED)
+    assert not model.index(model.row_of(conversation_id)).data(ItemRole.HAS_FAILED)
     engine = opened.desk.engines.last
     {
         "failed": lambda: engine.fail("backend_error"),
@@ -344,16 +344,16 @@ def test_a_failure_in_a_chat_that_is_not_open_is_seen_until_it_is_opened(
         "stopped": lambda: engine.finish("stopped"),
         "answered": engine.finish,
     }[ending]()
-    assert model.index(model.row_of(place)).data(ItemRole.HAS_FAILED) == (ending in ("failed", "died"))
-    controller.open_conversation(place)
+    assert model.index(model.row_of(conversation_id)).data(ItemRole.HAS_FAILED) == (ending in ("failed", "died"))
+    controller.open_conversation(conversation_id)
     controller.new_chat()
-    assert not model.index(model.row_of(place)).data(ItemRole.HAS_FAILED)
+    assert not model.index(model.row_of(conversation_id)).data(ItemRole.HAS_FAILED)
 
 
 def test_a_failure_before_ones_eyes_has_no_sign(open_window: Callable[[], Opened]) -> None:
     opened = open_window()
     opened.ask("a question")
     opened.desk.engines.last.fail("backend_error")
-    place = opened.desk.controller.conversation.id
+    conversation_id = opened.desk.controller.conversation.id
     opened.desk.controller.new_chat()
-    assert not opened.desk.controller.has_failed(place)
+    assert not opened.desk.controller.has_failed(conversation_id)

@@ -15,7 +15,7 @@ from math import ceil
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QTextBlock, QTextDocument, QTextFormat
 
-from desktop.ui.breaks import cut_places
+from desktop.ui.breaks import cut_positions
 from desktop.ui.transcript.document.extent import Extent
 from desktop.ui.transcript.document.style import CODE_PAD, Style
 from desktop.ui.transcript.markdown.blocks import Code
@@ -28,7 +28,7 @@ CONTINUES = QTextFormat.Property.UserProperty.value + 2
 
 def cuts_of(line: str) -> list[int]:
     """Indexes at which a line of code is divided into text blocks; nearly always none."""
-    return cut_places(line, PIECE)
+    return cut_positions(line, PIECE)
 
 
 def rows_of(code: str) -> Iterator[tuple[int, int]]:

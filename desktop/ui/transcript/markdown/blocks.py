@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Literal
 from unicodedata import bidirectional
 
-from desktop.ui.breaks import BREAK, break_places
+from desktop.ui.breaks import BREAK, break_positions
 
 Container = Literal["quote", "item"]
 Align = Literal["left", "center", "right"]
@@ -90,7 +90,7 @@ def breakable(spans: tuple[Span, ...]) -> tuple[Span, ...]:
     """The same spans with zero-width spaces where they need break opportunities (see `desktop.ui.breaks`)."""
     # A word can run through several spans (half of it bold), so the breaks are those of their joined text.
     text = plain_text(spans)
-    breaks = break_places(text)
+    breaks = break_positions(text)
     if not breaks and BREAK not in text:
         return spans
     laid_out: list[Span] = []

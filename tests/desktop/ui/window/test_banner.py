@@ -35,10 +35,10 @@ WITHOUT_SENTENCE = {"unsupported_model"}  # the catalogue says why
 
 @pytest.fixture
 def stack(qtbot) -> BannerStack:
-    made = BannerStack()
-    qtbot.addWidget(made)
-    made.resize(600, 200)
-    return made
+    stack = BannerStack()
+    qtbot.addWidget(stack)
+    stack.resize(600, 200)
+    return stack
 
 
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
@@ -72,16 +72,16 @@ OURS = {
 }
 
 
-def kinds_raised_in(place: Path) -> set[str]:
+def kinds_raised_in(path_or_folder: Path) -> set[str]:
     """The literal kinds of every `KnownError("kind", …)` and `StoreError.of("kind", …)` in a file or folder."""
-    found = set()
-    for path in [place] if place.is_file() else place.rglob("*.py"):
+    kinds = set()
+    for path in [path_or_folder] if path_or_folder.is_file() else path_or_folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
                 name = getattr(node.func, "id", getattr(node.func, "attr", ""))
                 if name in ("of", "KnownError", "StoreError") and isinstance(node.args[0].value, str):
-                    found.add(node.args[0].value)
-    return found
+                    kinds.add(node.args[0].value)
+    return kinds
 
 
 ROOT = Path(desktop.store.__file__).parents[2]
@@ -98,7 +98,7 @@ def test_every_fault_that_can_reach_the_window_has_words(room):
 
 def test_what_the_store_reports_has_words():
     details = {"path": "/x/conversations.sqlite3", "found": "1", "needed": "2"}
-    for kind in set(store_errors._WORDS) - OURS:
+    for kind in set(store_errors._TEXTS) - OURS:
         said = notice_text(Notice.of_store(KnownError(kind, "English.", **details)))
         assert said.title != "Something went wrong", kind
         assert said.text != "English.", kind
@@ -143,12 +143,12 @@ def test_a_missing_fact_falls_back_to_the_message():
 
 def test_death_is_told_with_its_cause_and_log():
     death = Died("out_of_memory", "Killed by signal 9.", "Close programs.", -9, "ggml: failed to allocate")
-    told = Notice("engine_gave_up", "bad", {**Notice.of(death).details, "cause": death.kind})
-    said = notice_text(told)
-    assert said.text.startswith("The memory ran out. ")
-    assert "ggml: failed to allocate" in said.details
+    notice = Notice("engine_gave_up", "bad", {**Notice.of(death).details, "cause": death.kind})
+    text = notice_text(notice)
+    assert text.text.startswith("The memory ran out. ")
+    assert "ggml: failed to allocate" in text.details
     set_language("zh_CN")
-    assert notice_text(told).text.startswith("内存用完了。对话")
+    assert notice_text(notice).text.startswith("内存用完了。对话")
 
 
 def test_actions_have_labels_in_both_languages():
@@ -197,18 +197,18 @@ def test_one_banner_per_key(stack):
 def test_details_unfold(stack):
     stack.show()
     banner = stack.show_notice(Notice("truncated", "bad", FACTS, (), "model"))
-    assert not banner.fold_button.isHidden()
-    assert banner._exact.isHidden()
-    banner.fold_button.click()
-    assert not banner._exact.isHidden()
-    assert "The English sentence." in banner._exact.text()
-    banner.fold_button.click()
-    assert banner._exact.isHidden()
+    assert not banner.details_button.isHidden()
+    assert banner._details.isHidden()
+    banner.details_button.click()
+    assert not banner._details.isHidden()
+    assert "The English sentence." in banner._details.text()
+    banner.details_button.click()
+    assert banner._details.isHidden()
 
 
 def test_a_banner_without_details_has_nothing_to_unfold(stack):
     banner = stack.show_notice(Notice("deleted", "info", {"title": "x"}, ("undo",), "deleted-1"))
-    assert banner.fold_button.isHidden()
+    assert banner.details_button.isHidden()
 
 
 def test_a_banner_follows_the_language(stack, qtbot):

@@ -11,13 +11,13 @@ from desktop.ui.window.composer import MAX_LINES, Composer
 
 @pytest.fixture
 def composer(qtbot) -> Composer:
-    made = Composer()
-    qtbot.addWidget(made)
-    made.resize(600, 60)
-    made.show()
-    made.editor.setFocus()
+    composer = Composer()
+    qtbot.addWidget(composer)
+    composer.resize(600, 60)
+    composer.show()
+    composer.editor.setFocus()
     QTest.qWait(1)
-    return made
+    return composer
 
 
 def compose(composer: Composer, preedit: str, commit: str = "") -> None:
@@ -33,7 +33,7 @@ def test_enter_sends_and_the_text_stays_until_it_is_taken(composer, qtbot):
         QTest.keyClick(composer.editor, Qt.Key.Key_Return)
     assert sent.args == ["hello"]
     assert composer.text() == "hello"
-    composer.taken()
+    composer.clear_text()
     assert composer.text() == ""
 
 
@@ -193,9 +193,9 @@ def test_every_conversation_has_its_draft(composer, qtbot):
     drafts: dict[int | None, str] = {}
     composer.draft_changed.connect(drafts.__setitem__)
     composer.editor.setPlainText("for a new one")
-    for place in (1, 2, 1, None):
-        composer.set_conversation(place, drafts.get(place, ""))
-        if place == 1 and not composer.text():
+    for conversation_id in (1, 2, 1, None):
+        composer.set_conversation(conversation_id, drafts.get(conversation_id, ""))
+        if conversation_id == 1 and not composer.text():
             QTest.keyClicks(composer.editor, "for one")
     assert drafts == {None: "for a new one", 1: "for one"}
     assert composer.text() == "for a new one"
@@ -213,7 +213,7 @@ def test_a_new_conversation_takes_its_draft_along(composer):
     composer.draft_changed.connect(drafts.__setitem__)
     composer.editor.setPlainText("first question")
     composer.move_to_conversation(7)
-    composer.taken()
+    composer.clear_text()
     assert drafts == {None: "first question", 7: ""}
 
 

@@ -22,14 +22,14 @@ CTRL = Qt.KeyboardModifier.ControlModifier
 @pytest.fixture
 def make(qtbot, controller, settings):
     def build(**size) -> MainWindow:
-        made = MainWindow(controller, settings)
-        qtbot.addWidget(made)
+        window = MainWindow(controller, settings)
+        qtbot.addWidget(window)
         if size:
-            made.resize(size["width"], size["height"])
-        with qtbot.waitExposed(made):
-            made.show()
-        qtbot.waitUntil(lambda: made.pages.currentWidget() is not None)
-        return made
+            window.resize(size["width"], size["height"])
+        with qtbot.waitExposed(window):
+            window.show()
+        qtbot.waitUntil(lambda: window.pages.currentWidget() is not None)
+        return window
 
     return build
 
@@ -40,9 +40,9 @@ def window(make) -> MainWindow:
 
 
 def dialog(kind: str) -> QDialog:
-    found = [w for w in QApplication.topLevelWidgets() if type(w).__name__ == kind and w.isVisible()]
-    assert len(found) == 1, found
-    return found[0]
+    dialogs = [w for w in QApplication.topLevelWidgets() if type(w).__name__ == kind and w.isVisible()]
+    assert len(dialogs) == 1, dialogs
+    return dialogs[0]
 
 
 def test_typing_is_possible_at_once(make, controller):
@@ -274,7 +274,7 @@ def test_a_search_hit_opens_at_its_message(window, controller, qtbot):
     controller.add("first", texts=tuple(f"text {n} " + "word " * 200 for n in range(12)))
     controller.conversations_changed.emit()
     window.sidebar.search_field.setText("text 3")
-    qtbot.waitUntil(lambda: window.sidebar.pile.currentWidget() is window.sidebar.hit_list)
+    qtbot.waitUntil(lambda: window.sidebar.stack.currentWidget() is window.sidebar.hit_list)
     window.sidebar.hit_list.setFocus()
     QTest.keyClick(window.sidebar.hit_list, Qt.Key.Key_Return)
     assert controller.conversation.id == 1
@@ -464,9 +464,9 @@ def test_thinking_is_switched_in_the_menu_where_the_model_can(window, controller
     controller.thinks = thinks
     menu = QMenu(window)
     window.window_actions._fill_more(menu)
-    found = [action for action in menu.actions() if action.text() == "Think before answering"]
-    assert [action.isChecked() for action in found] == ([] if thinks is None else [thinks])
-    for action in found:
+    actions = [action for action in menu.actions() if action.text() == "Think before answering"]
+    assert [action.isChecked() for action in actions] == ([] if thinks is None else [thinks])
+    for action in actions:
         action.trigger()
         assert controller.calls[-1] == ("set_thinking", not thinks)
 
@@ -478,8 +478,8 @@ MANY = ("warn", "info", "bad", "warn", "bad", "info", "warn", "bad")
 def test_many_banners_take_a_bounded_height_and_none_lies_on_another(make, qtbot, size):
     window = make(width=size[0], height=size[1])
     least = window.centralWidget().minimumSizeHint().height()
-    for place, level in enumerate(MANY):
-        window._notice(Notice("disk_full", level, {"name": "x", "path": "/x"}, (), f"fault-{place}"))
+    for number, level in enumerate(MANY):
+        window._notice(Notice("disk_full", level, {"name": "x", "path": "/x"}, (), f"fault-{number}"))
     stack = window.banners
     qtbot.waitUntil(lambda: stack.verticalScrollBar().maximum() > 0)
     assert (window.width(), window.height()) == size
@@ -503,7 +503,7 @@ def test_one_banner_is_shown_whole_and_grows_with_its_details(make, qtbot):
     qtbot.waitUntil(lambda: banner.height() <= window.banners.height() and window.banners.height() > 40)
     assert window.banners.verticalScrollBar().maximum() == 0
     before = window.banners.height()
-    banner.fold_button.click()
+    banner.details_button.click()
     qtbot.waitUntil(lambda: window.banners.height() > before)
     assert window.banners.verticalScrollBar().maximum() == 0
 
