@@ -21,7 +21,7 @@ SMALLEST_CONTEXT = 1024
 """Tokens. With less, a conversation is not useful."""
 
 DEFAULT_STATE_GB = 4
-"""Gigabytes on the disk for what models have read of conversations."""
+"""Gigabytes on the disk for saved states of conversations."""
 
 
 class Settings(QObject):

@@ -278,13 +278,13 @@ class ChatController(ChatViewModel):
         self._models.apply_settings()
 
     def saved_state_bytes(self) -> int:
-        """What the saved states of conversations take on the disk."""
+        """The size of all saved states on the disk, in bytes."""
         from desktop.chat.saved_states import saved_states
 
         return saved_states().used_bytes()
 
     def delete_saved_states(self) -> None:
-        """Delete them all: what a model has read is read again when it is needed."""
+        """Delete all saved states; the model reads a conversation again when it continues."""
         from desktop.chat.saved_states import saved_states
 
         saved_states().clear()
@@ -332,7 +332,7 @@ class ChatController(ChatViewModel):
         return (self._drafting.flush() if "_drafting" in self.__dict__ else True) and stored
 
     def _forget_state(self, conversation: StoredConversation) -> None:
-        """Nothing that was read of it stays, on the disk or on its way there."""
+        """Delete the saved state of a conversation, and keep the engine from writing it again."""
         from desktop.chat.saved_states import saved_states, state_name
 
         name = state_name(conversation)

@@ -151,7 +151,7 @@ class ModelControl(QObject):
             self.load(self.ref, n_ctx=n_ctx)
 
     def forget(self, state_name: str) -> None:
-        """Have the engine, if there is one, save no more of a conversation."""
+        """Keep the engine, if there is one, from saving the state of a conversation."""
         if "host" in self.__dict__:
             self.host.forget(state_name)
 

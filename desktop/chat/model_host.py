@@ -98,7 +98,7 @@ class ModelHost(QObject):
             self._bridge.engine.count(request)
 
     def forget(self, conversation: str) -> None:
-        """Have nothing more saved of a conversation, by its name among the saved states."""
+        """Keep the engine from saving a state, by its name."""
         if self._bridge is not None:
             self._bridge.engine.forget(conversation)
 

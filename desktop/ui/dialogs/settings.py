@@ -189,7 +189,7 @@ class SettingsDialog(Dialog):
         self.template_button.setEnabled(can)
 
     def show_saved_bytes(self, n_bytes: int) -> None:
-        """How much of the disk the saved conversations take now."""
+        """Set the size of all saved states on the disk, in bytes."""
         self._saved_bytes = n_bytes
         self.delete_saved_button.setEnabled(n_bytes > 0)
         self._show_saved()

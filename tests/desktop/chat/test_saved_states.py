@@ -1,4 +1,4 @@
-"""What was read of a conversation goes when the conversation goes."""
+"""The saved state of a conversation is deleted with the conversation."""
 
 from __future__ import annotations
 
