@@ -57,6 +57,7 @@ class FakeController(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[tuple] = []
+        self.state_bytes = 0
         self.dismissed: list[str] = []
         self.refuse = False
         self.conversation: StoredConversation | None = None
@@ -140,6 +141,9 @@ class FakeController(QObject):
 
     def own_sampling(self) -> Sampling:
         return Sampling(temperature=0.35, top_k=30)
+
+    def saved_state_bytes(self) -> int:
+        return self.state_bytes
 
     # What the person does
 
@@ -258,6 +262,10 @@ class FakeController(QObject):
 
     def apply_settings(self) -> None:
         self.calls.append(("apply_settings",))
+
+    def delete_saved_states(self) -> None:
+        self.calls.append(("delete_saved_states",))
+        self.state_bytes = 0
 
     def act(self, key, action) -> None:
         self.calls.append(("act", key, action))

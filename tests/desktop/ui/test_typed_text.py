@@ -313,13 +313,13 @@ def test_a_waiting_question_is_seen_in_its_own_chat_only(open_window: Callable[[
     opened = open_window()
     opened.ask("one")
     opened.desk.controller.new_chat()
-    assert not opened.window.transcript._progress.wanted
+    assert not opened.window.transcript._progress.has_text
     opened.ask("two")
     waiting = opened.desk.controller.conversation.id
     assert "Another conversation" in opened.window.transcript._progress.text()
     assert "another answer" in opened.window.composer.hint.text()
     opened.desk.controller.new_chat()
-    assert not opened.window.transcript._progress.wanted
+    assert not opened.window.transcript._progress.has_text
     assert opened.window.composer.hint.text() == ""
     opened.desk.controller.open_conversation(waiting)
     assert "Another conversation" in opened.window.transcript._progress.text()
