@@ -34,12 +34,13 @@ convert              →  the ground, belle/prompts, belle/gguf, belle/models, b
 belle/cli            →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine,
                         belle/doctor, belle/training, belle/evaluation, belle/report, convert
 desktop/i18n         →  the ground
+desktop/markup       →  the ground
 desktop/store        →  the ground
 desktop/settings.py  →  the ground, belle/engine/process/protocol.py, desktop/i18n
 desktop/chat         →  the ground, belle/prompts, belle/gguf, belle/models, belle/engine, desktop/store, desktop/i18n,
                         desktop/settings.py
 desktop/ui           →  the ground, belle/prompts, belle/doctor, belle/engine/process/protocol.py, desktop/i18n,
-                        desktop/settings.py, desktop/chat, desktop/store/records.py
+                        desktop/markup, desktop/settings.py, desktop/chat, desktop/store/records.py
 desktop              →  the ground, desktop/i18n, desktop/settings.py, desktop/store, desktop/chat, desktop/ui
 """
 """Room → what it may import: rooms, or single files of them. The longest path that fits a file is its room."""
@@ -74,6 +75,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "belle/cli": QT,
     "convert": (*QT, *TORCH),
     "desktop/i18n": (*TORCH, *LLAMA, "sqlite3"),
+    "desktop/markup": (*QT, *TORCH, *LLAMA, "sqlite3"),
     "desktop/store": (*QT, *TORCH, *LLAMA),
     "desktop/settings.py": (*TORCH, *LLAMA, "sqlite3"),
     "desktop/chat": (*TORCH, *LLAMA),

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QTextBlock, QTextCursor, QTextDocument, QTextLayout
 
+from desktop.markup.highlight import ready, tokens
 from desktop.ui.transcript.document.code_lines import rows_of
-from desktop.ui.transcript.document.highlight import ready, tokens
 from desktop.ui.transcript.document.render import DocumentRenderer, utf16
 from desktop.ui.transcript.markdown.blocks import Code
 

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from desktop.ui.transcript.markdown.math_rules import LONGEST
+from desktop.markup.math_rules import LONGEST
 
 SIZE = 24.0
 """Font size of a `Drawing` in pixels; it is scaled when it is painted."""

@@ -16,8 +16,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from desktop.markup.math_rules import may_be_open
 from desktop.ui.transcript.markdown.blocks import Block, Code, Line, Table, normalize
-from desktop.ui.transcript.markdown.math_rules import may_be_open
 from desktop.ui.transcript.markdown.parse import Parsed, TopLevelBlock, parse_pieces
 
 _LONG_PARAGRAPH = 12

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
+from desktop.markup.math_rules import add_math
 from desktop.ui.transcript.markdown.blocks import (
     Align,
     Block,
@@ -27,7 +28,6 @@ from desktop.ui.transcript.markdown.blocks import (
     normalize,
 )
 from desktop.ui.transcript.markdown.indents import outdent_lists
-from desktop.ui.transcript.markdown.math_rules import add_math
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

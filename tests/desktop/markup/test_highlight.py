@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from PySide6.QtGui import QTextDocument
 
+from desktop.markup import highlight
 from desktop.ui.style.theme import Theme
-from desktop.ui.transcript.document import highlight
 from desktop.ui.transcript.document.coloring import Coloring
 from desktop.ui.transcript.document.render import DocumentRenderer
 from desktop.ui.transcript.document.style import Style, code_color, contrast
