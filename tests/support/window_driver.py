@@ -78,6 +78,7 @@ class Driver:
 def main() -> int:
     application = make_application()
     settings = Settings()
+    settings.set_value("model/threads", 1)  # others wait for each other spinning, and tests run side by side
     themes().follow_settings(settings)
     running = WindowSession(settings)
     controller = running.begin(Store.open(paths.database_file()))

@@ -59,7 +59,7 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def engine(starter: Path) -> Iterator[BlockingEngine]:
     """The starter model with 2,048 tokens of context and its own template."""
-    with open_engine(Load(str(starter), n_ctx=2048)) as opened:
+    with open_engine(Load(str(starter), n_ctx=2048, threads=1)) as opened:
         yield opened
 
 

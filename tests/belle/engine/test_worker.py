@@ -51,7 +51,7 @@ def generate(request_id: int, messages: tuple[Message, ...] = QUESTION, max_toke
 @pytest.fixture
 def ready(recorder: Recorder, starter: Path) -> Recorder:
     """A client with the starter model and all the context it can have."""
-    recorder.client.load(Load(str(starter), n_ctx=8192))
+    recorder.client.load(Load(str(starter), n_ctx=8192, threads=1))
     recorder.wait_for(Ready)
     return recorder
 

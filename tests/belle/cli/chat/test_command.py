@@ -28,9 +28,12 @@ PATIENCE = 120.0
 """Seconds to wait for something on a busy machine."""
 
 
-def chat(*words: str, stdin: str | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+def chat(
+    *words: str, stdin: str | None = None, threads: int | None = 1, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    # Threads wait for each other spinning, and tests run side by side: one is the quickest.
     return subprocess.run(
-        [*BELLE, "chat", *words],
+        [*BELLE, "chat", *words, *(["--threads", str(threads)] if threads else [])],
         input=stdin,
         stdin=subprocess.DEVNULL if stdin is None else None,
         capture_output=True,
@@ -91,7 +94,7 @@ def test_the_same_seed_gives_the_same_text_and_another_seed_another() -> None:
 
 def test_without_json_the_answer_alone_is_on_stdout() -> None:
     as_json = json.loads(chat(*ASK, "--temperature", "0", "--json").stdout)["text"]
-    result = chat(*ASK, "--temperature", "0")
+    result = chat(*ASK, "--temperature", "0", threads=None)
     assert result.returncode == 0
     assert result.stdout == as_json.removesuffix("\n") + "\n"
 
@@ -189,7 +192,7 @@ def test_a_json_call_needs_a_question() -> None:
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:
-    command = [*BELLE, "chat", "--prompt", "Tell me a long story.", "--max-tokens", "200"]
+    command = [*BELLE, "chat", "--prompt", "Tell me a long story.", "--max-tokens", "200", "--threads", "1"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -201,7 +204,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 
 
 def test_ctrl_c_ends_a_single_question_with_what_there_is() -> None:
-    command = [*BELLE, "chat", "--prompt", "Tell me a long story.", "--max-tokens", "4000"]
+    command = [*BELLE, "chat", "--prompt", "Tell me a long story.", "--max-tokens", "4000", "--threads", "1"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -223,7 +226,7 @@ class Pty:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, b"\x28\x00\xa0\x00\x00\x00\x00\x00")  # 40 lines of 160
         # The first terminal that the leader of a session opens becomes its own.
         self.process = subprocess.Popen(
-            ["sh", "-c", 'exec "$@" <>"$0" >&0 2>&1', os.ttyname(slave), *BELLE, "chat", *words],
+            ["sh", "-c", 'exec "$@" <>"$0" >&0 2>&1', os.ttyname(slave), *BELLE, "chat", "--threads", "1", *words],
             start_new_session=True,
             env=os.environ | {"TERM": "xterm", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"} | environ,
         )

@@ -59,7 +59,20 @@ def test_from_a_name_to_an_answer(hub: LoopbackHub) -> None:
     assert path.endswith("belle-7b-2m-exact.gguf")
     assert Path(path).is_file()
 
-    chat = ["chat", "--model", "belle-7b-2m", "--prompt", "Hi", "--max-tokens", "8", "--seed", "1", "--json"]
+    chat = [
+        "chat",
+        "--model",
+        "belle-7b-2m",
+        "--prompt",
+        "Hi",
+        "--threads",
+        "1",
+        "--max-tokens",
+        "8",
+        "--seed",
+        "1",
+        "--json",
+    ]
     talked = belle(*chat)
     assert talked.returncode == 0, talked.stderr
     answer = json.loads(talked.stdout)
@@ -81,7 +94,7 @@ def n_tokens(path: str, text: str) -> int:
 
 def test_the_file_itself_knows_the_prompt(hub: LoopbackHub) -> None:
     assert belle("models", "get", "belle-7b-2m", "--yes", url=hub.url).returncode == 0
-    chat = ["--prompt", "Hi", "--max-tokens", "4", "--seed", "1", "--temperature", "0", "--json"]
+    chat = ["--prompt", "Hi", "--threads", "1", "--max-tokens", "4", "--seed", "1", "--temperature", "0", "--json"]
     answers = [
         json.loads(belle("chat", "--model", "belle-7b-2m", "--template", template, *chat).stdout)
         for template in ("gguf", "belle-bloom")

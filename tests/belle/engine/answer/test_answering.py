@@ -204,7 +204,7 @@ def test_an_unknown_template_is_refused_in_words(engine: BlockingEngine) -> None
 @pytest.fixture(scope="module")
 def small(starter: Path) -> Iterator[BlockingEngine]:
     """A context of 512 tokens."""
-    with open_engine(Load(str(starter), n_ctx=512)) as opened:
+    with open_engine(Load(str(starter), n_ctx=512, threads=1)) as opened:
         yield opened
 
 
