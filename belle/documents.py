@@ -1,10 +1,9 @@
-"""The one reader of JSON for what did not come out of this process, and what it shares with that of YAML.
+"""The reader of JSON that was not written by this process, and what the reader of YAML shares with it.
 
-A document may be nested to exhaust the stack, hold a number of a million digits, name a part of itself, or ask for
-objects of the language that reads it. Python's readers answer each with another exception, or with a hang. Here a
-document becomes plain data (None, truth values, numbers, text, lists, mappings with text keys where it is JSON) within
-limits, or a `DocumentError` that says what is wrong and where; `read_json` says it with the file's name. YAML is read
-by `belle.yaml_reader`, under the same rules.
+An untrusted document may be nested to exhaust the stack, hold a number of a million digits, refer to itself, or ask for
+Python objects. Python's readers answer each of these with another exception, or hang. Here a document becomes plain
+data (None, booleans, numbers, text, lists, mappings, for JSON with text keys) within limits, or a `DocumentError` that
+says what is wrong and in which line; `read_json` adds the file's name. `belle.yaml_reader` follows the same rules.
 """
 
 from __future__ import annotations
@@ -18,26 +17,26 @@ from belle.errors import KnownError
 from belle.texts import read_input, short_repr
 
 DEEPEST = 100
-"""Lists and mappings inside each other. What walks through a document may call itself for each level."""
+"""Levels of lists and mappings. So code that walks through a document may recurse for each level."""
 
 MOST_DIGITS = 300
-"""Of a whole number; as many as a float can take."""
+"""Of a whole number; about as many as the largest float has."""
 
 LONGEST_JSON = 256 << 20
 """Bytes. The largest vocabularies take about 20 MB."""
 
 MOST_VALUES = 5_000_000
-"""Of a JSON document. The largest vocabularies have about a million; a value takes some hundred bytes of memory."""
+"""Of a JSON document. The largest vocabularies have about a million; a value takes about a hundred bytes of memory."""
 
 _CORRECT = "Correct the file, or get it again."
 
 
 class DocumentError(ValueError):
-    """What a document is not.
+    """What is wrong with a document.
 
     Args:
         message: a clause without a subject that follows “FILE, line N ”, such as “is not valid JSON: …”.
-        line: where, from 1 on; None where no line can be named.
+        line: the line, from 1 on; None where it is not known.
     """
 
     def __init__(self, message: str, line: int | None = None) -> None:
@@ -50,15 +49,15 @@ def parse_json(text: str | bytes, *, unique_keys: bool = False) -> Any:
     """The value of a JSON document (UTF-8, a byte-order mark is skipped). Raises DocumentError.
 
     Args:
-        unique_keys: refuse a key that stands twice in an object, of which otherwise the last one counts.
+        unique_keys: refuse a key that occurs twice in an object; otherwise the last one counts.
     """
     return _parsed(text, (_UNIQUE if unique_keys else _DOCUMENT).decode)
 
 
 def parse_json_row(text: str | bytes) -> Any:
-    """The value of one line of JSON Lines: as `parse_json`, for millions of lines. Raises DocumentError.
+    """The value of one line of JSON Lines: a faster `parse_json`, for millions of lines. Raises DocumentError.
 
-    Whole numbers may have as many digits as Python reads; everything else is as there.
+    Whole numbers may have as many digits as Python accepts.
     """
     return _parsed(text, _ROW.decode)
 
@@ -66,7 +65,7 @@ def parse_json_row(text: str | bytes) -> Any:
 def parse_json_prefix(text: str, start: int) -> tuple[Any, int]:
     """The value that begins at `start`, and where it ends: for JSON that is read piece by piece.
 
-    Raises json.JSONDecodeError where it may only not be all there, and DocumentError for what more text does not mend.
+    Raises json.JSONDecodeError where more text may complete it, and DocumentError where no more text can help.
     """
     try:
         value, end = _ROW.raw_decode(text, start)
@@ -76,13 +75,16 @@ def parse_json_prefix(text: str, start: int) -> tuple[Any, int]:
         raise DocumentError(f"is nested more than {DEEPEST} levels deep") from None
     except ValueError:
         raise DocumentError("has a number with too many digits") from None
+    # Counting is quick, and few documents have as many brackets as would be needed.
     if text.count("[", start, end) + text.count("{", start, end) > DEEPEST:
         _check_depth(value)
     return value, end
 
 
 def _check_depth(value: Any) -> None:
-    """Refuse a value out of a JSON decoder that is nested deeper than `DEEPEST`. Raises DocumentError."""
+    """Raise DocumentError for a decoded value that is nested deeper than `DEEPEST`. Goes level by level, so that the
+    check itself does not recurse.
+    """
     level, depth = [value], 0
     while level := [part for part in level if isinstance(part, dict | list)]:
         depth += 1
@@ -94,9 +96,10 @@ def _check_depth(value: Any) -> None:
 def read_document(
     path: Path, parse: Callable[[bytes], Any], *, kind: str = "file_damaged", longest: int, advice: str = ""
 ) -> Any:
-    """What `parse` makes of a file of at most `longest` bytes; its `DocumentError` is said with the file's name.
+    """The document in a file of at most `longest` bytes, parsed by `parse`.
 
-    Raises KnownError: `kind` for what `parse` refuses, with `advice`; `file_too_large`; those of `open_input`.
+    Raises KnownError: `kind` with `advice`, naming file and line, where `parse` raises DocumentError; `file_too_large`;
+    those of `open_input`.
     """
     try:
         return parse(read_input(path, longest=longest))
@@ -124,10 +127,10 @@ def read_json_object(
 
 def _parsed(text: str | bytes, decode: Callable[[str], Any]) -> Any:
     try:
-        # bytes may also be UTF-16 by the JSON standard's older edition; nobody writes that, and people are told.
+        # Decoded here: json.loads would also accept UTF-16 and UTF-32, which nobody writes.
         plain = text if isinstance(text, str) else text.decode("utf-8")
         if len(plain) > MOST_VALUES:
-            _check_number(plain)
+            _check_number_of_values(plain)
         value = decode(plain.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         raise DocumentError(f"is not valid JSON: {error.msg} at character {error.colno}", error.lineno) from None
@@ -145,8 +148,8 @@ def _parsed(text: str | bytes, decode: Callable[[str], Any]) -> Any:
     return value
 
 
-def _check_number(text: str) -> None:
-    """Refuse a document of a few bytes for each of many values, before they exist."""
+def _check_number_of_values(text: str) -> None:
+    """Raise DocumentError for too many values, before they are created: `[[],[],…` takes far more memory than bytes."""
     if sum(map(text.count, ",[{")) > MOST_VALUES:
         raise DocumentError(f"holds more than {MOST_VALUES:,} values")
 

@@ -1,7 +1,7 @@
-"""What is written stays written: fsync of files and folders, small files replaced as a whole, write errors in words.
+"""Durable writes: fsync of files and folders, atomic replacement of files, and write errors as `KnownError`.
 
-A rename is atomic for other processes, but after a power cut only what was synchronised before it is certain. Whoever
-writes something that must not be lost (checkpoints, the resolved recipe, the run's record) does it through here.
+A rename is atomic for other processes, but after a power cut only what was synced before it is certain. Everything that
+must not be lost (checkpoints, the resolved recipe, the record of a run) is written through this module.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from belle.units import disk_space, gigabytes
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_WORDS = re.compile(r"No space left|quota exceeded|File too large|os error (28|122|27)", re.IGNORECASE)
-# What torch says when a write came back short; the reason is lost on the way.
+# torch's messages after a short write, which do not say the reason.
 _SHORT_WRITE = re.compile(r"PytorchStreamWriter failed|unexpected pos|file write failed", re.IGNORECASE)
 
 
@@ -34,7 +34,7 @@ def sync_file(path: Path) -> None:
         if sys.platform == "darwin":
             import fcntl
 
-            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)  # plain fsync leaves them in the drive's cache there
+            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)  # on macOS fsync leaves the bytes in the drive's cache
         else:
             os.fsync(handle)
     finally:
@@ -42,7 +42,7 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Make the names in a folder (created, renamed, deleted) outlast a power cut. Raises OSError."""
+    """Return when the names in a folder (created, renamed, deleted) are on the disk. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -52,24 +52,26 @@ def sync_folder(path: Path) -> None:
 
 def commit_file(temporary: Path, path: Path) -> None:
     """Give a complete file its name; when this returns, neither is lost in a power cut. Raises OSError."""
-    sync_file(temporary)  # first: a name that outlasts the power cut must not stand for bytes that do not
+    # In this order: synced after the rename, a power cut in between could leave the new name with missing bytes.
+    sync_file(temporary)
     temporary.replace(path)
-    sync_folder(path.parent)
+    sync_folder(path.parent)  # the rename is an entry of the folder, which fsync of the file does not cover
 
 
 @contextlib.contextmanager
 def replace_file(path: Path, *, advice: str | None = None, several_writers: bool = False) -> Iterator[BinaryIO]:
-    """A new file that takes the name `path` when the block ends without an exception, and leaves nothing otherwise.
+    """Write a new file, which replaces `path` when the block ends without an exception, and is removed otherwise.
 
-    Readers and crashes meet the old file or the new one, never a part. What a killed process leaves is overwritten by
-    the next.
+    Readers, and a program that starts after a crash, find the old file or the new one, never a part. The temporary file
+    that a killed process leaves is overwritten by the next one.
 
     Args:
         path: of the file; its folder is created.
-        advice: what to do about a full disk, as in `worded`.
-        several_writers: processes may write it at the same time: each writes beside the others, and the last one wins.
+        advice: what to do about a full disk, as in `write_failure`.
+        several_writers: several processes may write it at the same time: each has a temporary file of its own, and the
+            last rename wins.
 
-    Raises KnownError (`disk_full`, `folder_not_writable`, `unwritable` for what is there and is no file).
+    Raises KnownError (`disk_full`, `folder_not_writable`; `unwritable` when something other than a file is there).
     """
     check_output(path)
     temporary = path.with_name(f".{path.name}{f'.{os.getpid()}' if several_writers else ''}.tmp")
@@ -86,30 +88,30 @@ def replace_file(path: Path, *, advice: str | None = None, several_writers: bool
 
 
 def write_text(path: Path, text: str, *, several_writers: bool = False) -> None:
-    """`write_bytes` of a text; what UTF-8 cannot hold, such as a byte of a file name, is escaped as JSON would."""
+    """`write_bytes` of a text; a lone surrogate, such as a byte of a file name that is not UTF-8, is escaped."""
     write_bytes(path, utf8(text), several_writers=several_writers)
 
 
 def write_bytes(path: Path, content: bytes, *, several_writers: bool = False) -> None:
-    """Replace a small file as a whole. Arguments and errors as in `replace_file`."""
+    """Replace a small file. Arguments and errors as in `replace_file`."""
     with replace_file(path, several_writers=several_writers) as file:
         file.write(content)
 
 
 @contextlib.contextmanager
 def writing(path: Path, *, advice: str | None = None) -> Iterator[None]:
-    """Turn what fails in the block because `path` cannot be written into the `KnownError` of `worded`."""
+    """Turn write errors in the block into the `KnownError` of `write_failure`, about `path`."""
     try:
         yield
     except KnownError:
         raise
     except Exception as error:
-        raise worded(path, error, advice=advice) from error
+        raise write_failure(path, error, advice=advice) from error
 
 
 @contextlib.contextmanager
 def on_full_disk(advice: str) -> Iterator[None]:
-    """Let a `disk_full` that comes out of the block advise what the command at hand can do, such as going on."""
+    """Give a `disk_full` error from the block the advice of this command, such as how to resume it."""
     try:
         yield
     except KnownError as error:
@@ -118,17 +120,17 @@ def on_full_disk(advice: str) -> Iterator[None]:
         raise KnownError(error.kind, error.message, advice, **error.details) from error
 
 
-def worded(path: Path, error: BaseException, *, advice: str | None = None) -> KnownError:
+def write_failure(path: Path, error: BaseException, *, advice: str | None = None) -> KnownError:
     """The known error for a failed write of `path` (a file or a folder): `disk_full` or `folder_not_writable`.
 
     Args:
         path: what was to be written.
-        error: what came of it.
-        advice: what to do about a full disk, where more can be said than that the command can be repeated.
+        error: the exception.
+        advice: what to do about a full disk; by default to repeat the command.
 
-    Raises `error` itself when it does not come from writing: then it is a bug, and loud.
+    Raises `error` itself when it is not about writing: then it is a bug.
     """
-    folder = existing(path)
+    folder = nearest_existing(path)
     if _is_full(error):
         try:
             free = shutil.disk_usage(folder).free
@@ -168,7 +170,7 @@ def check_space(path: Path, needs: Mapping[str, int], *, advice: str, spare: int
     """
     needed = sum(needs.values()) + spare
     # The folder, not the file: an old file may be a link to another disk, and the new one replaces the link.
-    free = shutil.disk_usage(existing(path if path.is_dir() else path.parent)).free
+    free = shutil.disk_usage(nearest_existing(path if path.is_dir() else path.parent)).free
     if needed > free:
         parts = [f"{disk_space(n_bytes)} for {what}" for what, n_bytes in needs.items() if n_bytes]
         parts += [f"{disk_space(spare)} to spare"] if spare else []
@@ -183,7 +185,7 @@ def check_space(path: Path, needs: Mapping[str, int], *, advice: str, spare: int
         )
 
 
-def existing(path: Path) -> Path:
+def nearest_existing(path: Path) -> Path:
     """`path`, or the nearest folder above it that exists."""
     while not path.exists() and path != path.parent:
         path = path.parent
@@ -197,5 +199,5 @@ def _reason(error: BaseException) -> str:
 def _is_full(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _FULL
-    # safetensors and torch wrap what the system said in exceptions of their own.
+    # safetensors and torch wrap the system's error in exceptions of their own.
     return bool(_FULL_WORDS.search(str(error)) or _SHORT_WRITE.search(str(error)))

@@ -1,7 +1,4 @@
-"""Where something was computed: versions of the libraries and the machine. For checkpoints and reports.
-
-And how its libraries are changed: with the pip of this Python, whichever `pip` the shell would find.
-"""
+"""Versions of the libraries, the machine, and the pip command of this Python: for checkpoints, reports and advice."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from typing import Any
 
 import belle
 
-# Distribution names of what can change the outcome of a training or a measurement.
+# Distribution names of the libraries that can change the result of a training or a measurement.
 _LIBRARIES = (
     "torch",
     "transformers",
@@ -37,22 +34,22 @@ _LIBRARIES = (
 @cache
 def versions() -> dict[str, str]:
     """The version of Python, of this program and of every library of the list that is installed."""
-    found = {"python": platform.python_version(), "chatbelle": belle.__version__}
+    installed = {"python": platform.python_version(), "chatbelle": belle.__version__}
     for name in _LIBRARIES:
         try:
-            found[name] = importlib.metadata.version(name)
+            installed[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def pip_command(*words: str) -> str:
-    """What a person types to run pip with `words` for this Python."""
+    """The command line that runs pip for this Python, whichever `pip` the shell would find."""
     return shlex.join([sys.executable, "-m", "pip", *words])
 
 
 def machine() -> dict[str, Any]:
-    """Processor, memory (bytes) and GPUs of this machine. The GPUs are asked for only where torch is loaded already."""
+    """Processor, memory (bytes) and GPUs of this machine. GPUs are listed only when torch is loaded already."""
     import psutil
 
     return {
@@ -80,8 +77,8 @@ def _gpus() -> list[dict[str, Any]]:
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return []
-    found = []
+    gpus = []
     for number in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(number)
-        found.append({"name": properties.name, "memory": int(properties.total_memory)})
-    return found
+        gpus.append({"name": properties.name, "memory": int(properties.total_memory)})
+    return gpus

@@ -1,7 +1,7 @@
-"""Known errors: things that go wrong in the world, worded for the person who must act on them.
+"""Known errors: what goes wrong outside of the program, with a message for the person who has to act.
 
-Everything that is not a `KnownError` is a bug and may be loud. A known error carries a `kind` (stable, for programs
-and for the translated words of the window), the facts (`details`), one sentence of what happened and one of what to do.
+Every other exception is a bug and may show a traceback. A known error has a `kind` (stable, for programs and for the
+window's translations), the facts (`details`), one sentence that says what happened and one that says what to do.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Ctrl-C as KeyboardInterrupt, but not in the middle of an import.
 
-C code that imports (numpy's, torch's) prints a KeyboardInterrupt as a traceback and goes on with a module half made,
-which then fails to import. So an interrupt that comes there is put off until the import is over.
+C code that imports (in numpy, in torch) prints a KeyboardInterrupt as a traceback and continues with a half-initialized
+module, which then fails to import. So an interrupt during an import is delayed until the import is over.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-# Ctrl-C reaches a child twice: from the terminal, and from its parent, who cannot know that it was the terminal.
+# One Ctrl-C reaches a child twice: from the terminal, which signals the whole group, and from its parent, which
+# forwards it. Signals within this time count as one.
 _SAME_S = 0.3
 _RETRY_S = 0.01
 _LONGEST_S = 5.0
@@ -23,33 +24,34 @@ _IMPORT = "<frozen importlib._bootstrap>"
 
 
 class Interrupt:
-    """A handler of SIGINT: KeyboardInterrupt once for each Ctrl-C, however often the signal arrives of it."""
+    """A handler of SIGINT: raises KeyboardInterrupt once for each Ctrl-C, even if the signal arrives twice."""
 
     def __init__(self) -> None:
         self._last = float("-inf")
-        self._put_off_since: float | None = None
+        self._delayed_since: float | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Raises KeyboardInterrupt, now or when what is being imported has been."""
+        """Raises KeyboardInterrupt, now or after the import in progress."""
         now = time.monotonic()
         if now - self._last < _SAME_S:
             return
-        since = self._put_off_since if self._put_off_since is not None else now
+        since = self._delayed_since if self._delayed_since is not None else now
         if _is_importing(frame) and now - since < _LONGEST_S:
-            self._put_off_since = since
+            self._delayed_since = since
+            # The handler cannot wait for the import, which it has interrupted: the signal is sent again a little later.
             again = threading.Timer(_RETRY_S, os.kill, (os.getpid(), number))
             again.daemon = True
             again.start()
             return
-        self._last, self._put_off_since = now, None
+        self._last, self._delayed_since = now, None
         signal.default_int_handler(number, frame)
 
 
 @contextlib.contextmanager
 def between_imports() -> Iterator[None]:
-    """Have Ctrl-C handled by `Interrupt`, where Python's own handler would be asked."""
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    """Handle Ctrl-C by `Interrupt` in place of Python's own handler; another handler is left alone."""
+    is_main = threading.current_thread() is threading.main_thread()  # only there Python lets handlers be set
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
     handler = Interrupt()

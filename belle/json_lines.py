@@ -1,7 +1,7 @@
-"""Files of JSON Lines that grow while something runs and outlive a crash: one object a line, flushed when it is whole.
+"""Files of JSON Lines that are appended to while something runs and survive a crash: one object per line.
 
-A killed process can leave a torn last line. Opening the file again cuts it off, together with whatever the caller does
-not go on with.
+A killed process can leave an incomplete last line. Opening the file again cuts it off, together with the rows that the
+caller refuses.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from belle.durable import writing
 from belle.texts import utf8
 
 Take = Callable[[dict[str, Any]], object]
-"""Called with one row after another. ValueError, TypeError or KeyError says that a row does not belong there: it ends
-the file, and nothing behind it is looked at."""
+"""Called with one row after another. ValueError, TypeError or KeyError refuses a row: that and all further rows are
+ignored."""
 
 
 class JsonLines:
-    """A file that is written at its end only. Created when it is not there.
+    """A file to which rows are appended. Created when it does not exist.
 
     Args:
         path: of the file.
-        take: called with the rows that are there; the first that it refuses is cut off, with all that follow.
+        take: called with the existing rows; the first that it refuses is cut off, with all that follow.
 
     Attributes:
         last: the last row; empty while there is none.
@@ -65,7 +65,7 @@ class JsonLines:
     def _write(self, start: int, row: dict[str, Any]) -> None:
         line = utf8(json.dumps(row, ensure_ascii=False)) + b"\n"
         with writing(self._path):
-            # One write: a reader that follows the file meets whole lines.
+            # One write, so that a process which follows the file reads whole lines.
             self._file.seek(start)
             self._file.write(line)
             self._file.truncate()
@@ -74,13 +74,13 @@ class JsonLines:
 
 
 class ResumableLines(JsonLines):
-    """Results as they are found. The first line says what all of them depend on.
+    """Results of a run that can be resumed. The first line identifies what all of them depend on.
 
     Args:
         path: of the file.
-        identity: the first line; results that follow another one are thrown away.
-        take: called with the results that are there.
-        resume: go on with them; otherwise they are thrown away.
+        identity: the first line; results after a different one are discarded.
+        take: called with the existing results.
+        resume: continue the existing results; otherwise they are discarded.
 
     Raises KnownError ("disk_full", "folder_not_writable").
     """
@@ -99,7 +99,7 @@ class ResumableLines(JsonLines):
             self.append(first)
 
     def close(self) -> None:
-        """Bring it onto the disk and close it; the file stays for `resume`. Raises KnownError."""
+        """Sync the file to the disk and close it; it stays for `resume`. Raises KnownError."""
         try:
             self.sync()
         finally:
@@ -107,7 +107,7 @@ class ResumableLines(JsonLines):
 
 
 def read_rows(path: Path, take: Take = lambda _: None) -> Iterator[dict[str, Any]]:
-    """The rows of a file, up to the first that is torn, not an object, or refused. None when there is no such file.
+    """The rows of a file, up to the first that is incomplete, not an object, or refused. No rows without a file.
 
     Raises OSError.
     """

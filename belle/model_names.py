@@ -1,7 +1,7 @@
-"""Whether the name of a model means a folder or a repository on the Hugging Face hub, decided without asking the hub.
+"""Decides whether the name of a model is a folder or a repository on the Hugging Face hub, without asking the hub.
 
-A folder that is not there must not become a question to the network. A name is on the hub only if it has the form
-OWNER/NAME, no folder OWNER is here, and OWNER is not what people call the folders that they keep models in.
+A mistyped folder must not cause a network request. A name means the hub only if it has the form OWNER/NAME, there is no
+folder OWNER, and OWNER is not a usual name of a folder for models.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def is_on_the_hub(name: str, folders: Sequence[Path] = (Path(),)) -> bool:
     """Whether `name` means a repository on the hub.
 
     Args:
-        folders: where a folder of that name would be looked for.
+        folders: in which a folder of that name would be searched.
     """
     if name.startswith("hub:"):
         return True
@@ -36,7 +36,7 @@ def is_on_the_hub(name: str, folders: Sequence[Path] = (Path(),)) -> bool:
 
 
 def check_model_name(name: str | Path) -> None:
-    """Raises KnownError("model_missing") for a file, and for a folder that is not there, with those that are near."""
+    """Raises KnownError("model_missing") for a file, and for a missing folder, with similar names as advice."""
     try:
         if Path(name).expanduser().is_file():
             raise KnownError(
@@ -47,15 +47,15 @@ def check_model_name(name: str | Path) -> None:
             )
         if Path(name).expanduser().exists() or is_on_the_hub(str(name)):
             return
-        advice = what_is_there(str(name))
-    except (OSError, RuntimeError, ValueError):  # no name that this system could have
+        advice = nearby_folders(str(name))
+    except (OSError, RuntimeError, ValueError):  # not a possible name: too long, a null character, ~nobody
         advice = ""
-    raise KnownError("model_missing", f"There is no folder {name}.", advice, model=str(name))
+    raise KnownError("model_missing", f"The folder {name} does not exist.", advice, model=str(name))
 
 
-def what_is_there(name: str, folders: Sequence[Path] = (Path(),)) -> str:
-    """A sentence on the folders near to one that is missing, as advice."""
-    there: list[str] = []
+def nearby_folders(name: str, folders: Sequence[Path] = (Path(),)) -> str:
+    """Advice about a missing folder: one with a similar name, or what there is beside it."""
+    parent: list[str] = []
     for folder in folders:
         wanted = folder / Path(name).expanduser()
         above = wanted.parent
@@ -66,7 +66,7 @@ def what_is_there(name: str, folders: Sequence[Path] = (Path(),)) -> str:
         if close:
             return f"Did you mean {' or '.join(str(above / other) for other in close)}?"
         if beside and above != folder:
-            there = there or [str(above), ", ".join(beside[:_SHOWN]) + (", …" if len(beside) > _SHOWN else "")]
-    if there:
-        return f"In {there[0]} there are: {there[1]}."
+            parent = parent or [str(above), ", ".join(beside[:_SHOWN]) + (", …" if len(beside) > _SHOWN else "")]
+    if parent:
+        return f"In {parent[0]} there are: {parent[1]}."
     return "Name a folder that exists, or a model on the Hugging Face hub as OWNER/NAME."

@@ -1,7 +1,7 @@
-"""The guard at the door for paths: what is read is a file (or a folder), and what is written replaces only files.
+"""Checks of paths: only files (or folders) are read, and only files are replaced.
 
-A name from the command line, a recipe or a model's folder may be a pipe that nobody writes to, a device, a folder that
-one may not enter, a name longer than any file's. Here each of them ends in a `KnownError` that says so.
+A path from the command line, a recipe or a model's folder may name a pipe that nobody writes to, a device or a folder
+without permission, or be longer than any file name. Each of these becomes a `KnownError` that says so.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _KINDS = (
 
 
 def status(path: str | Path) -> os.stat_result | None:
-    """What the system says of `path`, links followed; None where nothing is.
+    """The `os.stat` of `path`, links followed; None when it does not exist.
 
     Raises KnownError: `no_permission`, `name_too_long`, `bad_path`, `unreadable`.
     """
     try:
-        return os.stat(path)  # noqa: PTH116  # also takes what is no Path yet
+        return os.stat(path)  # noqa: PTH116  # takes strings as well
     except ValueError:
         raise _bad_path(path) from None
     except OSError as error:
@@ -40,16 +40,18 @@ def status(path: str | Path) -> os.stat_result | None:
 
 
 def exists(path: str | Path) -> bool:
-    """Whether something is there. Raises KnownError where that cannot be told, see `status`."""
+    """Whether `path` exists. Raises KnownError where that cannot be determined, see `status`."""
     return status(path) is not None
 
 
 def open_input(path: Path) -> BufferedReader:
-    """Open a regular file for reading. Never waits, as opening a pipe would.
+    """Open a regular file for reading. Never blocks.
 
     Raises KnownError: `file_missing`, `is_a_folder`, `not_a_file`, and those of `status`.
     """
     try:
+        # Without O_NONBLOCK, opening a pipe waits for a writer. The kind is checked on the open descriptor, so that the
+        # path cannot be replaced in between.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except ValueError:
         raise _bad_path(path) from None
@@ -64,18 +66,19 @@ def open_input(path: Path) -> BufferedReader:
 
 
 def check_input(path: str | Path, *, folder: bool = True) -> None:
-    """That `path` is a regular file, or with `folder` a folder, or nothing: what is missing has other words elsewhere.
+    """Check that `path` is a regular file, or with `folder` a folder. One that does not exist passes: the caller knows
+    what is missing.
 
     Raises KnownError: `is_a_folder`, `not_a_file`, and those of `status`.
     """
-    found = status(path)
-    if found is None or stat.S_ISREG(found.st_mode) or (folder and stat.S_ISDIR(found.st_mode)):
+    current = status(path)
+    if current is None or stat.S_ISREG(current.st_mode) or (folder and stat.S_ISDIR(current.st_mode)):
         return
-    raise _wrong_kind(path, found.st_mode)
+    raise _wrong_kind(path, current.st_mode)
 
 
 def check_output(path: Path, inputs: Iterable[str | Path | None] = ()) -> None:
-    """That writing `path` makes a new file or replaces a regular one that is none of `inputs`.
+    """Check that writing `path` creates a file, or replaces a regular file that is not one of `inputs`.
 
     Raises KnownError: `unwritable`, `output_is_input`, and those of `status`.
     """
@@ -83,7 +86,7 @@ def check_output(path: Path, inputs: Iterable[str | Path | None] = ()) -> None:
 
 
 def check_output_folder(path: Path, inputs: Iterable[str | Path | None] = ()) -> None:
-    """That `path` is a folder that is none of `inputs`, or can become one.
+    """Check that `path` does not exist, or is a folder that is not one of `inputs`.
 
     Raises KnownError: `unwritable`, `output_is_input`, and those of `status`.
     """
@@ -93,26 +96,26 @@ def check_output_folder(path: Path, inputs: Iterable[str | Path | None] = ()) ->
 def _check_output(
     path: Path, inputs: Iterable[str | Path | None], is_right: Callable[[int], bool], why_not: str
 ) -> None:
-    found = status(path)
-    if found is None:
+    current = status(path)
+    if current is None:
         return
-    if not is_right(found.st_mode):
+    if not is_right(current.st_mode):
         raise KnownError(
-            "unwritable", f"{path} is {_what(found.st_mode)}; {why_not}.", "Give another -o.", path=str(path)
+            "unwritable", f"{path} is {_what(current.st_mode)}; {why_not}.", "Give another -o.", path=str(path)
         )
     for source in inputs:
         other = status(source) if source is not None else None
-        if other is not None and os.path.samestat(found, other):
+        if other is not None and os.path.samestat(current, other):
             raise KnownError(
                 "output_is_input",
-                f"{path} is what is read; writing there would destroy it.",
+                f"{path} is an input of this command; writing there would destroy it.",
                 "Give another name for the output.",
                 path=str(path),
             )
 
 
 def unusable(path: str | Path, error: OSError) -> KnownError:
-    """The known error for what the system says about reading `path`."""
+    """The known error for a system error about reading `path`."""
     named = os.fspath(path)
     if error.errno == errno.ENAMETOOLONG:
         message = f"{named[:60]}… cannot be the name of a file: it is too long."
@@ -130,12 +133,12 @@ def unusable(path: str | Path, error: OSError) -> KnownError:
     return KnownError("unreadable", f"{named} cannot be read: {reason}.", "Is its disk still connected?", path=named)
 
 
-def refused(error: OSError) -> KnownError:
-    """The known error for something that the system refused where nobody expected it."""
+def system_failure(error: OSError) -> KnownError:
+    """The known error for an OSError that no caller has handled."""
     if isinstance(error.filename, str | bytes | os.PathLike):
         return unusable(os.fsdecode(error.filename), error)
     reason = (error.strerror or str(error) or type(error).__name__).splitlines()[0]
-    return KnownError("system_error", f"The system refused what was needed: {reason.rstrip('.')}.")
+    return KnownError("system_error", f"The system reported an error: {reason.rstrip('.')}.")
 
 
 def _bad_path(path: str | Path) -> KnownError:
@@ -148,7 +151,7 @@ def _what(mode: int) -> str:
         return "a folder"
     if stat.S_ISREG(mode):
         return "a file"
-    return next((words for test, words in _KINDS if test(mode)), "no file")
+    return next((words for test, words in _KINDS if test(mode)), "not a file")
 
 
 def _wrong_kind(path: str | Path, mode: int) -> KnownError:

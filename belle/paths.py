@@ -1,7 +1,7 @@
-"""Every path that the program reads from its own package or writes on the user's disk, in one place.
+"""Every path that the program reads from its own package or writes on the user's disk.
 
-The folders follow the platform (XDG variables on Linux, `~/Library` on macOS). Nothing is created by asking for a
-path: whoever writes creates the folder, with `private_folder`.
+The folders follow the platform (XDG variables on Linux, `~/Library` on macOS). These functions create nothing: code
+that writes creates the folder, with `private_folder`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 
 def data_dir() -> Path:
-    """The folder of what must not be lost: conversations, registered models."""
+    """The folder for what must not be lost: conversations, registered models."""
     return platformdirs.user_data_path(_APP, appauthor=False)
 
 
@@ -28,7 +28,7 @@ def config_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """The folder of what can be made again."""
+    """The folder for what can be made again."""
     return platformdirs.user_cache_path(_APP, appauthor=False)
 
 
@@ -43,7 +43,7 @@ def backups_dir() -> Path:
 
 
 def window_socket() -> Path:
-    """Where the open window listens for later starts. A socket's path is short, so it may lie elsewhere."""
+    """The socket by which a second start reaches the open window. Elsewhere where the usual path is too long."""
     path = data_dir() / "window.socket"
     if len(os.fsencode(path)) <= _LONGEST_SOCKET:
         return path
@@ -60,7 +60,7 @@ def models_dir() -> Path:
 
 
 def hub_dir() -> Path:
-    """The folder of what was fetched from a hub to train with."""
+    """The folder for models and data fetched from a hub for training."""
     return cache_dir() / "hub"
 
 
@@ -80,7 +80,7 @@ def safer_mode_file() -> Path:
 
 
 def chat_history_file() -> Path:
-    """What was entered in `belle chat`, for the arrow keys."""
+    """The input history of `belle chat`, for the arrow keys."""
     return data_dir() / "chat_history.jsonl"
 
 

@@ -1,10 +1,10 @@
-"""Models as transformers loads them, through one door, so that what they compute does not depend on the processor.
+"""Loads every model and adapter of transformers and PEFT, so that the results do not depend on the processor.
 
-bitsandbytes packs the 4-bit weights of a layer anew, in place, the first time the layer runs in evaluation mode on a
-processor with AVX512-BF16: its scales lose precision, small layers break, and no gradient passes through them any more.
-What was measured before a sample was drawn would be another model than what is trained after it.
+On a processor with AVX512-BF16, bitsandbytes repacks the 4-bit weights of a layer in place when the layer first runs in
+evaluation mode: its scales lose precision, small layers break, and gradients no longer pass through it. So generating a
+sample in the middle of a training would change the model that is trained.
 
-transformers is never let to the network: `belle.clients.copies` decides what a name means and fetches what is not here.
+transformers never uses the network: `belle.clients.copies` decides what a name means and downloads it.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ def load_pretrained(loader: str, name: str | Path, **options: Any) -> Any:
         name: a folder, or a name on the Hugging Face hub.
         options: of its `from_pretrained`.
 
-    Raises KnownError: `model_missing` for a folder that is not there, and those of `model_here`; and what transformers
-    raises, mostly OSError and ValueError.
+    Raises KnownError: `model_missing` for a folder that does not exist, and those of `model_here`; and whatever
+    transformers raises, mostly OSError and ValueError.
     """
     return load_with_report(loader, name, **options)[0]
 
 
 def load_with_report(loader: str, name: str | Path, **options: Any) -> tuple[Any, Mapping[str, Any]]:
-    """As `load_pretrained`, and beside the model what transformers found missing or unexpected in the files."""
+    """As `load_pretrained`; returns the model, and transformers' report of missing and unexpected tensors."""
     import transformers
 
     check_model_name(name)
-    place = model_here(name, needs={"config", "weights"})
+    folder = model_here(name, needs={"config", "weights"})
     model, report = getattr(transformers, loader).from_pretrained(
-        place, output_loading_info=True, local_files_only=True, **options
+        folder, output_loading_info=True, local_files_only=True, **options
     )
     keep_packing(model)
     return model, report
@@ -60,7 +60,7 @@ def load_config(name: str | Path) -> Any:
 
 
 def stored_dtype(name: str | Path) -> Any:
-    """The torch.dtype that the weights of the checkpoint `name` have. Raises as `load_pretrained`."""
+    """The torch.dtype of the weights in the checkpoint `name`. Raises as `load_pretrained`."""
     import torch
 
     dtype = load_config(name).dtype
@@ -68,22 +68,22 @@ def stored_dtype(name: str | Path) -> Any:
 
 
 def keep_packing(model: Any) -> None:
-    """Keep 4-bit weights as they were loaded, on every processor. Models of other kinds stay as they are."""
+    """Prevent bitsandbytes from repacking 4-bit weights. Does nothing for other models."""
     for module in model.modules():
         if hasattr(module, _REPACKS):
             setattr(module, _REPACKS, False)
 
 
 def load_adapter(model: Any, folder: str | Path, **options: Any) -> Any:
-    """`model` with the peft adapter in `folder` around it, all of it.
+    """`model` with the PEFT adapter in `folder`, with every tensor of it.
 
-    peft takes the tensors whose names it knows and says nothing of the rest: an adapter of another architecture would
-    be a model that nothing was added to.
+    PEFT itself ignores tensors whose names it does not know: with an adapter of another architecture it would silently
+    add nothing.
 
     Args:
-        options: of peft's `PeftModel.from_pretrained`.
+        options: of PEFT's `PeftModel.from_pretrained`.
 
-    Raises KnownError: `adapter_differs` naming a tensor that has no place in the model, or that the file lacks;
+    Raises KnownError: `adapter_differs`, which names a tensor that the model or the file lacks;
     `adapter_kind` for one that is not LoRA; `damaged_config`.
     """
     from peft import PeftModel, set_peft_model_state_dict
@@ -93,34 +93,33 @@ def load_adapter(model: Any, folder: str | Path, **options: Any) -> Any:
     _make_room(model, saved)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Found missing adapter keys")  # looked for below
+            warnings.filterwarnings("ignore", "Found missing adapter keys")  # checked below
             adapted = PeftModel.from_pretrained(model, str(folder), **options)
-        found = set_peft_model_state_dict(adapted, saved)
+        loaded = set_peft_model_state_dict(adapted, saved)
     except (RuntimeError, ValueError) as error:
         raise _differs(folder, f"{' '.join(str(error).split())[:300]}") from None
     except KeyError as error:
         raise _differs(folder, f"its file lacks {error.args[0]}") from None
     except (TypeError, AttributeError) as error:
-        # peft takes over what adapter_config.json says without a look at its type.
+        # PEFT does not check the types of the values in adapter_config.json.
         raise KnownError(
             "damaged_config",
             f"{folder}/adapter_config.json holds a value that peft cannot take: {error}.",
             "Copy the adapter again.",
             path=str(folder),
         ) from None
-    lacking = [name for name in found.missing_keys if ".default." in name or name.endswith(".default")]
-    if found.unexpected_keys:
-        raise _differs(folder, f"the model has no place for {found.unexpected_keys[0]}")
+    lacking = [name for name in loaded.missing_keys if ".default." in name or name.endswith(".default")]
+    if loaded.unexpected_keys:
+        raise _differs(folder, f"the model has no place for {loaded.unexpected_keys[0]}")
     if lacking:
         raise _differs(folder, f"its file lacks {lacking[0]}")
     return adapted
 
 
 def untie_head(adapted: Any) -> None:
-    """Give the head of a base that ties it a tensor of its own, where an adapter changes it or the embedding.
+    """Untie the output matrix from the embedding where an adapter changes one of the two. To be called before merging.
 
-    While it runs beside its base, PEFT leaves the other of the two as it was; merging adds to the tensor they share,
-    which is another function. To be called before merging.
+    Unmerged, such an adapter changes only that one layer; merging would add to the tensor that both share.
     """
     from torch import nn
 
@@ -134,7 +133,7 @@ def untie_head(adapted: Any) -> None:
 
 
 def _check_kind(folder: str | Path) -> None:
-    """Raises KnownError("adapter_kind") for an adapter of peft's that does not add low-rank matrices to weights."""
+    """Raises KnownError("adapter_kind") for PEFT adapters other than LoRA."""
     kind = read_json_object(Path(folder) / "adapter_config.json", kind="damaged_config").get("peft_type")
     if kind != "LORA":
         raise KnownError(
@@ -146,12 +145,12 @@ def _check_kind(folder: str | Path) -> None:
 
 
 def _make_room(model: Any, saved: Mapping[str, Any]) -> None:
-    """Give the model's embedding and head as many rows as an adapter has that was trained with more tokens."""
+    """Resize the model's embedding and output matrix to the rows of an adapter that was trained with more tokens."""
     embedding = model.get_input_embeddings()
     name = next(name for name, module in model.named_modules() if module is embedding)
     ends = (f"{name}.weight", f"{name}.modules_to_save.weight")
     rows = next((tensor.shape[0] for key, tensor in saved.items() if key.endswith(ends)), 0)
-    # Under ZeRO-3 the weight here is empty, and its own shape is elsewhere.
+    # Under ZeRO-3 the weight is partitioned and empty here; DeepSpeed keeps its shape in `ds_shape`.
     if rows > getattr(embedding.weight, "ds_shape", embedding.weight.shape)[0]:
         model.resize_token_embeddings(rows, mean_resizing=False)
 
@@ -162,7 +161,7 @@ def adapter_weights(folder: str | Path) -> dict[str, Any]:
 
     names = ("adapter_model.safetensors", "adapter_model.bin")
     if not any((Path(folder) / name).is_file() for name in names):
-        # peft would ask the hub for them.
+        # PEFT would look for them on the hub.
         raise KnownError(
             "weights_missing", f"The adapter in {folder} has no {names[0]}.", "Copy it again.", path=str(folder)
         )

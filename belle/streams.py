@@ -1,9 +1,9 @@
-"""What a program prints, on its way out: foreign text cannot command the terminal, and a failed write is said once.
+"""Standard streams that untrusted text cannot control a terminal through, and whose failures are reported once.
 
-Models, data files and file names end up in what is printed, and a library's message may hold them too. So it is not
-whoever prints that is trusted to clean them: while `guarded_streams` is entered, everything that `sys.stdout` and
-`sys.stderr` carry to a terminal goes through `belle.texts.visible`. Into files and pipes text goes as it is. What
-moves the cursor or sets a colour is written to `commanding(stream)`, after its foreign parts were made visible.
+Text of models, data files and file names is printed in many places, also by libraries. So escaping is not left to the
+code that prints: inside of `guarded_streams`, everything that `sys.stdout` and `sys.stderr` write to a terminal goes
+through `belle.texts.visible`. Text for files and pipes is not changed. Escape sequences of the program itself are
+written to `commanding(stream)`, after untrusted parts were made visible.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from belle.texts import visible
 
 
 def to_stderr(text: str) -> None:
-    """A line for the person, where it stands in no result."""
+    """Write a line to stderr, for the person: it is no part of the result."""
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
 
 
 class GuardedStream:
-    """Stands in for a text stream; has all of its other attributes.
+    """Wraps a text stream; all other attributes are those of the stream.
 
     Args:
         stream: the stream.
-        must: a failed write ends the program in words; otherwise it is forgotten, as where an error is told.
+        must: raise KnownError for a failed write; otherwise it is ignored, as when an error cannot be printed.
     """
 
     def __init__(self, stream: TextIO, *, must: bool) -> None:
@@ -49,7 +49,7 @@ class GuardedStream:
             self.write(line)
 
     def flush(self) -> None:
-        """Hand on what is buffered. Raises as `write`."""
+        """Flush the stream. Raises as `write`."""
         with self._failures():
             self.stream.flush()
 
@@ -65,7 +65,7 @@ class GuardedStream:
                 reason = error.strerror or str(error)
                 raise KnownError(
                     "output_failed",
-                    f"What this command prints could not be written: {reason}.",
+                    f"The output of this command could not be written: {reason}.",
                     "Free some space, or send it elsewhere, and run the command again.",
                 ) from None
 
@@ -74,17 +74,17 @@ class GuardedStream:
 
 
 def commanding(stream: TextIO) -> TextIO:
-    """The stream behind a guarded one, for what is to move the cursor or to set colours."""
+    """The stream behind a guarded one, for escape sequences that move the cursor or set colours."""
     return stream.stream if isinstance(stream, GuardedStream) else stream
 
 
 @contextlib.contextmanager
 def guarded_streams() -> Iterator[None]:
-    """Guard `sys.stdout` and `sys.stderr`; all three streams are UTF-8 and there, whoever started the program."""
+    """Guard `sys.stdout` and `sys.stderr`, open standard streams that are closed, and make all three UTF-8."""
     _open_missing()
     before = sys.stdout, sys.stderr
     for stream, errors in ((sys.stdin, "replace"), *((stream, "backslashreplace") for stream in before)):
-        # Whatever the locale says, models and people write UTF-8. A test may have put something else there.
+        # UTF-8 whatever the locale says. The stream may be something else in a test.
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(encoding="utf-8", errors=errors)  # type: ignore[union-attr]
     sys.stdout = cast(TextIO, GuardedStream(before[0], must=True))
@@ -94,27 +94,28 @@ def guarded_streams() -> Iterator[None]:
     finally:
         sys.stdout, sys.stderr = before
         for stream in before:
-            _give_up_unwritten(stream)
+            _discard_unwritten(stream)
 
 
 def _open_missing() -> None:
-    """Open the null device for each standard stream that is closed, or the next file opened would take its place."""
+    """Open the null device for each closed standard stream: otherwise the next file opened gets its descriptor."""
     for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
         if getattr(sys, name) is None:
             setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
-def _give_up_unwritten(stream: TextIO) -> None:
-    """Python flushes its streams once more when it ends, and must not fail then."""
+def _discard_unwritten(stream: TextIO) -> None:
+    """Discard what cannot be written: Python flushes its streams once more when it ends, and would fail then."""
     try:
         stream.flush()
     except ValueError:
-        return  # somebody closed it
+        return  # the stream is closed
     except OSError:
+        # The buffer cannot be emptied by other means than writing it: to the null device.
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
         os.close(null)

@@ -1,8 +1,8 @@
-"""Text that a person names or a stranger wrote: read within bounds, and shown so that it commands nothing.
+"""Untrusted text: reading files up to a size, and showing text so that it cannot control a terminal.
 
-What comes out of a model, a data file or a file name may hold control characters. To a terminal these are commands:
-they set its title, fill its clipboard, or overwrite the line above. `visible` makes them readable; whatever prints to
-a terminal goes through it (`belle.streams`).
+The output of a model, a data file or a file name may contain control characters. For a terminal these are commands:
+they set its title, fill its clipboard, or overwrite the line above. `visible` replaces them by readable escapes;
+everything that is printed to a terminal goes through it (`belle.streams`).
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def visible(text: str) -> str:
-    """`text` with every character that commands a terminal written out, such as `\\x1b`; newlines and tabs stay.
+    """`text` with every character that could control a terminal escaped, such as `\\x1b`; newlines and tabs stay.
 
-    A byte of a file name that is not UTF-8 (Python keeps it as a lone surrogate) is shown as `\\xNN`. Each character is
-    looked at by itself, so a sequence that arrives in pieces is made visible too.
+    A byte of a file name that is not UTF-8 (in Python a lone surrogate) becomes `\\xNN`. Characters are replaced one by
+    one, so a sequence that arrives in pieces is escaped too.
     """
-    return _COMMANDING.sub(_written_out, text)
+    return _COMMANDING.sub(_escaped, text)
 
 
-def _written_out(match: re.Match[str]) -> str:
+def _escaped(match: re.Match[str]) -> str:
     code = ord(match[0])
-    if 0xDC80 <= code <= 0xDCFF:
+    if 0xDC80 <= code <= 0xDCFF:  # surrogateescape: the byte 0xNN is U+DCNN
         code -= 0xDC00
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def is_whole(text: str) -> bool:
-    """Whether `text` holds no half of a character (a lone surrogate), which neither UTF-8 nor a tokenizer can take."""
+    """Whether `text` has no lone surrogate (half of a character), which neither UTF-8 nor tokenizers can encode."""
     try:
-        text.encode()  # several times as quick as looking for one with a pattern
+        text.encode()  # several times faster than a regular expression
     except UnicodeEncodeError:
         return False
     return True
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
-    """`value` as JSON that UTF-8 can hold: a lone surrogate is escaped as `\\udcNN`, which JSON readers give back.
+    """`value` as JSON that can be encoded as UTF-8: a lone surrogate becomes `\\udcNN`, which JSON readers restore.
 
-    So a file name that is not UTF-8 survives the way into a JSON file or through a pipe. Raises TypeError and
+    So a file name that is not UTF-8 is preserved in a JSON file or a pipe. Raises TypeError and
     ValueError as `json.dumps`.
     """
     text = json.dumps(value, ensure_ascii=False, indent=indent)
@@ -60,12 +60,12 @@ def json_text(value: Any, *, indent: int | None = None) -> str:
 
 
 def utf8(text: str) -> bytes:
-    """`text` as UTF-8; what UTF-8 cannot hold is escaped, as in JSON, instead of refused."""
+    """`text` as UTF-8; lone surrogates are escaped, as in JSON, and not refused."""
     return text.encode("utf-8", "backslashreplace")
 
 
 class _Short(reprlib.Repr):
-    """Looks at a few parts of a value only: a foreign one may be as large as the memory when it is written out."""
+    """A `repr` that visits few parts of a value: the whole `repr` of an untrusted value could fill the memory."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class _Short(reprlib.Repr):
 
     def repr_int(self, x: int, level: int) -> str:
         del level
-        # Python refuses to write out integers of thousands of digits.
+        # Python refuses to convert integers with thousands of digits to text.
         return repr(x) if x.bit_length() <= 256 else f"a number of {x.bit_length()} bits"
 
 
@@ -82,7 +82,7 @@ _SHORT = _Short()
 
 
 def short_repr(value: Any) -> str:
-    """`repr(value)` for a message, never long: a text, list or mapping is shown by its beginning."""
+    """`repr(value)` for a message, shortened: of a long text, list or mapping only the beginning."""
     return visible(_SHORT.repr(value))
 
 
@@ -110,14 +110,14 @@ def read_input(path: Path, *, longest: int) -> bytes:
     """
     with open_input(path) as file:
         try:
-            # One more than allowed: the size that the system tells may be out of date.
+            # One byte more than allowed, to notice a file that is too long: its size may change while it is read.
             data = file.read(longest + 1)
         except OSError as error:
             raise KnownError("unreadable", f"{path} cannot be read: {error.strerror}.", path=str(path)) from None
     if len(data) > longest:
         raise KnownError(
             "file_too_large",
-            f"{path} is longer than {longest:,} bytes, which is all that is read of such a file.",
+            f"{path} is longer than {longest:,} bytes, the limit for such a file.",
             "Name the right file, or a part of this one.",
             path=str(path),
             longest=longest,

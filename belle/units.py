@@ -1,7 +1,7 @@
-"""Sizes, durations and counts in words, for terminals, reports and error messages.
+"""Formats sizes, durations and counts for terminals, reports and error messages.
 
-Sizes are decimal (1 GB is 10⁹ bytes), as disks and files are sold and listed, unless the name says binary. The window
-has its own in `desktop.ui.numbers`, which follow the language's signs.
+Sizes are decimal (1 GB is 10⁹ bytes), as for disks and files, unless the name says GiB. The window has its own
+functions in `desktop.ui.numbers`, which follow the language.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ GIB = 1 << 30
 
 
 def size(n_bytes: float) -> str:
-    """What a command prints: `3.86 GB`, `98.40 MB`, `1.50 kB`, `12 bytes`."""
+    """For the output of commands: `3.86 GB`, `98.40 MB`, `1.50 kB`, `12 bytes`."""
     for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if n_bytes >= unit:
             return f"{n_bytes / unit:.2f} {name}"
@@ -20,29 +20,29 @@ def size(n_bytes: float) -> str:
 
 
 def short_size(n_bytes: float) -> str:
-    """Where there is little room: `1.2 GB`, `98 MB`, `12 kB`."""
+    """Short: `1.2 GB`, `98 MB`, `12 kB`."""
     if n_bytes >= 1e9:
         return f"{n_bytes / 1e9:.1f} GB"
     return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 1e6 else f"{n_bytes / 1e3:.0f} kB"
 
 
 def file_size(n_bytes: float) -> str:
-    """Of a model file: `3.86 GB`, and below that `98.4 MB`, however small."""
+    """For model files: `3.86 GB`, and below 1 GB always MB: `98.4 MB`."""
     return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 1e9 else megabytes(n_bytes, 1)
 
 
 def disk_space(n_bytes: float) -> str:
-    """Of amounts in one sentence, which are easier compared in one unit: `0.35 GB`; below 10 MB `2.00 MB`."""
+    """For amounts that are compared in one sentence, mostly in one unit: `0.35 GB`; below 10 MB `2.00 MB`."""
     return f"{n_bytes / 1e9:.2f} GB" if n_bytes >= 10_000_000 else megabytes(n_bytes, 2)
 
 
 def gigabytes(n_bytes: float, digits: int = 1) -> str:
-    """`12.4 GB`, `0.0 GB`: of memory and free space."""
+    """For memory and free space: `12.4 GB`, `0.0 GB`."""
     return f"{n_bytes / 1e9:.{digits}f} GB"
 
 
 def precise_gigabytes(n_bytes: float) -> str:
-    """`4.203 GB`, four digits that count: of files that are to be as large as a number that was given."""
+    """With four significant digits, for files that should have a given size: `4.203 GB`."""
     return f"{n_bytes / 1e9:.4g} GB"
 
 
@@ -52,7 +52,7 @@ def megabytes(n_bytes: float, digits: int = 0, *, grouped: bool = False) -> str:
 
 
 def gibibytes(n_bytes: float) -> str:
-    """`1.5 GiB`: 2³⁰ bytes, as makers count the memory of a GPU."""
+    """`1.5 GiB`, of 2³⁰ bytes, as the memory of GPUs is counted."""
     return f"{n_bytes / GIB:.1f} GiB"
 
 
@@ -62,18 +62,18 @@ def gib(n_bytes: float) -> str:
     return f"{value:,.0f}" if value >= 99.95 else f"{value:,.1f}" if value >= 0.05 or value == 0 else f"{value:.3f}"
 
 
-# Durations: as a clock shows them, as a plan says them, as an estimate may.
+# Durations: as a clock shows them, in words, and rounded for estimates.
 
 
 def duration(seconds: float) -> str:
-    """As a clock: `2:05`, or `1:02:05`."""
+    """Like a clock: `2:05`, or `1:02:05`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def short_duration(seconds: float) -> str:
-    """In words that take little room: `75 s`, `12 min`, `2 h 05 min`, `3 d 4 h`."""
+    """Short, with units: `75 s`, `12 min`, `2 h 05 min`, `3 d 4 h`."""
     whole = max(0, round(seconds))
     if whole < 90:
         return f"{whole} s"
@@ -88,7 +88,7 @@ def short_duration(seconds: float) -> str:
 
 
 def rough_duration(seconds: float) -> str:
-    """Of an estimate, with two digits that count: `3 minutes`, `11 hours`, `2.5 days`."""
+    """For estimates, with two significant digits: `3 minutes`, `11 hours`, `2.5 days`."""
     for unit, length in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
         if seconds >= 1.5 * length:
             return f"{seconds / length:.2g} {unit}" if seconds < 100 * length else f"{seconds / length:,.0f} {unit}"
@@ -99,10 +99,10 @@ def rough_duration(seconds: float) -> str:
 
 
 def weights(n: int) -> str:
-    """A number of weights: `134.5 M`, and few of them to the last: `8,192`."""
+    """A number of weights: `134.5 M`; below 100,000 exactly: `8,192`."""
     return f"{n / 1e6:,.1f} M" if n >= 1e5 else f"{n:,}"
 
 
 def parameters(n: int) -> str:
-    """The size of a model as its makers say it: `7.1 B`, `135 M`."""
+    """The number of parameters of a model: `7.1 B`, `135 M`."""
     return f"{n / 1e9:.1f} B" if n >= 1e9 else f"{n / 1e6:.0f} M"

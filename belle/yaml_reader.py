@@ -1,8 +1,8 @@
-"""The one reader of YAML for what did not come out of this process: plain data, within limits; see `belle.documents`.
+"""The reader of YAML that was not written by this process: plain data within limits; see `belle.documents`.
 
-The document is first composed into a graph of nodes, where an alias is an edge to the node that it names; the graph is
-checked (no cycles, not too deep, not too large when every alias is written out, no key twice), and only then are values
-made of it.
+A document is first composed into a graph of nodes, in which an alias is an edge to the node that it names. The graph is
+checked (no cycles, not too deep, not too large with all aliases expanded, no key twice), and only then converted to
+values.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from belle.documents import DEEPEST, MOST_DIGITS, DocumentError, read_document
 from belle.texts import short_repr
 
 LONGEST_YAML = 256 << 10
-"""Bytes: what is read in a second or two. Recipes have a few kilobytes."""
+"""Bytes; PyYAML reads that in a second or two. Recipes have a few kilobytes."""
 
 MOST_YAML_NODES = 100_000
-"""Values of a YAML document, a repeated one (an alias) counted as often as it is repeated."""
+"""Values of a YAML document with all aliases expanded: ten levels of ten aliases each (“billion laughs”) are 10¹⁰."""
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE = f"{_TAG}merge"
@@ -35,7 +35,7 @@ def read_yaml(path: Path, *, kind: str = "file_damaged", advice: str = "") -> An
 def parse_yaml(text: str | bytes) -> Any:
     """The value of a YAML document (UTF-8), as plain data: a date is text, and other tags are refused.
 
-    Aliases (`*name`) are followed within `MOST_YAML_NODES`, a key stands once in a mapping. Raises DocumentError.
+    Aliases (`*name`) are expanded up to `MOST_YAML_NODES`, and no key may occur twice. Raises DocumentError.
     """
     try:
         plain = text if isinstance(text, str) else text.decode("utf-8-sig")
@@ -70,14 +70,14 @@ def _plain_yaml(text: str) -> Any:
 
 
 class _Check:
-    """Walks once through the graph of nodes."""
+    """Checks the graph of nodes, visiting each node once."""
 
     def __init__(self) -> None:
-        # None while the node is being looked at: who meets it then has gone in a circle.
+        # By id of a node: its size and height; None while it is being visited, so that meeting it again is a cycle.
         self._known: dict[int, tuple[int, int] | None] = {}
 
     def size(self, node: yaml.Node, depth: int) -> tuple[int, int]:
-        """How many values `node` is when its aliases are written out, and how deep. Raises DocumentError."""
+        """The number of values in `node` with all aliases expanded, and its height. Raises DocumentError."""
         if id(node) in self._known:
             known = self._known[id(node)]
             if known is None:
@@ -118,7 +118,7 @@ def _wrong(node: yaml.Node, message: str) -> DocumentError:
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
-    """Texts, numbers, truth values, null, lists and mappings. What looks like a date is text."""
+    """Loads text, numbers, booleans, null, lists and mappings. What looks like a date is text."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # as PyYAML declares it
         first: [(tag, pattern) for tag, pattern in rules if tag != f"{_TAG}timestamp"]
@@ -128,7 +128,7 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
 
 
 def _scalar(name: str, words: str) -> None:
-    """Add the constructor of a kind of scalar, whose failures PyYAML leaves to chance."""
+    """Add the constructor of a kind of scalar: PyYAML's own raises various exceptions, without the line."""
     plain: Callable[[Any, yaml.Node], Any] = getattr(SafeConstructor, f"construct_yaml_{name}")
 
     def construct(loader: _Loader, node: yaml.Node) -> Any:

@@ -30,7 +30,7 @@ WITH_TORCH = (
 )
 WITHOUT_TORCH = (
     "tests/belle/engine",
-    "tests/belle/evaluation/text/test_session.py",
+    "tests/belle/evaluation/text/test_perplexity_run.py",
     "tests/convert/quantize",
     "tests/convert/output/test_quantize_identity.py",
 )

@@ -1,1 +1,1 @@
-"""The terminal: `belle` and its sub-commands, one small file each. Nothing imports this room."""
+"""The command line: `belle` and its sub-commands, one file or folder each. No other package imports this one."""

@@ -1,8 +1,8 @@
-"""The kinds of paths and numbers that commands take, each looked at before anything is begun.
+"""Types for arguments: paths and numbers that are checked before the command begins.
 
-Every argument that is a path has one of these as its `type`. What is missing passes: the command has better words for
-what it was looking for. What can never be read or replaced (pipes, devices, names that are too long, folders that may
-not be entered) is refused here, by `belle.path_guard`.
+Every argument that is a path has one of these as its `type`. A missing file passes: the command knows better what it
+was looking for. Paths that can never be read or replaced (pipes, devices, names that are too long, folders without
+permission) are refused here, by `belle.path_guard`.
 """
 
 from __future__ import annotations
@@ -84,13 +84,13 @@ SHARE: Literal["share"] = "share"
 """Above 0 and at most 1."""
 
 Range = tuple[float, float] | Literal["share"]
-"""Of an option's numbers: from the first to the second, or `SHARE`."""
+"""The allowed numbers of an option: from the first to the second, or `SHARE`."""
 
 
 def check_ranges(arguments: argparse.Namespace, ranges: Mapping[str, Range]) -> None:
-    """For options of programs, which read a `KnownError` rather than argparse's usage.
+    """Check options with a `KnownError`, where argparse would print its usage.
 
-    Raises KnownError("usage") for the first number outside of its range, and for what is not a number (`nan`).
+    Raises KnownError("usage") for the first number outside of its range, and for `nan`.
     """
     for name, allowed in ranges.items():
         value, option = getattr(arguments, name), f"--{name.replace('_', '-')}"

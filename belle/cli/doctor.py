@@ -1,4 +1,4 @@
-"""`belle doctor`: what kind of machine this is, and whether everything here works on it."""
+"""`belle doctor`: describes this machine, and checks that everything works on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAME_WIDTH = 22
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The arguments of the command."""
+    """Declare the options."""
     parser.add_argument(
         "--json", action="store_true", help="for bug reports: no paths, no names of files or models, nothing private"
     )
@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Look at everything and show it; 1 when something does not work."""
+    """Examine the machine and print the report. Returns 1 when something does not work."""
     report = examine()
     print(json.dumps(report.as_json(), indent=2, ensure_ascii=False) if arguments.json else as_text(report))
     return int(any(problem.serious for problem in report.problems))

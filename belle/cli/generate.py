@@ -1,4 +1,4 @@
-"""`belle generate`: answers to a file of questions, also from models larger than a GPU."""
+"""`belle generate`: answers a file of questions, also with models larger than a GPU."""
 
 from __future__ import annotations
 

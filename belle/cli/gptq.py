@@ -1,4 +1,4 @@
-"""`belle gptq`: a checkpoint with 4-bit or 8-bit weights, in the format of auto-gptq."""
+"""`belle gptq`: quantizes a checkpoint to 4 or 8 bits with GPTQ, in the format of auto-gptq."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`belle imatrix`: what matters in a model's weights, measured on text by llama.cpp itself."""
+"""`belle imatrix`: measures an importance matrix of a model on text, with llama.cpp."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`belle inspect`: what is in a model file."""
+"""`belle inspect`: describes a model file."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json_text(plain))
     else:
         for line in [*_lines(description), *(_tensor_lines(description) if arguments.tensors else ())]:
-            print(visible(line).replace("\n", "\\n"))  # no value of a file begins a line of its own
+            print(visible(line).replace("\n", "\\n"))  # a value from the file must not look like a line of this output
     return 0
 
 

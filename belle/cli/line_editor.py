@@ -1,7 +1,8 @@
-"""Editing a line in the terminal: several pasted lines are one, Alt-Enter begins another, and earlier ones come back.
+"""Line editing in the terminal: several pasted lines are one input, Alt-Enter adds a line, the arrow keys bring back
+earlier inputs.
 
-It is readline's work. GNU readline asks the terminal to mark what is pasted; the editline of macOS cannot, and there
-the lines that arrive together are put together here.
+By readline. GNU readline lets the terminal mark pasted text (bracketed paste); the editline of macOS cannot, so there
+lines that arrive together are joined.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from belle.path_guard import open_input
 from belle.texts import json_text, utf8
 
 _MOST_KEPT = 1000
-_LONGEST_FILE = 4 << 20  # bytes; what lies before that is of no use any more
+_LONGEST_FILE = 4 << 20  # bytes that are read, from the end
 _PASTED_WITHIN_S = 0.02
 _BINDINGS = (
     "set enable-bracketed-paste on",
@@ -30,10 +31,10 @@ _BINDINGS = (
 
 
 class History:
-    """What was entered in earlier conversations: a file of JSON Lines that only its owner can read.
+    """The inputs of earlier conversations: a file of JSON Lines that only its owner can read.
 
     Args:
-        path: of the file. It is not needed: where it cannot be read or written there is no history.
+        path: of the file. Where it cannot be read or written there is no history, and no error.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,7 +51,7 @@ class History:
         return list(_texts(lines))[-_MOST_KEPT:]
 
     def add(self, entry: str) -> None:
-        """Keep an entry for the conversations to come."""
+        """Store an entry for later conversations."""
         with contextlib.suppress(OSError):
             paths.private_folder(self._path.parent)
             handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
@@ -59,7 +60,7 @@ class History:
 
 
 def _texts(lines: list[bytes]) -> Iterator[str]:
-    """The entries; a line that was torn, or is of something else, is passed over."""
+    """The entries; an incomplete line, or one that is not a text, is skipped."""
     for line in lines:
         with contextlib.suppress(DocumentError):
             entry = parse_json_row(line)
@@ -68,10 +69,10 @@ def _texts(lines: list[bytes]) -> Iterator[str]:
 
 
 class LineEditor:
-    """Reads lines with `input`, which readline helps once it is imported.
+    """Reads lines with `input`, which uses readline once that is imported.
 
     Args:
-        history: None to remember nothing.
+        history: None to store nothing.
     """
 
     def __init__(self, history: History | None) -> None:
@@ -99,7 +100,7 @@ class LineEditor:
         return "\n".join(lines)
 
     def remember(self, entry: str) -> None:
-        """Make an entry come back by the arrow keys, also in later conversations."""
+        """Add an entry to the history, for the arrow keys, also in later conversations."""
         if self._history is None:
             return
         if self._readline is not None:

@@ -1,8 +1,8 @@
-"""`belle`: finds the sub-command, runs it, and says in words what went wrong.
+"""`belle`: finds the sub-command, runs it, and prints known errors.
 
 A sub-command is a module with `configure(parser)` and `run(arguments) -> exit status`. It is imported only when it is
-called, so that `belle --help` answers at once. One that loads llama.cpp into its own process says so by
-`runs_native_code(arguments)`; the program then runs it in a child, whose crash is told in words.
+called, so that `belle --help` is quick. A sub-command that loads llama.cpp into its own process says so by
+`runs_native_code(arguments)`; then it runs in a child process, whose crash becomes an error message.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import ModuleType
 import belle
 from belle.errors import KnownError
 from belle.interrupts import between_imports
-from belle.path_guard import refused
+from belle.path_guard import system_failure
 from belle.streams import guarded_streams
 
 COMMANDS = {
@@ -47,11 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit status: 2 for a known error, 130 after Ctrl-C.
 
     Args:
-        argv: the words after `belle`, to be run in this process; None for those of the process, of which commands with
-            native code are run in a child.
+        argv: the words after `belle`, run in this process; None for `sys.argv`, of which commands with native code are
+            run in a child process.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    # Progress is shown in our own words. Bars of libraries would have to command the terminal.
+    # No progress bars of libraries: they write escape sequences, which `guarded_streams` would make visible.
     os.environ.setdefault("TQDM_DISABLE", "1")
     with guarded_streams(), between_imports():
         try:
@@ -61,14 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             return INTERRUPTED
         except BrokenPipeError:
-            return BROKEN_PIPE  # the reader (`| head`) has gone
+            return BROKEN_PIPE  # the reader, such as `| head`, has ended
         except OSError as error:
-            # Whatever the system refuses, it is the world's fault, and the file has a name.
-            return _tell(refused(error))
+            # A system error that no code has handled is no bug of the program; it names the file.
+            return _tell(system_failure(error))
 
 
 def _flushed(words: list[str], *, protected: bool) -> int:
-    """Run, and be certain that what was printed has arrived, also by `--help`, which leaves through SystemExit."""
+    """Run, and flush stdout, so that a failed write is noticed; also after `--help`, which raises SystemExit."""
     try:
         status = _run(words, protected=protected)
     except SystemExit:

@@ -1,4 +1,4 @@
-"""`belle measure`: what a quantization cost, on text and on questions, with a report that can be repeated."""
+"""`belle measure`: measures the loss of quantization on text and on questions, with a reproducible report."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def runs_native_code(arguments: argparse.Namespace) -> bool:
-    """All of it but the comparison of two reports."""
+    """Everything but the comparison of two reports."""
     return arguments.reference != "diff" or Path("diff").exists()
 
 
@@ -165,7 +165,7 @@ def _measure(arguments: argparse.Namespace) -> int:
         if arguments.text:
             _measure_text(arguments, progress, write)
     except KnownError as error:
-        # Such a candidate will fail again; the others can answer.
+        # Go on with the other candidates: this one is left out of what follows, and the error is raised at the end.
         if error.kind != "candidate_failed" or (tasks is None and where is None):
             raise
         failed = error
@@ -204,7 +204,7 @@ def _measure_text(
 
 
 def _locate_request(arguments: argparse.Namespace) -> LocateRequest | None:
-    """What --by-layer, --suggest and --by-token ask for, checked before anything is measured."""
+    """The request of --by-layer, --suggest and --by-token, checked before anything is measured."""
     by_layer = arguments.by_layer or arguments.suggest is not None
     details = {
         "--by-layer": (arguments.by_layer_chunks, arguments.by_layer_tensors),
@@ -221,7 +221,7 @@ def _locate_request(arguments: argparse.Namespace) -> LocateRequest | None:
         why = "nothing is read" if arguments.text is None else "--bits-per-byte compares models with different tensors"
         raise KnownError(
             "bad_option",
-            f"Where the loss is cannot be told: {why}.",
+            f"The loss cannot be located: {why}.",
             "--by-layer, --suggest and --by-token need --text FILE, and models with the same vocabulary.",
         )
     from belle.evaluation.locate import LocateRequest, check_locate
@@ -281,7 +281,7 @@ def _locate(
     terminal: Terminal,
     write: Callable[[Measurement], None],
 ) -> None:
-    """Write every part as soon as it is found; draw and show all of them at the end, or when it is stopped."""
+    """Write report.json after each section; write and print the whole report at the end, or when it is interrupted."""
     from belle.durable import write_text
     from belle.evaluation.locate import locate
 
@@ -290,13 +290,13 @@ def _locate(
     def progress(words: str, done: int, total: int, seconds_left: float) -> None:
         terminal.progress(f"{words} {done} of {total}  {duration(seconds_left)} left")
 
-    def keep(result: Measurement) -> None:
+    def save(result: Measurement) -> None:
         nonlocal latest
         latest = result
         write_text(folder / "report.json", result.to_json())
 
     try:
-        locate(request, before, progress, keep)
+        locate(request, before, progress, save)
     finally:
         terminal.clear()
         if latest is not before:
@@ -304,7 +304,7 @@ def _locate(
 
 
 def _task_request(arguments: argparse.Namespace) -> TaskRequest | None:
-    """What --tasks asks for, checked: nobody reads a text for an hour to learn of a mistake in the questions."""
+    """The request of --tasks, checked before a text is read for an hour."""
     if arguments.tasks is None:
         return None
     from belle.evaluation.tasks.measure_tasks import TaskRequest

@@ -1,4 +1,4 @@
-"""`belle merge`: a LoRA adapter becomes part of its base, with the loss of it reported and the result proved."""
+"""`belle merge`: merges a LoRA adapter into its base, reports the rounding error, and compares the logits."""
 
 from __future__ import annotations
 

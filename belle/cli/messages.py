@@ -1,4 +1,4 @@
-"""What the terminal says to a person, in English and Chinese. Errors of other rooms arrive in English."""
+"""The texts of the terminal, in English and Chinese. Error messages of other packages are in English."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _EN = {
         "BELLE models: see “belle chat --help”."
     ),
     "safer_mode": (
-        "llama.cpp stopped as it does where its extra kernels do not suit the processor; it is started again without "
-        "them, which is slower."
+        "llama.cpp crashed, probably because its extra kernels do not work on this processor; it is started again "
+        "without them, which is slower."
     ),
     "waiting_for_input": "(waiting for the text on standard input)",
     "stopped": "(stopped)",
@@ -26,7 +26,7 @@ _EN = {
     "too_long": "The conversation has {prompt_tokens} tokens, the context holds {n_ctx}. Leave out the oldest turns?",
     "cut": "(without the oldest {count} messages)",
     "kept": "Nothing was sent. Shorten the question, or start afresh with /new.",
-    "no_template": "This model file does not say how it wants to be talked to. Choose its prompt template:",
+    "no_template": "This model file contains no prompt template. Choose the one that it was trained with:",
     "template_broken": "Choose another prompt template for it:",
     "no_template_ask": "Number",
     "unknown_command": "There is no command {command}. /help lists them; // at the start sends a message with a slash.",
@@ -84,7 +84,7 @@ _EN = {
     "models_already": "{title} is installed already: {path} ({size}).",
     "models_installed": "{title} is installed: {path} ({size}).",
     "models_try": "Talk to it with: belle chat --model {name}",
-    "models_no_template": "The file does not say how it wants to be talked to: “belle chat” asks, or see --template.",
+    "models_no_template": "The file contains no prompt template: “belle chat” asks for one, or see --template.",
     "models_imported": "{name}: {path}",
     "models_deletes": "To be deleted: {path}",
     "models_keeps": "Your file stays where it is: {path}",
@@ -100,7 +100,7 @@ _ZH = {
         "这是一个供试用的小型英文模型，不擅长中文。想用中文、要更好的回答，请使用 BELLE 模型：见 “belle chat --help”。"
     ),
     "safer_mode": (
-        "llama.cpp 意外停止，可能是它的附加计算内核不适合此处理器；现在不用这些内核重新启动，速度会慢一些。"
+        "llama.cpp 崩溃，可能是它的附加计算内核在此处理器上无法工作；现在不用这些内核重新启动，速度会慢一些。"
     ),
     "waiting_for_input": "（正在等待标准输入中的文字）",
     "stopped": "（已停止）",
@@ -110,7 +110,7 @@ _ZH = {
     "too_long": "对话共 {prompt_tokens} 个词元，而上下文只能容纳 {n_ctx} 个。是否舍去最早的几轮？",
     "cut": "（已舍去最早的 {count} 条消息）",
     "kept": "没有发送。请缩短问题，或用 /new 开始新对话。",
-    "no_template": "这个模型文件没有说明对话格式，请选择提示词模板：",
+    "no_template": "这个模型文件不含提示词模板，请选择训练它时所用的模板：",
     "template_broken": "请为它另选一个提示词模板：",
     "no_template_ask": "编号",
     "unknown_command": "没有 {command} 这个命令。/help 列出所有命令；以 // 开头可发送带斜杠的消息。",
@@ -168,7 +168,7 @@ _ZH = {
     "models_already": "{title} 已经安装：{path}（{size}）。",
     "models_installed": "{title} 安装完成：{path}（{size}）。",
     "models_try": "开始对话：belle chat --model {name}",
-    "models_no_template": "该文件没有说明对话格式；“belle chat” 会询问，也可用 --template 指定。",
+    "models_no_template": "该文件不含提示词模板；“belle chat” 会询问，也可用 --template 指定。",
     "models_imported": "{name}：{path}",
     "models_deletes": "将删除：{path}",
     "models_keeps": "您的文件保留在原处：{path}",
@@ -178,7 +178,7 @@ _ZH = {
 
 
 def is_chinese(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the locale asks for Chinese. The first variable that is set decides, as in the C library."""
+    """Whether the locale is Chinese. The first variable that is set decides, as in the C library."""
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if environ.get(name):
             return environ[name].casefold().startswith("zh")
@@ -186,5 +186,5 @@ def is_chinese(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def say(key: str, **values: object) -> str:
-    """The words for `key`, in the language of the locale."""
+    """The text for `key`, in the language of the locale."""
     return (_ZH if is_chinese() else _EN)[key].format(**values)

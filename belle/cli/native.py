@@ -1,4 +1,4 @@
-"""`python -m belle.cli.native …`: a command whose native code may end the process. Started by `belle` alone."""
+"""`python -m belle.cli.native …`: a command with native code, in a child process of `belle`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from belle.engine.process.native_process import become_child
 def _run() -> int:
     try:
         words = become_child(sys.argv[1:])
-        # Reports name the command as the person gave it.
+        # For reports, which contain the command line as it was typed.
         sys.argv = ["belle", *words]
         return main(words)
     except KeyboardInterrupt:

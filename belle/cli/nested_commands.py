@@ -1,7 +1,7 @@
-"""Commands that a command has, such as `belle data check`: a table of rows, and one way to declare and to run them.
+"""Sub-commands of a command, such as `belle data check`: a table of them, and functions that declare and run them.
 
-`belle measure diff` and `belle train report` are none of these: what stands in their place is usually a file, so they
-are words that those commands look for themselves.
+`belle measure diff` and `belle train report` are not declared this way: in their position there is usually a file, so
+those commands check for these words themselves.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Subcommand:
-    """A row of the table.
+    """A row of a table of sub-commands.
 
     Attributes:
         summary: what it does, for the list in the command's help.
@@ -28,7 +28,7 @@ class Subcommand:
 
 
 def add_subcommands(parser: argparse.ArgumentParser, table: Mapping[str, Subcommand]) -> None:
-    """Declare all of them; one must be given. Afterwards `run_subcommand` runs the one that was."""
+    """Declare all of them; one has to be given, which `run_subcommand` runs."""
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, row in table.items():
         command = commands.add_parser(name, help=row.summary, description=f"{row.summary[0].upper()}{row.summary[1:]}.")
@@ -37,7 +37,7 @@ def add_subcommands(parser: argparse.ArgumentParser, table: Mapping[str, Subcomm
 
 
 def run_subcommand(arguments: argparse.Namespace) -> int:
-    """Run the one that was given. Returns the exit status; raises KnownError."""
+    """Run the sub-command that was given. Returns the exit status; raises KnownError."""
     module, _, function = arguments.subcommand.partition(":")
     status: int = getattr(importlib.import_module(module), function)(arguments)
     return status

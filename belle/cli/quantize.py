@@ -1,4 +1,4 @@
-"""`belle quantize`: a smaller model, rounded so that its layers still compute nearly the same."""
+"""`belle quantize`: quantizes a model with the least error of its layers' outputs."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from belle.texts import json_text
 
 
 def check_report(path: Path, model: Path, inputs: Iterable[Path] = ()) -> None:
-    """Refuse a report that cannot be written before hours of work, not after.
+    """Check that the report can be written, before hours of work.
 
     Args:
         path: of the report.
@@ -25,7 +25,7 @@ def check_report(path: Path, model: Path, inputs: Iterable[Path] = ()) -> None:
     """
     check_output(path, inputs)
     if path.resolve() == model.resolve():
-        raise KnownError("usage", f"{path} is to be written twice.", "Give the report a name of its own.")
+        raise KnownError("usage", f"{path} would be written twice.", "Give the report a name of its own.")
     reason = ""
     if not path.parent.is_dir():
         reason = f"there is no folder {path.parent}"
@@ -38,13 +38,13 @@ def check_report(path: Path, model: Path, inputs: Iterable[Path] = ()) -> None:
 
 
 def write_report(path: Path, values: dict[str, Any]) -> None:
-    """Write it. Raises KnownError, which says that a model is there all the same."""
+    """Write the report. Raises KnownError, which says that the model itself was written."""
     try:
         write_text(path, json_text(values, indent=1) + "\n")
     except KnownError as error:
         raise KnownError(
             error.kind,
             error.message,
-            "This is the report; a model that was made is there all the same.",
+            "Only the report is missing: the model itself was written.",
             **error.details,
         ) from error

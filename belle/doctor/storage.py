@@ -15,7 +15,7 @@ from pathlib import Path
 
 from belle import paths
 from belle.doctor.report import Fact, Problem, Section
-from belle.durable import existing
+from belle.durable import nearest_existing
 from belle.environment import pip_command
 from belle.errors import KnownError
 from belle.models.catalog import STARTER, resolve
@@ -31,7 +31,7 @@ def folders() -> Section:
     places = {"data": paths.data_dir(), "settings": paths.config_dir(), "cache": paths.cache_dir()}
     for name, path in places.items():
         facts.append(Fact(f"{name}_folder", str(path), private=True))
-        nearest = existing(path)
+        nearest = nearest_existing(path)
         writable = os.access(nearest, os.W_OK | os.X_OK)
         facts.append(Fact(f"{name}_writable", "yes" if writable else "no"))
         if not writable:
@@ -108,6 +108,6 @@ def _fault_of(path: Path) -> str:
 
 def _free_space(folder: Path) -> int:
     try:
-        return shutil.disk_usage(existing(folder)).free
+        return shutil.disk_usage(nearest_existing(folder)).free
     except OSError:
         return 0

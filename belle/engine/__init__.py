@@ -3,7 +3,7 @@
 From the outside in: `process/protocol` is the language, `process/client` (or `blocking`) the way to speak it, `worker`
 the process on the other side. There, `loaded` builds a model with its `answer/session`, which answers: `prompt`
 renders, `overflow` makes it fit, `llama/context` holds the KV cache, `prefill` reads, `sampling` chooses tokens,
-`text_stream` makes text of them, `llama/threads` decides how many threads do it, and `process/outbox` sends it all
-home. Tools that read logits or activations stand on `llama/evaluator`; `llama/memory` looks at a file before it is
-loaded.
+`text_stream` makes text of them, `llama/threads` decides how many threads do it, and `process/outbox` sends the events
+to the client. Tools that read logits or activations use `llama/evaluator`; `llama/memory` checks that a file fits into
+memory before it is loaded.
 """

@@ -1,4 +1,4 @@
-"""One model, ready to answer: everything that a `Load` command builds, checked in the order that fails soonest."""
+"""One model, ready to answer: everything that a `Load` command builds. The cheapest checks come first."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LoadedModel:
     Args:
         command: what to load.
         on_progress: called with a fraction of 0…1; returns False to give up (raises LoadCancelled).
-        stop: ends the answer under way.
+        stop: interrupts the answer in progress.
         emit: takes the events of the session.
         log: of llama.cpp.
 
@@ -96,12 +96,12 @@ class LoadedModel:
         try:
             self.session.template = self._template(command.template)
         except KnownError as error:
-            # The weights are as good as ever: whoever loaded them may choose another one.
+            # The weights are usable all the same: the client may choose another template.
             self._info = replace(self._info, template_problem=error.message)
 
     @property
     def info(self) -> ModelInfo:
-        """What is known of it."""
+        """Facts about the model, and the template in use."""
         template = self.session.template
         switch = template is not None and template.can_switch_thinking
         return replace(self._info, template=template.id if template else None, can_switch_thinking=switch)
@@ -123,14 +123,14 @@ class LoadedModel:
         self._model.close()
 
     def _template(self, template_id: str | None) -> PromptTemplate | None:
-        """By its id; `gguf` and None mean the one inside the file, None also that there need not be one."""
+        """The template with this id; `gguf` is the one inside the file, None the same if the file has one."""
         if template_id is not None and template_id != OWN_TEMPLATE:
             return get_template(template_id)
         source = self._header.chat_template
         if not source:
             if template_id is None:
                 return None
-            message = f"{self._header.path.name} brings no prompt template along."
+            message = f"{self._header.path.name} contains no prompt template."
             raise KnownError("no_template", message, "Choose one of the built-in templates.")
         return own_template(self._model.vocabulary, source)
 
@@ -153,7 +153,7 @@ class LoadedModel:
 
 
 def _context_length(wanted: int, header: GgufHeader) -> int:
-    """No more than the model was trained for: beyond that it talks nonsense."""
+    """The requested context, at most the one that the model was trained with: beyond it the text becomes nonsense."""
     most = header.n_ctx_train or max(wanted, _DEFAULT_N_CTX)
     return min(wanted if wanted > 0 else _DEFAULT_N_CTX, most)
 
@@ -162,5 +162,5 @@ def _thread_counts(fixed: int | None, devices: list[Gpu]) -> list[int]:
     physical, _ = usable_cores()
     if fixed is not None:
         return [max(1, fixed)]
-    # Beside a GPU the processor has little to do, and nothing to gain from being measured.
+    # With a GPU the processor has little to do: a few threads are enough, and there is nothing to tune.
     return [min(physical, _GPU_HOST_THREADS)] if devices else ladder(physical)

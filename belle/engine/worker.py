@@ -1,8 +1,8 @@
 """The worker process: `python -m belle.engine.worker`. It loads one model and answers, in JSON lines over its pipes.
 
 Two threads. The reader takes commands from stdin and acts at once on those that cannot wait (`stop`, `quit`, the end of
-stdin); the main thread owns llama.cpp and does everything else in order. What templates there are is found out beside
-both. stdout belongs to the protocol alone: native code that prints to file descriptor 1 writes to stderr instead.
+stdin); the main thread owns llama.cpp and executes everything else in order. Templates are listed in a short-lived
+third thread. stdout belongs to the protocol alone: native code that prints to file descriptor 1 writes to stderr.
 """
 
 from __future__ import annotations
@@ -48,19 +48,19 @@ _PROGRESS_STEP = 0.01
 
 
 class Worker:
-    """Carries out commands with at most one model loaded."""
+    """Executes commands with at most one model loaded."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self._commands: queue.SimpleQueue[tuple[Command, float] | None] = queue.SimpleQueue()
         self._model: LoadedModel | None = None
         self._finished = threading.Event()
-        self._replacing = threading.Lock()  # held while the model goes, and while another thread looks at it
+        self._replacing = threading.Lock()  # held while the model is freed, and while another thread reads it
 
     def run(self) -> None:
         """Serve until the end of stdin or `quit`."""
         self._outbox.send(Hello(PROTOCOL_VERSION, os.getpid()))
-        # The import takes a tenth of a second, which the client uses to draw its window.
+        # After `Hello`: importing llama_cpp takes a tenth of a second, in which the client can draw its window.
         from belle.engine.answer.open_requests import OpenRequests
         from belle.engine.llama.context import StopFlag
         from belle.engine.llama.native_log import NativeLog
@@ -69,7 +69,7 @@ class Worker:
         self._requests: OpenRequests = OpenRequests(self._flag)
         threading.Thread(target=self._read, name="reader", daemon=True).start()
         while (item := self._next_command()) is not None:
-            self._carry_out(*item)
+            self._execute(*item)
         self._close_model()
         self._finished.set()
 
@@ -97,7 +97,7 @@ class Worker:
                 case Stop(id=request_id):
                     self._requests.stop(request_id)
                 case Generate(id=request_id) if not self._requests.accept(request_id):
-                    message = "Another answer is being made."
+                    message = "Another answer is being generated."
                     self._fail(request_id, KnownError("busy", message, "Stop it first, or wait for its end."))
                 case ListTemplates():
                     threading.Thread(target=self._list_templates, args=(command,), daemon=True).start()
@@ -106,11 +106,11 @@ class Worker:
         self._requests.quit()
         self._outbox.close()
         self._commands.put(None)
-        # Should the main thread be stuck in native code, nobody is left to wait for it.
+        # The main thread may be stuck in native code, which no exception reaches: end the process all the same.
         self._finished.wait(_GRACE_S)
         os._exit(0)
 
-    def _carry_out(self, command: Command, arrived: float) -> None:
+    def _execute(self, command: Command, arrived: float) -> None:
         """One command. A `KnownError` is answered; anything else is a bug, and ends the process loudly."""
         if self._requests.quitting:
             return
@@ -176,15 +176,15 @@ class Worker:
 
     def _generate(self, command: Generate, arrived: float) -> None:
         self._requests.begin(command.id)
-        answered: KnownError | None = None
+        failure: KnownError | None = None
         try:
             done = self._loaded().session.generate(command, arrived)
         except KnownError as error:
-            answered = error
-        # First the request is over, then the client hears of it: its next one must not find this one in the way.
+            failure = error
+        # Finished before the client is told: its next request, sent at once, must not be refused as “busy”.
         self._requests.finish(command.id)
-        if answered is not None:
-            self._fail(command.id, answered)
+        if failure is not None:
+            self._fail(command.id, failure)
         else:
             self._outbox.send(done)
 
@@ -198,7 +198,10 @@ class Worker:
 
 
 def _lines(fd: int) -> Iterator[bytes]:
-    """The lines that arrive on `fd`. Not a buffered file: one that another thread reads blocks the end of Python."""
+    """The lines that arrive on `fd`.
+
+    By `os.read`: a thread that waits in a buffered file holds its lock, and Python cannot finish without that lock.
+    """
     rest = b""
     while data := os.read(fd, 1 << 16):
         *lines, rest = (rest + data).split(b"\n")
@@ -207,17 +210,19 @@ def _lines(fd: int) -> Iterator[bytes]:
 
 def main() -> None:
     """Run the worker in this process."""
-    # Ctrl-C in a terminal goes to the whole group; what it means is the client's business.
+    # Ctrl-C in a terminal goes to the whole process group; what it means is for the client to decide.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Before llama_cpp is imported: native code writes to descriptor 1 behind Python's back, and a single stray line
+    # would corrupt the protocol. So the pipe moves to a descriptor of its own, and 1 becomes a copy of stderr.
     protocol = os.dup(_STDOUT)
     os.dup2(_STDERR, _STDOUT)
-    # OpenMP's threads wait for each other spinning, for some 20 ms before they sleep: asleep they make a quiet machine
-    # four times slower. On a busy one, where spinning is bad, `ThreadTuner` takes threads away instead.
+    # OpenMP's threads wait for each other by spinning, for about 20 ms before they sleep. Sleeping threads make a quiet
+    # machine four times slower; on a busy one, where spinning is bad, `ThreadTuner` uses fewer threads instead.
     os.environ.pop("OMP_WAIT_POLICY", None)
     os.environ.setdefault("GOMP_SPINCOUNT", "1000000")
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")
     Worker(Outbox(protocol)).run()
-    # Not `sys.exit`: native libraries have been seen to abort in the destructors that it runs.
+    # Not `sys.exit`: it runs the destructors of native libraries, in which some have aborted.
     os._exit(0)
 
 

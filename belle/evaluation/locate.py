@@ -1,4 +1,4 @@
-"""Where a model lost what it lost: by layer, with types that would lose less, and by token. Joins the measurement."""
+"""Where the loss is: by layer, with types that would lose less, and by token. Adds sections to a measurement."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from belle.evaluation.tokens.measure_tokens import TokenRequest, check_tokens, m
 
 @dataclass(frozen=True, slots=True)
 class LocateRequest:
-    """Where the loss is to be looked for; None for where it is not."""
+    """Where to look for the loss; None for what is left out."""
 
     layers: LayerRequest | None = None
     tokens: TokenRequest | None = None
 
 
 def check_locate(request: LocateRequest) -> None:
-    """Whatever can be known to go wrong, before anything is measured. Raises KnownError: what the parts' checks do."""
+    """Raise KnownError for what would fail later, before anything is measured: the checks of both parts."""
     if request.tokens:
         check_tokens(request.tokens)
     if request.layers:
@@ -32,7 +32,7 @@ def check_locate(request: LocateRequest) -> None:
 def locate(
     request: LocateRequest, before: Measurement, on_progress: Progress, write: Callable[[Measurement], None]
 ) -> Measurement:
-    """Look for the loss, and call `write` with every section that is measured, also when an exception (Ctrl-C) ends it.
+    """Look for the loss, and call `write` after each section, also when an exception (Ctrl-C) ends it.
 
     Candidates that were given up are left out. Raises KnownError: what the parts raise.
     """

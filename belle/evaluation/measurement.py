@@ -1,4 +1,4 @@
-"""The result of a measurement as data: what a report, a plot or a comparison is made of, and what report.json holds."""
+"""The result of a measurement as data: the input of reports, plots and comparisons, and the content of report.json."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ModelFigures:
-    """A model and what was measured of it alone.
+    """A model, and what was measured of it alone.
 
     Attributes:
         files: SHA-256 of every file by its name.
         size: bytes on the disk.
         bits_per_weight: of its tensors' bytes.
         bits_per_byte: loss on the scored text, per byte of it: comparable between vocabularies.
-        prefill, decode: tokens per second in windows, and one by one; None where not measured.
-        memory: bytes that it added to the process.
+        prefill, decode: tokens per second, in windows and one by one; None where not measured.
+        memory: bytes that loading and running it added to the process.
         nll_by_position: mean negative log-likelihood per bin of `Measurement.position_bins`.
         nll_by_script: the same per script; scripts without tokens are left out.
-        failure: why it was given up, "" if it was not. What else is said then ends before the failure, or is None.
+        failure: why it was given up, "" if it was not. The other figures then end before the failure, or are None.
     """
 
     name: str
@@ -53,7 +53,7 @@ class ModelFigures:
 
 @dataclass(frozen=True, slots=True)
 class CandidateFigures:
-    """A candidate: itself, and against the reference.
+    """A candidate: its own figures, and those against the reference.
 
     Attributes:
         loss: None when only bits per byte are compared, or when it failed in the first window.
@@ -70,7 +70,7 @@ class CandidateFigures:
 
 @dataclass(frozen=True, slots=True)
 class TextFigures:
-    """What was read. `n_windows` of `n_windows_planned` were measured; `n_scored` tokens counted, of `scored_bytes`."""
+    """The text. `n_windows` of `n_windows_planned` were measured; `n_scored` tokens, of `scored_bytes`, were scored."""
 
     name: str
     sha256: str
@@ -87,14 +87,14 @@ class TextFigures:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Everything a report says.
+    """Everything that a report says.
 
     Attributes:
-        text: None where none was read, because only questions were asked.
+        text: None when only questions were asked.
         only_bytes: the models have different vocabularies: bits per byte alone are compared.
         position_bins: the first position in the window of every bin, and the end of the last.
         kl_edges: borders of the bins of `CandidateFigures.kl_counts`, ascending, in nats.
-        extra: sections of other kinds (tasks, layers) by name, JSON as they wrote it.
+        extra: further sections by name (tasks, layers, suggestion, tokens), as JSON values.
         peak_memory: of the process, bytes.
     """
 
@@ -151,7 +151,7 @@ def read_measurement(path: Path) -> Measurement:
         return Measurement.from_json(read_text(file))
     except (KeyError, TypeError, ValueError) as error:
         raise KnownError(
-            "not_a_report", f"{file} is no report of this version of “belle measure” ({error}).", path=str(file)
+            "not_a_report", f"{file} is not a report of this version of “belle measure” ({error}).", path=str(file)
         ) from None
 
 
@@ -160,7 +160,7 @@ def _model(data: dict[str, Any]) -> ModelFigures:
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no NaN: a number that is none becomes null."""
+    """JSON has no NaN and no infinity: they become null."""
     match value:
         case float():
             return value if math.isfinite(value) else None

@@ -1,10 +1,11 @@
-"""Every metric of a measurement, once: its name, its unit, which way is better, where it is found, where it is shown.
+"""The table of metrics: the name, unit and direction of each, which figure it shows, and where it is shown.
 
-All forms of the report, the summary in the terminal and `belle measure diff` ask `METRICS`. A new metric is
+All forms of the report, the summary in the terminal and `belle measure diff` read `METRICS`. A new metric is two rows:
 
-1. a field of `Loss` and its formula in `belle.evaluation.metric_formulas` (of a model alone: a field of
-`ModelFigures`), and where it needs something of every token that is not recorded yet, a field of `TokenLosses` beside
-them; 2. a row of `METRICS`.
+1. a field of `Loss` with its formula, in `belle.evaluation.metric_formulas` (of a model alone: a field of
+`ModelFigures`). That is what report.json stores. If it needs something of each token that is not recorded yet, add a
+field to `TokenLosses` there;
+2. a row of `METRICS`, which is how it is shown: tables, CSV, page, terminal and diff follow.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from belle.evaluation.metric_formulas import Loss
 from belle.units import file_size
 
 MISSING = "–"
-"""Stands where there is no figure."""
+"""Shown where there is no figure."""
 
 Unit = Callable[[float], str]
-"""How a number is written."""
+"""Formats a number."""
 
 Also = Literal["summary", "diff"]
-"""Where a metric is shown besides its table and the CSV: in the terminal, by `belle measure diff`."""
+"""Where a metric is shown besides its table and the CSV: in the terminal's summary, by `belle measure diff`."""
 
 
 def _fixed(digits: int) -> Unit:
@@ -49,15 +50,15 @@ class ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric.
+    """A metric. Either `model` or `loss` is given.
 
     Attributes:
-        key: names it in CSV.
-        name: heads its column.
-        unit: writes it.
-        better: which way; "" for what is neither, such as an error of measurement.
-        model: where it is found in the figures of a model alone, or
-        loss: in those of a candidate against the reference.
+        key: its column in the CSV.
+        name: its heading.
+        unit: formats the value.
+        better: the direction; "" for what has none, such as an error of measurement.
+        model: takes it from the figures of a model alone.
+        loss: takes it from those of a candidate against the reference.
         also: where it is shown besides its table and the CSV.
     """
 
@@ -70,18 +71,18 @@ class Metric:
     also: tuple[Also, ...] = ()
 
     def value(self, row: ModelRow) -> float | None:
-        """The figure; None where there is none."""
+        """The number; None where there is none."""
         if self.model:
             return self.model(row.model)
         return self.loss(row.loss) if self.loss and row.loss else None
 
     def words(self, row: ModelRow) -> str:
-        """The figure as it is read."""
+        """The number as text."""
         value = self.value(row)
         return MISSING if value is None else self.unit(value)
 
     def cost(self, row: ModelRow) -> float | None:
-        """The figure so that less is better."""
+        """The number with its sign changed where higher is better, so that less is always better."""
         value = self.value(row)
         return -value if value is not None and self.better == "higher" else value
 
@@ -143,7 +144,7 @@ def rows(result: Measurement) -> list[ModelRow]:
 
 
 def rows_with_figures(result: Measurement, metrics: Sequence[Metric]) -> list[ModelRow]:
-    """The rows that a table of these metrics has figures for: the reference has no divergence from itself."""
+    """The rows for which one of these metrics has a figure: the reference has no divergence from itself."""
     return [row for row in rows(result) if any(metric.value(row) is not None for metric in metrics)]
 
 
@@ -153,7 +154,7 @@ def row_of(candidate: CandidateFigures) -> ModelRow:
 
 
 def tables(result: Measurement) -> list[tuple[str, list[Metric]]]:
-    """The tables that say something about this measurement: titles and metrics."""
+    """The tables that have figures for this measurement: titles and metrics."""
     if result.only_bytes:
         alone = [(title, [metric for metric in metrics if metric.model]) for title, metrics in METRICS.items()]
         # Perplexities of different vocabularies cannot be compared: the table is not about them.

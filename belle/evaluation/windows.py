@@ -1,7 +1,7 @@
-"""Which tokens are scored: a text cut into windows as llama.cpp's perplexity tool cuts it.
+"""Which tokens are scored: a text cut into windows, as llama.cpp's perplexity tool does it.
 
-A window is read from its beginning with an empty cache; only the predictions of its second half count, so that every
-prediction has some text before it. Numbers of different programs can be compared only where they agree on this.
+A window is read with an empty cache; only the predictions in its second half are scored, so that each of them has some
+text before it. Numbers of different programs can be compared only when they agree on this.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from belle.errors import KnownError
 
 N_CTX = 512
-"""Tokens of a window, where nothing else is asked for."""
+"""Default tokens of a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Protocol:
     Attributes:
         n_ctx: tokens of a window.
         stride: 0 for windows that follow each other; else a window begins every `stride` tokens and its last `stride`
-            predictions count. (llama-perplexity lengthens such windows by half a stride: its `-c N --ppl-stride S` is
-            `n_ctx = N + S / 2` here.)
-        chunks: windows to take at most, 0 for all.
+            predictions are scored. (llama-perplexity lengthens such windows by half a stride: its `-c N --ppl-stride S`
+            is `n_ctx = N + S / 2` here.)
+        chunks: windows to read at most, 0 for all.
     """
 
     n_ctx: int = N_CTX
@@ -66,12 +66,12 @@ class Protocol:
 
     @property
     def first(self) -> int:
-        """The first position of a window whose prediction counts."""
+        """The first position of a window whose prediction is scored."""
         return self.n_ctx - self.stride - 1 if self.stride else self.n_ctx // 2
 
     @property
     def n_scored(self) -> int:
-        """Predictions that count, per window: 255 of 512."""
+        """Predictions scored per window: 255 of 512."""
         return self.n_ctx - 1 - self.first
 
 
@@ -82,7 +82,7 @@ class Window:
     Attributes:
         start: where it begins in the tokens of the text.
         ids: `[n_ctx]` as the model reads them; the first is BOS where the model wants one.
-        first: the prediction after `ids[first]` is the first that counts; the last is the one after `ids[-2]`.
+        first: the prediction after `ids[first]` is the first that is scored; the last is the one after `ids[-2]`.
     """
 
     start: int
@@ -91,7 +91,7 @@ class Window:
 
     @property
     def targets(self) -> Sequence[int]:
-        """The tokens that are to be predicted, `[n_scored]`."""
+        """The tokens to be predicted, `[n_scored]`."""
         return self.ids[self.first + 1 :]
 
 
@@ -100,7 +100,7 @@ def cut(tokens: Sequence[int], protocol: Protocol, bos: int | None) -> list[Wind
 
     Args:
         tokens: the text, beginning with BOS where the model wants one.
-        bos: replaces the first token of every window; None to leave it.
+        bos: replaces the first token of every window; None to keep that.
 
     Raises KnownError("text_too_short") for fewer than two windows, as llama-perplexity does.
     """

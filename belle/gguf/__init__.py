@@ -1,1 +1,1 @@
-"""GGUF files: reading, describing and writing them, once for the engine, the conversion and the measurements."""
+"""GGUF files: reading, describing and writing them, for the engine, the conversion and the measurements."""

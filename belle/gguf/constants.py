@@ -1,7 +1,7 @@
-"""The numbers of the GGUF format: tensor types with their block layout, and the names of quantizations.
+"""Constants of the GGUF format: tensor types with their block layout, and the names of quantizations.
 
-Kept here instead of imported, because whoever looks at a file before use (the window, the catalogue) must not load
-numpy for it. A test compares this with the `gguf` package.
+Not imported from the `gguf` package, because that needs numpy, which the window and the catalogue must not load to look
+at a file. A test compares this table with the package.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ class TensorType(NamedTuple):
 TENSOR_TYPES: dict[int, TensorType] = {
     0: TensorType("F32", 1, 4),
     1: TensorType("F16", 1, 2),
+    # Q4_0 and so on: 32 codes of 4 bits and a float16 scale, 16 + 2 bytes; Q4_1 adds a float16 minimum.
     2: TensorType("Q4_0", 32, 18),
     3: TensorType("Q4_1", 32, 20),
     6: TensorType("Q5_0", 32, 22),
     7: TensorType("Q5_1", 32, 24),
     8: TensorType("Q8_0", 32, 34),
     9: TensorType("Q8_1", 32, 40),
+    # K-quants: superblocks of 256 codes, with scales of 4 to 8 bits for each 16 or 32 codes, and one or two float16
+    # scales over those. Q4_K: 128 bytes of codes, 12 of 6-bit scales and minima, 2 + 2 of `d` and `dmin`.
     10: TensorType("Q2_K", 256, 84),
     11: TensorType("Q3_K", 256, 110),
     12: TensorType("Q4_K", 256, 144),
@@ -53,7 +56,7 @@ TENSOR_TYPES: dict[int, TensorType] = {
     40: TensorType("NVFP4", 64, 36),
     41: TensorType("Q1_0", 128, 18),
 }
-"""By ggml's number. Numbers that are missing were withdrawn, or came after this was written."""
+"""By ggml's number. Missing numbers were withdrawn, or are newer than this table."""
 
 FILE_TYPES: dict[int, str] = {
     0: "F32",
@@ -92,4 +95,4 @@ FILE_TYPES: dict[int, str] = {
     39: "NVFP4",
     40: "Q1_0",
 }
-"""`general.file_type`: what the file as a whole is called."""
+"""By `general.file_type`: the name of the quantization of a whole file."""

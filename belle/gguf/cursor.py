@@ -1,8 +1,8 @@
-"""Reading a GGUF header front to back without trusting a single number in it.
+"""Reads a GGUF header from front to back without trusting any number in it.
 
-Nothing is allocated or looped over because the file says so: every length is compared with what is left of the file
-first, so that a hostile or damaged file ends in a `KnownError`, never in a hang or a full memory. The file is read, not
-mapped: a mapped file that shrinks meanwhile (a download that starts over) kills the process that looks at it.
+Before anything is allocated or looped over, its length is compared with the rest of the file and with limits, so that a
+hostile or damaged file ends in a `KnownError`, never in a hang or a full memory. The file is read, not mapped: when a
+mapped file shrinks (a download that starts over), the system kills the process with SIGBUS.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from belle.errors import KnownError
 
 Scalar = str | int | float | bool
 Value = Scalar | tuple[int | float | bool, ...] | tuple[str, ...] | None
-"""A value of the metadata; None stands for an array that was skipped."""
+"""A value of the metadata; None for an array that was skipped."""
 
 _WINDOW = 1 << 20
 _MAX_STRING = 1 << 26
 # The largest vocabularies have some 260,000 tokens, each with a text, a score and a type, and as many merges.
 _MAX_STRINGS = _MAX_NUMBERS = 5_000_000
 _MAX_ARRAY_NUMBERS = 1024
-# Of all values together: in memory a number takes ten times its bytes, a text up to four times.
+# Of all values together: as Python objects numbers take ten times their bytes in the file, texts up to four times.
 _MAX_HEADER_NUMBERS = 1 << 17
 _MAX_HEADER_TEXT = 1 << 26
 _STRING, _ARRAY = 8, 9
-# GGUF value type -> code of `struct`.
+# By GGUF value type: the code of the `struct` module. Everything is little endian.
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _U64 = struct.Struct("<Q")
 
 
 class Skipped(NamedTuple):
-    """An array that was not read: how many values, of text or not, and where in the file the first one begins."""
+    """An array that was not read: number of values, position of the first one in the file, whether they are texts."""
 
     length: int
     start: int
@@ -46,13 +46,13 @@ class Cursor:
         file: opened for reading in binary, at its start.
         size: of the file in bytes.
         name: of the file, for messages.
-        whole: read every array, none is skipped, and texts so that they can be written again byte by byte: what is not
-            valid UTF-8 becomes surrogates.
+        whole: skip no array, and decode texts so that they can be written again byte by byte: bytes that are not UTF-8
+            become surrogates.
 
     Attributes:
         position: in bytes.
-        types: GGUF's type of each value read, by key; of an array that of its elements.
-        skipped: the arrays that `value` walked over, by key.
+        types: GGUF's type of each value read, by key; for an array that of its elements.
+        skipped: the arrays that `value` skipped, by key.
     """
 
     def __init__(self, file: BinaryIO, size: int, name: str, *, whole: bool = False) -> None:
@@ -79,7 +79,7 @@ class Cursor:
         return self._window[start : start + length]
 
     def skip(self, length: int) -> None:
-        """Go on by `length` bytes. Raises KnownError("truncated")."""
+        """Move forward by `length` bytes. Raises KnownError("truncated")."""
         self._require(length)
         self.position += length
 
@@ -92,7 +92,7 @@ class Cursor:
         return int.from_bytes(self.take(8), "little")
 
     def string(self, what: str) -> str:
-        """A string with its length in front; `what` it is, for the message when it is impossible."""
+        """A string, stored after its length. `what` names it in an error message."""
         length = self.u64()
         if length > _MAX_STRING:
             raise self.damaged(f"{what} claims to be {length} bytes long")
@@ -102,7 +102,7 @@ class Cursor:
         return self.take(length).decode("utf-8", "surrogateescape" if self._whole else "replace")
 
     def value(self, key: str) -> Value:
-        """The value of a metadata key, with its type in front.
+        """The value of a metadata key, stored after its type.
 
         Long arrays and arrays of strings are skipped, unless the file is read as a whole.
         """
@@ -114,7 +114,7 @@ class Cursor:
         return self._number(kind, key)
 
     def strings_at(self, array: Skipped, indexes: Iterable[int], key: str) -> dict[int, str]:
-        """Some strings of an array that was walked over, by their index; what it does not have is left out.
+        """Some strings of a skipped array, by index; indexes that it does not have are left out.
 
         Raises KnownError("damaged", "truncated").
         """
@@ -126,7 +126,7 @@ class Cursor:
         return strings
 
     def damaged(self, what: str) -> KnownError:
-        """The error for contents that contradict themselves."""
+        """The error for a file with impossible contents."""
         return KnownError(
             "damaged",
             f"{self._name} is damaged: {what}.",
@@ -179,11 +179,14 @@ class Cursor:
         return tuple(self.string(key) for _ in range(count))
 
     def _skip_strings(self, count: int, key: str) -> None:
-        """Walk over a vocabulary: 250,000 strings in well under a tenth of a second."""
+        """Skip strings, such as a vocabulary of 250,000, in well under a tenth of a second.
+
+        The lengths are read directly in the buffered window, without a call per string.
+        """
         self._count_strings(count, key)
         read = _U64.unpack_from
         while count:
-            self.take(8)
+            self.take(8)  # makes sure that the next length is in the window
             self.position -= 8
             window, offset = self._window, self.position - self._window_start
             last = len(window) - 8
@@ -191,6 +194,7 @@ class Cursor:
                 offset += 8 + read(window, offset)[0]
                 count -= 1
             step = self._window_start + offset - self.position
+            # `offset` may be far outside of the window: the last length read in it is not trusted.
             if step > _WINDOW + _MAX_STRING:
                 raise self.damaged(f"{key} holds an impossibly long entry")
             self.skip(step)
@@ -209,7 +213,7 @@ class Cursor:
 
 
 def truncated(name: str, size: int, needed: int) -> KnownError:
-    """The error for the file `name` of `size` bytes that needs at least `needed`."""
+    """The error for the file `name`, which has `size` bytes and needs at least `needed`."""
     return KnownError(
         "truncated",
         f"{name} is incomplete: it has {size:,} bytes and needs at least {needed:,}.",

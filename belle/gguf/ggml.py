@@ -1,7 +1,7 @@
-"""The few functions of the ggml library that quantize and convert numbers, called through ctypes.
+"""The functions of the ggml library that quantize and convert numbers, called through ctypes.
 
-llama-cpp-python ships ggml as shared libraries. Its own Python package is not imported: that would load llama.cpp with
-every backend. ctypes releases the interpreter lock while a function runs, so these calls scale over threads.
+llama-cpp-python ships ggml as shared libraries. Its Python package is not imported, because that would load llama.cpp
+with all backends. ctypes releases the interpreter lock during a call, so the calls run in parallel threads.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ def library_folder() -> Path:
             if (candidate / f"libggml-base{_SUFFIX}").is_file():
                 return candidate
     raise KnownError(
-        "no_ggml", "The ggml library that quantizes was not found.", "Install it with: pip install llama-cpp-python"
+        "no_ggml", "The ggml library, which quantizes, was not found.", "Install it with: pip install llama-cpp-python"
     )
 
 
 @functools.cache
 def _base() -> ctypes.CDLL:
-    os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # should it ever abort, then without starting a debugger
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # otherwise an abort starts a debugger
     library = ctypes.CDLL(str(library_folder() / f"libggml-base{_SUFFIX}"))
     i64, size, pointer = ctypes.c_int64, ctypes.c_size_t, ctypes.c_void_p
     signatures = {
@@ -71,11 +71,11 @@ class _TypeTraits(ctypes.Structure):
 
 @functools.cache
 def _half_conversions() -> tuple[ctypes._NamedFuncPointer, ctypes._NamedFuncPointer]:
-    """f16→f32 and f32→f16: the CPU backend's vector versions, 15 times faster, where it is a library of its own."""
+    """The functions f16→f32 and f32→f16: where possible the CPU backend's vectorized ones, 15 times faster."""
     base = _base()
     try:
         cpu = ctypes.CDLL(str(library_folder() / f"libggml-cpu{_SUFFIX}"))
-        cpu.ggml_cpu_init()  # fills the tables that processors without half-precision instructions use
+        cpu.ggml_cpu_init()  # fills tables that processors without half-precision instructions need
         widen, narrow = cpu.ggml_cpu_fp16_to_fp32, cpu.ggml_cpu_fp32_to_fp16
     except (OSError, AttributeError):
         return base.ggml_fp16_to_fp32_row, base.ggml_fp32_to_fp16_row
@@ -85,7 +85,7 @@ def _half_conversions() -> tuple[ctypes._NamedFuncPointer, ctypes._NamedFuncPoin
 
 
 def prepare(kind: GGMLType) -> None:
-    """Build the tables that `kind` needs before threads ask for them."""
+    """Build the tables that `kind` needs. To be called before several threads quantize."""
     _base().ggml_quantize_init(int(kind))
 
 
@@ -97,7 +97,7 @@ def release() -> None:
 def quantize(
     kind: GGMLType, rows: NDArray[np.float32], out: NDArray[np.uint8], importance: NDArray[np.float32] | None
 ) -> None:
-    """Write `rows` `[n, width]`, contiguous, as blocks of `kind` into `out`; `importance` has one weight per column."""
+    """Quantize contiguous `rows` `[n, width]` to blocks of `kind` in `out`; `importance` is per column, `[width]`."""
     n_rows, width = rows.shape
     written = _base().ggml_quantize_chunk(
         int(kind),
@@ -113,14 +113,14 @@ def quantize(
 
 
 def dequantize(kind: GGMLType, blocks: NDArray[np.uint8], n: int) -> NDArray[np.float32]:
-    """The `n` values that contiguous `blocks` of `kind` hold."""
+    """The `n` values in contiguous `blocks` of `kind`."""
     out = np.empty(n, dtype=np.float32)
     dequantize_into(kind, blocks, out)
     return out
 
 
 def dequantize_into(kind: GGMLType, blocks: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
-    """Fill contiguous `out` with the values that contiguous `blocks` of `kind` hold."""
+    """Fill contiguous `out` with the values in contiguous `blocks` of `kind`."""
     _base().ggml_get_type_traits(int(kind)).contents.to_float(blocks.ctypes.data, out.ctypes.data, out.size)
 
 
@@ -130,15 +130,15 @@ def valid_blocks(kind: GGMLType, blocks: NDArray[np.uint8]) -> bool:
 
 
 def f16_to_f32(values: NDArray[np.float16], out: NDArray[np.float32]) -> None:
-    """Widen contiguous `values` into `out`, exactly."""
+    """Convert contiguous `values` to float32 in `out`; exact."""
     _half_conversions()[0](values.ctypes.data, out.ctypes.data, values.size)
 
 
 def f32_to_f16(values: NDArray[np.float32], out: NDArray[np.float16]) -> None:
-    """Round contiguous `values` to nearest-even into `out`; what is too large becomes infinite."""
+    """Round contiguous `values` to float16 in `out`, to nearest even; too large values become infinite."""
     _half_conversions()[1](values.ctypes.data, out.ctypes.data, values.size)
 
 
 def f32_to_bf16(values: NDArray[np.float32], out: NDArray[np.uint16]) -> None:
-    """Round contiguous `values` to bfloat16 bits, nearest-even, into `out`."""
+    """Round contiguous `values` to the bits of bfloat16 in `out`, to nearest even."""
     _base().ggml_fp32_to_bf16_row_ref(values.ctypes.data, out.ctypes.data, values.size)

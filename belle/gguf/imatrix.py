@@ -1,7 +1,7 @@
-"""Importance matrices: how much each input column of each matrix matters, measured on text.
+"""Importance matrices: the mean square of each input column of each matrix, measured on text.
 
-llama.cpp writes them as GGUF files (sums of squared activations and the number of tokens they were summed over) and
-wrote them as `.dat` files before. Quantizers weigh their rounding errors by the mean.
+llama.cpp writes them as GGUF files (sums of squared activations, and the number of tokens in the sums); formerly as
+`.dat` files. Quantizers weigh rounding errors by the mean squares.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from belle.gguf.writer import KeyValue, TensorInfo, serialize
 from belle.path_guard import open_input
 
 _LONGEST = 2 << 30
-"""Bytes: a matrix of sums has four bytes per input column of each matrix of the model, and is read as a whole."""
+"""Bytes. The file has four bytes per input column of each matrix of the model, and is read as a whole."""
 
 _SUMS, _COUNTS = ".in_sum2", ".counts"
 
 
 @dataclass(frozen=True)
 class Activations:
-    """What was measured for one matrix.
+    """The measurement of one matrix.
 
     Attributes:
         sums: sum of squares of every input column, `[columns]` (or `[experts, columns]`).
@@ -61,7 +61,7 @@ class Imatrix:
     path: Path | None = None
 
     def metadata(self) -> list[KeyValue]:
-        """What llama.cpp's quantizer records about it in the file it writes."""
+        """The metadata that llama.cpp's quantizer writes about it into the quantized file."""
         text, number = GGUFValueType.STRING, GGUFValueType.UINT32
         entries = [KeyValue("quantize.imatrix.file", self.path.name, text)] if self.path else []
         if self.datasets:
@@ -73,7 +73,7 @@ class Imatrix:
 
 
 def read_imatrix(path: Path) -> Imatrix:
-    """Read either format. Raises KnownError when the file is neither, damaged, or holds values that are not finite."""
+    """Read either format. Raises KnownError when the file is neither, is damaged, or has values that are not finite."""
     try:
         size = path.stat().st_size
         if size > _LONGEST:
@@ -94,7 +94,7 @@ def write_imatrix(
 ) -> None:
     """Write the GGUF format that llama.cpp's own tools read and merge. `chunk_size` is in tokens.
 
-    Raises KnownError ("disk_full", "folder_not_writable"); `path` is then what it was.
+    Raises KnownError ("disk_full", "folder_not_writable"); `path` is then unchanged.
     """
     metadata = [
         KeyValue("general.type", "imatrix", GGUFValueType.STRING),
@@ -103,7 +103,7 @@ def write_imatrix(
         KeyValue("imatrix.chunk_size", chunk_size, GGUFValueType.UINT32),
     ]
     layout = _Layout()
-    for name in sorted(activations, key=str.encode):
+    for name in sorted(activations, key=str.encode):  # in the order of llama.cpp, which compares bytes
         entry = activations[name]
         n_matrices = entry.counts.size
         layout.add(f"{name}{_SUMS}", entry.sums.reshape(n_matrices, -1))
@@ -145,7 +145,7 @@ def _read_gguf(path: Path) -> Imatrix:
         if counts.size == 0 or sums.size % counts.size:
             raise _damaged(path, f"{name} and its counts do not fit")
         sums = sums.reshape(counts.size, -1)
-        with np.errstate(all="ignore"):  # an expert that was never used gets equal weights; the rest is checked later
+        with np.errstate(all="ignore"):  # an expert without tokens gets equal weights; other values are checked later
             means = np.where(counts[:, None] > 0, sums / counts[:, None], np.float32(1))
         weights[name.removesuffix(_SUMS)] = means.astype(np.float32).reshape(-1)
     datasets = file.metadata["imatrix.datasets"]
@@ -161,9 +161,14 @@ def _read_dat(path: Path) -> Imatrix:
 
 
 def _parse_dat(path: Path, file: BinaryIO, size: int) -> Imatrix:
+    """The old format: a number of entries, each with name, number of calls and values; then chunks and dataset name.
+
+    All numbers are int32, values float32, and strings and values are stored after their number.
+    """
+
     def take(n: int) -> bytes:
         if not 0 <= n <= size - file.tell():
-            raise _damaged(path, "it ends early or is no such file")
+            raise _damaged(path, "it ends early or is not such a file")
         return file.read(n)
 
     def number() -> int:

@@ -1,8 +1,7 @@
-"""A GGUF as its contents: all of its metadata, to be written again, and its tensors' bytes as views of the file.
+"""A GGUF with all of its metadata, for writing it again, and its tensors' bytes as views of the file.
 
-The header is read by `belle.gguf.reader`, which believes no number before the bytes it promises are known to be there.
-The tensors are mapped: a file that is cut short while it is open ends the process, so whoever only looks at a file that
-somebody may be downloading reads its header.
+The header is read by `belle.gguf.reader`, which trusts no number in it. The tensors are mapped: when the file is cut
+short meanwhile, the process is killed (SIGBUS). So a file that may still be downloading is read by the reader alone.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ class MappedTensor(StoredTensor):
 
 
 class GgufFile:
-    """An open GGUF file, mapped until nothing refers to it any more.
+    """An open GGUF file, mapped as long as something refers to it.
 
     Attributes:
         path: the file.
         metadata: values by key; arrays are lists.
         entries: the same with their types, in the order of the file.
-        tensors: what is stored, by name, in the order of the file.
+        tensors: by name, in the order of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,7 +65,7 @@ class GgufFile:
         except ValueError:
             raise self._damaged(f"{short_repr(tensor.name)} has the unknown type {tensor.type}") from None
         if not tensor.shape or not tensor.n_bytes:
-            raise self._damaged(f"{short_repr(tensor.name)} holds nothing")
+            raise self._damaged(f"{short_repr(tensor.name)} is empty")
         return MappedTensor(tensor.name, tensor.shape, kind, tensor.start, tensor.n_bytes)
 
     def _damaged(self, why: str) -> KnownError:

@@ -1,10 +1,10 @@
-"""What a GGUF says about itself: looked at before use, by the window, the catalogue and the memory estimate.
+"""Reads and checks the header of a GGUF: for the window, the catalogue and the memory estimate.
 
-Only the header is read, in a few milliseconds, without llama.cpp. Every way in which a file can be wrong ends in a
-`KnownError` that says which: `file_missing`, `is_a_folder`, `no_permission`, `unreadable`, `empty_file`, `not_gguf`,
+Only the header is read, in a few milliseconds, without llama.cpp. Each way in which a file can be wrong has its kind of
+`KnownError`: `file_missing`, `is_a_folder`, `no_permission`, `unreadable`, `empty_file`, `not_gguf`,
 `old_version`, `future_version`, `truncated`, `damaged`, `split_part`, `split_incomplete`.
 
-Whoever needs more than the header, such as a quantizer, opens the file as a `belle.gguf.mapped_file.GgufFile`.
+Code that needs more than the header, such as a quantizer, opens a `belle.gguf.mapped_file.GgufFile`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MAX_DIMENSIONS = 4
 _MAX_ELEMENTS = 1 << 44
 _DEFAULT_ALIGNMENT = 32
 _SPLIT_NAME = re.compile(r"^(?P<prefix>.+)-(?P<part>\d{5})-of-(?P<parts>\d{5})\.gguf$")
-# What people open instead of a GGUF, by the first bytes.
+# Files that people open by mistake, by their first bytes.
 _OTHER_FORMATS: tuple[tuple[bytes, str], ...] = (
     (b"lmgg", "a GGML file of the first months of llama.cpp, which today's llama.cpp no longer reads"),
     (b"fmgg", "a GGML file of the first months of llama.cpp, which today's llama.cpp no longer reads"),
@@ -47,7 +47,7 @@ class StoredTensor:
     """A row of a GGUF's table of tensors.
 
     `shape` is in numpy's order, `[out_features, in_features]`; `type` is ggml's number; `start` counts bytes from the
-    beginning of the file it is in; `n_bytes` is 0 for a type that came after this was written.
+    beginning of its file; `n_bytes` is 0 for a type that is newer than this program.
     """
 
     name: str
@@ -61,9 +61,9 @@ class StoredTensor:
 class GgufHeader:
     """The header of a GGUF, of all its parts together when it is split. Sizes in bytes, contexts in tokens.
 
-    Numbers the file does not state are 0, texts "". `kv_elements_per_token` is the number of values that the KV cache
-    holds per token; `n_vocab` the number of rows of the token embedding. `tensors` are in the order of the file,
-    `skipped` the arrays of the metadata that were walked over.
+    Numbers that the file does not state are 0, texts "". `kv_elements_per_token` is the number of values in the KV
+    cache per token; `n_vocab` the number of rows of the token embedding. `tensors` are in the order of the file,
+    `skipped` are the arrays of the metadata that were not read.
     """
 
     path: Path
@@ -110,9 +110,9 @@ def is_gguf(path: Path) -> bool:
 
 
 def read_strings(header: GgufHeader, key: str, indexes: Iterable[int]) -> dict[int, str]:
-    """Some strings of an array of the metadata, such as `tokenizer.ggml.tokens`, by their index, without the others.
+    """Some strings of an array in the metadata, such as `tokenizer.ggml.tokens`, by index, without reading the others.
 
-    What the array does not have is left out. Raises KnownError, see the module.
+    Indexes that the array does not have are left out. Raises KnownError, see the module.
     """
     array = header.skipped.get(key)
     if array is None or not array.of_text:
@@ -128,7 +128,7 @@ def read_strings(header: GgufHeader, key: str, indexes: Iterable[int]) -> dict[i
 
 @dataclass(slots=True)
 class GgufPart:
-    """The header of one file, which may be one of several. `types` are GGUF's types of the values of `metadata`."""
+    """The header of one file, possibly of a split model. `types` are GGUF's types of the values of `metadata`."""
 
     version: int
     size: int
@@ -193,7 +193,7 @@ def _check_magic(cursor: Cursor, size: int, path: Path) -> None:
 
 def _check_version(cursor: Cursor, path: Path) -> int:
     version = cursor.u32()
-    if version & 0xFFFF == 0 and version:
+    if version & 0xFFFF == 0 and version:  # 3 in the other byte order is 0x03000000
         raise cursor.damaged("its numbers are in the wrong byte order (big-endian)")
     if version < _OLDEST_VERSION:
         raise _unusable("old_version", path, f"is a GGUF of version {version}", "Convert the checkpoint again.")
@@ -210,20 +210,20 @@ def _check_version(cursor: Cursor, path: Path) -> int:
 
 
 def _read_tensors(cursor: Cursor, part: GgufPart, path: Path) -> None:
-    """Add up the tensors and check that the file is long enough for all of them. Raises KnownError."""
+    """Read the table of tensors, and check that the file is long enough for all of them. Raises KnownError."""
     alignment = part.metadata.get("general.alignment", _DEFAULT_ALIGNMENT)
     if not isinstance(alignment, int) or alignment < 1 or alignment & (alignment - 1):
-        raise cursor.damaged(f"its alignment is {short_repr(alignment)}, which is no power of two")
+        raise cursor.damaged(f"its alignment is {short_repr(alignment)}, which is not a power of two")
     end = 0
     for _ in range(part.n_tensors):
         name = cursor.string("the name of a tensor")
         dimensions = cursor.u32()
         if dimensions > _MAX_DIMENSIONS:
             raise cursor.damaged(f"tensor {short_repr(name)} has {dimensions} dimensions")
-        shape = [cursor.u64() for _ in range(dimensions)]
+        shape = [cursor.u64() for _ in range(dimensions)]  # ggml's order: columns first
         kind, offset = cursor.u32(), cursor.u64()
         if offset % alignment:
-            raise cursor.damaged(f"tensor {short_repr(name)} begins at {offset}, which is no multiple of {alignment}")
+            raise cursor.damaged(f"tensor {short_repr(name)} begins at {offset}, not at a multiple of {alignment}")
         elements = 1
         for length in shape:
             elements *= length
@@ -242,7 +242,7 @@ def _read_tensors(cursor: Cursor, part: GgufPart, path: Path) -> None:
 
 
 def _tensor_bytes(cursor: Cursor, name: str, kind: int, shape: list[int], elements: int) -> int:
-    """The size of a tensor, 0 for a type that came after this was written: llama.cpp will judge it."""
+    """The size of a tensor in bytes; 0 for a type that is newer than this program, which llama.cpp may know."""
     if kind not in TENSOR_TYPES:
         return 0
     stored = TENSOR_TYPES[kind]
@@ -254,7 +254,7 @@ def _tensor_bytes(cursor: Cursor, name: str, kind: int, shape: list[int], elemen
 
 
 def split_parts(path: Path) -> list[Path]:
-    """The file and, by their names, the other parts of a model that is split into several, in order."""
+    """The file, or by their names all parts of a split model, in order."""
     match = _SPLIT_NAME.match(path.name)
     if match is None:
         return [path]
@@ -324,7 +324,7 @@ def _describe(path: Path, parts: list[GgufPart]) -> GgufHeader:
 
 
 def _quantization(parts: list[GgufPart]) -> str:
-    """What the file calls itself, or the type that most of its bytes have."""
+    """The file type that the metadata states, else the tensor type of most bytes."""
     stated = _number(parts[0].metadata, "general.file_type")
     if stated in FILE_TYPES:
         return FILE_TYPES[stated]
@@ -347,7 +347,7 @@ def _number(metadata: Mapping[str, Value], key: str) -> int | None:
 
 
 def _per_layer(value: Value, n_layers: int, *, default: int) -> list[int]:
-    """One number per layer, from one for all or one for each."""
+    """A number for each layer; the metadata has one for all, or an array."""
     n_layers = min(n_layers, _MAX_ENTRIES)
     if isinstance(value, tuple):
         return [int(v) for v in value[:n_layers] if not isinstance(v, str) and 0 <= v < 1 << 32]

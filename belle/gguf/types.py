@@ -1,4 +1,4 @@
-"""The names that `--type` and `--tensor-type` understand, and what they stand for in a GGUF file.
+"""The names that `--type` and `--tensor-type` accept, and their meaning in a GGUF file.
 
 A *file type* (llama.cpp's "ftype") names a whole file: a base type and, for most, rules that give some tensors more
 bits. A *tensor type* names the encoding of one tensor. `Q4_K_M` is a file type whose base tensor type is `Q4_K`.
@@ -19,12 +19,12 @@ FLOAT_TYPES = {"f32": GGMLType.F32, "f16": GGMLType.F16, "bf16": GGMLType.BF16}
 
 @dataclass(frozen=True)
 class FileType:
-    """A kind of GGUF file.
+    """A file type.
 
     Attributes:
-        name: as users know it, `Q4_K_M`.
+        name: such as `Q4_K_M`.
         number: llama.cpp's number for it, stored as `general.file_type`.
-        base: the type of every matrix that no rule treats otherwise.
+        base: the type of every matrix without a rule.
     """
 
     name: str
@@ -86,7 +86,7 @@ def tensor_type_names() -> set[str]:
     return {entry.base.name for entry in FILE_TYPES.values()} | _RARE
 
 
-# Only on request, by --tensor-type: types that no file type here is made of.
+# Only by --tensor-type: types that no file type uses.
 _RARE = {"TQ1_0", "TQ2_0", "MXFP4", "IQ3_S", "IQ3_XXS", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ1_S", "IQ1_M"}
 
 
@@ -104,11 +104,11 @@ def row_bytes(kind: GGMLType, row_length: int) -> int:
 
 
 def is_matrix(shape: Sequence[int]) -> bool:
-    """True for two dimensions or more, in ggml's way of counting: a leading 1 is no dimension."""
+    """True for two dimensions or more; as in ggml, leading ones do not count."""
     return any(n > 1 for n in shape[:-1])
 
 
-# Norms, expert gates and positions: small, and every error in them touches all that follows.
+# Norms, expert gates and positions: they are small, and an error in them affects everything that follows.
 _UNQUANTIZED = ("_norm.weight", "ffn_gate_inp.weight", "position_embd.weight", "token_types.weight")
 
 

@@ -1,8 +1,8 @@
-"""The head of a GGUF file: metadata and the table of tensors, as bytes.
+"""Serializes the header of a GGUF file: metadata and the table of tensors.
 
-gguf-py's writer holds the tensors too and opens files for writing from scratch; here the head is made on its own, so
-that it can be laid out before any weight is read, and written again once the digests of the inputs are known. Layout:
-github.com/ggml-org/ggml/blob/master/docs/gguf.md, version 3, little endian.
+gguf-py's writer also holds the tensors and writes a file in one go. Here the header is made separately, so that the
+file can be laid out before any weight is read, and the header written again once the digests of the inputs are known.
+Layout: github.com/ggml-org/ggml/blob/master/docs/gguf.md, version 3, little endian.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from belle.errors import KnownError
 from belle.texts import visible
 
 ALIGNMENT = 32
-"""Every tensor, and the data section, starts at a multiple of this many bytes."""
+"""Bytes: the data section and every tensor in it begin at a multiple of this."""
 
 _FORMAT = {
     GGUFValueType.UINT8: "B",
@@ -62,9 +62,13 @@ def padded(n_bytes: int) -> int:
 
 
 def serialize(metadata: Iterable[KeyValue], tensors: Iterable[TensorInfo]) -> bytes:
-    """Everything before the data section, padded to where that starts.
+    """Everything before the data section, with the padding.
 
-    Raises KnownError("damaged_text") where a text holds half of a character, which JSON can and UTF-8 cannot say.
+    magic, version, n_tensors u64, n_entries u64; entries (key, type u32, value); tensors (name, n_dimensions u32,
+    dimensions u64, type u32, offset u64). Strings are stored after their length as u64.
+
+    Raises KnownError("damaged_text") for a text with a lone surrogate (half of a character), which JSON allows and
+    UTF-8 does not.
     """
     entries, infos = list(metadata), list(tensors)
     parts = [struct.pack("<IIQQ", GGUF_MAGIC, GGUF_VERSION, len(infos), len(entries))]
@@ -79,7 +83,7 @@ def serialize(metadata: Iterable[KeyValue], tensors: Iterable[TensorInfo]) -> by
                 key=entry.key,
             ) from error
     for info in infos:
-        dimensions = list(reversed(info.shape))
+        dimensions = list(reversed(info.shape))  # ggml writes the contiguous dimension first
         parts.append(_text(info.name))
         parts.append(struct.pack(f"<I{len(dimensions)}QIQ", len(dimensions), *dimensions, int(info.type), info.offset))
     head = b"".join(parts)

@@ -1,7 +1,7 @@
-"""Every prompt template, once: what renders chats is also what makes training ids and loss masks.
+"""Every prompt template: the same code renders chats and makes the token ids and loss masks for training.
 
-Start with `base` for the parts, then `human_assistant` for BELLE's own prompts, `builtin` for the others, and `gguf`
-for the template that a model file brings along.
+Start with `base` for the parts, then `human_assistant` for BELLE's own prompts, `families` and `builtin` for the
+others, and `gguf` for the template in a model file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The parts that every prompt template is made of: messages in, segments out.
+"""The base of every prompt template: messages in, segments out.
 
-A segment is a piece of the prompt that remembers what it is: text a person wrote, text of the template, or a special
-token. That is enough to make token ids, a loss mask, or readable text, without knowing the template.
+A segment is a piece of the prompt with its kind: text that a person wrote, text of the template, or a special token.
+That is enough to make token ids, a loss mask, or readable text, without knowing the template.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Message:
     """One turn of a conversation.
 
     Args:
-        trained: whether training computes the loss on it, if it is an answer.
+        trained: whether training computes the loss on it; matters for answers only.
     """
 
     role: Role
@@ -38,17 +38,17 @@ class Message:
 class Segment:
     """A piece of a prompt.
 
-    `literal` text is the template's own: special tokens in it (`<|im_start|>`) are to be parsed. Other text was
-    written by people or by the model, or holds no special token by design: parsing special tokens in it would let a
-    message forge a turn. Where neighbours are joined (see `PromptTemplate.separate_segments`), split the literal ones
-    at their special tokens first and join what is left, so that no word boundary appears where two segments meet.
+    `literal` text is the template's own: special tokens in it (`<|im_start|>`) are parsed. Other text was written by
+    people or by the model, or contains no special token: parsing special tokens in it would let a message forge a turn.
+    Where neighbours are joined (see `PromptTemplate.separate_segments`), the literal ones are first split at their
+    special tokens, and what is left is joined, so that no word boundary appears between two segments.
 
     Args:
         text: the text, "" when `special` is set.
         special: a token id of the vocabulary instead of text.
         literal: see above.
         trained: the loss is computed here (an assistant's text, and the token that closes it).
-        silent: it would be, but this answer is not to be learned; it is tokenized as if it were.
+        silent: an answer that is not to be learned: tokenized as a trained one, but without loss.
     """
 
     text: str
@@ -64,21 +64,21 @@ EOS = Segment("", special="eos", trained=True)
 
 @dataclass(frozen=True)
 class PromptTemplate(ABC):
-    """How a conversation becomes the text that a model was trained on. A template belongs to a model.
+    """Renders a conversation as the text that a model was trained on.
 
     Args:
-        id: what the catalogue, the command line and the worker call it.
+        id: for the catalogue, the command line and the worker.
         title: for people.
         stop: strings that end an answer and are no part of it.
-        strip_leading_space: one space at the start of an answer is an artefact of the tokenizer, to be dropped.
+        strip_leading_space: remove one space at the start of an answer, which is an artefact of the tokenizer.
         separate_segments: each segment is tokenized on its own (as BELLE was trained); otherwise neighbouring text
-            is joined and tokenized as one.
+            is joined and tokenized together.
         add_bos: whether a beginning-of-sequence token goes in front of everything; None: as the model file says.
         supports_system: False when the template has no system role; a system message is then put in front of the
             user message that follows it, with an empty line between.
-        answer_prefix: what stands in front of an answer: the space that `strip_leading_space` takes away, where the
-            model itself, not its tokenizer, produces it.
-        needs: the control tokens it writes; a vocabulary without them belongs to another family.
+        answer_prefix: written in front of an answer: the space that `strip_leading_space` removes, where the model
+            itself, and not its tokenizer, writes it.
+        needs: the control tokens that it writes; a vocabulary without them belongs to another family.
     """
 
     id: str
@@ -97,10 +97,10 @@ class PromptTemplate(ABC):
         """The prompt for `messages`, oldest first.
 
         Args:
-            continue_last: the last message is the beginning of an answer; the prompt ends with its text, exactly as
-                it is, so that the model goes on from there.
-            add_generation_prompt: end with what makes the model answer; without effect with `continue_last`, and
-                where a user's turn calls for the answer itself (BELLE, Llama 2).
+            continue_last: the last message is the beginning of an answer; the prompt ends with exactly its text, which
+                the model continues.
+            add_generation_prompt: end with the text that makes the model answer; no effect with `continue_last`, and
+                where that text is a part of the user's turn (BELLE, Llama 2).
 
         Raises KnownError("template_error") when the template cannot express this conversation, and ValueError when
         `continue_last` is asked for and the last message is not an assistant's.
@@ -113,7 +113,8 @@ class PromptTemplate(ABC):
         if partial is not None and partial.content:
             thought = opened_by(pieces[-1].text) if pieces and pieces[-1].literal else None
             if thought is not None:
-                # What is to be continued is the answer; its thought is over, and not kept in it.
+                # The prompt has opened a thought, but the answer is to be continued: its thought is over, and no part
+                # of the message. So it is closed, empty.
                 pieces.append(Segment(f"\n{thought.closing}\n\n", literal=True))
             pieces.append(Segment(self.answer_prefix + partial.content, trained=True))
         return [piece for piece in pieces if piece.text or piece.special]
@@ -124,21 +125,25 @@ class PromptTemplate(ABC):
         return False
 
     def with_thinking(self, on: bool | None) -> PromptTemplate:
-        """The same template that lets the model think before its answer, or not; None: as the template has it."""
+        """The same template, set to let the model think before its answer or not; None: the template's default."""
         del on
         return self
 
     def keeps_history(self, messages: Sequence[Message]) -> bool:
-        """Whether each answer of a finished conversation stands behind exactly what a chat puts before it.
+        """Whether in the finished conversation each answer follows exactly the prompt of a chat.
 
-        Where not (some templates leave out earlier thoughts), each answer needs a training sample of its own, with
-        what came before it. Raises KnownError("template_error").
+        Some templates rewrite history, by leaving out earlier thoughts. Then each answer needs a training sample of its
+        own, with the prompt that a chat would have. Raises KnownError("template_error").
         """
         del messages
         return True
 
     def _silence(self, pieces: list[Segment], messages: Sequence[Message]) -> None:
-        """Mark the segments of answers without loss; the segments of earlier messages do not depend on later ones."""
+        """Mark the segments of answers without loss as `silent`.
+
+        Their position is found by rendering the messages before and up to such an answer: the segments of earlier
+        messages do not depend on later ones.
+        """
         for index, message in enumerate(messages):
             if message.role == "assistant" and not message.trained:
                 first, last = (len(self._turns(messages[:end], answer=False)) for end in (index, index + 1))
@@ -146,7 +151,7 @@ class PromptTemplate(ABC):
 
     @abstractmethod
     def _turns(self, messages: Sequence[Message], *, answer: bool) -> list[Segment]:
-        """The segments of finished messages, and with `answer` what makes the model begin an answer."""
+        """The segments of finished messages, and with `answer` those that make the model begin an answer."""
 
 
 def split_partial(messages: Sequence[Message], continue_last: bool) -> tuple[Sequence[Message], Message | None]:

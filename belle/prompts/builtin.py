@@ -1,4 +1,4 @@
-"""Llama 2's prompt, which no row of `families` can say, no prompt at all, and the table of all built-in ones."""
+"""Llama 2's template, which no row of `families` can express, the empty template, and the table of built-in ones."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from belle.prompts.human_assistant import FAMILY
 class Llama2(PromptTemplate):
     """Llama-2-chat: `[INST] … [/INST]`, the system text in `<<SYS>>` before the first question, `<s>` before each.
 
-    White space around finished messages is removed, as in the reference code. `[INST]` is ordinary text to the
-    tokenizer, so no segment is literal.
+    White space around finished messages is removed, as in Meta's reference code (llama/generation.py, chat_completion).
+    `[INST]` is ordinary text to the tokenizer, so no segment is literal.
     """
 
     id: str = "llama-2"
     title: str = "Llama 2 chat"
     strip_leading_space: bool = True
-    # `segments` puts one before every question.
+    # `_turns` writes one before every question.
     add_bos: bool | None = False
     answer_prefix: str = " "
 
     def _turns(self, messages: Sequence[Message], *, answer: bool) -> list[Segment]:
-        del answer  # `[/INST]` calls for one
+        del answer  # `[/INST]` already makes the model answer
         result: list[Segment] = []
         system = ""
         for message in messages:
@@ -46,9 +46,9 @@ class Llama2(PromptTemplate):
 
 @dataclass(frozen=True)
 class Plain(PromptTemplate):
-    """No template: the messages' texts, one after the other with nothing between, and the model continues.
+    """No template: the messages' texts one after the other, with nothing in between; the model continues.
 
-    For base models, which complete a text and know no turns.
+    For base models, which complete a text and have no turns.
     """
 
     id: str = "plain"

@@ -1,10 +1,10 @@
-"""From a conversation to token ids: the one place where training and chatting become the same tokens.
+"""Encodes conversations as token ids, with the same tokens for training and for chatting.
 
 Four rules. Text that a person or a model wrote never becomes a control token, so that `<|im_end|>` typed into a
-message cannot forge a turn. Pieces that belong to one text are tokenized as one, so that no word boundary appears where
-they meet (except for templates that were trained otherwise). What the model is to write begins and ends with whole
-tokens, so that training sees an answer behind exactly the tokens that a chat puts before it. And a conversation that is
-too long loses whole turns, never a part of one.
+message cannot forge a turn. Pieces of one text are tokenized together, so that no word boundary appears between them
+(except for templates that were trained otherwise). An answer begins and ends with whole tokens, so that in training it
+follows exactly the tokens of the prompt in a chat. And a conversation that is too long loses whole turns, never a part
+of one.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Encoded:
     Args:
         ids: token ids `[length]`.
         trained: for each token, whether the loss is computed on it `[length]`.
-        dropped_messages: how many messages are not in it, because they did not fit or no answer follows them.
+        dropped_messages: messages that were left out, because they did not fit or no answer follows them.
     """
 
     ids: list[int]
@@ -50,7 +50,7 @@ class Encoded:
 
     @property
     def labels(self) -> list[int]:
-        """The ids where the loss is computed, -100 elsewhere; not shifted `[length]`."""
+        """The ids where the loss is computed, -100 elsewhere `[length]`; not shifted."""
         return [token if trained else UNTRAINED for token, trained in zip(self.ids, self.trained, strict=True)]
 
 
@@ -62,13 +62,13 @@ def encode_prompt(
     continue_last: bool = False,
     known: Callable[[Segment], KnownTokens | None] | None = None,
 ) -> list[int]:
-    """The tokens that make a model answer `messages`, or go on with the last of them; none when nothing is asked.
+    """The tokens that make a model answer `messages`, or continue the last of them; empty when nothing is asked.
 
-    What is rendered is `alternating(messages)`: also a conversation with questions that were never answered.
+    `alternating(messages)` is rendered, so a conversation may have questions that were never answered.
 
     Args:
         continue_last: the last message is the beginning of an answer.
-        known: finds the tokens with which a segment was generated, where it was.
+        known: returns the tokens with which a segment was generated, if it was.
 
     Raises KnownError("template_error") and ValueError as `PromptTemplate.segments`.
     """
@@ -88,11 +88,11 @@ def encode_conversation(
 ) -> Encoded | None:
     """The training sample of a conversation, or None when no trained token is left.
 
-    Which answers are trained on says `belle.prompts.targets`. The sample ends with an answer and the token that closes
+    `belle.prompts.targets` says which answers are trained on. The sample ends with an answer and the token that closes
     it; what follows the last answer is left out. A conversation longer than `max_length` tokens loses its oldest
-    exchanges (questions with their answers), never its leading system messages; when the newest exchange does not fit
-    even alone, it is left out and those before it are looked at. Nothing is cut in the middle: a cut answer teaches to
-    stop anywhere, and a question without its beginning teaches to answer what was not asked.
+    exchanges (questions with their answers), but never its leading system messages; if the newest exchange does not fit
+    even alone, it is left out and those before it are tried. Nothing is cut in the middle: a cut answer would teach the
+    model to stop anywhere, and a cut question to answer what was not asked.
 
     Raises KnownError: `template_error`; `no_end_token` when the vocabulary lacks the token that closes an answer.
     """
@@ -115,7 +115,7 @@ def encode_answers(
     *,
     max_length: int | None = None,
 ) -> list[Encoded]:
-    """The training samples of a conversation: one, or where the template rewrites history, one for each answer.
+    """The training samples of a conversation: one; or one for each answer, where the template rewrites history.
 
     Arguments and errors as `encode_conversation`.
     """
@@ -141,10 +141,10 @@ def encode_preference(
     *,
     max_length: int | None = None,
 ) -> tuple[Encoded, Encoded] | None:
-    """Two samples that share the prompt, the loss on the answer alone; None when one does not fit into `max_length`.
+    """Two samples with the same prompt, the loss on the answers alone; None when one does not fit into `max_length`.
 
-    The same oldest exchanges of `prompt`, which ends with a question, are left out of both. Raises as
-    `encode_conversation`.
+    `prompt` ends with a question. Where its oldest exchanges have to be left out, they are left out of both samples.
+    Raises as `encode_conversation`.
     """
     system, exchanges = _exchanges([*map(_silent, prompt), Message("assistant", "answer")])
     both = [[*exchanges[:-1], [*exchanges[-1][:-1], Message("assistant", answer)]] for answer in (chosen, rejected)]
@@ -169,9 +169,9 @@ def encode_text(vocabulary: TokenVocabulary, text: str) -> Encoded:
 
 
 def _exchanges(messages: Sequence[Message]) -> tuple[list[Message], list[list[Message]]]:
-    """The leading system messages, and the exchanges: questions with the answers to them.
+    """The leading system messages, and the exchanges: questions with their answers.
 
-    What no answer follows that is trained on is in none.
+    Messages after the last trained answer are in none.
     """
     start = next((i for i, m in enumerate(messages) if m.role != "system"), len(messages))
     end = next((i for i in range(len(messages), start, -1) if messages[i - 1].is_target), start)
@@ -190,10 +190,10 @@ def _silent(message: Message) -> Message:
 
 
 class _Suffixes:
-    """Conversations encoded from their exchange number `first` on, and the question which is the first that fits.
+    """Encodes conversations from exchange number `first` on, and finds the smallest `first` that fits.
 
     Args:
-        variants: conversations of equally many exchanges; the longest must fit.
+        variants: conversations with the same number of exchanges; all have to fit.
     """
 
     def __init__(
@@ -219,7 +219,10 @@ class _Suffixes:
         return self._lines[first]
 
     def longest_within(self, max_length: int | None) -> int | None:
-        """The number of the first exchange to keep; None when the last alone is too long."""
+        """The number of the first exchange to keep; None when the last alone is too long.
+
+        By bisection: leaving out more exchanges never makes a sample longer, and each test encodes the conversation.
+        """
 
         def fits(first: int) -> bool:
             return max_length is None or max(len(line.tokens) for line in self.encoded(first)) <= max_length
@@ -241,7 +244,7 @@ class _Suffixes:
 def _encode_finished(vocabulary: TokenVocabulary, template: PromptTemplate, messages: Sequence[Message]) -> TokenLine:
     segments = template.segments(messages, add_generation_prompt=False)
     if segments and segments[-1].trained and not (segments[-1].special or segments[-1].literal):
-        # The template has no end of a turn; then the end token closes the whole text.
+        # The template has no token for the end of a turn; then the end of sequence closes the text.
         segments.append(EOS)
     if vocabulary.eos is None and any(s.special == "eos" for s in segments):
         raise _no_end_token()

@@ -1,7 +1,7 @@
-"""The prompts of the best known model families, one row each: what stands around a system text, a question, an answer.
+"""The templates of well-known model families, a row each: the text around system texts, questions and answers.
 
-A row is what the family's published chat template writes, to the last space; `tests/belle/prompts/test_families.py`
-holds each against that template, or against llama.cpp's own. A new family is one more row.
+A row is exactly what the family's published chat template writes, to the last space; `test_families.py` compares each
+with that template, or with llama.cpp's own. A new family is one more row.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from belle.prompts.base import BOS, EOS, Message, PromptTemplate, Segment
 
 @dataclass(frozen=True)
 class Turns(PromptTemplate):
-    """Every message between two fixed texts; an answer is closed by an end token.
+    """A template that writes every message between two fixed texts, and closes an answer with an end token.
 
     A family without a system role has `supports_system` False.
 
     Args:
-        starts_with_bos: the beginning-of-sequence token stands first, written by the template itself.
-        system: what stands before and behind a system text.
-        user: before and behind a question.
-        assistant: before an answer; it is also what makes the model begin one.
+        starts_with_bos: the template itself writes the beginning-of-sequence token.
+        system: the texts before and after a system text.
+        user: the texts before and after a question.
+        assistant: the text before an answer, which also makes the model begin one.
         end: the control token that closes an answer; "" for the vocabulary's end of sequence.
-        after: what stands between that token and the next turn.
-        preamble: the system text of a conversation that begins without one.
-        trims: white space around messages is removed.
+        after: the text between that token and the next turn.
+        preamble: the system text of a conversation that has none.
+        trims: remove white space around messages.
     """
 
     starts_with_bos: bool = False
@@ -76,7 +76,8 @@ GEMMA = Turns(
     trims=True,
 )
 
-# To SentencePiece the brackets of the first releases are plain text, and the space before an answer is its own.
+# The templates of Mistral's tokenizer versions differ in spaces. v1: `[INST]` is plain text, and SentencePiece itself
+# puts the space in front of an answer.
 MISTRAL = Turns(
     "mistral",
     "Mistral 7B v0.1 and v0.2, Mixtral",
@@ -88,6 +89,7 @@ MISTRAL = Turns(
     user=("[INST] ", " [/INST]"),
 )
 
+# v3: `[INST]` and `[/INST]` are control tokens; the space before the closing one is gone.
 MISTRAL_V3 = Turns(
     "mistral-v3",
     "Mistral 7B v0.3, Mistral Large",
@@ -100,6 +102,7 @@ MISTRAL_V3 = Turns(
     user=("[INST] ", "[/INST]"),
 )
 
+# v3-tekken: a byte-level vocabulary, whose tokens carry their spaces, so the template writes none.
 MISTRAL_TEKKEN = Turns(
     "mistral-tekken",
     "Mistral Nemo, Ministral",
@@ -110,6 +113,7 @@ MISTRAL_TEKKEN = Turns(
     user=("[INST]", "[/INST]"),
 )
 
+# v7: adds a system role, again without spaces.
 MISTRAL_V7 = Turns(
     "mistral-v7",
     "Mistral Small 3",
@@ -170,6 +174,7 @@ VICUNA = Turns(
     "The assistant gives helpful, detailed, and polite answers to the user's questions.",
 )
 
+# The bars of `<｜User｜>` are U+FF5C, and the control tokens need nothing between them.
 DEEPSEEK = Turns(
     "deepseek",
     "DeepSeek V3 and R1",
@@ -205,6 +210,7 @@ PHI_3 = Turns(
     after="\n",
 )
 
+# ChatML with `<|im_sep|>` in place of the line feed.
 PHI_4 = Turns(
     "phi-4",
     "Phi 4",

@@ -1,7 +1,7 @@
-"""The prompt template that a GGUF brings along: a Jinja program, written by whoever made the file.
+"""The prompt template inside a GGUF: a Jinja program, written by whoever made the file.
 
-It is run in a sandbox (`sandbox`), and its output is taken apart again, so that what people wrote is told from what
-the template wrote.
+It runs in a sandbox (`sandbox`). Its output is then cut into segments, to distinguish text that people wrote from text
+of the template.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OWN_TEMPLATE = "gguf"
 """The id of the template inside the file."""
 
 _HELLO = Message("user", "hello")
-# Around the number of a message. Private-use characters: no tokenizer or template gives them a meaning.
+# Marks around the number of a message: private-use characters, which have no meaning in tokenizers and templates.
 _OPEN, _CLOSE = "\ue000", "\ue001"
 
 
@@ -31,11 +31,10 @@ class GgufTemplate(PromptTemplate):
     """The template inside a model file.
 
     The text of each message becomes a segment of its own that is not literal, so that `<|im_end|>` in a message
-    stays seven characters. To find the messages in the output, the template is run a second time with marks in their
-    place; leaving out parts of a message (white space around it, a chain of thought before it) is understood.
-    Templates that rewrite messages in other ways defeat this; then the messages are looked for one after the other, and
-    any that is not found word for word stays in literal text: special tokens written into such a message do act as
-    special tokens.
+    stays plain text. To find the messages in the output, the template is rendered a second time with marks in their
+    place. A template may leave out parts of a message: white space around it, a chain of thought before it. With
+    templates that rewrite messages in other ways this fails; then the messages are searched one after the other, and a
+    message that is not found verbatim stays literal text: special tokens in such a message do act as special tokens.
 
     No segment is `trained`: such a template does not say where the loss belongs.
     """
@@ -58,10 +57,10 @@ class GgufTemplate(PromptTemplate):
         return replace(self, program=self.program.with_thinking(on))
 
     def _silence(self, pieces: list[Segment], messages: Sequence[Message]) -> None:
-        """Nothing: what is trained is found without the answers that have no loss."""
+        """Do nothing: `ModelTemplate` does not mark answers without loss in the first place."""
 
     def _with_bos(self, pieces: list[Segment]) -> list[Segment]:
-        """`pieces` with the beginning-of-sequence token that the template writes as a token."""
+        """`pieces` with the text of the beginning-of-sequence token replaced by the token."""
         if self.add_bos is False and pieces and pieces[0].literal and pieces[0].text.startswith(self.bos_token):
             pieces[0] = replace(pieces[0], text=pieces[0].text[len(self.bos_token) :])
             pieces.insert(0, BOS)
@@ -71,8 +70,8 @@ class GgufTemplate(PromptTemplate):
 def template_from_gguf(source: str, *, bos_token: str, eos_token: str) -> PromptTemplate:
     """The template `source` (`tokenizer.chat_template` of a GGUF); its id is `gguf`.
 
-    A source that this program wrote itself is the built-in template: that knows, besides the text, which pieces the
-    model was trained to see tokenized on their own.
+    A source that this program wrote itself gives the built-in template, which also knows which pieces have to be
+    tokenized on their own.
 
     Args:
         bos_token: the text of the vocabulary's beginning-of-sequence token, "" when it has none.
@@ -87,7 +86,7 @@ def template_from_gguf(source: str, *, bos_token: str, eos_token: str) -> Prompt
         return own
     program = Program(source, bos_token=bos_token, eos_token=eos_token)
     question = program.render([_HELLO], add_generation_prompt=True)
-    # A template that writes the token itself must not get a second one from the tokenizer.
+    # If the template writes the token itself, the tokenizer must not add a second one.
     writes_bos = bool(bos_token) and question.startswith(bos_token)
     return GgufTemplate(
         id=OWN_TEMPLATE,
@@ -101,7 +100,7 @@ def template_from_gguf(source: str, *, bos_token: str, eos_token: str) -> Prompt
 
 
 def supports_system(program: Program) -> bool:
-    """Some templates refuse a system message, others drop it without a word."""
+    """Whether a template renders a system message: some raise an error for it, others silently drop it."""
     mark = "mark-of-the-system-message"
     try:
         text = program.render([Message("system", mark), _HELLO], add_generation_prompt=True)
@@ -112,10 +111,10 @@ def supports_system(program: Program) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of what a template makes of a conversation.
+    """A part of a rendered conversation.
 
     Args:
-        message: the number of the message that it is (a part of); None for the template's own text.
+        message: the index of the message that it comes from; None for the template's own text.
     """
 
     segment: Segment
@@ -123,10 +122,10 @@ class Piece:
 
 
 def take_apart(program: Program, messages: Sequence[Message], text: str, *, add_generation_prompt: bool) -> list[Piece]:
-    """`text`, which the program makes of `messages`, cut into what people wrote and what the template wrote."""
+    """Cut `text`, the rendered `messages`, into text of messages and text of the template."""
     if any(_OPEN in m.content for m in messages):
         return _in_order(text, messages)
-    # An empty message stays empty: templates treat it differently.
+    # Empty messages get no mark: templates treat them differently from others.
     marked = [
         Message(m.role, f"{_OPEN}{index:06d}{_CLOSE}" if m.content.strip() else m.content)
         for index, m in enumerate(messages)
@@ -139,7 +138,7 @@ def take_apart(program: Program, messages: Sequence[Message], text: str, *, add_
 
 
 def _by_marks(text: str, marked: str, messages: Sequence[Message]) -> list[Piece] | None:
-    """`text` cut as `marked` is; None unless every mark stands for a part of its message, and all else is equal."""
+    """Cut `text` like `marked`; None unless each mark stands for a part of its message and the rest is equal."""
     first, *rest = marked.split(_OPEN)
     if not text.startswith(first):
         return None
@@ -150,16 +149,16 @@ def _by_marks(text: str, marked: str, messages: Sequence[Message]) -> list[Piece
         if not number.isdigit() or int(number) >= len(messages):
             return None
         content = messages[int(number)].content
-        found = _part_of(content, text, position, after, last=index == len(rest) - 1)
-        if found is None:
+        part_of_message = _part_of(content, text, position, after, last=index == len(rest) - 1)
+        if part_of_message is None:
             return None
-        pieces += [Piece(Segment(found), int(number)), Piece(Segment(after, literal=True))]
-        position += len(found) + len(after)
+        pieces += [Piece(Segment(part_of_message), int(number)), Piece(Segment(after, literal=True))]
+        position += len(part_of_message) + len(after)
     return pieces if position == len(text) else None
 
 
 def _part_of(content: str, text: str, position: int, after: str, *, last: bool) -> str | None:
-    """What of `content` stands in `text` at `position`, before `after`: all, or trimmed, or the longest part."""
+    """The part of `content` that stands in `text` from `position` to `after`: all, or trimmed, or the longest part."""
     for variant in (content, content.strip(), content.rstrip(), content.lstrip()):
         if text.startswith(variant + after, position):
             return variant
@@ -173,13 +172,13 @@ def _part_of(content: str, text: str, position: int, after: str, *, last: bool) 
 
 
 def _in_order(text: str, messages: Sequence[Message]) -> list[Piece]:
-    """`text` cut at the messages that are found in it word for word, one after the other."""
+    """Cut `text` at the messages that occur in it verbatim, one after the other."""
     pieces: list[Piece] = []
     position = 0
     for number, message in enumerate(messages):
-        found = message.content.strip()
-        start = text.find(found, position) if found else -1
+        content = message.content.strip()
+        start = text.find(content, position) if content else -1
         if start >= 0:
-            pieces += [Piece(Segment(text[position:start], literal=True)), Piece(Segment(found), number)]
-            position = start + len(found)
+            pieces += [Piece(Segment(text[position:start], literal=True)), Piece(Segment(content), number)]
+            position = start + len(content)
     return [*pieces, Piece(Segment(text[position:], literal=True))]

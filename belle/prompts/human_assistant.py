@@ -1,8 +1,8 @@
-"""The prompts of the BELLE family: `Human:` asks, `Assistant:` answers, an end token closes every answer.
+"""The templates of the BELLE family: `Human:` asks, `Assistant:` answers, an end token closes every answer.
 
-BELLE's models were trained by several generations of its code, whose prompts differ in a space or a newline, and a
-model answers well only to its own. What all share: there is no system role, each answer is followed by the end token
-(also in the history), and a model that misses its end goes on with `Human:`, which therefore ends an answer too.
+BELLE's models were trained by several generations of its code, whose prompts differ in a space or a newline; a model
+answers well only to its own. In all of them there is no system role, each answer is followed by the end token (also in
+the history), and a model that misses its end continues with `Human:`, which is therefore a stop string.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from belle.prompts.base import EOS, Message, PromptTemplate, Segment
 class HumanAssistant(PromptTemplate):
     """A prompt of the BELLE family.
 
-    A human turn is one segment and includes the call for an answer.
+    A question and the texts around it, “Assistant:” included, are one segment.
 
     Args:
-        before: what stands before the question.
-        after: what stands between the question and the answer.
-        between: what stands between an answer's end token and the next question.
+        before: the text before the question.
+        after: the text between the question and the answer.
+        between: the text between an answer's end token and the next question.
     """
 
     before: str = "Human: \n"
@@ -33,7 +33,7 @@ class HumanAssistant(PromptTemplate):
     supports_system: bool = False
 
     def _turns(self, messages: Sequence[Message], *, answer: bool) -> list[Segment]:
-        del answer  # every human turn calls for one
+        del answer  # every question ends with the text that makes the model answer
         result: list[Segment] = []
         for message in messages:
             if message.role == "user":
@@ -44,6 +44,9 @@ class HumanAssistant(PromptTemplate):
         return result
 
 
+# BELLE's training code (2023-04 and later) tokenizes “Human: \n…\n\nAssistant: \n” and each answer separately and joins
+# the ids; the space before each newline is in its strings. So for SentencePiece each answer begins a new text, in front
+# of which it puts a space: hence `strip_leading_space`. No BOS is added.
 BELLE = HumanAssistant(
     "belle",
     "BELLE (Human / Assistant, 2023-04 and later)",
@@ -51,6 +54,7 @@ BELLE = HumanAssistant(
     add_bos=False,
 )
 
+# The same, but for one space: “Assistant:\n”.
 BELLE_LLAMA2 = HumanAssistant(
     "belle-llama2",
     "BELLE-Llama2 (no space after “Assistant:”)",
@@ -59,7 +63,8 @@ BELLE_LLAMA2 = HumanAssistant(
     after="\n\nAssistant:\n",
 )
 
-# The first generation put question and answer on the lines of their labels and tokenized the whole as one text.
+# The first generation wrote question and answer in the lines of their labels, and tokenized the whole as one text, with
+# BOS.
 BELLE_V0 = HumanAssistant(
     "belle-v0",
     "BELLE-LLaMA 0.6M, 2M (first generation)",
@@ -68,7 +73,7 @@ BELLE_V0 = HumanAssistant(
     after="\n\nAssistant: ",
 )
 
-# BLOOM's byte-level tokens carry their leading space, so the prompt ends before it and the model writes it.
+# BLOOM's byte-level tokens include their leading space, so the prompt ends before the space and the model writes it.
 BELLE_BLOOM = HumanAssistant(
     "belle-bloom",
     "BELLE-7B on BLOOM",
@@ -79,6 +84,7 @@ BELLE_BLOOM = HumanAssistant(
     answer_prefix=" ",
 )
 
+# BELLE-LLaMA-EXT calls itself Belle, and an empty line separates an answer from the next question.
 BELLE_EXT = HumanAssistant(
     "belle-ext",
     "BELLE-LLaMA-EXT (Human / Belle)",

@@ -1,8 +1,7 @@
-"""Built-in templates as Jinja programs: for checkpoints and GGUF files, so that every program that reads one of them
-talks to the model rightly.
+"""Built-in templates as Jinja programs, for checkpoints and GGUF files that other programs read.
 
-The words come from the templates themselves; here they only change their form. The programs read `messages`,
-`bos_token`, `eos_token` and `add_generation_prompt`, as everywhere.
+All texts come from the templates themselves; only the form is changed here. The programs use the usual variables:
+`messages`, `bos_token`, `eos_token` and `add_generation_prompt`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ from belle.prompts.builtin import Llama2
 from belle.prompts.families import Turns
 from belle.prompts.human_assistant import HumanAssistant
 
-# System texts go in front of the question that follows them: no BELLE model was trained with a system role.
+# System texts go in front of the question that follows them: no BELLE model was trained with a system role. All tags
+# strip white space (`{%-`), so that only the strings count; braces are doubled for `str.format`.
 _HUMAN_ASSISTANT = """\
 {{%- set state = namespace(system='', started=false) -%}}
 {{%- for message in messages -%}}
@@ -83,7 +83,7 @@ _LLAMA_2 = """\
 
 
 def jinja_source(template: PromptTemplate) -> str | None:
-    """The template as a Jinja program; None for one without turns, which no chat program could use."""
+    """The template as a Jinja program; None for `Plain`, which has no turns."""
     if isinstance(template, HumanAssistant):
         words = ("between", "before", "after", "answer_prefix")
         return _HUMAN_ASSISTANT.format(**{name: json.dumps(getattr(template, name)) for name in words})

@@ -1,8 +1,9 @@
-"""What a model file's template may cost: a budget, and versions of Jinja's operations that keep to it.
+"""The budget of a model file's template, and versions of Jinja's operations that keep to it.
 
-A template is a program by a stranger, and Jinja's sandbox only stops it from reaching Python: it may still loop for
-hours or build a string the size of the memory. Here every value that a template makes is weighed, every step is paid
-for, and what could grow beyond its parts (repetition, replacement, joining, padding) is computed in advance.
+A template is an untrusted program, and Jinja's sandbox only prevents access to Python: it may still loop for hours or
+build a string of the size of the memory. Here every value that a template makes is measured, every step costs units of
+a budget, and the size of a result that can exceed its parts (repetition, replacement, joining, padding) is computed in
+advance.
 """
 
 from __future__ import annotations
@@ -24,22 +25,22 @@ from jinja2.tests import TESTS
 SECONDS = 5.0
 MAX_ITEMS = 100_000
 MAX_INT_BITS = 1024
-_STEP = 4
-_CHARS_PER_UNIT = 16
-_COMPARED_PER_UNIT = 1024
+_STEP = 4  # units of the budget for one operation of the template
+_CHARS_PER_UNIT = 16  # characters that are copied
+_COMPARED_PER_UNIT = 1024  # characters that are compared
 _CONTAINERS = (list, tuple, set, frozenset, ItemsView, KeysView, ValuesView)
 _DATA = (str, int, float, type(None), Undefined, dict, range, Iterator, *_CONTAINERS)
 
 
 class TooMuchError(Exception):
-    """A template asked for more than its budget, or for something that cannot be bounded."""
+    """A template needs more than its budget, or an operation whose cost cannot be bounded."""
 
 
 class Budget:
-    """What is left for one compilation or one rendering.
+    """The units that are left for one compilation or one rendering.
 
     Args:
-        input_chars: characters of the conversation: a long one may cost more.
+        input_chars: characters of the conversation; a longer one has a larger budget.
     """
 
     def __init__(self, input_chars: int = 0) -> None:
@@ -48,21 +49,21 @@ class Budget:
         self._deadline = time.monotonic() + SECONDS
 
     def spend(self, units: int = 0) -> None:
-        """Pay for one step and `units` more. Raises TooMuchError."""
+        """Take one step and `units` more off the budget. Raises TooMuchError."""
         self._units -= units + _STEP
         if self._units < 0 or time.monotonic() > self._deadline:
             raise TooMuchError("it takes too long")
 
     def check(self, length: int) -> None:
-        """Raises TooMuchError when a value of `length` characters is not to be made."""
+        """Raises TooMuchError when `length` characters are too many for a value."""
         if length > self.longest:
             raise TooMuchError("it makes too long a text")
 
     def weigh(self, value: Any) -> int:
-        """The length of `value` written out, about; pays for looking at it. Raises TooMuchError.
+        """About the length of `value` as text; costs units for visiting it. Raises TooMuchError.
 
-        A value that is shared counts as often as it would be written, so that a list of lists of itself, doubled
-        thirty times, is found out before anything walks it.
+        A value that is referred to several times counts as often, because it would be written as often: a list that
+        holds the list before it twice, thirty levels deep, is refused before anything walks through all of it.
         """
         nodes = length = 0
         todo = [value]
@@ -89,7 +90,7 @@ current: ContextVar[Budget] = ContextVar("current")
 
 
 def metered(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter, test or global function whose arguments and result are weighed."""
+    """Wrap a filter, test or global function so that its arguments and result are weighed."""
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -105,7 +106,7 @@ def metered(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def cheap(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter or test that looks at a value without walking through it, and makes no new one."""
+    """Wrap a filter or test that neither walks through its value nor makes a new one."""
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -116,7 +117,7 @@ def cheap(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def of_text(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter or test that takes its first argument as text."""
+    """Wrap a filter or test that takes its first argument as text."""
 
     @metered
     @wraps(function)
@@ -129,7 +130,7 @@ def of_text(function: Callable[..., Any]) -> Callable[..., Any]:
 def text_of(value: Any) -> str:
     """`value` as the template writes it into the prompt.
 
-    Raises TooMuchError for lists that hold a namespace: it may hold lists of namespaces in turn, and so on.
+    Raises TooMuchError for lists that hold a namespace: `weigh` does not look into it, and it may hold lists again.
     """
     current.get().weigh(value)
     if isinstance(value, str):
@@ -147,7 +148,7 @@ def text_of(value: Any) -> str:
 
 
 def each(values: Iterable[Any]) -> Iterator[Any]:
-    """The items of a loop, each paid for."""
+    """The items of a loop; each costs a step."""
     budget = current.get()
     for value in values:
         budget.spend()
@@ -155,7 +156,7 @@ def each(values: Iterable[Any]) -> Iterator[Any]:
 
 
 def concat(parts: Iterable[str]) -> str:
-    """The parts joined, when that is not too long."""
+    """Join the parts, if the result is not too long."""
     budget = current.get()
     texts = list(parts)
     length = sum(map(len, texts))
@@ -165,21 +166,21 @@ def concat(parts: Iterable[str]) -> str:
 
 
 def replace(text: str, old: str, new: str, count: int = -1) -> str:
-    """`str.replace`."""
-    found = text.count(old) if count is None or count < 0 else min(count, text.count(old))
-    current.get().check(len(text) + found * max(0, len(new) - len(old)))
+    """`str.replace`, with the length computed in advance."""
+    n = text.count(old) if count is None or count < 0 else min(count, text.count(old))
+    current.get().check(len(text) + n * max(0, len(new) - len(old)))
     return text.replace(old, new, -1 if count is None else count)
 
 
 def join(separator: str, values: Iterable[Any]) -> str:
-    """`str.join`."""
+    """`str.join`, with the length computed in advance."""
     texts = list(each(values))
     current.get().check(sum(len(t) for t in texts if isinstance(t, str)) + len(separator) * len(texts))
     return separator.join(texts)
 
 
 def split(method: Callable[..., list[str]], text: str, *args: Any, **kwargs: Any) -> list[str]:
-    """`str.split`, `str.rsplit`, `str.splitlines` on text short enough to fall into that many parts."""
+    """`str.split`, `str.rsplit`, `str.splitlines`, with the number of parts estimated in advance."""
     separator = args[0] if args else kwargs.get("sep")
     parts = text.count(separator) if isinstance(separator, str) and separator else len(text) // 2
     if method.__name__ == "rsplit" and isinstance(separator, str):
@@ -190,19 +191,19 @@ def split(method: Callable[..., list[str]], text: str, *args: Any, **kwargs: Any
 
 
 def search_backwards(method: Callable[..., Any], text: str, wanted: str, *args: Any) -> Any:
-    """`str.rfind`, `rindex`, `rpartition`: Python compares anew at every position, which is quadratic."""
+    """`str.rfind`, `rindex`, `rpartition`: Python's backward search compares at every position, length × length."""
     current.get().spend(len(text) * len(wanted) // _COMPARED_PER_UNIT)
     return method(wanted, *args)
 
 
 def strip(method: Callable[..., str], chars: str | None = None) -> str:
-    """`str.strip`, `lstrip`, `rstrip` of a handful of characters."""
+    """`str.strip`, `lstrip`, `rstrip`, with few characters: each position is compared with all of them."""
     if chars is not None and len(chars) > 256:
         raise TooMuchError("it strips too many different characters")
     return method(chars)
 
 
-# A width or precision of three digits at most, and none that comes from the values (`*`).
+# A width or precision has at most three digits, and must not come from the values (`*`).
 _SPECIFICATION = re.compile(
     r"%(?:\((?P<key>[^()]*)\))?(?P<form>[#0\- +]*\d{0,3}(?:\.\d{0,3})?)[hlL]?(?P<kind>[diouxXeEfFgGcrsa%])"
 )
@@ -210,26 +211,26 @@ _LONGEST_ESCAPE = len("\\U0001f600")
 
 
 def percent_format(text: str, values: Any) -> str:
-    """`text % values`, one specification at a time, so that the whole is found to be too long before it is made."""
+    """`text % values`, one specification at a time, so that a too long result is noticed before it is complete."""
     waiting = list(values) if isinstance(values, tuple) else [values]
     named = isinstance(values, dict)
     parts: list[str] = []
     length = position = 0
     while (start := text.find("%", position)) >= 0:
-        found = _SPECIFICATION.match(text, start)
-        if found is None:
+        match = _SPECIFICATION.match(text, start)
+        if match is None:
             raise TooMuchError(f"it formats text by {text[start : start + 20]!r}")
         parts.append(text[position:start])
-        if found["kind"] == "%":
+        if match["kind"] == "%":
             parts.append("%")
-        elif found["key"] is not None:
-            parts.append(_formatted(found, values[found["key"]]))
+        elif match["key"] is not None:
+            parts.append(_formatted(match, values[match["key"]]))
         elif waiting:
-            parts.append(_formatted(found, waiting.pop(0)))
+            parts.append(_formatted(match, waiting.pop(0)))
             named = False
         else:
             raise TypeError("not enough arguments for format string")
-        position = found.end()
+        position = match.end()
         length += len(parts[-2]) + len(parts[-1])
         current.get().check(length)
         current.get().spend(len(parts[-1]) // _CHARS_PER_UNIT)
@@ -292,7 +293,7 @@ def _filter_tojson(
 
 
 def _short(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that would make a list of the characters of a text."""
+    """Wrap a filter that would turn a long text into a list of its characters."""
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:

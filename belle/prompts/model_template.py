@@ -1,12 +1,12 @@
-"""A checkpoint's own chat template for training: which of the tokens that it makes are an answer's.
+"""A checkpoint's own chat template for training: finds the tokens of the answers in its output.
 
-A chat template is a program that says nothing of answers (but for the few with `{% generation %}`), so they are found
-by rendering turn by turn: an answer begins where the prompt ends that a chat would put before it, and ends with the
-first control token after its text. Both are looked up in the whole rendered conversation, whose tokens are therefore
-those of transformers' `apply_chat_template`.
+A chat template does not say where the answers are (but for the few with `{% generation %}`), so they are found by
+rendering turn by turn: an answer begins where the prompt of a chat would end, and ends with the first control token
+after its text. Both positions are looked up in the whole rendered conversation, so its tokens are the same as those of
+transformers' `apply_chat_template`.
 
-Some templates render a turn in another way once it is history (they leave out earlier thoughts). Then what a chat puts
-before an answer is not in the whole conversation, and `keeps_history` says that each answer needs a sample of its own.
+Some templates render a turn differently once it is history: they leave out earlier thoughts. Then the conversation does
+not contain the prompt of a chat, and `keeps_history` says that each answer needs a sample of its own.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BEGINS, _ENDS = "\ue002", "\ue003"
 _MARKS = re.compile(f"([{_BEGINS}{_ENDS}])")
 # What looks like a control token: `<|end|>`, `<end_of_turn>`, `<｜User｜>`, `[/INST]`.
 _LIKE_A_TOKEN = re.compile(r"\s*(<[^<>\s]{2,40}>|\[/?[A-Z_]{2,40}\])")
-# More than the samples of the rows that are encoded at once, each of which is asked for twice.
+# Larger than the number of samples that are encoded together, each of which is looked up twice.
 _REMEMBERED = 4096
 
 Span = tuple[int, int]
@@ -39,7 +39,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class ModelTemplate(GgufTemplate):
-    """The chat template of a checkpoint, with the loss where its answers are.
+    """The chat template of a checkpoint, with the answers marked as trained.
 
     Args:
         controls: the control tokens of the vocabulary.
@@ -65,7 +65,7 @@ class ModelTemplate(GgufTemplate):
 
     @cached_property
     def control(self) -> re.Pattern[str]:
-        """Any control token."""
+        """Matches any control token."""
         longest_first = sorted(self.controls, key=len, reverse=True)
         return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
@@ -81,14 +81,14 @@ def model_template(
 ) -> PromptTemplate:
     """The template of a checkpoint, for training and for answering with transformers.
 
-    A source that this program wrote itself is the built-in template.
+    A source that this program wrote itself gives the built-in template.
 
     Args:
         source: Jinja, as `chat_template` of a tokenizer.
         bos_token: "" where there is none.
         controls: the texts of the vocabulary's control tokens.
         further: further variables of the program.
-        trains: the template is trained with, so that the place of an answer has to be found.
+        trains: whether it is used for training, so that the answers have to be found.
 
     Raises KnownError("template_error") when it cannot be rendered or trained with, with the reason.
     """
@@ -101,7 +101,7 @@ def model_template(
     template = ModelTemplate(
         id=MODEL,
         title="The model's own",
-        # transformers puts no token in front of what the template writes.
+        # transformers adds no token in front of the text of the template.
         add_bos=False,
         supports_system=supports_system(program),
         program=program,
@@ -123,9 +123,9 @@ def _end_of_answers(template: ModelTemplate) -> str | None:
     """The control token that closes an answer; None when nothing does. Raises KnownError("template_error")."""
     whole = _whole(template, _PROBE)
     (answer,) = _answers(whole)
-    if answer.ended is None and (found := _LIKE_A_TOKEN.match(whole.text[answer.end :])):
+    if answer.ended is None and (match := _LIKE_A_TOKEN.match(whole.text[answer.end :])):
         raise _untrainable(
-            f"it ends an answer with {found[1]}, which is not a token of this vocabulary, so the end cannot be learned"
+            f"it ends an answer with {match[1]}, which is not a token of this vocabulary, so the end cannot be learned"
         )
     return answer.ended
 
@@ -135,8 +135,8 @@ class _Whole:
     """A rendered conversation.
 
     Args:
-        pieces: what `text` consists of.
-        bounds: where each piece begins, and where the last ends.
+        pieces: the pieces of `text`.
+        bounds: the start of each piece, and the end of the last.
     """
 
     template: ModelTemplate
@@ -146,23 +146,23 @@ class _Whole:
     bounds: Sequence[int]
 
     def literals(self, start: int, end: int) -> Iterator[Span]:
-        """The parts of `text[start:end]` that the template wrote."""
+        """The spans in `text[start:end]` that the template wrote."""
         for piece, begin, stop in zip(self.pieces, self.bounds, self.bounds[1:], strict=False):
             if piece.segment.literal and begin < end and stop > start:
                 yield max(begin, start), min(stop, end)
 
-    def place_of(self, message: int) -> Span | None:
-        """Where the text of a message stands, if it was found."""
+    def span_of(self, message: int) -> Span | None:
+        """The span of the text of a message; None where it was not found."""
         spans = zip(self.pieces, self.bounds, self.bounds[1:], strict=False)
         return next(((begin, stop) for piece, begin, stop in spans if piece.message == message), None)
 
 
 @dataclass(frozen=True)
 class _Answer:
-    """Where an answer stands in a rendered conversation.
+    """The span of an answer in a rendered conversation.
 
     Args:
-        ended: the control token that closes it, which is the last of it; None where there is none.
+        ended: the control token that closes it, included in the span; None where there is none.
     """
 
     start: int
@@ -185,7 +185,7 @@ def _marked(template: ModelTemplate, messages: tuple[Message, ...]) -> tuple[tup
     spans = [(answer.start, answer.end) for answer in answers]
     segments = [part for number in range(len(whole.pieces)) for part in _cut(whole, number, spans)]
     if answers and answers[-1].ended is None and messages[-1].is_target:
-        # The template has no end of a turn; then the end token closes the text, behind the answer.
+        # The template has no token for the end of a turn; then the end of sequence closes the text, after the answer.
         segments = [s for s, stop in _with_ends(segments) if stop <= answers[-1].end]
         segments.append(EOS)
     complete = template.program.marks_answers or len(answers) == sum(m.is_target for m in messages)
@@ -193,7 +193,7 @@ def _marked(template: ModelTemplate, messages: tuple[Message, ...]) -> tuple[tup
 
 
 def _cut(whole: _Whole, number: int, spans: Sequence[Span]) -> Iterator[Segment]:
-    """A piece, cut where trained text begins or ends."""
+    """Cut a piece where trained text begins or ends."""
     segment, begin, stop = whole.pieces[number].segment, whole.bounds[number], whole.bounds[number + 1]
     cuts = sorted({begin, stop, *(cut for span in spans for cut in span if begin < cut < stop)})
     for start, end in pairwise(cuts):
@@ -206,19 +206,19 @@ def _with_ends(segments: Sequence[Segment]) -> Iterator[tuple[Segment, int]]:
 
 
 def _answers(whole: _Whole) -> list[_Answer]:
-    """The answers that are to be trained on and could be found, in order.
+    """The answers to train on that were found, in order.
 
-    Raises KnownError("template_error") when the last message is to be trained on and cannot be found.
+    Raises KnownError("template_error") when the last message is to be trained on and is not found.
     """
     if whole.template.program.marks_answers and (marked := _by_generation(whole)) is not None:
         return marked
     targets = [i for i, message in enumerate(whole.messages) if message.is_target]
-    found = (_by_prompt(whole, index) for index in targets)
-    return [answer for answer in found if answer is not None]
+    answers = (_by_prompt(whole, index) for index in targets)
+    return [answer for answer in answers if answer is not None]
 
 
 def _by_prompt(whole: _Whole, index: int) -> _Answer | None:
-    """The answer that is message `index`: behind what a chat puts before it; None when that is not in the text."""
+    """The answer that is message `index`, by the prompt before it; None when the text does not contain that prompt."""
     program = whole.template.program
     prompt = program.render(whole.messages[:index], add_generation_prompt=True)
     last = index == len(whole.messages) - 1
@@ -230,21 +230,22 @@ def _by_prompt(whole: _Whole, index: int) -> _Answer | None:
             f"before an answer it writes {added[:60]!r}, which is not in the finished conversation,"
             " so what a chat shows the model could not be trained"
         )
-    place = whole.place_of(index)
+    span = whole.span_of(index)
     finished = whole.text if last else program.render(whole.messages[: index + 1], add_generation_prompt=False)
-    if place is not None and place[0] >= len(prompt):
-        answer = _closed(whole, len(prompt), place[1])
+    if span is not None and span[0] >= len(prompt):
+        answer = _closed(whole, len(prompt), span[1])
     else:
         answer = _between(whole, len(prompt), _shared(finished, whole.text))
     if last and answer.end == answer.start:
         raise _untrainable("it leaves the answer out")
-    # As history it may be written in another way than as the answer that it was.
-    unclear = not last and (answer.end == answer.start or (place is None and answer.ended is None))
+    # As history an answer may be rendered differently from when it was the last message: then it is not the text that a
+    # chat would have generated.
+    unclear = not last and (answer.end == answer.start or (span is None and answer.ended is None))
     return None if unclear or not finished.startswith(whole.text[: answer.end]) else answer
 
 
 def _between(whole: _Whole, start: int, end: int) -> _Answer:
-    """The answer from `start` whose text the template has rewritten, and which ends before `end`."""
+    """An answer whose text the template has rewritten: from `start` to the last control token before `end`."""
     controls = list(_controls(whole, start, end))
     if controls:
         token, stop = controls[-1]
@@ -253,28 +254,28 @@ def _between(whole: _Whole, start: int, end: int) -> _Answer:
 
 
 def _closed(whole: _Whole, start: int, end: int) -> _Answer:
-    """The answer from `start` whose text ends at `end`, with the control token that follows it but for white space."""
+    """The answer from `start` whose text ends at `end`, and the control token that follows, if any."""
     for begin, stop in whole.literals(end, len(whole.text)):
         if begin != end:
             break
-        found = whole.template.control.search(whole.text, begin, stop)
-        if found and not whole.text[begin : found.start()].strip():
-            return _Answer(start, found.end(), found[0])
+        match = whole.template.control.search(whole.text, begin, stop)
+        if match and not whole.text[begin : match.start()].strip():
+            return _Answer(start, match.end(), match[0])
         break
     return _Answer(start, end, None)
 
 
 def _controls(whole: _Whole, start: int, end: int) -> Iterator[tuple[str, int]]:
-    """The control tokens that the template wrote between two places, and where each ends."""
+    """The control tokens that the template wrote between two positions, each with its end."""
     for begin, stop in whole.literals(start, end):
-        for found in whole.template.control.finditer(whole.text, begin, stop):
-            yield found[0], found.end()
+        for match in whole.template.control.finditer(whole.text, begin, stop):
+            yield match[0], match.end()
 
 
 def _by_generation(whole: _Whole) -> list[_Answer] | None:
-    """The answers as `{% generation %}` marks them, each with the token that closes it; None where marks are unclear.
+    """The answers as `{% generation %}` marks them, each with the token that closes it; None for unclear marks.
 
-    A template that leaves the end out of its marks would teach answers without end.
+    The closing token is added where the marks leave it out: the model would learn answers without an end.
     """
     program = whole.template.program
     marked = program.render(whole.messages, add_generation_prompt=False, answer_marks=_BEGINS + _ENDS)
@@ -292,8 +293,8 @@ def _by_generation(whole: _Whole) -> list[_Answer] | None:
     answers = [message for message in whole.messages if message.role == "assistant"]
     if len(spans) != len(answers):
         return None
-    found = zip(spans, answers, strict=True)
-    return [_with_end(whole, *span) for span, message in found if message.trained]
+    pairs = zip(spans, answers, strict=True)
+    return [_with_end(whole, *span) for span, message in pairs if message.trained]
 
 
 def _with_end(whole: _Whole, start: int, end: int) -> _Answer:
@@ -302,7 +303,7 @@ def _with_end(whole: _Whole, start: int, end: int) -> _Answer:
 
 
 def _shared(one: str, other: str) -> int:
-    """How many characters two texts begin with alike."""
+    """The length of the common prefix of two texts."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
 

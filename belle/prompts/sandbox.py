@@ -1,7 +1,7 @@
-"""Runs the Jinja template of a model file as `transformers` does, and lets it do nothing else.
+"""Renders the Jinja template of a model file as `transformers` does, in a sandbox with limited time and memory.
 
-On top of Jinja's own sandbox (no private attributes, no changing of lists) only plain data and the methods of text and
-lists can be reached, and every step is paid for from a budget (`limits`). To that end the parsed template is
+In addition to Jinja's own sandbox (no private attributes, no changing of lists) a template can reach only plain data
+and the methods of texts and lists, and every step costs units of a budget (`limits`). For this the parsed template is
 rewritten before it is compiled: loops, comparisons, `~` and new lists go through metered functions.
 """
 
@@ -33,7 +33,7 @@ from belle.prompts.thinking import SWITCHES
 
 MAX_SOURCE = 256 * 1024
 _GENERATION = re.compile(r"\{%[-+]?\s*generation\b")
-# Variables that hold what is written where `{% generation %}` begins and ends.
+# Variables with the text that is written where `{% generation %}` begins and ends.
 _MARK_NAMES = ("_answer_begins", "_answer_ends")
 T = TypeVar("T")
 
@@ -63,11 +63,11 @@ class Program:
         bos_token: the value of that name in the template.
         eos_token: likewise.
         further: other variables, such as further special tokens.
-        now: what its clock shows; None: the time at which it is made.
+        now: the time of its clock; None: the time at which the program is made.
 
     Attributes:
-        marks_answers: whether it says with `{% generation %}` what is an answer.
-        thinking_switch: the variable that lets a model think or not; None where there is none.
+        marks_answers: whether it marks answers with `{% generation %}`.
+        thinking_switch: the variable that switches thinking; None where there is none.
 
     Raises KnownError("template_error") when it does not compile.
     """
@@ -83,7 +83,7 @@ class Program:
     ) -> None:
         if len(source) > MAX_SOURCE:
             raise _error(TooMuchError(f"it is longer than {MAX_SOURCE} characters"))
-        # One moment for the life of the template: a clock that ticks in the prompt would spoil the KV cache each turn.
+        # A fixed time: a running clock would change the prompt at each turn, and the KV cache could not be reused.
         self._now = now or datetime.now().astimezone()
         self._source = source
         tokens = {"bos_token": bos_token, "eos_token": eos_token}
@@ -94,17 +94,17 @@ class Program:
         self.marks_answers = _GENERATION.search(source) is not None
 
     def with_thinking(self, on: bool) -> Program:
-        """The same program, whose model is to think before it answers, or not to."""
-        made = copy(self)
+        """The same program, with its thinking switch on or off."""
+        program = copy(self)
         if self.thinking_switch is not None:
-            made._variables = {**self._variables, self.thinking_switch: on}
-        return made
+            program._variables = {**self._variables, self.thinking_switch: on}
+        return program
 
     def render(self, messages: Sequence[Message], *, add_generation_prompt: bool, answer_marks: str = "") -> str:
         """The prompt. Raises KnownError("template_error").
 
         Args:
-            answer_marks: two characters that are put around what stands in `{% generation %}`.
+            answer_marks: two characters to write before and after the content of `{% generation %}`.
         """
         rows = [{"role": m.role, "content": m.content} for m in messages]
         budget = Budget(sum(len(m.content) for m in messages))
@@ -118,12 +118,12 @@ class Program:
         return _guarded(budget, run)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Compiled programs do not travel between processes; the other one compiles it again."""
+        """Pickle the source: a compiled program cannot be pickled, so the other process compiles it again."""
         tokens = dict(self._tokens)
         return _again, (self._source, tokens.pop("bos_token"), tokens.pop("eos_token"), tokens, self._now)
 
     def __repr__(self) -> str:
-        """The same for programs that render the same, whatever the time."""
+        """Equal for programs that render the same, whatever their time; used in fingerprints of prepared data."""
         digest = hashlib.sha256(self._source.encode("utf-8", "surrogatepass")).hexdigest()
         return f"Program({digest}, {self._tokens})"
 
@@ -136,7 +136,7 @@ def _guarded(budget: Budget, run: Callable[[], T]) -> T:
     token = current.set(budget)
     try:
         return run()
-    # Whatever a stranger's program raises, from a division by zero to too deep a recursion, is its own error.
+    # Any exception of an untrusted program, from a division by zero to a recursion that is too deep, is its own error.
     except Exception as error:
         raise _error(error) from error
     finally:
@@ -163,7 +163,7 @@ def _error(error: Exception) -> KnownError:
 
 
 def _compile(source: str, now: datetime) -> tuple[Template, set[str]]:
-    """The program, and the names of the variables that it asks for."""
+    """The program, and the names of the variables that it reads."""
     environment = _Environment(now)
     tree = environment.parse(source)
     names = find_undeclared_variables(tree)
@@ -172,14 +172,14 @@ def _compile(source: str, now: datetime) -> tuple[Template, set[str]]:
 
 
 class _Namespace(Namespace):
-    """Jinja's, which writes out all that it holds; and that may be namespaces that hold each other, twice each."""
+    """Jinja's own prints its content, and namespaces that hold each other twice would print exponentially much."""
 
     def __repr__(self) -> str:
         return "<Namespace>"
 
 
 class _GenerationTag(Extension):
-    """`{% generation %}` marks what training computes the loss on: its content, with marks where they are asked for."""
+    """`{% generation %}` marks the text that is trained on: renders its content, between the two mark variables."""
 
     tags = {"generation"}  # noqa: RUF012  # as Jinja declares it
 
@@ -191,7 +191,7 @@ class _GenerationTag(Extension):
 
 
 class _Metering(NodeTransformer):
-    """Sends through `limits` what the generated Python would do by itself."""
+    """Rewrites operations that the generated Python code would do directly into calls of `limits`."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802  # Jinja's naming
         if node.recursive:
@@ -229,7 +229,7 @@ class _Metering(NodeTransformer):
 
 
 def _through(name: str, node: nodes.Node) -> nodes.Filter:
-    # The space keeps these names out of reach of a template.
+    # A template cannot call filters with a space in their names.
     return nodes.Filter(cast(nodes.Expr, node), f"metered {name}", [], [], None, None, lineno=node.lineno)
 
 
@@ -244,7 +244,7 @@ def _joined(values: list[Any]) -> str:
 
 @pass_context
 def _finalize(context: Context, value: Any) -> str:
-    del context  # asked for so that nothing is evaluated while compiling
+    del context  # with `pass_context` Jinja does not evaluate constants while compiling, without a budget
     return limits.text_of(value)
 
 
@@ -286,7 +286,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         return attr in methods if methods is not None else isinstance(obj, _ENGINE_OBJECTS)
 
     def wrap_str_format(self, value: Any) -> None:
-        """`str.format` is not among the methods that can be reached."""
+        """None: `str.format` is not among the allowed methods."""
         del value
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -315,7 +315,7 @@ def _small(value: Any, limit: int) -> bool:
 
 
 def _bounded(function: Any) -> Any:
-    """The method of a text, replaced by one that computes in advance what it would make."""
+    """A method of a text, replaced by one that computes the size of its result in advance."""
     text = getattr(function, "__self__", None)
     if not isinstance(text, str):
         return function

@@ -1,7 +1,7 @@
-"""Which answers are worth training on: one rule for what training does and for what “belle data check” reports.
+"""Which answers are trained on: the same rule for training and for “belle data check”.
 
-A blank answer would teach silence, and an answer that nobody asked for would teach to talk unasked. Both stay in the
-conversation, as a chat would have them before the next question; only no loss is computed on them.
+A blank answer would teach the model to say nothing, and an answer without a question to talk unasked. Both stay in the
+conversation, as a chat would have them before the next question, but no loss is computed on them.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ FLAWS: dict[Flaw, str] = {
     "empty-answer": "an answer is empty",
     "unasked-answer": "an answer follows no question",
 }
-"""Why an answer is not trained on, in words that follow a number of rows."""
+"""Why an answer is not trained on; the texts follow a number of rows."""
 
 
 def flaw_of(messages: Sequence[Message], index: int) -> Flaw | None:
     """Why the answer `messages[index]` is not trained on; None when it is.
 
-    It needs a question between the answer before it and itself, with some text in the question or in a system message
-    beside it.
+    There has to be a question between it and the answer before it, with some text in the question or in a system
+    message beside it.
     """
     if not messages[index].content.strip():
         return "empty-answer"
@@ -37,12 +37,12 @@ def flaw_of(messages: Sequence[Message], index: int) -> Flaw | None:
 
 def flaws_of(messages: Sequence[Message]) -> dict[int, Flaw]:
     """The answers that are not trained on, by their index, and why."""
-    found = ((i, flaw_of(messages, i)) for i, m in enumerate(messages) if m.role == "assistant")
-    return {index: flaw for index, flaw in found if flaw is not None}
+    flaws = ((i, flaw_of(messages, i)) for i, m in enumerate(messages) if m.role == "assistant")
+    return {index: flaw for index, flaw in flaws if flaw is not None}
 
 
 def with_targets(messages: Sequence[Message]) -> list[Message]:
-    """`messages` with the answers that are not trained on marked as such."""
+    """`messages`, with `trained` False for the answers with a flaw."""
     flaws = flaws_of(messages)
     return [replace(m, trained=False) if i in flaws else m for i, m in enumerate(messages)]
 

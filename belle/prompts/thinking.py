@@ -1,9 +1,9 @@
-"""What reasoning models write before their answer, told apart from it while it comes.
+"""Separates the thoughts of reasoning models from their answers, while the text is being generated.
 
-Each family marks its thoughts in its own way; `MARKS` has them all, and a new one is one more row there. Some templates
-open the thought themselves, at the end of the prompt: then the model writes only the mark that closes it, and
-`opened_by` finds out. Marks count where an answer begins. In the middle of one, `<think>` is what it talks about,
-unless the model has thought with the same marks before: then it thinks again, except within code.
+Each family has its own marks; `MARKS` lists them, and a new family is one more row there. Some templates open the
+thought themselves, at the end of the prompt: then the model writes only the closing mark, and `opened_by` detects that.
+Marks count at the beginning of an answer. In the middle of one, `<think>` is ordinary text, unless the model has used
+the same marks before: then it thinks again, except within code.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What stands before and after a thought."""
+    """The texts before and after a thought."""
 
     opening: str
     closing: str
@@ -40,10 +40,10 @@ BETWEEN = (
     "<|begin_of_solution|>",
     "<|START_RESPONSE|>",
 )
-"""What some models write between a thought and the answer: neither of the two."""
+"""Texts that some models write between a thought and the answer, and that belong to neither."""
 
 SWITCHES = ("enable_thinking", "thinking")
-"""Variables by which chat templates let a model think or not."""
+"""Variables of chat templates that switch thinking on and off."""
 
 CONTROL_TOKENS = frozenset(
     {m.opening for m in MARKS}
@@ -51,41 +51,41 @@ CONTROL_TOKENS = frozenset(
     | set(BETWEEN)
     | {"<|channel|>", "<|message|>", "<|start|>", "<|channel>"}
 )
-"""Control tokens that are to be seen in the text for the marks to be found."""
+"""Control tokens whose text has to be kept, so that the marks are found."""
 
 
 class Part(NamedTuple):
-    """A piece of what comes: of the answer, or of a thought before or within it."""
+    """A piece of the answer, or of a thought before or within it."""
 
     text: str
     is_thought: bool
 
 
 def opened_by(prompt: str) -> Marks | None:
-    """The marks of the thought that the end of a prompt opens, such as `<think>` and a new line; None: it does not."""
+    """The marks of the thought that a prompt opens at its end, such as `<think>` and a new line; None for none."""
     end = prompt.rstrip()
     return next((marks for marks in MARKS if end.endswith(marks.opening)), None)
 
 
 class ThinkingStream:
-    """Takes an answer piece by piece and tells which part of it is thought. White space around both is left out;
-    where a thought stood within the answer, that of one side stays.
+    """Separates thoughts from the answer in a text that arrives piece by piece.
 
-    However the text is cut into pieces, `text` and `thinking` come out the same.
+    White space around both is removed; around a thought within the answer, on one side only. `text` and `thinking` do
+    not depend on how the text is cut into pieces.
 
     Args:
-        opened: of a thought that the prompt has opened.
-        begun: an answer without a thought has begun already, so that nothing is a thought any more.
+        opened: the marks of a thought that the prompt has opened.
+        begun: an answer without a thought has begun already, so nothing is a thought.
     """
 
     def __init__(self, opened: Marks | None = None, *, begun: bool = False) -> None:
         self._marks = opened
         self._begun = begun
-        self._held = ""
-        self._known = [opened] if opened is not None else []  # of the thoughts that there were
-        self._thought = opened is not None  # something was found that is no part of the answer
-        self._thinks = False  # there was a thought with words
-        self._within = False  # the present thought has words already
+        self._held = ""  # may be the beginning of a mark
+        self._known = [opened] if opened is not None else []  # the marks of thoughts so far
+        self._thought = opened is not None  # whether there was anything that is no part of the answer
+        self._thinks = False  # whether a thought with text has begun
+        self._within = False  # whether the current thought has text already
         self._parts: list[Part] = []
 
     @property
@@ -99,7 +99,7 @@ class ThinkingStream:
         return "".join(part.text for part in self._parts if part.is_thought)
 
     def feed(self, text: str) -> list[Part]:
-        """Take the next piece; gives what is certain now."""
+        """Add the next piece; returns the parts that are certain now."""
         known = len(self._parts)
         self._held += text
         while self._held and self._step():
@@ -107,7 +107,7 @@ class ThinkingStream:
         return self._parts[known:]
 
     def finish(self) -> list[Part]:
-        """Give what was held back because it might have been the beginning of a mark."""
+        """Return what was held back because it might have been the beginning of a mark."""
         known = len(self._parts)
         if self._marks is not None:
             self._think(self._held.rstrip())
@@ -117,7 +117,7 @@ class ThinkingStream:
         return self._parts[known:]
 
     def _step(self) -> bool:
-        """Go as far as the next mark. False when more text is needed."""
+        """Process the text up to the next mark. False when more text is needed."""
         if self._begun:
             return self._step_in_answer()
         return self._step_in_thought(self._marks) if self._marks is not None else self._step_before_answer()
@@ -126,13 +126,13 @@ class ThinkingStream:
         text = self._held.lstrip()
         openings = {marks.opening: marks for marks in MARKS}
         signs = [*openings, *BETWEEN]
-        found = max((sign for sign in signs if text.startswith(sign)), key=len, default="")
+        mark = max((sign for sign in signs if text.startswith(sign)), key=len, default="")
         if not text or any(len(sign) > len(text) and sign.startswith(text) for sign in signs):
             return False
-        if found:
+        if mark:
             self._thought = True
-            self._marks, self._within = openings.get(found), False
-            self._held = text[len(found) :]
+            self._marks, self._within = openings.get(mark), False
+            self._held = text[len(mark) :]
             if self._marks is not None and self._marks not in self._known:
                 self._known.append(self._marks)
         else:
@@ -142,15 +142,15 @@ class ThinkingStream:
 
     def _step_in_answer(self) -> bool:
         signs = [*(marks.opening for marks in self._known), *BETWEEN] if self._thought else []
-        found = re.search("|".join(map(re.escape, signs)), self._held) if signs else None
-        if found is None:
+        match = re.search("|".join(map(re.escape, signs)), self._held) if signs else None
+        if match is None:
             held = max((_overlap(self._held, sign) for sign in signs), default=0)
             ready = len(self._held) - held
             self._give(self._held[:ready])
             self._held = self._held[ready:]
             return False
-        self._begun = _ends_in_code(self.text + self._held[: found.start()])
-        ready = found.end() if self._begun else found.start()
+        self._begun = _ends_in_code(self.text + self._held[: match.start()])  # a mark in code is ordinary text
+        ready = match.end() if self._begun else match.start()
         self._give(self._held[:ready])
         self._held = self._held[ready:]
         return True
@@ -163,7 +163,7 @@ class ThinkingStream:
     def _step_in_thought(self, marks: Marks) -> bool:
         begun = self._held.lstrip()
         if not self._within and begun and marks.opening.startswith(begun[: len(marks.opening)]):
-            # Some models open it once more after the prompt has.
+            # Some models write the opening mark although the prompt has opened the thought.
             if len(begun) < len(marks.opening):
                 return False
             self._held = begun[len(marks.opening) :]
@@ -194,9 +194,9 @@ class ThinkingStream:
 
 
 def unopened_thought(text: str) -> tuple[str, str] | None:
-    """(thought, answer) where a mark in a line of its own closes what was never opened; None otherwise.
+    """(thought, answer) where a closing mark in a line of its own has no opening mark before it; None otherwise.
 
-    So write models whose template, not themselves, would have opened it, when they are used with another template.
+    That is the output of a model whose own template opens the thought, when it is used with another template.
     """
     for marks in MARKS:
         before, closing, answer = text.partition(f"\n{marks.closing}\n")
@@ -218,12 +218,12 @@ _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)")
 
 
 def _ends_in_code(text: str) -> bool:
-    """Whether what follows Markdown `text` stands in code: between fences, or behind a backtick in its line."""
+    """Whether text that follows Markdown `text` is code: between fences, or after an open backtick in the line."""
     fence = ""
     *_, last = lines = text.split("\n")
     for line in lines:
-        if found := _FENCE.match(line):
-            fence = "" if fence == found[1] else fence or found[1]
+        if match := _FENCE.match(line):
+            fence = "" if fence == match[1] else fence or match[1]
     return bool(fence) or "`" in _CODE_SPAN.sub("", last)
 
 

@@ -1,4 +1,4 @@
-"""From segments to tokens: which pieces of a prompt are tokenized together, and which never are."""
+"""From segments to tokens: decides which pieces of a prompt are tokenized together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from belle.prompts.base import PromptTemplate, Segment
 
 
 class TokenVocabulary(Protocol):
-    """What is asked of a tokenizer; a GGUF's and a checkpoint's both have it."""
+    """The interface of a tokenizer, implemented for GGUF files and for checkpoints."""
 
     @property
     def bos(self) -> int | None:
@@ -27,14 +27,14 @@ class TokenVocabulary(Protocol):
         """The tokens of `text` alone; text that looks like a control token stays text."""
 
     def tokenize_after(self, text: str) -> list[int]:
-        """The tokens of `text` as it continues other text: without the space that SentencePiece puts in front."""
+        """The tokens of `text` as the continuation of other text: without the space that SentencePiece adds."""
 
     def split_control(self, text: str) -> Iterable[str | int]:
-        """`text` of a template, cut into plain text and the ids of the control tokens written in it."""
+        """Cut the `text` of a template into plain text and the ids of the control tokens in it."""
 
 
 class KnownTokens(Protocol):
-    """Tokens that stand for the beginning of a segment, and the `rest` of it, which has no tokens yet."""
+    """Tokens for the beginning of a segment, and the `rest` of it, which is not tokenized yet."""
 
     @property
     def tokens(self) -> list[int]:
@@ -58,7 +58,7 @@ def encode_segments(
     """The tokens of `segments`, which are the template's.
 
     Args:
-        known: finds the tokens with which a segment was generated, where it was.
+        known: returns the tokens with which a segment was generated, if it was.
     """
     line = TokenLine(vocabulary, joined=not template.separate_segments)
     for segment in segments:
@@ -67,8 +67,8 @@ def encode_segments(
             line.add_token(vocabulary.bos if segment.special == "bos" else vocabulary.eos, trained)
         elif segment.literal and not template.separate_segments:
             line.add_template_text(segment.text, trained)
-        elif known is not None and (found := known(segment)):
-            line.add_known(found, segment)
+        elif known is not None and (generated := known(segment)):
+            line.add_known(generated, segment)
         else:
             line.add_text(segment.text, trained)
     line.flush()
@@ -79,10 +79,10 @@ def encode_segments(
 
 
 class TokenLine:
-    """Tokens, and the text after them that is not tokenized yet because more may join it.
+    """Tokens, and the text after them that is not tokenized yet because more text may be joined to it.
 
-    `trained` is whether the loss is computed: None for an answer without loss, whose tokens stay apart like those of
-    one that has it.
+    `trained` says whether the loss is computed. It is None for an answer without loss, which is tokenized apart from
+    its neighbours just like a trained one.
     """
 
     def __init__(self, vocabulary: TokenVocabulary, *, joined: bool) -> None:
@@ -107,7 +107,7 @@ class TokenLine:
             self.flush()
             self._continues = False
         elif trained != self._text_trained:
-            self.flush()
+            self.flush()  # an answer begins and ends with whole tokens
         self._text += text
         self._text_trained = trained
 
@@ -122,7 +122,7 @@ class TokenLine:
     def add_known(self, known: KnownTokens, segment: Segment) -> None:
         """A segment with its own tokens."""
         if known.starts_with_space and self._text.endswith(" ") and not segment.text.startswith(" "):
-            # The template writes the space that the model had written itself.
+            # The template writes the space that is the first character of the generated tokens.
             self._text = self._text[:-1]
         self.flush()
         self._add(known.tokens, segment.trained)
@@ -130,7 +130,7 @@ class TokenLine:
         self._continues = True
 
     def put_in_front(self, token: int | None) -> None:
-        """A first token, where it is not the first already."""
+        """Insert a first token, unless it is the first already."""
         if token is not None and self.tokens[0] != token:
             self.tokens.insert(0, token)
             self.trained.insert(0, False)

@@ -1,8 +1,8 @@
-"""The one rule for what a model is sent of a conversation: the system text first, then user and assistant in turn.
+"""Brings a conversation into the form that every template accepts: a system text, then user and assistant alternately.
 
-Many templates (Mistral, Gemma, variants of Llama 2 and 3) raise an error for anything else, and so would refuse every
-further question once one was left without an answer. Conversations of that kind are usual: an answer stopped before
-its first word, one that failed, one that was empty.
+Many templates (Mistral, Gemma, variants of Llama 2 and 3) raise an error for anything else, and would refuse all
+questions after one without an answer. Such conversations are common: an answer was stopped before its first word, or
+failed, or was empty.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from belle.prompts.base import Message
 
 _BETWEEN = "\n\n"
 _NO_QUESTION = "…"
-"""Stands for the question of an answer that has none: as short as a text can be, and of no language."""
+"""The question of an answer that has none: as short as possible, and in no language."""
 
 
 def alternating(messages: Sequence[Message], *, continue_last: bool = False) -> list[Message]:
-    """`messages` as every template takes them: at most one system message, then user, assistant, user and so on.
+    """`messages` as every template accepts them: at most one system message, then user, assistant, user and so on.
 
     Neighbours with one role become one message with an empty line between their texts, so a question without an answer
     is asked together with the next. A system text further down goes in front of the question that follows it.
@@ -30,8 +30,8 @@ def alternating(messages: Sequence[Message], *, continue_last: bool = False) -> 
     system: list[str] = []
     waiting: list[str] = []  # system texts for the next question
     turns: list[Message] = []
-    for place, message in enumerate(messages):
-        unfinished = continue_last and place == len(messages) - 1
+    for index, message in enumerate(messages):
+        unfinished = continue_last and index == len(messages) - 1
         if not (message.content.strip() or unfinished):
             continue
         if message.role == "system":

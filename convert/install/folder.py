@@ -13,7 +13,7 @@ from pathlib import Path
 
 from belle import paths
 from belle.clients.progress import Listener, Reporter
-from belle.durable import check_space, replace_file, worded
+from belle.durable import check_space, replace_file, write_failure
 from belle.errors import KnownError
 from belle.gguf.reader import split_parts
 from belle.models.registry import absolute
@@ -66,7 +66,7 @@ class ModelFolder:
             self.work.mkdir(exist_ok=True)
             handle = os.open(self.work / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise worded(self.folder, error) from error
+            raise write_failure(self.folder, error) from error
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from belle import path_guard
-from belle.durable import check_space, commit_file, worded
+from belle.durable import check_space, commit_file, write_failure
 from belle.errors import KnownError
 from belle.gguf.reader import is_gguf
 
@@ -72,7 +72,7 @@ def disk_error(error: OSError, path: Path) -> KnownError:
         f"Free some space and run the same command again: it goes on where it stopped. "
         f"To give up, delete {part_path(path)}."
     )
-    return worded(path, error, advice=advice)
+    return write_failure(path, error, advice=advice)
 
 
 @contextlib.contextmanager

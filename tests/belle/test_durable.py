@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from belle.durable import check_space, commit_file, on_full_disk, replace_file, worded, write_text, writing
+from belle.durable import check_space, commit_file, on_full_disk, replace_file, write_failure, write_text, writing
 from belle.errors import KnownError
 
 
 def test_a_full_disk_is_advised_on_by_the_command(tmp_path: Path) -> None:
-    full = worded(tmp_path / "file", OSError(errno.ENOSPC, "No space left on device"))
+    full = write_failure(tmp_path / "file", OSError(errno.ENOSPC, "No space left on device"))
     assert full.kind == "disk_full"
     assert "output_dir" not in full.advice
     with pytest.raises(KnownError) as caught, on_full_disk("Go on with --resume."):

@@ -70,7 +70,7 @@ def test_what_is_a_folder_and_what_is_on_the_hub(here: Path, name: str, hub: boo
     ],
 )
 def test_a_folder_that_is_not_there_is_named_with_near_ones(here: Path, name: str, words: str) -> None:
-    with pytest.raises(KnownError, match=r"There is no folder") as found:
+    with pytest.raises(KnownError, match=r"does not exist") as found:
         check_model_name(name)
     assert found.value.kind == "model_missing"
     assert words in found.value.advice

@@ -93,7 +93,7 @@ def test_an_output_replaces_files_only(world: Path) -> None:
 
 def test_an_output_is_none_of_the_inputs(world: Path) -> None:
     for same in (world / "file", world / "link", world / "folder/../file"):
-        with pytest.raises(KnownError, match="is what is read"):
+        with pytest.raises(KnownError, match="is an input of this command"):
             check_output(world / "file", [world / "missing", same])
-    with pytest.raises(KnownError, match="is what is read"):
+    with pytest.raises(KnownError, match="is an input of this command"):
         check_output_folder(world / "folder", [world / "folder/."])

@@ -1,1 +1,1 @@
-"""`belle chat`: talking to a model in the terminal."""
+"""`belle chat`: a conversation with a model in the terminal."""

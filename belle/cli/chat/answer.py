@@ -1,4 +1,4 @@
-"""One answer in the terminal: asks the engine, shows the progress of reading, hands out the text as it comes."""
+"""One answer in the terminal: sends the request, shows the progress of prefill, passes on the text as it arrives."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from belle.engine.process.protocol import ContextCut, Done, Event, Generate, Ove
 from belle.prompts import Message
 
 _LONG_PREFILL = 256
-"""New tokens from which on reading the conversation takes long enough to show how far it is."""
+"""From this number of new tokens on, the progress of prefill is shown."""
 
 
 class Answerer:
-    """The engine with what stays the same from answer to answer."""
+    """The engine, with the settings that all answers have in common."""
 
     def __init__(
         self,
@@ -44,8 +44,7 @@ class Answerer:
         """Answer a conversation; Ctrl-C stops the answer, whose `Done` then has the reason `stopped`.
 
         Args:
-            write: gets the text piece by piece, while what the model thinks first goes to the terminal; None to wait
-                for the whole of it.
+            write: called with the pieces of the text, while thoughts go to the terminal; None to show nothing.
 
         Raises KnownError, `prompt_too_long` among others.
         """
@@ -81,12 +80,12 @@ class Answerer:
     def _events(self, request: Generate) -> Iterator[Event]:
         """The engine's events; the first Ctrl-C stops the answer, the second raises KeyboardInterrupt.
 
-        A handler instead of the exception, which might come while a piece of the answer is being written.
+        By a handler: a KeyboardInterrupt could be raised in the middle of writing a piece of the answer.
         """
 
         def on_interrupt(*_: object) -> None:
             signal.signal(signal.SIGINT, before)
-            # Not from here: the handler may have interrupted the very code that it would call.
+            # In a thread: this handler may have interrupted the client while that holds its lock.
             threading.Thread(target=self.engine.client.stop, args=(request.id,)).start()
 
         before = signal.signal(signal.SIGINT, on_interrupt)

@@ -1,4 +1,4 @@
-"""`belle chat`: a conversation in the terminal, or one question with `--prompt`, for scripts with `--json`."""
+"""`belle chat`: a conversation in the terminal; with `--prompt` a single question, for scripts with `--json`."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Load the model and talk. Returns the exit status; raises KnownError."""
+    """Load the model and chat. Returns the exit status; raises KnownError."""
     terminal = Terminal()
     prompt = _prompt(arguments)
     model = resolve(arguments.model)
@@ -132,7 +132,7 @@ def _prompt(arguments: argparse.Namespace) -> str | None:
     if prompt == "-" or (prompt is None and not sys.stdin.isatty()):
         prompt = _standard_input()
     elif prompt is not None and _is_fed():
-        # As “summarize” is said about a text.
+        # Such as “summarize” with a text to summarize.
         prompt = "\n\n".join(part for part in (prompt, _standard_input()) if part.strip())
     if prompt is None and arguments.json:
         raise KnownError("usage", "--json needs a question.", "Give it with --prompt TEXT, or --prompt - to read it.")
@@ -142,7 +142,7 @@ def _prompt(arguments: argparse.Namespace) -> str | None:
 
 
 def _is_fed() -> bool:
-    """Whether standard input is a pipe or a file; what else a program is started with brings no text."""
+    """Whether standard input is a pipe or a file. A terminal or /dev/null has no text for the question."""
     try:
         mode = os.fstat(sys.stdin.fileno()).st_mode
     except (OSError, ValueError):
@@ -152,7 +152,7 @@ def _is_fed() -> bool:
 
 def _standard_input() -> str:
     if not select.select([sys.stdin], [], [], _SILENT_S)[0]:
-        # A pipe that somebody forgot to close looks like a program that hangs.
+        # While it waits for a pipe that is never closed, the program would seem to hang.
         print(say("waiting_for_input"), file=sys.stderr, flush=True)
     text = sys.stdin.read(_LONGEST_INPUT + 1)
     if len(text) > _LONGEST_INPUT:
@@ -175,7 +175,7 @@ def _choose_template(engine: BlockingEngine, model: ResolvedModel, terminal: Ter
     if not (ask and terminal.interactive):
         raise KnownError(
             "no_template",
-            problem or f"{model.path.name} does not say how it wants to be talked to: it holds no prompt template.",
+            problem or f"{model.path.name} contains no prompt template, so the form of its prompts is not known.",
             f"Choose one with --template: {', '.join(TEMPLATES)}.",
             path=str(model.path),
         )

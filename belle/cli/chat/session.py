@@ -1,4 +1,4 @@
-"""The interactive conversation of `belle chat`: questions, answers, and the commands that begin with a slash."""
+"""The interactive conversation of `belle chat`: questions, answers, and commands that begin with a slash."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ChatSession:
         self._history = history
         self._turns: list[Message] = []
         self._last: Done | None = None
-        # Once the person has agreed to leave out the oldest turns, each further question would ask again.
+        # "drop_oldest" once the person has agreed to that: otherwise each further question would ask again.
         self._overflow: Overflow = "refuse"
         self._commands: dict[str, Callable[[str], None]] = {
             "/help": self._help,
@@ -53,7 +53,7 @@ class ChatSession:
         }
 
     def run(self) -> int:
-        """Talk until the person ends it. Returns the exit status."""
+        """Read and answer until the person quits. Returns the exit status."""
         self._terminal.edit_lines(self._history)
         self._introduce()
         name = self._model.entry.name if self._model.entry else self._model.path.stem
@@ -72,7 +72,7 @@ class ChatSession:
             if line.split(maxsplit=1)[:1] == ["/quit"]:
                 return 0
             try:
-                self._take(line)
+                self._handle(line)
             except KnownError as error:
                 self._terminal.note(error.message, RED)
                 if error.advice:
@@ -85,7 +85,7 @@ class ChatSession:
         if self._model.entry is not None and self._model.entry.kind == "bundled":
             self._terminal.note(say("starter"))
 
-    def _take(self, line: str) -> None:
+    def _handle(self, line: str) -> None:
         if line.startswith("/") and not line.startswith("//"):
             word, _, rest = line.partition(" ")
             command = self._commands.get(word)
@@ -97,7 +97,7 @@ class ChatSession:
             self._ask(line.removeprefix("/") if line.startswith("//") else line)
 
     def _ask(self, question: str) -> None:
-        """Put a question; it stays in the conversation only together with an answer."""
+        """Ask a question. Without an answer it does not become a part of the conversation."""
         system = [Message("system", self._system)] if self._system else []
         turns = [*self._turns, Message("user", question)]
         try:

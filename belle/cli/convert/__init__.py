@@ -1,1 +1,1 @@
-"""`belle convert`: from a checkpoint to a GGUF file, and what it reports of its proofs."""
+"""`belle convert`: from a checkpoint to a GGUF file, with a report on its verification."""

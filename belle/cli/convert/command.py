@@ -128,7 +128,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def runs_native_code(arguments: argparse.Namespace) -> bool:
-    """Only running the file that was written; what else llama.cpp is asked has a process of its own."""
+    """Only `--verify logits` does; other calls of llama.cpp have a process of their own (`native_calls`)."""
     return bool(arguments.verify == "logits")
 
 
@@ -162,7 +162,7 @@ def _run(source: Path, arguments: argparse.Namespace, options: ConvertOptions, t
         try:
             compare_logits(source, options, report, plain, terminal, quiet=arguments.json)
         except KnownError as error:
-            failure = error  # what has been found is reported first
+            failure = error  # raised after the report
     if arguments.json:
         print(json_text(plain))
     if arguments.report is not None:
@@ -191,7 +191,7 @@ def _convert(
 
 
 class _AddAdapter(argparse.Action):
-    """`--lora DIR`: one more adapter, as strong as the scale given before any."""
+    """`--lora DIR`: adds an adapter; its scale is None until `--lora-scale` gives it one."""
 
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
         del parser, option_string
@@ -199,12 +199,16 @@ class _AddAdapter(argparse.Action):
 
 
 class _ScaleAdapter(argparse.Action):
-    """`--lora-scale S`: of the adapter just before, or of all where there is none yet."""
+    """`--lora-scale S`: the scale of the adapter before it; before any adapter, the default of all."""
 
     def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
         del parser, option_string
         if not math.isfinite(values) or not values:
-            raise KnownError("usage", f"--lora-scale {values} makes no sense.", "1 is the adapter as it was trained.")
+            raise KnownError(
+                "usage",
+                f"--lora-scale is {values}, and has to be a number other than 0.",
+                "1 is the adapter as it was trained.",
+            )
         if namespace.lora:
             namespace.lora[-1] = (namespace.lora[-1][0], values)
         else:

@@ -1,7 +1,7 @@
-"""`belle convert --llama-weights`: BELLE's LLaMA models as they are published, decrypted on the way.
+"""`belle convert --llama-weights`: decrypts BELLE's LLaMA models, which are published as `*.enc`.
 
-The decrypted files lie beside the output while they are needed: their SHA-256 has to be right before anything is made
-of them, and only a whole file tells.
+The decrypted files are kept beside the output while they are needed: their SHA-256 has to be checked before anything is
+converted, and that needs the whole files.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from belle.units import size
 
 @contextmanager
 def decrypted(source: Path, key: Path | None, out: Path, terminal: Terminal) -> Iterator[Path]:
-    """The checkpoint to convert: `source`, or with a key the folder that its files were decrypted to.
+    """The checkpoint to convert: `source`, or with a key the folder of its decrypted files.
 
-    When all went well that folder is removed; otherwise the next run takes what is in it.
+    After a successful conversion that folder is removed; otherwise the next run uses the files in it.
 
     Args:
         source: the checkpoint; with a key, the folder with the `*.enc` files, or one of them.
@@ -38,8 +38,8 @@ def decrypted(source: Path, key: Path | None, out: Path, terminal: Terminal) -> 
 
     _check(source, key, out)
     origin = source if source.is_dir() else source.parent
-    place = out.with_name(f"{out.name}.decrypted")
-    folder = place / origin.resolve().name  # the model is called after its folder
+    parent = out.with_name(f"{out.name}.decrypted")
+    folder = parent / origin.resolve().name  # the folder's name becomes the model's name
 
     def show(done: int, total: int) -> None:
         terminal.progress(f"decrypting  {size(done)} of {size(total)}")
@@ -47,9 +47,9 @@ def decrypted(source: Path, key: Path | None, out: Path, terminal: Terminal) -> 
     try:
         decrypt_folder(origin, key.expanduser(), folder, show)
     except BaseException:
-        with contextlib.suppress(OSError):  # only if nothing is in them
+        with contextlib.suppress(OSError):  # only if they are empty
             folder.rmdir()
-            place.rmdir()
+            parent.rmdir()
         raise
     for file in origin.iterdir():
         if file.is_file() and file.suffix != ENCRYPTED_SUFFIX and not (folder / file.name).exists():
@@ -60,7 +60,7 @@ def decrypted(source: Path, key: Path | None, out: Path, terminal: Terminal) -> 
         terminal.note(f"The decrypted files stay in {folder} for the next run.")
         raise
     with contextlib.suppress(OSError):
-        shutil.rmtree(place)
+        shutil.rmtree(parent)
 
 
 def _check(source: Path, key: Path, out: Path) -> None:

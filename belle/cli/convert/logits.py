@@ -1,4 +1,4 @@
-"""`belle convert --verify logits`: brings the converter and the comparison of logits together."""
+"""`belle convert --verify logits`: runs the comparison of logits on the checkpoint and on the converted files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _USUAL_NAME = re.compile(r"model(-\d+-of-\d+)?\.safetensors|pytorch_model(-\d+-o
 
 
 def check_possible(*, lora_only: bool, weights_verified: bool) -> None:
-    """What would stop the comparison after hours of converting. Raises KnownError."""
+    """Raise KnownError for what would prevent the comparison, before hours of converting."""
     from belle.evaluation.sources.transformers import check_installed
 
     if lora_only:
@@ -49,7 +49,7 @@ def compare_logits(
         source: the checkpoint.
         options: of the conversion.
         report: of the conversion.
-        plain: the report as plain values; each file gets `logits`.
+        plain: the report as JSON values; `logits` is added to each file.
         terminal: shows progress.
         quiet: print nothing.
 
@@ -63,9 +63,7 @@ def compare_logits(
         adapters = [] if weights is not None else [(one.folder, one.strength) for one in options.adapters]
         samples = reference_samples(folder, adapters, weights=weights)
     if weights is not None:
-        terminal.note(
-            "The weights that transformers ran were read by this program: it does not read such files itself."
-        )
+        terminal.note("transformers cannot read such files itself: this program read the weights for it.")
     for file, entry in zip(report.files, plain["files"], strict=True):
         terminal.progress(f"running {file.path.name} in llama.cpp …")
         result = agreement(file.path, samples, threads=options.threads or os.cpu_count() or 1)
@@ -77,9 +75,9 @@ def compare_logits(
 
 @contextmanager
 def _unpacked(source: Path, options: ConvertOptions) -> Iterator[Mapping[str, RowSource] | None]:
-    """The weights, with adapters merged, of a checkpoint that transformers does not read itself; None for others.
+    """The weights, with adapters merged, of a checkpoint that transformers cannot read itself; None for others.
 
-    Those are GPTQ and AWQ layouts (some it reads, but with more packages) and files of other names than its own.
+    Those are GPTQ and AWQ layouts (some of which need further packages) and files with unusual names.
     """
     from convert.architectures import architecture_of
     from convert.checkpoint import open_checkpoint
@@ -97,7 +95,7 @@ def _unpacked(source: Path, options: ConvertOptions) -> Iterator[Mapping[str, Ro
 
 
 def _transformers_takes(checkpoint: Checkpoint) -> bool:
-    """Given the folder, it would read the very files that were converted."""
+    """Whether transformers, given the folder, reads the same files that were converted."""
     names = [file.name for file in checkpoint.files]
     hidden = names[0].endswith(".bin") and any(checkpoint.folder.glob("model*.safetensors"))
     return not hidden and all(_USUAL_NAME.fullmatch(name) for name in names)

@@ -1,4 +1,4 @@
-"""What `belle convert` shows: progress while it works, then what was written and how faithful it is."""
+"""The output of `belle convert`: progress, then the files that were written and their errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WORST_SHOWN = 3
 
 
 def progress_line(reading: Progress) -> str:
-    """One line: a bar, how much is done, how fast, how long still."""
+    """One line: a bar, what is done, the speed, the time left."""
     fraction = reading.done_weights / max(1, reading.total_weights)
     left = reading.seconds_left
     parts = [
@@ -34,7 +34,7 @@ def progress_line(reading: Progress) -> str:
 
 
 def file_lines(report: ConversionReport, file: FileReport, *, every_tensor: bool) -> str:
-    """One output file: with `every_tensor` a line for each and what verifying it found, then the totals."""
+    """Lines about an output file: with `every_tensor` one for each tensor and its error, then the totals."""
     lines = _tensor_lines(file) if every_tensor else []
     counts = ", ".join(f"{count} {words}" for words, count in file.exactness().items())
     verb = f"written in {duration(file.seconds)}" if report.written else "to be written"
@@ -53,7 +53,7 @@ def file_lines(report: ConversionReport, file: FileReport, *, every_tensor: bool
 
 
 def agreement_line(agreement: Agreement) -> str:
-    """How alike the checkpoint and the file were on the same prompts."""
+    """The difference of the logits of checkpoint and file on the same prompts."""
     return (
         f"logits of {agreement.n_tokens} tokens in transformers and llama.cpp: "
         f"differ by {agreement.largest_difference:.2g} at most, "
@@ -76,7 +76,7 @@ def _tensor_lines(file: FileReport) -> list[str]:
 
 
 def _measured(proof: TensorProof) -> str:
-    """What comparing one tensor with the checkpoint gave."""
+    """The error of a tensor compared with the checkpoint."""
     if proof.exactness == "exact":
         return ""
     error = f"error {_percent(proof.relative_error)}"
@@ -87,7 +87,7 @@ def _measured(proof: TensorProof) -> str:
 
 
 def _proof_lines(proofs: Sequence[TensorProof]) -> list[str]:
-    """A line for each kind of exactness, and the tensors that lost the most."""
+    """A line for each kind of exactness, and one with the largest errors."""
     lines = []
     for words in dict.fromkeys(proof.exactness for proof in proofs):
         same = [proof for proof in proofs if proof.exactness == words]
@@ -108,6 +108,7 @@ def _in_steps(proofs: Sequence[TensorProof]) -> str:
         return ""
     total = sum(proof.n_weights for proof in steps)
     noise = sum((proof.noise_factor or 1.0) * proof.n_weights for proof in steps) / total
+    # Rounding to steps of 1 has a variance of 1/12; the file's own rounding adds to that what exceeds a factor of 1.
     rms = math.sqrt(max(0.0, noise - 1) / 12)
     largest = max(proof.largest_steps or 0.0 for proof in steps)
     return f"; {rms:.2g} steps rms, {largest:.2g} at most, GPTQ’s noise × {noise:.7g}"

@@ -1,1 +1,1 @@
-"""`belle data …`: looking at training data, cleaning, converting, splitting and mixing it."""
+"""`belle data …`: checks, cleans, converts, splits and mixes training data."""

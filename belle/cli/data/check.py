@@ -1,4 +1,4 @@
-"""`belle data check`: what is in a data file, and what is wrong with it."""
+"""`belle data check`: reports the contents of a data file and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def _print(report: Report) -> None:
     print(f"{report.rows:,} rows ({kinds or 'nothing'})")
     for name, title in LENGTHS.items():
         if report.lengths[name]:
-            found = summary(report.lengths[name])
+            lengths = summary(report.lengths[name])
             print(
-                f"length of {title}: {found['min']:,} to {found['max']:,}, mean {found['mean']:,.0f},"
-                f" half below {found['p50']:,.0f}, 99 % below {found['p99']:,.0f}"
+                f"length of {title}: {lengths['min']:,} to {lengths['max']:,}, mean {lengths['mean']:,.0f},"
+                f" half below {lengths['p50']:,.0f}, 99 % below {lengths['p99']:,.0f}"
                 + ("" if name == "tokens" else " characters")
             )
     turns = {str(number): count for number, count in sorted(report.turns.items())}

@@ -1,6 +1,6 @@
-"""`belle data`: look at training data, and make it better.
+"""`belle data`: checks and prepares training data.
 
-One sub-command per thing to do, a row of the table at the end; their code is in the files beside this one.
+Each sub-command is a row of the table at the end; the code is in the files beside this one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check_outputs(arguments: argparse.Namespace) -> None:
-    """No output is an input or the other output. Raises KnownError."""
+    """Raise KnownError when an output is also an input, or another output."""
     given = vars(arguments)
     inputs = [given.get(name) for name in ("file", "categories", "recipe", "model")]
     inputs += [*given.get("files", ()), *given.get("against", ())]
@@ -48,7 +48,7 @@ def _check_outputs(arguments: argparse.Namespace) -> None:
     for path in outputs:
         check_output(path, inputs)
     if len({path.resolve() for path in outputs}) < len(outputs):
-        raise KnownError("usage", f"{outputs[-1]} is to be written twice.", "Give every output a name of its own.")
+        raise KnownError("usage", f"{outputs[-1]} would be written twice.", "Give every output a name of its own.")
 
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,7 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
 
 
 class _Rules(argparse.Action):
-    """Prints the rules, as `--help` prints the options."""
+    """Prints the rules and exits, as `--help` does with the options."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from belle.data.clean import RULES

@@ -1,4 +1,4 @@
-"""`belle data convert`, `dedup`, `clean`, `split`, `mix`: rows in, rows out."""
+"""`belle data convert`, `dedup`, `clean`, `split` and `mix`: read rows and write rows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def convert(arguments: argparse.Namespace) -> int:
 
 
 def dedup(arguments: argparse.Namespace) -> int:
-    """Leave out the duplicates of earlier rows, and rows that hold a question of an evaluation."""
+    """Leave out duplicates of earlier rows, and rows that contain a question of an evaluation."""
     from belle.data.contamination import EvaluationSet
     from belle.data.similarity import SimilarTexts
     from belle.data.split import group_text
@@ -77,7 +77,7 @@ def dedup(arguments: argparse.Namespace) -> int:
 
 
 def clean(arguments: argparse.Namespace) -> int:
-    """Leave out what a rule finds, and count it under the rule."""
+    """Leave out the rows that a rule matches, and count them by rule."""
     from belle.data.clean import RULES, Limits, reason_against, tidied
 
     unknown = [name for name in (*(arguments.only or ()), *arguments.without) if name not in RULES]
@@ -121,7 +121,7 @@ def clean(arguments: argparse.Namespace) -> int:
 
 
 def split(arguments: argparse.Namespace) -> int:
-    """Hold out rows, whole groups of duplicates at a time."""
+    """Hold out rows; duplicates stay on the same side."""
     from belle.data.similarity import SimilarTexts
     from belle.data.split import group_text, held_out
 
@@ -167,7 +167,7 @@ def mix(arguments: argparse.Namespace) -> int:
 
 
 def rows(arguments: argparse.Namespace) -> Iterator[Row]:
-    """The rows of the file that the command line names, with a line of progress."""
+    """The rows of the input file, with a line of progress."""
     terminal = Terminal()
     for number, row in enumerate(read_rows(arguments.file, arguments.kind, arguments.format)):
         if number % _EVERY == 0:
@@ -177,7 +177,7 @@ def rows(arguments: argparse.Namespace) -> Iterator[Row]:
 
 
 def output_format(arguments: argparse.Namespace) -> str | None:
-    """The format to write: the one asked for, or that of the file where it can be written."""
+    """The format to write: the one of `--to`, or that of the input if it can be written."""
     if arguments.to:
         return str(arguments.to)
     name = arguments.format if arguments.format != "auto" else detect_format(arguments.file, arguments.kind).name

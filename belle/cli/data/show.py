@@ -1,4 +1,4 @@
-"""`belle data show`: samples as the model sees them, the tokens that it is trained on in colour."""
+"""`belle data show`: samples as the model sees them, with the trained tokens in colour."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def show(arguments: argparse.Namespace) -> int:
 def _samples(
     recipe: Recipe, vocabulary: HubVocabulary, template: PromptTemplate, record: Record, row: Row, *, counts: Counts
 ) -> Iterator[Sample]:
-    """The sequences that training makes of a row, with their labels; why there are none is added to `counts`."""
+    """The sequences that training makes of a row, with their labels; reasons for none are added to `counts`."""
     import numpy as np
 
     from belle.prompts.encoding import UNTRAINED
@@ -91,14 +91,14 @@ def _samples(
     if isinstance(part, Refusal):
         raise part.error()
     counts.add(part.counts)
-    # A token without loss is stored as its complement.
+    # A token without loss is stored as its bitwise complement, which is negative.
     for tokens in np.split(part.tokens, np.cumsum(part.lengths)[:-1]) if len(part.lengths) else ():
         untrained = tokens < 0
         yield np.where(untrained, ~tokens, tokens).tolist(), np.where(untrained, UNTRAINED, tokens).tolist()
 
 
 def _format(arguments: argparse.Namespace, recipe: Recipe) -> str:
-    """As the command line says, or as the recipe does for this file."""
+    """The format by the command line, or by the recipe for this file."""
     if arguments.format != "auto":
         return str(arguments.format)
     here = Path(arguments.file).resolve()
@@ -106,14 +106,14 @@ def _format(arguments: argparse.Namespace, recipe: Recipe) -> str:
 
 
 def _drawn(items: Iterable[T], count: int, seed: int) -> list[T]:
-    """`count` of the items, each as likely as any other (reservoir sampling)."""
+    """`count` random items, all equally likely: reservoir sampling (Vitter 1985, algorithm R)."""
     randomness = random.Random(seed)  # noqa: S311  # not for secrets
     stream = iter(items)
     rows = list(islice(stream, count))
     for seen, item in enumerate(stream, start=count):
-        place = randomness.randrange(seen + 1)
-        if place < count:
-            rows[place] = item
+        index = randomness.randrange(seen + 1)
+        if index < count:
+            rows[index] = item
     return rows
 
 
@@ -123,12 +123,12 @@ def _colours(wanted: str) -> bool:
 
 def _headline(record: Record, title: str, labels: list[int]) -> str:
     trained = sum(label >= 0 for label in labels)
-    place = f"{record.path}, {record.unit} {record.number}"
-    return f"── {place}{f', {title}' if title else ''}: {len(labels):,} tokens, {trained:,} of them trained"
+    source = f"{record.path}, {record.unit} {record.number}"
+    return f"── {source}{f', {title}' if title else ''}: {len(labels):,} tokens, {trained:,} of them trained"
 
 
 def _text(vocabulary: HubVocabulary, ids: list[int], labels: list[int], *, colours: bool) -> str:
-    """What the tokens say, those with loss in colour or in brackets."""
+    """The text of the tokens, those with loss in colour or in brackets."""
     before, after = (_TRAINED, _PLAIN) if colours else ("⟦", "⟧")
     pieces = []
     for is_trained, pairs in groupby(zip(ids, labels, strict=True), key=lambda pair: pair[1] >= 0):

@@ -22,7 +22,7 @@ _ASK = "下面是用户的一个问题。它属于哪一类任务？只回答一
 
 
 def tag(arguments: argparse.Namespace) -> int:
-    """Write the rows with their categories, and say how many there are of each."""
+    """Write the rows with their categories, and print the number of each."""
     counts: Counter[str] = Counter()
     given = agreed = 0
     with open_writer(arguments.output, output_format(arguments)) as writer, _classifier(arguments.model) as classify:
@@ -45,7 +45,7 @@ def tag(arguments: argparse.Namespace) -> int:
 
 @contextmanager
 def _classifier(model: Path | None) -> Iterator[Callable[[str], str]]:
-    """The rules, or a model that is asked and falls back on them when it names no category."""
+    """The rules; or a model, with the rules for answers that name no category."""
     if model is None:
         yield category_of
         return

@@ -1,1 +1,1 @@
-"""`belle models`."""
+"""`belle models`: installs, lists and removes models."""

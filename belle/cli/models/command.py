@@ -1,4 +1,4 @@
-"""`belle models`: what is here and what could be; from a name to a model that runs in one command."""
+"""`belle models`: lists models, installs them by name in one command, imports and removes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`belle models get`: the licence, the progress, and what has become of it."""
+"""`belle models get`: shows the licence, the progress and the result of an installation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def get(arguments: argparse.Namespace) -> int:
 
     entry = load_catalog().find(arguments.name)
     if entry is None:
-        resolve(arguments.name)  # says in words what is wrong with the name
+        resolve(arguments.name)  # raises the error for a wrong name
         raise KnownError(
             "unknown_model",
             f"“{arguments.name}” is a file of your own; there is nothing to get.",
@@ -56,7 +56,7 @@ def get(arguments: argparse.Namespace) -> int:
 
 
 def _accept_license(entry: ModelEntry, options: InstallOptions, terminal: Terminal, *, yes: bool) -> None:
-    """Show what it is, whose it is and what it takes; go on only with consent. Raises KnownError."""
+    """Show description, licence and sizes, and ask for consent. Raises KnownError without it."""
     from belle.clients.hub import Hub
     from convert.install.folder import ModelFolder
 
@@ -73,7 +73,7 @@ def _accept_license(entry: ModelEntry, options: InstallOptions, terminal: Termin
         )
     )
     model_folder = ModelFolder(entry.name)
-    begun = model_folder.source_file.exists()  # whoever began has agreed
+    begun = model_folder.source_file.exists()  # begun before, after consent
     if yes or begun or (terminal.interactive and terminal.agrees(say("models_agree", folder=model_folder.folder))):
         return
     if terminal.interactive:
@@ -87,7 +87,7 @@ def _accept_license(entry: ModelEntry, options: InstallOptions, terminal: Termin
 
 
 class StepDisplay:
-    """The line of progress, and a lasting line for every stage."""
+    """Shows the line of progress, and a permanent line for every stage."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
@@ -95,7 +95,7 @@ class StepDisplay:
         self._why = ""
 
     def step(self, step: Step) -> None:
-        """Show one reading."""
+        """Show a step."""
         if step.stage != self._stage:
             self._stage = step.stage
             self._terminal.note(say(f"models_stage_{step.stage}"))
@@ -109,7 +109,7 @@ class StepDisplay:
 
 
 def step_line(step: Step) -> str:
-    """One line: a bar, how much is done, how fast, how long still."""
+    """One line: a bar, what is done, the speed, the time left."""
     fraction = min(1.0, step.done / step.total) if step.total else 0.0
     parts = [
         bar(fraction),

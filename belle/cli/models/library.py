@@ -1,4 +1,4 @@
-"""`belle models list`, `import`, `path` and `remove`: the models on this computer."""
+"""`belle models list`, `import`, `path` and `remove`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _width(text: str) -> int:
 
 
 def import_file(arguments: argparse.Namespace) -> int:
-    """Take a GGUF file over. Returns the exit status; raises KnownError."""
+    """Register a GGUF file. Returns the exit status; raises KnownError."""
     from convert.install.library import take_over
 
     terminal = Terminal()
@@ -73,7 +73,7 @@ def import_file(arguments: argparse.Namespace) -> int:
 
 
 def path(arguments: argparse.Namespace) -> int:
-    """Print where a model is. Returns the exit status; raises KnownError."""
+    """Print the path of a model's file. Returns the exit status; raises KnownError."""
     from belle.models.catalog import resolve
 
     file = resolve(arguments.name).path
@@ -81,14 +81,14 @@ def path(arguments: argparse.Namespace) -> int:
     if buffer is None or sys.stdout.isatty():
         print(file)
     else:
-        # For programs: the very bytes of the name, also of one that is not UTF-8.
+        # For programs: the bytes of the name unchanged, also where they are not UTF-8.
         sys.stdout.flush()
         buffer.write(os.fsencode(file) + b"\n")
     return 0
 
 
 def remove(arguments: argparse.Namespace) -> int:
-    """Delete a model, asked for and agreed to. Returns the exit status; raises KnownError."""
+    """Delete a model after asking. Returns the exit status; raises KnownError."""
     from convert.install import library
 
     terminal = Terminal()

@@ -1,1 +1,1 @@
-"""One answer: from a request over the prompt, prefill and sampling to a stream of text."""
+"""One answer: request, prompt, prefill, sampling, stream of text."""

@@ -1,8 +1,8 @@
 """The exact tokens of recent answers, so that the next turn finds its history in the KV cache.
 
-An answer goes out as text and comes back as text in the history of the next question. Tokenizing that text again
-often gives other tokens than the model had chosen, also because stop strings and a leading space were taken off; from
-there on nothing of the KV cache could be used again. So the tokens are remembered, by the text.
+An answer is sent as text, and comes back as text in the history of the next request. Tokenizing that text again often
+gives other tokens than the model had chosen, also because stop strings and a leading space were removed; from the first
+difference on, the KV cache would be useless. So the tokens are remembered, by the text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MAX_ANSWERS = 256
 
 @dataclass(frozen=True, slots=True)
 class TokenizedPrefix:
-    """Tokens that stand for the beginning of a text, and the `rest` of it, which has no tokens yet."""
+    """Tokens for the beginning of a text, and the `rest` of the text, which is not tokenized yet."""
 
     tokens: list[int]
     rest: str
@@ -45,7 +45,7 @@ class AnswerTokens:
 
     def remember(self, text: str, tokens: Sequence[int]) -> None:
         """`tokens` were generated and shown as `text`: without a leading space, perhaps, and up to a stop string."""
-        generated, ends = self._spell(tokens)
+        generated, ends = self._decode(tokens)
         if not generated.startswith(text):
             text = " " + text
         if not text.strip() or not generated.startswith(text):
@@ -56,13 +56,14 @@ class AnswerTokens:
             self._answers.popitem(last=False)
 
     def find(self, text: str) -> TokenizedPrefix | None:
-        """The tokens with which an answer was generated that reads `text`, white space around it aside."""
+        """The tokens of the remembered answer that equals `text` but for white space around it; None for none."""
         answer = self._answers.get(text.strip())
         if answer is None:
             return None
         spaces_after = text[len(text.rstrip()) :]
         wanted = answer.text.rstrip() + spaces_after
         shared = len(answer.text) if wanted.startswith(answer.text) else len(answer.text.rstrip())
+        # The most tokens that end between two characters and do not go beyond the text that both have in common.
         count, end = max(
             ((i + 1, e) for i, e in enumerate(answer.ends) if e is not None and e <= shared), default=(0, 0)
         )
@@ -73,7 +74,8 @@ class AnswerTokens:
         known = (self._answers.get(text.strip()) for text in texts)
         return {answer.text: answer.tokens for answer in known if answer is not None}
 
-    def _spell(self, tokens: Sequence[int]) -> tuple[str, list[int | None]]:
+    def _decode(self, tokens: Sequence[int]) -> tuple[str, list[int | None]]:
+        """The text of `tokens`, and its length after each of them; None where a token ends within a character."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         text = ""
         ends: list[int | None] = []

@@ -1,4 +1,4 @@
-"""Which request is being answered and which is to be stopped: known to two threads, kept right by one lock."""
+"""Which request is being answered and which is to be stopped: shared by two threads, guarded by one lock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class OpenRequests:
     """The requests for answers that were accepted and not yet finished, in order.
 
     Args:
-        flag: interrupts the evaluation under way.
+        flag: interrupts the evaluation in progress.
     """
 
     def __init__(self, flag: StopFlag) -> None:
@@ -22,7 +22,7 @@ class OpenRequests:
         self._quitting = False
 
     def accept(self, request_id: int) -> bool:
-        """Whether `request_id` may wait for its turn: not while an answer is made that nobody has stopped."""
+        """Queue `request_id`; False while another answer is in progress that nobody has stopped."""
         with self._lock:
             if any(other not in self._stopped for other in self._open):
                 return False
@@ -30,16 +30,18 @@ class OpenRequests:
             return True
 
     def stop(self, request_id: int) -> None:
-        """Stop `request_id` now, or as soon as its turn comes. Without effect when it is finished."""
+        """Stop `request_id` now, or as soon as it begins. Does nothing when it is finished."""
         with self._lock:
             if request_id in self._open:
                 self._stopped.add(request_id)
+                # Only the first is being evaluated: the flag must not stop the answer before it.
                 if request_id == self._open[0]:
                     self._flag.set()
 
     def begin(self, request_id: int) -> None:
-        """The turn of `request_id` has come."""
+        """`request_id` is answered from now on."""
         with self._lock:
+            # A stop may have come while the request was queued; then the flag must stay set.
             if request_id not in self._stopped and not self._quitting:
                 self._flag.clear()
 

@@ -1,4 +1,4 @@
-"""Reading a prompt in chunks small enough to be stopped and to show how far it is."""
+"""Cutting a prompt into chunks: small enough to stop in between and to show progress."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from belle.engine.llama.context import N_BATCH
 
 _CHUNK_S = 0.2
 _FIRST_CHUNK = 16
-# llama.cpp computes a token alike in all chunks of whole multiples of this, so that the timing of the chunks does not
-# change the answer.
+# In batches of whole multiples of this many tokens llama.cpp's kernels compute a token bit by bit alike. So the size of
+# the chunks, which depends on measured times, does not change the answer.
 _GRAIN = 8
 
 
@@ -24,10 +24,10 @@ class PrefillChunker:
         self.tokens_per_s: float | None = None
 
     def chunks(self, tokens: Sequence[int]) -> Iterator[Sequence[int]]:
-        """The tokens in chunks; the last token stands alone.
+        """The tokens in chunks; the last token is a chunk of its own.
 
-        That token is the one the answer begins from. Alone it is computed as it is when all before it was in the KV
-        cache already, so that the same seed gives the same text in both cases.
+        The first token of the answer is sampled from its logits. Alone it is computed just as when everything before
+        it comes from the KV cache, so the same seed gives the same text in both cases.
         """
         body = len(tokens) - 1
         start = 0
@@ -38,7 +38,7 @@ class PrefillChunker:
         yield tokens[body:]
 
     def timed(self, evaluate: Callable[[Sequence[int]], None], chunk: Sequence[int]) -> float:
-        """Evaluate a chunk; the seconds per token that it took."""
+        """Evaluate a chunk and return the seconds per token that it took."""
         start = perf_counter()
         evaluate(chunk)
         seconds = (perf_counter() - start) / len(chunk)
@@ -48,11 +48,11 @@ class PrefillChunker:
         return seconds
 
     def seconds_left(self, n_tokens: int) -> float | None:
-        """An estimate for the tokens that are still to be read."""
+        """An estimate for `n_tokens` more; None before the first chunk was timed."""
         return n_tokens / self.tokens_per_s if self.tokens_per_s else None
 
     def _size(self, remaining: int) -> int:
-        """What the speed allows, but whole grains, and an odd rest goes with the last grain, whatever the speed."""
+        """As many as the speed allows, in whole grains; a rest of less than a grain joins the last one."""
         if remaining < 2 * _GRAIN:
             return remaining
         rest = remaining % _GRAIN

@@ -1,7 +1,7 @@
 """From a conversation to the token ids of its prompt, for one loaded model.
 
-`belle.prompts.encoding` makes the tokens. What is added here: an answer that this model gave itself keeps the tokens
-it was generated with, so that the KV cache stays valid.
+`belle.prompts.encoding` makes the tokens. This module adds one thing: an answer of this model keeps the tokens that it
+was generated with, so that the KV cache stays valid.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Renderer:
         own -= {m.content.strip() for m in messages if m.role != "assistant"}
 
         def known(segment: Segment) -> TokenizedPrefix | None:
-            """What the model said keeps its tokens; the same words said by a person are tokenized like all they say."""
+            """The remembered tokens of what the model wrote; the same words by a person are tokenized as usual."""
             if segment.literal or not (segment.trained or segment.text.strip() in own):
                 return None
             return self._answers.find(segment.text)

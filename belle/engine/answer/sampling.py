@@ -1,7 +1,7 @@
 """Choosing the next token: a chain of llama.cpp's own samplers, in llama.cpp's own order.
 
-penalties → top-k → top-p → min-p → temperature → draw; with temperature 0, penalties → the likeliest. The logits never
-come to Python. The repeat penalty looks at the answer alone, not at the prompt: to repeat a word of the question is
+penalties → top-k → top-p → min-p → temperature → draw; with temperature 0, penalties → the likeliest. The logits are
+never copied to Python. The repeat penalty counts the answer alone, not the prompt: repeating a word of the question is
 usually right, and so the same seed gives the same answer however long the history is.
 """
 
@@ -22,7 +22,7 @@ _MIN_KEEP = 1
 
 
 class Sampler:
-    """A sampler chain. To be closed, or used in a `with` statement. `seed` is the one in use, also when it was drawn.
+    """A sampler chain. To be closed, or used in a `with` statement. `seed` is the one in use, drawn or given.
 
     Args:
         settings: see `Sampling`.
@@ -33,13 +33,14 @@ class Sampler:
 
     def __init__(self, settings: Sampling, n_vocab: int) -> None:
         _check(settings)
+        # 31 bits: for 0xFFFFFFFF (LLAMA_DEFAULT_SEED) llama.cpp would draw another seed and not tell.
         self.seed = secrets.randbits(31) if settings.seed is None else settings.seed & 0x7FFFFFFF
         self._chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
         for sampler in _samplers(settings, self.seed, n_vocab):
             llama.llama_sampler_chain_add(self._chain, sampler)
 
     def accept(self, tokens: Sequence[int]) -> None:
-        """Treat `tokens` as if they had been sampled: the beginning of an answer that is continued."""
+        """Count `tokens` as sampled (for the penalties): the beginning of an answer that is continued."""
         for token in tokens:
             llama.llama_sampler_accept(self._chain, token)
 
@@ -81,7 +82,7 @@ def _samplers(settings: Sampling, seed: int, n_vocab: int) -> list[llama.llama_s
 
 
 def _check(settings: Sampling) -> None:
-    """llama.cpp trusts these numbers; some of them would end the process."""
+    """Raise KnownError for numbers out of range: llama.cpp does not check them, and some would end the process."""
     ranges = {
         "temperature": (settings.temperature, 0.0, 100.0),
         "top_k": (settings.top_k, 0, 1 << 30),

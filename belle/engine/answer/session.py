@@ -1,4 +1,4 @@
-"""Answering: from the messages of a request to the text of the answer, one token after the other."""
+"""Answering: from the messages of a request to the text of the answer, token by token."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ from belle.prompts.thinking import ThinkingStream, opened_by, unopened_thought
 _SOBER = Sampling(temperature=0.0)
 _ANY_QUESTION = Message("user", "hello")
 _PROGRESS_S = 0.15
-# Every event wakes the client, for which a machine with as many cores as threads has to halt one of the threads; all
-# of them wait for that one. Ten a second read smoothly, and a model of few tokens per second sends each at once.
+# Every event wakes the client. Where there are as many threads as cores, that takes the core of one thread, for which
+# all the others wait. Ten events a second read smoothly; a model of few tokens per second sends each at once.
 _TEXT_S = 0.1
 
 
 @dataclass(slots=True)
 class _AnswerInProgress:
-    """An answer in the making."""
+    """The state of the answer that is being generated."""
 
     request: Generate
     arrived: float
@@ -58,17 +58,17 @@ class _AnswerInProgress:
     unsent: list[str] = field(default_factory=list)
     first_token_at: float | None = None
     thoughts: ThinkingStream = field(default_factory=ThinkingStream)
-    answer_at: float | None = None  # when the answer proper began
+    answer_at: float | None = None  # when the answer began, after the thoughts
     is_shown: bool = True
 
 
 class AnswerSession:
-    """Answers conversations with one model. `template` None means that it has to be chosen first.
+    """Answers conversations with one model. While `template` is None, nothing can be answered.
 
     Args:
         vocabulary, context: of the model.
         decode_threads, prefill_threads: choose the number of threads.
-        stop: ends the answer under way.
+        stop: interrupts the answer in progress.
         emit: takes the events.
         answers: remembers the tokens of answers.
         states: brings back what was read of a conversation before; None where nothing is saved.
@@ -106,17 +106,17 @@ class AnswerSession:
         self._emit(Counted(request.id, tokens, self._context.n_ctx))
 
     def generate(self, request: Generate, arrived: float) -> Done:
-        """Emit `ContextCut`, `Summarised`, `Prefill` and `Text` events and return the end, to be emitted by the caller.
+        """Emit `ContextCut`, `Summarised`, `Prefill`, `Thinking` and `Text`. Returns `Done`, which the caller emits.
 
         Args:
             request: see there.
-            arrived: when the command came, by `perf_counter`.
+            arrived: when the command arrived, by `perf_counter`.
 
         Raises KnownError.
         """
-        begun = self._begun(request)
+        continued = self._continued_tokens(request)
         with Sampler(request.sampling, self._vocabulary.size) as sampler:
-            sampler.accept(begun)
+            sampler.accept(continued)
             prompt = self._fit(request)
             if prompt.left_out:
                 self._emit(ContextCut(request.id, prompt.left_out))
@@ -126,14 +126,14 @@ class AnswerSession:
                 if prompt.left_out and request.overflow == "summarise":
                     prompt = self._with_summary(request, arrived, prompt)
                     answer.prompt_tokens = len(prompt.tokens)
-                self._read(prompt.tokens, answer)
-                reason = self._write(sampler, answer)
+                self._evaluate_prompt(prompt.tokens, answer)
+                reason = self._decode(sampler, answer)
             except Interrupted:
                 reason = "stopped"
             except KnownError:
                 self._send_text(answer)
                 raise
-        return self._finish(answer, reason, begun)
+        return self._finish(answer, reason, continued)
 
     def _renderer(self, thinking: bool | None = None) -> Renderer:
         if self.template is None:
@@ -187,8 +187,8 @@ class AnswerSession:
         answer = self._new_answer(asked, arrived, tokens)
         answer.is_shown = False
         with Sampler(asked.sampling, self._vocabulary.size) as sampler:
-            self._read(tokens, answer)
-            reason = self._write(sampler, answer)
+            self._evaluate_prompt(tokens, answer)
+            reason = self._decode(sampler, answer)
         answer.unsent.append(answer.stream.finish(cut=reason not in ("end", "stop_string")))
         self._send_text(answer, last=True)
         return answer.thoughts.text.strip()
@@ -198,8 +198,8 @@ class AnswerSession:
         answer.thoughts = self._new_thoughts(request)
         return answer
 
-    def _begun(self, request: Generate) -> list[int]:
-        """The tokens of the answer that is to be continued, as far as they are known."""
+    def _continued_tokens(self, request: Generate) -> list[int]:
+        """The tokens of the answer that is to be continued; none where they are not remembered."""
         if not request.continue_last or not request.messages:
             return []
         known = self._answers.find(request.messages[-1].content)
@@ -212,6 +212,7 @@ class AnswerSession:
         return TextStream((*own, *request.stop), strip_leading_space=strip)
 
     def _new_thoughts(self, request: Generate) -> ThinkingStream:
+        """Expects a thought where the template's prompt ends by opening one, which the model then does not write."""
         if request.continue_last and request.messages[-1].content:
             return ThinkingStream(begun=True)
         if self.template is None:
@@ -236,8 +237,9 @@ class AnswerSession:
                 if message.role == "assistant":
                     self._states.spoken(message.content)
 
-    def _read(self, prompt: Sequence[int], answer: _AnswerInProgress) -> None:
-        """Bring the prompt into the KV cache. Raises Interrupted."""
+    def _evaluate_prompt(self, prompt: Sequence[int], answer: _AnswerInProgress) -> None:
+        """Prefill: bring the prompt into the KV cache. Raises Interrupted."""
+        # The last token is evaluated in any case: the answer is sampled from its logits, which no cache holds.
         reused = self._context.keep_prefix(prompt[:-1])
         answer.reused_tokens = reused
         new = prompt[reused:]
@@ -251,13 +253,13 @@ class AnswerSession:
             self._raise_if_stopped()
             self._set_threads()
             seconds = self._prefill.timed(self._context.evaluate, chunk)
-            if len(chunk) > 1:
+            if len(chunk) > 1:  # a single token uses the threads for decoding
                 self._prefill_threads.observe(seconds)
             done += len(chunk)
         self._emit(Prefill(answer.request.id, done, done, reused, 0.0))
 
-    def _write(self, sampler: Sampler, answer: _AnswerInProgress) -> StopReason:
-        """Sample, show and read token after token. Raises Interrupted."""
+    def _decode(self, sampler: Sampler, answer: _AnswerInProgress) -> StopReason:
+        """Sample, send and evaluate token after token. Raises Interrupted."""
         context, vocabulary, stream, tokens = self._context, self._vocabulary, answer.stream, answer.tokens
         most, tuner = answer.request.max_tokens, self._decode_threads
         tuner.begin()
@@ -279,7 +281,7 @@ class AnswerSession:
             if stream.stopped_by is not None:
                 return "stop_string"
             if len(tokens) == most:
-                break  # nobody will ask for the logits after it
+                break  # the logits after it are not needed
             if len(context.tokens) >= context.n_ctx:
                 return "context_full"
             start = perf_counter()
@@ -288,15 +290,15 @@ class AnswerSession:
                 self._set_threads()
         return "length"
 
-    def _finish(self, answer: _AnswerInProgress, reason: StopReason, begun: list[int]) -> Done:
+    def _finish(self, answer: _AnswerInProgress, reason: StopReason, continued: list[int]) -> Done:
         now = perf_counter()
         stream, request = answer.stream, answer.request
         answer.unsent.append(stream.finish(cut=reason not in ("end", "stop_string")))
         self._send_text(answer, last=True)
         thoughts = answer.thoughts
         before = request.messages[-1].content if request.continue_last else ""
-        if begun or not request.continue_last:
-            self._answers.remember(before + thoughts.text, [*begun, *answer.tokens])
+        if continued or not request.continue_last:
+            self._answers.remember(before + thoughts.text, [*continued, *answer.tokens])
             if self._states is not None:
                 self._states.spoken(before + thoughts.text)
         stats = Stats(

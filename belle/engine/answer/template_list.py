@@ -1,7 +1,7 @@
-"""The prompt templates that a loaded model can be talked to with, and which of them fits it.
+"""The prompt templates to choose from for a loaded model, and which of them fits it.
 
-A model answers well only to the template it was trained with. Its vocabulary tells most families apart: who was trained
-on `<start_of_turn>` has a token for it. Where it does not, the names of file and model are asked.
+A model answers well only to the template it was trained with. The vocabulary tells most families apart: a model trained
+on `<start_of_turn>` has a token for it. For the other families the names of file and model decide.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAMES = {
     "mistral": ("mistral", "mixtral"),
     "llama-2": ("llama-2", "llama2", "llama_2"),
 }
-"""What file or model are called, for the templates that no token gives away; the most specific first."""
+"""Parts of file and model names, for templates that no control token identifies; the most specific first."""
 
 
 def template_options(
@@ -35,9 +35,9 @@ def template_options(
 
     Args:
         vocabulary: of the model.
-        own_source: Jinja out of the file, "" for none.
+        own_source: the Jinja source in the file, "" for none.
         names: of file and model.
-        messages: an example; each option has it as the model would read it.
+        messages: an example; each option shows it as the model would read it.
     """
     options = [_own(vocabulary, own_source, messages)] if own_source else []
     fits = OWN_TEMPLATE if options and not options[0].problem else _fitting(vocabulary, names)
@@ -46,7 +46,7 @@ def template_options(
 
 
 def own_template(vocabulary: Vocabulary, source: str) -> PromptTemplate:
-    """The template inside the file. Raises KnownError("template_error") when it does not work or drops the question."""
+    """The template inside the file. Raises KnownError("template_error") when it fails or drops the question."""
     bos, eos = vocabulary.text(vocabulary.bos), vocabulary.text(vocabulary.eos)
     template = template_from_gguf(source, bos_token=bos, eos_token=eos)
     if not any(_QUESTION in segment.text.casefold() for segment in template.segments([Message("user", _QUESTION)])):
@@ -83,11 +83,11 @@ def _as_read(vocabulary: Vocabulary, template: PromptTemplate, messages: Sequenc
 
 
 def _fitting(vocabulary: Vocabulary, names: str) -> str | None:
-    found = [t for t in TEMPLATES.values() if t.needs and all(map(vocabulary.has_token, t.needs))]
-    # Mistral's vocabularies before and after it left SentencePiece have the same brackets.
+    matching = [t for t in TEMPLATES.values() if t.needs and all(map(vocabulary.has_token, t.needs))]
+    # Mistral's SentencePiece vocabulary and its byte-level one both have `[INST]`: the space tells them apart.
     spaced = vocabulary.puts_space_in_front
-    found.sort(key=lambda t: (len(t.needs), t.strip_leading_space == spaced), reverse=True)
-    if found:
-        return found[0].id
+    matching.sort(key=lambda t: (len(t.needs), t.strip_leading_space == spaced), reverse=True)
+    if matching:
+        return matching[0].id
     names = names.casefold()
     return next((name for name, words in _NAMES.items() if any(word in names for word in words)), None)

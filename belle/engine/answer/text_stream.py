@@ -1,8 +1,8 @@
 """From token pieces to text that may be shown: whole characters, and never a part of a stop string.
 
-A token is a piece of bytes, not of text: a Chinese character or an emoji is often spread over several, and a stop
-string may begin in the middle of one. So bytes wait here until they are characters, and characters wait as long as
-they may still turn out to be the beginning of a stop string, and no longer.
+A token stands for bytes, not for text: a Chinese character or an emoji is often spread over several tokens, and a stop
+string may begin in the middle of one. So bytes are held back until they are characters, and characters only as long as
+they may be the beginning of a stop string.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 
 class TextStream:
-    """Takes pieces of bytes, gives text. Malformed bytes become U+FFFD.
+    """Turns pieces of bytes into text. Malformed bytes become U+FFFD.
 
     Args:
         stop: strings that end the text; empty ones are ignored.
@@ -32,23 +32,23 @@ class TextStream:
 
     @property
     def text(self) -> str:
-        """All the text given so far."""
+        """All the text returned so far."""
         return "".join(self._parts)
 
     def feed(self, piece: bytes) -> str:
-        """Take the next piece and give the text that is certain now. After a stop string nothing more comes."""
+        """Add the next piece; returns the text that is certain now, always "" after a stop string."""
         new = self._decoder.decode(piece)
         if self._plain and self._first.isdisjoint(new):
-            # Nearly always: nothing is held back, and nothing here begins a stop string.
+            # The usual case, for every token: nothing is held back, and nothing here can begin a stop string.
             self._parts.append(new)
             return new
         return self._take(new)
 
     def finish(self, *, cut: bool = False) -> str:
-        """Give what is still held back.
+        """Returns what is still held back.
 
-        With `cut`, when the text was ended from outside and could go on, the bytes of an unfinished character are
-        dropped, for they will be made again; otherwise they are malformed.
+        With `cut` the text was stopped from outside and may be continued: the bytes of an unfinished character are
+        dropped, because continuing generates them again. Otherwise they are malformed.
         """
         return self._take("" if cut else self._decoder.decode(b"", final=True), last=True)
 
@@ -69,11 +69,11 @@ class TextStream:
         return ready
 
     def _find_stop(self, text: str) -> tuple[int, str | None]:
-        """Where the stop string begins that is complete first, the longest of those; the end of `text` if none is."""
-        found = [(text.find(stop) + len(stop), -len(stop), stop) for stop in self._stop if stop in text]
-        if not found:
+        """Start and text of the stop string that is complete first, the longest of several; else the end, and None."""
+        matches = [(text.find(stop) + len(stop), -len(stop), stop) for stop in self._stop if stop in text]
+        if not matches:
             return len(text), None
-        end, _, stop = min(found)
+        end, _, stop = min(matches)
         return end - len(stop), stop
 
     def _undecided(self, text: str) -> int:

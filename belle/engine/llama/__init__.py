@@ -1,1 +1,1 @@
-"""llama.cpp itself: models, contexts, tensors, threads, memory and devices."""
+"""Everything that touches llama.cpp: models, contexts, tensors, threads, memory and devices."""

@@ -1,7 +1,7 @@
-"""What flows into the matrices of a model while it reads text, seen through llama.cpp without torch.
+"""The inputs of a model's matrices while it reads text, taken from llama.cpp without torch.
 
-llama.cpp calls back for every node of its graph. Of a matrix product the second operand is the layer's input: its rows
-are handed to whoever asks, as numpy arrays over llama.cpp's own memory. Importance matrices sum their squares.
+llama.cpp calls back for every node of its graph. The second operand of a matrix product is the layer's input: its rows
+are passed to a callback as numpy arrays over llama.cpp's own memory. Importance matrices sum their squares.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class SquareSums:
     counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, name: str, rows: Rows) -> None:
-        """Take in rows `[n, columns]`."""
-        squares = np.einsum("ij,ij->j", rows, rows, dtype=np.float64)
+        """Add rows `[n, columns]`."""
+        squares = np.einsum("ij,ij->j", rows, rows, dtype=np.float64)  # [columns], without a copy of `rows`
         if name in self.sums:
             self.sums[name] += squares
         else:
@@ -47,13 +47,13 @@ class SquareSums:
 
 
 class ActivationReader:
-    """A model that reads windows of text and shows the inputs of its matrices.
+    """A model that reads windows of text and passes on the inputs of its matrices.
 
     Args:
         path: a GGUF file.
         take: called with the tensor's name and its input rows `[n, columns]`; they are valid during the call only.
-        threads: for evaluation; None for as many as find free cores at every window. The results are the same.
-        output_too: show the input of the output matrix as well, under the name of the tensor that serves as one.
+        threads: for evaluation; None for as many as there are free cores at each window. The results are the same.
+        output_too: include the input of the output matrix, under the name of the tensor that serves as one.
 
     Raises KnownError when the model cannot be loaded.
     """
@@ -93,7 +93,7 @@ class ActivationReader:
     def windows(self, text: str) -> list[list[int]]:
         """The tokens of `text` in whole windows, each beginning with BOS where the model wants one.
 
-        The rest that does not fill a window is left out. Raises KnownError("text_too_short") when nothing is left.
+        A rest that does not fill a window is left out. Raises KnownError("text_too_short") when nothing is left.
         """
         vocabulary = self.vocabulary
         tokens = vocabulary.tokenize(text)
@@ -120,7 +120,7 @@ class ActivationReader:
             yield number
 
     def _evaluate(self, window: Sequence[int]) -> None:
-        # llama.cpp's threads wait for each other after every matrix: one without a core of its own holds up all.
+        # llama.cpp's threads wait for each other after every matrix: one thread without a free core delays all.
         threads = (self._free_cores and self._free_cores()) or self._threads
         self._evaluator.set_threads(threads)
         self._evaluator.clear()
@@ -133,7 +133,7 @@ class ActivationReader:
             )
 
     def _n_outputs(self, window: Sequence[int]) -> int:
-        # Rows that nobody asks logits of are dropped before the last layer's feed-forward.
+        # For rows without logits llama.cpp skips the last layer's feed-forward, so all rows ask for them.
         return len(window)
 
     def _on_node(self, node: int, ask: bool) -> bool:
@@ -152,7 +152,11 @@ class ActivationReader:
 
 
 def is_layer_product(product: Tensor, weight: Tensor, rows: Tensor) -> bool:
-    """A weight `[columns, out]` times rows `[columns, n]` gives `[out, n]`: also the proof that the mirror fits."""
+    """Whether `product` is a weight `[columns, out]` times rows `[columns, n]`, which gives `[out, n]`.
+
+    Shapes are ggml's: `ne[0]` is the contiguous dimension, which numpy writes last. That they fit together is also the
+    proof that `Tensor` has the layout of this build of llama.cpp.
+    """
     return bool(
         weight.name.endswith(b".weight")
         and rows.type == _F32
@@ -169,5 +173,6 @@ def rows_of(rows: Tensor) -> Rows:
     """A contiguous tensor of floats as `[rows, columns]`, over llama.cpp's own memory."""
     columns = rows.ne[0]
     count = rows.ne[1] * rows.ne[2] * rows.ne[3]
+    # ggml's [columns, rows] in memory is numpy's [rows, columns].
     flat = np.ctypeslib.as_array(ctypes.cast(rows.data, ctypes.POINTER(ctypes.c_float)), (count * columns,))
     return flat.reshape(count, columns)

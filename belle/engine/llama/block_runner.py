@@ -1,10 +1,10 @@
-"""One block of a transformer at a time, through llama.cpp: for quantizers that follow what a quantized model computes.
+"""Evaluates one transformer block at a time in llama.cpp: for quantizers that follow what a quantized model computes.
 
-llama.cpp evaluates whole models only. But its callback meets every node of the graph before and after it is computed,
-and that is enough: the operations of the blocks before the wanted one become no operations, the residual stream that
-was kept from last time is written to where the block begins to read, and the evaluation ends where the block ends. So
-a model is walked through block by block, over many windows of text, at the price of little more than evaluating it
-once. `check` proves that it works for the model at hand.
+llama.cpp evaluates whole models only. But it calls back before and after each node of the graph, which is enough: the
+operations of earlier blocks are replaced by no-ops, the residual stream saved from the evaluation before is copied to
+where the block reads it, and the evaluation is stopped at the end of the block. So a model is evaluated block by block,
+over many windows of text, for little more than the price of one evaluation. `check` proves that this works for the
+model at hand.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OUTPUT_INPUT = "result_norm"
 """llama.cpp's name for what the output matrix reads."""
 
 _NO_OPERATION = 0  # GGML_OP_NONE
-# What blocks are made of. Whatever prepares things that all blocks share (masks, positions) is none of these.
+# The operations that blocks consist of. Nodes that prepare what all blocks share (masks, positions) are none of these.
 _OF_BLOCKS = frozenset(
     b"MUL_MAT MUL_MAT_ID FLASH_ATTN_EXT SOFT_MAX RMS_NORM NORM ADD ADD_ID MUL SCALE GLU UNARY ROPE SET_ROWS".split()
 )
@@ -42,7 +42,7 @@ _TOLERANCE = 1e-3
 
 @dataclass
 class _Task:
-    """One evaluation: of which block, from what, and what is to be seen of it."""
+    """One evaluation: which block, its input, and the matrices whose inputs are wanted."""
 
     block: int
     hidden: Hidden | None
@@ -50,7 +50,7 @@ class _Task:
     to_end: bool
     skipping: bool
     out: Hidden | None = None
-    turned_off: list[tuple[Tensor, int]] = field(default_factory=list)
+    disabled: list[tuple[Tensor, int]] = field(default_factory=list)
 
 
 class BlockRunner(ActivationReader):
@@ -99,9 +99,9 @@ class BlockRunner(ActivationReader):
         Args:
             window: token ids.
             block: 0 to `n_blocks`; the last stands for what comes after the blocks.
-            hidden: what the block before gave; None for the first block.
-            take: called with the inputs of the matrices named in `wanted` (and `OUTPUT_INPUT`), as they come.
-            to_end: return what the block gives; otherwise None, and end after the last one wanted.
+            hidden: the output of the block before, `[tokens, n_embd]`; None for the first block.
+            take: called with the inputs of the matrices named in `wanted` (and `OUTPUT_INPUT`), in the order of use.
+            to_end: return the output of the block; otherwise return None, and stop after the last one wanted.
 
         Raises KnownError when llama.cpp fails, and what `take` raises.
         """
@@ -110,17 +110,17 @@ class BlockRunner(ActivationReader):
         try:
             self._evaluate(window)
         finally:
-            # The graph may be used again as it is.
-            for node, op in task.turned_off:
+            # llama.cpp may reuse the graph for the next evaluation.
+            for node, op in task.disabled:
                 node.op = op
         if task.skipping or task.wanted or (to_end and task.out is None):
             raise _cannot_be_walked(self._path)
         return task.out
 
     def inputs(self, window: Sequence[int]) -> list[tuple[str, ...]]:
-        """The matrices of the model in the order in which it uses them; those that read the same input together.
+        """The matrices of the model in the order of use, grouped by the input that they share.
 
-        Only those that are multiplied with all rows are there: no experts, no embeddings.
+        Only matrices that are multiplied with all rows: no experts, no embeddings.
         """
         self._products = []
         try:
@@ -133,7 +133,7 @@ class BlockRunner(ActivationReader):
         return [tuple(dict.fromkeys(names)) for names in groups.values()]
 
     def check(self, window: Sequence[int]) -> None:
-        """Walk through the whole model with a short window. Raises KnownError when the result is not the model's."""
+        """Evaluate a short window block by block, and as a whole. Raises KnownError when the results differ."""
         window = window[:_CHECKED_TOKENS]
         whole: list[Rows] = []
         walked: list[Rows] = []
@@ -155,11 +155,13 @@ class BlockRunner(ActivationReader):
             raise _cannot_be_walked(self._path)
 
     def _n_outputs(self, window: Sequence[int]) -> int:
-        # Rows whose logits nobody asks for are dropped in the last block.
+        # In the last block llama.cpp drops the rows without logits.
         whole = self._task.block >= self.n_blocks - 1 or OUTPUT_INPUT in self._task.wanted
         return len(window) if whole else 1
 
     def _visit(self, product: Tensor, ask: bool) -> bool:
+        # `ask` is True before the node is computed: the answer says whether to be called again afterwards. Then it is
+        # False, and the answer says whether the evaluation goes on.
         self._seen = 1
         task = self._task
         if task.skipping:
@@ -187,17 +189,18 @@ class BlockRunner(ActivationReader):
         return ask or self._show(matrix, rows)
 
     def _show(self, name: str, rows: Tensor) -> bool:
-        """Hand rows out; False when nothing more is wanted."""
+        """Pass rows on; False when nothing more is wanted."""
         self._take(name, rows_of(rows))
         self._task.wanted.discard(name)
         return bool(self._task.wanted) or self._task.to_end
 
     def _skip(self, node: Tensor, ask: bool) -> bool:
+        """Disable the nodes before the block; restore the residual stream at `l_out-N`, the output of block N."""
         task = self._task
         entrance: bool = node.name == b"l_out-%d" % (task.block - 1)
         if ask:
             if self._belongs_to_blocks(node.op):
-                task.turned_off.append((node, node.op))
+                task.disabled.append((node, node.op))
                 node.op = _NO_OPERATION
             return entrance
         stream = rows_of(node)

@@ -1,4 +1,4 @@
-"""The KV cache and what is in it: evaluating tokens, taking back what no longer fits, stopping in the middle."""
+"""The context of a chat: its KV cache, reuse of a common prefix, evaluations that can be interrupted."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ N_BATCH = 512
 """Most tokens that one call of `Context.evaluate` takes."""
 
 _ROUNDED_TO = 256
-_ABORTED = 2
+_ABORTED = 2  # what llama_decode returns when the abort callback asked for an end
 _SEQUENCE = 0
 
 
-class Interrupted(Exception):  # noqa: N818 - asked for
+class Interrupted(Exception):  # noqa: N818 - not an error, but what was asked for
     """An evaluation was stopped by its `StopFlag`; the KV cache is as it was before it."""
 
 
 class StopFlag:
     """Stops an evaluation from another thread, also in the middle of it.
 
-    llama.cpp asks a C function before each of the thousand steps of a token whether to stop. A Python function would
-    cost a tenth of the speed. `strlen` of the C library is such a function already: it is 0 for an empty string and 1
-    for one of a single byte, so setting that byte is all it takes.
+    llama.cpp calls an abort callback, `bool (void *)`, before each of a token's thousand graph nodes. A Python function
+    would cost a tenth of the speed, and would need the interpreter's lock. The C library's `strlen` has the same
+    signature: 0 (go on) for an empty string, 1 (stop) for one of a single byte. So setting that byte is all it takes.
     """
 
     def __init__(self) -> None:
-        self._text = ctypes.create_string_buffer(2)
+        self._text = ctypes.create_string_buffer(2)  # b"\0\0"; the second byte stays 0 and ends the string
         strlen = ctypes.cast(ctypes.CDLL(None).strlen, llama.ggml_abort_callback)
         self.callback = strlen, ctypes.c_void_p(ctypes.addressof(self._text))
 
     def set(self) -> None:
-        """Stop the evaluation under way, and all that follow until `clear`."""
+        """Stop the evaluation in progress, and all that follow until `clear`."""
         self._text[0] = b"\x01"
 
     def clear(self) -> None:
-        """Let evaluations run again."""
+        """Allow evaluations again."""
         self._text[0] = b"\x00"
 
     def __bool__(self) -> bool:
@@ -56,10 +56,10 @@ class Context:
 
     Args:
         model: outlives the context.
-        n_ctx: size in tokens; it is rounded up. `n_ctx` of the context says to what.
+        n_ctx: size in tokens, which is rounded up; the attribute `n_ctx` is the rounded one.
         on_gpu: whether layers were offloaded.
         stop: interrupts evaluations.
-        log: where llama.cpp's reasons are found.
+        log: where llama.cpp writes its reasons.
 
     Raises KnownError("out_of_memory") when there is no memory for the KV cache, KnownError("not_a_chat_model") when the
     model has none.
@@ -67,14 +67,14 @@ class Context:
 
     def __init__(self, model: Model, n_ctx: int, *, on_gpu: bool, stop: StopFlag, log: NativeLog) -> None:
         params = llama.llama_context_default_params()
-        # llama.cpp rounds up, too, but takes no more tokens at a time than were asked for before that.
+        # llama.cpp rounds up too, but then limits n_batch to the size before rounding.
         params.n_ctx = -(-n_ctx // _ROUNDED_TO) * _ROUNDED_TO
         params.n_batch = N_BATCH
         params.n_ubatch = N_BATCH if on_gpu else N_UBATCH
-        # Only the last token's logits are needed: for a large vocabulary this saves hundreds of megabytes.
+        # Only the last token's logits are needed: with a large vocabulary this saves hundreds of megabytes.
         params.n_outputs_max = 1
-        # On a processor it is no faster, and its results depend on the number of threads, which changes at run time:
-        # the same seed would no longer give the same text.
+        # On a CPU flash attention is no faster, and its results depend on the number of threads, which changes at run
+        # time: the same seed would no longer give the same text.
         attention = llama.LLAMA_FLASH_ATTN_TYPE_AUTO if on_gpu else llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.flash_attn_type = attention
         log.errors()
@@ -96,9 +96,10 @@ class Context:
         self._batch = llama.llama_batch_get_one(self._ids, N_BATCH)
 
     def keep_prefix(self, tokens: Sequence[int]) -> int:
-        """Cut the cache down to what it shares with the beginning of `tokens`; the number of tokens that is.
+        """Keep the part of the cache that is a prefix of `tokens`; returns its length in tokens.
 
-        Models that cannot take back a part of what they read (recurrent ones) begin anew instead.
+        Keys and values depend only on the tokens before them, so a common prefix need not be evaluated again. Models
+        that cannot forget a part of what they read (recurrent ones) keep all or nothing.
         """
         shared = 0
         for ours, theirs in zip(self.tokens, tokens, strict=False):
@@ -118,11 +119,12 @@ class Context:
         self._batch.n_tokens = count
         status = llama.llama_decode(self.handle, self._batch)
         if self._on_gpu:
-            # A GPU is still computing; whoever measures the time wants to know how long.
+            # llama_decode only queues the work on a GPU; the caller measures the time.
             llama.llama_synchronize(self.handle)
         if status == 0:
             self.tokens += tokens
             return
+        # A failed or aborted decode may have left some of the new tokens in the cache.
         self._cut(len(self.tokens), force=True)
         if status == _ABORTED:
             raise Interrupted
@@ -164,7 +166,7 @@ class Context:
         return True
 
     def set_threads(self, decode: int, prefill: int) -> None:
-        """Threads for single tokens, and for more than one at a time."""
+        """Set the number of threads for single tokens, and for batches of more than one."""
         llama.llama_set_n_threads(self.handle, decode, prefill)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The machine's processor as the engine sees it: how many cores it may use, and how many others are using now."""
+"""The cores of this machine: how many may be used, and how many are free of other processes' work."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 _WINDOW_S = 0.3  # the kernel counts in steps of 10 ms
-_AT_WORK = 0.1
+_AT_WORK = 0.1  # of the time since the last look, which this process must have computed to compare itself with others
 _LOADAVG = Path("/proc/loadavg")
-_NEARLY_IDLE = 0.6
+_NEARLY_IDLE = 0.6  # of a core that others use in part: it still counts as free
 
 
 def usable_cores() -> tuple[int, int]:
@@ -36,10 +36,10 @@ def _performance_cores() -> int:
 
 
 class FreeCores:
-    """How many threads would find a core of their own, by what other processes used since the last look.
+    """How many threads would have a core of their own, judged by what other processes used since the last look.
 
-    Looks at the machine three times a second at most (about 0.1 ms each), and gives the last answer in between. What
-    others used while this process waited is past; after such a time, what they do at this moment is looked at instead.
+    Looks at the machine at most three times a second (about 0.1 ms each), and returns the last answer in between. While
+    this process only waited, what others used meanwhile says little; then the threads that run right now are counted.
     """
 
     def __init__(self) -> None:
@@ -48,32 +48,33 @@ class FreeCores:
         self._free: int | None = None
 
     def __call__(self) -> int | None:
-        """A number of threads from 1 to the physical cores, None while nothing is known of the last moments."""
+        """A number of threads from 1 to the physical cores; None while nothing is known."""
         elapsed = time.monotonic() - self._last.time
         if elapsed < _WINDOW_S:
             return self._free
         before, self._last = self._last, _Usage.now()
-        at_work = self._last.own - before.own >= _AT_WORK * elapsed
-        others = (self._last.others - before.others) / elapsed if at_work else _others_running()
-        # A core that others use a little, the window drawing this answer for example, counts as free.
+        was_busy = self._last.own - before.own >= _AT_WORK * elapsed
+        others = (self._last.others - before.others) / elapsed if was_busy else _others_running()
+        # The window that draws this answer, for example, uses a little of a core.
         free = None if others is None else int(self._logical - others + _NEARLY_IDLE)
         self._free = None if free is None else max(1, min(self._physical, free))
         return self._free
 
 
 def _others_running() -> float | None:
-    """How many threads besides this one are running or ready to; None where the system does not say.
+    """How many threads besides this one are running or ready to run; None where the system does not say.
 
-    The least of a few looks: one that runs all the time is there in each of them.
+    The least of a few samples: a thread that computes all the time is in each of them.
     """
-    looks = []
+    samples = []
     for _ in range(3):
         time.sleep(0.001)
         try:
-            looks.append(int(_LOADAVG.read_text().split()[3].split("/")[0]) - 1)
+            # The fourth field is “running/existing” threads; this one is running.
+            samples.append(int(_LOADAVG.read_text().split()[3].split("/")[0]) - 1)
         except (OSError, ValueError, IndexError):
             return None
-    return float(min(looks))
+    return float(min(samples))
 
 
 class _Usage(NamedTuple):
@@ -88,15 +89,15 @@ class _Usage(NamedTuple):
         import psutil
 
         times = psutil.cpu_times()
-        # Processes that were made nice give way to us; a guest's time is counted within user time as well.
-        no_matter = ("idle", "iowait", "nice", "guest", "guest_nice")
-        busy = sum(times) - sum(getattr(times, name, 0.0) for name in no_matter)
+        # Nice processes give way to ours; the time of guests is already in the user time.
+        not_busy = ("idle", "iowait", "nice", "guest", "guest_nice")
+        busy = sum(times) - sum(getattr(times, name, 0.0) for name in not_busy)
         own = time.process_time()
         return cls(time.monotonic(), own, busy - own)
 
 
 def usable_processors() -> int:
-    """Processors that this program may use."""
+    """Logical processors that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""What llama.cpp can compute on besides the processor: the GPUs of the backends that were compiled in."""
+"""The GPUs that llama.cpp can compute on, of the backends that were compiled in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _GPU, _INTEGRATED_GPU = 1, 2  # enum ggml_backend_dev_type
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A GPU. `own_memory` is what is free in bytes besides the machine's memory, 0 when it shares that."""
+    """A GPU. `own_memory`: free bytes of its own memory, 0 when it shares the machine's memory."""
 
     name: str
     own_memory: int
@@ -39,7 +39,7 @@ def gpus() -> list[Gpu]:
         if kind in (_GPU, _INTEGRATED_GPU):
             free, total = ctypes.c_size_t(), ctypes.c_size_t()
             libggml.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
-            # Apple's GPU calls itself discrete, but its memory is the machine's.
+            # Apple's GPU reports itself as discrete, but shares the machine's memory.
             shared = kind == _INTEGRATED_GPU or sys.platform == "darwin"
             name = libggml.ggml_backend_dev_description(device).decode("utf-8", "replace")
             gpus.append(Gpu(name, 0 if shared else free.value))

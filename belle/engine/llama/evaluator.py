@@ -1,8 +1,8 @@
 """A model for tools: token ids in, logits out. The only place that makes a llama.cpp context for them.
 
-The chat has a context of its own (`belle.engine.llama.context`), which can be interrupted and keeps one conversation.
-Tools want what it has not: rows of logits for many tokens at once, several sequences, a look at every node of the
-graph. All of it is on the processor.
+The chat has a context of its own (`belle.engine.llama.context`), which can be interrupted and holds one conversation.
+Tools need what it lacks: rows of logits for many tokens at once, several sequences, a callback for every node of the
+graph. Everything is computed on the CPU.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from belle.errors import KnownError
 Logits = NDArray[np.float32]
 
 NodeCallback = Callable[[int, bool], bool]
-"""Is called with the address of a node of the graph (`tensor_exchange.Tensor`): before it is computed with True, and
-answers whether it is to be called afterwards; then with False, and answers whether the evaluation goes on."""
+"""Called with the address of a node of the graph (`tensor_exchange.Tensor`) and a flag: with True before the node is
+computed, and returns whether to be called afterwards; then with False, and returns whether the evaluation goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class ContextOptions:
         flash_attention: "auto" leaves the choice to llama.cpp, as its own tools do; on a processor the results then
             depend on the number of rows and threads.
         float32_cache: keys and values as they were computed, not rounded to float16.
-        on_node: is shown the graph.
+        on_node: called for each node of the graph.
     """
 
     n_ctx: int
@@ -57,7 +57,7 @@ class ContextOptions:
 
 
 class Entry(NamedTuple):
-    """A token to be read, its position in its sequence, and the number of that."""
+    """A token to evaluate, its position in its sequence, and the number of the sequence."""
 
     token: int
     position: int
@@ -82,7 +82,7 @@ class Evaluator:
         self._context: Any = None
         self._on_node: NodeCallback | None = None
         self._failure: BaseException | None = None
-        # Kept for the life of the context: llama.cpp holds the bare pointer.
+        # Referenced here for the life of the context: llama.cpp stores the bare pointer.
         self._callback = llama.ggml_backend_sched_eval_callback(self._visit)
 
     @classmethod
@@ -97,7 +97,7 @@ class Evaluator:
         return evaluator
 
     def open(self, options: ContextOptions) -> None:
-        """Make the context, in place of the one before. Raises KnownError("out_of_memory"); it is then closed."""
+        """Make the context, replacing the one before. Raises KnownError("out_of_memory"), after closing this object."""
         self._free_context()
         self._on_node = options.on_node
         self._make_batch(options.n_batch)
@@ -131,16 +131,16 @@ class Evaluator:
 
     @property
     def threads(self) -> int:
-        """With how many it evaluates."""
+        """The number of threads that evaluate."""
         count: int = llama.llama_n_threads(self._context)
         return count
 
     def set_threads(self, threads: int) -> None:
-        """Evaluate with so many from now on."""
+        """Evaluate with this many threads from now on."""
         llama.llama_set_n_threads(self._context, threads, threads)
 
     def decode(self, ids: Sequence[int], position: int, *, outputs: int) -> None:
-        """Read `ids` from `position` of sequence 0 on, with the logits after the last `outputs` of them.
+        """Evaluate `ids` from `position` of sequence 0 on, and compute the logits after the last `outputs` of them.
 
         Raises KnownError("backend_error"); the cache is then empty. Raises what `on_node` raises.
         """
@@ -151,13 +151,13 @@ class Evaluator:
         self._decode(n, outputs)
 
     def decode_entries(self, entries: Sequence[Entry], *, outputs: int) -> None:
-        """Read tokens of several sequences, with the logits after the last `outputs` of them. Raises as `decode`."""
+        """Evaluate tokens of several sequences, with logits after the last `outputs` of them. Raises as `decode`."""
         n = len(entries)
         self._tokens[:n], self._positions[:n], self._sequences[:n] = zip(*entries, strict=True)
         self._decode(n, outputs)
 
     def logits(self) -> Logits:
-        """The rows that were asked for last, `[outputs, n_vocab]`: llama.cpp's own memory, valid until the next decode.
+        """The logits of the last decode, `[outputs, n_vocab]`: llama.cpp's own memory, valid until the next one.
 
         Waits for them to be computed.
         """
@@ -165,13 +165,13 @@ class Evaluator:
         return np.ctypeslib.as_array(pointer, (self._n_outputs, self.model.vocabulary.size))
 
     def clear(self) -> None:
-        """Forget everything that was read."""
+        """Empty the KV cache."""
         llama.llama_memory_clear(self._memory, True)
 
     def cut(self, length: int) -> int:
-        """Forget what follows the first `length` tokens of sequence 0; the number of tokens that are left.
+        """Remove what follows the first `length` tokens of sequence 0; returns the number of tokens that are left.
 
-        Recurrent models cannot take back a part of what they read, and forget everything.
+        Recurrent models cannot forget a part of what they read, and forget everything.
         """
         if llama.llama_memory_seq_rm(self._memory, 0, length, -1):
             return length
@@ -179,23 +179,24 @@ class Evaluator:
         return 0
 
     def copy_sequence(self, source: int, target: int) -> None:
-        """Let sequence `target` begin with all of `source`; they share its cells of the cache."""
+        """Begin sequence `target` with all of `source`; both share the same cells of the cache."""
         llama.llama_memory_seq_cp(self._memory, source, target, -1, -1)
 
     def drop_sequence(self, sequence: int) -> None:
-        """Forget all of a sequence."""
+        """Remove a sequence from the cache."""
         llama.llama_memory_seq_rm(self._memory, sequence, -1, -1)
 
     def _make_batch(self, size: int) -> None:
-        """A batch that lies in numpy's arrays, which are quickly filled."""
-        self._tokens, self._positions, self._sequences = np.zeros((3, size), np.int32)
-        self._wanted = np.zeros(size, np.int8)
+        """Make a `llama_batch` over numpy arrays, which are quickly filled."""
+        self._tokens, self._positions, self._sequences = np.zeros((3, size), np.int32)  # each [size]
+        self._wanted = np.zeros(size, np.int8)  # [size], 1 where logits are computed
         self._n_outputs = 0
         ones = np.ones(size, np.int32)
-        # A token may belong to several sequences, so llama.cpp wants a pointer for each.
+        # A token may belong to several sequences, so llama.cpp takes a pointer to a list of them for each token: here
+        # to its entry in `_sequences`, four bytes after the one before.
         first = self._sequences.ctypes.data
         pointers = np.arange(first, first + 4 * size, 4, dtype=np.uintp)
-        self._batch_arrays = ones, pointers  # the batch has bare pointers to them
+        self._batch_arrays = ones, pointers  # the batch has only bare pointers: without this they would be freed
         types = dict(llama.llama_batch._fields_)
 
         def field(name: str, array: NDArray[Any]) -> Any:
@@ -238,6 +239,7 @@ class Evaluator:
         self._batch.n_tokens = n
         self._n_outputs = outputs
         status = llama.llama_decode(self._context, self._batch)
+        # An exception of the callback ended the evaluation; it is raised here, on the Python side of llama.cpp.
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure

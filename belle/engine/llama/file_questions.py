@@ -1,4 +1,4 @@
-"""What only llama.cpp can answer about a file. To be asked through `belle.engine.process.native_calls.call`."""
+"""What only llama.cpp can tell about a file. To be called through `belle.engine.process.native_calls.call`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SMALLEST_CONTEXT = 8
 def token_ids(path: str, texts: list[str]) -> list[list[int]]:
     """The ids of each text with the vocabulary of a GGUF, without any at the beginning or end.
 
-    What looks like a control token stays text; the file's tensors are not looked at. Raises KnownError when llama.cpp
+    What looks like a control token stays text; the file's tensors are not loaded. Raises KnownError when llama.cpp
     does not load the vocabulary.
     """
     model = Model(
@@ -28,9 +28,9 @@ def token_ids(path: str, texts: list[str]) -> list[list[int]]:
 
 
 def read_one_token(path: str) -> int:
-    """Load a GGUF and let the model read one token, which goes through all of its layers; returns that token.
+    """Load a GGUF and evaluate one token, which passes through all layers; returns that token.
 
-    The file is mapped, and nothing is copied: memory is needed for little more than the activations of one token.
+    The file is mapped, and nothing is copied: little more memory is needed than for the activations of one token.
 
     Raises KnownError when llama.cpp cannot load the model or compute with it.
     """

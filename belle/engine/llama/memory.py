@@ -1,7 +1,7 @@
-"""Will it fit? An estimate of the memory that a model needs, against what the machine has free.
+"""An estimate of the memory that a model needs, compared with what the machine has free.
 
 A model that does not fit is not slow but useless: the machine swaps, and everything else on it stands still. So the
-worker refuses before it loads, and the catalogue says beforehand what a laptop can hold.
+worker refuses to load it, and the catalogue says beforehand which models a laptop can hold.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _COMFORTABLE_SHARE = 0.85
 _SMALLEST_CONTEXT = 512
 _CGROUP = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
-# A limit near 2⁶³ is how version 1 of control groups says that there is none.
+# Version 1 of control groups writes a number near 2⁶³ for no limit.
 _NO_LIMIT = 1 << 60
 
 
@@ -35,7 +35,7 @@ class MemoryNeed:
     """What a loaded model takes, in bytes.
 
     Args:
-        weights: the file; it is mapped, but to answer every byte of it is read for every token.
+        weights: the file; it is mapped, but every token reads every byte of it.
         kv: keys and values of the whole context, f16.
         compute: buffers for intermediate results, and the process itself.
     """
@@ -56,14 +56,14 @@ def kv_bytes_per_token(header: GgufHeader) -> int:
 
 
 def estimate(header: GgufHeader, n_ctx: int, n_ubatch: int = N_UBATCH) -> MemoryNeed:
-    """What the model of `header` takes with a context of `n_ctx` tokens.
+    """The memory that the model of `header` takes with a context of `n_ctx` tokens.
 
     The compute buffer holds, for `n_ubatch` tokens in f32, the activations of one layer (about 6 × n_embd, 3 × n_ff),
     the attention scores against the whole context (n_heads × n_ctx) with their mask, and the logits of the one token
     that is sampled from.
     """
-    activations = 6 * header.n_embd + 3 * (header.n_ff or 4 * header.n_embd)
-    scores = (header.n_heads + 1) * n_ctx
+    activations = 6 * header.n_embd + 3 * (header.n_ff or 4 * header.n_embd)  # values per token
+    scores = (header.n_heads + 1) * n_ctx  # values per token, the mask included
     compute = 4 * (n_ubatch * (activations + scores) + 2 * header.n_vocab)
     return MemoryNeed(header.size_bytes, n_ctx * kv_bytes_per_token(header), compute + _PROCESS_BYTES)
 
@@ -138,7 +138,7 @@ def _left_by_cgroups() -> list[int]:
         except (OSError, ValueError):
             continue
         if limit.isdigit() and int(limit) < _NO_LIMIT:
-            # The kernel drops cached files before it lets the limit be hit.
+            # Cached files count as used, but the kernel drops them before the limit is reached.
             left.append(int(limit) - usage + int(statistics.get(cache_key, "0")))
     return left
 

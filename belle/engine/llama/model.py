@@ -1,6 +1,6 @@
-"""A loaded model and its vocabulary: the low-level API of llama.cpp behind a few plain methods.
+"""A loaded model and its vocabulary, by the low-level API of llama.cpp.
 
-The high-level `Llama` class is not used: it hides why a load failed, decides on templates by itself and has no way to
+llama_cpp's high-level `Llama` class is not used: it hides why a load failed, chooses templates by itself and cannot
 stop in the middle of a prompt.
 """
 
@@ -29,7 +29,7 @@ _ATTRIBUTE_STRIP_RIGHT = 1 << 8
 
 
 class LoadCancelled(Exception):  # noqa: N818 - not an error
-    """`on_progress` asked for an end of loading."""
+    """`on_progress` returned False."""
 
 
 class Vocabulary:
@@ -48,7 +48,7 @@ class Vocabulary:
         self.adds_bos: bool = llama.llama_vocab_get_add_bos(handle)
         self._buffer = ctypes.create_string_buffer(256)
         self._control = self._control_tokens()
-        # Asked for every token, in between two evaluations.
+        # Called for every token, between two evaluations.
         self.piece = cache(self._piece)
         marks = ((text, ids[0]) for text, ids in self._control[1].items() if text in CONTROL_TOKENS)
         self._marks = {token: text.encode() for text, token in marks}
@@ -58,7 +58,7 @@ class Vocabulary:
         """The tokens of `text` alone; text that looks like a control token stays text."""
         data = text.encode("utf-8", "replace")
         room = len(data) + 2
-        for _ in range(2):
+        for _ in range(2):  # where the room is too small, llama.cpp returns the number needed, negated
             tokens = (llama.llama_token * room)()
             count = llama.llama_tokenize(self._handle, data, len(data), tokens, room, False, False)
             if count >= 0:
@@ -67,10 +67,10 @@ class Vocabulary:
         raise RuntimeError(f"llama_tokenize cannot tokenize {len(data)} bytes")
 
     def tokenize_after(self, text: str) -> list[int]:
-        """The tokens of `text` as it continues other text.
+        """The tokens of `text` as the continuation of other text.
 
-        SentencePiece puts a space before whatever it tokenizes. It does so here before a line feed, which joins with
-        nothing, and both are taken away again.
+        SentencePiece puts a space in front of whatever it tokenizes. So a line feed, which merges with nothing, is put
+        in front of `text`, and its tokens, with those of the space, are removed again.
         """
         if llama.llama_vocab_type(self._handle) != _SENTENCEPIECE:
             return self.tokenize(text)
@@ -78,18 +78,19 @@ class Vocabulary:
         return whole[len(before) :] if whole[: len(before)] == before else self.tokenize(text)
 
     def text(self, token: int | None) -> str:
-        """How `token` is written in the vocabulary, "" for None."""
+        """The entry of `token` in the vocabulary, "" for None."""
         return "" if token is None else llama.llama_vocab_get_text(self._handle, token).decode("utf-8", "replace")
 
     def is_control(self, token: int) -> bool:
-        """Whether `token` stands for no text but for a role, a beginning or an end."""
+        """Whether `token` marks a role, a beginning or an end, and stands for no text."""
         control: bool = llama.llama_vocab_is_control(self._handle, token)
         return control
 
     def has_token(self, text: str) -> bool:
-        """Whether `text` is one token, as the names of roles and ends are where a model knows them."""
+        """Whether `text` is a single token, as the marks of roles and ends are in vocabularies that have them."""
         if text in self._control[1]:
             return True
+        # At most one token may come before it: the space that SentencePiece puts in front.
         *before, last = self.tokenize(text) or (-1,)
         return len(before) <= self.puts_space_in_front and last >= 0 and self.text(last) == text
 
@@ -100,7 +101,10 @@ class Vocabulary:
         return bool(first) and self.text(first[0]).startswith("▁")
 
     def split_control(self, text: str) -> Iterable[str | int]:
-        """`text` of a template, cut into plain text and the ids of the control tokens written in it."""
+        """Cut the `text` of a template into plain text and the ids of the control tokens written in it.
+
+        Some control tokens also remove the white space beside them (`lstrip`, `rstrip` of a Hugging Face tokenizer).
+        """
         pattern, ids = self._control
         position = 0
         for match in pattern.finditer(text):
@@ -133,7 +137,7 @@ class Vocabulary:
         return self._buffer.raw[:length]
 
     def piece_with_marks(self, token: int) -> bytes:
-        """The bytes that a token stands for, and the text of control tokens that mark what a model thinks."""
+        """As `piece`, but with the text of those control tokens that mark a thought (`<think>`)."""
         return self.piece(token) or self._marks.get(token, b"")
 
     def _ends_answer(self, token: int) -> bool:
@@ -151,15 +155,15 @@ class Model:
     Args:
         path: a GGUF whose header has been checked.
         n_gpu_layers: layers to offload, -1 for all.
-        log: where llama.cpp's reasons are found.
-        on_progress: called with a fraction of 0…1; returns False to give up.
-        vocabulary_only: leave the weights out.
-        as_on_disk: compute with the mapped file as it is, and take no memory to rearrange the weights for kernels.
+        log: where llama.cpp writes its reasons.
+        on_progress: called with a fraction of 0…1; returns False to cancel.
+        vocabulary_only: do not load the weights.
+        as_on_disk: compute with the mapped file as it is, without memory for weights rearranged for faster kernels.
 
     Attributes:
         path, log: as given.
 
-    Raises KnownError when llama.cpp cannot load it, LoadCancelled when `on_progress` said so.
+    Raises KnownError when llama.cpp cannot load it, LoadCancelled when `on_progress` returned False.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What llama.cpp says while it works. It gives reasons nowhere else: a load that fails just returns nothing."""
+"""llama.cpp's log. Reasons are found nowhere else: a load that fails just returns a null pointer."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 import llama_cpp.llama_cpp as llama
 
-_WARNING, _ERROR, _CONTINUED = 3, 4, 5
+_WARNING, _ERROR, _CONTINUED = 3, 4, 5  # enum ggml_log_level; 5 continues the line before
 _MAX_LINES = 100
 _STDERR = 2
 
-# llama.cpp keeps only the address of the last callback and calls it until the process ends, whoever has gone by then.
+# llama.cpp stores only the address of the callback, and calls it until the process ends: none may be garbage-collected.
 _callbacks: list[Any] = []
 
 
 class NativeLog:
-    """Takes over llama.cpp's log for the whole process: warnings and errors go to stderr, errors are kept as well.
+    """Redirects llama.cpp's log for the whole process: warnings and errors go to stderr, errors are also collected.
 
-    The stderr is that of native code, file descriptor 2, which need not be Python's.
+    That is the stderr of native code, file descriptor 2, which Python's `sys.stderr` need not use.
     """
 
     def __init__(self) -> None:
@@ -37,11 +37,11 @@ class NativeLog:
         return lines
 
     def reason(self) -> str:
-        """The same in one line, "" when there were none."""
+        """The error lines since the last call as one line; "" for none."""
         return " ".join(line.strip() for line in self.errors())
 
     def note(self, text: str) -> None:
-        """Write a line of our own to the log."""
+        """Write a line to stderr, among those of llama.cpp."""
         with suppress(OSError):
             os.write(_STDERR, text.encode("utf-8", "replace"))
 

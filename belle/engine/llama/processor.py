@@ -1,7 +1,7 @@
 """Which processor this is and which one llama.cpp was built for, without loading llama.cpp into this process.
 
-Kernels are chosen by instruction set, some when llama.cpp is compiled and some when it runs. What works here is thus a
-fact about two things together: `this_processor().digest` stands for the one, `library_digest()` for the other.
+Kernels are chosen by instruction set, some when llama.cpp is compiled and some at run time. Whether they work depends
+on both processor and build: `this_processor().digest` identifies the one, `library_digest()` the other.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from pathlib import Path
 
 _CPUINFO = Path("/proc/cpuinfo")
 _SYSCTL = "/usr/sbin/sysctl"
-_PATIENCE_S = 20.0
-# Of what Linux lists for x86, the instruction sets that compilers know; the rest are facts about power, virtual
-# machines and workarounds, which come and go with kernels.
+_TIMEOUT_S = 20.0
+# Of the flags that Linux lists for x86, those that are instruction sets. The others describe power management, virtual
+# machines and workarounds, and change with the kernel, so they must not change the digest.
 _X86_SETS = re.compile(
     r"mmx\w*|s?sse\d?\w*|pni|avx\w*|amx_\w+|fma4?|f16c|bmi\d|abm|lzcnt|popcnt|v?aes|v?pclmulqdq|gfni|sha\w*|sm[34]"
     r"|movbe|movdir\w+|adx|xop|tbm|3dnow\w*|apx\w*"
 )
-# How ggml calls an instruction set, and the features that the two systems list for it, one of which must be there.
-# Those not named here are options of the build (OPENMP, REPACK) or what every processor of the kind has.
+# By ggml's name of an instruction set, the spellings of Linux and macOS, one of which a processor must list.
+# Names that are missing here are build options (OPENMP, REPACK), or what every processor of the architecture has.
 _NEEDED_FEATURES: Mapping[str, tuple[str, ...]] = {
     "SSE3": ("pni", "sse3"),
     "SSSE3": ("ssse3",),
@@ -55,7 +55,7 @@ class Processor:
     """A kind of processor.
 
     Attributes:
-        name: as its maker calls it.
+        name: as the system reports it.
         architecture: such as `x86_64` or `arm64`.
         features: the instruction sets that every core has, sorted, in the system's own spelling (Linux writes
             `avx512f`, macOS `feat_dotprod`); empty where the system does not say.
@@ -67,9 +67,9 @@ class Processor:
 
     @property
     def digest(self) -> str:
-        """Twelve hexadecimal digits that are the same for processors with the same architecture and features.
+        """Twelve hexadecimal digits, equal for processors with the same architecture and features.
 
-        Where the system lists no features, the name stands for them.
+        Where the system lists no features, the name is used instead.
         """
         facts = [self.architecture, *(self.features or [self.name])]
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
@@ -77,7 +77,7 @@ class Processor:
 
 @cache
 def this_processor() -> Processor:
-    """The processor of this machine, as far as the system tells of it."""
+    """The processor of this machine, as far as the system describes it."""
     architecture = platform.machine()
     if sys.platform == "darwin":
         return from_sysctl(_sysctl(), architecture)
@@ -97,7 +97,7 @@ def from_cpuinfo(listing: str, architecture: str) -> Processor:
     for line in listing.splitlines():
         key, _, value = line.partition(":")
         fields.setdefault(key.strip().casefold(), []).append(value.strip())
-    # x86, ARM, RISC-V and s390x each have a word of their own.
+    # The key depends on the architecture: flags (x86), features (ARM, s390x), isa (RISC-V).
     lines = next((fields[key] for key in ("flags", "features", "isa") if key in fields), [])
     sets = [set(re.split(r"[\s_]+" if "isa" in fields else r"\s+", line.casefold())) for line in set(lines)]
     common = set.intersection(*sets) if sets else set()
@@ -121,7 +121,7 @@ def from_sysctl(listing: str, architecture: str) -> Processor:
 def _sysctl() -> str:
     command = [_SYSCTL, "hw.optional", "machdep.cpu"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout
@@ -148,7 +148,7 @@ def library_digest() -> str:
     folder = library_folder()
     digest = hashlib.sha256()
     try:
-        # One library comes under several names.
+        # A library may be there under several names, as libggml-cpu.so and libggml-cpu.so.0.
         for file in sorted(folder.glob("lib*ggml-cpu*")) + sorted(folder.glob("libllama.*")) if folder else []:
             digest.update(hashlib.sha256(file.read_bytes()).digest())
     except OSError:
@@ -160,13 +160,13 @@ def library_digest() -> str:
 def built_with() -> Mapping[str, str]:
     """What llama.cpp says of its own build, such as `{"AVX2": "1", "OPENMP": "1"}`: instruction sets and options.
 
-    It is asked in a process of its own (a third of a second), which a build for another processor may bring down;
-    nothing is known then, as when llama.cpp is not installed.
+    Runs in a child process (a third of a second), because a build for another processor may crash it. Empty then, and
+    when llama.cpp is not installed.
     """
     program = "import llama_cpp.llama_cpp as llama; print(llama.llama_print_system_info().decode())"
     command = [sys.executable, "-P", "-c", program]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     except (OSError, subprocess.SubprocessError):
         return {}
     return parse_system_info(done.stdout) if done.returncode == 0 else {}
@@ -178,13 +178,13 @@ def parse_system_info(line: str) -> dict[str, str]:
 
 
 def missing_features(built: Mapping[str, str], processor: Processor) -> tuple[str, ...]:
-    """The instruction sets that llama.cpp was built for and `processor` certainly lacks, in llama.cpp's spelling.
+    """The instruction sets that llama.cpp was built for and `processor` lacks, in llama.cpp's spelling.
 
     Args:
         built: as `built_with` gives it.
-        processor: the one it is to run on. When nothing is known of its features, nothing is certain.
+        processor: the one it is to run on. When its features are not known, the result is empty.
     """
     if not processor.features:
         return ()
-    wanted = (name for name, value in built.items() if value != "0" and name in _NEEDED_FEATURES)
-    return tuple(name for name in wanted if not set(_NEEDED_FEATURES[name]) & set(processor.features))
+    needed = (name for name, value in built.items() if value != "0" and name in _NEEDED_FEATURES)
+    return tuple(name for name in needed if not set(_NEEDED_FEATURES[name]) & set(processor.features))

@@ -1,11 +1,11 @@
-"""Whether llama.cpp works on this processor: `python -m belle.engine.llama.self_check` reads a prompt in each type.
+"""Whether llama.cpp works on this processor: `python -m belle.engine.llama.self_check` evaluates a prompt in each type.
 
-A build can die, or compute nonsense, on a processor that has an instruction set which the compiler used wrongly; it
-shows only in the kernels for many tokens at once, and only in some types. So tiny random models are made on the spot,
-one for each type; each reads some hundred tokens in one batch and then a few one by one, and what it predicts is
-compared with the same weights in F32. The native part runs in a child process, which may die.
+A build can crash, or compute nonsense, where the compiler used an instruction set wrongly. It shows only in the kernels
+for many tokens at once, and only in some types. So a tiny random model is made for each type; it evaluates some hundred
+tokens in one batch and then a few one by one, and its logits are compared with those of the same weights in F32. The
+native part runs in a child process, which may crash.
 
-The child is run again in the *safer mode* (no repacked weights, no AMX) where the first one fails; if that helps, it is
+Where the child fails, another one runs in the *safer mode* (no repacked weights, no AMX); if that helps, it is
 remembered for everything that loads models.
 """
 
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TYPES = ("F16", "Q8_0", "Q4_0", "Q4_K")
-"""The types that are tried: the unquantized one, and those with kernels of their own for many tokens."""
+"""The types that are tried: an unquantized one, and those with special kernels for many tokens."""
 
 _N_PROMPT, _N_DECODED = 384, 4
-# Activations are rounded to 8 bits for quantized weights: measured 0.9987 and more on random weights; a kernel that
-# goes wrong gives a cosine near 0.
+# With quantized weights activations are rounded to 8 bits: measured cosines are 0.9987 and more on random weights. A
+# kernel that is wrong gives a cosine near 0.
 _LEAST_COSINE = 0.98
 _TIMEOUT_S = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What became of one type: `cosine` of its predictions with those in F32, or `fault`, why there are none."""
+    """The result for one type: `cosine` of its logits with those in F32, or `fault`, why there are none."""
 
     type: str
     cosine: float | None = None
@@ -50,13 +50,13 @@ class Trial:
 
     @property
     def passed(self) -> bool:
-        """Whether the predictions are right."""
+        """Whether the logits agree."""
         return self.cosine is not None and self.cosine >= _LEAST_COSINE
 
 
 @dataclass(frozen=True, slots=True)
 class SelfCheck:
-    """The outcome: `trials` as the engine loads models; `safer` the same in the safer mode, empty when not needed."""
+    """The outcome: `trials` in the usual mode; `safer` those in the safer mode, empty when it was not needed."""
 
     trials: tuple[Trial, ...]
     safer: tuple[Trial, ...] = ()
@@ -68,21 +68,21 @@ class SelfCheck:
 
     @property
     def works_in_safer_mode(self) -> bool:
-        """Whether it works at least without repacked weights and AMX. Known only where it does not work as it is."""
+        """Whether it works without repacked weights and AMX. Tried only where it does not work as it is."""
         return bool(self.safer) and all(trial.passed for trial in self.safer)
 
     @property
     def sentence(self) -> str:
         """One sentence for the person at the machine."""
         if self.works:
-            return f"llama.cpp reads {', '.join(trial.type for trial in self.trials)} rightly on this processor."
+            return f"llama.cpp reads {', '.join(trial.type for trial in self.trials)} correctly on this processor."
         failed = next(trial for trial in self.trials if not trial.passed)
         what = failed.fault or f"computes wrong values (cosine {failed.cosine:.2f})"
         sentence = f"llama.cpp {what} when it reads a prompt in {failed.type}{_suspect(self.works_in_safer_mode)}."
         return sentence + (" It works in the safer, slower mode." if self.works_in_safer_mode else "")
 
     def as_json(self) -> dict[str, Any]:
-        """For `bootstrap.py`, which is another program."""
+        """For `bootstrap.py`, which runs this module as a program and imports nothing of it."""
         return asdict(self) | {
             "works": self.works,
             "works_in_safer_mode": self.works_in_safer_mode,
@@ -91,7 +91,7 @@ class SelfCheck:
 
 
 def self_check() -> SelfCheck:
-    """Run it, in one child process or two (a second or two). Raises OSError when no process can be started."""
+    """Run the check in one or two child processes (a second or two). Raises OSError when none can be started."""
     with tempfile.TemporaryDirectory() as folder:
         trials = _in_child(Path(folder), safer=False)
         if all(trial.passed for trial in trials):
@@ -103,7 +103,7 @@ def self_check() -> SelfCheck:
 
 
 def _suspect(works_in_safer_mode: bool) -> str:
-    """Which instruction set is to blame, where that can be determined."""
+    """The instruction set to blame, in brackets; "" where it cannot be determined."""
     lacking = missing_features(built_with(), this_processor())
     if lacking:
         return f" (it was built with {', '.join(lacking)}, which this processor does not have)"
@@ -113,7 +113,7 @@ def _suspect(works_in_safer_mode: bool) -> str:
 
 
 def _in_child(folder: Path, *, safer: bool) -> tuple[Trial, ...]:
-    """All types, each after the other; after a death the rest in another child."""
+    """Try all types one after the other; after a crash, the rest in another child."""
     trials: list[Trial] = []
     while len(trials) < len(TYPES):
         left = TYPES[len(trials) :]
@@ -145,12 +145,12 @@ def _child(folder: Path, types: Sequence[str]) -> Iterator[Trial]:
     for name in types:
         quantized, plain = folder / f"{name}.gguf", folder / f"{name}-F32.gguf"
         _write_models(name, quantized, plain)
-        # In F32 there are no other kernels to choose from: the one is right where the other is not.
+        # F32 has no special kernels, so it is right also where those of `name` are wrong.
         yield Trial(name, _cosine(_predictions(plain), _predictions(quantized)))
 
 
 def _cosine(expected: NDArray[np.float32], actual: NDArray[np.float32]) -> float:
-    """The least cosine between two rows of predictions `[tokens, vocabulary]`; 0 where one is not a number."""
+    """The least cosine between two rows of logits `[tokens, vocabulary]`; 0 where one is not a number."""
     import numpy as np
 
     lengths = np.linalg.norm(expected, axis=1) * np.linalg.norm(actual, axis=1)
@@ -226,9 +226,9 @@ def _random_rows(kind: Any, rows: int, columns: int, rng: np.random.Generator) -
     if kind == gguf.GGMLQuantizationType.F16:
         return (rng.standard_normal((rows, columns)) / 16).astype(np.float16)
     block, size = gguf.GGML_QUANT_SIZES[kind]
-    data = rng.integers(0, 256, (rows, columns // block, size), np.uint8)
-    # Q8_0 and Q4_0: a scale for codes of ±127 or ±8. Q4_K: one for products of 6-bit scales and 4-bit codes, and one
-    # for the minimum that is taken away.
+    data = rng.integers(0, 256, (rows, columns // block, size), np.uint8)  # [rows, blocks, bytes of a block]
+    # A block begins with its float16 scales. Q8_0 and Q4_0 have one, for codes of ±127 or ±8. Q4_K has two: `d` for
+    # products of 6-bit scales and 4-bit codes, and `dmin` for the minimum that is subtracted.
     scales = {"Q8_0": (0.0009,), "Q4_0": (0.0136,), "Q4_K": (0.00024, 0.0018)}[kind.name]
     data[..., : 2 * len(scales)] = np.array(scales, np.float16).view(np.uint8)
     return data.reshape(rows, -1)

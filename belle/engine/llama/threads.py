@@ -1,12 +1,12 @@
 """How many threads to use, decided from measured times while the model runs.
 
-There is no right number beforehand. llama.cpp's threads wait for each other several hundred times per token, and they
-wait by spinning: with a core each they are fast, but when another process takes one of the cores, all of them stand
-still until it gives the core back. Two threads on two cores made 118 tokens per second on a quiet machine, where one
-made 70; with one core busy they made 37, and one thread 76. So the number is tried out, again and again but rarely,
-and at once when a token takes much longer than the ones before it or when the load of the machine has changed.
+No number is right in advance. llama.cpp's threads wait for each other several hundred times per token, and they wait by
+spinning: with a core each they are fast, but when another process takes one of the cores, all threads stand still until
+that core is free again. On two cores, two threads generated 118 tokens per second on a quiet machine and one thread 70;
+with one core busy, two threads generated 37 and one thread 76. So other numbers are tried from time to time, and at
+once when a token takes much longer than those before it or when the load of the machine has changed.
 
-`ThreadTuner` is only the policy: it never looks at a clock or at the machine, it is told durations.
+`ThreadTuner` is only the policy: it reads neither a clock nor the machine's load, but is given durations.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How eagerly a tuner tries other numbers. All counted in evaluations (tokens, or chunks of a prompt).
+    """How often a tuner tries other numbers. Everything is counted in evaluations (tokens, or chunks of a prompt).
 
     Args:
         warmup: evaluations after a change that are not counted, while threads wake up.
         trial: evaluations by which another number is judged.
-        memory: evaluations of the number in use that it is compared with.
+        memory: the latest evaluations of the number in use, with which a trial is compared.
         soon: wait before a first trial.
         settled: the same, while the number in use is the one that the machine's load suggests.
-        longest: trials that fail double the wait up to this.
-        slow_streak: so many evaluations in a row that are much slower than usual mean that a core is gone.
-        look: evaluations between two looks at what the last ones were like.
+        longest: a failed trial at least doubles the wait before the next one, up to this.
+        slow_streak: this many evaluations in a row, much slower than usual, mean that a core was lost.
+        look: evaluations between two reviews of the latest ones.
     """
 
     warmup: int
@@ -46,11 +46,12 @@ class Pace:
 DECODE_PACE = Pace(warmup=1, trial=3, memory=9, soon=24, settled=64, longest=1024, slow_streak=2, look=8)
 PREFILL_PACE = Pace(warmup=0, trial=1, memory=3, soon=4, settled=12, longest=64, slow_streak=1, look=1)
 
-_BETTER = 0.94  # a trial must take less than this share of the time to be believed
-_WORSE = 1.1  # a trial that is so much slower says that going further that way is no use either
-_HOPELESS = 2.0  # a trial that is this much slower need not be finished
-_HOPELESS_AT_ONCE = 5.0  # the same for the first evaluation, in which threads wake up
-_SLOW = 1.6  # times the usual duration: something has happened
+# Durations of a trial, relative to the usual ones of the number in use.
+_BETTER = 0.94  # must be below this to be adopted: less is noise
+_WORSE = 1.1  # above this, numbers farther in the same direction are not tried either
+_HOPELESS = 2.0  # above this a trial is broken off
+_HOPELESS_AT_ONCE = 5.0  # the same for its first evaluation, in which threads wake up
+_SLOW = 1.6  # an evaluation of the number in use that is slower than this is a sign of contention
 
 
 def ladder(most: int) -> list[int]:
@@ -60,45 +61,45 @@ def ladder(most: int) -> list[int]:
 
 
 class ThreadTuner:
-    """Chooses one of `counts`, by the durations it is told. `count` is the number to use for the next evaluation.
+    """Chooses one of `counts` by durations. `count` is the number of threads for the next evaluation.
 
     Args:
-        counts: numbers of threads, ascending; a single one is never changed.
+        counts: numbers of threads to choose from, ascending.
         pace: see there.
-        free_cores: suggests a number from the machine's load, None when it knows nothing.
+        free_cores: suggests a number by the machine's load; returns None when it is not known.
     """
 
     def __init__(self, counts: list[int], pace: Pace, free_cores: Callable[[], int | None] = lambda: None) -> None:
         self._counts = counts
         self._pace = pace
         self._free_cores = free_cores
-        self._home = len(counts) - 1
-        self._trial: int | None = None
-        self._times: list[float] = []
-        self._recent: deque[float] = deque(maxlen=pace.memory)
-        self._usual: float | None = None
-        self._limit = inf
-        self._slow = 0
-        self._clock = 0
+        self._baseline = len(counts) - 1  # index of the number in use
+        self._trial: int | None = None  # index of the number that is being tried
+        self._times: list[float] = []  # of the trial
+        self._recent: deque[float] = deque(maxlen=pace.memory)  # durations with the number in use
+        self._usual: float | None = None  # their median before this request, while there are too few new ones
+        self._limit = inf  # slower than this is a sign of contention
+        self._slow = 0  # such evaluations in a row
+        self._clock = 0  # evaluations so far
         self._next_look = 0
-        self._wait = [pace.soon] * len(counts)
-        self._due = [0] * len(counts)
-        self._suggested: int | None = None
+        self._wait = [pace.soon] * len(counts)  # by index: before its next trial
+        self._due = [0] * len(counts)  # by index: the clock of its next trial
+        self._suggested: int | None = None  # by the machine's load, when it was looked at last
         for index in range(len(counts)):
             self._defer(index)
 
     @property
     def count(self) -> int:
         """The number of threads to use now."""
-        return self._counts[self._home if self._trial is None else self._trial]
+        return self._counts[self._baseline if self._trial is None else self._trial]
 
     @property
     def best(self) -> int:
         """The number found best so far."""
-        return self._counts[self._home]
+        return self._counts[self._baseline]
 
     def begin(self) -> None:
-        """A new request: its durations are not quite those of the last one, what was learned stays."""
+        """Begin a request: its durations differ a little from those of the last one; what was learned stays."""
         self._trial = None
         self._usual = self._usual_seconds()
         self._recent.clear()
@@ -109,13 +110,13 @@ class ThreadTuner:
             self._move(suggestion)
 
     def observe(self, seconds: float) -> bool:
-        """One evaluation with `count` threads took `seconds` (per token, where it was of several).
+        """Record that an evaluation with `count` threads took `seconds` (per token, for several tokens).
 
-        Returns whether `count` has changed by it.
+        Returns whether `count` has changed.
         """
         self._clock += 1
         if self._trial is None and seconds <= self._limit and self._clock < self._next_look:
-            # Nearly always. Between two tokens every microsecond counts, so the thinking is done now and then only.
+            # The usual case. Between two tokens every microsecond counts, so the rest is done every `look` evaluations.
             self._recent.append(seconds)
             self._slow = 0
             return False
@@ -123,13 +124,13 @@ class ThreadTuner:
         if self._trial is not None:
             self._observe_trial(seconds)
         elif len(self._counts) > 1:
-            self._observe_home(seconds)
+            self._observe_baseline(seconds)
         self._next_look = self._clock + self._pace.look
         usual = self._usual_seconds()
         self._limit = inf if usual is None else _SLOW * usual
         return self.count != before
 
-    def _observe_home(self, seconds: float) -> None:
+    def _observe_baseline(self, seconds: float) -> None:
         if seconds > self._limit:
             self._slow += 1
         else:
@@ -137,7 +138,7 @@ class ThreadTuner:
             self._recent.append(seconds)
         if self._slow >= self._pace.slow_streak:
             self._on_contention(seconds)
-        self._listen()
+        self._follow_load()
         if len(self._recent) >= self._pace.trial:
             self._start_due_trial()
 
@@ -145,33 +146,33 @@ class ThreadTuner:
         return median(self._recent) if len(self._recent) >= self._pace.trial else self._usual
 
     def _on_contention(self, seconds: float) -> None:
-        """The times have changed: compare with the new ones, and try every smaller number now."""
+        """Evaluations are slower now: compare with the new duration, and try every smaller number soon."""
         self._recent.clear()
         self._recent.extend([seconds] * self._pace.trial)
         self._slow = 0
         self._usual = None
-        self._due[: self._home] = [self._clock] * self._home
+        self._due[: self._baseline] = [self._clock] * self._baseline
 
-    def _listen(self) -> None:
-        """Try what the machine's load suggests, when that has just changed."""
+    def _follow_load(self) -> None:
+        """When the number that the machine's load suggests has changed, try it soon."""
         suggestion = self._suggestion()
         if suggestion == self._suggested or suggestion is None:
             return
         self._suggested = suggestion
-        if suggestion != self._home:
+        if suggestion != self._baseline:
             self._due[suggestion] = self._clock
 
     def _suggestion(self) -> int | None:
-        """The index of the largest count that finds free cores."""
+        """The index of the largest number that has free cores; None when the load is not known."""
         free = self._free_cores()
         if free is None:
             return None
         return max((i for i, count in enumerate(self._counts) if count <= free), default=0)
 
     def _start_due_trial(self) -> None:
-        due = [i for i in range(len(self._counts)) if i != self._home and self._due[i] <= self._clock]
+        due = [i for i in range(len(self._counts)) if i != self._baseline and self._due[i] <= self._clock]
         if due:
-            self._trial = min(due, key=lambda i: (abs(i - self._home), i))
+            self._trial = min(due, key=lambda i: (abs(i - self._baseline), i))
             self._times = []
 
     def _observe_trial(self, seconds: float) -> None:
@@ -189,24 +190,25 @@ class ThreadTuner:
             self._move(tried)
             self._recent.extend(counted)
         else:
-            # The more it cost, the longer until the next time.
+            # The slower the trial was, the longer the wait until the next one.
             self._wait[tried] = min(int(max(2.0, ratio) * self._wait[tried]), self._pace.longest)
-            beyond = range(tried + 1) if tried < self._home else range(tried, len(self._counts))
+            beyond = range(tried + 1) if tried < self._baseline else range(tried, len(self._counts))
             for index in beyond if ratio > _WORSE else (tried,):
                 self._defer(index)
 
-    def _move(self, home: int) -> None:
-        left, self._home = self._home, home
+    def _move(self, index: int) -> None:
+        """Use the number at `index` from now on, and plan the trials of the others anew."""
+        left, self._baseline = self._baseline, index
         self._usual, self._limit = None, inf
         self._recent.clear()
         self._slow = 0
-        wait = self._pace.settled if home == self._suggested else self._pace.soon
+        wait = self._pace.settled if index == self._suggested else self._pace.soon
         self._wait = [wait] * len(self._counts)
-        for index, due in enumerate(self._due):
+        for other, due in enumerate(self._due):
             # What is due because of contention stays due.
-            if due > self._clock or index == left:
-                self._defer(index)
+            if due > self._clock or other == left:
+                self._defer(other)
 
     def _defer(self, index: int) -> None:
-        """Far steps are rarely right, and a large machine has many of them."""
-        self._due[index] = self._clock + self._wait[index] * (index - self._home) ** 2
+        """Plan the next trial: later with the square of the distance, for large steps are rarely right, and many."""
+        self._due[index] = self._clock + self._wait[index] * (index - self._baseline) ** 2

@@ -1,1 +1,1 @@
-"""Native code in processes of its own: the worker, its protocol and client, and what its end means."""
+"""Native code in processes of its own: the worker, its protocol and client, and why a process ended."""

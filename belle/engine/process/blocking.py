@@ -1,4 +1,4 @@
-"""The engine for programs that have nothing else to do meanwhile: the terminal, measurements, tests.
+"""The engine for programs that can wait for it: the terminal, `belle data tag`, tests.
 
 with open_engine(Load("model.gguf")) as engine:
     for event in engine.generate(Generate(1, (Message("user", "Hello"),))):
@@ -28,11 +28,11 @@ from belle.engine.process.protocol import (
 )
 from belle.errors import KnownError
 
-_LOOK_S = 1.0  # how often to see whether the process still runs
+_POLL_S = 1.0  # how often to check that the process still runs
 
 
 class BlockingEngine:
-    """A loaded model. `model` is what is known of it; `client` the engine behind.
+    """A loaded model. `model` describes it; `client` is the engine.
 
     Args:
         on_safer_mode: called when the model had to be started again in safer mode.
@@ -55,7 +55,7 @@ class BlockingEngine:
         return self._wait_until_ready()
 
     def generate(self, request: Generate) -> Iterator[Event]:
-        """Yield what happens, ending with `Done`. KeyboardInterrupt stops the answer, a second one gives up.
+        """Yield the events of an answer, `Done` last. KeyboardInterrupt stops the answer, a second one is raised.
 
         Raises KnownError, also when the worker dies; the next request starts another one.
         """
@@ -75,7 +75,7 @@ class BlockingEngine:
                 stopping = True
                 self.client.stop(request.id)
             except GeneratorExit:
-                # After the end there is nothing more to wait for.
+                # The caller has left the loop: the events of this answer must not become those of the next one.
                 if not ended:
                     self._abandon(request.id)
                 raise
@@ -108,9 +108,9 @@ class BlockingEngine:
         """The next event. Raises KnownError for `Failed` and `Died`."""
         event = None
         while event is None:
-            alive = self.client.alive
+            alive = self.client.alive  # before the wait: `Died` may still come from a process that has just ended
             try:
-                event = self._events.get(timeout=_LOOK_S)
+                event = self._events.get(timeout=_POLL_S)
             except queue.Empty:
                 if not alive:
                     message = "The model's process has ended."
@@ -125,7 +125,7 @@ class BlockingEngine:
         return event
 
     def _abandon(self, request_id: int) -> None:
-        """Nobody listens to the rest of this answer."""
+        """Stop an answer that the caller no longer reads, and skip its remaining events."""
         self.client.stop(request_id)
         with suppress(KnownError):
             while not isinstance(self._next_of(request_id), Done):
@@ -144,7 +144,7 @@ def open_engine(
     Args:
         load: the model.
         on_loading: called with a fraction of 0…1.
-        on_safer_mode: called when it has to be started again without llama.cpp's extra kernels.
+        on_safer_mode: called when it is started again without llama.cpp's extra kernels.
 
     Raises KnownError when the model cannot be loaded.
     """

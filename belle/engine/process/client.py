@@ -1,8 +1,8 @@
-"""The other end of the worker's pipes: starts it, sends commands, hands out events, and tells when it died and why.
+"""The client of a worker: starts it, sends commands, passes on events, and reports when it died and why.
 
-`Engine` is what users of an engine rely on; `EngineClient` is the real one. Everything here may be called from any
-thread and returns at once, except `close` and `restart`, which wait for a process to end. Events arrive on a thread of
-the client's.
+`Engine` is the interface that the window depends on; `EngineClient` implements it. Everything here may be called from
+any thread and returns at once, except `close` and `restart`, which wait for a process to end. Events arrive on a thread
+of the client.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from belle.engine.process.worker_process import WorkerProcess
 EventHandler = Callable[[Event], None]
 
 STOP_TIMEOUT_S = 10.0
-"""After so long without an end, an answer that was stopped is ended with its process."""
+"""An answer that has been told to stop and has not ended after this time is ended by killing its process."""
 
 CLOSE_TIMEOUT_S = 5.0
 
@@ -52,7 +52,7 @@ class Engine(Protocol):
     """An engine with at most one model. Commands are answered by events, see `belle.engine.process.protocol`."""
 
     def start(self) -> None:
-        """Make it ready for commands."""
+        """Start the engine."""
 
     def load(self, command: Load) -> None:
         """Load a model."""
@@ -70,24 +70,24 @@ class Engine(Protocol):
         """Count the tokens of a conversation."""
 
     def list_templates(self, request: ListTemplates) -> None:
-        """Tell the prompt templates there are to choose from."""
+        """List the prompt templates to choose from."""
 
     def forget(self, conversation: str) -> None:
         """Save nothing of a conversation that was deleted."""
 
     def close(self, timeout: float = CLOSE_TIMEOUT_S) -> None:
-        """End it. No event comes afterwards."""
+        """End the engine. No event comes afterwards."""
 
 
 class EngineClient:
     """An engine in a process of its own.
 
-    A worker that dies as it does where llama.cpp's extra kernels do not work is replaced once by one without them
-    (`belle.engine.process.safer_mode`), which goes on where the first one was; that is told by `SaferMode`.
+    A worker that dies as is typical for kernels that do not work on this processor is replaced once by one without them
+    (`belle.engine.process.safer_mode`). The open commands are sent to it again, and `SaferMode` is reported.
 
     Args:
-        on_event: called on a thread of the client with every event. A worker that ends unasked is told by `Died`,
-            once; a command to a dead worker is dropped, for its end was told already.
+        on_event: called on a thread of the client with every event. A worker that ends unasked is reported by `Died`,
+            once; a command to a dead worker is dropped, because `Died` was reported already.
         stop_timeout: how long an answer may take to stop before its process is ended, in seconds.
     """
 
@@ -98,7 +98,8 @@ class EngineClient:
         self._lock = threading.RLock()
         self._in_flight = InFlight()
         self._timers: dict[int, threading.Timer] = {}
-        # What shows that safer mode helped: the events that the worker before did not live to send.
+        # The events that prove that safer mode helps, because the worker before died without sending any of them. Empty
+        # unless such a proof is awaited.
         self._proof: tuple[type[Event], ...] = ()
 
     @property
@@ -133,7 +134,7 @@ class EngineClient:
         self._send(request)
 
     def stop(self, request_id: int) -> None:
-        """Stop an answer. A worker that does not end it within `stop_timeout` is killed, and tells by `Died`."""
+        """Stop an answer. A worker that does not end it within `stop_timeout` is killed: `Died` is reported."""
         with self._lock:
             process = self._process
             if process is None or request_id in self._timers or not self._in_flight.is_open(request_id):
@@ -149,7 +150,7 @@ class EngineClient:
         self._send(request)
 
     def list_templates(self, request: ListTemplates) -> None:
-        """Tell the prompt templates to choose from; answered by `TemplateList` or `Failed`."""
+        """List the prompt templates to choose from; answered by `TemplateList` or `Failed`."""
         self._send(request)
 
     def forget(self, conversation: str) -> None:
@@ -157,7 +158,7 @@ class EngineClient:
         self._send(Forget(conversation))
 
     def restart(self) -> None:
-        """End the worker, if it still runs, start another, and load the last model again."""
+        """End the worker if it still runs, start another one, and load the last model again."""
         self.close()
         self.start()
         if self._in_flight.load is not None:
@@ -184,23 +185,24 @@ class EngineClient:
             process.send(command)
 
     def _receive(self, process: WorkerProcess, event: Event) -> None:
-        """An event, on the reader thread of `process`."""
+        """Handle an event, on the reader thread of `process`."""
         with self._lock:
             if process is not self._process:
-                return
+                return  # of a worker that was closed or replaced meanwhile
             self._in_flight.received(event)
             proven = isinstance(event, self._proof)
             if proven or isinstance(event, Died):
                 self._proof = ()
             match event:
                 case Died() if self._could_be_safer(process, event):
-                    # Whatever waits for an answer waits on.
+                    # Open requests stay open: they are sent to the worker that takes its place.
                     self._proof = (Ready,) if self._in_flight.loading else (Thinking, Text, Done)
                 case Died():
                     self._forget_answers()
                 case Done(id=request_id) | Failed(id=int(request_id)) if request_id in self._timers:
                     self._timers.pop(request_id).cancel()
             goes_on = bool(self._proof)
+        # Without the lock from here on: files are written, and the handler of events may call this client.
         if proven:
             safer_mode.remember()
         if isinstance(event, Died) and goes_on:
@@ -216,7 +218,7 @@ class EngineClient:
         )
 
     def _go_on_safer(self, before: WorkerProcess, death: Died) -> None:
-        """Put a worker in safer mode in the place of the one that died."""
+        """Replace the worker that died by one in safer mode, and send it the commands that are not answered."""
         before.end(timeout=0)
         self._tell(SaferMode(death.returncode, death.log))
         with self._lock:

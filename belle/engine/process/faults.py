@@ -1,4 +1,4 @@
-"""What native code leaves behind when it fails, a line in its log or a signal, turned into words and advice."""
+"""Explains failures of native code, from a line in its log or a signal: what happened, and what to do."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _AGAIN = "Start it again."
 _LONGEST_REASON = 300
 
 CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGTRAP)
-"""Signals by which native code ends by a fault of its own, besides SIGILL."""
+"""Signals of a fault in native code, besides SIGILL."""
 
-# How llama.cpp's log words what went wrong: pattern, kind, what is said of the file, advice. The first match counts.
+# Errors in llama.cpp's log: pattern, kind, what the message says of the file, advice. The first match counts.
 _LOAD_FAULTS: tuple[tuple[str, str, str, str], ...] = (
     (
         r"(failed|unable) to allocate|bad_alloc|out of memory|cannot allocate|requested buffer size",
@@ -57,7 +57,7 @@ _NATIVE_REASON = re.compile(r"\.(c|cpp|cu|h|hpp|m|mm):\d+: |what\(\):|free\(\)|m
 _LOADING = re.compile(r"^chatbelle: loading (.+)$", re.MULTILINE)
 _COMPILED_IN = re.compile(r"^\S*/(?=[^/\s]+:\d+: )")
 
-# How llama.cpp's own checks word what is wrong with a model's file: pattern, what it means, advice.
+# Failed assertions of llama.cpp that are the fault of a model's file: pattern, what it means, advice.
 _KNOWN_CRASHES: tuple[tuple[str, str, str], ...] = (
     (
         r"id_to_token\.size\(\) == token_to_id\.size\(\)",
@@ -73,7 +73,7 @@ _KNOWN_CRASHES: tuple[tuple[str, str, str], ...] = (
 
 
 def build_anew() -> str:
-    """What a person types to have llama.cpp compiled again, on and for this machine."""
+    """The command that compiles llama.cpp again, for this machine."""
     from belle.environment import pip_command
 
     name = "llama-cpp-python"
@@ -81,12 +81,12 @@ def build_anew() -> str:
 
 
 def loading_note(path: Path) -> str:
-    """The line of the log from which `death` knows which file native code was busy with."""
+    """A line for the log, by which `death` knows the file that was being loaded."""
     return f"chatbelle: loading {path.name}\n"
 
 
 def load_fault(path: Path, errors: Sequence[str]) -> KnownError:
-    """Why llama.cpp did not load `path`, by the error lines of its log."""
+    """The error for a `path` that llama.cpp did not load, by the error lines of its log."""
     log = " ".join(line.strip() for line in errors)
     for pattern, kind, what, advice in _LOAD_FAULTS:
         if re.search(pattern, log, re.IGNORECASE):
@@ -96,7 +96,7 @@ def load_fault(path: Path, errors: Sequence[str]) -> KnownError:
 
 
 def _reason(errors: Sequence[str]) -> str:
-    """The first error is the cause, those after it say only that it was one."""
+    """The first error line, in brackets: it is the cause, and those after it are its consequences."""
     if not errors:
         return ""
     words = re.sub(r"^\w+: (error loading model: )?", "", errors[0].strip())
@@ -119,12 +119,12 @@ def death(
     safer_too: bool = False,
     who: str = "The model's process",
 ) -> Death:
-    """Why a process with native code ended that nobody asked to: what is known of it, and nothing that is guessed.
+    """Why a process with native code ended unasked: only what is known, no guesses.
 
     Args:
         returncode: as `subprocess` has it: negative for a signal; None when it could not be learned.
         log: the last lines of its stderr.
-        memory: what was seen of the memory meanwhile.
+        memory: how much was free while it ran.
         safer_too: it ran in safer mode (`belle.engine.process.safer_mode`).
         who: the process, at the beginning of a sentence.
     """
@@ -143,9 +143,9 @@ def death(
 
 
 def native_reason(log: str) -> str:
-    """The line with which native code said why it gives up, without the folder it was compiled in; "" for none."""
+    """The line in which native code gives its reason, without the folder it was compiled in; "" for none."""
     lines = [line.strip() for line in log.splitlines() if _NATIVE_ABORT.search(line) or _NATIVE_REASON.search(line)]
-    # C++ names the kind of an exception in one line and what it says in the next.
+    # C++ prints the type of an uncaught exception in one line and its message (what()) in the next.
     reason = " ".join(lines[:2]) if lines and lines[0].startswith("terminate called") else "".join(lines[:1])
     return _COMPILED_IN.sub("", reason).rstrip(".")[:_LONGEST_REASON]
 

@@ -1,4 +1,4 @@
-"""What was asked of a worker and is not answered yet: all that another worker needs to take its place."""
+"""The commands to a worker that are not answered yet: what has to be sent to a worker that replaces it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class InFlight:
     """Follows the commands and events of one client.
 
     Attributes:
-        load: the last model that was asked for, with the template chosen since.
+        load: the last `Load` command, with the template chosen since.
         loading: it has not been answered by `Ready` or `Failed` yet.
-        working: the worker has computed something since it was started.
+        working: the worker has generated something since it was started.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class InFlight:
         self._begun: set[int] = set()
 
     def sent(self, command: Command) -> None:
-        """A command is on its way."""
+        """Record a command that is sent."""
         match command:
             case Load():
                 self.load, self.loading = command, True
@@ -49,7 +49,7 @@ class InFlight:
                 self._requests[command.id] = command
 
     def received(self, event: Event) -> None:
-        """An event has come."""
+        """Record an event that arrived."""
         match event:
             case Hello():
                 self.working = False
@@ -70,7 +70,7 @@ class InFlight:
         return request_id in self._requests
 
     def drop_begun(self) -> list[int]:
-        """Give up the answers of which a part was told; their ids. Another worker would say other words."""
+        """Give up the answers that have begun, and return their ids: another worker would continue in other words."""
         begun = sorted(self._begun & self._requests.keys())
         for request_id in begun:
             del self._requests[request_id]
@@ -78,10 +78,10 @@ class InFlight:
         return begun
 
     def drop_requests(self) -> None:
-        """Give up all answers."""
+        """Give up all requests."""
         self._requests.clear()
         self._begun.clear()
 
     def commands(self) -> list[Command]:
-        """What another worker has to be told."""
+        """The commands to send to another worker."""
         return [*([self.load] if self.load else []), *self._requests.values()]

@@ -1,4 +1,4 @@
-"""Whether the system ran short of memory while a process of ours ran, so that nobody has to guess why it was killed."""
+"""Whether the system ran short of memory while a child process ran, to explain why it was killed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _VMSTAT = Path("/proc/vmstat")
 _KILLS = re.compile(r"^oom_kill (\d+)$", re.MULTILINE)
 _SHORT_BYTES = 1 << 28
 _SHORT_SHARE = 0.05
-_LOOK_S = 1.0
+_POLL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryFacts:
-    """What is known of the memory when a process has ended.
+    """The memory of the machine while a process ran.
 
     Attributes:
-        ran_out: the kernel counted a process that it killed for want of memory.
+        ran_out: the kernel killed a process (not necessarily this one) because memory ran out.
         free: bytes available at the lowest point that was seen.
         total: bytes of the machine.
     """
@@ -33,12 +33,12 @@ class MemoryFacts:
 
     @property
     def short(self) -> bool:
-        """Less was free than a system needs to work at ease."""
+        """Whether less was free than a system needs."""
         return self.free < max(_SHORT_BYTES, int(_SHORT_SHARE * self.total))
 
 
 class MemoryWatch:
-    """Made when a process starts; `facts` when it has ended."""
+    """Watches the memory from its creation on, when a process starts; `facts` when that has ended."""
 
     def __init__(self) -> None:
         self._kills = _kills()
@@ -46,14 +46,14 @@ class MemoryWatch:
         self._looked = time.monotonic()
 
     def look(self) -> None:
-        """Note how much is free now, once a second at most: when a process is gone, so is what it took."""
+        """Record how much is free, at most once a second: after the end of a process its memory is free again."""
         now = time.monotonic()
-        if now - self._looked >= _LOOK_S:
+        if now - self._looked >= _POLL_S:
             self._looked = now
             self._lowest = min(self._lowest, available_memory())
 
     def facts(self) -> MemoryFacts:
-        """What has been seen until now."""
+        """The facts until now."""
         import psutil
 
         self.look()
@@ -61,7 +61,7 @@ class MemoryWatch:
 
 
 def _kills() -> int:
-    """Processes that the kernel has killed for want of memory: on the machine, and in the groups that limit this one.
+    """How many processes the kernel has killed because memory ran out, on the machine and in our control groups.
 
     0 where the system does not count them.
     """
@@ -75,7 +75,7 @@ def _kills() -> int:
 
 def _counted(path: Path) -> int:
     try:
-        found = _KILLS.search(path.read_text(encoding="ascii", errors="replace"))
+        match = _KILLS.search(path.read_text(encoding="ascii", errors="replace"))
     except OSError:
         return 0
-    return int(found[1]) if found else 0
+    return int(match[1]) if match else 0

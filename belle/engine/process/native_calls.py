@@ -1,8 +1,8 @@
 """Single functions that use llama.cpp, called in a process of their own: `call("package.module:function", …)`.
 
-What is not a whole command (`belle.engine.process.native_process`) but a question on the way, such as whether llama.cpp
-can load a file, is asked here. The process is started with the first question, answers one after the other, and goes
-when nobody has asked for a minute, so that many questions cost one start. Questions and answers are lines of JSON.
+For single calls, such as whether llama.cpp can load a file; whole commands run in `process/native_process.py`. The
+process is started with the first call, answers one call after the other, and ends after a minute without one, so that
+many calls cost one start. Calls and answers are lines of JSON.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ def call(function: str, **arguments: Any) -> Any:
         function: `module:name`; the module may import llama_cpp.
         arguments: JSON-serializable, as is the value.
 
-    Raises KnownError: the function's own, or that native code ended the process.
+    Raises KnownError: what the function raises, or that native code ended the process.
     """
     return _helper.call({"function": function, "arguments": arguments})
 
 
-class _Died(Exception):  # noqa: N818 - told to `_Helper` alone
+class _Died(Exception):  # noqa: N818 - caught by `_Helper` alone
     """The process ended before it answered; its exit status as `subprocess` has it."""
 
     def __init__(self, returncode: int) -> None:
@@ -53,7 +53,7 @@ class _Died(Exception):  # noqa: N818 - told to `_Helper` alone
 
 
 class _Process:
-    """One run of the process."""
+    """A running process."""
 
     def __init__(self, *, safer: bool) -> None:
         self.safer = safer
@@ -85,11 +85,11 @@ class _Process:
 
     @property
     def log(self) -> str:
-        """The end of what native code wrote since it was asked last."""
+        """The end of what native code wrote since the last call."""
         return read_log(self._log, self._asked_at)
 
     def end(self) -> None:
-        """End it, whatever it is doing."""
+        """Kill it."""
         self._popen.kill()
         self._popen.wait()
         for pipe in (self._popen.stdin, self._popen.stdout, self._log):
@@ -99,7 +99,7 @@ class _Process:
 
 
 class _Helper:
-    """The process of this program, started when it is needed. One question at a time."""
+    """The process of this program, started when it is needed. One call at a time."""
 
     def __init__(self) -> None:
         self._process: _Process | None = None
@@ -125,15 +125,15 @@ class _Helper:
         watch = MemoryWatch()
         safer = safer_mode.is_on()
         while True:
-            fresh = self._process is None
+            is_new = self._process is None
             process = self._process = self._process or _Process(safer=safer)
             try:
                 answer = process.ask(question)
             except _Died as died:
                 log = process.log
                 self.end()
-                if died.returncode == 0 and not fresh:
-                    continue  # it had waited long enough, and went
+                if died.returncode == 0 and not is_new:
+                    continue  # it ended after a minute without a call, just before this one
                 if died.returncode == -signal.SIGILL and not process.safer:
                     safer = True
                     continue
@@ -142,7 +142,7 @@ class _Helper:
                 )
                 raise KnownError(why.kind, why.message, why.advice, returncode=died.returncode, log=log) from None
             except BaseException:
-                self.end()  # nobody waits for its answer, which must not become that of the next question
+                self.end()  # such as KeyboardInterrupt: this answer must not be read as that of the next call
                 raise
             if process.safer and not safer_mode.is_on():
                 safer_mode.remember()
@@ -154,16 +154,17 @@ atexit.register(_helper.end)
 
 
 def main() -> None:
-    """Answer questions until nobody asks any more."""
+    """Answer calls until none has come for a minute."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Before llama_cpp is imported: what native code prints to descriptor 1 must not get among the answers.
     answers = os.fdopen(os.dup(_STDOUT), "wb")
     os.dup2(_STDERR, _STDOUT)
     questions = os.fdopen(_STDIN, "rb", buffering=0)
-    # Whoever asks waits for the answer, so there is never a second line in the pipe.
+    # The caller waits for each answer, so there is never a second line in the pipe, and `select` sees every one.
     while select.select([questions], [], [], _IDLE_S)[0] and (line := questions.readline()):
         answers.write(utf8(json_text(_answer(parse_json_row(line)))) + b"\n")
         answers.flush()
-    # Not `sys.exit`: native libraries have been seen to abort in the destructors that it runs.
+    # Not `sys.exit`: it runs the destructors of native libraries, in which some have aborted.
     os._exit(0)
 
 

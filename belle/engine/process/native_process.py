@@ -1,11 +1,11 @@
-"""Native code in a process of its own: its crash costs a sentence, and not the program that called it.
+"""Runs a command with native code in a child process, so that a crash becomes an error message.
 
 llama.cpp checks much of a file with assertions, which end the process. `run_program` therefore runs a whole command in
-a child: the terminal, the signals and the exit status are the child's, as if it had been started by the person; only
-how it died is told by the parent. `belle.engine.process.native_calls` does the same for single functions.
+a child: the terminal, the signals and the exit status are the child's, as if it had been started directly; the parent
+only explains a crash. `belle.engine.process.native_calls` does the same for single functions.
 
-What native code writes to its stderr is kept in a file that nobody else sees: the reason of a crash is found there, and
-the terminal belongs to Python's `sys.stderr`.
+What native code writes to its stderr goes to a temporary file, where the reason of a crash is found; the terminal is
+for Python's `sys.stderr` alone.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from belle.errors import KnownError
 from belle.interrupts import Interrupt
 
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_LOOK_S = 1.0
+_POLL_S = 1.0
 _LONGEST_LOG = 1 << 16
 _STDERR = 2
-# What a command says itself when it ends so.
-_SAID = (0, 2, 130, 141)
+# Exit statuses after which nothing is to be explained: success, known error, Ctrl-C, broken pipe.
+_EXPLAINED = (0, 2, 130, 141)
 
 
 def environment(*, safer: bool) -> dict[str, str]:
-    """For a child with native code: it finds the same `belle`, and llama.cpp prints no pages of backtrace.
+    """The environment of a child with native code: it imports the same `belle`, and llama.cpp prints no backtrace.
 
     Args:
         safer: leave out llama.cpp's extra kernels, see `belle.engine.process.safer_mode`.
@@ -54,7 +54,7 @@ def environment(*, safer: bool) -> dict[str, str]:
 
 
 def run_program(module: str, words: Sequence[str], *, on_safer_mode: Callable[[], object]) -> int:
-    """Run `python -m module` with `words` in this terminal; `module` begins with `become_child`.
+    """Run `python -m module` with `words` in this terminal; `module` has to call `become_child` first.
 
     After an illegal instruction it is run once more in safer mode.
 
@@ -63,8 +63,8 @@ def run_program(module: str, words: Sequence[str], *, on_safer_mode: Callable[[]
         words: its arguments.
         on_safer_mode: called before the second run.
 
-    Returns its exit status. Raises KnownError when native code ended it; ends by the same signal when it was ended by
-    one that was sent to this process.
+    Returns its exit status. Raises KnownError when native code ended it. A signal that was sent to this process and
+    ended the child ends this process too.
     """
     safer = safer_mode.is_on()
     returncode, log, watch = _run(module, words, safer=safer)
@@ -77,43 +77,47 @@ def run_program(module: str, words: Sequence[str], *, on_safer_mode: Callable[[]
     if returncode < 0:
         why = death(returncode, log, memory=watch.facts(), safer_too=safer, who="The command")
         raise KnownError(why.kind, why.message, why.advice, returncode=returncode, log=log)
-    if returncode not in _SAID:
+    if returncode not in _EXPLAINED:
         sys.stderr.write(log)
     return returncode
 
 
 def become_child(words: Sequence[str]) -> list[str]:
-    """Make this process the child of `run_program`; `words` are those it was started with.
+    """Make this process the child of `run_program`; `words` are its command line arguments.
 
-    Returns those that were meant for the program. Raises KeyboardInterrupt when Ctrl-C was pressed meanwhile.
+    Returns those that are meant for the program. Raises KeyboardInterrupt when Ctrl-C was pressed meanwhile.
     """
     log, parent, *rest = words
+    # Before llama_cpp is imported: native code writes to descriptor 2, so that becomes the log file, and `sys.stderr`
+    # gets the terminal under another number.
     terminal = os.dup(_STDERR)
     os.dup2(int(log), _STDERR)
     os.close(int(log))
     sys.stderr = os.fdopen(terminal, "w", encoding="utf-8", errors="replace", buffering=1)
-    threading.Thread(target=_end_with, args=(int(parent),), name="parent", daemon=True).start()
+    threading.Thread(target=_die_with, args=(int(parent),), name="parent", daemon=True).start()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, Interrupt())
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # blocked by `_run`
     return rest
 
 
 def _run(module: str, words: Sequence[str], *, safer: bool) -> tuple[int, str, MemoryWatch]:
-    """One run: its end as `subprocess` has it, and what native code wrote."""
+    """Run the child once: its exit status as `subprocess` has it, what native code wrote, the memory meanwhile."""
     with contextlib.ExitStack() as stack:
         log = stack.enter_context(tempfile.TemporaryFile())
-        # The child holds the reading end: it comes to its end when this process does, however that happens.
+        # The child reads from a pipe whose only writer is this process: it sees the end of file when this process ends,
+        # even if it is killed.
         reading, writing = os.pipe()
         stack.callback(os.close, writing)
-        handed = (log.fileno(), reading)
-        command = [sys.executable, "-P", "-m", module, *map(str, handed), *words]
+        inherited = (log.fileno(), reading)
+        command = [sys.executable, "-P", "-m", module, *map(str, inherited), *words]
         forward = stack.enter_context(_forwarding())
         watch = stack.enter_context(_watching())
-        # Until the child is ready for Ctrl-C (`become_child`), it waits: Python would show where its start was cut off.
+        # The child inherits the blocked SIGINT: Ctrl-C waits until `become_child`, or Python would print a traceback of
+        # its interrupted start.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            child = subprocess.Popen(command, env=environment(safer=safer), pass_fds=handed)
+            child = subprocess.Popen(command, env=environment(safer=safer), pass_fds=inherited)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             os.close(reading)
@@ -127,11 +131,11 @@ def _run(module: str, words: Sequence[str], *, safer: bool) -> tuple[int, str, M
 
 @contextlib.contextmanager
 def _watching() -> Iterator[MemoryWatch]:
-    """Looks at the memory from time to time."""
+    """Look at the memory once a second."""
     watch, over = MemoryWatch(), threading.Event()
 
     def look() -> None:
-        while not over.wait(_LOOK_S):
+        while not over.wait(_POLL_S):
             watch.look()
 
     threading.Thread(target=look, name="memory", daemon=True).start()
@@ -142,14 +146,14 @@ def _watching() -> Iterator[MemoryWatch]:
 
 
 def read_log(log: IO[bytes], start: int = 0) -> str:
-    """The end of what was written to `log` from `start` on."""
+    """What was written to `log` from byte `start` on; of much, the end."""
     size = os.fstat(log.fileno()).st_size
     log.seek(max(start, size - _LONGEST_LOG))
     return log.read().decode("utf-8", "replace")
 
 
 class _Forward:
-    """Hands signals on to the child, also those that came before there was one."""
+    """Forwards signals to the child, also those that came before it was started."""
 
     def __init__(self) -> None:
         self.sent: set[int] = set()
@@ -180,7 +184,7 @@ def _forwarding() -> Iterator[_Forward]:
             signal.signal(number, handler)
 
 
-def _end_with(parent: int) -> None:
-    """A parent that was killed has nobody left to tell; its work ends with it."""
+def _die_with(parent: int) -> None:
+    """Kill this process when its parent has ended."""
     os.read(parent, 1)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,7 +1,7 @@
-"""The worker's way out: events as lines into a pipe that may be full.
+"""The worker's output: events as lines in a pipe that may be full.
 
-A client that is busy drawing reads late. Then text waits here and grows together into fewer, longer events, instead of
-holding up the model; only other events wait for the client, and `close` ends that wait too.
+A client that is busy drawing reads late. Then text is collected here into fewer, longer events, and the model goes on
+generating; other events wait for the client, and `close` ends that wait.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from contextlib import suppress
 
 from belle.engine.process.protocol import Event, Text, encode
 
-_SLICE = select.PIPE_BUF  # so much fits without blocking when the pipe says that it can be written to
+_SLICE = select.PIPE_BUF  # a pipe that `select` reports as writable takes this many bytes without blocking
 _POLL_S = 0.1
 
 
 class Outbox:
-    """Writes events to the file descriptor `fd`; from any thread."""
+    """Writes events to the file descriptor `fd`. May be used from any thread."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -39,7 +39,7 @@ class Outbox:
                 self._write(_POLL_S)
 
     def close(self) -> None:
-        """Nobody reads any more: drop everything from now on, also what is waiting."""
+        """Drop everything from now on, also what is waiting: the client has gone."""
         self._closed = True
 
     def _send_text(self, event: Text) -> None:
@@ -57,18 +57,18 @@ class Outbox:
             self._unsent += encode(Text(self._texts_id, "".join(self._texts)))
             self._texts.clear()
 
-    def _write(self, patience_s: float) -> None:
-        """Write all there is; without patience, what fits into the pipe now."""
+    def _write(self, timeout_s: float) -> None:
+        """Write everything, looking every `timeout_s` whether the pipe has room; with 0, what fits into it now."""
         while self._unsent and not self._closed:
-            if self._writable(patience_s):
+            if self._writable(timeout_s):
                 try:
                     self._unsent = self._unsent[os.write(self._fd, self._unsent[:_SLICE]) :]
                 except OSError:
                     self._closed = True
-            elif not patience_s:
+            elif not timeout_s:
                 return
 
     def _writable(self, timeout_s: float) -> bool:
         with suppress(OSError, ValueError):
             return bool(select.select((), (self._fd,), (), timeout_s)[1])
-        return True  # let the write find out
+        return True  # the write will fail and say why

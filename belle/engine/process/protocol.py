@@ -1,4 +1,4 @@
-"""The language between a client and the engine's worker process: one JSON object per line, each way.
+"""The protocol between a client and the engine's worker process: one JSON object per line, in both directions.
 
 Commands go to the worker's stdin, events come from its stdout. Every command and event is a frozen dataclass here;
 `encode` and `decode_command` / `decode_event` are the only places where JSON is made and read. Unknown fields are
@@ -22,7 +22,7 @@ StopReason = Literal["end", "stop_string", "length", "stopped", "context_full"]
 """Why an answer ended: the model's end token, a stop string, `max_tokens`, the user, no room in the context."""
 
 Overflow = Literal["refuse", "drop_oldest", "cut_middle", "summarise"]
-"""What to do when a conversation does not fit: say so (`prompt_too_long`), leave out its oldest turns, leave out the
+"""What to do when a conversation does not fit: fail (`prompt_too_long`), leave out its oldest turns, leave out the
 turns after its first, or leave out the oldest and go on with a summary of them."""
 
 
@@ -83,13 +83,13 @@ class Generate:
     Args:
         id: chosen by the client, distinct per request.
         messages: the conversation, oldest first, an optional system message at index 0.
-        max_tokens: None for as many as the context holds.
-        stop: stop strings besides the template's own; not part of the text.
+        max_tokens: None for as many as fit into the context.
+        stop: stop strings besides the template's own; no part of the text.
         continue_last: the last message is an assistant's and is to be continued, not answered.
         overflow: see `Overflow`; the system message and the last turn are always kept.
         pinned: indices of messages whose turns are never left out.
         summary: of what came before `messages`, as an earlier `Summarised` told it.
-        thinking: whether a model that can do both thinks before it answers; None leaves that to its template.
+        thinking: whether a model that can do both thinks before it answers; None for the template's default.
         conversation: a name under which what was read is saved and found again; empty for none. Letters, digits,
             hyphens and underscores.
     """
@@ -127,8 +127,8 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class ListTemplates:
-    """Ask which prompt templates the loaded model could be talked to with, each with `messages` as it would write
-    them; answered by `TemplateList` at once, also while an answer is being made."""
+    """Ask for the prompt templates to choose from, each with `messages` as it would render them; answered by
+    `TemplateList` at once, also while an answer is being generated."""
 
     op: ClassVar[str] = "list_templates"
     id: int
@@ -175,11 +175,11 @@ class Loading:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What is known of a loaded model. Sizes in bytes, context in tokens.
+    """A loaded model. Sizes in bytes, context in tokens.
 
-    `template` is the id of the template in use, `gguf` for the one inside the file, None when the file has none
-    and none was chosen, or it does not work: then the user is to be asked before anything can be generated.
-    `template_problem` says why the file's own does not work. `can_switch_thinking`: the template knows
+    `template` is the id of the template in use, `gguf` for the one inside the file. It is None when the file has none,
+    or one that does not work, and none was chosen: the user has to choose before anything can be generated.
+    `template_problem` says why the file's own template does not work. `can_switch_thinking`: the template knows
     `Generate.thinking`. `device` is `CPU` or the GPU's name.
     """
 
@@ -201,7 +201,7 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The model answers now."""
+    """The model is loaded."""
 
     event: ClassVar[str] = "ready"
     model: ModelInfo
@@ -249,7 +249,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """More of what a model thinks before its answer, which is no part of that."""
+    """More of a thought, which is no part of the answer."""
 
     event: ClassVar[str] = "thinking"
     id: int
@@ -273,8 +273,8 @@ class Stats:
 class Done:
     """The answer is complete; `text` is the whole of it (what `continue_last` added, when it continued).
 
-    `thinking` is what came before it, and `thinking_seconds` how long that took, None when that is not known. Both may
-    differ from what came as `Text` and `Thinking`, where only the end told which was which.
+    `thinking` is what the model thought before it, and `thinking_seconds` how long that took, None when not known. Both
+    texts may differ from those sent as `Text` and `Thinking`: sometimes only the end shows which is which.
     """
 
     event: ClassVar[str] = "done"
@@ -305,8 +305,8 @@ class TemplateOption:
         title: for people.
         text: the conversation as the model would read it.
         problem: why it cannot be used; "" when it can.
-        missing: the control tokens it writes that the model's vocabulary does not have.
-        suggested: it fits this vocabulary, or this name, best.
+        missing: control tokens of the template that the model's vocabulary lacks.
+        suggested: fits this vocabulary, or this name, best.
     """
 
     id: str
@@ -340,7 +340,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """The worker ended without being asked to. Made by the client, never sent by a worker.
+    """The worker ended unasked. Made by the client, never sent by a worker.
 
     `kind` is one of `faults.death` (`out_of_memory`, `killed`, `killed_low_memory`, `terminated`, `backend_crash`,
     `worker_bug`) or `unresponsive`: the client ended it. `log` are the last lines of its stderr.
@@ -356,10 +356,10 @@ class Died:
 
 @dataclass(frozen=True, slots=True)
 class SaferMode:
-    """The worker died as it does where llama.cpp's extra kernels do not work, and was started again without them.
+    """The worker died, probably because of llama.cpp's extra kernels, and is started again without them.
 
-    Made by the client, never sent by a worker. The model is loaded again, and what was asked is asked again: more
-    events of loading follow, then those of the answer.
+    Made by the client, never sent by a worker. The model is loaded again and open requests are repeated: events of
+    loading follow, then those of the answer.
     """
 
     event: ClassVar[str] = "safer_mode"
@@ -386,7 +386,7 @@ Event = (
 
 _COMMANDS: dict[str, type[Any]] = {command.op: command for command in get_args(Command)}
 _EVENTS: dict[str, type[Any]] = {event.event: event for event in get_args(Event)}
-# Asked for with every token that streams by.
+# Computed once: they are used for every line that arrives.
 _FIELDS = {c: frozenset(f.name for f in dataclasses.fields(c)) for c in (*_COMMANDS.values(), *_EVENTS.values())}
 _NESTED: dict[str, Any] = {"sampling": Sampling, "model": ModelInfo, "stats": Stats}
 

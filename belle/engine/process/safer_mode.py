@@ -1,11 +1,11 @@
-"""Running llama.cpp without its extra kernels, on the processors where those do not work.
+"""Safer mode: llama.cpp without its extra kernels, for processors on which those do not work.
 
-Besides the plain kernels llama.cpp has some that rearrange the weights or use instructions of few processors (AMX).
-Compilers and systems have got them wrong before, and then the process dies of SIGILL as soon as a prompt is long
-enough. `use_extra_bufts = False` of `llama_model_params` leaves them out: the same answers, more slowly.
+Besides its plain kernels llama.cpp has some that rearrange the weights or use instructions of few processors (AMX).
+Some compilers and systems got them wrong, and then the process dies of SIGILL as soon as a prompt is long enough.
+`use_extra_bufts = False` of `llama_model_params` leaves them out: the same answers, more slowly.
 
-Whether that is necessary is a fact about one build of llama.cpp on one kind of processor. Whoever starts a process
-with native code looks here (`is_on`), tells the process (`environment`), and notes what helped (`remember`).
+Whether that is necessary depends on the build of llama.cpp and on the processor. Code that starts a process with native
+code asks `is_on`, passes the mode on by `environment`, and records by `remember` that it helped.
 """
 
 from __future__ import annotations
@@ -26,30 +26,29 @@ from belle.errors import KnownError
 _VARIABLE = "CHATBELLE_SAFER_MODE"
 _LONGEST_FILE = 1 << 16
 _MOST_PAIRS = 64
-# llama.cpp's sources that read files and build graphs; kernels are in ggml's.
+# A failed assertion in the sources that read files and build graphs; kernels are in other files (ggml*).
 _ABOUT_THE_MODEL = re.compile(r"llama[-\w]*\.cpp:\d+: GGML_ASSERT")
 
 
 def is_on() -> bool:
-    """Whether this process runs llama.cpp in safer mode: as it was told to, else as it is remembered."""
-    told = os.environ.get(_VARIABLE)
-    return told == "1" if told in ("0", "1") else is_remembered()
+    """Whether this process runs llama.cpp in safer mode: by the environment variable, else as remembered."""
+    setting = os.environ.get(_VARIABLE)
+    return setting == "1" if setting in ("0", "1") else is_remembered()
 
 
 def environment(*, safer: bool) -> dict[str, str]:
-    """The variables that tell a child process which mode to run in."""
+    """The environment variable that sets the mode of a child process."""
     return {_VARIABLE: "1" if safer else "0"}
 
 
 def could_help(returncode: int | None, log: str, *, working: bool) -> bool:
-    """Whether a process that ended so might live without the extra kernels.
+    """Whether a process that ended like this might survive without the extra kernels.
 
     Args:
         returncode: as `subprocess` has it.
-        log: the end of its stderr. Where llama.cpp itself found that a file does not fit together, kernels are not to
-            blame.
-        working: it had computed something already, so that kernels of every usual size had been tried. An illegal
-            instruction is one all the same; other crashes then have other reasons.
+        log: the end of its stderr. Where llama.cpp found the file inconsistent, kernels are not to blame.
+        working: it had generated something already, so the usual kernels work; then only an illegal instruction can
+            have to do with kernels, and other crashes have other reasons.
     """
     number = -returncode if returncode is not None and returncode < 0 else 0
     if number == signal.SIGABRT and _ABOUT_THE_MODEL.match(native_reason(log)):
@@ -64,7 +63,7 @@ def is_remembered() -> bool:
 
 
 def remember() -> None:
-    """Note that safer mode helped here. Where it cannot be written, the next start finds out anew."""
+    """Record that safer mode helped here. Where that cannot be written, the next start finds out again."""
     pairs = [pair for pair in _read() if pair != _pair()]
     content = {"safer_mode": [*pairs[-_MOST_PAIRS:], _pair()]}
     with suppress(OSError, KnownError):
@@ -77,7 +76,7 @@ def _pair() -> str:
 
 
 def _read() -> list[str]:
-    """Pairs of a build and a processor; what is not a list of such is as good as nothing."""
+    """The recorded pairs of a build and a processor; none where the file is missing or damaged."""
     try:
         content = read_json(paths.safer_mode_file(), longest=_LONGEST_FILE)
     except (OSError, KnownError):

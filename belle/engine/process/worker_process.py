@@ -1,4 +1,4 @@
-"""One run of the worker: its process, its pipes, and the threads that keep them from filling up."""
+"""A running worker: its process, its pipes, and the threads that read them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from belle.engine.process.protocol import Command, Died, Event, ProtocolError, d
 
 _LOG_LINES = 200
 _LONGEST_LINE = 2000
-_PATIENCE_S = 2.0
+_GRACE_S = 2.0
 
 
 class WorkerProcess:
@@ -24,9 +24,9 @@ class WorkerProcess:
     Args:
         command: the program with its arguments.
         environment: of the process.
-        safer: told to run in safer mode by it.
+        safer: whether `environment` sets safer mode.
         on_event: called with this process and each event, on a thread of its own. `Died` is the last one, and comes
-            only when nobody has called `end`.
+            only when `end` was not called.
 
     Raises OSError when the process cannot be started.
     """
@@ -46,7 +46,7 @@ class WorkerProcess:
         self._writing = threading.Lock()
         self._ending = False
         self._death: Death | None = None
-        # A session of its own: Ctrl-C in a terminal is for the client alone.
+        # In a session of its own, so that Ctrl-C in a terminal reaches the client alone.
         self._popen = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -60,7 +60,7 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """The process id."""
         return self._popen.pid
 
     @property
@@ -78,28 +78,28 @@ class WorkerProcess:
     def end(self, timeout: float) -> None:
         """Close its stdin, which means quit; terminate it after `timeout` seconds, kill it after some more."""
         self._ending = True
-        # Not while another thread writes; one that is stuck in writing does not keep the process alive either.
-        held = self._writing.acquire(timeout=_PATIENCE_S)
+        # Not while another thread writes a line. But that thread may be stuck in a full pipe: the wait is limited.
+        locked = self._writing.acquire(timeout=_GRACE_S)
         with suppress(OSError, ValueError):
             _pipe(self._popen.stdin).close()
-        if held:
+        if locked:
             self._writing.release()
         for harder in (self._popen.terminate, self._popen.kill):
             with suppress(subprocess.TimeoutExpired):
                 self._popen.wait(timeout)
                 break
             harder()
-            timeout = _PATIENCE_S
+            timeout = _GRACE_S
         if threading.current_thread() is not self._reader:
-            self._reader.join(_PATIENCE_S)
+            self._reader.join(_GRACE_S)
 
     def kill_unresponsive(self) -> None:
-        """End a process that no longer listens; told by `Died`."""
+        """Kill a process that does not react; reported by `Died`."""
         advice = "Start it again, perhaps with a smaller context."
         self._death = Death("unresponsive", "The model did not stop when asked to, and was ended.", advice)
         self._popen.terminate()
         try:
-            self._popen.wait(_PATIENCE_S)
+            self._popen.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
             self._popen.kill()
 
@@ -119,14 +119,14 @@ class WorkerProcess:
                 self._memory.look()
                 self._on_event(self, event)
         returncode = self._popen.wait()
-        self._stderr_reader.join(_PATIENCE_S)
+        self._stderr_reader.join(_GRACE_S)
         if not self._ending:
             log = "\n".join(self._log)
             why = self._death or death(returncode, log, memory=self._memory.facts(), safer_too=self.safer)
             self._on_event(self, Died(*why, returncode=returncode, log=log))
 
     def _read_log(self) -> None:
-        """A pipe that nobody reads fills up, and stops the worker."""
+        """Read stderr all the time: a full pipe would block the worker."""
         with suppress(OSError, ValueError), _pipe(self._popen.stderr) as pipe:
             for line in pipe:
                 self._log.append(line.decode("utf-8", "replace").rstrip()[:_LONGEST_LINE])

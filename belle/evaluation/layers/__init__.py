@@ -1,1 +1,1 @@
-"""Where in a model the loss is, and which types would lose least (`belle measure --by-layer`, `--suggest`)."""
+"""The loss by layer, and the tensor types with the least loss (`belle measure --by-layer`, `--suggest`)."""

@@ -1,7 +1,7 @@
-"""What one unit of a tensor's relative output error costs in KL divergence: how sensitive the model is to it.
+"""The sensitivity of a model to each tensor: KL divergence per unit of the tensor's relative output error.
 
-Restoring a tensor tells it where the candidate's tensor is wrong enough. From one that is hardly wrong (Q6_K in a file
-of Q4_0), or not at all, nothing can be learned for types of few bits: such a tensor is tried in a type of four bits.
+Restoring a tensor measures it where the candidate's tensor has a large error. A tensor with a small error or none (Q6_K
+in a file of Q4_0) says nothing about types of few bits: such a tensor is probed, that is, tried in a type of four bits.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from belle.evaluation.layers.sensitivity_table import SensitivityTable
 from belle.evaluation.layers.weight_file import WeightFile, pieces
 
 _TRIED = ("Q4_K", "Q4_0", "Q8_0")
-_WRONG_ENOUGH = 0.3  # of the error in the type that would be tried
-_LEAST_SHARE = 0.1  # of what its kind would lose: a tensor that seems to lose nothing was measured too roughly
+_LARGE_ERROR = 0.3  # of the error in the type of the probe: from there on restoring the tensor is enough
+_LEAST_SHARE = 0.1  # of its estimate: a tensor that seems to lose nothing was measured with too much noise
 
 OnTensor = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A tensor that was tried in another type: how much relative output error it got, and what KL divergence, ±."""
+    """A tensor tried in another type: the increase of its relative output error and of the KL divergence, and its ±."""
 
     more_error: float
     more_kl: float
@@ -41,24 +41,24 @@ class Probe:
 
     @property
     def cost(self) -> float:
-        """KL divergence per unit of error. A loss within the error of measurement counts as that error."""
+        """KL divergence per unit of error. A loss below the standard error counts as the standard error."""
         return max(self.more_kl, self.kl_error) / self.more_error
 
 
 def to_probe(errors: LayerErrors, layers: SensitivityTable, most: int) -> list[str]:
-    """The tensors whose candidate says too little about them: those outside of blocks first, then the largest errors.
+    """The tensors to probe, because restoring says too little: those outside of blocks, then by error, largest first.
 
     Args:
         errors: with types.
         layers: of the same candidate.
-        most: of them.
+        most: tensors at most.
     """
     restored = {tensor.name for tensor in layers.tensors if tensor.kl_back is not None or tensor.estimate is not None}
     names = [
         name
         for name, kinds in errors.types.items()
         if (kind := _tried(kinds))
-        and not (name in restored and own_error(errors, name) >= _WRONG_ENOUGH * error_as(errors, name, kind))
+        and not (name in restored and own_error(errors, name) >= _LARGE_ERROR * error_as(errors, name, kind))
         and error_as(errors, name, kind) > own_error(errors, name)
     ]
     names.sort(key=lambda name: (name.startswith("blk."), -error_as(errors, name, _tried(errors.types[name]) or "")))
@@ -68,7 +68,7 @@ def to_probe(errors: LayerErrors, layers: SensitivityTable, most: int) -> list[s
 def probe(
     model: ExchangeModel, reference: WeightFile, errors: LayerErrors, names: Sequence[str], on_tensor: OnTensor
 ) -> dict[str, Probe]:
-    """Try each of these tensors in a type of four bits. Raises what evaluating the model raises."""
+    """Try each of these tensors in a type of four bits. Raises KnownError when the model cannot be evaluated."""
     probes = {}
     for name in names:
         kind = _tried(errors.types[name])
@@ -88,12 +88,12 @@ def costs(
 ) -> dict[str, float]:
     """Mean KL divergence (nats per token) that one unit of relative output error costs, by name.
 
-    What restoring a tensor gave back is uncertain by its standard error. It is drawn towards what its block and role
-    lead to expect, the more the less certain it is (the mean of two normal distributions, the expectation being as
-    uncertain as it is large). All are then scaled so that together they explain the candidate's divergence. Probes say
-    it themselves. What is neither restored nor probed costs what others of its role cost.
+    The KL divergence that a restored tensor gave back, k ± s, is shrunk towards its estimate e by block and role: the
+    product of two normal distributions, N(k, s²) and N(e, e²), has the mean (k e² + e s²) / (e² + s²). All losses are
+    then scaled so that their sum is the candidate's divergence. Probed tensors have the cost that the probe measured; a
+    tensor that was neither restored nor probed has the mean cost of its role.
 
-    Raises KnownError("nothing_lost") when there is nothing from which any of this could be told.
+    Raises KnownError("nothing_lost") when there is nothing to learn the costs from.
     """
     losses = _losses(layers)
     total = sum(losses.values())
@@ -119,13 +119,13 @@ def costs(
 
 
 def own_error(errors: LayerErrors, name: str) -> float:
-    """The candidate's, on the rows on which types were tried; 0 where it does not differ."""
+    """The candidate's error, on the same rows as those of the types; 0 where it does not differ."""
     ratio = errors.same_rows.get(name)
     return (ratio.value if ratio else None) or 0.0
 
 
 def error_as(errors: LayerErrors, name: str, kind: str) -> float:
-    """What the tensor's output error would be as this type."""
+    """The tensor's output error as this type."""
     ratio = errors.types.get(name, {}).get(kind)
     return (ratio.value if ratio else None) or 0.0
 
@@ -137,8 +137,8 @@ def _losses(layers: SensitivityTable) -> dict[str, float]:
         value = expected
         if tensor.kl_back is not None:
             variance = (tensor.kl_back_error or 0.0) ** 2
-            certain = expected**2 + variance
-            value = (tensor.kl_back * expected**2 + expected * variance) / certain if certain else tensor.kl_back
+            both = expected**2 + variance
+            value = (tensor.kl_back * expected**2 + expected * variance) / both if both else tensor.kl_back
         losses[tensor.name] = max(value, _LEAST_SHARE * expected)
     return losses
 
@@ -166,29 +166,26 @@ def _role(name: str) -> str:
     return re.sub(r"^blk\.\d+\.", "", name).removesuffix(".weight")
 
 
-# A recipe of types, tried before anybody converts by it: what would a model of these types lose on the sample?
-
-
 def recipe_kl(model: ExchangeModel, reference: WeightFile, types: Mapping[str, str], folder: Path) -> MeanKl | None:
-    """Mean KL divergence, nats per token, of the reference with each matrix as the type given here.
+    """Mean KL divergence, nats per token, of the reference with each matrix in the type given here.
 
-    The tensors are quantized into a temporary file of the size of the model that the recipe makes. None when the model
+    The tensors are quantized into a temporary file, as large as the model with these types. None when the model
     predicts NaN, or has tensors that cannot be exchanged. Raises KnownError ("disk_full", "folder_not_writable").
     """
     if not all(model.can_exchange(name) for name in types):
         return None
-    start, places = 0, {}
+    start, spans = 0, {}  # by name: type, start and length in the file
     with writing(folder), tempfile.TemporaryFile(dir=folder) as file:
         for name, kind in types.items():
-            start += file.write(bytes(-start % 32))
+            start += file.write(bytes(-start % 32))  # aligned as in a GGUF
             shape, n_bytes = reference.tensors[name].shape, 0
             for first, last in pieces(math.prod(shape[:-1]), shape[-1]):
                 n_bytes += file.write(quantized(reference.rows(name, first, last), kind).data)
-            places[name] = (int(GGMLType[kind]), start, n_bytes)
+            spans[name] = (int(GGMLType[kind]), start, n_bytes)
             start += n_bytes
         file.flush()
         contents: NDArray[np.uint8] = np.memmap(file, np.uint8, "r")
-    exchange = {name: (kind, contents[start : start + n]) for name, (kind, start, n) in places.items()}
+    exchange = {name: (kind, contents[start : start + n]) for name, (kind, start, n) in spans.items()}
     for name, stored in reference.tensors.items():
         if name not in types and model.can_exchange(name):
             exchange[name] = (stored.type, reference.blocks(name))

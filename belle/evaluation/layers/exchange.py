@@ -1,7 +1,7 @@
-"""The KL divergence that a candidate recovers when some of its tensors get their contents in the reference.
+"""The KL divergence that a candidate recovers when some of its tensors get the reference's contents.
 
-The reference is run once, its logits wait in a file. The candidate stays loaded while its tensors are exchanged, so a
-question costs one evaluation of the sample and nothing else.
+The reference is run once, and its logits are kept in a file. The candidate stays loaded while tensors are exchanged, so
+each experiment costs one evaluation of the sample.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ Exchange = Mapping[str, tuple[int, Blocks]]
 
 @dataclass(frozen=True, slots=True)
 class MeanKl:
-    """A mean KL divergence (nats per token) and its standard error.
+    """A mean KL divergence, or a difference of two (nats per token), and its standard error.
 
-    Of a difference before and after, both are of the same tokens, so the error is that of the differences.
+    A difference is of the same tokens before and after, so its error is that of the paired differences.
     """
 
     value: float
@@ -46,11 +46,11 @@ class MeanKl:
 
 
 class CachedLogits:
-    """A `LogitSource` of logits that another one computed before, read from the disk.
+    """A `LogitSource` that reads the logits of another one from a temporary file.
 
     Args:
-        source: is run now.
-        windows: of the text.
+        source: is run once, here.
+        windows: the sample.
         folder: for a temporary file of `4 · n_scored · n_vocab` bytes per window.
 
     Raises KnownError: what the source raises, "disk_full", "folder_not_writable".
@@ -66,7 +66,7 @@ class CachedLogits:
                     for rows in source.rows(window, step):
                         file.write(rows.tobytes())
                 file.flush()
-                # The mapping outlives the file's name and handle.
+                # The mapping stays valid after the file is closed; its space is freed with the mapping.
                 logits = np.memmap(file, np.float32, "r")
         each = logits.size // len(windows)
         self._rows = {
@@ -81,10 +81,10 @@ class CachedLogits:
             yield rows[start : start + step]
 
     def decode_speed(self) -> None:
-        """Nothing is run."""
+        """None: nothing is run."""
 
     def close(self) -> None:
-        """The file goes with the last view of it."""
+        """Nothing: the file is freed with the last view of it."""
 
 
 class _ExchangeableSource(LlamaSource):
@@ -104,14 +104,14 @@ class ExchangeModel:
 
     Args:
         reference, candidate: the files.
-        text: which the sample is taken from.
-        protocol: how it is cut; of the windows that it allows, `n_windows` are taken, evenly spread.
+        text: the sample is taken from it.
+        protocol: how it is cut; of its windows `n_windows` are taken, evenly spread.
         folder: for a temporary file.
         threads: for evaluation; 0 for one per physical core.
 
     Attributes:
         windows: the sample.
-        base: the candidate's divergences as it is, per scored token.
+        base: the divergences of the unchanged candidate, `[n_windows · n_scored]`.
 
     Raises KnownError: what loading raises, "text_too_short", "unknown_llama_build", what `Comparison` raises.
     """
@@ -155,22 +155,22 @@ class ExchangeModel:
         return name in self._source.live
 
     def recovered(self, names: Iterable[str]) -> MeanKl | None:
-        """What these tensors recover with the reference's contents; None when it then predicts NaN."""
+        """The divergence that these tensors recover with the reference's contents; None when that predicts NaN."""
         stored = self._reference.tensors
         return self.recovered_with({name: (stored[name].type, self._reference.blocks(name)) for name in names})
 
     def recovered_with(self, tensors: Exchange) -> MeanKl | None:
-        """The divergence before minus after these contents replace the candidate's; None when it then predicts NaN."""
+        """The divergence before minus after replacing these contents; None when the model then predicts NaN."""
         divergences = self._with(tensors)
         return None if divergences is None or np.isnan(self.base).any() else _mean(self.base - divergences)
 
     def kl_with(self, tensors: Exchange) -> MeanKl | None:
-        """The mean divergence with these contents, and its standard error; None when it then predicts NaN."""
+        """The mean divergence with these contents; None when the model then predicts NaN."""
         divergences = self._with(tensors)
         return None if divergences is None else _mean(divergences)
 
     def base_kl(self) -> MeanKl:
-        """The mean divergence of the candidate as it is, and its standard error."""
+        """The mean divergence of the unchanged candidate."""
         return _mean(self.base)
 
     def _with(self, tensors: Exchange) -> Divergences | None:
@@ -189,7 +189,7 @@ class ExchangeModel:
 
 
 def spread(windows: Sequence[Window], n: int) -> list[Window]:
-    """`n` of them, evenly spread; all when they are no more."""
+    """`n` of the windows, evenly spread; all of them when there are no more."""
     if n >= len(windows):
         return list(windows)
     return [windows[(2 * i + 1) * len(windows) // (2 * n)] for i in range(n)]
@@ -216,12 +216,12 @@ def _mean(values: Divergences) -> MeanKl:
 
 
 class LayerRecords:
-    """What groups of tensors recovered, on the disk as it is measured: in a large model each takes minutes.
+    """What groups of tensors recovered, written to the disk at once: in a large model each takes minutes.
 
     Args:
         path: a file of JSON Lines.
-        identity: what they depend on.
-        resume: go on with what is there.
+        identity: what the results depend on.
+        resume: continue the file.
 
     Raises KnownError: what `ResumableLines` raises.
     """
@@ -231,13 +231,13 @@ class LayerRecords:
         self._file = ResumableLines(path, identity, self._take, resume=resume)
 
     def n_unknown(self, table: str, n: int) -> int:
-        """How many of the `n` groups of a table are still to be measured."""
+        """How many of the `n` groups of a table are not measured yet."""
         return max(0, n - sum(known == table for known, _ in self._known))
 
     def recovered_by_group(
         self, table: str, model: ExchangeModel, groups: Mapping[str, Sequence[str]], on_done: Callable[[], None]
     ) -> Iterator[tuple[str, MeanKl | None]]:
-        """`recovered_by_group`, measuring only what is not known; `on_done` is called for what was measured."""
+        """As the function of this name, but measures, and calls `on_done` for, only what is not recorded yet."""
         for name, tensors in groups.items():
             if (table, name) not in self._known:
                 recovered = recovered_group(model, tensors)

@@ -1,8 +1,8 @@
-"""How wrong a layer's weights are, and how wrong what it puts out is, in a candidate and in every type it could have.
+"""The errors of a layer's weights and of its outputs, in a candidate and in every type that the layer could have.
 
-The error of the weights alone says little: a column that is multiplied by zeros may be as wrong as it likes. So the
-inputs X that the reference feeds a matrix W are put through W - Q as well: ‖X (W - Q)ᵀ‖² / ‖X Wᵀ‖², which is
-tr((W - Q) H (W - Q)ᵀ) / tr(W H Wᵀ) with H = Xᵀ X. The products are formed while the reference reads, so no H is kept.
+The error of the weights alone says little: errors in a column that is multiplied by zeros do not matter. So W - Q is
+multiplied by the inputs X that W gets in the reference: ‖X (W - Q)ᵀ‖² / ‖X Wᵀ‖², which equals
+tr((W - Q) H (W - Q)ᵀ) / tr(W H Wᵀ) with H = Xᵀ X. The products are computed while the reference reads, so no H is kept.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from belle.gguf import ggml
 from belle.gguf.types import block_size, may_quantize, row_bytes
 
 TYPES = ("Q2_K", "Q3_K", "IQ4_NL", "Q4_0", "Q4_K", "Q4_1", "Q5_0", "Q5_K", "Q5_1", "Q6_K", "Q8_0", "F16")
-"""What a matrix may become; those whose blocks do not divide its rows are left out."""
+"""The types that a matrix may get; those whose blocks do not divide its rows are left out."""
 
 EMBEDDINGS = "token_embd.weight"
 _OUTPUT = "output.weight"
@@ -36,7 +36,7 @@ OnTensor = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """An error and what it is compared with, both sums of squares."""
+    """A relative error: numerator and denominator, both sums of squares."""
 
     error: float = 0.0
     power: float = 0.0
@@ -46,7 +46,7 @@ class Ratio:
 
     @property
     def value(self) -> float | None:
-        """error / power; None where there is nothing to compare with, or one of them is no number."""
+        """error / power; None where power is 0, or one of them is not finite."""
         ratio = self.error / self.power if self.power else math.nan
         return ratio if math.isfinite(ratio) else None
 
@@ -57,11 +57,11 @@ class LayerErrors:
 
     Attributes:
         weights: of the candidate's weights.
-        outputs: of what the candidate's matrix puts out, for the reference's inputs on the whole sample; tensors whose
-            inputs are not seen (vectors, experts) are left out.
-        types: by type's name, of what the matrix would put out if the reference's weights were rounded to that type,
-            on the first window of the sample; of the weights themselves where the inputs are not seen.
-        same_rows: the candidate's error on just those inputs, or weights.
+        outputs: of the candidate's outputs for the reference's inputs on the whole sample; tensors whose inputs are not
+            known (vectors, experts) are left out.
+        types: by type, of the outputs if the reference's weights were rounded to that type, on the first window of the
+            sample; of the weights themselves where the inputs are not known.
+        same_rows: the candidate's error on the same inputs, or weights, as `types`.
     """
 
     weights: dict[str, Ratio] = field(default_factory=dict)
@@ -80,7 +80,7 @@ def possible_types(name: str, shape: Sequence[int]) -> list[str]:
 def weight_errors(
     reference: WeightFile, candidate: WeightFile, pairs: Sequence[Pair], on_tensor: OnTensor
 ) -> dict[str, Ratio]:
-    """Σ (W - Q)² over Σ W² by tensor, streamed."""
+    """Σ (W - Q)² / Σ W² by tensor, some rows at a time."""
     errors = {}
     for pair in pairs:
         total = Ratio()
@@ -96,14 +96,14 @@ def weight_errors(
 
 
 class LayerOutputErrors:
-    """Reads the sample with the reference and measures what its matrices put out.
+    """Reads the sample with the reference and measures the errors of the outputs of its matrices.
 
     Args:
         reference, candidate: the files.
-        pairs: what differs.
+        pairs: the tensors that differ.
         types: the types to try, by tensor name; {} to try none.
         on_tensor: called after every matrix of every window.
-        threads: that quantize; 0 for one per physical core.
+        threads: for quantizing; 0 for one per physical core.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class LayerOutputErrors:
                 for _ in reader.read([window.ids[:WINDOW] for window in windows]):
                     self._first = False
             self._embeddings(windows)
-            self._unseen()
+            self._without_inputs()
         return self.errors
 
     def _take(self, name: str, rows: Floats) -> None:
@@ -142,11 +142,11 @@ class LayerOutputErrors:
         kinds = self._types.get(name, ()) if self._first else ()
         if name not in self._differ and not kinds:
             return
-        inputs = np.ascontiguousarray(rows.T)
+        inputs = np.ascontiguousarray(rows.T)  # [columns, n]
         out_features, columns = stored.shape
         for start, stop in pieces(out_features, columns):
-            weights = self._reference.rows(name, start, stop)
-            power = _squares(weights @ inputs)
+            weights = self._reference.rows(name, start, stop)  # [stop - start, columns]
+            power = _squares(weights @ inputs)  # of [stop - start, n]
 
             def error(other: Floats, weights: Floats = weights, power: float = power) -> Ratio:
                 return Ratio(_squares((weights - other) @ inputs), power)
@@ -165,10 +165,10 @@ class LayerOutputErrors:
             _add(table, kind, ratio)
 
     def _embeddings(self, windows: Sequence[Window]) -> None:
-        """Embeddings are looked up: their output is the rows of the tokens that are read."""
+        """An embedding is a lookup, not a product: its outputs are the rows of the tokens in the sample."""
         name = EMBEDDINGS
         if name in self.errors.outputs or name in self.errors.types or name not in self._reference.tensors:
-            return  # they serve as output matrix too, which counts for more
+            return  # it also serves as output matrix, where it was measured
         counts = Counter(token for window in windows for token in window.ids)
         for token, count in counts.items():
             weights = self._reference.rows(name, token, token + 1)
@@ -185,8 +185,8 @@ class LayerOutputErrors:
             self._try_types(name, weights, self._types.get(name, ()), error)
         self._on_tensor(name)
 
-    def _unseen(self) -> None:
-        """Matrices whose inputs no product shows: their weights have to do."""
+    def _without_inputs(self) -> None:
+        """Matrices whose inputs are not known (experts): the errors of their weights are used."""
         for name, kinds in self._types.items():
             if name in self.errors.types:
                 continue
@@ -205,13 +205,13 @@ class LayerOutputErrors:
 
 
 def rounded(weights: Floats, kind: str) -> Floats:
-    """What `weights [rows, columns]` are after a stay in a GGUF as type `kind`."""
+    """`weights [rows, columns]` quantized to type `kind` and back."""
     number = GGMLType[kind]
     return to_floats(number, quantized(weights, kind), weights.size).reshape(weights.shape)
 
 
 def quantized(weights: Floats, kind: str) -> NDArray[np.uint8]:
-    """`weights [rows, columns]` as ggml's blocks, by its own function and without an importance matrix."""
+    """`weights [rows, columns]` quantized by ggml, without an importance matrix: its blocks as bytes."""
     number = GGMLType[kind]
     values = np.ascontiguousarray(weights)
     if number is GGMLType.F32:

@@ -1,4 +1,4 @@
-"""`--by-layer` and `--suggest` without their command line: the sensitivity table of every candidate, and a recipe."""
+"""`--by-layer` and `--suggest` without their command line: a sensitivity table per candidate, and suggested types."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from belle.evaluation.measurement import Measurement, ModelFigures
 
 @dataclass(frozen=True, slots=True)
 class LayerRequest:
-    """What is to be looked at.
+    """What to measure by layer.
 
     Attributes:
         reference, candidates: GGUF files.
-        sample: what is read.
-        folder: where results are kept.
-        resume: go on with those of an earlier run.
-        suggest: gigabytes of a model to find types for; None for no suggestion.
+        sample: the text to read.
+        folder: for the results.
+        resume: continue those of an earlier run.
+        suggest: suggest types for a model of this many gigabytes; None for no suggestion.
     """
 
     reference: Path
@@ -39,7 +39,7 @@ class LayerRequest:
 
 
 def check_layers(request: LayerRequest) -> None:
-    """Whatever can be known to go wrong, before anything is measured.
+    """Check what would fail later, before anything is measured.
 
     Raises KnownError: "checkpoint_by_layer", "other_tensors", "split_file", "size_out_of_reach", and what `read_header`
     raises.
@@ -62,11 +62,11 @@ def check_layers(request: LayerRequest) -> None:
 def measure_layers(
     request: LayerRequest, before: Measurement, on_progress: Progress, add: Callable[[str, Any], None]
 ) -> None:
-    """Make the tables, also of what is known when an exception (Ctrl-C) ends it.
+    """Make the tables; when an exception (Ctrl-C) ends it, with what was measured until then.
 
     Args:
         request: candidates that failed on the text are left out.
-        before: what was measured on the text.
+        before: the measurement on the text.
         on_progress: see `sensitivity.Progress`.
         add: called with the name and the JSON of a section of the report: "layers", "suggestion".
 
@@ -78,7 +78,7 @@ def measure_layers(
         return
     reference = WeightFile(request.reference)
     files = [WeightFile(path) for path in usable]
-    # It tells most about how sensitive the reference is.
+    # The candidate with the most quantized tensors says most about the sensitivity of the reference.
     most_different = max(files, key=lambda file: (_n_other_types(reference, file), -file.header.size_bytes))
     tables: list[SensitivityTable] = []
     for i, file in enumerate(files):
@@ -90,7 +90,7 @@ def measure_layers(
         def report(words: str, done: int, total: int, left: float, name: str = file.path.name) -> None:
             on_progress(f"{name}: {words}", done, total, left)
 
-        def then(
+        def suggest_types(
             model: ExchangeModel,
             file: WeightFile = file,
             analysis: Sensitivity = analysis,
@@ -100,7 +100,7 @@ def measure_layers(
             add("suggestion", suggestion.as_json())
 
         try:
-            analysis.run(report, then if tries_types else lambda _: None)
+            analysis.run(report, suggest_types if tries_types else lambda _: None)
         finally:
             records.close()
             if table := analysis.result():

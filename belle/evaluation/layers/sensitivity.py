@@ -1,8 +1,8 @@
-"""Where a candidate lost what it lost: every tensor that differs, how wrong it is, and what restoring it gives back.
+"""The sensitivity analysis of a candidate: each tensor that differs, its error, and what restoring it recovers.
 
-Restoring one tensor costs one evaluation of the sample. Blocks and roles are restored as a whole first: few questions,
-which tell where the loss is in a model of any size. From what they recover and the output errors each tensor's share is
-estimated; then the tensors are asked one by one, those with the largest estimates first, as many as there is time for.
+Restoring one tensor costs one evaluation of the sample. Whole blocks and roles are restored first: these are few, and
+show where the loss is in a model of any size. From what they recover and from the output errors the share of each
+tensor is estimated; then single tensors are restored, those with the largest estimates first, up to a number.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from belle.evaluation.layers.weight_file import Pair, WeightFile, differing
 from belle.evaluation.windows import Protocol
 
 ALL_UP_TO = 1_000_000_000
-"""Weights of a model of which every tensor is restored unless something else is asked for."""
+"""Up to this number of weights in the model, every tensor is restored by default."""
 MOST_TENSORS = 48
-"""How many are restored one by one in larger ones."""
+"""How many tensors are restored one by one in larger models by default."""
 N_WINDOWS = 4
 
 Progress = Callable[[str, int, int, float], None]
-"""Called with what is being done, steps done, steps in all, and seconds left for them."""
+"""Called with the name of the step, steps done, steps in all, and seconds left for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerSample:
-    """What is read for it.
+    """The text that the analysis reads.
 
     Attributes:
-        text, protocol: what, and how it is cut.
-        n_windows: of the text's windows, evenly spread.
+        text, protocol: the text, and how it is cut.
+        n_windows: how many of its windows to read, evenly spread.
         n_tensors: how many to restore one by one; None for `MOST_TENSORS`, and all in models up to `ALL_UP_TO`.
         threads: 0 for one per physical core.
 
@@ -52,18 +52,18 @@ class LayerSample:
         if self.n_windows < 1:
             raise KnownError("bad_option", f"--by-layer-chunks {self.n_windows} reads nothing.", "Take 1 or more.")
         if self.n_tensors is not None and self.n_tensors < 0:
-            raise KnownError("bad_option", f"--by-layer-tensors {self.n_tensors} makes no sense.", "Take 0 or more.")
+            raise KnownError("bad_option", f"--by-layer-tensors is {self.n_tensors}.", "Take 0 or more.")
 
 
 class Sensitivity:
-    """The analysis of one candidate. `result()` gives what is known, also after `run` was left by an exception.
+    """The analysis of one candidate. `result()` returns what was measured, also after `run` has raised.
 
     Args:
         reference, candidate: open files with the same tensors.
-        sample: what is read.
+        sample: the text to read.
         folder: for a temporary file.
-        try_types: measure what every matrix would put out in every other type, for `suggest`.
-        records: where what groups recovered is kept, and that of an earlier run is found; None to keep nothing.
+        try_types: also measure the output errors of every matrix in every other type, for `suggest`.
+        records: the results of groups, those of an earlier run included; None to record nothing.
 
     Raises KnownError("other_tensors", "unknown_type").
     """
@@ -92,7 +92,7 @@ class Sensitivity:
     def run(
         self, on_progress: Progress = lambda *_: None, then: Callable[[ExchangeModel], None] = lambda _: None
     ) -> None:
-        """Measure all of it, and call `then` while the model is there.
+        """Run the analysis, and call `then` while the model is still loaded.
 
         Raises KnownError: what `ExchangeModel` and `LayerOutputErrors` raise.
         """
@@ -122,7 +122,7 @@ class Sensitivity:
             then(model)
 
     def result(self) -> SensitivityTable | None:
-        """What is known; None before the first figure."""
+        """What was measured so far; None before the first figure."""
         results = self._results
         if results.base is None:
             return None
@@ -167,7 +167,7 @@ class Sensitivity:
         return recovered_by_group(model, groups, clock.step)
 
     def n_singles(self, n: int) -> int:
-        """How many of `n` tensors are tried one by one."""
+        """How many of `n` tensors are restored one by one."""
         asked = self._sample.n_tensors
         if asked is None:
             asked = n if self._reference.header.n_params <= ALL_UP_TO else MOST_TENSORS
@@ -197,13 +197,14 @@ class Sensitivity:
         return (ratio.value if ratio else None) or 0.0
 
     def _estimates(self) -> dict[str, float | None]:
-        """What restoring each tensor should give back, by name.
+        """The KL divergence that restoring each tensor is expected to give back, by name.
 
-        The mean of what its role's loss per error makes of its error, and of its share of its block's loss.
+        The mean of two estimates: the tensor's error times its role's loss per error, and the tensor's share of its
+        block's loss, in proportion to the first.
         """
         roles, blocks = self._results.roles, self._results.blocks
         errors = _sums(self.pairs, _role_name, self._error)
-        # An error counts by what its role loses per error; alone while that is not known.
+        # While its role's loss per error is not known, the error itself serves to order tensors.
         expected = {}
         for pair in self.pairs:
             role, total = roles.get(_role_name(pair)), errors[_role_name(pair)]
@@ -232,14 +233,14 @@ class _Results:
 
 
 class Clock:
-    """Counts the steps of a part of the work and says how long the rest of it will take."""
+    """Counts the steps of a part of the work and reports the time left for it."""
 
     def __init__(self, words: str, total: int, on_progress: Progress) -> None:
         self._words, self._total, self._on_progress = words, total, on_progress
         self._done, self._began = 0, monotonic()
 
     def step(self, _: str = "") -> None:
-        """One is done."""
+        """Count one step."""
         self._done = min(self._done + 1, self._total)
         each = (monotonic() - self._began) / max(1, self._done)
         self._on_progress(self._words, self._done, self._total, each * (self._total - self._done))

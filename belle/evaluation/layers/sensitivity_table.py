@@ -1,4 +1,4 @@
-"""The sensitivity table as data: what `--by-layer` finds, for reports and suggestions."""
+"""The sensitivity table as data: the result of `--by-layer`, for reports and suggestions."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class TensorLoss:
 
     Attributes:
         block: number of its transformer block; None outside of them.
-        reference, candidate: types there.
-        reference_bytes, candidate_bytes: its sizes there.
+        reference, candidate: its types in the two files.
+        reference_bytes, candidate_bytes: its sizes in the two files.
         weight_error: Σ (W - Q)² / Σ W².
         output_error: ‖X (W - Q)ᵀ‖² / ‖X Wᵀ‖² for the reference's inputs X on the sample.
-        estimate: what restoring it should give back, from its block, its role and its output error.
-        kl_back, kl_back_error: what it gave back, and the standard error; None where it was not tried.
+        estimate: what restoring it is expected to give back, by its block, its role and its output error.
+        kl_back, kl_back_error: what it gave back, and the standard error; None where it was not restored alone.
     """
 
     name: str
@@ -52,12 +52,12 @@ class SensitivityTable:
 
     Attributes:
         candidate: its name.
-        n_windows, n_ctx, n_scored: the sample: windows, their tokens, and the tokens that count in all of them.
-        kl, kl_error: of the candidate as it is, on the sample.
-        n_restored: tensors tried one by one, of `len(tensors)`.
+        n_windows, n_ctx, n_scored: the sample: windows, tokens of a window, and scored tokens in all.
+        kl, kl_error: of the unchanged candidate on the sample.
+        n_restored: tensors restored one by one, of `len(tensors)`.
         blocks, roles: in the order of the model.
-        tensors: the largest loss first: what was tried, then what was only estimated.
-        complete: False when it was stopped before the end.
+        tensors: the largest loss first: those restored alone, then those with an estimate only.
+        complete: False when it was interrupted.
     """
 
     candidate: str
@@ -78,7 +78,7 @@ class SensitivityTable:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> SensitivityTable:
-        """What `as_json` gave."""
+        """The inverse of `as_json`."""
         lists: dict[str, Any] = {
             "blocks": [GroupLoss(**group) for group in data["blocks"]],
             "roles": [GroupLoss(**group) for group in data["roles"]],

@@ -1,8 +1,8 @@
-"""Which type each tensor should have, so that a model of a given size loses least: `--tensor-type` rules.
+"""Suggests a type for each tensor, with the least loss at a given size: as `--tensor-type` rules.
 
-The loss is taken to be a sum over tensors, each in proportion to the error of what it puts out: what restoring the
-tensor gave back tells how much KL divergence one unit of its error costs, and the errors in every type were measured.
-Both are approximations that hold for small losses; so the recipe is measured too, before it is believed.
+The loss is modelled as a sum over tensors, each in proportion to its output error: the errors in every type were
+measured, and what restoring the tensor gave back says how much KL divergence one unit of its error costs. Both are
+approximations for small losses, so the suggestion is measured too.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from belle.gguf.types import FILE_TYPES, row_bytes
 from belle.gguf.writer import padded
 
 _VERSION_KEY = "general.quantization_version"
-_VERSION_BYTES = 8 + len(_VERSION_KEY) + 4 + 4  # in a GGUF's head: length, key, type, number
+_VERSION_BYTES = 8 + len(_VERSION_KEY) + 4 + 4  # in a GGUF's header: length of the key, key, type, number
 
 
 class Sizes:
-    """How large files of this model's tensors are, from the headers of two that exist."""
+    """The sizes of files with this model's tensors in any types, from the headers of two existing files."""
 
     def __init__(self, reference: WeightFile, candidate: WeightFile) -> None:
         self.shapes = {name: stored.shape for name, stored in reference.tensors.items()}
@@ -51,13 +51,13 @@ class Sizes:
         return self._fixed + sum(self.of(name, kind) for name, kind in types.items())
 
     def reach(self) -> tuple[int, int]:
-        """The smallest and the largest file there can be."""
+        """The sizes of the smallest and the largest possible file."""
         each = [[self.of(name, kind) for kind in kinds] for name, kinds in self.types.items()]
         return self._fixed + sum(map(min, each)), self._fixed + sum(map(max, each))
 
 
 def asked_bytes(gigabytes: float, sizes: Sizes) -> int:
-    """The size that was asked for. Raises KnownError("size_out_of_reach") that says what can be reached."""
+    """The requested size in bytes. Raises KnownError("size_out_of_reach"), which names the possible sizes."""
     smallest, largest = sizes.reach()
     asked = round(gigabytes * 1e9) if math.isfinite(gigabytes) else -1
     if not smallest <= asked <= largest:
@@ -81,15 +81,15 @@ def suggest(
     *,
     candidate_size: int,
 ) -> Suggestion:
-    """The recipe with the least predicted loss that fits into `asked` bytes.
+    """The types with the least predicted loss that fit into `asked` bytes.
 
     Args:
         asked: from `asked_bytes`.
         sizes: of the model.
         layers: a candidate's table.
         errors: of the same candidate, with types.
-        probes: tensors that were tried in another type.
-        candidate_size: of its file.
+        probes: the results of `probe`.
+        candidate_size: bytes of its file.
 
     Raises KnownError("nothing_lost"), see `costs`.
     """
@@ -144,7 +144,7 @@ def rules_of(types: Mapping[str, str]) -> tuple[str, list[str]]:
 
 
 def command(base: str, rules: Sequence[str]) -> str:
-    """The command line, as a shell takes it."""
+    """The command line, quoted for a shell."""
     named = [kind.name.lower() for kind in FILE_TYPES.values() if kind.base.name == base]
     # Q4_K is the base of q4_k_m and of q4_k_s; --pure leaves no difference but the name.
     file_type = next((name for name in named if name == base.lower() or name.endswith("_m")), named[0])
@@ -162,25 +162,22 @@ def _down(n_bytes: int) -> float:
     return math.floor(n_bytes / 1e5) / 1e4
 
 
-# A recipe of types as data: what `--suggest` finds, for reports.
-
-
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A recipe.
+    """Suggested types, and what they are expected to lose.
 
     Attributes:
-        asked: the size that was asked for, bytes.
+        asked: the requested size, bytes.
         size: of the file that the command makes, bytes; exact for the checkpoint that the candidate was made from.
-        smallest, largest: what sizes there are to ask for.
+        smallest, largest: the possible sizes, bytes.
         kl: predicted mean KL divergence, nats per token.
-        measured_kl, measured_error: the recipe's on the sample, and the standard error; None where not measured.
-        candidate: whose table it was made from, `candidate_size` its size in bytes, `candidate_kl` its mean KL
-            divergence on the sample.
-        n_restored, n_probed, n_tensors: matrices whose sensitivity is known from restoring them in the candidate, from
-            trying them in another type, and all; the others count as their role.
+        measured_kl, measured_error: measured on the sample, and the standard error; None where not measured.
+        candidate: whose table was used, `candidate_size` its size in bytes, `candidate_kl` its mean KL divergence on
+            the sample.
+        n_restored, n_probed, n_tensors: matrices whose sensitivity was measured by restoring them, by probing them, and
+            the number of all; the others have the mean of their role.
         types: by tensor.
-        command: as a shell takes it; CHECKPOINT stands for what the reference was made from.
+        command: quoted for a shell; CHECKPOINT stands for what the reference was made from.
     """
 
     asked: int

@@ -1,4 +1,4 @@
-"""The weights of a GGUF as floats, some rows at a time, and which of them two files store differently."""
+"""The weights of a GGUF as floats, some rows at a time, and the tensors that two files store differently."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BLOCK = re.compile(r"^blk\.(\d+)\.(.+)$")
 
 
 class WeightFile:
-    """A GGUF, mapped into memory until nothing refers to it any more.
+    """A GGUF, mapped into memory as long as something refers to it.
 
     Raises KnownError: what `read_header` raises, "split_file".
     """
@@ -60,7 +60,7 @@ class WeightFile:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A tensor that reference and candidate both have: in the reference it is of type `reference`, of ggml's names."""
+    """A tensor of both files: its type (ggml's name) in the reference and in the candidate, and its sizes there."""
 
     name: str
     shape: tuple[int, ...]
@@ -77,18 +77,18 @@ class Pair:
 
     @property
     def role(self) -> str:
-        """What it does in its block: `ffn_down`; outside of blocks its name, without “.weight”."""
+        """Its role in a block, such as `ffn_down`; outside of blocks its name without “.weight”."""
         match = _BLOCK.match(self.name)
         return (match[2] if match else self.name).removesuffix(".weight")
 
     @property
     def n_rows(self) -> int:
-        """Rows of the matrix, of all matrices where it is several."""
+        """Rows of the matrix; of several matrices (experts), of all together."""
         return self.n_weights // self.shape[-1]
 
     @property
     def n_weights(self) -> int:
-        """Numbers in it."""
+        """Number of weights."""
         return int(np.prod(self.shape, dtype=np.int64))
 
 
@@ -100,13 +100,13 @@ def check_same_tensors(reference: WeightFile, candidate: WeightFile) -> None:
         raise _other(why)
     for name, stored in candidate.tensors.items():
         if name not in reference.tensors:
-            raise _other(f"{here} has a tensor {name}, {there} has none")
+            raise _other(f"{here} has a tensor {name}, {there} does not")
         shape = reference.tensors[name].shape
         if stored.shape != shape:
             raise _other(f"{name} has the shape {list(stored.shape)} in {here}, {list(shape)} in {there}")
     missing = next((name for name in reference.tensors if name not in candidate.tensors), None)
     if missing:
-        raise _other(f"{there} has a tensor {missing}, {here} has none")
+        raise _other(f"{there} has a tensor {missing}, {here} does not")
 
 
 def differing(reference: WeightFile, candidate: WeightFile) -> list[Pair]:
@@ -132,14 +132,14 @@ def differing(reference: WeightFile, candidate: WeightFile) -> list[Pair]:
 
 
 def pieces(n_rows: int, columns: int) -> Iterator[tuple[int, int]]:
-    """Runs of rows that are read at once: 16 MB of floats."""
+    """Ranges of rows to read at once: 16 MB of floats."""
     step = max(1, _PIECE_WEIGHTS // columns)
     for start in range(0, n_rows, step):
         yield start, min(start + step, n_rows)
 
 
 def to_floats(kind: GGMLType, blocks: NDArray[np.uint8], n: int) -> Floats:
-    """The `n` values that contiguous `blocks` of any type hold."""
+    """The `n` values in contiguous `blocks` of any type."""
     if kind is GGMLType.F32:
         return blocks.view(np.float32)
     return ggml.dequantize(kind, blocks, n)
@@ -151,7 +151,7 @@ def type_name(stored: StoredTensor) -> str:
     if known is None or not stored.n_bytes:
         raise KnownError(
             "unknown_type",
-            f"{stored.name} has the type {stored.type}, which is not known here.",
+            f"{stored.name} has the unknown type {stored.type}.",
             "Update ChatBELLE.",
             tensor=stored.name,
         )
@@ -159,7 +159,7 @@ def type_name(stored: StoredTensor) -> str:
 
 
 def _same_bytes(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
-    """Piece by piece: comparing makes a truth value of every byte."""
+    """Compare piece by piece: numpy makes an array with a truth value for every byte."""
     return all(
         np.array_equal(one[start : start + _PIECE_WEIGHTS], other[start : start + _PIECE_WEIGHTS])
         for start in range(0, one.size, _PIECE_WEIGHTS)

@@ -13,7 +13,7 @@ from belle.evaluation.report.page import page
 
 
 def write_report(folder: Path, result: Measurement) -> Path:
-    """Write the four files into `folder`, and layers.csv where tensors were looked at.
+    """Write the four files into `folder`, and layers.csv after `--by-layer`.
 
     Returns the page's path; raises KnownError when they cannot be written.
     """

@@ -39,7 +39,7 @@ def csv_table(result: Measurement) -> str:
 
 
 def _all_quantiles(result: Measurement) -> dict[str, tuple[str, str]]:
-    """Columns of the quantiles that the tables have no room for: heading → (field of `Loss`, fraction)."""
+    """Columns of the quantiles that are not in the tables: heading → (field of `Loss`, fraction)."""
     shown = {*BY_KEY, "kl_50"}
     first = next((candidate.loss for candidate in result.candidates if candidate.loss), None)
     columns = {}

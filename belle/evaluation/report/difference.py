@@ -10,7 +10,7 @@ from belle.evaluation.report.tasks import differences, tasks_of
 
 
 def difference(before: Measurement, after: Measurement) -> str:
-    """Text: what was different in the conditions, then a table of the models that both have, by name or by file."""
+    """Text: the conditions that differ, then the figures of the models in both reports, paired by name or by file."""
     lines = [f"{what}: {one} → {other}" for what, one, other in _conditions(before, after) if one != other]
     if _what_was_read(before) != _what_was_read(after):
         lines.append("The two were measured on different text: their figures cannot be compared with each other.")
@@ -50,7 +50,7 @@ def _conditions(before: Measurement, after: Measurement) -> Iterator[tuple[str, 
 
 
 def _pairs(first: list[ModelRow], second: list[ModelRow]) -> list[tuple[ModelRow, ModelRow]]:
-    """The reference with the reference; candidates of the same name, else of the same content."""
+    """The reference with the reference; candidates with the same name, else with the same content."""
     pairs, left = [(first[0], second[0])], second[1:]
     for one in first[1:]:
         same = [row for row in left if row.model.name == one.model.name]

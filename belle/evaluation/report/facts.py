@@ -1,4 +1,4 @@
-"""What a report says besides its figures: how the text was read, and everything that is needed to repeat it."""
+"""The text of a report besides its figures: how the text was read, and everything that is needed to repeat it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ONLY_BYTES = (
 
 
 def about_text(result: Measurement) -> str:
-    """One sentence on what was read; "" where nothing was."""
+    """One sentence about the text that was read; "" where none was."""
     text = result.text
     if text is None:
         return ""
@@ -32,7 +32,7 @@ def about_text(result: Measurement) -> str:
 
 
 def failures(result: Measurement) -> list[str]:
-    """A sentence per model that was given up."""
+    """A sentence for each model that was given up."""
     models = [result.reference, *(candidate.model for candidate in result.candidates)]
     failed = [(model.name, model.failure) for model in models]
     if tasks := tasks_of(result):
@@ -42,7 +42,7 @@ def failures(result: Measurement) -> list[str]:
 
 
 def repeat(result: Measurement) -> Iterator[tuple[str, str]]:
-    """What another needs to repeat the measurement, as names and values."""
+    """Everything that is needed to repeat the measurement, as names and values."""
     yield "command", " ".join(result.command)
     yield "started", result.started
     yield "took", f"{result.seconds:,.0f} s"

@@ -1,4 +1,4 @@
-"""Names beside the points of a plot, none over another."""
+"""Puts names beside the points of a plot so that they do not overlap."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ _FONT, _GAP = 7.0, 5.0
 """Size of the letters and distance from the point, in points of 1/72 inch."""
 
 _LETTER, _LINE = 0.62 * _FONT, 1.25 * _FONT
-"""Width and height that a letter takes, rather too much than too little: the font of the page is not known here."""
+"""Width and height of a letter; rather too large, because the font of the page is not known here."""
 
 _SHIFTS = 12
-"""Places that are tried above and below a point, on either side."""
+"""Positions that are tried above and below a point, on either side."""
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top."""
 
 
 def name_points(axes: Any, named: Sequence[tuple[str, float, float]], colour: str) -> None:
-    """Write names beside their points `(name, x, y)`; where they would cover each other, move and draw a line.
+    """Write names beside their points `(name, x, y)`; a name that is moved away from others gets a line to its point.
 
-    Everything else must be drawn already: the limits of the axes decide what is near.
+    Everything else must be drawn before: the limits of the axes determine the positions on the page.
     """
     figure = axes.figure
     figure.draw_without_rendering()
@@ -29,11 +29,11 @@ def name_points(axes: Any, named: Sequence[tuple[str, float, float]], colour: st
     inside = axes.get_window_extent()
     frame = tuple(edge * points_per_pixel for edge in (inside.x0, inside.y0, inside.x1, inside.y1))
     xy = [(x, y) for _, x, y in named]
-    places = [(left * points_per_pixel, up * points_per_pixel) for left, up in map(axes.transData.transform, xy)]
+    positions = [(left * points_per_pixel, up * points_per_pixel) for left, up in map(axes.transData.transform, xy)]
     taken: list[Box] = []
-    for i in sorted(range(len(named)), key=lambda i: (-places[i][1], places[i][0])):
+    for i in sorted(range(len(named)), key=lambda i: (-positions[i][1], positions[i][0])):
         name, x, y = named[i]
-        right, shift, box = _place(places[i], len(name) * _LETTER, taken, frame)
+        right, shift, box = _position(positions[i], len(name) * _LETTER, taken, frame)
         taken.append(box)
         axes.annotate(
             name,
@@ -50,10 +50,10 @@ def name_points(axes: Any, named: Sequence[tuple[str, float, float]], colour: st
         )
 
 
-def _place(
+def _position(
     point: tuple[float, float], width: float, taken: Sequence[Box], frame: Sequence[float]
 ) -> tuple[bool, float, Box]:
-    """The nearest free place for a name of `width`: whether on the right side, how far up, and its box."""
+    """The nearest free position for a name of `width`: whether on the right side, how far up, and its box."""
     x, y = point
     first = None
     for right, shift in _choices():

@@ -1,4 +1,4 @@
-"""The part of a report about where the loss is, and about the types that would lose less, for every form of it."""
+"""The part of a report about the loss by layer and the suggested types, for every form of the report."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ _FAR_WORDS = (
 
 
 def layers_of(result: Measurement) -> list[SensitivityTable]:
-    """The tables that `--by-layer` made, if it was asked for."""
+    """The tables of `--by-layer`; empty without it."""
     return [SensitivityTable.from_json(data) for data in result.extra.get("layers", [])]
 
 
 def suggestion_of(result: Measurement) -> Suggestion | None:
-    """What `--suggest` found, if it was asked for."""
+    """The result of `--suggest`; None without it."""
     data = result.extra.get("suggestion")
     return Suggestion(**data) if data else None
 
 
 def about_layers(layers: SensitivityTable) -> str:
-    """What was measured and what was not, in sentences."""
+    """Sentences about what was measured and what was estimated."""
     sample = f"{layers.n_windows} windows of {layers.n_ctx} tokens ({layers.n_scored:,} scored), spread over the text"
     words = (
         f"On a sample of {sample}, {layers.candidate} has a mean KL divergence of {layers.kl:.5f} ± "
@@ -64,7 +64,7 @@ def about_layers(layers: SensitivityTable) -> str:
 
 
 def grids(tables: Sequence[SensitivityTable], *, most_tensors: int) -> Iterator[TextGrid]:
-    """For every candidate the tensors, the largest loss first, and the loss by role and by block."""
+    """Tables for every candidate: the tensors, the largest loss first, and the loss by role and by block."""
     for layers in tables:
         left_out = len(layers.tensors) - most_tensors
         words = f"{about_layers(layers)} {_DEFINED}"
@@ -83,7 +83,7 @@ def grids(tables: Sequence[SensitivityTable], *, most_tensors: int) -> Iterator[
 
 
 def suggestion_words(suggestion: Suggestion) -> list[str]:
-    """What is suggested and how far it can be believed, in sentences."""
+    """Sentences about the suggestion, and about how reliable it is."""
     predicted = f"predicted mean KL divergence {suggestion.kl:.5f}"
     if suggestion.measured_kl is not None:
         predicted += f", measured on the sample {suggestion.measured_kl:.5f} ± {suggestion.measured_error or 0:.5f}"
@@ -108,7 +108,7 @@ def suggestion_words(suggestion: Suggestion) -> list[str]:
 
 
 def suggestion_grid(suggestion: Suggestion) -> TextGrid:
-    """How many tensors get which type, and which."""
+    """The tensors by suggested type."""
     by_type: dict[str, list[str]] = {}
     for name, kind in suggestion.types.items():
         by_type.setdefault(kind, []).append(name)
@@ -118,7 +118,7 @@ def suggestion_grid(suggestion: Suggestion) -> TextGrid:
 
 
 def summary_lines(result: Measurement) -> list[str]:
-    """For the terminal."""
+    """Lines for the terminal."""
     lines = []
     for layers in layers_of(result):
         tried = [tensor for tensor in layers.tensors if tensor.kl_back is not None][:_MOST_SUMMARY]
@@ -135,7 +135,7 @@ def layers_csv(tables: Sequence[SensitivityTable]) -> str:
     """The text of layers.csv: one line per tensor and candidate, every figure in full precision."""
     text = io.StringIO()
     names = list(TensorLoss.__dataclass_fields__)
-    # The type there, not the file.
+    # In this file “reference” and “candidate” would be read as names of files; they are types.
     heads = {"reference": "reference_type", "candidate": "candidate_type"}
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", *(heads.get(name, name) for name in names)])
@@ -166,7 +166,7 @@ def _group_row(group: GroupLoss) -> list[str]:
 
 
 def _roles(names: Sequence[str]) -> str:
-    """`ffn_down 0–3, 5; output`."""
+    """Tensor names in short form: `ffn_down 0–3, 5; output`."""
     blocks: dict[str, list[int]] = {}
     for name in names:
         parts = name.removesuffix(".weight").split(".", 2)

@@ -1,4 +1,4 @@
-"""report.md, and the few lines that the terminal shows."""
+"""report.md, and the summary for the terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_TENSORS = 40
 
 
 def markdown(result: Measurement) -> str:
-    """The whole report as text."""
+    """The whole report as Markdown."""
     lines = [f"# {_plain(result.reference.name)}: what quantization cost", ""]
     lines += [_plain(about_text(result)), ""] if result.text else []
     lines += [f"**{_plain(failure)}**\n" for failure in failures(result)]
@@ -71,7 +71,7 @@ def _grid(grid: TextGrid) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """`text` without a meaning to Markdown."""
+    """`text` with Markdown's special characters escaped, in one line."""
     for character in "\\`*_|<[":
         text = text.replace(character, "\\" + character)
     return text.replace("\n", " ")

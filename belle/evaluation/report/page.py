@@ -1,6 +1,6 @@
-"""report.html: the figures, the plots and what is needed to repeat it, in one file without scripts or anything foreign.
+"""report.html: the figures, the plots and what is needed to repeat it, in one file without scripts or external parts.
 
-Every text in it is escaped by jinja2; only the plots, which are drawn here, go in as they are.
+All text is escaped by jinja2, except for the plots, which are drawn here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The plots of a report, as SVG whose colours follow the page's theme. matplotlib is needed, of the extra `train`."""
+"""The plots of a report, as SVG whose colours follow the page's theme. Needs matplotlib (extra `train`)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _STYLE: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """`svg` is an element for a page that defines the colours; `words` say what is seen."""
+    """`svg` is an element for a page that defines the colours; `words` describe the plot."""
 
     title: str
     words: str
@@ -50,7 +50,7 @@ class Plot:
 
 
 def installed() -> bool:
-    """Whether plots can be made."""
+    """Whether matplotlib is installed."""
     return importlib.util.find_spec("matplotlib") is not None
 
 
@@ -87,7 +87,7 @@ def plots(result: Measurement) -> list[Plot]:
 
 
 def _compared(candidates: Sequence[CandidateFigures]) -> tuple[Sequence[CandidateFigures], str]:
-    """The candidates that get a colour each, and words about it: all, or of many the best at their sizes."""
+    """The candidates that get a colour each, and a note: all, or of many those on the Pareto front."""
     if len(candidates) <= N_SERIES:
         return candidates, ""
     front = [candidates[i] for i in _front(candidates)][:N_SERIES]
@@ -100,13 +100,13 @@ def _points(candidates: Sequence[CandidateFigures]) -> list[tuple[float, float]]
 
 
 def _front(candidates: Sequence[CandidateFigures]) -> list[int]:
-    """Indexes of those that no other beats in both size and divergence, the smallest first."""
+    """Indexes of the candidates on the Pareto front of size and divergence, the smallest first."""
     rows = map(row_of, candidates)
     return pareto([(_SIZE.cost(row) or 0.0, _KL.cost(row) or 0.0) for row in rows])
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Indexes of the points that no other beats in both coordinates (smaller is better), by the first coordinate."""
+    """Indexes of the Pareto front, where smaller is better in both coordinates, in the order of the first."""
     front: list[int] = []
     for i in sorted(range(len(points)), key=lambda i: points[i]):
         if not front or points[i][1] < points[front[-1]][1]:
@@ -177,9 +177,9 @@ def _position(axes: Any, result: Measurement, candidates: Sequence[CandidateFigu
 def _script(axes: Any, names: Sequence[str], candidates: Sequence[CandidateFigures]) -> None:
     width = 0.8 / len(candidates)
     for i, candidate in enumerate(candidates):
-        places = [n - 0.4 + (i + 0.5) * width for n in range(len(names))]
+        positions = [n - 0.4 + (i + 0.5) * width for n in range(len(names))]
         heights = [candidate.kl_by_script.get(name, 0.0) for name in names]
-        axes.bar(places, heights, width * 0.9, color=_colour(i), label=_name(candidate))
+        axes.bar(positions, heights, width * 0.9, color=_colour(i), label=_name(candidate))
     axes.set_xticks(range(len(names)), names)
     axes.grid(visible=False, axis="x")
     axes.set_ylabel("mean KL")
@@ -217,11 +217,11 @@ def _blocks(axes: Any, tables: Sequence[tuple[int, SensitivityTable]]) -> None:
     blocks = sorted((name for name in names if name.startswith("blk.")), key=lambda name: int(name[4:]))
     before = [name for name in outside if name.startswith("token")]
     after = [name for name in outside if name not in before]
-    places = {name: i for i, name in enumerate([*before, *blocks, *after])}
+    positions = {name: i for i, name in enumerate([*before, *blocks, *after])}
     for i, table in tables:
         groups = [group for group in table.blocks if group.kl_back is not None]
         axes.errorbar(
-            [places[group.name] for group in groups],
+            [positions[group.name] for group in groups],
             [group.kl_back for group in groups],
             yerr=[group.kl_back_error for group in groups],
             color=_colour(i),
@@ -233,7 +233,7 @@ def _blocks(axes: Any, tables: Sequence[tuple[int, SensitivityTable]]) -> None:
         )
     step = max(1, len(blocks) // 16)
     shown = [*outside, *blocks[::step]]
-    axes.set_xticks([places[name] for name in shown], [name.removeprefix("blk.") for name in shown])
+    axes.set_xticks([positions[name] for name in shown], [name.removeprefix("blk.") for name in shown])
     for label, name in zip(axes.get_xticklabels(), shown, strict=True):
         if name in outside:
             label.set(rotation=90, fontsize=8)
@@ -248,9 +248,9 @@ def _roles(axes: Any, tables: Sequence[tuple[int, SensitivityTable]]) -> None:
     height = 0.8 / len(tables)
     for n, (i, table) in enumerate(tables):
         groups = [group for group in table.roles if group.kl_back is not None]
-        places = [names.index(group.name) - 0.4 + (n + 0.5) * height for group in groups]
+        positions = [names.index(group.name) - 0.4 + (n + 0.5) * height for group in groups]
         values, errors = [group.kl_back for group in groups], [group.kl_back_error for group in groups]
-        axes.barh(places, values, height * 0.9, xerr=errors, color=_colour(i), ecolor=_QUIET)
+        axes.barh(positions, values, height * 0.9, xerr=errors, color=_colour(i), ecolor=_QUIET)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
@@ -265,7 +265,7 @@ def _tensors(axes: Any, tables: Sequence[tuple[int, SensitivityTable]]) -> None:
         if rows:
             axes.plot(*zip(*rows, strict=True), _MARKS[i % len(_MARKS)], color=_colour(i), markersize=3.5, alpha=0.8)
             axes.set_xscale("log")
-            # All minor ticks of a short axis would be written into each other.
+            # On a short axis the labels of all minor ticks would overlap.
             axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
             for which in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
                 which(FuncFormatter(lambda x, _: f"{x:g}"))
@@ -279,7 +279,7 @@ def _name(candidate: CandidateFigures) -> str:
 
 
 def _plain(name: str) -> str:
-    # A leading underscore would hide it from the legend; $ begins a formula.
+    # matplotlib hides labels with a leading underscore from the legend, and $ begins a formula.
     return visible(name).lstrip("_").replace("$", r"\$")[:48]
 
 

@@ -1,4 +1,4 @@
-"""The part of a report about questions and answers, in words and numbers, for every form of the report."""
+"""The part of a report about questions and answers, for every form of the report."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class TextGrid:
 
 
 def tasks_of(result: Measurement) -> TaskMeasurement | None:
-    """What was found with `--tasks`, if it was asked for."""
+    """The result of `--tasks`; None without it."""
     data = result.extra.get("tasks")
     return TaskMeasurement.from_data(data) if data else None
 
 
 def about_tasks(tasks: TaskMeasurement) -> str:
-    """One sentence on what was asked, and how."""
+    """One sentence about the questions, and how they were asked."""
     named = {"choice": "with choices", "exact": "with an exact answer", "free": "with one of many answers"}
     kinds = ", ".join(f"{count} {named[kind]}" for kind, count in tasks.kinds.items())
     left_out = f"; {tasks.n_left_out} without an answer are left out" if tasks.n_left_out else ""
@@ -63,7 +63,7 @@ def about_tasks(tasks: TaskMeasurement) -> str:
 
 
 def unfinished(tasks: TaskMeasurement) -> list[str]:
-    """A sentence per model that was not asked everything, or could not read everything."""
+    """A sentence for each model that was not asked everything, or has too short a context for some questions."""
     models = (tasks.reference, *tasks.candidates)
     return [
         f"{model.name} was asked {model.n_done} of {tasks.n_items} questions."
@@ -120,7 +120,7 @@ def csv_cells(model: ModelTasks) -> dict[str, float | None]:
 
 
 def differences(before: TaskMeasurement, after: TaskMeasurement) -> Iterator[str]:
-    """Lines about the models that both have by name, and about the references."""
+    """Lines that compare the references, and the candidates with the same name in both."""
     if before.sha256 != after.sha256 or (before.form, before.shots) != (after.form, after.shots):
         yield "The two were asked different questions, or in another form: accuracies cannot be compared."
     others = {model.name: model for model in after.candidates}

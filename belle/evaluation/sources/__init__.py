@@ -1,1 +1,1 @@
-"""Where logits come from: llama.cpp, transformers, and whether two sources speak of the same tokens."""
+"""Where logits come from: llama.cpp and transformers; and whether two models have the same vocabulary."""

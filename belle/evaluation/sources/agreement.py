@@ -1,8 +1,8 @@
-"""A checkpoint in transformers and its GGUF in llama.cpp, on the same tokens: do they expect the same next words?
+"""Compares the logits of a checkpoint in transformers with those of its GGUF in llama.cpp, on the same tokens.
 
-The last proof of a conversion. Comparing weights shows that they arrived; only running both shows that the
-architecture's metadata, the order of rows and the positions mean the same to llama.cpp. torch is imported when this is
-asked for.
+The last proof of a conversion. Comparing weights shows that they are complete; only running both models shows that
+llama.cpp interprets the metadata, the order of rows and the positions as transformers does. torch is imported only when
+this is used.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _COMPARED = "The weights have been compared all the same."
 
 @dataclass(frozen=True, slots=True)
 class ReferenceSample:
-    """One prompt as the reference sees it: its token ids, and the logits after each, `[n_tokens, n_vocab]` float32."""
+    """A prompt in the reference: its token ids, and the logits after each of them, `[n_tokens, n_vocab]` float32."""
 
     ids: list[int]
     logits: NDArray[np.float32]
@@ -53,7 +53,7 @@ class Agreement:
 
     Attributes:
         n_tokens: positions compared.
-        largest_difference: of two logits.
+        largest_difference: between two logits.
         mean_kl, largest_kl: Kullback-Leibler divergence of the GGUF's next-token distribution from the reference's,
             in nats per token.
         same_top: share of positions at which both expect the same token most.
@@ -129,12 +129,12 @@ def agreement(gguf: Path, samples: Sequence[ReferenceSample], *, threads: int = 
             expected, given = _log_softmax(sample.logits), _log_softmax(own)
             kls.append((np.exp(expected) * (expected - given)).sum(axis=-1))
             same += int((own.argmax(axis=-1) == sample.logits.argmax(axis=-1)).sum())
-    kl = np.maximum(np.concatenate(kls), 0.0)  # rounding alone makes it negative
+    kl = np.maximum(np.concatenate(kls), 0.0)  # D(p ‖ q) ≥ 0: what is below is rounding
     return Agreement(kl.size, largest, float(kl.mean()), float(kl.max()), same / kl.size)
 
 
 def _evaluator(path: Path, threads: int) -> Evaluator:
-    """Of a GGUF, with a cache that rounds nothing."""
+    """Load a GGUF, with a KV cache in float32, so that nothing is rounded that transformers does not round."""
     from belle.engine.llama.evaluator import ContextOptions, Evaluator
 
     evaluator = Evaluator.load(path)
@@ -143,7 +143,7 @@ def _evaluator(path: Path, threads: int) -> Evaluator:
 
 
 def _logits(evaluator: Evaluator, ids: Sequence[int]) -> NDArray[np.float32]:
-    """After each of `ids`, `[n_tokens, n_vocab]`, valid until the next call."""
+    """The logits after each of `ids`, `[n_tokens, n_vocab]`, valid until the next call."""
     evaluator.clear()
     evaluator.decode(ids, 0, outputs=len(ids))
     return evaluator.logits()
@@ -177,7 +177,7 @@ def _merged(model: Any, path: Path, strength: float) -> Any:
 
 
 def _filled(folder: Path, weights: Mapping[str, Weight]) -> Any:
-    """A model of transformers' with these weights. Raises KnownError("reference_failed") when one is missing."""
+    """A transformers model with these weights. Raises KnownError("reference_failed") when one is missing."""
     import torch
     import transformers
 

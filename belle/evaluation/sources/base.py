@@ -1,7 +1,7 @@
-"""What measuring asks of a model, whatever runs it: rows of logits for the positions of a window that count.
+"""The interface of a model for measurements: rows of logits for the scored positions of a window.
 
-A vocabulary of 250,880 tokens makes one row a megabyte and one window a quarter of a gigabyte. So rows come in chunks,
-as views of the runtime's own memory, and are gone when the next chunk is asked for.
+With a vocabulary of 250,880 tokens one row takes a megabyte and one window a quarter of a gigabyte. So rows come in
+chunks, as views of the runtime's own memory, which are valid until the next chunk.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from belle.evaluation.windows import Window
 Rows = NDArray[np.float32]
 
 _CHUNK_BYTES = 52_500_000
-# llama.cpp's attention on the processor adds up in float16 for fewer rows: with 8-bit activations behind it, the logits
-# of a quantized model then move by a tenth. In whole tiles a window in chunks gives the logits of a whole window.
+# With fewer rows llama.cpp's attention on the CPU accumulates in float16. Activations are rounded to 8 bits after it:
+# the logits of a quantized model then change by a tenth. In whole tiles, chunks give the same logits as a whole window.
 _TILE = 64
 
 
 @dataclass(slots=True)
 class Speed:
-    """What a model took so far: tokens read in windows, seconds for them, bytes of memory it added to the process."""
+    """What a model used so far: tokens read in windows, seconds for them, bytes of memory added to the process."""
 
     prefill_tokens: int = 0
     prefill_s: float = 0.0
@@ -36,9 +36,9 @@ class LogitSource(Protocol):
     """A loaded model.
 
     Attributes:
-        name: how messages call it.
+        name: for messages.
         n_vocab: columns of its logits.
-        speed: counted while it works.
+        speed: updated while it reads.
     """
 
     name: str
@@ -48,17 +48,17 @@ class LogitSource(Protocol):
     def rows(self, window: Window, step: int) -> Iterator[Rows]:
         """The logits after each of `window.ids[first:-1]`, in chunks `[≤ step, n_vocab]`.
 
-        A chunk is valid until the next is asked for. Sources may be asked in turn, never at the same time.
+        A chunk is valid until the next one. Several sources may be read alternately, but not at the same time.
         Raises KnownError("backend_error").
         """
 
     def decode_speed(self) -> float | None:
-        """Tokens per second when one follows the other; None when this was not measured."""
+        """Tokens per second, one by one; None when this was not measured."""
 
     def close(self) -> None:
         """Free the memory."""
 
 
 def chunk_rows(n_vocab: int) -> int:
-    """How many rows make a chunk: as many as memory is set aside for, in whole tiles, and one tile at least."""
+    """Rows of a chunk: as many as fit into 52.5 MB, in whole tiles, and at least one tile."""
     return max(1, _CHUNK_BYTES // (4 * n_vocab * _TILE)) * _TILE

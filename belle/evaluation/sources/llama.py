@@ -1,4 +1,4 @@
-"""A GGUF as a source of logits: llama.cpp decodes a window chunk by chunk, its rows are read where they lie."""
+"""A GGUF as a source of logits: llama.cpp decodes a window in chunks, and its rows are read without copying."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from belle.evaluation.sources.memory_watch import AddedMemory
 from belle.evaluation.windows import Protocol, Window
 
 _SINGLE_TOKENS = 24
-_UBATCH = 512  # llama.cpp's own
+_UBATCH = 512  # llama.cpp's default
 
 
 class LlamaSource:
-    """See `LogitSource`. The cache is float16 and attention is llama.cpp's choice, as in its own tool.
+    """See `LogitSource`. The cache is float16 and attention as llama.cpp chooses, as in its own perplexity tool.
 
     Args:
         path: a GGUF whose header has been checked.
@@ -27,7 +27,7 @@ class LlamaSource:
         threads: for evaluation; 0 for one per physical core.
 
     Attributes:
-        model: for those who exchange its weights.
+        model: the loaded model.
         vocabulary, n_params: of the model.
 
     Raises KnownError when llama.cpp cannot load it.
@@ -44,7 +44,7 @@ class LlamaSource:
             self.vocabulary: Vocabulary = self.model.vocabulary
             self.n_vocab = self.vocabulary.size
             self.n_params = self.model.n_params
-            # Else room for the logits of a whole batch is set aside: 257 MB for 256 rows of 250,880.
+            # Otherwise llama.cpp allocates the logits of a whole batch: 257 MB for 256 rows of 250,880.
             self._most_rows = min(n_ctx, chunk_rows(self.n_vocab))
             self._evaluator.open(
                 ContextOptions(
@@ -74,14 +74,14 @@ class LlamaSource:
             self.speed.prefill_tokens += stop - done
             self.speed.memory = self._watch.added
             done = stop
-            # The last token is read to fill the tile; nobody asks what follows it.
+            # The last token of the window only fills the tile: what follows it is not scored.
             yield logits[: end - 1 - start]
 
     def decode_speed(self) -> float | None:
-        """See `LogitSource`: the median of some tokens that continue the text read last."""
+        """See `LogitSource`: measured on the last tokens of the last window; the median."""
         if len(self._last) < 2 * _SINGLE_TOKENS:
             return None
-        # The end of the window that is in the cache is read once more.
+        # The end of that window is removed from the cache and read again.
         before = self._evaluator.cut(len(self._last) - _SINGLE_TOKENS)
         times = []
         for position in range(before, before + _SINGLE_TOKENS):
@@ -104,5 +104,5 @@ def text_tokens(vocabulary: Vocabulary, text: str) -> list[int]:
 
 
 def window_bos(vocabulary: Vocabulary) -> int | None:
-    """What every window begins with; None for models without (BLOOM)."""
+    """The token that every window begins with; None for models without BOS (BLOOM)."""
     return vocabulary.bos if vocabulary.adds_bos else None

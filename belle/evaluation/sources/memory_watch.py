@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 class AddedMemory:
-    """Sums up by how much the process's resident memory grew inside of `with` blocks. `added` is in bytes.
+    """Adds up the growth of the process's resident memory inside of `with` blocks. `added` is in bytes.
 
-    Models that work in turn are told apart so. Pages of a mapped file count from when they are first read.
+    So models that run alternately are measured separately. Pages of a mapped file count from their first use.
     """
 
     def __init__(self) -> None:
@@ -29,8 +29,8 @@ class AddedMemory:
 
 
 def peak_memory() -> int | None:
-    """The most memory that this process has had resident so far, in bytes; None where the system does not say."""
-    # getrusage would count what the parent had when it started this process.
+    """The peak resident memory of this process, in bytes; None where the system does not say."""
+    # On Linux not getrusage: its maximum includes what the parent had when it forked this process.
     with contextlib.suppress(OSError), Path("/proc/self/status").open(encoding="utf-8") as status:
         for line in status:
             if line.startswith("VmHWM:"):

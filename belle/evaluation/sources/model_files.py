@@ -1,4 +1,4 @@
-"""What can be said of a model without running it: hashes, size, type. So others can repeat it."""
+"""What identifies a model in a report, without running it: hashes, size, type."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ModelFiles:
 
 
 def model_files(path: Path) -> ModelFiles:
-    """Look at a GGUF's header, or at a checkpoint's folder. Raises KnownError, as `read_header` does."""
+    """Read a GGUF's header, or look into a checkpoint's folder. Raises KnownError as `read_header`."""
     if path.is_dir():
         return _checkpoint(path)
     header = read_header(path)
@@ -63,7 +63,7 @@ def sha256(path: Path) -> str:
 
 
 def _checkpoint(folder: Path) -> ModelFiles:
-    weights = next((found for pattern in _WEIGHTS if (found := sorted(folder.glob(pattern)))), [])
+    weights = next((files for pattern in _WEIGHTS if (files := sorted(folder.glob(pattern)))), [])
     config = folder / "config.json"
     if not weights or not config.is_file():
         raise KnownError(

@@ -1,4 +1,4 @@
-"""A checkpoint as a source of logits, run by transformers on the processor; torch is imported when one is opened."""
+"""A checkpoint as a source of logits, run by transformers on the CPU; torch is imported when one is opened."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ class TransformersSource:
         self.n_params: int = sum(parameter.numel() for parameter in model.parameters())
         self.n_vocab: int = model.get_output_embeddings().weight.shape[0]
         self._texts: list[str | None] = self._tokenizer.convert_ids_to_tokens(range(len(self._tokenizer)))
-        # Without it the logits of all the tokens that are only read would be computed too.
+        # Without it the logits of all tokens that are not scored would be computed too.
         self._keeps = "logits_to_keep" in inspect.signature(model.forward).parameters
 
     def text(self, token: int | None) -> str:
-        """How `token` is written in the tokenizer, "" where it knows none of this number."""
+        """The entry of `token` in the tokenizer; "" for one that it does not have."""
         return self._texts[token] or "" if token is not None and token < len(self._texts) else ""
 
     @property
     def n_tokens(self) -> int:
-        """Tokens that the tokenizer knows; the model may have rows for more."""
+        """Tokens of the tokenizer; the model may have rows for more."""
         return len(self._texts)
 
     def rows(self, window: Window, step: int) -> Iterator[Rows]:
@@ -92,7 +92,7 @@ class TransformersSource:
             yield logits
 
     def decode_speed(self) -> float | None:
-        """See `LogitSource`: nobody answers with this runtime."""
+        """None: this runtime is not used for answering."""
         return None
 
     def close(self) -> None:
@@ -125,12 +125,12 @@ class Weight(Protocol):
 
 
 def check_memory(folder: Path, weights: Mapping[str, Weight] | None, advice: str) -> None:
-    """In float32 a checkpoint takes at most twice its size on disk, but for those that are float32 already.
+    """Check that a checkpoint fits into memory in float32: at most twice its size on the disk, as most are 16-bit.
 
     Raises KnownError("too_big_for_memory") with `advice`.
     """
     if weights is None:
-        files = list(folder.glob("*.safetensors")) or list(folder.glob("*.bin"))  # it prefers the former
+        files = list(folder.glob("*.safetensors")) or list(folder.glob("*.bin"))  # transformers prefers safetensors
         needed = 2 * sum(file.stat().st_size for file in files)
     else:
         needed = sum(4 * math.prod(weight.shape) for weight in weights.values())
@@ -148,7 +148,7 @@ def check_memory(folder: Path, weights: Mapping[str, Weight] | None, advice: str
 
 @contextlib.contextmanager
 def quiet(transformers: Any) -> Iterator[None]:
-    """Without transformers' own progress bars and warnings."""
+    """Switch off transformers' progress bars and warnings."""
     verbosity = transformers.logging.get_verbosity()
     bars: Callable[[], bool] = transformers.utils.logging.is_progress_bar_enabled
     had_bars = bars()
@@ -166,7 +166,7 @@ def quiet(transformers: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def explained_failures(folder: Path, addition: str = "") -> Iterator[None]:
-    """Whatever goes wrong inside transformers is about the checkpoint, not about this program.
+    """Report whatever goes wrong inside transformers as an error of the checkpoint.
 
     Raises KnownError("reference_failed"), with `addition` at the end of its advice.
     """

@@ -1,4 +1,4 @@
-"""Whether two models mean the same by the same token ids. If not, comparing their predictions compares nothing."""
+"""Checks that two models mean the same by the same token ids: otherwise their predictions cannot be compared."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _SAMPLE_CHARACTERS = 4000
 
 
 class Texts(Protocol):
-    """How tokens are written."""
+    """The entries of a vocabulary."""
 
     def text(self, token: int | None) -> str: ...
 
 
 class NamedVocabulary(NamedTuple):
-    """The vocabulary of a model: the model's name, how tokens are written, and how many there are."""
+    """The vocabulary of a model: the model's name, the entries, and their number."""
 
     name: str
     texts: Texts

@@ -1,7 +1,7 @@
-"""Which answer a generated text gives. The rules are few, so that a reader of a report can apply them by hand.
+"""Finds the answer in a generated text. The rules are few, so that a reader of a report can apply them by hand.
 
-Before anything else, full-width letters and digits become ordinary ones (Unicode NFKC) and `*`, backquotes and
-control characters go.
+First, full-width letters and digits become ordinary ones (Unicode NFKC), and `*`, backquotes and control characters
+are removed.
 
 A choice, the first rule that applies:
 1. The text is one of the choices' texts.
@@ -11,7 +11,7 @@ A choice, the first rule that applies:
 4. Exactly one letter of a choice stands alone anywhere (an “A” before a word is an article).
 5. Exactly one choice's text stands in it.
 
-An exact answer is looked for behind the first “answer is …”, “答案是…”, else in the first line that is not empty.
+An exact answer is looked for after the first “answer is …”, “答案是…”, else in the first line that is not empty.
 - A number: what follows the last “=”, else the last number, not counting those of the question where others remain.
 - A text is right when the expected text stands there as words of its own; upper and lower case are the same.
 """
@@ -39,7 +39,7 @@ _PUNCTUATION = " \t\n.,:;!?\"'“”‘’()[]{}<>《》「」【】。、…"
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a text answers: `answer` is "" where no rule finds one; `right` is None where nobody can say."""
+    """The answer in a text: `answer` is "" where no rule finds one; `right` is None where that cannot be judged."""
 
     answer: str
     right: bool | None
@@ -62,7 +62,7 @@ def given_answer(item: Item, text: str) -> Given:
 
 
 def is_settled(item: Item, text: str) -> bool:
-    """Whether nothing that follows the beginning `text` is likely to change the answer: rule 2 has found a letter."""
+    """Whether `text`, which may go on, has answered already: rule 2 has found a letter, and another line has begun."""
     text = _plain(text)
     return bool(item.choices) and bool(re.search(r"\n\s*\S{3}", text)) and bool(_beginning(item, text))
 
@@ -89,7 +89,7 @@ def _letter(item: Item, text: str) -> str:
         return str(alone.pop())
     folded = text.casefold()
     standing = [i for i, words in enumerate(texts) if words and _stands_in(words, folded)]
-    # “black cat” stands where “cat” stands: the longer one is meant.
+    # Where “black cat” occurs, “cat” occurs too: the longer choice is meant.
     standing = [i for i in standing if not any(texts[i] != texts[k] and texts[i] in texts[k] for k in standing)]
     return letters[standing[0]] if len(standing) == 1 else ""
 
@@ -102,7 +102,7 @@ def _beginning(item: Item, text: str) -> str:
     if re.search(f"\\n\\s*{_OPENING}(?!{letter})[{item.letters}]{_CLOSING}", text):
         return ""
     if match[0][-1:].isspace() and "\n" not in match[0]:
-        # Only a space: it must be the choice itself that follows, and not a sentence that begins with “A”.
+        # Only a space follows: then the choice's text must come next, for “A” may begin an English sentence.
         own = _plain(item.choices[item.letters.index(letter)]).casefold()
         return letter if text[match.end() :].casefold().startswith(own) else ""
     return letter
@@ -125,7 +125,7 @@ def _value(number: str) -> Decimal | None:
         value = Decimal(number.replace(",", ""))
     except InvalidOperation:
         return None
-    return value.normalize() + 0
+    return value.normalize() + 0  # -0 becomes 0
 
 
 def _words(line: str, expected: str) -> Given:
@@ -140,7 +140,7 @@ def _bare(text: str) -> str:
 
 
 def _stands_in(words: str, text: str) -> bool:
-    """Whether `words` occur and no Latin letter or digit goes on where they begin or end."""
+    """Whether `words` occur in `text`, not as a part of a longer Latin word or number."""
     before = r"(?<![a-z0-9])" if re.match(r"[a-z0-9]", words) else ""
     after = r"(?![a-z0-9])" if re.search(r"[a-z0-9]$", words) else ""
     return re.search(before + re.escape(words) + after, text) is not None

@@ -1,4 +1,4 @@
-"""Questions with known answers, whatever file they come from: what `belle measure --tasks` asks every model."""
+"""Questions with known answers, which `belle measure --tasks` asks every model."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Item:
 
     Attributes:
         answer: the letter of the right choice, or the text that is asked for.
-        language: "zh" or "en"; the words around the question are in it.
-        choices: their texts, A first; none where the answer is a text.
-        free: `answer` is one of many right answers: it can be expected more or less, but nobody has to say it.
+        language: "zh" or "en"; that of the words around the question in the prompt.
+        choices: their texts, A first; empty where the answer is a text.
+        free: `answer` is one of many right answers: its likelihood is measured, but a generated answer is not judged.
     """
 
     id: str
@@ -37,12 +37,12 @@ class Item:
 
     @property
     def kind(self) -> Kind:
-        """How it can be scored."""
+        """How it is scored."""
         return "choice" if self.choices else "free" if self.free else "exact"
 
     @property
     def letters(self) -> str:
-        """Those of its choices."""
+        """The letters of its choices."""
         return LETTERS[: len(self.choices)]
 
     @property
@@ -58,8 +58,8 @@ class ItemSet:
     Attributes:
         name: of the file or folder.
         sha256: of everything that was read.
-        examples: solved items by category, to be shown before a question; none where the files bring none.
-        left_out: rows that have no answer to compare with.
+        examples: solved items by category, to be shown before a question; empty where the files have none.
+        left_out: the number of rows without an answer to compare with.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""`belle measure --tasks` without its command line: a session is run, its figures join those of the text, if any."""
+"""`belle measure --tasks` without its command line: asks the models, and adds the figures to those of the text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from belle.gguf.reader import read_header
 
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
-    """What is to be asked, see `TaskRun`. `command` is how it was asked for, for the report."""
+    """What to ask, see `TaskRun`. `command` is the command line, for the report."""
 
     reference: Path
     candidates: Sequence[Path]
@@ -38,10 +38,10 @@ def measure_tasks(
     on_progress: Progress,
     write: Callable[[Measurement], None],
 ) -> Measurement:
-    """Ask every model, and call `write` with what was found, also when an exception (Ctrl-C) ends it.
+    """Ask every model, and call `write` with the result, also when an exception (Ctrl-C) ends it.
 
     Args:
-        before: what was measured of the same models on a text; None when nothing was read.
+        before: the measurement of the same models on a text; None when none was read.
 
     Raises KnownError: what `TaskRun` raises, before anything is asked; what its `run` raises; "candidate_failed"
     after the report when a candidate had to be given up here that had not been given up before.
@@ -83,7 +83,7 @@ def measure_tasks(
 
 
 def _without_text(request: TaskRequest, hashes: Sequence[Mapping[str, str]], started: str) -> Measurement:
-    """A measurement of what the files say of themselves."""
+    """A measurement with what the files' headers say, and nothing of a text."""
     files = map(model_files, (request.reference, *request.candidates))
     reference, *candidates = (_figures(file, digests) for file, digests in zip(files, hashes, strict=True))
     return Measurement(

@@ -1,4 +1,4 @@
-"""From scores to figures: what is right, what flipped, and whether that could be chance.
+"""From scores to figures: accuracy, flipped answers, and whether the difference could be chance.
 
 Flips, answers that change in either direction, show what accuracy hides: a quantized model that loses ten answers and
 wins ten others has the same accuracy and is another model (Dutta et al., Accuracy Is Not All You Need, 2024).
@@ -21,21 +21,27 @@ Answers = Mapping[Way, Mapping[str, Given]]
 
 
 def wilson(right: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927): unlike mean ± error it stays within 0…1, also for few items."""
+    """The 95 % score interval of a share (Wilson 1927): unlike mean ± error it stays within 0…1, also for few items.
+
+    (p + z²/2n ± z √(p (1 - p) / n + z²/4n²)) / (1 + z²/n), with p = right / n.
+    """
     if n == 0:
         return 0.0, 1.0
-    share, weight = right / n, _Z * _Z / n
+    share, weight = right / n, _Z * _Z / n  # p, z²/n
     middle = (share + weight / 2) / (1 + weight)
     half = _Z / (1 + weight) * math.sqrt(share * (1 - share) / n + weight / (4 * n))
-    # Rounding must not leave a gap at the ends.
+    # Exactly 0 and 1 at the ends, where rounding could leave a gap.
     return (0.0 if right == 0 else middle - half), (1.0 if right == n else middle + half)
 
 
 def mcnemar(lost: int, won: int) -> float:
-    """The two-sided p-value of McNemar's test (1947), exact: of `lost + won` fair coins, as few fall on one side."""
+    """The two-sided p-value of McNemar's test (1947), exact: that `lost + won` fair coins fall at least as unevenly.
+
+    2 Σ_{k ≤ min(lost, won)} C(n, k) / 2ⁿ with n = lost + won, at most 1.
+    """
     n = lost + won
-    # Integers of any size, so that it is exact for thousands of items too.
-    ways, tail = 1, 0
+    # In integers of any size, so that thousands of items do not overflow or round.
+    ways, tail = 1, 0  # C(n, k), and their sum
     for k in range(min(lost, won) + 1):
         tail += ways
         ways = ways * (n - k) // (k + 1)
@@ -43,7 +49,7 @@ def mcnemar(lost: int, won: int) -> float:
 
 
 def answers(items: Iterable[Item], scores: Mapping[str, Score]) -> Answers:
-    """What a model answered, as far as it was asked."""
+    """The answers of a model to the items that it was asked."""
     given: dict[Way, dict[str, Given]] = {way: {} for way in WAYS}
     for item in items:
         score = scores.get(item.id)

@@ -1,10 +1,10 @@
-"""From an item to the tokens that a model reads: the same questions for every model, in its own template or plainly.
+"""From an item to the tokens that a model reads: the same questions for all, in a prompt template or as plain text.
 
 Three ways to ask, as the field's evaluations do:
 - by letter (MMLU, C-Eval): the choices are listed with their letters; which letter does the model expect after
   “Answer:”?
 - by text (ARC, HellaSwag): the choices are not shown; which text does it expect there?
-- generated: the choices are listed, and the model writes what it likes.
+- generated: the choices are listed, and the model writes its answer freely.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from belle.prompts.token_line import encode_segments
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """The words around a question, and what stands between “Answer:” and the answer."""
+    """The words around a question, and the `space` between “Answer:” and the answer."""
 
     question: str
     answer: str
@@ -43,7 +43,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Continuations:
-    """Token ids of a beginning `context`, and of what may follow it. Each of `tails` has one token at least."""
+    """Token ids: a common `context`, and the `tails` that may follow it, each of at least one token."""
 
     context: list[int]
     tails: list[list[int]]
@@ -51,7 +51,7 @@ class Continuations:
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """Everything that one model reads of one item. `letter` is None without choices."""
+    """All prompts of one item for one model. `letter` is None without choices."""
 
     letter: Continuations | None
     text: Continuations
@@ -69,7 +69,7 @@ class TaskPrompts:
 
     Args:
         vocabulary: of the model.
-        template: what its chats are written in; None to ask plainly, as a text to be completed.
+        template: its prompt template; None to ask in plain text, which the model completes.
     """
 
     def __init__(self, vocabulary: Vocabulary, template: PromptTemplate | None) -> None:
@@ -78,11 +78,11 @@ class TaskPrompts:
 
     @property
     def stop(self) -> tuple[str, ...]:
-        """What ends a generated answer. A plain text goes on to the next question otherwise."""
+        """Strings that end a generated answer. A plain text would go on with the next question."""
         return self._template.stop if self._template else ("\n",)
 
     def of(self, item: Item, examples: Sequence[Item] = ()) -> Prompts:
-        """The prompts of `item`, behind solved `examples`. Raises KnownError("template_error")."""
+        """The prompts of `item`, after solved `examples`. Raises KnownError("template_error")."""
         by_letter = self._asking(item, examples, with_choices=True) if item.choices else None
         by_text = self._asking(item, examples, with_choices=False)
         space = _WORDS[item.language].space
@@ -94,7 +94,10 @@ class TaskPrompts:
         return Prompts(letter, text, generation)
 
     def _continuations(self, encode: Callable[[str], list[int]], endings: Sequence[str]) -> Continuations:
-        """Where a tokenizer joins the end of the prompt with the answer, both are in the tails."""
+        """What all have in common becomes the context.
+
+        A tokenizer may merge the end of the prompt with the beginning of an answer; that token is then in the tails.
+        """
         rows = [encode(ending) for ending in endings]
         context = encode("")
         shared = next((i for i, column in enumerate(zip(context, *rows, strict=False)) if len({*column}) > 1), None)
@@ -102,7 +105,7 @@ class TaskPrompts:
         return Continuations(context[:n], [row[n:] for row in rows])
 
     def _asking(self, item: Item, examples: Sequence[Item], *, with_choices: bool) -> Callable[[str], list[int]]:
-        """A function that encodes the question with the beginning of an answer, “Answer:”, and what follows it."""
+        """Returns a function that encodes the question, “Answer:”, and the ending that it is given."""
         words = _WORDS[item.language]
         if self._template is None:
             blocks = [_plain_block(one, with_choices) + _solution(one, with_choices) for one in examples]

@@ -8,7 +8,7 @@
 | CMMLU | folders `dev`, `test` with `SUBJECT.csv`: (number)`,Question,A,B,C,D,Answer` |
 | MMLU | folders `dev`, `val`, `test` with `SUBJECT_test.csv`: six columns without a heading |
 
-A folder is read from `test`, or from `val` where `test` has no answers; `dev` gives the examples. One CSV file is one
+Of a folder, `test` is read, or `val` where `test` has no answers; `dev` holds the examples. Each CSV file is one
 subject.
 """
 
@@ -27,7 +27,7 @@ from belle.evaluation.tasks.items import LETTERS, Item, ItemSet, language_of
 from belle.texts import LONGEST_TEXT, read_input, short_repr
 
 _SPLITS = ("test", "val", "dev")
-_LONGEST_EXACT = 12  # characters: longer answers of BELLE's set are one way of many to say it
+_LONGEST_EXACT = 12  # characters: longer answers of BELLE's set can be worded in many ways
 _MOST_CHOICES = len(LETTERS)
 _Raise = Callable[[str], NoReturn]
 
@@ -91,7 +91,7 @@ def _own_item(row: dict[str, Any], number: int, wrong: _Raise) -> Item:
     question, answer = _string(row, "question", wrong), _string(row, "answer", wrong)
     choices = row.get("choices", [])
     if not isinstance(choices, list) or not all(isinstance(choice, str) for choice in choices):
-        wrong("has choices that are no list of texts")
+        wrong("has choices that are not a list of texts")
     language = row.get("language") or language_of(question)
     if language not in ("zh", "en"):
         wrong(f"has the language {short_repr(language)}; it must be zh or en")
@@ -113,7 +113,7 @@ def _belle_item(row: dict[str, Any], number: int, wrong: _Raise) -> Item | None:
     question = _string(row, "question", wrong)
     answer = row["std_answer"]
     if not isinstance(answer, str):
-        wrong("has a std_answer that is no text")
+        wrong("has a std_answer that is not a text")
     # "closed\u00a0qa": the file has no-break spaces in it.
     category = " ".join(_string(row, "class", wrong).split())
     answer = answer.strip()
@@ -166,7 +166,7 @@ def _csv(path: Path, digest: Any) -> Iterator[Item]:
 
 
 def _columns(row: Sequence[str], wrong: _Raise) -> tuple[dict[str, int], bool]:
-    """Where the columns are, and whether this row is their heading."""
+    """The index of each column, and whether this row is a heading."""
     names = [cell.strip().casefold() for cell in row]
     if "question" in names:
         missing = [name for name in ("question", "a", "b", "answer") if name not in names]

@@ -1,6 +1,6 @@
-"""What each model answered, item by item, on the disk while it is asked: for whoever wants to look, and for resuming.
+"""The answers of each model, written to the disk item by item while it is asked, to be read and to be resumed.
 
-One file of JSON Lines per model. The first line says what everything after it depends on.
+One file of JSON Lines per model. The first line identifies everything that the others depend on.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from belle.json_lines import ResumableLines
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What one model makes of one item.
+    """The result of one model for one item.
 
     Attributes:
         letter: log-probability (nats) of each choice's letter; none without choices.
         text: log-probability of each choice's text, or of the answer's alone.
         expected: without choices, whether every token of the answer was the likeliest.
-        output: what it wrote.
-        too_long: the item does not fit into the model's context: all else is empty.
+        output: the text that it generated.
+        too_long: the item does not fit into the model's context; everything else is then empty.
     """
 
     id: str
@@ -38,8 +38,8 @@ class TaskRecords:
 
     Args:
         path: the file.
-        identity: what they depend on; scores of another identity are not continued.
-        resume: go on with what is there.
+        identity: what the scores depend on; a file with another identity is not continued.
+        resume: continue the file.
 
     Raises KnownError ("disk_full", "folder_not_writable").
     """
@@ -49,12 +49,12 @@ class TaskRecords:
         self._file = ResumableLines(path, identity, self._take, resume=resume)
 
     def add(self, score: Score) -> None:
-        """Keep a score. Raises KnownError."""
+        """Record a score. Raises KnownError."""
         self.scores[score.id] = score
         self._file.append(asdict(score))
 
     def close(self) -> None:
-        """Bring it onto the disk and close it; the file stays for `resume`. Raises KnownError."""
+        """Sync the file to the disk and close it; it stays for `resume`. Raises KnownError."""
         self._file.close()
 
     def _take(self, row: dict[str, Any]) -> None:

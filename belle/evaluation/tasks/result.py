@@ -1,4 +1,4 @@
-"""The outcome of `--tasks` as data: what a report shows of it, and what stands under `extra.tasks` in report.json."""
+"""The result of `--tasks` as data: the input of reports, and the content of `extra.tasks` in report.json."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 Way = Literal["letter", "text", "generation"]
 WAYS: tuple[Way, ...] = ("letter", "text", "generation")
-"""How an answer is found: the letter that is expected, the text that is expected, the text that is written."""
+"""How an answer is read: the most likely letter, the most likely text, the generated text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Paired:
 
     Attributes:
         n: items that both answered.
-        lost, won: the reference is right and the candidate wrong, and the other way round.
+        lost, won: the reference is right and the candidate wrong; the other way round.
         changed: different answers, right or wrong.
         p: of McNemar's exact test, two-sided, that lost and won are equally likely.
     """
@@ -58,7 +58,7 @@ class CategoryPair:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An item that a candidate answers differently. `kind`: lost, won, or other (both wrong, or nobody can say)."""
+    """An item that a candidate answers differently. `kind`: lost, won, or other (both wrong, or not judged)."""
 
     id: str
     way: Way
@@ -72,7 +72,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ModelTasks:
-    """What one model answered. Of the reference, `paired`, `categories`, `languages` and `changes` are empty.
+    """The answers of one model. For the reference, `paired`, `categories`, `languages` and `changes` are empty.
 
     Attributes:
         n_done: items that were asked. `n_too_long` of them are longer than its context and have no answer.
@@ -95,7 +95,7 @@ class ModelTasks:
 
 @dataclass(frozen=True, slots=True)
 class TaskMeasurement:
-    """Everything that is known after `--tasks`.
+    """Everything that `--tasks` measured.
 
     Attributes:
         items, sha256: name and content of the file or folder.
@@ -129,7 +129,7 @@ class TaskMeasurement:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> TaskMeasurement:
-        """What `to_data` gave. Raises KeyError or TypeError for anything else."""
+        """The inverse of `to_data`. Raises KeyError or TypeError for other data."""
         plain = {key: value for key, value in data.items() if key != "complete"}
         plain["reference"] = _model(data["reference"])
         plain["candidates"] = [_model(candidate) for candidate in data["candidates"]]

@@ -1,7 +1,7 @@
-"""A GGUF that is asked short questions: how likely are these continuations, and what does it write by itself?
+"""Scores short continuations with a GGUF (how likely are they?), and generates greedily.
 
-What several continuations share is read once; then all of them are read in one batch, each as a sequence of its own.
-Between two questions the beginning that they share (a system message, examples) stays in the KV cache.
+What several continuations share is evaluated once; then all of them are evaluated in one batch, each as a sequence of
+its own. A beginning that two questions share (a system message, examples) stays in the KV cache.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from belle.evaluation.tasks.prompts import Continuations
 
 _BATCH = 512
 _ROWS = 64  # rows of logits at once: 64 MB for a vocabulary of 250,880
-# llama.cpp computes a token alike in all batches of whole multiples of this. What is kept of the KV cache ends there,
-# and so an answer does not depend on what was asked before.
+# In batches of whole multiples of this many tokens llama.cpp computes a token bit by bit alike. A prefix is reused only
+# up to such a multiple, so that an answer does not depend on the questions before it.
 _GRAIN = 8
 _CONTEXT_STEP = 256
 
 
 class TooLongError(Exception):
-    """More tokens than the model was trained for."""
+    """The sequence has more tokens than the model's training context."""
 
 
 class NotFiniteError(Exception):
@@ -37,7 +37,7 @@ class NotFiniteError(Exception):
 
 
 class Expected(NamedTuple):
-    """How a model expects a continuation: its log-probability (nats), and whether each token was the likeliest."""
+    """A continuation: its log-probability (nats), and whether each of its tokens was the likeliest."""
 
     log_p: float
     greedy: bool
@@ -58,7 +58,7 @@ class SequenceScorer:
     Args:
         path: a GGUF whose header has been checked.
         most_tails: continuations to be compared at once.
-        threads: for evaluation; 0 for as many as find free cores, tried out while it runs. The results are the same.
+        threads: for evaluation; 0 to adapt the number to the free cores while it runs. The results are the same.
 
     Raises KnownError when llama.cpp cannot load it.
     """
@@ -66,7 +66,7 @@ class SequenceScorer:
     def __init__(self, path: Path, *, most_tails: int, threads: int = 0) -> None:
         self.name = path.name
         self._most_tails = most_tails
-        # Questions are read in many small batches, for which threads without a core of their own are a disaster.
+        # Questions are many small batches, in which threads wait for each other most: one without a free core is fatal.
         self._threads = ThreadTuner([threads] if threads else ladder(usable_cores()[0]), DECODE_PACE, FreeCores())
         self._evaluator = Evaluator.load(path)
         self.vocabulary = self._evaluator.model.vocabulary
@@ -74,10 +74,11 @@ class SequenceScorer:
         self._cached: list[int] = []  # what sequence 0 of the KV cache holds
 
     def expected(self, asked: Continuations) -> list[Expected]:
-        """How each tail is expected after the context. Raises TooLongError, NotFiniteError, KnownError."""
+        """The log-probability of each tail after the context. Raises TooLongError, NotFiniteError, KnownError."""
         context, tails = asked.context, asked.tails
         self._reserve(len(context) + max(map(len, tails)), len(context) + sum(map(len, tails)))
         row, reading = self._after(context)
+        # The context's last row predicts the first token of every tail; each further token needs a row of its own.
         log_p = [float(row[tail[0]]) - reading.log_z for tail in tails]
         greedy = [tail[0] == int(reading.top[0]) for tail in tails]
         entries = [
@@ -85,6 +86,7 @@ class SequenceScorer:
             for i, tail in enumerate(tails)
             for k, token in enumerate(tail[:-1])
         ]
+        # Sequence 0 holds the context, sequence i + 1 a copy of it (the same cells of the cache) and tail i.
         for i in {entry.tail for entry in entries}:
             self._evaluator.copy_sequence(0, i + 1)
         for start in range(0, len(entries), _ROWS):
@@ -101,13 +103,13 @@ class SequenceScorer:
     def generate(
         self, prompt: Sequence[int], most: int, stop: Sequence[str] = (), until: Callable[[str], bool] = lambda _: False
     ) -> str:
-        """The likeliest next token, again and again.
+        """Generate greedily: the likeliest token at every step.
 
         Args:
             prompt: token ids.
             most: tokens to generate.
-            stop: texts that end it; white space in front does not count as an answer. They are no part of it.
-            until: is shown the text and says whether it is enough.
+            stop: strings that end the text and are no part of it; white space before the text is ignored.
+            until: called with the text so far; True ends it.
 
         Raises TooLongError, NotFiniteError, KnownError.
         """
@@ -135,7 +137,7 @@ class SequenceScorer:
         self._evaluator.close()
 
     def _after(self, tokens: Sequence[int]) -> tuple[Row, RowReading]:
-        """The logits after `tokens`, which are then what the cache holds."""
+        """Evaluate `tokens`, reusing the prefix in the cache; returns the logits after them, `[n_vocab]`."""
         last = len(tokens) - 1
         shared = 0
         while shared < min(last, len(self._cached)) and self._cached[shared] == tokens[shared]:
@@ -144,6 +146,7 @@ class SequenceScorer:
         self._cached = list(tokens[:start])
         self._threads.begin()
         self._evaluator.set_threads(self._threads.count)
+        # Whole grains, then the rest in a batch of its own, always split at the same position.
         whole = start + (last - start) // _GRAIN * _GRAIN
         for at, stop in [*((i, min(i + _BATCH, whole)) for i in range(start, whole, _BATCH)), (whole, last + 1)]:
             self._decode([Entry(tokens[i], i, 0) for i in range(at, stop)], outputs=int(stop > last))
@@ -165,7 +168,7 @@ class SequenceScorer:
         except KnownError:
             self._cached = []
             raise
-        # Batches of one token are alike enough to be compared.
+        # Only batches of one token take comparable times.
         if len(entries) == 1 and self._threads.observe(perf_counter() - began):
             self._evaluator.set_threads(self._threads.count)
         if outputs:
@@ -180,7 +183,7 @@ class SequenceScorer:
             return
         self._cached = []
         self._evaluator.open(
-            # Without flash attention, whose results depend on the number of rows and threads on a processor.
+            # Without flash attention: on a CPU its results depend on the number of rows and threads.
             ContextOptions(
                 n_ctx=-(-cells // _CONTEXT_STEP) * _CONTEXT_STEP,
                 n_batch=_BATCH,

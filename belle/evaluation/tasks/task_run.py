@@ -1,4 +1,4 @@
-"""`--tasks`: every model is asked the same items, one model after the other, so that memory holds one at a time."""
+"""`--tasks`: asks every model the same items, one model after the other, so that one is in memory at a time."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from belle.gguf.reader import GgufHeader, read_header
 from belle.prompts import PromptTemplate, get_template, template_from_gguf
 
 MOST_TOKENS = {"choice": 16, "exact": 32, "free": 32}
-"""Tokens of a generated answer, by the kind of item: a letter comes soon or not at all."""
+"""Most tokens of a generated answer, by the kind of item: a letter comes early or not at all."""
 
 _SMALLEST_CONTEXT = 512
-_ASKED_AS = 1  # changes with the prompts and with what is kept of an item: older scores are not continued
+_ASKED_AS = 1  # to be increased when prompts or records change: then older records are not continued
 
 Progress = Callable[[str, int, int, float], None]
-"""Called with the model's name, questions asked and in all (of all models), and seconds left."""
+"""Called with the model's name, questions asked, questions in all (of all models), and seconds left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,10 @@ class TaskRun:
 
     Args:
         models: GGUF files, the reference first.
-        items: what is asked.
-        options: how.
-        folder: where what they answer is kept, as `tasks-0.jsonl` for the reference and so on.
-        hashes: of the models, as `ModelFiles.hashes` gives them, where they are known already.
+        items: the questions.
+        options: how they are asked.
+        folder: for the answers, `tasks-0.jsonl` of the reference and so on.
+        hashes: of the models, from `ModelFiles.hashes`, where they are known already.
 
     Raises KnownError: what `check_tasks` raises.
     """
@@ -85,9 +85,9 @@ class TaskRun:
         return len(self._scores[0])
 
     def run(self, on_progress: Progress = lambda *_: None) -> None:
-        """Ask what has not been asked. Raises KnownError when the reference fails; a candidate that does is given up.
+        """Ask what has not been asked yet. A candidate that fails is given up; for the reference, raises KnownError.
 
-        Whatever ends it, `figures` has what was answered.
+        `figures` reports what was answered, also after an exception.
         """
         total = len(self._items.items) * len(self._headers)
         asked_now, began = 0, monotonic()
@@ -122,7 +122,7 @@ class TaskRun:
                     self._seconds[i] = monotonic() - started
 
     def figures(self) -> TaskMeasurement:
-        """What was found so far; also after `run` was left by an exception."""
+        """The figures so far; also after `run` has raised."""
         items = self._items
         models = [
             model_figures(
@@ -171,7 +171,7 @@ class TaskRun:
 
     def _score(self, scorer: SequenceScorer, prompts: TaskPrompts, item: Item) -> Score:
         asked = prompts.of(item, self._items.examples_for(item, self._options.shots))
-        # In this order, because the last two share the most.
+        # In this order: the prompts by letter and for generation share the longest beginning, which stays in the cache.
         text = scorer.expected(asked.text)
         letter = scorer.expected(asked.letter) if asked.letter else []
         output = scorer.generate(
@@ -187,7 +187,7 @@ class TaskRun:
 
 
 def check_tasks(models: Sequence[Path], items: ItemSet, options: TaskOptions) -> tuple[list[GgufHeader], str]:
-    """Look for what would make an hour of work useless. Returns the models' headers, and how items are asked.
+    """Check what would fail after hours of work. Returns the models' headers, and the form of the questions.
 
     Raises KnownError: what `read_header` raises, "too_big_for_memory", "bad_option", "not_gguf", "no_template",
     "unknown_template", "no_examples".
@@ -221,7 +221,7 @@ def _check_template(header: GgufHeader, form: str) -> None:
     elif form == "chat" and not header.chat_template:
         raise KnownError(
             "no_template",
-            f"{header.path.name} brings no prompt template along.",
+            f"{header.path.name} contains no prompt template.",
             "Ask with --tasks-format plain, or name a built-in template.",
             path=str(header.path),
         )

@@ -1,4 +1,4 @@
-"""From records per token to the figures of a report: of a model alone, and of a candidate against the reference."""
+"""From records per token to the figures of a report, for a model alone and for a candidate against the reference."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from belle.evaluation.measurement import CandidateFigures, ModelFigures
-from belle.evaluation.metric_formulas import TokenLosses, Values, loss, perplexity
+from belle.evaluation.metric_formulas import Loss, TokenLosses, Values, perplexity
 from belle.evaluation.sources.base import LogitSource
 from belle.evaluation.sources.model_files import ModelFiles
 from belle.evaluation.text.scripts import SCRIPTS
@@ -25,7 +25,7 @@ _POSITION_BINS = 16
 
 @dataclass(slots=True)
 class Models:
-    """The models of a session, the reference first, and their speeds when one token follows the other."""
+    """The models of a run, the reference first. `decode`: tokens per second one by one, by index."""
 
     files: Sequence[ModelFiles]
     hashes: Sequence[dict[str, str]]
@@ -35,7 +35,7 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class TextRead:
-    """The tokens that counted, `[n_windows · n_scored]`: how many bytes each stands for, and its script."""
+    """The scored tokens, `[n_windows · n_scored]`: the bytes that each stands for, and its script."""
 
     protocol: Protocol
     n_windows: int
@@ -60,13 +60,13 @@ class TextRead:
         """Means of `values`, whole windows, per bin of `position_bins`."""
         if not values.size:
             return []
-        mean = values.reshape(-1, self.protocol.n_scored).mean(axis=0)
+        mean = values.reshape(-1, self.protocol.n_scored).mean(axis=0)  # [n_scored]
         borders = [border - self.protocol.first - 1 for border in position_bins(self.protocol)]
         return [float(mean[a:b].mean()) for a, b in pairwise(borders)]
 
 
 def position_bins(protocol: Protocol) -> list[int]:
-    """Borders of the bins in which losses are told by position: positions of the predicted token in its window."""
+    """Borders of the bins of losses by position, that of the predicted token in its window."""
     n = min(_POSITION_BINS, protocol.n_scored)
     return [protocol.first + 1 + round(i * protocol.n_scored / n) for i in range(n + 1)]
 
@@ -76,7 +76,7 @@ def model_figures(models: Models, i: int, nll: Values, text: TextRead, failure: 
     file, source = models.files[i], models.sources[i]
     n_bytes = int(text.n_bytes[: nll.size].sum())
     speed = source.speed
-    # What a GGUF says of itself; transformers knows it once it has loaded a checkpoint.
+    # A GGUF's header says it; for a checkpoint transformers knows it once that is loaded.
     n_params = file.n_params or int(getattr(source, "n_params", 0))
     return ModelFigures(
         name=source.name,
@@ -102,15 +102,17 @@ def model_figures(models: Models, i: int, nll: Values, text: TextRead, failure: 
 def candidate_figures(
     models: Models, i: int, nll_reference: Values, records: NDArray[np.float64], *, text: TextRead, failure: str
 ) -> CandidateFigures:
-    """Of candidate `i`, from its records `[5, n]`; of one that failed, from the windows before."""
+    """Of candidate `i`, from its records `[5, n]`; of one that failed, from the windows before the failure."""
     n_scored = text.protocol.n_scored
+    # A failed candidate leaves NaN: `n` is the number of tokens in the whole windows before the first NaN.
     whole = ~np.isnan(records).any(axis=0).reshape(-1, n_scored).all(axis=1)
     n = (int(whole.argmin()) if not whole.all() else whole.size) * n_scored
     nll, kl = records[:2, :n]
+    # The first and last bins also count what lies outside. The upper border itself would fall out of the last bin.
     inside = np.clip(kl, KL_EDGES[0], math.nextafter(KL_EDGES[-1], 0))
     return CandidateFigures(
         model=model_figures(models, i, nll, text, failure),
-        loss=loss(nll_reference[:n], TokenLosses(*records[:, :n])) if n else None,
+        loss=Loss.of(nll_reference[:n], TokenLosses(*records[:, :n])) if n else None,
         kl_counts=[int(count) for count in np.histogram(inside, KL_EDGES)[0]],
         kl_by_position=text.by_position(kl),
         kl_by_script=text.by_script(kl),

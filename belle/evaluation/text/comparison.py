@@ -1,4 +1,4 @@
-"""One window through every model at once: their rows side by side, and the records that remain of them."""
+"""Reads a window with every model at once, and compares their logits row by row."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Comparison:
 
     Args:
         sources: the reference, then the candidates; all with the same vocabulary.
-        failures: candidates that are given up already, by their index in `sources`, and why. Those that fail here are
-            added; one that is given up is not run again.
+        failures: why candidates were given up, by their index in `sources`. Those that fail here are added; a candidate
+            in it is not run again.
     """
 
     def __init__(self, sources: Sequence[LogitSource], failures: dict[int, str]) -> None:
@@ -31,6 +31,7 @@ class Comparison:
 
     def window(self, window: Window) -> Block:
         """The records of one window, see `TokenRecords`. Raises KnownError when the reference fails."""
+        # [1 + 5 n_candidates, n_scored]; NaN stays where a candidate has failed.
         block = np.full((1 + len(PER_CANDIDATE) * (len(self._sources) - 1), len(window.targets)), np.nan)
         chunks = {
             i: source.rows(window, self._step) for i, source in enumerate(self._sources) if i not in self.failures
@@ -38,7 +39,7 @@ class Comparison:
         done = 0
         with contextlib.ExitStack() as stack:
             for rows in chunks.values():
-                stack.callback(rows.close)  # type: ignore[attr-defined]  # they are generators
+                stack.callback(rows.close)  # type: ignore[attr-defined]  # these iterators are generators
             while done < block.shape[1]:
                 logits = self._advance(chunks)
                 for k, reference in enumerate(logits.pop(0)):
@@ -48,7 +49,7 @@ class Comparison:
         return block
 
     def _advance(self, chunks: dict[int, Iterator[Rows]]) -> dict[int, Rows]:
-        """The next chunk of every model that has not failed. llama.cpp runs one context at a time."""
+        """The next chunk of every model that has not failed, one model after the other."""
         rows_of = {}
         for i, rows in chunks.items():
             if i in self.failures:

@@ -1,4 +1,4 @@
-"""`belle measure` without its command line: sessions are run, and whatever they found is handed on, finished or not."""
+"""`belle measure --text` without its command line: runs the models on a text and builds the `Measurement`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _Figures = tuple[ModelFigures, list[CandidateFigures], TextFigures]
 
 @dataclass(frozen=True, slots=True)
 class TextRequest:
-    """What is to be measured.
+    """What to measure.
 
     Attributes:
         reference, candidates, text, protocol, resume, threads: see `PerplexityRun`.
-        only_bytes: models of different vocabularies, one after the other; bits per byte are compared and nothing else.
-        folder: where records are kept.
-        command: how it was asked for, for the report.
+        only_bytes: the models have different vocabularies: run one after the other, and compare bits per byte alone.
+        folder: for the records.
+        command: the command line, for the report.
     """
 
     reference: Path
@@ -42,10 +42,10 @@ class TextRequest:
 
 
 def measure_text(request: TextRequest, on_progress: Progress, write: Callable[[Measurement], None]) -> Measurement:
-    """Measure, and call `write` with what was found, also when an exception (Ctrl-C, a broken reference) ends it.
+    """Measure, and call `write` with the result, also when an exception (Ctrl-C, a broken reference) ends it.
 
-    Raises KnownError: what `PerplexityRun` raises before anything is measured (then nothing is written); what `run`
-    raises; "candidate_failed" after the report of a measurement in which a candidate had to be given up.
+    Raises KnownError: what `PerplexityRun` raises before anything is measured (then nothing is written); what its `run`
+    raises; "candidate_failed" after the report when a candidate had to be given up.
     """
     started, began = datetime.now(UTC).isoformat(timespec="seconds"), monotonic()
 
@@ -103,7 +103,7 @@ def _one_by_one(request: TextRequest, on_progress: Progress, finish: Callable[[_
     models: list[ModelFigures] = []
     texts: list[TextFigures] = []
 
-    def measured() -> _Figures:
+    def so_far() -> _Figures:
         return models[0], [CandidateFigures(model, None, [], [], {}) for model in models[1:]], texts[0]
 
     for number, path in enumerate((request.reference, *request.candidates)):
@@ -121,8 +121,8 @@ def _one_by_one(request: TextRequest, on_progress: Progress, finish: Callable[[_
                 figures, _, text = session.figures()
         except BaseException:
             if models:
-                finish(measured())
+                finish(so_far())
             raise
         models.append(figures)
         texts.append(text)
-    return finish(measured())
+    return finish(so_far())

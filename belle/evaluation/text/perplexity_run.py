@@ -1,7 +1,7 @@
-"""What a quantization cost: reference and candidates read the same text in step, and every prediction is compared.
+"""Perplexity and KL divergence: reference and candidates read a text in step, and every prediction is compared.
 
-No file of logits is written and no more than a chunk of rows is held. A session can be stopped after any window and
-still be reported; what it recorded per token lets another session go on.
+No file of logits is written, and no more than a chunk of rows is held in memory. A run can be interrupted after any
+window: `figures` reports what was measured, and the records per token let another run resume.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class PerplexityRun:
         candidates: GGUF files with the same vocabulary; none to measure the reference alone.
         text: what is read.
         protocol: how it is cut.
-        records: the file of what is recorded per token.
-        resume: go on with it.
+        records: the file of the records per token.
+        resume: continue that file.
         threads: for evaluation; 0 for one per physical core.
 
     Raises KnownError at once for what would make the measurement useless: "other_vocabulary", "other_tokenizer",
@@ -113,20 +113,20 @@ class PerplexityRun:
 
     @property
     def n_windows(self) -> int:
-        """Windows to measure, and to have measured in the end."""
+        """Windows to measure."""
         return len(self._windows)
 
     @property
     def n_done(self) -> int:
-        """Windows recorded."""
+        """Windows measured so far."""
         return min(self._records.n_windows, self.n_windows)
 
     def run(self, on_progress: Progress = lambda *_: None) -> None:
         """Measure the windows that are left. Raises KnownError when the reference fails.
 
-        A candidate that fails is given up, `figures` says why; when all of them have, the rest is left out.
+        A candidate that fails is given up, and `figures` says why; when all have failed, the run ends.
         """
-        self._note_earlier_failures()
+        self._restore_failures()
         began, at_first = monotonic(), self.n_done
         for number in range(at_first, self.n_windows):
             if len(self._sources) > 1 and len(self._failures) == len(self._sources) - 1:
@@ -139,11 +139,11 @@ class PerplexityRun:
                 self._models.decode[i] = source.decode_speed()
 
     def figures(self) -> tuple[ModelFigures, list[CandidateFigures], TextFigures]:
-        """What was found so far; also after `run` was left by an exception."""
+        """The figures so far; also after `run` has raised."""
         windows = self._windows[: self.n_done]
         targets = [token for window in windows for token in window.targets]
         pieces = {token: self._vocabulary.piece(token) for token in set(targets)}
-        # A window's own pieces are contiguous text, so characters that tokens share are whole in it.
+        # By window: its targets are contiguous text, so characters that several tokens share are complete.
         of_window = [scripts([pieces[token] for token in window.targets]) for window in windows]
         read = TextRead(
             protocol=self._protocol,
@@ -182,8 +182,8 @@ class PerplexityRun:
             scripts=read.script_counts(),
         )
 
-    def _note_earlier_failures(self) -> None:
-        """A candidate that failed before the interruption is not tried again."""
+    def _restore_failures(self) -> None:
+        """Give up the candidates that had failed before the interruption, without running them again."""
         table, each = self._records.all(), len(PER_CANDIDATE)
         for i in range(1, len(self._sources)):
             if np.isnan(table[1 + (i - 1) * each]).any():
@@ -191,7 +191,7 @@ class PerplexityRun:
 
 
 def _common_vocabulary(sources: Sequence[LlamaSource | TransformersSource], text: str) -> Vocabulary:
-    """What the windows are cut by. Raises KnownError when the models do not agree on it."""
+    """The vocabulary by which the text is cut. Raises KnownError when the models differ in it."""
     gguf = [source for source in sources if isinstance(source, LlamaSource)]
     if not gguf:
         raise KnownError(
@@ -208,13 +208,13 @@ def _common_vocabulary(sources: Sequence[LlamaSource | TransformersSource], text
         check_same_tokens(first.name, first.vocabulary, other.name, other.vocabulary, text)
     for source in sources:
         if isinstance(source, TransformersSource):
-            known = NamedVocabulary(first.name, _Known(first.vocabulary, source.n_tokens), first.n_vocab)
-            check_same(NamedVocabulary(source.name, source, source.n_vocab), known)
+            expected = NamedVocabulary(first.name, _WithoutPadding(first.vocabulary, source.n_tokens), first.n_vocab)
+            check_same(NamedVocabulary(source.name, source, source.n_vocab), expected)
     return first.vocabulary
 
 
-class _Known:
-    """A GGUF's vocabulary without the tokens that fill it up to the rows of the model, which no tokenizer knows."""
+class _WithoutPadding:
+    """A GGUF's vocabulary without the tokens that pad it to the rows of the model, which the tokenizer lacks."""
 
     def __init__(self, vocabulary: Vocabulary, n_tokens: int) -> None:
         self._vocabulary, self._n_tokens = vocabulary, n_tokens
@@ -224,7 +224,7 @@ class _Known:
 
 
 def _check_memory(files: Sequence[ModelFiles]) -> None:
-    """All of them are used in every window: what does not fit is read from the disk again and again."""
+    """Raise KnownError when the models do not fit into memory together: each is read completely for every window."""
     needed = sum(file.size for file in files if not file.is_checkpoint)
     free = available_memory()
     if needed > free:

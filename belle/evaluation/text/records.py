@@ -1,7 +1,7 @@
-"""What is kept of every scored token, on disk while measuring, so that a run that was stopped goes on where it was.
+"""The records of every scored token, written to the disk while measuring, so that an interrupted run can be resumed.
 
-One file: a line of JSON that says what is being measured, then one block of float64 per window. A block that a crash
-cut short is measured again.
+One file: a line of JSON that identifies the measurement, then one block of float64 per window. A block that a crash cut
+short is measured again.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class TokenRecords:
 
     Args:
         path: the file.
-        identity: everything that the numbers depend on; records of another identity are not continued.
+        identity: everything that the numbers depend on; records with another identity are overwritten.
         n_candidates, n_scored: shape of a block, `[1 + 5 n_candidates, n_scored]`: the reference's negative
             log-likelihoods, then for every candidate the rows of `PER_CANDIDATE`.
-        resume: go on with what is there.
+        resume: continue the records in the file.
 
     Raises KnownError ("disk_full", "folder_not_writable").
     """
@@ -47,6 +47,7 @@ class TokenRecords:
             if not self._blocks:
                 self._file.write(header)
                 self._file.flush()
+            # Cuts off a block that was not written completely.
             self._file.seek(len(header) + len(self._blocks) * self._block_bytes)
             self._file.truncate()
 
@@ -56,7 +57,7 @@ class TokenRecords:
         return len(self._blocks)
 
     def add(self, block: Block) -> None:
-        """Keep a window. Raises KnownError."""
+        """Record a window; it is on the disk when this returns. Raises KnownError."""
         self._blocks.append(block)
         with writing(self._path):
             self._file.write(block.tobytes())
@@ -64,7 +65,7 @@ class TokenRecords:
             os.fsync(self._file.fileno())
 
     def all(self) -> Block:
-        """Everything, `[rows, windows · n_scored]`."""
+        """All records, `[1 + 5 n_candidates, windows · n_scored]`."""
         return np.concatenate(self._blocks, axis=1) if self._blocks else np.empty((self._shape[0], 0))
 
     def close(self) -> None:
@@ -73,7 +74,7 @@ class TokenRecords:
 
     @property
     def _block_bytes(self) -> int:
-        return 8 * self._shape[0] * self._shape[1]
+        return 8 * self._shape[0] * self._shape[1]  # float64
 
     def _read(self, header: bytes) -> list[Block]:
         try:

@@ -1,4 +1,4 @@
-"""In which script a token is written, so that the loss can be told by language."""
+"""The script that a token is written in, to report the loss by language."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ def _script(character: str) -> int:
 
 
 def scripts(pieces: Sequence[bytes]) -> list[int]:
-    """The script of every token, an index into `SCRIPTS`: that of its first character that is no space.
+    """The script of every token, an index into `SCRIPTS`: that of its first character that is not a space.
 
     Args:
-        pieces: what the tokens of a text stand for, in order. A token may be part of a character.
+        pieces: the bytes of the tokens of a text, in order. A token may be a part of a character.
     """
+    # A character may be shared by several tokens: the whole text is decoded, and a script assigned to each byte of it.
     data = b"".join(pieces)
     of_byte: list[int] = []
     for character in data.decode("utf-8", "surrogateescape"):
+        # surrogateescape: a byte that is not UTF-8 becomes one character from U+DC80 to U+DCFF.
         width = 1 if "\udc80" <= character <= "\udcff" else len(character.encode())
         of_byte += [_script(character)] * width
     of_token, start = [], 0

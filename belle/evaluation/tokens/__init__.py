@@ -1,1 +1,1 @@
-"""The loss of every token of a text, and a page that shows it."""
+"""The loss of every token of a text, and the page that shows it (`belle measure --by-token`)."""

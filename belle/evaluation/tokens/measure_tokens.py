@@ -1,4 +1,4 @@
-"""`--by-token` without its command line: the models read some windows of the text, and the page is written."""
+"""`--by-token` without its command line: reads some windows of the text with all models, and writes the page."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ PAGE = "tokens.html"
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """What is to be shown.
+    """What to show.
 
     Attributes:
         reference: a GGUF, or the folder of a checkpoint.
         candidates: GGUF files with the same vocabulary.
-        text: what is read.
+        text: the text.
         protocol: how it was cut for the measurement; the page's windows overlap, see `page_protocol`.
-        folder: of the page.
+        folder: for the page.
         threads: for evaluation; 0 for one per physical core.
-        n_windows: how much of the text.
+        n_windows: windows to show.
     """
 
     reference: Path
@@ -58,8 +58,8 @@ def measure_tokens(
 
     Args:
         request: candidates that failed on the text are left out.
-        before: what was measured on the text.
-        on_progress: called with what is being done, windows done, windows in all, and seconds left.
+        before: the measurement on the text.
+        on_progress: called with the name of the step, windows done, windows in all, and seconds left.
         add: called with the name and the JSON of the report's section about it: "tokens".
 
     Raises KnownError: what the sources raise, and when the page cannot be written.

@@ -1,7 +1,7 @@
-"""tokens.html: the text itself, each token coloured by how far the candidate's expectation is from the reference's.
+"""tokens.html: the text, each token coloured by the KL divergence of the candidate from the reference.
 
-One file that needs nothing from elsewhere. The text is arbitrary: it goes into the page as escaped markup and as JSON
-in which nothing can end the script element, and the script puts it on the screen as text, never as markup.
+A single file without external parts. The text is not trusted: it goes into the page as escaped markup, and as JSON in
+which nothing can end the script element; the script shows it as text, never as markup.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 LEVELS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-"""Borders of the colours, nats."""
+"""Lower borders of the colours, in nats."""
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _NAMED = {"\n": "↵", "\t": "⇥", "\r": "␍"}
@@ -31,9 +31,9 @@ Piece = Callable[[int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A token on the page: the `text` that it completes, and the `mark` in its place when it completes none.
+    """A token on the page: the `text` that it completes, or the `mark` that stands for a token which completes none.
 
-    A character that several tokens make up is shown with the last of them; the others are marks.
+    A character that several tokens make up is shown with the last of them.
     """
 
     text: str
@@ -42,7 +42,7 @@ class Shown:
 
     @property
     def markup(self) -> Markup:
-        """The text, or the mark, escaped; line feeds are seen."""
+        """The text, or the mark, escaped; line feeds are made visible."""
         from markupsafe import Markup, escape
 
         if self.mark:
@@ -65,10 +65,10 @@ def token_page(
     Args:
         views: the tokens of the text, in order.
         reference, candidates: names of the models.
-        context: the tokens before them, which are shown without figures.
-        piece: the bytes that a token stands for.
-        name: how the vocabulary writes a token that stands for none.
-        about: a sentence on what is shown.
+        context: ids of the tokens before them, which are shown without figures.
+        piece: the bytes of a token.
+        name: the vocabulary's entry of a token, for tokens without bytes.
+        about: a sentence that describes what is shown.
     """
     ids = [*context, *(view.token for view in views)]
     shown = show(ids, piece, name)
@@ -88,14 +88,14 @@ def token_page(
             for view, text in zip(views, shown[len(context) :], strict=True)
         ],
         levels=_legend(),
-        # No “<”, “>” or “&” is left in it.
+        # `_script_json` leaves no “<”, “>” or “&” in it.
         data=as_it_is(_script_json(data)),
         borders=as_it_is(json.dumps(LEVELS)),
     )
 
 
 def show(ids: Sequence[int], piece: Piece, name: Callable[[int], str]) -> list[Shown]:
-    """How the tokens of a text look, one by one."""
+    """The tokens of a text as they are shown, one by one."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     shown = []
     for token in ids:
@@ -104,7 +104,7 @@ def show(ids: Sequence[int], piece: Piece, name: Callable[[int], str]) -> list[S
         if not data:
             shown.append(Shown("", name(token), name(token)))
         elif text:
-            own = text.encode() == data
+            own = text.encode() == data  # else it completes a character that began in tokens before it
             shown.append(Shown(text, "", _words(data) if own else f"{_words(data)} → {text}"))
         else:
             shown.append(Shown("", "·", _words(data)))
@@ -112,7 +112,7 @@ def show(ids: Sequence[int], piece: Piece, name: Callable[[int], str]) -> list[S
 
 
 def level(kl: float | None) -> int:
-    """The colour of a divergence: 0 for none, `len(LEVELS)` for the strongest."""
+    """The number of the colour for a divergence: 0 for none, `len(LEVELS)` for the strongest."""
     return 0 if kl is None else sum(kl >= border for border in LEVELS)
 
 
@@ -125,7 +125,7 @@ def flipped(view: TokenView, i: int) -> bool:
 
 
 def _words(data: bytes) -> str:
-    """A token's bytes as they are read in a list: spaces and line feeds visible, parts of characters as numbers."""
+    """A token's bytes in readable form: spaces and line feeds visible, parts of characters in hexadecimal."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -159,6 +159,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _script_json(data: Any) -> str:
+    """JSON that is safe inside a script element: without “</script>”, “<!--” and the line ends of old JavaScript."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

@@ -1,7 +1,7 @@
-"""What a reference and its candidates say of every token of a text: divergence, and the likeliest candidates of each.
+"""The predictions of all models for every token of a text: KL divergence, and the likeliest tokens of each model.
 
-For a page that people read, so for some windows only. They overlap by half: every token but the first few hundred has
-half a window of text before it, and the tokens that count follow each other without gaps.
+For a page that people read, so of some windows only. They overlap by half: every token but the first few hundred has
+half a window of text before it, and the scored tokens follow each other without gaps.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from belle.evaluation.sources.base import LogitSource, Rows, chunk_rows
 from belle.evaluation.windows import Protocol, Window
 
 PAGE_WINDOWS = 8
-"""Windows of the text that the page shows unless something else is asked for."""
+"""Windows of the text on the page by default."""
 MOST_WINDOWS = 100
-"""More than that makes a page of many megabytes, which browsers take long to show."""
+"""More would make a page of many megabytes, which browsers take long to show."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a model expects at one place: the probability of the token that follows, and its likeliest tokens."""
+    """A model's prediction: `p` of the token that follows, and the likeliest tokens with their probabilities."""
 
     p: float
     top: list[tuple[int, float]]
@@ -42,7 +42,7 @@ class TokenView:
 
 
 def page_protocol(protocol: Protocol, n_windows: int) -> Protocol:
-    """Windows whose counting parts follow each other. Raises KnownError("bad_option")."""
+    """Windows whose scored parts follow each other without gaps. Raises KnownError("bad_option")."""
     if not 1 <= n_windows <= MOST_WINDOWS:
         raise KnownError(
             "bad_option", f"A page of {n_windows} windows cannot be made.", f"Take 1 to {MOST_WINDOWS} of them."
@@ -69,7 +69,7 @@ def token_views(
         with contextlib.ExitStack() as stack:
             chunks = [source.rows(window, step) for source in sources]
             for rows in chunks:
-                stack.callback(rows.close)  # type: ignore[attr-defined]  # they are generators
+                stack.callback(rows.close)  # type: ignore[attr-defined]  # these iterators are generators
             while done < len(window.targets):
                 logits = [next(rows) for rows in chunks]
                 for k in range(len(logits[0])):

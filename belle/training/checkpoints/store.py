@@ -21,7 +21,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from belle.durable import worded, writing
+from belle.durable import write_failure, writing
 from belle.errors import KnownError
 from belle.streams import to_stderr
 from belle.training.checkpoints.atomic_folder import REPLACED, TEMPORARY, complete, fill, recover
@@ -225,7 +225,7 @@ class FolderLock:
         try:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise worded(self._path.parent, error) from error
+            raise write_failure(self._path.parent, error) from error
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -17,7 +17,7 @@ import yaml
 from belle.clients.copies import is_hub_name, parse_hub_name
 from belle.documents import DocumentError
 from belle.errors import KnownError
-from belle.model_names import is_on_the_hub, what_is_there
+from belle.model_names import is_on_the_hub, nearby_folders
 from belle.path_guard import check_input, check_output_folder, exists
 from belle.texts import short_repr
 from belle.training.recipe.fields import build, wrong
@@ -107,7 +107,7 @@ def _resolve_model(name: str, folders: Sequence[Path], source: Path) -> str:
         return str(path)
     if is_on_the_hub(name, folders):
         return name
-    advice = what_is_there(name, folders)
+    advice = nearby_folders(name, folders)
     raise wrong(str(source), "model", f"is {name}, and there is no such file or folder", advice)
 
 

@@ -140,5 +140,5 @@ def test_an_output_is_not_one_of_the_inputs(tmp_path: Path, capsys: pytest.Captu
         other.write_bytes(before[0])
         assert main(list(map(str, words))) == 2, words
         said = capsys.readouterr().err
-        assert "is what is read" in said or "written twice" in said, (words, said)
+        assert "is an input of this command" in said or "would be written twice" in said, (words, said)
         assert (data.read_bytes(), model.read_bytes()) == before

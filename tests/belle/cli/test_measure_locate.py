@@ -154,7 +154,7 @@ def test_a_candidate_that_was_given_up_is_left_out(tmp_path: Path, words: Path, 
         (["--by-layer-chunks", "3"], "Give --by-layer as well"),
         (["--by-token-windows", "3"], "Give --by-token as well"),
         (["--by-layer", "--by-layer-chunks", "0"], "--by-layer-chunks 0"),
-        (["--by-layer", "--by-layer-tensors", "-2"], "--by-layer-tensors -2"),
+        (["--by-layer", "--by-layer-tensors", "-2"], "--by-layer-tensors is -2"),
         (["--by-token", "--by-token-windows", "1000"], "1000 windows cannot be made"),
         (["--by-layer", "--bits-per-byte"], "different tensors"),
         (["--suggest", "nan"], "sizes go from"),
@@ -175,7 +175,7 @@ def test_models_that_cannot_be_compared_by_layer_are_refused(tmp_path: Path, wor
     smaller = tmp_path / "smaller.gguf"
     write_random_model(smaller)
     assert run(reference, smaller, *options(tmp_path, words), "--by-layer") == 2
-    assert "smaller.gguf has none: they cannot be compared by layer" in capsys.readouterr().err
+    assert "smaller.gguf does not: they cannot be compared by layer" in capsys.readouterr().err
     (tmp_path / "checkpoint").mkdir()
     (tmp_path / "checkpoint/config.json").write_text("{}")
     assert run(tmp_path / "checkpoint", candidate, *options(tmp_path, words), "--by-layer") == 2

@@ -217,7 +217,7 @@ BAD = {
     "negative threads": (("--threads", "-1"), "cannot be negative"),
     "no such folder": (("-o", "nowhere/out.gguf"), "does not exist"),
     "a report nowhere": (("--report", "nowhere/report.json"), "cannot be written: there is no folder nowhere"),
-    "a report in the model's place": (("--report", "out.gguf"), "out.gguf is to be written twice"),
+    "a report in the model's place": (("--report", "out.gguf"), "out.gguf would be written twice"),
 }
 
 

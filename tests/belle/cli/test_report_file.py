@@ -18,7 +18,7 @@ from belle.errors import KnownError
         ("link.json", "usage", "written twice"),
         ("none/r.json", "unwritable", "there is no folder"),
         ("folder", "unwritable", "a folder"),
-        ("input.txt", "output_is_input", "what is read"),
+        ("input.txt", "output_is_input", "an input of this command"),
     ],
 )
 def test_a_report_that_cannot_be_written_is_refused(tmp_path: Path, report: str, kind: str, words: str) -> None:
@@ -37,4 +37,4 @@ def test_a_report_that_fails_says_that_the_model_is_there(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(KnownError) as caught:
         write_report(tmp_path / "file" / "r.json", {})
-    assert caught.value.advice == "This is the report; a model that was made is there all the same."
+    assert caught.value.advice == "Only the report is missing: the model itself was written."

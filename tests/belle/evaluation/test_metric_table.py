@@ -18,7 +18,6 @@ from belle.evaluation.metric_formulas import (
     ReferenceToken,
     RowReader,
     TokenLosses,
-    loss,
     token_losses,
 )
 from belle.evaluation.metric_table import BY_KEY, METRICS, MISSING, ModelRow, tables
@@ -47,7 +46,7 @@ def loss_with(noise: float, seed: int = 7) -> Loss:
         other = row + np.float32(noise) * rng.standard_normal(N_VOCAB).astype(np.float32)
         expected = ReferenceToken(target, nll[-1], reading, reader.likely(row, reading))
         records.append(token_losses(expected, other, reader.read(other)))
-    return loss(np.array(nll), TokenLosses(*np.array(records, np.float64).T))
+    return Loss.of(np.array(nll), TokenLosses(*np.array(records, np.float64).T))
 
 
 def measurement(*losses: Loss | None) -> Measurement:

@@ -137,5 +137,5 @@ def test_the_pareto_front_holds_what_nothing_beats() -> None:
 @pytest.mark.parametrize("content", ["", "[]", "{}", json.dumps({"version": 99}), json.dumps({"version": 1})])
 def test_what_is_no_report_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "report.json").write_text(content, encoding="utf-8")
-    with pytest.raises(KnownError, match="is no report"):
+    with pytest.raises(KnownError, match="is not a report"):
         read_measurement(tmp_path)

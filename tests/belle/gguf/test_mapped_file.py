@@ -79,8 +79,8 @@ def test_both_readings_of_a_file_see_the_same_table(starter: Path) -> None:
     ("tensor", "words"),
     [
         (TensorInfo("one", (2, 3), 999, 0), "unknown type 999"),  # type: ignore[arg-type]
-        (TensorInfo("one", (), GGMLType.F32, 0), "holds nothing"),
-        (TensorInfo("one", (0, 4), GGMLType.F32, 0), "holds nothing"),
+        (TensorInfo("one", (), GGMLType.F32, 0), "is empty"),
+        (TensorInfo("one", (0, 4), GGMLType.F32, 0), "is empty"),
         (TensorInfo("one", (1, 2, 1, 1, 3), GGMLType.F32, 0), "5 dimensions"),
         (TensorInfo("one", (1, 31), GGMLType.Q8_0, 0), "not whole blocks"),
         (TensorInfo("one", (1 << 22, 1 << 20), GGMLType.F32, 0), "incomplete"),

@@ -309,8 +309,8 @@ def test_command(llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     [
         (["--lora-only"], "holds one adapter"),
         (["--lora", "nowhere"], "adapter_config.json"),
-        (["--lora-scale", "0"], "makes no sense"),
-        (["--lora-scale", "nan"], "makes no sense"),
+        (["--lora-scale", "0"], "a number other than 0"),
+        (["--lora-scale", "nan"], "a number other than 0"),
     ],
 )
 def test_command_says_what_is_wrong(

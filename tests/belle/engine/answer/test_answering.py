@@ -343,7 +343,7 @@ def test_the_models_own_template_may_be_asked_for(starter: Path, random_model: P
     # A model without one is loaded all the same, so that another can be chosen.
     with open_engine(Load(str(random_model), template="gguf")) as opened:
         assert opened.model.template is None
-        assert "brings no prompt template along" in opened.model.template_problem
+        assert "contains no prompt template" in opened.model.template_problem
 
 
 def test_the_default_context_is_at_most_the_models_own(starter: Path, random_model: Path) -> None:

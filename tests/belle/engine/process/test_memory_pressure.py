@@ -35,7 +35,7 @@ def test_a_system_that_counts_nothing_tells_nothing(tmp_path: Path, monkeypatch:
 def test_the_lowest_point_counts_for_afterwards_the_memory_is_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = iter([8 << 30, 50 << 20, 9 << 30])
     monkeypatch.setattr(memory_pressure, "available_memory", lambda: next(seen))
-    monkeypatch.setattr(memory_pressure, "_LOOK_S", 0.0)
+    monkeypatch.setattr(memory_pressure, "_POLL_S", 0.0)
     watch = MemoryWatch()
     watch.look()
     assert watch.facts().free == 50 << 20

@@ -145,7 +145,7 @@ def test_files_with_other_tensors_are_refused(tmp_path: Path) -> None:
     reference, candidate = noisy_pair(tmp_path)
     other = tmp_path / "other.gguf"
     write_random_model(other)
-    with pytest.raises(KnownError, match=r"other\.gguf has none: they cannot be compared by layer") as caught:
+    with pytest.raises(KnownError, match=r"other\.gguf does not: they cannot be compared by layer") as caught:
         differing(WeightFile(reference), WeightFile(other))
     assert caught.value.kind == "other_tensors"
     renamed = tmp_path / "renamed.gguf"

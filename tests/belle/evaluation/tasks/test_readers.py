@@ -71,13 +71,13 @@ def test_json_lines_with_little_in_them(tmp_path: Path) -> None:
         ({**GOOD, "id": "b", "answer": "C"}, "line 2 has the answer 'C', which is none of its choices A–B"),
         ({**GOOD, "id": "b", "answer": "AB"}, "line 2 has the answer 'AB'"),
         ({**GOOD, "id": "b", "choices": ["2", "2"], "answer": "2"}, "line 2 has the answer '2'"),
-        ({**GOOD, "id": "b", "choices": "12"}, "line 2 has choices that are no list"),
+        ({**GOOD, "id": "b", "choices": "12"}, "line 2 has choices that are not a list"),
         ({**GOOD, "id": "b", "choices": ["1"], "answer": "A"}, "line 2 has 1 choices"),
         ({**GOOD, "id": "b", "choices": ["1", ""]}, "line 2 has an empty choice"),
         ({**GOOD, "id": "b", "choices": list("a" * 27)}, "line 2 has 27 choices"),
         ({**GOOD, "id": "b", "language": "fr"}, "line 2 has the language 'fr'"),
         (GOOD, "line 2 has the id 'a' of line 1"),
-        ({"question": "a", "class": "math", "std_answer": 5}, "line 2 has a std_answer that is no text"),
+        ({"question": "a", "class": "math", "std_answer": 5}, "line 2 has a std_answer that is not a text"),
     ],
 )
 def test_a_broken_line_is_named(tmp_path: Path, row: object, said: str) -> None:

@@ -124,7 +124,7 @@ def test_a_broken_candidate_is_named_and_the_other_is_asked(tmp_path: Path, item
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--tasks-format", "chat"), "brings no prompt template"),
+        (("--tasks-format", "chat"), "contains no prompt template"),
         (("--tasks-format", "chatmll"), "Did you mean chatml?"),
         (("--shots", "1"), "has 0 examples of “all”"),
         (("--shots", "-1"), "must be 0 or more"),

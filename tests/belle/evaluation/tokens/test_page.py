@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.belle.evaluation.text.test_session import log_softmax
 
 from belle.errors import KnownError
 from belle.evaluation.sources.llama import LlamaSource, text_tokens, window_bos
 from belle.evaluation.tokens.page import LEVELS, level, show, token_page
 from belle.evaluation.tokens.view import Expectation, TokenView, page_protocol, token_views
 from belle.evaluation.windows import Protocol, cut
+from tests.belle.evaluation.text.test_perplexity_run import log_softmax
 from tests.belle.evaluation.tiny_models import TEXT, all_logits, pair
 
 EVIL = "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>&amp;\"'\u2028"

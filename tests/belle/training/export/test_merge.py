@@ -120,7 +120,7 @@ def test_what_cannot_be_merged_is_refused(base: Path, tmp_path: Path, capsys: py
     (tmp_path / "full" / "x").touch()
     with pytest.raises(KnownError, match="already exists"):
         merge(adapter, tmp_path / "full")
-    with pytest.raises(KnownError, match="There is no folder"):
+    with pytest.raises(KnownError, match="nowhere does not exist"):
         merge(adapter, tmp_path / "out", base=str(tmp_path / "nowhere"))
     assert not (tmp_path / "out").exists()
 
