@@ -28,7 +28,7 @@ _MOST_TOKENS = 5_000_000
 
 
 def describe_checkpoint(path: Path) -> Description:
-    """Describe the checkpoint at `path`. What prevents its conversion is noted, not raised.
+    """Describe the checkpoint at `path`. Errors that prevent its conversion become notes.
 
     Raises KnownError if it cannot be opened.
     """

@@ -112,7 +112,7 @@ def take_over(
 
 @dataclass(frozen=True)
 class Removal:
-    """What removing a model will do.
+    """The effects of removing a model.
 
     Attributes:
         name: of the model.

@@ -54,7 +54,7 @@ class QuantizeOptions:
 
 @dataclass(frozen=True)
 class QuantizeReport:
-    """What was done.
+    """The report of a quantization.
 
     Attributes:
         source: the model.
