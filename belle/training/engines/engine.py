@@ -3,8 +3,8 @@
 The loop knows `TrainingEngine` alone. An engine decides where weights, gradients and optimizer states are kept and how
 the processes sum their gradients; it knows nothing of data, losses or the schedule.
 
-Not accelerate, which would add FSDP: its DeepSpeed wrapper changes the weights inside `backward`, before the loop can
-refuse a loss that is not finite, and on CPUs, where the tests run, it silently ignores FSDP.
+Not accelerate, which would add FSDP: its DeepSpeed wrapper changes the weights inside `backward`, before the loop has
+seen the loss of all processes, and on CPUs, where the tests run, it silently ignores FSDP.
 """
 
 from __future__ import annotations
