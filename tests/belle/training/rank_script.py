@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import threading
 from dataclasses import replace
@@ -23,7 +22,7 @@ from typing import IO, Any
 
 from belle import durable
 from belle.errors import KnownError
-from tests.belle.training.runs import ROOT, start_processes_of
+from tests.belle.training.runs import ROOT, Process, start_processes_of
 
 
 def run_jobs(jobs: list[dict[str, Any]], folder: Path) -> list[Any]:
@@ -42,7 +41,7 @@ class _Ranks:
     """The two processes: started with the first jobs, and again after one of them died."""
 
     def __init__(self) -> None:
-        self._processes: list[subprocess.Popen[str]] = []
+        self._processes: list[Process] = []
         self._threads: list[threading.Thread] = []
         self._outputs: list[list[str]] = []
 
@@ -74,7 +73,7 @@ class _Ranks:
         self._processes, self._threads = [], []
 
     def _start(self) -> None:
-        self._processes = start_processes_of([sys.executable, "-m", __name__], stdin=subprocess.PIPE)
+        self._processes = start_processes_of(["-m", __name__], stdin=True)
         streams = [stream for process in self._processes for stream in (process.stdout, process.stderr)]
         self._outputs = [[] for _ in streams]
         self._threads = [

@@ -17,6 +17,7 @@ import yaml
 from belle.training.recipe.load import load_recipe
 from belle.training.recipe.schema import Recipe
 from belle.training.stages.run import run_recipe
+from tests.support.fork_server import ForkedProgram, fork_program
 
 ROOT = Path(__file__).parents[3]
 TOKENIZER = ROOT / "train/tiny/tokenizer"
@@ -105,37 +106,39 @@ def largest_difference(one: Path, other: Path) -> float:
     return max(float((first[name] - second[name]).abs().max()) for name in first)
 
 
-def start(arguments: Sequence[str], *, rank: int = 0, world_size: int = 1, port: int = 0) -> subprocess.Popen[str]:
+Process = subprocess.Popen[str] | ForkedProgram
+
+
+def start(arguments: Sequence[str], *, rank: int = 0, world_size: int = 1, port: int = 0) -> Process:
     """`belle train` as a process of its own, as one of `world_size`."""
-    return _start([sys.executable, "-m", "belle", "train", *arguments], rank, world_size, port)
+    return _start(["-m", "belle", "train", *arguments], rank, world_size, port)
 
 
-def start_ranks(arguments: Sequence[str], world_size: int = 2) -> list[subprocess.Popen[str]]:
+def start_ranks(arguments: Sequence[str], world_size: int = 2) -> list[Process]:
     """The same run in several processes that are connected over gloo."""
-    return start_processes_of([sys.executable, "-m", "belle", "train", *arguments], world_size)
+    return start_processes_of(["-m", "belle", "train", *arguments], world_size)
 
 
-def start_processes_of(
-    command: Sequence[str], world_size: int = 2, stdin: int | None = None
-) -> list[subprocess.Popen[str]]:
-    """Any command in several processes, with the environment variables of `torchrun`."""
+def start_processes_of(python_arguments: Sequence[str], world_size: int = 2, *, stdin: bool = False) -> list[Process]:
+    """Python with these arguments in several processes, with the environment variables of `torchrun`."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    return [_start(command, rank, world_size, port, stdin) for rank in range(world_size)]
+    return [_start(python_arguments, rank, world_size, port, stdin) for rank in range(world_size)]
 
 
-def _start(
-    command: Sequence[str], rank: int, world_size: int, port: int, stdin: int | None = None
-) -> subprocess.Popen[str]:
+def _start(python_arguments: Sequence[str], rank: int, world_size: int, port: int, stdin: bool = False) -> Process:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": str(ROOT)}
     if world_size > 1:
         environment |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world_size)}
         environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    if sys.platform == "linux" and python_arguments[0] == "-m":
+        _, module, *words = python_arguments
+        return fork_program(module, words, environment, stdin=stdin)
     # A process group of its own, so that a test can signal the group as a terminal does.
     return subprocess.Popen(
-        command,
-        stdin=stdin,
+        [sys.executable, *python_arguments],
+        stdin=subprocess.PIPE if stdin else None,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -144,14 +147,14 @@ def _start(
     )
 
 
-def finish(processes: Sequence[subprocess.Popen[str]]) -> None:
+def finish(processes: Sequence[Process]) -> None:
     """Wait for all of them; each must end with status 0."""
     for process in processes:
         out, err = process.communicate(timeout=240)
         assert process.returncode == 0, out + err
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def wait_for(condition: Callable[[], bool], process: Process) -> None:
     """Wait until the condition is true; the process must still run."""
     deadline = monotonic() + 240
     while not condition():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -302,7 +301,7 @@ def test_gradients_that_are_discarded_or_no_numbers_leave_nothing(tmp_path: Path
     for name, zero in {"1": {"stage": 1}, "2": {"stage": 2}, "3": STAGE_3}.items():
         configs.append(tmp_path / f"{name}.json")
         configs[-1].write_text(json.dumps({"zero_optimization": zero}))
-    (process,) = start_processes_of([sys.executable, "-c", DISCARD, str(recipe), *map(str, configs)], 1)
+    (process,) = start_processes_of(["-c", DISCARD, str(recipe), *map(str, configs)], 1)
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, out + err
 

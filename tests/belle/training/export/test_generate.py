@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +56,7 @@ def test_the_first_answers_do_not_wait_for_the_end_of_the_file(model: Path, tmp_
 
 
 def in_processes(arguments: Sequence[str], world_size: int = 2) -> None:
-    finish(start_processes_of([sys.executable, "-m", "belle", "generate", *arguments], world_size))
+    finish(start_processes_of(["-m", "belle", "generate", *arguments], world_size))
 
 
 def test_a_file_of_questions_is_answered_in_its_order(model: Path, tmp_path: Path) -> None:
