@@ -2,17 +2,26 @@
 
 from desktop.store.backups import Backup, backups, make_daily, restore
 from desktop.store.errors import StoreError
-from desktop.store.records import ConversationSummary, SearchHit, StoredConversation, StoredMessage
+from desktop.store.records import (
+    ConversationSummary,
+    ConversationTree,
+    SearchHit,
+    StoredConversation,
+    StoredMessage,
+    TreeMessage,
+)
 from desktop.store.store import Store
 
 __all__ = [
     "Backup",
     "ConversationSummary",
+    "ConversationTree",
     "SearchHit",
     "Store",
     "StoreError",
     "StoredConversation",
     "StoredMessage",
+    "TreeMessage",
     "backups",
     "make_daily",
     "restore",

@@ -50,7 +50,7 @@ class Database:
         self.path = path
         with known_errors(path), contextlib.ExitStack() as undo:
             private_folder(path.parent)
-            self._lock = StoreLock(path)
+            self._lock: StoreLock | None = StoreLock(path)
             undo.callback(self._lock.release)
             _make_private_file(path)
             marker = _recheck_marker(path)
@@ -66,8 +66,26 @@ class Database:
             migrate(self._connection, path, migrations)
             self.has_index = _attach_index(self._connection)
             undo.pop_all()
+        self.file = path
+        """The file that is really open; `path` is the one that errors name."""
         self.damage: StoreError | None = None
         self._is_open = True
+
+    @classmethod
+    def beside(cls, file: Path) -> Database:
+        """One more connection to a file that this process has open already, for the thread that calls this.
+
+        It stands under the lock of the first, and leaves the search index to it. Raises StoreError.
+        """
+        database = cls.__new__(cls)
+        database.path = database.file = file
+        database._lock = None
+        with known_errors(file):
+            database._connection = _connect(file)
+        database.has_index = False
+        database.damage = None
+        database._is_open = True
+        return database
 
     def note_damage(self, error: StoreError) -> None:
         """Remember that a part of the file cannot be read; the next open checks the whole file."""
@@ -85,7 +103,8 @@ class Database:
         if self._is_open:
             self._is_open = False
             self._connection.close()
-            self._lock.release()
+            if self._lock is not None:
+                self._lock.release()
 
     def rows(self, sql: str, *values: Any) -> list[Row]:
         """Every row of a query."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from belle.durable import commit_file
-from desktop.store.schema import APPLICATION_ID, VERSION_1, VERSION_2, VERSION_3
+from desktop.store.schema import APPLICATION_ID, VERSION_1, VERSION_2, VERSION_3, VERSION_4
 from desktop.store.transactions import run_script, transaction
 
 Migration = Callable[[sqlite3.Connection], None]
@@ -37,7 +37,16 @@ def _add_typed_title_and_system_prompt(connection: sqlite3.Connection) -> None:
     run_script(connection, VERSION_3)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_create, _add_drafts_and_thinking, _add_typed_title_and_system_prompt)
+def _add_origin_of_imports(connection: sqlite3.Connection) -> None:
+    run_script(connection, VERSION_4)
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    _create,
+    _add_drafts_and_thinking,
+    _add_typed_title_and_system_prompt,
+    _add_origin_of_imports,
+)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration]) -> None:

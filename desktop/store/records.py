@@ -6,7 +6,7 @@ Times are seconds since the epoch (float). Ids are SQLite row ids with AUTOINCRE
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 Role = Literal["user", "assistant"]
@@ -95,3 +95,51 @@ class SearchHit:
     snippet: str
     ranges: list[tuple[int, int]]
     updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TreeMessage:
+    """A message of a `ConversationTree`. Other messages are named by their place in `ConversationTree.messages`.
+
+    `parent` stands before it (None: a first message); `active_child` is the child that was last shown.
+    """
+
+    parent: int | None
+    role: Role
+    text: str
+    status: Status = "complete"
+    created_at: float = 0.0
+    model: str = ""
+    stats: Mapping[str, Any] = field(default_factory=dict)
+    thinking: str = ""
+    thinking_seconds: float | None = None
+    active_child: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationTree:
+    """A conversation with all versions of all its messages, free of the numbers that it has in one store.
+
+    `active_leaf` and `context_start` are places in `messages`; versions of one message are in order, oldest first.
+    """
+
+    messages: tuple[TreeMessage, ...]
+    title: str = ""
+    title_is_auto: bool = True
+    system_prompt: str = ""
+    model: str = ""
+    pinned: bool = False
+    created_at: float = 0.0
+    updated_at: float = 0.0
+    active_leaf: int | None = None
+    context_start: int | None = None
+    overflow: Overflow = "refuse"
+
+    def active_path(self) -> list[TreeMessage]:
+        """What is shown of it, the first message first."""
+        path: list[TreeMessage] = []
+        place = self.active_leaf
+        while place is not None:
+            path.append(self.messages[place])
+            place = path[-1].parent
+        return path[::-1]

@@ -107,3 +107,9 @@ VERSION_3 = """
 ALTER TABLE draft ADD COLUMN typed_title TEXT;
 ALTER TABLE draft ADD COLUMN typed_system_prompt TEXT;
 """
+
+# Where an imported conversation comes from: the digest of what the file said of it; empty for one that began here.
+VERSION_4 = """
+ALTER TABLE conversation ADD COLUMN imported_from TEXT NOT NULL DEFAULT '';
+CREATE INDEX conversation_imported ON conversation (imported_from) WHERE imported_from <> '';
+"""

@@ -1,6 +1,7 @@
 """The store as the rest of the program uses it, and what concerns more than one of its parts.
 
-The parts are in the modules beside this one: `Conversations`, `MessageTree`, `Drafts` and `Search` on one `Database`.
+The parts are in the modules beside this one: `Conversations` and `WholeTrees`, `MessageTree`, `Drafts` and
+`Search`, on one `Database`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from desktop.store.conversations import Conversations
 from desktop.store.database import Database
 from desktop.store.drafts import Drafts
 from desktop.store.errors import StoreError, known_errors
@@ -20,9 +20,10 @@ from desktop.store.migrations import MIGRATIONS, Migration
 from desktop.store.records import StoredConversation, StoredMessage
 from desktop.store.search import Search
 from desktop.store.tree import MessageTree
+from desktop.store.whole_trees import WholeTrees
 
 
-class Store(Conversations, MessageTree, Drafts, Search):
+class Store(WholeTrees, MessageTree, Drafts, Search):
     """Every conversation of one user. Use it from the thread that opened it."""
 
     recovered: list[int]
@@ -86,6 +87,23 @@ class Store(Conversations, MessageTree, Drafts, Search):
         store._folder = folder
         store.is_read_only = True
         return store
+
+    def beside(self) -> Callable[[], Store]:
+        """What opens the same store a second time, for work in another thread; to be called in that thread.
+
+        What either of them writes the other sees. Search and recovery are for the first alone.
+        """
+        file, cls, clock, read_only = self._db.file, type(self), self._clock, self.is_read_only
+
+        def open_beside() -> Store:
+            store = cls(Database.beside(file), clock)
+            store.recovered = []
+            if read_only:
+                store._db.refuse_changes(file)
+                store.is_read_only = True
+            return store
+
+        return open_beside
 
     @property
     def damage(self) -> StoreError | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from desktop.store import Store, StoreError
+from desktop.store import ConversationTree, Store, StoreError, TreeMessage
 from desktop.store.migrations import MIGRATIONS, migration_backups
 from desktop.store.schema import APPLICATION_ID
 from tests.desktop.store.processes import line_of, python
@@ -121,6 +121,17 @@ def test_a_file_of_version_3_opens_with_what_was_being_typed(path: Path) -> None
             "Be brief, and",
             None,
         ]
+
+
+def test_a_file_of_version_3_knows_of_no_imports(path: Path) -> None:
+    with Store.open(as_version_wrote_it(3, path)) as store:
+        assert store._db.rows("SELECT DISTINCT imported_from FROM conversation") == [("",)]
+        assert not store.has_tree(ConversationTree(messages=(TreeMessage(None, "user", "new"),)), imported_from="a")
+
+
+def test_a_file_of_version_4_knows_what_was_imported(path: Path) -> None:
+    with Store.open(as_version_wrote_it(4, path)) as store:
+        assert store.has_tree(ConversationTree(messages=()), imported_from="chatgpt:5e2a")
 
 
 def test_a_migration_keeps_a_copy_of_the_file_as_it_was(old: Path) -> None:

@@ -1,0 +1,149 @@
+"""Reads and adds conversations as a whole, with every version of every message: for export and import."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from desktop.store.conversations import Conversations
+from desktop.store.database import Row, storable
+from desktop.store.reading import ValueReader
+from desktop.store.records import (
+    ROLES,
+    STATUSES,
+    ConversationTree,
+    TreeMessage,
+)
+from desktop.store.salvage import read_or_salvage, readable_rows, row_ids
+
+_MESSAGE = (
+    "SELECT id, parent_id, role, text, status, created_at, model, stats, thinking, thinking_seconds, conversation_id"
+    " FROM message"
+)
+
+
+class WholeTrees(Conversations):
+    """The part of the store that reads and adds conversations with all messages. Every method raises StoreError."""
+
+    def tree(self, conversation_id: int) -> ConversationTree:
+        """A conversation with all that was ever said in it; an answer under way as far as it has come.
+
+        Of a damaged file, what can be read: a message whose parent cannot be follows the one before it.
+        """
+        conversation = self.conversation(conversation_id)
+        rows = read_or_salvage(
+            self._db,
+            lambda: self._db.rows(f"{_MESSAGE} WHERE conversation_id = ? ORDER BY id", conversation_id),
+            lambda: self._salvaged_rows(conversation_id),
+        )
+        children = dict(
+            self._db.rows(
+                "SELECT a.parent_id, a.child_id FROM active_child AS a JOIN message AS m ON m.id = a.parent_id"
+                " WHERE m.conversation_id = ?",
+                conversation_id,
+            )
+        )
+        places = {row[0]: place for place, row in enumerate(rows)}
+        messages = tuple(_tree_message(row, place, places, children) for place, row in enumerate(rows))
+        return ConversationTree(
+            messages=messages,
+            title=conversation.title,
+            title_is_auto=conversation.title_is_auto,
+            system_prompt=conversation.system_prompt,
+            model=conversation.model,
+            pinned=conversation.pinned,
+            created_at=conversation.created_at,
+            updated_at=conversation.updated_at,
+            active_leaf=places.get(conversation.active_leaf, len(messages) - 1 if messages else None),
+            context_start=places.get(conversation.context_start),
+            overflow=conversation.overflow,
+        )
+
+    def _salvaged_rows(self, conversation_id: int) -> list[Row]:
+        rows = readable_rows(self._db, f"{_MESSAGE} WHERE id = ?", row_ids(self._db, "message"))
+        return [row for row in rows if row[10] == conversation_id][::-1]
+
+    def add_tree(self, tree: ConversationTree, *, imported_from: str = "") -> int:
+        """Add a conversation as it is, in one transaction; its number.
+
+        Args:
+            tree: an answer that is `streaming` in it is `interrupted` in the store.
+            imported_from: the digest by which `has_tree` knows it again.
+        """
+        with self._db.transaction():
+            created = self._db.write(
+                "INSERT INTO conversation (title, title_is_auto, system_prompt, model, pinned, created_at, updated_at,"
+                " overflow, imported_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                *(tree.title, tree.title_is_auto, tree.system_prompt, tree.model, tree.pinned, tree.created_at),
+                *(tree.updated_at, tree.overflow, imported_from),
+            )
+            conversation_id = created.lastrowid or 0
+            ids: list[int] = []
+            for message in tree.messages:
+                ids.append(self._insert(conversation_id, message, ids))
+            for place, message in enumerate(tree.messages):
+                if message.active_child is not None:
+                    self._db.write("INSERT INTO active_child VALUES (?, ?)", ids[place], ids[message.active_child])
+            self._db.write(
+                "UPDATE conversation SET active_leaf = ?, context_start = ? WHERE id = ?",
+                None if tree.active_leaf is None else ids[tree.active_leaf],
+                None if tree.context_start is None else ids[tree.context_start],
+                conversation_id,
+            )
+        return conversation_id
+
+    def _insert(self, conversation_id: int, message: TreeMessage, ids: Sequence[int]) -> int:
+        added = self._db.write(
+            "INSERT INTO message (conversation_id, parent_id, role, text, status, model, created_at, stats, thinking,"
+            " thinking_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(conversation_id, None if message.parent is None else ids[message.parent], message.role, message.text),
+            *("interrupted" if message.status == "streaming" else message.status, message.model, message.created_at),
+            *(json.dumps(dict(message.stats), ensure_ascii=False), message.thinking, message.thinking_seconds),
+        )
+        return added.lastrowid or 0
+
+    def has_tree(self, tree: ConversationTree, *, imported_from: str = "") -> bool:
+        """Whether a conversation is here already: it was imported under this digest, or one that began at the same
+        moment holds all of its messages (and perhaps what was said since)."""
+        if imported_from and self._db.row(
+            "SELECT 1 FROM conversation WHERE imported_from = ? AND deleted_at IS NULL", imported_from
+        ):
+            return True
+        wanted = set(_chains(tree.messages))
+        return any(
+            wanted <= set(_chains(self.tree(conversation_id).messages))
+            for (conversation_id,) in self._db.rows(
+                "SELECT id FROM conversation WHERE created_at = ? AND deleted_at IS NULL", tree.created_at
+            )
+        )
+
+
+def _tree_message(row: Row, place: int, places: Mapping[int, int], children: Mapping[int, int]) -> TreeMessage:
+    read = ValueReader(row)
+    parent = None if row[1] is None else places.get(row[1])
+    if row[1] is not None and (parent is None or parent >= place):  # of a damaged file
+        parent = place - 1 if place else None
+    status = read.one_of(4, STATUSES)
+    return TreeMessage(
+        parent=parent,
+        role=read.one_of(2, ROLES),  # type: ignore[arg-type]
+        text=read.text(3),
+        status="interrupted" if status == "streaming" else status,  # type: ignore[arg-type]
+        created_at=read.number(5),
+        model=read.text(6),
+        stats=read.json_object(7),
+        thinking=read.text(8),
+        thinking_seconds=None if row[9] is None else read.number(9),
+        active_child=places.get(children.get(row[0], 0)),
+    )
+
+
+def _chains(messages: Sequence[TreeMessage]) -> Iterator[bytes]:
+    """For each message a digest of what it says and of all that leads to it."""
+    digests: list[bytes] = []
+    for message in messages:
+        above = b"" if message.parent is None else digests[message.parent]
+        said = "\0".join((message.role, storable(message.text), storable(message.thinking)))
+        digests.append(hashlib.sha256(above + said.encode()).digest())
+        yield digests[-1]

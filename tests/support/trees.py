@@ -1,0 +1,65 @@
+"""Random conversations, and what is seen of one through all of its versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from desktop.store import ConversationTree, Store, TreeMessage
+from desktop.store.records import ENDINGS, OVERFLOWS, ROLES
+
+texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
+times = st.floats(0, 4e9, allow_nan=False)
+stats = st.dictionaries(texts, st.one_of(st.integers(-5, 5), st.floats(0, 99, allow_nan=False), texts), max_size=2)
+
+
+@st.composite
+def conversation_trees(draw: st.DrawFn) -> ConversationTree:
+    """Conversations of any shape that a store can hold."""
+    parents = [
+        draw(st.one_of(st.none(), st.integers(0, place - 1))) if place else None
+        for place in range(draw(st.integers(0, 8)))
+    ]
+    children = {place: [c for c, parent in enumerate(parents) if parent == place] for place in range(len(parents))}
+    messages = tuple(
+        TreeMessage(
+            parent=parent,
+            role=draw(st.sampled_from(ROLES)),
+            text=draw(texts),
+            status=draw(st.sampled_from(ENDINGS)),  # type: ignore[arg-type]
+            created_at=draw(times),
+            model=draw(texts),
+            stats=draw(stats),
+            thinking=draw(texts),
+            thinking_seconds=draw(st.one_of(st.none(), times)),
+            active_child=draw(st.one_of(st.none(), st.sampled_from(children[place]))) if children[place] else None,
+        )
+        for place, parent in enumerate(parents)
+    )
+    return ConversationTree(
+        messages=messages,
+        title=draw(texts),
+        title_is_auto=draw(st.booleans()),
+        system_prompt=draw(texts),
+        model=draw(texts),
+        pinned=draw(st.booleans()),
+        created_at=draw(times),
+        updated_at=draw(times),
+        active_leaf=draw(st.integers(0, len(messages) - 1)) if messages else None,
+        context_start=draw(st.one_of(st.none(), st.integers(0, len(messages) - 1))) if messages else None,
+        overflow=draw(st.sampled_from(OVERFLOWS)),
+    )
+
+
+def shown_everywhere(store: Store, conversation_id: int) -> list[list[tuple[Any, ...]]]:
+    """The path that is shown at first, and the one through each message when it is chosen."""
+    ids = [
+        row[0]
+        for row in store._db.rows("SELECT id FROM message WHERE conversation_id = ? ORDER BY id", conversation_id)
+    ]
+    paths = [store.active_path(conversation_id)]
+    for message_id in ids:
+        store.show(message_id)
+        paths.append(store.active_path(conversation_id))
+    return [[(m.role, m.text, m.status, m.sibling_index, m.sibling_count) for m in path] for path in paths]
