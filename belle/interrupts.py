@@ -1,7 +1,8 @@
-"""Ctrl-C as KeyboardInterrupt, but not in the middle of an import.
+"""Ctrl-C as KeyboardInterrupt, but not where it would be lost: in an import, or in a callback of native code.
 
 C code that imports (in numpy, in torch) prints a KeyboardInterrupt as a traceback and continues with a half-initialized
-module, which then fails to import. So an interrupt during an import is delayed until the import is over.
+module, which then fails to import. ctypes prints an exception that a callback raises, and continues as if nothing had
+happened. So an interrupt there is delayed until the import or the callback is over.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from types import FrameType
+from collections.abc import Callable, Iterator
+from types import CodeType, FrameType
+from typing import Any, TypeVar
 
 # One Ctrl-C reaches a child twice: from the terminal, which signals the whole group, and from its parent, which
 # forwards it. Signals within this time count as one.
@@ -21,6 +23,14 @@ _RETRY_S = 0.01
 _LONGEST_S = 5.0
 """An import that takes longer is interrupted all the same."""
 _IMPORT = "<frozen importlib._bootstrap>"
+_callbacks: set[CodeType] = set()
+_Callback = TypeVar("_Callback", bound=Callable[..., Any])
+
+
+def native_callback(function: _Callback) -> _Callback:
+    """Mark a function that native code calls: no KeyboardInterrupt is raised in it, but after it."""
+    _callbacks.add(function.__code__)
+    return function
 
 
 class Interrupt:
@@ -31,14 +41,14 @@ class Interrupt:
         self._delayed_since: float | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Raises KeyboardInterrupt, now or after the import in progress."""
+        """Raises KeyboardInterrupt, now or after the import or callback in progress."""
         now = time.monotonic()
         if now - self._last < _SAME_S:
             return
         since = self._delayed_since if self._delayed_since is not None else now
-        if _is_importing(frame) and now - since < _LONGEST_S:
+        if _is_in_callback(frame) or (_is_importing(frame) and now - since < _LONGEST_S):
             self._delayed_since = since
-            # The handler cannot wait for the import, which it has interrupted: the signal is sent again a little later.
+            # The handler cannot wait for the code that it has interrupted: the signal is sent again a little later.
             again = threading.Timer(_RETRY_S, os.kill, (os.getpid(), number))
             again.daemon = True
             again.start()
@@ -64,8 +74,14 @@ def between_imports() -> Iterator[None]:
 
 
 def _is_importing(frame: FrameType | None) -> bool:
+    return any(code.co_filename == _IMPORT for code in _codes(frame))
+
+
+def _is_in_callback(frame: FrameType | None) -> bool:
+    return any(code in _callbacks for code in _codes(frame))
+
+
+def _codes(frame: FrameType | None) -> Iterator[CodeType]:
     while frame is not None:
-        if frame.f_code.co_filename == _IMPORT:
-            return True
+        yield frame.f_code
         frame = frame.f_back
-    return False

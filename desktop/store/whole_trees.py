@@ -37,7 +37,7 @@ class WholeTrees(Conversations):
             lambda: self._db.rows(f"{_MESSAGE} WHERE conversation_id = ? ORDER BY id", conversation_id),
             lambda: self._salvaged_rows(conversation_id),
         )
-        children = dict(
+        children: dict[int, int] = dict(
             self._db.rows(
                 "SELECT a.parent_id, a.child_id FROM active_child AS a JOIN message AS m ON m.id = a.parent_id"
                 " WHERE m.conversation_id = ?",

@@ -56,6 +56,32 @@ print(count, signal.getsignal(signal.SIGINT) is signal.default_int_handler)
     assert (result.stdout, result.stderr) == ("1 True\n", "")
 
 
+def test_an_interrupt_in_a_callback_of_native_code_comes_after_it() -> None:
+    program = """
+import ctypes, os, signal, time
+from belle.interrupts import between_imports, native_callback
+ended = []
+
+@native_callback
+def compare(first, second):
+    if not ended:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.05)
+    ended.append(True)
+    return 0
+
+callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(compare)
+try:
+    with between_imports():
+        ctypes.CDLL(None).qsort((ctypes.c_int * 2)(1, 2), ctypes.c_size_t(2), ctypes.c_size_t(4), callback)
+        time.sleep(30)
+except KeyboardInterrupt:
+    print("stopped", len(ended))
+"""
+    result = run(program)
+    assert (result.stdout, result.stderr) == ("stopped 1\n", "")
+
+
 def run(program: str, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", program, *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)

@@ -20,6 +20,7 @@ from belle.engine.llama.native_log import NativeLog
 from belle.engine.process import safer_mode
 from belle.engine.process.faults import load_fault, loading_note
 from belle.errors import KnownError
+from belle.interrupts import native_callback
 from belle.prompts.thinking import CONTROL_TOKENS
 
 _SENTENCEPIECE = 1  # enum llama_vocab_type
@@ -178,6 +179,7 @@ class Model:
     ) -> None:
         cancelled = False
 
+        @native_callback
         def progress(fraction: float, _: Any) -> bool:
             nonlocal cancelled
             cancelled = not on_progress(fraction)

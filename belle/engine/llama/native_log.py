@@ -9,6 +9,8 @@ from typing import Any
 
 import llama_cpp.llama_cpp as llama
 
+from belle.interrupts import native_callback
+
 _WARNING, _ERROR, _CONTINUED = 3, 4, 5  # enum ggml_log_level; 5 continues the line before
 _MAX_LINES = 100
 _STDERR = 2
@@ -45,6 +47,7 @@ class NativeLog:
         with suppress(OSError):
             os.write(_STDERR, text.encode("utf-8", "replace"))
 
+    @native_callback
     def _receive(self, level: int, text: bytes | None, _: Any) -> None:
         more = level == _CONTINUED
         if not more:
