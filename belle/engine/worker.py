@@ -23,12 +23,14 @@ from belle.engine.process.protocol import (
     Failed,
     Forget,
     Generate,
+    HasReadAhead,
     Hello,
     ListTemplates,
     Load,
     Loading,
     ProtocolError,
     Quit,
+    ReadAhead,
     Ready,
     SetTemplate,
     Stop,
@@ -102,6 +104,7 @@ class Worker:
                 case ListTemplates():
                     threading.Thread(target=self._list_templates, args=(command,), daemon=True).start()
                 case _:
+                    self._requests.interrupt_reading_ahead()
                     self._commands.put((command, arrived))
         self._requests.quit()
         self._outbox.close()
@@ -124,6 +127,8 @@ class Worker:
                     self._fail(command.id, error)
             case Load():
                 self._load(command)
+            case ReadAhead():
+                self._read_ahead(command)
             case Forget(conversation=conversation):
                 if self._model is not None:
                     self._model.session.forget(conversation)
@@ -134,6 +139,13 @@ class Worker:
                     self._outbox.send(Ready(model.info))
                 except KnownError as error:
                     self._fail(None, error)
+
+    def _read_ahead(self, command: ReadAhead) -> None:
+        """Only while nothing else is to be done: whatever arrives interrupts it."""
+        if self._model is not None and self._commands.empty() and self._requests.begin_reading_ahead():
+            tokens = self._model.session.read_ahead(command)
+            self._requests.finish_reading_ahead()
+            self._outbox.send(HasReadAhead(command.conversation, tokens))
 
     def _load(self, command: Load) -> None:
         from belle.engine.llama.model import LoadCancelled

@@ -18,6 +18,7 @@ from belle.engine.process.protocol import (
     Load,
     ModelInfo,
     Prefill,
+    ReadAhead,
     Ready,
     Stats,
     StopReason,
@@ -78,6 +79,9 @@ class FakeEngine:
 
     def forget(self, conversation: str) -> None:
         self.commands.append(("forget", conversation))
+
+    def read_ahead(self, command: ReadAhead) -> None:
+        self.commands.append(command)
 
     def list_templates(self, request: ListTemplates) -> None:
         self.commands.append(request)

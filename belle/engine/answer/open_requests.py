@@ -19,6 +19,7 @@ class OpenRequests:
         self._lock = threading.Lock()
         self._open: list[int] = []
         self._stopped: set[int] = set()
+        self._reading_ahead = False
         self._quitting = False
 
     def accept(self, request_id: int) -> bool:
@@ -50,6 +51,26 @@ class OpenRequests:
         with self._lock:
             self._open.remove(request_id)
             self._stopped.discard(request_id)
+
+    def begin_reading_ahead(self) -> bool:
+        """Evaluate what nobody has asked for yet; False while there is a request."""
+        with self._lock:
+            if self._open or self._quitting:
+                return False
+            self._flag.clear()
+            self._reading_ahead = True
+            return True
+
+    def interrupt_reading_ahead(self) -> None:
+        """Something else is to be done. Does nothing when nothing is being read ahead."""
+        with self._lock:
+            if self._reading_ahead:
+                self._flag.set()
+
+    def finish_reading_ahead(self) -> None:
+        """It is read, or was interrupted. The flag stays as it is: whatever begins next clears it."""
+        with self._lock:
+            self._reading_ahead = False
 
     def quit(self) -> None:
         """Stop everything for good."""

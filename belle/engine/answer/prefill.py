@@ -37,6 +37,16 @@ class PrefillChunker:
             start = end
         yield tokens[body:]
 
+    def whole_chunks(self, tokens: Sequence[int], start: int) -> Iterator[Sequence[int]]:
+        """The tokens from `start` on as far as they make whole grains from the first: those that `chunks` cuts alike,
+        whatever comes after them."""
+        end = len(tokens) // _GRAIN * _GRAIN
+        while start < end:
+            # What was in the cache before may end within a grain.
+            size = _GRAIN - start % _GRAIN if start % _GRAIN else self._size(end - start)
+            yield tokens[start : start + size]
+            start += size
+
     def timed(self, evaluate: Callable[[Sequence[int]], None], chunk: Sequence[int]) -> float:
         """Evaluate a chunk and return the seconds per token that it took."""
         start = perf_counter()

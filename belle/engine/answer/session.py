@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from time import perf_counter
 
 from belle.engine.answer.answer_tokens import AnswerTokens
-from belle.engine.answer.kv_states import ConversationStates
-from belle.engine.answer.overflow import FittedPrompt, fit, room_for_summary
+from belle.engine.answer.kv_states import ConversationStates, shared_length
+from belle.engine.answer.overflow import FittedPrompt, fit, room_for_prompt, room_for_summary
 from belle.engine.answer.prefill import PrefillChunker
 from belle.engine.answer.prompt import Renderer
 from belle.engine.answer.sampling import Sampler
@@ -25,6 +26,7 @@ from belle.engine.process.protocol import (
     Event,
     Generate,
     Prefill,
+    ReadAhead,
     Sampling,
     Stats,
     StopReason,
@@ -135,6 +137,33 @@ class AnswerSession:
                 raise
         return self._finish(answer, reason, continued)
 
+    def read_ahead(self, command: ReadAhead) -> int:
+        """Evaluate what the next prompt of a conversation begins with, until all of it is read or the flag is set.
+
+        What does not fit, or has no template, is not read. Returns how many tokens of it are in the KV cache.
+        """
+        tokens: list[int] = []
+        with suppress(Interrupted, KnownError):
+            tokens = self._beginning(command)
+            if len(tokens) <= room_for_prompt(self._context.n_ctx, None):
+                self._enter(command, tokens)
+                known = shared_length(self._context.tokens, tokens)
+                if known < len(tokens):
+                    self._context.keep_prefix(tokens[:known])
+                    self._prefill_threads.begin()
+                    for chunk in self._prefill.whole_chunks(tokens, len(self._context.tokens)):
+                        self._evaluate_chunk(chunk)
+        return shared_length(self._context.tokens, tokens)
+
+    def _beginning(self, command: ReadAhead) -> list[int]:
+        """With which tokens every next prompt begins: what the prompts of two different questions have in common."""
+        renderer = self._renderer(command.thinking)
+        first, second = (
+            renderer.prompt(with_summary([*command.messages, Message("user", question)], command.summary))
+            for question in ("A", "b")
+        )
+        return first[: shared_length(first, second)]
+
     def _renderer(self, thinking: bool | None = None) -> Renderer:
         if self.template is None:
             message = "This model does not say which prompt template it was trained with."
@@ -230,7 +259,7 @@ class AnswerSession:
         if self._states is not None:
             self._states.leave(conversation)
 
-    def _enter(self, request: Generate, prompt: Sequence[int]) -> None:
+    def _enter(self, request: Generate | ReadAhead, prompt: Sequence[int]) -> None:
         if self._states is not None:
             self._states.enter(request.conversation, prompt)
             for message in request.messages:
@@ -250,13 +279,17 @@ class AnswerSession:
                 last_event = perf_counter()
                 left = self._prefill.seconds_left(len(new) - done)
                 self._emit(Prefill(answer.request.id, done, len(new), reused, left))
-            self._raise_if_stopped()
-            self._set_threads()
-            seconds = self._prefill.timed(self._context.evaluate, chunk)
-            if len(chunk) > 1:  # a single token uses the threads for decoding
-                self._prefill_threads.observe(seconds)
+            self._evaluate_chunk(chunk)
             done += len(chunk)
         self._emit(Prefill(answer.request.id, done, done, reused, 0.0))
+
+    def _evaluate_chunk(self, chunk: Sequence[int]) -> None:
+        """Raises Interrupted."""
+        self._raise_if_stopped()
+        self._set_threads()
+        seconds = self._prefill.timed(self._context.evaluate, chunk)
+        if len(chunk) > 1:  # a single token uses the threads for decoding
+            self._prefill_threads.observe(seconds)
 
     def _decode(self, sampler: Sampler, answer: _AnswerInProgress) -> StopReason:
         """Sample, send and evaluate token after token. Raises Interrupted."""

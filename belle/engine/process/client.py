@@ -28,6 +28,7 @@ from belle.engine.process.protocol import (
     ListTemplates,
     Load,
     Quit,
+    ReadAhead,
     Ready,
     SaferMode,
     SetTemplate,
@@ -74,6 +75,9 @@ class Engine(Protocol):
 
     def forget(self, conversation: str) -> None:
         """Save nothing of a conversation that was deleted."""
+
+    def read_ahead(self, command: ReadAhead) -> None:
+        """Read what the next request will begin with."""
 
     def close(self, timeout: float = CLOSE_TIMEOUT_S) -> None:
         """End the engine. No event comes afterwards."""
@@ -156,6 +160,10 @@ class EngineClient:
     def forget(self, conversation: str) -> None:
         """Save nothing of a conversation that was deleted, and remove what was saved."""
         self._send(Forget(conversation))
+
+    def read_ahead(self, command: ReadAhead) -> None:
+        """Read what the next request will begin with, as long as nothing else is asked; told by `HasReadAhead`."""
+        self._send(command)
 
     def restart(self) -> None:
         """End the worker if it still runs, start another one, and load the last model again."""

@@ -136,6 +136,24 @@ class ListTemplates:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadAhead:
+    """A conversation is about to be asked about: read what is there of it while nothing else is to be done; given up
+    for any other command. `HasReadAhead` is the end of it, unless it was not begun.
+
+    Args:
+        conversation: as in `Generate`.
+        messages: those that the next request will begin with.
+        thinking, summary: as in `Generate`.
+    """
+
+    op: ClassVar[str] = "read_ahead"
+    conversation: str
+    messages: tuple[Message, ...]
+    thinking: bool | None = None
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """A conversation was deleted: remove what was saved of it, and save no more. Not answered."""
 
@@ -150,7 +168,7 @@ class Quit:
     op: ClassVar[str] = "quit"
 
 
-Command = Load | SetTemplate | Generate | Stop | Count | ListTemplates | Forget | Quit
+Command = Load | SetTemplate | Generate | Stop | Count | ListTemplates | ReadAhead | Forget | Quit
 
 
 # Events
@@ -217,6 +235,15 @@ class Prefill:
     total: int
     reused: int
     seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class HasReadAhead:
+    """Of a conversation so many tokens, from its first on, are in the KV cache now."""
+
+    event: ClassVar[str] = "has_read_ahead"
+    conversation: str
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +399,7 @@ Event = (
     | Loading
     | Ready
     | Prefill
+    | HasReadAhead
     | ContextCut
     | Summarised
     | Thinking

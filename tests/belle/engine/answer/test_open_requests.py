@@ -53,3 +53,25 @@ def test_quitting_is_for_good() -> None:
     requests.quit()
     requests.begin(1)
     assert flag and requests.quitting
+
+
+def test_reading_ahead_gives_way_to_everything() -> None:
+    flag = StopFlag()
+    requests = OpenRequests(flag)
+    assert requests.begin_reading_ahead()
+    assert not flag
+    requests.interrupt_reading_ahead()
+    assert flag
+    requests.finish_reading_ahead()
+    requests.accept(1)
+    assert not requests.begin_reading_ahead()
+    requests.begin(1)
+    assert not flag
+    requests.interrupt_reading_ahead()
+    assert not flag
+
+
+def test_nothing_is_read_ahead_at_the_end() -> None:
+    requests = OpenRequests(StopFlag())
+    requests.quit()
+    assert not requests.begin_reading_ahead()

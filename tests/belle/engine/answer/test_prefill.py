@@ -34,3 +34,12 @@ def test_the_speed_is_learned() -> None:
     assert prefill.seconds_left(100) is None
     prefill.timed(lambda chunk: None, range(64))
     assert prefill.seconds_left(100) is not None
+
+
+@given(st.integers(0, 500), st.integers(0, 500), st.floats(0.01, 1e5))
+def test_reading_ahead_ends_with_a_whole_grain(length: int, start: int, speed: float) -> None:
+    prefill = PrefillChunker()
+    prefill.tokens_per_s = speed
+    chunks = list(prefill.whole_chunks(range(length), start))
+    assert [token for chunk in chunks for token in chunk] == list(range(start, length // 8 * 8))
+    assert all((chunk[-1] + 1) % 8 == 0 for chunk in chunks)
