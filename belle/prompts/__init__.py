@@ -6,7 +6,7 @@ others, and `gguf` for the template in a model file.
 
 from __future__ import annotations
 
-from belle.prompts.base import Message, PromptTemplate, Role, Segment, as_text
+from belle.prompts.base import Message, PromptTemplate, Role, Segment, ToolCall, as_text
 from belle.prompts.builtin import TEMPLATES, get_template
 from belle.prompts.gguf import OWN_TEMPLATE, template_from_gguf
 
@@ -17,6 +17,7 @@ __all__ = [
     "PromptTemplate",
     "Role",
     "Segment",
+    "ToolCall",
     "as_text",
     "get_template",
     "template_from_gguf",

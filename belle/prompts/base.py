@@ -7,13 +7,29 @@ That is enough to make token ids, a loss mask, or readable text, without knowing
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
+from belle.errors import KnownError
 from belle.prompts.thinking import opened_by
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model's call of a function.
+
+    Args:
+        name: of the function.
+        arguments: a JSON object, as text.
+        id: by which a `tool` message names the call that it answers; "" where nobody asks.
+    """
+
+    name: str
+    arguments: str
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +38,27 @@ class Message:
 
     Args:
         trained: whether training computes the loss on it; matters for answers only.
+        tool_calls: the functions that an answer calls.
+        tool_call_id: of the call that a `tool` message answers.
+        name: of the function that a `tool` message answers for.
     """
 
     role: Role
     content: str
     trained: bool = True
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    name: str = ""
 
     @property
     def is_target(self) -> bool:
         """Whether it is an answer that training computes the loss on."""
         return self.role == "assistant" and self.trained
+
+    @property
+    def is_about_tools(self) -> bool:
+        """Whether it calls functions, or is what one returned."""
+        return self.role == "tool" or bool(self.tool_calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +156,23 @@ class PromptTemplate(ABC):
         del on
         return self
 
+    @property
+    def tool_syntax(self) -> str | None:
+        """How its models write calls of functions: an id of `belle.prompts.tool_calls`; None: they know none."""
+        return None
+
+    def with_tools(self, tools: Sequence[Mapping[str, Any]]) -> PromptTemplate:
+        """The same template that offers functions to the model.
+
+        Args:
+            tools: each as in OpenAI's API, `{"type": "function", "function": {"name", "description", "parameters"}}`.
+
+        Raises KnownError("tools_unsupported") where its models know no tools.
+        """
+        if tools:
+            raise tools_unsupported()
+        return self
+
     def keeps_history(self, messages: Sequence[Message]) -> bool:
         """Whether in the finished conversation each answer follows exactly the prompt of a chat.
 
@@ -152,6 +196,12 @@ class PromptTemplate(ABC):
     @abstractmethod
     def _turns(self, messages: Sequence[Message], *, answer: bool) -> list[Segment]:
         """The segments of finished messages, and with `answer` those that make the model begin an answer."""
+
+
+def tools_unsupported() -> KnownError:
+    """The error for tools that a template has no words for."""
+    message = "The prompt template of this model does not know tools."
+    return KnownError("tools_unsupported", message, "Leave tools out, or use a model that was trained to call them.")
 
 
 def split_partial(messages: Sequence[Message], continue_last: bool) -> tuple[Sequence[Message], Message | None]:

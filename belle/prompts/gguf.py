@@ -6,14 +6,15 @@ of the template.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from belle.errors import KnownError
-from belle.prompts.base import BOS, Message, PromptTemplate, Segment
+from belle.prompts.base import BOS, Message, PromptTemplate, Segment, tools_unsupported
 from belle.prompts.builtin import TEMPLATES
 from belle.prompts.jinja import jinja_source
+from belle.prompts.tool_calls import syntax_of
 
 if TYPE_CHECKING:
     from belle.prompts.sandbox import Program
@@ -45,7 +46,7 @@ class GgufTemplate(PromptTemplate):
     def _turns(self, messages: Sequence[Message], *, answer: bool) -> list[Segment]:
         text = self.program.render(messages, add_generation_prompt=answer)
         pieces = take_apart(self.program, messages, text, add_generation_prompt=answer)
-        return self._with_bos([piece.segment for piece in pieces])
+        return self._with_bos([segment for piece in pieces for segment in _without_guards(piece.segment)])
 
     @property
     def can_switch_thinking(self) -> bool:
@@ -55,6 +56,15 @@ class GgufTemplate(PromptTemplate):
         if on is None or not self.can_switch_thinking:
             return self
         return replace(self, program=self.program.with_thinking(on))
+
+    @property
+    def tool_syntax(self) -> str | None:
+        return syntax_of(self.program.source) if self.program.takes_tools else None
+
+    def with_tools(self, tools: Sequence[Mapping[str, Any]]) -> GgufTemplate:
+        if tools and self.tool_syntax is None:
+            raise tools_unsupported()
+        return replace(self, program=self.program.with_tools(tools)) if tools else self
 
     def _silence(self, pieces: list[Segment], messages: Sequence[Message]) -> None:
         """Do nothing: `ModelTemplate` does not mark answers without loss in the first place."""
@@ -99,6 +109,17 @@ def template_from_gguf(source: str, *, bos_token: str, eos_token: str) -> Prompt
     )
 
 
+def _without_guards(segment: Segment) -> Iterator[Segment]:
+    """The segment, with what stands in it of tools and calls as segments that are not literal."""
+    if not segment.literal:
+        yield segment
+        return
+    from belle.prompts.sandbox import unguarded
+
+    for text, guarded in unguarded(segment.text):
+        yield replace(segment, text=text, literal=not guarded)
+
+
 def supports_system(program: Program) -> bool:
     """Whether a template renders a system message: some raise an error for it, others silently drop it."""
     mark = "mark-of-the-system-message"
@@ -127,7 +148,7 @@ def take_apart(program: Program, messages: Sequence[Message], text: str, *, add_
         return _in_order(text, messages)
     # Empty messages get no mark: templates treat them differently from others.
     marked = [
-        Message(m.role, f"{_OPEN}{index:06d}{_CLOSE}" if m.content.strip() else m.content)
+        replace(m, content=f"{_OPEN}{index:06d}{_CLOSE}" if m.content.strip() else m.content)
         for index, m in enumerate(messages)
     ]
     try:

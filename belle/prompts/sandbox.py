@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import datetime
 from functools import partial
@@ -25,6 +25,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Cycler, Joiner, Namespace
 from jinja2.visitor import NodeTransformer
 
+from belle.documents import parse_json
 from belle.errors import KnownError
 from belle.prompts import limits
 from belle.prompts.base import Message
@@ -33,6 +34,10 @@ from belle.prompts.thinking import SWITCHES
 
 MAX_SOURCE = 256 * 1024
 _GENERATION = re.compile(r"\{%[-+]?\s*generation\b")
+_GUARD_OPEN, _GUARD_CLOSE = "\ue004", "\ue005"
+_GUARDED = re.compile(f"{_GUARD_OPEN}(.*?){_GUARD_CLOSE}", re.DOTALL)
+# What looks like a control token: `<|end|>`, `<end_of_turn>`, `<｜User｜>`, `[/INST]`, `</s>`.
+_LIKE_A_TOKEN = re.compile(r"<[^<>\s]{1,40}>|\[/?[A-Z_]{2,40}\]")
 # Variables with the text that is written where `{% generation %}` begins and ends.
 _MARK_NAMES = ("_answer_begins", "_answer_ends")
 T = TypeVar("T")
@@ -66,8 +71,10 @@ class Program:
         now: the time of its clock; None: the time at which the program is made.
 
     Attributes:
+        source: as given.
         marks_answers: whether it marks answers with `{% generation %}`.
         thinking_switch: the variable that switches thinking; None where there is none.
+        takes_tools: whether it uses the variable `tools`.
 
     Raises KnownError("template_error") when it does not compile.
     """
@@ -85,12 +92,14 @@ class Program:
             raise _error(TooMuchError(f"it is longer than {MAX_SOURCE} characters"))
         # A fixed time: a running clock would change the prompt at each turn, and the KV cache could not be reused.
         self._now = now or datetime.now().astimezone()
-        self._source = source
+        self.source = source
         tokens = {"bos_token": bos_token, "eos_token": eos_token}
         self._tokens = {**(further or {}), **tokens}
         self._variables: dict[str, Any] = {**self._tokens, "tools": None, "documents": None}
+        self._tool_chars = 0
         self._template, names = _guarded(Budget(), lambda: _compile(source, self._now))
         self.thinking_switch = next((name for name in SWITCHES if name in names), None)
+        self.takes_tools = "tools" in names
         self.marks_answers = _GENERATION.search(source) is not None
 
     def with_thinking(self, on: bool) -> Program:
@@ -100,14 +109,34 @@ class Program:
             program._variables = {**self._variables, self.thinking_switch: on}
         return program
 
+    def with_tools(self, tools: Sequence[Mapping[str, Any]]) -> Program:
+        """The same program with functions that the model may call; see `PromptTemplate.with_tools`."""
+        made = copy(self)
+        made._variables = {**self._variables, "tools": [_guarded_texts(tool) for tool in tools] or None}
+        made._tool_chars = len(str(tools))
+        return made
+
     def render(self, messages: Sequence[Message], *, add_generation_prompt: bool, answer_marks: str = "") -> str:
         """The prompt. Raises KnownError("template_error").
 
         Args:
             answer_marks: two characters to write before and after the content of `{% generation %}`.
         """
-        rows = [{"role": m.role, "content": m.content} for m in messages]
-        budget = Budget(sum(len(m.content) for m in messages))
+        try:
+            rows = [_row(message, as_objects=True) for message in messages]
+            return self._render(rows, messages, add_generation_prompt, answer_marks)
+        except KnownError:
+            if not any(message.tool_calls for message in messages):
+                raise
+        # Most templates take the arguments of a call as an object, some (DeepSeek's) as its JSON text.
+        rows = [_row(message, as_objects=False) for message in messages]
+        return self._render(rows, messages, add_generation_prompt, answer_marks)
+
+    def _render(
+        self, rows: list[dict[str, Any]], messages: Sequence[Message], add_generation_prompt: bool, answer_marks: str
+    ) -> str:
+        called = sum(len(call.arguments) for m in messages for call in m.tool_calls)
+        budget = Budget(self._tool_chars + called + sum(len(m.content) for m in messages))
         marks = dict(zip(_MARK_NAMES, answer_marks or ("", ""), strict=True))
 
         def run() -> str:
@@ -120,12 +149,57 @@ class Program:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the source: a compiled program cannot be pickled, so the other process compiles it again."""
         tokens = dict(self._tokens)
-        return _again, (self._source, tokens.pop("bos_token"), tokens.pop("eos_token"), tokens, self._now)
+        return _again, (self.source, tokens.pop("bos_token"), tokens.pop("eos_token"), tokens, self._now)
 
     def __repr__(self) -> str:
         """Equal for programs that render the same, whatever their time; used in fingerprints of prepared data."""
-        digest = hashlib.sha256(self._source.encode("utf-8", "surrogatepass")).hexdigest()
+        digest = hashlib.sha256(self.source.encode("utf-8", "surrogatepass")).hexdigest()
         return f"Program({digest}, {self._tokens})"
+
+
+def _row(message: Message, *, as_objects: bool) -> dict[str, Any]:
+    """A message as a template sees it, in the form of OpenAI's API.
+
+    Args:
+        as_objects: the arguments of a call are an object, not its JSON text.
+    """
+    row: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        row["content"] = message.content or None
+        row["tool_calls"] = [
+            {
+                "type": "function",
+                "id": call.id,
+                "function": {
+                    "name": _guarded_texts(call.name),
+                    "arguments": _guarded_texts(parse_json(call.arguments) if as_objects else call.arguments),
+                },
+            }
+            for call in message.tool_calls
+        ]
+    if message.role == "tool":
+        row |= {"tool_call_id": message.tool_call_id, "name": message.name}
+    return row
+
+
+def _guarded_texts(value: Any) -> Any:
+    """`value` with marks around all in its texts that may look like a control token; see `unguarded`."""
+    if isinstance(value, str):
+        return _LIKE_A_TOKEN.sub(rf"{_GUARD_OPEN}\g<0>{_GUARD_CLOSE}", value)
+    if isinstance(value, Mapping):
+        return {_guarded_texts(key): _guarded_texts(item) for key, item in value.items()}
+    return [_guarded_texts(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def unguarded(text: str) -> Iterator[tuple[str, bool]]:
+    """What a program made, in pieces, each with whether it stood in the texts of a tool or of a call.
+
+    A template writes these among its own words, so that nothing else tells `<|im_end|>` in the description of a
+    function from the one with which it ends a turn.
+    """
+    for number, piece in enumerate(_GUARDED.split(text)):
+        if piece:
+            yield piece, number % 2 == 1
 
 
 def _again(source: str, bos_token: str, eos_token: str, further: dict[str, str], now: datetime) -> Program:

@@ -89,6 +89,11 @@ class ThinkingStream:
         self._parts: list[Part] = []
 
     @property
+    def open_marks(self) -> Marks | None:
+        """Of the thought that is not closed yet; None outside of one."""
+        return self._marks
+
+    @property
     def text(self) -> str:
         """The answer so far."""
         return "".join(part.text for part in self._parts if not part.is_thought)

@@ -21,8 +21,8 @@ def alternating(messages: Sequence[Message], *, continue_last: bool = False) -> 
 
     Neighbours with one role become one message with an empty line between their texts, so a question without an answer
     is asked together with the next. A system text further down goes in front of the question that follows it.
-    Messages without a visible character are left out; every other text is kept, in order. A conversation that is in
-    this form already stays as it is.
+    Messages without a visible character are left out; every other text is kept, in order. Calls of functions and what
+    they returned stay as they are. A conversation that is in this form already stays as it is.
 
     Args:
         continue_last: the last message is an unfinished answer, which stays the last, even empty.
@@ -32,7 +32,7 @@ def alternating(messages: Sequence[Message], *, continue_last: bool = False) -> 
     turns: list[Message] = []
     for index, message in enumerate(messages):
         unfinished = continue_last and index == len(messages) - 1
-        if not (message.content.strip() or unfinished):
+        if not (message.content.strip() or unfinished or message.is_about_tools):
             continue
         if message.role == "system":
             (waiting if turns else system).append(message.content)
@@ -48,7 +48,8 @@ def alternating(messages: Sequence[Message], *, continue_last: bool = False) -> 
 
 
 def _add(turns: list[Message], message: Message) -> None:
-    if turns and turns[-1].role == message.role:
+    about_tools = message.is_about_tools or (turns and turns[-1].is_about_tools)
+    if turns and turns[-1].role == message.role and not about_tools:
         texts = [text for text in (turns[-1].content, message.content) if text]
         turns[-1] = Message(message.role, _BETWEEN.join(texts))
     else:
