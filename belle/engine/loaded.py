@@ -8,17 +8,19 @@ from pathlib import Path
 
 from belle.engine.answer.answer_tokens import AnswerTokens
 from belle.engine.answer.kv_states import ConversationStates
+from belle.engine.answer.prompt import raw_prompt
 from belle.engine.answer.session import AnswerSession
 from belle.engine.answer.state_files import StateFiles
 from belle.engine.answer.template_list import own_template, template_options
 from belle.engine.llama.context import Context, StopFlag
 from belle.engine.llama.cores import FreeCores, usable_cores
 from belle.engine.llama.devices import Gpu, gpus
+from belle.engine.llama.embedder import Embedder
 from belle.engine.llama.memory import available_memory, check_fits, kv_bytes_per_token
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.llama.threads import DECODE_PACE, PREFILL_PACE, Pace, ThreadTuner, ladder
-from belle.engine.process.protocol import Event, Load, ModelInfo, TemplateOption
+from belle.engine.process.protocol import Embed, Embedded, Event, Load, ModelInfo, TemplateOption
 from belle.errors import KnownError
 from belle.gguf.reader import GgufHeader, read_header
 from belle.prompts import OWN_TEMPLATE, Message, PromptTemplate, get_template
@@ -91,7 +93,9 @@ class LoadedModel:
             emit=emit,
             answers=answers,
             states=states,
+            prompt_cache=command.prompt_cache,
         )
+        self._embedder = Embedder(self._model, threads=usable_cores()[0], stop=stop, log=log)
         self._info = self._describe(devices)
         try:
             self.session.template = self._template(command.template)
@@ -103,12 +107,23 @@ class LoadedModel:
     def info(self) -> ModelInfo:
         """Facts about the model, and the template in use."""
         template = self.session.template
-        switch = template is not None and template.can_switch_thinking
-        return replace(self._info, template=template.id if template else None, can_switch_thinking=switch)
+        if template is None:
+            return self._info
+        return replace(
+            self._info,
+            template=template.id,
+            can_switch_thinking=template.can_switch_thinking,
+            tool_syntax=template.tool_syntax or "",
+        )
 
     def set_template(self, template_id: str) -> None:
         """Answer with another prompt template from now on. Raises KnownError."""
         self.session.template = self._template(template_id)
+
+    def embed(self, request: Embed) -> Embedded:
+        """The embedding of a text. Raises KnownError."""
+        tokens = raw_prompt(self._model.vocabulary, request.text)
+        return Embedded(request.id, self._embedder.embed(tokens), len(tokens))
 
     def template_options(self, messages: Sequence[Message]) -> tuple[TemplateOption, ...]:
         """The templates to choose from, each with `messages` as the model would read them."""
@@ -119,6 +134,7 @@ class LoadedModel:
     def close(self) -> None:
         """Save the conversation and free the memory, in the order that llama.cpp needs."""
         self.session.save()
+        self._embedder.close()
         self._context.close()
         self._model.close()
 

@@ -20,6 +20,9 @@ from belle.engine.process.protocol import (
     PROTOCOL_VERSION,
     Command,
     Count,
+    Done,
+    Embed,
+    Embedded,
     Failed,
     Forget,
     Generate,
@@ -98,7 +101,7 @@ class Worker:
                     break
                 case Stop(id=request_id):
                     self._requests.stop(request_id)
-                case Generate(id=request_id) if not self._requests.accept(request_id):
+                case Generate(id=request_id) | Embed(id=request_id) if not self._requests.accept(request_id):
                     message = "Another answer is being generated."
                     self._fail(request_id, KnownError("busy", message, "Stop it first, or wait for its end."))
                 case ListTemplates():
@@ -118,8 +121,8 @@ class Worker:
         if self._requests.quitting:
             return
         match command:
-            case Generate():
-                self._generate(command, arrived)
+            case Generate() | Embed():
+                self._answer(command, arrived)
             case Count():
                 try:
                     self._loaded().session.count(command)
@@ -186,11 +189,15 @@ class Worker:
         except KnownError as error:
             self._fail(command.id, error)
 
-    def _generate(self, command: Generate, arrived: float) -> None:
+    def _answer(self, command: Generate | Embed, arrived: float) -> None:
         self._requests.begin(command.id)
         failure: KnownError | None = None
+        done: Done | Embedded
         try:
-            done = self._loaded().session.generate(command, arrived)
+            if isinstance(command, Embed):
+                done = self._loaded().embed(command)
+            else:
+                done = self._loaded().session.generate(command, arrived)
         except KnownError as error:
             failure = error
         # Finished before the client is told: its next request, sent at once, must not be refused as “busy”.

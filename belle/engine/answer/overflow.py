@@ -94,6 +94,12 @@ def _indices(turns: Sequence[range]) -> tuple[int, ...]:
     return tuple(sorted(index for turn in turns for index in turn))
 
 
+def check_length(prompt_tokens: int, *, n_ctx: int, n_ctx_train: int, max_tokens: int | None) -> None:
+    """That a prompt of so many tokens fits. Raises KnownError("prompt_too_long") as `fit`."""
+    if prompt_tokens > room_for_prompt(n_ctx, max_tokens):
+        raise _too_long(prompt_tokens, n_ctx, n_ctx_train, fits_after_drop=False)
+
+
 def _too_long(prompt_tokens: int, n_ctx: int, n_ctx_train: int, *, fits_after_drop: bool) -> KnownError:
     if fits_after_drop:
         message = f"The conversation has {prompt_tokens:,} tokens; the context holds {n_ctx:,}, answer included."

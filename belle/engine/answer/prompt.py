@@ -12,7 +12,30 @@ from belle.engine.answer.answer_tokens import AnswerTokens, TokenizedPrefix
 from belle.engine.llama.model import Vocabulary
 from belle.errors import KnownError
 from belle.prompts import Message, PromptTemplate, Segment
+from belle.prompts.base import tools_unsupported
 from belle.prompts.encoding import encode_prompt
+
+
+def raw_prompt(vocabulary: Vocabulary, prompt: str | Sequence[int]) -> list[int]:
+    """The tokens of a text without any template, or those given, if they are of this vocabulary.
+
+    Raises KnownError: `bad_prompt`, `empty_prompt`.
+    """
+    if isinstance(prompt, str):
+        parts = vocabulary.split_control(prompt)
+        tokens = [token for part in parts for token in ([part] if isinstance(part, int) else vocabulary.tokenize(part))]
+        # Something has to be read before the first token can be drawn.
+        if vocabulary.bos is not None and (vocabulary.adds_bos or not tokens) and tokens[:1] != [vocabulary.bos]:
+            tokens.insert(0, vocabulary.bos)
+    else:
+        tokens = list(prompt)
+        wrong = next((token for token in tokens if not 0 <= token < vocabulary.size), None)
+        if wrong is not None:
+            message = f"There is no token {wrong} in this model's vocabulary of {vocabulary.size:,}."
+            raise KnownError("bad_prompt", message, "Use the tokenizer of this model, or send the text.")
+    if not tokens:
+        raise KnownError("empty_prompt", "The prompt is empty.", "Write something.")
+    return tokens
 
 
 class Renderer:
@@ -34,6 +57,8 @@ class Renderer:
 
         Raises KnownError: `template_error`, `empty_prompt`, `nothing_to_continue`.
         """
+        if self._template.tool_syntax is None and any(message.is_about_tools for message in messages):
+            raise tools_unsupported()
         if continue_last and (not messages or messages[-1].role != "assistant"):
             raise KnownError("nothing_to_continue", "There is no answer to continue.", "Ask a question instead.")
         own = {m.content.strip() for m in messages if m.role == "assistant"}

@@ -15,6 +15,7 @@ from typing import Self
 
 import llama_cpp.llama_cpp as llama
 
+from belle.engine.answer.grammar import Grammar
 from belle.engine.process.protocol import Sampling
 from belle.errors import KnownError
 
@@ -27,12 +28,14 @@ class Sampler:
     Args:
         settings: see `Sampling`.
         n_vocab: size of the vocabulary.
+        grammar: what the answer has to follow, from `follow_grammar` on; closed with the sampler.
 
     Raises KnownError("bad_sampling") when a number is out of its range.
     """
 
-    def __init__(self, settings: Sampling, n_vocab: int) -> None:
+    def __init__(self, settings: Sampling, n_vocab: int, grammar: Grammar | None = None) -> None:
         _check(settings)
+        self._grammar, self._follows = grammar, False
         # 31 bits: for 0xFFFFFFFF (LLAMA_DEFAULT_SEED) llama.cpp would draw another seed and not tell.
         self.seed = secrets.randbits(31) if settings.seed is None else settings.seed & 0x7FFFFFFF
         self._chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
@@ -44,13 +47,21 @@ class Sampler:
         for token in tokens:
             llama.llama_sampler_accept(self._chain, token)
 
+    def follow_grammar(self) -> None:
+        """Draw only what the grammar allows from now on."""
+        self._follows = True
+
     def sample(self, context: llama.llama_context_p) -> int:
-        """The next token, by the logits of the last decoded one."""
+        """The next token, by the logits of the last decoded one. Raises KnownError("grammar_stuck")."""
+        if self._grammar is not None and self._follows:
+            return self._grammar.sample(self._chain, context)
         token: int = llama.llama_sampler_sample(self._chain, context, -1)
         return token
 
     def close(self) -> None:
         """Free the chain and the samplers in it."""
+        if self._grammar is not None:
+            self._grammar.close()
         if self._chain is not None:
             llama.llama_sampler_free(self._chain)
             self._chain = None
@@ -66,10 +77,9 @@ class Sampler:
 
 def _samplers(settings: Sampling, seed: int, n_vocab: int) -> list[llama.llama_sampler_p]:
     chain = []
-    if settings.repeat_penalty != 1.0 and settings.repeat_last_n > 0:
-        chain.append(
-            llama.llama_sampler_init_penalties(n_vocab, settings.repeat_last_n, settings.repeat_penalty, 0.0, 0.0)
-        )
+    penalties = settings.repeat_penalty, settings.frequency_penalty, settings.presence_penalty
+    if penalties != (1.0, 0.0, 0.0) and settings.repeat_last_n > 0:
+        chain.append(llama.llama_sampler_init_penalties(n_vocab, settings.repeat_last_n, *penalties))
     if settings.temperature == 0:
         return [*chain, llama.llama_sampler_init_greedy()]
     if settings.top_k > 0:
@@ -90,6 +100,8 @@ def _check(settings: Sampling) -> None:
         "min_p": (settings.min_p, 0.0, 1.0),
         "repeat_penalty": (settings.repeat_penalty, 0.01, 100.0),
         "repeat_last_n": (settings.repeat_last_n, 0, 1 << 20),
+        "presence_penalty": (settings.presence_penalty, -100.0, 100.0),
+        "frequency_penalty": (settings.frequency_penalty, -100.0, 100.0),
     }
     for name, (value, low, high) in ranges.items():
         if not math.isfinite(value) or not low <= value <= high:

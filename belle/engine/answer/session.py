@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from time import perf_counter
 
+from belle.documents import parse_json
 from belle.engine.answer.answer_tokens import AnswerTokens
+from belle.engine.answer.grammar import Grammar
 from belle.engine.answer.kv_states import ConversationStates, shared_length
-from belle.engine.answer.overflow import FittedPrompt, fit, room_for_prompt, room_for_summary
+from belle.engine.answer.logprobs import LogprobReader
+from belle.engine.answer.overflow import FittedPrompt, check_length, fit, room_for_prompt, room_for_summary
 from belle.engine.answer.prefill import PrefillChunker
-from belle.engine.answer.prompt import Renderer
+from belle.engine.answer.prompt import Renderer, raw_prompt
+from belle.engine.answer.prompt_cache import PromptCache
 from belle.engine.answer.sampling import Sampler
 from belle.engine.answer.text_stream import TextStream
 from belle.engine.llama.context import Context, Interrupted, StopFlag
@@ -25,6 +29,7 @@ from belle.engine.process.protocol import (
     Done,
     Event,
     Generate,
+    Logprobs,
     Prefill,
     ReadAhead,
     Sampling,
@@ -62,6 +67,8 @@ class _AnswerInProgress:
     thoughts: ThinkingStream = field(default_factory=ThinkingStream)
     answer_at: float | None = None  # when the answer began, after the thoughts
     is_shown: bool = True
+    logprobs: LogprobReader | None = None
+    piece: Callable[[int], bytes] = bytes
 
 
 class AnswerSession:
@@ -74,6 +81,7 @@ class AnswerSession:
         emit: takes the events.
         answers: remembers the tokens of answers.
         states: brings back what was read of a conversation before; None where nothing is saved.
+        prompt_cache: see `Load.prompt_cache`.
     """
 
     def __init__(
@@ -88,6 +96,7 @@ class AnswerSession:
         emit: Callable[[Event], None],
         answers: AnswerTokens,
         states: ConversationStates | None = None,
+        prompt_cache: int = 0,
     ) -> None:
         self.template: PromptTemplate | None = None
         self._vocabulary = vocabulary
@@ -101,6 +110,7 @@ class AnswerSession:
         self._answers = answers
         self._states = states
         self._prefill = PrefillChunker()
+        self._prompt_cache = PromptCache(context, prompt_cache)
 
     def count(self, request: Count) -> None:
         """Emit `Counted`. Raises KnownError."""
@@ -117,7 +127,8 @@ class AnswerSession:
         Raises KnownError.
         """
         continued = self._continued_tokens(request)
-        with Sampler(request.sampling, self._vocabulary.size) as sampler:
+        grammar = Grammar(request.grammar, self._vocabulary) if request.grammar else None
+        with Sampler(request.sampling, self._vocabulary.size, grammar) as sampler:
             sampler.accept(continued)
             prompt = self._fit(request)
             if prompt.left_out:
@@ -128,6 +139,8 @@ class AnswerSession:
                 if prompt.left_out and request.overflow == "summarise":
                     prompt = self._with_summary(request, arrived, prompt)
                     answer.prompt_tokens = len(prompt.tokens)
+                if request.prompt_logprobs:
+                    self._send_prompt_logprobs(prompt.tokens, answer)
                 self._evaluate_prompt(prompt.tokens, answer)
                 reason = self._decode(sampler, answer)
             except Interrupted:
@@ -164,21 +177,33 @@ class AnswerSession:
         )
         return first[: shared_length(first, second)]
 
-    def _renderer(self, thinking: bool | None = None) -> Renderer:
+    def _piece_for(self, request: Generate) -> Callable[[int], bytes]:
+        """What a token adds to the text that is taken apart for thoughts, and by the client for calls of functions."""
+        if request.prompt is not None:
+            return self._vocabulary.piece
+        return self._vocabulary.piece_with_tool_marks if request.tools else self._vocabulary.piece_with_marks
+
+    def _renderer(self, thinking: bool | None = None, tools: str = "") -> Renderer:
         if self.template is None:
             message = "This model does not say which prompt template it was trained with."
             raise KnownError("no_template", message, "Choose one: a wrong template gives poor answers.")
-        return Renderer(self._vocabulary, self.template.with_thinking(thinking), self._answers)
+        template = self.template.with_thinking(thinking)
+        return Renderer(self._vocabulary, template.with_tools(parse_json(tools)) if tools else template, self._answers)
 
     def _fit(self, request: Generate) -> FittedPrompt:
-        renderer = self._renderer(request.thinking)
+        n_ctx, n_ctx_train = self._context.n_ctx, self._n_ctx_train
+        if request.prompt is not None:
+            tokens = raw_prompt(self._vocabulary, request.prompt)
+            check_length(len(tokens), n_ctx=n_ctx, n_ctx_train=n_ctx_train, max_tokens=request.max_tokens)
+            return FittedPrompt(tokens)
+        renderer = self._renderer(request.thinking, request.tools)
         return fit(
             request.messages,
             lambda messages: renderer.prompt(
                 with_summary(messages, request.summary), continue_last=request.continue_last
             ),
-            n_ctx=self._context.n_ctx,
-            n_ctx_train=self._n_ctx_train,
+            n_ctx=n_ctx,
+            n_ctx_train=n_ctx_train,
             max_tokens=request.max_tokens,
             overflow=request.overflow,
             pinned=request.pinned,
@@ -196,7 +221,7 @@ class AnswerSession:
         self._emit(Summarised(request.id, summary))
         gone = set(cut.left_out)
         remaining = [message for index, message in enumerate(request.messages) if index not in gone]
-        tokens = self._renderer(request.thinking).prompt(
+        tokens = self._renderer(request.thinking, request.tools).prompt(
             with_summary(remaining, summary), continue_last=request.continue_last
         )
         return FittedPrompt(tokens, cut.left_out)
@@ -225,6 +250,9 @@ class AnswerSession:
     def _new_answer(self, request: Generate, arrived: float, prompt: Sequence[int]) -> _AnswerInProgress:
         answer = _AnswerInProgress(request, arrived, self._new_stream(request), len(prompt))
         answer.thoughts = self._new_thoughts(request)
+        answer.piece = self._piece_for(request)
+        if request.logprobs is not None:
+            answer.logprobs = LogprobReader(request.logprobs, self._vocabulary.piece)
         return answer
 
     def _continued_tokens(self, request: Generate) -> list[int]:
@@ -235,14 +263,14 @@ class AnswerSession:
         return [*known.tokens, *self._vocabulary.tokenize_after(known.rest)] if known else []
 
     def _new_stream(self, request: Generate) -> TextStream:
-        template = self.template
+        template = self.template if request.prompt is None else None
         own = template.stop if template else ()
         strip = template is not None and template.strip_leading_space and not request.continue_last
         return TextStream((*own, *request.stop), strip_leading_space=strip)
 
     def _new_thoughts(self, request: Generate) -> ThinkingStream:
         """Expects a thought where the template's prompt ends by opening one, which the model then does not write."""
-        if request.continue_last and request.messages[-1].content:
+        if request.prompt is not None or (request.continue_last and request.messages[-1].content):
             return ThinkingStream(begun=True)
         if self.template is None:
             return ThinkingStream()
@@ -266,10 +294,18 @@ class AnswerSession:
                 if message.role == "assistant":
                     self._states.spoken(message.content)
 
+    def _send_prompt_logprobs(self, prompt: Sequence[int], answer: _AnswerInProgress) -> None:
+        """Tell how likely the prompt was, token for token. Raises Interrupted."""
+        reader = answer.logprobs or LogprobReader(0, self._vocabulary.piece)
+        self._set_threads()
+        for tokens in reader.read_prompt(self._context, prompt):
+            self._emit(Logprobs(answer.request.id, tokens, of_prompt=True))
+            self._raise_if_stopped()
+
     def _evaluate_prompt(self, prompt: Sequence[int], answer: _AnswerInProgress) -> None:
         """Prefill: bring the prompt into the KV cache. Raises Interrupted."""
         # The last token is evaluated in any case: the answer is sampled from its logits, which no cache holds.
-        reused = self._context.keep_prefix(prompt[:-1])
+        reused = self._prompt_cache.keep_prefix(prompt[:-1])
         answer.reused_tokens = reused
         new = prompt[reused:]
         self._prefill_threads.begin()
@@ -298,6 +334,10 @@ class AnswerSession:
         tuner.begin()
         self._set_threads()
         sent_at = 0.0
+        # A grammar holds for the answer, not for the thought that the prompt has opened.
+        unfinished_thought = answer.thoughts.open_marks if answer.request.grammar else None
+        if unfinished_thought is None:
+            sampler.follow_grammar()
         while most is None or len(tokens) < most:
             self._raise_if_stopped()
             token = sampler.sample(context.handle)
@@ -307,8 +347,14 @@ class AnswerSession:
             if vocabulary.ends_answer(token):
                 return "end"
             tokens.append(token)
-            answer.unsent.append(stream.feed(vocabulary.piece_with_marks(token)))
-            if now - sent_at >= _TEXT_S:
+            if answer.logprobs is not None:
+                answer.logprobs.add(token, context.last_logits())
+            answer.unsent.append(stream.feed(answer.piece(token)))
+            if unfinished_thought is not None and unfinished_thought.closing in stream.text:
+                unfinished_thought = None
+                sampler.follow_grammar()
+            # Sent one by one, so that each `Logprobs` is of the tokens in the `Text` after it.
+            if now - sent_at >= _TEXT_S or answer.logprobs is not None:
                 sent_at = now
                 self._send_text(answer)
             if stream.stopped_by is not None:
@@ -330,7 +376,7 @@ class AnswerSession:
         self._send_text(answer, last=True)
         thoughts = answer.thoughts
         before = request.messages[-1].content if request.continue_last else ""
-        if continued or not request.continue_last:
+        if request.prompt is None and (continued or not request.continue_last):
             self._answers.remember(before + thoughts.text, [*continued, *answer.tokens])
             if self._states is not None:
                 self._states.spoken(before + thoughts.text)
@@ -347,7 +393,7 @@ class AnswerSession:
         if thoughts.thinking and answer.first_token_at is not None:
             seconds = (answer.answer_at or now) - answer.first_token_at
         thinking, text = thoughts.thinking, thoughts.text
-        if not thinking and not request.continue_last:
+        if not thinking and not request.continue_last and request.prompt is None:
             thinking, text = unopened_thought(text) or (thinking, text)
         return Done(request.id, reason, text, stats, thinking, seconds)
 
@@ -358,6 +404,10 @@ class AnswerSession:
             text = "".join(part.text for part in group)
             if not is_thought and answer.answer_at is None:
                 answer.answer_at = perf_counter()
+            if answer.logprobs is not None:
+                logprobs = answer.logprobs.take()
+                if logprobs and not is_thought:  # those of a thought are not sent
+                    self._emit(Logprobs(answer.request.id, logprobs))
             if answer.is_shown:
                 self._emit((Thinking if is_thought else Text)(answer.request.id, text))
 

@@ -6,8 +6,11 @@ import ctypes
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import llama_cpp.llama_cpp as llama
+import numpy as np
+from numpy.typing import NDArray
 
 from belle.engine.llama.memory import N_UBATCH
 from belle.engine.llama.model import Model, not_a_chat_model
@@ -16,6 +19,9 @@ from belle.errors import KnownError
 
 N_BATCH = 512
 """Most tokens that one call of `Context.evaluate` takes."""
+
+N_OUTPUTS = 16
+"""Most tokens of which one call of `Context.evaluate_rows` gives the logits."""
 
 _ROUNDED_TO = 256
 _ABORTED = 2  # what llama_decode returns when the abort callback asked for an end
@@ -71,8 +77,8 @@ class Context:
         params.n_ctx = -(-n_ctx // _ROUNDED_TO) * _ROUNDED_TO
         params.n_batch = N_BATCH
         params.n_ubatch = N_BATCH if on_gpu else N_UBATCH
-        # Only the last token's logits are needed: with a large vocabulary this saves hundreds of megabytes.
-        params.n_outputs_max = 1
+        # Few tokens' logits are needed: with a large vocabulary this saves hundreds of megabytes.
+        params.n_outputs_max = N_OUTPUTS
         # On a CPU flash attention is no faster, and its results depend on the number of threads, which changes at run
         # time: the same seed would no longer give the same text.
         attention = llama.LLAMA_FLASH_ATTN_TYPE_AUTO if on_gpu else llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
@@ -94,6 +100,8 @@ class Context:
         self.tokens: list[int] = []
         self._ids = (llama.llama_token * N_BATCH)()
         self._batch = llama.llama_batch_get_one(self._ids, N_BATCH)
+        self._every_row = (ctypes.c_int8 * N_OUTPUTS)(*[1] * N_OUTPUTS)
+        self._n_vocab = model.vocabulary.size
 
     def keep_prefix(self, tokens: Sequence[int]) -> int:
         """Keep the part of the cache that is a prefix of `tokens`; returns its length in tokens.
@@ -114,6 +122,38 @@ class Context:
 
         Raises Interrupted when stopped, KnownError("backend_error") when llama.cpp fails; the cache is then as before.
         """
+        self._batch.logits = None  # of the last token alone
+        self._evaluate(tokens)
+
+    def evaluate_rows(self, tokens: Sequence[int]) -> NDArray[np.float32]:
+        """The same for at most `N_OUTPUTS` tokens; the logits after each of them `[len(tokens), n_vocab]`.
+
+        They are llama.cpp's own memory, valid until the next evaluation.
+        """
+        self._batch.logits = self._every_row
+        self._evaluate(tokens)
+        first = llama.llama_get_logits_ith(self.handle, 0)
+        return np.ctypeslib.as_array(first, (len(tokens), self._n_vocab))
+
+    def last_logits(self) -> NDArray[np.float32]:
+        """The logits after the token evaluated last `[n_vocab]`: llama.cpp's own memory, as above."""
+        return np.ctypeslib.as_array(llama.llama_get_logits_ith(self.handle, -1), (self._n_vocab,))
+
+    def snapshot(self) -> NDArray[np.uint8]:
+        """A copy in memory of the keys and values of all tokens in the cache."""
+        copy = np.empty(llama.llama_state_seq_get_size(self.handle, _SEQUENCE), np.uint8)
+        llama.llama_state_seq_get_data(self.handle, _bytes_of(copy), len(copy), _SEQUENCE)
+        return copy
+
+    def restore_snapshot(self, snapshot: NDArray[np.uint8], tokens: Sequence[int]) -> None:
+        """Put a copy of `tokens` back into the cache, in place of what is there. Empties it when that fails."""
+        self._cut(0, force=True)
+        if llama.llama_state_seq_set_data(self.handle, _bytes_of(snapshot), len(snapshot), _SEQUENCE):
+            self.tokens[:] = tokens
+        else:
+            self._cut(0, force=True)
+
+    def _evaluate(self, tokens: Sequence[int]) -> None:
         count = len(tokens)
         self._ids[:count] = tokens
         self._batch.n_tokens = count
@@ -182,3 +222,7 @@ class Context:
             llama.llama_memory_clear(self._memory, False)
             length = 0
         del self.tokens[length:]
+
+
+def _bytes_of(array: NDArray[np.uint8]) -> Any:
+    return ctypes.cast(array.ctypes.data, ctypes.POINTER(ctypes.c_uint8))

@@ -22,6 +22,7 @@ from belle.engine.process.faults import load_fault, loading_note
 from belle.errors import KnownError
 from belle.interrupts import native_callback
 from belle.prompts.thinking import CONTROL_TOKENS
+from belle.prompts.tool_calls import CONTROL_TOKENS as TOOL_CONTROL_TOKENS
 
 _SENTENCEPIECE = 1  # enum llama_vocab_type
 _ATTRIBUTE_CONTROL = 1 << 3  # enum llama_token_attr
@@ -42,7 +43,7 @@ class Vocabulary:
     """
 
     def __init__(self, handle: llama.llama_vocab_p) -> None:
-        self._handle = handle
+        self.handle = handle
         self.size: int = llama.llama_vocab_n_tokens(handle)
         self.bos = self._id(llama.llama_vocab_bos(handle))
         self.eos = self._id(llama.llama_vocab_eos(handle))
@@ -51,8 +52,9 @@ class Vocabulary:
         self._control = self._control_tokens()
         # Called for every token, between two evaluations.
         self.piece = cache(self._piece)
-        marks = ((text, ids[0]) for text, ids in self._control[1].items() if text in CONTROL_TOKENS)
-        self._marks = {token: text.encode() for text, token in marks}
+        marks = [(text, ids[0]) for text, ids in self._control[1].items()]
+        self._marks = {token: text.encode() for text, token in marks if text in CONTROL_TOKENS}
+        self._tool_marks = {token: text.encode() for text, token in marks if text in TOOL_CONTROL_TOKENS}
         self.ends_answer = cache(self._ends_answer)
 
     def tokenize(self, text: str) -> list[int]:
@@ -61,7 +63,7 @@ class Vocabulary:
         room = len(data) + 2
         for _ in range(2):  # where the room is too small, llama.cpp returns the number needed, negated
             tokens = (llama.llama_token * room)()
-            count = llama.llama_tokenize(self._handle, data, len(data), tokens, room, False, False)
+            count = llama.llama_tokenize(self.handle, data, len(data), tokens, room, False, False)
             if count >= 0:
                 return list(tokens[:count])
             room = -count
@@ -73,18 +75,18 @@ class Vocabulary:
         SentencePiece puts a space in front of whatever it tokenizes. So a line feed, which merges with nothing, is put
         in front of `text`, and its tokens, with those of the space, are removed again.
         """
-        if llama.llama_vocab_type(self._handle) != _SENTENCEPIECE:
+        if llama.llama_vocab_type(self.handle) != _SENTENCEPIECE:
             return self.tokenize(text)
         before, whole = self.tokenize("\n"), self.tokenize("\n" + text)
         return whole[len(before) :] if whole[: len(before)] == before else self.tokenize(text)
 
     def text(self, token: int | None) -> str:
         """The entry of `token` in the vocabulary, "" for None."""
-        return "" if token is None else llama.llama_vocab_get_text(self._handle, token).decode("utf-8", "replace")
+        return "" if token is None else llama.llama_vocab_get_text(self.handle, token).decode("utf-8", "replace")
 
     def is_control(self, token: int) -> bool:
         """Whether `token` marks a role, a beginning or an end, and stands for no text."""
-        control: bool = llama.llama_vocab_is_control(self._handle, token)
+        control: bool = llama.llama_vocab_is_control(self.handle, token)
         return control
 
     def has_token(self, text: str) -> bool:
@@ -121,7 +123,7 @@ class Vocabulary:
     def _control_tokens(self) -> tuple[re.Pattern[str], dict[str, tuple[int, bool, bool]]]:
         ids = {}
         for token in range(self.size):
-            attributes = llama.llama_vocab_get_attr(self._handle, token)
+            attributes = llama.llama_vocab_get_attr(self.handle, token)
             if attributes & _ATTRIBUTE_CONTROL and (text := self.text(token)):
                 strip = bool(attributes & _ATTRIBUTE_STRIP_LEFT), bool(attributes & _ATTRIBUTE_STRIP_RIGHT)
                 ids[text] = (token, *strip)
@@ -131,7 +133,7 @@ class Vocabulary:
         return re.compile(f"(?P<token>{choice})"), ids
 
     def _piece(self, token: int) -> bytes:
-        length = llama.llama_token_to_piece(self._handle, token, self._buffer, len(self._buffer), 0, False)
+        length = llama.llama_token_to_piece(self.handle, token, self._buffer, len(self._buffer), 0, False)
         if length < 0:
             self._buffer = ctypes.create_string_buffer(-length)
             return self._piece(token)
@@ -141,8 +143,12 @@ class Vocabulary:
         """As `piece`, but with the text of those control tokens that mark a thought (`<think>`)."""
         return self.piece(token) or self._marks.get(token, b"")
 
+    def piece_with_tool_marks(self, token: int) -> bytes:
+        """The same, and the text of control tokens that mark the calls of functions."""
+        return self.piece_with_marks(token) or self._tool_marks.get(token, b"")
+
     def _ends_answer(self, token: int) -> bool:
-        ends: bool = llama.llama_vocab_is_eog(self._handle, token)
+        ends: bool = llama.llama_vocab_is_eog(self.handle, token)
         return ends
 
     @staticmethod

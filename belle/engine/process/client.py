@@ -21,6 +21,8 @@ from belle.engine.process.protocol import (
     Count,
     Died,
     Done,
+    Embed,
+    Embedded,
     Event,
     Failed,
     Forget,
@@ -137,6 +139,10 @@ class EngineClient:
         """Answer a conversation; ends with `Done` or `Failed` with the id of the request."""
         self._send(request)
 
+    def embed(self, request: Embed) -> None:
+        """Ask for an embedding; answered by `Embedded` or `Failed`."""
+        self._send(request)
+
     def stop(self, request_id: int) -> None:
         """Stop an answer. A worker that does not end it within `stop_timeout` is killed: `Died` is reported."""
         with self._lock:
@@ -207,8 +213,8 @@ class EngineClient:
                     self._proof = (Ready,) if self._in_flight.loading else (Thinking, Text, Done)
                 case Died():
                     self._forget_answers()
-                case Done(id=request_id) | Failed(id=int(request_id)) if request_id in self._timers:
-                    self._timers.pop(request_id).cancel()
+                case Done(id=number) | Embedded(id=number) | Failed(id=int(number)) if number in self._timers:
+                    self._timers.pop(number).cancel()
             goes_on = bool(self._proof)
         # Without the lock from here on: files are written, and the handler of events may call this client.
         if proven:

@@ -9,6 +9,8 @@ from belle.engine.process.protocol import (
     Count,
     Counted,
     Done,
+    Embed,
+    Embedded,
     Event,
     Failed,
     Generate,
@@ -35,7 +37,7 @@ class InFlight:
         self.load: Load | None = None
         self.loading = False
         self.working = False
-        self._requests: dict[int, Generate | Count] = {}
+        self._requests: dict[int, Generate | Embed | Count] = {}
         self._begun: set[int] = set()
 
     def sent(self, command: Command) -> None:
@@ -45,7 +47,7 @@ class InFlight:
                 self.load, self.loading = command, True
             case SetTemplate(template=template) if self.load is not None:
                 self.load = replace(self.load, template=template)
-            case Generate() | Count():
+            case Generate() | Embed() | Count():
                 self._requests[command.id] = command
 
     def received(self, event: Event) -> None:
@@ -60,7 +62,7 @@ class InFlight:
             case Text(id=request_id) | Thinking(id=request_id):
                 self.working = True
                 self._begun.add(request_id)
-            case Done(id=request_id) | Counted(id=request_id) | Failed(id=int(request_id)):
+            case Done(id=request_id) | Embedded(id=request_id) | Counted(id=request_id) | Failed(id=int(request_id)):
                 self.working = self.working or isinstance(event, Done)
                 self._requests.pop(request_id, None)
                 self._begun.discard(request_id)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args
 
 from belle.documents import parse_json_row
-from belle.prompts import Message
+from belle.prompts import Message, ToolCall
 from belle.texts import utf8
 
 PROTOCOL_VERSION = 2
@@ -37,6 +37,8 @@ class Sampling:
     repeat_penalty: float = 1.1
     repeat_last_n: int = 64
     seed: int | None = None
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
 
 
 # Commands
@@ -55,6 +57,7 @@ class Load:
         check_memory: refuse before loading what cannot fit into free memory.
         state_folder: where the KV caches of conversations are saved (`Generate.conversation`); None saves none.
         state_budget: bytes that they may take together; those not used for longest make room.
+        prompt_cache: bytes of memory for the KV states of conversations that others have displaced from the context.
     """
 
     op: ClassVar[str] = "load"
@@ -66,6 +69,7 @@ class Load:
     check_memory: bool = True
     state_folder: str | None = None
     state_budget: int = 4 << 30
+    prompt_cache: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class SetTemplate:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Answer a conversation; answered by `Prefill`…, `Text`…, then `Done` or `Failed` with the same id.
+    """Answer a conversation, or go on with a text; answered by `Prefill`…, `Text`…, then `Done` or `Failed`.
 
     Args:
         id: chosen by the client, distinct per request.
@@ -92,6 +96,12 @@ class Generate:
         thinking: whether a model that can do both thinks before it answers; None for the template's default.
         conversation: a name under which what was read is saved and found again; empty for none. Letters, digits,
             hyphens and underscores.
+        prompt: a text, or tokens, to go on with instead of `messages`, without any template. Control tokens written in
+            the text are control tokens.
+        tools: functions that the model may call, as the JSON text of a list in the form of OpenAI's API.
+        grammar: GBNF that the answer has to follow, its thoughts aside.
+        logprobs: send `Logprobs`, each token with so many alternatives.
+        prompt_logprobs: send those of the prompt first. Nothing of the KV cache is used again.
     """
 
     op: ClassVar[str] = "generate"
@@ -106,6 +116,20 @@ class Generate:
     summary: str = ""
     thinking: bool | None = None
     conversation: str = ""
+    prompt: str | tuple[int, ...] | None = None
+    tools: str = ""
+    grammar: str = ""
+    logprobs: int | None = None
+    prompt_logprobs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """Ask for the embedding of a text, or of tokens; answered by `Embedded` or `Failed`. `Stop` works as there."""
+
+    op: ClassVar[str] = "embed"
+    id: int
+    text: str | tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +192,7 @@ class Quit:
     op: ClassVar[str] = "quit"
 
 
-Command = Load | SetTemplate | Generate | Stop | Count | ListTemplates | ReadAhead | Forget | Quit
+Command = Load | SetTemplate | Generate | Embed | Stop | Count | ListTemplates | ReadAhead | Forget | Quit
 
 
 # Events
@@ -198,7 +222,8 @@ class ModelInfo:
     `template` is the id of the template in use, `gguf` for the one inside the file. It is None when the file has none,
     or one that does not work, and none was chosen: the user has to choose before anything can be generated.
     `template_problem` says why the file's own template does not work. `can_switch_thinking`: the template knows
-    `Generate.thinking`. `device` is `CPU` or the GPU's name.
+    `Generate.thinking`. `device` is `CPU` or the GPU's name. `tool_syntax` is how the model writes calls of functions
+    (`belle.prompts.tool_calls`), "" when its template knows none.
     """
 
     path: str
@@ -215,6 +240,7 @@ class ModelInfo:
     license: str = ""
     can_switch_thinking: bool = False
     template_problem: str = ""
+    tool_syntax: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +307,43 @@ class Thinking:
     event: ClassVar[str] = "thinking"
     id: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token as it was chosen, or read, and its log probability (natural, before any sampling setting).
+
+    Args:
+        token: its id.
+        piece: the bytes that it stands for.
+        logprob: None for the first token of a prompt, before which there is nothing.
+        top: the likeliest tokens at its place, as (id, bytes, log probability).
+    """
+
+    token: int
+    piece: tuple[int, ...]
+    logprob: float | None
+    top: tuple[tuple[int, tuple[int, ...], float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Logprobs:
+    """Of the tokens whose text comes with the next `Text`, where `Generate.logprobs` asked for them; or `of_prompt`."""
+
+    event: ClassVar[str] = "logprobs"
+    id: int
+    tokens: tuple[TokenLogprob, ...]
+    of_prompt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The answer to `Embed`: a vector of length 1, and the number of tokens that were read for it."""
+
+    event: ClassVar[str] = "embedded"
+    id: int
+    vector: tuple[float, ...]
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,7 +467,9 @@ Event = (
     | Summarised
     | Thinking
     | Text
+    | Logprobs
     | Done
+    | Embedded
     | Counted
     | TemplateList
     | Failed
@@ -458,8 +523,19 @@ def _value(name: str, value: Any) -> Any:
     if name in _NESTED:
         return _NESTED[name](**value)
     if name == "messages":
-        return tuple(Message(**m) for m in value)
+        return tuple(_message(**m) for m in value)
     if name == "options":
         return tuple(TemplateOption(**{**option, "missing": tuple(option["missing"])}) for option in value)
+    if name == "tokens" and isinstance(value, list):
+        return tuple(_token_logprob(**token) for token in value)
     # Every other list is one of texts or numbers.
     return tuple(value) if isinstance(value, list) else value
+
+
+def _message(tool_calls: list[dict[str, str]] | tuple[()] = (), **fields: Any) -> Message:
+    return Message(**fields, tool_calls=tuple(ToolCall(**call) for call in tool_calls))
+
+
+def _token_logprob(piece: list[int], top: list[tuple[int, list[int], float]], **fields: Any) -> TokenLogprob:
+    alternatives = tuple((token, tuple(other), logprob) for token, other, logprob in top)
+    return TokenLogprob(**fields, piece=tuple(piece), top=alternatives)

@@ -16,6 +16,7 @@ import pytest
 
 from belle.engine.process.client import EngineClient
 from belle.engine.process.protocol import (
+    PROTOCOL_VERSION,
     Count,
     Counted,
     Died,
@@ -225,7 +226,7 @@ class TestProcess:
 
     def test_it_says_hello(self, raw: subprocess.Popen[bytes]) -> None:
         hello = receive(raw, Hello)
-        assert isinstance(hello, Hello) and (hello.version, hello.pid) == (1, raw.pid)
+        assert isinstance(hello, Hello) and (hello.version, hello.pid) == (PROTOCOL_VERSION, raw.pid)
 
     @pytest.mark.parametrize(
         "line",

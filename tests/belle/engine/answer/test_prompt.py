@@ -49,7 +49,7 @@ def reference(vocabulary: Vocabulary, text: str) -> list[int]:
     """llama.cpp's own tokenization of a whole prompt, control tokens included."""
     data = text.encode()
     tokens = (llama.llama_token * (len(data) + 2))()
-    count = llama.llama_tokenize(vocabulary._handle, data, len(data), tokens, len(tokens), False, True)
+    count = llama.llama_tokenize(vocabulary.handle, data, len(data), tokens, len(tokens), False, True)
     return list(tokens[:count])
 
 

@@ -69,6 +69,8 @@ OURS = {
     *("text_too_short", "unknown_llama_build"),
     "no_end_token",  # training only
     "unknown_graph",  # `belle quantize` only
+    # Requests that only clients of `belle serve` make.
+    *("bad_grammar", "grammar_stuck", "bad_prompt", "stopped", "tools_unsupported"),
 }
 
 

@@ -1,0 +1,46 @@
+"""Every command and event that is sent arrives as it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from belle.engine.process.protocol import (
+    Command,
+    Embed,
+    Embedded,
+    Event,
+    Generate,
+    Load,
+    Logprobs,
+    Sampling,
+    TokenLogprob,
+    decode_command,
+    decode_event,
+    encode,
+)
+from belle.prompts import Message, ToolCall
+
+CALL = Message("assistant", "", tool_calls=(ToolCall("f", '{"a": "北京 🙂"}', "c1"), ToolCall("g", "{}")))
+COMMANDS: list[Command] = [
+    Load("model.gguf", prompt_cache=1 << 30),
+    Generate(1, (Message("user", "hello"), CALL, Message("tool", "1", tool_call_id="c1", name="f")), tools="[{}]"),
+    Generate(2, (), Sampling(presence_penalty=0.5, frequency_penalty=-0.5), prompt="go on", grammar='root ::= "a"'),
+    Generate(3, (), prompt=(1, 2, 3), logprobs=5, prompt_logprobs=True),
+    Embed(4, "text"),
+    Embed(5, (7, 8)),
+]
+TOKEN = TokenLogprob(7, (0xE4, 0xBD), -0.25, ((7, (0xE4, 0xBD), -0.25), (9, (), float("-inf"))))
+EVENTS: list[Event] = [
+    Logprobs(1, (TOKEN, TokenLogprob(1, (), None)), of_prompt=True),
+    Embedded(2, (0.5, -0.5), 7),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.op)
+def test_a_command_arrives(command: Command) -> None:
+    assert decode_command(encode(command)) == command
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.event)
+def test_an_event_arrives(event: Event) -> None:
+    assert decode_event(encode(event)) == event
