@@ -79,6 +79,11 @@ def safer_mode_file() -> Path:
     return config_dir() / "safer-mode.json"
 
 
+def server_token_file() -> Path:
+    """What clients of `belle serve` have to show."""
+    return config_dir() / "server-token"
+
+
 def chat_history_file() -> Path:
     """The input history of `belle chat`, for the arrow keys."""
     return data_dir() / "chat_history.jsonl"

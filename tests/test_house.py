@@ -31,8 +31,9 @@ belle/training       →  the ground, belle/prompts, belle/clients, belle/pretra
                         belle/report
 belle/evaluation     →  the ground, belle/prompts, belle/gguf, belle/pretrained.py, belle/engine, belle/report
 convert              →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine
+belle/server         →  the ground, belle/prompts, belle/engine
 belle/cli            →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine,
-                        belle/doctor, belle/training, belle/evaluation, belle/report, convert
+                        belle/doctor, belle/training, belle/evaluation, belle/report, belle/server, convert
 desktop/i18n         →  the ground
 desktop/markup       →  the ground
 desktop/store        →  the ground
@@ -72,6 +73,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "belle/doctor": (*QT, *TORCH, *LLAMA),
     "belle/training": (*QT, *LLAMA),
     "belle/evaluation": QT,
+    "belle/server": (*QT, *TORCH, *LLAMA, "numpy"),
     "belle/cli": QT,
     "convert": (*QT, *TORCH),
     "desktop/i18n": (*TORCH, *LLAMA, "sqlite3"),

@@ -56,6 +56,11 @@ _EN = {
         "Pasted lines are one question; Alt-Enter, or \\ at the end of a line, begins another line.\n"
         "The arrow keys bring earlier questions back. Ctrl-C stops an answer."
     ),
+    "serve_new_token": "Token, shown only this once: {token}\nIt is kept in {path}.",
+    "serve_token": "Clients show the token that is kept in {path}.",
+    "serve_ready": "{title} answers as “{name}” at {address} (Ctrl-C ends it).",
+    "serve_network": "Whoever reaches {host} and has the token can use it. The connection is not encrypted.",
+    "serve_no_template": "It has no prompt template, so that it takes no conversations: choose one with --template.",
     "models_head_name": "NAME",
     "models_head_status": "STATUS",
     "models_head_size": "SIZE",
@@ -140,6 +145,11 @@ _ZH = {
         "粘贴的多行算作一个问题；按 Alt-Enter 或在行尾加 \\ 可换行。\n"
         "方向键可找回以前的问题。Ctrl-C 停止当前回答。"
     ),
+    "serve_new_token": "令牌（仅显示这一次）：{token}\n已保存在 {path}。",
+    "serve_token": "客户端须出示保存在 {path} 中的令牌。",
+    "serve_ready": "{title} 已就绪，模型名 “{name}”，地址 {address}（按 Ctrl-C 结束）。",
+    "serve_network": "能连到 {host} 且持有令牌的人都可使用。连接未加密。",
+    "serve_no_template": "该模型没有提示词模板，因此不接受对话：请用 --template 选择一个。",
     "models_head_name": "名称",
     "models_head_status": "状态",
     "models_head_size": "大小",

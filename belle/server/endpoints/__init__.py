@@ -1,0 +1,1 @@
+"""What is asked of the server and how it is answered, one file for each of OpenAI's endpoints."""

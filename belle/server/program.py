@@ -1,0 +1,164 @@
+"""Starting and ending the server: the socket first, then the model, then requests."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+
+import uvicorn
+
+from belle.engine.process.protocol import Load, ModelInfo, Sampling
+from belle.errors import KnownError
+from belle.server.app import make_app
+from belle.server.engine_host import EngineHost
+from belle.server.fair_queue import FairQueue
+from belle.server.protocol import TimedH11Protocol
+from belle.server.served_model import ServedModel
+from belle.server.settings import ServerSettings
+
+_BACKLOG = 128
+_MOST_CONNECTIONS = 512
+_KEEP_ALIVE_S = 30
+_GRACE_S = 1
+_LONGEST_HEAD = 32 << 10
+
+
+def serve(
+    load: Load,
+    settings: ServerSettings,
+    sampling: Sampling,
+    *,
+    on_ready: Callable[[str, ModelInfo], object],
+    on_loading: Callable[[float], object],
+    on_safer_mode: Callable[[], object],
+    ends_with: int | None = None,
+) -> None:
+    """Serve a model until Ctrl-C or SIGTERM.
+
+    Args:
+        load: the model.
+        settings: of the server.
+        sampling: of the model, for what a request does not say.
+        on_ready: called with the address of the API when requests are taken, and with what is known of the model.
+        on_loading: called with a fraction of 0…1.
+        on_safer_mode: called when the model had to be started again without llama.cpp's extra kernels.
+        ends_with: a file descriptor at whose end the server ends too.
+
+    Raises KnownError when the address cannot be listened at or the model not be loaded; KeyboardInterrupt.
+    """
+    listening = _listen(settings)
+    host = EngineHost(load, on_loading=on_loading, on_safer_mode=on_safer_mode)
+    served = ServedModel(host, settings, sampling, FairQueue(settings.most_waiting))
+
+    server = _Server(_config(served), host)
+
+    async def run() -> None:
+        loading = asyncio.ensure_future(host.start())
+
+        def end() -> None:
+            loading.cancel()
+            server.end()
+
+        if ends_with is not None:
+            loop = asyncio.get_running_loop()
+            threading.Thread(target=_at_the_end_of, args=(ends_with, loop, end), daemon=True).start()
+        try:
+            with suppress(asyncio.CancelledError):
+                model = await loading
+                on_ready(_address(settings.host, listening), model)
+                await server.serve(sockets=[listening])
+        finally:
+            await host.close()
+
+    with listening:
+        asyncio.run(run())
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which waits for its answers when it is to end; they end first."""
+
+    def __init__(self, config: uvicorn.Config, host: EngineHost) -> None:
+        super().__init__(config)
+        self._host = host
+
+    def end(self) -> None:
+        """End as by a signal."""
+        self.should_exit = True
+        self._host.refuse()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal has come."""
+        super().handle_exit(sig, frame)
+        asyncio.get_running_loop().call_soon_threadsafe(self._host.refuse)
+
+
+def _at_the_end_of(descriptor: int, loop: asyncio.AbstractEventLoop, act: Callable[[], object]) -> None:
+    """In a thread of its own: whatever kind of file it is, and whatever is written there, wait for its end."""
+    with suppress(OSError):
+        while os.read(descriptor, 1 << 12):
+            pass
+    with suppress(RuntimeError):  # the loop has ended
+        loop.call_soon_threadsafe(act)
+
+
+def _config(served: ServedModel) -> uvicorn.Config:
+    return uvicorn.Config(
+        make_app(served),
+        http=TimedH11Protocol,
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_GRACE_S,
+        h11_max_incomplete_event_size=_LONGEST_HEAD,
+    )
+
+
+def _listen(settings: ServerSettings) -> socket.socket:
+    """A socket that listens. Raises KnownError: `bad_host`, `port_in_use`, `cannot_listen`."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (socket.gaierror, UnicodeError):
+        message = f"{settings.host} is not an address of this computer."
+        raise KnownError("bad_host", message, "Give --host 127.0.0.1, or another address of this computer.") from None
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    # A server that was just ended leaves its address in use for a minute otherwise.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise _not_listening(settings, error) from None
+    return listening
+
+
+def _not_listening(settings: ServerSettings, error: OSError) -> KnownError:
+    if error.errno == errno.EADDRINUSE:
+        message = f"Port {settings.port} of {settings.host} is in use already."
+        return KnownError("port_in_use", message, "End the other program, or give another --port; 0 takes a free one.")
+    if error.errno == errno.EADDRNOTAVAIL:
+        message = f"{settings.host} is not an address of this computer."
+        return KnownError("bad_host", message, "Give --host 127.0.0.1, or another address of this computer.")
+    message = f"{settings.host} port {settings.port} cannot be listened at: {error.strerror or error}."
+    advice = "Ports below 1024 need special rights; give another --port." if error.errno == errno.EACCES else ""
+    return KnownError("cannot_listen", message, advice)
+
+
+def _address(host: str, listening: socket.socket) -> str:
+    port = listening.getsockname()[1]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"

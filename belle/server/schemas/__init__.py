@@ -1,0 +1,1 @@
+"""JSON schemas as grammars (GBNF) that an answer is held to."""

@@ -1,0 +1,124 @@
+"""What the server costs: HTTP and JSON beside the engine, and what clients save that share a prefix.
+
+Measured in processor time of the server and its worker, with one thread, so that another program on the machine does
+not count. The engine alone is the worker by itself.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from typing import Any
+
+import psutil
+
+from belle.engine.process.blocking import open_engine
+from belle.engine.process.protocol import Done, Generate, Load, Sampling
+from belle.prompts import Message
+from tests.bench.bench_engine import ENDLESS, _starter
+from tests.bench.measure import Measure, at_least
+
+ROUNDS = 5
+TOKENS = 96
+CLIENTS = 4
+SHARED_TOKENS = 1500
+ANSWER_TOKENS = 16
+_PREFIX = "The ship sailed on over the calm sea to the north. "
+_numbers = itertools.count()
+
+
+def run() -> list[Measure]:
+    """All measures."""
+    with _served() as (port, spent):
+        return [_through_http(port, spent), _shared_prefix(port, spent)]
+
+
+def _through_http(port: int, spent: Callable[[], float]) -> Measure:
+    """Processor time of an answer by the engine alone ÷ that of the same answer through HTTP, streamed."""
+    ratios = []
+    with open_engine(Load(str(_starter()), n_ctx=4096, threads=1)) as engine:
+        worker = psutil.Process(engine.client.pid)
+        for _ in range(ROUNDS):
+            question = f"{next(_numbers)} {ENDLESS}"
+            before = _cpu(worker)
+            sampling = Sampling(temperature=1.5, seed=1)
+            *_, done = engine.generate(
+                Generate(next(_numbers), (Message("user", question),), sampling, max_tokens=TOKENS)
+            )
+            alone = _cpu(worker) - before
+            before = spent()
+            tokens = _ask(port, [{"role": "user", "content": question}], TOKENS, stream=True)
+            assert isinstance(done, Done)
+            ratios.append(alone / done.stats.completion_tokens / ((spent() - before) / tokens))
+    return at_least("server through HTTP, one client ÷ engine alone", statistics.median(ratios), 0.97)
+
+
+def _shared_prefix(port: int, spent: Callable[[], float]) -> Measure:
+    """Processor time of four clients with prompts of their own ÷ that of four who share all but the question."""
+    ratios = []
+    for _ in range(2):
+        own = [_prefix() for _ in range(CLIENTS)]
+        shared = [_prefix()] * CLIENTS
+        ratios.append(_four_clients(port, own, spent) / _four_clients(port, shared, spent))
+    return at_least("four clients sharing 1,500 tokens ÷ four without", statistics.median(ratios), 3)
+
+
+def _four_clients(port: int, prefixes: Sequence[str], spent: Callable[[], float]) -> float:
+    def ask(number: int) -> None:
+        talk = [{"role": "system", "content": prefixes[number]}, {"role": "user", "content": f"Question {number}?"}]
+        _ask(port, talk, ANSWER_TOKENS, user=str(number))
+
+    before = spent()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(ask, range(CLIENTS)))
+    return spent() - before
+
+
+def _prefix() -> str:
+    """A text of the wanted length that no other begins like."""
+    return f"Report {next(_numbers)}. " + _PREFIX * (SHARED_TOKENS // 11)
+
+
+def _ask(port: int, messages: list[dict[str, str]], max_tokens: int, *, stream: bool = False, user: str = "") -> int:
+    """An answer; the number of its tokens."""
+    body: dict[str, Any] = {
+        "model": "starter", "messages": messages, "max_tokens": max_tokens, "seed": 1, "temperature": 1.5,
+        "stream": stream, "user": user, "stream_options": {"include_usage": True},
+    }  # fmt: skip
+    connection = HTTPConnection("127.0.0.1", port)
+    connection.request("POST", "/v1/chat/completions", json.dumps(body), {"Content-Type": "application/json"})
+    answer = connection.getresponse().read().decode()
+    connection.close()
+    tokens = re.findall(r'"completion_tokens":\s*(\d+)', answer)
+    assert tokens, answer
+    return int(tokens[-1])
+
+
+@contextmanager
+def _served() -> Iterator[tuple[int, Callable[[], float]]]:
+    """The port of a server, and what tells the processor time that it and its worker have taken."""
+    command = [sys.executable, "-m", "belle", "serve", "starter", "--port", "0", "--no-token", "--threads", "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if "http://" in line)
+        found = re.search(r":(\d+)/v1", line)
+        assert found is not None
+        server = psutil.Process(process.pid)
+        family = [server, *server.children()]
+        try:
+            yield int(found[1]), lambda: sum(map(_cpu, family))
+        finally:
+            process.terminate()
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
