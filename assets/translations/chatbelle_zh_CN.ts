@@ -1011,6 +1011,61 @@
     </message>
 </context>
 <context>
+    <name>Serve</name>
+    <message>
+        <source>Serve on this computer</source>
+        <translation>在本机提供服务</translation>
+    </message>
+    <message>
+        <source>Other programs on this computer can then use the model, as they would use OpenAI&apos;s API. Nobody else can reach it, and it ends with this window.</source>
+        <translation>开启后，本机上的其他程序可以像使用 OpenAI 的 API 一样使用这个模型。别人无法访问，关闭此窗口后服务随之结束。</translation>
+    </message>
+    <message>
+        <source>Address</source>
+        <translation>地址</translation>
+    </message>
+    <message>
+        <source>Token (API key)</source>
+        <translation>令牌（API key）</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>复制</translation>
+    </message>
+    <message>
+        <source>Copy: {0}</source>
+        <translation>复制：{0}</translation>
+    </message>
+    <message>
+        <source>Stop serving</source>
+        <translation>停止服务</translation>
+    </message>
+    <message>
+        <source>Start serving</source>
+        <translation>开始服务</translation>
+    </message>
+    <message>
+        <source>It is on.</source>
+        <translation>服务已开启。</translation>
+    </message>
+    <message>
+        <source>The model is being loaded…</source>
+        <translation>正在加载模型…</translation>
+    </message>
+    <message>
+        <source>It could not be served.</source>
+        <translation>无法提供服务。</translation>
+    </message>
+    <message>
+        <source>It is off.</source>
+        <translation>服务未开启。</translation>
+    </message>
+    <message>
+        <source>Load a model first.</source>
+        <translation>请先加载一个模型。</translation>
+    </message>
+</context>
+<context>
     <name>Settings</name>
     <message>
         <source>Settings</source>
@@ -1847,6 +1902,10 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Prompt template…</source>
         <translation>提示模板…</translation>
+    </message>
+    <message>
+        <source>Serve on this computer…</source>
+        <translation>在本机提供服务…</translation>
     </message>
 </context>
 </TS>

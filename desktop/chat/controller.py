@@ -7,6 +7,7 @@ conversation and the signals, `AnswerQueue` has questions answered, `ModelContro
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from desktop.chat.faults import store_faults
@@ -18,6 +19,7 @@ from desktop.store import ConversationSummary, SearchHit, StoredConversation, St
 if TYPE_CHECKING:
     from belle.engine.process.protocol import Sampling
     from belle.prompts import Message
+    from desktop.chat.model_server import ModelServer
     from desktop.store.drafts import TypedField
 
 
@@ -316,10 +318,27 @@ class ChatController(ChatViewModel):
             return None
         return self._answers.pop_notice(self._conversation.id)
 
+    @cached_property
+    def server(self) -> ModelServer:
+        """What serves the model to other programs, while the person has switched it on."""
+        from desktop.chat.model_server import ModelServer
+
+        return ModelServer(self)
+
+    def serve(self, on: bool) -> None:
+        """Serve the present model to other programs on this computer, or stop that."""
+        info = self.model.info
+        if not on:
+            self.server.stop()
+        elif info is not None:
+            self.server.start(info.path)
+
     def close(self) -> None:
         """Store the answer so far and end the engine. The store stays open; its owner closes it."""
         # A `cached_property` is in `__dict__` once it was used: nothing is created only to be closed.
         # The order matters: the answer is stored before its engine ends.
+        if "server" in self.__dict__:
+            self.server.close()
         if "_answers" in self.__dict__:
             self._answers.close()
         self._models.close()

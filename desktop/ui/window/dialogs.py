@@ -117,6 +117,17 @@ class WindowDialogs(QObject):
         dialog.chosen.connect(lambda text: dialog.accept() if controller.set_system_prompt(text) else None)
         dialog.open()
 
+    def show_server(self) -> None:
+        """Let other programs use the model, or stop that."""
+        from desktop.ui.dialogs.serve import ServeDialog
+
+        server = self._controller.server
+        can_start = self._controller.model.info is not None
+        dialog = ServeDialog(server.state, self._window, can_start=can_start)
+        dialog.switched.connect(self._controller.serve)
+        server.changed.connect(dialog.show_state)
+        dialog.open()
+
     def show_about(self) -> None:
         """Open the dialog with versions, licences and folders."""
         from desktop.ui.dialogs.about import AboutDialog
