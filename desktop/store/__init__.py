@@ -8,6 +8,7 @@ from desktop.store.records import (
     SearchHit,
     StoredConversation,
     StoredMessage,
+    StoredSummary,
     TreeMessage,
 )
 from desktop.store.store import Store
@@ -21,6 +22,7 @@ __all__ = [
     "StoreError",
     "StoredConversation",
     "StoredMessage",
+    "StoredSummary",
     "TreeMessage",
     "backups",
     "make_daily",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from desktop.store.database import Database, Row
 from desktop.store.errors import StoreError
 from desktop.store.reading import ValueReader
-from desktop.store.records import OVERFLOWS, ConversationSummary, StoredConversation
+from desktop.store.records import OVERFLOWS, ConversationSummary, StoredConversation, StoredSummary
 from desktop.store.salvage import read_or_salvage, readable_rows, row_ids
 
 _DAY_S = 86_400.0
+_SELECT_SUMMARY = "SELECT message_id, covers, text, created_at FROM summary"
 
 
 class Conversations:
@@ -56,17 +58,16 @@ class Conversations:
         summaries = sorted(map(_summary, rows), key=_sort_key, reverse=True)
         return [row for row in summaries if before is None or _sort_key(row) < _sort_key(before)][:limit]
 
-    def create_conversation(self, *, title: str = "", system_prompt: str = "", model: str = "") -> StoredConversation:
+    def create_conversation(
+        self, *, title: str = "", system_prompt: str = "", model: str = "", overflow: str = "refuse"
+    ) -> StoredConversation:
         """Create an empty conversation. Its title counts as automatic until `rename`."""
         now = self._clock()
         with self._db.transaction():
             created = self._db.write(
-                "INSERT INTO conversation (title, system_prompt, model, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
-                title,
-                system_prompt,
-                model,
-                now,
-                now,
+                "INSERT INTO conversation (title, system_prompt, model, overflow, created_at, updated_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                *(title, system_prompt, model, overflow, now, now),
             )
         return self.conversation(created.lastrowid or 0)
 
@@ -74,7 +75,7 @@ class Conversations:
         """One conversation. Raises StoreError `not_found`, also for a deleted one."""
         row = self._db.row(
             "SELECT id, title, title_is_auto, system_prompt, model, pinned, created_at, updated_at, active_leaf,"
-            " context_start, overflow FROM conversation WHERE id = ? AND deleted_at IS NULL",
+            " overflow, left_out FROM conversation WHERE id = ? AND deleted_at IS NULL",
             conversation_id,
         )
         if row is None:
@@ -98,17 +99,57 @@ class Conversations:
         """Set the model that answers in this conversation: a catalogue name or a path."""
         self._set(conversation_id, model=model)
 
-    def set_context_start(self, conversation_id: int, message_id: int | None) -> None:
-        """Set the first message that the model still sees; None: all of them."""
-        if message_id is not None and not self._db.row(
-            "SELECT 1 FROM message WHERE id = ? AND conversation_id = ?", message_id, conversation_id
-        ):
-            raise StoreError.of("not_found", thing="message", id=message_id)
-        self._set(conversation_id, context_start=message_id)
-
     def set_overflow(self, conversation_id: int, overflow: str) -> None:
-        """Set what happens when the context is full: `refuse` or `drop_oldest`."""
-        self._set(conversation_id, overflow=overflow)
+        """Set the context policy, one of `OVERFLOWS`. A different one starts with nothing left out."""
+        if overflow != self.conversation(conversation_id).overflow:
+            self._set(conversation_id, overflow=overflow, left_out="[]")
+
+    def set_left_out(self, conversation_id: int, message_ids: Iterable[int]) -> None:
+        """Set the messages that the prompt of the last answer did not contain."""
+        self._set(conversation_id, left_out=json.dumps(sorted(message_ids)))
+
+    def summaries(self, path: Sequence[int]) -> list[StoredSummary]:
+        """The summaries that are valid for a path, given by its message ids; each covers more than the one before.
+
+        Summaries of a damaged file that cannot be read are left out: the model can summarise again.
+        """
+        if not path:
+            return []
+        try:
+            rows = read_or_salvage(self._db, lambda: self._summary_rows(path), lambda: self._readable_summaries(path))
+        except StoreError as error:
+            if error.kind != "damaged":
+                raise
+            rows = []
+        ids = frozenset(path)
+        summaries = (_stored_summary(row) for row in rows)
+        return [summary for summary in summaries if summary.covers and ids.issuperset(summary.covers)]
+
+    def save_summary(self, covers: Sequence[int], text: str, *, at: float | None = None) -> None:
+        """Save a summary of the messages `covers`. It replaces one that ends with the same message.
+
+        `at` is when it was made, in seconds since the epoch; None: now.
+        """
+        with self._db.transaction():
+            self._db.write(
+                "INSERT INTO summary (message_id, covers, text, created_at) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (message_id) DO UPDATE SET"
+                " covers = excluded.covers, text = excluded.text, created_at = excluded.created_at",
+                *(max(covers), json.dumps(sorted(covers)), text, self._clock() if at is None else at),
+            )
+
+    def edit_summary(self, message_id: int, text: str) -> None:
+        """Replace the text of a summary. Raises StoreError `not_found`."""
+        with self._db.transaction():
+            changed = self._db.write("UPDATE summary SET text = ? WHERE message_id = ?", text, message_id)
+        if not changed.rowcount:
+            raise StoreError.of("not_found", thing="summary", id=message_id)
+
+    def delete_summaries(self, path: Sequence[int]) -> None:
+        """Delete all summaries that are valid for a path: each repeats what the one before it says."""
+        with self._db.transaction():
+            for summary in self.summaries(path):
+                self._db.write("DELETE FROM summary WHERE message_id = ?", summary.message_id)
 
     def delete_conversation(self, conversation_id: int) -> None:
         """Hide a conversation from the list and from search. Its rows stay until `purge_deleted`."""
@@ -139,6 +180,14 @@ class Conversations:
                 self._db.write("DELETE FROM conversation WHERE id = ?", conversation_id)
         self._db.erase_removed()
         return len(deleted_ids)
+
+    def _summary_rows(self, path: Sequence[int]) -> list[Row]:
+        # Ids grow along a path, so this reads few rows of other paths.
+        sql = f"{_SELECT_SUMMARY} WHERE message_id BETWEEN ? AND ? ORDER BY message_id"
+        return self._db.rows(sql, path[0], path[-1])
+
+    def _readable_summaries(self, path: Sequence[int]) -> list[Row]:
+        return list(readable_rows(self._db, f"{_SELECT_SUMMARY} WHERE message_id = ?", path))
 
     def _set(self, conversation_id: int, **columns: Any) -> None:
         assignments = ", ".join(f"{column} = ?" for column in columns)
@@ -173,6 +222,11 @@ def _conversation(row: Row) -> StoredConversation:
         created_at=read.number(6),
         updated_at=read.number(7),
         active_leaf=None if row[8] is None else read.integer(8),
-        context_start=None if row[9] is None else read.integer(9),
-        overflow=read.one_of(10, OVERFLOWS),  # type: ignore[arg-type]
+        overflow=read.one_of(9, OVERFLOWS),  # type: ignore[arg-type]
+        left_out=read.id_array(10),
     )
+
+
+def _stored_summary(row: Row) -> StoredSummary:
+    read = ValueReader(row)
+    return StoredSummary(read.integer(0), read.id_array(1), read.text(2), read.number(3))

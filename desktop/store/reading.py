@@ -66,6 +66,17 @@ class ValueReader:
         self.is_damaged = True
         return known[0]
 
+    def id_array(self, column: int) -> tuple[int, ...]:
+        """A JSON array of integers, ascending; empty for anything else."""
+        try:
+            parsed = parse_json_row(self.text(column))
+        except DocumentError:
+            parsed = None
+        if isinstance(parsed, list) and all(type(item) is int for item in parsed):
+            return tuple(sorted(parsed))
+        self.is_damaged = True
+        return ()
+
     def json_object(self, column: int) -> Mapping[str, Any]:
         """A JSON object; empty for anything else."""
         try:

@@ -14,7 +14,7 @@ Status = Literal["streaming", "complete", "stopped", "interrupted", "error", "le
 ROLES: tuple[Role, ...] = get_args(Role)
 STATUSES: tuple[Status, ...] = ("interrupted", *(s for s in get_args(Status) if s != "interrupted"))
 """The first is the one that a damaged row gets."""
-Overflow = Literal["refuse", "drop_oldest"]
+Overflow = Literal["refuse", "drop_oldest", "cut_middle", "summarise"]
 OVERFLOWS: tuple[Overflow, ...] = get_args(Overflow)
 
 ENDINGS = ("complete", "stopped", "interrupted", "error", "length")
@@ -37,8 +37,8 @@ class StoredConversation:
     """A conversation without its messages.
 
     `title_is_auto` is true until a person names the conversation. `active_leaf` is the last message of the path that
-    is shown. `context_start` is the first message that the model still sees (None: all of them), and `overflow` what
-    to do when the context is full.
+    is shown. `overflow` is the context policy: what happens when the context is full. `left_out` are the ids of the
+    messages that the prompt of the last answer did not contain, ascending.
     """
 
     id: int
@@ -50,8 +50,8 @@ class StoredConversation:
     created_at: float
     updated_at: float
     active_leaf: int | None
-    context_start: int | None
     overflow: Overflow
+    left_out: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ class StoredMessage:
     Versions of a message are its siblings: the children of one parent, oldest first. `sibling_index` counts from 0,
     so that `‹ 2/3 ›` is `sibling_index + 1` of `sibling_count`. `stats` holds what the engine measured, `thinking` what
     the model wrote before the answer proper, and `thinking_seconds` how long that took (None: not known). `is_damaged`:
-    a part of the row could not be read; unreadable characters are U+FFFD.
+    a part of the row could not be read; unreadable characters are U+FFFD. `pinned`: stays in the prompt whatever the
+    context policy leaves out.
     """
 
     id: int
@@ -78,6 +79,21 @@ class StoredMessage:
     thinking: str = ""
     thinking_seconds: float | None = None
     is_damaged: bool = False
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSummary:
+    """A text that replaces messages in the prompt.
+
+    `covers` are the ids of these messages, ascending, and `message_id` is the last of them. The summary is valid for
+    every path that contains that message.
+    """
+
+    message_id: int
+    covers: tuple[int, ...]
+    text: str
+    created_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +130,15 @@ class TreeMessage:
     thinking: str = ""
     thinking_seconds: float | None = None
     active_child: int | None = None
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationTree:
     """A conversation with all versions of all its messages, free of the numbers that it has in one store.
 
-    `active_leaf` and `context_start` are places in `messages`; versions of one message are in order, oldest first.
+    `active_leaf` and `left_out` are places in `messages`; versions of one message are in order, oldest first. In
+    `summaries`, places stand for the ids.
     """
 
     messages: tuple[TreeMessage, ...]
@@ -132,8 +150,9 @@ class ConversationTree:
     created_at: float = 0.0
     updated_at: float = 0.0
     active_leaf: int | None = None
-    context_start: int | None = None
     overflow: Overflow = "refuse"
+    left_out: tuple[int, ...] = ()
+    summaries: tuple[StoredSummary, ...] = ()
 
     def active_path(self) -> list[TreeMessage]:
         """What is shown of it, the first message first."""

@@ -5,7 +5,8 @@ A conversation is a tree of messages. Versions of a message (edited, answered ag
 of that path. Triggers enforce what must hold even if the code above has a bug: the text of a finished message never
 changes, a message never moves in the tree, and only conversations that the user deleted can be removed.
 
-`active_leaf` and `context_start` have no foreign key: SQLite would scan all conversations for each removed message.
+`active_leaf` and the ids in `left_out` have no foreign key: SQLite would scan all conversations for each removed
+message.
 The full-text index is not part of the schema, because it can be rebuilt at any time (`search_index`).
 """
 
@@ -112,4 +113,35 @@ ALTER TABLE draft ADD COLUMN typed_system_prompt TEXT;
 VERSION_4 = """
 ALTER TABLE conversation ADD COLUMN imported_from TEXT NOT NULL DEFAULT '';
 CREATE INDEX conversation_imported ON conversation (imported_from) WHERE imported_from <> '';
+"""
+
+# `left_out` are the ids of the messages that the prompt of the last answer did not contain; `summary.covers` are those
+# that the summary replaces, and its key is the last of them. Both are JSON arrays, always read as a whole. Before this
+# version, `context_start` was the first message in the prompt. ALTER TABLE cannot change a CHECK, so `overflow` becomes
+# a new column of the same name.
+VERSION_5 = """
+ALTER TABLE conversation RENAME COLUMN overflow TO old_overflow;
+ALTER TABLE conversation ADD COLUMN overflow TEXT NOT NULL DEFAULT 'refuse'
+    CHECK (overflow IN ('refuse', 'drop_oldest', 'cut_middle', 'summarise'));
+ALTER TABLE conversation ADD COLUMN left_out TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE message ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0 CHECK (pinned IN (0, 1));
+
+UPDATE conversation SET overflow = old_overflow;
+UPDATE conversation SET left_out = (
+    WITH RECURSIVE up (id, parent_id) AS (
+        SELECT id, parent_id FROM message WHERE id = conversation.active_leaf
+        UNION SELECT m.id, m.parent_id FROM up JOIN message AS m ON m.id = up.parent_id
+    )
+    SELECT '[' || ifnull(group_concat(id), '') || ']' FROM (SELECT id FROM up WHERE id < context_start ORDER BY id)
+) WHERE context_start IS NOT NULL;
+
+ALTER TABLE conversation DROP COLUMN old_overflow;
+ALTER TABLE conversation DROP COLUMN context_start;
+
+CREATE TABLE summary (
+    message_id INTEGER PRIMARY KEY REFERENCES message (id) ON DELETE CASCADE,
+    covers     TEXT NOT NULL,
+    text       TEXT NOT NULL,
+    created_at REAL NOT NULL
+) STRICT;
 """

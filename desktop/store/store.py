@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -118,29 +119,35 @@ class Store(WholeTrees, MessageTree, Drafts, Search):
         title: str = "",
         system_prompt: str = "",
         model: str = "",
+        overflow: str = "refuse",
     ) -> StoredMessage:
         """Add a question at the end of the shown path and remove its draft, in one transaction.
 
-        `conversation` None creates one with that title, system prompt and model. Raises StoreError.
+        `conversation` None creates one with that title, system prompt, model and context policy. Raises StoreError.
         """
         with self._db.transaction():
             conversation_id = conversation.id if conversation else None
             self.save_draft(conversation_id, "")
             if conversation is None:
                 self.save_new_system_prompt("")
-                conversation = self.create_conversation(title=title, system_prompt=system_prompt, model=model)
+                conversation = self.create_conversation(
+                    title=title, system_prompt=system_prompt, model=model, overflow=overflow
+                )
             path = self.active_path(conversation.id)
             return self.add_message(conversation.id, path[-1].id if path else None, "user", text)
 
     def add_version(self, message_id: int, text: str) -> StoredMessage:
         """Add `text` as a version beside a message and remove the open edit of it, in one transaction.
 
-        Raises StoreError.
+        A version of a pinned message is pinned, too. Raises StoreError.
         """
         with self._db.transaction():
             self.drop_edit(message_id)
             message = self.message(message_id)
-            return self.add_message(message.conversation_id, message.parent_id, message.role, text)
+            version = self.add_message(message.conversation_id, message.parent_id, message.role, text)
+            if message.pinned:
+                self.set_message_pinned(version.id, True)
+            return replace(version, pinned=message.pinned)
 
     def close(self) -> None:
         """Close the file. May be called twice."""

@@ -24,9 +24,9 @@ _COUNT_SIBLINGS = (
 _FIELDS = "m.id, m.conversation_id, m.parent_id, m.role, m.text, m.status, m.created_at, m.model, m.stats"
 _SELECT_MESSAGE = (
     f"SELECT {_FIELDS}, ({_COUNT_SIBLINGS} AND s.id < m.id), ({_COUNT_SIBLINGS}),"  # noqa: S608
-    " m.thinking, m.thinking_seconds FROM message AS m"
+    " m.thinking, m.thinking_seconds, m.pinned FROM message AS m"
 )
-_SELECT_WITHOUT_SIBLINGS = f"SELECT {_FIELDS}, 0, 1, m.thinking, m.thinking_seconds FROM message AS m"  # noqa: S608
+_SELECT_WITHOUT_SIBLINGS = f"SELECT {_FIELDS}, 0, 1, m.thinking, m.thinking_seconds, m.pinned FROM message AS m"  # noqa: S608
 
 # UNION (not UNION ALL) drops rows seen before, so the recursion also ends in a damaged file in which a message is its
 # own ancestor. For the same reason no row carries a depth: it would make every row new.
@@ -182,6 +182,13 @@ class MessageTree:
             )
             self._check_streamed(finished.rowcount, message_id)
 
+    def set_message_pinned(self, message_id: int, pinned: bool) -> None:
+        """Pin a message, so that it stays in the prompt, or unpin it. Raises StoreError `not_found`."""
+        with self._db.transaction():
+            changed = self._db.write("UPDATE message SET pinned = ? WHERE id = ?", pinned, message_id)
+        if not changed.rowcount:
+            raise StoreError.of("not_found", thing="message", id=message_id)
+
     def note_outcome(self, message_id: int, status: str) -> None:
         """Save why a question got no answer: `stopped`, `error` or `interrupted`."""
         with self._db.transaction(durable=False):
@@ -272,5 +279,6 @@ def _message(row: Row) -> StoredMessage:
         sibling_count=read.integer(10),
         thinking=read.text(11),
         thinking_seconds=None if row[12] is None else read.number(12),
+        pinned=bool(row[13]),
     )
     return replace(message, is_damaged=True) if read.is_damaged else message

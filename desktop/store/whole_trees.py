@@ -13,12 +13,14 @@ from desktop.store.records import (
     ROLES,
     STATUSES,
     ConversationTree,
+    StoredSummary,
     TreeMessage,
 )
 from desktop.store.salvage import read_or_salvage, readable_rows, row_ids
 
 _MESSAGE = (
-    "SELECT id, parent_id, role, text, status, created_at, model, stats, thinking, thinking_seconds, conversation_id"
+    "SELECT id, parent_id, role, text, status, created_at, model, stats, thinking, thinking_seconds, conversation_id,"
+    " pinned"
     " FROM message"
 )
 
@@ -56,8 +58,12 @@ class WholeTrees(Conversations):
             created_at=conversation.created_at,
             updated_at=conversation.updated_at,
             active_leaf=places.get(conversation.active_leaf, len(messages) - 1 if messages else None),
-            context_start=places.get(conversation.context_start),
             overflow=conversation.overflow,
+            left_out=_places_of(conversation.left_out, places),
+            summaries=tuple(
+                StoredSummary(places[s.message_id], _places_of(s.covers, places), s.text, s.created_at)
+                for s in self.summaries([row[0] for row in rows])
+            ),
         )
 
     def _salvaged_rows(self, conversation_id: int) -> list[Row]:
@@ -86,20 +92,22 @@ class WholeTrees(Conversations):
                 if message.active_child is not None:
                     self._db.write("INSERT INTO active_child VALUES (?, ?)", ids[place], ids[message.active_child])
             self._db.write(
-                "UPDATE conversation SET active_leaf = ?, context_start = ? WHERE id = ?",
-                None if tree.active_leaf is None else ids[tree.active_leaf],
-                None if tree.context_start is None else ids[tree.context_start],
-                conversation_id,
+                "UPDATE conversation SET active_leaf = ? WHERE id = ?",
+                *(None if tree.active_leaf is None else ids[tree.active_leaf], conversation_id),
             )
+            self.set_left_out(conversation_id, [ids[place] for place in tree.left_out])
+            for summary in tree.summaries:
+                self.save_summary([ids[place] for place in summary.covers], summary.text, at=summary.created_at)
         return conversation_id
 
     def _insert(self, conversation_id: int, message: TreeMessage, ids: Sequence[int]) -> int:
         added = self._db.write(
             "INSERT INTO message (conversation_id, parent_id, role, text, status, model, created_at, stats, thinking,"
-            " thinking_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " thinking_seconds, pinned) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *(conversation_id, None if message.parent is None else ids[message.parent], message.role, message.text),
             *("interrupted" if message.status == "streaming" else message.status, message.model, message.created_at),
             *(json.dumps(dict(message.stats), ensure_ascii=False), message.thinking, message.thinking_seconds),
+            message.pinned,
         )
         return added.lastrowid or 0
 
@@ -136,7 +144,12 @@ def _tree_message(row: Row, place: int, places: Mapping[int, int], children: Map
         thinking=read.text(8),
         thinking_seconds=None if row[9] is None else read.number(9),
         active_child=places.get(children.get(row[0], 0)),
+        pinned=bool(row[11]),
     )
+
+
+def _places_of(ids: Sequence[int], places: Mapping[int, int]) -> tuple[int, ...]:
+    return tuple(places[message_id] for message_id in ids if message_id in places)
 
 
 def _chains(messages: Sequence[TreeMessage]) -> Iterator[bytes]:

@@ -46,6 +46,7 @@ from belle.prompts.thinking import ThinkingStream, opened_by, unopened_thought
 
 _SOBER = Sampling(temperature=0.0)
 _ANY_QUESTION = Message("user", "hello")
+_TWO_QUESTIONS = (_ANY_QUESTION, Message("user", "What?"))
 _PROGRESS_S = 0.15
 # Every event wakes the client. Where there are as many threads as cores, that takes the core of one thread, for which
 # all the others wait. Ten events a second read smoothly; a model of few tokens per second sends each at once.
@@ -114,8 +115,12 @@ class AnswerSession:
 
     def count(self, request: Count) -> None:
         """Emit `Counted`. Raises KnownError."""
-        tokens = len(self._renderer().prompt(request.messages))
-        self._emit(Counted(request.id, tokens, self._context.n_ctx))
+        renderer, messages = self._renderer(), with_summary(request.messages, request.summary)
+        tokens = len(renderer.prompt(messages))
+        system = [message for message in messages[:1] if message.role == "system"]
+        # What the prompts of two questions have in common was there before either of them.
+        first, second = (renderer.prompt([*system, question]) for question in _TWO_QUESTIONS)
+        self._emit(Counted(request.id, tokens, self._context.n_ctx, min(shared_length(first, second), tokens)))
 
     def generate(self, request: Generate, arrived: float) -> Done:
         """Emit `ContextCut`, `Summarised`, `Prefill`, `Thinking` and `Text`. Returns `Done`, which the caller emits.
@@ -136,7 +141,7 @@ class AnswerSession:
             answer = self._new_answer(request, arrived, prompt.tokens)
             try:
                 self._enter(request, prompt.tokens)
-                if prompt.left_out and request.overflow == "summarise":
+                if request.overflow == "summarise" and not set(prompt.left_out) <= set(request.summarised):
                     prompt = self._with_summary(request, arrived, prompt)
                     answer.prompt_tokens = len(prompt.tokens)
                 if request.prompt_logprobs:
@@ -197,8 +202,14 @@ class AnswerSession:
             check_length(len(tokens), n_ctx=n_ctx, n_ctx_train=n_ctx_train, max_tokens=request.max_tokens)
             return FittedPrompt(tokens)
         renderer = self._renderer(request.thinking, request.tools)
-        return fit(
-            request.messages,
+        if request.summarised:
+            whole = renderer.prompt(request.messages, continue_last=request.continue_last)
+            if len(whole) <= room_for_prompt(n_ctx, request.max_tokens):
+                return FittedPrompt(whole)
+        told = set(request.summarised)
+        rest = [index for index in range(len(request.messages)) if index not in told]
+        fitted = fit(
+            [request.messages[index] for index in rest],
             lambda messages: renderer.prompt(
                 with_summary(messages, request.summary), continue_last=request.continue_last
             ),
@@ -206,15 +217,18 @@ class AnswerSession:
             n_ctx_train=n_ctx_train,
             max_tokens=request.max_tokens,
             overflow=request.overflow,
-            pinned=request.pinned,
+            pinned=[position for position, index in enumerate(rest) if index in request.pinned],
         )
+        left_out = told.union(rest[position] for position in fitted.left_out)
+        return FittedPrompt(fitted.tokens, tuple(sorted(left_out)))
 
     def _with_summary(self, request: Generate, arrived: float, cut: FittedPrompt) -> FittedPrompt:
         """What is left of a prompt, with a summary of what was left out of it. Raises Interrupted.
 
         A model that has nothing to say of it goes on without.
         """
-        left_out = [request.messages[index] for index in cut.left_out]
+        told = set(request.summarised)
+        left_out = [request.messages[index] for index in cut.left_out if index not in told]
         summary = self._summary(request, arrived, left_out)
         if not summary:
             return cut

@@ -87,13 +87,13 @@ class BlockingEngine:
             if getattr(event, "id", None) == request_id:
                 return event
 
-    def count(self, request: Count) -> int:
-        """The tokens of a conversation. Raises KnownError."""
+    def count(self, request: Count) -> Counted:
+        """How many tokens a conversation takes. Raises KnownError."""
         self.client.count(request)
         while True:
             event = self._next()
             if isinstance(event, Counted) and event.id == request.id:
-                return event.tokens
+                return event
 
     def _wait_until_ready(self, on_loading: Callable[[float], object] | None = None) -> ModelInfo:
         while True:

@@ -92,7 +92,8 @@ class Generate:
         continue_last: the last message is an assistant's and is to be continued, not answered.
         overflow: see `Overflow`; the system message and the last turn are always kept.
         pinned: indices of messages whose turns are never left out.
-        summary: of what came before `messages`, as an earlier `Summarised` told it.
+        summary: what an earlier `Summarised` told, of messages that came before these or are named in `summarised`.
+        summarised: indices of messages in whose place `summary` is read, unless all messages fit.
         thinking: whether a model that can do both thinks before it answers; None for the template's default.
         conversation: a name under which what was read is saved and found again; empty for none. Letters, digits,
             hyphens and underscores.
@@ -114,6 +115,7 @@ class Generate:
     overflow: Overflow = "refuse"
     pinned: tuple[int, ...] = ()
     summary: str = ""
+    summarised: tuple[int, ...] = ()
     thinking: bool | None = None
     conversation: str = ""
     prompt: str | tuple[int, ...] | None = None
@@ -142,11 +144,15 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Ask how many tokens a conversation takes, with the generation prompt; answered by `Counted`."""
+    """Ask how many tokens a conversation takes, with the generation prompt; answered by `Counted`.
+
+    `summary` is what stands for messages before these.
+    """
 
     op: ClassVar[str] = "count"
     id: int
     messages: tuple[Message, ...]
+    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,12 +384,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The answer to `Count`."""
+    """The answer to `Count`. Of `tokens`, `system_tokens` come before the first message that a person or model wrote:
+    the system message, with the summary, and what the template writes around it."""
 
     event: ClassVar[str] = "counted"
     id: int
     tokens: int
     n_ctx: int
+    system_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ def test_a_new_conversation_has_what_it_was_given_and_sensible_defaults(store: S
     assert not created.pinned
     assert created.overflow == "refuse"
     assert created.active_leaf is None
-    assert created.context_start is None
+    assert created.left_out == ()
     assert created == store.conversation(created.id)
 
 
@@ -57,6 +57,9 @@ def test_pages_of_the_list_join_without_gap_or_repetition(path: Path) -> None:
         ("set_system_prompt", "说中文", "system_prompt"),
         ("set_model", "belle-7b", "model"),
         ("set_overflow", "drop_oldest", "overflow"),
+        ("set_overflow", "cut_middle", "overflow"),
+        ("set_overflow", "summarise", "overflow"),
+        ("set_left_out", (2, 3, 5), "left_out"),
     ],
 )
 def test_each_setting_is_kept(path: Path, method: str, value: Any, field: str) -> None:
@@ -77,16 +80,13 @@ def test_a_title_of_the_programs_own_never_replaces_that_of_a_person(store: Stor
     assert not store.conversation(created.id).title_is_auto
 
 
-def test_the_start_of_the_context_is_a_message_of_the_conversation(store: Store) -> None:
-    one, other = store.create_conversation(), store.create_conversation()
-    message = store.add_message(one.id, None, "user", "hello")
-    store.set_context_start(one.id, message.id)
-    assert store.conversation(one.id).context_start == message.id
-    with pytest.raises(StoreError, match="no message") as caught:
-        store.set_context_start(other.id, message.id)
-    assert caught.value.kind == "not_found"
-    store.set_context_start(one.id, None)
-    assert store.conversation(one.id).context_start is None
+def test_another_context_policy_starts_with_nothing_left_out(store: Store) -> None:
+    one = store.create_conversation(overflow="drop_oldest").id
+    store.set_left_out(one, [4, 2])
+    store.set_overflow(one, "drop_oldest")
+    assert store.conversation(one).left_out == (2, 4)
+    store.set_overflow(one, "summarise")
+    assert store.conversation(one).left_out == ()
 
 
 def test_a_deleted_conversation_is_nowhere_until_it_is_brought_back(store: Store) -> None:

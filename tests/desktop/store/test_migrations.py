@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from desktop.store import ConversationTree, Store, StoreError, TreeMessage
-from desktop.store.migrations import MIGRATIONS, migration_backups
+from desktop.store.migrations import MAX_MIGRATION_BACKUPS, MIGRATIONS, migration_backups
 from desktop.store.schema import APPLICATION_ID
 from tests.desktop.store.processes import line_of, python
 
@@ -56,6 +56,12 @@ def as_version_wrote_it(version: int, path: Path) -> Path:
     return path
 
 
+def title(store: Store) -> str:
+    """The title of the first conversation, of a file whose version need not be that of today."""
+    ((found,),) = store._db.rows("SELECT title FROM conversation WHERE id = 1")
+    return str(found)
+
+
 @pytest.fixture
 def old(path: Path) -> Path:
     """A file of version 1."""
@@ -87,7 +93,7 @@ def test_a_file_of_version_1_opens_with_all_that_is_in_it(old: Path) -> None:
         assert [hit.message_id for hit in store.search("位数")] == [3]
         store.restore_conversation(2)
         assert store.active_path(2)[0].text == "gone"
-    assert len(migration_backups(old)) == len(MIGRATIONS) - 1
+    assert len(migration_backups(old)) == MAX_MIGRATION_BACKUPS
 
 
 def test_a_file_of_version_1_gets_room_for_drafts_and_thinking(old: Path) -> None:
@@ -134,10 +140,33 @@ def test_a_file_of_version_4_knows_what_was_imported(path: Path) -> None:
         assert store.has_tree(ConversationTree(messages=()), imported_from="chatgpt:5e2a")
 
 
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_the_start_of_the_context_becomes_the_messages_before_it_on_the_path(version: int, path: Path) -> None:
+    with closing(sqlite3.connect(as_version_wrote_it(version, path))) as connection:
+        connection.execute("UPDATE conversation SET context_start = 2, overflow = 'drop_oldest' WHERE id = 1")
+        connection.execute("UPDATE conversation SET context_start = 5 WHERE id = 3")
+        connection.commit()
+    with Store.open(path) as store:
+        policies = [(store.conversation(n).overflow, store.conversation(n).left_out) for n in (1, 3)]
+        assert policies == [("drop_oldest", (1,)), ("refuse", ())]
+        assert not any(message.pinned for message in store.active_path(1))
+        assert store.summaries([1, 2]) == []
+        store.set_overflow(1, "summarise")
+
+
+def test_a_file_of_version_5_opens_with_its_context_policies(path: Path) -> None:
+    with Store.open(as_version_wrote_it(5, path)) as store:
+        conversation = store.conversation(1)
+        assert (conversation.overflow, conversation.left_out) == ("summarise", (1, 2))
+        assert [m.pinned for m in store.active_path(1)] == [True, False, False]
+        (summary,) = store.summaries([1, 2, 6])
+        assert (summary.covers, summary.text) == ((1, 2), "量化减少位数。")
+
+
 def test_a_migration_keeps_a_copy_of_the_file_as_it_was(old: Path) -> None:
     before = content(old)
     with Store.open(old, migrations=(*VERSION_1, add_note)) as store:
-        assert store.conversation(1).title == "量化是什么!"
+        assert title(store) == "量化是什么!"
         assert store._db.rows("SELECT DISTINCT note FROM conversation") == [("none",)]
         assert store._db.rows("PRAGMA user_version") == [(2,)]
         assert store._db.rows("PRAGMA foreign_keys") == [(1,)]
@@ -153,14 +182,14 @@ def test_a_copy_can_take_the_place_of_the_file(old: Path) -> None:
     (copy,) = migration_backups(old)
     copy.replace(old)
     with Store.open(old, migrations=VERSION_1) as store:
-        assert store.conversation(1).title == "量化是什么"
+        assert title(store) == "量化是什么"
 
 
 def test_each_step_is_taken_once_and_the_last_copies_are_kept(old: Path) -> None:
     steps = (*VERSION_1, add_note, nothing, nothing, nothing, nothing)
     Store.open(old, migrations=steps[:3]).close()
     with Store.open(old, migrations=steps) as store:
-        assert store.conversation(1).title == "量化是什么!"
+        assert title(store) == "量化是什么!"
     assert [content(copy)[0] for copy in migration_backups(old)] == ["version 5", "version 4", "version 3"]
 
 
@@ -221,7 +250,7 @@ Store.open(Path(sys.argv[1]), migrations=(*VERSION_1, slow))
         assert line_of(process) == "changed"
     assert [content(copy) for copy in migration_backups(old)] == [before]
     with Store.open(old, migrations=(*VERSION_1, add_note)) as store:
-        assert store.conversation(1).title == "量化是什么!"
+        assert title(store) == "量化是什么!"
 
 
 def test_a_newer_file_is_refused_and_not_a_byte_of_it_changes(old: Path) -> None:
@@ -245,7 +274,8 @@ from pathlib import Path
 from desktop.store import Store
 from tests.desktop.store.test_migrations import VERSION_1, nothing
 store = Store.open(Path(sys.argv[1]), migrations=(*VERSION_1, nothing))
-store.create_conversation(title="of tomorrow")
+with store._db.transaction():
+    store._db.write("INSERT INTO conversation (title, created_at, updated_at) VALUES ('of tomorrow', 0, 0)")
 print("written", flush=True)
 time.sleep(600)
 """

@@ -197,7 +197,7 @@ def test_a_long_conversation(store: Store, conversation_id: int) -> None:
         ("DELETE FROM conversation", "only deleted conversations"),
         ("UPDATE conversation SET overflow = 'guess'", "CHECK"),
         (
-            "INSERT INTO message SELECT 9, 2, 1, role, status, 0, '', '', '{}', '', NULL FROM message",
+            "INSERT INTO message SELECT 9, 2, 1, role, status, 0, '', '', '{}', '', NULL, 0 FROM message",
             "not a message of this conversation",
         ),
         (

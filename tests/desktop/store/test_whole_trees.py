@@ -24,7 +24,10 @@ def talk(store: Store) -> int:
     store.show(answer.id)
     store.rename(conversation.id, "Weather")
     store.set_pinned(conversation.id, pinned=True)
-    store.set_context_start(conversation.id, answer.id)
+    store.set_overflow(conversation.id, "summarise")
+    store.set_left_out(conversation.id, [question.id])
+    store.set_message_pinned(answer.id, True)
+    store.save_summary([question.id], "About rain.")
     return conversation.id
 
 
@@ -37,7 +40,9 @@ def test_a_tree_holds_all_of_a_conversation(store: Store) -> None:
         (None, "user", "What is snow?"),
     ]
     assert (tree.title, tree.title_is_auto, tree.system_prompt, tree.pinned) == ("Weather", False, "Be brief.", True)
-    assert (tree.active_leaf, tree.context_start, tree.messages[0].active_child) == (1, 1, 1)
+    assert (tree.active_leaf, tree.left_out, tree.messages[0].active_child) == (1, (0,), 1)
+    assert [message.pinned for message in tree.messages] == [False, True, False, False]
+    assert [(s.message_id, s.covers, s.text) for s in tree.summaries] == [(0, (0,), "About rain.")]
     first = tree.messages[1]
     assert (first.status, first.stats, first.thinking_seconds) == ("length", {"tokens_per_s": 41.5}, 1.5)
     assert [message.text for message in tree.active_path()] == ["What is rain?", "Water."]

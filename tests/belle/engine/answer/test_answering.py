@@ -165,7 +165,18 @@ def test_tokens_are_counted_as_the_prompt_is(engine: BlockingEngine) -> None:
     talk = (Message("system", "Be brief."), Message("user", "Hello 你好"))
     count = engine.count(Count(next(_ids), talk))
     done, _ = ask(engine, *talk, max_tokens=1)
-    assert count == done.stats.prompt_tokens
+    assert count.tokens == done.stats.prompt_tokens
+
+
+def test_of_the_tokens_counted_some_are_the_system_prompts(engine: BlockingEngine) -> None:
+    def count(*messages: Message, summary: str = "") -> tuple[int, int]:
+        counted = engine.count(Count(next(_ids), messages, summary))
+        return counted.system_tokens, counted.tokens - counted.system_tokens
+
+    system, brief, long = (Message(*m) for m in (("system", "Be brief. " * 20), ("user", "Hi"), ("user", "Hi " * 100)))
+    assert count(system, brief)[0] == count(system, long)[0] > count(brief)[0] + 20
+    assert abs(count(system, long)[1] - count(long)[1]) <= 2
+    assert count(system, brief, summary="They spoke of water. " * 9)[0] > count(system, brief)[0] + 20
 
 
 def test_ctrl_c_stops_the_answer_and_the_next_one_comes(engine: BlockingEngine) -> None:
@@ -272,6 +283,33 @@ class TestOverflow:
         )
         assert not any(isinstance(e, ContextCut | Summarised) for e in events)
         assert second.stats.reused_tokens >= first.stats.prompt_tokens - 1
+
+    def test_a_summary_stands_for_the_messages_it_was_made_of_until_all_fit(
+        self, small: BlockingEngine, engine: BlockingEngine
+    ) -> None:
+        talk = (*self.LONG, "Last?")
+        first, events = ask(small, *talk, overflow="summarise", max_tokens=8)
+        summary = next(e for e in events if isinstance(e, Summarised)).text
+        told = next(e for e in events if isinstance(e, ContextCut)).left_out
+        talk = (*talk, first.text, "More?")
+        second, events = ask(small, *talk, overflow="summarise", summary=summary, summarised=told, max_tokens=4)
+        assert next(e for e in events if isinstance(e, ContextCut)).left_out == told
+        assert not any(isinstance(e, Summarised) for e in events)
+        assert second.stats.reused_tokens >= first.stats.prompt_tokens - 1
+        larger, events = ask(engine, *talk, overflow="summarise", summary=summary, summarised=told, max_tokens=4)
+        assert not any(isinstance(e, ContextCut | Summarised) for e in events)
+        whole, _ = ask(engine, *talk, max_tokens=4)
+        assert larger.stats.prompt_tokens == whole.stats.prompt_tokens
+
+    def test_the_next_summary_carries_on_the_one_before(self, small: BlockingEngine) -> None:
+        talk = (*self.LONG, *self.LONG, "Last?")
+        _, events = ask(
+            small, *talk, overflow="summarise", summary="Her name is Mary.", summarised=(0, 1, 2, 3), max_tokens=4
+        )
+        left_out = next(e for e in events if isinstance(e, ContextCut)).left_out
+        assert left_out[:4] == (0, 1, 2, 3)
+        assert len(left_out) > 4
+        assert any(isinstance(e, Summarised) for e in events)
 
     def test_a_summary_is_made_of_a_text_that_would_not_fit(self, small: BlockingEngine) -> None:
         done, events = ask(small, "word " * 700, "I see.", "And what else?", overflow="summarise", max_tokens=4)
