@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QSettings, Signal
 from belle import paths
 
 if TYPE_CHECKING:
-    from belle.engine.process.protocol import Sampling
+    from belle.engine.process.protocol import Overflow, Sampling
     from desktop.i18n import Language
 
 DEFAULT_CONTEXT = 4096
@@ -73,6 +73,20 @@ class Settings(QObject):
     def state_budget(self) -> int:
         """Bytes that the saved states of conversations may take; 0 saves none."""
         return max(0, self._number("model/state_gb", DEFAULT_STATE_GB)) * 10**9
+
+    @property
+    def overflow(self) -> Overflow:
+        """The context policy of new conversations."""
+        from typing import get_args
+
+        from belle.engine.process.protocol import Overflow
+
+        value: Overflow = self.value("chat/overflow", "refuse")
+        return value if value in get_args(Overflow) else "refuse"
+
+    def set_overflow(self, overflow: Overflow) -> None:
+        """Set the context policy of new conversations."""
+        self.set_value("chat/overflow", overflow)
 
     def thinking(self, ref: str) -> bool | None:
         """Whether a model thinks before it answers, by its catalogue name or path; None: not set."""

@@ -35,6 +35,7 @@ class Answer:
         conversation_id: of the question; the window may show another conversation meanwhile.
         parent_id: id of the question.
         message_ids: ids of the messages in the request, in order; None for the system message.
+        left_out: ids of the messages that are not in its prompt, as far as the engine has reported it.
         message: its row in the store, or a record with a negative id that the store does not have yet; None until the
             first text arrives, so that a failed prefill leaves no empty row.
         text: the whole text so far, including that of the answer that is continued.
@@ -49,6 +50,7 @@ class Answer:
     parent_id: int
     model: str
     message_ids: list[int | None]
+    left_out: tuple[int, ...] = ()
     message: StoredMessage | None = None
     text: str = ""
     thinking: str = ""

@@ -10,22 +10,33 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from belle.engine.process.protocol import ContextCut, Done, Event, Failed, Generate, Prefill, Sampling, Text, Thinking
+from belle.engine.process.protocol import (
+    ContextCut,
+    Done,
+    Event,
+    Failed,
+    Generate,
+    Prefill,
+    Sampling,
+    Summarised,
+    Text,
+    Thinking,
+)
 from belle.prompts import Message
 from desktop.chat.answer import CHECKPOINT_S, Answer
 from desktop.chat.context_gauge import ContextGauge
 from desktop.chat.faults import store_faults
 from desktop.chat.model_host import ModelHost
-from desktop.chat.prompt_path import prompt_of, up_to, with_answer
+from desktop.chat.prompt_path import prompt_of, up_to, valid_summary, with_answer
 from desktop.chat.refusals import Refusals
 from desktop.chat.saved_states import state_name
-from desktop.chat.state import ANSWER, AnswerRequest, ModelState, Notice, Waiting
+from desktop.chat.state import ANSWER, POLICIES, AnswerRequest, ModelState, Notice, Waiting
 from desktop.chat.unsaved import UnsavedAnswers
-from desktop.store import Store, StoredConversation, StoredMessage, StoreError
+from desktop.store import Store, StoredConversation, StoredMessage, StoredSummary, StoreError
 
 
 class AnswerQueue(QObject):
@@ -38,7 +49,7 @@ class AnswerQueue(QObject):
     thinking = Signal(object, str)  # StoredMessage, more of what the model thinks before it
     prefill = Signal(int, int, int, object)  # conversation, done, total, seconds left | None
     path_changed = Signal(int)  # conversation: its path must be read again
-    context_usage = Signal(int, int, int)  # conversation, used, total
+    context_usage = Signal(int, object)  # conversation, ContextUsage
     finished = Signal(int, object)  # conversation, Done
     failed = Signal(int)  # conversation: its answer ended with an error or was interrupted
     state_changed = Signal(int)  # conversation: `is_answering` or `waiting` has changed
@@ -62,7 +73,7 @@ class AnswerQueue(QObject):
         self._sampling = sampling
         self._ids = itertools.count(1)
         self._answer: Answer | None = None
-        self._knows_context_start = False  # whether the engine has reported the first message in the context
+        self._knows_left_out = False  # whether the engine has reported which messages are not in the prompt
         self._queue: dict[int, AnswerRequest] = {}  # by conversation, in the order of asking
         # By conversation: the last question, and why its answer failed or was cut.
         self._notices: dict[int, tuple[AnswerRequest, Notice]] = {}
@@ -105,6 +116,11 @@ class AnswerQueue(QObject):
         for answer in [*self._unsaved.of(conversation.id), *under_way]:
             path = with_answer(path, answer)
         return path
+
+    def summary(self, conversation: StoredConversation) -> StoredSummary | None:
+        """The summary that is sent with the active path of the conversation. Raises StoreError."""
+        path = self.path(conversation)
+        return valid_summary(conversation, path, self._store.summaries([message.id for message in path]))
 
     def notice_of(self, conversation_id: int) -> Notice | None:
         """The notice to show while this conversation is open."""
@@ -206,8 +222,11 @@ class AnswerQueue(QObject):
     def _start(self, question: AnswerRequest) -> None:
         conversation = self._store.conversation(question.conversation_id)
         path = up_to(self.path(conversation), question.message_id)
-        ids, messages = prompt_of(conversation, path)
-        answer = Answer(next(self._ids), conversation.id, question.message_id, self._host.state.name, ids)
+        summaries = self._store.summaries([message.id for message in path])
+        prompt = prompt_of(conversation, path, valid_summary(conversation, path, summaries))
+        messages = prompt.messages
+        model = self._host.state.name
+        answer = Answer(next(self._ids), conversation.id, question.message_id, model, prompt.message_ids)
         if question.continued_id is not None:
             self._store.resume_answer(question.continued_id)
             answer.resume(self._store.message(question.continued_id))
@@ -218,7 +237,7 @@ class AnswerQueue(QObject):
         self.pop_notice(conversation.id)
         # Only now: if the store raises above, no answer is under way and the next question can start.
         self._answer = answer
-        self._knows_context_start = conversation.context_start is None
+        self._knows_left_out = not conversation.left_out
         self._checkpoint_timer.start()
         self.state_changed.emit(conversation.id)
         self._host.generate(
@@ -228,6 +247,9 @@ class AnswerQueue(QObject):
                 sampling=self._sampling(),
                 continue_last=question.continued_id is not None,
                 overflow=conversation.overflow,
+                pinned=prompt.pinned,
+                summary=prompt.summary,
+                summarised=prompt.summarised,
                 thinking=self._thinks(),
                 conversation=state_name(conversation),
             )
@@ -276,10 +298,12 @@ class AnswerQueue(QObject):
             return
         match event:
             case ContextCut(left_out=left_out):
-                self._set_context_start(answer, answer.message_ids[left_out[-1] + 1])
+                self._set_left_out(answer, left_out)
+            case Summarised(text=text):
+                self._save_summary(answer, text)
             case Prefill(done=done, total=total, seconds_left=seconds_left):
-                if not self._knows_context_start:  # prefill without `ContextCut` before it: everything fits now
-                    self._set_context_start(answer, None)
+                if not self._knows_left_out:  # prefill without `ContextCut` before it: everything fits now
+                    self._set_left_out(answer, ())
                 self.prefill.emit(answer.conversation_id, done, total, seconds_left)
             case Thinking(text=text):
                 self._on_thinking(answer, text)
@@ -316,10 +340,12 @@ class AnswerQueue(QObject):
         self._finish(answer)
         info = self._host.state.info
         if info is not None:
-            self.context_usage.emit(answer.conversation_id, done.stats.context_used, info.n_ctx)
+            usage = self._gauge.after_answer(answer.conversation_id, done.stats.context_used, info.n_ctx)
+            self.context_usage.emit(answer.conversation_id, usage)
         self.finished.emit(answer.conversation_id, done)
         if done.reason == "context_full":
-            self._set_notice(answer, Notice("context_full", "warn", {}, ("drop_oldest", "new_chat"), ANSWER))
+            actions = (*self._policies_for(answer), "new_chat")
+            self._set_notice(answer, Notice("context_full", "warn", {}, actions, ANSWER))
         self.start_next()
 
     def _on_failed(self, answer: Answer, failed: Failed) -> None:
@@ -329,8 +355,8 @@ class AnswerQueue(QObject):
         if failed.kind == "prompt_too_long":
             details = failed.details
             larger = int(details.get("n_ctx_train", 0)) > int(details.get("n_ctx", 0))
-            drop = ("drop_oldest",) if details.get("fits_after_drop") else ()
-            actions = (*drop, *(("larger_context",) if larger else ()), "edit_question")
+            policies = self._policies_for(answer) if details.get("fits_after_drop") else ()
+            actions = (*policies, *(("larger_context",) if larger else ()), "edit_question")
         elif failed.kind == "template_error":
             actions = ("choose_template",)
         self._set_notice(answer, Notice.of(failed, actions=actions, key=ANSWER))
@@ -342,8 +368,23 @@ class AnswerQueue(QObject):
 
     # The context
 
-    def _set_context_start(self, answer: Answer, message_id: int | None) -> None:
-        self._knows_context_start = True
+    def _policies_for(self, answer: Answer) -> tuple[str, ...]:
+        """The context policies with which a conversation that has none yet can go on."""
+        with contextlib.suppress(StoreError):
+            return POLICIES if self._store.conversation(answer.conversation_id).overflow == "refuse" else ()
+        return ()
+
+    def _set_left_out(self, answer: Answer, indices: Sequence[int]) -> None:
+        self._knows_left_out = True
+        ids = [answer.message_ids[index] for index in indices]
+        answer.left_out = tuple(message_id for message_id in ids if message_id is not None)
         with store_faults(self.notice.emit):
-            self._store.set_context_start(answer.conversation_id, message_id)
+            if self._store.conversation(answer.conversation_id).left_out != answer.left_out:
+                self._store.set_left_out(answer.conversation_id, answer.left_out)
+                self.path_changed.emit(answer.conversation_id)
+
+    def _save_summary(self, answer: Answer, text: str) -> None:
+        # Where the store refuses it, the next question is asked without, and the engine summarises again.
+        with store_faults(self.notice.emit):
+            self._store.save_summary(answer.left_out, text)
             self.path_changed.emit(answer.conversation_id)

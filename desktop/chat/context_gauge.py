@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject, Signal
 
@@ -10,40 +11,65 @@ from belle.engine.answer.overflow import room_for_prompt
 from belle.engine.process.protocol import Count, Counted, Event
 from desktop.chat.faults import store_faults
 from desktop.chat.model_host import ModelHost
-from desktop.chat.prompt_path import prompt_of
+from desktop.chat.prompt_path import PathPrompt, prompt_of, valid_summary
+from desktop.chat.state import ContextUsage
 from desktop.store import Store, StoredConversation, StoredMessage
+
+
+@dataclass(frozen=True, slots=True)
+class _Counting:
+    """A request under way. `counts_all`: all messages are counted, also those that were left out."""
+
+    request_id: int
+    conversation: StoredConversation
+    prompt: PathPrompt
+    counts_all: bool = True
 
 
 class ContextGauge(QObject):
     """Asks the engine for the size of a conversation. `ids` gives the request ids, shared with `AnswerQueue`."""
 
-    usage = Signal(int, int, int)  # conversation, tokens used, context length in tokens
+    usage = Signal(int, object)  # conversation, ContextUsage
     all_fits = Signal(int)  # conversation that was cut and fits again, in a larger context
     notice = Signal(object)
 
     def __init__(self, store: Store, host: ModelHost, ids: Iterator[int]) -> None:
         super().__init__()
         self._store, self._host, self._ids = store, host, ids
-        self._asked: tuple[int, StoredConversation, list[StoredMessage]] | None = None  # request, what is counted
+        self._counting: _Counting | None = None
+        self._system: dict[int, int] = {}  # conversation -> tokens before its first message, when last counted
         host.answer_event.connect(self._on_event)
 
-    def count(self, conversation: StoredConversation, path: list[StoredMessage]) -> None:
-        """Count the messages of `path`; `usage` has the result, unless another count is requested before it arrives."""
+    def count(self, conversation: StoredConversation, path: Sequence[StoredMessage]) -> None:
+        """Count what is sent of `path`; `usage` has the result, unless another count is requested before it arrives.
+
+        Raises StoreError.
+        """
         if path:
-            self._asked = (next(self._ids), conversation, path)
-            self._host.count(Count(self._asked[0], prompt_of(conversation, path)[1]))
+            summaries = self._store.summaries([message.id for message in path])
+            prompt = prompt_of(conversation, path, valid_summary(conversation, path, summaries))
+            self._counting = _Counting(next(self._ids), conversation, prompt)
+            self._host.count(Count(self._counting.request_id, prompt.messages))
+
+    def after_answer(self, conversation_id: int, used: int, total: int) -> ContextUsage:
+        """The usage as the engine has just measured it; how much of it is the system prompt's is as last counted."""
+        return ContextUsage(used, total, min(used, self._system.get(conversation_id, 0)))
 
     def _on_event(self, event: Event) -> None:
-        if not isinstance(event, Counted) or self._asked is None or self._asked[0] != event.id:
+        counting = self._counting
+        if not isinstance(event, Counted) or counting is None or counting.request_id != event.id:
             return
-        _, conversation, path = self._asked
-        ids = [message.id for message in path]
-        left_out = ids.index(conversation.context_start) if conversation.context_start in ids else 0
-        if left_out and event.tokens > room_for_prompt(event.n_ctx, None):
-            self.count(conversation, path[left_out:])  # still too long: count what the model sees
-            return
-        if left_out:
+        conversation, prompt = counting.conversation, counting.prompt
+        fits = event.tokens <= room_for_prompt(event.n_ctx, None)
+        if counting.counts_all and not fits and conversation.overflow != "refuse":
+            rest = prompt.without(conversation.left_out)
+            if len(rest) < len(prompt.messages):  # count what the model sees
+                self._counting = replace(counting, request_id=next(self._ids), counts_all=False)
+                self._host.count(Count(self._counting.request_id, rest, prompt.summary))
+                return
+        if counting.counts_all and fits and conversation.left_out:
             with store_faults(self.notice.emit):
-                self._store.set_context_start(conversation.id, None)
+                self._store.set_left_out(conversation.id, ())
                 self.all_fits.emit(conversation.id)
-        self.usage.emit(conversation.id, event.tokens, event.n_ctx)
+        self._system[conversation.id] = event.system_tokens
+        self.usage.emit(conversation.id, ContextUsage(event.tokens, event.n_ctx, event.system_tokens))

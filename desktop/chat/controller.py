@@ -6,13 +6,13 @@ conversation and the signals, `AnswerQueue` has questions answered, `ModelContro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from desktop.chat.context_control import ContextControl
 from desktop.chat.faults import store_faults
 from desktop.chat.state import ANSWER, AnswerRequest, ModelChoice, ModelState, Notice
-from desktop.chat.view_model import ChatViewModel
 from desktop.store import ConversationSummary, SearchHit, StoredConversation, StoredMessage
 
 # The engine's modules are imported at their first use, after the window is painted.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from desktop.store.drafts import TypedField
 
 
-class ChatController(ChatViewModel):
+class ChatController(ContextControl):
     """Everything the window can do."""
 
     # State
@@ -190,6 +190,7 @@ class ChatController(ChatViewModel):
                 self._answers.flush(before.id)  # the question needs its parent in the store
             question = self._store.add_question(before, text, **({} if before else self._new_conversation(text)))
             stored = True  # whatever fails from here on, the composer can be cleared
+            self._next_overflow = None
             self._drafting.clear_draft(before.id if before else None)
             self._conversation = self._store.conversation(question.conversation_id)
             if question.parent_id is not None:
@@ -298,8 +299,8 @@ class ChatController(ChatViewModel):
         match action:
             case "undo":
                 self.undo_delete(key)
-            case "drop_oldest":
-                self._drop_oldest(question)
+            case "drop_oldest" | "cut_middle" | "summarise":
+                self._go_on_with(action, question)
             case "larger_context":
                 self._models.change_context(2.0)
                 self._ask_again(question)
@@ -358,49 +359,18 @@ class ChatController(ChatViewModel):
         saved_states().delete(name)
         self._models.forget(name)
 
-    def _drop_oldest(self, question: AnswerRequest | None) -> None:
-        if question is None:
-            return
-        with store_faults(self.notice.emit):
-            self._store.set_overflow(question.conversation_id, "drop_oldest")
-            self._ask_again(question)
-
-    def _ask_again(self, question: AnswerRequest | None) -> None:
-        """Ask the question of a notice again, if it still has no answer."""
-        if question is None:
-            return
-        with store_faults(self.notice.emit):
-            path = self._answers.path(self._store.conversation(question.conversation_id))
-            if path and path[-1].id == question.message_id:
-                self._answers.ask(question)
-
     def _edit_question(self, question: AnswerRequest | None) -> None:
         if question is not None:
             self.edit_requested.emit(question.message_id)
 
     # Helpers
 
-    def _flushed_message(self, message_id: int) -> StoredMessage:
-        """A message as stored, after everything of the open conversation has been stored. Raises StoreError."""
-        if self._conversation is not None:
-            self._answers.flush(self._conversation.id)
-        return self._store.message(self._answers.stored_id(message_id))
-
     def _new_conversation(self, question: str) -> dict[str, str]:
         from desktop.chat.titles import title_of
 
         prompt = self._drafting.system_prompt()
-        return {"title": title_of(question), "system_prompt": prompt, "model": self._models.ref}
-
-    def _change(self, conversation_id: int, change: Callable[[], None]) -> bool:
-        changed = False
-        with store_faults(self.notice.emit):
-            change()
-            changed = True
-            if self._is_open(conversation_id):
-                self._conversation = self._store.conversation(conversation_id)
-            self.conversations_changed.emit()
-        return changed
+        model, overflow = self._models.ref, self.overflow
+        return {"title": title_of(question), "system_prompt": prompt, "model": model, "overflow": overflow}
 
 
 def _speed_of(path: list[StoredMessage]) -> float | None:

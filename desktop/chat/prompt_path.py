@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from belle.prompts import Message
 from desktop.chat.answer import Answer
-from desktop.store import StoredConversation, StoredMessage, StoreError
+from desktop.store import StoredConversation, StoredMessage, StoredSummary, StoreError
 
 
 def with_answer(path: list[StoredMessage], answer: Answer) -> list[StoredMessage]:
@@ -32,12 +33,64 @@ def up_to(path: list[StoredMessage], message_id: int) -> list[StoredMessage]:
     return path[: ids.index(message_id) + 1]
 
 
+@dataclass(frozen=True, slots=True)
+class PathPrompt:
+    """What is sent for a path.
+
+    Args:
+        messages: all of the path, after the system message if there is one.
+        message_ids: the id of each message; None for the system message.
+        pinned: indices of the pinned messages.
+        summary: the text that replaces messages which no longer fit; empty for none.
+        summarised: the indices of these messages.
+    """
+
+    messages: tuple[Message, ...]
+    message_ids: list[int | None]
+    pinned: tuple[int, ...] = ()
+    summary: str = ""
+    summarised: tuple[int, ...] = ()
+
+    def without(self, left_out: Collection[int]) -> tuple[Message, ...]:
+        """The messages that are read when those with the ids `left_out`, or with a summary those it covers, are not."""
+        indices = self.summarised or [index for index, number in enumerate(self.message_ids) if number in left_out]
+        gone = set(indices)
+        return tuple(message for index, message in enumerate(self.messages) if index not in gone)
+
+
 def prompt_of(
-    conversation: StoredConversation, path: list[StoredMessage]
-) -> tuple[list[int | None], tuple[Message, ...]]:
-    """The messages to send for a path, after the id of each of them (None for the system message)."""
+    conversation: StoredConversation, path: Sequence[StoredMessage], summary: StoredSummary | None = None
+) -> PathPrompt:
+    """What is sent for a path, with the summary that is valid for it (`valid_summary`)."""
     ids: list[int | None] = [m.id for m in path]
     messages = tuple(Message(m.role, m.text) for m in path)
     if conversation.system_prompt.strip():
-        return [None, *ids], (Message("system", conversation.system_prompt), *messages)
-    return ids, messages
+        ids, messages = [None, *ids], (Message("system", conversation.system_prompt), *messages)
+    pinned = {m.id for m in path if m.pinned}
+    covered = _covered(path, summary) if summary is not None else set()
+    return PathPrompt(
+        messages,
+        ids,
+        pinned=tuple(index for index, number in enumerate(ids) if number in pinned),
+        summary=summary.text if summary is not None and covered else "",
+        summarised=tuple(index for index, number in enumerate(ids) if number in covered),
+    )
+
+
+def valid_summary(
+    conversation: StoredConversation, path: Sequence[StoredMessage], summaries: Sequence[StoredSummary]
+) -> StoredSummary | None:
+    """The summary to send for a path: of those valid for it the last that leaves its last question to be asked."""
+    questions = [m.id for m in path if m.role == "user"]
+    if conversation.overflow != "summarise" or not questions:
+        return None
+    usable = [s for s in summaries if s.message_id < questions[-1] and s.text.strip()]
+    return usable[-1] if usable else None
+
+
+def _covered(path: Sequence[StoredMessage], summary: StoredSummary) -> set[int]:
+    """The ids of the messages that the summary replaces: not those of a turn in which a message is pinned by now."""
+    starts = [index for index, m in enumerate(path) if m.role == "user" or index == 0]
+    turns = [path[start:end] for start, end in zip(starts, [*starts[1:], len(path)], strict=True)]
+    may_go = {m.id for turn in turns if not any(m.pinned for m in turn) for m in turn}
+    return may_go.intersection(summary.covers)

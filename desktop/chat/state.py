@@ -17,6 +17,9 @@ Waiting = Literal["", "loading", "model", "template", "answer"]
 ANSWER = "answer"
 """Key of the notice about the last question of the open conversation."""
 
+POLICIES = ("drop_oldest", "cut_middle", "summarise")
+"""The context policies that go on when the context is full; as actions of a notice, they choose the policy."""
+
 STORE = "store-"
 """Prefix of the keys of notices about the conversation file. The kind follows, so each kind is shown once."""
 
@@ -31,6 +34,28 @@ class ModelState:
     info: ModelInfo | None = None
     is_starter: bool = False
     research_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ContextUsage:
+    """How full the context is, in tokens: `used` of `total` (0: not known), `system` of them before the first message.
+
+    `used` can be more than `total`: then the conversation no longer fits.
+    """
+
+    used: int = 0
+    total: int = 0
+    system: int = 0
+
+    @property
+    def history(self) -> int:
+        """The tokens of the messages."""
+        return max(0, self.used - self.system)
+
+    @property
+    def free(self) -> int:
+        """The tokens that are left."""
+        return max(0, self.total - self.used)
 
 
 @dataclass(frozen=True, slots=True)

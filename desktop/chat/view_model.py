@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, Signal, SignalInstance
 from desktop.chat.faults import store_faults
 from desktop.chat.model_control import ModelControl
 from desktop.chat.refusals import Refusals
-from desktop.chat.state import ANSWER, AnswerRequest, ModelState, Notice, Waiting
+from desktop.chat.state import ANSWER, AnswerRequest, ContextUsage, ModelState, Notice, Waiting
 from desktop.settings import Settings
 from desktop.store import Store, StoredConversation, StoredMessage, StoreError
 
@@ -42,7 +42,7 @@ class ChatViewModel(QObject):
     busy_changed = Signal(bool)
     waiting_changed = Signal(str)  # state.Waiting
     model_changed = Signal(object)  # ModelState
-    context_usage = Signal(int, int)  # tokens used, context length in tokens
+    context_usage = Signal(object)  # ContextUsage
     speed = Signal(object)  # tokens per second | None
     notice = Signal(object)  # Notice
     notice_cleared = Signal(str)  # key
@@ -60,7 +60,9 @@ class ChatViewModel(QObject):
     ) -> None:
         super().__init__(parent)
         self._store = store
+        self._settings = settings
         self._conversation: StoredConversation | None = None
+        self._usage = ContextUsage()  # as emitted last
         self._shown_state: tuple[bool, Waiting] = (False, "")  # busy, waiting: as emitted last
         self._failed: set[int] = set()  # conversations with a failed answer, not opened since
         self._damage_reported = False
@@ -108,6 +110,11 @@ class ChatViewModel(QObject):
         return self._conversation
 
     @property
+    def usage(self) -> ContextUsage:
+        """How full the context of the open conversation is, as far as it is known."""
+        return self._usage
+
+    @property
     def busy(self) -> bool:
         """Whether an answer is being generated in the open conversation."""
         return self._shown_state[0]
@@ -140,9 +147,9 @@ class ChatViewModel(QObject):
         if self._is_open(conversation_id):
             self.prefill.emit(done, total, seconds_left)
 
-    def _on_context_usage(self, conversation_id: int, used: int, total: int) -> None:
+    def _on_context_usage(self, conversation_id: int, usage: ContextUsage) -> None:
         if self._is_open(conversation_id):
-            self.context_usage.emit(used, total)
+            self._set_usage(usage)
 
     def _on_finished(self, conversation_id: int, done: Done) -> None:
         if self._is_open(conversation_id):
@@ -215,6 +222,22 @@ class ChatViewModel(QObject):
         else:
             self.notice_cleared.emit(ANSWER)
 
+    def _flushed_message(self, message_id: int) -> StoredMessage:
+        """A message as stored, after everything of the open conversation has been stored. Raises StoreError."""
+        if self._conversation is not None:
+            self._answers.flush(self._conversation.id)
+        return self._store.message(self._answers.stored_id(message_id))
+
+    def _change(self, conversation_id: int, change: Callable[[], None]) -> bool:
+        changed = False
+        with store_faults(self.notice.emit):
+            change()
+            changed = True
+            if self._is_open(conversation_id):
+                self._conversation = self._store.conversation(conversation_id)
+            self.conversations_changed.emit()
+        return changed
+
     def _if_open(self, signal: SignalInstance) -> Callable[[StoredMessage], None]:
         def forward(message: StoredMessage) -> None:
             if self._is_open(message.conversation_id):
@@ -241,8 +264,12 @@ class ChatViewModel(QObject):
         if info is None:
             return
         if self._conversation is None:
-            self.context_usage.emit(0, info.n_ctx)
+            self._set_usage(ContextUsage(0, info.n_ctx))
             return
         with store_faults(self.notice.emit):
             if not self._answers.count(self._conversation):
-                self.context_usage.emit(0, 0)  # not known; do not show that of another conversation
+                self._set_usage(ContextUsage())  # not known; do not show that of another conversation
+
+    def _set_usage(self, usage: ContextUsage) -> None:
+        self._usage = usage
+        self.context_usage.emit(usage)

@@ -63,7 +63,9 @@ def action_label(action: str) -> str:
     """The label of a banner's button."""
     return {
         "undo": translate("Notice", "Bring it back"),
-        "drop_oldest": translate("Notice", "Leave out the oldest"),
+        "drop_oldest": translate("Notice", "Forget the oldest"),
+        "cut_middle": translate("Notice", "Forget the middle"),
+        "summarise": translate("Notice", "Summarise and go on"),
         "larger_context": translate("Notice", "Give it more room"),
         "smaller_context": translate("Notice", "Try with less context"),
         "edit_question": translate("Notice", "Edit question"),

@@ -140,7 +140,7 @@ def _view() -> TranscriptView:
     view.resize(900, 800)
     question = StoredMessage(1, 1, None, "user", "Tell me about it.", "complete", 0.0, "", {}, 0, 1)
     answer = replace(question, id=2, parent_id=1, role="assistant", text="", status="streaming")
-    view.set_path([question, answer], context_start=None)
+    view.set_path([question, answer])
     view.set_busy(True)
     view.show()
     _settle()

@@ -14,8 +14,8 @@ from PySide6.QtCore import QObject, Signal
 
 from belle.engine.process.protocol import ModelInfo, Sampling, TemplateOption
 from belle.prompts import TEMPLATES
-from desktop.chat.state import ModelChoice, ModelState, Notice
-from desktop.store.records import ConversationSummary, SearchHit, StoredConversation, StoredMessage
+from desktop.chat.state import ContextUsage, ModelChoice, ModelState, Notice
+from desktop.store.records import ConversationSummary, SearchHit, StoredConversation, StoredMessage, StoredSummary
 
 STARTER_INFO = ModelInfo(
     path="/models/SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -46,7 +46,7 @@ class FakeController(QObject):
     busy_changed = Signal(bool)
     waiting_changed = Signal(str)
     model_changed = Signal(object)
-    context_usage = Signal(int, int)
+    context_usage = Signal(object)
     speed = Signal(object)
     notice = Signal(object)
     notice_cleared = Signal(str)
@@ -66,6 +66,9 @@ class FakeController(QObject):
         self.busy = False
         self.system_prompt = ""
         self.thinks: bool | None = None
+        self.usage = ContextUsage()
+        self.overflow = "refuse"
+        self.summary: StoredSummary | None = None
         self.drafts: dict[int | None, str] = {}
         self.open_edits: dict[int, str] = {}
         self.failed: set[int] = set()
@@ -84,7 +87,7 @@ class FakeController(QObject):
         now = time.time() - days_ago * 86400
         conversation_id = next(self._ids)
         self.stored[conversation_id] = StoredConversation(
-            conversation_id, title, True, "", "starter", pinned, now, now, None, None, "refuse"
+            conversation_id, title, True, "", "starter", pinned, now, now, None, "refuse", ()
         )
         self.paths[conversation_id] = [
             self.message(conversation_id, "user" if i % 2 == 0 else "assistant", text) for i, text in enumerate(texts)
@@ -241,6 +244,24 @@ class FakeController(QObject):
 
     def save(self) -> bool:
         return True
+
+    def set_overflow(self, overflow, *, as_default=False) -> None:
+        self.calls.append(("set_overflow", overflow, as_default))
+        self.overflow = overflow
+
+    def set_message_pinned(self, message_id, pinned) -> None:
+        self.calls.append(("set_message_pinned", message_id, pinned))
+
+    def count_context(self) -> None:
+        self.calls.append(("count_context",))
+
+    def edit_summary(self, message_id, text) -> bool:
+        self.calls.append(("edit_summary", message_id, text))
+        return not self.refuse
+
+    def delete_summary(self) -> bool:
+        self.calls.append(("delete_summary",))
+        return not self.refuse
 
     def continue_answer(self, message_id) -> None:
         self.calls.append(("continue_answer", message_id))

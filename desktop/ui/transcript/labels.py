@@ -167,8 +167,34 @@ def show_less() -> str:
     return translate("Transcript", "Show less")
 
 
-def context_cut() -> str:
-    return translate("Transcript", "The model no longer sees what is above")
+def context_line(kind: str) -> str:
+    """The words of a hairline, by `message.context_line.LineKind`."""
+    return {
+        "above": translate("Transcript", "The model no longer sees what is above"),
+        "follows": translate("Transcript", "The model no longer sees what follows"),
+        "again": translate("Transcript", "From here on, the model sees everything again"),
+        "summary_above": translate("Transcript", "The model knows what is above from a summary"),
+        "summary_follows": translate("Transcript", "The model knows what follows from a summary"),
+    }.get(kind, "")
+
+
+def context_line_action(kind: str) -> str:
+    """What a click on a hairline does."""
+    if kind.startswith("summary"):
+        return translate("Transcript", "Read and correct the summary")
+    return translate("Transcript", "Choose what happens when the context is full")
+
+
+def pin(pinned: bool) -> str:
+    """The button that pins a message, or unpins it."""
+    if pinned:
+        return translate("Transcript", "Pinned: the model keeps this in mind. Unpin")
+    return translate("Transcript", "Pin: the model keeps this in mind")
+
+
+def pinned_speaker(name: str) -> str:
+    """Who a pinned message is from, for screen readers."""
+    return translate("Transcript", "%1, pinned").replace("%1", name)
 
 
 def to_the_end() -> str:

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
 from desktop.ui.style.controls import IconButton
 from desktop.ui.style.theme import theme
+from desktop.ui.transcript.message.context_line import LineKind
 from desktop.ui.transcript.message.layout import SIDE
 from desktop.ui.transcript.message.widget import MessageWidget
 from desktop.ui.transcript.progress import HEIGHT as PROGRESS_HEIGHT
@@ -72,7 +73,7 @@ class MessageList(QAbstractScrollArea):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows = RowLayout()
-        self._context_start: int | None = None
+        self._lines: dict[int, LineKind] = {}  # message id -> hairline above it
         self._busy = False
         self._waits = False  # the last question waits, such as for a model
         self._stick = True  # the end is to stay visible
@@ -129,8 +130,8 @@ class MessageList(QAbstractScrollArea):
     def _set_position(self, row: MessageRow) -> None:
         rows = self._rows.rows
         if row.widget is not None:
-            cut = row.message.id == self._context_start and row is not rows[0]
-            row.widget.set_position(last=row is rows[-1], cut=cut, busy=self._busy or self._waits)
+            line = self._lines.get(row.message.id, "")
+            row.widget.set_position(last=row is rows[-1], line=line, busy=self._busy or self._waits)
 
     def _measure(self, index: int) -> bool:
         """Lay out a row. Returns whether its height has changed."""

@@ -6,7 +6,7 @@ to the rest of the window.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from desktop.ui.style.theme import theme, themes
 from desktop.ui.transcript import labels
 from desktop.ui.transcript.keyboard_list import KeyboardMessageList
 from desktop.ui.transcript.markdown.parse import warm_up
+from desktop.ui.transcript.message.context_line import context_lines
 from desktop.ui.transcript.message.widget import MessageWidget
 from desktop.ui.transcript.message_list import TOP_PAD, Anchor
 from desktop.ui.transcript.row_layout import MessageRow
@@ -37,6 +38,12 @@ class TranscriptView(KeyboardMessageList):
     version_requested = Signal(int, int)
     """Message id, step: -1 or +1."""
     continue_requested = Signal(int)
+    pin_requested = Signal(int, bool)
+    """Message id, and whether it is to be pinned or unpinned."""
+    context_requested = Signal()
+    """What happens when the context is full is to be chosen."""
+    summary_requested = Signal()
+    """The summary that the model is sent is to be shown."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,9 +55,15 @@ class TranscriptView(KeyboardMessageList):
     # Content
 
     def set_path(
-        self, messages: Sequence[StoredMessage], *, context_start: int | None, keep_position: bool = False
+        self,
+        messages: Sequence[StoredMessage],
+        *,
+        left_out: Collection[int] = (),
+        covered: Collection[int] = (),
+        keep_position: bool = False,
     ) -> None:
-        """Show these messages. `context_start` is the id of the first one that the model still sees (None: all).
+        """Show these messages. `left_out` are the ids of those that the model no longer sees, `covered` the ids of
+        those that it knows from a summary.
 
         With `keep_position` (after an edit, or for another version) the reader stays where they are, if that message
         still exists; otherwise the end is shown. A reader at the end of a path that ends with a question is waiting for
@@ -71,7 +84,7 @@ class TranscriptView(KeyboardMessageList):
                     row.widget.set_message(message)
             rows.append(row)
         self._rows.set(rows)
-        self._context_start = context_start
+        self._lines = context_lines([message.id for message in messages], frozenset(left_out), frozenset(covered))
         for removed in old.values():
             self._drop(removed)
         self._stick = anchor is None
@@ -156,7 +169,7 @@ class TranscriptView(KeyboardMessageList):
         """Show nothing."""
         self._progress.set_prefill(None, None)
         self._progress.set_waiting("")
-        self.set_path([], context_start=None)
+        self.set_path([])
 
     def messages(self) -> list[StoredMessage]:
         """The messages that are shown, with all text that has arrived."""
@@ -196,6 +209,14 @@ class TranscriptView(KeyboardMessageList):
         self._stick = False
         self._sync(Anchor(index, (y or 0) - self.viewport().height() // 3))
         self._stick = self.at_bottom()
+
+    def pin_current(self) -> None:
+        """Pin or unpin the message in focus, or the last one."""
+        index = self._focused_index()
+        if self._rows.rows:
+            message = self._rows.rows[-1 if index is None else index].message
+            if message.status != "streaming":
+                self.pin_requested.emit(message.id, not message.pinned)
 
     def copy_last_answer(self) -> bool:
         """Copy the last answer to the clipboard. Returns false when there is none."""
@@ -250,6 +271,12 @@ class TranscriptView(KeyboardMessageList):
                 self.version_requested.emit(message_id, 1)
             case "continue":
                 self.continue_requested.emit(message_id)
+            case "pin":
+                self.pin_requested.emit(message_id, not widget.message.pinned)
+            case "context":
+                self.context_requested.emit()
+            case "summary":
+                self.summary_requested.emit()
 
     def _follow_caret(self, widget: MessageWidget) -> None:
         caret = widget.text.viewport().mapTo(self._page, widget.text.cursorRect().center())

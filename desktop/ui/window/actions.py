@@ -76,6 +76,7 @@ class WindowActions(QObject):
             "stop": controller.stop,
             "regenerate": self._answer_again,
             "copy_last": self._copy_last,
+            "pin_message": self._pin_message,
             "message_up": lambda: window.transcript.focus_message(-1),
             "message_down": lambda: window.transcript.focus_message(1),
             "open_model": dialogs.open_file,
@@ -105,6 +106,7 @@ class WindowActions(QObject):
         for renaming in (side.model, window.header):
             renaming.renamed.connect(controller.rename)
             renaming.title_typed.connect(partial(controller.save_typed_text, "title"))
+        window.status.gauge.clicked.connect(self.dialogs.show_context)
         controller.edit_requested.connect(self.edit_message)
         controller.template_needed.connect(lambda _: self.dialogs.show_templates())
 
@@ -121,6 +123,9 @@ class WindowActions(QObject):
         transcript.edit_changed.connect(self._controller.save_edit)
         transcript.version_requested.connect(self._controller.switch_version)
         transcript.continue_requested.connect(self._controller.continue_answer)
+        transcript.pin_requested.connect(self._controller.set_message_pinned)
+        transcript.context_requested.connect(self.dialogs.show_context)
+        transcript.summary_requested.connect(self.dialogs.show_summary)
 
     def connect_banners(self, banners: BannerStack) -> None:
         """Connect the banners; called when they are created."""
@@ -190,6 +195,9 @@ class WindowActions(QObject):
     def _copy_last(self) -> None:
         self._window.transcript.copy_last_answer()
 
+    def _pin_message(self) -> None:
+        self._window.transcript.pin_current()
+
     def edit_message(self, message_id: int) -> None:
         """Open the editor of a message and scroll to it."""
         widget = self._window.transcript.message_widget(message_id)
@@ -226,6 +234,8 @@ class WindowActions(QObject):
         template = menu.addAction(icon("chat", size=16), translate("Window", "Prompt template…"))
         template.setEnabled(self._controller.model.info is not None)
         template.triggered.connect(self.dialogs.show_templates)
+        context = menu.addAction(icon("fold", size=16), translate("Window", "When the context is full…"))
+        context.triggered.connect(self.dialogs.show_context)
         self._add_thinking(menu)
         menu.addSeparator()
         menu.addAction(self.by_id["open_model"])

@@ -128,6 +128,34 @@ class WindowDialogs(QObject):
         server.changed.connect(dialog.show_state)
         dialog.open()
 
+    def show_context(self) -> None:
+        """Choose what happens when the context of this conversation is full, and see how full it is."""
+        from desktop.ui.dialogs.context import ContextDialog
+
+        controller = self._controller
+        has_summary = controller.summary is not None
+        dialog = ContextDialog(controller.overflow, controller.usage, self._window, has_summary=has_summary)
+        dialog.chosen.connect(lambda overflow, default: controller.set_overflow(overflow, as_default=default))
+        dialog.summary_requested.connect(self.show_summary)
+        controller.context_usage.connect(dialog.set_usage)
+        dialog.open()
+        controller.count_context()
+
+    def show_summary(self) -> None:
+        """The summary that the model is sent, to be read, corrected or deleted."""
+        summary = self._controller.summary
+        if summary is None:
+            return
+        from desktop.ui.dialogs.summary import SummaryDialog
+
+        controller = self._controller
+        dialog = SummaryDialog(summary.text, self._window)
+        dialog.chosen.connect(
+            lambda text: dialog.accept() if controller.edit_summary(summary.message_id, text) else None
+        )
+        dialog.delete_requested.connect(lambda: dialog.accept() if controller.delete_summary() else None)
+        dialog.open()
+
     def show_about(self) -> None:
         """Open the dialog with versions, licences and folders."""
         from desktop.ui.dialogs.about import AboutDialog

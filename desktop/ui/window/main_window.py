@@ -106,9 +106,8 @@ class MainWindow(WindowLayout):
         else:  # the new conversation got an id; its text stays until `send` has returned
             self.composer.move_to_conversation(conversation_id)
         self.sidebar.set_open(conversation_id)
-        start = conversation.context_start if conversation else None
         if messages or self._transcript is not None:
-            self.transcript.set_path(messages, context_start=start, keep_position=False)
+            self._show_messages(conversation, messages)
             self.transcript.restore_edits(self.controller.edits())
         self._show_welcome(shown=not messages)
         self._update_title()
@@ -121,9 +120,17 @@ class MainWindow(WindowLayout):
 
     def _path_changed(self, conversation: StoredConversation, messages: list[StoredMessage]) -> None:
         self._conversation = conversation
-        self.transcript.set_path(messages, context_start=conversation.context_start, keep_position=True)
+        self._show_messages(conversation, messages, keep_position=True)
         self.transcript.restore_edits(self.controller.edits())
         self._show_welcome(shown=not messages)
+
+    def _show_messages(
+        self, conversation: StoredConversation | None, messages: list[StoredMessage], *, keep_position: bool = False
+    ) -> None:
+        left_out = conversation.left_out if conversation else ()
+        summary = self.controller.summary if left_out else None
+        covered = summary.covers if summary else ()
+        self.transcript.set_path(messages, left_out=left_out, covered=covered, keep_position=keep_position)
 
     def _message_added(self, message: StoredMessage) -> None:
         self._show_welcome(shown=False)

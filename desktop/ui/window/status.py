@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
 
 from desktop.i18n import translate
 from desktop.ui import numbers
@@ -12,16 +14,21 @@ from desktop.ui.foreign_text import set_tooltip
 from desktop.ui.style.controls import View, label
 from desktop.ui.style.theme import theme
 
+if TYPE_CHECKING:
+    from desktop.chat.state import ContextUsage
+
 NEARLY_FULL = 0.85
 """The gauge warns when this part of the context is full."""
 
 
-class Gauge(QWidget):
-    """A thin bar, filled to `fraction`."""
+class Gauge(QAbstractButton):
+    """A thin bar, filled to `fraction`, that can be pressed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._fraction = 0.0
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
 
     def set_fraction(self, fraction: float) -> None:
@@ -32,6 +39,13 @@ class Gauge(QWidget):
     def sizeHint(self) -> QSize:
         """56 × 14 pixels at 100 %."""
         return QSize(theme().px(56), theme().px(14))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter presses it, as Space does."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+        else:
+            super().keyPressEvent(event)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Paint the track and the filled part."""
@@ -47,10 +61,14 @@ class Gauge(QWidget):
             track.setWidth(max(height, track.width() * self._fraction))
             painter.setBrush(look.color("warn" if self._fraction >= NEARLY_FULL else "violet"))
             painter.drawRoundedRect(track, height / 2, height / 2)
+        if self.hasFocus():
+            painter.setPen(look.color("violet"))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), height, height)
 
 
 class StatusLine(View):
-    """Model on the left; speed and context on the right."""
+    """Model on the left; speed and context on the right. `gauge.clicked` asks for more about the context."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,6 +80,8 @@ class StatusLine(View):
         self.speed_label = label("quiet", self)
         self.gauge = Gauge(self)
         self.context_label = label("quiet", self)
+        self.context_label.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.context_label.installEventFilter(self)
         self._row = QHBoxLayout(self)
         self._row.addWidget(self.model_label)
         self._row.addStretch(1)
@@ -75,9 +95,17 @@ class StatusLine(View):
         self._model = text
         self.model_label.setText(text)
 
-    def set_context(self, used: int, total: int) -> None:
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """A click on the figures is one on the gauge."""
+        if event.type() == QEvent.Type.MouseButtonRelease and isinstance(event, QMouseEvent):
+            if event.button() == Qt.MouseButton.LeftButton:
+                self.gauge.click()
+            return True
+        return super().eventFilter(watched, event)
+
+    def set_context(self, usage: ContextUsage) -> None:
         """Set the tokens in the context and its length in tokens; `total` 0 hides the gauge."""
-        self._used, self._total = used, total
+        self._used, self._total = usage.used, usage.total
         self.retranslate()
 
     def set_speed(self, tokens_per_s: float | None) -> None:
@@ -111,6 +139,7 @@ class StatusLine(View):
         for part in (self.gauge, self.context_label):
             set_tooltip(part, tip)
         self.gauge.setAccessibleName(tip)
+        self.gauge.setAccessibleDescription(translate("Status", "Choose what happens when the context is full"))
         level = "warn" if fraction >= NEARLY_FULL else ""
         if self.context_label.property("level") != level:
             self.context_label.setProperty("level", level)

@@ -187,7 +187,7 @@ def test_a_conversation_that_is_too_long_is_a_choice(desk: Desk) -> None:
     engine.fail("prompt_too_long", prompt_tokens=9000, n_ctx=4096, n_ctx_train=8192, fits_after_drop=True)
     notice = desk.notices[-1]
     assert notice.kind == "prompt_too_long"
-    assert notice.actions == ("drop_oldest", "larger_context", "edit_question")
+    assert notice.actions == ("drop_oldest", "cut_middle", "summarise", "larger_context", "edit_question")
     assert desk.shape == [("user", "very long", "error")]
     desk.controller.act(notice.key, "drop_oldest")
     assert engine.request.overflow == "drop_oldest"
@@ -214,18 +214,18 @@ def test_where_the_context_begins_is_found_anew_with_every_question(desk: Desk) 
         engine.finish()
     desk.controller.send("three")
     engine.on_event(ContextCut(engine.request.id, (0, 1)))
-    assert desk.controller.conversation.context_start == desk.path[2].id
+    assert desk.controller.conversation.left_out == tuple(m.id for m in desk.path[:2])
     engine.say("THREE")
     engine.finish()
     desk.controller.send("four")
     assert [m.content for m in engine.request.messages][:2] == ["one", "ONE"]
     engine.on_event(ContextCut(engine.request.id, (0, 1, 2, 3)))
     engine.read()
-    assert desk.controller.conversation.context_start == desk.path[4].id
+    assert desk.controller.conversation.left_out == tuple(m.id for m in desk.path[:4])
     engine.finish()
     desk.controller.send("five")
     engine.read()  # nothing was left out: a larger context has been loaded
-    assert desk.controller.conversation.context_start is None
+    assert desk.controller.conversation.left_out == ()
 
 
 def test_a_dead_worker_is_restarted_once_and_the_answer_so_far_is_kept(desk: Desk) -> None:
@@ -376,9 +376,9 @@ def test_a_larger_context_brings_what_was_left_out_back_into_sight(desk: Desk) -
     engine.on_event(ContextCut(engine.request.id, (0, 1)))
     engine.say("THREE")
     engine.finish()
-    assert desk.controller.conversation.context_start == desk.path[2].id
+    assert desk.controller.conversation.left_out == tuple(m.id for m in desk.path[:2])
     desk.controller.load_model("starter")
-    assert desk.controller.conversation.context_start is None
+    assert desk.controller.conversation.left_out == ()
 
 
 def test_continuing_with_a_context_that_is_cut_keeps_the_answer_in_sight(desk: Desk) -> None:
@@ -390,4 +390,4 @@ def test_continuing_with_a_context_that_is_cut_keeps_the_answer_in_sight(desk: D
     desk.controller.continue_answer(desk.path[-1].id)
     engine.on_event(ContextCut(engine.request.id, (0, 1)))
     assert [m.text for m in desk.paths[-1]] == ["one", "ONE", "two", "TWO"]
-    assert desk.controller.conversation.context_start == desk.path[2].id
+    assert desk.controller.conversation.left_out == tuple(m.id for m in desk.path[:2])

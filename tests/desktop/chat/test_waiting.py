@@ -9,6 +9,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication
 from pytestqt.qtbot import QtBot
 
+from desktop.chat.state import ContextUsage
 from desktop.store import Store
 from tests.support.desk import Desk, make_desk
 from tests.support.fake_engine import FakeEngines
@@ -188,19 +189,19 @@ def test_the_speed_is_that_of_the_chat_that_is_shown(desk: Desk) -> None:
 
 
 def test_the_context_is_that_of_the_chat_that_is_shown(desk: Desk) -> None:
-    emitted: list[tuple[int, int]] = []
+    emitted: list[ContextUsage] = []
     first, second = ask_in_new_chat(desk, "a"), ask_in_new_chat(desk, "b")
     engine = desk.engines.last
     engine.ready()
     engine.finish()
     engine.say("B")
-    desk.controller.context_usage.connect(lambda *usage: emitted.append(usage))
+    desk.controller.context_usage.connect(emitted.append)
     desk.controller.open_conversation(first)
-    assert emitted == [(0, 0)]  # not known: the model answers the other one
+    assert emitted == [ContextUsage()]  # not known: the model answers the other one
     engine.finish()
-    assert emitted[1:] == [(1, 4096)]
+    assert emitted[1:] == [ContextUsage(1, 4096)]
     desk.controller.open_conversation(second)
-    assert emitted[2:] == [(2, 4096)]
+    assert emitted[2:] == [ContextUsage(2, 4096)]
 
 
 def test_a_chat_that_ended_without_an_answer_goes_on_with_the_next_question(desk: Desk) -> None:

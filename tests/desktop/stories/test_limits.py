@@ -24,5 +24,5 @@ def test_an_answer_ends_where_the_context_is_full_and_the_talk_goes_on(sits_down
     person.stop()
     conversation = person.controller.conversation
     assert conversation is not None
-    assert conversation.context_start == person.path[2].id
+    assert conversation.left_out == tuple(message.id for message in person.path[:2])
     assert person.window.transcript.at_bottom()

@@ -9,6 +9,7 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from desktop.ui.foreign_text import set_tooltip
+from desktop.ui.shortcuts import key_text
 from desktop.ui.style.controls import IconButton, label
 from desktop.ui.style.icons import icon_size
 from desktop.ui.style.theme import theme
@@ -22,7 +23,7 @@ _CONFIRMATION_MS = 1500
 
 
 class ActionBar(QWidget):
-    """Buttons `previous`, `next`, `regenerate`, `edit`, `copy`; emits `chosen` with that name."""
+    """Buttons `previous`, `next`, `regenerate`, `edit`, `pin`, `copy`; emits `chosen` with that name."""
 
     chosen = Signal(str)
 
@@ -39,6 +40,7 @@ class ActionBar(QWidget):
                 ("next", "chevron-right"),
                 ("regenerate", "refresh"),
                 ("edit", "edit"),
+                ("pin", "pin"),
                 ("copy", "copy"),
             )
         }
@@ -51,7 +53,7 @@ class ActionBar(QWidget):
         row.addWidget(self._buttons["previous"])
         row.addWidget(self._version)
         row.addWidget(self._buttons["next"])
-        for name in ("regenerate", "edit", "copy"):
+        for name in ("regenerate", "edit", "pin", "copy"):
             row.addWidget(self._buttons[name])
         if message.role != "user":
             row.addStretch(1)
@@ -101,6 +103,8 @@ class ActionBar(QWidget):
         self._buttons["next"].name(labels.next_version())
         self._buttons["regenerate"].name(labels.answer() if message.role == "user" else labels.answer_again())
         self._buttons["edit"].name(labels.edit(message.role))
+        self._buttons["pin"].set_icon("pin", "violet" if message.pinned else "ink-2")
+        self._buttons["pin"].name(labels.pin(message.pinned), key_text("pin_message"))
         self._reset_copy()
         number, count = message.sibling_index + 1, message.sibling_count
         self._version.setText(f"{number}/{count}")
@@ -134,6 +138,7 @@ class ActionBar(QWidget):
             "next": versions,
             "regenerate": self._open and not self._busy and (message.role != "user" or self._is_unanswered),
             "edit": self._open and not self._busy,
+            "pin": self._open or message.pinned,
             "copy": self._open and bool(message.text),
         }
         for name, visible in shown.items():

@@ -13,8 +13,8 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from desktop.ui.style.theme import theme
-from desktop.ui.transcript import labels
 from desktop.ui.transcript.message.actions import ActionBar
+from desktop.ui.transcript.message.context_line import ContextLine
 from desktop.ui.transcript.message.editor import Editor
 from desktop.ui.transcript.message.end_note import HEIGHT as NOTE_HEIGHT
 from desktop.ui.transcript.message.end_note import EndNote
@@ -30,7 +30,7 @@ _CARD_PAD_X, _CARD_PAD_Y = 16, 11
 _CARD_SHARE = 0.86
 """The greatest width of a card, as a share of the column."""
 
-CUT_HEIGHT = 48
+_LINE_HEIGHT = 48
 SIDE = 8
 """Pixels at both sides and above for the focus ring; a message begins that much left of the column."""
 
@@ -45,7 +45,7 @@ class MessageFrame(QWidget):
         self.message = message
         self.text = MessageText(self)
         self.text.ring_changed.connect(self.update)
-        self._cut = False
+        self._line: ContextLine | None = None
         self._actions: ActionBar | None = None
         self._editor: Editor | None = None
         self._unfold: QPushButton | None = None
@@ -61,7 +61,10 @@ class MessageFrame(QWidget):
         side, pad = look.px(SIDE), look.px(_CARD_PAD_Y)
         self._plan.clear()
         self._planned_card = QRect()
-        y = side + (look.px(CUT_HEIGHT) if self._cut else 0)
+        y = side
+        if self._line is not None:
+            self._plan[self._line] = QRect(side, side, width, look.px(_LINE_HEIGHT - 16))
+            y += look.px(_LINE_HEIGHT)
         if self._editor is not None:
             height = self._editor.arrange(width - 2 * pad)
             self._plan[self._editor] = QRect(side + pad, y + pad, width - 2 * pad, height)
@@ -134,12 +137,10 @@ class MessageFrame(QWidget):
             self._actions.setGeometry(self._bar_box)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the card of a question, the line above which the model sees nothing, and the focus ring."""
+        """Paint the card of a question and the focus ring."""
         del event
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self._cut:
-            paint_cut(painter, self.width())
         if self.message.role == "user" or self._editor is not None:
             paint_card(painter, self._card)
         if self.text.ring:
@@ -168,17 +169,3 @@ def paint_ring(painter: QPainter, box: QRectF) -> None:
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(theme().color("violet"), 1.5))
     painter.drawRoundedRect(box, theme().radius_card, theme().radius_card)
-
-
-def paint_cut(painter: QPainter, width: int) -> None:
-    """Paint the line at the top of the first message that the model sees, with words in its middle."""
-    look = theme()
-    side, text = look.px(SIDE), labels.context_cut()
-    row = QRectF(side, side, width - 2 * side, look.px(CUT_HEIGHT - 16))
-    painter.setFont(look.font_small)
-    half = painter.fontMetrics().horizontalAdvance(text) / 2 + look.px(12)
-    y, middle = int(row.center().y()), row.center().x()
-    painter.fillRect(QRectF(side, y, middle - half - side, 1), look.color("line"))
-    painter.fillRect(QRectF(middle + half, y, width - side - middle - half, 1), look.color("line"))
-    painter.setPen(look.color("ink-3"))
-    painter.drawText(row, int(Qt.AlignmentFlag.AlignCenter), text)

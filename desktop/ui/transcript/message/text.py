@@ -56,6 +56,7 @@ class MessageText(QTextBrowser):
     """Shows blocks. `height_for` lays out; the owner sets the size."""
 
     copy_message = Signal()
+    pin_message = Signal()
     dragged_to = Signal(QPoint)
     """The pointer, in global coordinates, while text is being selected with it."""
     caret_moved = Signal()
@@ -77,6 +78,7 @@ class MessageText(QTextBrowser):
         self._draw_more = QTimer(self)
         self._draw_more.setSingleShot(True)
         self._draw_more.timeout.connect(self._draw_some)
+        self.pinned = False
         self.ring = False
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -326,6 +328,8 @@ class MessageText(QTextBrowser):
         if address:
             menu.addAction(labels.copy_address(), lambda: QGuiApplication.clipboard().setText(address))
         menu.addAction(labels.copy_message(), self.copy_message.emit)
+        if not self._streaming:
+            menu.addAction(labels.pin(self.pinned), self.pin_message.emit)
         menu.addSeparator()
         menu.addAction(labels.select_all(), self.selectAll)
         return menu

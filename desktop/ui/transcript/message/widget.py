@@ -18,6 +18,7 @@ from desktop.ui.transcript import labels
 from desktop.ui.transcript.document.style import Style, mostly_chinese
 from desktop.ui.transcript.markdown.content import Content
 from desktop.ui.transcript.message.actions import ActionBar
+from desktop.ui.transcript.message.context_line import ContextLine, LineKind
 from desktop.ui.transcript.message.editor import Editor
 from desktop.ui.transcript.message.end_note import EndNote
 from desktop.ui.transcript.message.layout import MessageFrame
@@ -35,7 +36,7 @@ class MessageWidget(MessageFrame):
 
     height_changed = Signal()
     chosen = Signal(str)
-    """`copy`, `regenerate`, `previous`, `next`, `continue`."""
+    """`copy`, `regenerate`, `pin`, `previous`, `next`, `continue`; of the hairline above it `context`, `summary`."""
     edited = Signal(str)
     edit_changed = Signal(object)
     """The text of the open editor; None when it was closed without saving."""
@@ -49,6 +50,7 @@ class MessageWidget(MessageFrame):
         self.text.restyle(self._style)
         self.text.reflowed.connect(self.height_changed)
         self.text.copy_message.connect(lambda: self.chosen.emit("copy"))
+        self.text.pin_message.connect(lambda: self.chosen.emit("pin"))
         self._content.growing = message.status == "streaming"
         self._content.set_text(message.text, fold=not self._content.growing)
         self.text.show_blocks(self._content.blocks)
@@ -79,11 +81,12 @@ class MessageWidget(MessageFrame):
         self._refresh_thought()
         return is_new or (self._thought is not None and self._thought.is_open)
 
-    def set_position(self, *, last: bool, cut: bool, busy: bool) -> None:
+    def set_position(self, *, last: bool, line: LineKind, busy: bool) -> None:
         """Whether it is the last message, the first that the model sees, and whether an answer is being generated."""
-        if (last, cut, busy) == (self._last, self._cut, self._busy):
+        if (last, line, busy) == (self._last, self._line.kind if self._line else "", self._busy):
             return
-        self._last, self._cut, self._busy = last, cut, busy
+        self._last, self._busy = last, busy
+        self._set_line(line)
         if self._editor is not None:
             self._editor.allow(not busy)
         self._refresh()
@@ -99,6 +102,8 @@ class MessageWidget(MessageFrame):
         self.text.retranslate()
         if self._thought is not None:
             self._thought.retranslate()
+        if self._line is not None:
+            self._line.set_kind(self._line.kind)
         if self._actions is not None:
             self._actions.retranslate()
         if self._editor is not None:
@@ -190,12 +195,17 @@ class MessageWidget(MessageFrame):
     def stops(self) -> list[QWidget]:
         """The widgets that Tab visits here, in reading order."""
         if self._editor is not None:
-            return [w for w in self._editor.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus]
+            line = [self._line] if self._line is not None else []
+            return [
+                *line,
+                *(w for w in self._editor.findChildren(QWidget) if w.focusPolicy() & Qt.FocusPolicy.TabFocus),
+            ]
         bar = self.action_bar()
-        buttons = [bar.button(n) for n in ("previous", "next", "regenerate", "edit", "copy")]
+        buttons = [bar.button(n) for n in ("previous", "next", "regenerate", "edit", "pin", "copy")]
         note_button = self._note.button if self._note is not None else None
         thought = [self._thought.button, self._thought.text] if self._thought is not None else []
         candidates: list[QWidget | None] = [
+            self._line,
             *thought,
             self.text,
             *self.text.code_buttons(),
@@ -239,6 +249,9 @@ class MessageWidget(MessageFrame):
         """Update everything that depends on the state, language and theme."""
         self.update()
         name = labels.speaker(self.message.role)
+        if self.message.pinned:
+            name = labels.pinned_speaker(name)
+        self.text.pinned = self.message.pinned
         self.setAccessibleName(name)
         self.text.setAccessibleName(name)
         self._refresh_thought()
@@ -248,6 +261,18 @@ class MessageWidget(MessageFrame):
         self._refresh_actions()
         if notify:
             self.height_changed.emit()
+
+    def _set_line(self, kind: LineKind) -> None:
+        if not kind and self._line is not None:
+            self._line.hide()
+            self._line.deleteLater()
+            self._line = None
+        elif kind and self._line is None:
+            self._line = line = ContextLine(self)
+            line.clicked.connect(lambda: self.chosen.emit("summary" if line.is_about_summary else "context"))
+            line.show()
+        if self._line is not None:
+            self._line.set_kind(kind)
 
     def _refresh_thought(self) -> None:
         message = self.message
@@ -283,7 +308,8 @@ class MessageWidget(MessageFrame):
         streaming = self.message.status == "streaming"
         finished_last = self._last and self.message.role != "user" and not self._busy
         is_open = (self._active or finished_last) and not streaming
-        visible = (is_open or self.message.sibling_count > 1) and self._editor is None and not streaming
+        has_mark = self.message.sibling_count > 1 or self.message.pinned
+        visible = (is_open or has_mark) and self._editor is None and not streaming
         if visible:
             bar = self.action_bar()
             bar.set_busy(self._busy)

@@ -47,7 +47,7 @@ def longest_run(document: QTextDocument) -> int:
 @pytest.mark.parametrize("context", sorted(CONTEXTS.keys() - {"a block of code"}))
 def test_whatever_is_wrapped_has_break_opportunities(view, message, context: str) -> None:
     role, text = CONTEXTS[context]
-    view.set_path([message(text.format(word=WORD), role, id=1)], context_start=None)
+    view.set_path([message(text.format(word=WORD), role, id=1)])
     shown = view.message_widget(1).text
     assert WORD not in shown.document().toPlainText()
     assert longest_run(shown.document()) <= FIRST + LATITUDE + EVERY
@@ -56,7 +56,7 @@ def test_whatever_is_wrapped_has_break_opportunities(view, message, context: str
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_the_word_is_selected_and_copied_without_breaks(view, message, context: str) -> None:
     role, text = CONTEXTS[context]
-    view.set_path([message(text.format(word=WORD), role, id=1)], context_start=None)
+    view.set_path([message(text.format(word=WORD), role, id=1)])
     shown = view.message_widget(1).text
     shown.selectAll()
     shown.copy()
@@ -67,7 +67,7 @@ def test_the_word_is_selected_and_copied_without_breaks(view, message, context: 
 
 def test_zero_width_spaces_of_the_text_itself_are_copied(view, message) -> None:
     text = f"ភាសា{BREAK}ខ្មែរ{BREAK}{BREAK}x " + "y" * 300
-    view.set_path([message(text, id=1)], context_start=None)
+    view.set_path([message(text, id=1)])
     shown = view.message_widget(1).text
     shown.selectAll()
     assert shown.selection() == text
@@ -76,7 +76,7 @@ def test_zero_width_spaces_of_the_text_itself_are_copied(view, message) -> None:
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_a_word_that_runs_over_a_break_is_found(view, message, context: str) -> None:
     role, text = CONTEXTS[context]
-    view.set_path([message(text.format(word="a" * 90 + "Needle" * 20), role, id=1)], context_start=None)
+    view.set_path([message(text.format(word="a" * 90 + "Needle" * 20), role, id=1)])
     shown = view.message_widget(1).text
     assert shown.mark(["needleneedle"]) is not None
     marked = [s.cursor.selectedText().replace(BREAK, "") for s in shown.extraSelections()]
@@ -85,7 +85,7 @@ def test_a_word_that_runs_over_a_break_is_found(view, message, context: str) -> 
 
 def test_the_words_of_a_long_line_of_code_have_their_colours(view, message, qtbot) -> None:
     code = f"x = '{WORD}é🎉'; y = 'good'"
-    view.set_path([message(f"```py\n{code}\n```\n", id=1)], context_start=None)
+    view.set_path([message(f"```py\n{code}\n```\n", id=1)])
     shown = view.message_widget(1).text
     qtbot.waitUntil(lambda: not shown.coloring.busy, timeout=10_000)
     block = shown.document().firstBlock()
@@ -99,7 +99,7 @@ def test_the_words_of_a_long_line_of_code_have_their_colours(view, message, qtbo
 
 
 def test_the_copy_button_of_code_gives_the_code(view, message) -> None:
-    view.set_path([message(f"```\n{WORD}\n```\n", id=1)], context_start=None)
+    view.set_path([message(f"```\n{WORD}\n```\n", id=1)])
     view.message_widget(1).text.code_buttons()[0].click()
     assert QGuiApplication.clipboard().text() == WORD
 
@@ -175,12 +175,12 @@ def test_a_hundred_thousand_letters_are_pasted_shown_edited_and_streamed_quickly
 
     for step in (
         lambda: composer.editor.insertFromMimeData(pasted),
-        lambda: view.set_path([message(letters, "user", id=1)], context_start=None),
+        lambda: view.set_path([message(letters, "user", id=1)]),
         open_editor,
-        lambda: view.set_path([message("?", "user", id=3), answer], context_start=None),
+        lambda: view.set_path([message("?", "user", id=3), answer]),
         lambda: (view.append_text(2, letters * 2), view.messages()),
-        lambda: view.set_path([message(f"```\n{letters}\n```", id=4)], context_start=None),
-        lambda: view.set_path([message(f"|a|b|\n|-|-|\n|{letters}|c|\n", id=5)], context_start=None),
+        lambda: view.set_path([message(f"```\n{letters}\n```", id=4)]),
+        lambda: view.set_path([message(f"|a|b|\n|-|-|\n|{letters}|c|\n", id=5)]),
     ):
         started = time.thread_time()
         step()

@@ -41,14 +41,14 @@ def top_of(view, message_id: int) -> int:
 
 
 def test_a_conversation_opens_at_its_end(view, message, qtbot) -> None:
-    view.set_path(conversation(message, 10), context_start=None)
+    view.set_path(conversation(message, 10))
     assert view.at_bottom()
     assert bar(view).maximum() > 0
 
 
 def test_hundreds_of_messages_open_with_few_widgets(view, message, qtbot) -> None:
     messages = conversation(message, 300)
-    view.set_path(messages, context_start=None)
+    view.set_path(messages)
     idle(qtbot, 100)
     assert 2 <= len(widgets(view)) < 40
     # All of it can be reached, and widgets far away are deleted.
@@ -63,7 +63,7 @@ def test_hundreds_of_messages_open_with_few_widgets(view, message, qtbot) -> Non
 
 def test_rows_follow_each_other_without_gaps(view, message, qtbot) -> None:
     messages = conversation(message, 4)
-    view.set_path(messages, context_start=None)
+    view.set_path(messages)
     idle(qtbot, 50)
     shown = [view.message_widget(m.id) for m in messages]
     for one, other in pairwise(shown):
@@ -73,7 +73,7 @@ def test_rows_follow_each_other_without_gaps(view, message, qtbot) -> None:
 
 @pytest.mark.parametrize("width", [360, 720, 1400])
 def test_the_column_is_centred_and_fits(view, message, qtbot, width: int) -> None:
-    view.set_path(conversation(message, 2), context_start=None)
+    view.set_path(conversation(message, 2))
     view.resize(width, 600)
     idle(qtbot)
     answer = view.message_widget(2)
@@ -85,7 +85,7 @@ def test_the_column_is_centred_and_fits(view, message, qtbot, width: int) -> Non
 
 
 def test_the_question_is_at_the_right_and_the_answer_fills_the_column(view, message, qtbot) -> None:
-    view.set_path([message("hi", "user"), message("hello")], context_start=None)
+    view.set_path([message("hi", "user"), message("hello")])
     question, answer = (view.message_widget(n) for n in (1, 2))
     assert question.text.width() < 60 < answer.text.width()
     assert question.text.geometry().right() > answer.text.geometry().center().x()
@@ -96,7 +96,7 @@ def test_the_question_is_at_the_right_and_the_answer_fills_the_column(view, mess
 
 def streaming(view, message):
     question, answer = message("question", "user"), message("", status="streaming")
-    view.set_path([question, answer], context_start=None)
+    view.set_path([question, answer])
     view.set_busy(True)
     return answer
 
@@ -138,7 +138,7 @@ def test_the_text_stays_where_it_is_for_a_reader_above_the_end(view, message, qt
 
 
 def test_a_new_question_scrolls_to_the_end_and_an_answer_does_not(view, message, qtbot) -> None:
-    view.set_path(conversation(message, 10), context_start=None)
+    view.set_path(conversation(message, 10))
     bar(view).setValue(0)
     view.append(message("an answer from elsewhere"))
     assert bar(view).value() == 0
@@ -148,7 +148,7 @@ def test_a_new_question_scrolls_to_the_end_and_an_answer_does_not(view, message,
 
 def test_resizing_keeps_the_position(view, message, qtbot) -> None:
     messages = conversation(message, 30)
-    view.set_path(messages, context_start=None)
+    view.set_path(messages)
     view.scroll_to_message(messages[20].id)
     before = top_of(view, messages[20].id)
     assert 0 <= before < 60
@@ -159,26 +159,26 @@ def test_resizing_keeps_the_position(view, message, qtbot) -> None:
 
 def test_an_edited_path_keeps_the_position(view, message, qtbot) -> None:
     messages = conversation(message, 12)
-    view.set_path(messages, context_start=None)
+    view.set_path(messages)
     view.scroll_to_message(messages[10].id)
     before = top_of(view, messages[10].id)
     changed = [*messages[:15], message("edited", "user", id=100)]
-    view.set_path(changed, context_start=None, keep_position=True)
+    view.set_path(changed, keep_position=True)
     assert top_of(view, messages[10].id) == before
-    view.set_path(messages, context_start=None)
+    view.set_path(messages)
     assert view.at_bottom()
 
 
 def test_messages_that_stay_keep_their_widgets(view, message, qtbot) -> None:
     messages = conversation(message, 2)
-    view.set_path(messages, context_start=None)
+    view.set_path(messages)
     widget = view.message_widget(messages[3].id)
-    view.set_path([*messages, message("more", "user")], context_start=None, keep_position=True)
+    view.set_path([*messages, message("more", "user")], keep_position=True)
     assert view.message_widget(messages[3].id) is widget
 
 
 def test_clear(view, message, qtbot) -> None:
-    view.set_path(conversation(message, 3), context_start=None)
+    view.set_path(conversation(message, 3))
     view.set_waiting("loading")
     view.clear()
     idle(qtbot)
@@ -191,7 +191,7 @@ def test_clear(view, message, qtbot) -> None:
 
 
 def test_progress_under_the_last_question(view, message, qtbot) -> None:
-    view.set_path([message("question", "user")], context_start=None)
+    view.set_path([message("question", "user")])
     line = view.findChild(ProgressLine)
     assert not line.isVisible()
     view.set_prefill(40, 3.4)
@@ -216,7 +216,7 @@ def test_progress_under_the_last_question(view, message, qtbot) -> None:
     ],
 )
 def test_an_unfinished_answer_can_be_continued(view, message, qtbot, status: str, note: str) -> None:
-    view.set_path([message("question", "user"), message("half an", status=status)], context_start=None)
+    view.set_path([message("question", "user"), message("half an", status=status)])
     widget = view.message_widget(2)
     assert widget.findChild(EndNote).text() == note
     button = widget.findChild(QPushButton, "continue")
@@ -231,7 +231,7 @@ def test_an_unfinished_answer_can_be_continued(view, message, qtbot, status: str
 
 
 def test_an_empty_answer_says_so(view, message, qtbot) -> None:
-    view.set_path([message("question", "user"), message("")], context_start=None)
+    view.set_path([message("question", "user"), message("")])
     widget = view.message_widget(2)
     assert widget.findChild(EndNote).isVisible()
     assert "nothing to say" in widget.findChild(EndNote).text()
@@ -239,15 +239,15 @@ def test_an_empty_answer_says_so(view, message, qtbot) -> None:
 
 def test_the_context_cut_is_above_its_message(view, message, qtbot) -> None:
     messages = conversation(message, 2)
-    view.set_path(messages, context_start=messages[2].id)
+    view.set_path(messages, left_out=[messages[0].id, messages[1].id])
     marked = view.message_widget(messages[2].id)
     with_cut = marked.text.y()
-    view.set_path(messages, context_start=None, keep_position=True)
+    view.set_path(messages, keep_position=True)
     assert with_cut - marked.text.y() > 30
 
 
 def test_a_long_question_is_folded(view, message, qtbot) -> None:
-    view.set_path([message("\n".join(f"line {n}" for n in range(300)), "user"), message("ok")], context_start=None)
+    view.set_path([message("\n".join(f"line {n}" for n in range(300)), "user"), message("ok")])
     widget = view.message_widget(1)
     button = widget.findChild(QPushButton, "unfold")
     assert button.text() == "Show all (300 lines)"
@@ -266,7 +266,7 @@ def test_a_long_question_is_folded(view, message, qtbot) -> None:
 
 
 def test_a_question_of_one_endless_line_is_folded_too(view, message, qtbot) -> None:
-    view.set_path([message("字" * 8000, "user")], context_start=None)
+    view.set_path([message("字" * 8000, "user")])
     widget = view.message_widget(1)
     height = widget.height()
     assert height < 1300
@@ -279,7 +279,7 @@ def test_a_question_of_one_endless_line_is_folded_too(view, message, qtbot) -> N
 def test_search_hits_are_marked(view, message, qtbot) -> None:
     messages = conversation(message, 40)
     messages[6] = replace(messages[6], text="\n".join(["nothing"] * 200 + ["the Needle 针 is here"]))
-    view.set_path(messages, context_start=None)
+    view.set_path(messages)
     view.highlight(messages[6].id, "needle 针")
     widget = view.message_widget(messages[6].id)
     marks = widget.text.extraSelections()
@@ -313,7 +313,7 @@ def test_theme_and_zoom_change_while_streaming(view, message, qtbot) -> None:
 
 
 def test_the_texts_follow_the_language(view, message, qtbot) -> None:
-    view.set_path([message("question", "user"), message("half", status="stopped")], context_start=None)
+    view.set_path([message("question", "user"), message("half", status="stopped")])
     widget = view.message_widget(2)
     assert widget.text.accessibleName() == "Answer"
     before = widget.findChild(EndNote).text()
@@ -330,7 +330,7 @@ def test_the_texts_follow_the_language(view, message, qtbot) -> None:
 def test_chinese_punctuation_never_begins_a_line(view, message, qtbot, width: int) -> None:
     text = "好的，这是“二分查找”的说明。它在一个（已经排好序的）数组里，每次比较中间的元素；把范围缩小一半！对吗？" * 4
     view.resize(width, 500)
-    view.set_path([message(text)], context_start=None)
+    view.set_path([message(text)])
     document = view.message_widget(1).text.document()
     block = document.begin()
     starts = [block.text()[block.layout().lineAt(n).textStart()] for n in range(block.layout().lineCount())]
@@ -342,7 +342,7 @@ def test_all_kinds_of_blocks_are_painted(view, message, qtbot) -> None:
     source = (
         "> quote `code`\n>\n> - item\n\n```py\nx = 1\n```\n---\n\n1. a\n   > deep\n\n| `a` | b |\n|--|:-:|\n| 1 | 2 |"
     )
-    view.set_path([message(source, "user"), message(source)], context_start=2)
+    view.set_path([message(source, "user"), message(source)], left_out=[1])
     idle(qtbot, 50)
     picture = view.grab().toImage()
     points = product(range(0, picture.width(), 3), range(0, picture.height(), 3))
@@ -352,7 +352,7 @@ def test_all_kinds_of_blocks_are_painted(view, message, qtbot) -> None:
 
 
 def test_ctrl_and_the_wheel_request_a_zoom(view, message, qtbot) -> None:
-    view.set_path([message("line\n" * 300, id=1)], context_start=None)
+    view.set_path([message("line\n" * 300, id=1)])
     background = view.viewport()
 
     def turn(delta: int, modifiers: Qt.KeyboardModifier) -> None:

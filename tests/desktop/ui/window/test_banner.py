@@ -157,6 +157,8 @@ def test_actions_have_labels_in_both_languages():
     names = [
         "undo",
         "drop_oldest",
+        "cut_middle",
+        "summarise",
         "larger_context",
         "smaller_context",
         "edit_question",

@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QMenu
 
 from belle.engine.process.protocol import Sampling
-from desktop.chat.state import ModelChoice, ModelState, Notice
+from desktop.chat.state import ContextUsage, ModelChoice, ModelState, Notice
 from desktop.settings import Settings
 from desktop.ui.style.theme import theme
 from desktop.ui.window.main_window import MainWindow
@@ -258,10 +258,10 @@ def test_the_model_is_named_everywhere(window, controller):
 
 
 def test_the_gauge_warns_when_nearly_full(window, controller):
-    controller.context_usage.emit(812, 4096)
+    controller.context_usage.emit(ContextUsage(812, 4096))
     assert window.status.context_label.text() == "context 812 / 4,096"
     assert not window.status.context_label.property("level")
-    controller.context_usage.emit(3500, 4096)
+    controller.context_usage.emit(ContextUsage(3500, 4096))
     assert window.status.context_label.property("level") == "warn"
     assert "nearly full" in window.status.gauge.accessibleName()
     controller.speed.emit(41.26)

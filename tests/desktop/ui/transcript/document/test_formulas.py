@@ -121,7 +121,7 @@ def test_what_cannot_be_drawn_whole_is_not_drawn(formula: str) -> None:
 
 
 def shown(view, message, qtbot, text: str) -> MessageText:
-    view.set_path([message(text, id=1)], context_start=None)
+    view.set_path([message(text, id=1)])
     widget = view.message_widget(1).text
     qtbot.waitUntil(lambda: OBJECT in widget.document().toPlainText(), timeout=10_000)
     return widget
@@ -146,7 +146,7 @@ def test_what_cannot_be_drawn_shows_its_source_as_code(view, message, qtbot) -> 
 
 def test_nothing_is_drawn_while_the_answer_is_being_generated(view, message, qtbot) -> None:
     answer = message("is \\(x\\) and", status="streaming", id=1)
-    view.set_path([answer], context_start=None)
+    view.set_path([answer])
     view.append_text(1, " \\(y\\)")
     view.messages()
     widget = view.message_widget(1).text
@@ -255,7 +255,7 @@ def test_drawing_formulas_does_not_hold_up_the_window(view, message, qtbot) -> N
     timer = QTimer()
     timer.timeout.connect(tick)
     timer.start(0)
-    view.set_path([message("\n\n".join(f"$$\\frac{{{n}}}{{x_{n}}}$$" for n in range(40)), id=1)], context_start=None)
+    view.set_path([message("\n\n".join(f"$$\\frac{{{n}}}{{x_{n}}}$$" for n in range(40)), id=1)])
     stops.clear()
     last = time.thread_time()
     qtbot.waitUntil(lambda: not typesetter().request(f"$$\\frac{{{n}}}{{x_{n}}}$$" for n in range(40)), timeout=20_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import QEvent, QObject, QPointF, Qt, QUrl, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QEnterEvent, QGuiApplication, QTextCursor
 from PySide6.QtWidgets import QApplication, QPushButton, QToolButton, QVBoxLayout, QWidget
 
@@ -25,7 +25,6 @@ def conversation(view, message):
             message("second question", "user"),
             message("```py\nx = 1\n```\n\nsee [there](https://example.org/a)"),
         ],
-        context_start=None,
     )
     return view
 
@@ -97,7 +96,7 @@ def test_copy_gives_the_markdown(conversation, qtbot) -> None:
 
 
 def test_copy_last_answer_without_one(view, message, qtbot) -> None:
-    view.set_path([message("question", "user")], context_start=None)
+    view.set_path([message("question", "user")])
     assert not view.copy_last_answer()
 
 
@@ -251,7 +250,6 @@ def window(qtbot, message):
     qtbot.waitActive(widget)
     widget.view.set_path(
         [message("question", "user"), message("```py\nx\n```", status="stopped", sibling_count=2)],
-        context_start=None,
     )
     return widget
 
@@ -264,8 +262,8 @@ def test_tab_goes_through_everything_in_reading_order(window, qtbot) -> None:
     names = [w.objectName() or w.accessibleName() or type(w).__name__ for w in forwards]
     assert names == [
         *("QPushButton", "Conversation"),
-        *("You", "edit", "copy"),
-        *("Answer", "copy-code", "continue", "next", "regenerate", "edit", "copy"),
+        *("You", "edit", "pin", "copy"),
+        *("Answer", "copy-code", "continue", "next", "regenerate", "edit", "pin", "copy"),
         "QPushButton",
     ]
     assert all(w.accessibleName() or w.text() for w in forwards)
@@ -287,7 +285,7 @@ def test_actions_are_visible_where_the_focus_is(window, qtbot) -> None:
 
 
 def test_alt_arrows_go_from_message_to_message(view, message, qtbot) -> None:
-    view.set_path([message(f"message {n}\n\n" + "text\n\n" * 20) for n in range(30)], context_start=None)
+    view.set_path([message(f"message {n}\n\n" + "text\n\n" * 20) for n in range(30)])
     view.setFocus()
     view.focus_message(-1)
     focused = []
@@ -307,13 +305,13 @@ def test_the_focus_stays_on_the_button_when_the_version_changes(window, message,
     next_version = view.message_widget(2).action_bar().button("next")
     next_version.setFocus()
     other = message("another version", sibling_index=1, sibling_count=3, id=9)
-    view.set_path([view.messages()[0], other], context_start=None, keep_position=True)
+    view.set_path([view.messages()[0], other], keep_position=True)
     focus = QApplication.focusWidget()
     assert focus is view.message_widget(9).action_bar().button("next")
 
 
 def test_page_keys_scroll_the_transcript_from_within_a_message(view, message, qtbot) -> None:
-    view.set_path([message("text\n\n" * 200)], context_start=None)
+    view.set_path([message("text\n\n" * 200)])
     view.focus_message(-1)
     text = QApplication.focusWidget()
     end = view.verticalScrollBar().maximum()
@@ -327,10 +325,51 @@ def test_page_keys_scroll_the_transcript_from_within_a_message(view, message, qt
 
 
 def test_the_caret_is_followed(view, message, qtbot) -> None:
-    view.set_path([message("text\n\n" * 200)], context_start=None)
+    view.set_path([message("text\n\n" * 200)])
     view.focus_message(-1)
     text = QApplication.focusWidget()
     text.moveCursor(QTextCursor.MoveOperation.Start)
     assert view.verticalScrollBar().value() < 40
     text.moveCursor(QTextCursor.MoveOperation.End)
     assert view.verticalScrollBar().value() > 500
+
+
+def test_a_message_is_pinned_by_its_button_its_menu_and_its_key(view, message, qtbot) -> None:
+    messages = [message("question", "user"), message("answer")]
+    view.set_path(messages)
+    bar = view.message_widget(messages[1].id).action_bar()
+    with qtbot.waitSignal(view.pin_requested) as requested:
+        bar.button("pin").click()
+    assert requested.args == [messages[1].id, True]
+    text = view.message_widget(messages[0].id).text
+    pin = next(action for action in text.context_menu(QPoint(1, 1)).actions() if action.text().startswith("Pin"))
+    with qtbot.waitSignal(view.pin_requested) as requested:
+        pin.trigger()
+    assert requested.args == [messages[0].id, True]
+    text.setFocus()
+    with qtbot.waitSignal(view.pin_requested) as requested:
+        view.pin_current()
+    assert requested.args == [messages[0].id, True]
+
+
+def test_a_pinned_message_is_marked_when_nobody_is_near(view, message, qtbot) -> None:
+    messages = [message("question", "user", pinned=True), message("answer"), message("more", "user"), message("yes")]
+    view.set_path(messages)
+    widget = view.message_widget(messages[0].id)
+    pin = widget.action_bar().button("pin")
+    assert pin.isVisible()
+    assert not widget.action_bar().button("copy").isVisible()
+    assert widget.accessibleName() == "You, pinned"
+    with qtbot.waitSignal(view.pin_requested) as requested:
+        pin.click()
+    assert requested.args == [messages[0].id, False]
+    view.update_message(replace(messages[0], pinned=False))
+    assert not pin.isVisible()
+    assert widget.accessibleName() == "You"
+
+
+def test_an_answer_under_way_is_not_pinned(view, message, qtbot) -> None:
+    view.set_path([message("question", "user"), message("answer", status="streaming")])
+    with qtbot.assertNotEmitted(view.pin_requested):
+        view.pin_current()
+    assert not [a for a in view.message_widget(2).text.context_menu(QPoint(1, 1)).actions() if "Pin" in a.text()]

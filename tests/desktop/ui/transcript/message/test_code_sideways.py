@@ -19,7 +19,7 @@ CODE = f"first = 1\n{LONG}\nlast = 2"
 
 
 def shown(view, message, code: str = CODE, before: str = "", after: str = ""):
-    view.set_path([message(f"{before}```py\n{code}\n```\n{after}", id=1)], context_start=None)
+    view.set_path([message(f"{before}```py\n{code}\n```\n{after}", id=1)])
     return view.message_widget(1).text
 
 
@@ -146,7 +146,7 @@ def test_the_caret_stays_visible_as_it_moves_along_a_line(view, message, qtbot) 
 
 
 def test_code_stays_scrolled_while_it_grows(view, message, qtbot) -> None:
-    view.set_path([message("", status="streaming", id=1)], context_start=None)
+    view.set_path([message("", status="streaming", id=1)])
     view.append_text(1, f"```py\n{LONG}\n")
     view.messages()
     text = view.message_widget(1).text
@@ -177,7 +177,7 @@ def test_the_bar_is_removed_when_the_window_is_wide_enough(view, message, qtbot)
 
 
 def test_scrolled_code_is_not_painted_beside_its_background(view, message, qtbot) -> None:
-    view.set_path([message(f"- item\n\n  ```py\n  {LONG}\n  ```\n", id=2)], context_start=None)
+    view.set_path([message(f"- item\n\n  ```py\n  {LONG}\n  ```\n", id=2)])
     text = view.message_widget(2).text
     idle(qtbot)
     (bar,) = text.side_bars()
@@ -228,7 +228,7 @@ def test_a_line_divided_into_text_blocks_is_copied_searched_and_coloured_as_one(
 
 
 def test_a_line_of_a_hundred_thousand_letters_does_not_block_the_window(view, message, qtbot) -> None:
-    view.set_path([message("", status="streaming", id=1)], context_start=None)
+    view.set_path([message("", status="streaming", id=1)])
     view.append_text(1, "```\n" + "abcde fghij" * 10_000)
     view.messages()
     text = view.message_widget(1).text

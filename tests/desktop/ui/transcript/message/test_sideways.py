@@ -17,7 +17,7 @@ def table(columns: int, cell: str = "value") -> str:
 
 
 def shown(view, message, text: str):
-    view.set_path([message(text, id=1)], context_start=None)
+    view.set_path([message(text, id=1)])
     return view.message_widget(1).text
 
 
@@ -116,7 +116,7 @@ def test_a_scrolled_table_is_not_painted_beside_its_list(view, message, qtbot) -
 
 
 def test_a_table_that_grows_keeps_its_words_whole(view, message) -> None:
-    view.set_path([message("", status="streaming", id=1)], context_start=None)
+    view.set_path([message("", status="streaming", id=1)])
     for line in (table(9) + "| much-longer-words-here " * 9 + "|\n").splitlines(keepends=True):
         view.append_text(1, line)
         view.messages()
@@ -163,7 +163,7 @@ def test_the_text_of_a_list_from_right_to_left_is_copied_with_its_markers(view, 
 
 
 def test_a_line_that_proves_to_run_from_right_to_left_is_inserted_anew(view, message) -> None:
-    view.set_path([message("- ", status="streaming", id=1)], context_start=None)
+    view.set_path([message("- ", status="streaming", id=1)])
     for piece in ("12 ", "عن", "صر"):
         view.append_text(1, piece)
         view.messages()

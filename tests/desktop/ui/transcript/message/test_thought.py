@@ -18,7 +18,6 @@ THOUGHT = "First **this**.\n\n- then that"
 def answered(view, message):
     view.set_path(
         [message("hi", "user", id=1), message("The answer.", id=2, thinking=THOUGHT, thinking_seconds=12.3)],
-        context_start=None,
     )
     return view.message_widget(2)
 
@@ -43,7 +42,7 @@ def test_it_says_so_in_both_languages(answered) -> None:
     ("seconds", "text"), [(None, "Thoughts"), (0.2, "Thought for 1 s"), (200, "Thought for 3 min 20 s")]
 )
 def test_long_and_unknown_durations(view, message, seconds, text: str) -> None:
-    view.set_path([message("x", id=1, thinking="t", thinking_seconds=seconds)], context_start=None)
+    view.set_path([message("x", id=1, thinking="t", thinking_seconds=seconds)])
     assert thought_of(view.message_widget(1)).button.text() == text
 
 
@@ -71,13 +70,13 @@ def test_it_is_not_copied_or_marked_with_the_answer(view, answered) -> None:
 
 
 def test_an_answer_without_reasoning_has_no_such_widget(view, message) -> None:
-    view.set_path([message("x", id=1)], context_start=None)
+    view.set_path([message("x", id=1)])
     assert thought_of(view.message_widget(1)) is None
 
 
 def test_it_streams_until_the_answer_begins(view, message, qtbot) -> None:
     answer = message("", status="streaming", id=2)
-    view.set_path([message("hi", "user", id=1), answer], context_start=None)
+    view.set_path([message("hi", "user", id=1), answer])
     view.append_thinking(2, "Let me ")
     view.append_thinking(2, "see.")
     widget = view.message_widget(2)

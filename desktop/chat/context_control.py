@@ -1,0 +1,132 @@
+"""What a person decides about the context: the policy, the messages that always stay, and the summary.
+
+The changes take effect with the next question: its prompt is made anew from the whole path (`prompt_path.prompt_of`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from desktop.chat.faults import store_faults
+from desktop.chat.state import AnswerRequest
+from desktop.chat.view_model import ChatViewModel
+from desktop.settings import Settings
+from desktop.store import Store, StoredSummary
+
+if TYPE_CHECKING:
+    from desktop.chat.model_host import EngineFactory
+    from desktop.store.records import Overflow
+
+
+class ContextControl(ChatViewModel):
+    """The open conversation with its context policy, pinned messages and summary."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        *,
+        engine_factory: EngineFactory | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(store, settings, engine_factory=engine_factory, parent=parent)
+        self._next_overflow: Overflow | None = None  # chosen for the new conversation
+
+    @property
+    def overflow(self) -> Overflow:
+        """The context policy of the open conversation, or of the new one."""
+        if self._conversation is not None:
+            return self._conversation.overflow
+        return self._next_overflow or self._settings.overflow
+
+    def set_overflow(self, overflow: Overflow, *, as_default: bool = False) -> None:
+        """Set the context policy of the open conversation, or of the new one; with `as_default` of all new ones, too.
+
+        A question that was refused because the conversation is too long is asked again.
+        """
+        if as_default:
+            self._settings.set_overflow(overflow)
+        if self._conversation is None:
+            self._next_overflow = overflow
+            return
+        conversation_id = self._conversation.id
+        if not self._change(conversation_id, lambda: self._store.set_overflow(conversation_id, overflow)):
+            return
+        self._show_context()
+        notice = self._answers.notice_of(conversation_id)
+        if notice is not None and overflow in notice.actions:
+            self._ask_again(self._answers.pop_notice(conversation_id))
+
+    def count_context(self) -> None:
+        """Count again how full the context is; `context_usage` has the result. Not while an answer is generated."""
+        if not self._has_request():
+            self._emit_context_usage()
+
+    def set_message_pinned(self, message_id: int, pinned: bool) -> None:
+        """Pin a message, so that the model sees it whatever the context policy leaves out, or unpin it."""
+        with store_faults(self.notice.emit):
+            stored_id = self._flushed_message(message_id).id
+            self._store.set_message_pinned(stored_id, pinned)
+            self.message_updated.emit(self._store.message(stored_id))
+            self.count_context()
+
+    # The summary
+
+    @property
+    def summary(self) -> StoredSummary | None:
+        """The summary that is sent in the place of the first messages of the open conversation; None without one."""
+        conversation = self._conversation
+        return None if conversation is None else self._read(lambda: self._answers.summary(conversation), None)
+
+    def edit_summary(self, message_id: int, text: str) -> bool:
+        """Replace the text of the summary that ends with a message. False when it was not stored."""
+        stored = False
+        with store_faults(self.notice.emit):
+            self._store.edit_summary(message_id, text)
+            stored = True
+            self._show_context()
+        return stored
+
+    def delete_summary(self) -> bool:
+        """Delete the summary and the earlier ones that it repeats; if it needs one, the next question makes another.
+
+        False when it was not deleted.
+        """
+        deleted = False
+        if self._conversation is not None:
+            with store_faults(self.notice.emit):
+                path = [message.id for message in self._answers.path(self._conversation)]
+                self._store.delete_summaries(path)
+                self._store.set_left_out(self._conversation.id, ())
+                deleted = True
+                self._show_context()
+        return deleted
+
+    # Helpers
+
+    def _show_context(self) -> None:
+        with store_faults(self.notice.emit):
+            if not self._has_request():  # an answer under way is shown where it is
+                self._show_path()
+        self.count_context()
+
+    def _go_on_with(self, overflow: Overflow, question: AnswerRequest | None) -> None:
+        """Ask the question of a notice again, under another context policy."""
+        if question is None:
+            return
+        with store_faults(self.notice.emit):
+            self._store.set_overflow(question.conversation_id, overflow)
+            if self._is_open(question.conversation_id):
+                self._show_path()
+            self._ask_again(question)
+
+    def _ask_again(self, question: AnswerRequest | None) -> None:
+        """Ask the question of a notice again, if it still has no answer."""
+        if question is None:
+            return
+        with store_faults(self.notice.emit):
+            path = self._answers.path(self._store.conversation(question.conversation_id))
+            if path and path[-1].id == question.message_id:
+                self._answers.ask(question)
