@@ -46,7 +46,6 @@ from belle.prompts.thinking import ThinkingStream, opened_by, unopened_thought
 
 _SOBER = Sampling(temperature=0.0)
 _ANY_QUESTION = Message("user", "hello")
-_TWO_QUESTIONS = (_ANY_QUESTION, Message("user", "What?"))
 _PROGRESS_S = 0.15
 # Every event wakes the client. Where there are as many threads as cores, that takes the core of one thread, for which
 # all the others wait. Ten events a second read smoothly; a model of few tokens per second sends each at once.
@@ -115,12 +114,10 @@ class AnswerSession:
 
     def count(self, request: Count) -> None:
         """Emit `Counted`. Raises KnownError."""
-        renderer, messages = self._renderer(), with_summary(request.messages, request.summary)
-        tokens = len(renderer.prompt(messages))
-        system = [message for message in messages[:1] if message.role == "system"]
-        # What the prompts of two questions have in common was there before either of them.
-        first, second = (renderer.prompt([*system, question]) for question in _TWO_QUESTIONS)
-        self._emit(Counted(request.id, tokens, self._context.n_ctx, min(shared_length(first, second), tokens)))
+        tokens = len(self._renderer().prompt(with_summary(request.messages, request.summary)))
+        system = tuple(message for message in request.messages[:1] if message.role == "system")
+        system_tokens = len(self._beginning(ReadAhead("", system, summary=request.summary)))
+        self._emit(Counted(request.id, tokens, self._context.n_ctx, min(system_tokens, tokens)))
 
     def generate(self, request: Generate, arrived: float) -> Done:
         """Emit `ContextCut`, `Summarised`, `Prefill`, `Thinking` and `Text`. Returns `Done`, which the caller emits.
