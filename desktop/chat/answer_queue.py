@@ -29,10 +29,9 @@ from belle.engine.process.protocol import (
 from belle.prompts import Message
 from desktop.chat.answer import CHECKPOINT_S, Answer
 from desktop.chat.context_gauge import ContextGauge
-from desktop.chat.faults import store_faults
 from desktop.chat.model_host import ModelHost
 from desktop.chat.prompt_path import prompt_of, up_to, valid_summary, with_answer
-from desktop.chat.refusals import Refusals
+from desktop.chat.refusals import Refusals, store_faults
 from desktop.chat.saved_states import state_name
 from desktop.chat.state import ANSWER, POLICIES, AnswerRequest, ModelState, Notice, Waiting
 from desktop.chat.unsaved import UnsavedAnswers

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from desktop.chat.faults import store_faults
+from desktop.chat.refusals import store_faults
 from desktop.chat.state import AnswerRequest
 from desktop.chat.view_model import ChatViewModel
 from desktop.settings import Settings

@@ -9,9 +9,9 @@ from PySide6.QtCore import QObject, Signal
 
 from belle.engine.answer.overflow import room_for_prompt
 from belle.engine.process.protocol import Count, Counted, Event
-from desktop.chat.faults import store_faults
 from desktop.chat.model_host import ModelHost
 from desktop.chat.prompt_path import PathPrompt, prompt_of, valid_summary
+from desktop.chat.refusals import store_faults
 from desktop.chat.state import ContextUsage
 from desktop.store import Store, StoredConversation, StoredMessage
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from desktop.chat.context_control import ContextControl
-from desktop.chat.faults import store_faults
+from desktop.chat.refusals import store_faults
 from desktop.chat.state import ANSWER, AnswerRequest, ModelChoice, ModelState, Notice
 from desktop.store import ConversationSummary, SearchHit, StoredConversation, StoredMessage
 

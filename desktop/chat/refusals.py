@@ -1,14 +1,25 @@
-"""Reports writes that the store refuses (a full disk): one notice for each kind of error, while anything waits."""
+"""What the store refuses, as notices: a read or a change at once (`store_faults`), writes that are tried again
+(`Refusals`) with one notice for each kind of error, while anything waits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 
 from desktop.chat.state import Notice
 from desktop.store import Store, StoreError
 
 RETRY_S = 3.0
 """A refused write is tried again after this time."""
+
+
+@contextmanager
+def store_faults(notify: Callable[[Notice], object]) -> Iterator[None]:
+    """Run the block. A StoreError ends the block and goes to `notify` as a notice."""
+    try:
+        yield
+    except StoreError as error:
+        notify(Notice.of_store(error))
 
 
 class Refusals:

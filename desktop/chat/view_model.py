@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QObject, Signal, SignalInstance
 
-from desktop.chat.faults import store_faults
 from desktop.chat.model_control import ModelControl
-from desktop.chat.refusals import Refusals
+from desktop.chat.refusals import Refusals, store_faults
 from desktop.chat.state import ANSWER, AnswerRequest, ContextUsage, ModelState, Notice, Waiting
 from desktop.settings import Settings
 from desktop.store import Store, StoredConversation, StoredMessage, StoreError
