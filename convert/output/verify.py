@@ -91,7 +91,7 @@ def verify(
         checksums: CRC-32 of the bytes of every run of rows, as they were computed.
         plans: what it was written from, in its order.
         threads: that compute; 0 for one per processor.
-        progress: called from this thread about five times a second.
+        progress: called from this thread about five times a second, and when all is compared.
 
     Raises:
         KnownError: `verification_failed`, naming the tensor. Its detail `repairable` says whether only the bytes on

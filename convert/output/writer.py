@@ -77,7 +77,7 @@ def write_gguf(
         metadata: entries of the header.
         plans: tensors in the order of the file.
         threads: threads that compute; 0 for one per processor.
-        progress: called from this thread about five times a second.
+        progress: called from this thread about five times a second, and when all is written.
         resume: continue an interrupted run.
         inputs: the files read; by their sizes and times an interrupted run of the same conversion is recognized.
         recipe: everything else that determines the bytes and is not in `plans`, JSON-serializable.
@@ -110,6 +110,8 @@ def write_gguf(
         last_progress = run.meter.read()
         # Before `final_metadata`, which may wait for the inputs' digests: the disk is busy meanwhile.
         run.commit()
+        if progress:
+            progress(last_progress)
         if final_metadata is not None:
             last = serialize(final_metadata(), infos)
             if len(last) != len(head):
