@@ -32,6 +32,21 @@ def cache_dir() -> Path:
     return platformdirs.user_cache_path(_APP, appauthor=False)
 
 
+def state_dir() -> Path:
+    """The folder for what the program notes of its own doings."""
+    return platformdirs.user_state_path(_APP, appauthor=False)
+
+
+def network_record_file() -> Path:
+    """What touched the network, and when (JSON Lines, see `belle.network_record`)."""
+    return state_dir() / "network.jsonl"
+
+
+def offline_switch_file() -> Path:
+    """Exists while the window's switch refuses the network (see `belle.network`)."""
+    return config_dir() / "offline"
+
+
 def database_file() -> Path:
     """The SQLite file that holds every conversation."""
     return data_dir() / "conversations.sqlite3"

@@ -94,7 +94,7 @@ def load_adapter(model: Any, folder: str | Path, **options: Any) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Found missing adapter keys")  # checked below
-            adapted = PeftModel.from_pretrained(model, str(folder), **options)
+            adapted = PeftModel.from_pretrained(model, str(folder), local_files_only=True, **options)
         loaded = set_peft_model_state_dict(adapted, saved)
     except (RuntimeError, ValueError) as error:
         raise _differs(folder, f"{' '.join(str(error).split())[:300]}") from None

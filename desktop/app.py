@@ -1,6 +1,6 @@
 """The command `chatbelle`: shows the window first, then opens the store and loads the model.
 
-chatbelle [MODEL]        MODEL: a GGUF file or a name from the catalogue; also the default of the next start
+chatbelle [--offline] [MODEL]    MODEL: a GGUF file or a name from the catalogue; also the default of the next start
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class WindowSession:
         if not store.is_read_only:  # only the owner of the store's lock is the first window
             self._instance_server = InstanceServer()
             self._instance_server.start_requested.connect(self.raise_window)
+            self._instance_server.offline_requested.connect(go_offline)
             self._instance_server.listen()
             self._backups = DailyBackups(paths.database_file(), paths.backups_dir())
             self._backups.failed.connect(self.controller.notice)
@@ -80,7 +81,9 @@ class WindowSession:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the window until it is closed. Returns the exit status."""
-    model = _model_argument(argv)
+    model, offline = _arguments(argv)
+    if offline:
+        go_offline()
     if hand_over(model):
         return 0
     application = make_application()
@@ -122,16 +125,26 @@ def make_application() -> QApplication:
     return application
 
 
-def _model_argument(argv: Sequence[str] | None) -> str:
+def go_offline() -> None:
+    """Refuse the network from now on."""
+    from belle import network  # not needed to paint the window
+
+    network.go_offline()
+
+
+def _arguments(argv: Sequence[str] | None) -> tuple[str, bool]:
+    """The model, and whether the network is refused."""
     words = list(sys.argv[1:] if argv is None else argv)
     if not words:
-        return ""
+        return "", False
     import argparse
 
     parser = argparse.ArgumentParser(prog="chatbelle", description="Chat with a language model on this computer.")
     parser.add_argument("model", nargs="?", default="", help="a GGUF file, or a name from the catalogue")
+    parser.add_argument("--offline", action="store_true", help="refuse everything that would touch the network")
     parser.add_argument("--version", action="version", version=f"ChatBELLE {belle.__version__}")
-    return str(parser.parse_args(words).model)
+    arguments = parser.parse_args(words)
+    return str(arguments.model), bool(arguments.offline)
 
 
 def _end_on_signals(application: QApplication) -> QSocketNotifier:

@@ -1,8 +1,8 @@
 """Single instance: a second start hands its model over to the first window, which comes to the front.
 
 The first window listens on a Unix socket beside the conversations, open to this user only; no network is involved. The
-protocol is one line each way: `{"open": MODEL}`, answered by `taken`. The lock of the store decides who is first
-(`store.opening.StoreLock`), so a socket file that a crash left behind is simply replaced.
+protocol is one line each way: `{"open": MODEL, "offline": true}`, answered by `taken`. The lock of the store decides
+who is first (`store.opening.StoreLock`), so a socket file that a crash left behind is simply replaced.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _ACCEPTED = b"taken\n"
 def hand_over(model: str, *, timeout_s: float = 0.0) -> bool:
     """Ask the first window to come to the front and load `model` (a name or a file; empty: none).
 
+    When this start is to refuse the network, so is that window from now on.
     False when no window answers within `timeout_s`; one that has just started may not listen yet.
     """
     deadline = time.monotonic() + timeout_s
@@ -48,6 +49,8 @@ class InstanceServer(QObject):
         object
     )  # str; as an object, because Qt's strings lose the surrogates of a name that is not UTF-8
     """The model that a later start was given; empty when none."""
+    offline_requested = Signal()
+    """A later start was told to refuse the network."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -98,6 +101,8 @@ class InstanceServer(QObject):
                 request = parse_json(_read_line(caller))
                 model = request.get("open") if isinstance(request, dict) else None
                 if isinstance(model, str):
+                    if request.get("offline") is True:
+                        self.offline_requested.emit()
                     caller.sendall(_ACCEPTED)
                     self.start_requested.emit(model)
 
@@ -110,10 +115,13 @@ def _send_request(model: str) -> bool:
         import json
         import socket
 
+        from belle import network
+
+        request = {"open": model, "offline": network.offline_reason() is not None}
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
             caller.settimeout(_REPLY_TIMEOUT_S)
             caller.connect(os.fspath(path))
-            caller.sendall(json.dumps({"open": model}).encode() + b"\n")
+            caller.sendall(json.dumps(request).encode() + b"\n")
             return _read_line(caller) == _ACCEPTED
     except (OSError, ValueError):
         return False

@@ -223,6 +223,92 @@ def test_json_and_yaml_are_read_in_one_place(top: str) -> None:
                 assert node.attr not in READERS.get(node.value.id, ()), f"{file}:{node.lineno} reads without limits"
 
 
+NETWORK = (
+    "socket", "socketserver", "ssl", "urllib.request", "http.client", "http.server", "xmlrpc", "ftplib", "smtplib",
+    "poplib", "imaplib", "asyncio.streams", "urllib3", "requests", "httpx", "httpcore", "aiohttp", "websockets",
+    "websocket", "openai", "grpc", "paramiko", "zmq", "huggingface_hub", "datasets", "wandb", "mlflow", "swanlab",
+    "starlette", "uvicorn", "fastapi", "flask", "PySide6.QtNetwork", "PySide6.QtWebSockets", "PySide6.QtWebEngineCore",
+    "PySide6.QtWebEngineWidgets", "PySide6.QtGui.QDesktopServices",
+)  # fmt: skip
+"""Modules, and one class, through which a program reaches the network."""
+
+REACHES = {
+    "belle/clients/hub.py": "listings and downloads",
+    "belle/training/cluster/hosts.py": "asks a name server what this machine is called",
+    "belle/training/cluster/launch.py": "other machines, by ssh",
+    "belle/training/tracking/services.py": "wandb, mlflow, swanlab",
+    "desktop/ui/links.py": "hands a link to the browser",
+}
+"""Files that reach the network. Each asks `belle.network` first, which refuses and records."""
+
+DOES_NOT_REACH = {
+    "belle/clients/copies.py": "looks into transformers' cache",
+    "belle/clients/errors.py": "names the errors of huggingface_hub",
+    "belle/data/files.py": "reads local parquet and arrow files; test_network_of_libraries.py traces it",
+    "desktop/instance.py": "a Unix socket",
+}
+"""Files that use such a module for something else."""
+
+
+def network_names(file: Path) -> set[str]:
+    """What of `NETWORK` a file imports, also by a name in a text, and programs that connect."""
+    named = {name for name in imports_of(file) if any(f"{name}.".startswith(f"{module}.") for module in NETWORK)}
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.Call):
+            function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            texts = {arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}
+            if function in ("import_module", "__import__", "_package", "find_spec"):
+                named |= {text for text in texts if text.split(".")[0] in NETWORK}
+            if function in ("open_connection", "create_connection", "start_server", "create_server"):
+                named.add(function)
+        if isinstance(node, (ast.Tuple, ast.List)) and node.elts:
+            first = node.elts[0]
+            if isinstance(first, ast.Constant) and first.value in ("ssh", "scp", "rsync", "curl", "wget", "git"):
+                named.add(str(first.value))
+    return named
+
+
+def test_whatever_can_reach_the_network_goes_through_one_door() -> None:
+    reaching = {relative(file) for file in modules().values() if network_names(file)}
+    assert reaching == {*REACHES, *DOES_NOT_REACH}
+    for name in REACHES:
+        assert ROOT / "belle/network.py" in imported(ROOT / name), f"{name} does not ask belle.network"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import socket",
+        "import urllib.request",
+        "from urllib import request",
+        "from http.client import HTTPSConnection",
+        "import httpx as h",
+        "def f():\n    from huggingface_hub import hf_hub_download",
+        "from PySide6.QtNetwork import QNetworkAccessManager",
+        "from PySide6 import QtNetwork",
+        "importlib.import_module('requests')",
+        "asyncio.open_connection('a', 1)",
+        "subprocess.run(['curl', 'https://a'])",
+        "from PySide6.QtGui import QDesktopServices",
+    ],
+)
+def test_a_new_way_to_the_network_would_be_noticed(source: str, tmp_path: Path) -> None:
+    file = tmp_path / "new.py"
+    file.write_text(source, encoding="utf-8")
+    assert network_names(file)
+
+
+def test_a_checkpoint_is_loaded_from_the_disk_alone() -> None:
+    """transformers and PEFT take what is missing in a folder from the hub, unless they are told not to."""
+    for file in modules().values():
+        for node in ast.walk(tree_of(file)):
+            if not isinstance(node, ast.Call) or getattr(node.func, "attr", "") != "from_pretrained":
+                continue
+            local = next((word.value for word in node.keywords if word.arg == "local_files_only"), None)
+            assert isinstance(local, ast.Constant), f"{relative(file)}:{node.lineno} may ask the hub"
+            assert local.value is True
+
+
 @pytest.mark.parametrize(
     ("module", "never"),
     [

@@ -1069,6 +1069,14 @@
         <source>Summarise and go on</source>
         <translation>写个摘要再继续</translation>
     </message>
+    <message>
+        <source>Refused, because the network is off</source>
+        <translation>已拒绝：现在不使用网络</translation>
+    </message>
+    <message>
+        <source>Nothing was sent: {what}. The page behind “Offline” says why.</source>
+        <translation>什么都没有发出去：{what}。原因写在“离线”页面上。</translation>
+    </message>
 </context>
 <context>
     <name>Offline</name>

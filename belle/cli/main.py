@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import belle
+from belle import network
 from belle.errors import KnownError
 from belle.interrupts import between_imports
 from belle.path_guard import system_failure
@@ -40,6 +41,7 @@ COMMANDS = {
 KNOWN_ERROR = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+OFFLINE = "--offline"
 
 _NATIVE_CHILD = "belle.cli.native"
 
@@ -54,6 +56,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     # No progress bars of libraries: they write escape sequences, which `guarded_streams` would make visible.
     os.environ.setdefault("TQDM_DISABLE", "1")
+    if OFFLINE in words:  # anywhere, for nobody remembers whether it belongs before or after the command
+        network.go_offline()
+        words = [word for word in words if word != OFFLINE]
+    network.set_up()
     with guarded_streams(), between_imports():
         try:
             return _flushed(words, protected=argv is None)
@@ -93,6 +99,7 @@ def _run(words: list[str], *, protected: bool) -> int:
         epilog="“belle COMMAND --help” explains a command. The window is started with “chatbelle”.",
     )
     parser.add_argument("--version", action="version", version=f"belle {belle.__version__}")
+    parser.add_argument(OFFLINE, action="store_true", help="refuse everything that would touch the network")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     called = next((word for word in words if not word.startswith("-")), None)
     module: ModuleType | None = None

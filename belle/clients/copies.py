@@ -52,7 +52,7 @@ _DATA = ("*.json", "*.jsonl", "*.ndjson", "*.txt", "*.parquet", "*.json.gz", "*.
 _NOT_DATA = ("*dataset_info*.json", "*README*", "*requirements*.txt", "*LICENSE*")
 # Parts of the name of a file that is not for training.
 _HELD_OUT = re.compile(r"(?:^|[/_.-])(?:test|valid|validation|val|dev|eval|evaluation)(?:[/_.-]|$)", re.IGNORECASE)
-_UNREACHABLE = ("no_connection", "offline_mode", "connection_lost", "hub_unavailable", "rate_limited")
+_UNREACHABLE = ("no_connection", "offline", "offline_mode", "connection_lost", "hub_unavailable", "rate_limited")
 
 
 @dataclass(frozen=True)
@@ -169,9 +169,9 @@ def _listing(repo: str, hub_name: HubName, repo_folder: Path, say: Say) -> dict[
         return _read_listing(saved)
     try:
         listing = Hub().files(repo, hub_name.revision or None)
-    except HubError as error:
+    except KnownError as error:
         if error.kind not in _UNREACHABLE or not saved.exists():
-            raise _for_training(error, hub_name) from None
+            raise (_for_training(error, hub_name) if isinstance(error, HubError) else error) from None
         listing = _read_listing(saved)
         say(f"{hub_name}: the copy of {next(iter(listing.values())).commit[:7]} is taken, because {error.message}")
         return listing

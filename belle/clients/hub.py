@@ -1,5 +1,7 @@
 """A hub of checkpoints, through huggingface_hub: the files of a repository, and the bytes of a file from any offset.
 
+Each request is one `belle.network.connection`, so every method raises KnownError("offline") in offline mode.
+
 The bodies of files are streamed with the client's own session instead of `hf_hub_download`: since its version 1.18 that
 function begins every download from nothing, and an interrupted download of gigabytes must be resumed. For the same
 reason Xet, which keeps no partial file either, is not used; every hub serves the same files over plain HTTP.
@@ -18,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import belle
+from belle import network
 from belle.clients.errors import HubError, broken_off, explain
 from belle.errors import KnownError
 
@@ -79,12 +82,8 @@ class Hub:
 
         Raises HubError.
         """
-        hub = _client()
         try:
-            api = hub.HfApi(endpoint=self.endpoint, token=self._token, **_PROGRAM)
-            ask = api.dataset_info if repo.startswith(DATASETS) else api.model_info
-            name = repo.removeprefix(DATASETS)
-            info = ask(name, revision=revision, files_metadata=True, timeout=_TIMEOUT_SECONDS)
+            info = self._ask(repo, revision)
             listing = {}
             for entry in info.siblings:
                 lfs = entry.lfs
@@ -100,15 +99,23 @@ class Hub:
             raise explain(error, self.endpoint, repo) from error
         return listing
 
+    def _ask(self, repo: str, revision: str | None) -> Any:
+        """huggingface_hub's description of a repository."""
+        with network.connection("listing", repo, self.endpoint):
+            api = _client().HfApi(endpoint=self.endpoint, token=self._token, **_PROGRAM)
+            ask = api.dataset_info if repo.startswith(DATASETS) else api.model_info
+            name = repo.removeprefix(DATASETS)
+            return ask(name, revision=revision, files_metadata=True, timeout=_TIMEOUT_SECONDS)
+
     def complete(self, file: RemoteFile) -> RemoteFile:
         """`file` with size and SHA-256 from its own headers, where the listing has none. Raises HubError."""
         if file.size is not None and (file.sha256 or file.git_sha1):
             return file
-        hub = _client()
         try:
-            head = hub.get_hf_file_metadata(
-                self._url(file), token=self._token, timeout=_TIMEOUT_SECONDS, endpoint=self.endpoint
-            )
+            with network.connection("listing", f"{file.repo}/{file.name}", self.endpoint):
+                head = _client().get_hf_file_metadata(
+                    self._url(file), token=self._token, timeout=_TIMEOUT_SECONDS, endpoint=self.endpoint
+                )
             if head.commit_hash is None:
                 raise ValueError("no commit")
         except _failures() as error:
@@ -125,6 +132,19 @@ class Hub:
         The offset is 0 when the hub sends the whole file, -1 when it sends a part and does not say which. Raises
         HubError, also while the chunks are read.
         """
+        use: network.Use = "data" if file.repo.startswith(DATASETS) else "model"
+        with (
+            network.connection(use, f"{file.repo}/{file.name}", self.endpoint) as traffic,
+            self._response(file, start) as response,
+        ):
+            first, total = _extent(response)
+            if file.size is not None and total not in (None, file.size):
+                raise self._wrong_size(file, total)
+            yield first, self._chunks(response, file, traffic)
+
+    @contextmanager
+    def _response(self, file: RemoteFile, start: int) -> Iterator[Any]:
+        """The response to a request for the content from byte `start` on, not read yet. Raises HubError."""
         utils = _client().utils
         headers = utils.build_hf_headers(token=self._token, **_PROGRAM)
         headers["Accept-Encoding"] = "identity"  # offsets count the bytes of the file, not of a compressed body
@@ -135,16 +155,15 @@ class Hub:
                 "GET", self._url(file), headers=headers, timeout=_TIMEOUT_SECONDS
             ) as response:
                 utils.hf_raise_for_status(response)
-                first, total = _extent(response)
-                if file.size is not None and total not in (None, file.size):
-                    raise self._wrong_size(file, total)
-                yield first, self._chunks(response, file)
+                yield response
         except _transport_errors() as error:
             raise explain(error, self.endpoint, file.repo, file.name) from error
 
-    def _chunks(self, response: Any, file: RemoteFile) -> Iterator[bytes]:
+    def _chunks(self, response: Any, file: RemoteFile, traffic: network.Traffic) -> Iterator[bytes]:
         try:
-            yield from response.iter_bytes()
+            for chunk in response.iter_bytes():
+                traffic.count(len(chunk))
+                yield chunk
         except _transport_errors() as error:
             raise broken_off(error, self.endpoint, file.repo, file.name) from error
 
@@ -185,6 +204,7 @@ def _check_address(endpoint: str) -> None:
 
 def _client() -> Any:
     """huggingface_hub, with its telemetry off."""
+    network.set_up()
     import huggingface_hub.errors
     import huggingface_hub.utils
     from huggingface_hub import constants

@@ -279,9 +279,11 @@ def _from_values(
 
 
 def _from_parquet(path: Path) -> Iterator[Record]:
-    from datasets import load_dataset
+    from datasets import config, load_dataset
     from datasets.exceptions import DatasetGenerationError
 
+    # `datasets` would report to its maker that a file was loaded, wherever the file is.
+    config.HF_UPDATE_DOWNLOAD_COUNTS = False
     try:
         rows = load_dataset("parquet", data_files=[str(path)], split="train", streaming=True)
         for number, value in enumerate(rows, start=1):

@@ -371,6 +371,10 @@ def _about_the_store() -> dict[str, tuple[str, str]]:
 
 def _other() -> dict[str, tuple[str, str]]:
     return {
+        "offline": (
+            translate("Notice", "Refused, because the network is off"),
+            translate("Notice", "Nothing was sent: {what}. The page behind “Offline” says why."),
+        ),
         "deleted": (
             translate("Notice", "Deleted"),
             translate("Notice", "“{title}” is gone from the list."),

@@ -54,6 +54,19 @@ def test_what_a_later_start_was_to_open_reaches_the_first_window(
     assert later.result()
 
 
+@pytest.mark.parametrize("offline", [True, False])
+def test_a_later_start_that_refuses_the_network_makes_the_first_window_refuse_it(
+    first: InstanceServer, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, offline: bool
+) -> None:
+    monkeypatch.setenv("CHATBELLE_OFFLINE", "option" if offline else "0")
+    told: list[bool] = []
+    first.offline_requested.connect(lambda: told.append(True))
+    with qtbot.waitSignal(first.start_requested):
+        later = Later("")
+    assert later.result()
+    assert told == [True] * offline
+
+
 def test_a_file_is_named_from_the_root(
     first: InstanceServer, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

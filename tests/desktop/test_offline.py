@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.offline import assert_offline, needs_strace, traced
 from tests.support.window import open_window
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="strace exists on Linux only"),
-    pytest.mark.skipif(
-        not shutil.which("strace") and not os.environ.get("CI"),
-        reason="strace is not installed (in CI its absence is a failure)",
-    ),
-    pytest.mark.timeout(600),
-]
-
-_INTERNET = re.compile(r"AF_INET6?\b")
-
-
-def traced(trace: Path) -> tuple[str, ...]:
-    return ("strace", "-f", "-qq", "-e", "trace=network", "-o", str(trace))
-
-
-def assert_offline(trace: Path) -> None:
-    calls = trace.read_text(errors="replace").splitlines()
-    assert [call for call in calls if _INTERNET.search(call)] == []
+pytestmark = [*needs_strace, pytest.mark.timeout(600)]
 
 
 def test_the_trace_would_show_an_internet_socket(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from belle import network
 from belle.errors import KnownError
 from belle.texts import read_text, short_repr
 
@@ -46,7 +47,10 @@ class Host:
     @property
     def is_here(self) -> bool:
         """Whether it is this machine, so that no ssh is needed."""
-        return self.is_loopback or self.name in (platform.node(), socket.getfqdn())
+        if self.is_loopback or self.name == platform.node():
+            return True
+        # `getfqdn` may ask a name server.
+        return network.offline_reason() is None and self.name == socket.getfqdn()
 
 
 def read_hosts(path: Path) -> list[Host]:

@@ -21,6 +21,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import belle
+from belle import network
 from belle.errors import KnownError
 from belle.training.cluster.agent import digest
 from belle.training.cluster.hosts import Host, read_hosts
@@ -56,10 +57,13 @@ def launch_command(hosts: Sequence[Host], command: Sequence[str], *, files: Sequ
 
     Returns the exit status: of the machine that failed first; 128 + n after a signal n.
 
-    Raises KnownError: `host_unreachable`, `hosts_wrong`.
+    Raises KnownError: `host_unreachable`, `hosts_wrong`, `offline`.
     """
+    others = [host.name for host in hosts if not host.is_here]
     agents: list[_Agent] = []
     with contextlib.ExitStack() as stack:
+        if others:
+            stack.enter_context(network.connection("machines", ", ".join(others)))
         for request, host in zip(_requests(hosts, command, files), hosts, strict=True):
             agents.append(stack.enter_context(_Agent(host, request)))
         stack.enter_context(_signals_to(agents))

@@ -200,7 +200,7 @@ def _lora_of(options: ModelOptions) -> LoraOptions | None:
 
     from belle.training.recipe.options import LoraOptions
 
-    own: Any = LoraConfig.from_pretrained(options.model)
+    own: Any = LoraConfig.from_pretrained(options.model, local_files_only=True)
     targets = own.target_modules
     return LoraOptions(
         r=own.r,

@@ -114,7 +114,7 @@ def check_companions(folder: Path, tokenizer: Any, generation: Any) -> None:
     if fresh.chat_template != tokenizer.chat_template:
         raise _wrong(folder, "its chat template is a different one")
     if generation is not None:
-        written = GenerationConfig.from_pretrained(str(folder))
+        written = GenerationConfig.from_pretrained(str(folder), local_files_only=True)
         for key in ("bos_token_id", "eos_token_id", "pad_token_id"):
             if getattr(written, key) != getattr(generation, key):
                 raise _wrong(folder, f"its generation_config.json has another {key}")

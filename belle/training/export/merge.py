@@ -302,7 +302,7 @@ def _generation_config(adapter: Path, model: Any) -> Any:
     from transformers import GenerationConfig
 
     if (adapter / "generation_config.json").is_file():
-        return GenerationConfig.from_pretrained(str(adapter))
+        return GenerationConfig.from_pretrained(str(adapter), local_files_only=True)
     return model.generation_config or GenerationConfig()
 
 

@@ -205,7 +205,7 @@ def _load_llama(folder: Path) -> Any:
     special = {key: text for key, text in _LLAMA_SPECIAL.items() if not _content(config.get(key))}
     # LLaMA begins every text with it unless the configuration says otherwise; saved files must say so too.
     begins = config.get("add_bos_token", True) is not False
-    return LlamaTokenizer.from_pretrained(str(folder), **special, add_bos_token=begins)
+    return LlamaTokenizer.from_pretrained(str(folder), **special, add_bos_token=begins, local_files_only=True)
 
 
 def _give_padding(tokenizer: Any, path: Path | str, notice: Callable[[str], None]) -> None:

@@ -1,7 +1,8 @@
 """The services that curves can be sent to, each behind the same three methods and imported only when it is named.
 
 Nothing needs a network: TensorBoard writes files, the others write into the run's folder unless the person has logged
-in to the service (wandb, swanlab) or named a server (`MLFLOW_TRACKING_URI`).
+in to the service (wandb, swanlab) or named a server (`MLFLOW_TRACKING_URI`). In offline mode wandb and swanlab write
+into the folder in any case, and a server is refused.
 
 accelerate's trackers are not used: each wraps the service's own `init`, `log` and `finish`, which are single calls here
 too, and has no id by which a resumed run finds itself, no offline mode without a login, and no answers of the model.
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from belle import network
 from belle.documents import parse_json, read_json_object
 from belle.durable import write_text
 from belle.errors import KnownError
@@ -124,8 +126,12 @@ class Wandb:
             "settings": {"console": "off"},
         }
         mode_is_set = "WANDB_MODE" in os.environ
-        if not mode_is_set and not ("WANDB_API_KEY" in os.environ or _in_netrc("api.wandb.ai")):
+        logged_in = "WANDB_API_KEY" in os.environ or _in_netrc("api.wandb.ai")
+        if network.offline_reason() or not (mode_is_set or logged_in):
             options["mode"] = "offline"
+        if options.get("mode", os.environ.get("WANDB_MODE")) not in ("offline", "disabled"):
+            address = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
+            network.record_once("tracking", f"wandb, {run.name}", address)
         try:
             self._run = self._wandb.init(**options)
         except Exception as error:
@@ -154,6 +160,8 @@ class Mlflow:
 
     def __init__(self, run: RunInfo) -> None:
         server = os.environ.get("MLFLOW_TRACKING_URI")
+        if server and "://" in server and not server.startswith("file:"):
+            network.record_once("tracking", f"mlflow, {run.name}", server)
         if not server:
             # MLflow writes plain files only with this variable set; a database would need more packages.
             os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
@@ -197,11 +205,15 @@ class SwanLab:
             "log_dir": str(run.folder.path / "swanlog"),
             "config": _plain(run.recipe),
         }
-        if "SWANLAB_MODE" not in os.environ:
+        if network.offline_reason():
+            options["mode"] = "offline"
+        elif "SWANLAB_MODE" not in os.environ:
             logged_in = "SWANLAB_API_KEY" in os.environ or (Path.home() / ".swanlab" / ".netrc").exists()
             options["mode"] = "online" if logged_in else "offline"
         if options.get("mode") == "online":
             options |= {"id": f"belle{run.identity('swanlab')}".ljust(21, "0"), "resume": "allow"}
+        if options.get("mode", os.environ.get("SWANLAB_MODE")) in ("online", "cloud"):
+            network.record_once("tracking", f"swanlab, {run.name}", "https://swanlab.cn")
         try:
             self._run = self._swanlab.init(**options)
         except Exception as error:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QMenu
 
+from desktop.chat.state import Notice
 from desktop.i18n import translate
+from desktop.ui.links import links
 from desktop.ui.shortcuts import TABLE, group_title, make_actions, name_actions
 from desktop.ui.style.icons import icon
 from desktop.ui.style.theme import theme, themes
@@ -20,6 +22,7 @@ from desktop.ui.window.dialogs import WindowDialogs
 from desktop.ui.window.model_menu import fill_model_menu
 
 if TYPE_CHECKING:
+    from belle.errors import KnownError
     from desktop.chat.controller import ChatController
     from desktop.ui.transcript import TranscriptView
     from desktop.ui.window.banner import BannerStack
@@ -126,6 +129,10 @@ class WindowActions(QObject):
         transcript.pin_requested.connect(self._controller.set_message_pinned)
         transcript.context_requested.connect(self.dialogs.show_context)
         transcript.summary_requested.connect(self.dialogs.show_summary)
+        links().refused.connect(self._link_refused)
+
+    def _link_refused(self, error: KnownError) -> None:
+        self._controller.notice.emit(Notice.of(error))
 
     def connect_banners(self, banners: BannerStack) -> None:
         """Connect the banners; called when they are created."""

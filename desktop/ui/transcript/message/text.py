@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QRect, QRectF, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
-    QDesktopServices,
     QFocusEvent,
     QGuiApplication,
     QHelpEvent,
@@ -28,6 +27,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QMenu, QTextBrowser, QTextEdit, QToolTip, QWidget
 
 from desktop.ui.foreign_text import show_tooltip
+from desktop.ui.links import links
 from desktop.ui.style.theme import theme
 from desktop.ui.transcript import labels
 from desktop.ui.transcript.document.background import BlockBackground
@@ -104,7 +104,7 @@ class MessageText(QTextBrowser):
         # Wide tables and code have bars of their own. Qt scrolls the whole message when the cursor moves out of sight,
         # even with the scroll bar hidden: undo that.
         self.horizontalScrollBar().valueChanged.connect(lambda: self.horizontalScrollBar().setValue(0))
-        self.anchorClicked.connect(open_address)
+        self.anchorClicked.connect(links().open)
         self.cursorPositionChanged.connect(self._caret_changed)
         self._apply_theme()
 
@@ -404,9 +404,3 @@ class MessageText(QTextBrowser):
         palette.setColor(QPalette.ColorRole.Highlight, selection)
         palette.setColor(QPalette.ColorRole.HighlightedText, look.color("ink"))
         self.setPalette(palette)
-
-
-def open_address(url: QUrl) -> None:
-    """Open a web or mail address in the desktop's program for it; any other address is ignored."""
-    if url.scheme().lower() in ("http", "https", "mailto"):
-        QDesktopServices.openUrl(url)

@@ -9,6 +9,8 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QEnterEvent, QGuiApplication, QTextCursor
 from PySide6.QtWidgets import QApplication, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from belle import network
+from desktop.ui.links import links
 from desktop.ui.transcript import TranscriptView
 from desktop.ui.transcript.message.text import MessageText
 from tests.desktop.ui.transcript.conftest import idle
@@ -152,6 +154,29 @@ def test_only_web_addresses_are_opened(conversation, qtbot, address: str, opened
     finally:
         QDesktopServices.unsetUrlHandler(scheme)
     assert browser.addresses == ([address] if opened else [])
+
+
+def test_offline_a_link_is_not_opened_and_says_why(conversation, qtbot, monkeypatch) -> None:
+    monkeypatch.setenv("CHATBELLE_OFFLINE", "1")
+    browser = Browser()
+    QDesktopServices.setUrlHandler("https", browser, "open")
+    try:
+        with qtbot.waitSignal(links().refused) as refused:
+            conversation.message_widget(4).text.anchorClicked.emit(QUrl("https://example.org/a"))
+    finally:
+        QDesktopServices.unsetUrlHandler("https")
+    assert browser.addresses == []
+    assert "https://example.org/a" in refused.args[0].message
+
+
+def test_an_opened_link_is_in_the_record(conversation) -> None:
+    browser = Browser()
+    QDesktopServices.setUrlHandler("https", browser, "open")
+    try:
+        conversation.message_widget(4).text.anchorClicked.emit(QUrl("https://someone:secret@example.org/a"))
+    finally:
+        QDesktopServices.unsetUrlHandler("https")
+    assert network.activity()["browser"].what == "https://someone@example.org/a"
 
 
 def test_a_click_on_a_link_loads_nothing_into_the_message(conversation, qtbot) -> None:
