@@ -13,6 +13,7 @@ from types import FrameType
 
 import uvicorn
 
+from belle import network
 from belle.engine.process.protocol import Load, ModelInfo, Sampling
 from belle.errors import KnownError
 from belle.server.app import make_app
@@ -20,7 +21,7 @@ from belle.server.engine_host import EngineHost
 from belle.server.fair_queue import FairQueue
 from belle.server.protocol import TimedH11Protocol
 from belle.server.served_model import ServedModel
-from belle.server.settings import ServerSettings
+from belle.server.settings import ServerSettings, is_loopback
 
 _BACKLOG = 128
 _MOST_CONNECTIONS = 512
@@ -50,8 +51,11 @@ def serve(
         on_safer_mode: called when the model had to be started again without llama.cpp's extra kernels.
         ends_with: a file descriptor at whose end the server ends too.
 
-    Raises KnownError when the address cannot be listened at or the model not be loaded; KeyboardInterrupt.
+    Raises KnownError when the address cannot be listened at, when other computers could reach it in offline mode, or
+    when the model cannot be loaded; KeyboardInterrupt.
     """
+    use: network.Use = "loopback" if is_loopback(settings.host) else "server"
+    network.ask(use, settings.model_name, settings.host)
     listening = _listen(settings)
     host = EngineHost(load, on_loading=on_loading, on_safer_mode=on_safer_mode)
     served = ServedModel(host, settings, sampling, FairQueue(settings.most_waiting))
@@ -71,8 +75,10 @@ def serve(
         try:
             with suppress(asyncio.CancelledError):
                 model = await loading
-                on_ready(_address(settings.host, listening), model)
-                await server.serve(sockets=[listening])
+                address = _address(settings.host, listening)
+                with network.connection(use, settings.model_name, address):
+                    on_ready(address, model)
+                    await server.serve(sockets=[listening])
         finally:
             await host.close()
 

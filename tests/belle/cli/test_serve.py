@@ -15,6 +15,7 @@ import openai
 import psutil
 import pytest
 
+from belle import network
 from belle.cli.main import main
 from tests.belle.server.conftest import eventually, request_bytes, start_server, stop_server
 
@@ -46,6 +47,22 @@ def test_without_a_token_anybody_on_this_computer_may_ask(tmp_path: Path) -> Non
             assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
     finally:
         stop_server(server)
+
+
+def test_offline_it_serves_this_computer_alone_and_is_in_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CHATBELLE_OFFLINE", "1")
+    assert main(["serve", "--host", "0.0.0.0", "--port", "0"]) == 2
+    assert "Serving a model to other computers is refused" in capsys.readouterr().err
+    monkeypatch.setenv("HOME", str(tmp_path))
+    server = start_server("starter", tmp_path, "--ctx", "256")
+    try:
+        record = network.activity()["loopback"]
+        assert (record.what, record.address, record.is_open) == ("starter", server.url, True)
+    finally:
+        stop_server(server)
+    assert not network.activity()["loopback"].is_open
 
 
 def test_ctrl_c_in_the_middle_of_an_answer_ends_both(tmp_path: Path) -> None:
