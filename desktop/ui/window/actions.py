@@ -248,7 +248,7 @@ class WindowActions(QObject):
         menu.addAction(self.by_id["open_model"])
         menu.addAction(self.by_id["shortcuts"])
         menu.addAction(self.by_id["settings"])
-        serve = menu.addAction(translate("Window", "Serve on this computer…"))
+        serve = menu.addAction(icon("globe", size=16), translate("Window", "Serve on this computer…"))
         serve.triggered.connect(self.dialogs.show_server)
         menu.addSeparator()
         about = menu.addAction(icon("info", size=16), translate("Window", "About ChatBELLE"))

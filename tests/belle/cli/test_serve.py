@@ -34,6 +34,7 @@ def test_the_first_start_makes_a_token_and_the_second_keeps_it(tmp_path: Path) -
         assert token not in again.said and "server-token" in again.said
         assert again.client(token).models.list().data
     finally:
+        again.close_clients()
         again.process.send_signal(signal.SIGTERM)
         assert again.process.wait(30) == -signal.SIGTERM
         again.process.stderr.close()  # type: ignore[union-attr]
@@ -75,6 +76,7 @@ def test_ctrl_c_in_the_middle_of_an_answer_ends_both(tmp_path: Path) -> None:
     server.process.send_signal(signal.SIGINT)
     with pytest.raises(openai.APIError, match="ending"):
         list(stream)
+    server.close_clients()
     _, said = server.process.communicate(timeout=30)
     assert server.process.returncode == 130
     assert time.monotonic() - begun < 10

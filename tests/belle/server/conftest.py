@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import openai
@@ -35,16 +35,24 @@ class ServerProcess:
     process: subprocess.Popen[bytes]
     url: str
     said: str
+    _clients: list[openai.OpenAI] = field(default_factory=list)
 
     @property
     def port(self) -> int:
         return int(re.search(r":(\d+)/", self.url)[1])  # type: ignore[index]
 
     def client(self, token: str = TOKEN, **options: object) -> openai.OpenAI:
-        return openai.OpenAI(base_url=self.url, api_key=token, **{"max_retries": 0, **options})  # type: ignore[arg-type]
+        """A client, closed with the server."""
+        client = openai.OpenAI(base_url=self.url, api_key=token, **{"max_retries": 0, **options})  # type: ignore[arg-type]
+        self._clients.append(client)
+        return client
 
     def async_client(self) -> openai.AsyncOpenAI:
         return openai.AsyncOpenAI(base_url=self.url, api_key=TOKEN, max_retries=0)
+
+    def close_clients(self) -> None:
+        for client in self._clients:
+            client.close()
 
     def worker(self) -> psutil.Process:
         """The process of the model."""
@@ -60,7 +68,7 @@ class ServerProcess:
 
 def start_server(model: str | Path, home: Path, *options: str, token: str | None = TOKEN) -> ServerProcess:
     """`belle serve` with an empty home, once it takes requests."""
-    words = [sys.executable, "-m", "belle", "serve", str(model), "--port", "0", *options]
+    words = [sys.executable, "-m", "belle", "serve", str(model), "--port", "0", "--threads", "1", *options]
     words += ["--token", token] if token else []
     hidden = ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
@@ -76,6 +84,7 @@ def start_server(model: str | Path, home: Path, *options: str, token: str | None
 
 def stop_server(server: ServerProcess) -> int:
     """Ctrl-C; its exit status."""
+    server.close_clients()
     server.process.send_signal(signal.SIGINT)
     try:
         return server.process.wait(PATIENCE_S)

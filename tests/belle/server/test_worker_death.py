@@ -37,7 +37,7 @@ def ask(server: ServerProcess, **options: object) -> openai.types.chat.ChatCompl
 
 def kill_soon(server: ServerProcess, number: int) -> None:
     pid = server.worker().pid
-    threading.Timer(1.0, os.kill, (pid, number)).start()
+    threading.Timer(0.6, os.kill, (pid, number)).start()
 
 
 def test_the_answer_fails_in_words_and_the_next_one_comes(mortal: ServerProcess) -> None:

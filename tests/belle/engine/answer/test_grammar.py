@@ -13,6 +13,7 @@ from belle.engine.process.blocking import BlockingEngine, open_engine
 from belle.engine.process.protocol import Done, Event, Generate, Load, Logprobs, Sampling, Text
 from belle.errors import KnownError
 from belle.prompts import Message
+from tests.belle.engine.tiny_gguf import write_random_model
 
 GREEDY = Sampling(temperature=0.0, repeat_penalty=1.0)
 QUESTION = (Message("user", "What is the capital of France?"),)
@@ -46,11 +47,19 @@ def test_the_same_seed_gives_the_same_text(engine: BlockingEngine) -> None:
     assert ask(engine, **settings)[0].text == ask(engine, **settings)[0].text
 
 
-def test_a_thought_that_the_prompt_opens_comes_before_the_grammar(starter: Path) -> None:
-    """The grammar holds for the answer; a thought is closed before that."""
-    with open_engine(Load(str(starter), n_ctx=512)) as engine:
-        done, _ = ask(engine, grammar='root ::= "x"')
-        assert (done.thinking, done.text) == ("", "x")
+def test_a_thought_that_the_prompt_opens_comes_before_the_grammar(tmp_path: Path) -> None:
+    """The grammar holds from where the thought is closed; a model of random words closes it at some time."""
+    path = tmp_path / "thinker.gguf"
+    source = "{% for m in messages %}{{ m.content }}{% endfor %}<think>\n"
+    write_random_model(path, template=source, control=("<think>", "</think>"))
+    with open_engine(Load(str(path))) as engine:
+        for seed in range(20):
+            sampling = Sampling(temperature=50, top_k=0, top_p=1, min_p=0, repeat_penalty=1, seed=seed)
+            done, _ = ask(engine, grammar='root ::= "a"{3}', sampling=sampling, max_tokens=400)
+            if done.text and done.thinking:
+                break
+    assert done.text == "aaa"
+    assert done.thinking and set(done.thinking) != {"a"}
 
 
 def test_tokens_with_log_probabilities_are_the_text(engine: BlockingEngine) -> None:
