@@ -24,39 +24,55 @@ Ranges = Sequence[tuple[int, int]]
 def pattern_rule(pattern: str) -> str:
     """GBNF of the JSON texts whose value has `pattern` in it. Raises ValueError with the end of a sentence."""
     parser = _Parser(pattern)
-    body = parser.alternatives(top=True)
+    try:
+        body = parser.alternatives(top=True)
+    except RecursionError:
+        raise ValueError("has a pattern with too many groups within each other") from None
     if parser.rest:
         raise ValueError(f"has a pattern with an unexpected {parser.rest[0]!r}")
     return f'"\\"" ({body}) "\\""'
 
 
 class _Parser:
-    """Reads a pattern from its beginning; `rest` is what is left."""
+    """Reads a pattern from its beginning.
+
+    Attributes:
+        rest: what is left.
+        may_be_empty: whether what was read last may be no text at all. To repeat that is refused: llama.cpp follows
+            every way in which a text can be read, and of these there would be exponentially many.
+    """
 
     def __init__(self, pattern: str) -> None:
         self.rest = pattern
+        self.may_be_empty = False
 
     def alternatives(self, *, top: bool = False) -> str:
         """As far as the end of the group."""
         parts = [self._sequence(top=top)]
+        some_empty = self.may_be_empty
         while self._takes("|"):
             parts.append(self._sequence(top=top))
+            some_empty = some_empty or self.may_be_empty
+        self.may_be_empty = some_empty
         return " | ".join(parts)
 
     def _sequence(self, *, top: bool) -> str:
         parts = [] if not top or self._takes("^") else ["char*"]
-        ends = False
+        ends, all_empty = False, True
         while self.rest and self.rest[0] not in "|)":
             if top and self._takes("$"):
                 ends = True
                 break
             parts.append(self._repeated(self._atom()))
+            all_empty = all_empty and self.may_be_empty
+        self.may_be_empty = all_empty
         if top and not ends:
             parts.append("char*")
         return " ".join(parts) or '""'
 
     def _atom(self) -> str:
         sign, self.rest = self.rest[0], self.rest[1:]
+        self.may_be_empty = False
         match sign:
             case "(":
                 if self.rest.startswith("?") and not self._takes("?:"):
@@ -79,6 +95,7 @@ class _Parser:
         for sign in "*+?":
             if self._takes(sign):
                 self._takes("?")  # as few as possible is as many as possible, where the whole text has to fit
+                self._check_repeated(least=int(sign == "+"), most=1 if sign == "?" else _MOST_REPEATED)
                 return atom + sign
         if not self._takes("{"):
             return atom
@@ -86,10 +103,18 @@ class _Parser:
         low, comma, high = inside.partition(",")
         if not closed or not low.isdecimal() or (high and not high.isdecimal()):
             raise ValueError("has a pattern with a repetition that is none")
-        if max(int(number) for number in (low, high) if number) > _MOST_REPEATED:
+        least = int(low)
+        most = int(high) if high else _MOST_REPEATED if comma else least
+        if max(least, most) > _MOST_REPEATED:
             raise ValueError(f"has a pattern with more than {_MOST_REPEATED:,} repetitions")
         self._takes("?")
+        self._check_repeated(least=least, most=most)
         return f"{atom}{{{low}{comma}{high}}}"
+
+    def _check_repeated(self, *, least: int, most: int) -> None:
+        if self.may_be_empty and most > 1:
+            raise ValueError("has a pattern that repeats what may be empty")
+        self.may_be_empty = self.may_be_empty or least == 0
 
     def _class(self) -> Ranges:
         negated = self._takes("^")

@@ -18,7 +18,7 @@ _MIB = 1 << 20
 
 @pytest.fixture(scope="module")
 def caching(starter: Path) -> Iterator[BlockingEngine]:
-    with open_engine(Load(str(starter), n_ctx=512, prompt_cache=64 * _MIB)) as opened:
+    with open_engine(Load(str(starter), n_ctx=512, prompt_cache=64 * _MIB, threads=1)) as opened:
         yield opened
 
 
@@ -49,7 +49,7 @@ def test_the_words_are_those_of_an_engine_for_itself(caching: BlockingEngine, st
     ask(caching, *other)
     again = ask(caching, *anna)
     assert again.stats.reused_tokens == again.stats.prompt_tokens - 1
-    with open_engine(Load(str(starter), n_ctx=512)) as alone:
+    with open_engine(Load(str(starter), n_ctx=512, threads=1)) as alone:
         assert texts | {again.text, ask(alone, *anna).text} == texts
 
 
@@ -62,7 +62,7 @@ def test_what_is_shared_with_another_conversation_is_used(caching: BlockingEngin
 
 def test_the_oldest_leave_when_memory_is_short(starter: Path) -> None:
     # A conversation of 150 tokens takes 3.5 MB.
-    with open_engine(Load(str(starter), n_ctx=512, prompt_cache=8 * _MIB)) as engine:
+    with open_engine(Load(str(starter), n_ctx=512, prompt_cache=8 * _MIB, threads=1)) as engine:
         talks = [(long_system(name), Message("user", "Who are you?")) for name in ("Ida", "Jon", "Kai", "Lea", "Max")]
         for talk in talks:
             ask(engine, *talk)
