@@ -110,6 +110,11 @@ def offline_reason() -> Reason | None:
     return "switch" if paths.offline_switch_file().exists() else None
 
 
+def is_fixed() -> bool:
+    """Whether `CHATBELLE_OFFLINE` decides, so that the switch has no effect."""
+    return _VARIABLE in os.environ
+
+
 def set_switch(*, offline: bool) -> None:
     """Set the switch that the window shows. Raises KnownError ("disk_full", "folder_not_writable")."""
     path = paths.offline_switch_file()

@@ -1081,8 +1081,20 @@
 <context>
     <name>Offline</name>
     <message>
+        <source>nothing yet</source>
+        <translation>还没有</translation>
+    </message>
+    <message>
+        <source>{thing} · {size}</source>
+        <translation>{thing} · {size}</translation>
+    </message>
+    <message>
         <source>Nothing leaves this computer</source>
         <translation>没有任何内容离开这台电脑</translation>
+    </message>
+    <message>
+        <source>The network is being used</source>
+        <translation>正在使用网络</translation>
     </message>
     <message>
         <source>The model runs here, in a program of its own beside this window.</source>
@@ -1093,8 +1105,136 @@
         <translation>聊天时不会打开任何网络连接：没有账号，没有统计，也没有更新检查。</translation>
     </message>
     <message>
-        <source>What you write is kept in one file that only your user can read:</source>
-        <translation>你写的内容存在一个文件里，只有你的用户能读：</translation>
+        <source>Use of the network</source>
+        <translation>使用网络</translation>
+    </message>
+    <message>
+        <source>When I ask for it</source>
+        <translation>我要求时才用</translation>
+    </message>
+    <message>
+        <source>Never</source>
+        <translation>从不</translation>
+    </message>
+    <message>
+        <source>What can touch the network, and when it last did</source>
+        <translation>哪些事情会用到网络，最近一次是什么时候</translation>
+    </message>
+    <message>
+        <source>These times are not complete, because {path} cannot be written.</source>
+        <translation>这些时间不完整，因为无法写入 {path}。</translation>
+    </message>
+    <message>
+        <source>What is kept on this disk</source>
+        <translation>这块磁盘上保存了什么</translation>
+    </message>
+    <message>
+        <source>The variable CHATBELLE_OFFLINE allows it, whatever was chosen here.</source>
+        <translation>环境变量 CHATBELLE_OFFLINE 允许使用网络，这里的选择不起作用。</translation>
+    </message>
+    <message>
+        <source>Nothing is requested before you press a button or type a command for it.</source>
+        <translation>只有你按下相应的按钮、输入相应的命令，才会发出请求。</translation>
+    </message>
+    <message>
+        <source>What leaves this computer is refused, also to commands in the terminal.</source>
+        <translation>凡是要离开这台电脑的都会被拒绝，终端里的命令也一样。</translation>
+    </message>
+    <message>
+        <source>ChatBELLE was started with --offline; what leaves this computer is refused.</source>
+        <translation>ChatBELLE 启动时带有 --offline，凡是要离开这台电脑的都会被拒绝。</translation>
+    </message>
+    <message>
+        <source>The variable CHATBELLE_OFFLINE is set; what leaves this computer is refused.</source>
+        <translation>设置了环境变量 CHATBELLE_OFFLINE，凡是要离开这台电脑的都会被拒绝。</translation>
+    </message>
+    <message>
+        <source>Looking up which files a model or data consists of</source>
+        <translation>查询模型或数据由哪些文件组成</translation>
+    </message>
+    <message>
+        <source>Downloading a model</source>
+        <translation>下载模型</translation>
+    </message>
+    <message>
+        <source>Downloading data for training</source>
+        <translation>下载训练数据</translation>
+    </message>
+    <message>
+        <source>Opening a link of an answer in your browser</source>
+        <translation>在浏览器中打开回答里的链接</translation>
+    </message>
+    <message>
+        <source>Training on several computers</source>
+        <translation>在多台电脑上训练</translation>
+    </message>
+    <message>
+        <source>Sending the curves of a training to a service where you have an account</source>
+        <translation>把训练曲线发送到你有账号的服务</translation>
+    </message>
+    <message>
+        <source>Serving a model to other computers (belle serve --host)</source>
+        <translation>让其他电脑使用模型（belle serve --host）</translation>
+    </message>
+    <message>
+        <source>Serving a model to programs on this computer alone</source>
+        <translation>让这台电脑上的程序使用模型，不离开本机</translation>
+    </message>
+    <message>
+        <source>Not so far</source>
+        <translation>从未</translation>
+    </message>
+    <message>
+        <source>{size} in all</source>
+        <translation>共 {size}</translation>
+    </message>
+    <message>
+        <source>{count} refused</source>
+        <translation>拒绝 {count} 次</translation>
+    </message>
+    <message>
+        <source>Now</source>
+        <translation>现在</translation>
+    </message>
+    <message>
+        <source>Your conversations</source>
+        <translation>你的对话</translation>
+    </message>
+    <message>
+        <source>Daily copies of your conversations</source>
+        <translation>对话的每日备份</translation>
+    </message>
+    <message>
+        <source>What models have read of your conversations</source>
+        <translation>模型读过的对话内容（用于立即继续）</translation>
+    </message>
+    <message>
+        <source>What you typed into the chat in the terminal</source>
+        <translation>在终端聊天里输入过的内容</translation>
+    </message>
+    <message>
+        <source>The record of the network above</source>
+        <translation>上面的网络记录</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>设置</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Copies of models and data for training</source>
+        <translation>用于训练的模型和数据副本</translation>
+    </message>
+    <message>
+        <source>Online</source>
+        <translation>在线</translation>
+    </message>
+    <message>
+        <source>Online · the network is being used</source>
+        <translation>在线 · 正在使用网络</translation>
     </message>
     <message>
         <source>Offline</source>
@@ -1554,6 +1694,10 @@
     <message>
         <source>{speed} tokens per second</source>
         <translation>每秒 {speed} 个词元</translation>
+    </message>
+    <message>
+        <source>How full the model&apos;s memory is</source>
+        <translation>模型的记忆用了多少</translation>
     </message>
     <message>
         <source>context {figures}</source>

@@ -128,6 +128,7 @@ class StatusLine(View):
         self.context_label.setVisible(known)
         self.gauge.set_fraction(fraction)
         if not known:
+            self.gauge.setAccessibleName(translate("Status", "How full the model's memory is"))
             return
         figures_text = f"{numbers.count(self._used)} / {numbers.count(self._total)}"
         self.context_label.setText(translate("Status", "context {figures}").format(figures=figures_text))
