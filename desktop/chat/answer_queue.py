@@ -21,6 +21,7 @@ from belle.engine.process.protocol import (
     Failed,
     Generate,
     Prefill,
+    ReadAhead,
     Sampling,
     Summarised,
     Text,
@@ -79,6 +80,7 @@ class AnswerQueue(QObject):
         self._gauge = ContextGauge(store, host, self._ids)
         self._gauge.usage.connect(self.context_usage)
         self._gauge.all_fits.connect(self.path_changed)
+        self._gauge.read.connect(self._read_ahead)
         self._gauge.notice.connect(self.notice)
         self._unsaved = UnsavedAnswers(store, refusals)
         self._unsaved.stored.connect(self.path_changed)
@@ -200,6 +202,16 @@ class AnswerQueue(QObject):
     def save_all(self) -> bool:
         """Store everything, including the answer so far. False when the store refuses something."""
         return self._checkpoint() and self._unsaved.retry()
+
+    def read_ahead(self, system_prompt: str) -> None:
+        """Have what a new conversation will begin with read before its first question."""
+        messages = (Message("system", system_prompt),) if system_prompt.strip() else ()
+        if self._is_free():
+            self._host.read_ahead(ReadAhead("", messages, self._thinks()))
+
+    def _read_ahead(self, conversation: StoredConversation, messages: tuple[Message, ...], summary: str) -> None:
+        if self._is_free():
+            self._host.read_ahead(ReadAhead(state_name(conversation), messages, self._thinks(), summary))
 
     def count(self, conversation: StoredConversation) -> bool:
         """Request how full the context is; `context_usage` answers. False when that is not possible now.

@@ -30,6 +30,7 @@ class ContextGauge(QObject):
     """Asks the engine for the size of a conversation. `ids` gives the request ids, shared with `AnswerQueue`."""
 
     usage = Signal(int, object)  # conversation, ContextUsage
+    read = Signal(object, object, str)  # conversation, the messages that will be read of it, their summary
     all_fits = Signal(int)  # conversation that was cut and fits again, in a larger context
     notice = Signal(object)
 
@@ -71,5 +72,7 @@ class ContextGauge(QObject):
             with store_faults(self.notice.emit):
                 self._store.set_left_out(conversation.id, ())
                 self.all_fits.emit(conversation.id)
+        rest = prompt.messages if counting.counts_all else prompt.without(conversation.left_out)
+        self.read.emit(conversation, rest, "" if counting.counts_all else prompt.summary)
         self._system[conversation.id] = event.system_tokens
         self.usage.emit(conversation.id, ContextUsage(event.tokens, event.n_ctx, event.system_tokens))

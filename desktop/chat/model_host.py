@@ -21,10 +21,12 @@ from belle.engine.process.protocol import (
     Event,
     Failed,
     Generate,
+    HasReadAhead,
     Hello,
     ListTemplates,
     Load,
     Loading,
+    ReadAhead,
     Ready,
     SaferMode,
     TemplateList,
@@ -53,6 +55,7 @@ class ModelHost(QObject):
     template_needed = Signal(str)  # name of a file without a template that works
     templates_listed = Signal(object)  # tuple[TemplateOption, ...]
     failed = Signal(object)  # Notice: the model could not be loaded
+    read_ahead_ended = Signal(int)  # tokens that are in the KV cache of what was to be read ahead
     died = Signal(object, bool)  # Died, whether it is being restarted
     safer_mode = Signal(object)  # SaferMode: the engine starts again by itself, in a slower mode
 
@@ -96,6 +99,11 @@ class ModelHost(QObject):
         """Request the size of a conversation in tokens."""
         if self._bridge is not None:
             self._bridge.engine.count(request)
+
+    def read_ahead(self, command: ReadAhead) -> None:
+        """Have the engine read what the next request will begin with, while it has nothing else to do."""
+        if self._bridge is not None:
+            self._bridge.engine.read_ahead(command)
 
     def forget(self, conversation: str) -> None:
         """Keep the engine from saving a state, by its name."""
@@ -141,6 +149,8 @@ class ModelHost(QObject):
                 self._set_state(replace(self._state_of("ready"), fraction=1.0, info=info))
                 if info.template is None:
                     self.template_needed.emit(Path(info.path).name)
+            case HasReadAhead(tokens=tokens):
+                self.read_ahead_ended.emit(tokens)
             case TemplateList(options=options):
                 self.templates_listed.emit(options)
             case Failed(id=None):

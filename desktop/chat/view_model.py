@@ -264,6 +264,8 @@ class ChatViewModel(QObject):
             return
         if self._conversation is None:
             self._set_usage(ContextUsage(0, info.n_ctx))
+            with store_faults(self.notice.emit):
+                self._answers.read_ahead(self._drafting.system_prompt())
             return
         with store_faults(self.notice.emit):
             if not self._answers.count(self._conversation):

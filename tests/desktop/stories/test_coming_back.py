@@ -70,3 +70,19 @@ def test_a_chat_that_is_deleted_leaves_nothing_of_what_was_read(sits_down: Calla
     person.controller.delete(second.id)
     person.leave()
     assert saved_states().names() == set()
+
+
+def test_a_chat_that_is_only_looked_at_is_read_before_its_question(person: Person) -> None:
+    person.wait_ready()
+    ask_and_wait(person, LONG)
+    person.controller.delete_saved_states()
+    person.new_chat()
+    ask_and_wait(person, "Tell me about ships. " * 25)
+    person.controller.delete_saved_states()
+    read: list[int] = []
+    person.controller._answers._host.read_ahead_ended.connect(read.append)
+    person.open_chat("Here is a story")
+    person.wait(lambda: bool(read) and read[-1] > 100)
+    ask_and_wait(person, "And then?")
+    prompt, known = reused(person)
+    assert prompt - known <= NEW_TOKENS < known
