@@ -130,7 +130,7 @@ def _parsed(text: str | bytes, decode: Callable[[str], Any]) -> Any:
         # Decoded here: json.loads would also accept UTF-16 and UTF-32, which nobody writes.
         plain = text if isinstance(text, str) else text.decode("utf-8")
         if len(plain) > MOST_VALUES:
-            _check_number_of_values(plain)
+            check_value_count(plain)
         value = decode(plain.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
         raise DocumentError(f"is not valid JSON: {error.msg} at character {error.colno}", error.lineno) from None
@@ -148,10 +148,10 @@ def _parsed(text: str | bytes, decode: Callable[[str], Any]) -> Any:
     return value
 
 
-def _check_number_of_values(text: str) -> None:
+def check_value_count(text: str, most: int = MOST_VALUES) -> None:
     """Raise DocumentError for too many values, before they are created: `[[],[],…` takes far more memory than bytes."""
-    if sum(map(text.count, ",[{")) > MOST_VALUES:
-        raise DocumentError(f"holds more than {MOST_VALUES:,} values")
+    if sum(map(text.count, ",[{")) > most:
+        raise DocumentError(f"holds more than {most:,} values")
 
 
 def _whole_number(digits: str) -> int:

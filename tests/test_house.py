@@ -37,11 +37,13 @@ belle/cli            →  the ground, belle/prompts, belle/gguf, belle/models, b
 desktop/i18n         →  the ground
 desktop/markup       →  the ground
 desktop/store        →  the ground
+desktop/exchange     →  the ground, belle/prompts, belle/report, desktop/markup, desktop/store
 desktop/settings.py  →  the ground, belle/engine/process/protocol.py, desktop/i18n
 desktop/chat         →  the ground, belle/prompts, belle/gguf, belle/models, belle/engine, desktop/store, desktop/i18n,
-                        desktop/settings.py
+                        desktop/exchange, desktop/settings.py
 desktop/ui           →  the ground, belle/prompts, belle/doctor, belle/engine/process/protocol.py, desktop/i18n,
-                        desktop/markup, desktop/settings.py, desktop/chat, desktop/store/records.py
+                        desktop/markup, desktop/settings.py, desktop/chat, desktop/exchange/words.py,
+                        desktop/store/records.py
 desktop              →  the ground, desktop/i18n, desktop/settings.py, desktop/store, desktop/chat, desktop/ui
 """
 """Room → what it may import: rooms, or single files of them. The longest path that fits a file is its room."""
@@ -79,6 +81,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "desktop/i18n": (*TORCH, *LLAMA, "sqlite3"),
     "desktop/markup": (*QT, *TORCH, *LLAMA, "sqlite3"),
     "desktop/store": (*QT, *TORCH, *LLAMA),
+    "desktop/exchange": (*QT, *TORCH, *LLAMA, "sqlite3"),
     "desktop/settings.py": (*TORCH, *LLAMA, "sqlite3"),
     "desktop/chat": (*TORCH, *LLAMA),
     "desktop/ui": (*TORCH, *LLAMA, "sqlite3"),

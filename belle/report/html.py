@@ -53,9 +53,14 @@ def as_it_is(markup: str) -> Markup:
     return Markup(markup)  # noqa: S704
 
 
+def theme_colours(theme: str) -> dict[str, str]:
+    """The window's colours in a theme, `light` or `dark`, by their names."""
+    values = tomllib.loads(paths.asset("theme.toml").read_text(encoding="utf-8"))[theme]
+    return {name: values[name] for name in _COLOURS}
+
+
 def _variables(theme: str) -> str:
     """The window's colours, and those of plots, as CSS variables."""
-    values = tomllib.loads(paths.asset("theme.toml").read_text(encoding="utf-8"))[theme]
-    colours = {name: values[name] for name in _COLOURS}
+    colours = theme_colours(theme)
     colours |= {f"series-{number}": value for number, value in enumerate(SERIES[theme])}
     return " ".join(f"--{name}: {value};" for name, value in colours.items())

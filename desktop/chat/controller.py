@@ -19,6 +19,7 @@ from desktop.store import ConversationSummary, SearchHit, StoredConversation, St
 if TYPE_CHECKING:
     from belle.engine.process.protocol import Sampling
     from belle.prompts import Message
+    from desktop.chat.exchange import Exchange
     from desktop.chat.model_server import ModelServer
     from desktop.store.drafts import TypedField
 
@@ -68,6 +69,16 @@ class ChatController(ContextControl):
     def own_sampling(self) -> Sampling:
         """The recommended sampling values of the model, else our defaults."""
         return self._models.own_sampling()
+
+    @cached_property
+    def exchange(self) -> Exchange:
+        """Export and import of conversations."""
+        from desktop.chat.exchange import Exchange
+
+        exchange = Exchange(self._store, self.save, self)
+        exchange.notice.connect(self.notice)
+        exchange.imported.connect(self.conversations_changed)
+        return exchange
 
     # Conversations
 
@@ -308,6 +319,8 @@ class ChatController(ContextControl):
                 self._models.change_context(0.5)
             case "edit_question":
                 self._edit_question(question)
+            case "open_imported":
+                self.open_conversation(self.exchange.newest_import)
             case "restart_engine":
                 self._models.reload()
             case "new_chat":
@@ -337,6 +350,8 @@ class ChatController(ContextControl):
     def close(self) -> None:
         """Store the answer so far and end the engine. The store stays open; its owner closes it."""
         # A `cached_property` is in `__dict__` once it was used: nothing is created only to be closed.
+        if "exchange" in self.__dict__:
+            self.exchange.close()
         # The order matters: the answer is stored before its engine ends.
         if "server" in self.__dict__:
             self.server.close()

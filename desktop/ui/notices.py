@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from desktop.i18n import translate
 from desktop.ui import numbers
 from desktop.ui.foreign_text import shortened
+from desktop.ui.import_summary import import_summary
 
 if TYPE_CHECKING:
     from desktop.chat.state import Notice
@@ -41,6 +42,8 @@ def notice_text(notice: Notice) -> NoticeText:
         kind = f"store_{kind}"
     if kind == "not_installed" and "package" in facts:
         kind = "starter_not_installed"  # a Python package, not a download
+    if kind == "imported":
+        facts["summary"] = import_summary(notice.details)
     message = str(notice.details.get("message", ""))
     title, text = _sentences().get(kind, ("", ""))
     try:
@@ -75,6 +78,7 @@ def action_label(action: str) -> str:
         "choose_template": translate("Notice", "Choose a template"),
         "get_belle": translate("Notice", "Get BELLE-7B"),
         "retry": translate("Notice", "Try again"),
+        "open_imported": translate("Notice", "Show the newest"),
     }.get(action, action.replace("_", " ").capitalize())
 
 
@@ -379,6 +383,23 @@ def _other() -> dict[str, tuple[str, str]]:
             translate("Notice", "Deleted"),
             translate("Notice", "“{title}” is gone from the list."),
         ),
+        "exported": (
+            translate("Notice", "Exported"),
+            translate("Notice", "“{file}” is written."),
+        ),
+        "export_failed": (
+            translate("Notice", "The export could not be written"),
+            translate("Notice", "“{file}” cannot be written there. Choose another place."),
+        ),
+        "export_disk_full": (
+            translate("Notice", "The disk is full"),
+            translate("Notice", "“{file}” was not written. Free some space, or choose another disk."),
+        ),
+        "print_failed": (
+            translate("Notice", "It could not be printed"),
+            translate("Notice", "The printer did not take it. Look whether it is on, or save the chat as PDF."),
+        ),
+        "imported": (translate("Notice", "Import of chats"), "{summary}"),
         "research_use": (
             translate("Notice", "For research only"),
             translate("Notice", "The licence of this model does not allow commercial use."),

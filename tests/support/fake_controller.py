@@ -15,6 +15,8 @@ from PySide6.QtCore import QObject, Signal
 from belle.engine.process.protocol import ModelInfo, Sampling, TemplateOption
 from belle.prompts import TEMPLATES
 from desktop.chat.state import ContextUsage, ModelChoice, ModelState, Notice
+from desktop.exchange.files import looks_importable
+from desktop.exchange.outgoing import file_name
 from desktop.store.records import ConversationSummary, SearchHit, StoredConversation, StoredMessage, StoredSummary
 
 STARTER_INFO = ModelInfo(
@@ -32,6 +34,34 @@ STARTER_INFO = ModelInfo(
     license="apache-2.0",
 )
 STARTER = ModelState("ready", "SmolLM2 135M", 1.0, STARTER_INFO, is_starter=True)
+
+
+class FakeExchange(QObject):
+    """Takes what is asked for; nothing is written or read."""
+
+    began = Signal()
+    progressed = Signal(int, int)
+    ended = Signal()
+    page_made = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[tuple] = []
+        self.is_busy = False
+        self.looks_importable = looks_importable
+        self.file_name = file_name
+
+    def export(self, *arguments: object) -> None:
+        self.calls.append(("export", *arguments))
+
+    def import_files(self, *arguments: object) -> None:
+        self.calls.append(("import_files", *arguments))
+
+    def make_page(self, *arguments: object) -> None:
+        self.calls.append(("make_page", *arguments))
+
+    def stop(self) -> None:
+        self.calls.append(("stop",))
 
 
 class FakeController(QObject):
@@ -57,6 +87,7 @@ class FakeController(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[tuple] = []
+        self.exchange = FakeExchange()
         self.state_bytes = 0
         self.dismissed: list[str] = []
         self.refuse = False

@@ -7,11 +7,24 @@ from typing import Any
 from hypothesis import strategies as st
 
 from desktop.store import ConversationTree, Store, TreeMessage
-from desktop.store.records import ENDINGS, OVERFLOWS, ROLES
+from desktop.store.records import ENDINGS, OVERFLOWS, ROLES, StoredSummary
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 times = st.floats(0, 4e9, allow_nan=False)
 stats = st.dictionaries(texts, st.one_of(st.integers(-5, 5), st.floats(0, 99, allow_nan=False), texts), max_size=2)
+
+
+def _places(n_messages: int) -> st.SearchStrategy[tuple[int, ...]]:
+    places = st.sets(st.integers(0, n_messages - 1)) if n_messages else st.just(set[int]())
+    return places.map(lambda chosen: tuple(sorted(chosen)))
+
+
+def _summaries(n_messages: int) -> st.SearchStrategy[tuple[StoredSummary, ...]]:
+    summary = st.builds(
+        lambda c, text, at: StoredSummary(c[-1], c, text, at), _places(n_messages).filter(bool), texts, times
+    )
+    one = st.lists(summary, max_size=1) if n_messages else st.just([])
+    return one.map(tuple)
 
 
 @st.composite
@@ -34,6 +47,7 @@ def conversation_trees(draw: st.DrawFn) -> ConversationTree:
             thinking=draw(texts),
             thinking_seconds=draw(st.one_of(st.none(), times)),
             active_child=draw(st.one_of(st.none(), st.sampled_from(children[place]))) if children[place] else None,
+            pinned=draw(st.booleans()),
         )
         for place, parent in enumerate(parents)
     )
@@ -47,8 +61,9 @@ def conversation_trees(draw: st.DrawFn) -> ConversationTree:
         created_at=draw(times),
         updated_at=draw(times),
         active_leaf=draw(st.integers(0, len(messages) - 1)) if messages else None,
-        context_start=draw(st.one_of(st.none(), st.integers(0, len(messages) - 1))) if messages else None,
         overflow=draw(st.sampled_from(OVERFLOWS)),
+        left_out=draw(_places(len(messages))),
+        summaries=draw(_summaries(len(messages))),
     )
 
 

@@ -19,6 +19,7 @@ from desktop.ui.shortcuts import TABLE, group_title, make_actions, name_actions
 from desktop.ui.style.icons import icon
 from desktop.ui.style.theme import theme, themes
 from desktop.ui.window.dialogs import WindowDialogs
+from desktop.ui.window.exchange_dialogs import ExchangeDialogs
 from desktop.ui.window.model_menu import fill_model_menu
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class WindowActions(QObject):
         self._controller = controller
         self.by_id = make_actions(window)
         self.dialogs = WindowDialogs(window, controller, window.settings, window.header.show_model_menu)
+        self.exchange = ExchangeDialogs(window, controller)
         self._menus: dict[str, QMenu] = {}
         self.set_can_stop(False)
         self._connect_actions()
@@ -75,6 +77,8 @@ class WindowActions(QObject):
             "next_chat": partial(self._go, 1),
             "previous_chat": partial(self._go, -1),
             "rename": self._rename,
+            "export": self.exchange.export_open,
+            "print": self.exchange.print_open,
             "focus_composer": window.composer.setFocus,
             "stop": controller.stop,
             "regenerate": self._answer_again,
@@ -167,6 +171,13 @@ class WindowActions(QObject):
         if stored:
             composer.clear_text()
 
+    def open_dropped(self, path: str) -> None:
+        """Offer to import a file that may hold chats; take another one for a model."""
+        if self.exchange.takes(path):
+            self.exchange.offer_import(path)
+        else:
+            self._controller.load_model(path)
+
     def _save_edit(self, message_id: int, text: str) -> None:
         if self._controller.edit(message_id, text):
             self._window.transcript.end_edit(message_id)
@@ -245,6 +256,8 @@ class WindowActions(QObject):
         context.triggered.connect(self.dialogs.show_context)
         self._add_thinking(menu)
         menu.addSeparator()
+        self._add_exchange(menu)
+        menu.addSeparator()
         menu.addAction(self.by_id["open_model"])
         menu.addAction(self.by_id["shortcuts"])
         menu.addAction(self.by_id["settings"])
@@ -261,6 +274,15 @@ class WindowActions(QObject):
             action.setCheckable(True)
             action.setChecked(thinks)
             action.toggled.connect(self._controller.set_thinking)
+
+    def _add_exchange(self, menu: QMenu) -> None:
+        for name in ("export", "print"):
+            self.by_id[name].setEnabled(self._controller.conversation is not None)
+            menu.addAction(self.by_id[name])
+        all_chats = menu.addAction(translate("Window", "Export all chats…"))
+        all_chats.triggered.connect(self.exchange.export_all)
+        incoming = menu.addAction(translate("Window", "Import chats…"))
+        incoming.triggered.connect(self.exchange.import_files)
 
     def _zoom(self, steps: int) -> None:
         if steps == 0:

@@ -255,7 +255,7 @@ class MainWindow(WindowLayout):
         if path is not None:
             event.acceptProposedAction()
             # Later: the program that the file comes from waits until this event handler returns.
-            QTimer.singleShot(0, self, lambda: self.controller.load_model(path))
+            QTimer.singleShot(0, self, lambda: self.window_actions.open_dropped(path))
 
     def changeEvent(self, event: QEvent) -> None:
         """Show the texts in the new language."""

@@ -1,0 +1,55 @@
+"""Reads values of a JSON document whose shape is only known from practice: what is not as expected counts as absent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+LATEST = 1e11
+"""Seconds since the epoch (the year 5138): a larger number is in milliseconds, and no calendar shows it as seconds."""
+
+
+def member(value: Any, *path: str | int) -> Any:
+    """What stands at `path` (keys of objects, indices of lists) inside a value; None where something is missing."""
+    for step in path:
+        if isinstance(step, str):
+            value = value.get(step) if isinstance(value, Mapping) else None
+        else:
+            value = value[step] if isinstance(value, list) and len(value) > step else None
+    return value
+
+
+def text(value: Any) -> str:
+    """A text; anything else is empty."""
+    return value if isinstance(value, str) else ""
+
+
+def items(value: Any) -> list[Any]:
+    """A list; anything else is empty."""
+    return value if isinstance(value, list) else []
+
+
+def number(value: Any) -> float | None:
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def seconds(value: Any) -> float | None:
+    """A time as seconds since the epoch, given in seconds, in milliseconds, or in the form of ISO 8601."""
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+        return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    found = number(value)
+    if found is None or not 0 <= found < LATEST * 1000:
+        return None
+    return found / 1000 if found >= LATEST else found

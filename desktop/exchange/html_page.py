@@ -1,0 +1,70 @@
+"""Conversations as one HTML page that needs nothing else: readable in both themes, unable to run or load anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from belle.report.html import as_it_is, render, theme_colours
+from desktop.exchange.message_html import message_html
+from desktop.exchange.words import ExportWords, facts, is_cut_off, moment
+from desktop.markup.highlight import COLOR_NAMES
+from desktop.store import ConversationTree, TreeMessage
+
+_TEMPLATE = Path(__file__).with_name("page.html.j2")
+_PRINT_TEMPLATE = Path(__file__).with_name("print.html.j2")
+_BLUE = "#1F5FA8"  # a colour of code that the theme has no name for
+_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+_HASH = "sha256-of-the-style"
+
+
+def html_page(trees: Iterable[ConversationTree], words: ExportWords) -> str:
+    """The page; with several conversations it begins with a list of them.
+
+    Its content security policy allows one style, which is named by its hash, and nothing else: no script, no image, no
+    frame, no connection, not even a style in what was said.
+    """
+    chats = [_chat(tree, words) for tree in trees]
+    title = chats[0]["title"] if len(chats) == 1 else words.chats
+    page = render(
+        _TEMPLATE, title=title, chats=chats, words=words, colours=sorted(COLOR_NAMES), style_hash=_HASH
+    ).replace('<html lang="en">', f'<html lang="{words.language}">', 1)
+    style = _STYLE.search(page)
+    digest = hashlib.sha256(style[1].encode()).digest() if style else b""
+    return page.replace(_HASH, f"sha256-{base64.b64encode(digest).decode()}", 1)
+
+
+def print_page(trees: Iterable[ConversationTree], words: ExportWords) -> str:
+    """The same for paper, in the little HTML that QTextDocument understands; thoughts are unfolded."""
+    chats = [_chat(tree, words) for tree in trees]
+    colour = {**theme_colours("light"), "blue": _BLUE}
+    return render(_PRINT_TEMPLATE, chats=chats, words=words, colours=sorted(COLOR_NAMES), colour=colour)
+
+
+def _chat(tree: ConversationTree, words: ExportWords) -> dict[str, Any]:
+    return {
+        "title": words.title(tree),
+        "facts": facts(tree),
+        "system_prompt": _said(tree.system_prompt),
+        "messages": [_message(message, words) for message in tree.active_path()],
+    }
+
+
+def _message(message: TreeMessage, words: ExportWords) -> dict[str, Any]:
+    return {
+        "role": message.role,
+        "speaker": words.speaker(message),
+        "moment": moment(message.created_at),
+        "thinking": _said(message.thinking),
+        "thoughts_title": words.thoughts_title(message),
+        "said": _said(message.text),
+        "cut_off": is_cut_off(message),
+    }
+
+
+def _said(text: str) -> Any:
+    return as_it_is(message_html(text)) if text.strip() else ""

@@ -1,0 +1,220 @@
+"""Export, print and import of conversations, as a person meets them: menus, dialogs for files, progress, the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, QTimer
+
+from desktop.i18n import translate
+from desktop.ui.screen import fit_to_screen
+
+if TYPE_CHECKING:
+    from PySide6.QtPrintSupport import QPrinter
+    from PySide6.QtWidgets import QFileDialog
+
+    from desktop.chat.controller import ChatController
+    from desktop.exchange.words import ExportWords
+    from desktop.ui.dialogs.exchange import ExchangeProgress
+    from desktop.ui.window.layout import WindowLayout
+
+_FOLDER = "window/exchange_folder"
+_PATIENCE_MS = 400
+"""What takes no longer than this shows no progress."""
+
+
+class ExchangeDialogs(QObject):
+    """Asks where to, and hands over to `ChatController.exchange`.
+
+    Args:
+        window: over which the dialogs open.
+        controller: who does it.
+    """
+
+    def __init__(self, window: WindowLayout, controller: ChatController) -> None:
+        super().__init__(window)
+        self._window, self._controller = window, controller
+        self._progress: ExchangeProgress | None = None
+        self._printer: QPrinter | None = None
+        self._is_connected = False
+        self._patience = QTimer(self, singleShot=True, interval=_PATIENCE_MS)
+        self._patience.timeout.connect(self._show_progress)
+
+    # What the menus ask for
+
+    def export_open(self) -> None:
+        """Ask where the open conversation goes, and write it there."""
+        conversation = self._controller.conversation
+        if conversation is None or not self._is_free():
+            return
+        dialog = self._save_dialog(
+            translate("Exchange", "Export this chat"),
+            self._controller.exchange.file_name(conversation.title),
+            {
+                ".md": translate("Exchange", "Markdown, for reading (*.md)"),
+                ".html": translate("Exchange", "Web page (*.html)"),
+                ".pdf": translate("Exchange", "PDF (*.pdf)"),
+                ".json": translate("Exchange", "Everything, can be imported again (*.json)"),
+            },
+        )
+        dialog.fileSelected.connect(lambda path: self._export(path, conversation.id))
+        dialog.open()
+
+    def export_all(self) -> None:
+        """Ask where all conversations go, and write them there."""
+        if not self._is_free():
+            return
+        dialog = self._save_dialog(
+            translate("Exchange", "Export all chats"),
+            "ChatBELLE",
+            {
+                ".json": translate("Exchange", "Everything, can be imported again (*.json)"),
+                ".html": translate("Exchange", "Web page (*.html)"),
+                ".zip": translate("Exchange", "Markdown, one file for each chat (*.zip)"),
+            },
+        )
+        dialog.fileSelected.connect(lambda path: self._export(path, None))
+        dialog.open()
+
+    def import_files(self) -> None:
+        """Ask for files, and bring in what is in them."""
+        if not self._is_free():
+            return
+        dialog = self._dialog(translate("Exchange", "Import chats"))
+        dialog.setNameFilters(
+            [
+                translate("Exchange", "Exports of chats (*.json *.jsonl *.zip)"),
+                translate("Exchange", "All files (*)"),
+            ]
+        )
+        dialog.setFileMode(dialog.FileMode.ExistingFiles)
+        dialog.filesSelected.connect(self._import)
+        dialog.open()
+
+    def print_open(self) -> None:
+        """Ask for a printer, and print the open conversation."""
+        conversation = self._controller.conversation
+        if conversation is None or not self._is_free():
+            return
+        from PySide6.QtPrintSupport import QPrintDialog, QPrinter
+
+        self._printer = QPrinter(QPrinter.PrinterMode.HighResolution)
+        self._printer.setDocName(conversation.title)
+        dialog = QPrintDialog(self._printer, self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self._controller.exchange.make_page(export_words(), conversation.id))
+        dialog.open()
+
+    # What is dropped
+
+    def takes(self, path: str) -> bool:
+        """Whether a dropped file may hold chats."""
+        return self._controller.exchange.looks_importable(Path(path))
+
+    def offer_import(self, path: str) -> None:
+        """Ask whether the chats of a dropped file are to be imported."""
+        if not self._is_free():
+            return
+        from desktop.ui.dialogs.exchange import ImportOffer
+
+        offer = ImportOffer(Path(path).name, self._window)
+        offer.accepted.connect(lambda: self._import([path]))
+        offer.open()
+
+    # Doing it
+
+    def _is_free(self) -> bool:
+        exchange = self._controller.exchange
+        if not self._is_connected:
+            self._is_connected = True
+            exchange.began.connect(self._patience.start)
+            exchange.ended.connect(self._end)
+            exchange.page_made.connect(self._print)
+        return not exchange.is_busy
+
+    def _export(self, path: str, conversation_id: int | None) -> None:
+        self._remember(path)
+        self._controller.exchange.export(Path(path), export_words(), conversation_id)
+
+    def _import(self, paths: list[str]) -> None:
+        if paths:
+            self._remember(paths[0])
+            self._controller.exchange.import_files([Path(path) for path in paths])
+
+    def _print(self, html: str) -> None:
+        from desktop.chat.pdf import print_document
+        from desktop.chat.state import Notice
+
+        printer, self._printer = self._printer, None
+        if printer is not None:
+            print_document(html).print_(printer)
+            if printer.printerState() == printer.PrinterState.Error:
+                self._controller.notice.emit(Notice("print_failed", "bad"))
+
+    def _show_progress(self) -> None:
+        exchange = self._controller.exchange
+        if not exchange.is_busy:
+            return
+        from desktop.ui.dialogs.exchange import ExchangeProgress
+
+        self._progress = ExchangeProgress(self._window)
+        exchange.progressed.connect(self._progress.show_progress)
+        self._progress.rejected.connect(self._stop)
+        self._progress.open()
+
+    def _stop(self) -> None:
+        self._progress = None  # it deletes itself
+        self._controller.exchange.stop()
+
+    def _end(self) -> None:
+        self._patience.stop()
+        progress, self._progress = self._progress, None
+        if progress is not None:
+            progress.accept()
+
+    # Dialogs for files
+
+    def _save_dialog(self, title: str, name: str, formats: dict[str, str]) -> QFileDialog:
+        dialog = self._dialog(title)
+        dialog.setAcceptMode(dialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters(list(formats.values()))
+        endings = {words: ending for ending, words in formats.items()}
+
+        def choose(words: str) -> None:
+            dialog.setDefaultSuffix(endings[words])
+            dialog.selectFile(f"{name}{endings[words]}")
+
+        dialog.filterSelected.connect(choose)
+        choose(next(iter(formats.values())))
+        return dialog
+
+    def _dialog(self, title: str) -> QFileDialog:
+        from PySide6.QtWidgets import QFileDialog
+
+        dialog = QFileDialog(self._window, title, str(self._window.settings.value(_FOLDER, "") or Path.home()))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.resize(fit_to_screen(dialog.sizeHint(), dialog))
+        return dialog
+
+    def _remember(self, path: str) -> None:
+        self._window.settings.set_value(_FOLDER, str(Path(path).parent))
+
+
+def export_words() -> ExportWords:
+    """The words of exported pages in the present language."""
+    from desktop.exchange.words import ExportWords
+    from desktop.i18n import current_language
+
+    return ExportWords(
+        language=current_language().replace("_", "-"),
+        untitled=translate("Exchange", "Untitled chat"),
+        you=translate("Exchange", "You"),
+        model=translate("Exchange", "Model"),
+        system_prompt=translate("Exchange", "System prompt"),
+        thoughts=translate("Exchange", "Thoughts"),
+        thoughts_for=translate("Exchange", "Thoughts ({seconds} s)"),
+        cut_off=translate("Exchange", "cut off"),
+        exported_by=translate("Exchange", "Exported by ChatBELLE"),
+        chats=translate("Exchange", "Chats"),
+    )
