@@ -19,7 +19,7 @@ from desktop.store import ConversationSummary, SearchHit, StoredConversation, St
 if TYPE_CHECKING:
     from belle.engine.process.protocol import Sampling
     from belle.prompts import Message
-    from desktop.chat.exchange import Exchange
+    from desktop.chat.files.exchange import Exchange
     from desktop.chat.model_server import ModelServer
     from desktop.store.drafts import TypedField
 
@@ -73,7 +73,7 @@ class ChatController(ContextControl):
     @cached_property
     def exchange(self) -> Exchange:
         """Export and import of conversations."""
-        from desktop.chat.exchange import Exchange
+        from desktop.chat.files.exchange import Exchange
 
         exchange = Exchange(self._store, self.save, self)
         exchange.notice.connect(self.notice)

@@ -53,7 +53,7 @@ def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": _MAX_NESTING})
     parser.enable(["table", "strikethrough"])
     add_math(parser)
-    parser.validateLink = _may_open  # type: ignore[method-assign]
+    parser.validateLink = _may_open  # type: ignore[method-assign,assignment]
     for name, rule in (
         ("image", _image),
         ("fence", _code),

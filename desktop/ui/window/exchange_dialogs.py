@@ -104,7 +104,8 @@ class ExchangeDialogs(QObject):
         dialog = QPrintDialog(self._printer, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self._controller.exchange.make_page(export_words(), conversation.id))
-        dialog.open()
+        dialog.setModal(True)
+        dialog.show()
 
     # What is dropped
 
@@ -143,7 +144,7 @@ class ExchangeDialogs(QObject):
             self._controller.exchange.import_files([Path(path) for path in paths])
 
     def _print(self, html: str) -> None:
-        from desktop.chat.pdf import print_document
+        from desktop.chat.files.pdf import print_document
         from desktop.chat.state import Notice
 
         printer, self._printer = self._printer, None

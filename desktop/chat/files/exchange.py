@@ -9,7 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from belle.errors import KnownError
-from desktop.chat.state import Notice
+from desktop.chat.state import Level, Notice
 from desktop.chat.titles import title_of
 from desktop.exchange.files import looks_importable
 from desktop.exchange.html_page import print_page
@@ -130,7 +130,7 @@ class Exchange(QObject):
         if path.suffix.lower() != ".pdf":
             export(trees, path, words)
             return
-        from desktop.chat.pdf import write_pdf
+        from desktop.chat.files.pdf import write_pdf
 
         write_pdf(print_page(trees, words), path)
 
@@ -159,5 +159,5 @@ def _of_import(report: ImportReport) -> Notice:
         "stopped": report.stopped,
         "message": " ".join(str(fault) for fault in report.faults),
     }
-    level = "bad" if report.faults and not report.added else "warn" if report.faults else "info"
+    level: Level = "bad" if report.faults and not report.added else "warn" if report.faults else "info"
     return Notice("imported", level, details, ("open_imported",) if report.added else (), EXCHANGE)

@@ -1,0 +1,1 @@
+"""What goes through files beside the chat, in threads: export, import, print."""
