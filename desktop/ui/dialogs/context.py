@@ -127,7 +127,7 @@ class ContextDialog(Dialog):
         """The explanations begin where the names of the policies do."""
         super().restyle()
         for choice in self.choices.values():
-            choice.indent(theme().px(24))
+            choice.indent(theme().px(25))
         self.fit()
 
 

@@ -21,6 +21,7 @@ from desktop.i18n import translate
 from desktop.ui.foreign_text import breakable
 from desktop.ui.notices import notice_text
 from desktop.ui.style.controls import IconButton, View, label
+from desktop.ui.style.flow import FlowLayout
 from desktop.ui.style.icons import icon
 from desktop.ui.style.theme import theme
 
@@ -58,7 +59,7 @@ class Banner(View):
         self.close_button = IconButton("x", "ink-3")
         self.close_button.clicked.connect(self.closed)
         self.buttons: dict[str, QPushButton] = {}
-        self._button_row = QHBoxLayout()
+        self._button_row = FlowLayout()
         for index, action in enumerate(notice.actions):
             button = QPushButton()
             button.setProperty("kind", "primary" if index == 0 and notice.level == "bad" else "")
@@ -66,7 +67,6 @@ class Banner(View):
             self.buttons[action] = button
             self._button_row.addWidget(button)
         self._button_row.addWidget(self.details_button)
-        self._button_row.addStretch(1)
         self._column = QVBoxLayout()
         for part in (self._title, self._text, self._details):
             self._column.addWidget(part)

@@ -37,8 +37,8 @@ class Gauge(QAbstractButton):
         self.update()
 
     def sizeHint(self) -> QSize:
-        """56 × 14 pixels at 100 %."""
-        return QSize(theme().px(56), theme().px(14))
+        """64 × 14 pixels at 100 %."""
+        return QSize(theme().px(64), theme().px(14))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter presses it, as Space does."""
@@ -51,7 +51,8 @@ class Gauge(QAbstractButton):
         """Paint the track and the filled part."""
         look = theme()
         height = look.px(4)
-        track = QRectF(0, (self.height() - height) / 2, self.width(), height)
+        side = height  # room for the focus ring
+        track = QRectF(side, (self.height() - height) / 2, self.width() - 2 * side, height)
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -64,7 +65,8 @@ class Gauge(QAbstractButton):
         if self.hasFocus():
             painter.setPen(look.color("violet"))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), height, height)
+            ring = QRectF(0.5, (self.height() - 3 * height) / 2, self.width() - 1, 3 * height)
+            painter.drawRoundedRect(ring, height, height)
 
 
 class StatusLine(View):

@@ -14,7 +14,7 @@ from desktop.i18n import set_language
 from desktop.store import errors as store_errors
 from desktop.ui import notices, numbers
 from desktop.ui.notices import action_label, notice_text
-from desktop.ui.window.banner import BannerStack
+from desktop.ui.window.banner import Banner, BannerStack
 
 FACTS = {
     "path": "/models/belle.gguf",
@@ -262,3 +262,19 @@ def test_a_long_name_makes_no_long_sentence(details):
     assert len(said.text) < 250
     assert max(map(len, said.text.split())) <= 70
     assert ".gguf" in said.text or "path" not in details
+
+
+def test_the_buttons_of_a_banner_go_on_in_the_next_line_where_there_is_no_room(qtbot):
+    actions = ("drop_oldest", "cut_middle", "summarise", "larger_context", "edit_question")
+    banner = Banner(Notice("prompt_too_long", "bad", {"prompt_tokens": 5000, "n_ctx": 4096}, actions, "answer"))
+    qtbot.addWidget(banner)
+    heights = []
+    for width in (900, 400, 250):
+        banner.resize(width, banner.heightForWidth(width))
+        banner.show()
+        qtbot.waitExposed(banner)
+        banner.layout().activate()
+        assert banner.minimumSizeHint().width() <= width
+        assert all(banner.rect().contains(button.geometry()) for button in banner.buttons.values())
+        heights.append(banner.heightForWidth(width))
+    assert heights == sorted(heights) and heights[0] < heights[-1]
