@@ -16,16 +16,18 @@ from PySide6.QtWidgets import QDialog, QWidget
 from belle.engine.process.protocol import TemplateOption
 from belle.errors import KnownError
 from desktop.app import make_application
-from desktop.chat.state import ModelChoice
+from desktop.chat.state import ContextUsage, ModelChoice
 from desktop.i18n import set_language
 from desktop.settings import Settings
 from desktop.ui.dialogs.about import AboutDialog
 from desktop.ui.dialogs.base import Dialog
+from desktop.ui.dialogs.context import ContextDialog
 from desktop.ui.dialogs.model_info import ModelInfoDialog
 from desktop.ui.dialogs.offline import OfflineDialog
 from desktop.ui.dialogs.settings import SettingsDialog
 from desktop.ui.dialogs.shortcuts import ShortcutsDialog
 from desktop.ui.dialogs.store_fault import StoreFaultDialog
+from desktop.ui.dialogs.summary import SummaryDialog
 from desktop.ui.dialogs.system_prompt import SystemPromptDialog
 from desktop.ui.dialogs.template import TemplateDialog
 from desktop.ui.dialogs.unsaved import UnsavedDialog
@@ -51,6 +53,8 @@ def dialogs(settings: Settings) -> Iterator[QDialog]:
     )
     yield UnsavedDialog()
     yield SystemPromptDialog("Be brief. " * 200)
+    yield ContextDialog("summarise", ContextUsage(812, 4096, 120), has_summary=True)
+    yield SummaryDialog("They spoke of rain. " * 100)
     template = TemplateDialog("a-file-with-quite-a-long-name.Q4_K_M.gguf", "gguf")
     template.show_options(
         [TemplateOption(f"t{i}", f"Template {i}", "text\n" * 50, "It fails. " * 9) for i in range(25)]

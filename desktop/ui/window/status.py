@@ -129,6 +129,8 @@ class StatusLine(View):
         self.gauge.setVisible(known)
         self.context_label.setVisible(known)
         self.gauge.set_fraction(fraction)
+        action = translate("Status", "Choose what happens when the context is full")
+        self.gauge.setAccessibleDescription(action)
         if not known:
             self.gauge.setAccessibleName(translate("Status", "How full the model's memory is"))
             return
@@ -142,7 +144,6 @@ class StatusLine(View):
         for part in (self.gauge, self.context_label):
             set_tooltip(part, tip)
         self.gauge.setAccessibleName(tip)
-        self.gauge.setAccessibleDescription(translate("Status", "Choose what happens when the context is full"))
         level = "warn" if fraction >= NEARLY_FULL else ""
         if self.context_label.property("level") != level:
             self.context_label.setProperty("level", level)

@@ -22,14 +22,16 @@ from PySide6.QtWidgets import (
 )
 
 from belle.errors import KnownError
-from desktop.chat.state import ModelChoice, Notice
+from desktop.chat.state import ContextUsage, ModelChoice, Notice
 from desktop.i18n import set_language
 from desktop.ui.dialogs.about import AboutDialog
+from desktop.ui.dialogs.context import ContextDialog
 from desktop.ui.dialogs.model_info import ModelInfoDialog
 from desktop.ui.dialogs.offline import OfflineDialog
 from desktop.ui.dialogs.settings import SettingsDialog
 from desktop.ui.dialogs.shortcuts import ShortcutsDialog
 from desktop.ui.dialogs.store_fault import CopyToRestore, StoreFaultDialog
+from desktop.ui.dialogs.summary import SummaryDialog
 from desktop.ui.dialogs.system_prompt import SystemPromptDialog
 from desktop.ui.dialogs.template import TemplateDialog
 from desktop.ui.dialogs.unsaved import UnsavedDialog
@@ -89,6 +91,8 @@ def dialogs(settings) -> list[QWidget]:
         ShortcutsDialog(),
         AboutDialog(),
         SystemPromptDialog(""),
+        ContextDialog("summarise", ContextUsage(812, 4096, 120), has_summary=True),
+        SummaryDialog("They spoke of rain."),
         TemplateDialog("a.gguf", "gguf"),
         ModelInfoDialog(choice),
         OfflineDialog(),

@@ -269,7 +269,7 @@ def test_the_buttons_of_a_banner_go_on_in_the_next_line_where_there_is_no_room(q
     banner = Banner(Notice("prompt_too_long", "bad", {"prompt_tokens": 5000, "n_ctx": 4096}, actions, "answer"))
     qtbot.addWidget(banner)
     heights = []
-    for width in (900, 400, 250):
+    for width in (900, 480, 320):
         banner.resize(width, banner.heightForWidth(width))
         banner.show()
         qtbot.waitExposed(banner)

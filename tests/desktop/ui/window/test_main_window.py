@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QMenu
 from belle.engine.process.protocol import Sampling
 from desktop.chat.state import ContextUsage, ModelChoice, ModelState, Notice
 from desktop.settings import Settings
+from desktop.store import StoredSummary
 from desktop.ui.style.theme import theme
 from desktop.ui.window.main_window import MainWindow
 from tests.support.fake_controller import STARTER, STARTER_INFO
@@ -268,6 +269,58 @@ def test_the_gauge_warns_when_nearly_full(window, controller):
     assert window.status.speed_label.text() == "41 tok/s"
     controller.speed.emit(None)
     assert window.status.speed_label.text() == ""
+
+
+@pytest.mark.parametrize("way", ["gauge by mouse", "gauge by key", "figures", "more menu"])
+def test_what_happens_when_the_context_is_full_is_chosen_from_the_gauge_and_the_menu(window, controller, way):
+    controller.usage = ContextUsage(812, 4096, 120)
+    controller.context_usage.emit(controller.usage)
+    gauge = window.status.gauge
+    if way == "gauge by mouse":
+        QTest.mouseClick(gauge, Qt.MouseButton.LeftButton)
+    elif way == "gauge by key":
+        gauge.setFocus(Qt.FocusReason.TabFocusReason)
+        QTest.keyClick(gauge, Qt.Key.Key_Return)
+    elif way == "figures":
+        QTest.mouseClick(window.status.context_label, Qt.MouseButton.LeftButton)
+    else:
+        window.header.more_menu.aboutToShow.emit()
+        actions = window.header.more_menu.actions()
+        next(action for action in actions if action.text() == "When the context is full…").trigger()
+    asked = dialog("ContextDialog")
+    assert controller.calls == [("count_context",)]
+    controller.context_usage.emit(ContextUsage(900, 4096, 120))
+    assert "900" in asked.bar.accessibleName()
+    asked.choices["summarise"].button.click()
+    asked.save_button.click()
+    assert controller.calls[-1] == ("set_overflow", "summarise", False)
+
+
+def test_a_summary_is_read_from_its_hairline_and_stays_open_until_it_is_stored(window, controller):
+    conversation_id = controller.add("Water", texts=("one", "ONE", "two", "TWO"))
+    ids = [message.id for message in controller.paths[conversation_id]]
+    controller.stored[conversation_id] = replace(controller.stored[conversation_id], left_out=tuple(ids[:2]))
+    controller.summary = StoredSummary(ids[1], tuple(ids[:2]), "of one", 0.0)
+    controller.open_conversation(conversation_id)
+    window.transcript.message_widget(ids[2]).stops()[0].click()
+    shown = dialog("SummaryDialog")
+    assert shown.field.toPlainText() == "of one"
+    shown.field.setPlainText("as I say")
+    controller.refuse = True
+    shown.save_button.click()
+    assert shown.isVisible()
+    controller.refuse = False
+    shown.save_button.click()
+    assert controller.calls[-2:] == [("edit_summary", ids[1], "as I say")] * 2
+    assert not shown.isVisible()
+
+
+def test_a_message_is_pinned_by_key(window, controller):
+    conversation_id = controller.add("Water", texts=("one", "ONE"))
+    controller.open_conversation(conversation_id)
+    answer = controller.paths[conversation_id][1]
+    QTest.keyClick(window, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
+    assert controller.calls[-1] == ("set_message_pinned", answer.id, True)
 
 
 def test_a_search_hit_opens_at_its_message(window, controller, qtbot):
