@@ -29,14 +29,15 @@ def kept_token() -> tuple[str, bool]:
         return _make(path), True
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
-    return check_token(read_text(path, longest=_LONGEST_FILE).strip(), f"The token in {path}"), False
+    token = read_text(path, longest=_LONGEST_FILE).strip()
+    return check_token(token, f"The token in {path}", advice="Delete the file, and another token is made."), False
 
 
-def check_token(token: str, what: str = "The token") -> str:
+def check_token(token: str, what: str = "The token", *, advice: str = "Choose another one.") -> str:
     """`token`, if it can be one. Raises KnownError("bad_token")."""
     if not _USABLE.fullmatch(token):
         message = f"{what} cannot be used: a token has 8 to 512 characters of ASCII without spaces."
-        raise KnownError("bad_token", message, "Delete the file, and another one is made; or choose another token.")
+        raise KnownError("bad_token", message, advice)
     return token
 
 

@@ -144,6 +144,8 @@ class AnswerSession:
                 if request.prompt_logprobs:
                     self._send_prompt_logprobs(prompt.tokens, answer)
                 self._evaluate_prompt(prompt.tokens, answer)
+                if request.prompt_logprobs:
+                    answer.reused_tokens = 0  # it was all read anew
                 reason = self._decode(sampler, answer)
             except Interrupted:
                 reason = "stopped"

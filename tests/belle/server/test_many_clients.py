@@ -46,12 +46,13 @@ def test_a_client_with_one_request_does_not_wait_for_all_of_another(small: Serve
 def test_too_many_at_once_are_told_to_come_again(small: ServerProcess) -> None:
     async def check() -> None:
         async with small.async_client() as client:
-            tasks = [ask(client, f"Count to {n}.", f"client {n}") for n in range(9)]
+            tasks = [ask(client, f"Tell me {n} long stories.", f"client {n}", 30) for n in range(12)]
             results = await asyncio.gather(*tasks, return_exceptions=True)
         refused = [result for result in results if isinstance(result, openai.RateLimitError)]
-        assert len(refused) == 4
+        assert refused
         assert int(refused[0].response.headers["retry-after"]) >= 1
-        assert all(isinstance(result, float) for result in results if result not in refused)
+        served = [result for result in results if result not in refused]
+        assert len(served) >= 5 and all(isinstance(result, float) for result in served)
 
     asyncio.run(check())
 

@@ -83,6 +83,7 @@ def test_the_likelihood_of_a_prompt_is_that_of_saying_it(engine: BlockingEngine)
     _, events = ask(engine, messages=(), prompt=prompt + said.text, prompt_logprobs=True, max_tokens=0)
     read = [token for event in events if isinstance(event, Logprobs) and event.of_prompt for token in event.tokens]
     assert read[0].logprob is None
+    assert isinstance(events[-1], Done) and events[-1].stats.reused_tokens == 0
     assert [token.token for token in read[-6:]] == [token.token for token in spoken]
     for token, again in zip(spoken, read[-6:], strict=True):
         assert again.logprob == pytest.approx(token.logprob, abs=0.25)  # other kernels read several tokens at once
