@@ -104,6 +104,11 @@ def chat_history_file() -> Path:
     return data_dir() / "chat_history.jsonl"
 
 
+def unsaved_chats_dir() -> Path:
+    """The folder of conversations of `belle chat` that could not be written into `database_file`."""
+    return data_dir() / "unsaved"
+
+
 def private_folder(path: Path) -> Path:
     """Create `path`, readable by its owner only, and return it. Raises OSError."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)

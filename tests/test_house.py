@@ -33,7 +33,8 @@ belle/evaluation     →  the ground, belle/prompts, belle/gguf, belle/pretraine
 convert              →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine
 belle/server         →  the ground, belle/prompts, belle/engine
 belle/cli            →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine,
-                        belle/doctor, belle/training, belle/evaluation, belle/report, belle/server, convert
+                        belle/doctor, belle/training, belle/evaluation, belle/report, belle/server, convert,
+                        desktop/store, desktop/chat/saved_states.py, desktop/chat/titles.py
 desktop/i18n         →  the ground
 desktop/markup       →  the ground
 desktop/store        →  the ground

@@ -45,16 +45,41 @@ _EN = {
     "saved": "Saved to {path}.",
     "yes_no": "[y/N]",
     "yes": "y",
+    "continued": "Going on with “{title}” ({count} messages).",
+    "summarised": "(a summary stands for them)",
+    "not_shared": (
+        "The conversation goes on here and is not lost: it is written there as soon as that is possible, or else at "
+        "the end into a file of its own."
+    ),
+    "shared_again": "(the conversation is saved again)",
+    "saved_elsewhere": "What could not be saved in the conversations is in {path}; “/load” brings it back.",
+    "loaded": "Loaded {count} messages.",
+    "attached": "{name}: {lines} line(s), for the next question",
+    "attached_none": "No file goes with the next question. /file PATH attaches one.",
+    "copied": "Copied {count} characters.",
+    "sent": "What the model has read (template: {template}):",
+    "model": (
+        "{title} · {parameters} · {quantization} · context {context} tokens · {device} · template {template}\n{path}"
+    ),
     "help": (
-        "/new            start a new conversation\n"
+        "/new, /clear    start a new conversation\n"
         "/system TEXT    set the system prompt; without TEXT show it, “/system off” removes it\n"
+        "/model NAME     let another model answer; without NAME show which it is\n"
+        "/file PATH      let a text file go with the next question; “/file” shows which do, “/file off” removes them\n"
         "/retry          answer the last question again\n"
         "/undo           take the last question and its answer back\n"
+        "/copy           copy the last answer to the clipboard\n"
+        "/set NAME VALUE temperature, top_k, top_p, min_p, repeat_penalty, seed, max_tokens, ctx (tokens),\n"
+        "                thinking (on, off, auto), context (refuse, oldest, middle, summary); “/set” shows them\n"
+        "/show           show what the model has really read\n"
         "/stats          figures of the last answer\n"
         "/save FILE      save the conversation (Markdown, or JSON when FILE ends in .json)\n"
+        "/load FILE      go on with a conversation that was saved as JSON\n"
         "/quit           end (also Ctrl-D)\n"
-        "Pasted lines are one question; Alt-Enter, or \\ at the end of a line, begins another line.\n"
-        "The arrow keys bring earlier questions back. Ctrl-C stops an answer."
+        "Tab completes. The arrow keys bring earlier questions back, Ctrl-R searches them.\n"
+        "Pasted lines are one question. Alt-Enter (or Esc, Enter), or \\ at the end of a line, begins another line;\n"
+        'so does Enter between """ and """.\n'
+        "Ctrl-C stops an answer, twice it ends the program."
     ),
     "serve_new_token": "Token, shown only this once: {token}\nIt is kept in {path}.",
     "serve_token": "Clients show the token that is kept in {path}.",
@@ -134,16 +159,35 @@ _ZH = {
     "saved": "已保存到 {path}。",
     "yes_no": "[y/N]",
     "yes": "y",
+    "continued": "继续“{title}”（{count} 条消息）。",
+    "summarised": "（已用摘要代替）",
+    "not_shared": "对话在这里继续，不会丢失：一旦可以写入就会保存到那里，否则在结束时保存为单独的文件。",
+    "shared_again": "（对话已重新保存）",
+    "saved_elsewhere": "未能存入对话库的内容保存在 {path}；用 “/load” 可以取回。",
+    "loaded": "已载入 {count} 条消息。",
+    "attached": "{name}：{lines} 行，将随下一个问题发送。",
+    "attached_none": "下一个问题不附带文件。用 “/file 路径” 添加。",
+    "copied": "已复制 {count} 个字符。",
+    "sent": "模型实际读到的内容（模板：{template}）：",
+    "model": "{title} · {parameters} · {quantization} · 上下文 {context} 词元 · {device} · 模板 {template}\n{path}",
     "help": (
-        "/new            开始新对话\n"
+        "/new、/clear    开始新对话\n"
         "/system 内容    设置系统提示词；不带内容则显示，“/system off” 移除\n"
+        "/model 名称     换一个模型来回答；不带名称则显示当前模型\n"
+        "/file 路径      让一个文本文件随下一个问题发送；不带路径则显示已附文件，“/file off” 移除\n"
         "/retry          重新回答上一个问题\n"
         "/undo           撤回上一个问题及其回答\n"
+        "/copy           把上一个回答复制到剪贴板\n"
+        "/set 名称 值    temperature、top_k、top_p、min_p、repeat_penalty、seed、max_tokens、ctx（词元数）、\n"
+        "                thinking（on、off、auto）、context（refuse、oldest、middle、summary）；“/set” 显示全部\n"
+        "/show           显示模型实际读到的内容\n"
         "/stats          上一个回答的统计\n"
         "/save 文件      保存对话（Markdown；文件名以 .json 结尾则为 JSON）\n"
+        "/load 文件      继续一个以 JSON 保存的对话\n"
         "/quit           结束（也可按 Ctrl-D）\n"
-        "粘贴的多行算作一个问题；按 Alt-Enter 或在行尾加 \\ 可换行。\n"
-        "方向键可找回以前的问题。Ctrl-C 停止当前回答。"
+        "Tab 键补全。方向键可找回以前的问题，Ctrl-R 可搜索。粘贴的多行算作一个问题。\n"
+        '按 Alt-Enter（或先 Esc 再 Enter）或在行尾加 \\ 可换行；在 """ 与 """ 之间按 Enter 也是换行。\n'
+        "Ctrl-C 停止当前回答，连按两次结束程序。"
     ),
     "serve_new_token": "令牌（仅显示这一次）：{token}\n已保存在 {path}。",
     "serve_token": "客户端须出示保存在 {path} 中的令牌。",

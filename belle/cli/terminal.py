@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from typing import TYPE_CHECKING
 
-from belle.cli.line_editor import History, LineEditor
 from belle.cli.messages import say
 from belle.streams import commanding
 from belle.texts import visible
+
+if TYPE_CHECKING:
+    from belle.cli.chat.line_editor import LineEditor
 
 DIM, BOLD, GREEN, RED = "2", "1", "32", "31"
 _BAR_WIDTH = 24
@@ -36,17 +39,9 @@ class Terminal:
         self._thinks = False
         self._editor: LineEditor | None = None
 
-    def paint(self, text: str, style: str, *, prompt: bool = False) -> str:
-        """`text` in a colour, none for ""; it was made visible before, where it may hold what strangers wrote.
-
-        In a `prompt` the codes are marked, so that line editing knows them to have no width.
-        """
-        if not (self._colours and style):
-            return text
-        before, after = f"\x1b[{style}m", "\x1b[0m"
-        if prompt:
-            before, after = f"\x01{before}\x02", f"\x01{after}\x02"
-        return before + text + after
+    def paint(self, text: str, style: str) -> str:
+        """`text` in a colour, none for ""; it was made visible before, where it may hold what strangers wrote."""
+        return f"\x1b[{style}m{text}\x1b[0m" if self._colours and style else text
 
     def note(self, text: str, style: str = DIM) -> None:
         """A line for the person."""
@@ -91,33 +86,32 @@ class Terminal:
             stream.write(text)
             stream.flush()
 
-    def edit_lines(self, history: History | None) -> None:
-        """Give `read` line editing, and what was entered before."""
-        self._editor = LineEditor(history)
+    def send(self, command: str) -> bool:
+        """Send the terminal an escape sequence of the program. False where there is no terminal that takes one."""
+        if self._moves:
+            self._command(command)
+        return self._moves
 
-    def remember(self, entry: str) -> None:
-        """Make what was entered come back by the arrow keys."""
-        if self._editor is not None:
-            self._editor.remember(entry)
+    def edit_lines(self, editor: LineEditor) -> None:
+        """Read by `editor` from now on."""
+        self._editor = editor
 
     def read(self, prompt: str) -> str:
-        """What the person enters: one line, several that were pasted, or several that end in a backslash but the last.
-
-        Raises EOFError on Ctrl-D and KeyboardInterrupt on Ctrl-C.
-        """
+        """What the person enters, one line or several. Raises EOFError on Ctrl-D and KeyboardInterrupt on Ctrl-C."""
         self.clear()
         read = self._editor.read if self._editor is not None else input
-        line = read(self.paint(visible(prompt), f"{BOLD};{GREEN}", prompt=True))
-        lines = [line]
-        while line.endswith("\\"):
-            lines[-1] = line[:-1]
-            line = read(self.paint("… ", DIM, prompt=True))
-            lines.append(line)
-        return "\n".join(lines)
+        return read(self.paint(visible(prompt), f"{BOLD};{GREEN}"))
+
+    def ask(self, question: str) -> str:
+        """The answer to a question of the program: one line. Raises as `read`."""
+        self.clear()
+        ask = self._editor.ask if self._editor is not None else input
+        return ask(self.paint(visible(question), f"{BOLD};{GREEN}"))
 
     def agrees(self, question: str) -> bool:
-        """Ask a question that is answered with yes or no; anything but a yes is a no."""
+        """Ask a question that is answered with yes or no; anything but a yes is a no, Ctrl-C and Ctrl-D too."""
         try:
-            return self.read(f"{question} {say('yes_no')} ").strip().casefold() in (say("yes"), "yes", "是")
-        except EOFError:
+            answer = self.ask(f"{question} {say('yes_no')} ")
+        except (EOFError, KeyboardInterrupt):
             return False
+        return answer.strip().casefold() in (say("yes"), "yes", "是")

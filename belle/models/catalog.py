@@ -246,6 +246,11 @@ class ResolvedModel:
     template: str | None = None
     sampling: SamplingDefaults | None = None
 
+    @property
+    def ref(self) -> str:
+        """What finds it again: its name in the catalogue, or the path of its file."""
+        return self.entry.name if self.entry else str(self.path)
+
 
 def resolve(name_or_path: str | Path) -> ResolvedModel:
     """The file behind a name of the catalogue, a registered name, or a path.

@@ -6,85 +6,132 @@ import itertools
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
+from belle.cli.chat.settings import AnswerSettings
+from belle.cli.chat.transcript import ChatPrompt
 from belle.cli.messages import say
 from belle.cli.terminal import Terminal
 from belle.engine.process.blocking import BlockingEngine
-from belle.engine.process.protocol import ContextCut, Done, Event, Generate, Overflow, Prefill, Sampling, Text, Thinking
+from belle.engine.process.protocol import (
+    ContextCut,
+    Done,
+    Event,
+    Generate,
+    ListTemplates,
+    Prefill,
+    Summarised,
+    Text,
+    Thinking,
+)
+from belle.errors import KnownError
 from belle.prompts import Message
 
 _LONG_PREFILL = 256
 """From this number of new tokens on, the progress of prefill is shown."""
+_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The end of an answer.
+
+    Args:
+        left_out: indices of the messages that the prompt did not contain.
+        summary: of those, where the context policy asks for one.
+    """
+
+    done: Done
+    left_out: tuple[int, ...] = ()
+    summary: str = ""
 
 
 class Answerer:
-    """The engine, with the settings that all answers have in common."""
+    """The engine, with the settings that all answers have in common. `settings` may be replaced between answers."""
 
-    def __init__(
-        self,
-        engine: BlockingEngine,
-        terminal: Terminal,
-        *,
-        sampling: Sampling,
-        max_tokens: int | None = None,
-        stop: tuple[str, ...] = (),
-        thinking: bool | None = None,
-    ) -> None:
+    def __init__(self, engine: BlockingEngine, terminal: Terminal, settings: AnswerSettings) -> None:
         self.engine = engine
+        self.settings = settings
         self._terminal = terminal
-        self._sampling = sampling
-        self._max_tokens = max_tokens
-        self._stop = stop
-        self._thinking = thinking
         self._ids = itertools.count(1)
 
     def answer(
-        self, messages: Sequence[Message], *, write: Callable[[str], None] | None, overflow: Overflow = "refuse"
-    ) -> Done:
+        self,
+        prompt: ChatPrompt,
+        *,
+        write: Callable[[str], None] | None,
+        conversation: str = "",
+    ) -> Answered:
         """Answer a conversation; Ctrl-C stops the answer, whose `Done` then has the reason `stopped`.
 
         Args:
             write: called with the pieces of the text, while thoughts go to the terminal; None to show nothing.
+            conversation: the name under which the KV cache is saved; empty to save none.
 
-        Raises KnownError, `prompt_too_long` among others.
+        Raises KnownError, `prompt_too_long` among others, and SystemExit at the second Ctrl-C.
         """
+        settings = self.settings
         request = Generate(
             next(self._ids),
-            tuple(messages),
-            sampling=self._sampling,
-            max_tokens=self._max_tokens,
-            stop=self._stop,
-            overflow=overflow,
-            thinking=self._thinking,
+            prompt.messages,
+            sampling=settings.sampling,
+            max_tokens=settings.max_tokens,
+            stop=settings.stop,
+            overflow=settings.overflow,
+            thinking=settings.thinking,
+            conversation=conversation,
+            pinned=prompt.pinned,
+            summary=prompt.summary,
+            summarised=prompt.summarised,
         )
         done: Done | None = None
+        left_out: tuple[int, ...] = ()
+        new_summary = ""
         try:
             for event in self._events(request):
-                if isinstance(event, Prefill):
-                    self._show(event)
-                elif isinstance(event, ContextCut):
-                    self._terminal.note(say("cut", count=len(event.left_out)))
-                elif isinstance(event, Thinking) and write is not None:
-                    self._terminal.think(event.text)
-                elif isinstance(event, Text) and write is not None:
-                    self._terminal.clear()
-                    write(event.text)
-                elif isinstance(event, Done):
-                    done = event
+                match event:
+                    case Prefill():
+                        self._show(event)
+                    case ContextCut():
+                        left_out = event.left_out
+                        self._terminal.note(say("cut", count=len(left_out)))
+                    case Summarised():
+                        new_summary = event.text
+                        self._terminal.note(say("summarised"))
+                    case Thinking() if write is not None:
+                        self._terminal.think(event.text)
+                    case Text() if write is not None:
+                        self._terminal.clear()
+                        write(event.text)
+                    case Done():
+                        done = event
         finally:
             self._terminal.clear()
         if done is None:
             raise RuntimeError("the engine's events ended without Done")
-        return done
+        return Answered(done, left_out, new_summary)
+
+    def rendered(self, messages: Sequence[Message]) -> str:
+        """What the model really reads of a conversation, with every special token. Raises KnownError."""
+        options = self.engine.list_templates(ListTemplates(next(self._ids), tuple(messages)))
+        option = next(option for option in options if option.id == self.engine.model.template)
+        if option.problem:
+            raise KnownError("template_error", option.problem, "Choose another template with --template.")
+        return option.text
 
     def _events(self, request: Generate) -> Iterator[Event]:
-        """The engine's events; the first Ctrl-C stops the answer, the second raises KeyboardInterrupt.
+        """The engine's events; the first Ctrl-C stops the answer, the second ends the program.
 
-        By a handler: a KeyboardInterrupt could be raised in the middle of writing a piece of the answer.
+        By a handler: a KeyboardInterrupt could be raised in the middle of writing a piece of the answer, and the engine
+        takes the first one for the wish to stop.
         """
+        stopping = False
 
         def on_interrupt(*_: object) -> None:
-            signal.signal(signal.SIGINT, before)
+            nonlocal stopping
+            if stopping:
+                raise SystemExit(_INTERRUPTED)
+            stopping = True
             # In a thread: this handler may have interrupted the client while that holds its lock.
             threading.Thread(target=self.engine.client.stop, args=(request.id,)).start()
 

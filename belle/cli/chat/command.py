@@ -1,4 +1,4 @@
-"""`belle chat`: a conversation in the terminal; with `--prompt` a single question, for scripts with `--json`."""
+"""`belle chat`: a conversation in the terminal, or a single question, for scripts with `--json`."""
 
 from __future__ import annotations
 
@@ -7,24 +7,33 @@ import os
 import select
 import stat
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 from belle import paths
-from belle.cli.arguments import path_or_name, real, whole
+from belle.cli.arguments import input_file, path_or_name, real, whole
 from belle.cli.chat.answer import Answerer
+from belle.cli.chat.attachments import LONGEST_TEXT, Attachment, read_attachment
+from belle.cli.chat.conversation import ChatConversation
+from belle.cli.chat.input_history import InputHistory
+from belle.cli.chat.model import ChatModel, recommended_sampling
 from belle.cli.chat.session import ChatSession
-from belle.cli.line_editor import History
-from belle.cli.messages import is_chinese, say
+from belle.cli.chat.settings import POLICIES, AnswerSettings
+from belle.cli.chat.transcript import Transcript
+from belle.cli.messages import say
 from belle.cli.terminal import Terminal
-from belle.engine.process.blocking import BlockingEngine, open_engine
-from belle.engine.process.protocol import Load, Sampling
+from belle.engine.process.blocking import open_engine
+from belle.engine.process.protocol import Done, Load, Overflow, Sampling
 from belle.errors import KnownError
-from belle.models.catalog import STARTER, ResolvedModel, load_catalog, remember_file, resolve
-from belle.prompts import OWN_TEMPLATE, TEMPLATES, Message, get_template
+from belle.models.catalog import STARTER, ResolvedModel, load_catalog, resolve
+from belle.prompts import OWN_TEMPLATE, TEMPLATES, get_template
 from belle.texts import json_text
 
+# What opens the store is imported by the functions that need it.
+if TYPE_CHECKING:
+    from belle.cli.chat.shared import SharedConversation
+
 _SILENT_S = 1.0
-_LONGEST_INPUT = 16 << 20
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,20 +41,37 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _models()
     parser.add_argument(
+        "question",
+        nargs="?",
+        help="ask this one question and end; what a pipe or a file brings on standard input is fenced in front of it",
+    )
+    parser.add_argument(
         "-m",
         "--model",
         type=path_or_name,
-        default=STARTER,
-        help="a name from the list below, or the path of a GGUF file (default: starter)",
+        help="a name from the list below, or the path of a GGUF file (default: starter, or that of the conversation)",
     )
     parser.add_argument(
         "-p",
         "--prompt",
-        help="ask this one question and end; what a pipe or a file brings on standard input is put below it, and - "
-        "stands for that alone",
+        help="ask this one question and end; what a pipe or a file brings on standard input is put below it as it is, "
+        "and - stands for that alone",
     )
-    parser.add_argument("--json", action="store_true", help="with --prompt: print one JSON object and nothing else")
-    parser.add_argument("--system", default="", help="the system prompt")
+    parser.add_argument("--json", action="store_true", help="for one question: print one JSON object and nothing else")
+    parser.add_argument("--system", help="the system prompt")
+    parser.add_argument(
+        "--file",
+        action="append",
+        default=[],
+        type=input_file,
+        metavar="PATH",
+        help="a text that goes with the (first) question: plain text, Markdown, source code; repeatable",
+    )
+    shared = parser.add_argument_group("conversations", "Those of the window. Without these, nothing is kept.")
+    which = shared.add_mutually_exclusive_group()
+    which.add_argument("-c", "--continue", action="store_true", dest="goes_on", help="go on with the latest one")
+    which.add_argument("--conversation", metavar="NAME", help="go on with the one of this number or title")
+    which.add_argument("--save", action="store_true", help="begin one that the window will have, too")
     parser.add_argument(
         "--no-history",
         action="store_true",
@@ -64,6 +90,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end an answer at TEXT; repeatable")
     parser.add_argument("--ctx", type=whole(0), default=0, metavar="N", help="context length in tokens (default: 4096)")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="threads (default: adapt to the machine)")
+    parser.add_argument(
+        "--context-policy",
+        choices=tuple(POLICIES),
+        help="when the context is full: ask (refuse, the default), leave out the oldest turns or those in the middle, "
+        "or go on with a summary of the oldest",
+    )
     sampling = parser.add_argument_group("sampling", "Without these: what the model's card recommends.")
     sampling.add_argument("--temperature", type=real(0, 100), metavar="X", help="0 takes the likeliest token")
     sampling.add_argument("--top-k", type=whole(0), metavar="N", help="draw from the N likeliest tokens; 0: from all")
@@ -76,10 +108,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Load the model and chat. Returns the exit status; raises KnownError."""
     terminal = Terminal()
-    prompt = _prompt(arguments)
-    model = resolve(arguments.model)
-    template = _template(arguments.template, model)
-    load = Load(str(model.path), n_ctx=arguments.ctx, template=template, threads=arguments.threads)
+    question, piped = _question(arguments)
+    attachments = [*piped, *(read_attachment(path) for path in arguments.file)]
+    opened = _opened(arguments)
+    model = resolve(arguments.model or opened.model or STARTER)
+    load = Load(str(model.path), n_ctx=arguments.ctx, template=_template(arguments.template, model))
+    load = replace(load, threads=arguments.threads)
+    if opened.shared is not None:
+        load = _with_saved_states(load)
 
     def on_loading(fraction: float) -> None:
         terminal.progress(say("loading", title=model.title, percent=round(fraction * 100)))
@@ -89,45 +125,105 @@ def run(arguments: argparse.Namespace) -> int:
 
     with open_engine(load, on_loading=on_loading, on_safer_mode=on_safer_mode) as engine:
         terminal.clear()
-        if engine.model.template is None:
-            _choose_template(engine, model, terminal, ask=prompt is None)
-        if model.entry is not None and model.entry.research_only:
-            terminal.note(model.entry.license_note["zh" if is_chinese() else "en"])
-        answerer = Answerer(
-            engine,
+        chat_model = ChatModel(engine, model, load, terminal)
+        chat_model.introduce(ask=question is None)
+        answerer = Answerer(engine, terminal, _settings(arguments, model, opened.overflow))
+        conversation = ChatConversation(
+            answerer,
+            chat_model,
             terminal,
-            sampling=_sampling(arguments, model),
-            max_tokens=arguments.max_tokens,
-            stop=tuple(arguments.stop),
-            thinking=arguments.thinking,
+            opened.transcript,
+            write=None if arguments.json else _write,
+            asks=question is None and terminal.interactive,
+            shared=opened.shared,
         )
-        if prompt is None:
-            history = None if arguments.no_history else History(paths.chat_history_file())
-            return ChatSession(answerer, model, terminal, system=arguments.system, history=history).run()
-        messages = [Message("system", arguments.system)] if arguments.system else []
-        return _answer_once(answerer, [*messages, Message("user", prompt)], as_json=arguments.json)
+        if opened.shared is not None:
+            _take_over(arguments, conversation)
+        if question is None:
+            history = None if arguments.no_history else InputHistory(paths.chat_history_file())
+            return ChatSession(conversation, terminal, history=history, attachments=attachments).run()
+        conversation.attachments = attachments
+        return _answer_once(conversation, question, as_json=arguments.json)
 
 
-def _answer_once(answerer: Answerer, messages: list[Message], *, as_json: bool) -> int:
-    done = answerer.answer(messages, write=None if as_json else _write)
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """The conversation to go on with, or an empty one. `model` is empty where any will do."""
+
+    transcript: Transcript
+    shared: SharedConversation | None = None
+    model: str = ""
+    overflow: Overflow = "refuse"
+
+
+def _opened(arguments: argparse.Namespace) -> _Opened:
+    """The conversation that the options name. Raises KnownError."""
+    transcript = Transcript(arguments.system or "")
+    if not (arguments.goes_on or arguments.conversation is not None or arguments.save):
+        return _Opened(transcript)
+    from belle.cli.chat.shared import SharedConversation, find
+
+    if not arguments.save:
+        stored, transcript = find(arguments.conversation)
+        return _Opened(transcript, SharedConversation(stored), stored.model, stored.overflow)
+    model = resolve(arguments.model or STARTER)
+    return _Opened(transcript, SharedConversation(model=model.ref))
+
+
+def _take_over(arguments: argparse.Namespace, conversation: ChatConversation) -> None:
+    """Let the options that say something else than the stored conversation hold for it from now on."""
+    if arguments.system is not None and arguments.system != conversation.transcript.system:
+        conversation.set_system(arguments.system)
+    if arguments.context_policy:
+        conversation.set("context", arguments.context_policy)
+
+
+def _with_saved_states(load: Load) -> Load:
+    from belle.cli.chat.shared import state_budget
+
+    budget = state_budget()
+    return replace(load, state_folder=str(paths.saved_states_dir()) if budget else None, state_budget=budget)
+
+
+def _answer_once(conversation: ChatConversation, question: str, *, as_json: bool) -> int:
+    try:
+        done = conversation.ask(question)
+    finally:
+        conversation.end()
+    assert done is not None  # nobody was asked anything
     if as_json:
-        stats = asdict(done.stats)
-        figures = ("prompt_tokens", "reused_tokens", "completion_tokens", "ttft_s", "tokens_per_s")
-        result = {"text": done.text, "stop_reason": done.reason} | {name: stats[name] for name in figures}
-        if done.thinking:
-            result |= {"thinking": done.thinking, "thinking_seconds": done.thinking_seconds}
-        print(json_text(result))
-    elif not done.text.endswith("\n"):
-        print()
+        print(json_text(_as_json(done)))
     return 130 if done.reason == "stopped" else 0
+
+
+def _as_json(done: Done) -> dict[str, object]:
+    stats = asdict(done.stats)
+    figures = ("prompt_tokens", "reused_tokens", "completion_tokens", "ttft_s", "tokens_per_s")
+    result: dict[str, object] = {"text": done.text, "stop_reason": done.reason}
+    result |= {name: stats[name] for name in figures}
+    if done.thinking:
+        result |= {"thinking": done.thinking, "thinking_seconds": done.thinking_seconds}
+    return result
 
 
 def _write(text: str) -> None:
     print(text, end="", flush=True)
 
 
+def _question(arguments: argparse.Namespace) -> tuple[str | None, list[Attachment]]:
+    """The one question, None for a conversation, and what standard input has for it."""
+    if arguments.question is not None:
+        if arguments.prompt is not None:
+            raise KnownError("usage", "There are two questions.", "Give one of QUESTION and --prompt.")
+        if not arguments.question.strip():
+            raise KnownError("usage", "The question is empty.", "Give it as an argument, or on standard input.")
+        piped = _standard_input() if _is_fed() else ""
+        return arguments.question, [Attachment(piped)] if piped.strip() else []
+    return _prompt(arguments), []
+
+
 def _prompt(arguments: argparse.Namespace) -> str | None:
-    """The one question; None for a conversation."""
+    """The question of `--prompt` or of standard input; None for a conversation."""
     prompt: str | None = arguments.prompt
     if prompt == "-" or (prompt is None and not sys.stdin.isatty()):
         prompt = _standard_input()
@@ -154,13 +250,15 @@ def _standard_input() -> str:
     if not select.select([sys.stdin], [], [], _SILENT_S)[0]:
         # While it waits for a pipe that is never closed, the program would seem to hang.
         print(say("waiting_for_input"), file=sys.stderr, flush=True)
-    text = sys.stdin.read(_LONGEST_INPUT + 1)
-    if len(text) > _LONGEST_INPUT:
+    text = sys.stdin.read(LONGEST_TEXT + 1)
+    if len(text) > LONGEST_TEXT:
         raise KnownError(
             "usage",
-            f"Standard input has more than {_LONGEST_INPUT:,} characters, and no model reads as many.",
+            f"Standard input has more than {LONGEST_TEXT:,} characters, and no model reads as many.",
             "Give it a part of the text.",
         )
+    if "\0" in text:
+        raise KnownError("not_text", "Standard input is not a text: it has null bytes.", "Give it a text.")
     return text.removesuffix("\n")
 
 
@@ -170,37 +268,12 @@ def _template(wanted: str | None, model: ResolvedModel) -> str | None:
     return None if wanted == OWN_TEMPLATE else get_template(wanted).id
 
 
-def _choose_template(engine: BlockingEngine, model: ResolvedModel, terminal: Terminal, *, ask: bool) -> None:
-    problem = engine.model.template_problem
-    if not (ask and terminal.interactive):
-        raise KnownError(
-            "no_template",
-            problem or f"{model.path.name} contains no prompt template, so the form of its prompts is not known.",
-            f"Choose one with --template: {', '.join(TEMPLATES)}.",
-            path=str(model.path),
-        )
-    if problem:
-        terminal.note(problem)
-    terminal.note(say("no_template" if not problem else "template_broken"))
-    choices = list(TEMPLATES.values())
-    for number, template in enumerate(choices, 1):
-        terminal.note(f"{number:3}  {template.title}  ({template.id})", style="")
-    while True:
-        try:
-            answer = terminal.read(f"{say('no_template_ask')} (1–{len(choices)}) › ").strip()
-        except EOFError:
-            raise KnownError("no_template", "No prompt template was chosen.", "See --template.") from None
-        if answer.isdecimal() and 1 <= int(answer) <= len(choices):
-            chosen = choices[int(answer) - 1].id
-            engine.set_template(chosen)
-            remember_file(model.path, chosen, title=model.title)
-            return
-
-
-def _sampling(arguments: argparse.Namespace, model: ResolvedModel) -> Sampling:
-    sampling = Sampling(**asdict(model.sampling)) if model.sampling else Sampling()
+def _settings(arguments: argparse.Namespace, model: ResolvedModel, overflow: Overflow) -> AnswerSettings:
     names = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty", "seed")
-    return replace(sampling, **{name: value for name in names if (value := getattr(arguments, name)) is not None})
+    chosen = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    sampling: Sampling = replace(recommended_sampling(model), **chosen)
+    policy = POLICIES[arguments.context_policy] if arguments.context_policy else overflow
+    return AnswerSettings(sampling, arguments.max_tokens, tuple(arguments.stop), arguments.thinking, policy)
 
 
 def _models() -> str:

@@ -20,11 +20,14 @@ from belle.engine.process.protocol import (
     Event,
     Failed,
     Generate,
+    ListTemplates,
     Load,
     Loading,
     ModelInfo,
     Ready,
     SaferMode,
+    TemplateList,
+    TemplateOption,
 )
 from belle.errors import KnownError
 
@@ -94,6 +97,14 @@ class BlockingEngine:
             event = self._next()
             if isinstance(event, Counted) and event.id == request.id:
                 return event
+
+    def list_templates(self, request: ListTemplates) -> tuple[TemplateOption, ...]:
+        """The prompt templates to choose from, each with the conversation as it renders it. Raises KnownError."""
+        self.client.list_templates(request)
+        while True:
+            event = self._next()
+            if isinstance(event, TemplateList) and event.id == request.id:
+                return event.options
 
     def _wait_until_ready(self, on_loading: Callable[[float], object] | None = None) -> ModelInfo:
         while True:

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
-import fcntl
 import json
 import os
-import pty
-import select
 import signal
 import subprocess
 import sys
-import termios
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,11 +15,9 @@ import pytest
 from belle import paths
 from belle.models.catalog import resolve
 from belle.models.registry import installed, register
+from tests.support.pty_chat import BELLE, PATIENCE, Pty
 
-BELLE = [sys.executable, "-m", "belle.cli.main"]
 ASK = ("--prompt", "Name three colours.", "--max-tokens", "12", "--seed", "1")
-PATIENCE = 120.0
-"""Seconds to wait for something on a busy machine."""
 
 
 def chat(
@@ -218,99 +210,9 @@ def test_ctrl_c_ends_a_single_question_with_what_there_is() -> None:
 # A conversation, in a terminal
 
 
-class Pty:
-    """`belle chat` in a terminal of its own, where Ctrl-C is a key."""
-
-    def __init__(self, *words: str, **environ: str) -> None:
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, b"\x28\x00\xa0\x00\x00\x00\x00\x00")  # 40 lines of 160
-        # The first terminal that the leader of a session opens becomes its own.
-        self.process = subprocess.Popen(
-            ["sh", "-c", 'exec "$@" <>"$0" >&0 2>&1', os.ttyname(slave), *BELLE, "chat", "--threads", "1", *words],
-            start_new_session=True,
-            env=os.environ | {"TERM": "xterm", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"} | environ,
-        )
-        # Kept open until the program has opened it: a terminal that nobody has open reads as ended.
-        self.slave: int | None = slave
-        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self.seen = ""
-
-    def expect(self, text: str) -> str:
-        """Wait for `text`; returns what came before it, and goes on after it."""
-        end = time.monotonic() + PATIENCE
-        while text not in self.seen:
-            ready, _, _ = select.select([self.master], [], [], max(0, end - time.monotonic()))
-            assert ready, f"{text!r} did not come after {self.seen[-2000:]!r}"
-            try:
-                self.seen += self.decoder.decode(os.read(self.master, 65536))
-            except OSError:
-                raise AssertionError(f"ended before {text!r}: {self.seen[-2000:]!r}") from None
-        self.release()
-        before, _, self.seen = self.seen.partition(text)
-        return before
-
-    def release(self) -> None:
-        """Leave the terminal to the program, whose end is then seen here."""
-        if self.slave is not None:
-            os.close(self.slave)
-            self.slave = None
-
-    def type(self, text: str) -> None:
-        os.write(self.master, text.encode())
-
-    def interrupt(self, text: str) -> None:
-        """Press Ctrl-C at the prompt, as often as it takes for `text` to come.
-
-        Python's line editing does not wake up for a Ctrl-C between its showing of the prompt and its waiting for keys;
-        a person is never that fast.
-        """
-        end = time.monotonic() + PATIENCE
-        while text not in self.seen:
-            assert time.monotonic() < end, f"{text!r} did not come after {self.seen[-2000:]!r}"
-            self.type("\x03")
-            if select.select([self.master], [], [], 1)[0]:
-                self.expect(text)
-                return
-
-    def ask(self, text: str) -> str:
-        """Enter a line and return what is shown until the next prompt."""
-        self.type(text + "\r")
-        self.expect(text.splitlines()[-1][-8:])
-        return self.expect("› ")
-
-    def end(self) -> int:
-        while True:  # a terminal nobody reads from blocks the program
-            try:
-                if not os.read(self.master, 65536):
-                    break
-            except OSError:
-                break
-        return self.process.wait(PATIENCE)
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-        self.release()
-        os.close(self.master)
-
-
-@pytest.fixture
-def terminal() -> Iterator[Callable[..., Pty]]:
-    opened: list[Pty] = []
-
-    def start(*words: str, **environ: str) -> Pty:
-        opened.append(Pty(*words, **environ))
-        return opened[-1]
-
-    yield start
-    for one in opened:
-        one.close()
-
-
 def test_a_conversation(terminal: Callable[..., Pty], tmp_path: Path) -> None:
     tty = terminal("--max-tokens", "12", "--seed", "1")
-    introduction = tty.expect("starter › ")
+    introduction = tty.expect("starter ›")
     assert "SmolLM2-135M-Instruct" in introduction
     assert "very small English model" in introduction
     assert tty.ask("Name a colour.").strip()
@@ -328,7 +230,7 @@ def test_a_conversation(terminal: Callable[..., Pty], tmp_path: Path) -> None:
     tty.type(f"/save {saved}\r")
     tty.expect("[y/N]")
     tty.type("n\r")
-    tty.expect("› ")
+    tty.expect("›")
     assert json.loads(saved.read_text())["messages"] == messages
     assert "System prompt set." in tty.ask("/system Answer in one word.")
     assert "Answer in one word." in tty.ask("/system")
@@ -345,9 +247,9 @@ def test_a_conversation(terminal: Callable[..., Pty], tmp_path: Path) -> None:
 
 def test_several_lines_and_a_slash(terminal: Callable[..., Pty], tmp_path: Path) -> None:
     tty = terminal("--max-tokens", "3")
-    tty.expect("› ")
+    tty.expect("›")
     tty.type("first\\\r")
-    tty.expect("… ")
+    tty.expect("…")
     tty.ask("second 你好")
     tty.ask("//etc")
     file = tmp_path / "talk.json"
@@ -360,15 +262,16 @@ def test_several_lines_and_a_slash(terminal: Callable[..., Pty], tmp_path: Path)
 
 def test_ctrl_c_stops_the_answer_and_not_the_program(terminal: Callable[..., Pty]) -> None:
     tty = terminal("--max-tokens", "4000", "--temperature", "1", "--seed", "3")
-    tty.expect("› ")
+    tty.expect("›")
     tty.type("Tell me a very long story about a king.\r")
     tty.expect("king.")
     tty.expect(" the ")  # it is being told
     tty.type("\x03")
     tty.expect("(stopped)")
-    tty.expect("› ")
-    tty.interrupt("Ctrl-D")
-    tty.expect("› ")
+    tty.expect("›")
+    tty.type("\x03")
+    tty.expect("Ctrl-D")
+    tty.expect("›")
     assert "tokens answered" in tty.ask("/stats")  # the engine is still there
     tty.type("\x04")
     assert tty.end() == 0
@@ -376,52 +279,55 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(terminal: Callable[..., Pty
 
 def test_the_template_is_asked_about_once(terminal: Callable[..., Pty], without_template: Path) -> None:
     tty = terminal("--model", str(without_template), "--max-tokens", "5")
-    choices = tty.expect("› ")
+    choices = tty.expect("›")
     number = next(line.split()[0] for line in choices.splitlines() if "(chatml)" in line)
     tty.type("nonsense\r")
-    tty.expect("› ")
+    tty.expect("›")
     tty.type(f"{number}\r")
-    tty.expect("no-template › ")
+    tty.expect("no-template ›")
     assert tty.ask("Hello!").strip()
     tty.type("\x04")
     assert tty.end() == 0
     assert [(m.path, m.template) for m in installed()] == [(without_template, "chatml")]
     again = terminal("--model", str(without_template))
-    again.expect("no-template › ")
+    again.expect("no-template ›")
     again.type("\x04")
     assert again.end() == 0
 
 
 def test_a_full_context_is_asked_about(terminal: Callable[..., Pty]) -> None:
     tty = terminal("--ctx", "256", "--max-tokens", "8")
-    tty.expect("› ")
+    tty.expect("›")
     tty.ask("word " * 80)
     tty.ask("word " * 80)
     tty.type("word " * 80 + "\r")
     assert "256" in tty.expect("[y/N]")
     tty.type("n\r")
     tty.expect("Nothing was sent")
-    tty.expect("› ")
+    tty.expect("›")
     tty.type("word " * 80 + "\r")
     tty.expect("[y/N]")
     tty.type("y\r")
     tty.expect("without the oldest")
-    tty.expect("› ")
+    tty.expect("›")
     tty.type("\x04")
     assert tty.end() == 0
 
 
 def test_chinese_where_the_locale_is_chinese(terminal: Callable[..., Pty]) -> None:
     tty = terminal(LC_ALL="zh_CN.UTF-8")
-    assert "小型英文模型" in tty.expect("› ")
+    assert "小型英文模型" in tty.expect("›")
     assert "新对话" in tty.ask("/new")
     tty.type("\x04")
     assert tty.end() == 0
 
 
 def test_colours_only_where_they_are_wanted(terminal: Callable[..., Pty]) -> None:
-    assert "\x1b[2m" not in terminal().expect("› ")
-    assert "\x1b[2m" in terminal(NO_COLOR="").expect("› ")
+    plain, painted = terminal(), terminal(NO_COLOR="")
+    for tty in (plain, painted):
+        tty.expect("›")
+    assert "\x1b[2m" not in plain.raw
+    assert "\x1b[2m" in painted.raw
 
 
 # Pasting, history, and text on standard input
@@ -429,7 +335,7 @@ def test_colours_only_where_they_are_wanted(terminal: Callable[..., Pty]) -> Non
 
 def test_pasted_lines_are_one_question(terminal: Callable[..., Pty], tmp_path: Path) -> None:
     tty = terminal("--max-tokens", "4")
-    tty.expect("starter › ")
+    tty.expect("starter ›")
     tty.type("\x1b[200~first line\rsecond line\r\rthird\tline\x1b[201~")
     tty.ask(" end")
     saved = tmp_path / "talk.json"
@@ -440,7 +346,7 @@ def test_pasted_lines_are_one_question(terminal: Callable[..., Pty], tmp_path: P
 
 def test_questions_come_back_in_the_next_conversation(terminal: Callable[..., Pty]) -> None:
     first = terminal("--max-tokens", "2")
-    first.expect("starter › ")
+    first.expect("starter ›")
     first.type("\x1b[200~What is\rthis?\x1b[201~")
     first.ask(" please")
     first.type("/quit\r")
@@ -451,14 +357,14 @@ def test_questions_come_back_in_the_next_conversation(terminal: Callable[..., Pt
     with kept.open("ab") as file:
         file.write(b'\xff damaged\n["no text"]\n"torn')
     second = terminal("--max-tokens", "2")
-    second.expect("starter › ")
+    second.expect("starter ›")
     second.type("\x1b[A\x1b[A")  # up, past “/quit”
     second.expect("this? please")
 
 
 def test_nothing_is_kept_where_that_is_not_wanted(terminal: Callable[..., Pty]) -> None:
     tty = terminal("--max-tokens", "2", "--no-history")
-    tty.expect("starter › ")
+    tty.expect("starter ›")
     tty.ask("A secret question?")
     tty.type("/quit\r")
     assert tty.end() == 0
@@ -481,7 +387,7 @@ def test_names_command_no_terminal_and_need_not_be_utf8(terminal: Callable[..., 
     hostile = os.fsencode(tmp_path) + b"/\x1b]0;title\x07" + "贝尔".encode("gbk") + b".gguf"
     Path(os.fsdecode(hostile)).symlink_to(resolve("starter").path)
     tty = terminal("--model", os.fsdecode(hostile), "--max-tokens", "4")
-    shown = tty.expect("\\x1b]0;title\\x07\\xb1\\xb4\\xb6\\xfb › ")
+    shown = tty.expect("\\x1b]0;title\\x07\\xb1\\xb4\\xb6\\xfb ›")
     assert "\x1b]0" not in shown
     assert tty.ask("Hello!").strip()
     result = chat("--model", os.fsdecode(hostile), *ASK, "--json")

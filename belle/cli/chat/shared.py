@@ -1,0 +1,235 @@
+"""A conversation that the terminal shares with the window: read from the window's store and written to it.
+
+The store is open only while it is read or written. Its lock is held by one process at a time, and a window must not
+be kept from opening for as long as somebody chats in a terminal. While a window is open nothing can be written; what is
+missing is written as soon as the store can be opened, and at the end to a file of its own.
+"""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from belle import paths
+from belle.cli.chat.transcript import ChatMessage, Transcript
+from belle.durable import write_text
+from belle.engine.process.protocol import Overflow
+from belle.errors import KnownError
+from desktop.chat.saved_states import state_name
+from desktop.chat.titles import title_of
+from desktop.store import Store, StoredConversation, StoredMessage, StoreError
+from desktop.store.records import OVERFLOWS
+
+_LISTED = 5
+_MOST_SEARCHED = 100_000
+_DEFAULT_STATE_GB = 4
+
+
+class SharedConversation:
+    """A conversation of the window's store.
+
+    Args:
+        conversation: None for one that is created with its first question.
+        model: a name of the catalogue or the path of a file, for a conversation that is created.
+    """
+
+    def __init__(self, conversation: StoredConversation | None = None, *, model: str = "") -> None:
+        self._file = paths.database_file()
+        self._conversation = conversation
+        self._model = model
+        self._unset: dict[str, str] = {}  # settings that the store does not have yet, by the names of its methods
+
+    @property
+    def title(self) -> str:
+        """The title; empty for a conversation that is not created yet."""
+        return self._conversation.title if self._conversation else ""
+
+    @property
+    def state_name(self) -> str:
+        """The name of the saved KV cache; empty for a conversation that is not created yet."""
+        return state_name(self._conversation) if self._conversation else ""
+
+    def begin_anew(self, overflow: Overflow) -> None:
+        """Create another conversation with the next question, for which the same context policy holds."""
+        self._conversation, self._unset = None, {}
+        self.set_overflow(overflow)
+
+    def set_system_prompt(self, text: str) -> None:
+        """Set the system prompt with the next `save`."""
+        self._unset["system_prompt"] = text
+
+    def set_model(self, model: str) -> None:
+        """Set the model that answers, a name of the catalogue or the path of a file, with the next `save`."""
+        self._model = self._unset["model"] = model
+
+    def set_overflow(self, overflow: Overflow) -> None:
+        """Set what happens when the context is full, with the next `save`."""
+        if overflow in OVERFLOWS:
+            self._unset["overflow"] = overflow
+
+    def save(self, transcript: Transcript) -> None:
+        """Write every message that the store does not have, each below the one before it. Raises StoreError."""
+        if not self._is_behind(transcript):
+            return
+        with Store.open(self._file) as store:
+            if self._conversation is None:
+                self._conversation = store.create_conversation(
+                    title=title_of(transcript.messages[0].text), system_prompt=transcript.system, model=self._model
+                )
+            self._save_settings(store, self._conversation.id)
+            parent: int | None = None
+            for message in transcript.messages:
+                if message.stored_id is None:
+                    message.stored_id = _add(store, self._conversation.id, parent, message)
+                parent = message.stored_id
+
+    def note_outcome(self, question: ChatMessage, status: str) -> None:
+        """Save why a question got no answer: `stopped` or `error`. Raises StoreError."""
+        if question.stored_id is not None:
+            with Store.open(self._file) as store:
+                store.note_outcome(question.stored_id, status)
+
+    def note_left_out(self, messages: Sequence[ChatMessage], summary: str) -> None:
+        """Save which messages the last prompt did not contain, and a summary of them. Raises StoreError."""
+        ids = [message.stored_id for message in messages if message.stored_id is not None]
+        if self._conversation is None or len(ids) < len(messages):
+            return
+        with Store.open(self._file) as store:
+            store.set_left_out(self._conversation.id, ids)
+            if summary:
+                store.save_summary(ids, summary)
+
+    def save_elsewhere(self, transcript: Transcript, model: str) -> Path | None:
+        """Save a conversation that the store has not completely to a file for `/load`; None when nothing is missing.
+
+        Raises KnownError.
+        """
+        if all(message.stored_id is not None for message in transcript.messages):
+            return None
+        folder = paths.private_folder(paths.unsaved_chats_dir())
+        name = time.strftime("%Y-%m-%d-%H%M%S")
+        names = (f"{name}.json", *(f"{name}-{number}.json" for number in range(2, 10_000)))
+        path = next(path for path in map(folder.joinpath, names) if not path.exists())
+        write_text(path, transcript.as_text(model, as_json=True), several_writers=True)
+        return path
+
+    def _is_behind(self, transcript: Transcript) -> bool:
+        unsaved = any(message.stored_id is None for message in transcript.messages)
+        return unsaved or (self._conversation is not None and bool(self._unset))
+
+    def _save_settings(self, store: Store, conversation_id: int) -> None:
+        unset, self._unset = self._unset, {}
+        try:
+            for name, value in unset.items():
+                getattr(store, f"set_{name}")(conversation_id, value)
+        except StoreError:
+            self._unset = unset
+            raise
+
+
+def _add(store: Store, conversation_id: int, parent: int | None, message: ChatMessage) -> int:
+    if message.role == "user":
+        return store.add_message(conversation_id, parent, "user", message.text).id
+    answer = store.start_answer(conversation_id, parent, message.model)
+    store.finish(
+        answer.id,
+        message.text,
+        status=message.status,
+        stats=message.stats,
+        thinking=message.thinking or None,
+        thinking_seconds=message.thinking_seconds,
+    )
+    return answer.id
+
+
+def find(wanted: str | None) -> tuple[StoredConversation, Transcript]:
+    """A conversation of the store with the messages that are shown, also while a window has it open.
+
+    Args:
+        wanted: its number, its title, or a part of the title that no other has; None for the latest.
+
+    Raises KnownError("no_conversation") and StoreError.
+    """
+    with _reading() as store:
+        conversation = _latest(store) if wanted is None else _named(store, wanted)
+        messages = [_message(message) for message in store.active_path(conversation.id)]
+        transcript = Transcript(conversation.system_prompt, messages)
+        if conversation.overflow == "summarise":
+            _add_summary(store, transcript)
+    return conversation, transcript
+
+
+def _add_summary(store: Store, transcript: Transcript) -> None:
+    """Add the summary that was made last of this path, unless a message that it tells of has been pinned since."""
+    by_id = {message.stored_id: message for message in transcript.messages}
+    for summary in store.summaries([number for number in by_id if number is not None]):
+        covered = [by_id[number] for number in summary.covers]
+        if not any(message.pinned for message in covered):
+            transcript.summary, transcript.summarised = summary.text, covered
+
+
+@contextlib.contextmanager
+def _reading() -> Iterator[Store]:
+    path = paths.database_file()
+    try:
+        store = Store.open(path)
+    except StoreError as error:
+        if error.kind not in ("in_use", "locked", "read_only", "no_permission", "disk_full"):
+            raise
+        store = Store.open_for_reading(path)
+    with store:
+        yield store
+
+
+def _latest(store: Store) -> StoredConversation:
+    summaries = store.conversations(limit=_MOST_SEARCHED)
+    if not summaries:
+        raise KnownError("no_conversation", "There is no conversation yet.", "Begin one with: belle chat --save")
+    return store.conversation(max(summaries, key=lambda summary: (summary.updated_at, summary.id)).id)
+
+
+def _named(store: Store, wanted: str) -> StoredConversation:
+    summaries = store.conversations(limit=_MOST_SEARCHED)
+    folded = wanted.casefold()
+    matching = (
+        [summary for summary in summaries if str(summary.id) == wanted]
+        or [summary for summary in summaries if summary.title.casefold() == folded]
+        or [summary for summary in summaries if folded and folded in summary.title.casefold()]
+    )
+    if len(matching) == 1:
+        return store.conversation(matching[0].id)
+    candidates = sorted(matching or summaries, key=lambda summary: summary.updated_at, reverse=True)[:_LISTED]
+    listed = "; ".join(f"{summary.id} “{summary.title}”" for summary in candidates)
+    raise KnownError(
+        "no_conversation",
+        f"Several conversations are called “{wanted}”." if matching else f"There is no conversation “{wanted}”.",
+        f"Give the number of one: {listed}." if listed else "Begin one with: belle chat --save",
+    )
+
+
+def _message(message: StoredMessage) -> ChatMessage:
+    return ChatMessage(
+        message.role,
+        message.text,
+        message.status,
+        message.model,
+        message.thinking,
+        message.thinking_seconds,
+        message.stats,
+        message.id,
+        message.pinned,
+    )
+
+
+def state_budget() -> int:
+    """Bytes that saved KV caches may take together, as set in the window; 0 saves none."""
+    settings = configparser.RawConfigParser(strict=False)
+    try:
+        settings.read(paths.settings_file(), encoding="utf-8")
+        gigabytes = settings.getint("model", "state_gb", fallback=_DEFAULT_STATE_GB)
+    except (configparser.Error, OSError, ValueError):
+        gigabytes = _DEFAULT_STATE_GB
+    return max(0, gigabytes) * 10**9

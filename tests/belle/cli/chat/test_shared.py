@@ -1,0 +1,120 @@
+"""Conversations that terminal and window share: the real store, the real program."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from belle import paths
+from desktop.chat.saved_states import state_name
+from desktop.store import Store
+from tests.support.pty_chat import BELLE, HAS_READ, PATIENCE, READS, Pty
+
+Terminals = Callable[..., Pty]
+
+
+def belle_chat(*words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*BELLE, "chat", *words, "--threads", "1", "--max-tokens", "4", "--seed", "1"],
+        input=stdin,
+        stdin=subprocess.DEVNULL if stdin is None else None,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def stored() -> list[tuple[str, str, str]]:
+    with Store.open(paths.database_file()) as store:
+        path = store.active_path(store.conversations()[0].id)
+    return [(message.role, message.text, message.status) for message in path]
+
+
+def test_a_question_as_an_argument_has_standard_input_in_front_of_it() -> None:
+    result = belle_chat("explain this", "--save", stdin="-a\n+b\n")
+    assert result.returncode == 0, result.stderr
+    (_, question, _), (_, answer, _) = stored()
+    assert question == "```\n-a\n+b\n```\n\nexplain this"
+    assert result.stdout == answer.removesuffix("\n") + "\n"
+
+
+def test_binary_standard_input_and_files_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7")
+    cases = [(("explain",), "a\0b"), (("explain", "--file", f"{tmp_path}/a.pdf"), None), (("a", "--prompt", "b"), None)]
+    for words, stdin in cases:
+        result = belle_chat(*words, stdin=stdin)
+        assert result.returncode == 2
+        assert result.stdout == ""
+        assert len(result.stderr.splitlines()) == 2
+
+
+def test_a_conversation_is_continued_with_what_the_model_has_read() -> None:
+    first = belle_chat("word " * 200, "--save", "--system", "Be brief.")
+    assert first.returncode == 0, first.stderr
+    with Store.open(paths.database_file()) as store:
+        conversation = store.conversation(store.conversations()[0].id)
+    assert (conversation.model, conversation.system_prompt) == ("starter", "Be brief.")
+    assert (paths.saved_states_dir() / f"{state_name(conversation)}.kv").exists()
+    again = belle_chat("And now?", "--continue", "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["reused_tokens"] > 200
+    assert [role for role, _, _ in stored()] == ["user", "assistant"] * 2
+    by_title = belle_chat("Once more.", "--conversation", conversation.title[:8].upper())
+    assert by_title.returncode == 0, by_title.stderr
+    assert len(stored()) == 6
+
+
+def test_a_conversation_that_does_not_exist_is_not_guessed() -> None:
+    assert "There is no conversation yet" in belle_chat("And?", "--continue").stderr
+    with Store.open(paths.database_file()) as store:
+        for title in ("Tea and cake", "Tea and milk"):
+            store.create_conversation(title=title)
+    several = belle_chat("And?", "--conversation", "tea")
+    assert several.returncode == 2
+    assert "“Tea and cake”" in several.stderr
+    assert "There is no conversation “coffee”" in belle_chat("And?", "--conversation", "coffee").stderr
+
+
+def test_an_open_window_is_named_and_nothing_is_lost(terminal: Terminals) -> None:
+    with Store.open(paths.database_file()) as window:
+        conversation = window.create_conversation(title="Colours", model="starter")
+        window.add_message(conversation.id, None, "user", "Name a colour.")
+        window.add_message(conversation.id, window.active_path(conversation.id)[-1].id, "assistant", "Red.")
+        tty = terminal("--continue", "--max-tokens", "3")
+        assert "Going on with “Colours” (2 messages)" in tty.expect(READS)
+        assert "already open in another ChatBELLE window" in tty.ask("Another?")
+        assert len(window.active_path(conversation.id)) == 2
+        tty.type("\x04")
+        assert "“/load” brings it back" in tty.rest()
+    (unsaved,) = paths.unsaved_chats_dir().iterdir()
+    messages = json.loads(unsaved.read_text())["messages"]
+    assert [m["content"] for m in messages[:3]] == ["Name a colour.", "Red.", "Another?"]
+    again = terminal("--continue", "--max-tokens", "3")
+    again.expect(READS)
+    again.ask("Another?")
+    assert [text for _, text, _ in stored()][:3] == ["Name a colour.", "Red.", "Another?"]
+
+
+def test_versions_stay_and_a_closed_terminal_keeps_what_was_said(terminal: Terminals) -> None:
+    tty = terminal("--save", "--max-tokens", "3000", "--temperature", "1", "--no-history")
+    tty.expect(READS)
+    tty.ask("/set max_tokens 3")
+    tty.ask("Name a colour.")
+    tty.ask("/retry")
+    tty.ask("/set max_tokens unlimited")
+    tty.type("Tell me a very long story about a king.\r")
+    tty.expect(HAS_READ)
+    tty.expect(" the ")
+    os.kill(tty.process.pid, signal.SIGHUP)
+    tty.rest()
+    with Store.open(paths.database_file()) as store:
+        path = store.active_path(store.conversations()[0].id)
+    assert [message.sibling_count for message in path] == [1, 2, 1, 1]
+    assert path[-1].status == "interrupted"
+    assert " the " in path[-1].text
