@@ -101,6 +101,22 @@ def test_an_open_window_is_named_and_nothing_is_lost(terminal: Terminals) -> Non
     assert [text for _, text, _ in stored()][:3] == ["Name a colour.", "Red.", "Another?"]
 
 
+def test_what_was_not_saved_is_not_lost_by_a_new_conversation(terminal: Terminals) -> None:
+    with Store.open(paths.database_file()) as window:
+        tty = terminal("--save", "--max-tokens", "2", "--context-policy", "middle")
+        tty.expect(READS)
+        assert "already open" in tty.ask("A first question")
+        assert "“/load” brings it back" in tty.ask("/new")
+        assert window.conversations() == []
+    assert "saved again" in tty.ask("A second question")
+    with Store.open(paths.database_file()) as store:
+        (summary,) = store.conversations()
+        assert summary.title == "A second question"
+        assert store.conversation(summary.id).overflow == "cut_middle"
+    (unsaved,) = paths.unsaved_chats_dir().iterdir()
+    assert "A first question" in unsaved.read_text()
+
+
 def test_versions_stay_and_a_closed_terminal_keeps_what_was_said(terminal: Terminals) -> None:
     tty = terminal("--save", "--max-tokens", "3000", "--temperature", "1", "--no-history")
     tty.expect(READS)
