@@ -1,7 +1,7 @@
 """The person's terminal: colours where they are wanted, one line of progress, questions, lines of input.
 
-Everything here goes to stderr, except what line editing shows: stdout belongs to the answers. The line of progress is our
-own: importing `rich.progress` takes 0.15 s, more than all of `belle --help`.
+Everything here goes to stderr, except what line editing shows: stdout belongs to the answers. The line of progress is
+our own: importing `rich.progress` takes 0.15 s, more than all of `belle --help`.
 """
 
 from __future__ import annotations
