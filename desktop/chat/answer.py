@@ -42,6 +42,7 @@ class Answer:
         thinking: what the model wrote before its answer; `thinking_seconds`: how long that took, None until it ends.
         status: `streaming`, then the final status.
         stats: what the engine measured.
+        is_summarising: the engine writes a summary of what it leaves out before it answers.
         is_stored: the store has the finished answer.
     """
 
@@ -58,6 +59,7 @@ class Answer:
     status: str = "streaming"
     stats: Mapping[str, Any] = field(default_factory=dict)
     stopping: bool = False
+    is_summarising: bool = False
     is_stored: bool = False
     _saved: tuple[str, str] = field(default=("", ""), repr=False)
     _thinking_since: float | None = field(default=None, repr=False)

@@ -73,6 +73,7 @@ class AnswerQueue(QObject):
         self._sampling = sampling
         self._ids = itertools.count(1)
         self._answer: Answer | None = None
+        self._summarised: frozenset[int] | None = None  # indices that have a summary; None: none is made
         self._knows_left_out = False  # whether the engine has reported which messages are not in the prompt
         self._queue: dict[int, AnswerRequest] = {}  # by conversation, in the order of asking
         # By conversation: the last question, and why its answer failed or was cut.
@@ -97,6 +98,8 @@ class AnswerQueue(QObject):
 
     def waiting(self, conversation_id: int) -> Waiting:
         """What the question of this conversation waits for; empty when it has none that waits."""
+        if self._answer is not None and self._answer.conversation_id == conversation_id:
+            return "summary" if self._answer.is_summarising else ""
         if conversation_id not in self._queue:
             return ""
         state = self._host.state
@@ -249,6 +252,7 @@ class AnswerQueue(QObject):
         # Only now: if the store raises above, no answer is under way and the next question can start.
         self._answer = answer
         self._knows_left_out = not conversation.left_out
+        self._summarised = frozenset(prompt.summarised) if conversation.overflow == "summarise" else None
         self._checkpoint_timer.start()
         self.state_changed.emit(conversation.id)
         self._host.generate(
@@ -310,7 +314,9 @@ class AnswerQueue(QObject):
         match event:
             case ContextCut(left_out=left_out):
                 self._set_left_out(answer, left_out)
+                self._set_summarising(answer, self._summarised is not None and not self._summarised >= set(left_out))
             case Summarised(text=text):
+                self._set_summarising(answer, False)
                 self._save_summary(answer, text)
             case Prefill(done=done, total=total, seconds_left=seconds_left):
                 if not self._knows_left_out:  # prefill without `ContextCut` before it: everything fits now
@@ -340,6 +346,7 @@ class AnswerQueue(QObject):
         self.text.emit(answer.message, text)
 
     def _announce_message(self, answer: Answer, is_first: bool) -> None:
+        self._set_summarising(answer, False)  # the model may have had nothing to say of what was left out
         if is_first and answer.message is not None:
             self._unsaved.create_row(answer)
             self.message_added.emit(answer.message)
@@ -367,6 +374,8 @@ class AnswerQueue(QObject):
             details = failed.details
             larger = int(details.get("n_ctx_train", 0)) > int(details.get("n_ctx", 0))
             policies = self._policies_for(answer) if details.get("fits_after_drop") else ()
+            if details.get("too_many_pins"):
+                policies = ("unpin_all",)
             actions = (*policies, *(("larger_context",) if larger else ()), "edit_question")
         elif failed.kind == "template_error":
             actions = ("choose_template",)
@@ -393,6 +402,11 @@ class AnswerQueue(QObject):
             if self._store.conversation(answer.conversation_id).left_out != answer.left_out:
                 self._store.set_left_out(answer.conversation_id, answer.left_out)
                 self.path_changed.emit(answer.conversation_id)
+
+    def _set_summarising(self, answer: Answer, is_summarising: bool) -> None:
+        if answer.is_summarising != is_summarising:
+            answer.is_summarising = is_summarising
+            self.state_changed.emit(answer.conversation_id)
 
     def _save_summary(self, answer: Answer, text: str) -> None:
         # Where the store refuses it, the next question is asked without, and the engine summarises again.

@@ -122,6 +122,18 @@ class ContextControl(ChatViewModel):
                 self._show_path()
             self._ask_again(question)
 
+    def _unpin_all(self, question: AnswerRequest | None) -> None:
+        """Ask the question of a notice again, with no message pinned."""
+        if question is None:
+            return
+        with store_faults(self.notice.emit):
+            for message in self._answers.path(self._store.conversation(question.conversation_id)):
+                if message.pinned:
+                    self._store.set_message_pinned(message.id, False)
+            if self._is_open(question.conversation_id):
+                self._show_path()
+            self._ask_again(question)
+
     def _ask_again(self, question: AnswerRequest | None) -> None:
         """Ask the question of a notice again, if it still has no answer."""
         if question is None:

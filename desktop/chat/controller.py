@@ -312,6 +312,8 @@ class ChatController(ContextControl):
                 self.undo_delete(key)
             case "drop_oldest" | "cut_middle" | "summarise":
                 self._go_on_with(action, question)
+            case "unpin_all":
+                self._unpin_all(question)
             case "larger_context":
                 self._models.change_context(2.0)
                 self._ask_again(question)

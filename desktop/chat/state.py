@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from belle.errors import KnownError
 
 Level = Literal["info", "warn", "bad"]
-Waiting = Literal["", "loading", "model", "template", "answer"]
-"""What a question waits for: loading to end, a model, a template for it, or the answer in another chat."""
+Waiting = Literal["", "loading", "model", "template", "answer", "summary"]
+"""What a question waits for: loading to end, a model, a template for it, the answer in another chat, or the summary of
+what no longer fits, which the model writes first."""
 
 ANSWER = "answer"
 """Key of the notice about the last question of the open conversation."""

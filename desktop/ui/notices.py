@@ -40,6 +40,8 @@ def notice_text(notice: Notice) -> NoticeText:
     kind = notice.kind
     if notice.is_of_store and f"store_{kind}" in _sentences():
         kind = f"store_{kind}"
+    if kind == "prompt_too_long" and "too_many_pins" in facts:
+        kind = "too_many_pins"
     if kind == "not_installed" and "package" in facts:
         kind = "starter_not_installed"  # a Python package, not a download
     if kind == "imported":
@@ -69,6 +71,7 @@ def action_label(action: str) -> str:
         "drop_oldest": translate("Notice", "Forget the oldest"),
         "cut_middle": translate("Notice", "Forget the middle"),
         "summarise": translate("Notice", "Summarise and go on"),
+        "unpin_all": translate("Notice", "Unpin the messages"),
         "larger_context": translate("Notice", "Give it more room"),
         "smaller_context": translate("Notice", "Try with less context"),
         "edit_question": translate("Notice", "Edit question"),
@@ -248,6 +251,10 @@ def _about_answers() -> dict[str, tuple[str, str]]:
             translate(
                 "Notice", "It takes {prompt_tokens} tokens and the model holds {n_ctx}. Nothing was cut: you decide."
             ),
+        ),
+        "too_many_pins": (
+            translate("Notice", "Too much is pinned"),
+            translate("Notice", "The pinned messages and your question do not fit: the model holds {n_ctx} tokens."),
         ),
         "context_full": (
             translate("Notice", "The model has no room left"),

@@ -54,7 +54,8 @@ def fit(
     Args:
         pinned: indices of messages whose turns stay.
 
-    Raises KnownError("prompt_too_long") with `prompt_tokens`, `n_ctx`, `n_ctx_train` and `fits_after_drop`.
+    Raises KnownError("prompt_too_long") with `prompt_tokens`, `n_ctx`, `n_ctx_train` and `fits_after_drop`; with
+    `too_many_pins` where it would fit if nothing were pinned.
     """
     room = room_for_prompt(n_ctx, max_tokens)
     whole = render(messages)
@@ -64,18 +65,20 @@ def fit(
         room -= room_for_summary(n_ctx)  # which is to stand in the place of the turns
     order = _going_first(messages, overflow, pinned)
 
-    def tokens_without(count: int) -> list[int]:
-        gone = set(_indices(order[:count]))
+    def tokens_without(turns: Sequence[range]) -> list[int]:
+        gone = set(_indices(turns))
         return render([message for index, message in enumerate(messages) if index not in gone])
 
-    fits = bool(order) and len(tokens_without(len(order))) <= room
+    fits = bool(order) and len(tokens_without(order)) <= room
     if overflow == "refuse" or not fits:
-        raise _too_long(len(whole), n_ctx, n_ctx_train, fits_after_drop=fits)
+        every_turn = _going_first(messages, overflow, ())
+        too_many_pins = not fits and len(every_turn) > len(order) and len(tokens_without(every_turn)) <= room
+        raise _too_long(len(whole), n_ctx, n_ctx_train, fits_after_drop=fits, too_many_pins=too_many_pins)
     step = n_ctx // 2
     to_drop = -(-(len(whole) - room) // step) * step
     # The more turns go, the fewer tokens remain: the first number that drops enough, or all that may go.
-    count = bisect_left(range(1, len(order)), to_drop, key=lambda n: len(whole) - len(tokens_without(n))) + 1
-    return FittedPrompt(tokens_without(count), _indices(order[:count]))
+    count = bisect_left(range(1, len(order)), to_drop, key=lambda n: len(whole) - len(tokens_without(order[:n]))) + 1
+    return FittedPrompt(tokens_without(order[:count]), _indices(order[:count]))
 
 
 def _going_first(messages: Sequence[Message], overflow: Overflow, pinned: Collection[int]) -> list[range]:
@@ -100,8 +103,13 @@ def check_length(prompt_tokens: int, *, n_ctx: int, n_ctx_train: int, max_tokens
         raise _too_long(prompt_tokens, n_ctx, n_ctx_train, fits_after_drop=False)
 
 
-def _too_long(prompt_tokens: int, n_ctx: int, n_ctx_train: int, *, fits_after_drop: bool) -> KnownError:
-    if fits_after_drop:
+def _too_long(
+    prompt_tokens: int, n_ctx: int, n_ctx_train: int, *, fits_after_drop: bool, too_many_pins: bool
+) -> KnownError:
+    if too_many_pins:
+        message = f"The pinned turns and the last one do not fit: the context holds {n_ctx:,} tokens, answer included."
+        advice = "Unpin some of them, or load the model with a larger context."
+    elif fits_after_drop:
         message = f"The conversation has {prompt_tokens:,} tokens; the context holds {n_ctx:,}, answer included."
         advice = "Leave out its oldest turns, load the model with a larger context, or begin a new conversation."
     else:
@@ -117,4 +125,5 @@ def _too_long(prompt_tokens: int, n_ctx: int, n_ctx_train: int, *, fits_after_dr
         n_ctx=n_ctx,
         n_ctx_train=n_ctx_train,
         fits_after_drop=fits_after_drop,
+        **({"too_many_pins": True} if too_many_pins else {}),
     )

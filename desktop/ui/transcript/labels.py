@@ -208,6 +208,7 @@ def waiting(reason: str) -> str:
         "model": translate("Transcript", "No model is open; your question waits for one."),
         "template": translate("Transcript", "The model's prompt template is not chosen yet; your question waits."),
         "answer": translate("Transcript", "Another conversation is being answered; your question waits."),
+        "summary": translate("Transcript", "The model is writing a summary of what no longer fits…"),
     }.get(reason, "")
 
 

@@ -45,7 +45,7 @@ class ProgressLine(QWidget):
 
     def text(self) -> str:
         """The text of the line."""
-        if self._percent is not None:
+        if self._percent is not None and self._waiting != "summary":
             return labels.reading(self._percent, self._seconds)
         return labels.waiting(self._waiting)
 

@@ -187,6 +187,7 @@ def _waiting_text(what: Waiting) -> str:
         "model": translate("Composer", "Waits for a model to be opened…"),
         "template": translate("Composer", "Waits for a prompt template…"),
         "answer": translate("Composer", "Waits for another answer…"),
+        "summary": translate("Composer", "Waits for a summary…"),
     }.get(what, "")
 
 

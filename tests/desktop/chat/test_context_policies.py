@@ -284,3 +284,46 @@ def test_a_policy_chosen_in_the_dialog_asks_the_refused_question_again(desk: Des
     desk.controller.set_overflow("cut_middle")
     assert desk.engines.last.request.overflow == "cut_middle"
     assert desk.controller.busy
+
+
+def test_while_the_model_summarises_the_question_waits_for_that(desk: Desk) -> None:
+    talk(desk, "one", "two")
+    desk.controller.set_overflow("summarise")
+    waits: list[str] = []
+    desk.controller.waiting_changed.connect(waits.append)
+    desk.controller.send("three")
+    engine = desk.engines.last
+    engine.on_event(ContextCut(engine.request.id, (0, 1)))
+    engine.read()
+    assert waits == ["summary"]
+    engine.on_event(Summarised(engine.request.id, "of one"))
+    assert waits == ["summary", ""]
+    engine.finish()
+    desk.controller.send("four")
+    engine.on_event(ContextCut(engine.request.id, (0, 1)))  # of which there is a summary
+    engine.finish()
+    assert waits == ["summary", ""]
+    desk.controller.send("five")
+    engine.on_event(ContextCut(engine.request.id, (0, 1, 2, 3)))
+    engine.say("the model had nothing to say of it")
+    assert waits == ["summary", ""] * 2
+    engine.finish()
+    desk.controller.send("six")
+    engine.on_event(ContextCut(engine.request.id, (0, 1, 2, 3)))
+    engine.die()
+    assert waits == ["summary", ""] * 3
+
+
+def test_where_too_much_is_pinned_it_can_be_unpinned(desk: Desk) -> None:
+    talk(desk, "one", "two")
+    for message in desk.path:
+        desk.controller.set_message_pinned(message.id, True)
+    desk.controller.set_overflow("drop_oldest")
+    desk.controller.send("three")
+    details = {"prompt_tokens": 9000, "n_ctx": 4096, "n_ctx_train": 4096, "fits_after_drop": False}
+    desk.engines.last.fail("prompt_too_long", **details, too_many_pins=True)
+    assert desk.notices[-1].actions == ("unpin_all", "edit_question")
+    desk.controller.act("answer", "unpin_all")
+    assert not any(message.pinned for message in desk.path)
+    assert desk.engines.last.request.pinned == ()
+    assert desk.controller.busy

@@ -60,6 +60,19 @@ def test_refused_with_the_numbers() -> None:
 
 
 @pytest.mark.parametrize("overflow", get_args(Overflow))
+def test_too_many_pinned_turns_are_named_as_the_reason(overflow: Overflow) -> None:
+    messages = conversation(20)
+    with pytest.raises(KnownError) as caught:
+        fitted(messages, overflow=overflow, pinned=range(len(messages)))
+    assert caught.value.details["too_many_pins"] is True
+    assert caught.value.details["fits_after_drop"] is False
+    assert "pinned" in str(caught.value)
+    with pytest.raises(KnownError) as caught:
+        fitted([*messages[:-1], Message("user", "x" * 500)], overflow=overflow, pinned=range(len(messages)))
+    assert "too_many_pins" not in caught.value.details
+
+
+@pytest.mark.parametrize("overflow", get_args(Overflow))
 def test_a_last_question_that_is_too_long_alone(overflow: Overflow) -> None:
     for messages in ([*conversation(3)[:-1], Message("user", "x" * 500)], [Message("user", "x" * 500)]):
         with pytest.raises(KnownError) as caught:

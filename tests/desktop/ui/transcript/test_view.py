@@ -203,6 +203,9 @@ def test_progress_under_the_last_question(view, message, qtbot) -> None:
     assert not line.isVisible()
     view.set_waiting("loading")
     assert line.text() == "The model is still loading; your question waits."
+    view.set_waiting("summary")
+    view.set_prefill(40, 3.4)
+    assert line.text() == "The model is writing a summary of what no longer fits…"
     assert line.y() >= view.message_widget(1).geometry().bottom()
 
 

@@ -159,6 +159,7 @@ def test_actions_have_labels_in_both_languages():
         "drop_oldest",
         "cut_middle",
         "summarise",
+        "unpin_all",
         "larger_context",
         "smaller_context",
         "edit_question",
