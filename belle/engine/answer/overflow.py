@@ -104,7 +104,7 @@ def check_length(prompt_tokens: int, *, n_ctx: int, n_ctx_train: int, max_tokens
 
 
 def _too_long(
-    prompt_tokens: int, n_ctx: int, n_ctx_train: int, *, fits_after_drop: bool, too_many_pins: bool
+    prompt_tokens: int, n_ctx: int, n_ctx_train: int, *, fits_after_drop: bool, too_many_pins: bool = False
 ) -> KnownError:
     if too_many_pins:
         message = f"The pinned turns and the last one do not fit: the context holds {n_ctx:,} tokens, answer included."
