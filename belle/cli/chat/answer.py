@@ -94,7 +94,10 @@ class Answerer:
                         self._show(event)
                     case ContextCut():
                         left_out = event.left_out
-                        self._terminal.note(say("cut", count=len(left_out)))
+                        key = "cut_middle" if settings.overflow == "cut_middle" else "cut"
+                        self._terminal.note(say(key, count=len(left_out)))
+                        if prompt.summary and set(left_out) <= set(prompt.summarised):
+                            self._terminal.note(say("summarised"))
                     case Summarised():
                         new_summary = event.text
                         self._terminal.note(say("summarised"))
