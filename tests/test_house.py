@@ -39,9 +39,10 @@ desktop/i18n         →  the ground
 desktop/markup       →  the ground
 desktop/store        →  the ground
 desktop/exchange     →  the ground, belle/prompts, belle/report, desktop/markup, desktop/store
+desktop/documents    →  the ground, desktop/store
 desktop/settings.py  →  the ground, belle/engine/process/protocol.py, desktop/i18n
-desktop/chat         →  the ground, belle/prompts, belle/gguf, belle/models, belle/engine, desktop/store, desktop/i18n,
-                        desktop/exchange, desktop/settings.py
+desktop/chat         →  the ground, belle/prompts, belle/gguf, belle/models, belle/engine, desktop/store,
+                        desktop/documents, desktop/i18n, desktop/exchange, desktop/settings.py
 desktop/ui           →  the ground, belle/prompts, belle/doctor, belle/engine/process/protocol.py, desktop/i18n,
                         desktop/markup, desktop/settings.py, desktop/chat, desktop/exchange/words.py,
                         desktop/store/records.py
@@ -83,6 +84,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "desktop/markup": (*QT, *TORCH, *LLAMA, "sqlite3"),
     "desktop/store": (*QT, *TORCH, *LLAMA),
     "desktop/exchange": (*QT, *TORCH, *LLAMA, "sqlite3"),
+    "desktop/documents": (*QT, *TORCH, *LLAMA),
     "desktop/settings.py": (*TORCH, *LLAMA, "sqlite3"),
     "desktop/chat": (*TORCH, *LLAMA),
     "desktop/ui": (*TORCH, *LLAMA, "sqlite3"),

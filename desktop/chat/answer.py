@@ -43,6 +43,7 @@ class Answer:
         status: `streaming`, then the final status.
         stats: what the engine measured.
         is_summarising: the engine writes a summary of what it leaves out before it answers.
+        documents: for `stats`, the passages of documents that the model was handed; empty without documents.
         is_stored: the store has the finished answer.
     """
 
@@ -58,6 +59,7 @@ class Answer:
     thinking_seconds: float | None = None
     status: str = "streaming"
     stats: Mapping[str, Any] = field(default_factory=dict)
+    documents: Mapping[str, Any] = field(default_factory=dict)
     stopping: bool = False
     is_summarising: bool = False
     is_stored: bool = False
@@ -75,8 +77,13 @@ class Answer:
             thinking=self.thinking,
             thinking_seconds=self.thinking_seconds,
             status=self.status,  # type: ignore[arg-type]
-            stats=self.stats,
+            stats=self.all_stats,
         )
+
+    @property
+    def all_stats(self) -> dict[str, Any]:
+        """What is stored beside the text."""
+        return {**self.documents, **self.stats}
 
     @property
     def is_unstored(self) -> bool:
@@ -86,6 +93,7 @@ class Answer:
     def resume(self, message: StoredMessage) -> None:
         """Continue `message` at its end. If it has thinking but no text yet, the model thinks again from the start."""
         self.message, self.text = message, message.text
+        self.documents = {name: value for name, value in message.stats.items() if name == "documents"}
         if self.text:
             self.thinking, self.thinking_seconds = message.thinking, message.thinking_seconds
 
@@ -149,9 +157,9 @@ class Answer:
         if self.message is None or self.is_stored:
             return
         if self.message.id < 0:
-            self.message = store.start_answer(self.conversation_id, self.parent_id, self.model)
+            self.message = store.start_answer(self.conversation_id, self.parent_id, self.model, stats=self.documents)
         if self.status != "streaming":
-            store.finish(self.message.id, self.text, status=self.status, stats=self.stats, **self._thinking_columns)
+            store.finish(self.message.id, self.text, status=self.status, stats=self.all_stats, **self._thinking_columns)
             self.is_stored = True
         elif (self.text, self.thinking) != self._saved:
             store.checkpoint(self.message.id, self.text, **self._thinking_columns)

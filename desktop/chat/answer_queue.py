@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -38,6 +40,10 @@ from desktop.chat.state import ANSWER, POLICIES, AnswerRequest, ModelState, Noti
 from desktop.chat.unsaved import UnsavedAnswers
 from desktop.store import Store, StoredConversation, StoredMessage, StoredSummary, StoreError
 
+if TYPE_CHECKING:
+    from desktop.chat.documents.folders import DocumentFolders
+    from desktop.chat.documents.grounding import Grounding
+
 
 class AnswerQueue(QObject):
     """The answer under way, the queue of questions, and for each conversation the notice about its last question."""
@@ -64,10 +70,12 @@ class AnswerQueue(QObject):
         sampling: Callable[[], Sampling],
         thinks: Callable[[], bool | None],
         *,
+        documents: DocumentFolders,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._thinks = thinks
+        self._documents = documents
         self._store = store
         self._host = host
         self._sampling = sampling
@@ -235,6 +243,7 @@ class AnswerQueue(QObject):
 
     def _start(self, question: AnswerRequest) -> None:
         conversation = self._store.conversation(question.conversation_id)
+        folder = self._documents.folder(conversation.id)
         path = up_to(self.path(conversation), question.message_id)
         summaries = self._store.summaries([message.id for message in path])
         prompt = prompt_of(conversation, path, valid_summary(conversation, path, summaries))
@@ -255,20 +264,40 @@ class AnswerQueue(QObject):
         self._summarised = frozenset(prompt.summarised) if conversation.overflow == "summarise" else None
         self._checkpoint_timer.start()
         self.state_changed.emit(conversation.id)
-        self._host.generate(
-            Generate(
-                id=answer.request_id,
-                messages=messages,
-                sampling=self._sampling(),
-                continue_last=question.continued_id is not None,
-                overflow=conversation.overflow,
-                pinned=prompt.pinned,
-                summary=prompt.summary,
-                summarised=prompt.summarised,
-                thinking=self._thinks(),
-                conversation=state_name(conversation),
-            )
+        request = Generate(
+            id=answer.request_id,
+            messages=messages,
+            sampling=self._sampling(),
+            continue_last=question.continued_id is not None,
+            overflow=conversation.overflow,
+            pinned=prompt.pinned,
+            summary=prompt.summary,
+            summarised=prompt.summarised,
+            thinking=self._thinks(),
+            conversation=state_name(conversation),
         )
+        if folder or answer.documents:
+            self._grounding.prepare(request, folder, path, answer.message, partial(self._send, answer))
+        else:
+            self._host.generate(request)
+
+    @cached_property
+    def _grounding(self) -> Grounding:
+        from desktop.chat.documents.grounding import Grounding
+
+        return Grounding(self._documents, self._host, self._ids, self)
+
+    def _send(self, answer: Answer, request: Generate, documents: Mapping[str, Any]) -> None:
+        """Have a question answered that has got its passages, unless that was stopped meanwhile."""
+        if answer is not self._answer:
+            return
+        answer.documents = documents
+        if answer.stopping:
+            answer.end("stopped")
+            self._finish(answer)
+            self.start_next()
+        else:
+            self._host.generate(request)
 
     def _finish(self, answer: Answer) -> None:
         """Store the finished answer and free its conversation."""

@@ -203,6 +203,8 @@ class ChatController(ContextControl):
             stored = True  # whatever fails from here on, the composer can be cleared
             self._next_overflow = None
             self._drafting.clear_draft(before.id if before else None)
+            if before is None:
+                self._folders.adopt(question.conversation_id)
             self._conversation = self._store.conversation(question.conversation_id)
             if question.parent_id is not None:
                 self.message_added.emit(question)
@@ -362,6 +364,8 @@ class ChatController(ContextControl):
         self._models.close()
         if "_drafting" in self.__dict__:
             self._drafting.close()
+        if "_folders" in self.__dict__:
+            self._folders.close()
 
     def save(self) -> bool:
         """Store everything that is not stored yet; False when the store refuses something."""

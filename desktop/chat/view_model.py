@@ -21,6 +21,8 @@ from desktop.store import Store, StoredConversation, StoredMessage, StoreError
 if TYPE_CHECKING:
     from belle.engine.process.protocol import Done
     from desktop.chat.answer_queue import AnswerQueue
+    from desktop.chat.documents.conversation import ConversationDocuments
+    from desktop.chat.documents.folders import DocumentFolders
     from desktop.chat.drafting import Drafting
     from desktop.chat.model_host import EngineFactory
 
@@ -80,7 +82,13 @@ class ChatViewModel(QObject):
         from desktop.chat.answer_queue import AnswerQueue
 
         queue = AnswerQueue(
-            self._store, self._refusals, self._models.host, self._models.sampling, self._models.thinks, parent=self
+            self._store,
+            self._refusals,
+            self._models.host,
+            self._models.sampling,
+            self._models.thinks,
+            documents=self._folders,
+            parent=self,
         )
         queue.request_started.connect(self._show_up_to)
         queue.message_added.connect(self._if_open(self.message_added))
@@ -102,6 +110,19 @@ class ChatViewModel(QObject):
         from desktop.chat.drafting import Drafting
 
         return Drafting(self._store, self._refusals, self._stored_id)
+
+    @cached_property
+    def _folders(self) -> DocumentFolders:
+        from desktop.chat.documents.folders import DocumentFolders
+
+        return DocumentFolders(self._store.file, read_only=self._store.is_read_only, parent=self)
+
+    @cached_property
+    def documents(self) -> ConversationDocuments:
+        """The documents of the open conversation."""
+        from desktop.chat.documents.conversation import ConversationDocuments
+
+        return ConversationDocuments(self._folders, lambda: self._conversation, self.notice.emit, self)
 
     @property
     def conversation(self) -> StoredConversation | None:

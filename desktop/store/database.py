@@ -26,6 +26,8 @@ from desktop.store.transactions import transaction
 
 _BUSY_TIMEOUT_S = 2.0  # the window does not react while it waits for another program's lock
 _CACHE_KIB = 16_384
+_DOCUMENTS = "document_"
+"""Prefix of the tables of `desktop.documents`."""
 _OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 
 Row = tuple[Any, ...]
@@ -207,12 +209,12 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Check every table but the search index, which can be rebuilt. Takes about a second for 500,000 messages.
+    """Check every table but those that can be made again. Takes about a second for 500,000 messages.
 
     Raises StoreError `damaged`.
     """
     for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-        if not table.startswith(search_index.NAME):
+        if not table.startswith((search_index.NAME, _DOCUMENTS)):
             (verdict,) = connection.execute(f'PRAGMA quick_check("{table}")').fetchone()
             if verdict != "ok":
                 raise StoreError.of("damaged", path=str(path), reason=" ".join(str(verdict).split()))

@@ -107,6 +107,11 @@ class Store(WholeTrees, MessageTree, Drafts, Search):
         return open_beside
 
     @property
+    def file(self) -> Path:
+        """The file that is really open: of a store that is only read, a copy."""
+        return self._db.file
+
+    @property
     def damage(self) -> StoreError | None:
         """Why a result was incomplete; None while everything could be read."""
         return self._db.damage

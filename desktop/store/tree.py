@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from desktop.store.database import Database, Row
@@ -110,6 +111,7 @@ class MessageTree:
         model: str = "",
         thinking: str = "",
         thinking_seconds: float | None = None,
+        stats: Mapping[str, Any] = MappingProxyType({}),
     ) -> StoredMessage:
         """Add a message as a child of `parent_id` (None: as a root), beside its other children, and show it.
 
@@ -121,8 +123,9 @@ class MessageTree:
             self._check_parent(conversation_id, parent_id)
             added = self._db.write(
                 "INSERT INTO message (conversation_id, parent_id, role, text, status, model, created_at, thinking,"
-                " thinking_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " thinking_seconds, stats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 *(conversation_id, parent_id, role, text, status, model, now, thinking, thinking_seconds),
+                json.dumps(dict(stats), ensure_ascii=False),
             )
             message_id = added.lastrowid or 0
             if parent_id == leaf:  # the usual case: the path up to the parent is active already
@@ -135,9 +138,18 @@ class MessageTree:
             )
         return self.message(message_id)
 
-    def start_answer(self, conversation_id: int, parent_id: int | None, model: str) -> StoredMessage:
+    def start_answer(
+        self,
+        conversation_id: int,
+        parent_id: int | None,
+        model: str,
+        *,
+        stats: Mapping[str, Any] = MappingProxyType({}),
+    ) -> StoredMessage:
         """Add an empty answer with the status `streaming`."""
-        return self.add_message(conversation_id, parent_id, "assistant", "", status="streaming", model=model)
+        return self.add_message(
+            conversation_id, parent_id, "assistant", "", status="streaming", model=model, stats=stats
+        )
 
     def checkpoint(
         self, message_id: int, text: str, *, thinking: str | None = None, thinking_seconds: float | None = None

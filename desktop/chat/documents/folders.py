@@ -1,0 +1,147 @@
+"""The folders of documents that conversations have, read and searched in threads beside the window."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop.documents.choices import DocumentChoices
+from desktop.documents.progress import IndexProgress
+from desktop.store import StoreError
+from desktop.store.database import Database
+
+# The readers and the index are imported when there is a folder: the window opens conversations without them.
+if TYPE_CHECKING:
+    from desktop.documents.index import IndexedFile
+    from desktop.documents.search import FoundPassage
+
+_WAIT_S = 3.0
+"""That a question waits for a folder to be read, before it is searched as far as it has been."""
+
+OnFound = Callable[["list[FoundPassage]"], None]
+
+
+class DocumentFolders(QObject):
+    """Which folder a conversation has, how far it has been read, and what is in it.
+
+    Args:
+        file: the open file of the store.
+        read_only: nothing can be stored there.
+    """
+
+    progress = Signal(object)  # IndexProgress
+    failed = Signal(object)  # StoreError
+    _found = Signal(object, object)  # OnFound, list[FoundPassage]
+
+    def __init__(self, file: Path, *, read_only: bool, parent: QObject) -> None:
+        super().__init__(parent)
+        self._file, self._read_only = file, read_only
+        self._database = Database.beside(file)
+        if read_only:
+            self._database.refuse_changes(file)
+        self._choices = DocumentChoices(self._database)
+        self._last: dict[str, IndexProgress] = {}
+        self._stopping = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._indexer: threading.Thread | None = None
+        self._reading = ""
+        self.progress.connect(self._remember)
+        self._found.connect(lambda on_found, passages: on_found(passages))
+
+    def folder(self, conversation_id: int | None) -> str:
+        """The folder of a conversation (None: of the new one); empty for none. Raises StoreError."""
+        return self._choices.folder(conversation_id)
+
+    def choose(self, conversation_id: int | None, folder: str) -> None:
+        """Give a conversation a folder, and read it; empty: take it away. Raises StoreError."""
+        self._choices.choose(conversation_id, folder)
+        if folder:
+            self.update(folder)
+
+    def adopt(self, conversation_id: int) -> None:
+        """The new conversation has become this one. Raises StoreError."""
+        self._choices.adopt(conversation_id)
+
+    def state(self, folder: str) -> IndexProgress:
+        """How far a folder has been read in this run of the program."""
+        return self._last.get(folder, IndexProgress(folder))
+
+    def is_reading(self) -> bool:
+        """Whether a folder is being read."""
+        return not self._idle.is_set()
+
+    def files(self, folder: str) -> list[IndexedFile]:
+        """The documents of a folder as far as they are known, by path. Raises StoreError."""
+        from desktop.documents.index import DocumentIndex
+
+        index = DocumentIndex(self._database)
+        return list(index.files(index.folder_id(folder)).values())
+
+    def update(self, folder: str) -> None:
+        """Read what has changed in a folder; another one that is being read is left where it is."""
+        if self._read_only or (self.is_reading() and self._reading == folder):
+            return
+        self.stop()
+        self._reading = folder
+        self._stopping = threading.Event()
+        self._idle.clear()
+        before = self._indexer
+        arguments = (folder, self._stopping, before)
+        self._indexer = threading.Thread(target=self._read, args=arguments, name="documents", daemon=True)
+        self._indexer.start()
+
+    def stop(self) -> None:
+        """Leave the folder that is being read where it is; `update` goes on from there."""
+        self._stopping.set()
+
+    def find(self, folder: str, question: str, before: Sequence[str], on_found: OnFound) -> None:
+        """Search a folder; `on_found` is called later, in this thread. Where the search fails, nothing is found."""
+        arguments = (folder, question, before, on_found)
+        threading.Thread(target=self._search, args=arguments, name="document-search", daemon=True).start()
+
+    def close(self) -> None:
+        """End reading and searching."""
+        self.stop()
+        self.blockSignals(True)
+        if self._indexer is not None:
+            self._indexer.join(timeout=2)
+        self._database.close()
+
+    def _remember(self, progress: IndexProgress) -> None:
+        self._last[progress.folder] = progress
+
+    # In other threads, each with a connection of its own
+
+    def _read(self, folder: str, stopping: threading.Event, before: threading.Thread | None) -> None:
+        from desktop.documents.index import DocumentIndex
+        from desktop.documents.indexing import FolderUpdate
+        from desktop.documents.reader_process import ReaderProcess
+
+        if before is not None:
+            before.join()
+        try:
+            with closing(Database.beside(self._file)) as database, ReaderProcess(stopping.is_set) as reader:
+                FolderUpdate(DocumentIndex(database), folder, reader, self.progress.emit).run()
+        except StoreError as error:
+            self.failed.emit(error)
+        finally:
+            if self._stopping is stopping:
+                self._idle.set()
+
+    def _search(self, folder: str, question: str, before: Sequence[str], on_found: OnFound) -> None:
+        from desktop.documents.search import DocumentSearch
+
+        self._idle.wait(_WAIT_S)
+        found: list[FoundPassage] = []
+        try:
+            with closing(Database.beside(self._file)) as database:
+                found = DocumentSearch(database).find(folder, question, before)
+        except StoreError as error:
+            self.failed.emit(error)
+        self._found.emit(on_found, found)

@@ -1,0 +1,1 @@
+"""Reads documents, splits them into passages, and finds those for a question. It needs neither Qt nor a model."""
