@@ -16,7 +16,7 @@ from desktop.documents.passages import approximate_tokens
 from desktop.documents.search import FoundPassage
 
 KEY = "documents"
-"""Under which the sources of an answer are in its `stats`: `folder`, and `sources`, a list of `Source.fields`."""
+"""Under which the sources of an answer are in its `stats`: `folder`, and `sources`, a list of `CitedPassage.fields`."""
 
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _PLACE_TOKENS = 24
@@ -24,7 +24,7 @@ _PLACE_TOKENS = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class CitedPassage:
     """A passage that a model was handed, under a number from 1 on; `path` is below the folder."""
 
     number: int
@@ -47,17 +47,19 @@ class Source:
         }
 
 
-def numbered(passages: Sequence[FoundPassage]) -> list[Source]:
+def numbered(passages: Sequence[FoundPassage]) -> list[CitedPassage]:
     """The passages as sources."""
     return [
-        Source(number, found.path, found.passage.text, found.passage.page, found.passage.line, found.passage.heading)
+        CitedPassage(
+            number, found.path, found.passage.text, found.passage.page, found.passage.line, found.passage.heading
+        )
         for number, found in enumerate(passages, 1)
     ]
 
 
-def within(sources: Sequence[Source], tokens: int) -> list[Source]:
+def within(sources: Sequence[CitedPassage], tokens: int) -> list[CitedPassage]:
     """The first sources, about as many as fit into that many tokens; at least one."""
-    kept: list[Source] = []
+    kept: list[CitedPassage] = []
     for source in sources:
         tokens -= _PLACE_TOKENS + approximate_tokens(source.text) + source.text.count("\n") + 1
         if kept and tokens < 0:
@@ -66,7 +68,7 @@ def within(sources: Sequence[Source], tokens: int) -> list[Source]:
     return kept
 
 
-def with_sources(question: str, folder: str, sources: Sequence[Source]) -> str:
+def with_sources(question: str, folder: str, sources: Sequence[CitedPassage]) -> str:
     """The question as the model reads it, in the language that it is asked in."""
     name = Path(folder).name or folder
     chinese = _CHINESE.search(question) is not None
@@ -98,7 +100,7 @@ _NOTHING = (
 _NOTHING_ZH = "{question}\n\n（已经搜索过我的文件夹“{folder}”，其中没有与此有关的段落。请先说明文档里没有答案。）"
 
 
-def _place(source: Source, *, chinese: bool) -> str:
+def _place(source: CitedPassage, *, chinese: bool) -> str:
     """Where a passage stands, in words for the model."""
     parts = [source.path]
     if source.page is not None:
@@ -114,7 +116,7 @@ def _quoted(text: str) -> str:
     return "\n".join(f"> {line}" for line in text.splitlines())
 
 
-def stored_sources(stats: Mapping[str, Any]) -> tuple[str, list[Source]] | None:
+def stored_sources(stats: Mapping[str, Any]) -> tuple[str, list[CitedPassage]] | None:
     """The folder and the sources of an answer, from what is stored with it; None for an answer without documents.
 
     What is not as this program writes it, such as in an imported file, is left out.
@@ -127,14 +129,14 @@ def stored_sources(stats: Mapping[str, Any]) -> tuple[str, list[Source]] | None:
     return stored["folder"], [source for source in found if source is not None]
 
 
-def _source(fields: Any) -> Source | None:
+def _source(fields: Any) -> CitedPassage | None:
     if not isinstance(fields, Mapping):
         return None
     number, path, text = fields.get("number"), fields.get("path"), fields.get("text")
     page, line, heading = fields.get("page"), fields.get("line"), fields.get("heading")
     if not isinstance(number, int) or not isinstance(path, str) or not isinstance(text, str):
         return None
-    return Source(
+    return CitedPassage(
         number,
         path,
         text,

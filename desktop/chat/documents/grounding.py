@@ -11,7 +11,7 @@ from belle.engine.process.protocol import Count, Counted, Event, Failed, Generat
 from belle.prompts import Message
 from desktop.chat.documents.folders import DocumentFolders
 from desktop.chat.model_host import ModelHost
-from desktop.documents.prompt import KEY, Source, numbered, stored_sources, with_sources, within
+from desktop.documents.prompt import KEY, CitedPassage, numbered, stored_sources, with_sources, within
 from desktop.documents.search import FoundPassage
 from desktop.store import StoredMessage
 
@@ -29,7 +29,7 @@ class _Asked:
     request: Generate
     place: int  # of the question in the request's messages
     folder: str
-    sources: list[Source]
+    sources: list[CitedPassage]
     ready: OnReady
     count_id: int = 0
 

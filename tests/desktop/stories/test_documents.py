@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from desktop.documents.prompt import Source, stored_sources
+from desktop.documents.prompt import CitedPassage, stored_sources
 from tests.support.documents import write_pdf
 from tests.support.person import Person
 
@@ -37,7 +37,7 @@ def ask(person: Person, question: str) -> None:
     person.stop()
 
 
-def sources(person: Person) -> list[Source]:
+def sources(person: Person) -> list[CitedPassage]:
     """What the last answer was made from, as the store has it."""
     stored = stored_sources(person.path[-1].stats)
     assert stored is not None
@@ -76,7 +76,7 @@ def test_the_folder_stays_with_its_conversation(person: Person, folder: Path) ->
     assert sources_of(person, 1)[0].text == PAGES[0]
 
 
-def sources_of(person: Person, index: int) -> list[Source]:
+def sources_of(person: Person, index: int) -> list[CitedPassage]:
     stored = stored_sources(person.path[index].stats)
     assert stored is not None
     return stored[1]
