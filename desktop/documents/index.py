@@ -68,7 +68,7 @@ class DocumentIndex:
             "SELECT id, path, size, mtime_ns, digest, problem FROM document_file WHERE folder_id = ? ORDER BY path",
             folder_id,
         )
-        return {path: IndexedFile(number, path, *state, _problem(problem)) for number, path, *state, problem in rows}
+        return {row[1]: IndexedFile(row[0], row[1], row[2], row[3], row[4], _problem(row[5])) for row in rows}
 
     def passage_count(self, folder_id: int) -> int:
         """The number of passages of a folder."""
