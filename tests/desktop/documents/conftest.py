@@ -50,7 +50,7 @@ class Desk:
         return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reader() -> Iterator[ReaderProcess]:
     with ReaderProcess() as process:
         yield process
