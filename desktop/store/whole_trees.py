@@ -97,6 +97,8 @@ class WholeTrees(Conversations):
             )
             self.set_left_out(conversation_id, [ids[place] for place in tree.left_out])
             for summary in tree.summaries:
+                if not summary.covers:  # it would be valid nowhere
+                    continue
                 self.save_summary([ids[place] for place in summary.covers], summary.text, at=summary.created_at)
         return conversation_id
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from desktop.store import ConversationTree, Store, StoreError, TreeMessage
+from desktop.store import ConversationTree, Store, StoredSummary, StoreError, TreeMessage
 from tests.support.trees import shown_everywhere
 
 
@@ -55,6 +55,12 @@ def test_a_tree_becomes_the_same_conversation(store: Store, tmp_path: Path) -> N
         assert other.tree(conversation_id) == tree
         assert shown_everywhere(other, conversation_id) == shown_everywhere(store, 1)
         assert [hit.snippet for hit in other.search("Falling")] == ["Falling water."]
+
+
+def test_a_summary_of_no_message_is_not_added(store: Store) -> None:
+    summaries = (StoredSummary(0, (), "of nothing", 5.0), StoredSummary(0, (0,), "of a", 6.0))
+    tree = ConversationTree((TreeMessage(None, "user", "a"),), active_leaf=0, summaries=summaries)
+    assert store.tree(store.add_tree(tree)).summaries == summaries[1:]
 
 
 def test_what_fails_in_the_middle_leaves_nothing(store: Store) -> None:
