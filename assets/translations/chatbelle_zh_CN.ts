@@ -41,6 +41,37 @@
     </message>
 </context>
 <context>
+    <name>Announcement</name>
+    <message>
+        <source>The answer begins.</source>
+        <translation>开始回答。</translation>
+    </message>
+    <message>
+        <source>There is no answer.</source>
+        <translation>没有回答。</translation>
+    </message>
+    <message>
+        <source>The answer was stopped: {text}</source>
+        <translation>回答已停止：{text}</translation>
+    </message>
+    <message>
+        <source>The answer was interrupted: {text}</source>
+        <translation>回答被中断：{text}</translation>
+    </message>
+    <message>
+        <source>The answer broke off: {text}</source>
+        <translation>回答中断了：{text}</translation>
+    </message>
+    <message>
+        <source>The answer reached its length limit: {text}</source>
+        <translation>回答到了长度上限：{text}</translation>
+    </message>
+    <message>
+        <source>The answer is finished: {text}</source>
+        <translation>回答完了：{text}</translation>
+    </message>
+</context>
+<context>
     <name>Banner</name>
     <message>
         <source>Close this message</source>

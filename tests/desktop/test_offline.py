@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.offline import assert_offline, needs_strace, traced
+from tests.support.offline import assert_offline, needs_strace, traced, without_interfaces
 from tests.support.window import open_window
 
 pytestmark = [*needs_strace, pytest.mark.timeout(600)]
@@ -37,6 +37,51 @@ def test_a_chat_in_the_window_opens_no_internet_socket(tmp_path: Path) -> None:
         window.rest()
         assert window.process.wait(60) == 0
     assert_offline(tmp_path / "trace")
+
+
+def whole_session(*prefix: str) -> None:
+    """Two chats, a stopped answer, switching, search, every page of the window, and the end."""
+    with open_window(*prefix) as window:
+        window.until("ready")
+        for text in ("Name three rivers.", "![x](https://example.org/x.png) <img src='http://example.org/y.png'>"):
+            window.tell("new")
+            window.tell(f"ask {text}")
+            window.until("text")
+            window.drain(2)
+            window.tell("stop")
+            window.until("answered")
+        window.tell("open 1")
+        assert window.until("opened")["conversation"] == 1
+        window.tell("search rivers")
+        assert window.until("hits")["count"] >= 1
+        for command in ("badge", "action settings", "action shortcuts"):
+            window.tell(command)
+            assert window.until("dialog")["title"].endswith("ChatBELLE")
+            window.tell("close")
+            window.until("closed")
+        window.tell("action regenerate")
+        window.until("text")
+        window.tell("stop")
+        window.until("answered")
+        window.tell("quit")
+        window.rest()
+        assert window.process.wait(60) == 0
+
+
+@pytest.mark.slow
+def test_a_whole_session_opens_no_internet_socket(tmp_path: Path) -> None:
+    whole_session(*traced(tmp_path / "trace"))
+    assert_offline(tmp_path / "trace")
+
+
+@pytest.mark.slow
+def test_a_whole_session_works_in_a_network_without_interfaces() -> None:
+    alone = without_interfaces()
+    if not alone:
+        pytest.skip("unshare -n is not permitted here")
+    listed = subprocess.run([*alone, "cat", "/proc/net/route"], capture_output=True, text=True, check=True)
+    assert listed.stdout.splitlines()[1:] == []  # at most the heading: there is no way out
+    whole_session(*alone)
 
 
 def test_a_chat_in_the_terminal_opens_no_internet_socket(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QDialog, QWidget
 from belle.engine.process.protocol import TemplateOption
 from belle.errors import KnownError
 from desktop.app import make_application
+from desktop.chat.model_server import ServerState
 from desktop.chat.state import ContextUsage, ModelChoice
 from desktop.i18n import set_language
 from desktop.settings import Settings
@@ -24,6 +25,7 @@ from desktop.ui.dialogs.base import Dialog
 from desktop.ui.dialogs.context import ContextDialog
 from desktop.ui.dialogs.model_info import ModelInfoDialog
 from desktop.ui.dialogs.offline import OfflineDialog
+from desktop.ui.dialogs.serve import ServeDialog
 from desktop.ui.dialogs.settings import SettingsDialog
 from desktop.ui.dialogs.shortcuts import ShortcutsDialog
 from desktop.ui.dialogs.store_fault import StoreFaultDialog
@@ -37,6 +39,7 @@ from tests.support.fake_controller import FakeController
 
 
 def dialogs(settings: Settings) -> Iterator[QDialog]:
+    """Every dialog of the window but the doctor's, whose content comes later, each with much to show."""
     yield AboutDialog()
     yield ModelInfoDialog(ModelChoice("belle", "BELLE-7B-2M", "4-bit", "not_installed", "belle", "Research. " * 40))
     yield OfflineDialog()
@@ -52,6 +55,7 @@ def dialogs(settings: Settings) -> Iterator[QDialog]:
         )
     )
     yield UnsavedDialog()
+    yield ServeDialog(ServerState("on", "starter", "http://127.0.0.1:8080/v1", "token-" * 8))
     yield SystemPromptDialog("Be brief. " * 200)
     yield ContextDialog("summarise", ContextUsage(812, 4096, 120), has_summary=True)
     yield SummaryDialog("They spoke of rain. " * 100)

@@ -1,9 +1,10 @@
 """The real window in a process of its own: told what to do on stdin, driven through its widgets, tells JSON lines.
 
 Commands, one a line: `ask TEXT` (typed into the composer, then Enter), `new`
-(Ctrl+N), `stop` (Escape), `quit`.
+(Ctrl+N), `stop` (Escape), `search TEXT`, `open ID` (a conversation), `action NAME` (of `desktop.ui.shortcuts`), `badge`
+(the page about the network), `close` (a dialog), `quit`.
 Events have `event` and `at` (monotonic seconds): `shown`, `ready` (with the worker's pid), `asked`, `text` (a piece of
-an answer), `answered`, `notice`, `quit`.
+an answer), `answered`, `opened` (a conversation), `hits`, `dialog`, `notice`, `quit`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from PySide6.QtCore import QSocketNotifier, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from belle import paths
 from desktop.app import WindowSession, make_application
@@ -39,6 +41,7 @@ class Driver:
         controller.model_changed.connect(self._on_model)
         controller.message_added.connect(self._on_message)
         controller.conversation_opened.connect(lambda _, path: [self._on_message(m) for m in path])
+        controller.conversation_opened.connect(lambda c, _: tell("opened", conversation=c.id if c else None))
         controller.answer_text.connect(lambda message, text: tell("text", message=message, text=text))
         controller.busy_changed.connect(lambda busy: None if busy else tell("answered"))
         controller.notice.connect(lambda n: tell("notice", kind=n.kind))
@@ -70,9 +73,36 @@ class Driver:
             QTest.keyClick(editor, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
         elif command == "stop":
             QTest.keyClick(editor, Qt.Key.Key_Escape)
+        elif command == "search":
+            self._search(text)
+        elif command == "open":
+            self.running.window.sidebar.opened.emit(int(text))
+        elif command == "action":
+            self.running.window.window_actions.by_id[text].trigger()
+            self._tell_dialog()
+        elif command == "badge":
+            self.running.window.sidebar.badge.click()
+            self._tell_dialog()
+        elif command == "close":
+            QApplication.activeModalWidget().close()
+            tell("closed")
         elif command == "quit":
             tell("quit")
             self.running.window.close()
+
+    def _search(self, text: str) -> None:
+        side = self.running.window.sidebar
+        side.search_field.setFocus()
+        QTest.keyClicks(side.search_field, text)
+        while not (rows := side.hit_list.hits.rowCount()):
+            QTest.qWait(20)
+        tell("hits", count=rows)
+        side.search_field.clear()
+
+    def _tell_dialog(self) -> None:
+        shown = QApplication.activeModalWidget()
+        if shown is not None:
+            tell("dialog", title=shown.windowTitle())
 
 
 def main() -> int:

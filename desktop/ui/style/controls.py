@@ -174,6 +174,9 @@ class Segments(QFrame):
         """Select a value without emitting `chosen`; an unknown value is ignored."""
         if value in self._buttons:
             self._buttons[value].setChecked(True)
+            # Qt lets Tab enter a group at its first button until one of them has had the focus.
+            for button in self._buttons.values():
+                button.setFocusPolicy(Qt.FocusPolicy.StrongFocus if button.isChecked() else Qt.FocusPolicy.ClickFocus)
 
     def value(self) -> str:
         """The selected value; empty when none is."""

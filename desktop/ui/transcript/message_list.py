@@ -116,10 +116,20 @@ class MessageList(QAbstractScrollArea):
         """The widget of a row; made if it does not exist."""
         if row.widget is None:
             row.widget = self._make_widget(row)
+            self._keep_order(row, row.widget)
             row.measured = False
             self._set_position(row)
             row.widget.show()
         return row.widget
+
+    def _keep_order(self, row: MessageRow, widget: MessageWidget) -> None:
+        """Put a new widget among its siblings: a screen reader reads them in the order of the page's children."""
+        index = self._rows.index_of(row.message.id)
+        if index is None:
+            return
+        below = next((later.widget for later in self._rows.rows[index + 1 :] if later.widget is not None), None)
+        if below is not None:
+            widget.stackUnder(below)
 
     def _drop(self, row: MessageRow) -> None:
         if row.widget is not None:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from desktop.i18n import translate
+from desktop.ui.announce import announce
 from desktop.ui.foreign_text import breakable
 from desktop.ui.notices import notice_text
 from desktop.ui.style.controls import IconButton, View, label
@@ -209,7 +210,7 @@ class BannerStack(QScrollArea):
         self._column.insertWidget(above, banner)
         self.verticalScrollBar().setValue(0)
         self.show()
-        _announce(banner, banner.spoken(), urgent=notice.level == "bad")
+        announce(banner, banner.spoken(), urgent=notice.level == "bad")
         return banner
 
     def clear(self, key: str) -> None:
@@ -246,12 +247,3 @@ class BannerStack(QScrollArea):
 def _rank(notice: Notice) -> int:
     """Smaller is more important. A notice with *undo* comes first, because undoing is possible only for a while."""
     return 0 if "undo" in notice.actions else _LEVELS.index(notice.level)
-
-
-def _announce(widget: QWidget, text: str, *, urgent: bool) -> None:
-    from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-
-    event = QAccessibleAnnouncementEvent(widget, text)
-    if urgent:
-        event.setPoliteness(QAccessible.AnnouncementPoliteness.Assertive)
-    QAccessible.updateAccessibility(event)

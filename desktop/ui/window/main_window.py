@@ -9,6 +9,7 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop.i18n import set_language, translate
+from desktop.ui.announce import AnswerAnnouncer
 from desktop.ui.window.header import model_label
 from desktop.ui.window.layout import WindowLayout
 
@@ -75,6 +76,7 @@ class MainWindow(WindowLayout):
         controller.notice.connect(self._notice)
         controller.notice_cleared.connect(self._notice_cleared)
         self.settings.changed.connect(self._setting_changed)
+        AnswerAnnouncer(self, controller)
         # At once, because these widgets can be used already; `WindowActions` connects the others later.
         self.sidebar.hit_opened.connect(self.jump_to)
         self.composer.send_requested.connect(self._send)

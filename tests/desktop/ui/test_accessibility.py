@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAccessible
+from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -14,6 +17,7 @@ from PySide6.QtWidgets import (
     QAbstractSlider,
     QAbstractSpinBox,
     QApplication,
+    QDialog,
     QLineEdit,
     QPlainTextEdit,
     QScrollBar,
@@ -21,22 +25,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from belle.errors import KnownError
-from desktop.chat.state import ContextUsage, ModelChoice, Notice
+import desktop.ui
+from desktop.chat.state import Notice
 from desktop.i18n import set_language
-from desktop.ui.dialogs.about import AboutDialog
-from desktop.ui.dialogs.context import ContextDialog
-from desktop.ui.dialogs.model_info import ModelInfoDialog
-from desktop.ui.dialogs.offline import OfflineDialog
-from desktop.ui.dialogs.settings import SettingsDialog
-from desktop.ui.dialogs.shortcuts import ShortcutsDialog
-from desktop.ui.dialogs.store_fault import CopyToRestore, StoreFaultDialog
-from desktop.ui.dialogs.summary import SummaryDialog
-from desktop.ui.dialogs.system_prompt import SystemPromptDialog
-from desktop.ui.dialogs.template import TemplateDialog
-from desktop.ui.dialogs.unsaved import UnsavedDialog
+from desktop.ui.dialogs.base import Dialog
+from desktop.ui.dialogs.doctor import DoctorDialog
 from desktop.ui.style.theme import themes
 from desktop.ui.window.main_window import MainWindow
+from tests.desktop.ui.test_doctor import SPOILED, Prepared
+from tests.support.sizes import dialogs as dialogs_but_doctor
 
 CONTROLS = (
     QAbstractButton,
@@ -81,24 +78,18 @@ def window(qtbot, controller, settings):
     return window
 
 
-FAULT = KnownError("damaged", "It is damaged.", "Put a copy back.", path="/x/c.sqlite3")
+def dialogs(settings) -> list[QDialog]:
+    return [*dialogs_but_doctor(settings), DoctorDialog(examination=Prepared(SPOILED))]
 
 
-def dialogs(settings) -> list[QWidget]:
-    choice = ModelChoice("belle", "BELLE-7B", "about 5 GB", "not_installed", "belle")
-    return [
-        SettingsDialog(settings),
-        ShortcutsDialog(),
-        AboutDialog(),
-        SystemPromptDialog(""),
-        ContextDialog("summarise", ContextUsage(812, 4096, 120), has_summary=True),
-        SummaryDialog("They spoke of rain."),
-        TemplateDialog("a.gguf", "gguf"),
-        ModelInfoDialog(choice),
-        OfflineDialog(),
-        StoreFaultDialog(FAULT, copies=[CopyToRestore(Path("a"), 1.7e9, before_update=True)], may_open=True),
-        UnsavedDialog(),
-    ]
+def test_no_dialog_is_forgotten(settings, qtbot):
+    for module in pkgutil.walk_packages(desktop.ui.__path__, "desktop.ui."):
+        importlib.import_module(module.name)
+    shown = dialogs(settings)
+    for dialog in shown:
+        qtbot.addWidget(dialog)
+    known = {type(dialog) for dialog in shown}
+    assert {c for c in Dialog.__subclasses__() if c.__module__.startswith("desktop.")} <= known
 
 
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
@@ -157,22 +148,21 @@ def test_tab_goes_in_the_order_of_reading(window):
     assert places == sorted(places)
 
 
+def is_reached_by_tab(control: QWidget) -> bool:
+    """Of a group of radio buttons Tab reaches the chosen one; the arrow keys the others."""
+    is_one_of_several = isinstance(control, QAbstractButton) and (control.autoExclusive() or control.group())
+    return control.isEnabled() and (not is_one_of_several or control.isChecked())
+
+
 def test_tab_reaches_every_control_of_the_dialogs(settings, qtbot):
     for dialog in dialogs(settings):
         qtbot.addWidget(dialog)
         with qtbot.waitExposed(dialog):
             dialog.show()
         dialog.activateWindow()
-        first = next(c for c in controls(dialog) if c.isVisible() and c.focusPolicy() & Qt.FocusPolicy.TabFocus)
-        reached = walk(dialog, first)
-        for control in controls(dialog):
-            if not control.isVisible() or not control.isEnabled():
-                continue
-            # Of a group of radio buttons Tab reaches the chosen one; the arrow keys the others.
-            if isinstance(control, QAbstractButton) and control.autoExclusive() and not control.isChecked():
-                continue
-            if isinstance(control, QAbstractButton) and control.group() and not control.isChecked():
-                continue
+        by_tab = [control for control in controls(dialog) if control.isVisible() and is_reached_by_tab(control)]
+        reached = walk(dialog, next(c for c in by_tab if c.focusPolicy() & Qt.FocusPolicy.TabFocus))
+        for control in by_tab:
             assert control in reached, (type(dialog).__name__, described(control))
         dialog.hide()
 
@@ -194,3 +184,106 @@ def test_banners_are_announced(window, controller, monkeypatch):
     assert len(events) == 1
     assert events[0].message().startswith("The disk is full")
     assert events[0].politeness() == QAccessible.AnnouncementPoliteness.Assertive
+
+
+@pytest.fixture
+def spoken(window, monkeypatch) -> list[str]:
+    """What a screen reader is told to say, from now on."""
+    said: list[str] = []
+    monkeypatch.setattr(QAccessible, "updateAccessibility", lambda event: said.append(event.message()))
+    return said
+
+
+def answer(controller, status: str = "complete", text: str = "Rhine, Elbe and Oder."):
+    """An answer in many pieces."""
+    controller.busy_changed.emit(True)
+    message = controller.begin_answer()
+    for word in text.split():
+        controller.answer_text.emit(message.id, word + " ")
+    controller.message_updated.emit(replace(message, text=text, status=status))
+    controller.busy_changed.emit(False)
+
+
+def test_an_answer_is_announced_twice_and_not_for_every_word(controller, spoken):
+    answer(controller)
+    assert spoken == ["The answer begins.", "The answer is finished: Rhine, Elbe and Oder."]
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [("stopped", "was stopped"), ("error", "broke off"), ("interrupted", "interrupted"), ("length", "length limit")],
+)
+def test_how_an_answer_ended_is_announced(controller, spoken, status, said):
+    answer(controller, status)
+    assert said in spoken[-1]
+    set_language("zh_CN")
+    answer(controller, status)
+    assert "answer" not in spoken[-1]
+
+
+def test_a_long_answer_is_not_read_out_as_a_whole(controller, spoken):
+    answer(controller, text="word " * 5000)
+    assert len(spoken[-1]) < 500
+
+
+def test_a_question_without_an_answer_is_announced(controller, spoken):
+    controller.busy_changed.emit(True)
+    controller.busy_changed.emit(False)
+    assert spoken[-1] == "There is no answer."
+
+
+def test_another_conversation_that_is_being_answered_does_not_begin_when_it_is_opened(window, controller, spoken):
+    second = controller.add("second", texts=("question",))
+    controller.busy_changed.emit(True)
+    controller.open_conversation(second)
+    spoken.clear()
+    controller.busy_changed.emit(False)
+    assert spoken == []
+
+
+def accessible(interface: QAccessibleInterface) -> Iterator[QAccessibleInterface]:
+    """An interface and all that is visible below it, in the order in which a screen reader goes through them."""
+    if interface.state().invisible:
+        return
+    yield interface
+    for index in range(interface.childCount()):
+        if (child := interface.child(index)) is not None:
+            yield from accessible(child)
+
+
+GENERIC = {QAccessible.Role.NoRole, QAccessible.Role.Client, QAccessible.Role.Pane}
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_whatever_takes_the_keyboard_has_a_name_and_a_role(window, controller, settings, qtbot, language):
+    set_language(language)
+    controller.begin_answer("An answer ![image](https://a.b) with `code`")
+    window.sidebar.search_field.setText("answer")
+    QTest.qWait(300)
+    for root in (window, *dialogs(settings)):
+        if root is not window:
+            qtbot.addWidget(root)
+            root.show()
+        for interface in accessible(QAccessible.queryAccessibleInterface(root)):
+            if not interface.state().focusable:
+                continue
+            name, role = interface.text(QAccessible.Text.Name), interface.role()
+            assert name.strip(), (type(root).__name__, role, interface.object())
+            assert role not in GENERIC or interface.object() is window.transcript, (name, role)
+        if root is not window:
+            root.hide()
+
+
+def test_messages_are_read_in_their_order(window, controller):
+    controller.open_conversation(controller.add("long", texts=tuple(f"text {number}" for number in range(40))))
+    bar = window.transcript.verticalScrollBar()
+    for place in (bar.maximum(), 0, bar.maximum() // 2):  # widgets are made in another order each time
+        bar.setValue(place)
+        QTest.qWait(60)
+        read = [
+            int(interface.text(QAccessible.Text.Value).split()[1])
+            for interface in accessible(QAccessible.queryAccessibleInterface(window.transcript))
+            if interface.role() == QAccessible.Role.StaticText and "text " in interface.text(QAccessible.Text.Value)
+        ]
+        assert len(read) > 3
+        assert read == sorted(read)
