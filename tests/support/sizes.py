@@ -23,6 +23,7 @@ from desktop.settings import Settings
 from desktop.ui.dialogs.about import AboutDialog
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.dialogs.context import ContextDialog
+from desktop.ui.dialogs.exchange import ExchangeProgress, ImportOffer
 from desktop.ui.dialogs.model_info import ModelInfoDialog
 from desktop.ui.dialogs.offline import OfflineDialog
 from desktop.ui.dialogs.serve import ServeDialog
@@ -57,6 +58,10 @@ def dialogs(settings: Settings) -> Iterator[QDialog]:
     yield UnsavedDialog()
     yield ServeDialog(ServerState("on", "starter", "http://127.0.0.1:8080/v1", "token-" * 8))
     yield SystemPromptDialog("Be brief. " * 200)
+    yield ImportOffer("an-export-with-quite-a-long-name-" * 6 + ".json")
+    progress = ExchangeProgress()
+    progress.show_progress(1234, 56789)
+    yield progress
     yield ContextDialog("summarise", ContextUsage(812, 4096, 120), has_summary=True)
     yield SummaryDialog("They spoke of rain. " * 100)
     template = TemplateDialog("a-file-with-quite-a-long-name.Q4_K_M.gguf", "gguf")
