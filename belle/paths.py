@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import platformdirs
-
 _APP = "chatbelle"
 _LONGEST_SOCKET = 100
 """Bytes; `sockaddr_un` has 104 on macOS and 108 on Linux."""
@@ -19,21 +17,29 @@ _ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 def data_dir() -> Path:
     """The folder for what must not be lost: conversations, registered models."""
+    import platformdirs
+
     return platformdirs.user_data_path(_APP, appauthor=False)
 
 
 def config_dir() -> Path:
     """The folder of settings."""
+    import platformdirs
+
     return platformdirs.user_config_path(_APP, appauthor=False)
 
 
 def cache_dir() -> Path:
     """The folder for what can be made again."""
+    import platformdirs
+
     return platformdirs.user_cache_path(_APP, appauthor=False)
 
 
 def state_dir() -> Path:
     """The folder for what the program notes of its own doings."""
+    import platformdirs
+
     return platformdirs.user_state_path(_APP, appauthor=False)
 
 

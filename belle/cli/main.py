@@ -59,7 +59,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if OFFLINE in words:  # anywhere, for nobody remembers whether it belongs before or after the command
         network.go_offline()
         words = [word for word in words if word != OFFLINE]
-    network.set_up()
     with guarded_streams(), between_imports():
         try:
             return _flushed(words, protected=argv is None)
@@ -103,6 +102,8 @@ def _run(words: list[str], *, protected: bool) -> int:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     called = next((word for word in words if not word.startswith("-")), None)
     module: ModuleType | None = None
+    if called is not None:
+        network.set_up()  # before the command imports anything that connects
     for name, (path, summary) in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
         if name == called:
