@@ -80,6 +80,11 @@ def models_dir() -> Path:
     return data_dir() / "models"
 
 
+def measurements_dir() -> Path:
+    """The folder of what the window measured: a report for each model and its parent."""
+    return data_dir() / "measurements"
+
+
 def hub_dir() -> Path:
     """The folder for models and data fetched from a hub for training."""
     return cache_dir() / "hub"
@@ -88,6 +93,11 @@ def hub_dir() -> Path:
 def saved_states_dir() -> Path:
     """The folder of what models have read of conversations (see `belle.engine.answer.kv_states`)."""
     return cache_dir() / "conversations"
+
+
+def speed_file() -> Path:
+    """How fast models ran on this machine (JSON, see `belle.engine.llama.speed`)."""
+    return cache_dir() / "speed.json"
 
 
 def settings_file() -> Path:

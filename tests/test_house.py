@@ -43,9 +43,12 @@ desktop/documents    →  the ground, desktop/store
 desktop/settings.py  →  the ground, belle/engine/process/protocol.py, desktop/i18n
 desktop/chat         →  the ground, belle/prompts, belle/gguf, belle/models, belle/engine, desktop/store,
                         desktop/documents, desktop/i18n, desktop/exchange, desktop/settings.py
-desktop/ui           →  the ground, belle/prompts, belle/doctor, belle/engine/process/protocol.py, desktop/i18n,
-                        desktop/markup, desktop/settings.py, desktop/chat, desktop/exchange/words.py,
-                        desktop/store/records.py
+desktop/library      →  the ground, belle/gguf, belle/models, belle/clients, belle/engine,
+                        convert/install/folder.py, convert/install/library.py, convert/install/local.py,
+                        desktop/settings.py
+desktop/ui           →  the ground, belle/prompts, belle/clients/progress.py, belle/doctor,
+                        belle/engine/process/protocol.py, desktop/i18n, desktop/markup, desktop/settings.py,
+                        desktop/chat, desktop/exchange/words.py, desktop/library, desktop/store/records.py
 desktop              →  the ground, desktop/i18n, desktop/settings.py, desktop/store, desktop/chat, desktop/ui
 """
 """Room → what it may import: rooms, or single files of them. The longest path that fits a file is its room."""
@@ -87,6 +90,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "desktop/documents": (*QT, *TORCH, *LLAMA),
     "desktop/settings.py": (*TORCH, *LLAMA, "sqlite3"),
     "desktop/chat": (*TORCH, *LLAMA),
+    "desktop/library": (*TORCH, *LLAMA, "sqlite3"),
     "desktop/ui": (*TORCH, *LLAMA, "sqlite3"),
     "desktop": (*TORCH, *LLAMA),
 }

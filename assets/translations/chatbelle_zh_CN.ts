@@ -743,22 +743,530 @@
     </message>
 </context>
 <context>
-    <name>ModelInfo</name>
+    <name>Library</name>
     <message>
-        <source>This model is not on this computer yet, and this window never fetches anything by itself. The line below, typed in a terminal, fetches the model and makes it ready; or, when you have its GGUF file, open it here or drop it on the window.</source>
-        <translation>这个模型还不在这台电脑上，而这个窗口从不自己去取任何东西。在终端里输入下面这一行，就会取来模型并准备好；如果已经有它的 GGUF 文件，在这里打开，或者拖到窗口上就行。</translation>
+        <source>Meta&apos;s weights (*.pth)</source>
+        <translation>Meta 的权重 (*.pth)</translation>
     </message>
     <message>
-        <source>The BELLE weights are for research only; commercial use is not allowed.</source>
-        <translation>BELLE 的权重仅供研究，不得用于商业。</translation>
+        <source>Get {name}</source>
+        <translation>获取 {name}</translation>
+    </message>
+    <message>
+        <source>{verdict}. {why}</source>
+        <translation>{verdict}。{why}</translation>
     </message>
     <message>
         <source>Terms of use</source>
         <translation>使用条款</translation>
     </message>
     <message>
-        <source>Open its file…</source>
-        <translation>打开它的文件…</translation>
+        <source>{size} are downloaded from {source}. It can be stopped at any time and goes on later.</source>
+        <translation>将从 {source} 下载 {size}。随时可以停下，以后接着来。</translation>
+    </message>
+    <message>
+        <source>Your own LLaMA weights</source>
+        <translation>你自己的 LLaMA 权重</translation>
+    </message>
+    <message>
+        <source>Meta&apos;s licence does not allow anybody to hand on LLaMA&apos;s weights, so BELLE published only what it changed, encrypted with the original file. You need that file, the original 7B consolidated.00.pth, also for the larger models. It stays on this computer.</source>
+        <translation>Meta 的许可不允许转发 LLaMA 权重，所以 BELLE 只公布了改动的部分，并用原始文件加密。你需要这个文件，也就是 7B 的原始 consolidated.00.pth；更大的模型用的也是它。它只留在这台电脑上。</translation>
+    </message>
+    <message>
+        <source>Choose the file…</source>
+        <translation>选择文件…</translation>
+    </message>
+    <message>
+        <source>Not now</source>
+        <translation>以后再说</translation>
+    </message>
+    <message>
+        <source>Accept and get</source>
+        <translation>接受并获取</translation>
+    </message>
+    <message>
+        <source>Where downloads come from</source>
+        <translation>从哪里下载</translation>
+    </message>
+    <message>
+        <source>Nothing is requested from there before you press Get. A mirror helps where the hub is slow.</source>
+        <translation>在你按下“获取”之前，不会向它发出任何请求。访问较慢时，可以换用镜像。</translation>
+    </message>
+    <message>
+        <source>Source</source>
+        <translation>来源</translation>
+    </message>
+    <message>
+        <source>Another address</source>
+        <translation>其他地址</translation>
+    </message>
+    <message>
+        <source>Address</source>
+        <translation>地址</translation>
+    </message>
+    <message>
+        <source>The proxies of this computer (HTTPS_PROXY) are used, but never to reach itself.</source>
+        <translation>会使用这台电脑的代理（HTTPS_PROXY），但访问本机时从不经过代理。</translation>
+    </message>
+    <message>
+        <source>All files (*)</source>
+        <translation>所有文件 (*)</translation>
+    </message>
+    <message>
+        <source>File</source>
+        <translation>文件</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>大小</translation>
+    </message>
+    <message>
+        <source>Type</source>
+        <translation>类型</translation>
+    </message>
+    <message>
+        <source>Parameters</source>
+        <translation>参数量</translation>
+    </message>
+    <message>
+        <source>Architecture</source>
+        <translation>架构</translation>
+    </message>
+    <message>
+        <source>Trained for</source>
+        <translation>训练时的上下文</translation>
+    </message>
+    <message>
+        <source>Licence</source>
+        <translation>许可</translation>
+    </message>
+    <message>
+        <source>Graphics processor</source>
+        <translation>图形处理器</translation>
+    </message>
+    <message>
+        <source>Reading … {percent} %</source>
+        <translation>正在读取… {percent} %</translation>
+    </message>
+    <message>
+        <source>Check the whole file</source>
+        <translation>校验整个文件</translation>
+    </message>
+    <message>
+        <source>Context and threads…</source>
+        <translation>上下文和线程…</translation>
+    </message>
+    <message>
+        <source>Prompt template…</source>
+        <translation>提示模板…</translation>
+    </message>
+    <message>
+        <source>What did these bits cost?…</source>
+        <translation>压缩损失了多少？…</translation>
+    </message>
+    <message>
+        <source>{n} tokens of context</source>
+        <translation>{n} 个词元的上下文</translation>
+    </message>
+    <message>
+        <source>{name} is ready.</source>
+        <translation>{name} 准备好了。</translation>
+    </message>
+    <message>
+        <source>This computer has {memory} of memory free, and {disk} of disk.</source>
+        <translation>这台电脑有 {memory} 可用内存，{disk} 可用磁盘。</translation>
+    </message>
+    <message>
+        <source>Cancel {name}?</source>
+        <translation>取消获取 {name}？</translation>
+    </message>
+    <message>
+        <source>What has arrived is deleted. To go on later instead, keep it.</source>
+        <translation>已下载的部分会被删除。如果以后还想接着来，请保留。</translation>
+    </message>
+    <message>
+        <source>Delete what has arrived</source>
+        <translation>删除已下载的部分</translation>
+    </message>
+    <message>
+        <source>Keep it</source>
+        <translation>保留</translation>
+    </message>
+    <message>
+        <source>Its file is deleted, which frees {size} of disk.</source>
+        <translation>文件会被删除，腾出 {size} 磁盘空间。</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>删除</translation>
+    </message>
+    <message>
+        <source>It is only taken off the list. Its file stays: {path}</source>
+        <translation>只从列表里移除，文件还在：{path}</translation>
+    </message>
+    <message>
+        <source>Take off the list</source>
+        <translation>从列表移除</translation>
+    </message>
+    <message>
+        <source>Delete {name}?</source>
+        <translation>删除 {name}？</translation>
+    </message>
+    <message>
+        <source>A model file</source>
+        <translation>模型文件</translation>
+    </message>
+    <message>
+        <source>Models (*.gguf)</source>
+        <translation>模型 (*.gguf)</translation>
+    </message>
+    <message>
+        <source>The model it was made from</source>
+        <translation>制作它所用的模型</translation>
+    </message>
+    <message>
+        <source>The checkpoint it was made from</source>
+        <translation>制作它所用的检查点</translation>
+    </message>
+    <message>
+        <source>Both models read the same text. This takes some minutes, and can be stopped.</source>
+        <translation>两个模型正在读同一段文字，需要几分钟，可以随时停下。</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>停止</translation>
+    </message>
+    <message>
+        <source>Measure</source>
+        <translation>测量</translation>
+    </message>
+    <message>
+        <source>What did these bits cost?</source>
+        <translation>压缩到这么少的比特，损失了多少？</translation>
+    </message>
+    <message>
+        <source>Both models read the same text, and the program compares what each expects next: how often they agree, and how far apart they are. Choose the larger model that this one was made from.</source>
+        <translation>两个模型读同一段文字，程序比较它们各自预期的下一个词：有多少次一致，相差多远。请选择制作它所用的那个更大的模型。</translation>
+    </message>
+    <message>
+        <source>Text to read</source>
+        <translation>要读的文字</translation>
+    </message>
+    <message>
+        <source>Choose a file…</source>
+        <translation>选择文件…</translation>
+    </message>
+    <message>
+        <source>Choose a folder…</source>
+        <translation>选择文件夹…</translation>
+    </message>
+    <message>
+        <source>Open the report</source>
+        <translation>打开报告</translation>
+    </message>
+    <message>
+        <source>Checkpoints (*.pt *.pth *.bin *.safetensors)</source>
+        <translation>检查点 (*.pt *.pth *.bin *.safetensors)</translation>
+    </message>
+    <message>
+        <source>A checkpoint</source>
+        <translation>检查点</translation>
+    </message>
+    <message>
+        <source>A folder</source>
+        <translation>文件夹</translation>
+    </message>
+    <message>
+        <source>The base model of this adapter</source>
+        <translation>这个适配器的基础模型</translation>
+    </message>
+    <message>
+        <source>The same model is here already: {path}</source>
+        <translation>同样的模型已经有了：{path}</translation>
+    </message>
+    <message>
+        <source>{name} is on the list now.</source>
+        <translation>{name} 已加入列表。</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>模型</translation>
+    </message>
+    <message>
+        <source>Lists</source>
+        <translation>列表</translation>
+    </message>
+    <message>
+        <source>Import…</source>
+        <translation>导入…</translation>
+    </message>
+    <message>
+        <source>A model file (GGUF)…</source>
+        <translation>模型文件（GGUF）…</translation>
+    </message>
+    <message>
+        <source>A checkpoint&apos;s folder…</source>
+        <translation>检查点文件夹…</translation>
+    </message>
+    <message>
+        <source>A checkpoint&apos;s file (.pt, .bin)…</source>
+        <translation>检查点文件（.pt、.bin）…</translation>
+    </message>
+    <message>
+        <source>A LoRA adapter&apos;s folder…</source>
+        <translation>LoRA 适配器文件夹…</translation>
+    </message>
+    <message>
+        <source>Downloads come from {source}</source>
+        <translation>从 {source} 下载</translation>
+    </message>
+    <message>
+        <source>A part of it is here already. It goes on from there.</source>
+        <translation>已经下载了一部分，可以接着来。</translation>
+    </message>
+    <message>
+        <source>The file is gone: {path}</source>
+        <translation>文件不见了：{path}</translation>
+    </message>
+    <message>
+        <source>In use now</source>
+        <translation>正在使用</translation>
+    </message>
+    <message>
+        <source>Go on</source>
+        <translation>继续</translation>
+    </message>
+    <message>
+        <source>Get</source>
+        <translation>获取</translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>暂停</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>取消</translation>
+    </message>
+    <message>
+        <source>Use</source>
+        <translation>使用</translation>
+    </message>
+    <message>
+        <source>Use it where it is</source>
+        <translation>在原处使用</translation>
+    </message>
+    <message>
+        <source>Copy it here</source>
+        <translation>复制过来</translation>
+    </message>
+    <message>
+        <source>Show in folder</source>
+        <translation>在文件夹中显示</translation>
+    </message>
+    <message>
+        <source>Delete…</source>
+        <translation>删除…</translation>
+    </message>
+    <message>
+        <source>Take off the list…</source>
+        <translation>从列表移除…</translation>
+    </message>
+    <message>
+        <source>Details…</source>
+        <translation>详情…</translation>
+    </message>
+    <message>
+        <source>Fits</source>
+        <translation>装得下</translation>
+    </message>
+    <message>
+        <source>Tight</source>
+        <translation>有点紧</translation>
+    </message>
+    <message>
+        <source>Too big</source>
+        <translation>装不下</translation>
+    </message>
+    <message>
+        <source>Takes {disk} of disk while it is made ready, and {free} are free.</source>
+        <translation>准备期间需要 {disk} 磁盘空间，现有 {free} 可用。</translation>
+    </message>
+    <message>
+        <source>Needs {memory} of memory with a context of {n_ctx} tokens; {free} are free.</source>
+        <translation>上下文为 {n_ctx} 个词元时需要 {memory} 内存，现有 {free} 可用。</translation>
+    </message>
+    <message>
+        <source>About {speed} tokens per second.</source>
+        <translation>大约每秒 {speed} 个词元。</translation>
+    </message>
+    <message>
+        <source>{first} {second}</source>
+        <translation>{first}{second}</translation>
+    </message>
+    <message>
+        <source>{size} to download</source>
+        <translation>需下载 {size}</translation>
+    </message>
+    <message>
+        <source>for research only</source>
+        <translation>仅供研究</translation>
+    </message>
+    <message>
+        <source>from {program}</source>
+        <translation>来自 {program}</translation>
+    </message>
+    <message>
+        <source>On this computer</source>
+        <translation>本机</translation>
+    </message>
+    <message>
+        <source>Small models</source>
+        <translation>小模型</translation>
+    </message>
+    <message>
+        <source>Other programs</source>
+        <translation>其他程序</translation>
+    </message>
+    <message>
+        <source>No models of LM Studio, Jan, Ollama, llama.cpp or the Hugging Face cache were found.</source>
+        <translation>没有找到 LM Studio、Jan、Ollama、llama.cpp 或 Hugging Face 缓存中的模型。</translation>
+    </message>
+    <message>
+        <source>Everything here is on this computer already.</source>
+        <translation>这里的模型都已经在这台电脑上了。</translation>
+    </message>
+    <message>
+        <source>Downloading</source>
+        <translation>正在下载</translation>
+    </message>
+    <message>
+        <source>Decrypting</source>
+        <translation>正在解密</translation>
+    </message>
+    <message>
+        <source>Converting</source>
+        <translation>正在转换</translation>
+    </message>
+    <message>
+        <source>Checking every weight</source>
+        <translation>正在核对每个权重</translation>
+    </message>
+    <message>
+        <source>Copying</source>
+        <translation>正在复制</translation>
+    </message>
+    <message>
+        <source>Stopping …</source>
+        <translation>正在停下…</translation>
+    </message>
+    <message>
+        <source>Beginning …</source>
+        <translation>正在开始…</translation>
+    </message>
+    <message>
+        <source>The connection broke off. Trying again in {seconds} s.</source>
+        <translation>连接断了，{seconds} 秒后重试。</translation>
+    </message>
+    <message>
+        <source>{done} of {total}</source>
+        <translation>{done} / {total}</translation>
+    </message>
+    <message>
+        <source>{size}/s</source>
+        <translation>{size}/秒</translation>
+    </message>
+    <message>
+        <source>{time} left</source>
+        <translation>还要 {time}</translation>
+    </message>
+    <message>
+        <source>{n} s</source>
+        <translation>{n} 秒</translation>
+    </message>
+    <message>
+        <source>{n} min</source>
+        <translation>{n} 分钟</translation>
+    </message>
+    <message>
+        <source>{h} h {n} min</source>
+        <translation>{h} 小时 {n} 分钟</translation>
+    </message>
+    <message>
+        <source>{endpoint} cannot be reached. Check the network, or choose another source below; nothing is lost.</source>
+        <translation>连不上 {endpoint}。请检查网络，或在下面换一个来源；已有的都还在。</translation>
+    </message>
+    <message>
+        <source>The setting HF_HUB_OFFLINE of this computer forbids every download.</source>
+        <translation>这台电脑设置了 HF_HUB_OFFLINE，禁止一切下载。</translation>
+    </message>
+    <message>
+        <source>The connection broke off, several times. What has arrived is kept; go on when the network is back.</source>
+        <translation>连接断了好几次。已下载的部分会保留，网络恢复后可以继续。</translation>
+    </message>
+    <message>
+        <source>{endpoint} asks for fewer requests. Go on in a few minutes; what has arrived is kept.</source>
+        <translation>{endpoint} 要求减少请求。请过几分钟再继续，已下载的部分会保留。</translation>
+    </message>
+    <message>
+        <source>{endpoint} does not deliver at the moment. Go on later, or choose another source below.</source>
+        <translation>{endpoint} 暂时无法提供。请以后再继续，或在下面换一个来源。</translation>
+    </message>
+    <message>
+        <source>{endpoint} does not answer as a hub of models. Check the address, or the login page of the network.</source>
+        <translation>{endpoint} 的回应不像模型站点。请检查地址，或者网络是否要先登录。</translation>
+    </message>
+    <message>
+        <source>{file} arrives with another size than it should have. Choose another source below, or try again.</source>
+        <translation>{file} 的大小不对。请在下面换一个来源，或再试一次。</translation>
+    </message>
+    <message>
+        <source>{file} is not the file it should be, and was not kept. Try again, or choose another source below.</source>
+        <translation>{file} 的内容不对，没有保留。请再试一次，或在下面换一个来源。</translation>
+    </message>
+    <message>
+        <source>This model may be downloaded only after its terms were accepted on {endpoint}.</source>
+        <translation>要先在 {endpoint} 上接受条款，才能下载这个模型。</translation>
+    </message>
+    <message>
+        <source>{endpoint} does not show {repo} without a login: it is private, was renamed, or removed.</source>
+        <translation>不登录就看不到 {endpoint} 上的 {repo}：它是私有的、改了名，或已被删除。</translation>
+    </message>
+    <message>
+        <source>{endpoint} does not have {repo}. Choose another source below.</source>
+        <translation>{endpoint} 上没有 {repo}。请在下面换一个来源。</translation>
+    </message>
+    <message>
+        <source>{repo} no longer has this file; it may have been renamed.</source>
+        <translation>{repo} 里已经没有这个文件了，可能改了名。</translation>
+    </message>
+    <message>
+        <source>The version that the download began with is gone. Cancel it, and get the model again.</source>
+        <translation>开始下载时的那个版本已经没有了。请取消后重新获取。</translation>
+    </message>
+    <message>
+        <source>The disk is too full: {needed} are needed, and {free} are free. What has arrived is kept.</source>
+        <translation>磁盘空间不够：需要 {needed}，只剩 {free}。已下载的部分会保留。</translation>
+    </message>
+    <message>
+        <source>The folder of the models cannot be written: {path}</source>
+        <translation>模型文件夹不可写：{path}</translation>
+    </message>
+    <message>
+        <source>Another program is getting this model already.</source>
+        <translation>另一个程序正在获取这个模型。</translation>
+    </message>
+    <message>
+        <source>This model can be read only with your own original LLaMA 7B weights, consolidated.00.pth.</source>
+        <translation>只有用你自己的 LLaMA 7B 原始权重 consolidated.00.pth，才能读取这个模型。</translation>
+    </message>
+    <message>
+        <source>This consolidated.00.pth is not the file that the model was encrypted with: the original 7B one.</source>
+        <translation>这个 consolidated.00.pth 不是加密模型时用的文件，也就是 7B 的原始文件。</translation>
+    </message>
+    <message>
+        <source>It ended before it was done, perhaps for lack of memory. Go on, and it continues from there.</source>
+        <translation>还没做完就中断了，可能是内存不够。按“继续”就会接着来。</translation>
     </message>
 </context>
 <context>
@@ -778,6 +1286,10 @@
     <message>
         <source>Not here yet ({count})</source>
         <translation>还没取来的（{count}）</translation>
+    </message>
+    <message>
+        <source>Small models</source>
+        <translation>小模型</translation>
     </message>
 </context>
 <context>
@@ -1866,6 +2378,10 @@
         <source>Print…</source>
         <translation>打印…</translation>
     </message>
+    <message>
+        <source>Models: get, import, delete</source>
+        <translation>模型：获取、导入、删除</translation>
+    </message>
 </context>
 <context>
     <name>Sidebar</name>
@@ -2505,6 +3021,10 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Import chats…</source>
         <translation>导入对话…</translation>
+    </message>
+    <message>
+        <source>Models…</source>
+        <translation>模型…</translation>
     </message>
 </context>
 </TS>

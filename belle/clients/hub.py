@@ -69,6 +69,7 @@ class Hub:
         usual = os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT
         self.endpoint = (endpoint or usual).rstrip("/")
         _check_address(self.endpoint)
+        _reach_directly_if_loopback(self.endpoint)
         # A stored login is for the usual hub. Any other one gets a token only from the environment.
         elsewhere = self.endpoint not in (usual.rstrip("/"), DEFAULT_ENDPOINT)
         self._token: str | bool | None = (os.environ.get("HF_TOKEN") or False) if elsewhere else None
@@ -200,6 +201,17 @@ def _check_address(endpoint: str) -> None:
         sound = False
     if not sound:
         raise KnownError("usage", f"“{endpoint}” is not the address of a hub.", "Such as https://huggingface.co.")
+
+
+def _reach_directly_if_loopback(endpoint: str) -> None:
+    """Keep proxies out of the way of a hub on this computer: no proxy can reach it, and none need know of it."""
+    host = urlsplit(endpoint).hostname or ""
+    if host != "localhost" and not host.startswith("127.") and host != "::1":
+        return
+    for name in ("NO_PROXY", "no_proxy"):
+        hosts = [one for one in os.environ.get(name, "").split(",") if one]
+        if host not in hosts and "*" not in hosts:
+            os.environ[name] = ",".join([*hosts, host])
 
 
 def _client() -> Any:

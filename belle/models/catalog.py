@@ -1,4 +1,6 @@
-"""The published models, as data from `assets/models.toml`, and the model file behind a name or a path.
+"""The published models, as data from `assets/`, and the model file behind a name or a path.
+
+BELLE's models and the starter are in `models.toml`, good small models of others in `small-models.toml`.
 
 A name is looked up in the catalogue and among the models installed on this computer (`belle.models.registry`).
 """
@@ -19,7 +21,7 @@ from belle import paths
 from belle.errors import KnownError
 from belle.models.registry import InstalledModel, absolute, installed, register
 
-Kind = Literal["bundled", "gptq", "full", "delta", "unsupported"]
+Kind = Literal["bundled", "gptq", "full", "delta", "gguf", "unsupported"]
 
 STARTER = "starter"
 """The name of the model that comes with the program."""
@@ -30,6 +32,7 @@ _OUTPUT_BITS_PER_WEIGHT = {4: 6.5625, 8: 8.5}
 _MOVED_BITS_PER_WEIGHT = {4: 5.5, 8: 8.5}
 _MOVED_OUTPUT_BITS_PER_WEIGHT = 8.5
 _WORKING_BYTES = 300_000_000
+_FILES = ("models.toml", "small-models.toml")
 _KV_BYTES = 2
 
 
@@ -52,6 +55,8 @@ class ModelDimensions:
         parameters: number of all weights.
         output: number of weights of the output matrix (of the embedding, where the two are tied).
         kv_width: length of the keys (and of the values) of one token in one layer.
+        width, feed_forward, heads, vocabulary: as in the model's configuration.
+        tied: whether the output matrix is the embedding.
     """
 
     architecture: str
@@ -59,6 +64,11 @@ class ModelDimensions:
     output: int
     layers: int
     kv_width: int
+    width: int
+    feed_forward: int
+    heads: int
+    vocabulary: int
+    tied: bool = False
 
     def kv_bytes(self, n_ctx: int) -> int:
         """Bytes of a 16-bit KV cache for `n_ctx` tokens: keys and values, each `kv_width` long, in every layer."""
@@ -137,7 +147,7 @@ class ModelEntry:
     @property
     def installed_bytes(self) -> int | None:
         """Bytes of the GGUF after installation, about; None when the shape is not known."""
-        if self.kind == "bundled":
+        if self.kind in ("bundled", "gguf"):
             return self.files[0].bytes
         if self.shape is None:
             return None
@@ -145,9 +155,9 @@ class ModelEntry:
 
     @property
     def disk_bytes(self) -> int:
-        """Bytes of disk while installing: the download and, beside it, the GGUF made from it."""
-        if self.kind == "bundled":
-            return 0
+        """Bytes of disk while installing: the download and, where one is made from it, the GGUF beside it."""
+        if self.kind in ("bundled", "gguf"):
+            return self.download_bytes
         return self.download_bytes + (self.installed_bytes or 0)
 
     def memory_bytes(self, n_ctx: int | None = None) -> int | None:
@@ -190,25 +200,25 @@ class Catalog:
 @cache
 def load_catalog() -> Catalog:
     """The catalogue that ships with the program."""
-    with paths.asset("models.toml").open("rb") as file:
+    return Catalog(tuple(entry for name in _FILES for entry in _read_entries(name)))
+
+
+def _read_entries(file_name: str) -> Iterator[ModelEntry]:
+    with paths.asset(file_name).open("rb") as file:
         data = tomllib.load(file)
     shapes = {name: ModelDimensions(**shape) for name, shape in data["shapes"].items()}
     samplings = {name: SamplingDefaults(**sampling) for name, sampling in data["sampling"].items()}
-    return Catalog(
-        tuple(
-            ModelEntry(
-                **row
-                | {
-                    "shape": shapes[row["shape"]] if "shape" in row else None,
-                    "sampling": samplings[row["sampling"]] if "sampling" in row else None,
-                    "license_note": data["license_notes"][row["license_note"]],
-                    "languages": tuple(row["languages"]),
-                    "files": tuple(ModelFile(**file) for file in row["files"]),
-                }
-            )
-            for row in data["model"]
+    for row in data["model"]:
+        yield ModelEntry(
+            **row
+            | {
+                "shape": shapes[row["shape"]] if "shape" in row else None,
+                "sampling": samplings[row["sampling"]] if "sampling" in row else None,
+                "license_note": data["license_notes"][row["license_note"]],
+                "languages": tuple(row["languages"]),
+                "files": tuple(ModelFile(**file) for file in row["files"]),
+            }
         )
-    )
 
 
 def remember_file(path: Path, template: str | None = None, *, title: str = "") -> InstalledModel:
@@ -305,7 +315,7 @@ def _resolve_path(path: Path) -> ResolvedModel:
     for entry in load_catalog():
         if entry.bundled_file() == path:
             return _resolve_bundled(entry)
-    for model in _installed_if_readable():
+    for model in installed_if_readable():
         if model.path == path:
             return _resolved(model, load_catalog().find(model.name))
     return ResolvedModel(path, path.stem)
@@ -328,10 +338,10 @@ def _resolve_bundled(entry: ModelEntry) -> ResolvedModel:
 
 def _chosen_template(name: str) -> str | None:
     """The template that a person chose for a model of this name."""
-    return next((model.template for model in _installed_if_readable() if model.name == name), None)
+    return next((model.template for model in installed_if_readable() if model.name == name), None)
 
 
-def _installed_if_readable() -> list[InstalledModel]:
+def installed_if_readable() -> list[InstalledModel]:
     """The registered models; none when the registry is damaged.
 
     A file is opened without the registry as well; the commands that list the models report the damage.
@@ -349,7 +359,7 @@ def _resolved(model: InstalledModel, entry: ModelEntry | None) -> ResolvedModel:
 
 
 def _unknown(name: str) -> KnownError:
-    registered = [model.name for model in _installed_if_readable()]
+    registered = [model.name for model in installed_if_readable()]
     known = list(dict.fromkeys([*(m.name for m in load_catalog() if m.kind != "unsupported"), *registered]))
     close = get_close_matches(name.casefold(), known, n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(close)}? " if close else ""

@@ -21,6 +21,7 @@ from belle.clients.progress import Listener, Reporter, Step
 from belle.clients.retry import Retries
 from belle.durable import commit_file, writing
 from belle.errors import KnownError
+from belle.gguf.reader import read_header
 from belle.models.catalog import ModelEntry
 from belle.models.registry import installed, register
 from convert.checkpoint.encrypted import KeyFile, decrypt_file, plain_name
@@ -95,7 +96,6 @@ def install(
     """
     options = options or InstallOptions()
     check_installable(entry, options)
-    conversion = conversion_of(entry, codes=options.codes, type_name=options.type_name, threads=options.threads)
     model_folder = ModelFolder(entry.name)
     with model_folder.locked():
         existing = find_installed(entry, options)
@@ -103,13 +103,12 @@ def install(
             if not options.keep_download:
                 model_folder.clean()
             return existing
-        return _Installation(entry, options, conversion, listener=listener, stop=stop or threading.Event()).run()
+        return _Installation(entry, options, listener=listener, stop=stop or threading.Event()).run()
 
 
 def find_installed(entry: ModelEntry, options: InstallOptions) -> Installed | None:
     """The model, if it is installed already with this conversion; else None. Raises KnownError."""
-    conversion = conversion_of(entry, codes=options.codes, type_name=options.type_name)
-    path = ModelFolder(entry.name).folder / _file_name(entry, conversion)
+    path = ModelFolder(entry.name).folder / _file_name(entry, _conversion(entry, options))
     if path.is_file() and any(model.name == entry.name and model.path == path for model in installed()):
         return Installed(path, path.stat().st_size, already=True)
     return None
@@ -124,6 +123,13 @@ def check_installable(entry: ModelEntry, options: InstallOptions) -> None:
     if entry.kind == "bundled":
         raise KnownError(
             "comes_with_program", f"{entry.title} comes with the program.", "There is nothing to get.", name=entry.name
+        )
+    if entry.kind == "gguf" and (options.type_name or options.codes != "exact"):
+        raise KnownError(
+            "usage",
+            f"{entry.title} is published as a GGUF: there is nothing to convert.",
+            "Leave out --type and --gptq; for other types see: belle quantize --help",
+            name=entry.name,
         )
     if entry.kind != "delta":
         return
@@ -141,8 +147,15 @@ def check_installable(entry: ModelEntry, options: InstallOptions) -> None:
         key.close()
 
 
-def _file_name(entry: ModelEntry, conversion: CatalogConversion) -> str:
-    return f"{entry.name}-{conversion.suffix}.gguf"
+def _conversion(entry: ModelEntry, options: InstallOptions) -> CatalogConversion | None:
+    """How it is converted; None for what is published as a GGUF."""
+    if entry.kind == "gguf":
+        return None
+    return conversion_of(entry, codes=options.codes, type_name=options.type_name, threads=options.threads)
+
+
+def _file_name(entry: ModelEntry, conversion: CatalogConversion | None) -> str:
+    return f"{entry.name}-{conversion.suffix}.gguf" if conversion else entry.files[0].name
 
 
 class _Installation:
@@ -152,12 +165,11 @@ class _Installation:
         self,
         entry: ModelEntry,
         options: InstallOptions,
-        conversion: CatalogConversion,
         *,
         listener: Listener | None,
         stop: threading.Event,
     ) -> None:
-        self._entry, self._options, self._conversion = entry, options, conversion
+        self._entry, self._options, self._conversion = entry, options, _conversion(entry, options)
         self._model_folder = ModelFolder(entry.name)
         self._listener, self._stop = listener, stop
 
@@ -168,7 +180,10 @@ class _Installation:
             source = load_source(self._model_folder.source_file) or RemoteFiles(())
         else:
             source = self._download()
-            report = self._convert(target)
+            if self._conversion:
+                report = self._convert(target, self._conversion)
+            else:
+                self._take(target)
         self._register(target, source)
         if not self._options.keep_download:
             self._model_folder.clean()
@@ -238,7 +253,8 @@ class _Installation:
         needs = {"the download": sum(max(0, (file.size or 0) - self._bytes_present(file)) for file in source.files)}
         if self._entry.kind == "delta":
             needs["decrypting"] = source.total_bytes if self._options.keep_download else source.largest_bytes
-        needs["the model"] = self._conversion.result_bytes(source.total_bytes)
+        if self._conversion:
+            needs["the model"] = self._conversion.result_bytes(source.total_bytes)
         check_model_space(self._model_folder.folder, needs)
 
     def _bytes_present(self, file: RemoteFile) -> int:
@@ -247,9 +263,16 @@ class _Installation:
                 return path.stat().st_size
         return 0
 
-    # Converting
+    # Converting, or taking what needs no conversion
 
-    def _convert(self, target: Path) -> ConversionReport:
+    def _take(self, target: Path) -> None:
+        """Move a file that is published as a GGUF, if it is one. Raises KnownError as `read_header`."""
+        downloaded = self._model_folder.checkpoint / target.name
+        read_header(downloaded)
+        with writing(target):
+            commit_file(downloaded, target)
+
+    def _convert(self, target: Path, conversion: CatalogConversion) -> ConversionReport:
         from convert.pipeline import convert, plan_conversion
 
         verified = self._model_folder.work / target.name
@@ -264,11 +287,11 @@ class _Installation:
                 self._listener(Step(reading.stage, target.name, reading.done_bytes, reading.total_bytes, speed))
 
         if verified.is_file():  # an earlier run ended between verifying and moving it
-            report = plan_conversion(self._model_folder.checkpoint, verified, self._conversion.options)
+            report = plan_conversion(self._model_folder.checkpoint, verified, conversion.options)
         else:
             if self._listener:
                 self._listener(Step("convert", target.name, 0, 0))
-            report = convert(self._model_folder.checkpoint, verified, self._conversion.options, progress=follow)
+            report = convert(self._model_folder.checkpoint, verified, conversion.options, progress=follow)
         with writing(target):
             commit_file(verified, target)
         return report
@@ -276,7 +299,9 @@ class _Installation:
     # Registering
 
     def _register(self, target: Path, source: RemoteFiles) -> None:
-        details: dict[str, Any] = {"repository": self._entry.repo, "conversion": self._conversion.suffix}
+        details: dict[str, Any] = {"repository": self._entry.repo}
+        if self._conversion:
+            details["conversion"] = self._conversion.suffix
         if source.files:
             details["commit"] = next(file.commit for file in source.files if file.repo == self._entry.repo)
             details["files"] = {file.name: file.sha256 or f"git:{file.git_sha1}" for file in source.files}

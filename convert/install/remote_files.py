@@ -18,6 +18,7 @@ from belle.clients.hub import Hub, RemoteFile
 from belle.clients.retry import Retries
 from belle.documents import parse_json
 from belle.durable import write_text
+from belle.errors import KnownError
 from belle.models.catalog import ModelEntry, ModelFile
 from convert.checkpoint.checkpoint import CONFIG_NAME, TOKENIZER_NAMES, VOCABULARY_NAMES
 from convert.checkpoint.encrypted import ENCRYPTED_SUFFIX, plain_name
@@ -78,14 +79,36 @@ def choose(hub: Hub, entry: ModelEntry, retries: Retries) -> RemoteFiles:
         if not matches and number == 0:
             raise not_in_repository(entry.repo, wanted.name, sorted(listing))
         for file in matches:
+            _check_same(hub, file, wanted)
             chosen.setdefault(file.name, replace(file, sha256=wanted.sha256 or file.sha256))
     if MODEL_CARD in listing:
         chosen[MODEL_CARD] = listing[MODEL_CARD]
     notes: list[str] = []
+    if entry.kind == "gguf":
+        return _complete(hub, chosen, retries, notes)
     for file in _from_base(hub, entry, {plain_name(Path(name)) for name in chosen}, retries, notes):
         chosen[file.name] = file
+    return _complete(hub, chosen, retries, notes)
+
+
+def _complete(hub: Hub, chosen: Mapping[str, RemoteFile], retries: Retries, notes: Iterable[str]) -> RemoteFiles:
     complete = [retries.keep_trying(lambda file=file: hub.complete(file)) for file in chosen.values()]  # type: ignore[misc]
     return RemoteFiles(tuple(sorted(complete, key=lambda file: (file.size or 0, file.name))), tuple(notes))
+
+
+def _check_same(hub: Hub, file: RemoteFile, wanted: ModelFile) -> None:
+    """Compare hashes before the download: gigabytes would arrive to be thrown away. Raises KnownError."""
+    if wanted.sha256 and file.sha256 and wanted.sha256 != file.sha256:
+        raise KnownError(
+            "wrong_bytes",
+            f"{hub.endpoint} has another {file.name} than the one that this program knows: its SHA-256 is "
+            f"{file.sha256}, and should be {wanted.sha256}.",
+            "Try another endpoint; or the file was replaced by its publisher, and a newer ChatBELLE knows it.",
+            file=file.name,
+            repo=file.repo,
+            expected=wanted.sha256,
+            found=file.sha256,
+        )
 
 
 def is_encrypted(file: RemoteFile) -> bool:

@@ -41,7 +41,7 @@ class ModelLibrary:
                     title=entry.title,
                     subtitle=entry.description[language],
                     status="installed" if is_here else "missing" if known else "not_installed",
-                    group="starter" if entry.kind == "bundled" else "belle",
+                    group="starter" if entry.kind == "bundled" else "small" if entry.kind == "gguf" else "belle",
                     license_note=entry.license_note[language],
                 )
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -18,10 +19,13 @@ from desktop.settings import SMALLEST_CONTEXT, Settings
 
 # What belongs to the engine is imported when it is first needed: the list of conversations is shown before that.
 if TYPE_CHECKING:
-    from belle.engine.process.protocol import Died, SaferMode, Sampling
+    from belle.engine.process.protocol import Died, SaferMode, Sampling, Stats
     from belle.prompts import Message
     from desktop.chat.library import ModelLibrary
     from desktop.chat.model_host import EngineFactory, ModelHost, ModelToLoad
+
+_TELLING_TOKENS = 32
+"""Of a shorter answer the speed says little."""
 
 
 class ModelControl(QObject):
@@ -149,6 +153,14 @@ class ModelControl(QObject):
         n_ctx = min(int(present * factor), longest) if factor > 1 else max(int(present * factor), SMALLEST_CONTEXT)
         if self.ref:
             self.load(self.ref, n_ctx=n_ctx)
+
+    def note_speed(self, stats: Stats) -> None:
+        """Note the speed of an answer, by which those of other models are predicted."""
+        model = self.host.current
+        if model is not None and stats.tokens_per_s and stats.completion_tokens >= _TELLING_TOKENS:
+            from belle.engine.llama.speed import note_seen
+
+            note_seen(Path(model.load.path), stats.tokens_per_s)
 
     def forget(self, state_name: str) -> None:
         """Keep the engine, if there is one, from saving the state of a conversation."""

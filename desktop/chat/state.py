@@ -67,7 +67,7 @@ class ModelChoice:
     title: str
     subtitle: str
     status: Literal["installed", "not_installed", "missing"]
-    group: Literal["starter", "belle", "file"]
+    group: Literal["starter", "belle", "small", "file"]
     license_note: str = ""
 
 

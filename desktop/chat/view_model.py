@@ -172,6 +172,7 @@ class ChatViewModel(QObject):
             self._set_usage(usage)
 
     def _on_finished(self, conversation_id: int, done: Done) -> None:
+        self._models.note_speed(done.stats)
         if self._is_open(conversation_id):
             self.speed.emit(done.stats.tokens_per_s)
         else:

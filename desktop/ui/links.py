@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
@@ -26,6 +27,11 @@ class Links(QObject):
             self.refused.emit(error)
         else:
             QDesktopServices.openUrl(url)
+
+
+def open_local(path: Path) -> None:
+    """Open a file or a folder of this computer in the desktop's program for it; nothing leaves the computer."""
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
 
 
 @cache

@@ -56,6 +56,7 @@ themes().follow_settings(settings)
 window = WindowSession(settings).window
 window.painted.connect(application.quit)
 left_out = {"tomllib", "dataclasses", "sqlite3", "json", "desktop.store", "desktop.ui.transcript", "belle.engine"}
+left_out |= {"desktop.library", "desktop.ui.library", "belle.models", "convert"}
 window.composer.editor.focus_changed.connect(lambda: print(sorted(left_out & set(sys.modules))))
 window.show()
 application.exec()

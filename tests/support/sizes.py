@@ -17,14 +17,13 @@ from belle.engine.process.protocol import TemplateOption
 from belle.errors import KnownError
 from desktop.app import make_application
 from desktop.chat.model_server import ServerState
-from desktop.chat.state import ContextUsage, ModelChoice
+from desktop.chat.state import ContextUsage
 from desktop.i18n import set_language
 from desktop.settings import Settings
 from desktop.ui.dialogs.about import AboutDialog
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.dialogs.context import ContextDialog
 from desktop.ui.dialogs.exchange import ExchangeProgress, ImportOffer
-from desktop.ui.dialogs.model_info import ModelInfoDialog
 from desktop.ui.dialogs.offline import OfflineDialog
 from desktop.ui.dialogs.serve import ServeDialog
 from desktop.ui.dialogs.settings import SettingsDialog
@@ -37,12 +36,13 @@ from desktop.ui.dialogs.unsaved import UnsavedDialog
 from desktop.ui.style.theme import themes
 from desktop.ui.window.main_window import MainWindow
 from tests.support.fake_controller import FakeController
+from tests.support.library import library_dialogs
 
 
 def dialogs(settings: Settings) -> Iterator[QDialog]:
     """Every dialog of the window but the doctor's, whose content comes later, each with much to show."""
     yield AboutDialog()
-    yield ModelInfoDialog(ModelChoice("belle", "BELLE-7B-2M", "4-bit", "not_installed", "belle", "Research. " * 40))
+    yield from library_dialogs(settings)
     yield OfflineDialog()
     for page in ("general", "answers", "model"):
         yield SettingsDialog(settings, page=page)

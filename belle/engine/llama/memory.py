@@ -21,7 +21,8 @@ N_UBATCH = 128
 """Most tokens that the worker evaluates at once on a CPU; the compute buffer grows with it."""
 
 _KV_ELEMENT_BYTES = 2  # f16
-_PROCESS_BYTES = 80 << 20  # Python, llama.cpp and its tokenizer tables
+_PROCESS_BYTES = 50 << 20  # Python and llama.cpp, measured with a model of a few hundred tokens
+_TOKEN_BYTES = 250  # of llama.cpp's tables, for each entry of the vocabulary
 _COMFORTABLE_SHARE = 0.85
 _SMALLEST_CONTEXT = 512
 _CGROUP = Path("/sys/fs/cgroup")
@@ -37,7 +38,7 @@ class MemoryNeed:
     Args:
         weights: the file; it is mapped, but every token reads every byte of it.
         kv: keys and values of the whole context, f16.
-        compute: buffers for intermediate results, and the process itself.
+        compute: buffers for intermediate results, and the process itself with its tables of the vocabulary.
     """
 
     weights: int
@@ -50,22 +51,54 @@ class MemoryNeed:
         return self.weights + self.kv + self.compute
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryShape:
+    """The numbers of a model that decide how much memory it takes: of a file that is here, or of one to be fetched.
+
+    Args:
+        weight_bytes: of the file.
+        kv_elements_per_token: values in the KV cache per token: Σ over layers of n_kv_heads × (key + value length).
+        n_embd, n_ff, n_heads, n_vocab: as in `GgufHeader`.
+    """
+
+    weight_bytes: int
+    kv_elements_per_token: int
+    n_embd: int
+    n_ff: int
+    n_heads: int
+    n_vocab: int
+
+
+def shape_of(header: GgufHeader) -> MemoryShape:
+    """The numbers of a file that is here."""
+    return MemoryShape(
+        header.size_bytes, header.kv_elements_per_token, header.n_embd, header.n_ff, header.n_heads, header.n_vocab
+    )
+
+
 def kv_bytes_per_token(header: GgufHeader) -> int:
     """Bytes of KV cache per token of context: Σ over layers of n_kv_heads × (key + value length) × 2."""
     return header.kv_elements_per_token * _KV_ELEMENT_BYTES
 
 
 def estimate(header: GgufHeader, n_ctx: int, n_ubatch: int = N_UBATCH) -> MemoryNeed:
-    """The memory that the model of `header` takes with a context of `n_ctx` tokens.
+    """The memory that the model of `header` takes with a context of `n_ctx` tokens."""
+    return estimate_for(shape_of(header), n_ctx, n_ubatch)
+
+
+def estimate_for(shape: MemoryShape, n_ctx: int, n_ubatch: int = N_UBATCH) -> MemoryNeed:
+    """The memory that a model takes with a context of `n_ctx` tokens.
 
     The compute buffer holds, for `n_ubatch` tokens in f32, the activations of one layer (about 6 × n_embd, 3 × n_ff),
     the attention scores against the whole context (n_heads × n_ctx) with their mask, and the logits of the one token
     that is sampled from.
     """
-    activations = 6 * header.n_embd + 3 * (header.n_ff or 4 * header.n_embd)  # values per token
-    scores = (header.n_heads + 1) * n_ctx  # values per token, the mask included
-    compute = 4 * (n_ubatch * (activations + scores) + 2 * header.n_vocab)
-    return MemoryNeed(header.size_bytes, n_ctx * kv_bytes_per_token(header), compute + _PROCESS_BYTES)
+    activations = 6 * shape.n_embd + 3 * (shape.n_ff or 4 * shape.n_embd)  # values per token
+    scores = (shape.n_heads + 1) * n_ctx  # values per token, the mask included
+    compute = 4 * (n_ubatch * (activations + scores) + 2 * shape.n_vocab)
+    process = _PROCESS_BYTES + _TOKEN_BYTES * shape.n_vocab
+    kv = n_ctx * shape.kv_elements_per_token * _KV_ELEMENT_BYTES
+    return MemoryNeed(shape.weight_bytes, kv, compute + process)
 
 
 def available_memory() -> int:

@@ -86,6 +86,7 @@ class WindowActions(QObject):
             "pin_message": self._pin_message,
             "message_up": lambda: window.transcript.focus_message(-1),
             "message_down": lambda: window.transcript.focus_message(1),
+            "models": dialogs.show_library,
             "open_model": dialogs.open_file,
             "sidebar": window.toggle_sidebar,
             "settings": partial(dialogs.show_settings, "general"),
@@ -240,6 +241,8 @@ class WindowActions(QObject):
             choose=self.dialogs.choose_model,
             open_file=self.by_id["open_model"],
         )
+        library = menu.addAction(translate("Window", "Models…"))
+        library.triggered.connect(self.by_id["models"].trigger)
         template = menu.addAction(translate("Window", "Prompt template…"))
         template.setEnabled(self._controller.model.info is not None)
         template.triggered.connect(self.dialogs.show_templates)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QCoreApplication, QObject, Qt
 from PySide6.QtWidgets import QWidget
 
 from desktop.i18n import translate
@@ -15,6 +16,8 @@ from desktop.ui.screen import fit_to_screen
 if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
     from desktop.chat.state import ModelChoice
+    from desktop.library.entries import LibraryEntry
+    from desktop.library.library import Library
     from desktop.settings import Settings
     from desktop.ui.dialogs.settings import Page
 
@@ -52,23 +55,59 @@ class WindowDialogs(QObject):
         dialog.open()
 
     def choose_model(self, choice: ModelChoice) -> None:
-        """Load a model that is on this computer; explain how to get another one."""
+        """Load a model that is on this computer; show in the library how to get another one."""
         if choice.status == "not_installed":
-            from desktop.ui.dialogs.model_info import ModelInfoDialog
-
-            dialog = ModelInfoDialog(choice, self._window)
-            dialog.open_file_requested.connect(self.open_file)
-            dialog.open()
+            self.show_library("small" if choice.group == "small" else "belle")
         else:
             self._controller.load_model(choice.ref)
 
     def show_belle(self) -> None:
-        """Explain how to get the first BELLE model of the catalogue; if one is installed, open the list of models."""
+        """Show the BELLE models in the library; if one is installed, open the list of models."""
         belle = [choice for choice in self._controller.models() if choice.group == "belle"]
         if belle and all(choice.status == "not_installed" for choice in belle):
-            self.choose_model(belle[0])
+            self.show_library("belle")
         else:
             self._show_models()
+
+    @cached_property
+    def _library(self) -> Library:
+        """Lives as long as the window: its jobs go on when its dialog is closed."""
+        from desktop.library.library import Library
+
+        library = Library(self._settings, self)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(library.close)
+        return library
+
+    def show_library(self, section: str = "installed") -> None:
+        """Open the library of models at a section."""
+        from desktop.ui.library.dialog import LibraryDialog
+
+        controller = self._controller
+        for open_already in self._window.findChildren(LibraryDialog):
+            open_already.close()
+        dialog = LibraryDialog(
+            self._library, self._settings, lambda: controller.model_ref, self._window, section=section
+        )
+        dialog.chosen.connect(controller.load_model)
+        dialog.details_requested.connect(self._show_details)
+        controller.model_changed.connect(dialog.follow_model)
+        dialog.show()
+
+    def _show_details(self, entry: LibraryEntry) -> None:
+        from desktop.ui.library.details import ModelDetailsDialog
+
+        dialog = ModelDetailsDialog(entry, self._window, current=entry.ref == self._controller.model_ref)
+        dialog.templates_requested.connect(self.show_templates)
+        dialog.settings_requested.connect(lambda: self.show_settings("model"))
+        dialog.cost_requested.connect(lambda: self._show_cost(entry))
+        dialog.open()
+
+    def _show_cost(self, entry: LibraryEntry) -> None:
+        from desktop.ui.library.cost import CostDialog
+
+        CostDialog(entry, self._window).show()
 
     def show_templates(self) -> None:
         """Let the person choose the prompt template of the present model."""

@@ -38,6 +38,7 @@ def fill_model_menu(
         "file": translate("ModelMenu", "Your files"),
         "starter": translate("ModelMenu", "To try things out"),
         "belle": "BELLE",
+        "small": translate("ModelMenu", "Small models"),
     }
 
     def add(to: QMenu, choice: ModelChoice) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from gguf import GGUFWriter, TokenType
+from gguf import GGMLQuantizationType, GGUFWriter, TokenType
+from gguf.quants import quantize
 
 U32, STRING, ARRAY, F32_TENSOR = 4, 8, 9, 0
 SPM_WORDS = ["▁", "▁hello", "▁wor", "ld", "hello", "▁Human", ":", "▁Yes", "Yes", "▁你", "你", "好", ".", "▁a", "b"]
@@ -84,13 +85,16 @@ def write_random_model(
     scale: float = 1.0,
     name: str = "Random",
     control: Sequence[str] = (),
+    n_embd: int = 32,
+    n_ff: int = 64,
+    matrix_type: GGMLQuantizationType = GGMLQuantizationType.F32,
 ) -> None:
     """A llama that says random things, with a SentencePiece vocabulary of bytes, a few words and `control` tokens."""
     rng = np.random.default_rng(seed)
     tokens = ["<unk>", "<s>", "</s>", *(f"<0x{b:02X}>" for b in range(256)), *SPM_WORDS, *control]
     types = [TokenType.UNKNOWN, *[TokenType.CONTROL] * 2, *[TokenType.BYTE] * 256, *[TokenType.NORMAL] * len(SPM_WORDS)]
     types += [TokenType.CONTROL] * len(control)
-    n_embd, n_ff, n_vocab = 32, 64, len(tokens)
+    n_vocab = len(tokens)
     writer = GGUFWriter(str(path), "llama")
     writer.add_name(name)
     writer.add_context_length(n_ctx)
@@ -99,7 +103,7 @@ def write_random_model(
     writer.add_feed_forward_length(n_ff)
     writer.add_head_count(2)
     writer.add_head_count_kv(2)
-    writer.add_rope_dimension_count(16)
+    writer.add_rope_dimension_count(n_embd // 2)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_file_type(0)
     writer.add_tokenizer_model("llama")
@@ -130,7 +134,11 @@ def write_random_model(
         }
     for name, shape in shapes.items():
         values = rng.standard_normal(shape, dtype=np.float32)
-        writer.add_tensor(name, values if name.endswith("norm.weight") else np.float32(scale) * values)
+        if name.endswith("norm.weight"):
+            writer.add_tensor(name, values)
+        else:
+            stored = quantize(np.float32(scale) * values, matrix_type)
+            writer.add_tensor(name, stored, raw_dtype=matrix_type)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

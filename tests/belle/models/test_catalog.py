@@ -55,6 +55,21 @@ def test_an_entry_is_complete(entry: ModelEntry) -> None:
         assert entry.shape
 
 
+SMALL = [entry for entry in ENTRIES if entry.kind == "gguf"]
+
+
+@pytest.mark.parametrize("entry", SMALL, ids=lambda entry: entry.name)
+def test_a_small_model_is_one_file_as_large_as_its_shape_says(entry: ModelEntry) -> None:
+    (file,) = entry.files
+    assert entry.shape is not None
+    assert file.bytes == entry.installed_bytes == entry.download_bytes == entry.disk_bytes
+    # In Gemma 3 1B rows are no multiple of 256, so its layers have types of 5 to 8 bits.
+    assert file.bytes == pytest.approx(
+        entry.shape.weight_bytes(entry.runs_at_bits), rel=0.22 if "3-1b" in entry.name else 0.05
+    )
+    assert not entry.research_only
+
+
 def test_names_are_distinct_and_the_starter_comes_first() -> None:
     assert len({entry.name for entry in ENTRIES}) == len(ENTRIES)
     assert ENTRIES[0].name == catalog.STARTER

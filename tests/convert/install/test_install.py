@@ -7,6 +7,7 @@ import json
 import shutil
 import threading
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,18 +22,19 @@ from belle.clients.progress import InstallStoppedError, Step
 from belle.errors import KnownError
 from belle.gguf.mapped_file import GgufFile
 from belle.gguf.reader import read_header
-from belle.models.catalog import ModelEntry, load_catalog, resolve
+from belle.models.catalog import ModelEntry, ModelFile, load_catalog, resolve
 from belle.models.registry import installed
 from convert.checkpoint import open_checkpoint
 from convert.gptq.checkpoint_view import view_quantized
 from convert.install.job import InstallOptions, install
 from convert.tokenizers.templates import CHAT_TEMPLATES
+from tests.belle.engine.tiny_gguf import write_random_model
 from tests.convert.checkpoint.building import torch_zip
 from tests.convert.checkpoint.encrypting import encrypt
 from tests.convert.checkpoints import llama_shapes
 from tests.convert.install.belle_checkpoint import WEIGHTS, bloom_texts, tokenizer_files
 from tests.convert.install.conftest import REPO
-from tests.convert.install.loopback_hub import Answer, LoopbackHub
+from tests.convert.install.loopback_hub import LARGE, Answer, LoopbackHub
 from tests.convert.tiny_models import differences
 
 HIDDEN = ".download"
@@ -523,3 +525,65 @@ def test_the_wrong_weights_show_before_the_large_files_are_downloaded(hub: Loopb
 @pytest.mark.parametrize(("name", "kind"), [("starter", "comes_with_program"), ("chatbelle-int4", "unsupported_model")])
 def test_what_cannot_be_got(hub: LoopbackHub, name: str, kind: str) -> None:
     assert fault(name).kind == kind
+
+
+# --- models that are published as GGUF
+
+
+@pytest.fixture
+def small(hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelEntry:
+    """A model of the catalogue that is published as a GGUF, with a small file in place of the real one."""
+    path = tmp_path / "published.gguf"
+    write_random_model(path, n_embd=64, n_ff=128, n_layers=2)
+    content = path.read_bytes()
+    assert len(content) > LARGE
+    known = entry("qwen3-0.6b")
+    (file,) = known.files
+    hub.repos[known.repo] = {file.name: content, "README.md": b"# A card"}
+    changed = replace(file, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    return replace(known, files=(changed,))
+
+
+def test_a_published_gguf_is_fetched_verified_and_registered(small: ModelEntry, hub: LoopbackHub) -> None:
+    steps: list[Step] = []
+    result = install(small, listener=steps.append)
+    assert result.path == folder(small.name) / small.files[0].name
+    assert result.path.read_bytes() == hub.repos[small.repo][small.files[0].name]
+    assert {step.stage for step in steps} == {"download"}
+    assert [model.name for model in installed()] == [small.name]
+    assert resolve(small.name).path == result.path
+    assert not (folder(small.name) / HIDDEN).exists()
+    assert not install(small).exactness
+    assert install(small).already
+
+
+def test_a_published_gguf_goes_on_where_the_connection_was_cut(
+    small: ModelEntry, hub: LoopbackHub, quick: None
+) -> None:
+    hub.cuts[small.files[0].name] = [LARGE // 2, 10]
+    assert install(small).n_bytes == small.files[0].bytes
+    hub.cuts.clear()
+
+
+def test_another_file_than_the_catalogue_knows_is_not_even_fetched(small: ModelEntry, hub: LoopbackHub) -> None:
+    other = replace(small, files=(replace(small.files[0], sha256="0" * 64),))
+    with pytest.raises(KnownError) as caught:
+        install(other)
+    assert caught.value.kind == "wrong_bytes"
+    assert hub.sent == {}
+
+
+def test_what_is_no_gguf_is_not_registered(small: ModelEntry, hub: LoopbackHub) -> None:
+    name = small.files[0].name
+    hub.repos[small.repo][name] = page = b"<html>" + bytes(LARGE)
+    with pytest.raises(KnownError) as caught:
+        install(replace(small, files=(ModelFile(name, len(page)),)))
+    assert caught.value.kind == "not_gguf"
+    assert installed() == []
+
+
+def test_a_published_gguf_cannot_be_converted_on_the_way(small: ModelEntry, hub: LoopbackHub) -> None:
+    with pytest.raises(KnownError) as caught:
+        install(small, InstallOptions(type_name="q2_k"))
+    assert caught.value.kind == "usage"
+    assert hub.requests == []

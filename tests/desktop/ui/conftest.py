@@ -35,6 +35,12 @@ def _nothing_is_left_to_paste(qapp):
     QGuiApplication.clipboard().clear()
 
 
+@pytest.fixture(autouse=True)
+def _the_library_does_not_measure_this_computer(monkeypatch):
+    """It would do so in a thread and a process, for seconds, when a test opens it."""
+    monkeypatch.setattr("desktop.library.library.Library.look_around", lambda library: None)
+
+
 @pytest.fixture
 def settings() -> Settings:
     return Settings()

@@ -8,10 +8,8 @@ from PySide6.QtWidgets import QPushButton
 
 from belle.engine.process.protocol import Sampling, TemplateOption
 from belle.errors import KnownError
-from desktop.chat.state import ModelChoice
 from desktop.i18n import set_language
 from desktop.ui.dialogs.about import CITATION, AboutDialog
-from desktop.ui.dialogs.model_info import ModelInfoDialog
 from desktop.ui.dialogs.settings import SettingsDialog
 from desktop.ui.dialogs.shortcuts import ShortcutsDialog
 from desktop.ui.dialogs.store_fault import StoreFaultDialog
@@ -204,15 +202,6 @@ def test_about_says_terms_and_places(opened):
     assert "conversations.sqlite3" in said
     assert CITATION in said
     assert "0.1.0" in shown._versions.text()
-
-
-def test_model_info_leads_to_the_file(opened, qtbot):
-    choice = ModelChoice("belle-7b-2m", "BELLE-7B", "4-bit, about 5 GB", "not_installed", "belle", "LLaMA licence")
-    shown = opened(ModelInfoDialog(choice))
-    assert shown._command.text() == "belle models get belle-7b-2m"
-    assert "LLaMA licence" in shown._terms.text()
-    with qtbot.waitSignal(shown.open_file_requested):
-        shown.open_button.click()
 
 
 def test_a_store_that_cannot_be_opened_is_explained(opened):

@@ -16,13 +16,15 @@ from PySide6.QtWidgets import QApplication, QLabel, QMenu, QToolTip, QWidget
 
 import desktop
 from desktop.chat.state import ModelChoice, ModelState, Notice
-from desktop.ui.dialogs.model_info import ModelInfoDialog
 from desktop.ui.foreign_text import breakable, caption, plain, show_tooltip
+from desktop.ui.library.asking import GetDialog
+from desktop.ui.library.line import ModelLine
 from desktop.ui.style.theme import theme
 from desktop.ui.window.banner import BannerStack
 from desktop.ui.window.main_window import MainWindow
 from desktop.ui.window.model_menu import fill_model_menu
 from tests.support.fake_controller import STARTER_INFO, FakeController
+from tests.support.library import hostile_entry
 
 might_be_rich_text = GuiQt.mightBeRichText
 HOSTILE = '<img src="/etc/hostname"> & <b>bold</b>'
@@ -122,7 +124,7 @@ def test_hostile_names_are_text_everywhere_in_the_window(hostile_window) -> None
     assert_plain(hostile_window)
 
 
-def test_hostile_names_are_text_in_the_menu_and_dialogs(hostile_window, qtbot) -> None:
+def test_hostile_names_are_text_in_the_menu_and_dialogs(hostile_window, settings, qtbot) -> None:
     menu = QMenu(hostile_window)
     choices = hostile_window.controller.models()
     opens = hostile_window.window_actions.by_id["open_model"]
@@ -130,14 +132,16 @@ def test_hostile_names_are_text_in_the_menu_and_dialogs(hostile_window, qtbot) -
     assert any("&&" in action.text() for action in menu.actions())
     tips = [action.toolTip() for action in menu.actions() if action.toolTip() != action.text()]
     assert not any(map(might_be_rich_text, tips))
-    dialog = ModelInfoDialog(choices[0], hostile_window)
-    qtbot.addWidget(dialog)
-    assert_plain(dialog)
+    dialog = GetDialog(hostile_entry(HOSTILE), settings, hostile_window)
+    line = ModelLine(hostile_entry(HOSTILE))
+    for widget in (dialog, line):
+        qtbot.addWidget(widget)
+        assert_plain(widget)
 
 
 @pytest.mark.parametrize("run", ["L" * 3000, "/very" + "/long" * 200, "Apache_2.0-" * 80, "한" * 200, "e\u0301" * 300])
-def test_a_long_unbroken_text_wraps_in_the_dialog_and_in_a_banner(qtbot, run: str) -> None:
-    dialog = ModelInfoDialog(ModelChoice("x", run, f"at {run}", "not_installed", "file", f"see {run}"))
+def test_a_long_unbroken_text_wraps_in_the_dialog_and_in_a_banner(qtbot, settings, run: str) -> None:
+    dialog = GetDialog(hostile_entry(run), settings)
     banner = BannerStack()
     for widget in (dialog, banner):
         qtbot.addWidget(widget)

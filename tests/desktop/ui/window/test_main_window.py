@@ -436,10 +436,10 @@ def test_welcome_prompts_are_whole_at_any_width(make, controller, qtbot, width):
 
 def test_get_belle_tells_about_it_without_a_network(window, controller):
     window.welcome.belle_button.click()
-    info = dialog("ModelInfoDialog")
-    assert "BELLE-7B" in info.windowTitle()
-    assert "research only" in info._terms.text()
-    info.reject()
+    library = dialog("LibraryDialog")
+    assert "belle-7b-2m" in library.lines
+    assert "research" in library.lines["belle-7b-2m"]._facts.text()
+    library.reject()
     assert controller.calls == []
 
 
@@ -454,7 +454,7 @@ def test_model_menu_lists_loads_and_opens(window, controller):
     lines["SmolLM2 135M"].trigger()
     assert controller.calls == [("load_model", "starter")]
     lines["BELLE-7B-2M"].trigger()
-    dialog("ModelInfoDialog").reject()
+    dialog("LibraryDialog").reject()
     assert controller.calls == [("load_model", "starter")]
 
 

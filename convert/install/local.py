@@ -1,0 +1,113 @@
+"""Takes over what is on this computer already and is no GGUF yet: checkpoints, and LoRA adapters on a base."""
+
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from belle import paths
+from belle.clients.progress import Listener, Reporter, Step
+from belle.errors import KnownError
+from belle.models.catalog import load_catalog
+from belle.models.registry import InstalledModel, absolute, installed, register
+from convert.install.conversion import DEFAULT_TYPE
+from convert.lora import config as adapter_config
+from convert.plan.options import AdapterChoice, ConvertOptions
+
+if TYPE_CHECKING:
+    from convert.output.progress import Progress
+
+_NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
+
+
+def is_adapter(path: Path) -> bool:
+    """Whether `path` is the folder of a LoRA adapter, or a file in it."""
+    folder = path if path.is_dir() else path.parent
+    return (folder / adapter_config.NAME).is_file() and not (folder / "config.json").is_file()
+
+
+def convert_local(
+    source: Path,
+    *,
+    adapter: Path | None = None,
+    type_name: str = DEFAULT_TYPE,
+    template: str | None = None,
+    threads: int = 0,
+    listener: Listener | None = None,
+    stop: threading.Event | None = None,
+) -> InstalledModel:
+    """Convert a checkpoint into the models folder, and register the result; or continue where it was interrupted.
+
+    Args:
+        source: the folder of a checkpoint, or its weights file.
+        adapter: a LoRA adapter that is merged into it.
+        type_name: the file type to convert to.
+        template: id of the prompt template in place of the checkpoint's own.
+        threads: that compute; 0 for one per processor.
+        listener: called about five times a second.
+        stop: when set, it ends with InstallStoppedError.
+
+    Raises KnownError: those of the converter and of the registry; InstallStoppedError.
+    """
+    from convert.pipeline import convert
+
+    source = absolute(source)
+    name = _free_name(source, adapter, type_name)
+    target = paths.models_dir() / name / f"{name}-{type_name}.gguf"
+    paths.private_folder(target.parent)
+    reporter = Reporter("convert", listener, stop or threading.Event())
+
+    def follow(reading: Progress) -> None:
+        reporter.check()
+        if listener:
+            speed = None
+            if reading.seconds > 0 and reading.total_weights:
+                speed = reading.weights_per_second * reading.total_bytes / reading.total_weights
+            listener(Step(reading.stage, target.name, reading.done_bytes, reading.total_bytes, speed))
+
+    options = ConvertOptions(
+        types=(type_name,),
+        adapters=(AdapterChoice(_adapter_folder(adapter)),) if adapter else (),
+        template=template,
+        threads=threads,
+    )
+    try:
+        convert(source, target, options, progress=follow)
+    except KnownError:
+        if target.parent.is_dir() and not any(target.parent.iterdir()):
+            target.parent.rmdir()
+        raise
+    details = {"converted": str(source)} | ({"adapter": str(absolute(adapter))} if adapter else {})
+    return register(name, target, template, title=_title(source, adapter), details=details)
+
+
+def _title(source: Path, adapter: Path | None) -> str:
+    names = [_stem(source)] + ([_stem(_adapter_folder(adapter))] if adapter else [])
+    return " + ".join(names)
+
+
+def _stem(path: Path) -> str:
+    """The name of a checkpoint: that of its folder, and of a single file its own."""
+    if path.is_dir():
+        return path.name
+    return path.parent.name if path.stem in ("pytorch_model", "model", "consolidated.00") else path.stem
+
+
+def _adapter_folder(adapter: Path) -> Path:
+    return absolute(adapter if adapter.is_dir() else adapter.parent)
+
+
+def _free_name(source: Path, adapter: Path | None, type_name: str) -> str:
+    """The name under which it was begun or is registered, else a new one."""
+    stem = _NOT_IN_NAMES.sub("-", _title(source, adapter).replace(" + ", "-")).strip("-.").casefold() or "model"
+    known = {model.name: model for model in installed()}
+    taken = {entry.name for entry in load_catalog()}
+    for name in (stem, *(f"{stem}-{number}" for number in range(2, 10_000))):
+        model = known.get(name)
+        is_same = model is not None and model.details.get("converted") == str(source)
+        is_same = is_same and model.details.get("adapter") == (str(absolute(adapter)) if adapter else None)  # type: ignore[union-attr]
+        if name not in taken and (model is None or (is_same and model.path.stem.endswith(f"-{type_name}"))):
+            return name
+    raise AssertionError("ten thousand models of one name")

@@ -1,0 +1,163 @@
+"""The lines of the library: installed models, those of the catalogue, and those that other programs have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from belle.clients.download import part_path
+from belle.errors import KnownError
+from belle.gguf.reader import GgufHeader, read_header
+from belle.models.catalog import ModelEntry, load_catalog
+from belle.models.registry import InstalledModel, installed
+from convert.install.folder import ModelFolder, in_models_folder
+from desktop.library.fit import Fit, Machine, fit_of_entry, fit_of_file
+from desktop.library.found import FoundModel
+
+Section = Literal["installed", "belle", "small", "found"]
+Status = Literal["installed", "missing", "begun", "available", "found"]
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryEntry:
+    """One line. Sizes in bytes; texts by language, `en` and `zh`; what is not known is None, 0 or empty.
+
+    Attributes:
+        ref: what `ChatController.load_model` takes: a name of the catalogue, or a path.
+        name: in the registry or the catalogue; empty for a model of another program.
+        status: `begun` is an interrupted installation, `missing` a file that does not exist any more.
+        path: of the file; None for one that is not here.
+        size: of the GGUF, also of one that is not here yet.
+        download: bytes to download.
+        needs_llama: it can be read only with Meta's own LLaMA-1 weights.
+        own: the file lies in the folder of this program's models, so that deleting it frees space.
+        program: the other program whose file this is.
+    """
+
+    ref: str
+    name: str
+    title: str
+    section: Section
+    status: Status
+    path: Path | None = None
+    size: int = 0
+    download: int = 0
+    quantization: str = ""
+    license: str = ""
+    license_note: Mapping[str, str] = field(default_factory=dict)
+    description: Mapping[str, str] = field(default_factory=dict)
+    languages: tuple[str, ...] = ()
+    research_only: bool = False
+    needs_llama: bool = False
+    own: bool = False
+    is_starter: bool = False
+    program: str = ""
+    fit: Fit | None = None
+    header: GgufHeader | None = field(default=None, repr=False, compare=False)
+
+
+def library_entries(n_ctx: int, machine: Machine, found: tuple[FoundModel, ...] = ()) -> list[LibraryEntry]:
+    """All lines, section by section. Raises KnownError("registry_damaged").
+
+    Args:
+        n_ctx: the context length that is asked for, in tokens.
+        machine: what is free.
+        found: models of other programs.
+    """
+    known = {model.name: model for model in installed()}
+    catalogue = [entry for entry in load_catalog() if entry.kind != "unsupported"]
+    lines = [_of_catalogue(entry, known.pop(entry.name, None), n_ctx, machine) for entry in catalogue]
+    lines += [_of_file(model, n_ctx, machine) for model in reversed(known.values())]
+    lines += _of_others(found, {line.path for line in lines}, n_ctx, machine)
+    order = ("installed", "small", "belle", "found")
+    return sorted(lines, key=lambda line: order.index(line.section))
+
+
+def _of_catalogue(entry: ModelEntry, model: InstalledModel | None, n_ctx: int, machine: Machine) -> LibraryEntry:
+    path = model.path if model else entry.bundled_file()
+    header = _header(path)
+    present = _downloaded(entry) if header is None else 0
+    status: Status = "installed" if header else "missing" if model else "begun" if present else "available"
+    is_here = status in ("installed", "missing")
+    section: Section = "installed" if is_here else "small" if entry.kind == "gguf" else "belle"
+    fit = fit_of_file(header, n_ctx, machine) if header else fit_of_entry(entry, n_ctx, machine, present=present)
+    return LibraryEntry(
+        entry.name,
+        entry.name,
+        entry.title,
+        section,
+        status,
+        path,
+        header.size_bytes if header else entry.installed_bytes or 0,
+        entry.download_bytes,
+        header.quantization if header else "",
+        entry.license,
+        entry.license_note,
+        entry.description,
+        entry.languages,
+        entry.research_only,
+        entry.kind == "delta",
+        path is not None and in_models_folder(path),
+        entry.kind == "bundled",
+        fit=fit,
+        header=header,
+    )
+
+
+def _of_file(model: InstalledModel, n_ctx: int, machine: Machine) -> LibraryEntry:
+    header = _header(model.path)
+    return LibraryEntry(
+        str(model.path),
+        model.name,
+        model.title or model.path.stem,
+        "installed",
+        "installed" if header else "missing",
+        model.path,
+        header.size_bytes if header else 0,
+        quantization=header.quantization if header else "",
+        license=header.license if header else "",
+        own=in_models_folder(model.path),
+        fit=fit_of_file(header, n_ctx, machine) if header else None,
+        header=header,
+    )
+
+
+def _of_others(
+    found: tuple[FoundModel, ...], known: set[Path | None], n_ctx: int, machine: Machine
+) -> Iterator[LibraryEntry]:
+    for model in found:
+        if model.path not in known:
+            header = model.header
+            yield LibraryEntry(
+                str(model.path),
+                "",
+                model.title,
+                "found",
+                "found",
+                model.path,
+                header.size_bytes,
+                quantization=header.quantization,
+                license=header.license,
+                program=model.program,
+                fit=fit_of_file(header, n_ctx, machine),
+                header=header,
+            )
+
+
+def _header(path: Path | None) -> GgufHeader | None:
+    try:
+        return read_header(path) if path is not None else None
+    except KnownError:
+        return None
+
+
+def _downloaded(entry: ModelEntry) -> int:
+    """Bytes of an interrupted download that are on the disk; at least 1 when one was begun."""
+    folder = ModelFolder(entry.name)
+    if not folder.source_file.exists():
+        return 0
+    parts = [path for where in (folder.checkpoint, folder.encrypted) for path in where.glob("*")]
+    parts += [part for part in (part_path(path) for path in parts) if part not in parts]
+    return max(1, sum(path.stat().st_size for path in set(parts) if path.is_file()))

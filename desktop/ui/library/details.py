@@ -1,0 +1,211 @@
+"""Everything about one model file: what it is, what it needs, which template it is talked to in, why no GPU is used."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
+
+from belle.errors import KnownError
+from desktop.i18n import translate
+from desktop.library.contents import full_digest
+from desktop.ui import numbers
+from desktop.ui.dialogs.base import Dialog
+from desktop.ui.dialogs.doctor import Examination
+from desktop.ui.dialogs.doctor_labels import problem_sentence
+from desktop.ui.library import words
+from desktop.ui.style.controls import label
+from desktop.ui.style.theme import theme
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from belle.doctor import DoctorReport
+    from desktop.library.entries import LibraryEntry
+
+_SELECTABLE = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+
+
+class WholeFileCheck(QObject):
+    """Computes the SHA-256 of a whole file in a thread. `read` has the percent done, `done` the digest or an error."""
+
+    read = Signal(int)
+    done = Signal(str, bool)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._stop = threading.Event()
+
+    def start(self, path: Path) -> None:
+        """Start the thread."""
+        threading.Thread(target=self._run, args=(path,), name="digest", daemon=True).start()
+
+    def stop(self) -> None:
+        """End it."""
+        self._stop.set()
+
+    def _run(self, path: Path) -> None:
+        percent = -1
+
+        def follow(done: int, total: int) -> None:
+            nonlocal percent
+            if self._stop.is_set():
+                raise InterruptedError
+            if (now := 100 * done // max(1, total)) != percent:
+                percent = now
+                self.read.emit(now)
+
+        with suppress(RuntimeError, InterruptedError):  # the dialog is closed
+            try:
+                self.done.emit(full_digest(path, follow), True)
+            except KnownError as error:
+                self.done.emit(words.fault(error), False)
+
+
+class ModelDetailsDialog(Dialog):
+    """`templates_requested` and `settings_requested`: the person wants to change how it is talked to, or loaded;
+    `cost_requested`: to know what its quantization lost.
+
+    Args:
+        entry: of a model that is here.
+        current: whether it is loaded: only then its templates can be listed.
+        examination: of this computer, for the line about the GPU.
+    """
+
+    templates_requested = Signal()
+    settings_requested = Signal()
+    cost_requested = Signal()
+
+    def __init__(
+        self,
+        entry: LibraryEntry,
+        parent: QWidget | None = None,
+        *,
+        current: bool,
+        examination: Examination | None = None,
+    ) -> None:
+        super().__init__(parent, width=600)
+        self._entry, self._current = entry, current
+        self._grid_box: QWidget | None = None
+        self._gpu, self._sha256 = "…", ""
+        self._digest = WholeFileCheck(self)
+        self._digest.read.connect(self._show_percent)
+        self._digest.done.connect(self._show_digest)
+        self.finished.connect(self._digest.stop)
+        self.digest_button, self.settings_button, self.template_button, self.cost_button = (
+            QPushButton() for _ in range(4)
+        )
+        self.digest_button.clicked.connect(self._start_digest)
+        self.settings_button.clicked.connect(self._request_settings)
+        self.template_button.clicked.connect(self._request_templates)
+        self.template_button.setEnabled(current)
+        self.cost_button.clicked.connect(self._request_cost)
+        for button in (self.template_button, self.settings_button, self.digest_button, self.cost_button):
+            button.setProperty("kind", "link")
+            button.setAutoDefault(False)
+            self.body.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+        self.add_close_button()
+        self.ready()
+        self._examination = examination or Examination()
+        self._examination.done.connect(self._show_gpu)
+        self._examination.start()
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Name and value of each line."""
+        entry, header = self._entry, self._entry.header
+        lines = [(translate("Library", "File"), str(entry.path or ""))]
+        if header is not None:
+            lines += [
+                (translate("Library", "Size"), numbers.size(header.size_bytes)),
+                (translate("Library", "Type"), header.quantization),
+                (translate("Library", "Parameters"), numbers.parameters(header.n_params)),
+                (translate("Library", "Architecture"), header.architecture),
+                (translate("Library", "Trained for"), _tokens(header.n_ctx_train)),
+            ]
+        if entry.fit is not None:
+            lines.append((words.pill(entry.fit), words.fit_sentence(entry.fit)))
+        lines += [
+            (translate("Library", "Licence"), words.here(entry.license_note) or entry.license),
+            (translate("Library", "Graphics processor"), self._gpu),
+            ("SHA-256", self._sha256),
+        ]
+        return [(name, value) for name, value in lines if value]
+
+    def _show_facts(self) -> None:
+        if self._grid_box is not None:
+            self._grid_box.hide()
+            self._grid_box.deleteLater()
+        self._grid_box = QWidget()
+        grid = QGridLayout(self._grid_box)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setColumnStretch(1, 1)
+        grid.setHorizontalSpacing(theme().space(3))
+        for row, (name, value) in enumerate(self.facts()):
+            shown, text = label("quiet"), label("small", wrap=True)
+            shown.setText(name)
+            # Selectable, so without breaks: they would be copied, too.
+            text.setText(value)
+            text.setAccessibleName(f"{name}: {value}")
+            text.setTextInteractionFlags(_SELECTABLE)
+            text.setMinimumWidth(theme().px(120))
+            grid.addWidget(shown, row, 0, Qt.AlignmentFlag.AlignTop)
+            grid.addWidget(text, row, 1)
+        self.body.insertWidget(0, self._grid_box)
+        self.fit()
+
+    def _show_gpu(self, report: DoctorReport) -> None:
+        engine = next((section for section in report.sections if section.name == "engine"), None)
+        fact = next((fact.value for fact in engine.facts if fact.name == "gpu"), "") if engine else ""
+        problem = next((one for one in report.problems if one.kind == "gpu_unused"), None)
+        self._gpu = problem_sentence(problem) if problem is not None else fact
+        self._show_facts()
+
+    def _start_digest(self) -> None:
+        if self._entry.path is not None:
+            self.digest_button.setEnabled(False)
+            self._digest.start(self._entry.path)
+
+    def _show_percent(self, percent: int) -> None:
+        self.digest_button.setText(translate("Library", "Reading … {percent} %").format(percent=percent))
+
+    def _show_digest(self, text: str, good: bool) -> None:
+        del good  # an error is shown in the same place
+        self._sha256 = text
+        self._name_buttons()
+        self._show_facts()
+
+    def _request_templates(self) -> None:
+        self.accept()
+        self.templates_requested.emit()
+
+    def _request_cost(self) -> None:
+        self.accept()
+        self.cost_requested.emit()
+
+    def _request_settings(self) -> None:
+        self.accept()
+        self.settings_requested.emit()
+
+    def _name_buttons(self) -> None:
+        for button, text in (
+            (self.digest_button, translate("Library", "Check the whole file")),
+            (self.settings_button, translate("Library", "Context and threads…")),
+            (self.template_button, translate("Library", "Prompt template…")),
+            (self.cost_button, translate("Library", "What did these bits cost?…")),
+        ):
+            button.setText(text)
+            button.setAccessibleName(text)
+
+    def retranslate(self) -> None:
+        """The texts in the present language."""
+        super().retranslate()
+        self.set_heading(self._entry.title)
+        self._name_buttons()
+        self._show_facts()
+
+
+def _tokens(n_ctx: int) -> str:
+    return translate("Library", "{n} tokens of context").format(n=numbers.count(n_ctx)) if n_ctx else ""

@@ -1,0 +1,96 @@
+"""Will it run here: the verdict follows from memory and disk, the speed from what the machine was measured to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from belle.engine.llama.memory import estimate
+from belle.engine.llama.speed import MachineSpeed, Observed
+from belle.gguf.reader import read_header
+from belle.models.catalog import ModelEntry, load_catalog
+from desktop.library.fit import Machine, fit_of_entry, fit_of_file
+
+GB = 10**9
+SPEED = MachineSpeed(dict.fromkeys(("Q4_K", "Q6_K", "Q8_0", "Q5_0", "Q4_1", "Q4_0"), 1 / (10 * GB)), 0.0)
+ROOMY = Machine(64 * GB, 500 * GB, Observed(SPEED))
+KNOWN = [entry for entry in load_catalog() if entry.kind != "unsupported"]
+
+
+def entry(name: str) -> ModelEntry:
+    found = load_catalog().find(name)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("model", KNOWN, ids=lambda model: model.name)
+def test_every_model_of_the_catalogue_has_a_verdict_and_a_speed(model: ModelEntry) -> None:
+    fit = fit_of_entry(model, 4096, ROOMY)
+    assert fit is not None
+    assert (fit.verdict, fit.limit) == ("fits", "")
+    assert fit.memory > (model.installed_bytes or 0)
+    assert fit.n_ctx <= min(4096, model.context_length)
+    assert fit.tokens_per_s is not None
+    if model.kind == "bundled":
+        return  # so small that its layers take longer than its bytes
+    # At ten gigabytes per second, about as many tokens as the model goes into them.
+    assert fit.tokens_per_s == pytest.approx(10 * GB / (model.installed_bytes or 1), rel=0.35)
+
+
+@pytest.mark.parametrize(
+    ("memory", "disk", "verdict", "limit"),
+    [
+        (64, 500, "fits", ""),
+        (3.6, 500, "tight", "memory"),
+        (2, 500, "too_big", "memory"),
+        (64, 2.6, "tight", "disk"),
+        (64, 1, "too_big", "disk"),
+        (3.6, 1, "too_big", "disk"),
+        (2, 1, "too_big", "memory"),
+    ],
+)
+def test_the_worse_of_memory_and_disk_decides(memory: float, disk: float, verdict: str, limit: str) -> None:
+    fit = fit_of_entry(entry("qwen3-4b"), 4096, Machine(round(memory * GB), round(disk * GB)))
+    assert fit is not None
+    assert (fit.verdict, fit.limit, fit.tokens_per_s) == (verdict, limit, None)
+
+
+def test_what_is_downloaded_already_needs_no_disk() -> None:
+    model = entry("qwen3-4b")
+    whole = fit_of_entry(model, 4096, Machine(64 * GB, 1 * GB))
+    rest = fit_of_entry(model, 4096, Machine(64 * GB, 1 * GB), present=2 * GB)
+    assert whole is not None
+    assert rest is not None
+    assert (whole.verdict, rest.verdict) == ("too_big", "fits")
+    assert whole.disk - rest.disk == 2 * GB
+
+
+def test_a_converted_model_needs_room_for_both_files() -> None:
+    model = entry("belle-7b-2m")
+    fit = fit_of_entry(model, 2048, ROOMY)
+    assert fit is not None
+    assert fit.disk == model.download_bytes + (model.installed_bytes or 0)
+
+
+@pytest.fixture(scope="module")
+def starter() -> Path:
+    path = entry("starter").bundled_file()
+    assert path is not None
+    return path
+
+
+def test_a_file_that_is_here_is_judged_by_its_header(starter: Path) -> None:
+    header = read_header(starter)
+    fit = fit_of_file(header, 100_000, ROOMY)
+    assert (fit.n_ctx, fit.memory, fit.disk) == (8192, estimate(header, 8192).total, 0)
+    assert fit_of_file(header, 2048, Machine(fit.memory // 4, 0)).verdict == "too_big"
+
+
+def test_catalogue_and_file_agree(starter: Path) -> None:
+    """What is predicted before the download is what is predicted after it."""
+    before = fit_of_entry(entry("starter"), 4096, ROOMY)
+    after = fit_of_file(read_header(starter), 4096, ROOMY)
+    assert before is not None
+    assert before.memory == pytest.approx(after.memory, rel=0.01)
+    assert before.tokens_per_s == pytest.approx(after.tokens_per_s, rel=0.05)

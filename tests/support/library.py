@@ -1,0 +1,47 @@
+"""A library that shows what is there, and looks around and measures only when a test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from PySide6.QtWidgets import QDialog
+
+from desktop.library.entries import LibraryEntry
+from desktop.library.library import Library
+from desktop.settings import Settings
+from desktop.ui.dialogs.doctor import Examination
+from desktop.ui.library.asking import ConfirmDialog, GetDialog, SourceDialog
+from desktop.ui.library.cost import CostDialog
+from desktop.ui.library.details import ModelDetailsDialog
+from desktop.ui.library.dialog import LibraryDialog
+
+
+class QuietLibrary(Library):
+    def look_around(self) -> None:
+        """Nothing: the test's own folders have no other programs, and measuring takes seconds."""
+
+
+def library_dialogs(settings: Settings) -> Iterator[QDialog]:
+    """Every dialog of the library, of models whose texts are long."""
+    library = QuietLibrary(settings)
+    for section in ("installed", "belle"):
+        yield LibraryDialog(library, settings, lambda: "starter", section=section)
+    entries = {entry.name: entry for entry in library.entries()}
+    yield GetDialog(entries["belle-llama-13b-2m"], settings)
+    yield SourceDialog(settings)
+    yield ConfirmDialog("Delete?", "It frees 5 GB. " * 20, "Delete", "Keep it")
+    yield CostDialog(entries["starter"])
+    yield ModelDetailsDialog(entries["starter"], current=True, examination=_NoExamination())
+
+
+def hostile_entry(text: str) -> LibraryEntry:
+    """A model that has `text` wherever it can."""
+    texts = {"en": text, "zh": text}
+    return LibraryEntry(
+        text, "x", text, "belle", "available", license=text, license_note=texts, description=texts, program=text
+    )
+
+
+class _NoExamination(Examination):
+    def start(self) -> None:
+        """Nothing: it takes seconds."""
