@@ -19,9 +19,11 @@ from desktop.store import ConversationSummary, SearchHit, StoredConversation, St
 if TYPE_CHECKING:
     from belle.engine.process.protocol import Sampling
     from belle.prompts import Message
+    from desktop.chat.files.attaching import Attaching
     from desktop.chat.files.exchange import Exchange
     from desktop.chat.model_server import ModelServer
     from desktop.store.drafts import TypedField
+    from desktop.store.records import StoredAttachment
 
 
 class ChatController(ContextControl):
@@ -79,6 +81,15 @@ class ChatController(ContextControl):
         exchange.notice.connect(self.notice)
         exchange.imported.connect(self.conversations_changed)
         return exchange
+
+    @cached_property
+    def attaching(self) -> Attaching:
+        """Files that are to go along with a question."""
+        from desktop.chat.files.attaching import Attaching
+
+        attaching = Attaching(self._models.host, self)
+        attaching.notice.connect(self.notice)
+        return attaching
 
     # Conversations
 
@@ -190,7 +201,7 @@ class ChatController(ContextControl):
 
     # Messages
 
-    def send(self, text: str) -> bool:
+    def send(self, text: str, attachments: tuple[StoredAttachment, ...] = ()) -> bool:
         """Store a question and have it answered. Returns False when it was not stored and the text must stay."""
         if not text.strip() or self._has_request():
             return False
@@ -199,7 +210,8 @@ class ChatController(ContextControl):
             before = self._conversation
             if before is not None:
                 self._answers.flush(before.id)  # the question needs its parent in the store
-            question = self._store.add_question(before, text, **({} if before else self._new_conversation(text)))
+            new = {} if before else self._new_conversation(text)
+            question = self._store.add_question(before, text, attachments=attachments, **new)
             stored = True  # whatever fails from here on, the composer can be cleared
             self._next_overflow = None
             self._drafting.clear_draft(before.id if before else None)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from belle.prompts import Message
 from desktop.chat.answer import Answer
 from desktop.store import StoredConversation, StoredMessage, StoredSummary, StoreError
+from desktop.store.records import StoredAttachment
 
 
 def with_answer(path: list[StoredMessage], answer: Answer) -> list[StoredMessage]:
@@ -63,7 +64,7 @@ def prompt_of(
 ) -> PathPrompt:
     """What is sent for a path, with the summary that is valid for it (`valid_summary`)."""
     ids: list[int | None] = [m.id for m in path]
-    messages = tuple(Message(m.role, m.text) for m in path)
+    messages = tuple(Message(m.role, with_attachments(m.text, m.attachments)) for m in path)
     if conversation.system_prompt.strip():
         ids, messages = [None, *ids], (Message("system", conversation.system_prompt), *messages)
     pinned = {m.id for m in path if m.pinned}
@@ -75,6 +76,20 @@ def prompt_of(
         summary=summary.text if summary is not None and covered else "",
         summarised=tuple(index for index, number in enumerate(ids) if number in covered),
     )
+
+
+def with_attachments(text: str, attachments: Sequence[StoredAttachment]) -> str:
+    """A question with the text of its files before it, each in a fence of its own under its name."""
+    parts = [_fenced(attachment) for attachment in attachments]
+    return "\n\n".join([*parts, text]) if parts else text
+
+
+def _fenced(attachment: StoredAttachment) -> str:
+    fence = "```"
+    while fence in attachment.text:
+        fence += "`"
+    cut = f"\n[{attachment.n_cut} characters are left out here]" if attachment.n_cut else ""
+    return f"{attachment.name}:\n{fence}\n{attachment.text}{cut}\n{fence}"
 
 
 def valid_summary(

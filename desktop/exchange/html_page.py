@@ -62,6 +62,7 @@ def _message(message: TreeMessage, words: ExportWords) -> dict[str, Any]:
         "thinking": _said(message.thinking),
         "thoughts_title": words.thoughts_title(message),
         "said": _said(message.text),
+        "files": words.attachments(message),
         "cut_off": is_cut_off(message),
     }
 

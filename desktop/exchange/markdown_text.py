@@ -31,6 +31,8 @@ def _message(message: TreeMessage, words: ExportWords) -> Iterator[str]:
     if message.thinking.strip():
         folded = _quoted(_END_OF_FOLD.sub("&lt;", message.thinking))
         yield f"<details>\n<summary>{words.thoughts_title(message)}</summary>\n\n{folded}\n\n</details>"
+    if files := words.attachments(message):
+        yield f"*{_escaped(files)}*"
     if message.text.strip():
         yield _with_closed_fence(message.text.strip("\n"))
     if is_cut_off(message):

@@ -17,6 +17,7 @@ from belle.errors import KnownError
 from belle.texts import json_text, utf8
 from desktop.exchange.fields import LATEST, items, number
 from desktop.store import ConversationTree, TreeMessage
+from desktop.store.reading import attachments_in
 from desktop.store.records import OVERFLOWS, ROLES, STATUSES, StoredSummary
 
 FORMAT = "chatbelle-conversations"
@@ -116,6 +117,7 @@ def _message(value: Any, place: int, messages: list[Any]) -> TreeMessage:
         thinking_seconds=number(value.get("thinking_seconds")),
         active_child=child,
         pinned=read.truth("pinned"),
+        attachments=attachments_in(value.get("attachments")),
     )
 
 

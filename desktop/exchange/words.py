@@ -20,6 +20,7 @@ class ExportWords:
     thoughts: str = "Thoughts"
     thoughts_for: str = "Thoughts ({seconds} s)"
     cut_off: str = "cut off"
+    attached: str = "Attached: {names}"
     exported_by: str = "Exported by ChatBELLE"
     chats: str = "Chats"
 
@@ -32,6 +33,11 @@ class ExportWords:
         if message.role == "user":
             return self.you
         return model_name(message.model) or self.model
+
+    def attachments(self, message: TreeMessage) -> str:
+        """The names of the files that went along with a message; empty for none."""
+        names = ", ".join(file.name for file in message.attachments)
+        return self.attached.format(names=names) if names else ""
 
     def thoughts_title(self, message: TreeMessage) -> str:
         """What the fold over a thought says."""

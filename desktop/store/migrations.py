@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from belle.durable import commit_file
-from desktop.store.schema import APPLICATION_ID, VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5
+from desktop.store.schema import APPLICATION_ID, VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6
 from desktop.store.transactions import run_script, transaction
 
 Migration = Callable[[sqlite3.Connection], None]
@@ -45,12 +45,17 @@ def _add_context_policies(connection: sqlite3.Connection) -> None:
     run_script(connection, VERSION_5)
 
 
+def _add_attachments(connection: sqlite3.Connection) -> None:
+    run_script(connection, VERSION_6)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _create,
     _add_drafts_and_thinking,
     _add_typed_title_and_system_prompt,
     _add_origin_of_imports,
     _add_context_policies,
+    _add_attachments,
 )
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from belle.documents import DocumentError, parse_json_row
+from belle.texts import json_text
+from desktop.store.records import StoredAttachment
 
 
 class DamagedText(str):
@@ -87,3 +90,25 @@ class ValueReader:
             return parsed
         self.is_damaged = True
         return {}
+
+
+def attachments_json(attachments: Sequence[StoredAttachment]) -> str:
+    """The attachments of a message as its row holds them: a JSON array of objects with the same fields."""
+    return json_text([asdict(attachment) for attachment in attachments])
+
+
+def attachments_in(value: Any) -> tuple[StoredAttachment, ...]:
+    """The attachments of such an array, as text or as a list; what is none is left out."""
+    if isinstance(value, str):
+        try:
+            value = parse_json_row(value)
+        except DocumentError:
+            return ()
+    return tuple(filter(None, map(_attachment, value if isinstance(value, list) else ())))
+
+
+def _attachment(value: Any) -> StoredAttachment | None:
+    if not isinstance(value, dict) or not all(isinstance(value.get(name), str) for name in ("name", "text")):
+        return None
+    size, n_cut = (value.get(name) if isinstance(value.get(name), int) else 0 for name in ("size", "n_cut"))
+    return StoredAttachment(value["name"], size or 0, value["text"], n_cut or 0)

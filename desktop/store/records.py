@@ -55,6 +55,16 @@ class StoredConversation:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredAttachment:
+    """A file that went along with a question: its text, without the last `n_cut` characters; `size` is in bytes."""
+
+    name: str
+    size: int
+    text: str
+    n_cut: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class StoredMessage:
     """One node of a conversation's tree.
 
@@ -80,6 +90,7 @@ class StoredMessage:
     thinking_seconds: float | None = None
     is_damaged: bool = False
     pinned: bool = False
+    attachments: tuple[StoredAttachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +142,7 @@ class TreeMessage:
     thinking_seconds: float | None = None
     active_child: int | None = None
     pinned: bool = False
+    attachments: tuple[StoredAttachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

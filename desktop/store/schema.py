@@ -145,3 +145,12 @@ CREATE TABLE summary (
     created_at REAL NOT NULL
 ) STRICT;
 """
+
+# Files that went along with a question: a JSON array, always read as a whole. Like the text, they never change.
+VERSION_6 = """
+ALTER TABLE message ADD COLUMN attachments TEXT NOT NULL DEFAULT '[]';
+
+CREATE TRIGGER message_attachments_are_kept BEFORE UPDATE OF attachments ON message
+WHEN new.attachments IS NOT old.attachments
+BEGIN SELECT RAISE(ABORT, 'the attachments of a message never change'); END;
+"""

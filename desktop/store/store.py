@@ -18,7 +18,7 @@ from desktop.store.database import Database
 from desktop.store.drafts import Drafts
 from desktop.store.errors import StoreError, known_errors
 from desktop.store.migrations import MIGRATIONS, Migration
-from desktop.store.records import StoredConversation, StoredMessage
+from desktop.store.records import StoredAttachment, StoredConversation, StoredMessage
 from desktop.store.search import Search
 from desktop.store.tree import MessageTree
 from desktop.store.whole_trees import WholeTrees
@@ -125,6 +125,7 @@ class Store(WholeTrees, MessageTree, Drafts, Search):
         system_prompt: str = "",
         model: str = "",
         overflow: str = "refuse",
+        attachments: Sequence[StoredAttachment] = (),
     ) -> StoredMessage:
         """Add a question at the end of the shown path and remove its draft, in one transaction.
 
@@ -139,17 +140,21 @@ class Store(WholeTrees, MessageTree, Drafts, Search):
                     title=title, system_prompt=system_prompt, model=model, overflow=overflow
                 )
             path = self.active_path(conversation.id)
-            return self.add_message(conversation.id, path[-1].id if path else None, "user", text)
+            return self.add_message(
+                conversation.id, path[-1].id if path else None, "user", text, attachments=attachments
+            )
 
     def add_version(self, message_id: int, text: str) -> StoredMessage:
         """Add `text` as a version beside a message and remove the open edit of it, in one transaction.
 
-        A version of a pinned message is pinned, too. Raises StoreError.
+        A version of a pinned message is pinned, too, and has the same attachments. Raises StoreError.
         """
         with self._db.transaction():
             self.drop_edit(message_id)
             message = self.message(message_id)
-            version = self.add_message(message.conversation_id, message.parent_id, message.role, text)
+            version = self.add_message(
+                *(message.conversation_id, message.parent_id, message.role, text), attachments=message.attachments
+            )
             if message.pinned:
                 self.set_message_pinned(version.id, True)
             return replace(version, pinned=message.pinned)

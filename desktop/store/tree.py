@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from desktop.store.database import Database, Row
 from desktop.store.errors import StoreError
-from desktop.store.reading import ValueReader
-from desktop.store.records import ENDINGS, ROLES, STATUSES, StoredMessage
+from desktop.store.reading import ValueReader, attachments_in, attachments_json
+from desktop.store.records import ENDINGS, ROLES, STATUSES, StoredAttachment, StoredMessage
 from desktop.store.salvage import connected_path, read_or_salvage, readable_rows, row_ids
 
 _COUNT_SIBLINGS = (
@@ -25,9 +25,11 @@ _COUNT_SIBLINGS = (
 _FIELDS = "m.id, m.conversation_id, m.parent_id, m.role, m.text, m.status, m.created_at, m.model, m.stats"
 _SELECT_MESSAGE = (
     f"SELECT {_FIELDS}, ({_COUNT_SIBLINGS} AND s.id < m.id), ({_COUNT_SIBLINGS}),"  # noqa: S608
-    " m.thinking, m.thinking_seconds, m.pinned FROM message AS m"
+    " m.thinking, m.thinking_seconds, m.pinned, m.attachments FROM message AS m"
 )
-_SELECT_WITHOUT_SIBLINGS = f"SELECT {_FIELDS}, 0, 1, m.thinking, m.thinking_seconds, m.pinned FROM message AS m"  # noqa: S608
+_SELECT_WITHOUT_SIBLINGS = (
+    f"SELECT {_FIELDS}, 0, 1, m.thinking, m.thinking_seconds, m.pinned, m.attachments FROM message AS m"  # noqa: S608
+)
 
 # UNION (not UNION ALL) drops rows seen before, so the recursion also ends in a damaged file in which a message is its
 # own ancestor. For the same reason no row carries a depth: it would make every row new.
@@ -112,6 +114,7 @@ class MessageTree:
         thinking: str = "",
         thinking_seconds: float | None = None,
         stats: Mapping[str, Any] = MappingProxyType({}),
+        attachments: Sequence[StoredAttachment] = (),
     ) -> StoredMessage:
         """Add a message as a child of `parent_id` (None: as a root), beside its other children, and show it.
 
@@ -123,9 +126,9 @@ class MessageTree:
             self._check_parent(conversation_id, parent_id)
             added = self._db.write(
                 "INSERT INTO message (conversation_id, parent_id, role, text, status, model, created_at, thinking,"
-                " thinking_seconds, stats) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " thinking_seconds, stats, attachments) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 *(conversation_id, parent_id, role, text, status, model, now, thinking, thinking_seconds),
-                json.dumps(dict(stats), ensure_ascii=False),
+                *(json.dumps(dict(stats), ensure_ascii=False), attachments_json(attachments)),
             )
             message_id = added.lastrowid or 0
             if parent_id == leaf:  # the usual case: the path up to the parent is active already
@@ -292,5 +295,6 @@ def _message(row: Row) -> StoredMessage:
         thinking=read.text(11),
         thinking_seconds=None if row[12] is None else read.number(12),
         pinned=bool(row[13]),
+        attachments=attachments_in(row[14]),
     )
     return replace(message, is_damaged=True) if read.is_damaged else message

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from desktop.store.conversations import Conversations
 from desktop.store.database import Row, storable
-from desktop.store.reading import ValueReader
+from desktop.store.reading import ValueReader, attachments_in, attachments_json
 from desktop.store.records import (
     ROLES,
     STATUSES,
@@ -20,7 +20,7 @@ from desktop.store.salvage import read_or_salvage, readable_rows, row_ids
 
 _MESSAGE = (
     "SELECT id, parent_id, role, text, status, created_at, model, stats, thinking, thinking_seconds, conversation_id,"
-    " pinned"
+    " pinned, attachments"
     " FROM message"
 )
 
@@ -105,11 +105,11 @@ class WholeTrees(Conversations):
     def _insert(self, conversation_id: int, message: TreeMessage, ids: Sequence[int]) -> int:
         added = self._db.write(
             "INSERT INTO message (conversation_id, parent_id, role, text, status, model, created_at, stats, thinking,"
-            " thinking_seconds, pinned) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " thinking_seconds, pinned, attachments) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *(conversation_id, None if message.parent is None else ids[message.parent], message.role, message.text),
             *("interrupted" if message.status == "streaming" else message.status, message.model, message.created_at),
             *(json.dumps(dict(message.stats), ensure_ascii=False), message.thinking, message.thinking_seconds),
-            message.pinned,
+            *(message.pinned, attachments_json(message.attachments)),
         )
         return added.lastrowid or 0
 
@@ -147,6 +147,7 @@ def _tree_message(row: Row, place: int, places: Mapping[int, int], children: Map
         thinking_seconds=None if row[9] is None else read.number(9),
         active_child=places.get(children.get(row[0], 0)),
         pinned=bool(row[11]),
+        attachments=attachments_in(row[12]),
     )
 
 

@@ -19,6 +19,13 @@ from desktop.ui.import_summary import import_summary
 if TYPE_CHECKING:
     from desktop.chat.state import Notice
 
+_SAME_FOR_ATTACHMENTS = {
+    "attach_empty_document": "attach_no_text",
+    "attach_too_much_text": "attach_too_large",
+    "attach_too_many_pages": "attach_too_large",
+    "attach_document_hangs": "attach_damaged_document",
+    "attach_reader_died": "attach_damaged_document",
+}
 _BYTES = ("needed", "available", "size", "size_bytes", "free", "expected", "actual", "required", "total")
 _NAMES = ("file", "title", "name")
 _TOKENS = ("prompt_tokens", "n_ctx", "n_ctx_train", "n_tokens")
@@ -46,6 +53,8 @@ def notice_text(notice: Notice) -> NoticeText:
         kind = "starter_not_installed"  # a Python package, not a download
     if kind == "imported":
         facts["summary"] = import_summary(notice.details)
+    if kind.startswith("attach_"):
+        kind = _SAME_FOR_ATTACHMENTS.get(kind, kind)
     message = str(notice.details.get("message", ""))
     title, text = _sentences().get(kind, ("", ""))
     try:
@@ -389,6 +398,30 @@ def _other() -> dict[str, tuple[str, str]]:
         "deleted": (
             translate("Notice", "Deleted"),
             translate("Notice", "“{title}” is gone from the list."),
+        ),
+        "attach_not_what_it_says": (
+            translate("Notice", "This is not what its name says"),
+            translate("Notice", "“{file}” is a file of another kind, or damaged. Look where it comes from."),
+        ),
+        "attach_damaged_document": (
+            translate("Notice", "The document cannot be read"),
+            translate("Notice", "“{file}” is damaged. Open it in its program and save it once more."),
+        ),
+        "attach_encrypted": (
+            translate("Notice", "The document is locked"),
+            translate("Notice", "“{file}” has a password. Save it without one, then attach it."),
+        ),
+        "attach_no_text": (
+            translate("Notice", "The document has no text"),
+            translate("Notice", "“{file}” is empty or a scan: pictures of pages. Have its text recognised first."),
+        ),
+        "attach_too_large": (
+            translate("Notice", "The document is too large"),
+            translate("Notice", "“{file}” has more than a model can read. Attach a part of it."),
+        ),
+        "attach_not_text": (
+            translate("Notice", "This kind of file cannot be attached"),
+            translate("Notice", "“{file}” is not a text. Attach text, Markdown, code, CSV, PDF or DOCX."),
         ),
         "exported": (
             translate("Notice", "Exported"),

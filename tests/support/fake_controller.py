@@ -64,6 +64,20 @@ class FakeExchange(QObject):
         self.calls.append(("stop",))
 
 
+class FakeAttaching(QObject):
+    """Is asked to read files, and does not."""
+
+    added = Signal(int, object)
+    counted = Signal(int, int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paths: list[object] = []
+
+    def read(self, path: object) -> None:
+        self.paths.append(path)
+
+
 class FakeController(QObject):
     conversations_changed = Signal()
     conversation_opened = Signal(object, object)
@@ -88,6 +102,7 @@ class FakeController(QObject):
         super().__init__()
         self.calls: list[tuple] = []
         self.exchange = FakeExchange()
+        self.attaching = FakeAttaching()
         self.state_bytes = 0
         self.dismissed: list[str] = []
         self.refuse = False

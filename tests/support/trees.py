@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from desktop.store import ConversationTree, Store, TreeMessage
-from desktop.store.records import ENDINGS, OVERFLOWS, ROLES, StoredSummary
+from desktop.store.records import ENDINGS, OVERFLOWS, ROLES, StoredAttachment, StoredSummary
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
 times = st.floats(0, 4e9, allow_nan=False)
@@ -25,6 +25,9 @@ def _summaries(n_messages: int) -> st.SearchStrategy[tuple[StoredSummary, ...]]:
     )
     one = st.lists(summary, max_size=1) if n_messages else st.just([])
     return one.map(tuple)
+
+
+attachments = st.builds(StoredAttachment, texts, st.integers(0, 1 << 40), texts, st.integers(0, 99))
 
 
 @st.composite
@@ -48,6 +51,7 @@ def conversation_trees(draw: st.DrawFn) -> ConversationTree:
             thinking_seconds=draw(st.one_of(st.none(), times)),
             active_child=draw(st.one_of(st.none(), st.sampled_from(children[place]))) if children[place] else None,
             pinned=draw(st.booleans()),
+            attachments=draw(st.lists(attachments, max_size=2).map(tuple)),
         )
         for place, parent in enumerate(parents)
     )

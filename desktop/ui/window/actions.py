@@ -18,6 +18,7 @@ from desktop.ui.links import links
 from desktop.ui.shortcuts import TABLE, group_title, make_actions, name_actions
 from desktop.ui.style.icons import icon
 from desktop.ui.style.theme import theme, themes
+from desktop.ui.window.attachments import WindowAttachments, is_attachable
 from desktop.ui.window.dialogs import WindowDialogs
 from desktop.ui.window.exchange_dialogs import ExchangeDialogs
 from desktop.ui.window.model_menu import fill_model_menu
@@ -49,6 +50,7 @@ class WindowActions(QObject):
         self.by_id = make_actions(window)
         self.dialogs = WindowDialogs(window, controller, window.settings, window.header.show_model_menu)
         self.exchange = ExchangeDialogs(window, controller)
+        self.attachments = WindowAttachments(window, controller)
         self._menus: dict[str, QMenu] = {}
         self.set_can_stop(False)
         self._connect_actions()
@@ -165,17 +167,21 @@ class WindowActions(QObject):
         composer = self._window.composer
         # The first question opens its conversation while `send` runs; the composer must keep its text then.
         composer.sending = True
+        conversation, files = self._controller.conversation, self.attachments.files()
         try:
-            stored = self._controller.send(text)
+            stored = self._controller.send(text, files) if files else self._controller.send(text)
         finally:
             composer.sending = False
         if stored:
             composer.clear_text()
+            self.attachments.clear(conversation.id if conversation else None)
 
     def open_dropped(self, path: str) -> None:
-        """Offer to import a file that may hold chats; take another one for a model."""
+        """Offer to import a file that may hold chats; attach another one, or load it if it may be a model."""
         if self.exchange.takes(path):
             self.exchange.offer_import(path)
+        elif is_attachable(path):
+            self.attachments.attach([path])
         else:
             self._controller.load_model(path)
 

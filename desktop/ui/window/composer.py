@@ -197,6 +197,7 @@ class Composer(View):
     send_requested = Signal(str)
     stop_requested = Signal()
     edit_last_requested = Signal()
+    attach_requested = Signal()
     draft_changed = Signal(object, str)
     """Conversation id (None: the new one), the text in the field."""
 
@@ -212,7 +213,9 @@ class Composer(View):
         self._blocked = ""
         self.sending = False  # set while the controller stores the text
         self._conversation_id: int | None = None
+        self.attach_button = IconButton("paperclip", "ink-3", parent=self)
         self._row = QHBoxLayout(self)
+        self._row.addWidget(self.attach_button, 0, Qt.AlignmentFlag.AlignBottom)
         self._row.addWidget(self.editor, 1, Qt.AlignmentFlag.AlignVCenter)
         self._row.addWidget(self.hint, 0, Qt.AlignmentFlag.AlignBottom)
         self._row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
@@ -223,6 +226,7 @@ class Composer(View):
         self.editor.focus_changed.connect(self.update)
         self.editor.textChanged.connect(self._text_changed)
         self.button.clicked.connect(self._press)
+        self.attach_button.clicked.connect(self.attach_requested)
         self.ready()
 
     # State
@@ -317,6 +321,7 @@ class Composer(View):
         """The texts in the present language."""
         self.editor.setAccessibleName(translate("Composer", "Message"))
         self.editor.setPlaceholderText(translate("Composer", "Ask anything…"))
+        self.attach_button.name(translate("Composer", "Attach files"))
         self._refresh()
 
     def restyle(self) -> None:
@@ -332,6 +337,7 @@ class Composer(View):
         self._row.setSpacing(look.space(1))
         side = look.px(32)
         self.button.setFixedSize(side, side)
+        self.attach_button.setFixedSize(side, side)
         self.hint.setFixedHeight(side)
         self.editor.fit()
         self._refresh()

@@ -216,6 +216,7 @@ def export_words() -> ExportWords:
         thoughts=translate("Exchange", "Thoughts"),
         thoughts_for=translate("Exchange", "Thoughts ({seconds} s)"),
         cut_off=translate("Exchange", "cut off"),
+        attached=translate("Exchange", "Attached: {names}"),
         exported_by=translate("Exchange", "Exported by ChatBELLE"),
         chats=translate("Exchange", "Chats"),
     )

@@ -83,6 +83,10 @@ class WindowLayout(QMainWindow):
         self.splitter.setStretchFactor(1, 1)
         self.setCentralWidget(self.splitter)
 
+    def add_above_composer(self, widget: QWidget) -> None:
+        """Show a widget between the conversation and the composer."""
+        self._foot.insertWidget(0, widget)
+
     def _summaries(self, limit: int, before: ConversationSummary | None) -> list[ConversationSummary]:
         return self.controller.summaries(limit, before)
 

@@ -13,6 +13,7 @@ import pytest
 
 from desktop.store import ConversationTree, Store, StoreError, TreeMessage
 from desktop.store.migrations import MAX_MIGRATION_BACKUPS, MIGRATIONS, migration_backups
+from desktop.store.records import StoredAttachment
 from desktop.store.schema import APPLICATION_ID
 from tests.desktop.store.processes import line_of, python
 
@@ -161,6 +162,12 @@ def test_a_file_of_version_5_opens_with_its_context_policies(path: Path) -> None
         assert [m.pinned for m in store.active_path(1)] == [True, False, False]
         (summary,) = store.summaries([1, 2, 6])
         assert (summary.covers, summary.text) == ((1, 2), "量化减少位数。")
+
+
+def test_a_file_of_version_6_opens_with_its_attachments(path: Path) -> None:
+    with Store.open(as_version_wrote_it(6, path)) as store:
+        assert store.message(6).attachments == (StoredAttachment("雨.md", 12, "Rain.", 3),)
+        assert store.message(5).attachments == ()
 
 
 def test_a_migration_keeps_a_copy_of_the_file_as_it_was(old: Path) -> None:

@@ -14,6 +14,8 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from desktop.ui.style.theme import theme
 from desktop.ui.transcript.message.actions import ActionBar
+from desktop.ui.transcript.message.attached import HEIGHT as FILES_HEIGHT
+from desktop.ui.transcript.message.attached import AttachedFiles
 from desktop.ui.transcript.message.context_line import ContextLine
 from desktop.ui.transcript.message.editor import Editor
 from desktop.ui.transcript.message.end_note import HEIGHT as NOTE_HEIGHT
@@ -50,6 +52,7 @@ class MessageFrame(QWidget):
         self._editor: Editor | None = None
         self._unfold: QPushButton | None = None
         self._note: EndNote | None = None
+        self._files = AttachedFiles(message.attachments, self) if message.attachments else None
         self._thought: Thought | None = None
         self._plan: dict[QWidget, QRect] = {}
         self._size = QSize()
@@ -74,6 +77,9 @@ class MessageFrame(QWidget):
             y = self._arrange_card(y, width)
         else:
             y = self._arrange_answer(y, width)
+        if self._files is not None:
+            self._plan[self._files] = QRect(side, y + look.px(2), width, look.px(FILES_HEIGHT))
+            y += look.px(2 + FILES_HEIGHT)
         if self._note is not None and self._note.isVisibleTo(self):
             self._plan[self._note] = QRect(side, y + look.px(4), width, look.px(NOTE_HEIGHT))
             y += look.px(4 + NOTE_HEIGHT)

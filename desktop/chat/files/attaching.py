@@ -1,0 +1,65 @@
+"""Reads files that are to go along with a question, in a thread, and has the engine count what they cost."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from belle.engine.process.protocol import Count, Counted, Event
+from belle.errors import KnownError
+from belle.prompts import Message
+from desktop.chat.model_host import ModelHost
+from desktop.chat.prompt_path import with_attachments
+from desktop.chat.state import Notice
+from desktop.documents.reader_process import ReaderProcess
+from desktop.store.records import StoredAttachment
+
+MAX_CHARACTERS = 200_000
+"""Of the text of one file; few models hold as much."""
+_FIRST_ID = 1 << 30  # of a request: those of the answers count up from 1
+
+
+class Attaching(QObject):
+    """Files on their way to the composer. `read` has each of them told by `added` or by `notice`."""
+
+    added = Signal(int, object)  # number, StoredAttachment
+    counted = Signal(int, int)  # number, tokens
+    notice = Signal(object)
+
+    def __init__(self, host: ModelHost, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._host = host
+        self._numbers = itertools.count(_FIRST_ID)
+        self.added.connect(self._count)
+        host.answer_event.connect(self._on_event)
+
+    def read(self, path: Path) -> None:
+        """Read a file beside the window."""
+        threading.Thread(target=self._read, args=(path, next(self._numbers)), name="attach", daemon=True).start()
+
+    def _read(self, path: Path, number: int) -> None:
+        try:
+            with ReaderProcess() as reader:
+                text = "\n\n".join(block.text for block in reader.blocks(path))
+            size = path.stat().st_size
+        except KnownError as error:
+            details = {"message": error.message, "advice": error.advice, "path": str(path)}
+            self.notice.emit(Notice(f"attach_{error.kind}", "bad", details, (), "attachment"))
+        except OSError as error:
+            details = {"message": str(error), "path": str(path)}
+            self.notice.emit(Notice("attach_damaged_document", "bad", details, (), "attachment"))
+        else:
+            n_cut = max(0, len(text) - MAX_CHARACTERS)
+            self.added.emit(number, StoredAttachment(path.name, size, text[:MAX_CHARACTERS], n_cut))
+
+    def _count(self, number: int, attachment: StoredAttachment) -> None:
+        info = self._host.state.info
+        if info is not None and info.template is not None:
+            self._host.count(Count(number, (Message("user", with_attachments("", (attachment,))),)))
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, Counted) and event.id >= _FIRST_ID:
+            self.counted.emit(event.id, event.tokens)

@@ -1,0 +1,168 @@
+"""The files that go along with the next question: chips above the composer, one for each, and how they get there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from desktop.i18n import translate
+from desktop.ui import numbers
+from desktop.ui.foreign_text import caption, set_tooltip, shortened
+from desktop.ui.screen import fit_to_screen
+from desktop.ui.style.controls import IconButton, View, label
+from desktop.ui.style.theme import theme
+
+if TYPE_CHECKING:
+    from desktop.chat.controller import ChatController
+    from desktop.store.records import StoredAttachment
+    from desktop.ui.window.layout import WindowLayout
+
+MAX_FILES = 5
+"""Of one question; a row for more would leave no room for the conversation in a small window."""
+_FOLDER = "window/attachment_folder"
+_OF_MODELS = (".gguf", ".bin", ".safetensors", ".pt", ".pth")
+
+
+def is_attachable(path: str) -> bool:
+    """Whether a dropped file is to go along with a question: it is neither a folder nor, by its name, a model."""
+    return not Path(path).is_dir() and Path(path).suffix.lower() not in _OF_MODELS
+
+
+class AttachmentChip(View):
+    """One file: its name, its size, what it costs, and a button that takes it away."""
+
+    removed = Signal()
+
+    def __init__(self, attachment: StoredAttachment, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.attachment = attachment
+        self._tokens: int | None = None
+        self._label = label("muted", self)
+        self.remove_button = IconButton("x", "ink-3", parent=self)
+        self.remove_button.clicked.connect(self.removed)
+        self._row = QHBoxLayout(self)
+        self._row.addWidget(self._label, 1)
+        self._row.addWidget(self.remove_button)
+        self.ready()
+
+    def set_tokens(self, tokens: int) -> None:
+        """Show what the file costs of the context."""
+        self._tokens = tokens
+        self.retranslate()
+
+    def text(self) -> str:
+        """The words of the chip."""
+        return self._label.text()
+
+    def retranslate(self) -> None:
+        """The texts in the present language."""
+        parts = [shortened(self.attachment.name), numbers.size(self.attachment.size)]
+        if self._tokens is not None:
+            parts.append(translate("Attachments", "{number} tokens").format(number=numbers.count(self._tokens)))
+        if self.attachment.n_cut:
+            cut = numbers.count(self.attachment.n_cut)
+            parts.append(translate("Attachments", "the last {number} characters are left out").format(number=cut))
+        self._label.setText(caption(" · ".join(parts)))
+        set_tooltip(self._label, self.attachment.name)
+        self.setAccessibleName(self._label.text())
+        self.remove_button.name(translate("Attachments", "Do not attach this file"))
+
+    def restyle(self) -> None:
+        """Distances."""
+        self._row.setContentsMargins(theme().space(3), 0, 0, 0)
+        self._row.setSpacing(theme().space(1))
+
+
+class WindowAttachments(QObject):
+    """Which files are attached in which conversation, shown above the composer of the open one.
+
+    Args:
+        window: where the chips are shown.
+        controller: who reads the files.
+    """
+
+    def __init__(self, window: WindowLayout, controller: ChatController) -> None:
+        super().__init__(window)
+        self._window, self._controller = window, controller
+        self._bar: QWidget | None = None
+        self._chips: dict[int | None, dict[int, AttachmentChip]] = {}
+        self._is_connected = False
+        window.composer.attach_requested.connect(self.choose)
+        controller.conversation_opened.connect(lambda *_: self._show())
+
+    def files(self) -> tuple[StoredAttachment, ...]:
+        """Those that go along with the next question of the open conversation."""
+        return tuple(chip.attachment for chip in self._open().values())
+
+    def clear(self, conversation_id: int | None) -> None:
+        """They have been sent."""
+        for chip in self._chips.pop(conversation_id, {}).values():
+            chip.deleteLater()
+        self._show()
+
+    def choose(self) -> None:
+        """Ask for files."""
+        from PySide6.QtWidgets import QFileDialog
+
+        folder = str(self._window.settings.value(_FOLDER, "") or Path.home())
+        dialog = QFileDialog(self._window, translate("Attachments", "Attach files"), folder)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.resize(fit_to_screen(dialog.sizeHint(), dialog))
+        dialog.filesSelected.connect(self.attach)
+        dialog.open()
+
+    def attach(self, paths: list[str]) -> None:
+        """Read files, and show a chip for each that can go along."""
+        attaching = self._controller.attaching
+        if not self._is_connected:
+            self._is_connected = True
+            attaching.added.connect(self._add)
+            attaching.counted.connect(self._count)
+        for path in paths[: MAX_FILES - len(self._open())]:
+            self._window.settings.set_value(_FOLDER, str(Path(path).parent))
+            attaching.read(Path(path))
+
+    def _open(self) -> dict[int, AttachmentChip]:
+        conversation = self._controller.conversation
+        return self._chips.setdefault(conversation.id if conversation else None, {})
+
+    def _add(self, number: int, attachment: StoredAttachment) -> None:
+        chips = self._open()
+        if len(chips) >= MAX_FILES:
+            return
+        if self._bar is None:
+            self._bar = QWidget()
+            QVBoxLayout(self._bar).setContentsMargins(0, 0, 0, 0)
+            self._window.add_above_composer(self._bar)
+        chip = chips[number] = AttachmentChip(attachment, self._bar)
+        chip.removed.connect(lambda: self._remove(number))
+        layout = self._bar.layout()
+        if layout is not None:
+            layout.addWidget(chip)
+        self._show()
+
+    def _count(self, number: int, tokens: int) -> None:
+        for chips in self._chips.values():
+            if number in chips:
+                chips[number].set_tokens(tokens)
+
+    def _remove(self, number: int) -> None:
+        chip = self._open().pop(number, None)
+        if chip is not None:
+            chip.hide()
+            chip.deleteLater()
+        self._show()
+        self._window.composer.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show(self) -> None:
+        if self._bar is None:
+            return
+        shown = self._open()
+        for chips in self._chips.values():
+            for chip in chips.values():
+                chip.setVisible(chips is shown)
+        self._bar.setVisible(bool(shown))

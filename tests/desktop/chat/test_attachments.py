@@ -1,0 +1,31 @@
+"""The text of attached files is part of what the model is sent, now and in every later question."""
+
+from __future__ import annotations
+
+from belle.engine.process.protocol import Generate
+from desktop.chat.prompt_path import with_attachments
+from desktop.store.records import StoredAttachment
+from tests.support.desk import Desk
+
+NOTES = StoredAttachment("notes.md", 20, "Rain.\n```\ncode\n```", 7)
+
+
+def prompts(desk: Desk) -> list[list[str]]:
+    asked = [command for command in desk.engines.last.commands if isinstance(command, Generate)]
+    return [[message.content for message in generate.messages] for generate in asked]
+
+
+def test_a_file_is_fenced_under_its_name_and_says_what_is_cut() -> None:
+    expected = "notes.md:\n````\nRain.\n```\ncode\n```\n[7 characters are left out here]\n````\n\nWhat?"
+    assert with_attachments("What?", (NOTES,)) == expected
+
+
+def test_a_file_is_sent_again_with_the_history_and_with_another_version(desk: Desk) -> None:
+    desk.controller.load_model("starter")
+    desk.controller.send("What?", (NOTES,))
+    assert prompts(desk)[-1] == [with_attachments("What?", (NOTES,))]
+    assert desk.path[0].text == "What?"
+    desk.controller.stop()
+    desk.engines.last.finish("stopped")
+    desk.controller.edit(desk.path[0].id, "And?")
+    assert prompts(desk)[-1] == [with_attachments("And?", (NOTES,))]

@@ -1,0 +1,78 @@
+"""A file goes along with a question: as a chip before it is sent, as a line after, and as text for the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication
+
+from desktop.ui.transcript.message.attached import AttachedFiles
+from desktop.ui.window.attachments import AttachmentChip
+from tests.support.person import Person
+
+
+def drop(person: Person, path: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    held = Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(person.window, QDragEnterEvent(QPoint(500, 200), *held))
+    QApplication.sendEvent(person.window, QDropEvent(QPoint(500, 200), *held))
+
+
+def chips(person: Person) -> list[AttachmentChip]:
+    return [chip for chip in person.window.findChildren(AttachmentChip) if chip.isVisible()]
+
+
+def test_a_dropped_file_goes_along_and_is_there_after_a_restart(
+    sits_down: Callable[..., Person], tmp_path: Path
+) -> None:
+    path = tmp_path / "notes.md"
+    path.write_text("The password of the garden is PLUM.\n")
+    person = sits_down()
+    person.wait_ready()
+    drop(person, path)
+    person.qtbot.waitUntil(lambda: "tokens" in "".join(chip.text() for chip in chips(person)), timeout=20_000)
+    assert chips(person)[0].text().startswith("notes.md · 1 kB · ")
+    person.ask("What is the password of the garden?")
+    person.wait(lambda: person.controller.conversation is not None)
+    assert chips(person) == []
+    question = person.path[0]
+    assert question.text == "What is the password of the garden?"
+    assert [(file.name, file.text) for file in question.attachments] == [("notes.md", path.read_text().strip())]
+    (line,) = person.widget(question).findChildren(AttachedFiles)
+    assert "notes.md (1 kB)" in line.whole_text()
+    person.wait_words()
+    person.stop()
+    used = person.answer.stats.get("prompt_tokens")
+    person.leave()
+    again = sits_down()
+    again.open_chat("What is the password")
+    assert again.path[0].attachments == question.attachments
+    assert again.shown[0] == ("user", question.text)
+    assert used is None or used > 25
+
+
+def test_a_chip_can_be_taken_away_and_belongs_to_its_chat(sits_down: Callable[..., Person], tmp_path: Path) -> None:
+    person = sits_down()
+    path = tmp_path / "a.txt"
+    path.write_text("text")
+    drop(person, path)
+    person.qtbot.waitUntil(lambda: len(chips(person)) == 1, timeout=20_000)
+    chips(person)[0].remove_button.click()
+    assert chips(person) == []
+    assert person.window.window_actions.attachments.files() == ()
+
+
+def test_what_cannot_go_along_is_said(sits_down: Callable[..., Person], tmp_path: Path) -> None:
+    person = sits_down()
+    path = tmp_path / "a.pdf"
+    path.write_text("no")
+    with person.qtbot.waitSignal(person.controller.notice, timeout=20_000):
+        drop(person, path)
+    assert person.kinds() == ["attach_not_what_it_says"]
+    banner = person.window.banners.banner("attachment")
+    assert banner is not None
+    assert "“a.pdf” is a file of another kind" in banner.spoken()
