@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication
 
+from desktop.chat.files import attaching
+from desktop.chat.files.pdf import write_pdf
 from desktop.ui.transcript.message.attached import AttachedFiles
 from desktop.ui.window.attachments import AttachmentChip
 from tests.support.person import Person
@@ -64,6 +67,19 @@ def test_a_chip_can_be_taken_away_and_belongs_to_its_chat(sits_down: Callable[..
     chips(person)[0].remove_button.click()
     assert chips(person) == []
     assert person.window.window_actions.attachments.files() == ()
+
+
+def test_a_pdf_goes_along_and_what_is_cut_of_it_is_said(
+    sits_down: Callable[..., Person], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attaching, "MAX_CHARACTERS", 10)
+    write_pdf("<p>It falls on page one.</p>", tmp_path / "rain.pdf")
+    person = sits_down()
+    drop(person, tmp_path / "rain.pdf")
+    person.qtbot.waitUntil(lambda: len(chips(person)) == 1, timeout=20_000)
+    (file,) = person.window.window_actions.attachments.files()
+    assert (file.name, file.text) == ("rain.pdf", "It falls o")
+    assert f"the last {file.n_cut} characters are left out" in chips(person)[0].text()
 
 
 def test_what_cannot_go_along_is_said(sits_down: Callable[..., Person], tmp_path: Path) -> None:
