@@ -48,7 +48,8 @@ desktop/library      →  the ground, belle/gguf, belle/models, belle/clients, b
                         desktop/settings.py
 desktop/ui           →  the ground, belle/prompts, belle/clients/progress.py, belle/doctor,
                         belle/engine/process/protocol.py, desktop/i18n, desktop/markup, desktop/settings.py,
-                        desktop/chat, desktop/exchange/words.py, desktop/library, desktop/store/records.py
+                        desktop/chat, desktop/documents/cited.py, desktop/documents/progress.py,
+                        desktop/exchange/words.py, desktop/library, desktop/store/records.py
 desktop              →  the ground, desktop/i18n, desktop/settings.py, desktop/store, desktop/chat, desktop/ui
 """
 """Room → what it may import: rooms, or single files of them. The longest path that fits a file is its room."""
@@ -261,6 +262,7 @@ DOES_NOT_REACH = {
     "belle/data/files.py": "reads local parquet and arrow files; test_network_of_libraries.py traces it",
     "desktop/chat/model_server.py": "looks for a free port of 127.0.0.1 for `belle serve`",
     "desktop/instance.py": "a Unix socket",
+    "desktop/ui/documents/opening.py": "opens a file of this computer in its program",
 }
 """Files, and folders, that use such a module for something else."""
 

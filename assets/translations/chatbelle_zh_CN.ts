@@ -3082,6 +3082,10 @@ you teach the quiet roofs to sing.</source>
             <source>Models…</source>
             <translation>模型…</translation>
         </message>
+        <message>
+            <source>Documents…</source>
+            <translation>文档…</translation>
+        </message>
     </context>
     <context>
         <name>Attachments</name>
@@ -3119,6 +3123,201 @@ you teach the quiet roofs to sing.</source>
         <message>
             <source>Open its file…</source>
             <translation>打开它的文件…</translation>
+        </message>
+    </context>
+    <context>
+        <name>Documents</name>
+        <message>
+            <source>Ask without these documents</source>
+            <translation>不用这些文档提问</translation>
+        </message>
+        <message>
+            <source>Documents: {text}</source>
+            <translation>文档：{text}</translation>
+        </message>
+        <message>
+            <source>Documents</source>
+            <translation>文档</translation>
+        </message>
+        <message>
+            <source>The model answers from the documents in this folder (text, Markdown, source code, PDF, Word) and names file and page. They are read on this computer, and stay on it.</source>
+            <translation>模型根据这个文件夹里的文档（文本、Markdown、源代码、PDF、Word）回答，并注明文件和页码。文档只在这台电脑上读，不会离开它。</translation>
+        </message>
+        <message>
+            <source>No folder is chosen.</source>
+            <translation>还没有选择文件夹。</translation>
+        </message>
+        <message>
+            <source>Cannot be read</source>
+            <translation>读不了</translation>
+        </message>
+        <message>
+            <source>… and {count} more</source>
+            <translation>…还有 {count} 个</translation>
+        </message>
+        <message>
+            <source>Remove</source>
+            <translation>移除</translation>
+        </message>
+        <message>
+            <source>Read again</source>
+            <translation>重新读</translation>
+        </message>
+        <message>
+            <source>Stop reading</source>
+            <translation>停止读取</translation>
+        </message>
+        <message>
+            <source>Choose a folder…</source>
+            <translation>选择文件夹…</translation>
+        </message>
+        <message>
+            <source>The document is not where it was, or cannot be read.</source>
+            <translation>文档不在原处，或者读不了。</translation>
+        </message>
+        <message>
+            <source>No program is known for this kind of document.</source>
+            <translation>没有能打开这种文档的程序。</translation>
+        </message>
+        <message>
+            <source>Passage</source>
+            <translation>段落</translation>
+        </message>
+        <message>
+            <source>Open the document</source>
+            <translation>打开文档</translation>
+        </message>
+        <message>
+            <source>From these passages</source>
+            <translation>根据这些段落</translation>
+        </message>
+        <message>
+            <source>All {count} passages</source>
+            <translation>全部 {count} 个段落</translation>
+        </message>
+        <message>
+            <source>Nothing in “{folder}” is about this question.</source>
+            <translation>“{folder}”里没有与这个问题有关的内容。</translation>
+        </message>
+        <message>
+            <source>page {number}</source>
+            <translation>第 {number} 页</translation>
+        </message>
+        <message>
+            <source>line {number}</source>
+            <translation>第 {number} 行</translation>
+        </message>
+        <message>
+            <source>stopped at {done} of {total}</source>
+            <translation>读到第 {done} 个时停下，共 {total} 个</translation>
+        </message>
+        <message>
+            <source>is looked through…</source>
+            <translation>正在查看…</translation>
+        </message>
+        <message>
+            <source>reading {done} of {total}…</source>
+            <translation>正在读第 {done} 个，共 {total} 个…</translation>
+        </message>
+        <message>
+            <source>no documents in it</source>
+            <translation>里面没有文档</translation>
+        </message>
+        <message>
+            <source>{count} documents</source>
+            <translation>{count} 个文档</translation>
+        </message>
+        <message>
+            <source>{count} documents; {unreadable} cannot be read</source>
+            <translation>{count} 个文档；{unreadable} 个读不了</translation>
+        </message>
+        <message>
+            <source>The folder does not exist any more</source>
+            <translation>文件夹已经不在了</translation>
+        </message>
+        <message>
+            <source>The folder does not answer; is its disk connected?</source>
+            <translation>文件夹没有反应；它所在的磁盘连着吗？</translation>
+        </message>
+        <message>
+            <source>The folder may not be read</source>
+            <translation>没有权限读这个文件夹</translation>
+        </message>
+        <message>
+            <source>Too many documents: at most 20,000 can be searched</source>
+            <translation>文档太多：最多能搜索 20,000 个</translation>
+        </message>
+        <message>
+            <source>Too many files: at most 100,000 are looked at</source>
+            <translation>文件太多：最多查看 100,000 个</translation>
+        </message>
+        <message>
+            <source>The disk is full</source>
+            <translation>磁盘满了</translation>
+        </message>
+        <message>
+            <source>Nothing can be stored</source>
+            <translation>无法保存任何内容</translation>
+        </message>
+        <message>
+            <source>Protected by a password</source>
+            <translation>有密码保护</translation>
+        </message>
+        <message>
+            <source>Has no text: pictures of pages need text recognition (OCR) first</source>
+            <translation>没有文字：页面是图片，要先做文字识别（OCR）</translation>
+        </message>
+        <message>
+            <source>Is not what its name says</source>
+            <translation>内容与文件名不符</translation>
+        </message>
+        <message>
+            <source>Is damaged</source>
+            <translation>已损坏</translation>
+        </message>
+        <message>
+            <source>Is not a text file</source>
+            <translation>不是文本文件</translation>
+        </message>
+        <message>
+            <source>Is empty</source>
+            <translation>是空的</translation>
+        </message>
+        <message>
+            <source>Is too large</source>
+            <translation>太大了</translation>
+        </message>
+        <message>
+            <source>Has too many pages</source>
+            <translation>页数太多</translation>
+        </message>
+        <message>
+            <source>Holds too much text</source>
+            <translation>文字太多</translation>
+        </message>
+        <message>
+            <source>Was changed while it was read; is read again the next time</source>
+            <translation>读的时候被改动了；下次会重新读</translation>
+        </message>
+        <message>
+            <source>Takes too long to read</source>
+            <translation>读得太久</translation>
+        </message>
+        <message>
+            <source>Ends the program that reads it</source>
+            <translation>会让读它的程序退出</translation>
+        </message>
+        <message>
+            <source>May not be read</source>
+            <translation>没有权限读</translation>
+        </message>
+        <message>
+            <source>Does not exist any more</source>
+            <translation>已经不在了</translation>
+        </message>
+        <message>
+            <source>Choose a folder of documents</source>
+            <translation>选择文档文件夹</translation>
         </message>
     </context>
 </TS>

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from desktop.documents.cited import CitedPassage
 from desktop.documents.index_tables import has_tables
 from desktop.documents.passages import Passage
 from desktop.documents.terms import asked_pages, index_terms, query_terms
@@ -73,6 +74,22 @@ class DocumentSearch:
             chosen = {found.id for found in named}
             fused.sort(key=lambda found: found.id not in chosen)
         return fused[:MOST_PASSAGES]
+
+    def around(self, folder: str, source: CitedPassage) -> tuple[str, str]:
+        """The passage before and the one after; empty where the document has changed, or the index has it no more."""
+        if not has_tables(self._db):
+            return "", ""
+        place = self._db.row(
+            f"SELECT p.file_id, p.position FROM {_FROM} WHERE d.path = ? AND f.path = ? AND p.text = ?"  # noqa: S608
+            " AND p.page IS ? AND p.line IS ?",
+            *(folder, source.path, source.text, source.page, source.line),
+        )
+        if place is None:
+            return "", ""
+        sql = "SELECT text FROM document_passage WHERE file_id = ? AND position = ?"
+        texts = [self._db.row(sql, place[0], place[1] + step) for step in (-1, 1)]
+        before, after = ("" if row is None else str(row[0]) for row in texts)
+        return before, after
 
     def _covering(self, folder: str, terms: Sequence[str]) -> list[FoundPassage]:
         """Passages by BM25, without those that share too little with the question."""

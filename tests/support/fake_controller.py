@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, Signal
 from belle.engine.process.protocol import ModelInfo, Sampling, TemplateOption
 from belle.prompts import TEMPLATES
 from desktop.chat.state import ContextUsage, ModelChoice, ModelState, Notice
+from desktop.documents.progress import IndexProgress
 from desktop.exchange.files import looks_importable
 from desktop.exchange.outgoing import file_name
 from desktop.store.records import ConversationSummary, SearchHit, StoredConversation, StoredMessage, StoredSummary
@@ -78,6 +79,26 @@ class FakeAttaching(QObject):
         self.paths.append(path)
 
 
+class FakeDocuments(QObject):
+    changed = Signal()
+    progress = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = IndexProgress("")
+
+    @property
+    def folder(self) -> str:
+        return self.state.folder
+
+    def opened(self) -> None:
+        self.changed.emit()
+
+    def choose(self, folder: str) -> None:
+        self.state = IndexProgress(folder)
+        self.changed.emit()
+
+
 class FakeController(QObject):
     conversations_changed = Signal()
     conversation_opened = Signal(object, object)
@@ -100,6 +121,7 @@ class FakeController(QObject):
 
     def __init__(self) -> None:
         super().__init__()
+        self.documents = FakeDocuments()
         self.calls: list[tuple] = []
         self.exchange = FakeExchange()
         self.attaching = FakeAttaching()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QObject, Signal
@@ -10,14 +12,26 @@ from PySide6.QtCore import QObject, Signal
 from desktop.chat.documents.folders import DocumentFolders
 from desktop.chat.refusals import store_faults
 from desktop.chat.state import Notice
+from desktop.documents.cited import CitedPassage, stored_sources
 from desktop.documents.progress import IndexProgress
 from desktop.store import StoreError
 
 if TYPE_CHECKING:
+    from belle.errors import KnownError
     from desktop.documents.index import IndexedFile
-    from desktop.store import StoredConversation
+    from desktop.store import StoredConversation, StoredMessage
 
 _Read = TypeVar("_Read")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPassage:
+    """A passage with the text before and after it, as far as the index has that, and the path of its file."""
+
+    source: CitedPassage
+    before: str
+    after: str
+    file: str
 
 
 class ConversationDocuments(QObject):
@@ -66,14 +80,29 @@ class ConversationDocuments(QObject):
         if folder:
             self._folders.update(folder)
 
+    def opened(self) -> None:
+        """The conversation was opened: its folder is looked through, and may be another than before."""
+        self.update()
+        self.changed.emit()
+
     def stop(self) -> None:
         """Leave the folder where it is."""
         self._folders.stop()
 
-    def files(self) -> list[IndexedFile]:
-        """The documents of the folder, as far as they are known."""
+    def unreadable(self) -> list[tuple[str, KnownError]]:
+        """The documents of the folder that cannot be read, by path, and why."""
         folder = self.folder
-        return self._read(lambda: self._folders.files(folder), []) if folder else []
+        files: list[IndexedFile] = self._read(lambda: self._folders.files(folder), []) if folder else []
+        return [(file.path, file.problem) for file in files if file.problem is not None]
+
+    def passage(self, message: StoredMessage, number: int) -> ShownPassage | None:
+        """The passage that an answer has under this number; None where it has none."""
+        folder, sources = stored_sources(message.stats) or ("", [])
+        source = next((source for source in sources if source.number == number), None)
+        if source is None:
+            return None
+        before, after = self._read(lambda: self._folders.around(folder, source), ("", ""))
+        return ShownPassage(source, before, after, str(PurePath(folder) / source.path))
 
     def _read(self, read: Callable[[], _Read], default: _Read) -> _Read:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -17,11 +18,15 @@ from desktop.store.database import Database
 
 # The readers and the index are imported when there is a folder: the window opens conversations without them.
 if TYPE_CHECKING:
+    from desktop.documents.cited import CitedPassage
     from desktop.documents.index import IndexedFile
     from desktop.documents.search import FoundPassage
 
 _WAIT_S = 3.0
 """That a question waits for a folder to be read, before it is searched as far as it has been."""
+
+_REPORT_S = 0.1
+"""Between two reports of how far a folder has been read."""
 
 OnFound = Callable[["list[FoundPassage]"], None]
 
@@ -51,6 +56,7 @@ class DocumentFolders(QObject):
         self._idle.set()
         self._indexer: threading.Thread | None = None
         self._reading = ""
+        self._reported_at = 0.0
         self.progress.connect(self._remember)
         self._found.connect(lambda on_found, passages: on_found(passages))
 
@@ -82,6 +88,12 @@ class DocumentFolders(QObject):
 
         index = DocumentIndex(self._database)
         return list(index.files(index.folder_id(folder)).values())
+
+    def around(self, folder: str, source: CitedPassage) -> tuple[str, str]:
+        """The text before and after a passage in its document, as far as the index has it. Raises StoreError."""
+        from desktop.documents.search import DocumentSearch
+
+        return DocumentSearch(self._database).around(folder, source)
 
     def update(self, folder: str) -> None:
         """Read what has changed in a folder; another one that is being read is left where it is."""
@@ -127,12 +139,19 @@ class DocumentFolders(QObject):
             before.join()
         try:
             with closing(Database.beside(self._file)) as database, ReaderProcess(stopping.is_set) as reader:
-                FolderUpdate(DocumentIndex(database), folder, reader, self.progress.emit).run()
+                FolderUpdate(DocumentIndex(database), folder, reader, self._report).run()
         except StoreError as error:
             self.failed.emit(error)
         finally:
             if self._stopping is stopping:
                 self._idle.set()
+
+    def _report(self, progress: IndexProgress) -> None:
+        # Not after each of thousands of unchanged documents: the window has other things to do.
+        is_last = progress.finished or progress.stopped
+        if is_last or progress.done == 0 or time.monotonic() - self._reported_at > _REPORT_S:
+            self._reported_at = time.monotonic()
+            self.progress.emit(progress)
 
     def _search(self, folder: str, question: str, before: Sequence[str], on_found: OnFound) -> None:
         from desktop.documents.search import DocumentSearch

@@ -11,7 +11,8 @@ from belle.engine.process.protocol import Count, Counted, Event, Failed, Generat
 from belle.prompts import Message
 from desktop.chat.documents.folders import DocumentFolders
 from desktop.chat.model_host import ModelHost
-from desktop.documents.prompt import KEY, CitedPassage, numbered, stored_sources, with_sources, within
+from desktop.documents.cited import KEY, CitedPassage, stored_sources
+from desktop.documents.prompt import numbered, with_sources, within
 from desktop.documents.search import FoundPassage
 from desktop.store import StoredMessage
 

@@ -38,6 +38,8 @@ class TranscriptView(KeyboardMessageList):
     version_requested = Signal(int, int)
     """Message id, step: -1 or +1."""
     continue_requested = Signal(int)
+    source_requested = Signal(object, int)
+    """StoredMessage, number of a passage that the answer was made from."""
     pin_requested = Signal(int, bool)
     """Message id, and whether it is to be pinned or unpinned."""
     context_requested = Signal()
@@ -232,6 +234,7 @@ class TranscriptView(KeyboardMessageList):
         widget = MessageWidget(row.message, self._page)
         widget.height_changed.connect(lambda: self._height_changed(widget))
         widget.chosen.connect(lambda name: self._act(widget, name))
+        widget.source_chosen.connect(lambda number: self.source_requested.emit(widget.message, number))
         widget.edited.connect(lambda text: self.edit_submitted.emit(widget.message.id, text))
         widget.edit_changed.connect(lambda text: self.edit_changed.emit(widget.message.id, text))
         widget.text.dragged_to.connect(self._drag_scroll)

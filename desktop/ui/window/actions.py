@@ -26,6 +26,7 @@ from desktop.ui.window.model_menu import fill_model_menu
 if TYPE_CHECKING:
     from belle.errors import KnownError
     from desktop.chat.controller import ChatController
+    from desktop.ui.documents.chip import DocumentsChip
     from desktop.ui.transcript import TranscriptView
     from desktop.ui.window.banner import BannerStack
     from desktop.ui.window.layout import WindowLayout
@@ -133,6 +134,7 @@ class WindowActions(QObject):
         transcript.edit_changed.connect(self._controller.save_edit)
         transcript.version_requested.connect(self._controller.switch_version)
         transcript.continue_requested.connect(self._controller.continue_answer)
+        transcript.source_requested.connect(self.dialogs.show_passage)
         transcript.pin_requested.connect(self._controller.set_message_pinned)
         transcript.context_requested.connect(self.dialogs.show_context)
         transcript.summary_requested.connect(self.dialogs.show_summary)
@@ -140,6 +142,11 @@ class WindowActions(QObject):
 
     def _link_refused(self, error: KnownError) -> None:
         self._controller.notice.emit(Notice.of(error))
+
+    def connect_documents(self, chip: DocumentsChip) -> None:
+        """Connect the folder above the composer; called when it is created."""
+        chip.opened.connect(self.dialogs.show_documents)
+        chip.removed.connect(lambda: self._controller.documents.choose(""))
 
     def connect_banners(self, banners: BannerStack) -> None:
         """Connect the banners; called when they are created."""
@@ -263,6 +270,8 @@ class WindowActions(QObject):
         template.triggered.connect(self.dialogs.show_templates)
         context = menu.addAction(icon("fold", size=16), translate("Window", "When the context is full…"))
         context.triggered.connect(self.dialogs.show_context)
+        documents = menu.addAction(icon("folder-open", size=16), translate("Window", "Documents…"))
+        documents.triggered.connect(self.dialogs.show_documents)
         self._add_thinking(menu)
         menu.addSeparator()
         self._add_exchange(menu)

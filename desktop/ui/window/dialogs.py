@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from desktop.library.entries import LibraryEntry
     from desktop.library.library import Library
     from desktop.settings import Settings
+    from desktop.store.records import StoredMessage
     from desktop.ui.dialogs.settings import Page
 
 
@@ -200,3 +201,44 @@ class WindowDialogs(QObject):
         from desktop.ui.dialogs.about import AboutDialog
 
         AboutDialog(self._window).open()
+
+    def show_documents(self) -> None:
+        """Show the folder of documents of this conversation; without one, choose it."""
+        documents = self._controller.documents
+        if not documents.folder:
+            self._choose_documents()
+            return
+        from desktop.ui.documents.folder_dialog import FolderDialog
+
+        dialog = FolderDialog(documents.state, documents.unreadable, self._window)
+        documents.progress.connect(dialog.show_state)
+        documents.changed.connect(dialog.accept)
+        dialog.update_requested.connect(documents.update)
+        dialog.stop_requested.connect(documents.stop)
+        dialog.removed.connect(lambda: documents.choose(""))
+        dialog.choose_requested.connect(self._choose_documents)
+        dialog.open()
+
+    def _choose_documents(self) -> None:
+        from PySide6.QtWidgets import QFileDialog
+
+        title = translate("Documents", "Choose a folder of documents")
+        dialog = QFileDialog(self._window, title, self._controller.documents.folder)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.resize(fit_to_screen(dialog.sizeHint(), dialog))
+        dialog.fileSelected.connect(self._controller.documents.choose)
+        dialog.open()
+
+    def show_passage(self, message: StoredMessage, number: int) -> None:
+        """Show a passage that an answer was made from."""
+        from desktop.ui.documents.opening import open_document
+        from desktop.ui.documents.passage_dialog import PassageDialog
+
+        passage = self._controller.documents.passage(message, number)
+        if passage is None:
+            return
+        dialog = PassageDialog(passage.source, passage.before, passage.after, self._window)
+        dialog.open_requested.connect(partial(open_document, passage.file, dialog.show_problem))
+        dialog.open()

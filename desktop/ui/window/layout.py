@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
     from desktop.settings import Settings
     from desktop.store.records import ConversationSummary, SearchHit
+    from desktop.ui.documents.chip import DocumentsChip
     from desktop.ui.transcript import TranscriptView
     from desktop.ui.window.banner import BannerStack
     from desktop.ui.window.welcome import Welcome
@@ -67,6 +68,7 @@ class WindowLayout(QMainWindow):
         self._welcome: Welcome | None = None
         self._transcript: TranscriptView | None = None
         self._banners: BannerStack | None = None
+        self._documents_chip: DocumentsChip | None = None
 
         self._foot = QVBoxLayout(self._foot_widget)
         self._foot.addWidget(self.composer)
@@ -95,7 +97,7 @@ class WindowLayout(QMainWindow):
 
     # Widgets that are created later
 
-    def connect_part(self, part: Welcome | TranscriptView | BannerStack) -> None:
+    def connect_part(self, part: Welcome | TranscriptView | BannerStack | DocumentsChip) -> None:
         """Called with each of the following widgets when it is created, to connect its signals."""
 
     @property
@@ -134,6 +136,17 @@ class WindowLayout(QMainWindow):
             self._restyle()
             self.connect_part(self._banners)
         return self._banners
+
+    @property
+    def documents_chip(self) -> DocumentsChip:
+        """The folder of documents above the composer. Created when a conversation has one."""
+        if self._documents_chip is None:
+            from desktop.ui.documents.chip import DocumentsChip
+
+            self._documents_chip = DocumentsChip(self._foot_widget)
+            self._foot.insertWidget(0, self._documents_chip)
+            self.connect_part(self._documents_chip)
+        return self._documents_chip
 
     # Folding
 

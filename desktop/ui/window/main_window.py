@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from desktop.chat.state import ModelState, Notice, Waiting
     from desktop.settings import Settings
     from desktop.store.records import StoredConversation, StoredMessage
+    from desktop.ui.documents.chip import DocumentsChip
     from desktop.ui.transcript import TranscriptView
     from desktop.ui.window.actions import WindowActions
     from desktop.ui.window.banner import BannerStack
@@ -117,6 +118,8 @@ class MainWindow(WindowLayout):
             message_id, text = self._pending_jump
             self._pending_jump = None
             self.transcript.highlight(message_id, text)
+        if self._complete:
+            self.controller.documents.opened()
         if not self.sidebar.isAncestorOf(self.focusWidget() or self):
             self.composer.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -208,7 +211,7 @@ class MainWindow(WindowLayout):
             self._actions = WindowActions(self, self.controller)
         return self._actions
 
-    def connect_part(self, part: Welcome | TranscriptView | BannerStack) -> None:
+    def connect_part(self, part: Welcome | TranscriptView | BannerStack | DocumentsChip) -> None:
         """Connect a widget that was created after the first paint."""
         if part is self._welcome:
             self._welcome.set_model(self.controller.model)
@@ -218,6 +221,8 @@ class MainWindow(WindowLayout):
         elif part is self._banners:
             self._banners.cleared.connect(self._banner_cleared)
             self.window_actions.connect_banners(self._banners)
+        elif part is self._documents_chip:
+            self.window_actions.connect_documents(self._documents_chip)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """After the first paint, which shows the composer, create the rest of the window."""
@@ -237,7 +242,24 @@ class MainWindow(WindowLayout):
         self.window_actions.retranslate()
         self.sidebar.reload()
         self._show_welcome(shown=self.pages.currentWidget() is None or self.pages.currentWidget() is self._welcome)
-        QTimer.singleShot(_IDLE_MS, self, lambda: self.transcript)
+        QTimer.singleShot(_IDLE_MS, self, self._complete_later)
+
+    def _complete_later(self) -> None:
+        self.transcript  # noqa: B018  # creates it
+        if self.isHidden():  # closed at once: the controller may be closed, too
+            return
+        documents = self.controller.documents
+        documents.changed.connect(self._show_documents)
+        documents.progress.connect(self._show_documents)
+        documents.opened()
+
+    def _show_documents(self) -> None:
+        """Show the folder of the conversation above the composer, if it has one."""
+        state = self.controller.documents.state
+        if state.folder:
+            self.documents_chip.show_state(state)
+        if self._documents_chip is not None:
+            self._documents_chip.setVisible(bool(state.folder))
 
     # Events of the window
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices, QTextBlock, QTextDocument, QTextFragment
 from pytestqt.qtbot import QtBot
 
-from desktop.documents.prompt import CitedPassage, stored_sources
+from desktop.documents.cited import KEY, CitedPassage, stored_sources
+from desktop.ui.documents.folder_dialog import FolderDialog
+from desktop.ui.documents.passage_dialog import PassageDialog
 from tests.support.documents import write_pdf
 from tests.support.person import Person
 
@@ -114,3 +119,81 @@ def test_an_answer_that_is_continued_keeps_its_sources(person: Person, folder: P
     person.wait_words()
     person.stop()
     assert sources(person) == before
+
+
+def test_the_window_shows_the_folder_the_sources_and_the_passage_in_its_document(
+    person: Person, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(person, folder)
+    chip = person.window.documents_chip
+    person.wait(lambda: chip.button.text() == "museum · 2 documents")
+    ask(person, "What does page 2 say?")
+    widget = person.widget(person.answer)
+    assert widget._sources is not None
+    person.wait(lambda: not widget._sources.isHidden())
+    assert widget._sources.buttons[1].text() == "[1] guide.pdf · page 2"
+    widget._sources.buttons[1].click()
+    dialog = person.window.findChild(PassageDialog)
+    assert dialog.field.toPlainText() == "\n\n".join(PAGES)
+    assert dialog.heading.text().replace("\u200b", "") == "guide.pdf"
+    opened: list[QUrl] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url) or True)
+    dialog.open_button.click()
+    person.wait(lambda: opened == [QUrl.fromLocalFile(str(folder / "guide.pdf"))])
+    (folder / "guide.pdf").unlink()
+    dialog.open_button.click()
+    person.wait(lambda: not dialog._problem.isHidden())
+    dialog.accept()
+    chip.remove_button.click()
+    person.wait(chip.isHidden)
+    assert person.controller.documents.folder == ""
+
+
+def test_what_cannot_be_read_is_listed_with_its_reason(person: Person, folder: Path) -> None:
+    write_pdf(folder / "scan.pdf", [""])
+    (folder / "bad.docx").write_bytes(b"no document")
+    choose(person, folder)
+    assert "2 cannot be read" in person.window.documents_chip.button.text()
+    person.window.documents_chip.button.click()
+    dialog = person.window.findChild(FolderDialog)
+    listed = dialog.problems.text().replace("\u200b", "")
+    assert "bad.docx: Is not what its name says" in listed and "scan.pdf: Has no text" in listed
+    dialog.remove_button.click()
+    assert person.controller.documents.folder == ""
+
+
+def test_citations_in_an_answer_open_their_passage_also_after_a_restart(qtbot: QtBot, folder: Path) -> None:
+    person = Person(qtbot)
+    sources = [CitedPassage(1, "guide.pdf", PAGES[0], page=1), CitedPassage(2, "notes.md", "Roses <b>grow</b>", line=3)]
+    stats = {KEY: {"folder": str(folder), "sources": [source.fields for source in sources]}}
+    question = person.store.add_question(None, "When?", title="When?")
+    answer = person.store.start_answer(question.conversation_id, question.id, "", stats=stats)
+    person.store.finish(answer.id, "At nine [1]. Roses [2], not [7], `x[1]`.", status="complete", stats=stats)
+    person.leave()
+    person = Person(qtbot)
+    person.open_chat("When?")
+    widget = person.widget(person.answer)
+    document = widget.text.document()
+    links = [
+        f.charFormat().anchorHref() for b in blocks_of(document) for f in fragments_of(b) if f.charFormat().isAnchor()
+    ]
+    assert links == ["source:1", "source:2"]
+    widget.text.anchorClicked.emit(QUrl("source:2"))
+    dialog = person.window.findChild(PassageDialog)
+    assert dialog.field.toPlainText() == "Roses <b>grow</b>"  # text, not markup
+    dialog.accept()
+    person.leave()
+
+
+def blocks_of(document: QTextDocument) -> Iterator[QTextBlock]:
+    block = document.begin()
+    while block.isValid():
+        yield block
+        block = block.next()
+
+
+def fragments_of(block: QTextBlock) -> Iterator[QTextFragment]:
+    at = block.begin()
+    while not at.atEnd():
+        yield at.fragment()
+        at += 1

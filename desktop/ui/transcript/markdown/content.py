@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from desktop.ui.transcript.markdown.blocks import Block, Code, Line, Span, Table, normalize
+from desktop.ui.transcript.markdown.citations import with_citations
 from desktop.ui.transcript.markdown.incremental import IncrementalParser
 
 FOLD_QUESTION = 40
@@ -24,7 +25,8 @@ _FENCE_OPENING = re.compile(r"(`{3,}|~{3,})[ \t]*([^`\s]*)[^`]*")
 class Content:
     """The blocks of one message. A question is shown as typed, an answer as Markdown.
 
-    `growing` is true while the answer is being generated; `limit` is the number of lines that are shown when folded.
+    `growing` is true while the answer is being generated; `limit` is the number of lines that are shown when folded;
+    `citations` are the numbers of passages to which it can link.
     """
 
     def __init__(self, role: str) -> None:
@@ -35,6 +37,7 @@ class Content:
         self._blocks: list[Block] = []
         self.folded = False
         self.growing = False
+        self.citations: frozenset[int] = frozenset()
         self._row_hidden_at: int | None = None  # index of the table whose last row `blocks` left out
 
     @property
@@ -85,6 +88,9 @@ class Content:
     @property
     def blocks(self) -> Sequence[Block]:
         """The blocks to be shown now."""
+        return with_citations(self._shown_blocks(), self.citations) if self.citations else self._shown_blocks()
+
+    def _shown_blocks(self) -> Sequence[Block]:
         self._row_hidden_at = None
         if self.folded:
             return first_lines(self._blocks, self.limit)

@@ -25,6 +25,7 @@ from desktop.ui.transcript.message.thought import Thought
 
 if TYPE_CHECKING:
     from desktop.store.records import StoredMessage
+    from desktop.ui.transcript.message.sources import SourceList
 
 _ACTIONS_HEIGHT = 30
 _GAP_QUESTION, _GAP_ANSWER, _GAP_THOUGHT = 0, 6, 8
@@ -54,6 +55,7 @@ class MessageFrame(QWidget):
         self._note: EndNote | None = None
         self._files = AttachedFiles(message.attachments, self) if message.attachments else None
         self._thought: Thought | None = None
+        self._sources: SourceList | None = None
         self._plan: dict[QWidget, QRect] = {}
         self._size = QSize()
         self._card, self._planned_card, self._bar_box = QRect(), QRect(), QRect()
@@ -136,6 +138,10 @@ class MessageFrame(QWidget):
             size = self._unfold.sizeHint()
             self._plan[self._unfold] = QRect(side, y + theme().px(4), size.width(), size.height())
             y += theme().px(4) + size.height()
+        if self._sources is not None and self._sources.isVisibleTo(self):
+            height = self._sources.arrange(width)
+            self._plan[self._sources] = QRect(side, y + theme().px(4), width, height)
+            y += theme().px(4) + height
         return y
 
     def _place_actions(self) -> None:

@@ -38,6 +38,7 @@ from desktop.ui.transcript.document.render import DocumentRenderer, formulas_of
 from desktop.ui.transcript.document.selection import selected_text
 from desktop.ui.transcript.document.style import CODE_HEADER, Style
 from desktop.ui.transcript.markdown.blocks import Block, Code
+from desktop.ui.transcript.markdown.citations import SCHEME
 from desktop.ui.transcript.message.code_button import CopyCode
 from desktop.ui.transcript.message.sideways import SideBar, SideBars
 
@@ -57,6 +58,7 @@ class MessageText(QTextBrowser):
 
     copy_message = Signal()
     pin_message = Signal()
+    source_chosen = Signal(int)  # number of a passage that the answer cites
     dragged_to = Signal(QPoint)
     """The pointer, in global coordinates, while text is being selected with it."""
     caret_moved = Signal()
@@ -104,7 +106,7 @@ class MessageText(QTextBrowser):
         # Wide tables and code have bars of their own. Qt scrolls the whole message when the cursor moves out of sight,
         # even with the scroll bar hidden: undo that.
         self.horizontalScrollBar().valueChanged.connect(lambda: self.horizontalScrollBar().setValue(0))
-        self.anchorClicked.connect(links().open)
+        self.anchorClicked.connect(self._open)
         self.cursorPositionChanged.connect(self._caret_changed)
         self._apply_theme()
 
@@ -307,7 +309,7 @@ class MessageText(QTextBrowser):
         """Show the address of a link as its tooltip."""
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             address = self.anchorAt(event.pos())
-            if address:
+            if address and not address.startswith(f"{SCHEME}:"):
                 show_tooltip(event.globalPos(), address, self)
             else:
                 QToolTip.hideText()
@@ -325,7 +327,7 @@ class MessageText(QTextBrowser):
         menu = QMenu(self)
         menu.addAction(labels.copy(), self.copy).setEnabled(self.textCursor().hasSelection())
         address = self.anchorAt(at)
-        if address:
+        if address and not address.startswith(f"{SCHEME}:"):
             menu.addAction(labels.copy_address(), lambda: QGuiApplication.clipboard().setText(address))
         menu.addAction(labels.copy_message(), self.copy_message.emit)
         if not self._streaming:
@@ -333,6 +335,12 @@ class MessageText(QTextBrowser):
         menu.addSeparator()
         menu.addAction(labels.select_all(), self.selectAll)
         return menu
+
+    def _open(self, url: QUrl) -> None:
+        if url.scheme() == SCHEME:
+            self.source_chosen.emit(int(url.path()))
+        else:
+            links().open(url)
 
     def _set_width(self, width: int) -> None:
         if self.lineWrapColumnOrWidth() != width:

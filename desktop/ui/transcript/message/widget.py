@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QPushButton, QWidget
 from desktop.ui.style.theme import theme
 from desktop.ui.transcript import labels
 from desktop.ui.transcript.document.style import Style, mostly_chinese
+from desktop.ui.transcript.markdown.citations import cited
 from desktop.ui.transcript.markdown.content import Content
 from desktop.ui.transcript.message.actions import ActionBar
 from desktop.ui.transcript.message.context_line import ContextLine, LineKind
@@ -37,6 +38,8 @@ class MessageWidget(MessageFrame):
     height_changed = Signal()
     chosen = Signal(str)
     """`copy`, `regenerate`, `pin`, `previous`, `next`, `continue`; of the hairline above it `context`, `summary`."""
+    source_chosen = Signal(int)
+    """The number of a passage that the answer was made from."""
     edited = Signal(str)
     edit_changed = Signal(object)
     """The text of the open editor; None when it was closed without saving."""
@@ -51,6 +54,8 @@ class MessageWidget(MessageFrame):
         self.text.reflowed.connect(self.height_changed)
         self.text.copy_message.connect(lambda: self.chosen.emit("copy"))
         self.text.pin_message.connect(lambda: self.chosen.emit("pin"))
+        self.text.source_chosen.connect(self.source_chosen)
+        self._make_sources(message)
         self._content.growing = message.status == "streaming"
         self._content.set_text(message.text, fold=not self._content.growing)
         self.text.show_blocks(self._content.blocks)
@@ -61,6 +66,8 @@ class MessageWidget(MessageFrame):
     def set_message(self, message: StoredMessage) -> None:
         """Show a message whose text, status or statistics have changed."""
         changed = message.text != self._content.text
+        if self._make_sources(message):
+            self.text.show_blocks(self._content.blocks)
         self._content.growing = message.status == "streaming"
         if changed:
             self._show(self._content.set_text(message.text))
@@ -102,6 +109,8 @@ class MessageWidget(MessageFrame):
         self.text.retranslate()
         if self._thought is not None:
             self._thought.retranslate()
+        if self._sources is not None:
+            self._sources.retranslate()
         if self._line is not None:
             self._line.set_kind(self._line.kind)
         if self._actions is not None:
@@ -211,6 +220,7 @@ class MessageWidget(MessageFrame):
             *self.text.code_buttons(),
             *self.text.side_bars(),
             self._unfold,
+            *(self._sources.shown() if self._sources is not None else ()),
             note_button,
             *buttons,
         ]
@@ -238,6 +248,23 @@ class MessageWidget(MessageFrame):
             self._actions.set_message(message)
         self._refresh(notify=False)
 
+    def _make_sources(self, message: StoredMessage) -> bool:
+        """Make the list of passages, where the answer has documents. Returns whether it is new."""
+        if self._sources is not None or "documents" not in message.stats:
+            return False
+        from desktop.documents.cited import stored_sources
+        from desktop.ui.transcript.message.sources import SourceList
+
+        stored = stored_sources(message.stats)
+        if stored is None:
+            return False
+        folder, sources = stored
+        self._content.citations = frozenset(source.number for source in sources)
+        self._sources = SourceList(folder, sources, self)
+        self._sources.chosen.connect(self.source_chosen)
+        self._sources.height_changed.connect(self.height_changed)
+        return True
+
     def _show(self, first: int) -> None:
         self.text.show_blocks(self._content.blocks, min(first, len(self.text.blocks)))
         text = self._content.text
@@ -256,6 +283,9 @@ class MessageWidget(MessageFrame):
         self.text.setAccessibleName(name)
         self._refresh_thought()
         self._refresh_note()
+        if self._sources is not None:
+            self._sources.set_cited(cited(self._content.text))
+            self._sources.setVisible(self.message.status != "streaming" and self._editor is None)
         if self.message.role != "user":
             self._show_fold_button(self._content.folded or self._unfolded, self._content.lines)
         self._refresh_actions()

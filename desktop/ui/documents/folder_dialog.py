@@ -1,0 +1,106 @@
+"""The documents of a conversation: which folder, how far it has been read, and what in it cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QWidget
+
+from desktop.i18n import translate
+from desktop.ui.dialogs.base import Dialog
+from desktop.ui.documents import words
+from desktop.ui.foreign_text import breakable
+
+if TYPE_CHECKING:
+    from belle.errors import KnownError
+    from desktop.documents.progress import IndexProgress
+
+_MOST_LISTED = 50
+
+
+class FolderDialog(Dialog):
+    """`unreadable` gives the paths of the documents that cannot be read, each with the reason."""
+
+    choose_requested = Signal()
+    update_requested = Signal()
+    stop_requested = Signal()
+    removed = Signal()
+
+    def __init__(
+        self,
+        state: IndexProgress,
+        unreadable: Callable[[], Sequence[tuple[str, KnownError]]],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent, width=520)
+        self._unreadable = unreadable
+        self._state = state
+        self._explanation = self.paragraph()
+        self.folder = self.paragraph("code")
+        self.state = self.paragraph()
+        self.problems_heading = self.paragraph("section")
+        self.problems = self.paragraph("small")
+        self.remove_button = self.add_button()
+        self.remove_button.clicked.connect(self._remove)
+        self.update_button = self.add_button()
+        self.update_button.clicked.connect(self._update_or_stop)
+        self.choose_button = self.add_button()
+        self.choose_button.clicked.connect(self.choose_requested)
+        self.add_close_button()
+        self.ready()
+
+    def show_state(self, state: IndexProgress) -> None:
+        """Show how far the folder has been read."""
+        had_ended, self._state = self._ended, state
+        self._show_state()
+        if self._ended != had_ended:
+            self.retranslate()
+            self.fit()
+
+    @property
+    def _ended(self) -> bool:
+        return self._state.finished or self._state.stopped
+
+    def _show_state(self) -> None:
+        self.state.setText(breakable(words.progress(self._state)) if self._state.folder else "")
+
+    def _update_or_stop(self) -> None:
+        (self.update_requested if self._ended else self.stop_requested).emit()
+
+    def _remove(self) -> None:
+        self.removed.emit()
+        self.accept()
+
+    def retranslate(self) -> None:
+        """The texts in the present language."""
+        super().retranslate()
+        self.set_heading(translate("Documents", "Documents"))
+        self._explanation.setText(
+            translate(
+                "Documents",
+                "The model answers from the documents in this folder (text, Markdown, source code, PDF, Word) and names"
+                " file and page. They are read on this computer, and stay on it.",
+            )
+        )
+        has_folder = bool(self._state.folder)
+        self.folder.setText(breakable(self._state.folder or translate("Documents", "No folder is chosen.")))
+        self._show_state()
+        problems = self._unreadable() if has_folder and self._ended else ()
+        self.problems_heading.setText(translate("Documents", "Cannot be read"))
+        lines = [f"{path}: {words.problem(error)}" for path, error in problems[:_MOST_LISTED]]
+        if len(problems) > _MOST_LISTED:
+            lines.append(translate("Documents", "… and {count} more").format(count=len(problems) - _MOST_LISTED))
+        self.problems.setText(breakable("\n".join(lines)))
+        for part in (self.problems_heading, self.problems):
+            part.setVisible(bool(lines))
+        self.remove_button.setText(translate("Documents", "Remove"))
+        self.update_button.setText(
+            translate("Documents", "Read again") if self._ended else translate("Documents", "Stop reading")
+        )
+        self.choose_button.setText(translate("Documents", "Choose a folder…"))
+        for button in (self.remove_button, self.update_button):
+            button.setVisible(has_folder)
+        for button in (self.remove_button, self.update_button, self.choose_button):
+            button.setAccessibleName(button.text())
