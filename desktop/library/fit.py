@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,6 +19,7 @@ Limit = Literal["", "memory", "disk"]
 
 _EMBEDDING_BITS = 4.5  # of Q4_K, which a 4-bit mixture gives to an embedding that is not the output matrix
 _TYPE_IN_NAME = re.compile(r"[._-]((?:I?Q|TQ)\d_[\dK]|F16|BF16|F32)", re.IGNORECASE)
+_ENGINE = "belle.engine.worker"
 _WORSE: dict[Verdict, int] = {"fits": 0, "tight": 1, "too_big": 2}
 
 
@@ -31,9 +33,25 @@ class Machine:
 
     @classmethod
     def now(cls) -> Machine:
-        """The machine as it is now."""
+        """The machine as it is now, without the model that is loaded: another one would take its place."""
         disk = shutil.disk_usage(nearest_existing(paths.models_dir())).free
-        return cls(available_memory(), disk, load_observed())
+        return cls(available_memory() + held_by_engines(), disk, load_observed())
+
+
+def held_by_engines() -> int:
+    """Bytes of memory that are free again when the models which this process has loaded are closed.
+
+    On Linux the pages of a mapped file count as available already, so only the others are counted.
+    """
+    import psutil
+
+    held = 0
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if _ENGINE in child.cmdline():
+                memory = child.memory_info()
+                held += memory.rss - getattr(memory, "shared", 0)
+    return held
 
 
 @dataclass(frozen=True, slots=True)

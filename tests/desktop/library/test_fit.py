@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from belle.engine.llama.memory import estimate
 from belle.engine.llama.speed import MachineSpeed, Observed
+from belle.engine.process.blocking import open_engine
+from belle.engine.process.protocol import Load
 from belle.gguf.reader import read_header
 from belle.models.catalog import ModelEntry, load_catalog
-from desktop.library.fit import Machine, fit_of_entry, fit_of_file
+from desktop.library.fit import Machine, fit_of_entry, fit_of_file, held_by_engines
 
 GB = 10**9
 SPEED = MachineSpeed(dict.fromkeys(("Q4_K", "Q6_K", "Q8_0", "Q5_0", "Q4_1", "Q4_0"), 1 / (10 * GB)), 0.0)
@@ -94,3 +97,13 @@ def test_catalogue_and_file_agree(starter: Path) -> None:
     assert before is not None
     assert before.memory == pytest.approx(after.memory, rel=0.01)
     assert before.tokens_per_s == pytest.approx(after.tokens_per_s, rel=0.05)
+
+
+def test_the_memory_of_the_loaded_model_is_not_in_the_way_of_another(starter: Path) -> None:
+    before = held_by_engines()
+    kv_bytes = 4096 * 23_040
+    with open_engine(Load(str(starter), n_ctx=4096, threads=1)) as engine:
+        assert engine.client.pid is not None
+        resident = psutil.Process(engine.client.pid).memory_info().rss
+        assert kv_bytes < held_by_engines() - before <= resident
+    assert held_by_engines() == before

@@ -443,6 +443,21 @@ def test_get_belle_tells_about_it_without_a_network(window, controller):
     assert controller.calls == []
 
 
+def test_the_library_opens_by_its_shortcut_once_and_loads_what_is_chosen(window, controller, qtbot):
+    shortcut = window.window_actions.by_id["models"]
+    shortcut.trigger()
+    shortcut.trigger()
+    library = dialog("LibraryDialog")
+    assert window.isEnabled()
+    library.lines["starter"].buttons["use"].click()
+    assert controller.calls == [("load_model", "starter")]
+    controller.model_ref = "starter"
+    controller.make_ready()
+    assert library.lines["starter"].buttons["use"].isHidden()
+    assert library.lines["starter"].state.text() == "In use now"
+    library.reject()
+
+
 def test_model_menu_lists_loads_and_opens(window, controller):
     controller.model_ref = "starter"
     menu = window.header.model_menu
