@@ -58,6 +58,8 @@ class OfflineBadge(QPushButton):
         look = theme()
         side = look.px(8)
         left = (self.width() - side) / 2 if self._compact else look.px(15)
+        if self.isRightToLeft():
+            left = self.width() - side - left
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)

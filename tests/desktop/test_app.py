@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from belle import paths
+from desktop.app import _arguments
 from desktop.opening import Opened, open_store
 from desktop.ui.dialogs.store_fault import StoreFaultDialog
 from tests.support.person import Person
@@ -133,3 +134,16 @@ def test_the_command_line() -> None:
     assert version.stdout.startswith("ChatBELLE ")
     wrong = subprocess.run([*command, "--nonsense"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "model", "offline"),
+    [
+        ([], "", False),
+        (["--offline"], "", True),
+        (["belle-7b-2m"], "belle-7b-2m", False),
+        (["a.gguf", "--offline"], "a.gguf", True),
+    ],
+)
+def test_the_words_of_the_command_line(words: list[str], model: str, offline: bool) -> None:
+    assert _arguments(words) == (model, offline)

@@ -39,8 +39,8 @@ def test_a_chat_in_the_window_opens_no_internet_socket(tmp_path: Path) -> None:
     assert_offline(tmp_path / "trace")
 
 
-def whole_session(*prefix: str) -> None:
-    """Two chats, a stopped answer, switching, search, every page of the window, and the end."""
+def whole_session(page: Path, *prefix: str) -> None:
+    """Two chats, stopped answers, switching, search, an export to `page`, pages of the window, and the end."""
     with open_window(*prefix) as window:
         window.until("ready")
         for text in ("Name three rivers.", "![x](https://example.org/x.png) <img src='http://example.org/y.png'>"):
@@ -54,6 +54,8 @@ def whole_session(*prefix: str) -> None:
         assert window.until("opened")["conversation"] == 1
         window.tell("search rivers")
         assert window.until("hits")["count"] >= 1
+        window.tell(f"export {page}")
+        window.until("exported")
         for command in ("badge", "action settings", "action shortcuts"):
             window.tell(command)
             assert window.until("dialog")["title"].endswith("ChatBELLE")
@@ -70,18 +72,18 @@ def whole_session(*prefix: str) -> None:
 
 @pytest.mark.slow
 def test_a_whole_session_opens_no_internet_socket(tmp_path: Path) -> None:
-    whole_session(*traced(tmp_path / "trace"))
+    whole_session(tmp_path / "chat.html", *traced(tmp_path / "trace"))
     assert_offline(tmp_path / "trace")
 
 
 @pytest.mark.slow
-def test_a_whole_session_works_in_a_network_without_interfaces() -> None:
+def test_a_whole_session_works_in_a_network_without_interfaces(tmp_path: Path) -> None:
     alone = without_interfaces()
     if not alone:
         pytest.skip("unshare -n is not permitted here")
     listed = subprocess.run([*alone, "cat", "/proc/net/route"], capture_output=True, text=True, check=True)
     assert listed.stdout.splitlines()[1:] == []  # at most the heading: there is no way out
-    whole_session(*alone)
+    whole_session(tmp_path / "chat.html", *alone)
 
 
 def test_a_chat_in_the_terminal_opens_no_internet_socket(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """The real window in a process of its own: told what to do on stdin, driven through its widgets, tells JSON lines.
 
-Commands, one a line: `ask TEXT` (typed into the composer, then Enter), `new`
-(Ctrl+N), `stop` (Escape), `search TEXT`, `open ID` (a conversation), `action NAME` (of `desktop.ui.shortcuts`), `badge`
-(the page about the network), `close` (a dialog), `quit`.
+Commands, one a line: `ask TEXT` (typed into the composer, then Enter), `new` (Ctrl+N), `stop` (Escape), `search TEXT`,
+`open ID` (a conversation), `export FILE`, `action NAME` (of `desktop.ui.shortcuts`), `badge` (the page about the
+network), `close` (a dialog), `quit`.
 Events have `event` and `at` (monotonic seconds): `shown`, `ready` (with the worker's pid), `asked`, `text` (a piece of
 an answer), `answered`, `opened` (a conversation), `hits`, `dialog`, `notice`, `quit`.
 """
@@ -13,11 +13,12 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QSocketNotifier, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFileDialog
 
 from belle import paths
 from desktop.app import WindowSession, make_application
@@ -77,6 +78,8 @@ class Driver:
             self._search(text)
         elif command == "open":
             self.running.window.sidebar.opened.emit(int(text))
+        elif command == "export":
+            self._export(Path(text))
         elif command == "action":
             self.running.window.window_actions.by_id[text].trigger()
             self._tell_dialog()
@@ -98,6 +101,16 @@ class Driver:
             QTest.qWait(20)
         tell("hits", count=rows)
         side.search_field.clear()
+
+    def _export(self, path: Path) -> None:
+        self.running.window.window_actions.by_id["export"].trigger()
+        dialog = QApplication.activeModalWidget()
+        assert isinstance(dialog, QFileDialog)
+        dialog.fileSelected.emit(str(path))
+        dialog.close()
+        while not path.exists():
+            QTest.qWait(20)
+        tell("exported")
 
     def _tell_dialog(self) -> None:
         shown = QApplication.activeModalWidget()

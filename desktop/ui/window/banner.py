@@ -114,13 +114,14 @@ class Banner(View):
         self._button_row.setSpacing(look.space(1))
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint a bar in the colour of the level at the left edge."""
+        """Paint a bar in the colour of the level at the edge where reading begins."""
         super().paintEvent(event)
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(theme().color(self._color)))
-        painter.drawRoundedRect(6, 10, 3, self.height() - 20, 1.5, 1.5)
+        left = self.width() - 9 if self.isRightToLeft() else 6
+        painter.drawRoundedRect(left, 10, 3, self.height() - 20, 1.5, 1.5)
 
     def _toggle_details(self) -> None:
         self._details.setVisible(self._details.isHidden())

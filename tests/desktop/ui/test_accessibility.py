@@ -287,3 +287,17 @@ def test_messages_are_read_in_their_order(window, controller):
         ]
         assert len(read) > 3
         assert read == sorted(read)
+
+
+@pytest.mark.parametrize("direction", [Qt.LayoutDirection.LeftToRight, Qt.LayoutDirection.RightToLeft])
+def test_marks_are_painted_where_reading_begins(window, direction):
+    window.setLayoutDirection(direction)
+    QTest.qWait(20)
+    marks = ((window.sidebar.badge, "good"), (window.banners.banner("engine"), "bad"))
+    for widget, color in marks:
+        image, wanted = widget.grab().toImage(), themes().current.color(color).name()
+        columns = [
+            x for x in range(image.width()) for y in range(image.height()) if image.pixelColor(x, y).name() == wanted
+        ]
+        mark = columns[0] if direction == Qt.LayoutDirection.LeftToRight else columns[-1]
+        assert (mark < image.width() / 2) == (direction == Qt.LayoutDirection.LeftToRight), widget
