@@ -18,6 +18,8 @@ from belle.errors import KnownError
 from desktop.app import make_application
 from desktop.chat.model_server import ServerState
 from desktop.chat.state import ContextUsage
+from desktop.documents.cited import CitedPassage
+from desktop.documents.progress import IndexProgress
 from desktop.i18n import set_language
 from desktop.settings import Settings
 from desktop.ui.dialogs.about import AboutDialog
@@ -33,6 +35,8 @@ from desktop.ui.dialogs.summary import SummaryDialog
 from desktop.ui.dialogs.system_prompt import SystemPromptDialog
 from desktop.ui.dialogs.template import TemplateDialog
 from desktop.ui.dialogs.unsaved import UnsavedDialog
+from desktop.ui.documents.folder_dialog import FolderDialog
+from desktop.ui.documents.passage_dialog import PassageDialog
 from desktop.ui.style.theme import themes
 from desktop.ui.window.main_window import MainWindow
 from tests.support.fake_controller import FakeController
@@ -59,6 +63,11 @@ def dialogs(settings: Settings) -> Iterator[QDialog]:
     yield ServeDialog(ServerState("on", "starter", "http://127.0.0.1:8080/v1", "token-" * 8))
     yield SystemPromptDialog("Be brief. " * 200)
     yield ImportOffer("an-export-with-quite-a-long-name-" * 6 + ".json")
+    unreadable = KnownError("file_damaged", "It cannot be read.", "Get it again.")
+    yield FolderDialog(IndexProgress("/home/somebody/papers", 12, 340, 1), lambda: [("a-long-name.pdf", unreadable)])
+    yield PassageDialog(
+        CitedPassage(1, "reports/2025.pdf", "Rain fell. " * 60, page=3), "Before. " * 40, "After. " * 40
+    )
     progress = ExchangeProgress()
     progress.show_progress(1234, 56789)
     yield progress
