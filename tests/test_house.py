@@ -38,7 +38,8 @@ belle/cli            →  the ground, belle/prompts, belle/gguf, belle/models, b
 desktop/i18n         →  the ground
 desktop/markup       →  the ground
 desktop/store        →  the ground
-desktop/exchange     →  the ground, belle/prompts, belle/report, desktop/markup, desktop/store
+desktop/exchange     →  the ground, belle/prompts, belle/report, desktop/documents/cited.py, desktop/markup,
+                        desktop/store
 desktop/documents    →  the ground, desktop/store
 desktop/settings.py  →  the ground, belle/engine/process/protocol.py, desktop/i18n
 desktop/chat         →  the ground, belle/prompts, belle/gguf, belle/models, belle/engine, desktop/store,

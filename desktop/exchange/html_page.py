@@ -63,6 +63,7 @@ def _message(message: TreeMessage, words: ExportWords) -> dict[str, Any]:
         "thoughts_title": words.thoughts_title(message),
         "said": _said(message.text),
         "files": words.attachments(message),
+        "sources": words.sources(message),
         "cut_off": is_cut_off(message),
     }
 

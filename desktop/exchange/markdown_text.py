@@ -35,6 +35,9 @@ def _message(message: TreeMessage, words: ExportWords) -> Iterator[str]:
         yield f"*{_escaped(files)}*"
     if message.text.strip():
         yield _with_closed_fence(message.text.strip("\n"))
+    if sources := words.sources(message):
+        yield f"*{words.passages}*"
+        yield "\n".join(f"- {_escaped(' '.join(source.split()))}" for source in sources)
     if is_cut_off(message):
         yield f"*({words.cut_off})*"
 

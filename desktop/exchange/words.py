@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from desktop.documents.cited import CitedPassage, stored_sources
 from desktop.store import ConversationTree, TreeMessage
 
 
@@ -21,6 +22,9 @@ class ExportWords:
     thoughts_for: str = "Thoughts ({seconds} s)"
     cut_off: str = "cut off"
     attached: str = "Attached: {names}"
+    passages: str = "From these passages"
+    page: str = "page {number}"
+    line: str = "line {number}"
     exported_by: str = "Exported by ChatBELLE"
     chats: str = "Chats"
 
@@ -38,6 +42,19 @@ class ExportWords:
         """The names of the files that went along with a message; empty for none."""
         names = ", ".join(file.name for file in message.attachments)
         return self.attached.format(names=names) if names else ""
+
+    def sources(self, message: TreeMessage) -> list[str]:
+        """The places of the passages of documents that an answer was made from, each after its number."""
+        _, sources = stored_sources(message.stats) or ("", [])
+        return [f"[{source.number}] {self._place(source)}" for source in sources]
+
+    def _place(self, source: CitedPassage) -> str:
+        place = ""
+        if source.page is not None:
+            place = self.page.format(number=source.page)
+        elif source.line is not None:
+            place = self.line.format(number=source.line)
+        return " · ".join(filter(None, (source.path, place, source.heading)))
 
     def thoughts_title(self, message: TreeMessage) -> str:
         """What the fold over a thought says."""

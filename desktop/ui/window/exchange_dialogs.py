@@ -217,6 +217,9 @@ def export_words() -> ExportWords:
         thoughts_for=translate("Exchange", "Thoughts ({seconds} s)"),
         cut_off=translate("Exchange", "cut off"),
         attached=translate("Exchange", "Attached: {names}"),
+        passages=translate("Documents", "From these passages"),
+        page=translate("Documents", "page {number}"),
+        line=translate("Documents", "line {number}"),
         exported_by=translate("Exchange", "Exported by ChatBELLE"),
         chats=translate("Exchange", "Chats"),
     )
