@@ -31,9 +31,7 @@ _OUTPUT_BITS_PER_WEIGHT = {4: 6.5625, 8: 8.5}
 # GPTQ codes moved as they are: 4 bits with zero points take Q5_0, 8 bits Q8_0; embeddings become Q8_0.
 _MOVED_BITS_PER_WEIGHT = {4: 5.5, 8: 8.5}
 _MOVED_OUTPUT_BITS_PER_WEIGHT = 8.5
-_WORKING_BYTES = 300_000_000
 _FILES = ("models.toml", "small-models.toml")
-_KV_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +68,10 @@ class ModelDimensions:
     vocabulary: int
     tied: bool = False
 
-    def kv_bytes(self, n_ctx: int) -> int:
-        """Bytes of a 16-bit KV cache for `n_ctx` tokens: keys and values, each `kv_width` long, in every layer."""
-        return 2 * self.layers * self.kv_width * _KV_BYTES * n_ctx
+    @property
+    def kv_elements_per_token(self) -> int:
+        """Values in the KV cache of one token: keys and values, each `kv_width` long, in every layer."""
+        return 2 * self.layers * self.kv_width
 
     def weight_bytes(self, bits: int) -> int:
         """Bytes of the weights in a GGUF of 4 or 8 bits.
@@ -159,16 +158,6 @@ class ModelEntry:
         if self.kind in ("bundled", "gguf"):
             return self.download_bytes
         return self.download_bytes + (self.installed_bytes or 0)
-
-    def memory_bytes(self, n_ctx: int | None = None) -> int | None:
-        """Bytes of memory to run it: weights, KV cache for `n_ctx` tokens (default: all it can), 300 MB to work in.
-
-        None when the shape is not known.
-        """
-        if self.shape is None:
-            return None
-        weights = self.installed_bytes or 0
-        return weights + self.shape.kv_bytes(n_ctx or self.context_length) + _WORKING_BYTES
 
     def bundled_file(self) -> Path | None:
         """The file in the Python package that contains this model; None when the package is not installed."""

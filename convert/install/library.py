@@ -12,7 +12,7 @@ from typing import Literal
 
 from belle import paths
 from belle.clients.progress import Listener
-from belle.engine.llama.memory import estimate
+from belle.engine.llama.memory import MemoryShape, estimate, estimate_for
 from belle.errors import KnownError
 from belle.gguf.reader import GgufHeader, read_header, split_parts
 from belle.models.catalog import ModelEntry, load_catalog, remember_file, resolve
@@ -204,7 +204,7 @@ def _catalogue_row(entry: ModelEntry, model: InstalledModel | None) -> LibraryRo
         str(path or ""),
         header.size_bytes if header else entry.installed_bytes,
         entry.download_bytes or None,
-        _memory(header) if header else entry.memory_bytes(min(entry.context_length, USUAL_CONTEXT)),
+        _memory(header) if header else _memory_of_entry(entry),
         entry.license,
         entry.research_only,
         entry.languages,
@@ -220,6 +220,26 @@ def _header(path: Path) -> GgufHeader | None:
 
 def _memory(header: GgufHeader) -> int:
     return estimate(header, min(header.n_ctx_train or USUAL_CONTEXT, USUAL_CONTEXT)).total
+
+
+def memory_shape(entry: ModelEntry) -> MemoryShape | None:
+    """What decides how much memory a model of the catalogue takes; None when the catalogue does not know it."""
+    dimensions, weights = entry.shape, entry.installed_bytes
+    if dimensions is None or weights is None:
+        return None
+    return MemoryShape(
+        weights,
+        dimensions.kv_elements_per_token,
+        dimensions.width,
+        dimensions.feed_forward,
+        dimensions.heads,
+        dimensions.vocabulary,
+    )
+
+
+def _memory_of_entry(entry: ModelEntry) -> int | None:
+    shape = memory_shape(entry)
+    return estimate_for(shape, min(entry.context_length, USUAL_CONTEXT)).total if shape else None
 
 
 def _languages(header: GgufHeader) -> tuple[str, ...]:

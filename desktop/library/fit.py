@@ -14,6 +14,7 @@ from belle.engine.llama.memory import MemoryShape, Verdict, available_memory, es
 from belle.engine.llama.speed import Observed, TokenWork, load_observed, work_of
 from belle.gguf.reader import GgufHeader
 from belle.models.catalog import ModelEntry
+from convert.install.library import memory_shape
 
 Limit = Literal["", "memory", "disk"]
 
@@ -88,19 +89,11 @@ def fit_of_entry(entry: ModelEntry, n_ctx: int, machine: Machine, *, present: in
 
     None when the catalogue does not know its shape.
     """
-    dimensions, weights = entry.shape, entry.installed_bytes
-    if dimensions is None or weights is None:
+    shape = memory_shape(entry)
+    if shape is None:
         return None
-    shape = MemoryShape(
-        weights,
-        2 * dimensions.layers * dimensions.kv_width,
-        dimensions.width,
-        dimensions.feed_forward,
-        dimensions.heads,
-        dimensions.vocabulary,
-    )
     disk = max(0, entry.disk_bytes - present)
-    speed = machine.observed.tokens_per_s(_work_of_entry(entry, weights))
+    speed = machine.observed.tokens_per_s(_work_of_entry(entry, shape.weight_bytes))
     return _fit(shape, min(n_ctx, entry.context_length), disk, machine, speed)
 
 

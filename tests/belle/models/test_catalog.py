@@ -103,20 +103,17 @@ def test_belle_7b_2m_is_the_published_gptq_file() -> None:
     assert (entry.sampling.temperature, entry.sampling.top_k, entry.sampling.repeat_penalty) == (0.35, 30, 1.2)
 
 
-def test_the_memory_and_disk_of_a_model_are_estimated() -> None:
+def test_the_sizes_of_a_model_follow_from_its_shape() -> None:
     llama = load_catalog().find("belle-llama-7b-0.6m")  # 16 bits, quantized to 4 at installation
     assert llama is not None
     assert llama.shape is not None
     # 4-bit LLaMA-7B is 4.08 GB as published by others; its KV cache takes half a megabyte per token.
     assert llama.shape.weight_bytes(4) == pytest.approx(4.08e9, rel=0.01)
-    assert llama.shape.kv_bytes(1) == 524_288
-    assert llama.memory_bytes(1024) == llama.shape.weight_bytes(4) + 1024 * 524_288 + 300_000_000
-    assert llama.memory_bytes() == llama.memory_bytes(2048)
+    assert 2 * llama.shape.kv_elements_per_token == 524_288
     assert llama.disk_bytes == llama.download_bytes + llama.shape.weight_bytes(4)
     codes = load_catalog().find("belle-llama-7b-2m")  # GPTQ: its codes are moved
     assert codes is not None
     assert codes.installed_bytes is not None
-    assert codes.memory_bytes(1024) == codes.installed_bytes + 1024 * 524_288 + 300_000_000
     assert codes.disk_bytes == codes.download_bytes + codes.installed_bytes
 
 
