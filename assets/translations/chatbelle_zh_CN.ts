@@ -89,6 +89,10 @@
         <source>Attach files</source>
         <translation>附上文件</translation>
     </message>
+    <message>
+        <source>Attached: {names}</source>
+        <translation>附件：{names}</translation>
+    </message>
 </context>
 <context>
     <name>Banner</name>

@@ -95,7 +95,7 @@ class WindowAttachments(QObject):
 
     def files(self) -> tuple[StoredAttachment, ...]:
         """Those that go along with the next question of the open conversation."""
-        return tuple(chip.attachment for chip in self._open().values())
+        return tuple(chip.attachment for _, chip in sorted(self._open().items()))
 
     def clear(self, conversation_id: int | None) -> None:
         """They have been sent."""
@@ -136,13 +136,14 @@ class WindowAttachments(QObject):
             return
         if self._bar is None:
             self._bar = QWidget()
-            QVBoxLayout(self._bar).setContentsMargins(0, 0, 0, 0)
+            self._column = QVBoxLayout(self._bar)
+            self._column.setContentsMargins(0, 0, 0, 0)
             self._window.add_above_composer(self._bar)
         chip = chips[number] = AttachmentChip(attachment, self._bar)
         chip.removed.connect(lambda: self._remove(number))
-        layout = self._bar.layout()
-        if layout is not None:
-            layout.addWidget(chip)
+        # In the order in which they were chosen, whichever was read first.
+        before = sum(other < number for others in self._chips.values() for other in others)
+        self._column.insertWidget(before, chip)
         self._show()
 
     def _count(self, number: int, tokens: int) -> None:
