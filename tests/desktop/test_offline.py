@@ -47,7 +47,6 @@ def whole_session(page: Path, *prefix: str) -> None:
             window.tell("new")
             window.tell(f"ask {text}")
             window.until("text")
-            window.drain(2)
             window.tell("stop")
             window.until("answered")
         window.tell("open 1")
