@@ -11,7 +11,7 @@ _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
 def write_pdf(path: Path, pages: Sequence[str], *, encrypt: str = "") -> Path:
     """A PDF with the lines of each text on a page of its own, in any script; `encrypt`: an entry for its trailer."""
-    objects = ["<< /Type /Catalog /Pages 2 0 R >>", "", _FONT, _DESCENDANT, _stream(_TO_UNICODE)]
+    objects = ["<< /Type /Catalog /Pages 2 0 R >>", "", _FONT, _DESCENDANT, _stream(_to_unicode(pages))]
     kids = []
     for text in pages:
         lines = [f"<{line.encode('utf-16-be').hex()}> Tj T*" for line in text.split("\n") if line]
@@ -40,11 +40,17 @@ _DESCENDANT = (
     "<< /Type /Font /Subtype /CIDFontType2 /BaseFont /Any /DW 500"
     " /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> >>"
 )
-_TO_UNICODE = (
-    "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /Any def\n"
-    "1 begincodespacerange <0000> <FFFF> endcodespacerange\n1 beginbfrange <0000> <FFFF> <0000> endbfrange\n"
-    "endcmap CMapName currentdict /CMap defineresource pop end end"
-)
+
+
+def _to_unicode(pages: Sequence[str]) -> str:
+    """The map from codes to Unicode: each code is its own character, so only those that occur are in it."""
+    codes = [f"<{ord(character):04x}>" for character in sorted(set("".join(pages)))]
+    return (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /Any def\n"
+        f"1 begincodespacerange <0000> <FFFF> endcodespacerange\n{len(codes)} beginbfchar\n"
+        + "\n".join(f"{code} {code}" for code in codes)
+        + "\nendbfchar\nendcmap CMapName currentdict /CMap defineresource pop end end"
+    )
 
 
 def _stream(text: str) -> str:
