@@ -332,7 +332,20 @@ def test_a_checkpoint_is_loaded_from_the_disk_alone() -> None:
 @pytest.mark.parametrize(
     ("module", "never"),
     [
-        ("desktop.app", ("torch", "transformers", "llama_cpp", "numpy", "huggingface_hub", "jinja2", "pygments")),
+        (
+            "desktop.app",
+            (
+                "torch",
+                "transformers",
+                "llama_cpp",
+                "numpy",
+                "huggingface_hub",
+                "jinja2",
+                "pygments",
+                "pypdf",
+                "desktop.documents",
+            ),
+        ),
         ("convert", ("torch", "transformers", "PySide6")),
         ("belle.cli.main", ("torch", "transformers", "llama_cpp", "numpy", "PySide6")),
         ("belle.engine.process.client", ("torch", "llama_cpp", "numpy", "PySide6")),

@@ -56,7 +56,7 @@ class ConversationDocuments(QObject):
         super().__init__(parent)
         self._folders, self._conversation, self._notify = folders, conversation, notify
         folders.progress.connect(self._on_progress)
-        folders.failed.connect(lambda error: notify(Notice.of_store(error)))
+        folders.failed.connect(self._on_failed)
 
     @property
     def folder(self) -> str:
@@ -115,6 +115,9 @@ class ConversationDocuments(QObject):
     def _id(self) -> int | None:
         conversation = self._conversation()
         return conversation.id if conversation is not None else None
+
+    def _on_failed(self, error: StoreError) -> None:
+        self._notify(Notice.of_store(error))
 
     def _on_progress(self, progress: IndexProgress) -> None:
         if progress.folder == self.folder:

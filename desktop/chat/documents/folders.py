@@ -58,7 +58,8 @@ class DocumentFolders(QObject):
         self._reading = ""
         self._reported_at = 0.0
         self.progress.connect(self._remember)
-        self._found.connect(lambda on_found, passages: on_found(passages))
+        # A method, not a lambda: Qt must know that it belongs to this object's thread.
+        self._found.connect(self._deliver)
 
     def folder(self, conversation_id: int | None) -> str:
         """The folder of a conversation (None: of the new one); empty for none. Raises StoreError."""
@@ -127,6 +128,9 @@ class DocumentFolders(QObject):
 
     def _remember(self, progress: IndexProgress) -> None:
         self._last[progress.folder] = progress
+
+    def _deliver(self, on_found: OnFound, passages: list[FoundPassage]) -> None:
+        on_found(passages)
 
     # In other threads, each with a connection of its own
 

@@ -220,3 +220,26 @@ def test_the_window_can_write_while_documents_are_read(desk: Desk) -> None:
         own.update()
         assert slowest < 1.0
         own.database.close()
+
+
+def test_a_damaged_index_is_no_damage_of_the_conversations(desk: Desk) -> None:
+    desk.write("a.txt", "Apples are red.")
+    desk.update()
+    file = desk.database.file
+    desk.database.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = desk.database.rows("PRAGMA page_size")[0][0]
+    root = desk.database.rows("SELECT rootpage FROM sqlite_master WHERE name = 'document_passage'")[0][0]
+    copy = file.with_name("copy") / file.name
+    copy.parent.mkdir()
+    content = bytearray(file.read_bytes())
+    content[(root - 1) * size : root * size] = b"\xff" * size
+    copy.write_bytes(content)
+    copy.with_name(f"{copy.name}.doubtful").touch()  # have it checked
+    with Store.open(copy) as store:
+        assert store.create_conversation(title="Still here").title == "Still here"
+        broken = Desk(store.file, desk.folder, desk.reader)
+        desk.write("b.txt", "Pears are green.")
+        desk.write("a.txt", "Apples are green.")
+        last = broken.update()
+        assert last.problem is not None and last.problem.kind == "damaged"
+        broken.database.close()

@@ -1,0 +1,89 @@
+"""Folders of documents beside the window: what happens where nothing can be written, and when the window closes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QObject
+from pytestqt.qtbot import QtBot
+
+from desktop.chat.documents.folders import DocumentFolders
+from desktop.documents import reader_process
+from desktop.store import Store, StoreError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "a.txt").write_text("Apples are red.")
+    return folder
+
+
+@pytest.fixture
+def parent() -> QObject:
+    return QObject()
+
+
+def test_where_nothing_can_be_written_no_folder_is_chosen(
+    qtbot: QtBot, tmp_path: Path, parent: QObject, folder: Path
+) -> None:
+    Store.open(tmp_path / "s" / "store.sqlite3").close()
+    with Store.open_for_reading(tmp_path / "s" / "store.sqlite3") as store:
+        folders = DocumentFolders(store.file, read_only=True, parent=parent)
+        with pytest.raises(StoreError) as caught:
+            folders.choose(None, str(folder))
+        assert caught.value.kind == "read_only" and caught.value.advice
+        assert folders.folder(None) == ""
+        folders.close()
+
+
+def test_a_question_waits_for_a_folder_that_is_read_and_finds_what_is_new(
+    qtbot: QtBot, tmp_path: Path, parent: QObject, folder: Path
+) -> None:
+    with Store.open(tmp_path / "s" / "store.sqlite3") as store:
+        folders = DocumentFolders(store.file, read_only=False, parent=parent)
+        found: list[list[str]] = []
+        folders.choose(None, str(folder))
+        folders.find(str(folder), "Which apples?", (), lambda passages: found.append([p.path for p in passages]))
+        qtbot.waitUntil(lambda: found == [["a.txt"]], timeout=20_000)
+        folders.close()
+
+
+def test_a_folder_on_a_disk_that_does_not_answer_is_given_up_and_can_be_tried_again(
+    qtbot: QtBot, tmp_path: Path, parent: QObject, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The child that would look at the disk never says a word.
+    silent = (sys.executable, "-c", "import time; time.sleep(60)")
+    with monkeypatch.context() as patched, Store.open(tmp_path / "s" / "store.sqlite3") as store:
+        patched.setattr(reader_process, "_COMMAND", silent)
+        patched.setattr(reader_process.ReaderProcess.__init__, "__kwdefaults__", {"silent_s": 0.5})
+        folders = DocumentFolders(store.file, read_only=False, parent=parent)
+        folders.choose(None, str(folder))
+        qtbot.waitUntil(lambda: folders.state(str(folder)).finished, timeout=20_000)
+        problem = folders.state(str(folder)).problem
+        assert problem is not None and problem.kind == "folder_hangs"
+        patched.undo()
+        folders.update(str(folder))
+        qtbot.waitUntil(lambda: folders.state(str(folder)).problem is None, timeout=20_000)
+        qtbot.waitUntil(lambda: folders.state(str(folder)).done == 1, timeout=20_000)
+        folders.close()
+
+
+def test_reading_stops_when_the_window_closes_and_goes_on_the_next_time(
+    qtbot: QtBot, tmp_path: Path, parent: QObject, folder: Path
+) -> None:
+    for number in range(40):
+        (folder / f"{number}.md").write_text(f"Number {number}. " * 3000)
+    with Store.open(tmp_path / "s" / "store.sqlite3") as store:
+        folders = DocumentFolders(store.file, read_only=False, parent=parent)
+        folders.choose(None, str(folder))
+        folders.close()
+        assert not folders.is_reading()
+        again = DocumentFolders(store.file, read_only=False, parent=parent)
+        again.update(str(folder))
+        qtbot.waitUntil(lambda: again.state(str(folder)).finished, timeout=30_000)
+        assert again.state(str(folder)).total == 41
+        again.close()
