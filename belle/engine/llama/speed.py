@@ -35,7 +35,7 @@ MEASURED_TYPES = ("Q4_K", "Q6_K", "Q8_0", "Q5_0", "Q4_1", "F16")
 """The types that most models consist of."""
 
 _NODES_PER_LAYER = 22  # of llama's graph, views not counted
-_NODE_S = 7.5e-6  # of norms, rotations, sums and attention over a few hundred tokens, without the waiting
+_NODE_S = 1e-5  # of norms, rotations, sums and attention over a few hundred tokens, without the waiting
 _SAMPLING_S = 6e-9  # per entry of the vocabulary
 _TOKEN_S = 150e-6  # Python, the pipe, and llama.cpp outside of the graph
 

@@ -80,7 +80,7 @@ def test_nothing_is_predicted_before_the_machine_was_measured() -> None:
 
 def test_what_was_seen_of_other_models_corrects_the_prediction() -> None:
     plain = Observed(MACHINE).tokens_per_s(WORK)
-    assert plain == pytest.approx(1 / (0.4 + 0.02 + 32 * 22 * 8.5e-6 + 32_000 * 6e-9 + 150e-6))
+    assert plain == pytest.approx(1 / (0.4 + 0.02 + 32 * 22 * 1.1e-5 + 32_000 * 6e-9 + 150e-6))
     seen = Observed(MACHINE)
     small = TokenWork({"Q4_K": 100_000_000}, 10, 1000)
     seen.saw(small, "small.gguf", 0.8 / MACHINE.seconds_per_token(small))
