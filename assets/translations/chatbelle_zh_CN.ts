@@ -1945,6 +1945,14 @@
         <translation>“{title}”已从列表移除。</translation>
     </message>
     <message>
+        <source>Too many files for one question</source>
+        <translation>一个问题带不了这么多文件</translation>
+    </message>
+    <message>
+        <source>{most} can go along; {number} were left out. Ask about them in another question.</source>
+        <translation>最多可以附上 {most} 个文件；有 {number} 个没有附上，可以在另一个问题里再附。</translation>
+    </message>
+    <message>
         <source>For research only</source>
         <translation>仅供研究</translation>
     </message>

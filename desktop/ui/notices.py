@@ -419,6 +419,10 @@ def _other() -> dict[str, tuple[str, str]]:
             translate("Notice", "The document is too large"),
             translate("Notice", "“{file}” has more than a model can read. Attach a part of it."),
         ),
+        "attach_too_many": (
+            translate("Notice", "Too many files for one question"),
+            translate("Notice", "{most} can go along; {number} were left out. Ask about them in another question."),
+        ),
         "attach_not_text": (
             translate("Notice", "This kind of file cannot be attached"),
             translate("Notice", "“{file}” is not a text. Attach text, Markdown, code, CSV, PDF or DOCX."),

@@ -75,8 +75,9 @@ class FakeAttaching(QObject):
         super().__init__()
         self.paths: list[object] = []
 
-    def read(self, path: object) -> None:
+    def read(self, path: object) -> int:
         self.paths.append(path)
+        return len(self.paths)
 
 
 class FakeDocuments(QObject):

@@ -36,9 +36,11 @@ class Attaching(QObject):
         self.added.connect(self._count)
         host.answer_event.connect(self._on_event)
 
-    def read(self, path: Path) -> None:
-        """Read a file beside the window."""
-        threading.Thread(target=self._read, args=(path, next(self._numbers)), name="attach", daemon=True).start()
+    def read(self, path: Path) -> int:
+        """Read a file beside the window. Returns the number with which `added` tells it."""
+        number = next(self._numbers)
+        threading.Thread(target=self._read, args=(path, number), name="attach", daemon=True).start()
+        return number
 
     def _read(self, path: Path, number: int) -> None:
         try:

@@ -89,6 +89,7 @@ class WindowAttachments(QObject):
         self._window, self._controller = window, controller
         self._bar: QWidget | None = None
         self._chips: dict[int | None, dict[int, AttachmentChip]] = {}
+        self._conversation_of: dict[int, int | None] = {}  # of the files that are being read
         self._is_connected = False
         window.composer.attach_requested.connect(self.choose)
         controller.conversation_opened.connect(lambda *_: self._show())
@@ -116,24 +117,32 @@ class WindowAttachments(QObject):
         dialog.open()
 
     def attach(self, paths: list[str]) -> None:
-        """Read files, and show a chip for each that can go along."""
+        """Read files, and show a chip for each that can go along; of too many files the first."""
         attaching = self._controller.attaching
         if not self._is_connected:
             self._is_connected = True
             attaching.added.connect(self._add)
             attaching.counted.connect(self._count)
-        for path in paths[: MAX_FILES - len(self._open())]:
+        room = max(0, MAX_FILES - len(self._open()))
+        for path in paths[:room]:
             self._window.settings.set_value(_FOLDER, str(Path(path).parent))
-            attaching.read(Path(path))
+            self._conversation_of[attaching.read(Path(path))] = self._open_id()
+        if len(paths) > room:
+            from desktop.chat.state import Notice
+
+            details = {"number": len(paths) - room, "most": MAX_FILES}
+            self._controller.notice.emit(Notice("attach_too_many", "warn", details, (), "attachment"))
+
+    def _open_id(self) -> int | None:
+        conversation = self._controller.conversation
+        return conversation.id if conversation else None
 
     def _open(self) -> dict[int, AttachmentChip]:
-        conversation = self._controller.conversation
-        return self._chips.setdefault(conversation.id if conversation else None, {})
+        return self._chips.setdefault(self._open_id(), {})
 
     def _add(self, number: int, attachment: StoredAttachment) -> None:
-        chips = self._open()
-        if len(chips) >= MAX_FILES:
-            return
+        # The chat may have been left while the file was read.
+        chips = self._chips.setdefault(self._conversation_of.pop(number, self._open_id()), {})
         if self._bar is None:
             self._bar = QWidget()
             self._column = QVBoxLayout(self._bar)

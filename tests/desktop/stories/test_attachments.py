@@ -92,3 +92,34 @@ def test_what_cannot_go_along_is_said(sits_down: Callable[..., Person], tmp_path
     banner = person.window.banners.banner("attachment")
     assert banner is not None
     assert "“a.pdf” is a file of another kind" in banner.spoken()
+
+
+def test_a_file_belongs_to_the_chat_in_which_it_was_chosen(sits_down: Callable[..., Person], tmp_path: Path) -> None:
+    person = sits_down()
+    person.wait_ready()
+    person.ask("What is rain?")
+    person.wait_words()
+    person.stop()
+    (tmp_path / "a.txt").write_text("text")
+    attachments = person.window.window_actions.attachments
+    with person.qtbot.waitSignal(person.controller.attaching.added, timeout=20_000):
+        attachments.attach([str(tmp_path / "a.txt")])
+        person.new_chat()
+    assert attachments.files() == ()
+    person.open_chat("What is rain")
+    assert [file.name for file in attachments.files()] == ["a.txt"]
+
+
+def test_of_too_many_files_the_first_go_along_and_it_is_said(sits_down: Callable[..., Person], tmp_path: Path) -> None:
+    person = sits_down()
+    paths = [tmp_path / f"{number}.txt" for number in range(7)]
+    for path in paths:
+        path.write_text("text")
+    attachments = person.window.window_actions.attachments
+    attachments.attach([str(path) for path in paths])
+    person.qtbot.waitUntil(lambda: len(attachments.files()) == 5, timeout=20_000)
+    assert [file.name for file in attachments.files()] == [path.name for path in paths[:5]]
+    assert person.kinds() == ["attach_too_many"]
+    banner = person.window.banners.banner("attachment")
+    assert banner is not None
+    assert "2 were left out" in banner.spoken()

@@ -28,6 +28,8 @@ FACTS = {
     "first": "belle-00001-of-00002.gguf",
     "found": "3.30",
     "what": "huggingface.co",
+    "most": 5,
+    "number": 2,
     "message": "The English sentence.",
 }
 KINDS = sorted(notices._sentences())
