@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,19 +48,6 @@ class DocumentIndex:
             self._db.write("INSERT OR IGNORE INTO document_folder (path) VALUES (?)", path)
         return int(self._db.rows("SELECT id FROM document_folder WHERE path = ?", path)[0][0])
 
-    def folder_problem(self, folder_id: int) -> KnownError | None:
-        """Why the folder could not be looked through the last time."""
-        row = self._db.row("SELECT problem FROM document_folder WHERE id = ?", folder_id)
-        return _problem(row[0]) if row else None
-
-    def finish_folder(self, folder_id: int, problem: KnownError | None = None) -> None:
-        """The folder was looked through, or could not be."""
-        with self._db.transaction(durable=False):
-            self._db.write(
-                "UPDATE document_folder SET looked_at = ?, problem = ? WHERE id = ?",
-                *(time.time(), _problem_text(problem), folder_id),
-            )
-
     def files(self, folder_id: int) -> dict[str, IndexedFile]:
         """The files of a folder by their path below it."""
         rows = self._db.rows(
@@ -69,14 +55,6 @@ class DocumentIndex:
             folder_id,
         )
         return {row[1]: IndexedFile(row[0], row[1], row[2], row[3], row[4], _problem(row[5])) for row in rows}
-
-    def passage_count(self, folder_id: int) -> int:
-        """The number of passages of a folder."""
-        row = self._db.row(
-            "SELECT count(*) FROM document_passage WHERE file_id IN (SELECT id FROM document_file WHERE folder_id = ?)",
-            folder_id,
-        )
-        return int(row[0]) if row else 0
 
     def replace(self, folder_id: int, path: str, state: FileState, passages: Sequence[IndexedPassage]) -> None:
         """Set what a file holds. Interrupted in the middle, the file counts as not read."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from desktop.store.database import Database
 
-VERSION = 1
+VERSION = 2
 """Of the tables that hold what was read, and of the terms in them (`terms`, `passages`)."""
 
 # The folder of each conversation; that with conversation_id NULL is of the new one, which has no row yet.
@@ -26,10 +26,8 @@ CREATE INDEX IF NOT EXISTS document_choice_conversation ON document_choice (conv
 _READ = """
 CREATE TABLE document_version (version INTEGER NOT NULL) STRICT;
 CREATE TABLE document_folder (
-    id        INTEGER PRIMARY KEY,
-    path      TEXT    NOT NULL UNIQUE,
-    looked_at REAL,
-    problem   TEXT    NOT NULL DEFAULT ''
+    id   INTEGER PRIMARY KEY,
+    path TEXT    NOT NULL UNIQUE
 ) STRICT;
 CREATE TABLE document_file (
     id        INTEGER PRIMARY KEY,

@@ -46,11 +46,7 @@ class FolderUpdate:
         index.remove_unused_folders()
         folder_id = index.folder_id(self._folder)
         self._report(self._progress)
-        try:
-            present = list(self._reader.scan(folder))
-        except KnownError as error:
-            index.finish_folder(folder_id, error)
-            raise
+        present = list(self._reader.scan(folder))
         known = index.files(folder_id)
         for path in known.keys() - {path for path, _, _ in present}:
             index.remove(known[path])
@@ -60,7 +56,6 @@ class FolderUpdate:
             done, unreadable = self._progress.done + 1, self._progress.unreadable + (not can_be_read)
             self._progress = replace(self._progress, done=done, unreadable=unreadable)
             self._report(self._progress)
-        index.finish_folder(folder_id)
 
     def _update_file(self, folder_id: int, found: FoundFile, known: IndexedFile | None) -> bool:
         """Read a file if it has changed. Returns whether it could be read."""

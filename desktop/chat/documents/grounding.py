@@ -64,7 +64,8 @@ class Grounding(QObject):
             asked.folder, asked.sources = stored
             self._finish(asked)
         else:
-            self._folders.update(folder)
+            if not self._folders.state(folder).stopped:  # by a person, who shall have it so
+                self._folders.update(folder)
             self._folders.find(folder, questions[-1], questions[:-1], lambda found: self._on_found(asked, found))
 
     def _on_found(self, asked: _Asked, found: Sequence[FoundPassage]) -> None:
