@@ -34,7 +34,8 @@ convert              →  the ground, belle/prompts, belle/gguf, belle/models, b
 belle/server         →  the ground, belle/prompts, belle/engine
 belle/cli            →  the ground, belle/prompts, belle/gguf, belle/models, belle/clients, belle/data, belle/engine,
                         belle/doctor, belle/training, belle/evaluation, belle/report, belle/server, convert,
-                        desktop/store, desktop/chat/saved_states.py, desktop/chat/titles.py
+                        desktop/store, desktop/chat/prompt_path.py, desktop/chat/saved_states.py,
+                        desktop/chat/titles.py
 desktop/i18n         →  the ground
 desktop/markup       →  the ground
 desktop/store        →  the ground

@@ -192,6 +192,7 @@ class AnswerQueue(QObject):
 
     def cancel(self, conversation_id: int) -> None:
         """Drop the question or the answer under way of a conversation, such as before it is deleted."""
+        self._gauge.cancel(conversation_id)
         self.stop(conversation_id)
         if self.is_answering(conversation_id):
             self.abandon("stopped")

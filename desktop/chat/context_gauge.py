@@ -52,6 +52,11 @@ class ContextGauge(QObject):
             self._counting = _Counting(next(self._ids), conversation, prompt)
             self._host.count(Count(self._counting.request_id, prompt.messages))
 
+    def cancel(self, conversation_id: int) -> None:
+        """Stop counting a conversation, such as one that is deleted: nothing of it must be read ahead any more."""
+        if self._counting is not None and self._counting.conversation.id == conversation_id:
+            self._counting = None
+
     def after_answer(self, conversation_id: int, used: int, total: int) -> ContextUsage:
         """The usage as the engine has just measured it; how much of it is the system prompt's is as last counted."""
         return ContextUsage(used, total, min(used, self._system.get(conversation_id, 0)))

@@ -68,7 +68,7 @@ def prompt_of(
     if conversation.system_prompt.strip():
         ids, messages = [None, *ids], (Message("system", conversation.system_prompt), *messages)
     pinned = {m.id for m in path if m.pinned}
-    covered = _covered(path, summary) if summary is not None else set()
+    covered = covered_by(path, summary) if summary is not None else set()
     return PathPrompt(
         messages,
         ids,
@@ -103,7 +103,7 @@ def valid_summary(
     return usable[-1] if usable else None
 
 
-def _covered(path: Sequence[StoredMessage], summary: StoredSummary) -> set[int]:
+def covered_by(path: Sequence[StoredMessage], summary: StoredSummary) -> set[int]:
     """The ids of the messages that the summary replaces: not those of a turn in which a message is pinned by now."""
     starts = [index for index, m in enumerate(path) if m.role == "user" or index == 0]
     turns = [path[start:end] for start, end in zip(starts, [*starts[1:], len(path)], strict=True)]

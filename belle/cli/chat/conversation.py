@@ -207,8 +207,11 @@ class ChatConversation:
             if self._write is not None:
                 self._write(text)
 
+        prompt = self.transcript.prompt()
+        if self.settings.overflow != "summarise":  # the summary stays, for when this policy is chosen again
+            prompt = replace(prompt, summary="", summarised=())
         return self._answerer.answer(
-            self.transcript.prompt(),
+            prompt,
             write=write if self._write is not None else None,
             conversation=self.shared.state_name if self.shared is not None else "",
         )

@@ -18,6 +18,7 @@ from belle.cli.chat.transcript import ChatMessage, Transcript
 from belle.durable import write_text
 from belle.engine.process.protocol import Overflow
 from belle.errors import KnownError
+from desktop.chat.prompt_path import covered_by, with_attachments
 from desktop.chat.saved_states import state_name
 from desktop.chat.titles import title_of
 from desktop.store import Store, StoredConversation, StoredMessage, StoreError
@@ -148,6 +149,8 @@ def _add(store: Store, conversation_id: int, parent: int | None, message: ChatMe
 def find(wanted: str | None) -> tuple[StoredConversation, Transcript]:
     """A conversation of the store with the messages that are shown, also while a window has it open.
 
+    What the window sends of it is sent here, too: questions with the text of their files, and the same summary.
+
     Args:
         wanted: its number, its title, or a part of the title that no other has; None for the latest.
 
@@ -155,20 +158,14 @@ def find(wanted: str | None) -> tuple[StoredConversation, Transcript]:
     """
     with _reading() as store:
         conversation = _latest(store) if wanted is None else _named(store, wanted)
-        messages = [_message(message) for message in store.active_path(conversation.id)]
-        transcript = Transcript(conversation.system_prompt, messages)
-        if conversation.overflow == "summarise":
-            _add_summary(store, transcript)
+        path = store.active_path(conversation.id)
+        summaries = store.summaries([message.id for message in path])
+    transcript = Transcript(conversation.system_prompt, [_message(message) for message in path])
+    summary = next((summary for summary in reversed(summaries) if summary.text.strip()), None)
+    if summary is not None and (covered := covered_by(path, summary)):
+        transcript.summary = summary.text
+        transcript.summarised = [message for message in transcript.messages if message.stored_id in covered]
     return conversation, transcript
-
-
-def _add_summary(store: Store, transcript: Transcript) -> None:
-    """Add the summary that was made last of this path, unless a message that it tells of has been pinned since."""
-    by_id = {message.stored_id: message for message in transcript.messages}
-    for summary in store.summaries([number for number in by_id if number is not None]):
-        covered = [by_id[number] for number in summary.covers]
-        if not any(message.pinned for message in covered):
-            transcript.summary, transcript.summarised = summary.text, covered
 
 
 @contextlib.contextmanager
@@ -213,7 +210,7 @@ def _named(store: Store, wanted: str) -> StoredConversation:
 def _message(message: StoredMessage) -> ChatMessage:
     return ChatMessage(
         message.role,
-        message.text,
+        with_attachments(message.text, message.attachments),
         message.status,
         message.model,
         message.thinking,

@@ -147,11 +147,12 @@ class ConversationStates:
         cache = self._files.cache(self._name)
         if gain < FEWEST_TOKENS or len(saved.tokens) > self._context.n_ctx:
             return
-        if _crc32(cache) != saved.crc32 or not self._context.restore(cache):
+        if not _is_intact(cache, saved.crc32) or not self._context.restore(cache):
             self._files.delete(self._name)
             return
         self._saved = list(self._context.tokens)
-        os.utime(self._files.sidecar(self._name))
+        with suppress(OSError):  # a disk that cannot be written, or the file is gone meanwhile
+            os.utime(self._files.sidecar(self._name))
 
     def _read(self) -> _Sidecar | None:
         """What is said of the saved cache; None when there is none, or it is not of this engine or not whole."""
@@ -193,6 +194,14 @@ def _engine_identity(model: Path, context: Context) -> str:
     except OSError:
         digest.update(os.urandom(16))  # a file that went away under us: nothing will agree with it
     return digest.hexdigest()
+
+
+def _is_intact(path: Path, crc32: int) -> bool:
+    """Whether a file can be read and has this CRC-32."""
+    try:
+        return _crc32(path) == crc32
+    except OSError:
+        return False
 
 
 def _crc32(path: Path) -> int:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from belle import paths
+from belle.engine.process.protocol import Counted, ReadAhead
 from desktop.chat.saved_states import delete_orphans, saved_states, state_name
 from desktop.store import Store, StoreError
+from tests.support.desk import Desk
 
 
 @pytest.fixture
@@ -47,3 +49,21 @@ def test_a_store_that_cannot_be_asked_deletes_nothing(store: Store, monkeypatch:
     monkeypatch.setattr(store, "conversation", refuse)
     delete_orphans(store)
     assert len(saved_states().names()) == 1
+
+
+def test_nothing_of_a_conversation_is_read_ahead_that_was_deleted_while_it_was_counted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.controller.send("one")
+    engine = desk.engines.last
+    engine.say("two")
+    engine.finish()
+    conversation = desk.controller.conversation
+    assert conversation is not None
+    monkeypatch.setattr(engine, "count", engine.commands.append)  # an engine that is busy answers later
+    desk.controller.count_context()
+    counting = engine.commands[-1]
+    desk.controller.delete(conversation.id)
+    engine.on_event(Counted(counting.id, 6, 2048))  # type: ignore[attr-defined]
+    after = engine.commands[engine.commands.index(("forget", state_name(conversation))) :]
+    assert not any(isinstance(c, ReadAhead) and c.conversation == state_name(conversation) for c in after)

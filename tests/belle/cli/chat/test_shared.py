@@ -9,9 +9,14 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from belle import paths
+from belle.cli.chat.shared import find
+from desktop.chat.prompt_path import with_attachments
 from desktop.chat.saved_states import state_name
 from desktop.store import Store
+from desktop.store.records import StoredAttachment
 from tests.support.pty_chat import BELLE, HAS_READ, PATIENCE, READS, Pty
 
 Terminals = Callable[..., Pty]
@@ -134,3 +139,60 @@ def test_versions_stay_and_a_closed_terminal_keeps_what_was_said(terminal: Termi
     assert [message.sibling_count for message in path] == [1, 2, 1, 1]
     assert path[-1].status == "interrupted"
     assert " the " in path[-1].text
+
+
+def test_files_that_went_along_in_the_window_are_read_again() -> None:
+    with Store.open(paths.database_file()) as window:
+        conversation = window.create_conversation(title="Files", model="starter")
+        files = [StoredAttachment("notes.txt", 22, "The password is Amber."), StoredAttachment("b.py", 3, "x=1")]
+        question = window.add_message(conversation.id, None, "user", "What is it?", attachments=files)
+        window.add_message(conversation.id, question.id, "assistant", "It is Amber.")
+    _, transcript = find(None)
+    assert transcript.prompt().messages[0].content == with_attachments("What is it?", files)
+    assert "notes.txt:\n```\nThe password is Amber.\n```" in transcript.prompt().messages[0].content
+
+
+@pytest.fixture
+def summarised() -> list[int]:
+    """A conversation of four turns, with a summary of the first two. Returns the ids of its messages."""
+    with Store.open(paths.database_file()) as window:
+        conversation = window.create_conversation(title="Long", model="starter")
+        window.set_overflow(conversation.id, "summarise")
+        ids: list[int] = []
+        for i in range(8):
+            role = "assistant" if i % 2 else "user"
+            ids.append(window.add_message(conversation.id, ids[-1] if ids else None, role, f"text {i}").id)
+        window.save_summary(ids[:2], "Of the first turn.")
+        window.save_summary(ids[:4], "Of two turns.")
+    return ids
+
+
+def test_the_summary_is_the_one_that_the_window_sends(summarised: list[int]) -> None:
+    prompt = find(None)[1].prompt()
+    assert (prompt.summary, prompt.summarised) == ("Of two turns.", (0, 1, 2, 3))
+    with Store.open(paths.database_file()) as window:
+        window.set_message_pinned(summarised[1], True)
+    prompt = find(None)[1].prompt()
+    assert (prompt.summary, prompt.summarised, prompt.pinned) == ("Of two turns.", (2, 3), (1,))
+    with Store.open(paths.database_file()) as window:
+        window.edit_summary(summarised[3], "  ")
+    prompt = find(None)[1].prompt()
+    assert (prompt.summary, prompt.summarised) == ("", ())  # the turn of the other one has a pinned message
+    with Store.open(paths.database_file()) as window:
+        window.set_message_pinned(summarised[1], False)
+    prompt = find(None)[1].prompt()
+    assert (prompt.summary, prompt.summarised) == ("Of the first turn.", (0, 1))
+
+
+def test_a_summary_is_sent_only_where_the_policy_is_to_summarise() -> None:
+    with Store.open(paths.database_file()) as window:
+        conversation = window.create_conversation(title="Long", model="starter")
+        window.set_overflow(conversation.id, "summarise")
+        question = window.add_message(conversation.id, None, "user", "word " * 300)
+        answer = window.add_message(conversation.id, question.id, "assistant", "Yes.")
+        window.save_summary([question.id, answer.id], "Words.")
+    options = ("--continue", "--ctx", "256", "--json")
+    assert belle_chat("And?", *options).returncode == 0
+    refused = belle_chat("And?", *options, "--context-policy", "refuse")
+    assert refused.returncode != 0
+    assert "the context holds 256" in refused.stderr

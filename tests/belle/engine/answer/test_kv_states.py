@@ -107,6 +107,14 @@ def impossible_tokens(folder: Path) -> None:
     sidecar.write_text(json.dumps(said))
 
 
+def unreadable(folder: Path) -> None:
+    """A cache of the right size of which no byte can be read."""
+    (folder / "one.kv").unlink()
+    (folder / "one.kv").mkdir()
+    sidecar = folder / "one.json"
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"size": (folder / "one.kv").stat().st_size}))
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "first byte": lambda folder: flipped(folder / "one.kv", 0),
     "a byte in the middle": lambda folder: flipped(folder / "one.kv", 0.5),
@@ -120,6 +128,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "sidecar of an older program": lambda folder: (folder / "one.json").write_text('{"format": 0}'),
     "another model's": of_another_model,
     "tokens that there are not": impossible_tokens,
+    "unreadable": unreadable,
     "a folder": lambda folder: ((folder / "one.kv").unlink(), (folder / "one.kv").mkdir()),
 }
 
