@@ -280,13 +280,15 @@ class ChatController(ContextControl):
 
         Called once, when the window is shown.
         """
-        from desktop.chat.saved_states import delete_orphans
+        from desktop.chat.saved_states import delete_orphans, saved_states
 
         if not self._store.is_read_only:
             # Here and not when they are deleted, because a deletion can be undone until the program ends.
             with store_faults(self.notice.emit):
                 self._store.purge_deleted(older_than_s=0)
             delete_orphans(self._store)
+            # The model that was in use when the setting was made smaller has saved its conversation as it ended.
+            saved_states().shrink(self._settings.state_budget)
         self._models.start(model)
 
     def load_model(self, ref: str) -> None:

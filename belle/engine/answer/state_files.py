@@ -8,6 +8,7 @@ here raises OSError: a cache that cannot be looked at is as good as none.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _CACHE, _SIDECAR, _UNFINISHED = ".kv", ".json", ".part"
+_ABANDONED_S = 3600.0  # a cache is written in seconds; what is younger may be another process's
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,11 @@ class StateFiles:
             _remove(path)
 
     def shrink(self, budget: int, *, but: str = "") -> None:
-        """Remove those not used for longest until the rest take at most `budget` bytes; `but` stays."""
+        """Remove those not used for longest until the rest take at most `budget` bytes; `but` stays.
+
+        What a process that was killed left unfinished is removed, too.
+        """
+        self._delete_abandoned()
         entries = sorted(self._entries(), key=lambda entry: entry.used_at)
         used = sum(entry.size for entry in entries)
         for entry in entries:
@@ -80,6 +86,12 @@ class StateFiles:
             if entry.name != but:
                 self.delete(entry.name)
                 used -= entry.size
+
+    def _delete_abandoned(self) -> None:
+        for path in self._all():
+            with suppress(OSError):
+                if path.suffix == _UNFINISHED and time.time() - path.stat().st_mtime > _ABANDONED_S:
+                    _remove(path)
 
     def _entries(self) -> Iterator[_Entry]:
         for path in self._all():

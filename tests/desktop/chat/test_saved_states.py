@@ -67,3 +67,10 @@ def test_nothing_of_a_conversation_is_read_ahead_that_was_deleted_while_it_was_c
     engine.on_event(Counted(counting.id, 6, 2048))  # type: ignore[attr-defined]
     after = engine.commands[engine.commands.index(("forget", state_name(conversation))) :]
     assert not any(isinstance(c, ReadAhead) and c.conversation == state_name(conversation) for c in after)
+
+
+def test_what_was_saved_before_the_setting_was_zero_is_gone_at_the_next_start(idle_desk: Desk) -> None:
+    save(state_name(idle_desk.store.create_conversation()))
+    idle_desk.controller._settings.set_value("model/state_gb", 0)
+    idle_desk.controller.start()
+    assert saved_states().names() == set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -246,6 +247,16 @@ def test_shrink_keeps_the_newest_that_fit(
     assert files.used_bytes() <= budget or not left
     if len(left) < len(sizes):
         assert files.used_bytes() + sizes[len(sizes) - len(left) - 1] + 2 > budget
+
+
+def test_what_a_killed_process_left_unfinished_is_removed(tmp_path: Path) -> None:
+    make(tmp_path, "a", 10, 1000)
+    for name, age_s in (("a", 7200.0), ("b", 7200.0), ("c", 5.0)):
+        part = StateFiles(tmp_path).unfinished(name)
+        part.write_bytes(b"half")
+        os.utime(part, (time.time() - age_s,) * 2)
+    StateFiles(tmp_path).shrink(1000)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.kv", "a.json", "c.kv.part"}
 
 
 def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
