@@ -36,13 +36,15 @@ def becomes(qtbot, server: ModelServer, status: str) -> ServerState:
 
 def test_it_is_off_until_it_is_switched_on_and_ends_with_the_window(server, qtbot):
     assert server.state == ServerState()
+    before = psutil.Process().children(recursive=True)
     server.start(starter())
     assert server.state.status == "starting"
     state = becomes(qtbot, server, "on")
     request = Request(f"{state.address}/models", headers={"Authorization": f"Bearer {state.token}"})
     with urlopen(request) as response:
         assert json.load(response)["data"][0]["id"] == "starter"
-    children = psutil.Process().children(recursive=True)
+    children = [child for child in psutil.Process().children(recursive=True) if child not in before]
+    assert children
     server.close()
     assert server.state.status == "off"
     assert psutil.wait_procs(children, timeout=10)[1] == []
