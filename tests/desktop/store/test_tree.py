@@ -197,8 +197,10 @@ def test_a_long_conversation(store: Store, conversation_id: int) -> None:
         ("DELETE FROM conversation", "only deleted conversations"),
         ("UPDATE conversation SET overflow = 'guess'", "CHECK"),
         (
-            "INSERT INTO message (id, conversation_id, parent_id, role, status, created_at)"
-            " SELECT 9, 2, 1, role, status, 0 FROM message",
+            (
+                "INSERT INTO message (id, conversation_id, parent_id, role, status, created_at)"
+                " SELECT 9, 2, 1, role, status, 0 FROM message"
+            ),
             "not a message of this conversation",
         ),
         (
