@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -157,6 +156,8 @@ def _places_of(ids: Sequence[int], places: Mapping[int, int]) -> tuple[int, ...]
 
 def _chains(messages: Sequence[TreeMessage]) -> Iterator[bytes]:
     """For each message a digest of what it says and of all that leads to it."""
+    import hashlib  # with OpenSSL, 4 MB of memory: not for a window that only opens its conversations
+
     digests: list[bytes] = []
     for message in messages:
         above = b"" if message.parent is None else digests[message.parent]

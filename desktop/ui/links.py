@@ -8,7 +8,6 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 
-from belle import network
 from belle.errors import KnownError
 
 
@@ -21,6 +20,8 @@ class Links(QObject):
         """Open a web or mail address in the desktop's program for it; any other address is ignored."""
         if url.scheme().lower() not in ("http", "https", "mailto"):
             return
+        from belle import network  # not before the first click
+
         try:
             network.record_once("browser", url.toDisplayString())
         except KnownError as error:

@@ -62,3 +62,32 @@ window.show()
 application.exec()
 """
     assert run(program).splitlines()[0] == "[]"
+
+
+def test_an_idle_window_leaves_out_what_waits_for_a_person() -> None:
+    """With its conversations open, and all that is made without being asked for; OpenSSL alone takes 4 MB."""
+    program = """
+import sys
+from belle import paths
+from desktop.app import WindowSession, make_application
+from desktop.settings import Settings
+application = make_application()
+running = WindowSession(Settings())
+
+def begin():
+    from desktop.store import Store
+    controller = running.begin(Store.open(paths.database_file()))
+    controller.documents.changed.connect(report)  # the last step of the start
+
+def report():
+    left_out = {"hashlib", "ssl", "xml", "tomllib", "psutil", "yaml", "belle.network", "belle.prompts", "belle.engine"}
+    left_out |= {"desktop.documents.index", "desktop.documents.readers", "desktop.exchange", "desktop.library"}
+    print("desktop.ui.transcript" in sys.modules, sorted(left_out & set(sys.modules)))
+    application.quit()
+
+running.window.painted.connect(begin)
+running.window.show()
+application.exec()
+running.close()
+"""
+    assert run(program) == "True []\n"

@@ -7,11 +7,14 @@ in this module.
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from desktop.markup.math_rules import LONGEST
+
+if TYPE_CHECKING:
+    import xml.etree.ElementTree as ET
 
 SIZE = 24.0
 """Font size of a `Drawing` in pixels; it is scaled when it is painted."""
@@ -71,6 +74,8 @@ def typeset(source: str) -> Drawing | None:
 
 
 def _typeset(latex: str, *, inline: bool) -> Drawing | None:
+    import xml.etree.ElementTree as ET
+
     from ziamath.config import config
     from ziamath.tex import tex2mml
     from ziamath.zmath import Math
@@ -117,6 +122,8 @@ def _insert_placeholders(root: ET.Element, is_lacking: Callable[[str], bool]) ->
     ziamath makes outlines of its font only. It lays out the box, whose place and size in the SVG are then those of the
     character, and the colour tells which box stands for which.
     """
+    import xml.etree.ElementTree as ET
+
     characters: dict[str, str] = {}
     for node in list(root.iter()):
         text = node.text or ""
