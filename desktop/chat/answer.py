@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from belle.engine.process.protocol import Done
+from desktop.documents.cited import KEY
 from desktop.store import Store, StoredMessage
 
 CHECKPOINT_S = 1.0
@@ -93,7 +94,7 @@ class Answer:
     def resume(self, message: StoredMessage) -> None:
         """Continue `message` at its end. If it has thinking but no text yet, the model thinks again from the start."""
         self.message, self.text = message, message.text
-        self.documents = {name: value for name, value in message.stats.items() if name == "documents"}
+        self.documents = {name: value for name, value in message.stats.items() if name == KEY}
         if self.text:
             self.thinking, self.thinking_seconds = message.thinking, message.thinking_seconds
 

@@ -5,34 +5,22 @@ The changes take effect with the next question: its prompt is made anew from the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-from PySide6.QtCore import QObject
 
 from desktop.chat.refusals import store_faults
 from desktop.chat.state import AnswerRequest
 from desktop.chat.view_model import ChatViewModel
-from desktop.settings import Settings
-from desktop.store import Store, StoredSummary
+from desktop.store import StoredSummary
 
 if TYPE_CHECKING:
-    from desktop.chat.model_host import EngineFactory
     from desktop.store.records import Overflow
 
 
 class ContextControl(ChatViewModel):
     """The open conversation with its context policy, pinned messages and summary."""
 
-    def __init__(
-        self,
-        store: Store,
-        settings: Settings,
-        *,
-        engine_factory: EngineFactory | None = None,
-        parent: QObject | None = None,
-    ) -> None:
-        super().__init__(store, settings, engine_factory=engine_factory, parent=parent)
-        self._next_overflow: Overflow | None = None  # chosen for the new conversation
+    _next_overflow: Overflow | None = None  # chosen for the new conversation
 
     @property
     def overflow(self) -> Overflow:
@@ -114,22 +102,23 @@ class ContextControl(ChatViewModel):
 
     def _go_on_with(self, overflow: Overflow, question: AnswerRequest | None) -> None:
         """Ask the question of a notice again, under another context policy."""
-        if question is None:
-            return
-        with store_faults(self.notice.emit):
-            self._store.set_overflow(question.conversation_id, overflow)
-            if self._is_open(question.conversation_id):
-                self._show_path()
-            self._ask_again(question)
+        self._change_and_ask_again(question, lambda number: self._store.set_overflow(number, overflow))
 
-    def _unpin_all(self, question: AnswerRequest | None) -> None:
+    def _go_on_without_pins(self, question: AnswerRequest | None) -> None:
         """Ask the question of a notice again, with no message pinned."""
+        self._change_and_ask_again(question, self._unpin_all)
+
+    def _unpin_all(self, conversation_id: int) -> None:
+        for message in self._answers.path(self._store.conversation(conversation_id)):
+            if message.pinned:
+                self._store.set_message_pinned(message.id, False)
+
+    def _change_and_ask_again(self, question: AnswerRequest | None, change: Callable[[int], None]) -> None:
+        """Make a change to the conversation of a notice's question, and ask that again."""
         if question is None:
             return
         with store_faults(self.notice.emit):
-            for message in self._answers.path(self._store.conversation(question.conversation_id)):
-                if message.pinned:
-                    self._store.set_message_pinned(message.id, False)
+            change(question.conversation_id)
             if self._is_open(question.conversation_id):
                 self._show_path()
             self._ask_again(question)

@@ -329,7 +329,7 @@ class ChatController(ContextControl):
             case "drop_oldest" | "cut_middle" | "summarise":
                 self._go_on_with(action, question)
             case "unpin_all":
-                self._unpin_all(question)
+                self._go_on_without_pins(question)
             case "larger_context":
                 self._models.change_context(2.0)
                 self._ask_again(question)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 KEY = "documents"
@@ -24,14 +24,7 @@ class CitedPassage:
     @property
     def fields(self) -> dict[str, Any]:
         """What is stored with the answer."""
-        return {
-            "number": self.number,
-            "path": self.path,
-            "text": self.text,
-            "page": self.page,
-            "line": self.line,
-            "heading": self.heading,
-        }
+        return asdict(self)
 
 
 def stored_sources(stats: Mapping[str, Any]) -> tuple[str, list[CitedPassage]] | None:
