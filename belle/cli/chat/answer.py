@@ -38,12 +38,14 @@ class Answered:
 
     Args:
         left_out: indices of the messages that the prompt did not contain.
-        summary: of those, where the context policy asks for one.
+        summary: that the prompt contained in their place; empty for none.
+        new_summary: the same where it was made for this prompt; empty where it was made before.
     """
 
     done: Done
     left_out: tuple[int, ...] = ()
     summary: str = ""
+    new_summary: str = ""
 
 
 class Answerer:
@@ -112,7 +114,8 @@ class Answerer:
             self._terminal.clear()
         if done is None:
             raise RuntimeError("the engine's events ended without Done")
-        return Answered(done, left_out, new_summary)
+        summary = new_summary or prompt.summary if left_out else ""
+        return Answered(done, left_out, summary, new_summary)
 
     def rendered(self, messages: Sequence[Message]) -> str:
         """What the model really reads of a conversation, with every special token. Raises KnownError."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -90,7 +89,8 @@ class ChatConversation:
 
     def begin_anew(self, transcript: Transcript) -> None:
         """Go on with another conversation, which the store gets as a new one."""
-        self.end()
+        self.save()
+        self._save_elsewhere()
         self.transcript = transcript
         self.attachments = []
         if self.shared is not None:
@@ -126,11 +126,11 @@ class ChatConversation:
 
     def rendered(self) -> str:
         """What the model really reads. Raises KnownError."""
-        return self._answerer.rendered(self.transcript.prompt().messages)
+        return self._answerer.rendered(self.transcript.as_read())
 
     def save(self) -> None:
         """Write what the store does not have; where it refuses, say so once and try again the next time."""
-        if self.shared is None:
+        if self.shared is None or not self.shared.is_behind(self.transcript):
             return
         try:
             self.shared.save(self.transcript)
@@ -147,6 +147,11 @@ class ChatConversation:
     def end(self) -> None:
         """Write what the store does not have, or else into a file of its own. Raises KnownError."""
         self.save()
+        self._save_elsewhere()
+        if self.shared is not None and self.shared.has_changes:
+            self._terminal.note(say("settings_not_saved"), RED)
+
+    def _save_elsewhere(self) -> None:
         if self.shared is None or not self._is_refused:
             return
         path = self.shared.save_elsewhere(self.transcript, self.model.title)
@@ -223,8 +228,11 @@ class ChatConversation:
     def _keep(self, answered: Answered) -> None:
         done = answered.done
         left_out = self.transcript.at(answered.left_out)
-        if answered.summary:
-            self.transcript.summary, self.transcript.summarised = answered.summary, left_out
+        if answered.new_summary:
+            self.transcript.summary, self.transcript.summarised = answered.new_summary, left_out
+        if self.shared is not None and (left_out or self.transcript.left_out):
+            self.shared.set_left_out(left_out, answered.new_summary)
+        self.transcript.left_out, self.transcript.read_summary = left_out, answered.summary
         if not done.text:
             return
         stats = {name: value for name, value in asdict(done.stats).items() if value is not None}
@@ -240,14 +248,11 @@ class ChatConversation:
             )
         )
         self.save()
-        if self.shared is not None and answered.left_out:
-            with suppress(KnownError):  # it only shows in the window what the model has not read
-                self.shared.note_left_out(left_out, answered.summary)
 
     def _remove(self, question: ChatMessage, outcome: str) -> None:
         """Take a question without an answer out of the conversation. It stays in the store, with its outcome if any."""
         if self.transcript.messages and self.transcript.messages[-1] is question:
             self.transcript.messages.pop()
         if self.shared is not None and outcome:
-            with suppress(KnownError):  # the outcome is only a line below the question
-                self.shared.note_outcome(question, outcome)
+            self.shared.set_outcome(question, outcome)
+            self.save()

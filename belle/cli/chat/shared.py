@@ -10,7 +10,7 @@ from __future__ import annotations
 import configparser
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from belle import paths
@@ -28,6 +28,9 @@ _LISTED = 5
 _MOST_SEARCHED = 100_000
 _DEFAULT_STATE_GB = 4
 
+_Change = Callable[[Store, int], object]
+"""Writes something of the conversation with this id."""
+
 
 class SharedConversation:
     """A conversation of the window's store.
@@ -41,7 +44,8 @@ class SharedConversation:
         self._file = paths.database_file()
         self._conversation = conversation
         self._model = model
-        self._unset: dict[str, str] = {}  # settings that the store does not have yet, by the names of its methods
+        self._changes: list[_Change] = []
+        self._earlier: list[tuple[int, list[_Change]]] = []  # of conversations before this one, by their ids
 
     @property
     def title(self) -> str:
@@ -53,55 +57,67 @@ class SharedConversation:
         """The name of the saved KV cache; empty for a conversation that is not created yet."""
         return state_name(self._conversation) if self._conversation else ""
 
+    @property
+    def has_changes(self) -> bool:
+        """Whether there is something beside messages that the store does not have."""
+        return bool(self._earlier or (self._conversation and self._changes))
+
+    def is_behind(self, transcript: Transcript) -> bool:
+        """Whether there is something to `save`."""
+        return self.has_changes or any(message.stored_id is None for message in transcript.messages)
+
     def begin_anew(self, overflow: Overflow) -> None:
         """Create another conversation with the next question, for which the same context policy holds."""
-        self._conversation, self._unset = None, {}
+        if self._conversation is not None and self._changes:
+            self._earlier.append((self._conversation.id, self._changes))
+        self._conversation, self._changes = None, []
         self.set_overflow(overflow)
 
     def set_system_prompt(self, text: str) -> None:
         """Set the system prompt with the next `save`."""
-        self._unset["system_prompt"] = text
+        self._changes.append(lambda store, conversation_id: store.set_system_prompt(conversation_id, text))
 
     def set_model(self, model: str) -> None:
         """Set the model that answers, a name of the catalogue or the path of a file, with the next `save`."""
-        self._model = self._unset["model"] = model
+        self._model = model
+        self._changes.append(lambda store, conversation_id: store.set_model(conversation_id, model))
 
     def set_overflow(self, overflow: Overflow) -> None:
         """Set what happens when the context is full, with the next `save`."""
         if overflow in OVERFLOWS:
-            self._unset["overflow"] = overflow
+            self._changes.append(lambda store, conversation_id: store.set_overflow(conversation_id, overflow))
+
+    def set_left_out(self, messages: Sequence[ChatMessage], new_summary: str) -> None:
+        """Set which messages the last prompt did not contain, and a summary of them, with the next `save`."""
+
+        def write(store: Store, conversation_id: int) -> None:
+            # Here: a message gets its id when it is saved, and one that was taken back before that has none.
+            ids = [message.stored_id for message in messages if message.stored_id is not None]
+            store.set_left_out(conversation_id, ids)
+            if new_summary and len(ids) == len(messages):
+                store.save_summary(ids, new_summary)
+
+        self._changes.append(write)
+
+    def set_outcome(self, question: ChatMessage, status: str) -> None:
+        """Set why a question got no answer, `stopped` or `error`, with the next `save`."""
+        message_id = question.stored_id
+        if message_id is not None:
+            self._changes.append(lambda store, _: store.note_outcome(message_id, status))
 
     def save(self, transcript: Transcript) -> None:
-        """Write every message that the store does not have, each below the one before it. Raises StoreError."""
-        if not self._is_behind(transcript):
-            return
-        with Store.open(self._file) as store:
-            if self._conversation is None:
-                self._conversation = store.create_conversation(
-                    title=title_of(transcript.messages[0].text), system_prompt=transcript.system, model=self._model
-                )
-            self._save_settings(store, self._conversation.id)
-            parent: int | None = None
-            for message in transcript.messages:
-                if message.stored_id is None:
-                    message.stored_id = _add(store, self._conversation.id, parent, message)
-                parent = message.stored_id
+        """Write what the store does not have: every message below the one before it, and what was set.
 
-    def note_outcome(self, question: ChatMessage, status: str) -> None:
-        """Save why a question got no answer: `stopped` or `error`. Raises StoreError."""
-        if question.stored_id is not None:
-            with Store.open(self._file) as store:
-                store.note_outcome(question.stored_id, status)
-
-    def note_left_out(self, messages: Sequence[ChatMessage], summary: str) -> None:
-        """Save which messages the last prompt did not contain, and a summary of them. Raises StoreError."""
-        ids = [message.stored_id for message in messages if message.stored_id is not None]
-        if self._conversation is None or len(ids) < len(messages):
-            return
+        Raises StoreError; what is missing is written by the next call.
+        """
         with Store.open(self._file) as store:
-            store.set_left_out(self._conversation.id, ids)
-            if summary:
-                store.save_summary(ids, summary)
+            while self._earlier:
+                _write(store, *self._earlier[0])
+                del self._earlier[0]
+            if transcript.messages:
+                self._save_messages(store, transcript)
+            if self._conversation is not None:
+                _write(store, self._conversation.id, self._changes)
 
     def save_elsewhere(self, transcript: Transcript, model: str) -> Path | None:
         """Save a conversation that the store has not completely to a file for `/load`; None when nothing is missing.
@@ -117,18 +133,27 @@ class SharedConversation:
         write_text(path, transcript.as_text(model, as_json=True), several_writers=True)
         return path
 
-    def _is_behind(self, transcript: Transcript) -> bool:
-        unsaved = any(message.stored_id is None for message in transcript.messages)
-        return unsaved or (self._conversation is not None and bool(self._unset))
+    def _save_messages(self, store: Store, transcript: Transcript) -> None:
+        if self._conversation is None:
+            self._conversation = store.create_conversation(
+                title=title_of(transcript.messages[0].text), system_prompt=transcript.system, model=self._model
+            )
+        parent: int | None = None
+        for message in transcript.messages:
+            if message.stored_id is None:
+                message.stored_id = _add(store, self._conversation.id, parent, message)
+            parent = message.stored_id
 
-    def _save_settings(self, store: Store, conversation_id: int) -> None:
-        unset, self._unset = self._unset, {}
+
+def _write(store: Store, conversation_id: int, changes: list[_Change]) -> None:
+    """Make changes, oldest first, and remove from the list those that are made. Raises StoreError."""
+    while changes:
         try:
-            for name, value in unset.items():
-                getattr(store, f"set_{name}")(conversation_id, value)
-        except StoreError:
-            self._unset = unset
-            raise
+            changes[0](store, conversation_id)
+        except StoreError as error:
+            if error.kind != "not_found":  # otherwise the conversation was deleted in the window
+                raise
+        del changes[0]
 
 
 def _add(store: Store, conversation_id: int, parent: int | None, message: ChatMessage) -> int:
@@ -161,10 +186,13 @@ def find(wanted: str | None) -> tuple[StoredConversation, Transcript]:
         path = store.active_path(conversation.id)
         summaries = store.summaries([message.id for message in path])
     transcript = Transcript(conversation.system_prompt, [_message(message) for message in path])
+    transcript.left_out = [message for message in transcript.messages if message.stored_id in conversation.left_out]
     summary = next((summary for summary in reversed(summaries) if summary.text.strip()), None)
     if summary is not None and (covered := covered_by(path, summary)):
         transcript.summary = summary.text
         transcript.summarised = [message for message in transcript.messages if message.stored_id in covered]
+        if conversation.overflow == "summarise" and transcript.left_out:
+            transcript.read_summary = summary.text
     return conversation, transcript
 
 

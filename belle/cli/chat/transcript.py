@@ -11,6 +11,7 @@ from typing import Any
 from belle.documents import read_json_object
 from belle.errors import KnownError
 from belle.prompts import Message, Role
+from belle.prompts.summary import with_summary
 
 _LONGEST_FILE = 256 << 20
 
@@ -52,12 +53,16 @@ class Transcript:
 
     Args:
         summary: is read in the place of the messages `summarised`, where not all of them fit.
+        left_out: what the last prompt did not contain.
+        read_summary: the summary that it contained; empty for none.
     """
 
     system: str = ""
     messages: list[ChatMessage] = field(default_factory=list)
     summary: str = ""
     summarised: list[ChatMessage] = field(default_factory=list)
+    left_out: list[ChatMessage] = field(default_factory=list)
+    read_summary: str = ""
 
     def prompt(self) -> ChatPrompt:
         """What is sent."""
@@ -71,6 +76,13 @@ class Transcript:
             summary=self.summary,
             summarised=tuple(index for index, message in indexed if id(message) in gone),
         )
+
+    def as_read(self) -> list[Message]:
+        """What the model has read of it, which may be less, with a summary."""
+        gone = {id(message) for message in self.left_out}
+        system = [Message("system", self.system)] if self.system.strip() else []
+        rest = [Message(message.role, message.text) for message in self.messages if id(message) not in gone]
+        return with_summary([*system, *rest], self.read_summary)
 
     def at(self, indices: Collection[int]) -> list[ChatMessage]:
         """The messages at some indices of the prompt."""

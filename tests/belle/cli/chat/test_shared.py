@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from belle import paths
-from belle.cli.chat.shared import find
+from belle.cli.chat.shared import SharedConversation, find
+from belle.cli.chat.transcript import ChatMessage, Transcript
 from desktop.chat.prompt_path import with_attachments
 from desktop.chat.saved_states import state_name
-from desktop.store import Store
+from desktop.store import Store, StoreError
 from desktop.store.records import StoredAttachment
 from tests.support.pty_chat import BELLE, HAS_READ, PATIENCE, READS, Pty
 
@@ -196,3 +197,65 @@ def test_a_summary_is_sent_only_where_the_policy_is_to_summarise() -> None:
     refused = belle_chat("And?", *options, "--context-policy", "refuse")
     assert refused.returncode != 0
     assert "the context holds 256" in refused.stderr
+
+
+def test_what_a_window_refused_is_written_later_also_after_a_new_conversation_began() -> None:
+    texts = ("Name a colour.", "Red.", "Another?")
+    transcript = Transcript("", [ChatMessage("assistant" if i % 2 else "user", text) for i, text in enumerate(texts)])
+    shared = SharedConversation(model="starter")
+    shared.save(transcript)
+    with Store.open(paths.database_file()) as window:
+        first = window.conversations()[0].id
+        shared.set_system_prompt("Be brief.")
+        shared.set_overflow("summarise")
+        shared.set_left_out(transcript.messages[:2], "Of the first turn.")
+        shared.set_outcome(transcript.messages[2], "stopped")
+        with pytest.raises(StoreError):
+            shared.save(transcript)
+        shared.begin_anew("cut_middle")
+        assert shared.has_changes
+    second = Transcript("", [ChatMessage("user", "Something else.")])
+    shared.save(second)
+    assert not shared.is_behind(second)
+    with Store.open(paths.database_file()) as store:
+        conversation, path = store.conversation(first), store.active_path(first)
+        ids = [message.id for message in path]
+        assert (conversation.system_prompt, conversation.overflow) == ("Be brief.", "summarise")
+        assert list(conversation.left_out) == ids[:2]
+        assert [summary.text for summary in store.summaries(ids)] == ["Of the first turn."]
+        assert path[-1].status == "stopped"
+        assert store.conversation(store.conversations()[0].id).overflow == "cut_middle"
+
+
+def test_a_conversation_that_was_deleted_meanwhile_keeps_nothing_from_being_saved() -> None:
+    shared = SharedConversation(model="starter")
+    shared.save(Transcript("", [ChatMessage("user", "Name a colour.")]))
+    shared.set_system_prompt("Be brief.")
+    shared.begin_anew("refuse")
+    with Store.open(paths.database_file()) as window:
+        window.delete_conversation(window.conversations()[0].id)
+    second = Transcript("", [ChatMessage("user", "Something else.")])
+    shared.save(second)
+    assert [text for _, text, _ in stored()] == ["Something else."]
+    assert not shared.is_behind(second)
+
+
+def test_show_has_what_the_model_has_read_and_no_more(terminal: Terminals) -> None:
+    tty = terminal("--save", "--ctx", "256", "--max-tokens", "2", "--context-policy", "summary")
+    tty.expect(READS)
+    tty.ask("Tell me of a whale. " + "word " * 150)
+    assert "a whale" in tty.ask("/show")
+    with Store.open(paths.database_file()):
+        assert "a summary stands for them" in tty.ask("And? " + "more " * 80)
+        shown = tty.ask("/show")
+        assert "more more" in shown
+        assert "word word" not in shown.partition("<|im_start|>user")[2]
+        assert "Summary of the earlier conversation: " in shown
+        tty.ask("/set context oldest")
+    tty.ask("And now?")
+    assert "Summary of" not in tty.ask("/show")
+    with Store.open(paths.database_file()) as store:
+        conversation = store.conversation(store.conversations()[0].id)
+        ids = [message.id for message in store.active_path(conversation.id)]
+        assert list(conversation.left_out) == ids[:2]
+        assert [list(summary.covers) for summary in store.summaries(ids)] == [ids[:2]]
