@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -23,10 +23,12 @@ _MOST_RULES = 4000
 _MOST_REPEATED = 1000
 """llama.cpp writes a repetition out."""
 _LONGEST_PATTERN = 1000
+_LONGEST_KEY = 200
 
 _BASE = {
     "ws": r'| " " | "\n" [ \t]{0,20}',
     "char": r'[^"\\\x7F\x00-\x1F] | "\\" (["\\/bfnrt] | "u" [0-9a-fA-F]{4})',
+    "plain": r'[^"\\\x7F\x00-\x1F]*',
     "string": r'"\"" char* "\""',
     "integer": '"-"? ("0" | [1-9] [0-9]{0,15})',
     "number": 'integer ("." [0-9]{1,15})? ([eE] [-+]? [0-9]{1,3})?',
@@ -143,18 +145,22 @@ class _Builder:
             values = [schema["const"]] if "const" in schema else schema["enum"]
             if not isinstance(values, list) or not values:
                 raise SchemaError(f"enum of {path} has to be a list of values")
+            kinds = _as_list(schema.get("type", [*_TYPES]))
+            values = [value for value in values if any(_is_of(kind, value) for kind in kinds)]
+            if not values:
+                raise SchemaError(f"enum of {path} has no value of its type")
             return self._rule(" | ".join(_literal(_json(value)) for value in values))
         kind = schema.get("type", _implied_type(schema))
         if isinstance(kind, list):
             return self._union(_without(schema, "type"), [{"type": one} for one in kind], path)
         if kind is None:
-            _check_keywords(schema, (), path)
+            _check_keywords(schema, None, path)
             return "value"
         if kind not in _TYPES:
             raise SchemaError(f"type of {path} is {short_repr(kind)}, and has to be one of {', '.join(_TYPES)}")
         # In a union of types each takes its own keywords.
         own = {key: value for key, value in schema.items() if key in _TYPES[kind] or key not in _KEYWORDS}
-        _check_keywords(own, _TYPES[kind], path)
+        _check_keywords(own, kind, path)
         visitors = {
             "object": self._object,
             "array": self._array,
@@ -222,7 +228,10 @@ class _Builder:
         if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
             raise SchemaError(f"required of {path} has to be a list of names")
         others = schema.get("additionalProperties", False)
-        properties = properties | {name: True for name in required if name not in properties}
+        unnamed = [name for name in required if name not in properties]
+        if unnamed and schema.get("additionalProperties") is False:
+            raise SchemaError(f"{path} requires {short_repr(unnamed[0])}, which it does not allow")
+        properties = properties | dict.fromkeys(unnamed, others or True)
         if not properties and "additionalProperties" not in schema and "properties" not in schema:
             return "object"
         pairs = []
@@ -231,8 +240,19 @@ class _Builder:
             pairs.append((self._rule(f'{_literal(_json(name))} ":" ws {value} ws'), name in required))
         more = None
         if others is not False:
-            more = self._rule(f'string ":" ws {self.visit(others, f"additionalProperties of {path}")} ws')
+            key = self._key_but(properties, path)
+            more = self._rule(f'{key} ":" ws {self.visit(others, f"additionalProperties of {path}")} ws')
         return self._rule(f'"{{" ws {self._pairs(pairs, more)} "}}"')
+
+    def _key_but(self, names: Collection[str], path: str) -> str:
+        """The rule of a key that is none of `names`, whose values have schemas of their own."""
+        if not names:
+            return "string"
+        if any(len(name) > _LONGEST_KEY for name in names):
+            raise SchemaError(f"{path} takes other keys beside one of more than {_LONGEST_KEY} characters")
+        # Without backslashes, by which a name could be written in another way.
+        plain = [name for name in names if _json(name)[1:-1] == name]
+        return self._rule(f'"\\"" ({_text_but(plain)}) "\\""')
 
     def _pairs(self, pairs: Sequence[tuple[str, bool]], more: str | None) -> str:
         """The pairs in order, those that are not required present or not, with commas between those that are."""
@@ -246,14 +266,16 @@ class _Builder:
 
     def _array(self, schema: Mapping[str, Any], path: str) -> str:
         least, most = _bounds(schema, "minItems", "maxItems", path)
-        fixed = [
-            self.visit(item, f"prefixItems[{number}] of {path}")
-            for number, item in enumerate(schema.get("prefixItems", []))
-        ]
-        items = schema.get("items", not fixed)
+        prefix = schema.get("prefixItems", [])
+        if not isinstance(prefix, list):
+            raise SchemaError(f"prefixItems of {path} has to be a list of schemas")
+        fixed = [self.visit(item, f"prefixItems[{number}] of {path}") for number, item in enumerate(prefix[:most])]
+        items = schema.get("items", not fixed or least > len(fixed))
         comma = ' "," ws '
         written = comma.join(f"{rule} ws" for rule in fixed)
-        if items is False or (most is not None and most <= len(fixed)):
+        if items is False or most == len(fixed):
+            if least > len(fixed):
+                raise SchemaError(f"{path} is to have {least:,} items, of which {len(fixed):,} are described")
             return self._rule(f'"[" ws {written} "]"')
         item = self.visit(items, f"items of {path}")
         least = max(0, least - len(fixed))
@@ -321,11 +343,26 @@ class _Builder:
 _KEYWORDS = frozenset({*_OTHERS, *_OBJECT, *_ARRAY, *_STRING, *_NUMBER})
 
 
-def _check_keywords(schema: Mapping[str, Any], allowed: Sequence[str], path: str) -> None:
+def _check_keywords(schema: Mapping[str, Any], kind: str | None, path: str) -> None:
+    allowed = () if kind is None else _TYPES[kind]
     for key, value in schema.items():
-        harmless = (key == "uniqueItems" and value is False) or (key == "multipleOf" and value == 1)
+        # Every integer is a multiple of 1, and what is no number has no multiples.
+        harmless = (key == "uniqueItems" and value is False) or (
+            key == "multipleOf" and value == 1 and kind not in (None, "number")
+        )
         if key not in (*allowed, *_OTHERS) and key not in _ANNOTATIONS and not harmless:
             raise SchemaError(f"{path} uses {short_repr(key)}, which an answer cannot be held to here")
+
+
+def _text_but(names: Sequence[str]) -> str:
+    """GBNF of a text without backslashes that is none of `names`: it ends, or leaves them at some character."""
+    if not names:
+        return "plain"
+    ends = [] if "" in names else ['""']
+    firsts = dict.fromkeys(name[0] for name in names if name)
+    along = [f"{_literal(first)} ({_text_but([n[1:] for n in names if n.startswith(first)])})" for first in firsts]
+    excluded = "".join(f"\\U{ord(first):08X}" for first in firsts)
+    return " | ".join([*ends, *along, f'[^"\\\\\\x7F\\x00-\\x1F{excluded}] plain'])
 
 
 def _implied_type(schema: Mapping[str, Any]) -> str | None:
@@ -354,6 +391,22 @@ def _both(some: Mapping[str, Any], others: Mapping[str, Any], path: str) -> dict
         else:
             raise SchemaError(f"{path} has two different values of {key}")
     return merged
+
+
+def _is_of(kind: object, value: Any) -> bool:
+    """Whether a value is of a type of JSON schema."""
+    match value:
+        case bool():
+            return kind == "boolean"
+        case int() | float():
+            return kind == "number" or (kind == "integer" and (isinstance(value, int) or value.is_integer()))
+        case str():
+            return kind == "string"
+        case None:
+            return kind == "null"
+        case list():
+            return kind == "array"
+    return kind == "object"
 
 
 def _as_list(value: Any) -> list[Any]:
