@@ -20,7 +20,7 @@ from belle.texts import read_text, visible
 
 _PORT = 8080
 _ADDRESS = re.compile(r"http://\S+/v1")
-_PATIENCE_MS = 5000
+_CLOSE_TIMEOUT_MS = 5000
 _LONGEST_OUTPUT = 1 << 14
 _LONGEST_TOKEN = 4096
 
@@ -47,7 +47,7 @@ class ServerState:
 
 
 class ModelServer(QObject):
-    """Starts and ends the child. `state` is what is known of it, `changed` tells it.
+    """Starts and ends the child. `state` is what is known of it; `changed` has the new one.
 
     Args:
         program: what is run instead of `python -m belle serve`, with its first words.
@@ -92,9 +92,9 @@ class ModelServer(QObject):
         process.finished.disconnect()
         process.errorOccurred.disconnect()
         process.closeWriteChannel()
-        if not process.waitForFinished(_PATIENCE_MS):
+        if not process.waitForFinished(_CLOSE_TIMEOUT_MS):
             process.kill()
-            process.waitForFinished(_PATIENCE_MS)
+            process.waitForFinished(_CLOSE_TIMEOUT_MS)
         self.state = ServerState()
 
     def _read(self) -> None:

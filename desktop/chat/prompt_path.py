@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,8 @@ from belle.prompts import Message
 from desktop.chat.answer import Answer
 from desktop.store import StoredConversation, StoredMessage, StoredSummary, StoreError
 from desktop.store.records import StoredAttachment
+
+_BACKTICKS = re.compile("`+")
 
 
 def with_answer(path: list[StoredMessage], answer: Answer) -> list[StoredMessage]:
@@ -85,9 +88,7 @@ def with_attachments(text: str, attachments: Sequence[StoredAttachment]) -> str:
 
 
 def _fenced(attachment: StoredAttachment) -> str:
-    fence = "```"
-    while fence in attachment.text:
-        fence += "`"
+    fence = "`" * max(3, 1 + max(map(len, _BACKTICKS.findall(attachment.text)), default=0))
     cut = f"\n[{attachment.n_cut} characters are left out here]" if attachment.n_cut else ""
     return f"{attachment.name}:\n{fence}\n{attachment.text}{cut}\n{fence}"
 

@@ -115,7 +115,7 @@ class ChatViewModel(QObject):
     def _folders(self) -> DocumentFolders:
         from desktop.chat.documents.folders import DocumentFolders
 
-        return DocumentFolders(self._store.file, read_only=self._store.is_read_only, parent=self)
+        return DocumentFolders(self._store, self)
 
     @cached_property
     def documents(self) -> ConversationDocuments:

@@ -94,13 +94,14 @@ class Store(WholeTrees, MessageTree, Drafts, Search):
 
         What either of them writes the other sees. Search and recovery are for the first alone.
         """
-        file, cls, clock, read_only = self._db.file, type(self), self._clock, self.is_read_only
+        file, path = self._db.file, self._db.path
+        cls, clock, read_only = type(self), self._clock, self.is_read_only
 
         def open_beside() -> Store:
             store = cls(Database.beside(file), clock)
             store.recovered = []
             if read_only:
-                store._db.refuse_changes(file)
+                store._db.refuse_changes(path)
                 store.is_read_only = True
             return store
 
@@ -110,6 +111,11 @@ class Store(WholeTrees, MessageTree, Drafts, Search):
     def file(self) -> Path:
         """The file that is really open: of a store that is only read, a copy."""
         return self._db.file
+
+    @property
+    def database(self) -> Database:
+        """The connection, for the tables of documents, which are in the same file."""
+        return self._db
 
     @property
     def damage(self) -> StoreError | None:

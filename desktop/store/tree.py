@@ -27,9 +27,10 @@ _SELECT_MESSAGE = (
     f"SELECT {_FIELDS}, ({_COUNT_SIBLINGS} AND s.id < m.id), ({_COUNT_SIBLINGS}),"  # noqa: S608
     " m.thinking, m.thinking_seconds, m.pinned, m.attachments FROM message AS m"
 )
-_SELECT_WITHOUT_SIBLINGS = (
+SELECT_WITHOUT_SIBLINGS = (
     f"SELECT {_FIELDS}, 0, 1, m.thinking, m.thinking_seconds, m.pinned, m.attachments FROM message AS m"  # noqa: S608
 )
+"""Messages as `stored_message` reads them, without counting their versions."""
 
 # UNION (not UNION ALL) drops rows seen before, so the recursion also ends in a damaged file in which a message is its
 # own ancestor. For the same reason no row carries a depth: it would make every row new.
@@ -65,7 +66,7 @@ class MessageTree:
         row = self._db.row(f"{_SELECT_MESSAGE} WHERE m.id = ?", message_id)
         if row is None:
             raise StoreError.of("not_found", thing="message", id=message_id)
-        return _message(row)
+        return stored_message(row)
 
     def active_path(self, conversation_id: int) -> list[StoredMessage]:
         """The shown path: from the first message to the active leaf.
@@ -88,14 +89,13 @@ class MessageTree:
         return path
 
     def _readable_path(self, conversation_id: int, leaf: int | None) -> list[StoredMessage]:
-        rows = readable_rows(self._db, f"{_SELECT_WITHOUT_SIBLINGS} WHERE m.id = ?", row_ids(self._db, "message"))
-        messages = {m.id: m for m in map(_message, rows) if m.conversation_id == conversation_id}
+        messages = {m.id: m for m in readable_messages(self._db, conversation_id)}
         path = connected_path(messages, {m.id: m.parent_id for m in messages.values()}, leaf)
         return [messages[number] for number in path]
 
     def _path_to(self, leaf: int | None) -> list[StoredMessage]:
         rows = self._db.rows(f"{_ANCESTORS} {_SELECT_MESSAGE} JOIN up ON up.id = m.id", leaf)
-        messages = {message.id: message for message in map(_message, rows)}
+        messages = {message.id: message for message in map(stored_message, rows)}
         path, message_id = [], leaf
         while message_id in messages:
             path.append(messages.pop(message_id))
@@ -278,7 +278,14 @@ class MessageTree:
         )
 
 
-def _message(row: Row) -> StoredMessage:
+def readable_messages(database: Database, conversation_id: int) -> list[StoredMessage]:
+    """The messages of a conversation in a damaged file, as far as they can be read, in the order of their ids."""
+    rows = readable_rows(database, f"{SELECT_WITHOUT_SIBLINGS} WHERE m.id = ?", row_ids(database, "message"))
+    return [message for message in map(stored_message, rows) if message.conversation_id == conversation_id][::-1]
+
+
+def stored_message(row: Row) -> StoredMessage:
+    """The message of a row, selected as at the head of this module."""
     read = ValueReader(row)
     message = StoredMessage(
         id=read.integer(0),

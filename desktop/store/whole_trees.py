@@ -6,22 +6,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from desktop.store.conversations import Conversations
-from desktop.store.database import Row, storable
-from desktop.store.reading import ValueReader, attachments_in, attachments_json
-from desktop.store.records import (
-    ROLES,
-    STATUSES,
-    ConversationTree,
-    StoredSummary,
-    TreeMessage,
-)
-from desktop.store.salvage import read_or_salvage, readable_rows, row_ids
-
-_MESSAGE = (
-    "SELECT id, parent_id, role, text, status, created_at, model, stats, thinking, thinking_seconds, conversation_id,"
-    " pinned, attachments"
-    " FROM message"
-)
+from desktop.store.database import storable
+from desktop.store.reading import attachments_json
+from desktop.store.records import ConversationTree, StoredMessage, StoredSummary, TreeMessage
+from desktop.store.salvage import read_or_salvage
+from desktop.store.tree import SELECT_WITHOUT_SIBLINGS, readable_messages, stored_message
 
 
 class WholeTrees(Conversations):
@@ -33,10 +22,10 @@ class WholeTrees(Conversations):
         Of a damaged file, what can be read: a message whose parent cannot be follows the one before it.
         """
         conversation = self.conversation(conversation_id)
-        rows = read_or_salvage(
+        stored = read_or_salvage(
             self._db,
-            lambda: self._db.rows(f"{_MESSAGE} WHERE conversation_id = ? ORDER BY id", conversation_id),
-            lambda: self._salvaged_rows(conversation_id),
+            lambda: self._whole_tree(conversation_id),
+            lambda: readable_messages(self._db, conversation_id),
         )
         children: dict[int, int] = dict(
             self._db.rows(
@@ -45,8 +34,8 @@ class WholeTrees(Conversations):
                 conversation_id,
             )
         )
-        places = {row[0]: place for place, row in enumerate(rows)}
-        messages = tuple(_tree_message(row, place, places, children) for place, row in enumerate(rows))
+        places = {message.id: place for place, message in enumerate(stored)}
+        messages = tuple(_tree_message(message, places, children) for message in stored)
         return ConversationTree(
             messages=messages,
             title=conversation.title,
@@ -56,18 +45,18 @@ class WholeTrees(Conversations):
             pinned=conversation.pinned,
             created_at=conversation.created_at,
             updated_at=conversation.updated_at,
-            active_leaf=places.get(conversation.active_leaf, len(messages) - 1 if messages else None),
+            active_leaf=places.get(conversation.active_leaf or 0, len(messages) - 1 if messages else None),
             overflow=conversation.overflow,
             left_out=_places_of(conversation.left_out, places),
             summaries=tuple(
                 StoredSummary(places[s.message_id], _places_of(s.covers, places), s.text, s.created_at)
-                for s in self.summaries([row[0] for row in rows])
+                for s in self.summaries(list(places))
             ),
         )
 
-    def _salvaged_rows(self, conversation_id: int) -> list[Row]:
-        rows = readable_rows(self._db, f"{_MESSAGE} WHERE id = ?", row_ids(self._db, "message"))
-        return [row for row in rows if row[10] == conversation_id][::-1]
+    def _whole_tree(self, conversation_id: int) -> list[StoredMessage]:
+        rows = self._db.rows(f"{SELECT_WITHOUT_SIBLINGS} WHERE m.conversation_id = ? ORDER BY m.id", conversation_id)
+        return list(map(stored_message, rows))
 
     def add_tree(self, tree: ConversationTree, *, imported_from: str = "") -> int:
         """Add a conversation as it is, in one transaction; its number.
@@ -128,25 +117,25 @@ class WholeTrees(Conversations):
         )
 
 
-def _tree_message(row: Row, place: int, places: Mapping[int, int], children: Mapping[int, int]) -> TreeMessage:
-    read = ValueReader(row)
-    parent = None if row[1] is None else places.get(row[1])
-    if row[1] is not None and (parent is None or parent >= place):  # of a damaged file
-        parent = place - 1 if place else None
-    status = read.one_of(4, STATUSES)
+def _tree_message(stored: StoredMessage, places: Mapping[int, int], children: Mapping[int, int]) -> TreeMessage:
+    place, parent = places[stored.id], None
+    if stored.parent_id is not None:
+        parent = places.get(stored.parent_id, place)
+        if parent >= place:  # of a damaged file
+            parent = place - 1 if place else None
     return TreeMessage(
         parent=parent,
-        role=read.one_of(2, ROLES),  # type: ignore[arg-type]
-        text=read.text(3),
-        status="interrupted" if status == "streaming" else status,  # type: ignore[arg-type]
-        created_at=read.number(5),
-        model=read.text(6),
-        stats=read.json_object(7),
-        thinking=read.text(8),
-        thinking_seconds=None if row[9] is None else read.number(9),
-        active_child=places.get(children.get(row[0], 0)),
-        pinned=bool(row[11]),
-        attachments=attachments_in(row[12]),
+        role=stored.role,
+        text=stored.text,
+        status="interrupted" if stored.status == "streaming" else stored.status,
+        created_at=stored.created_at,
+        model=stored.model,
+        stats=stored.stats,
+        thinking=stored.thinking,
+        thinking_seconds=stored.thinking_seconds,
+        active_child=places.get(children.get(stored.id, 0)),
+        pinned=stored.pinned,
+        attachments=stored.attachments,
     )
 
 

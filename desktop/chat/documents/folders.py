@@ -6,14 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from desktop.documents.choices import DocumentChoices
 from desktop.documents.progress import IndexProgress
-from desktop.store import StoreError
+from desktop.store import Store, StoreError
 from desktop.store.database import Database
 
 # The readers and the index are imported when there is a folder: the window opens conversations without them.
@@ -35,25 +34,20 @@ class DocumentFolders(QObject):
     """Which folder a conversation has, how far it has been read, and what is in it.
 
     Args:
-        file: the open file of the store.
-        read_only: nothing can be stored there.
+        store: has the conversations, and in the same file the index of their documents.
     """
 
     progress = Signal(object)  # IndexProgress
     failed = Signal(object)  # StoreError
     _found = Signal(object, object)  # OnFound, list[FoundPassage]
 
-    def __init__(self, file: Path, *, read_only: bool, parent: QObject) -> None:
+    def __init__(self, store: Store, parent: QObject) -> None:
         super().__init__(parent)
-        self._file, self._read_only = file, read_only
-        self._database = Database.beside(file)
-        if read_only:
-            self._database.refuse_changes(file)
+        self._file, self._read_only = store.file, store.is_read_only
+        self._database = store.database
         self._choices = DocumentChoices(self._database)
         self._last: dict[str, IndexProgress] = {}
         self._stopping = threading.Event()
-        self._idle = threading.Event()
-        self._idle.set()
         self._indexer: threading.Thread | None = None
         self._reading = ""
         self._reported_at = 0.0
@@ -81,7 +75,7 @@ class DocumentFolders(QObject):
 
     def is_reading(self) -> bool:
         """Whether a folder is being read."""
-        return not self._idle.is_set()
+        return self._indexer is not None and self._indexer.is_alive()
 
     def files(self, folder: str) -> list[IndexedFile]:
         """The documents of a folder as far as they are known, by path. Raises StoreError."""
@@ -98,16 +92,16 @@ class DocumentFolders(QObject):
 
     def update(self, folder: str) -> None:
         """Read what has changed in a folder; another one that is being read is left where it is."""
-        if self._read_only or (self.is_reading() and self._reading == folder):
+        goes_on = self.is_reading() and self._reading == folder and not self._stopping.is_set()
+        if self._read_only or goes_on:
             return
         self.stop()
         self._reading = folder
         self._stopping = threading.Event()
-        self._idle.clear()
-        before = self._indexer
-        arguments = (folder, self._stopping, before)
-        self._indexer = threading.Thread(target=self._read, args=arguments, name="documents", daemon=True)
-        self._indexer.start()
+        arguments = (folder, self._stopping, self._indexer)
+        indexer = threading.Thread(target=self._read, args=arguments, name="documents", daemon=True)
+        indexer.start()
+        self._indexer = indexer  # only now: a search that joins it needs it started
 
     def stop(self) -> None:
         """Leave the folder that is being read where it is; `update` goes on from there."""
@@ -124,7 +118,6 @@ class DocumentFolders(QObject):
         self.blockSignals(True)
         if self._indexer is not None:
             self._indexer.join(timeout=2)
-        self._database.close()
 
     def _remember(self, progress: IndexProgress) -> None:
         self._last[progress.folder] = progress
@@ -146,9 +139,6 @@ class DocumentFolders(QObject):
                 FolderUpdate(DocumentIndex(database), folder, reader, self._report).run()
         except StoreError as error:
             self.failed.emit(error)
-        finally:
-            if self._stopping is stopping:
-                self._idle.set()
 
     def _report(self, progress: IndexProgress) -> None:
         # Not after each of thousands of unchanged documents: the window has other things to do.
@@ -160,7 +150,9 @@ class DocumentFolders(QObject):
     def _search(self, folder: str, question: str, before: Sequence[str], on_found: OnFound) -> None:
         from desktop.documents.search import DocumentSearch
 
-        self._idle.wait(_WAIT_S)
+        indexer = self._indexer
+        if indexer is not None:
+            indexer.join(_WAIT_S)
         found: list[FoundPassage] = []
         try:
             with closing(Database.beside(self._file)) as database:

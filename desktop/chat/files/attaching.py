@@ -23,7 +23,7 @@ _FIRST_ID = 1 << 30  # of a request: those of the answers count up from 1
 
 
 class Attaching(QObject):
-    """Files on their way to the composer. `read` has each of them told by `added` or by `notice`."""
+    """Files on their way to the composer. Each file that is `read` ends in one signal: `added`, or `notice`."""
 
     added = Signal(int, object)  # number, StoredAttachment
     counted = Signal(int, int)  # number, tokens
@@ -37,7 +37,7 @@ class Attaching(QObject):
         host.answer_event.connect(self._on_event)
 
     def read(self, path: Path) -> int:
-        """Read a file beside the window. Returns the number with which `added` tells it."""
+        """Read a file beside the window. Returns the number that it has in `added` and `counted`."""
         number = next(self._numbers)
         threading.Thread(target=self._read, args=(path, number), name="attach", daemon=True).start()
         return number

@@ -70,8 +70,9 @@ class Exchange(QObject):
         """End what is under way, and wait until it has ended."""
         self.blockSignals(True)
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
+        thread = self._thread  # which clears the attribute as it ends
+        if thread is not None:
+            thread.join()
 
     def looks_importable(self, path: Path) -> bool:
         """Whether a file that was dropped may hold conversations, by its name."""
@@ -146,7 +147,7 @@ class Exchange(QObject):
         self.notice.emit(_of_import(report))
 
 
-class _Stopped(Exception):  # noqa: N818 - told within this module alone
+class _Stopped(Exception):  # noqa: N818 - caught in this module alone
     """The person has ended it."""
 
 

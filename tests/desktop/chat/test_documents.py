@@ -32,10 +32,12 @@ def test_where_nothing_can_be_written_no_folder_is_chosen(
 ) -> None:
     Store.open(tmp_path / "s" / "store.sqlite3").close()
     with Store.open_for_reading(tmp_path / "s" / "store.sqlite3") as store:
-        folders = DocumentFolders(store.file, read_only=True, parent=parent)
+        folders = DocumentFolders(store, parent)
         with pytest.raises(StoreError) as caught:
             folders.choose(None, str(folder))
         assert caught.value.kind == "read_only" and caught.value.advice
+        # The person's file, not the copy of it that is open.
+        assert str(tmp_path / "s" / "store.sqlite3") in caught.value.message
         assert folders.folder(None) == ""
         folders.close()
 
@@ -44,7 +46,7 @@ def test_a_question_waits_for_a_folder_that_is_read_and_finds_what_is_new(
     qtbot: QtBot, tmp_path: Path, parent: QObject, folder: Path
 ) -> None:
     with Store.open(tmp_path / "s" / "store.sqlite3") as store:
-        folders = DocumentFolders(store.file, read_only=False, parent=parent)
+        folders = DocumentFolders(store, parent)
         found: list[list[str]] = []
         folders.choose(None, str(folder))
         folders.find(str(folder), "Which apples?", (), lambda passages: found.append([p.path for p in passages]))
@@ -60,7 +62,7 @@ def test_a_folder_on_a_disk_that_does_not_answer_is_given_up_and_can_be_tried_ag
     with monkeypatch.context() as patched, Store.open(tmp_path / "s" / "store.sqlite3") as store:
         patched.setattr(reader_process, "_COMMAND", silent)
         patched.setattr(reader_process.ReaderProcess.__init__, "__kwdefaults__", {"silent_s": 0.5})
-        folders = DocumentFolders(store.file, read_only=False, parent=parent)
+        folders = DocumentFolders(store, parent)
         folders.choose(None, str(folder))
         qtbot.waitUntil(lambda: folders.state(str(folder)).finished, timeout=20_000)
         problem = folders.state(str(folder)).problem
@@ -72,17 +74,30 @@ def test_a_folder_on_a_disk_that_does_not_answer_is_given_up_and_can_be_tried_ag
         folders.close()
 
 
+def test_a_folder_that_was_just_stopped_can_be_read_again_at_once(
+    qtbot: QtBot, tmp_path: Path, parent: QObject, folder: Path
+) -> None:
+    with Store.open(tmp_path / "s" / "store.sqlite3") as store:
+        folders = DocumentFolders(store, parent)
+        folders.choose(None, str(folder))
+        folders.stop()
+        folders.update(str(folder))  # the thread has not ended yet
+        qtbot.waitUntil(lambda: folders.state(str(folder)).finished, timeout=20_000)
+        assert folders.state(str(folder)).done == 1
+        folders.close()
+
+
 def test_reading_stops_when_the_window_closes_and_goes_on_the_next_time(
     qtbot: QtBot, tmp_path: Path, parent: QObject, folder: Path
 ) -> None:
     for number in range(40):
         (folder / f"{number}.md").write_text(f"Number {number}. " * 3000)
     with Store.open(tmp_path / "s" / "store.sqlite3") as store:
-        folders = DocumentFolders(store.file, read_only=False, parent=parent)
+        folders = DocumentFolders(store, parent)
         folders.choose(None, str(folder))
         folders.close()
         assert not folders.is_reading()
-        again = DocumentFolders(store.file, read_only=False, parent=parent)
+        again = DocumentFolders(store, parent)
         again.update(str(folder))
         qtbot.waitUntil(lambda: again.state(str(folder)).finished, timeout=30_000)
         assert again.state(str(folder)).total == 41

@@ -125,5 +125,6 @@ def test_beside_a_store_for_reading_nothing_is_written(store: Store, path: Path)
     tree = store.tree(talk(store))
     with Store.open_for_reading(path) as reading, reading.beside()() as beside:
         assert beside.tree(1) == tree
-        with pytest.raises(StoreError, match="can be read but not written"):
+        with pytest.raises(StoreError, match="can be read but not written") as caught:
             beside.add_tree(tree)
+    assert caught.value.details["path"] == str(path)  # not the copy that is open
