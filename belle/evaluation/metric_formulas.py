@@ -54,7 +54,7 @@ class RowReader:
         self._mask = np.empty(n_vocab, np.bool_)
 
     def read(self, logits: Row) -> RowReading:
-        """Read a row `[n_vocab]`. `log_z` is NaN where the row holds NaN or infinity."""
+        """Read a row `[n_vocab]`. `log_z` is NaN where a logit is NaN or +∞, or all are −∞."""
         top = self._top(logits)
         most = logits[top[0]]
         if not np.isfinite(most):

@@ -65,9 +65,8 @@ class KeyFile:
         """Decrypt chunk number `index` of the data in place (at most `CHUNK_BYTES`)."""
         n_chunks = -(-self.file.size // CHUNK_BYTES)  # rounded up
         start = index % n_chunks * CHUNK_BYTES
-        part = np.empty(
-            min(CHUNK_BYTES, self.file.size - start, len(data)), np.uint8
-        )  # shorter in the key's last chunk
+        # Shorter in the key's last chunk.
+        part = np.empty(min(CHUNK_BYTES, self.file.size - start, len(data)), np.uint8)
         self.file.read_into(start, part)
         repeated = np.tile(part, -(-len(data) // len(part)))[: len(data)] if len(part) < len(data) else part
         np.bitwise_xor(data, repeated, out=data)

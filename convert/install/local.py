@@ -13,6 +13,7 @@ from belle.errors import KnownError
 from belle.models.catalog import load_catalog
 from belle.models.registry import InstalledModel, absolute, installed, register
 from convert.install.conversion import DEFAULT_TYPE
+from convert.install.folder import remove_if_empty
 from convert.lora import config as adapter_config
 from convert.plan.options import AdapterChoice, ConvertOptions
 
@@ -54,7 +55,9 @@ def convert_local(
     from convert.pipeline import convert
 
     source = absolute(source)
-    name = _free_name(source, adapter, type_name)
+    title = _title(source, adapter)
+    details = {"converted": str(source)} | ({"adapter": str(absolute(adapter))} if adapter else {})
+    name = _free_name(title, type_name, details)
     target = paths.models_dir() / name / f"{name}-{type_name}.gguf"
     paths.private_folder(target.parent)
     reporter = Reporter("convert", listener, stop or threading.Event())
@@ -76,11 +79,9 @@ def convert_local(
     try:
         convert(source, target, options, progress=follow)
     except KnownError:
-        if target.parent.is_dir() and not any(target.parent.iterdir()):
-            target.parent.rmdir()
+        remove_if_empty(target.parent)
         raise
-    details = {"converted": str(source)} | ({"adapter": str(absolute(adapter))} if adapter else {})
-    return register(name, target, template, title=_title(source, adapter), details=details)
+    return register(name, target, template, title=title, details=details)
 
 
 def _title(source: Path, adapter: Path | None) -> str:
@@ -99,15 +100,14 @@ def _adapter_folder(adapter: Path) -> Path:
     return absolute(adapter if adapter.is_dir() else adapter.parent)
 
 
-def _free_name(source: Path, adapter: Path | None, type_name: str) -> str:
+def _free_name(title: str, type_name: str, details: dict[str, str]) -> str:
     """The name under which it was begun or is registered, else a new one."""
-    stem = _NOT_IN_NAMES.sub("-", _title(source, adapter).replace(" + ", "-")).strip("-.").casefold() or "model"
+    stem = _NOT_IN_NAMES.sub("-", title.replace(" + ", "-")).strip("-.").casefold() or "model"
     known = {model.name: model for model in installed()}
     taken = {entry.name for entry in load_catalog()}
     for name in (stem, *(f"{stem}-{number}" for number in range(2, 10_000))):
         model = known.get(name)
-        is_same = model is not None and model.details.get("converted") == str(source)
-        is_same = is_same and model.details.get("adapter") == (str(absolute(adapter)) if adapter else None)  # type: ignore[union-attr]
-        if name not in taken and (model is None or (is_same and model.path.stem.endswith(f"-{type_name}"))):
+        is_free = model is None or (model.details == details and model.path.stem.endswith(f"-{type_name}"))
+        if name not in taken and is_free:
             return name
     raise AssertionError("ten thousand models of one name")

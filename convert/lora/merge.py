@@ -148,7 +148,7 @@ def _mismatch(adapter: Adapter, what: str, tensor: str) -> KnownError:
 
 
 def digests(adapter: Adapter) -> dict[str, str]:
-    """SHA-256 of the adapter's files by file name, in hexadecimal. Raises KnownError("unreadable")."""
+    """SHA-256 of the adapter's files by file name, in hexadecimal. Raises KnownError as `sha256_of`."""
     return {path.name: sha256_of(path) for path in adapter.files}
 
 

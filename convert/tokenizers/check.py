@@ -61,9 +61,8 @@ def check_tokenizer(
         architecture: of the model, as GGUF names it.
         name: of the model. llama.cpp recognizes some models by name, and then expects certain tokens.
 
-    Raises KnownError: "tokenizer_mismatch" with the first text whose ids differ, "bad_vocabulary" if
-    llama.cpp does not load it, "name_not_possible" if it loads it only under another name, and those of reading the
-    tokenizer files.
+    Raises KnownError: "tokenizer_mismatch" with the first text whose ids differ, "bad_vocabulary" if llama.cpp does not
+    load it, "name_not_possible" if it loads it only under another name, and those of reading the tokenizer files.
     """
     reference = reference_encoder(checkpoint, tokenizer.sentencepiece)
     with tempfile.TemporaryDirectory(prefix="chatbelle-vocabulary-") as folder:

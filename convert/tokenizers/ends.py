@@ -1,8 +1,8 @@
 """The tokens beside `eos` that end an answer, from every file that names one: without them a model may never stop.
 
 Files disagree: a base model's tokenizer names one end, `generation_config.json` another, and the chat template writes
-a third after every answer. llama.cpp stops at all tokens with certain texts, and has two more
-ids for others, `eot` and `eom`.
+a third after every answer. llama.cpp stops at all tokens with certain texts, and has two more ids for others, `eot` and
+`eom`.
 """
 
 from __future__ import annotations

@@ -49,11 +49,11 @@ def measure_tasks(
     started, began = datetime.now(UTC).isoformat(timespec="seconds"), monotonic()
     paths = [request.reference, *request.candidates]
     known = [before.reference, *(candidate.model for candidate in before.candidates)] if before else []
-    session = TaskRun(paths, request.items, request.options, request.folder, hashes=[model.files for model in known])
+    run = TaskRun(paths, request.items, request.options, request.folder, hashes=[model.files for model in known])
 
     def finish() -> tuple[Measurement, TaskMeasurement]:
-        figures = session.figures()
-        base = before or _without_text(request, session.hashes, started)
+        figures = run.figures()
+        base = before or _without_text(request, run.hashes, started)
         result = replace(
             base,
             seconds=base.seconds + monotonic() - began,
@@ -64,9 +64,9 @@ def measure_tasks(
         return result, figures
 
     try:
-        session.run(on_progress)
+        run.run(on_progress)
     except BaseException:
-        if session.n_done:
+        if run.n_done:
             finish()
         raise
     result, figures = finish()

@@ -89,14 +89,14 @@ def _in_step(request: TextRequest, on_progress: Progress, finish: Callable[[_Fig
         request.folder / "tokens.records",
         resume=request.resume,
         threads=request.threads,
-    ) as session:
+    ) as run:
         try:
-            session.run(on_progress)
+            run.run(on_progress)
         except BaseException:
-            if session.n_done:
-                finish(session.figures())
+            if run.n_done:
+                finish(run.figures())
             raise
-        return finish(session.figures())
+        return finish(run.figures())
 
 
 def _one_by_one(request: TextRequest, on_progress: Progress, finish: Callable[[_Figures], Measurement]) -> Measurement:
@@ -116,9 +116,9 @@ def _one_by_one(request: TextRequest, on_progress: Progress, finish: Callable[[_
                 request.folder / f"tokens-{number}.records",
                 resume=request.resume,
                 threads=request.threads,
-            ) as session:
-                session.run(on_progress)
-                figures, _, text = session.figures()
+            ) as run:
+                run.run(on_progress)
+                figures, _, text = run.figures()
         except BaseException:
             if models:
                 finish(so_far())

@@ -66,7 +66,7 @@ class DataParallelBuilder:
         """Move the model to the device, convert what is trained to fp32, and wrap it."""
         for parameter in (parameter for group in groups for parameter in group["params"]):
             # Beside an adapter whole layers are trained (a head, embeddings, norms), which were loaded in the 16 bits
-            # of the frozen base. bf16 has 8 significant bits: a change below 1/256 of a weight is rounded away, and at
+            # of the frozen base. bf16 has 8 significant bits: a change below 1/512 of a weight is rounded away, and at
             # a learning rate of 1e-5 most changes are.
             parameter.data = parameter.data.float()
         if not getattr(model, "is_quantized", False):
@@ -141,7 +141,7 @@ class DataParallelEngine:
 
     def all_sum(self, values: Tensor) -> Tensor:
         if self.world_size == 1:
-            return values.detach().to("cpu", torch.float64)
+            return values.detach().cpu().double()  # in this order: Apple's GPUs have no float64
         total = values.detach().to(self.device, torch.float64)
         torch.distributed.all_reduce(total)
         return total.cpu()

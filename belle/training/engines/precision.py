@@ -48,7 +48,7 @@ class Precision:
 
     @property
     def scales_loss(self) -> bool:
-        """fp16 has 5 bits of exponent: gradients below 6e-8 would be 0 without a factor."""
+        """fp16 has 5 bits of exponent: gradients below 3e-8 would be 0 without a factor."""
         return self.name == "fp16"
 
 

@@ -77,7 +77,8 @@ def optimizer_step(
         metrics_of_each.append({name: value * 0 if micro.idle else value for name, value in metrics.items()})
     names = sorted(metrics_of_each[0])
     parts = [losses, *([metrics[name] for metrics in metrics_of_each] for name in names)]
-    own_sums = torch.stack([torch.stack(part).double().sum() for part in parts])  # [loss and each metric]
+    # On the CPU: Apple's GPUs have no float64.
+    own_sums = torch.stack([torch.stack(part).cpu().double().sum() for part in parts])  # [loss and each metric]
     totals = engine.all_sum(own_sums).tolist()
     if not math.isfinite(totals[0]):
         engine.discard()

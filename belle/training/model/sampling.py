@@ -57,8 +57,7 @@ def sampling_processors(
 
 
 def answer_seed(seed: int, step: int, number: int) -> int:
-    """The seed of one answer."""
-    # torch's generators take 64 bits with a sign.
+    """The seed of one answer, a number of 63 bits."""
     return int(np.random.SeedSequence([seed, step, number]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 

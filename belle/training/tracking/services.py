@@ -5,7 +5,7 @@ in to the service (wandb, swanlab) or named a server (`MLFLOW_TRACKING_URI`). In
 into the folder in any case, and a server is refused.
 
 accelerate's trackers are not used: each wraps the service's own `init`, `log` and `finish`, which are single calls here
-too, and has no id by which a resumed run finds itself, no offline mode without a login, and no answers of the model.
+too. The id by which a resumed run finds itself, offline mode without a login, and the model's answers would stay here.
 """
 
 from __future__ import annotations

@@ -33,6 +33,15 @@ def test_a_wrong_key_is_named_before_anything_is_loaded(tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_starts_in_a_new_python_process(tmp_path: Path) -> None:
+    """Other tests run it in a process that has imported the libraries already, or in a fork of one."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "belle", "train", str(recipe_file(tmp_path, max_steps=1))]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240, check=False)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "run" / "final" / "model.safetensors").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

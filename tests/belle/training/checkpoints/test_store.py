@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 import sys
 import threading
@@ -12,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -23,7 +21,6 @@ import belle.training.checkpoints.store
 from belle.errors import KnownError
 from belle.training.checkpoints.atomic_folder import write_folder
 from belle.training.checkpoints.manifest import MANIFEST, read_manifest, share
-from belle.training.checkpoints.run_state import RunState
 from belle.training.checkpoints.store import CheckpointStore
 from belle.training.cluster.ranks import SINGLE_PROCESS, on_all_ranks
 from belle.training.run_folder import RunFolder
@@ -554,57 +551,6 @@ class TestRanks:
             thread.join()
         assert outputs == ["step-1\n", "step-1\n"]
         assert set(read_manifest(tmp_path / "run" / "step-1").files) == {"shard-0", "shard-1"}
-
-
-class TestRunState:
-    def draw(self) -> tuple[Any, ...]:
-        return (
-            random.random(),
-            random.gauss(0, 1),
-            float(np.random.standard_normal()),
-            int(np.random.randint(1 << 30)),
-            torch.rand(3).tolist(),
-        )
-
-    def test_every_source_of_randomness_comes_back(self, tmp_path: Path) -> None:
-        self.draw()
-        state = RunState(step=7, epoch=1, micro_batch=12, counters={"tokens": 1234, "seconds": 0.1})
-        state.save(tmp_path)
-        expected = self.draw()
-        self.draw()
-        assert RunState.load(tmp_path) == state
-        assert self.draw() == expected
-
-    def test_another_number_of_processes(self, tmp_path: Path) -> None:
-        for rank in range(2):
-            RunState(step=rank).save(tmp_path, rank)
-        assert RunState.load(tmp_path, 1, 2).step == 1
-        with pytest.raises(KnownError) as caught:
-            RunState.load(tmp_path, 0, 3)
-        assert caught.value.kind == "ranks_changed"
-        assert "2 processes; this one has 3" in caught.value.message
-
-    @pytest.mark.parametrize("content", [b"", b"not torch", None])
-    def test_a_file_that_is_no_state(self, tmp_path: Path, content: bytes | None) -> None:
-        path = tmp_path / "run_state-0.pt"
-        if content is None:
-            torch.save({"step": 1}, path)
-        else:
-            path.write_bytes(content)
-        with pytest.raises(KnownError) as caught:
-            RunState.load(tmp_path)
-        assert caught.value.kind == "checkpoint_broken"
-        assert str(path) in caught.value.message
-
-    def test_nothing_runs_from_a_checkpoint(self, tmp_path: Path) -> None:
-        class Evil:
-            def __reduce__(self) -> tuple[Any, ...]:
-                return (os.mkdir, (str(tmp_path / "ran"),))
-
-        torch.save({"step": Evil()}, tmp_path / "run_state-0.pt")
-        with pytest.raises(KnownError):
-            RunState.load(tmp_path)
-        assert not (tmp_path / "ran").exists()
 
 
 def test_alone_is_a_world_of_one() -> None:

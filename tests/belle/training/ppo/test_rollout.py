@@ -102,23 +102,6 @@ def test_what_the_checkpoint_recommends_for_chatting_is_left_out() -> None:
     assert where.model.policy.generation_config.repetition_penalty == 5.0
 
 
-def test_prompts_are_padded_on_the_left() -> None:
-    import numpy as np
-
-    from belle.training.model.sampling import left_padded
-
-    ids, mask = left_padded([[7, 8, 9], np.array([5], np.int32)], PAD)
-    assert ids.tolist() == [[7, 8, 9], [PAD, PAD, 5]]
-    assert mask.tolist() == [[1, 1, 1], [0, 0, 1]]
-
-
-def test_seeds_differ_in_everything() -> None:
-    from belle.training.model.sampling import answer_seed
-
-    seeds = {answer_seed(*numbers) for numbers in ((1, 2, 3), (1, 3, 2), (2, 1, 3), (1, 2, 4), (1, 23, 0))}
-    assert len(seeds) == 5
-
-
 @pytest.mark.parametrize("architecture", ["llama", "gemma2"])
 def test_log_probs_and_entropy_are_those_of_the_logits(architecture: str) -> None:
     import torch
