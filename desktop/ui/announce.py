@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 400
 """Characters of an answer that are read out; the message itself can be reached by Alt+Up."""
+_LATITUDE = 40
+"""A text that is cut ends with a whole word, if one ends within so many characters before the cut."""
 
 
 def announce(widget: QWidget, text: str, *, urgent: bool = False) -> None:
@@ -67,7 +69,8 @@ def _end(answer: StoredMessage | None) -> str:
         return translate("Announcement", "There is no answer.")
     text = " ".join(answer.text.split())
     if len(text) > _LONGEST:
-        text = text[:_LONGEST].rsplit(" ", 1)[0] + "…"
+        end = text.rfind(" ", _LONGEST - _LATITUDE, _LONGEST)  # Chinese has no spaces, or few
+        text = text[: end if end > 0 else _LONGEST] + "…"
     said = {
         "stopped": translate("Announcement", "The answer was stopped: {text}"),
         "interrupted": translate("Announcement", "The answer was interrupted: {text}"),

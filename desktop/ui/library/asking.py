@@ -72,15 +72,12 @@ class GetDialog(Dialog):
         self._update()
 
     def _update(self) -> None:
-        key = Path(self.key_field.text().strip()).expanduser()
-        self.get_button.setEnabled(
-            not self._entry.needs_llama or (bool(self.key_field.text().strip()) and key.is_file())
-        )
+        key = typed_path(self.key_field.text())
+        self.get_button.setEnabled(not self._entry.needs_llama or (key is not None and key.is_file()))
 
     def _accept(self) -> None:
         if self._entry.needs_llama:
-            path = str(Path(self.key_field.text().strip()).expanduser())
-            self._settings.set_value(LLAMA_WEIGHTS, path)
+            self._settings.set_value(LLAMA_WEIGHTS, str(typed_path(self.key_field.text())))
         self.accept()
 
     def _choose_key(self) -> None:
@@ -149,8 +146,8 @@ class SourceDialog(Dialog):
     def _choose(self) -> None:
         chosen = self.choice.value()
         self.field.setEnabled(chosen == "other")
-        self.field.setText({"hub": "", "mirror": MIRROR}.get(chosen, self.field.text()))
-        self._store()
+        if chosen != "other":
+            self.field.setText({"hub": "", "mirror": MIRROR}[chosen])
 
     def _store(self) -> None:
         self._settings.set_value(ENDPOINT, self.field.text().strip() or None)
@@ -172,6 +169,15 @@ class SourceDialog(Dialog):
         self._proxy.setText(
             translate("Library", "The proxies of this computer (HTTPS_PROXY) are used, but never to reach itself.")
         )
+
+
+def typed_path(text: str) -> Path | None:
+    """The file or folder that was typed, where `~` may stand for a home; None if there is none."""
+    try:
+        path = Path(text.strip()).expanduser()
+        return path if text.strip() and path.exists() else None
+    except (OSError, RuntimeError, ValueError):  # too long, the home of nobody, or with a NUL
+        return None
 
 
 def choose_file(parent: QWidget, title: str, pattern: str, then: Callable[[Path], object]) -> None:

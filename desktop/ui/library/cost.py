@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QProgressBar, QPushButton, QWidget
@@ -10,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QProgressBar, QPushButton,
 from desktop.i18n import current_language, translate
 from desktop.library.cost import CostMeasurement, CostReport, Language
 from desktop.ui.dialogs.base import Dialog
-from desktop.ui.library.asking import choose_file, choose_folder
+from desktop.ui.library.asking import choose_file, choose_folder, typed_path
 from desktop.ui.links import open_local
 from desktop.ui.style.controls import Segments, repolish
 
@@ -71,10 +70,10 @@ class CostDialog(Dialog):
     def _measure(self) -> None:
         if self.measurement.is_running:
             self.measurement.stop()
-        elif self._entry.path is not None:
+        elif self._entry.path is not None and (parent := typed_path(self.field.text())) is not None:
             self._report = None
             language: Language = "zh" if self.text_choice.value() == "zh" else "en"
-            self.measurement.start(Path(self.field.text().strip()).expanduser(), self._entry.path, language)
+            self.measurement.start(parent, self._entry.path, language)
         self._update()
 
     def _ended(self, report: CostReport | None) -> None:
@@ -101,8 +100,7 @@ class CostDialog(Dialog):
         self.state.setVisible(running or bool(error))
         self.state.setProperty("level", "" if running else "bad")
         repolish(self.state)
-        text = self.field.text().strip()
-        self.measure_button.setEnabled(running or (bool(text) and Path(text).expanduser().exists()))
+        self.measure_button.setEnabled(running or typed_path(self.field.text()) is not None)
         name = translate("Library", "Stop") if running else translate("Library", "Measure")
         self.measure_button.setText(name)
         self.measure_button.setAccessibleName(name)

@@ -172,8 +172,8 @@ class ModelDetailsDialog(Dialog):
         self.digest_button.setText(translate("Library", "Reading … {percent} %").format(percent=percent))
 
     def _show_digest(self, text: str, good: bool) -> None:
-        del good  # an error is shown in the same place
-        self._sha256 = text
+        self._sha256 = text  # or the error, after which it can be tried again
+        self.digest_button.setEnabled(not good)
         self._name_buttons()
         self._show_facts()
 

@@ -135,10 +135,12 @@ class LibraryDialog(Dialog):
         self._show_free()
 
     def _show_job(self, state: JobState) -> None:
+        """Show a job in the line of its model; that of a file without one below the tabs."""
         line = self.lines.get(state.ref)
         if line is not None:
             line.show_job(self._library.job(state.ref))
-        elif state.outcome == "running":
+            return
+        if state.outcome == "running":
             self._importing = state.ref
             self.show_message(f"{shortened(Path(state.ref).name)}: {words.progress(state)}", "")
         elif state.error is not None:
@@ -147,7 +149,7 @@ class LibraryDialog(Dialog):
             self.show_message(translate("Library", "{name} is ready.").format(name=Path(state.ref).name), "")
         else:
             self.show_message("", "")
-        self.stop_button.setVisible(line is None and state.outcome == "running")
+        self.stop_button.setVisible(state.outcome == "running")
 
     def show_message(self, text: str, level: str) -> None:
         """Show a line below the tabs."""
@@ -195,10 +197,10 @@ class LibraryDialog(Dialog):
 
     def _cancel(self, entry: LibraryEntry) -> None:
         """Stop a job, and delete what has arrived."""
-        if self.lines[entry.ref].is_running and entry.section not in ("small", "belle"):
-            self._library.stop(entry.ref)
-            return
+        is_copy = self.lines[entry.ref].is_running and entry.section not in ("small", "belle")
         self._library.stop(entry.ref)
+        if is_copy:
+            return
         dialog = ConfirmDialog(
             translate("Library", "Cancel {name}?").format(name=shortened(entry.title)),
             translate("Library", "What has arrived is deleted. To go on later instead, keep it."),

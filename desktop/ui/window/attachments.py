@@ -128,10 +128,13 @@ class WindowAttachments(QObject):
             self._window.settings.set_value(_FOLDER, str(Path(path).parent))
             self._conversation_of[attaching.read(Path(path))] = self._open_id()
         if len(paths) > room:
-            from desktop.chat.state import Notice
+            self._refuse(len(paths) - room)
 
-            details = {"number": len(paths) - room, "most": MAX_FILES}
-            self._controller.notice.emit(Notice("attach_too_many", "warn", details, (), "attachment"))
+    def _refuse(self, number: int) -> None:
+        from desktop.chat.state import Notice
+
+        details = {"number": number, "most": MAX_FILES}
+        self._controller.notice.emit(Notice("attach_too_many", "warn", details, (), "attachment"))
 
     def _open_id(self) -> int | None:
         conversation = self._controller.conversation
@@ -142,7 +145,10 @@ class WindowAttachments(QObject):
 
     def _add(self, number: int, attachment: StoredAttachment) -> None:
         # The chat may have been left while the file was read.
-        chips = self._chips.setdefault(self._conversation_of.pop(number, self._open_id()), {})
+        chips = self._chips.setdefault(self._conversation_of.pop(number), {})
+        if len(chips) == MAX_FILES:  # others were added while it was read
+            self._refuse(1)
+            return
         if self._bar is None:
             self._bar = QWidget()
             self._column = QVBoxLayout(self._bar)

@@ -183,9 +183,8 @@ class WindowLayout(QMainWindow):
         self._foot.setContentsMargins(look.space(3), look.space(1), look.space(3), look.px(2))
         self._foot.setSpacing(0)
         for row in (self._banner_row, self._foot_row):
-            row.setContentsMargins(
-                0, 0, look.px(12), 0
-            )  # the width of the transcript's scroll bar: all texts are in one column
+            # The width of the transcript's scroll bar, so that all texts are in one column.
+            row.setContentsMargins(0, 0, look.px(12), 0)
         for part in (self._foot_widget, self._banners):
             if part is not None:
                 part.setMaximumWidth(look.shape("column") + 2 * look.space(3))

@@ -274,7 +274,7 @@ class MainWindow(WindowLayout):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Load the dropped file."""
+        """Import, attach or load the dropped file."""
         path = _local_file(event.mimeData())
         if path is not None:
             event.acceptProposedAction()

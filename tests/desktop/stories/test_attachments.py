@@ -123,3 +123,15 @@ def test_of_too_many_files_the_first_go_along_and_it_is_said(sits_down: Callable
     banner = person.window.banners.banner("attachment")
     assert banner is not None
     assert "2 were left out" in banner.spoken()
+
+
+def test_files_that_are_still_being_read_count_as_attached(sits_down: Callable[..., Person], tmp_path: Path) -> None:
+    person = sits_down()
+    paths = [tmp_path / f"{number}.txt" for number in range(6)]
+    for path in paths:
+        path.write_text("text")
+    attachments = person.window.window_actions.attachments
+    for path in paths:
+        attachments.attach([str(path)])
+    person.qtbot.waitUntil(lambda: person.kinds() == ["attach_too_many"], timeout=20_000)
+    assert len(attachments.files()) == 5

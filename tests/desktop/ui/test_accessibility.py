@@ -226,6 +226,13 @@ def test_a_long_answer_is_not_read_out_as_a_whole(controller, spoken):
     assert len(spoken[-1]) < 500
 
 
+@pytest.mark.parametrize("text", ["BELLE 是" + "一个开放的语言模型，" * 100, "word " * 5000, "x" * 900])
+def test_a_long_answer_is_read_out_nearly_to_the_limit_with_or_without_spaces(controller, spoken, text):
+    answer(controller, text=text)
+    assert 350 < len(spoken[-1]) < 450
+    assert spoken[-1].endswith("…")
+
+
 def test_a_question_without_an_answer_is_announced(controller, spoken):
     controller.busy_changed.emit(True)
     controller.busy_changed.emit(False)

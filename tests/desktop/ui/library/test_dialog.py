@@ -20,6 +20,7 @@ from desktop.library.library import ENDPOINT, LLAMA_WEIGHTS
 from desktop.settings import Settings
 from desktop.ui.library import words
 from desktop.ui.library.asking import MIRROR, GetDialog, SourceDialog
+from desktop.ui.library.cost import CostDialog
 from desktop.ui.library.dialog import SECTIONS, LibraryDialog
 from tests.belle.engine.tiny_gguf import write_random_model
 from tests.support.library import QuietLibrary
@@ -140,6 +141,22 @@ def test_an_encrypted_model_explains_why_it_needs_a_file(
     assert library.started[0]["llama_weights"] == str(key) == settings.value(LLAMA_WEIGHTS)
 
 
+@pytest.mark.parametrize("text", ["~nobody-of-that-name/x.pth", "x" * 5000, "a\0b", "~", "", "  "])
+def test_what_is_no_file_is_not_taken_for_one(
+    dialog: LibraryDialog, library: Recording, settings: Settings, qtbot: Any, text: str
+) -> None:
+    entries = {entry.name: entry for entry in library.entries()}
+    get, cost = GetDialog(entries["belle-llama-7b-2m"], settings), CostDialog(entries["starter"])
+    for asks, field, button in (
+        (get, get.key_field, get.get_button),
+        (cost, cost.field, cost.measure_button),
+    ):
+        qtbot.addWidget(asks)
+        field.setMaxLength(10_000)
+        field.setText(text)
+        assert button.isEnabled() == (text == "~" and asks is cost), "a home is a folder"
+
+
 def test_where_downloads_come_from_is_chosen(dialog: LibraryDialog, library: Recording, settings: Settings) -> None:
     dialog.source_button.click()
     source: SourceDialog = child(dialog, "SourceDialog")
@@ -204,6 +221,16 @@ def test_a_checkpoint_and_an_adapter_are_converted(
     monkeypatch.setattr("desktop.ui.library.dialog.choose_folder", lambda parent, title, then: then(tmp_path / "base"))
     dialog.take(adapter)
     assert library.started[-1] == {"do": "convert", "path": str(tmp_path / "base"), "adapter": str(adapter)}
+
+
+def test_an_import_can_be_stopped_while_a_model_of_the_list_is_downloaded(
+    dialog: LibraryDialog, library: Recording, tmp_path: Path
+) -> None:
+    show(dialog, "small")
+    dialog.take(tmp_path)
+    library.tell(JobState("qwen3-4b", step=Step("download", "x", 1, 2)))
+    assert dialog.stop_button.isVisible()
+    assert not dialog.lines["qwen3-4b"].bar.isHidden()
 
 
 def test_a_line_keeps_its_place_and_its_focus_when_others_change(dialog: LibraryDialog, library: Recording) -> None:
