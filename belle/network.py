@@ -169,6 +169,11 @@ def record_once(use: Use, what: str, address: str = "") -> None:
         pass
 
 
+def is_in_use(recorded: Mapping[Use, network_record.Activity]) -> bool:
+    """Whether other computers are being reached now, by what `activity` returned."""
+    return any(state.is_open for use, state in recorded.items() if use not in LOCAL_USES)
+
+
 def activity() -> dict[Use, network_record.Activity]:
     """What the record says of every use, in the order of `USES`."""
     recorded = {}

@@ -75,7 +75,7 @@
     <name>Attachments</name>
     <message>
         <source>{number} tokens</source>
-        <translation>{number} 个 token</translation>
+        <translation>{number} 个词元</translation>
     </message>
     <message>
         <source>the last {number} characters are left out</source>
@@ -176,15 +176,15 @@
     </message>
     <message>
         <source>How full it is can be counted when a model is loaded and not answering</source>
-        <translation>模型加载好、没有在回答时，才能数出用了多少</translation>
+        <translation>模型载入好、没有在回答时，才能数出用了多少</translation>
     </message>
     <message>
         <source>Too long: {used} tokens, and the model holds {total}</source>
-        <translation>太长了：{used} 个 token，模型最多容纳 {total} 个</translation>
+        <translation>太长了：{used} 个词元，模型最多容纳 {total} 个</translation>
     </message>
     <message>
         <source>Now {used} of {total} tokens</source>
-        <translation>现在用了 {total} 个 token 中的 {used} 个</translation>
+        <translation>现在用了 {total} 个词元中的 {used} 个</translation>
     </message>
     <message>
         <source>When the context is full</source>
@@ -731,10 +731,6 @@
         <translation>“{file}”像是导出的对话。已有的对话不会重复导入，现有的内容也不会改变。</translation>
     </message>
     <message>
-        <source>Cancel</source>
-        <translation>取消</translation>
-    </message>
-    <message>
         <source>Import</source>
         <translation>导入</translation>
     </message>
@@ -795,10 +791,6 @@
         <translation>导出的对话 (*.json *.jsonl *.zip)</translation>
     </message>
     <message>
-        <source>All files (*)</source>
-        <translation>所有文件 (*)</translation>
-    </message>
-    <message>
         <source>Untitled chat</source>
         <translation>未命名的对话</translation>
     </message>
@@ -844,6 +836,13 @@
     <message>
         <source>{bits}-bit</source>
         <translation>{bits} 位</translation>
+    </message>
+</context>
+<context>
+    <name>FileDialog</name>
+    <message>
+        <source>All files (*)</source>
+        <translation>所有文件 (*)</translation>
     </message>
 </context>
 <context>
@@ -1033,10 +1032,6 @@
     <message>
         <source>The proxies of this computer (HTTPS_PROXY) are used, but never to reach itself.</source>
         <translation>会使用这台电脑的代理（HTTPS_PROXY），但访问本机时从不经过代理。</translation>
-    </message>
-    <message>
-        <source>All files (*)</source>
-        <translation>所有文件 (*)</translation>
     </message>
     <message>
         <source>File</source>
@@ -2356,7 +2351,7 @@
     </message>
     <message>
         <source>The model is being loaded…</source>
-        <translation>正在加载模型…</translation>
+        <translation>正在载入模型…</translation>
     </message>
     <message>
         <source>It could not be served.</source>
@@ -2368,7 +2363,7 @@
     </message>
     <message>
         <source>Load a model first.</source>
-        <translation>请先加载一个模型。</translation>
+        <translation>请先载入一个模型。</translation>
     </message>
 </context>
 <context>
@@ -3257,8 +3252,8 @@ you teach the quiet roofs to sing.</source>
         <translation>打开模型文件</translation>
     </message>
     <message>
-        <source>Models (*.gguf);;All files (*)</source>
-        <translation>模型 (*.gguf);;所有文件 (*)</translation>
+        <source>Models (*.gguf)</source>
+        <translation>模型 (*.gguf)</translation>
     </message>
     <message>
         <source>System prompt…</source>

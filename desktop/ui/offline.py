@@ -87,8 +87,7 @@ class OfflineBadge(QPushButton):
         self._record_time = changed
         from belle import network
 
-        activity = network.activity()
-        in_use = any(activity[use].is_open for use in activity if use not in network.LOCAL_USES)
+        in_use = network.is_in_use(network.activity())
         if in_use != self._in_use:
             self._in_use = in_use
             self.retranslate()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from PySide6.QtCore import Qt, qVersion
+from PySide6.QtCore import qVersion
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -12,7 +12,7 @@ import belle
 from belle import paths
 from desktop.i18n import translate
 from desktop.ui.dialogs.base import Dialog
-from desktop.ui.style.controls import label
+from desktop.ui.style.controls import SELECTABLE, label
 from desktop.ui.style.theme import theme
 
 CITATION = """@misc{BELLE,
@@ -47,9 +47,7 @@ class AboutDialog(Dialog):
         for name in ("licence", "research", "cite", "places"):
             title = self.paragraph("section")
             text = self.paragraph("code" if name in ("cite", "places") else "muted")
-            text.setTextInteractionFlags(
-                Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-            )
+            text.setTextInteractionFlags(SELECTABLE)
             self._sections[name] = (title, text)
         self.body.addStretch(1)
         self.doctor_button = self.add_button()
@@ -62,7 +60,6 @@ class AboutDialog(Dialog):
         super().retranslate()
         self.set_heading(translate("About", "About ChatBELLE"))
         self.doctor_button.setText(translate("About", "Does everything work here?"))
-        self.doctor_button.setAccessibleName(translate("About", "Does everything work here?"))
         self._name.setText(translate("About", "Your own language model, on your own computer."))
         self._versions.setText(versions())
         texts = {

@@ -50,6 +50,7 @@ class Dialog(QDialog):
         self._whole.addWidget(self.area, 1)
         self._whole.addLayout(self.buttons)
         self.close_button: QPushButton | None = None
+        self.cancel_button: QPushButton | None = None
 
     def ready(self) -> None:
         """Set texts and sizes, and follow changes of the theme."""
@@ -72,6 +73,11 @@ class Dialog(QDialog):
         self.close_button = self.add_button(primary=True)
         self.close_button.clicked.connect(self.accept)
 
+    def add_cancel_button(self) -> None:
+        """Add the button of a dialog that asks for something which leaves all as it is."""
+        self.cancel_button = self.add_button()
+        self.cancel_button.clicked.connect(self.reject)
+
     def paragraph(self, role: str = "muted") -> QLabel:
         """Add a wrapped text to the body; a `section` heading has some space above it."""
         widget = label(role, wrap=True)
@@ -90,7 +96,8 @@ class Dialog(QDialog):
         """Set every text in the present language; a subclass extends this."""
         if self.close_button is not None:
             self.close_button.setText(translate("Dialog", "Close"))
-            self.close_button.setAccessibleName(translate("Dialog", "Close"))
+        if self.cancel_button is not None:
+            self.cancel_button.setText(translate("Dialog", "Cancel"))
 
     def restyle(self) -> None:
         """Set distances."""

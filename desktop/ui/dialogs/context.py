@@ -57,8 +57,7 @@ class ContextDialog(Dialog):
         self.summary_button.clicked.connect(self._show_summary)
         self.summary_button.setVisible(has_summary)
         self.body.addWidget(self.summary_button, 0, Qt.AlignmentFlag.AlignLeft)
-        self.cancel_button = self.add_button()
-        self.cancel_button.clicked.connect(self.reject)
+        self.add_cancel_button()
         self.save_button = self.add_button(primary=True)
         self.save_button.clicked.connect(self._save)
         self.choices[policy].button.setFocus()
@@ -115,12 +114,8 @@ class ContextDialog(Dialog):
             self.choices[name].set_texts(title, text)
         self._always.setText(translate("Context", "The system prompt and pinned messages always stay."))
         self.default_box.setText(translate("Context", "As default for new chats"))
-        self.default_box.setAccessibleName(self.default_box.text())
         self.summary_button.setText(translate("Context", "Read the summary…"))
-        self.cancel_button.setText(translate("Dialog", "Cancel"))
         self.save_button.setText(translate("Dialog", "Save"))
-        for button in (self.summary_button, self.cancel_button, self.save_button):
-            button.setAccessibleName(button.text())
         self._show_usage()
 
     def restyle(self) -> None:
@@ -206,7 +201,6 @@ class _Choice(QWidget):
     def set_texts(self, title: str, text: str) -> None:
         """Show them."""
         self.button.setText(title)
-        self.button.setAccessibleName(title)
         self.button.setAccessibleDescription(text)
         self._text.setText(text)
 

@@ -15,13 +15,11 @@ from desktop.i18n import translate
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.dialogs.doctor_labels import fact_name, problem_sentence, section_title
 from desktop.ui.foreign_text import set_tooltip
-from desktop.ui.style.controls import label
+from desktop.ui.style.controls import SELECTABLE, label
 from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
     from belle.doctor import DoctorReport, Problem, Section
-
-_SELECTABLE = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
 
 
 class Examination(QObject):
@@ -64,7 +62,6 @@ class DoctorDialog(Dialog):
         self.set_heading(translate("Doctor", "Does everything work here?"))
         self._waiting.setText(translate("Doctor", "Looking at this computer …"))
         self.copy_button.setText(translate("Doctor", "Copy for a bug report"))
-        self.copy_button.setAccessibleName(translate("Doctor", "Copy for a bug report"))
         set_tooltip(self.copy_button, translate("Doctor", "Without names, paths or anything private"))
         if self.report is not None:
             self._show(self.report)
@@ -130,4 +127,4 @@ def _set_text(widget: QLabel, text: str, spoken: str) -> None:
     widget.setTextFormat(Qt.TextFormat.PlainText)
     widget.setText(text)
     widget.setAccessibleName(spoken)
-    widget.setTextInteractionFlags(_SELECTABLE)
+    widget.setTextInteractionFlags(SELECTABLE)

@@ -17,8 +17,7 @@ class ImportOffer(Dialog):
         super().__init__(parent)
         self._file = file
         self._text = self.paragraph()
-        self.no = self.add_button()
-        self.no.clicked.connect(self.reject)
+        self.add_cancel_button()
         self.yes = self.add_button(primary=True)
         self.yes.clicked.connect(self.accept)
         self.ready()
@@ -34,12 +33,7 @@ class ImportOffer(Dialog):
                 "that is here changes.",
             ).format(file=shortened(self._file))
         )
-        for button, name in (
-            (self.no, translate("Exchange", "Cancel")),
-            (self.yes, translate("Exchange", "Import")),
-        ):
-            button.setText(name)
-            button.setAccessibleName(name)
+        self.yes.setText(translate("Exchange", "Import"))
 
 
 class ExchangeProgress(Dialog):
@@ -77,4 +71,3 @@ class ExchangeProgress(Dialog):
         self._text.setText(self._words())
         self.bar.setAccessibleName(translate("Exchange", "Progress"))
         self.stop.setText(translate("Exchange", "Stop"))
-        self.stop.setAccessibleName(translate("Exchange", "Stop"))

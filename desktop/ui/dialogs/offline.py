@@ -86,10 +86,9 @@ class OfflineDialog(Dialog):
 
     def _show_uses(self) -> None:
         activity = network.activity()
-        in_use = any(activity[use].is_open for use in activity if use not in network.LOCAL_USES)
         self.set_heading(
             translate("Offline", "The network is being used")
-            if in_use
+            if network.is_in_use(activity)
             else translate("Offline", "Nothing leaves this computer")
         )
         for use, row in self._uses.items():

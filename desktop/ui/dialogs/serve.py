@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
@@ -10,9 +10,7 @@ from desktop.chat.model_server import ServerState
 from desktop.i18n import translate
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.foreign_text import breakable
-from desktop.ui.style.controls import label
-
-_SELECTABLE = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+from desktop.ui.style.controls import SELECTABLE, label
 
 
 class ServeDialog(Dialog):
@@ -69,9 +67,7 @@ class ServeDialog(Dialog):
             self.copy_buttons[name].setAccessibleName(translate("Serve", "Copy: {0}").replace("{0}", title))
             for widget in (self._titles[name], self.values[name], self.copy_buttons[name]):
                 widget.setVisible(bool(values[name]))
-        words = translate("Serve", "Stop serving") if self._is_on else translate("Serve", "Start serving")
-        self.switch.setText(words)
-        self.switch.setAccessibleName(words)
+        self.switch.setText(translate("Serve", "Stop serving") if self._is_on else translate("Serve", "Start serving"))
         self.switch.setEnabled(self._is_on or self._can_start)
 
     @property
@@ -92,7 +88,7 @@ class ServeDialog(Dialog):
     def _add_row(self, name: str) -> None:
         self._titles[name] = self.paragraph("muted")
         value = self.values[name] = label("code", wrap=True)
-        value.setTextInteractionFlags(_SELECTABLE)
+        value.setTextInteractionFlags(SELECTABLE)
         button = self.copy_buttons[name] = QPushButton()
         button.setAutoDefault(False)
         button.clicked.connect(lambda: self._copy(name))

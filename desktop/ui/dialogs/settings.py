@@ -196,9 +196,7 @@ class SettingsDialog(Dialog):
 
     def _show_saved(self) -> None:
         size = numbers.size(self._saved_bytes)
-        text = translate("Settings", "Delete what is saved now ({size})").format(size=size)
-        self.delete_saved_button.setText(text)
-        self.delete_saved_button.setAccessibleName(text)
+        self.delete_saved_button.setText(translate("Settings", "Delete what is saved now ({size})").format(size=size))
 
     def _choose_template(self) -> None:
         self.accept()
@@ -259,7 +257,6 @@ class SettingsDialog(Dialog):
         self.smaller.setAccessibleName(translate("Settings", "Smaller text"))
         self.larger.setAccessibleName(translate("Settings", "Larger text"))
         self.reset_button.setText(translate("Settings", "Back to the model's own values"))
-        self.reset_button.setAccessibleName(self.reset_button.text())
         contexts = sorted({*CONTEXTS, self._loaded_with[0]})
         self.context_choice.set_texts(translate("Settings", "Context length"), [numbers.count(n) for n in contexts])
         self.threads_choice.set_texts(

@@ -15,7 +15,7 @@ from desktop.i18n import current_language, translate
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.foreign_text import breakable
 from desktop.ui.notices import notice_text
-from desktop.ui.style.controls import label
+from desktop.ui.style.controls import SELECTABLE, label
 
 if TYPE_CHECKING:
     from belle.errors import KnownError
@@ -61,9 +61,7 @@ class StoreFaultDialog(Dialog):
         self._copies = copies if is_repairable else ()
         self._text = self.paragraph()
         self._details = label("code", wrap=True)
-        self._details.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
+        self._details.setTextInteractionFlags(SELECTABLE)
         self.body.addWidget(self._details)
         self._copies_note = self.paragraph()
         self.choice = QComboBox()
@@ -102,13 +100,9 @@ class StoreFaultDialog(Dialog):
         self.choice.setCurrentIndex(chosen)
         for part in (self.choice, self.choice.view()):
             part.setAccessibleName(translate("Dialog", "Copies of the conversations"))
-        for button, name in (
-            (self.open_button, translate("Dialog", "Open what can be read")),
-            (self.restore_button, translate("Dialog", "Put this copy back")),
-            (self.quit_button, translate("Dialog", "Quit")),
-        ):
-            button.setText(name)
-            button.setAccessibleName(name)
+        self.open_button.setText(translate("Dialog", "Open what can be read"))
+        self.restore_button.setText(translate("Dialog", "Put this copy back"))
+        self.quit_button.setText(translate("Dialog", "Quit"))
 
     def _name(self, copy: CopyToRestore) -> str:
         locale = QLocale(current_language())

@@ -29,8 +29,7 @@ class SummaryDialog(Dialog):
         self.body.addWidget(self.field)
         self.delete_button = self.add_button()
         self.delete_button.clicked.connect(self.delete_requested)
-        self.cancel_button = self.add_button()
-        self.cancel_button.clicked.connect(self.reject)
+        self.add_cancel_button()
         self.save_button = self.add_button(primary=True)
         self.save_button.clicked.connect(lambda: self.chosen.emit(self._text()))
         self.field.setFocus()
@@ -55,10 +54,7 @@ class SummaryDialog(Dialog):
         )
         self.field.setAccessibleName(translate("Summary", "Summary of the earlier conversation"))
         self.delete_button.setText(translate("Summary", "Delete"))
-        self.cancel_button.setText(translate("Dialog", "Cancel"))
         self.save_button.setText(translate("Dialog", "Save"))
-        for button in (self.delete_button, self.cancel_button, self.save_button):
-            button.setAccessibleName(button.text())
 
     def restyle(self) -> None:
         """A comfortable height."""

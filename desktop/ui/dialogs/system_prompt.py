@@ -29,8 +29,7 @@ class SystemPromptDialog(Dialog):
         self.field.setTabChangesFocus(True)
         self.field.moveCursor(QTextCursor.MoveOperation.End)
         self.body.addWidget(self.field)
-        self.cancel_button = self.add_button()
-        self.cancel_button.clicked.connect(self.reject)
+        self.add_cancel_button()
         self.save_button = self.add_button(primary=True)
         self.save_button.clicked.connect(self._save)
         self.field.setFocus()
@@ -51,10 +50,7 @@ class SystemPromptDialog(Dialog):
         )
         self.field.setAccessibleName(translate("SystemPrompt", "System prompt"))
         self.field.setPlaceholderText(translate("SystemPrompt", "For example: Answer briefly and in simple words."))
-        self.cancel_button.setText(translate("Dialog", "Cancel"))
         self.save_button.setText(translate("Dialog", "Save"))
-        for button in (self.cancel_button, self.save_button):
-            button.setAccessibleName(button.text())
 
     def restyle(self) -> None:
         """Set the height of the field."""

@@ -15,7 +15,7 @@ from belle.prompts import OWN_TEMPLATE, Message
 from desktop.i18n import translate
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.foreign_text import set_tooltip, shortened
-from desktop.ui.style.controls import label, repolish
+from desktop.ui.style.controls import label, set_style_property
 from desktop.ui.style.theme import theme
 from desktop.ui.wrapping import LongWords
 
@@ -59,8 +59,7 @@ class TemplateDialog(Dialog):
         self._row.addWidget(self.choices, 4)
         self._row.addLayout(right, 5)
         self.body.addLayout(self._row, 1)
-        self.cancel_button = self.add_button()
-        self.cancel_button.clicked.connect(self.reject)
+        self.add_cancel_button()
         self.use_button = self.add_button(primary=True)
         self.use_button.clicked.connect(self._use)
         self.ready()
@@ -110,8 +109,7 @@ class TemplateDialog(Dialog):
         level, text = self._advice_on(option)
         self._advice.setText(text)
         self._advice.setVisible(bool(text))
-        self._advice.setProperty("level", level)
-        repolish(self._advice)
+        set_style_property(self._advice, "level", level)
 
     def _advice_on(self, option: TemplateOption | None) -> tuple[str, str]:
         """The level and the text of the advice about a template."""
@@ -147,10 +145,7 @@ class TemplateDialog(Dialog):
         for row in range(self.choices.count()):
             item = self.choices.item(row)
             item.setText(self._title_of(self._options[item.data(Qt.ItemDataRole.UserRole)]))
-        self.cancel_button.setText(translate("Dialog", "Cancel"))
         self.use_button.setText(translate("Template", "Use this"))
-        for button in (self.cancel_button, self.use_button):
-            button.setAccessibleName(button.text())
         self._show_choice()
 
     def _title_of(self, option: TemplateOption) -> str:

@@ -31,9 +31,5 @@ class UnsavedDialog(Dialog):
                 "be written, it is saved by itself within seconds. If you close the window now, it is lost.",
             )
         )
-        for button, name in (
-            (self.close_anyway, translate("Dialog", "Close without it")),
-            (self.stay, translate("Dialog", "Stay")),
-        ):
-            button.setText(name)
-            button.setAccessibleName(name)
+        self.close_anyway.setText(translate("Dialog", "Close without it"))
+        self.stay.setText(translate("Dialog", "Stay"))

@@ -102,5 +102,3 @@ class FolderDialog(Dialog):
         self.choose_button.setText(translate("Documents", "Choose a folder…"))
         for button in (self.remove_button, self.update_button):
             button.setVisible(has_folder)
-        for button in (self.remove_button, self.update_button, self.choose_button):
-            button.setAccessibleName(button.text())

@@ -59,7 +59,6 @@ class PassageDialog(Dialog):
         self._place.setText(words.place(self._source))
         self.field.setAccessibleName(translate("Documents", "Passage"))
         self.open_button.setText(translate("Documents", "Open the document"))
-        self.open_button.setAccessibleName(self.open_button.text())
 
     def restyle(self) -> None:
         """Write the text in the colours of the theme: the passage in ink, what is around it quieter."""

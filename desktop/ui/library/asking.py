@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QLineEdit, QPushButton, QWidget
 
 from desktop.i18n import translate
 from desktop.library.library import ENDPOINT, LLAMA_WEIGHTS
 from desktop.ui import numbers
 from desktop.ui.dialogs.base import Dialog
+from desktop.ui.file_dialog import choose_file
 from desktop.ui.foreign_text import breakable
 from desktop.ui.library import words
-from desktop.ui.screen import fit_to_screen
 from desktop.ui.style.controls import Segments
 
 if TYPE_CHECKING:
@@ -33,9 +32,8 @@ class ConfirmDialog(Dialog):
         self.leave_button, self.do_button = self.add_button(primary=True), self.add_button()
         self.leave_button.clicked.connect(self.reject)
         self.do_button.clicked.connect(self.accept)
-        for button, name in ((self.leave_button, leave), (self.do_button, do)):
-            button.setText(name)
-            button.setAccessibleName(name)
+        self.leave_button.setText(leave)
+        self.do_button.setText(do)
         self.set_heading(title)
         self.ready()
 
@@ -64,8 +62,8 @@ class GetDialog(Dialog):
         self.body.addWidget(self.key_button)
         for part in (self._key_title, self._key_why, self.key_field, self.key_button):
             part.setVisible(entry.needs_llama)
-        self.cancel_button = self.add_button()
-        self.cancel_button.clicked.connect(self.reject)
+        self.later_button = self.add_button()
+        self.later_button.clicked.connect(self.reject)
         self.get_button = self.add_button(primary=True)
         self.get_button.clicked.connect(self._accept)
         self.ready()
@@ -116,11 +114,8 @@ class GetDialog(Dialog):
         self.key_field.setPlaceholderText("…/LLaMA/7B/consolidated.00.pth")
         self.key_field.setAccessibleName(self._key_title.text())
         self.key_button.setText(translate("Library", "Choose the file…"))
-        self.key_button.setAccessibleName(self.key_button.text())
-        self.cancel_button.setText(translate("Library", "Not now"))
-        self.cancel_button.setAccessibleName(self.cancel_button.text())
+        self.later_button.setText(translate("Library", "Not now"))
         self.get_button.setText(translate("Library", "Accept and get"))
-        self.get_button.setAccessibleName(self.get_button.text())
 
 
 class SourceDialog(Dialog):
@@ -178,24 +173,3 @@ def typed_path(text: str) -> Path | None:
         return path if text.strip() and path.exists() else None
     except (OSError, RuntimeError, ValueError):  # too long, the home of nobody, or with a NUL
         return None
-
-
-def choose_file(parent: QWidget, title: str, pattern: str, then: Callable[[Path], object]) -> None:
-    """Ask for a file."""
-    _choose(parent, title, QFileDialog.FileMode.ExistingFile, pattern, then)
-
-
-def choose_folder(parent: QWidget, title: str, then: Callable[[Path], object]) -> None:
-    """Ask for a folder."""
-    _choose(parent, title, QFileDialog.FileMode.Directory, "", then)
-
-
-def _choose(
-    parent: QWidget, title: str, mode: QFileDialog.FileMode, pattern: str, then: Callable[[Path], object]
-) -> None:
-    everything = translate("Library", "All files (*)")
-    dialog = QFileDialog(parent, title, filter=f"{pattern};;{everything}" if pattern else everything)
-    dialog.setFileMode(mode)
-    dialog.resize(fit_to_screen(dialog.sizeHint(), dialog))
-    dialog.fileSelected.connect(lambda path: then(Path(path)))
-    dialog.open()

@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QProgressBar, QPushButton,
 from desktop.i18n import current_language, translate
 from desktop.library.cost import CostMeasurement, CostReport, Language
 from desktop.ui.dialogs.base import Dialog
-from desktop.ui.library.asking import choose_file, choose_folder, typed_path
+from desktop.ui.file_dialog import choose_file, choose_folder
+from desktop.ui.library.asking import typed_path
 from desktop.ui.links import open_local
-from desktop.ui.style.controls import Segments, repolish
+from desktop.ui.style.controls import Segments, set_style_property
 
 if TYPE_CHECKING:
     from desktop.library.entries import LibraryEntry
@@ -98,12 +99,9 @@ class CostDialog(Dialog):
             else error
         )
         self.state.setVisible(running or bool(error))
-        self.state.setProperty("level", "" if running else "bad")
-        repolish(self.state)
+        set_style_property(self.state, "level", "" if running else "bad")
         self.measure_button.setEnabled(running or typed_path(self.field.text()) is not None)
-        name = translate("Library", "Stop") if running else translate("Library", "Measure")
-        self.measure_button.setText(name)
-        self.measure_button.setAccessibleName(name)
+        self.measure_button.setText(translate("Library", "Stop") if running else translate("Library", "Measure"))
 
     def retranslate(self) -> None:
         """The texts in the present language."""
@@ -119,11 +117,7 @@ class CostDialog(Dialog):
         self.field.setAccessibleName(translate("Library", "The model it was made from"))
         self.field.setPlaceholderText(self.field.accessibleName())
         self.text_choice.set_texts(translate("Library", "Text to read"), ("中文", "English"))
-        for button, text in (
-            (self.file_button, translate("Library", "Choose a file…")),
-            (self.folder_button, translate("Library", "Choose a folder…")),
-            (self.report_button, translate("Library", "Open the report")),
-        ):
-            button.setText(text)
-            button.setAccessibleName(text)
+        self.file_button.setText(translate("Library", "Choose a file…"))
+        self.folder_button.setText(translate("Library", "Choose a folder…"))
+        self.report_button.setText(translate("Library", "Open the report"))
         self._update()

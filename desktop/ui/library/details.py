@@ -17,7 +17,7 @@ from desktop.ui.dialogs.base import Dialog
 from desktop.ui.dialogs.doctor import Examination
 from desktop.ui.dialogs.doctor_labels import problem_sentence
 from desktop.ui.library import words
-from desktop.ui.style.controls import label
+from desktop.ui.style.controls import SELECTABLE, label
 from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from belle.doctor import DoctorReport
     from desktop.library.entries import LibraryEntry
-
-_SELECTABLE = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
 
 
 class WholeFileCheck(QObject):
@@ -149,7 +147,7 @@ class ModelDetailsDialog(Dialog):
             # Selectable, so without breaks: they would be copied, too.
             text.setText(value)
             text.setAccessibleName(f"{name}: {value}")
-            text.setTextInteractionFlags(_SELECTABLE)
+            text.setTextInteractionFlags(SELECTABLE)
             text.setMinimumWidth(theme().px(120))
             grid.addWidget(shown, row, 0, Qt.AlignmentFlag.AlignTop)
             grid.addWidget(text, row, 1)
@@ -190,14 +188,10 @@ class ModelDetailsDialog(Dialog):
         self.settings_requested.emit()
 
     def _name_buttons(self) -> None:
-        for button, text in (
-            (self.digest_button, translate("Library", "Check the whole file")),
-            (self.settings_button, translate("Library", "Context and threads…")),
-            (self.template_button, translate("Library", "Prompt template…")),
-            (self.cost_button, translate("Library", "What did these bits cost?…")),
-        ):
-            button.setText(text)
-            button.setAccessibleName(text)
+        self.digest_button.setText(translate("Library", "Check the whole file"))
+        self.settings_button.setText(translate("Library", "Context and threads…"))
+        self.template_button.setText(translate("Library", "Prompt template…"))
+        self.cost_button.setText(translate("Library", "What did these bits cost?…"))
 
     def retranslate(self) -> None:
         """The texts in the present language."""

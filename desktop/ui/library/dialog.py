@@ -16,12 +16,13 @@ from desktop.i18n import translate
 from desktop.library.library import ENDPOINT, Library, kind_of
 from desktop.ui import numbers
 from desktop.ui.dialogs.base import Dialog
+from desktop.ui.file_dialog import choose_file, choose_folder
 from desktop.ui.foreign_text import caption, shortened
 from desktop.ui.library import words
-from desktop.ui.library.asking import ConfirmDialog, GetDialog, SourceDialog, choose_file, choose_folder
+from desktop.ui.library.asking import ConfirmDialog, GetDialog, SourceDialog
 from desktop.ui.library.line import ModelLine
 from desktop.ui.links import open_local
-from desktop.ui.style.controls import Segments, label, repolish
+from desktop.ui.style.controls import Segments, label, set_style_property
 
 if TYPE_CHECKING:
     from desktop.chat.state import ModelState
@@ -155,8 +156,7 @@ class LibraryDialog(Dialog):
         """Show a line below the tabs."""
         self.message.setText(text)
         self.message.setVisible(bool(text))
-        self.message.setProperty("level", level)
-        repolish(self.message)
+        set_style_property(self.message, "level", level)
 
     def _show_free(self) -> None:
         fits = [entry.fit for entry in self._entries if entry.fit is not None]
@@ -303,9 +303,7 @@ class LibraryDialog(Dialog):
         self.set_heading(translate("Library", "Models"))
         self.tabs.set_texts(translate("Library", "Lists"), [words.section_title(section) for section in SECTIONS])
         self.import_button.setText(translate("Library", "Import…"))
-        self.import_button.setAccessibleName(self.import_button.text())
         self.stop_button.setText(translate("Library", "Stop"))
-        self.stop_button.setAccessibleName(self.stop_button.text())
         for action, text in zip(
             self.import_menu.actions(),
             (

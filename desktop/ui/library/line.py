@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from desktop.i18n import translate
 from desktop.ui.foreign_text import breakable, shortened
 from desktop.ui.library import words
-from desktop.ui.style.controls import View, label, repolish
+from desktop.ui.style.controls import View, label, set_style_property
 from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
@@ -78,12 +78,10 @@ class ModelLine(View):
         if fit is not None:
             self.pill.setText(words.pill(fit))
             self.pill.setAccessibleName(f"{title}: {words.pill(fit)}")
-            if self.pill.property("level") != words.LEVELS[fit.verdict]:
-                self.pill.setProperty("level", words.LEVELS[fit.verdict])
-                repolish(self.pill)
-        self._show(self._description, words.here(entry.description))
-        self._show(self._facts, words.facts(entry))
-        self._show(self._fit, words.fit_sentence(fit) if fit is not None else "")
+            set_style_property(self.pill, "level", words.LEVELS[fit.verdict])
+        _show(self._description, words.here(entry.description))
+        _show(self._facts, words.facts(entry))
+        _show(self._fit, words.fit_sentence(fit) if fit is not None else "")
         self._show_job()
         self._name_buttons(title)
         visible = self._possible()
@@ -142,10 +140,8 @@ class ModelLine(View):
             text, level = translate("Library", "The file is gone: {path}").format(path=entry.path), "warn"
         elif self.is_current:
             text = translate("Library", "In use now")
-        self._show(self.state, text)
-        if self.state.property("level") != level:
-            self.state.setProperty("level", level)
-            repolish(self.state)
+        _show(self.state, text)
+        set_style_property(self.state, "level", level)
 
     def _name_buttons(self, title: str) -> None:
         goes_on = self.entry.status == "begun" or (self.job is not None and self.job.outcome == "failed")
@@ -165,6 +161,7 @@ class ModelLine(View):
             button.setAccessibleName(f"{names[action]}: {title}")
             button.setEnabled(not (self.job is not None and self.job.stopping))
 
-    def _show(self, part: QWidget, text: str) -> None:
-        part.setText(breakable(text))  # type: ignore[attr-defined]
-        part.setVisible(bool(text))
+
+def _show(part: QLabel, text: str) -> None:
+    part.setText(breakable(text))
+    part.setVisible(bool(text))

@@ -230,7 +230,6 @@ class Sidebar(View):
     def retranslate(self) -> None:
         """The texts in the present language."""
         self.new_button.setText(translate("Sidebar", "New chat"))
-        self.new_button.setAccessibleName(translate("Sidebar", "New chat"))
         set_tooltip(self.new_button, key_text("new_chat"))
         self.fold_button.name(translate("Sidebar", "Hide the sidebar"), key_text("sidebar"))
         self.search_field.setPlaceholderText(translate("Sidebar", "Search"))
@@ -243,7 +242,6 @@ class Sidebar(View):
             translate("Sidebar", "What you write is kept here, on this computer."),
         )
         self.settings_button.setText(translate("Sidebar", "Settings"))
-        self.settings_button.setAccessibleName(translate("Sidebar", "Settings"))
         set_tooltip(self.settings_button, key_text("settings"))
         self.badge.retranslate()
         if self._list is not None:

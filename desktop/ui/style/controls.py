@@ -24,6 +24,9 @@ from desktop.ui.style.theme import themes
 _SEGMENT_PADDING = 12
 """Padding at each side of a segment's text, in pixels at 100 %; the same as in `assets/window.qss`."""
 
+SELECTABLE = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+"""For a label whose text can be copied."""
+
 
 class View(QWidget):
     """A widget that follows language and theme: `retranslate` and `restyle` are called when they change.
@@ -71,9 +74,7 @@ class IconButton(QToolButton):
 
     def set_kind(self, kind: str) -> None:
         """Set the kind by which the style sheet selects the button."""
-        if self.property("kind") != kind:
-            self.setProperty("kind", kind)
-            repolish(self)
+        set_style_property(self, "kind", kind)
 
     def name(self, text: str, shortcut: str = "") -> None:
         """Set the name; `shortcut`, in the platform's spelling, is added to the tooltip."""
@@ -190,10 +191,12 @@ class Segments(QFrame):
         self.chosen.emit(self.value())
 
 
-def repolish(widget: QWidget) -> None:
-    """Apply the style sheet again to a widget whose dynamic property has changed: Qt does not do that by itself."""
-    widget.style().unpolish(widget)
-    widget.style().polish(widget)
+def set_style_property(widget: QWidget, name: str, value: str) -> None:
+    """Set a property by which the style sheet selects, and apply the sheet again: Qt does not do that by itself."""
+    if widget.property(name) != value:
+        widget.setProperty(name, value)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
 
 
 def label(role: str = "", parent: QWidget | None = None, *, wrap: bool = False) -> QLabel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,12 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from desktop.i18n import translate
 from desktop.ui import numbers
 from desktop.ui.foreign_text import caption, set_tooltip, shortened
-from desktop.ui.screen import fit_to_screen
 from desktop.ui.style.controls import IconButton, View, label
 from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
+    from desktop.chat.files.attaching import Attaching
     from desktop.store.records import StoredAttachment
     from desktop.ui.window.layout import WindowLayout
 
@@ -90,9 +91,16 @@ class WindowAttachments(QObject):
         self._bar: QWidget | None = None
         self._chips: dict[int | None, dict[int, AttachmentChip]] = {}
         self._conversation_of: dict[int, int | None] = {}  # of the files that are being read
-        self._is_connected = False
         window.composer.attach_requested.connect(self.choose)
         controller.conversation_opened.connect(lambda *_: self._show())
+
+    @cached_property
+    def _attaching(self) -> Attaching:
+        """Who reads files; made and connected at the first use."""
+        attaching = self._controller.attaching
+        attaching.added.connect(self._add)
+        attaching.counted.connect(self._count)
+        return attaching
 
     def files(self) -> tuple[StoredAttachment, ...]:
         """Those that go along with the next question of the open conversation."""
@@ -106,27 +114,20 @@ class WindowAttachments(QObject):
 
     def choose(self) -> None:
         """Ask for files."""
-        from PySide6.QtWidgets import QFileDialog
+        from desktop.ui.file_dialog import Mode, file_dialog
 
         folder = str(self._window.settings.value(_FOLDER, "") or Path.home())
-        dialog = QFileDialog(self._window, translate("Attachments", "Attach files"), folder)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.resize(fit_to_screen(dialog.sizeHint(), dialog))
+        title = translate("Attachments", "Attach files")
+        dialog = file_dialog(self._window, title, Mode.ExistingFiles, folder=folder)
         dialog.filesSelected.connect(self.attach)
         dialog.open()
 
     def attach(self, paths: list[str]) -> None:
         """Read files, and show a chip for each that can go along; of too many files the first."""
-        attaching = self._controller.attaching
-        if not self._is_connected:
-            self._is_connected = True
-            attaching.added.connect(self._add)
-            attaching.counted.connect(self._count)
         room = max(0, MAX_FILES - len(self._open()))
         for path in paths[:room]:
             self._window.settings.set_value(_FOLDER, str(Path(path).parent))
-            self._conversation_of[attaching.read(Path(path))] = self._open_id()
+            self._conversation_of[self._attaching.read(Path(path))] = self._open_id()
         if len(paths) > room:
             self._refuse(len(paths) - room)
 

@@ -98,7 +98,6 @@ class Banner(View):
         self._name_details_button()
         for action, text in content.actions:
             self.buttons[action].setText(text)
-            self.buttons[action].setAccessibleName(text)
         self.close_button.name(translate("Banner", "Close this message"))
         self.setAccessibleName(self.spoken())
 
@@ -129,9 +128,9 @@ class Banner(View):
 
     def _name_details_button(self) -> None:
         shown = not self._details.isHidden()
-        text = translate("Banner", "Hide the details") if shown else translate("Banner", "What exactly happened")
-        self.details_button.setText(text)
-        self.details_button.setAccessibleName(text)
+        self.details_button.setText(
+            translate("Banner", "Hide the details") if shown else translate("Banner", "What exactly happened")
+        )
 
 
 class BannerStack(QScrollArea):

@@ -7,11 +7,10 @@ from functools import cached_property, partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QObject, Qt
+from PySide6.QtCore import QCoreApplication, QObject
 from PySide6.QtWidgets import QWidget
 
 from desktop.i18n import translate
-from desktop.ui.screen import fit_to_screen
 
 if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
@@ -42,18 +41,10 @@ class WindowDialogs(QObject):
 
     def open_file(self) -> None:
         """Ask for a GGUF file and open it."""
-        from PySide6.QtWidgets import QFileDialog
+        from desktop.ui.file_dialog import choose_file
 
-        dialog = QFileDialog(
-            self._window,
-            translate("Window", "Open a model file"),
-            filter=translate("Window", "Models (*.gguf);;All files (*)"),
-        )
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.resize(fit_to_screen(dialog.sizeHint(), dialog))
-        dialog.fileSelected.connect(self._controller.load_model)
-        dialog.open()
+        title, pattern = translate("Window", "Open a model file"), translate("Window", "Models (*.gguf)")
+        choose_file(self._window, title, pattern, lambda path: self._controller.load_model(str(path)))
 
     def choose_model(self, choice: ModelChoice) -> None:
         """Load a model that is on this computer; show in the library how to get another one."""
@@ -220,16 +211,11 @@ class WindowDialogs(QObject):
         dialog.open()
 
     def _choose_documents(self) -> None:
-        from PySide6.QtWidgets import QFileDialog
+        from desktop.ui.file_dialog import choose_folder
 
+        documents = self._controller.documents
         title = translate("Documents", "Choose a folder of documents")
-        dialog = QFileDialog(self._window, title, self._controller.documents.folder)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.resize(fit_to_screen(dialog.sizeHint(), dialog))
-        dialog.fileSelected.connect(self._controller.documents.choose)
-        dialog.open()
+        choose_folder(self._window, title, lambda path: documents.choose(str(path)), folder=documents.folder)
 
     def show_passage(self, message: StoredMessage, number: int) -> None:
         """Show a passage that an answer was made from."""

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer
 
 from desktop.i18n import translate
-from desktop.ui.screen import fit_to_screen
 
 if TYPE_CHECKING:
     from PySide6.QtPrintSupport import QPrinter
     from PySide6.QtWidgets import QFileDialog
 
     from desktop.chat.controller import ChatController
+    from desktop.chat.files.exchange import Exchange
     from desktop.exchange.words import ExportWords
     from desktop.ui.dialogs.exchange import ExchangeProgress
+    from desktop.ui.file_dialog import Mode
     from desktop.ui.window.layout import WindowLayout
 
 _FOLDER = "window/exchange_folder"
-_PATIENCE_MS = 400
+_SHOW_AFTER_MS = 400
 """What takes no longer than this shows no progress."""
 
 
@@ -37,20 +40,19 @@ class ExchangeDialogs(QObject):
         self._window, self._controller = window, controller
         self._progress: ExchangeProgress | None = None
         self._printer: QPrinter | None = None
-        self._is_connected = False
-        self._patience = QTimer(self, singleShot=True, interval=_PATIENCE_MS)
-        self._patience.timeout.connect(self._show_progress)
+        self._show_timer = QTimer(self, singleShot=True, interval=_SHOW_AFTER_MS)
+        self._show_timer.timeout.connect(self._show_progress)
 
     # What the menus ask for
 
     def export_open(self) -> None:
         """Ask where the open conversation goes, and write it there."""
         conversation = self._controller.conversation
-        if conversation is None or not self._is_free():
+        if conversation is None or self._exchange.is_busy:
             return
         dialog = self._save_dialog(
             translate("Exchange", "Export this chat"),
-            self._controller.exchange.file_name(conversation.title),
+            self._exchange.file_name(conversation.title),
             {
                 ".md": translate("Exchange", "Markdown, for reading (*.md)"),
                 ".html": translate("Exchange", "Web page (*.html)"),
@@ -63,7 +65,7 @@ class ExchangeDialogs(QObject):
 
     def export_all(self) -> None:
         """Ask where all conversations go, and write them there."""
-        if not self._is_free():
+        if self._exchange.is_busy:
             return
         dialog = self._save_dialog(
             translate("Exchange", "Export all chats"),
@@ -79,23 +81,22 @@ class ExchangeDialogs(QObject):
 
     def import_files(self) -> None:
         """Ask for files, and bring in what is in them."""
-        if not self._is_free():
+        if self._exchange.is_busy:
             return
-        dialog = self._dialog(translate("Exchange", "Import chats"))
-        dialog.setNameFilters(
-            [
-                translate("Exchange", "Exports of chats (*.json *.jsonl *.zip)"),
-                translate("Exchange", "All files (*)"),
-            ]
+        from desktop.ui.file_dialog import Mode
+
+        filters = (
+            translate("Exchange", "Exports of chats (*.json *.jsonl *.zip)"),
+            translate("FileDialog", "All files (*)"),
         )
-        dialog.setFileMode(dialog.FileMode.ExistingFiles)
+        dialog = self._dialog(translate("Exchange", "Import chats"), Mode.ExistingFiles, filters)
         dialog.filesSelected.connect(self._import)
         dialog.open()
 
     def print_open(self) -> None:
         """Ask for a printer, and print the open conversation."""
         conversation = self._controller.conversation
-        if conversation is None or not self._is_free():
+        if conversation is None or self._exchange.is_busy:
             return
         from PySide6.QtPrintSupport import QPrintDialog, QPrinter
 
@@ -103,7 +104,7 @@ class ExchangeDialogs(QObject):
         self._printer.setDocName(conversation.title)
         dialog = QPrintDialog(self._printer, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.accepted.connect(lambda: self._controller.exchange.make_page(export_words(), conversation.id))
+        dialog.accepted.connect(lambda: self._exchange.make_page(export_words(), conversation.id))
         dialog.setModal(True)
         dialog.show()
 
@@ -111,11 +112,11 @@ class ExchangeDialogs(QObject):
 
     def takes(self, path: str) -> bool:
         """Whether a dropped file may hold chats."""
-        return self._controller.exchange.looks_importable(Path(path))
+        return self._exchange.looks_importable(Path(path))
 
     def offer_import(self, path: str) -> None:
         """Ask whether the chats of a dropped file are to be imported."""
-        if not self._is_free():
+        if self._exchange.is_busy:
             return
         from desktop.ui.dialogs.exchange import ImportOffer
 
@@ -125,23 +126,23 @@ class ExchangeDialogs(QObject):
 
     # Doing it
 
-    def _is_free(self) -> bool:
+    @cached_property
+    def _exchange(self) -> Exchange:
+        """Who exports and imports; made and connected at the first use."""
         exchange = self._controller.exchange
-        if not self._is_connected:
-            self._is_connected = True
-            exchange.began.connect(self._patience.start)
-            exchange.ended.connect(self._end)
-            exchange.page_made.connect(self._print)
-        return not exchange.is_busy
+        exchange.began.connect(self._show_timer.start)
+        exchange.ended.connect(self._end)
+        exchange.page_made.connect(self._print)
+        return exchange
 
     def _export(self, path: str, conversation_id: int | None) -> None:
         self._remember(path)
-        self._controller.exchange.export(Path(path), export_words(), conversation_id)
+        self._exchange.export(Path(path), export_words(), conversation_id)
 
     def _import(self, paths: list[str]) -> None:
         if paths:
             self._remember(paths[0])
-            self._controller.exchange.import_files([Path(path) for path in paths])
+            self._exchange.import_files([Path(path) for path in paths])
 
     def _print(self, html: str) -> None:
         from desktop.chat.files.pdf import print_document
@@ -154,22 +155,21 @@ class ExchangeDialogs(QObject):
                 self._controller.notice.emit(Notice("print_failed", "bad"))
 
     def _show_progress(self) -> None:
-        exchange = self._controller.exchange
-        if not exchange.is_busy:
+        if not self._exchange.is_busy:
             return
         from desktop.ui.dialogs.exchange import ExchangeProgress
 
         self._progress = ExchangeProgress(self._window)
-        exchange.progressed.connect(self._progress.show_progress)
+        self._exchange.progressed.connect(self._progress.show_progress)
         self._progress.rejected.connect(self._stop)
         self._progress.open()
 
     def _stop(self) -> None:
         self._progress = None  # it deletes itself
-        self._controller.exchange.stop()
+        self._exchange.stop()
 
     def _end(self) -> None:
-        self._patience.stop()
+        self._show_timer.stop()
         progress, self._progress = self._progress, None
         if progress is not None:
             progress.accept()
@@ -177,9 +177,10 @@ class ExchangeDialogs(QObject):
     # Dialogs for files
 
     def _save_dialog(self, title: str, name: str, formats: dict[str, str]) -> QFileDialog:
-        dialog = self._dialog(title)
+        from desktop.ui.file_dialog import Mode
+
+        dialog = self._dialog(title, Mode.AnyFile, list(formats.values()))
         dialog.setAcceptMode(dialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(list(formats.values()))
         endings = {words: ending for ending, words in formats.items()}
 
         def choose(words: str) -> None:
@@ -190,13 +191,11 @@ class ExchangeDialogs(QObject):
         choose(next(iter(formats.values())))
         return dialog
 
-    def _dialog(self, title: str) -> QFileDialog:
-        from PySide6.QtWidgets import QFileDialog
+    def _dialog(self, title: str, mode: Mode, filters: Sequence[str]) -> QFileDialog:
+        from desktop.ui.file_dialog import file_dialog
 
-        dialog = QFileDialog(self._window, title, str(self._window.settings.value(_FOLDER, "") or Path.home()))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.resize(fit_to_screen(dialog.sizeHint(), dialog))
-        return dialog
+        folder = str(self._window.settings.value(_FOLDER, "") or Path.home())
+        return file_dialog(self._window, title, mode, folder=folder, filters=filters)
 
     def _remember(self, path: str) -> None:
         self._window.settings.set_value(_FOLDER, str(Path(path).parent))

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QSizePolicy, QWidget
 from desktop.i18n import translate
 from desktop.ui import numbers
 from desktop.ui.foreign_text import set_tooltip
-from desktop.ui.style.controls import View, label
+from desktop.ui.style.controls import View, label, set_style_property
 from desktop.ui.style.theme import theme
 
 if TYPE_CHECKING:
@@ -144,12 +144,7 @@ class StatusLine(View):
         for part in (self.gauge, self.context_label):
             set_tooltip(part, tip)
         self.gauge.setAccessibleName(tip)
-        level = "warn" if fraction >= NEARLY_FULL else ""
-        if self.context_label.property("level") != level:
-            self.context_label.setProperty("level", level)
-            # A style sheet reads a dynamic property only when the widget is polished.
-            self.context_label.style().unpolish(self.context_label)
-            self.context_label.style().polish(self.context_label)
+        set_style_property(self.context_label, "level", "warn" if fraction >= NEARLY_FULL else "")
 
     def restyle(self) -> None:
         """Set distances."""

@@ -139,7 +139,6 @@ class Welcome(View):
                 translate("Welcome", "BELLE models speak Chinese and English; BELLE-7B with 4 bits takes about 5 GB.")
             )
         self.belle_button.setText(translate("Welcome", "Get BELLE-7B"))
-        self.belle_button.setAccessibleName(translate("Welcome", "Get BELLE-7B"))
 
     def _questions(self) -> list[tuple[str, str]]:
         return [

@@ -153,7 +153,7 @@ def test_long_work_shows_how_far_it_is_and_can_be_stopped(reader: Person, tmp_pa
     path = tmp_path / "conversations.json"
     many = [samples.chatgpt_conversation() | {"create_time": 1e9 + number} for number in range(3000)]
     path.write_text(json.dumps(many))
-    reader.window.window_actions.exchange._patience.setInterval(0)
+    reader.window.window_actions.exchange._show_timer.setInterval(0)
     drop(reader, path)
     offer = dialog_of(reader, ImportOffer)
     assert isinstance(offer, ImportOffer)
@@ -171,13 +171,12 @@ def test_printing_hands_the_chat_to_the_printer(reader: Person, tmp_path: Path) 
     from PySide6.QtPrintSupport import QPrinter
 
     exchange = reader.window.window_actions.exchange
-    exchange._is_free()
     exchange._printer = QPrinter()
     exchange._printer.setOutputFormat(QPrinter.OutputFormat.PdfFormat)
     exchange._printer.setOutputFileName(str(tmp_path / "printed.pdf"))
     from desktop.ui.window.exchange_dialogs import export_words
 
     with reader.qtbot.waitSignal(reader.controller.exchange.page_made, timeout=20_000):
-        reader.controller.exchange.make_page(export_words(), 1)
+        exchange._exchange.make_page(export_words(), 1)
     reader.qtbot.waitUntil(lambda: exchange._printer is None)
     assert (tmp_path / "printed.pdf").read_bytes().startswith(b"%PDF-")

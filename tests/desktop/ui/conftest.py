@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QDialog
 
 from desktop.settings import Settings
 from tests.support.fake_controller import FakeController
@@ -49,3 +51,19 @@ def settings() -> Settings:
 @pytest.fixture
 def controller(qapp) -> FakeController:
     return FakeController()
+
+
+@pytest.fixture
+def opened(qtbot) -> Callable[[QDialog], QDialog]:
+    """Shows a dialog, which has the focus then."""
+
+    def show(dialog: QDialog) -> QDialog:
+        # Closed dialogs delete themselves; here the test still wants to look.
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
+        qtbot.addWidget(dialog)
+        with qtbot.waitActive(dialog):
+            dialog.show()
+            dialog.activateWindow()
+        return dialog
+
+    return show

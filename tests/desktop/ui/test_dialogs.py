@@ -19,20 +19,6 @@ from desktop.ui.shortcuts import TABLE, description, group_title, key_text
 from desktop.ui.style.theme import theme, themes
 
 
-@pytest.fixture
-def opened(qtbot):
-    def show(dialog):
-        # Closed dialogs delete themselves; here the test still wants to look.
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
-        qtbot.addWidget(dialog)
-        with qtbot.waitActive(dialog):
-            dialog.show()
-            dialog.activateWindow()
-        return dialog
-
-    return show
-
-
 def test_settings_take_effect_at_once(opened, settings, qtbot):
     shown = opened(SettingsDialog(settings))
     shown.theme_choice.button("dark").click()

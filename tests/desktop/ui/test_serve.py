@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
@@ -15,12 +14,8 @@ ON = ServerState("on", "starter", "http://127.0.0.1:8080/v1", "a-token-that-is-l
 
 
 @pytest.fixture
-def dialog(qtbot):
-    made = ServeDialog(ServerState())
-    made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
-    qtbot.addWidget(made)
-    made.show()
-    return made
+def dialog(opened):
+    return opened(ServeDialog(ServerState()))
 
 
 def test_it_is_switched_on_and_off(dialog, qtbot):
@@ -51,10 +46,8 @@ def test_what_went_wrong_is_said(dialog):
     assert dialog.switch.text() == "Start serving"
 
 
-def test_without_a_model_there_is_nothing_to_serve(qtbot):
-    dialog = ServeDialog(ServerState(), can_start=False)
-    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose, False)
-    qtbot.addWidget(dialog)
+def test_without_a_model_there_is_nothing_to_serve(opened):
+    dialog = opened(ServeDialog(ServerState(), can_start=False))
     assert not dialog.switch.isEnabled()
     assert "Load a model" in dialog._status.text()
 

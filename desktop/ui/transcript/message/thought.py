@@ -80,7 +80,6 @@ class Thought(QWidget):
             text = labels.thinking()
         self.button.setStyleSheet(f"color: {theme().color('ink-2').name()};")
         self.button.setText(text)
-        self.button.setAccessibleName(text)
         self.button.setIcon(icon("chevron-down" if self.is_open else "chevron-right", "ink-3"))
         self.button.setIconSize(icon_size(14))
         self.text.setAccessibleName(labels.thoughts())
