@@ -71,12 +71,16 @@ class Opened:
         return [message.text for message in self.window.transcript.messages()]
 
     def kill(self) -> None:
-        """The process is gone: nothing more is written."""
+        """The process is gone: nothing more is read or written."""
         self.desk.controller._drafting._timer.stop()
         self.desk.controller._answers._checkpoint_timer.stop()
         self.window._attached = False
         for part in (self.window.header, self.window.sidebar.model):
             part.blockSignals(True)
+        self.close()
+
+    def close(self) -> None:
+        self.window.hide()  # what it does a little later, it leaves
         self.store.close()
 
 
@@ -86,13 +90,13 @@ def open_window(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[[], Opened]]:
 
     def open_one() -> Opened:
         for before in windows:
-            before.store.close()
+            before.close()
         windows.append(Opened(qtbot, tmp_path / "chat.sqlite3"))
         return windows[-1]
 
     yield open_one
     windows[-1].desk.controller.close()
-    windows[-1].store.close()
+    windows[-1].close()
 
 
 def test_an_edit_a_question_and_then_save(open_window: Callable[[], Opened]) -> None:
