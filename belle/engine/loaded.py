@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from belle.engine.answer.answer_tokens import AnswerTokens
+from belle.engine.answer.decoder import Decoder
 from belle.engine.answer.kv_states import ConversationStates
 from belle.engine.answer.prompt import raw_prompt
+from belle.engine.answer.prompt_builder import PromptBuilder
 from belle.engine.answer.session import AnswerSession
 from belle.engine.answer.state_files import StateFiles
 from belle.engine.answer.template_list import own_template, template_options
@@ -83,22 +85,25 @@ class LoadedModel:
                 vocabulary_size=vocabulary.size,
                 answers=answers,
             )
-        self.session = AnswerSession(
+        self.prompts = PromptBuilder(
+            vocabulary, answers, n_ctx=self._context.n_ctx, n_ctx_train=self._model.n_ctx_train
+        )
+        decoder = Decoder(
             vocabulary,
             self._context,
-            n_ctx_train=self._model.n_ctx_train,
             decode_threads=tuner(DECODE_PACE),
             prefill_threads=tuner(PREFILL_PACE),
             stop=stop,
             emit=emit,
-            answers=answers,
-            states=states,
             prompt_cache=command.prompt_cache,
         )
-        self._embedder = Embedder(self._model, threads=usable_cores()[0], stop=stop, log=log)
+        self.session = AnswerSession(
+            vocabulary, self._context, self.prompts, decoder, answers=answers, states=states, emit=emit
+        )
+        self._embedder = Embedder(self._model, threads=usable_cores()[0], stop=stop)
         self._info = self._describe(devices)
         try:
-            self.session.template = self._template(command.template)
+            self.prompts.template = self._template(command.template)
         except KnownError as error:
             # The weights are usable all the same: the client may choose another template.
             self._info = replace(self._info, template_problem=error.message)
@@ -106,7 +111,7 @@ class LoadedModel:
     @property
     def info(self) -> ModelInfo:
         """Facts about the model, and the template in use."""
-        template = self.session.template
+        template = self.prompts.template
         if template is None:
             return self._info
         return replace(
@@ -118,7 +123,7 @@ class LoadedModel:
 
     def set_template(self, template_id: str) -> None:
         """Answer with another prompt template from now on. Raises KnownError."""
-        self.session.template = self._template(template_id)
+        self.prompts.template = self._template(template_id)
 
     def embed(self, request: Embed) -> Embedded:
         """The embedding of a text. Raises KnownError."""

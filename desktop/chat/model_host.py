@@ -55,7 +55,6 @@ class ModelHost(QObject):
     template_needed = Signal(str)  # name of a file without a template that works
     templates_listed = Signal(object)  # tuple[TemplateOption, ...]
     failed = Signal(object)  # Notice: the model could not be loaded
-    read_ahead_ended = Signal(int)  # tokens that are in the KV cache of what was to be read ahead
     died = Signal(object, bool)  # Died, whether it is being restarted
     safer_mode = Signal(object)  # SaferMode: the engine starts again by itself, in a slower mode
 
@@ -141,7 +140,7 @@ class ModelHost(QObject):
 
     def _on_event(self, event: Event) -> None:
         match event:
-            case Hello():
+            case Hello() | HasReadAhead():
                 pass
             case Loading(fraction=fraction):
                 self._set_state(replace(self._state_of("loading"), fraction=fraction))
@@ -149,8 +148,6 @@ class ModelHost(QObject):
                 self._set_state(replace(self._state_of("ready"), fraction=1.0, info=info))
                 if info.template is None:
                     self.template_needed.emit(Path(info.path).name)
-            case HasReadAhead(tokens=tokens):
-                self.read_ahead_ended.emit(tokens)
             case TemplateList(options=options):
                 self.templates_listed.emit(options)
             case Failed(id=None):

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 
 from belle.engine.answer.answer_in_progress import AnswerInProgress
-from belle.engine.answer.kv_states import shared_length
 from belle.engine.answer.logprobs import LogprobReader
 from belle.engine.answer.prefill import PrefillChunker
 from belle.engine.answer.prompt_cache import PromptCache
 from belle.engine.answer.sampling import Sampler
-from belle.engine.llama.context import Context, Interrupted, StopFlag
+from belle.engine.llama.context import Context, Interrupted, StopFlag, shared_length
 from belle.engine.llama.model import Vocabulary
 from belle.engine.llama.threads import ThreadTuner
 from belle.engine.process.protocol import Event, Logprobs, Prefill, StopReason

@@ -25,7 +25,7 @@ from belle.documents import read_json_object
 from belle.durable import write_text
 from belle.engine.answer.answer_tokens import AnswerTokens
 from belle.engine.answer.state_files import StateFiles
-from belle.engine.llama.context import Context
+from belle.engine.llama.context import Context, shared_length
 from belle.engine.llama.processor import library_digest
 from belle.errors import KnownError
 from belle.texts import json_text
@@ -78,18 +78,42 @@ class ConversationStates:
         self._answers = answers
         self._engine = _engine_identity(model, context)
         self._name = ""
+        self._found: _Sidecar | None = None  # of this conversation, until its cache is restored or is of no use
+        self._begun = False  # Until its prompt is read, what the context has is of another conversation.
         self._saved: list[int] = []  # the tokens that the file of this conversation has
         self._spoken: set[str] = set()
 
-    def enter(self, name: str, prompt: Sequence[int]) -> None:
-        """`prompt` of the conversation `name` comes next; an empty name is of one that is not to be saved."""
+    def enter(self, name: str) -> None:
+        """The conversation `name` comes next; an empty name is of one that is not to be saved.
+
+        To be called before its prompt is made: from now on its answers have the tokens that they were generated with.
+        """
         if name == self._name:
             return
         self.save()
         self._name = name if StateFiles.is_name(name) else ""
-        self._saved, self._spoken = [], set()
-        if self._name and self._budget:
-            self._restore(prompt)
+        self._found = self._read() if self._name and self._budget else None
+        self._begun, self._saved, self._spoken = False, [], set()
+        for text, tokens in self._found.answers.items() if self._found else ():
+            self._answers.remember(text, tokens)
+            self._spoken.add(text)
+
+    def restore(self, prompt: Sequence[int]) -> None:
+        """The `prompt` of the conversation entered last is read next: bring back its cache, where that spares it."""
+        self._begun = True
+        saved, self._found = self._found, None
+        if saved is None or len(saved.tokens) > self._context.n_ctx:
+            return
+        gain = shared_length(saved.tokens, prompt) - shared_length(self._context.tokens, prompt)
+        if gain < FEWEST_TOKENS:
+            return
+        cache = self._files.cache(self._name)
+        if not _is_intact(cache, saved.crc32) or not self._context.restore(cache):
+            self._files.delete(self._name)
+            return
+        self._saved = list(self._context.tokens)
+        with suppress(OSError):  # a disk that cannot be written, or the file is gone meanwhile
+            os.utime(self._files.sidecar(self._name))
 
     def spoken(self, text: str) -> None:
         """`text` is an answer of the conversation entered last."""
@@ -98,13 +122,13 @@ class ConversationStates:
     def leave(self, name: str) -> None:
         """The conversation `name` was deleted: neither its file nor what is in memory is to be kept."""
         if name == self._name:
-            self._name = ""
+            self._name, self._found = "", None
         self._files.delete(name)
 
     def save(self) -> None:
         """Write the conversation entered last, unless its file has all of it already."""
         context = self._context
-        if not self._name or len(context.tokens) < FEWEST_TOKENS or context.tokens == self._saved:
+        if not (self._name and self._begun) or len(context.tokens) < FEWEST_TOKENS or context.tokens == self._saved:
             return
         with suppress(OSError, KnownError):
             self._write()
@@ -136,24 +160,6 @@ class ConversationStates:
         finally:
             unfinished.unlink(missing_ok=True)
 
-    def _restore(self, prompt: Sequence[int]) -> None:
-        saved = self._read()
-        if saved is None:
-            return
-        for text, tokens in saved.answers.items():
-            self._answers.remember(text, tokens)
-            self._spoken.add(text)
-        gain = shared_length(saved.tokens, prompt) - shared_length(self._context.tokens, prompt)
-        cache = self._files.cache(self._name)
-        if gain < FEWEST_TOKENS or len(saved.tokens) > self._context.n_ctx:
-            return
-        if not _is_intact(cache, saved.crc32) or not self._context.restore(cache):
-            self._files.delete(self._name)
-            return
-        self._saved = list(self._context.tokens)
-        with suppress(OSError):  # a disk that cannot be written, or the file is gone meanwhile
-            os.utime(self._files.sidecar(self._name))
-
     def _read(self) -> _Sidecar | None:
         """What is said of the saved cache; None when there is none, or it is not of this engine or not whole."""
         try:
@@ -176,11 +182,6 @@ class ConversationStates:
         if tokens and not 0 <= min(tokens) <= max(tokens) < self._vocabulary_size:
             raise ValueError("a token that the model does not have")
         return tokens
-
-
-def shared_length(ours: Sequence[int], theirs: Sequence[int]) -> int:
-    """With how many equal tokens the two begin."""
-    return next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
 
 
 def _engine_identity(model: Path, context: Context) -> str:

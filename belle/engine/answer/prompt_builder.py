@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from belle.documents import parse_json
 from belle.engine.answer.answer_tokens import AnswerTokens
-from belle.engine.answer.kv_states import shared_length
 from belle.engine.answer.overflow import FittedPrompt, check_length, fit, room_for_prompt
 from belle.engine.answer.prompt import Renderer, raw_prompt
+from belle.engine.llama.context import shared_length
 from belle.engine.llama.model import Vocabulary
-from belle.engine.process.protocol import Generate, ReadAhead
+from belle.engine.process.protocol import Generate
 from belle.errors import KnownError
 from belle.prompts import Message, PromptTemplate
 from belle.prompts.summary import with_summary
@@ -77,15 +79,14 @@ class PromptBuilder:
         tokens = renderer.prompt(with_summary(remaining, summary), continue_last=request.continue_last)
         return FittedPrompt(tokens, cut.left_out)
 
-    def beginning(self, command: ReadAhead) -> list[int]:
+    def beginning(self, messages: Sequence[Message], thinking: bool | None = None, summary: str = "") -> list[int]:
         """With which tokens every next prompt begins: what the prompts of two different questions have in common.
 
         Raises KnownError.
         """
-        renderer = self.renderer(command.thinking)
+        renderer = self.renderer(thinking)
         first, second = (
-            renderer.prompt(with_summary([*command.messages, Message("user", question)], command.summary))
-            for question in ("A", "b")
+            renderer.prompt(with_summary([*messages, Message("user", question)], summary)) for question in ("A", "b")
         )
         return first[: shared_length(first, second)]
 

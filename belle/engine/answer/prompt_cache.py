@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from belle.engine.answer.kv_states import FEWEST_TOKENS, shared_length
-from belle.engine.llama.context import Context
+from belle.engine.answer.kv_states import FEWEST_TOKENS
+from belle.engine.llama.context import Context, shared_length
 
 
 class PromptCache:

@@ -13,15 +13,14 @@ from belle.engine.answer.answer_in_progress import AnswerInProgress
 from belle.engine.answer.answer_tokens import AnswerTokens
 from belle.engine.answer.decoder import Decoder
 from belle.engine.answer.grammar import Grammar
-from belle.engine.answer.kv_states import ConversationStates, shared_length
+from belle.engine.answer.kv_states import ConversationStates
 from belle.engine.answer.logprobs import LogprobReader
 from belle.engine.answer.overflow import FittedPrompt, room_for_prompt, room_for_summary
 from belle.engine.answer.prompt_builder import PromptBuilder
 from belle.engine.answer.sampling import Sampler
 from belle.engine.answer.text_stream import TextStream
-from belle.engine.llama.context import Context, Interrupted, StopFlag
+from belle.engine.llama.context import Context, Interrupted, shared_length
 from belle.engine.llama.model import Vocabulary
-from belle.engine.llama.threads import ThreadTuner
 from belle.engine.process.protocol import (
     ContextCut,
     Count,
@@ -35,69 +34,47 @@ from belle.engine.process.protocol import (
     Summarised,
 )
 from belle.errors import KnownError
-from belle.prompts import Message, PromptTemplate
+from belle.prompts import Message
 from belle.prompts.summary import summary_request, with_summary
 
 _SOBER = Sampling(temperature=0.0)
 
 
 class AnswerSession:
-    """Answers conversations with one model. While `template` is None, nothing can be answered but a bare text.
+    """Answers requests with one model.
 
     Args:
         vocabulary, context: of the model.
-        decode_threads, prefill_threads: choose the number of threads.
-        stop: interrupts the answer in progress.
-        emit: takes the events.
+        prompts, decoder: of the same.
         answers: remembers the tokens of answers.
         states: brings back what was read of a conversation before; None where nothing is saved.
-        prompt_cache: see `Load.prompt_cache`.
+        emit: takes the events.
     """
 
     def __init__(
         self,
         vocabulary: Vocabulary,
         context: Context,
+        prompts: PromptBuilder,
+        decoder: Decoder,
         *,
-        n_ctx_train: int,
-        decode_threads: ThreadTuner,
-        prefill_threads: ThreadTuner,
-        stop: StopFlag,
-        emit: Callable[[Event], None],
         answers: AnswerTokens,
-        states: ConversationStates | None = None,
-        prompt_cache: int = 0,
+        states: ConversationStates | None,
+        emit: Callable[[Event], None],
     ) -> None:
         self._vocabulary = vocabulary
         self._context = context
-        self._emit = emit
+        self._prompts = prompts
+        self._decoder = decoder
         self._answers = answers
         self._states = states
-        self._prompts = PromptBuilder(vocabulary, answers, n_ctx=context.n_ctx, n_ctx_train=n_ctx_train)
-        self._decoder = Decoder(
-            vocabulary,
-            context,
-            decode_threads=decode_threads,
-            prefill_threads=prefill_threads,
-            stop=stop,
-            emit=emit,
-            prompt_cache=prompt_cache,
-        )
-
-    @property
-    def template(self) -> PromptTemplate | None:
-        """Of the conversations."""
-        return self._prompts.template
-
-    @template.setter
-    def template(self, template: PromptTemplate | None) -> None:
-        self._prompts.template = template
+        self._emit = emit
 
     def count(self, request: Count) -> None:
         """Emit `Counted`. Raises KnownError."""
         tokens = len(self._prompts.renderer().prompt(with_summary(request.messages, request.summary)))
-        system = tuple(message for message in request.messages[:1] if message.role == "system")
-        system_tokens = len(self._prompts.beginning(ReadAhead("", system, summary=request.summary)))
+        system = [message for message in request.messages[:1] if message.role == "system"]
+        system_tokens = len(self._prompts.beginning(system, summary=request.summary))
         self._emit(Counted(request.id, tokens, self._context.n_ctx, min(system_tokens, tokens)))
 
     def generate(self, request: Generate, arrived: float) -> Done:
@@ -109,6 +86,7 @@ class AnswerSession:
 
         Raises KnownError.
         """
+        self._enter(request)
         continued = self._continued_tokens(request)
         grammar = Grammar(request.grammar, self._vocabulary) if request.grammar else None
         with Sampler(request.sampling, self._vocabulary.size, grammar) as sampler:
@@ -118,7 +96,7 @@ class AnswerSession:
                 self._emit(ContextCut(request.id, prompt.left_out))
             answer = self._new_answer(request, arrived, prompt.tokens)
             try:
-                self._enter(request, prompt.tokens)
+                self._restore(prompt.tokens)
                 if request.overflow == "summarise" and not set(prompt.left_out) <= set(request.summarised):
                     prompt = self._with_summary(request, arrived, prompt)
                     answer.prompt_tokens = len(prompt.tokens)
@@ -142,9 +120,10 @@ class AnswerSession:
         """
         tokens: list[int] = []
         with suppress(Interrupted, KnownError):
-            tokens = self._prompts.beginning(command)
+            self._enter(command)
+            tokens = self._prompts.beginning(command.messages, command.thinking, command.summary)
             if len(tokens) <= room_for_prompt(self._context.n_ctx, None):
-                self._enter(command, tokens)
+                self._restore(tokens)
                 self._decoder.read_ahead(tokens)
         return shared_length(self._context.tokens, tokens)
 
@@ -158,9 +137,13 @@ class AnswerSession:
         if self._states is not None:
             self._states.leave(conversation)
 
-    def _enter(self, request: Generate | ReadAhead, prompt: Sequence[int]) -> None:
+    def _restore(self, prompt: Sequence[int]) -> None:
         if self._states is not None:
-            self._states.enter(request.conversation, prompt)
+            self._states.restore(prompt)
+
+    def _enter(self, request: Generate | ReadAhead) -> None:
+        if self._states is not None:
+            self._states.enter(request.conversation)
             for message in request.messages:
                 if message.role == "assistant":
                     self._states.spoken(message.content)
@@ -211,7 +194,7 @@ class AnswerSession:
         )
 
     def _new_stream(self, request: Generate) -> TextStream:
-        template = self.template if request.prompt is None else None
+        template = self._prompts.template if request.prompt is None else None
         own = template.stop if template else ()
         strip = template is not None and template.strip_leading_space and not request.continue_last
         return TextStream((*own, *request.stop), strip_leading_space=strip)

@@ -24,7 +24,9 @@ N_OUTPUTS = 16
 """Most tokens of which one call of `Context.evaluate_rows` gives the logits."""
 
 _ROUNDED_TO = 256
-_ABORTED = 2  # what llama_decode returns when the abort callback asked for an end
+ABORTED = 2
+"""What `llama_decode` returns when the abort callback asked for an end."""
+
 _SEQUENCE = 0
 
 
@@ -55,6 +57,11 @@ class StopFlag:
 
     def __bool__(self) -> bool:
         return self._text[0] != b"\x00"
+
+
+def shared_length(ours: Sequence[int], theirs: Sequence[int]) -> int:
+    """With how many equal tokens the two begin."""
+    return next((i for i, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), min(len(ours), len(theirs)))
 
 
 class Context:
@@ -109,12 +116,7 @@ class Context:
         Keys and values depend only on the tokens before them, so a common prefix need not be evaluated again. Models
         that cannot forget a part of what they read (recurrent ones) keep all or nothing.
         """
-        shared = 0
-        for ours, theirs in zip(self.tokens, tokens, strict=False):
-            if ours != theirs:
-                break
-            shared += 1
-        self._cut(shared)
+        self._cut(shared_length(self.tokens, tokens))
         return len(self.tokens)
 
     def evaluate(self, tokens: Sequence[int]) -> None:
@@ -166,7 +168,7 @@ class Context:
             return
         # A failed or aborted decode may have left some of the new tokens in the cache.
         self._cut(len(self.tokens), force=True)
-        if status == _ABORTED:
+        if status == ABORTED:
             raise Interrupted
         message = f"llama.cpp could not evaluate {count} tokens (llama_decode returned {status})."
         raise KnownError(
@@ -192,15 +194,14 @@ class Context:
 
     def restore(self, path: Path) -> bool:
         """Replace the cache by what `save` wrote. False, with an empty cache, when it cannot be used."""
-        llama.llama_memory_clear(self._memory, False)
-        self.tokens = []
+        self._cut(0, force=True)
         ids = (llama.llama_token * self.n_ctx)()
         count = ctypes.c_size_t()
         read = llama.llama_state_seq_load_file(
             self.handle, os.fsencode(path), _SEQUENCE, ids, self.n_ctx, ctypes.byref(count)
         )
         if not read:
-            llama.llama_memory_clear(self._memory, False)
+            self._cut(0, force=True)
             return False
         self.tokens = list(ids[: count.value])
         return True

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any
 
 import llama_cpp.llama_cpp as llama
 import numpy as np
+from numpy.typing import NDArray
 
-from belle.engine.llama.context import StopFlag
+from belle.engine.llama.context import Interrupted, StopFlag
+from belle.engine.llama.evaluator import ContextOptions, Evaluator
 from belle.engine.llama.memory import N_UBATCH
 from belle.engine.llama.model import Model
-from belle.engine.llama.native_log import NativeLog
 from belle.errors import KnownError
 
 _SMALLEST_CONTEXT = 512
-_ABORTED = 2
 _POOLS_LAST, _POOLS_FIRST = llama.LLAMA_POOLING_TYPE_LAST, llama.LLAMA_POOLING_TYPE_CLS
 
 
@@ -32,17 +31,13 @@ class Embedder:
         model: outlives it.
         threads: for evaluation.
         stop: interrupts it.
-        log: where llama.cpp's reasons are found.
     """
 
-    def __init__(self, model: Model, *, threads: int, stop: StopFlag, log: NativeLog) -> None:
+    def __init__(self, model: Model, *, threads: int, stop: StopFlag) -> None:
         self._model = model
+        self._evaluator = Evaluator(model)
         self._threads = threads
         self._stop = stop
-        self._log = log
-        self._context: Any = None
-        self._n_ctx = 0
-        self._n_embd: int = llama.llama_model_n_embd(model.handle)
 
     def embed(self, tokens: Sequence[int]) -> tuple[float, ...]:
         """A vector of length 1 `[n_embd]`.
@@ -53,56 +48,42 @@ class Embedder:
             most = self._model.n_ctx_train
             message = f"The text is too long to be embedded: {len(tokens):,} tokens, and the model reads {most:,}."
             raise KnownError("prompt_too_long", message, "Embed it in parts.", prompt_tokens=len(tokens), n_ctx=most)
-        if len(tokens) > self._n_ctx:
-            self._open(len(tokens))
-        llama.llama_memory_clear(llama.llama_get_memory(self._context), False)
-        pooling = _pooling(self._model)
-        total, last = np.zeros(self._n_embd, np.float64), np.zeros(self._n_embd, np.float64)
-        for start in range(0, len(tokens), N_UBATCH):
-            vectors = self._evaluate(tokens[start : start + N_UBATCH])  # [chunk, n_embd]
-            if start == 0 and pooling == _POOLS_FIRST:
-                total = vectors[0].astype(np.float64)
-                break
-            total += vectors.sum(axis=0, dtype=np.float64)
-            last = vectors[-1].astype(np.float64)
-        vector = last if pooling == _POOLS_LAST else total
+        self._make_room(len(tokens))
+        try:
+            vector = self._pooled(tokens)
+        except Interrupted:
+            raise KnownError("stopped", "The embedding was stopped.") from None
         length = float(np.linalg.norm(vector))
         return tuple((vector / length if length else vector).tolist())
 
     def close(self) -> None:
         """Free the memory."""
-        if self._context is not None:
-            llama.llama_free(self._context)
-        self._context, self._n_ctx = None, 0
+        self._evaluator.close()
 
-    def _open(self, n_tokens: int) -> None:
-        self.close()
+    def _pooled(self, tokens: Sequence[int]) -> NDArray[np.float64]:
+        """The sum of the tokens' vectors, or the one that the model's file asks for `[n_embd]`. Raises Interrupted."""
+        pooling = _pooling(self._model)
+        total, last = np.zeros(()), np.zeros(())
+        for start in range(0, len(tokens), N_UBATCH):
+            if self._stop:
+                raise Interrupted
+            chunk = tokens[start : start + N_UBATCH]
+            self._evaluator.decode(chunk, start, outputs=len(chunk))
+            vectors = self._evaluator.embeddings().astype(np.float64)  # [chunk, n_embd]
+            total, last = total + vectors.sum(axis=0), vectors[-1]
+            if pooling == _POOLS_FIRST:
+                total = vectors[0]
+                break
+        return last if pooling == _POOLS_LAST else total
+
+    def _make_room(self, n_tokens: int) -> None:
+        if n_tokens <= self._evaluator.n_ctx:
+            self._evaluator.clear()
+            return
         n_ctx = max(_SMALLEST_CONTEXT, 1 << (n_tokens - 1).bit_length())
-        params = llama.llama_context_default_params()
-        params.n_ctx, params.n_batch, params.n_ubatch = n_ctx, N_UBATCH, N_UBATCH
-        params.embeddings, params.pooling_type = True, llama.LLAMA_POOLING_TYPE_NONE
-        params.n_threads = params.n_threads_batch = self._threads
-        params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        self._log.errors()
-        self._context = llama.llama_init_from_model(self._model.handle, params)
-        if self._context is None:
-            message = f"There is no memory to embed a text of {n_tokens:,} tokens."
-            raise KnownError("out_of_memory", message, "Embed it in parts.", log=self._log.reason())
-        llama.llama_set_abort_callback(self._context, *self._stop.callback)
-        self._n_ctx = n_ctx
-
-    def _evaluate(self, tokens: Sequence[int]) -> Any:
-        if self._stop:
-            raise KnownError("stopped", "The embedding was stopped.")
-        ids = (llama.llama_token * len(tokens))(*tokens)
-        status = llama.llama_decode(self._context, llama.llama_batch_get_one(ids, len(tokens)))
-        if status == _ABORTED:
-            raise KnownError("stopped", "The embedding was stopped.")
-        if status:
-            message = f"llama.cpp could not embed {len(tokens)} tokens (llama_decode returned {status})."
-            raise KnownError("backend_error", message, "Try again.", status=status, log=self._log.reason())
-        pointer = ctypes.cast(llama.llama_get_embeddings(self._context), ctypes.POINTER(ctypes.c_float))
-        return np.ctypeslib.as_array(pointer, (len(tokens), self._n_embd))
+        self._evaluator.open(
+            ContextOptions(n_ctx=n_ctx, n_batch=N_UBATCH, threads=self._threads, embeddings=True, stop=self._stop)
+        )
 
 
 def _pooling(model: Model) -> int:

@@ -17,6 +17,7 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 from numpy.typing import NDArray
 
+from belle.engine.llama.context import ABORTED, Interrupted, StopFlag
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.errors import KnownError
@@ -43,6 +44,8 @@ class ContextOptions:
             depend on the number of rows and threads.
         float32_cache: keys and values as they were computed, not rounded to float16.
         on_node: called for each node of the graph.
+        embeddings: compute the last hidden state of each token (`embeddings`) in place of logits.
+        stop: interrupts evaluations.
     """
 
     n_ctx: int
@@ -54,6 +57,8 @@ class ContextOptions:
     flash_attention: Literal["auto", "off"] = "off"
     float32_cache: bool = False
     on_node: NodeCallback | None = None
+    embeddings: bool = False
+    stop: StopFlag | None = None
 
 
 class Entry(NamedTuple):
@@ -115,6 +120,8 @@ class Evaluator:
                 log=reason,
             )
         self._memory = llama.llama_get_memory(self._context)
+        if options.stop is not None:
+            llama.llama_set_abort_callback(self._context, *options.stop.callback)
         self.n_ctx = options.n_ctx
 
     def __enter__(self) -> Evaluator:
@@ -142,7 +149,7 @@ class Evaluator:
     def decode(self, ids: Sequence[int], position: int, *, outputs: int) -> None:
         """Evaluate `ids` from `position` of sequence 0 on, and compute the logits after the last `outputs` of them.
 
-        Raises KnownError("backend_error"); the cache is then empty. Raises what `on_node` raises.
+        Raises KnownError("backend_error") and Interrupted; the cache is then empty. Raises what `on_node` raises.
         """
         n = len(ids)
         self._tokens[:n] = ids
@@ -163,6 +170,11 @@ class Evaluator:
         """
         pointer = ctypes.cast(llama.llama_get_logits(self._context), ctypes.POINTER(ctypes.c_float))
         return np.ctypeslib.as_array(pointer, (self._n_outputs, self.model.vocabulary.size))
+
+    def embeddings(self) -> NDArray[np.float32]:
+        """The last hidden states of the last decode, `[outputs, n_embd]`: llama.cpp's own memory, as with `logits`."""
+        pointer = ctypes.cast(llama.llama_get_embeddings(self._context), ctypes.POINTER(ctypes.c_float))
+        return np.ctypeslib.as_array(pointer, (self._n_outputs, llama.llama_model_n_embd(self.model.handle)))
 
     def clear(self) -> None:
         """Empty the KV cache."""
@@ -224,6 +236,8 @@ class Evaluator:
             params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
         if options.float32_cache:
             params.type_k = params.type_v = llama.GGML_TYPE_F32
+        if options.embeddings:
+            params.embeddings, params.pooling_type = True, llama.LLAMA_POOLING_TYPE_NONE
         if options.on_node is not None:
             params.cb_eval = self._callback
         return params
@@ -245,6 +259,8 @@ class Evaluator:
             raise failure
         if status:
             llama.llama_memory_clear(self._memory, False)
+            if status == ABORTED:
+                raise Interrupted
             message = f"llama.cpp could not evaluate {n} tokens with {self.model.path.name} (llama_decode: {status})."
             raise KnownError(
                 "backend_error",

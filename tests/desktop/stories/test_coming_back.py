@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from belle.engine.process.protocol import HasReadAhead
 from desktop.chat.saved_states import saved_states
 from tests.support.person import Person
 
@@ -79,10 +80,12 @@ def test_a_chat_that_is_only_looked_at_is_read_before_its_question(person: Perso
     person.new_chat()
     ask_and_wait(person, "Tell me about ships. " * 25)
     person.controller.delete_saved_states()
-    read: list[int] = []
-    person.controller._answers._host.read_ahead_ended.connect(read.append)
+    events: list[object] = []
+    bridge = person.controller._models.host._bridge
+    assert bridge is not None
+    bridge.received.connect(events.append)
     person.open_chat("Here is a story")
-    person.wait(lambda: bool(read) and read[-1] > 100)
+    person.wait(lambda: any(isinstance(event, HasReadAhead) and event.tokens > 100 for event in events))
     ask_and_wait(person, "And then?")
     prompt, known = reused(person)
     assert prompt - known <= NEW_TOKENS < known

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from belle.engine.answer.kv_states import shared_length
 from belle.engine.answer.state_files import StateFiles
+from belle.engine.llama.context import shared_length
 from belle.engine.process.blocking import BlockingEngine, open_engine
 from belle.engine.process.protocol import Done, Load, Sampling
+from belle.errors import KnownError
 from belle.prompts import Message
 from tests.belle.engine.answer.test_answering import ask
 
@@ -58,6 +59,19 @@ def test_after_a_restart_only_the_new_question_is_read(starter: Path, folder: Pa
     assert all_read(cold)
 
 
+def test_after_a_restart_answers_have_the_tokens_they_were_made_of(starter: Path, folder: Path) -> None:
+    """Their texts alone, tokenized again, give others, from which on nothing of the cache could be used."""
+    talk_so_far = [LONG]
+    with open_engine(load(starter, folder)) as engine:
+        for seed, question in enumerate(("And then?", "Why?", "Who says so?")):
+            sampling = Sampling(temperature=3.0, top_k=0, top_p=1.0, min_p=0.0, seed=seed)
+            done = talk(engine, *talk_so_far, max_tokens=30, sampling=sampling)
+            talk_so_far += [done.text, question]
+    with open_engine(load(starter, folder)) as engine:
+        resumed = talk(engine, *talk_so_far)
+    assert nothing_read_but_the_end(resumed)
+
+
 def test_what_is_said_afterwards_is_what_would_have_been_said(starter: Path, folder: Path) -> None:
     with open_engine(load(starter, folder)) as engine:
         first = talk(engine, LONG)
@@ -73,6 +87,15 @@ def test_another_conversation_in_between_costs_nothing(starter: Path, folder: Pa
         again = talk(engine, LONG, one.text, "And then?", name="one")
         assert nothing_read_but_the_end(again)
         assert nothing_read_but_the_end(talk(engine, "Tell me about ships. " * 25, two.text, "More.", name="two"))
+
+
+def test_a_refused_question_does_not_save_another_conversation_under_its_name(starter: Path, folder: Path) -> None:
+    with open_engine(load(starter, folder)) as engine:
+        talk(engine, LONG, name="one")
+        with pytest.raises(KnownError):
+            talk(engine, LONG * 20, name="two")
+        talk(engine, "Tell me about ships. " * 25, name="three")
+    assert sorted({file.stem for file in folder.iterdir()}) == ["one", "three"]
 
 
 def test_the_files_are_for_their_owner_only(starter: Path, folder: Path) -> None:

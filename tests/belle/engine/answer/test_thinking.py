@@ -29,7 +29,7 @@ def events() -> list[Event]:
 def model(starter: Path, native_log: NativeLog, events: list[Event]) -> Iterator[LoadedModel]:
     command = Load(str(starter), n_ctx=512)
     loaded = LoadedModel(command, on_progress=lambda _: True, stop=StopFlag(), emit=events.append, log=native_log)
-    loaded.session.template = template_from_gguf(TEMPLATE, bos_token="", eos_token="")
+    loaded.prompts.template = template_from_gguf(TEMPLATE, bos_token="", eos_token="")
     yield loaded
     loaded.close()
 
@@ -59,7 +59,7 @@ def test_a_thought_that_is_cut_off_is_no_answer(model, events) -> None:
 
 def test_thinking_can_be_switched_off_where_the_template_can(model, events) -> None:
     assert model.info.can_switch_thinking
-    assert model.session.template is not None
+    assert model.prompts.template is not None
     done = ask(model, events, thinking=False, messages=(Message("user", "Yes. Yes. Yes. Yes."),), max_tokens=4)
     assert done.text and not done.thinking
     assert done.thinking_seconds is None
@@ -72,15 +72,15 @@ def test_an_answer_that_is_continued_is_all_answer(model, events) -> None:
 
 
 def test_a_thought_that_the_prompt_did_not_show_as_open_is_told_at_the_end(model, events) -> None:
-    session = model.session
-    before = session.template
-    session.template = template_from_gguf("{{ messages[-1]['content'] }}", bos_token="", eos_token="")
+    prompts = model.prompts
+    before = prompts.template
+    prompts.template = template_from_gguf("{{ messages[-1]['content'] }}", bos_token="", eos_token="")
     pattern = "".join(f"{n} is a number\n</think>\nYes, {n}!\n\n" for n in ("One", "Two", "Three", "Four"))
     try:
         events.clear()
         request = Generate(2, (Message("user", pattern),), sampling=GREEDY, max_tokens=24, stop=("!",))
-        done = session.generate(request, perf_counter())
+        done = model.session.generate(request, perf_counter())
     finally:
-        session.template = before
+        prompts.template = before
     assert done.thinking.endswith("is a number")
     assert done.text.startswith("Yes, ")

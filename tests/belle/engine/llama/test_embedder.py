@@ -24,7 +24,7 @@ def model(starter: Path, native_log: NativeLog) -> Model:
 
 @pytest.fixture(scope="module")
 def embedder(model: Model, native_log: NativeLog) -> Embedder:
-    return Embedder(model, threads=2, stop=StopFlag(), log=native_log)
+    return Embedder(model, threads=2, stop=StopFlag())
 
 
 def pooled(model: Model, tokens: list[int]) -> np.ndarray:
@@ -57,7 +57,7 @@ def test_a_text_that_is_too_long_is_refused(embedder: Embedder) -> None:
 
 def test_it_can_be_stopped(model: Model, native_log: NativeLog) -> None:
     flag = StopFlag()
-    other = Embedder(model, threads=1, stop=flag, log=native_log)
+    other = Embedder(model, threads=1, stop=flag)
     flag.set()
     with pytest.raises(KnownError) as caught:
         other.embed([1, 2, 3])

@@ -100,11 +100,11 @@ def test_the_threads_are_those_that_were_set_last(evaluator: Evaluator) -> None:
     assert evaluator.threads == 2
 
 
-def test_contexts_are_made_for_the_chat_for_embeddings_and_here_alone() -> None:
+def test_contexts_are_made_for_the_chat_and_here_alone() -> None:
     makers = {
         file.relative_to(ROOT).as_posix()
         for top in ("belle", "convert", "desktop")
         for file in (ROOT / top).rglob("*.py")
         if "llama_init_from_model" in file.read_text(encoding="utf-8")
     }
-    assert makers == {f"belle/engine/llama/{name}.py" for name in ("context", "embedder", "evaluator")}
+    assert makers == {f"belle/engine/llama/{name}.py" for name in ("context", "evaluator")}
