@@ -29,3 +29,13 @@ class KnownError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".rstrip()
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The error as JSON values: for another process, which restores it with `from_fields`."""
+        return {"kind": self.kind, "message": self.message, "advice": self.advice, "details": dict(self.details)}
+
+    @staticmethod
+    def from_fields(fields: Mapping[str, Any]) -> KnownError:
+        """The error whose `fields` these are. Raises KeyError if one is missing."""
+        return KnownError(fields["kind"], fields["message"], fields["advice"], **fields["details"])

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from gguf.constants import GGMLQuantizationType as GGMLType
 
+from belle.clients.progress import InstallStoppedError, Listener, Step
 from belle.errors import KnownError
 from belle.gguf.types import file_type
 from belle.models.catalog import ModelEntry
 from convert.plan.mixture import TypeRequests
 from convert.plan.options import ConvertOptions
 from convert.tokenizers.templates import CHAT_TEMPLATES
+
+if TYPE_CHECKING:
+    from convert.output.progress import Progress
 
 Codes = Literal["exact", "fast"]
 
@@ -82,3 +88,15 @@ def conversion_of(
     bits = _MIXTURE_BITS.get(kind[:2], _FLOAT16_BITS)
     n_bytes = round(entry.shape.parameters * bits / 8) if entry.shape else None
     return CatalogConversion(kind, ConvertOptions(types=(kind,), **known), n_bytes, bits / source_bits)  # type: ignore[arg-type]
+
+
+def reporting(name: str, listener: Listener | None, stop: threading.Event) -> Callable[[Progress], None]:
+    """The callback of a conversion to the file `name`; it raises InstallStoppedError once `stop` is set."""
+
+    def report(reading: Progress) -> None:
+        if stop.is_set():
+            raise InstallStoppedError
+        if listener:
+            listener(Step(reading.stage, name, reading.done_bytes, reading.total_bytes, reading.bytes_per_second))
+
+    return report

@@ -26,12 +26,11 @@ from belle.models.catalog import ModelEntry
 from belle.models.registry import installed, register
 from convert.checkpoint.encrypted import KeyFile, decrypt_file, plain_name
 from convert.checkpoint.weights_file import WeightsFile
-from convert.install.conversion import CatalogConversion, Codes, conversion_of
+from convert.install.conversion import CatalogConversion, Codes, conversion_of, reporting
 from convert.install.folder import ModelFolder, check_model_space
 from convert.install.remote_files import RemoteFiles, choose, is_encrypted, load_source
 
 if TYPE_CHECKING:
-    from convert.output.progress import Progress
     from convert.report import ConversionReport
 
 
@@ -131,6 +130,7 @@ def check_installable(entry: ModelEntry, options: InstallOptions) -> None:
             "Leave out --type and --gptq; for other types see: belle quantize --help",
             name=entry.name,
         )
+    _conversion(entry, options)  # raises for a type that does not exist
     if entry.kind != "delta":
         return
     if options.llama_weights is None:
@@ -276,22 +276,13 @@ class _Installation:
         from convert.pipeline import convert, plan_conversion
 
         verified = self._model_folder.work / target.name
-        reporter = Reporter("convert", self._listener, self._stop)
-
-        def follow(reading: Progress) -> None:
-            reporter.check()
-            if self._listener:
-                speed = None
-                if reading.seconds > 0 and reading.total_weights:
-                    speed = reading.weights_per_second * reading.total_bytes / reading.total_weights
-                self._listener(Step(reading.stage, target.name, reading.done_bytes, reading.total_bytes, speed))
-
         if verified.is_file():  # an earlier run ended between verifying and moving it
             report = plan_conversion(self._model_folder.checkpoint, verified, conversion.options)
         else:
             if self._listener:
                 self._listener(Step("convert", target.name, 0, 0))
-            report = convert(self._model_folder.checkpoint, verified, conversion.options, progress=follow)
+            progress = reporting(target.name, self._listener, self._stop)
+            report = convert(self._model_folder.checkpoint, verified, conversion.options, progress=progress)
         with writing(target):
             commit_file(verified, target)
         return report

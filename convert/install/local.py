@@ -5,20 +5,17 @@ from __future__ import annotations
 import re
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from belle import paths
-from belle.clients.progress import Listener, Reporter, Step
+from belle.clients.progress import Listener
 from belle.errors import KnownError
 from belle.models.catalog import load_catalog
 from belle.models.registry import InstalledModel, absolute, installed, register
-from convert.install.conversion import DEFAULT_TYPE
+from convert.checkpoint.checkpoint import CONFIG_NAME
+from convert.install.conversion import DEFAULT_TYPE, reporting
 from convert.install.folder import remove_if_empty
 from convert.lora import config as adapter_config
 from convert.plan.options import AdapterChoice, ConvertOptions
-
-if TYPE_CHECKING:
-    from convert.output.progress import Progress
 
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 
@@ -26,7 +23,7 @@ _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 def is_adapter(path: Path) -> bool:
     """Whether `path` is the folder of a LoRA adapter, or a file in it."""
     folder = path if path.is_dir() else path.parent
-    return (folder / adapter_config.NAME).is_file() and not (folder / "config.json").is_file()
+    return (folder / adapter_config.NAME).is_file() and not (folder / CONFIG_NAME).is_file()
 
 
 def convert_local(
@@ -60,16 +57,6 @@ def convert_local(
     name = _free_name(title, type_name, details)
     target = paths.models_dir() / name / f"{name}-{type_name}.gguf"
     paths.private_folder(target.parent)
-    reporter = Reporter("convert", listener, stop or threading.Event())
-
-    def follow(reading: Progress) -> None:
-        reporter.check()
-        if listener:
-            speed = None
-            if reading.seconds > 0 and reading.total_weights:
-                speed = reading.weights_per_second * reading.total_bytes / reading.total_weights
-            listener(Step(reading.stage, target.name, reading.done_bytes, reading.total_bytes, speed))
-
     options = ConvertOptions(
         types=(type_name,),
         adapters=(AdapterChoice(_adapter_folder(adapter)),) if adapter else (),
@@ -77,7 +64,7 @@ def convert_local(
         threads=threads,
     )
     try:
-        convert(source, target, options, progress=follow)
+        convert(source, target, options, progress=reporting(target.name, listener, stop or threading.Event()))
     except KnownError:
         remove_if_empty(target.parent)
         raise

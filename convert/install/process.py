@@ -52,7 +52,7 @@ def run_job(job: Mapping[str, Any], listener: Listener, stop: threading.Event) -
     except InstallStoppedError:
         return {"stopped": True}
     except KnownError as error:
-        return {"failed": _plain(error)}
+        return {"failed": error.fields}
 
 
 def _get(job: Mapping[str, Any], listener: Listener, stop: threading.Event) -> dict[str, Any]:
@@ -103,11 +103,6 @@ def _write(answers: IO[bytes], answer: Mapping[str, Any]) -> None:
         answers.flush()
     except BrokenPipeError:
         os._exit(0)  # the window has ended
-
-
-def _plain(error: KnownError) -> dict[str, Any]:
-    details = {key: value for key, value in error.details.items() if isinstance(value, str | int | float | bool)}
-    return {"kind": error.kind, "message": error.message, "advice": error.advice, "details": details}
 
 
 if __name__ == "__main__":

@@ -37,6 +37,12 @@ class Progress:
         return (self.done_weights - self.resumed_weights) / self.seconds if self.seconds > 0 else 0.0
 
     @property
+    def bytes_per_second(self) -> float | None:
+        """The same speed in bytes of the output; None before it is known."""
+        speed = self.weights_per_second
+        return speed * self.total_bytes / self.total_weights if speed > 0 and self.total_weights else None
+
+    @property
     def seconds_left(self) -> float | None:
         """The time left at this speed; None before the speed is known."""
         speed = self.weights_per_second

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+from belle.zip_entries import open_zip, read_entry
 from desktop.documents.blocks import DocumentBlock, unreadable
 
 LONGEST_XML = 64 << 20
@@ -23,23 +24,23 @@ _HEADING_NAME = re.compile(r"(heading|标题)\s*[1-9]|title|标题", re.IGNORECA
 def is_docx(content: bytes) -> bool:
     """Whether these bytes are a zip file with the text of a Word document in it."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with open_zip(io.BytesIO(content)) as archive:
             return _TEXT in archive.namelist()
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError):
+    except zipfile.BadZipFile:
         return False
 
 
 def read_docx(path: Path, content: bytes) -> Iterator[DocumentBlock]:
     """The paragraphs, and rows of tables, of a Word document.
 
-    Raises KnownError: `encrypted`, `no_text`, `too_large`, `damaged_document`.
+    Raises KnownError: `no_text`, `too_large`, `damaged_document`.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with open_zip(io.BytesIO(content)) as archive:
             body = _parsed(_unpacked(path, archive, _TEXT))
             names = archive.namelist()
             headings = _heading_styles(_unpacked(path, archive, _STYLES)) if _STYLES in names else frozenset()
-    except (zipfile.BadZipFile, ElementTree.ParseError, OSError, EOFError, ValueError, KeyError, RuntimeError) as error:
+    except (zipfile.BadZipFile, ElementTree.ParseError, ValueError) as error:
         advice = "Get it again, or save it anew with the program it is from."
         raise unreadable("damaged_document", path, "is damaged", advice) from error
     heading, has_text = "", False
@@ -53,10 +54,8 @@ def read_docx(path: Path, content: bytes) -> Iterator[DocumentBlock]:
 
 
 def _unpacked(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
-    # Not `getinfo(name).file_size`: that is what the file says of itself.
-    with archive.open(name) as member:
-        content = member.read(LONGEST_XML + 1)
-    if len(content) > LONGEST_XML:
+    content = read_entry(archive, name, longest=LONGEST_XML)
+    if content is None:
         raise unreadable("too_large", path, "holds too much text", "Split it, or remove it from the folder.")
     return content
 

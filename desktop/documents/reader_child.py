@@ -13,12 +13,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from belle.documents import parse_json_row
 from belle.errors import KnownError
 from belle.texts import json_text, utf8
+from desktop.documents.blocks import unreadable
 from desktop.documents.folders import documents_in
 from desktop.documents.passages import split
 from desktop.documents.readers import open_document, read_blocks
@@ -40,7 +42,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(_STDOUT), "wb")
     os.dup2(_STDERR, _STDOUT)  # what a library prints must not get among the answers
     for question in sys.stdin.buffer:
-        for line in _answer(parse_json_row(question)):
+        for line in answer(parse_json_row(question)):
             answers.write(utf8(json_text(line)) + b"\n")
             if "passage" not in line and "file" not in line:
                 answers.flush()
@@ -54,15 +56,16 @@ def _limit() -> None:
             resource.setrlimit(limit, (most, most))
 
 
-def _answer(question: Line) -> Iterator[Line]:
+def answer(question: Line) -> Iterator[Line]:
+    """The lines of the answer to a question."""
     work: Callable[[Line], Iterator[Line]] = {"scan": _scan, "blocks": _blocks, "passages": _passages}[question["do"]]
     try:
         yield from work(question)
     except KnownError as error:
-        yield {"error": [error.kind, error.message, error.advice, dict(error.details)]}
+        yield {"error": error.fields}
     except (MemoryError, RecursionError):
-        name = Path(question["path"]).name
-        yield {"error": ["too_complex", f"{name} takes more memory than a document may.", "Save it anew, or split it."]}
+        what, advice = "takes more memory than a document may", "Save it anew, or split it."
+        yield {"error": unreadable("too_complex", Path(question["path"]), what, advice).fields}
 
 
 def _scan(question: Line) -> Iterator[Line]:
@@ -94,10 +97,13 @@ def _passages(question: Line) -> Iterator[Line]:
         yield {**end, "unchanged": True}
         return
     title = index_terms(path.stem)
-    blocks = (block for block in read_blocks(document) if block is not None)
-    for passage in split(blocks):
-        terms = [title, index_terms(passage.heading), index_terms(passage.text)]
-        yield {"passage": [passage.text, passage.page, passage.line, passage.heading, *terms]}
+    # A sign of life comes at the end of a page, and no passage reaches over that.
+    for is_sign, run in groupby(read_blocks(document), key=lambda block: block is None):
+        if is_sign:
+            yield from ({"alive": True} for _ in run)
+        for passage in split(block for block in run if block is not None):
+            terms = [title, index_terms(passage.heading), index_terms(passage.text)]
+            yield {"passage": [passage.text, passage.page, passage.line, passage.heading, *terms]}
     yield end
 
 

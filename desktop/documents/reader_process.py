@@ -65,12 +65,11 @@ class ReaderProcess:
 
     Args:
         stopped: asked now and then; when it says so, what is under way ends with `ReadingStopped`.
-        silent_s: see `SILENT_S`.
     """
 
-    def __init__(self, stopped: Callable[[], bool] = lambda: False, *, silent_s: float = SILENT_S) -> None:
+    def __init__(self, stopped: Callable[[], bool] = lambda: False) -> None:
         self._stopped = stopped
-        self._silent_s = silent_s
+        self.silent_s = SILENT_S
         self._process: subprocess.Popen[bytes] | None = None
         self._rest = b""
 
@@ -133,8 +132,7 @@ class ReaderProcess:
                 line = self._line(hanging, end, Path(question["path"]))
                 finished = "end" in line or "error" in line
                 if "error" in line:
-                    kind, message, advice, *details = line["error"]
-                    raise KnownError(kind, message, advice, **(details[0] if details else {}))
+                    raise KnownError.from_fields(line["error"])
                 yield line
         finally:
             if not finished:
@@ -162,7 +160,7 @@ class ReaderProcess:
         """The next line. Raises KnownError when none comes in time, ReadingStopped."""
         assert self._process is not None and self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
-        silent_until = time.monotonic() + self._silent_s
+        silent_until = time.monotonic() + self.silent_s
         while b"\n" not in self._rest:
             if self._stopped():
                 raise ReadingStopped

@@ -65,8 +65,9 @@ class DocumentSearch:
         pages = asked_pages(question)
         if not now and not pages and not earlier:
             return self._beginnings(folder)
-        named = self._of_pages(folder, pages, now)
-        rankings = [self._covering(folder, now), named]
+        about = self._covering(folder, now)
+        named = self._of_pages(folder, pages, about)
+        rankings = [about, named]
         if not pages:  # whoever names a page has said what is meant
             rankings.append(self._covering(folder, list(dict.fromkeys([*now, *earlier]))))
         fused = _fuse(rankings)
@@ -121,8 +122,8 @@ class DocumentSearch:
             weights[term] = math.log(1 + (count - frequency + 0.5) / (frequency + 0.5))
         return weights
 
-    def _of_pages(self, folder: str, pages: Sequence[int], terms: Sequence[str]) -> list[FoundPassage]:
-        """The passages on these pages; first those of the documents that the question's terms are about."""
+    def _of_pages(self, folder: str, pages: Sequence[int], about: Sequence[FoundPassage]) -> list[FoundPassage]:
+        """The passages on these pages; first those of the documents with the best passages `about` the question."""
         if not pages:
             return []
         marks = ", ".join("?" * len(pages))
@@ -131,9 +132,8 @@ class DocumentSearch:
             " ORDER BY f.path, p.position LIMIT ?",
             *(folder, *pages, _CANDIDATES),
         )
-        best = [found.path for found in self._covering(folder, terms)]
-        order = {path: rank for rank, path in reversed(list(enumerate(best)))}
-        return sorted((_found(row) for row in rows), key=lambda found: order.get(found.path, len(best)))
+        order = {found.path: rank for rank, found in reversed(list(enumerate(about)))}
+        return sorted((_found(row) for row in rows), key=lambda found: order.get(found.path, len(about)))
 
     def _beginnings(self, folder: str) -> list[FoundPassage]:
         """How the documents begin: for a question about them as a whole."""

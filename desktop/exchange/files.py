@@ -10,7 +10,6 @@ import hashlib
 import json
 import stat
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -18,8 +17,9 @@ from typing import Any
 
 from belle.documents import DocumentError, check_value_count, parse_json, parse_json_row
 from belle.errors import KnownError
-from belle.path_guard import open_input, status
+from belle.path_guard import open_input, status, unusable
 from belle.texts import read_input, utf8
+from belle.zip_entries import open_zip, read_entry
 from desktop.exchange import own_format
 from desktop.exchange.incoming import IncomingConversation, LeftOut
 from desktop.exchange.json_pieces import json_pieces
@@ -65,7 +65,10 @@ def conversations_in(path: Path) -> Iterator[IncomingConversation]:
 def looks_importable(path: Path) -> bool:
     """Whether a file that was dropped on the window is worth asking whether it is to be imported: by its name."""
     if path.is_dir():
-        return next(_threads(path), None) is not None
+        try:
+            return next(_threads(path), None) is not None
+        except KnownError:
+            return False
     name = path.name.lower()
     return name == "messages.jsonl" or name.endswith((".json", ".zip"))
 
@@ -92,8 +95,7 @@ def _text(text: str, path: Path) -> Iterator[IncomingConversation]:
             own_format.check_version(header, str(path))
             if own_format.LIST_KEY in header:
                 raise DocumentError("has no list of conversations")
-        first = next(values, None)
-        for value in chain([] if first is None else [first], values):
+        for value in values:
             yield _incoming(value, own=own_format.is_own(header), path=path, is_first=n_found == 0)
             n_found += 1
     except DocumentError as error:
@@ -127,21 +129,19 @@ def _digest(value: Any) -> str:
 
 
 def _zip(path: Path) -> Iterator[IncomingConversation]:
+    left = LONGEST
     try:
-        with open_input(path) as file, zipfile.ZipFile(file) as archive:
-            names = [name for name in archive.namelist() if _is_chatgpt_file(name)]
+        with open_input(path) as file, open_zip(file) as archive:
+            names = sorted(name for name in archive.namelist() if _is_chatgpt_file(name))
             if not names:
                 raise _not_chats(path)
-            left = LONGEST
-            for name in sorted(names):
-                with archive.open(name) as entry:
-                    # The size that the archive tells may be a lie: what is read is counted.
-                    data = entry.read(left + 1)
-                if len(data) > left:
+            for name in names:
+                data = read_entry(archive, name, longest=left)
+                if data is None:
                     raise _too_large(path)
                 left -= len(data)
                 yield from _text(_decoded(path, data), path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
+    except zipfile.BadZipFile as error:
         raise _damaged(path, DocumentError(f"is a damaged .zip file: {error}"), 0) from None
 
 
@@ -160,10 +160,21 @@ def _folder(path: Path) -> Iterator[IncomingConversation]:
 
 
 def _threads(path: Path) -> Iterator[Path]:
-    """The folder itself, or those in it, that are threads of Jan."""
+    """The folder itself, or those in it, that are threads of Jan. Raises KnownError if it cannot be listed."""
     inside = [path, path / "threads"]
-    folders = chain(inside[:1], *(sorted(folder.iterdir())[:MOST_THREADS] for folder in inside if folder.is_dir()))
-    return (folder for folder in folders if (folder / "thread.json").is_file())
+    try:
+        listed = [sorted(folder.iterdir())[:MOST_THREADS] for folder in inside if folder.is_dir()]
+    except OSError as error:
+        raise unusable(path, error) from None
+    return (folder for folder in chain([path], *listed) if _is_file(folder / "thread.json"))
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is a file that can be reached: folders that belong to others are passed over."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _jan_thread(folder: Path) -> Iterator[IncomingConversation]:

@@ -30,9 +30,16 @@ def html_page(trees: Iterable[ConversationTree], words: ExportWords) -> str:
     """
     chats = [_chat(tree, words) for tree in trees]
     title = chats[0]["title"] if len(chats) == 1 else words.chats
+    colours = sorted(COLOR_NAMES)
     page = render(
-        _TEMPLATE, title=title, chats=chats, words=words, colours=sorted(COLOR_NAMES), style_hash=_HASH
-    ).replace('<html lang="en">', f'<html lang="{words.language}">', 1)
+        _TEMPLATE,
+        language=words.language,
+        title=title,
+        chats=chats,
+        words=words,
+        colours=colours,
+        style_hash=_HASH,
+    )
     style = _STYLE.search(page)
     digest = hashlib.sha256(style[1].encode()).digest() if style else b""
     return page.replace(_HASH, f"sha256-{base64.b64encode(digest).decode()}", 1)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from belle.documents import DocumentError, parse_json_prefix
+
+_Part = TypeVar("_Part")
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -33,39 +35,39 @@ def json_pieces(text: str, *, list_key: str) -> tuple[dict[str, Any], Iterator[A
 
 def _members(text: str, start: int, list_key: str) -> tuple[dict[str, Any], Iterator[Any]]:
     header: dict[str, Any] = {}
-    for at in _places(text, start, "}"):
-        key, end = _value(text, at)
-        colon = _skip_space(text, end)
-        if not isinstance(key, str) or text[colon : colon + 1] != ":":
-            raise _damaged(text, end)
-        value_at = _skip_space(text, colon + 1)
-        if key == list_key and text[value_at : value_at + 1] == "[":
-            return header, _elements(text, value_at)
-        header[key], at.end = _value(text, value_at)
+    for key, value in _parts(text, start, "}", lambda at: _member(text, at, list_key)):
+        if isinstance(value, Iterator):
+            return header, value
+        header[key] = value
     return header, iter([header])
 
 
-class _Place(int):
-    """Where a value begins. Whoever reads it sets `end`, where the search for the next one goes on."""
-
-    end: int
+def _member(text: str, at: int, list_key: str) -> tuple[tuple[str, Any], int]:
+    """Key and value of a member, and its end; of the array under `list_key` an iterator of values, and its start."""
+    key, end = _value(text, at)
+    colon = _skip_space(text, end)
+    if not isinstance(key, str) or text[colon : colon + 1] != ":":
+        raise _damaged(text, end)
+    value_at = _skip_space(text, colon + 1)
+    if key == list_key and text[value_at : value_at + 1] == "[":
+        return (key, _elements(text, value_at)), value_at
+    value, end = _value(text, value_at)
+    return (key, value), end
 
 
 def _elements(text: str, start: int) -> Iterator[Any]:
-    for at in _places(text, start, "]"):
-        value, at.end = _value(text, at)
-        yield value
+    return _parts(text, start, "]", lambda at: _value(text, at))
 
 
-def _places(text: str, start: int, closing: str) -> Iterator[_Place]:
-    """Where the parts of an array or object begin that begins at `start`."""
+def _parts(text: str, start: int, closing: str, read: Callable[[int], tuple[_Part, int]]) -> Iterator[_Part]:
+    """The parts of the array or object that begins at `start`; `read` returns the part at an offset, and its end."""
     at = _skip_space(text, start + 1)
     if text[at : at + 1] == closing:
         return
     while True:
-        place = _Place(at)
-        yield place
-        at = _skip_space(text, place.end)
+        part, end = read(at)
+        yield part
+        at = _skip_space(text, end)
         mark = text[at : at + 1]
         if mark == closing:
             return

@@ -55,9 +55,8 @@ def full_digest(path: Path, progress: Callable[[int, int], None] | None = None) 
     digest = hashlib.sha256()
     done = 0
     try:
-        parts = split_parts(path)
-        total = sum(part.stat().st_size for part in parts)
-        for part in parts:
+        total = _size(path)
+        for part in split_parts(path):
             with part.open("rb") as file:
                 while data := file.read(_CHUNK_BYTES):
                     digest.update(data)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
+from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 
 from belle import paths
-from belle.engine.process.native_process import environment
+from desktop.library.child_process import child_process
 
 Language = Literal["zh", "en"]
 
@@ -42,12 +42,9 @@ class CostMeasurement(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._process = QProcess(self)
-        variables = QProcessEnvironment()
-        for name, value in environment(safer=False).items():
-            variables.insert(name, value)
-        self._process.setProcessEnvironment(variables)
+        self._process = child_process(self)
         self._process.finished.connect(self._finished)
+        self._process.errorOccurred.connect(self._on_error)
         self._folder = Path()
         self._stopped = False
 
@@ -81,6 +78,10 @@ class CostMeasurement(QObject):
             if not self._process.waitForFinished(2000):
                 self._process.kill()
                 self._process.waitForFinished(2000)
+
+    def _on_error(self, error: QProcess.ProcessError) -> None:
+        if error == QProcess.ProcessError.FailedToStart:  # of the others, `finished` tells
+            self.ended.emit(CostReport(error=self._process.errorString()))
 
     def _finished(self) -> None:
         summary = bytes(self._process.readAllStandardOutput().data()).decode("utf-8", "replace")

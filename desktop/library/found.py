@@ -25,8 +25,8 @@ _OLLAMA_SERVICE = Path("/usr/share/ollama/.ollama/models")
 _OLLAMA_WEIGHTS = "application/vnd.ollama.image.model"
 _NOT_FOR_CHATS = ("clip", "bert", "nomic-bert", "jina-bert-v2", "whisper", "t5encoder")
 """Architectures beside the models that people chat with: image encoders, embeddings, speech."""
-_MOST_FILES = 2000
-"""Of a folder: a link to the root of a disk must not be walked to its end."""
+_MOST_FILES = 100_000
+"""Of any kind, that are looked at below one folder: a link to the root of a disk must not be walked to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +84,26 @@ def _folder(environ: Mapping[str, str], name: str, usual: Path) -> Path:
 
 def _ggufs(folder: Path) -> list[Path]:
     """The GGUF files under `folder`; of a split model the first part, and no image encoders."""
-    with suppress(OSError):
-        found = sorted(islice(folder.rglob("*.gguf"), _MOST_FILES))
-        later = ("-of-", "-00001-of-")
-        return [
-            path
-            for path in found
-            if not path.name.startswith("mmproj") and (later[0] not in path.name or later[1] in path.name)
-        ]
-    return []
+    later = ("-of-", "-00001-of-")
+    return sorted(
+        path
+        for path in _files(folder)
+        if path.suffix == ".gguf"
+        and not path.name.startswith("mmproj")
+        and (later[0] not in path.name or later[1] in path.name)
+    )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The files under `folder`, and links to files; none where it cannot be listed."""
+    paths = (Path(inside, name) for inside, _, names in os.walk(folder) for name in names)
+    return islice(paths, _MOST_FILES)
 
 
 def _ollama(folder: Path) -> Iterator[tuple[str, Path]]:
     """Title and blob of each model: `manifests/HOST/NAMESPACE/NAME/TAG` names the blob by its digest."""
     root = folder / "manifests"
-    manifests: list[Path] = []
-    with suppress(OSError):
-        manifests = sorted(path for path in islice(root.rglob("*"), _MOST_FILES) if path.is_file())
-    for manifest in manifests:
+    for manifest in sorted(_files(root)):
         with suppress(KnownError, OSError, KeyError, TypeError, AttributeError):
             *_, name, tag = manifest.relative_to(root).parts
             for layer in read_json_object(manifest)["layers"]:

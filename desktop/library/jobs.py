@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
+from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 
 from belle.clients.progress import Step
 from belle.documents import parse_json_row
-from belle.engine.process.native_process import environment
 from belle.errors import KnownError
 from belle.texts import json_text, utf8
+from desktop.library.child_process import child_process
 
 _PROCESS = "convert.install.process"
 _GRACE_MS = 8_000
@@ -49,11 +49,7 @@ class LibraryJob(QObject):
         super().__init__(parent)
         self.state = JobState(ref)
         self._errors = ""
-        self._process = QProcess(self)
-        variables = QProcessEnvironment()
-        for name, value in environment(safer=False).items():
-            variables.insert(name, value)
-        self._process.setProcessEnvironment(variables)
+        self._process = child_process(self)
         self._process.readyReadStandardOutput.connect(self._read)
         self._process.readyReadStandardError.connect(self._read_errors)
         self._process.finished.connect(self._finished)
@@ -89,9 +85,7 @@ class LibraryJob(QObject):
             elif "stopped" in answer:
                 self._set(outcome="stopped")
             else:
-                error = answer["failed"]
-                known = KnownError(error["kind"], error["message"], error["advice"], **error["details"])
-                self._set(outcome="failed", error=known)
+                self._set(outcome="failed", error=KnownError.from_fields(answer["failed"]))
 
     def _read_errors(self) -> None:
         text = bytes(self._process.readAllStandardError().data()).decode("utf-8", "replace")

@@ -109,8 +109,7 @@ class _Helper:
         with self._lock:
             answer = self._answer(question)
         if "error" in answer:
-            error = answer["error"]
-            raise KnownError(error["kind"], error["message"], error["advice"], **error["details"])
+            raise KnownError.from_fields(answer["error"])
         if "bug" in answer:
             raise RuntimeError(f"{question['function']} failed in its process:\n{answer['bug']}")
         return answer["value"]
@@ -173,8 +172,7 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
     try:
         return {"value": getattr(importlib.import_module(module), name)(**question["arguments"])}
     except KnownError as error:
-        plain = {"kind": error.kind, "message": error.message, "advice": error.advice, "details": dict(error.details)}
-        return {"error": plain}
+        return {"error": error.fields}
     except Exception:
         import traceback
 

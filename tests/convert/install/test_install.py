@@ -371,6 +371,14 @@ def test_too_little_space_is_said_in_numbers_before_the_download(
     assert not hub.asked("GET", "/storage/")
 
 
+def test_a_type_that_does_not_exist_is_refused_before_a_folder_is_made(hub: LoopbackHub) -> None:
+    with pytest.raises(KnownError) as caught:
+        install(entry(), InstallOptions(type_name="q4_nonsense"))
+    assert caught.value.kind in ("unknown_type", "usage")
+    assert hub.requests == []
+    assert not folder().exists()
+
+
 def test_two_at_once_are_refused(hub: LoopbackHub) -> None:
     def listen(step: Step) -> None:
         if step.stage == "convert":

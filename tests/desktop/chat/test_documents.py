@@ -61,7 +61,7 @@ def test_a_folder_on_a_disk_that_does_not_answer_is_given_up_and_can_be_tried_ag
     silent = (sys.executable, "-c", "import time; time.sleep(60)")
     with monkeypatch.context() as patched, Store.open(tmp_path / "s" / "store.sqlite3") as store:
         patched.setattr(reader_process, "_COMMAND", silent)
-        patched.setattr(reader_process.ReaderProcess.__init__, "__kwdefaults__", {"silent_s": 0.5})
+        patched.setattr(reader_process, "SILENT_S", 0.5)
         folders = DocumentFolders(store, parent)
         folders.choose(None, str(folder))
         qtbot.waitUntil(lambda: folders.state(str(folder)).finished, timeout=20_000)

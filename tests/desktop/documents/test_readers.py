@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from belle.errors import KnownError
-from desktop.documents import folders, readers
+from desktop.documents import folders, reader_child, readers
 from desktop.documents.blocks import DocumentBlock
 from desktop.documents.folders import documents_in
 from desktop.documents.reader_process import ReaderProcess, ReadingStopped
@@ -127,6 +127,21 @@ def test_a_word_document_that_unpacks_without_end_is_refused(reader: ReaderProce
     assert refusal(reader, path).kind == "too_large"
 
 
+def test_a_word_document_with_other_bytes_anywhere_is_read_or_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "a.docx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", "<x>" + "Some text. " * 300 + "</x>")
+    whole = path.read_bytes()
+    kinds = set()
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        try:
+            list(readers.read_blocks(readers.open_document(path)))
+        except KnownError as error:
+            kinds.add(error.kind)
+    assert kinds == {"damaged_document", "no_text", "not_what_it_says"}
+
+
 def test_xml_entities_are_not_expanded(reader: ReaderProcess, tmp_path: Path) -> None:
     path = tmp_path / "entities.docx"
     with zipfile.ZipFile(path, "w") as archive:
@@ -162,12 +177,21 @@ def test_a_file_that_vanishes_or_is_no_file_is_a_sentence(reader: ReaderProcess,
 
 def test_a_reader_that_dies_or_hangs_costs_one_document(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
-    with ReaderProcess(silent_s=0.5) as reader:
+    with ReaderProcess() as reader:
         for number, kind in ((signal.SIGKILL, "reader_died"), (signal.SIGSTOP, "document_hangs")):
             assert reader.blocks(tmp_path / "a.txt") == [DocumentBlock("text", line=1)]
             assert reader.pid is not None
+            reader.silent_s = 0.5 if number == signal.SIGSTOP else reader.silent_s
             os.kill(reader.pid, number)
             assert refusal(reader, tmp_path / "a.txt").kind == kind
+
+
+def test_every_page_is_a_sign_of_life_whether_it_has_text_or_not(tmp_path: Path) -> None:
+    path = write_pdf(tmp_path / "scan.pdf", ["", "", ""])
+    for do in ("blocks", "passages"):
+        *signs, last = reader_child.answer({"do": do, "path": str(path), "digest": ""})
+        assert signs == [{"alive": True}] * 3
+        assert last["error"]["kind"] == "no_text"
 
 
 def test_reading_can_be_stopped_and_begun_again(tmp_path: Path) -> None:
@@ -210,9 +234,10 @@ def test_a_folder_that_vanished_or_cannot_be_read_is_a_sentence(reader: ReaderPr
 
 
 def test_a_folder_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
-    with ReaderProcess(silent_s=0.4) as reader:
+    with ReaderProcess() as reader:
         list(reader.scan(tmp_path))
         assert reader.pid is not None
+        reader.silent_s = 0.4
         os.kill(reader.pid, signal.SIGSTOP)
         begin = time.monotonic()
         with pytest.raises(KnownError, match="does not answer"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -93,6 +94,17 @@ def test_a_damaged_archive_is_said(tmp_path: Path, cut: float) -> None:
     assert fault_of(path).kind == "chats_damaged"
 
 
+def test_an_archive_of_a_kind_that_is_not_known_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "new.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("conversations.json", json.dumps([samples.chatgpt_conversation()]))
+    whole = path.read_bytes()
+    directory = whole.index(b"PK\1\2")
+    for at, value in ((directory + 6, 99), (directory + 10, 1), (directory + 8, 1), (whole.index(b".json") + 9, 0xFF)):
+        path.write_bytes(whole[:at] + bytes([value]) + whole[at + 1 :])
+        assert fault_of(path).kind == "chats_damaged", at
+
+
 def test_an_archive_of_something_else_is_no_export(tmp_path: Path) -> None:
     path = tmp_path / "photos.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -116,6 +128,17 @@ def test_what_is_dropped_is_offered_for_import_by_its_name(tmp_path: Path) -> No
         "a.jsonl",
     ]
     assert [looks_importable(tmp_path / name) for name in names] == [True] * 4 + [False] * 3
+
+
+def test_a_folder_that_may_not_be_listed_is_said_and_not_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_folder: Path) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)  # root, who runs tests, may list every folder
+    assert fault_of(tmp_path).kind == "no_permission"
+    assert not looks_importable(tmp_path)
 
 
 # Into the store

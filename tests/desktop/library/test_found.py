@@ -96,6 +96,18 @@ def test_each_file_is_found_once_and_what_cannot_chat_never(tmp_path: Path, mode
     assert [one.path for one in found_models(tmp_path, {})] == [link]
 
 
+def test_a_folder_is_not_looked_through_to_its_end(
+    tmp_path: Path, model: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(found, "_MOST_FILES", 10)
+    for number in range(10):
+        put(tmp_path / f"cache/{number}.txt", b"")
+    put(tmp_path / "cache/deeper/one.gguf", model)
+    assert found_models(tmp_path, {"LLAMA_CACHE": str(tmp_path / "cache")}) == ()
+    (tmp_path / "cache/0.txt").unlink()
+    assert len(found_models(tmp_path, {"LLAMA_CACHE": str(tmp_path / "cache")})) == 1
+
+
 def test_nothing_there_is_no_error(tmp_path: Path) -> None:
     assert found_models(tmp_path / "nobody", {}) == ()
 

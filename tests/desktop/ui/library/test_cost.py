@@ -68,3 +68,15 @@ def test_what_cannot_be_measured_says_why_and_leaves_nothing(
     assert "broken.gguf" in report.error
     assert report.page is None
     assert not any(paths.measurements_dir().iterdir())
+
+
+def test_a_process_that_does_not_start_is_said(
+    pair: tuple[Path, Path], qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    measurement = CostMeasurement()
+    with qtbot.waitSignal(measurement.ended, timeout=PATIENCE_MS) as ended:
+        measurement.start(*pair, "en")
+    (report,) = ended.args
+    assert report.error
+    assert report.page is None
