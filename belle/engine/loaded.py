@@ -9,7 +9,6 @@ from pathlib import Path
 from belle.engine.answer.answer_tokens import AnswerTokens
 from belle.engine.answer.decoder import Decoder
 from belle.engine.answer.kv_states import ConversationStates
-from belle.engine.answer.prompt import raw_prompt
 from belle.engine.answer.prompt_builder import PromptBuilder
 from belle.engine.answer.session import AnswerSession
 from belle.engine.answer.state_files import StateFiles
@@ -22,6 +21,7 @@ from belle.engine.llama.memory import available_memory, check_fits, kv_bytes_per
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.llama.threads import DECODE_PACE, PREFILL_PACE, Pace, ThreadTuner, ladder
+from belle.engine.loaded_embedder import embedded
 from belle.engine.process.protocol import Embed, Embedded, Event, Load, ModelInfo, TemplateOption
 from belle.errors import KnownError
 from belle.gguf.reader import GgufHeader, read_header
@@ -127,8 +127,7 @@ class LoadedModel:
 
     def embed(self, request: Embed) -> Embedded:
         """The embedding of a text. Raises KnownError."""
-        tokens = raw_prompt(self._model.vocabulary, request.text)
-        return Embedded(request.id, self._embedder.embed(tokens), len(tokens))
+        return embedded(request, self._embedder, self._model)
 
     def template_options(self, messages: Sequence[Message]) -> tuple[TemplateOption, ...]:
         """The templates to choose from, each with `messages` as the model would read them."""

@@ -45,6 +45,7 @@ from belle.errors import KnownError
 if TYPE_CHECKING:
     from belle.engine.answer.open_requests import OpenRequests
     from belle.engine.loaded import LoadedModel
+    from belle.engine.loaded_embedder import LoadedEmbedder
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _GRACE_S = 4.0  # to stop, and to save a conversation of a gigabyte
@@ -59,6 +60,7 @@ class Worker:
         self._outbox = outbox
         self._commands: queue.SimpleQueue[tuple[Command, float] | None] = queue.SimpleQueue()
         self._model: LoadedModel | None = None
+        self._embedder: LoadedEmbedder | None = None  # in place of `_model`
         self._finished = threading.Event()
         self._replacing = threading.Lock()  # held while the model is freed, and while another thread reads it
 
@@ -153,6 +155,7 @@ class Worker:
     def _load(self, command: Load) -> None:
         from belle.engine.llama.model import LoadCancelled
         from belle.engine.loaded import LoadedModel
+        from belle.engine.loaded_embedder import LoadedEmbedder
 
         self._close_model()
         shown = -1.0
@@ -165,10 +168,14 @@ class Worker:
             return not self._requests.quitting
 
         try:
-            self._model = LoadedModel(
-                command, on_progress=on_progress, stop=self._flag, emit=self._outbox.send, log=self._log
-            )
-            self._outbox.send(Ready(self._model.info))
+            if command.embeddings_only:
+                self._embedder = LoadedEmbedder(command, on_progress=on_progress, stop=self._flag, log=self._log)
+                self._outbox.send(Ready(self._embedder.info))
+            else:
+                self._model = LoadedModel(
+                    command, on_progress=on_progress, stop=self._flag, emit=self._outbox.send, log=self._log
+                )
+                self._outbox.send(Ready(self._model.info))
         except KnownError as error:
             self._fail(None, error)
         except LoadCancelled:
@@ -176,9 +183,10 @@ class Worker:
 
     def _close_model(self) -> None:
         with self._replacing:
-            if self._model is not None:
-                self._model.close()
-            self._model = None
+            for model in (self._model, self._embedder):
+                if model is not None:
+                    model.close()
+            self._model = self._embedder = None
 
     def _list_templates(self, command: ListTemplates) -> None:
         """In a thread of its own: an answer may be under way, and a template may take its time."""
@@ -195,7 +203,7 @@ class Worker:
         done: Done | Embedded
         try:
             if isinstance(command, Embed):
-                done = self._loaded().embed(command)
+                done = (self._embedder or self._loaded()).embed(command)
             else:
                 done = self._loaded().session.generate(command, arrived)
         except KnownError as error:

@@ -42,6 +42,9 @@ _OTHER_FORMATS: tuple[tuple[bytes, str], ...] = (
 )
 
 
+_POOLING_TYPES = (1, 2, 3)  # enum llama_pooling_type: mean, first token, last token; 0 is none, 4 is a reranker's
+
+
 @dataclass(frozen=True, slots=True)
 class StoredTensor:
     """A row of a GGUF's table of tensors.
@@ -91,6 +94,11 @@ class GgufHeader:
     metadata: Mapping[str, Value] = field(repr=False)
     tensors: tuple[StoredTensor, ...] = field(repr=False)
     skipped: Mapping[str, Skipped] = field(repr=False)
+
+    @property
+    def makes_embeddings(self) -> bool:
+        """Whether it is an embedding model: the file states how the vectors of a text's tokens become one."""
+        return _number(self.metadata, f"{self.architecture}.pooling_type") in _POOLING_TYPES
 
 
 def read_header(path: str | Path) -> GgufHeader:

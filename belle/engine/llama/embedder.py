@@ -2,7 +2,8 @@
 
 The context is one of its own, beside that of the chat, and only as large as the texts that came so far; it is made with
 the first of them. llama.cpp pools what it computes at once, for which a long text would need gigabytes. So the text is
-read in chunks, each token's vector is taken, and the pooling, which is no more than a mean, is done here.
+read in chunks, each token's vector is taken, and the pooling, which is no more than a mean, is done here. Only a model
+whose tokens also see those after them (BERT and its kin) has to read the whole text at once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from belle.engine.llama.context import Interrupted, StopFlag
 from belle.engine.llama.evaluator import ContextOptions, Evaluator
 from belle.engine.llama.memory import N_UBATCH
-from belle.engine.llama.model import Model
+from belle.engine.llama.model import Model, Vocabulary
 from belle.errors import KnownError
 
 _SMALLEST_CONTEXT = 512
@@ -35,6 +36,7 @@ class Embedder:
 
     def __init__(self, model: Model, *, threads: int, stop: StopFlag) -> None:
         self._model = model
+        self._is_causal = _metadata(model, b".attention.causal") != b"false"
         self._evaluator = Evaluator(model)
         self._threads = threads
         self._stop = stop
@@ -64,10 +66,11 @@ class Embedder:
         """The sum of the tokens' vectors, or the one that the model's file asks for `[n_embd]`. Raises Interrupted."""
         pooling = _pooling(self._model)
         total, last = np.zeros(()), np.zeros(())
-        for start in range(0, len(tokens), N_UBATCH):
+        n_chunk = N_UBATCH if self._is_causal else len(tokens)
+        for start in range(0, len(tokens), n_chunk):
             if self._stop:
                 raise Interrupted
-            chunk = tokens[start : start + N_UBATCH]
+            chunk = tokens[start : start + n_chunk]
             self._evaluator.decode(chunk, start, outputs=len(chunk))
             vectors = self._evaluator.embeddings().astype(np.float64)  # [chunk, n_embd]
             total, last = total + vectors.sum(axis=0), vectors[-1]
@@ -81,17 +84,39 @@ class Embedder:
             self._evaluator.clear()
             return
         n_ctx = max(_SMALLEST_CONTEXT, 1 << (n_tokens - 1).bit_length())
+        # llama.cpp ends the process where a model that is not causal gets more tokens than `n_ubatch`.
+        n_batch = N_UBATCH if self._is_causal else n_ctx
         self._evaluator.open(
-            ContextOptions(n_ctx=n_ctx, n_batch=N_UBATCH, threads=self._threads, embeddings=True, stop=self._stop)
+            ContextOptions(n_ctx=n_ctx, n_batch=n_batch, threads=self._threads, embeddings=True, stop=self._stop)
         )
+
+
+def text_tokens(vocabulary: Vocabulary, text: str, longest: int | None = None) -> list[int]:
+    """The tokens of a text to be embedded; of one that is longer, the first `longest`, a control token at its end kept.
+
+    Raises KnownError("empty_prompt").
+    """
+    tokens = vocabulary.tokenize_whole(text)
+    if not tokens:
+        raise KnownError("empty_prompt", "The text is empty.", "Write something.")
+    if longest is not None and len(tokens) > longest:
+        end = tokens[-1:] if vocabulary.is_control(tokens[-1]) else []
+        tokens = [*tokens[: longest - len(end)], *end]
+    return tokens
 
 
 def _pooling(model: Model) -> int:
     """What the model's file asks for (`enum llama_pooling_type`), -1 where it does not."""
+    value = _metadata(model, b".pooling_type")
+    return int(value) if value.isdigit() else -1
+
+
+def _metadata(model: Model, ending: bytes) -> bytes:
+    """The first value under a key that ends so, as llama.cpp prints it; empty where there is none."""
     buffer = ctypes.create_string_buffer(64)
     for number in range(llama.llama_model_meta_count(model.handle)):
         llama.llama_model_meta_key_by_index(model.handle, number, buffer, len(buffer))
-        if buffer.value.endswith(b".pooling_type"):
+        if buffer.value.endswith(ending):
             llama.llama_model_meta_val_str_by_index(model.handle, number, buffer, len(buffer))
-            return int(buffer.value) if buffer.value.isdigit() else -1
-    return -1
+            return buffer.value
+    return b""

@@ -59,15 +59,25 @@ class Vocabulary:
 
     def tokenize(self, text: str) -> list[int]:
         """The tokens of `text` alone; text that looks like a control token stays text."""
+        return self._tokenize(text, around=False)
+
+    def _tokenize(self, text: str, *, around: bool) -> list[int]:
         data = text.encode("utf-8", "replace")
         room = len(data) + 2
         for _ in range(2):  # where the room is too small, llama.cpp returns the number needed, negated
             tokens = (llama.llama_token * room)()
-            count = llama.llama_tokenize(self.handle, data, len(data), tokens, room, False, False)
+            count = llama.llama_tokenize(self.handle, data, len(data), tokens, room, around, False)
             if count >= 0:
                 return list(tokens[:count])
             room = -count
         raise RuntimeError(f"llama_tokenize cannot tokenize {len(data)} bytes")
+
+    def tokenize_whole(self, text: str) -> list[int]:
+        """The tokens of `text` between the control tokens that the vocabulary puts around a whole text.
+
+        So does an embedding model expect it. Text that looks like a control token stays text.
+        """
+        return self._tokenize(text, around=True)
 
     def tokenize_after(self, text: str) -> list[int]:
         """The tokens of `text` as the continuation of other text.
@@ -221,5 +231,5 @@ class Model:
 def not_a_chat_model(path: Path) -> KnownError:
     """The error for models of other kinds, which llama.cpp loads as well."""
     message = f"{path.name} does not hold a model that can chat."
-    advice = "Choose a text generation model; embedding and translation models cannot be used."
+    advice = "Choose a text generation model; embedding and translation models cannot be used for it."
     return KnownError("not_a_chat_model", message, advice, path=str(path))

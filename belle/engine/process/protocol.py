@@ -58,6 +58,7 @@ class Load:
         state_folder: where the KV caches of conversations are saved (`Generate.conversation`); None saves none.
         state_budget: bytes that they may take together; those not used for longest make room.
         prompt_cache: bytes of memory for the KV states of conversations that others have displaced from the context.
+        embeddings_only: for `Embed` alone, on the processor: the model need not be able to chat.
     """
 
     op: ClassVar[str] = "load"
@@ -70,6 +71,7 @@ class Load:
     state_folder: str | None = None
     state_budget: int = 4 << 30
     prompt_cache: int = 0
+    embeddings_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +129,15 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Embed:
-    """Ask for the embedding of a text, or of tokens; answered by `Embedded` or `Failed`. `Stop` works as there."""
+    """Ask for the embedding of a text, or of tokens; answered by `Embedded` or `Failed`. `Stop` works as there.
+
+    `truncate`: of a text that is longer than the model reads, the beginning is embedded, which is refused otherwise.
+    """
 
     op: ClassVar[str] = "embed"
     id: int
     text: str | tuple[int, ...]
+    truncate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
