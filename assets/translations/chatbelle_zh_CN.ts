@@ -110,6 +110,13 @@
     </message>
 </context>
 <context>
+    <name>CodeFile</name>
+    <message>
+        <source>Save the code</source>
+        <translation>保存代码</translation>
+    </message>
+</context>
+<context>
     <name>Composer</name>
     <message>
         <source>Message</source>
@@ -1948,6 +1955,14 @@
         <translation>最多可以附上 {most} 个文件；有 {number} 个没有附上，可以在另一个问题里再附。</translation>
     </message>
     <message>
+        <source>Saved</source>
+        <translation>已保存</translation>
+    </message>
+    <message>
+        <source>The file could not be saved</source>
+        <translation>文件没能保存</translation>
+    </message>
+    <message>
         <source>For research only</source>
         <translation>仅供研究</translation>
     </message>
@@ -3012,6 +3027,18 @@
     <message>
         <source>Copy the code</source>
         <translation>复制代码</translation>
+    </message>
+    <message>
+        <source>Save…</source>
+        <translation>保存…</translation>
+    </message>
+    <message>
+        <source>Save the code as a file (%1)</source>
+        <translation>把代码存成文件（%1）</translation>
+    </message>
+    <message>
+        <source>Save the code as a file</source>
+        <translation>把代码存成文件</translation>
     </message>
     <message>
         <source>Scroll the code sideways</source>

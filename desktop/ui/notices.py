@@ -439,6 +439,14 @@ def _other() -> dict[str, tuple[str, str]]:
             translate("Notice", "The disk is full"),
             translate("Notice", "“{file}” was not written. Free some space, or choose another disk."),
         ),
+        "saved": (
+            translate("Notice", "Saved"),
+            translate("Notice", "“{file}” is written."),
+        ),
+        "save_failed": (
+            translate("Notice", "The file could not be saved"),
+            translate("Notice", "“{file}” cannot be written there. Choose another place."),
+        ),
         "print_failed": (
             translate("Notice", "It could not be printed"),
             translate("Notice", "The printer did not take it. Look whether it is on, or save the chat as PDF."),

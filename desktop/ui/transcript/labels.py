@@ -109,6 +109,16 @@ def copy_code(language: str) -> str:
     return translate("Transcript", "Copy the code")
 
 
+def save() -> str:
+    return translate("Transcript", "Save…")
+
+
+def save_code(language: str) -> str:
+    if language:
+        return translate("Transcript", "Save the code as a file (%1)").replace("%1", language)
+    return translate("Transcript", "Save the code as a file")
+
+
 def scroll_table() -> str:
     return translate("Transcript", "Scroll the table sideways")
 

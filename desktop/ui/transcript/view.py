@@ -40,6 +40,8 @@ class TranscriptView(KeyboardMessageList):
     continue_requested = Signal(int)
     source_requested = Signal(object, int)
     """StoredMessage, number of a passage that the answer was made from."""
+    save_code_requested = Signal(object)
+    """A `Code` that is to become a file."""
     pin_requested = Signal(int, bool)
     """Message id, and whether it is to be pinned or unpinned."""
     context_requested = Signal()
@@ -235,6 +237,7 @@ class TranscriptView(KeyboardMessageList):
         widget.height_changed.connect(lambda: self._height_changed(widget))
         widget.chosen.connect(lambda name: self._act(widget, name))
         widget.source_chosen.connect(lambda number: self.source_requested.emit(widget.message, number))
+        widget.save_code.connect(self.save_code_requested)
         widget.edited.connect(lambda text: self.edit_submitted.emit(widget.message.id, text))
         widget.edit_changed.connect(lambda text: self.edit_changed.emit(widget.message.id, text))
         widget.text.dragged_to.connect(self._drag_scroll)

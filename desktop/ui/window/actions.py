@@ -19,6 +19,7 @@ from desktop.ui.shortcuts import TABLE, group_title, make_actions, name_actions
 from desktop.ui.style.icons import icon
 from desktop.ui.style.theme import theme, themes
 from desktop.ui.window.attachments import WindowAttachments, is_attachable
+from desktop.ui.window.code_saving import CodeSaving
 from desktop.ui.window.dialogs import WindowDialogs
 from desktop.ui.window.exchange_dialogs import ExchangeDialogs
 from desktop.ui.window.model_menu import fill_model_menu
@@ -52,6 +53,7 @@ class WindowActions(QObject):
         self.dialogs = WindowDialogs(window, controller, window.settings, window.header.show_model_menu)
         self.exchange = ExchangeDialogs(window, controller)
         self.attachments = WindowAttachments(window, controller)
+        self.code_saving = CodeSaving(window, controller)
         self._menus: dict[str, QMenu] = {}
         self.set_can_stop(False)
         self._connect_actions()
@@ -135,6 +137,7 @@ class WindowActions(QObject):
         transcript.version_requested.connect(self._controller.switch_version)
         transcript.continue_requested.connect(self._controller.continue_answer)
         transcript.source_requested.connect(self.dialogs.show_passage)
+        transcript.save_code_requested.connect(self.code_saving.ask)
         transcript.pin_requested.connect(self._controller.set_message_pinned)
         transcript.context_requested.connect(self.dialogs.show_context)
         transcript.summary_requested.connect(self.dialogs.show_summary)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QMimeData, QPoint, QRect, QRectF, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QRectF, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFocusEvent,
@@ -36,10 +36,10 @@ from desktop.ui.transcript.document.find import occurrences
 from desktop.ui.transcript.document.formulas import typesetter
 from desktop.ui.transcript.document.render import DocumentRenderer, formulas_of
 from desktop.ui.transcript.document.selection import selected_text
-from desktop.ui.transcript.document.style import CODE_HEADER, Style
+from desktop.ui.transcript.document.style import Style
 from desktop.ui.transcript.markdown.blocks import Block, Code
 from desktop.ui.transcript.markdown.citations import SCHEME
-from desktop.ui.transcript.message.code_button import CopyCode
+from desktop.ui.transcript.message.code_button import CodeButton, CodeButtons
 from desktop.ui.transcript.message.sideways import SideBar, SideBars
 
 _TRANSCRIPT_KEYS = {Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Escape}
@@ -59,6 +59,7 @@ class MessageText(QTextBrowser):
     copy_message = Signal()
     pin_message = Signal()
     source_chosen = Signal(int)  # number of a passage that the answer cites
+    save_code = Signal(object)  # a `Code` that is to become a file
     dragged_to = Signal(QPoint)
     """The pointer, in global coordinates, while text is being selected with it."""
     caret_moved = Signal()
@@ -72,7 +73,7 @@ class MessageText(QTextBrowser):
         self._renderer = DocumentRenderer(self.document(), Style(theme(), chinese=False))
         self._background = BlockBackground(self.document(), self._renderer)
         self._coloring = Coloring(self._renderer, self.document(), self)
-        self._buttons: dict[int, CopyCode] = {}
+        self._buttons = CodeButtons(self, self.save_code.emit)
         self._bars = SideBars(self._renderer, self, self.viewport().update)
         self._moved_from = 0  # buttons and bars of the blocks from here on have to be placed again
         self._streaming = False
@@ -130,14 +131,13 @@ class MessageText(QTextBrowser):
         self.viewport().update(0, int(top), self.viewport().width(), 1 << 20)
         self._moved_from = min(self._moved_from, first)
         self._coloring.forget(inserted)
-        for index in [i for i in self._buttons if i >= inserted]:
-            self._buttons.pop(index).discard()
+        self._buttons.forget(inserted)
         self._bars.forget(inserted)
         for index in range(first, len(blocks)):
             block = blocks[index]
             if isinstance(block, Code):
                 self._coloring.request(index, block)
-                self._update_button(index, block)
+                self._buttons.show(index, block)
         self._request_formulas()
 
     def restyle(self, style: Style) -> None:
@@ -150,8 +150,7 @@ class MessageText(QTextBrowser):
 
     def retranslate(self) -> None:
         """Set the names of buttons and bars in the current language."""
-        for button in self._buttons.values():
-            button.retranslate()
+        self._buttons.retranslate()
         for bar in self._bars.all():
             bar.retranslate()
 
@@ -167,20 +166,7 @@ class MessageText(QTextBrowser):
     def height_for(self, width: int) -> int:
         """Lay out for a width in pixels and return the height; the buttons and bars of blocks are placed."""
         self._set_width(width)
-        for index, button in self._buttons.items():
-            if index < self._moved_from:
-                continue
-            box = self._background.box(index)
-            size = button.sizeHint()
-            header = theme().px(CODE_HEADER)
-            button.setGeometry(
-                QRect(
-                    int(box.right()) - size.width() - theme().px(6),
-                    int(box.top()) + (header - size.height()) // 2,
-                    size.width(),
-                    size.height(),
-                )
-            )
+        self._buttons.place(self._background.box, self._moved_from)
         self._bars.place(self._background.box, self._moved_from)
         self._moved_from = len(self._renderer.blocks)
         return self._background.height()
@@ -218,9 +204,9 @@ class MessageText(QTextBrowser):
             self._reveal(cursor)
         return self.cursorRect(cursor).top()
 
-    def code_buttons(self) -> list[CopyCode]:
-        """The copy buttons of code, from top to bottom."""
-        return [self._buttons[index] for index in sorted(self._buttons)]
+    def code_buttons(self) -> list[CodeButton]:
+        """The buttons of code, in reading order."""
+        return self._buttons.all()
 
     def side_bars(self) -> list[SideBar]:
         """The scroll bars of tables and code that are wider than the page, from top to bottom."""
@@ -393,14 +379,6 @@ class MessageText(QTextBrowser):
         if self.hasFocus():  # the cursor also moves while text is inserted
             self._reveal(self.textCursor())
             self.caret_moved.emit()
-
-    def _update_button(self, index: int, block: Code) -> None:
-        button = self._buttons.get(index)
-        if button is None:
-            self._buttons[index] = CopyCode(block, self)
-            self._buttons[index].setVisible(True)
-        else:
-            button.set_code(block)
 
     def _apply_theme(self) -> None:
         look = theme()

@@ -40,6 +40,8 @@ class MessageWidget(MessageFrame):
     """`copy`, `regenerate`, `pin`, `previous`, `next`, `continue`; of the hairline above it `context`, `summary`."""
     source_chosen = Signal(int)
     """The number of a passage that the answer was made from."""
+    save_code = Signal(object)
+    """A `Code` that is to become a file."""
     edited = Signal(str)
     edit_changed = Signal(object)
     """The text of the open editor; None when it was closed without saving."""
@@ -55,6 +57,7 @@ class MessageWidget(MessageFrame):
         self.text.copy_message.connect(lambda: self.chosen.emit("copy"))
         self.text.pin_message.connect(lambda: self.chosen.emit("pin"))
         self.text.source_chosen.connect(self.source_chosen)
+        self.text.save_code.connect(self.save_code)
         self._make_sources(message)
         self._content.growing = message.status == "streaming"
         self._content.set_text(message.text, fold=not self._content.growing)

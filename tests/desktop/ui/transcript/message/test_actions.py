@@ -10,7 +10,9 @@ from PySide6.QtGui import QDesktopServices, QEnterEvent, QGuiApplication, QTextC
 from PySide6.QtWidgets import QApplication, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from belle import network
+from desktop.i18n import set_language
 from desktop.ui.links import links
+from desktop.ui.style.theme import themes
 from desktop.ui.transcript import TranscriptView
 from desktop.ui.transcript.message.text import MessageText
 from tests.desktop.ui.transcript.conftest import idle
@@ -103,10 +105,32 @@ def test_copy_last_answer_without_one(view, message, qtbot) -> None:
 
 
 def test_code_is_copied_by_its_button(conversation, qtbot) -> None:
-    (copy,) = conversation.message_widget(4).text.code_buttons()
+    copy, _ = conversation.message_widget(4).text.code_buttons()
     assert copy.accessibleName() == "Copy the code (py)"
     qtbot.mouseClick(copy, LEFT)
     assert QGuiApplication.clipboard().text() == "x = 1"
+
+
+def test_code_is_handed_over_to_be_saved(conversation, qtbot) -> None:
+    _, save = conversation.message_widget(4).text.code_buttons()
+    assert save.accessibleName() == "Save the code as a file (py)"
+    with qtbot.waitSignal(conversation.save_code_requested) as saved:
+        qtbot.keyClick(save, Qt.Key.Key_Space)
+    assert (saved.args[0].text, saved.args[0].language) == ("x = 1", "py")
+
+
+@pytest.mark.parametrize("zoom", [1.0, 2.0])
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_the_buttons_of_code_lie_beside_each_other_within_its_header(conversation, language, zoom) -> None:
+    conversation.resize(720, 400)
+    set_language(language)
+    themes().set_zoom(zoom)
+    text = conversation.message_widget(4).text
+    copy, save = (button.geometry() for button in text.code_buttons())
+    assert text.rect().contains(copy) and text.rect().contains(save)
+    assert copy.right() < save.left()
+    assert copy.top() == save.top()
+    assert copy.left() > text.width() // 2  # the name of the language is on the left
 
 
 def test_a_selection_is_copied_as_plain_text(conversation, qtbot) -> None:
@@ -288,7 +312,7 @@ def test_tab_goes_through_everything_in_reading_order(window, qtbot) -> None:
     assert names == [
         *("QPushButton", "Conversation"),
         *("You", "edit", "pin", "copy"),
-        *("Answer", "copy-code", "continue", "next", "regenerate", "edit", "pin", "copy"),
+        *("Answer", "copy-code", "save-code", "continue", "next", "regenerate", "edit", "pin", "copy"),
         "QPushButton",
     ]
     assert all(w.accessibleName() or w.text() for w in forwards)

@@ -52,7 +52,7 @@ def test_code_that_fits_has_no_bar(view, message) -> None:
 
 def test_wide_code_scrolls_by_itself_and_its_button_stays(view, message, qtbot) -> None:
     text = shown(view, message, before="before\n\n", after="\nafter")
-    (bar,), (button,) = text.side_bars(), text.code_buttons()
+    (bar,), (button, _) = text.side_bars(), text.code_buttons()
     height, geometry = text.height(), button.geometry()
     assert left_of(text, "argument_39") > text.width()
     bar.setValue(bar.maximum())
