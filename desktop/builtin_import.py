@@ -8,7 +8,10 @@ visible.
 from __future__ import annotations
 
 import builtins
+import linecache
 
 # Neither name exists before PySide6 is imported, or in a PySide6 that no longer does this.
 if builtins.__import__ is getattr(builtins, "__feature_import__", None):
     builtins.__import__ = builtins.__orig_import__  # type: ignore[attr-defined]
+
+linecache.clearcache()  # the sources that it has read by now: half a megabyte

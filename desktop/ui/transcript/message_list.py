@@ -81,6 +81,8 @@ class MessageList(QAbstractScrollArea):
         self._last_value = 0
         self._width = 0
         self._rotation = 0  # of the wheel with Ctrl, in eighths of a degree, short of the next step of zoom
+        # With a viewport made by Qt, `viewport` would have PySide6 set up every class of widget there is: 2 MB.
+        self.setViewport(QWidget())
         self._page = _Page(self.viewport())
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

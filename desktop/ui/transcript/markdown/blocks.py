@@ -7,6 +7,7 @@ compared by value; a block that is equal is not drawn again. No Qt in this modul
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
@@ -143,19 +144,12 @@ def runs_right_to_left(block: Block) -> bool:
 def normalize(text: str) -> str:
     """The text with `\\n` as its newlines, and with characters that a QTextDocument cannot hold replaced."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text.translate(_REPLACED) if _needs_replacing(text) else text
+    if text.isascii() and not any(control in text for control in "\0\x0b\x0c"):  # the usual case, at memory's speed
+        return text
+    return _UNFIT.sub(lambda match: " " if match[0] in _SEPARATORS else "\ufffd", text)
 
 
 # NUL and lone surrogates are not text. In a QTextDocument U+2028 and U+2029 end lines and paragraphs, U+FDD0 and U+FDD1
 # begin and end frames, and U+FFFC stands for an object: a text with these characters would change its structure.
-_REPLACED = dict.fromkeys([0, 0xFDD0, 0xFDD1, 0xFFFC, *range(0xD800, 0xE000)], "\ufffd") | {
-    0x2028: " ",
-    0x2029: " ",
-    0x0B: " ",
-    0x0C: " ",
-}
-_BAD = frozenset(map(chr, _REPLACED))
-
-
-def _needs_replacing(text: str) -> bool:
-    return (not text.isascii() and not _BAD.isdisjoint(text)) or any(c in text for c in "\0\x0b\x0c")
+_SEPARATORS = "\u2028\u2029\x0b\x0c"
+_UNFIT = re.compile(f"[\0\ufdd0\ufdd1\ufffc\ud800-\udfff{_SEPARATORS}]")
