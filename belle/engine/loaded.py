@@ -38,6 +38,7 @@ class LoadedModel:
         command: what to load.
         on_progress: called with a fraction of 0…1; returns False to give up (raises LoadCancelled).
         stop: interrupts the answer in progress.
+        has_thought_enough: whether the thought of a request, by its number, is to end.
         emit: takes the events of the session.
         log: of llama.cpp.
 
@@ -50,6 +51,7 @@ class LoadedModel:
         *,
         on_progress: Callable[[float], bool],
         stop: StopFlag,
+        has_thought_enough: Callable[[int], bool] = lambda _: False,
         emit: Callable[[Event], None],
         log: NativeLog,
     ) -> None:
@@ -94,6 +96,7 @@ class LoadedModel:
             decode_threads=tuner(DECODE_PACE),
             prefill_threads=tuner(PREFILL_PACE),
             stop=stop,
+            has_thought_enough=has_thought_enough,
             emit=emit,
             prompt_cache=command.prompt_cache,
         )

@@ -1,8 +1,9 @@
 """The worker process: `python -m belle.engine.worker`. It loads one model and answers, in JSON lines over its pipes.
 
-Two threads. The reader takes commands from stdin and acts at once on those that cannot wait (`stop`, `quit`, the end of
-stdin); the main thread owns llama.cpp and executes everything else in order. Templates are listed in a short-lived
-third thread. stdout belongs to the protocol alone: native code that prints to file descriptor 1 writes to stderr.
+Two threads. The reader takes commands from stdin and acts at once on those that cannot wait (`stop`, `answer_now`,
+`quit`, the end of stdin); the main thread owns llama.cpp and executes everything else in order. Templates are listed in
+a short-lived third thread. stdout belongs to the protocol alone: native code that prints to file descriptor 1 writes
+to stderr.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from belle.engine.process.outbox import Outbox
 from belle.engine.process.protocol import (
     PROTOCOL_VERSION,
+    AnswerNow,
     Command,
     Count,
     Done,
@@ -103,6 +105,8 @@ class Worker:
                     break
                 case Stop(id=request_id):
                     self._requests.stop(request_id)
+                case AnswerNow(id=request_id):
+                    self._requests.answer_now(request_id)
                 case Generate(id=request_id) | Embed(id=request_id) if not self._requests.accept(request_id):
                     message = "Another answer is being generated."
                     self._fail(request_id, KnownError("busy", message, "Stop it first, or wait for its end."))
@@ -173,7 +177,12 @@ class Worker:
                 self._outbox.send(Ready(self._embedder.info))
             else:
                 self._model = LoadedModel(
-                    command, on_progress=on_progress, stop=self._flag, emit=self._outbox.send, log=self._log
+                    command,
+                    on_progress=on_progress,
+                    stop=self._flag,
+                    has_thought_enough=self._requests.has_thought_enough,
+                    emit=self._outbox.send,
+                    log=self._log,
                 )
                 self._outbox.send(Ready(self._model.info))
         except KnownError as error:

@@ -179,6 +179,11 @@ class AnswerQueue(QObject):
             answer.stopping = True
             self._host.stop(answer.request_id)
 
+    def answer_now(self, conversation_id: int) -> None:
+        """End the thought of the answer of a conversation; the answer itself comes next."""
+        if self._answer and self._answer.conversation_id == conversation_id:
+            self._host.answer_now(self._answer.request_id)
+
     def abandon(self, status: str) -> None:
         """End the answer without waiting for the engine; its text so far is stored with `status`."""
         answer = self._answer

@@ -231,6 +231,11 @@ class ChatController(ContextControl):
         if self._conversation is not None:
             self._answers.stop(self._conversation.id)
 
+    def answer_now(self) -> None:
+        """End the thought of the answer of the open conversation, and go on with the answer."""
+        if self._conversation is not None:
+            self._answers.answer_now(self._conversation.id)
+
     def regenerate(self, message_id: int) -> None:
         """Answer again: another version beside `message_id`, or the missing answer to a question."""
         with store_faults(self.notice.emit):

@@ -94,6 +94,11 @@ class ModelHost(QObject):
         if self._bridge is not None:
             self._bridge.engine.stop(request_id)
 
+    def answer_now(self, request_id: int) -> None:
+        """End the thought of an answer."""
+        if self._bridge is not None:
+            self._bridge.engine.answer_now(request_id)
+
     def count(self, request: Count) -> None:
         """Request the size of a conversation in tokens."""
         if self._bridge is not None:

@@ -73,6 +73,9 @@ class FakeEngine:
     def stop(self, request_id: int) -> None:
         self.commands.append(("stop", request_id))
 
+    def answer_now(self, request_id: int) -> None:
+        self.commands.append(("answer_now", request_id))
+
     def count(self, request: Count) -> None:
         self.commands.append(request)
         self.on_event(Counted(request.id, sum(len(m.content) for m in request.messages), self.loads[-1].n_ctx))

@@ -28,6 +28,7 @@ class Decoder:
         vocabulary, context: of the model.
         decode_threads, prefill_threads: choose the number of threads.
         stop: interrupts what is being evaluated.
+        has_thought_enough: whether the thought of a request, by its number, is to end.
         emit: takes the events.
         prompt_cache: see `Load.prompt_cache`.
     """
@@ -40,6 +41,7 @@ class Decoder:
         decode_threads: ThreadTuner,
         prefill_threads: ThreadTuner,
         stop: StopFlag,
+        has_thought_enough: Callable[[int], bool],
         emit: Callable[[Event], None],
         prompt_cache: int = 0,
     ) -> None:
@@ -49,6 +51,7 @@ class Decoder:
         self._prefill_threads = prefill_threads
         self._threads = (0, 0)
         self._stop = stop
+        self._has_thought_enough = has_thought_enough
         self._emit = emit
         self._prefill = PrefillChunker()
         self._prompt_cache = PromptCache(context, prompt_cache)
@@ -98,13 +101,18 @@ class Decoder:
         most, tuner = answer.request.max_tokens, self._decode_threads
         tuner.begin()
         self._set_threads()
-        sent_at = 0.0
+        sent_at, thought_ended = 0.0, False
         # A grammar holds for the answer, not for the thought that the prompt has opened.
         unfinished_thought = answer.thoughts.open_marks if answer.request.grammar else None
         if unfinished_thought is None:
             sampler.follow_grammar()
         while most is None or len(tokens) < most:
             self._raise_if_stopped()
+            if not thought_ended and self._has_thought_enough(answer.request.id):
+                thought_ended = self._end_thought(sampler, answer)
+                if thought_ended:
+                    unfinished_thought = None
+                    sampler.follow_grammar()
             token = sampler.sample(context.handle)
             answer.begin()
             if vocabulary.ends_answer(token):
@@ -131,6 +139,21 @@ class Decoder:
             if tuner.observe(perf_counter() - start):
                 self._set_threads()
         return "length"
+
+    def _end_thought(self, sampler: Sampler, answer: AnswerInProgress) -> bool:
+        """Write the end of the thought in the model's place; False where that has to wait for the next token."""
+        answer.send()  # what is not sent has not been searched for marks
+        marks = answer.thoughts.open_marks
+        if marks is None or answer.stream.is_within_character:
+            return False
+        tokens = self._vocabulary.tokenize_marks_after(f"\n{marks.closing}\n\n")
+        if len(self._context.tokens) + len(tokens) >= self._context.n_ctx:
+            return False
+        sampler.accept(tokens)
+        for token in tokens:
+            answer.add(token)
+            self._context.evaluate((token,))
+        return True
 
     def _evaluate(self, chunk: Sequence[int]) -> None:
         self._raise_if_stopped()

@@ -19,6 +19,7 @@ class OpenRequests:
         self._lock = threading.Lock()
         self._open: list[int] = []
         self._stopped: set[int] = set()
+        self._thought_enough: set[int] = set()
         self._reading_ahead = False
         self._quitting = False
 
@@ -39,6 +40,16 @@ class OpenRequests:
                 if request_id == self._open[0]:
                     self._flag.set()
 
+    def answer_now(self, request_id: int) -> None:
+        """The thought of `request_id` is to end. Does nothing when it is finished."""
+        with self._lock:
+            if request_id in self._open:
+                self._thought_enough.add(request_id)
+
+    def has_thought_enough(self, request_id: int) -> bool:
+        """Whether the thought of `request_id` is to end."""
+        return request_id in self._thought_enough  # for every token, so without the lock
+
     def begin(self, request_id: int) -> None:
         """`request_id` is answered from now on."""
         with self._lock:
@@ -51,6 +62,7 @@ class OpenRequests:
         with self._lock:
             self._open.remove(request_id)
             self._stopped.discard(request_id)
+            self._thought_enough.discard(request_id)
 
     def begin_reading_ahead(self) -> bool:
         """Evaluate what nobody has asked for yet; False while there is a request."""

@@ -35,6 +35,11 @@ class TextStream:
         """All the text returned so far."""
         return "".join(self._parts)
 
+    @property
+    def is_within_character(self) -> bool:
+        """Whether the last piece ended in the middle of a character."""
+        return bool(self._decoder.getstate()[0])
+
     def feed(self, piece: bytes) -> str:
         """Add the next piece; returns the text that is certain now, always "" after a stop string."""
         new = self._decoder.decode(piece)

@@ -90,6 +90,11 @@ class Vocabulary:
         before, whole = self.tokenize("\n"), self.tokenize("\n" + text)
         return whole[len(before) :] if whole[: len(before)] == before else self.tokenize(text)
 
+    def tokenize_marks_after(self, text: str) -> list[int]:
+        """The same, where text that looks like a control token is that token."""
+        parts = self.split_control(text)
+        return [token for part in parts for token in ([part] if isinstance(part, int) else self.tokenize_after(part))]
+
     def text(self, token: int | None) -> str:
         """The entry of `token` in the vocabulary, "" for None."""
         return "" if token is None else llama.llama_vocab_get_text(self.handle, token).decode("utf-8", "replace")

@@ -17,6 +17,7 @@ from belle.engine.process import safer_mode
 from belle.engine.process.in_flight import InFlight
 from belle.engine.process.native_process import environment
 from belle.engine.process.protocol import (
+    AnswerNow,
     Command,
     Count,
     Died,
@@ -68,6 +69,9 @@ class Engine(Protocol):
 
     def stop(self, request_id: int) -> None:
         """Stop an answer."""
+
+    def answer_now(self, request_id: int) -> None:
+        """End the thought of an answer."""
 
     def count(self, request: Count) -> None:
         """Count the tokens of a conversation."""
@@ -154,6 +158,10 @@ class EngineClient:
             self._timers[request_id] = timer
             timer.start()
         self._send(Stop(request_id))
+
+    def answer_now(self, request_id: int) -> None:
+        """End the thought of an answer here; its answer comes next."""
+        self._send(AnswerNow(request_id))
 
     def count(self, request: Count) -> None:
         """Count the tokens of a conversation; answered by `Counted` or `Failed`."""

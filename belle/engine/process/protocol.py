@@ -149,6 +149,14 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerNow:
+    """End the thought of the generation `id` here, and go on with its answer. Does nothing where nothing is thought."""
+
+    op: ClassVar[str] = "answer_now"
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """Ask how many tokens a conversation takes, with the generation prompt; answered by `Counted`.
 
@@ -204,7 +212,7 @@ class Quit:
     op: ClassVar[str] = "quit"
 
 
-Command = Load | SetTemplate | Generate | Embed | Stop | Count | ListTemplates | ReadAhead | Forget | Quit
+Command = Load | SetTemplate | Generate | Embed | Stop | AnswerNow | Count | ListTemplates | ReadAhead | Forget | Quit
 
 
 # Events

@@ -70,6 +70,10 @@ def thinking() -> str:
     return translate("Transcript", "Thinking…")
 
 
+def answer_now() -> str:
+    return translate("Transcript", "Answer now")
+
+
 def thoughts() -> str:
     return translate("Transcript", "Thoughts")
 

@@ -37,6 +37,8 @@ class TranscriptView(KeyboardMessageList):
     """Message id, text of its open editor; None when it was closed without saving."""
     version_requested = Signal(int, int)
     """Message id, step: -1 or +1."""
+    answer_now_requested = Signal()
+    """The thought of the answer under way has been long enough."""
     continue_requested = Signal(int)
     source_requested = Signal(object, int)
     """StoredMessage, number of a passage that the answer was made from."""
@@ -275,6 +277,8 @@ class TranscriptView(KeyboardMessageList):
                 self.version_requested.emit(message_id, -1)
             case "next":
                 self.version_requested.emit(message_id, 1)
+            case "answer_now":
+                self.answer_now_requested.emit()
             case "continue":
                 self.continue_requested.emit(message_id)
             case "pin":

@@ -136,6 +136,7 @@ class WindowActions(QObject):
         transcript.edit_changed.connect(self._controller.save_edit)
         transcript.version_requested.connect(self._controller.switch_version)
         transcript.continue_requested.connect(self._controller.continue_answer)
+        transcript.answer_now_requested.connect(self._controller.answer_now)
         transcript.source_requested.connect(self.dialogs.show_passage)
         transcript.save_code_requested.connect(self.code_saving.ask)
         transcript.pin_requested.connect(self._controller.set_message_pinned)

@@ -59,6 +59,18 @@ def test_a_thought_that_was_stopped_is_kept_and_thought_anew(desk: Desk) -> None
     assert (desk.path[-1].text, desk.path[-1].thinking) == ("Hello", "a whole one")
 
 
+def test_a_thought_alone_can_be_ended(desk: Desk) -> None:
+    desk.controller.answer_now()  # nothing is thought: nothing happens
+    desk.controller.send("Hi")
+    engine = desk.engines.last
+    think(engine, "on and on")
+    desk.controller.answer_now()
+    assert engine.commands[-1] == ("answer_now", engine.request.id)
+    engine.say("Hello")
+    engine.finish()
+    assert (desk.path[-1].status, desk.path[-1].text, desk.path[-1].thinking) == ("complete", "Hello", "on and on")
+
+
 def test_a_thought_that_only_the_end_tells_is_taken_out_of_the_answer(desk: Desk) -> None:
     desk.controller.send("Hi")
     engine = desk.engines.last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal
@@ -16,12 +17,15 @@ from desktop.ui.transcript.markdown.content import Content
 from desktop.ui.transcript.message.text import MessageText
 
 _GAP = 6
+_BETWEEN = 16
 
 
 class Thought(QWidget):
     """Shows the reasoning of one answer. It can be selected and copied here, but is not part of the message."""
 
     height_changed = Signal()
+    answer_requested = Signal()
+    """It has been thought enough."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -29,12 +33,8 @@ class Thought(QWidget):
         self._seconds: float | None = None
         self._is_over = False
         self._content = Content("assistant")
-        self.button = QPushButton(self)
-        self.button.setObjectName("thought")
-        self.button.setProperty("kind", "link")
-        self.button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.button.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.button.clicked.connect(self.toggle)
+        self.button = self._link("thought", self.toggle)
+        self.answer_button = self._link("answer-now", self.answer_requested.emit)
         self.text = MessageText(self)
         self.text.reflowed.connect(self.height_changed)
         self.text.hide()
@@ -44,6 +44,10 @@ class Thought(QWidget):
     def is_open(self) -> bool:
         """Whether the text is shown."""
         return not self.text.isHidden()
+
+    def stops(self) -> list[QWidget]:
+        """The widgets that Tab visits here, in reading order."""
+        return [self.button, self.answer_button, self.text]
 
     def set_thought(self, text: str, seconds: float | None, *, is_over: bool) -> None:
         """Set the text, its duration (None: not known), and whether it is complete: the answer has begun or ended."""
@@ -65,6 +69,10 @@ class Thought(QWidget):
         """Lay out for a width in pixels; returns the height."""
         size = self.button.sizeHint()
         self.button.setGeometry(0, 0, min(width, size.width()), size.height())
+        beside = self.button.width() + theme().px(_BETWEEN)
+        self.answer_button.setGeometry(
+            beside, 0, max(0, min(width - beside, self.answer_button.sizeHint().width())), size.height()
+        )
         if not self.is_open:
             return size.height()
         top = size.height() + theme().px(_GAP)
@@ -78,6 +86,8 @@ class Thought(QWidget):
             text = labels.thoughts() if self._seconds is None else labels.thought_for(self._seconds)
         else:
             text = labels.thinking()
+        self.answer_button.setText(labels.answer_now())
+        self.answer_button.setVisible(not self._is_over)
         self.button.setStyleSheet(f"color: {theme().color('ink-2').name()};")
         self.button.setText(text)
         self.button.setIcon(icon("chevron-down" if self.is_open else "chevron-right", "ink-3"))
@@ -89,6 +99,15 @@ class Thought(QWidget):
         """Set colours and sizes of the current theme."""
         self.text.restyle(Style(theme(), mostly_chinese(self._reasoning)))
         self.retranslate()
+
+    def _link(self, name: str, pressed: Callable[[], None]) -> QPushButton:
+        button = QPushButton(self)
+        button.setObjectName(name)
+        button.setProperty("kind", "link")
+        button.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        button.setCursor(Qt.CursorShape.PointingHandCursor)
+        button.clicked.connect(pressed)
+        return button
 
     def _show_text(self) -> None:
         if not self.is_open:  # nothing is parsed before somebody wants to read it

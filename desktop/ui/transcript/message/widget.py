@@ -215,7 +215,7 @@ class MessageWidget(MessageFrame):
         bar = self.action_bar()
         buttons = [bar.button(n) for n in ("previous", "next", "regenerate", "edit", "pin", "copy")]
         note_button = self._note.button if self._note is not None else None
-        thought = [self._thought.button, self._thought.text] if self._thought is not None else []
+        thought = self._thought.stops() if self._thought is not None else []
         candidates: list[QWidget | None] = [
             self._line,
             *thought,
@@ -312,8 +312,10 @@ class MessageWidget(MessageFrame):
         if message.thinking and self._thought is None:
             self._thought = Thought(self)
             self._thought.height_changed.connect(self.height_changed)
+            self._thought.answer_requested.connect(lambda: self.chosen.emit("answer_now"))
         if self._thought is not None:
-            is_over = message.status != "streaming" or bool(self._content.text)
+            # Its duration is known just before the first word of the answer arrives.
+            is_over = message.status != "streaming" or message.thinking_seconds is not None or bool(self._content.text)
             self._thought.set_thought(message.thinking, message.thinking_seconds, is_over=is_over)
             self._thought.setVisible(bool(message.thinking) and self._editor is None)
 

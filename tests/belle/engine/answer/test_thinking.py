@@ -26,9 +26,21 @@ def events() -> list[Event]:
 
 
 @pytest.fixture(scope="module")
-def model(starter: Path, native_log: NativeLog, events: list[Event]) -> Iterator[LoadedModel]:
-    command = Load(str(starter), n_ctx=512)
-    loaded = LoadedModel(command, on_progress=lambda _: True, stop=StopFlag(), emit=events.append, log=native_log)
+def thought_enough() -> set[int]:
+    """Numbers of the requests whose thought is to end."""
+    return set()
+
+
+@pytest.fixture(scope="module")
+def model(starter: Path, native_log: NativeLog, events: list[Event], thought_enough: set[int]) -> Iterator[LoadedModel]:
+    loaded = LoadedModel(
+        Load(str(starter), n_ctx=512),
+        on_progress=lambda _: True,
+        stop=StopFlag(),
+        has_thought_enough=thought_enough.__contains__,
+        emit=events.append,
+        log=native_log,
+    )
     loaded.prompts.template = template_from_gguf(TEMPLATE, bos_token="", eos_token="")
     yield loaded
     loaded.close()
@@ -55,6 +67,55 @@ def test_a_thought_that_is_cut_off_is_no_answer(model, events) -> None:
     done = ask(model, events, max_tokens=2)
     assert done.thinking and not done.text
     assert done.reason == "length"
+
+
+ENDLESS = Message("user", "and on and on and on and on and on and on and on and on and on and on")
+
+
+@pytest.fixture
+def enough(thought_enough: set[int]) -> Iterator[None]:
+    thought_enough.add(1)
+    yield
+    thought_enough.clear()
+
+
+def test_a_thought_can_be_ended_and_the_answer_comes_at_once(model, events, enough) -> None:
+    done = ask(model, events, messages=(ENDLESS,), stop=(), max_tokens=16)
+    assert done.text and not done.thinking
+    assert done.stats.completion_tokens == 16
+
+
+def test_a_thought_that_nobody_ends_goes_on(model, events) -> None:
+    done = ask(model, events, messages=(ENDLESS,), stop=(), max_tokens=16)
+    assert done.thinking and not done.text
+
+
+def test_what_was_thought_so_far_is_kept(model, events, thought_enough) -> None:
+    def end_after_first_thought(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, Thinking):
+            thought_enough.add(1)
+
+    model.session._emit = end_after_first_thought
+    try:
+        done = ask(model, events, messages=(ENDLESS,), stop=(), max_tokens=40)
+    finally:
+        model.session._emit = events.append
+        thought_enough.clear()
+    assert done.thinking and done.text
+    assert "think>" not in done.thinking + done.text
+
+
+def test_the_grammar_of_the_answer_holds_after_a_thought_that_was_ended(model, events, enough) -> None:
+    done = ask(model, events, messages=(ENDLESS,), stop=(), grammar='root ::= "yes" | "no"')
+    assert done.text in ("yes", "no")
+
+
+def test_an_answer_without_a_thought_is_not_changed_by_it(model, events, enough) -> None:
+    plain = {"thinking": False, "messages": (Message("user", "Yes. Yes. Yes. Yes."),), "max_tokens": 6}
+    done = ask(model, events, **plain)
+    assert "</think>" not in done.text
+    assert not done.thinking
 
 
 def test_thinking_can_be_switched_off_where_the_template_can(model, events) -> None:

@@ -74,6 +74,20 @@ def test_an_answer_without_reasoning_has_no_such_widget(view, message) -> None:
     assert thought_of(view.message_widget(1)) is None
 
 
+def test_a_thought_under_way_can_be_ended_and_a_finished_one_cannot(view, message, answered, qtbot) -> None:
+    assert not thought_of(answered).answer_button.isVisibleTo(answered)
+    view.set_path([message("hi", "user", id=1), message("", status="streaming", id=2)])
+    view.append_thinking(2, "Let me ")
+    widget = view.message_widget(2)
+    button = thought_of(widget).answer_button
+    assert button in widget.stops()
+    assert button.x() >= thought_of(widget).button.geometry().right()
+    with qtbot.waitSignal(view.answer_now_requested):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    view.update_message(message("", status="streaming", id=2, thinking="Let me ", thinking_seconds=1.0))
+    assert button not in widget.stops()
+
+
 def test_it_streams_until_the_answer_begins(view, message, qtbot) -> None:
     answer = message("", status="streaming", id=2)
     view.set_path([message("hi", "user", id=1), answer])
