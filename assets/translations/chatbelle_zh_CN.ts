@@ -2547,6 +2547,26 @@
         <source>The form in which this model is talked to.</source>
         <translation>和这个模型对话时用的格式。</translation>
     </message>
+    <message>
+        <source>Reading</source>
+        <translation>阅读</translation>
+    </message>
+    <message>
+        <source>Smaller</source>
+        <translation>缩小</translation>
+    </message>
+    <message>
+        <source>Larger</source>
+        <translation>放大</translation>
+    </message>
+    <message>
+        <source>Zoom</source>
+        <translation>缩放</translation>
+    </message>
+    <message>
+        <source>Of everything in the window.</source>
+        <translation>窗口里的一切。</translation>
+    </message>
 </context>
 <context>
     <name>Shortcuts</name>
@@ -3337,6 +3357,65 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Documents…</source>
         <translation>文档…</translation>
+    </message>
+</context>
+<context>
+    <name>Reading</name>
+    <message>
+        <source>Text size</source>
+        <translation>文字大小</translation>
+    </message>
+    <message>
+        <source>Of the conversation; the zoom of the window comes on top.</source>
+        <translation>对话中的文字；窗口的缩放另外计算。</translation>
+    </message>
+    <message>
+        <source>Font</source>
+        <translation>字体</translation>
+    </message>
+    <message>
+        <source>Font of code</source>
+        <translation>代码字体</translation>
+    </message>
+    <message>
+        <source>Column</source>
+        <translation>栏宽</translation>
+    </message>
+    <message>
+        <source>Short lines read best; a wide column shows more of tables and code.</source>
+        <translation>短行好读；宽栏能多显示一些表格和代码。</translation>
+    </message>
+    <message>
+        <source>Smaller text</source>
+        <translation>缩小文字</translation>
+    </message>
+    <message>
+        <source>Larger text</source>
+        <translation>放大文字</translation>
+    </message>
+    <message>
+        <source>Like the system</source>
+        <translation>跟随系统</translation>
+    </message>
+    <message>
+        <source>Narrow</source>
+        <translation>窄</translation>
+    </message>
+    <message>
+        <source>Comfortable</source>
+        <translation>适中</translation>
+    </message>
+    <message>
+        <source>Wide</source>
+        <translation>宽</translation>
+    </message>
+    <message>
+        <source>Full</source>
+        <translation>占满</translation>
+    </message>
+    <message>
+        <source>Back to how it was at first</source>
+        <translation>恢复最初的样子</translation>
     </message>
 </context>
 </TS>

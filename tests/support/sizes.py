@@ -48,7 +48,7 @@ def dialogs(settings: Settings) -> Iterator[QDialog]:
     yield AboutDialog()
     yield from library_dialogs(settings)
     yield OfflineDialog()
-    for page in ("general", "answers", "model"):
+    for page in ("general", "reading", "answers", "model"):
         yield SettingsDialog(settings, page=page)
     yield ShortcutsDialog()
     yield StoreFaultDialog(

@@ -7,18 +7,15 @@ so that the model is loaded again only once.
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import Literal, get_args
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QDoubleSpinBox,
-    QGridLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSpinBox,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -27,10 +24,12 @@ from desktop.i18n import translate
 from desktop.settings import Settings
 from desktop.ui import numbers
 from desktop.ui.dialogs.base import Dialog
+from desktop.ui.dialogs.reading_page import ReadingPage
+from desktop.ui.dialogs.setting_page import SettingPage, in_a_row
 from desktop.ui.style.controls import Segments, label
 from desktop.ui.style.theme import theme, themes
 
-Page = Literal["general", "answers", "model"]
+Page = Literal["general", "reading", "answers", "model"]
 CONTEXTS = (2048, 4096, 8192, 16384, 32768)
 """Context lengths to choose from, in tokens."""
 STATE_GB = (0, 1, 4, 16)
@@ -47,7 +46,7 @@ _SAMPLING = (
 
 
 class SettingsDialog(Dialog):
-    """Three pages. `base` has the recommended sampling values, shown where the person has set none."""
+    """Four pages. `base` has the recommended sampling values, shown where the person has set none."""
 
     load_settings_changed = Signal()
     templates_requested = Signal()
@@ -66,16 +65,17 @@ class SettingsDialog(Dialog):
         self._base = base or Sampling()
         self._loaded_with = self._load_settings()
         self._saved_bytes = 0
-        self._lines: dict[str, _SettingLabel] = {}
-        self.tabs = Segments(("general", "answers", "model"))
+        self.tabs = Segments(get_args(Page))
         self.pages = QStackedWidget()
         row = QHBoxLayout()
         row.addWidget(self.tabs)
         row.addStretch(1)
         self.body.addLayout(row)
         self.body.addWidget(self.pages)
-        for build in (self._general, self._answers, self._model):
-            self.pages.addWidget(build())
+        self._setting_pages = (self._general(), self._answers(), self._model())
+        self.reading = ReadingPage(settings)
+        for part in (self._setting_pages[0], self.reading, *self._setting_pages[1:]):
+            self.pages.addWidget(part)
         self.tabs.chosen.connect(self._show_page)
         self.add_close_button()
         self.finished.connect(self._emit_load_settings)
@@ -85,7 +85,7 @@ class SettingsDialog(Dialog):
 
     # Pages
 
-    def _general(self) -> QWidget:
+    def _general(self) -> SettingPage:
         value = self._settings.value
         self.theme_choice = Segments(("system", "light", "dark"))
         self.theme_choice.set_value(str(value("window/theme", "system")))
@@ -99,15 +99,15 @@ class SettingsDialog(Dialog):
         self.smaller, self.larger, self._zoom_label = QPushButton("A−"), QPushButton("A＋"), label()
         self.smaller.clicked.connect(lambda: self._step_zoom(-1))
         self.larger.clicked.connect(lambda: self._step_zoom(1))
-        zoom = _in_a_row(self.smaller, self._zoom_label, self.larger)
-        return self._page(
+        zoom = in_a_row(self.smaller, self._zoom_label, self.larger)
+        return SettingPage(
             ("theme", self.theme_choice),
             ("language", self.language_choice),
             ("zoom", zoom),
             ("send_key", self.send_choice),
         )
 
-    def _answers(self) -> QWidget:
+    def _answers(self) -> SettingPage:
         self.fields: dict[str, QDoubleSpinBox | QSpinBox] = {}
         now = self._settings.sampling(self._base)
         for name, low, high, step, decimals in _SAMPLING:
@@ -128,9 +128,9 @@ class SettingsDialog(Dialog):
         self.reset_button = QPushButton()
         self.reset_button.setProperty("kind", "link")
         self.reset_button.clicked.connect(self._reset_sampling)
-        return self._page(*self.fields.items(), ("", self.reset_button))
+        return SettingPage(*self.fields.items(), ("", self.reset_button))
 
-    def _model(self) -> QWidget:
+    def _model(self) -> SettingPage:
         contexts = sorted({*CONTEXTS, self._settings.n_ctx})
         self.context_choice = Segments([str(n) for n in contexts])
         self.context_choice.set_value(str(self._settings.n_ctx))
@@ -152,35 +152,14 @@ class SettingsDialog(Dialog):
         self.delete_saved_button.clicked.connect(self.delete_saved_requested)
         self.template_button = QPushButton()
         self.template_button.clicked.connect(self._choose_template)
-        return self._page(
+        return SettingPage(
             ("n_ctx", self.context_choice),
-            ("threads", _in_a_row(self.threads_choice, self.threads_field)),
+            ("threads", in_a_row(self.threads_choice, self.threads_field)),
             ("saved", self.state_choice),
             ("", self.delete_saved_button),
             ("template", self.template_button),
+            wide=("n_ctx",),
         )
-
-    def _page(self, *lines: tuple[str, QWidget]) -> QWidget:
-        page = QWidget()
-        grid = QGridLayout(page)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setColumnStretch(0, 1)
-        for index, (name, control) in enumerate(lines):
-            if not name:
-                grid.addWidget(control, 2 * index, 0, Qt.AlignmentFlag.AlignLeft)
-                continue
-            line = _SettingLabel(control)
-            self._lines[name] = line
-            if name == "n_ctx":  # too wide for one row
-                grid.addWidget(line.words, 2 * index, 0, 1, 2)
-                grid.addWidget(control, 2 * index + 1, 0, 1, 2, Qt.AlignmentFlag.AlignLeft)
-            else:
-                grid.addWidget(line.words, 2 * index, 0)
-                grid.addWidget(control, 2 * index, 1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        grid.setRowStretch(2 * len(lines), 1)
-        grid.setVerticalSpacing(16)
-        grid.setHorizontalSpacing(16)
-        return page
 
     # Changes
 
@@ -203,7 +182,7 @@ class SettingsDialog(Dialog):
         self.templates_requested.emit()
 
     def _show_page(self, page: str) -> None:
-        self.pages.setCurrentIndex(("general", "answers", "model").index(page))
+        self.pages.setCurrentIndex(get_args(Page).index(page))
 
     def _step_zoom(self, steps: int) -> None:
         themes().step_zoom(steps)
@@ -238,10 +217,16 @@ class SettingsDialog(Dialog):
         self.set_heading(translate("Settings", "Settings"))
         self.tabs.set_texts(
             translate("Settings", "Page"),
-            (translate("Settings", "General"), translate("Settings", "Answers"), translate("Settings", "Model")),
+            (
+                translate("Settings", "General"),
+                translate("Settings", "Reading"),
+                translate("Settings", "Answers"),
+                translate("Settings", "Model"),
+            ),
         )
-        for name, (title, text) in self._texts().items():
-            self._lines[name].set_text(title, text)
+        for part in self._setting_pages:
+            part.set_texts(self._texts())
+        self.reading.retranslate()
         self.theme_choice.set_texts(
             translate("Settings", "Colours"),
             (
@@ -254,8 +239,8 @@ class SettingsDialog(Dialog):
             translate("Settings", "Language"), (translate("Settings", "Like the system"), "中文", "English")
         )
         self.send_choice.set_texts(translate("Settings", "Sending"), ("Enter", "Ctrl+Enter"))
-        self.smaller.setAccessibleName(translate("Settings", "Smaller text"))
-        self.larger.setAccessibleName(translate("Settings", "Larger text"))
+        self.smaller.setAccessibleName(translate("Settings", "Smaller"))
+        self.larger.setAccessibleName(translate("Settings", "Larger"))
         self.reset_button.setText(translate("Settings", "Back to the model's own values"))
         contexts = sorted({*CONTEXTS, self._loaded_with[0]})
         self.context_choice.set_texts(translate("Settings", "Context length"), [numbers.count(n) for n in contexts])
@@ -275,7 +260,7 @@ class SettingsDialog(Dialog):
         return {
             "theme": (translate("Settings", "Colours"), ""),
             "language": (translate("Settings", "Language"), ""),
-            "zoom": (translate("Settings", "Text size"), ""),
+            "zoom": (translate("Settings", "Zoom"), translate("Settings", "Of everything in the window.")),
             "send_key": (
                 translate("Settings", "Send with"),
                 translate("Settings", "Shift+Enter always begins a new line."),
@@ -327,35 +312,3 @@ class SettingsDialog(Dialog):
         super().restyle()
         for field in (*self.fields.values(), self.threads_field):
             field.setFixedWidth(theme().px(76))
-
-
-class _SettingLabel:
-    """Title and explanation of one setting, which are also the accessible name and description of its control."""
-
-    def __init__(self, control: QWidget) -> None:
-        self._control = control
-        self.words = QWidget()
-        column = QVBoxLayout(self.words)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        self._title: QLabel = label()
-        self._text: QLabel = label("quiet", wrap=True)
-        column.addWidget(self._title)
-        column.addWidget(self._text)
-
-    def set_text(self, title: str, text: str) -> None:
-        """Set both texts."""
-        self._title.setText(title)
-        self._text.setText(text)
-        self._text.setVisible(bool(text))
-        self._control.setAccessibleName(title)
-        self._control.setAccessibleDescription(text)
-
-
-def _in_a_row(*controls: QWidget) -> QWidget:
-    widget = QWidget()
-    row = QHBoxLayout(widget)
-    row.setContentsMargins(0, 0, 0, 0)
-    for control in controls:
-        row.addWidget(control)
-    return widget

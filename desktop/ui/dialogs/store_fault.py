@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QDateTime, QLocale, Qt
-from PySide6.QtWidgets import QComboBox, QWidget
+from PySide6.QtWidgets import QWidget
 
 from desktop.chat.state import Notice
 from desktop.i18n import current_language, translate
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.foreign_text import breakable
 from desktop.ui.notices import notice_text
-from desktop.ui.style.controls import SELECTABLE, label
+from desktop.ui.style.controls import SELECTABLE, Choice, label
 
 if TYPE_CHECKING:
     from belle.errors import KnownError
@@ -64,7 +64,7 @@ class StoreFaultDialog(Dialog):
         self._details.setTextInteractionFlags(SELECTABLE)
         self.body.addWidget(self._details)
         self._copies_note = self.paragraph()
-        self.choice = QComboBox()
+        self.choice = Choice()
         self.body.addWidget(self.choice)
         self.open_button = self.add_button()
         self.open_button.clicked.connect(lambda: self._decide(Decision(open_anyway=True)))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal
-from PySide6.QtGui import QFont, QFontMetrics, QResizeEvent
+from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -84,6 +85,28 @@ class IconButton(QToolButton):
     def _draw(self) -> None:
         self.setIcon(icon(self._icon_name, self._color_name))
         self.setIconSize(icon_size(20))
+
+
+class Choice(QComboBox):
+    """A choice from a long list, no wider than needed to see `shortest` characters of it."""
+
+    def __init__(self, shortest: int = 12, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(shortest)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the chevron, too: an image of the style sheet has one colour in all themes."""
+        super().paintEvent(event)
+        side = themes().current.px(16)
+        box = QRect(0, 0, side, side)
+        box.moveCenter(self.rect().center())
+        gap = themes().current.px(8)
+        if self.layoutDirection() == Qt.LayoutDirection.RightToLeft:
+            box.moveLeft(gap)
+        else:
+            box.moveRight(self.width() - gap)
+        icon("chevron-down", "ink-3", 16).paint(QPainter(self), box)
 
 
 class ElidedLabel(QLabel):

@@ -18,6 +18,7 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalett
 from PySide6.QtWidgets import QApplication
 
 from belle import paths
+from desktop.ui.style.reading import NAMES, Reading, reading_of
 
 if TYPE_CHECKING:
     from desktop.settings import Settings
@@ -30,11 +31,17 @@ ZOOMS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0)
 _GENERIC_FAMILIES = {"Sans Serif", "Sans", "sans-serif", "DejaVu Sans", "Monospace", "monospace", "Bitstream Vera Sans"}
 
 
+_UNBOUNDED = 1 << 20
+"""Pixels; more than any screen has."""
+
+
 class Theme(NamedTuple):
-    """A colour scheme at a zoom. Sizes are device-independent pixels."""
+    """A colour scheme at a zoom. Sizes are device-independent pixels. An empty font means the one of the system."""
 
     name: Literal["light", "dark"]
     zoom: float
+    text_font: str = ""
+    code_font: str = ""
 
     def color(self, name: str) -> QColor:
         """The colour of a token. Raises KeyError for a name that `theme.toml` does not know."""
@@ -49,7 +56,7 @@ class Theme(NamedTuple):
         return self.px(tokens()["shape"]["spacing"][step])
 
     def shape(self, name: str) -> int:
-        """A size of the `[shape]` table: radius, radius-card, sidebar, header, column."""
+        """A size of the `[shape]` table: radius, radius-card, sidebar, header."""
         return self.px(tokens()["shape"][name])
 
     @property
@@ -84,7 +91,8 @@ class Theme(NamedTuple):
     def _font(self, role: str) -> QFont:
         # Pixels, because the size of a point depends on the screen; rounded last, because QFont takes no fractions.
         font = QFont()
-        font.setFamilies(list(_families("code" if role == "code" else "body")))
+        own = self.code_font if role == "code" else self.text_font
+        font.setFamilies([*_first_installed([own]), *_families("code" if role == "code" else "body")])
         font.setPixelSize(self.font_size(role))
         if role == "code":
             font.setStyleHint(QFont.StyleHint.Monospace)
@@ -110,11 +118,14 @@ def _families(role: Literal["body", "code"]) -> tuple[str, ...]:
 
 def _first_installed(families: list[str]) -> list[str]:
     # Not `QFontDatabase.hasFamily`: it lists every installed family at each call.
-    return next(([family] for family in families if QFontDatabase.styles(family)), [])
+    return next(([family] for family in families if family and QFontDatabase.styles(family)), [])
 
 
 class ThemeManager(QObject):
-    """Holds the current `Theme`, follows the system's light or dark mode, and applies the theme to the application."""
+    """Holds the current `Theme`, follows the system's light or dark mode, and applies the theme to the application.
+
+    The text of conversations has a theme of its own, made from the current one and `reading`.
+    """
 
     changed = Signal()
 
@@ -122,6 +133,7 @@ class ThemeManager(QObject):
         super().__init__()
         self._mode: Mode = "system"
         self._zoom = 1.0
+        self._reading = Reading()
         self._applied = False
         self._theme = self._make()
         if QGuiApplication.instance() is not None:
@@ -131,6 +143,23 @@ class ThemeManager(QObject):
     def current(self) -> Theme:
         """The theme in use."""
         return self._theme
+
+    @property
+    def reading(self) -> Reading:
+        """How conversations are to be read."""
+        return self._reading
+
+    @property
+    def of_text(self) -> Theme:
+        """The theme of the text of conversations: that of the window, larger or smaller, with fonts of its own."""
+        window, reading = self._theme, self._reading
+        return Theme(window.name, window.zoom * reading.size, reading.text_font, reading.code_font)
+
+    @property
+    def column(self) -> int:
+        """The largest width of a conversation in pixels. It grows with the text, so that lines keep their length."""
+        width = self._reading.width
+        return _UNBOUNDED if width == "full" else self.of_text.px(tokens()["columns"][width])
 
     @property
     def mode(self) -> Mode:
@@ -159,8 +188,14 @@ class ThemeManager(QObject):
         index = ZOOMS.index(self._zoom) + steps
         self.set_zoom(ZOOMS[max(0, min(len(ZOOMS) - 1, index))])
 
+    def set_reading(self, reading: Reading) -> None:
+        """Set how conversations are to be read; it takes effect at once."""
+        if reading != self._reading:
+            self._reading = reading
+            self.changed.emit()
+
     def follow_settings(self, settings: Settings) -> None:
-        """Apply `window/theme` and `window/zoom` of the settings, now and whenever they change."""
+        """Apply theme, zoom and the settings of `Reading`, now and whenever they change."""
 
         def mode_of_settings() -> Mode:
             mode = str(settings.value("window/theme", "system"))
@@ -177,13 +212,15 @@ class ThemeManager(QObject):
                 self.set_mode(mode_of_settings())
             elif name == "window/zoom":
                 self.set_zoom(zoom_of_settings())
+            elif name in NAMES.values():
+                self.set_reading(reading_of(settings))
 
-        self.apply(mode_of_settings(), zoom_of_settings())
+        self.apply(mode_of_settings(), zoom_of_settings(), reading_of(settings))
         settings.changed.connect(follow)
 
-    def apply(self, mode: Mode = "system", zoom: float = 1.0) -> None:
+    def apply(self, mode: Mode = "system", zoom: float = 1.0, reading: Reading | None = None) -> None:
         """Give the application its palette, font and style sheet. Call once, before the first window is shown."""
-        self._mode, self._zoom = mode, _nearest_zoom(zoom)
+        self._mode, self._zoom, self._reading = mode, _nearest_zoom(zoom), reading or Reading()
         if mode != "system":
             _set_color_scheme(mode)
         self._theme = self._make()
@@ -284,6 +321,11 @@ def themes() -> ThemeManager:
 def theme() -> Theme:
     """The theme in use."""
     return themes().current
+
+
+def text_theme() -> Theme:
+    """The theme of the text of conversations."""
+    return themes().of_text
 
 
 @cache

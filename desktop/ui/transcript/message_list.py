@@ -14,7 +14,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QWidget
 
 from desktop.ui.style.controls import IconButton
-from desktop.ui.style.theme import theme
+from desktop.ui.style.theme import text_theme, theme, themes
 from desktop.ui.transcript.message.context_line import LineKind
 from desktop.ui.transcript.message.layout import SIDE
 from desktop.ui.transcript.message.widget import MessageWidget
@@ -154,10 +154,10 @@ class MessageList(QAbstractScrollArea):
     def _column(self) -> int:
         """The width of the column of messages in pixels."""
         look = theme()
-        return max(120, min(look.shape("column"), self.viewport().width() - 2 * look.px(_MARGIN)))
+        return max(120, min(themes().column, self.viewport().width() - 2 * look.px(_MARGIN)))
 
     def _estimate_heights(self) -> None:
-        self._rows.estimate(self._column(), theme().font_size("body") * 1.7)
+        self._rows.estimate(self._column(), text_theme().font_size("body") * 1.7)
 
     def _value(self) -> int:
         """The y of the rows at the top of the viewport."""

@@ -187,7 +187,7 @@ class WindowLayout(QMainWindow):
             row.setContentsMargins(0, 0, look.px(12), 0)
         for part in (self._foot_widget, self._banners):
             if part is not None:
-                part.setMaximumWidth(look.shape("column") + 2 * look.space(3))
+                part.setMaximumWidth(themes().column + 2 * look.space(3))
         self.sidebar.setMinimumWidth(look.px(200))
         self.sidebar.setMaximumWidth(look.px(420))
         self.setMinimumSize(fit_to_screen(QSize(look.px(400), look.px(360)), self))

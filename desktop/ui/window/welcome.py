@@ -35,6 +35,8 @@ _STARTER_PROMPTS: tuple[tuple[str, str], ...] = (
         "Write a Python function that reverses a string, and explain how it works.",
     ),
 )
+_COLUMN = 720
+"""The widest page, in pixels at 100 %."""
 _BELLE_PROMPTS: tuple[tuple[str, str], ...] = (
     (
         QT_TRANSLATE_NOOP("Welcome", "Translate a poem"),
@@ -161,7 +163,7 @@ class Welcome(View):
         self._logo.setPixmap(mark)
         self._column.setContentsMargins(look.space(4), look.space(3), look.space(4), look.space(3))
         self._column.setSpacing(look.space(1))
-        self._middle_column.setMaximumWidth(look.shape("column"))
+        self._middle_column.setMaximumWidth(look.px(_COLUMN))
         self._grid.setContentsMargins(0, look.space(4), 0, look.space(1))
         self._grid.setSpacing(look.space(2))
         self._card_row.setContentsMargins(look.space(3), look.space(2), look.space(2), look.space(2))

@@ -40,7 +40,7 @@ def test_settings_show_what_is_set(opened, settings):
     settings.set_value("model/n_ctx", 3000)
     settings.set_value("model/threads", 1)
     shown = opened(SettingsDialog(settings, page="answers"))
-    assert shown.pages.currentIndex() == 1
+    assert shown.pages.currentIndex() == 2
     assert shown.tabs.value() == "answers"
     assert shown.theme_choice.value() == "dark"
     assert shown.fields["temperature"].value() == pytest.approx(0.2)
@@ -90,9 +90,9 @@ def test_segments_by_keyboard(opened, settings):
     shown = opened(SettingsDialog(settings))
     shown.tabs.button("general").setFocus()
     QTest.keyClick(shown.tabs.button("general"), Qt.Key.Key_Right)
-    assert shown.tabs.value() == "answers"
+    assert shown.tabs.value() == "reading"
     assert shown.pages.currentIndex() == 1
-    QTest.keyClick(shown.tabs.button("answers"), Qt.Key.Key_Left)
+    QTest.keyClick(shown.tabs.button("reading"), Qt.Key.Key_Left)
     assert shown.tabs.value() == "general"
 
 

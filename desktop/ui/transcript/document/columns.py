@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from desktop.ui.style.theme import theme
+from desktop.ui.style.theme import text_theme
 from desktop.ui.transcript.markdown.blocks import Span, plain_text
 
 CELL_PAD = 12
@@ -36,7 +36,7 @@ class Columns:
 
     def take(self, row: Sequence[tuple[Span, ...]], measure: Callable[[str], float]) -> None:
         """Add a row. `measure` returns the width of a text in pixels."""
-        look = theme()
+        look = text_theme()
         pad, limit = 2 * look.px(CELL_PAD) + 1, look.px(_WIDEST_WORD)
         for column, spans in enumerate(row):
             text = plain_text(spans)[:_MEASURED]
@@ -57,7 +57,7 @@ class Columns:
         columns = list(zip(self.minimum, self.natural, strict=True))
         free = room - sum(self.minimum)
         if free < 0:
-            comfortable = theme().px(_COMFORTABLE)
+            comfortable = text_theme().px(_COMFORTABLE)
             return [max(minimum, min(natural, comfortable)) for minimum, natural in columns]
         # Each column gets its minimum, and a share of the free pixels in proportion to what it lacks.
         lacking = max(1.0, sum(natural - minimum for minimum, natural in columns))

@@ -10,7 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QToolButton, QWidget
 
 from desktop.ui.style.icons import icon, icon_size
-from desktop.ui.style.theme import theme
+from desktop.ui.style.theme import text_theme, theme
 from desktop.ui.transcript import labels
 from desktop.ui.transcript.document.style import CODE_HEADER
 from desktop.ui.transcript.markdown.blocks import Code
@@ -147,7 +147,7 @@ class CodeButtons:
 
     def place(self, box: Callable[[int], QRectF], first: int = 0) -> None:
         """Put the buttons of each block from `first` on at the right of its header. `box` returns its rectangle."""
-        header = theme().px(CODE_HEADER)
+        header = text_theme().px(CODE_HEADER)
         for index, buttons in self._buttons.items():
             if index < first:
                 continue

@@ -7,7 +7,7 @@ from PySide6.QtGui import QKeyEvent, QTextCursor
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from desktop.ui.foreign_text import set_tooltip
-from desktop.ui.style.theme import theme
+from desktop.ui.style.theme import text_theme, theme
 from desktop.ui.transcript import labels
 from desktop.ui.wrapping import LongWords
 
@@ -30,7 +30,7 @@ class _Field(QPlainTextEdit):
 
     def fit(self) -> None:
         """Set the height to that of the text."""
-        self.setFont(theme().font_body)
+        self.setFont(text_theme().font_body)
         rows = 0
         block = self.document().firstBlock()
         width = max(80, self.width() - theme().px(32))

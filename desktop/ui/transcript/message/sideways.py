@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QWheelEvent
 from PySide6.QtWidgets import QScrollBar, QWidget
 
-from desktop.ui.style.theme import theme
+from desktop.ui.style.theme import text_theme
 from desktop.ui.transcript import labels
 from desktop.ui.transcript.document.extent import BAR_HEIGHT, Extent, Scrollable
 from desktop.ui.transcript.document.render import DocumentRenderer
@@ -39,13 +39,13 @@ class SideBar(QScrollBar):
 
     def fit(self, extent: Extent, box: QRectF) -> None:
         """Take the range of a block, and a place at the lower end of its `box`."""
-        height = theme().px(BAR_HEIGHT)
+        height = text_theme().px(BAR_HEIGHT)
         top, bottom = int(box.top()), int(box.bottom())
         self.area = QRect(extent.left - extent.pad, top, extent.room + 2 * extent.pad, bottom - top)
         self.setGeometry(extent.left, bottom - height, extent.room, height)
         self.setRange(0, max(0, extent.width - extent.room))
         self.setPageStep(extent.room)
-        self.setSingleStep(theme().px(40))
+        self.setSingleStep(text_theme().px(40))
 
     def settle(self) -> None:
         """Emit a delayed `moved` now."""

@@ -28,7 +28,7 @@ from PySide6.QtWidgets import QFrame, QMenu, QTextBrowser, QTextEdit, QToolTip, 
 
 from desktop.ui.foreign_text import show_tooltip
 from desktop.ui.links import links
-from desktop.ui.style.theme import theme
+from desktop.ui.style.theme import text_theme
 from desktop.ui.transcript import labels
 from desktop.ui.transcript.document.background import BlockBackground
 from desktop.ui.transcript.document.coloring import Coloring
@@ -43,6 +43,8 @@ from desktop.ui.transcript.message.code_button import CodeButton, CodeButtons
 from desktop.ui.transcript.message.sideways import SideBar, SideBars
 
 _TRANSCRIPT_KEYS = {Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Escape}
+_FIRST_WIDTH = 720
+"""Pixels at 100 % for which a text is laid out before its width is known."""
 _SLICE_S = 0.004
 """Seconds for which drawings of formulas are inserted in one turn of the event loop."""
 _RING_REASONS = {
@@ -70,7 +72,7 @@ class MessageText(QTextBrowser):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._renderer = DocumentRenderer(self.document(), Style(theme(), chinese=False))
+        self._renderer = DocumentRenderer(self.document(), Style(text_theme(), chinese=False))
         self._background = BlockBackground(self.document(), self._renderer)
         self._coloring = Coloring(self._renderer, self.document(), self)
         self._buttons = CodeButtons(self, self.save_code.emit)
@@ -89,7 +91,7 @@ class MessageText(QTextBrowser):
         # In the default mode Qt lays the text out for the size of the widget, which is known only after the layout.
         self.setLineWrapMode(QTextEdit.LineWrapMode.FixedPixelWidth)
         # The default width is 0: each letter would be laid out as a line, until the first `height_for`.
-        self.setLineWrapColumnOrWidth(theme().shape("column"))
+        self.setLineWrapColumnOrWidth(text_theme().px(_FIRST_WIDTH))
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
@@ -125,7 +127,7 @@ class MessageText(QTextBrowser):
 
     def show_blocks(self, blocks: Sequence[Block], first: int = 0) -> None:
         """Show `blocks`, of which those before `first` are unchanged."""
-        top = self.caret_box().top() - theme().px(32)
+        top = self.caret_box().top() - text_theme().px(32)
         inserted = self._renderer.show(blocks, first)
         # Qt paints only the text that changed; backgrounds and bars around it, and the caret, may reach further.
         self.viewport().update(0, int(top), self.viewport().width(), 1 << 20)
@@ -184,7 +186,7 @@ class MessageText(QTextBrowser):
         """Mark every occurrence of the words. Returns the y of the first, None when there is none."""
         marks: list[QTextEdit.ExtraSelection] = []
         first: QTextCursor | None = None
-        color = theme().color("warn")
+        color = text_theme().color("warn")
         color.setAlphaF(0.3)
         for word in searched:
             for cursor in occurrences(self.document(), word):
@@ -233,7 +235,7 @@ class MessageText(QTextBrowser):
             painter = QPainter(self.viewport())
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme().color("violet"))
+            painter.setBrush(text_theme().color("violet"))
             bar = self._bars.of(len(self._renderer.blocks) - 1)
             if bar is not None:
                 painter.setClipRect(bar.area)
@@ -244,8 +246,8 @@ class MessageText(QTextBrowser):
         cursor = QTextCursor(self.document())
         cursor.movePosition(QTextCursor.MoveOperation.End)
         at = self.cursorRect(cursor)
-        height = theme().px(16)
-        return QRectF(at.right() + 2, at.center().y() - height / 2, theme().px(7), height)
+        height = text_theme().px(16)
+        return QRectF(at.right() + 2, at.center().y() - height / 2, text_theme().px(7), height)
 
     def loadResource(self, kind: int, name: QUrl | str) -> object:
         """Load nothing."""
@@ -381,7 +383,7 @@ class MessageText(QTextBrowser):
             self.caret_moved.emit()
 
     def _apply_theme(self) -> None:
-        look = theme()
+        look = text_theme()
         self.document().setDefaultFont(look.font_body)
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.Base, Qt.GlobalColor.transparent)

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from desktop.ui.style.icons import icon, icon_size
-from desktop.ui.style.theme import theme
+from desktop.ui.style.theme import text_theme, theme
 from desktop.ui.transcript import labels
 from desktop.ui.transcript.document.style import Style, mostly_chinese
 from desktop.ui.transcript.markdown.blocks import Block
@@ -97,7 +97,7 @@ class Thought(QWidget):
 
     def restyle(self) -> None:
         """Set colours and sizes of the current theme."""
-        self.text.restyle(Style(theme(), mostly_chinese(self._reasoning)))
+        self.text.restyle(Style(text_theme(), mostly_chinese(self._reasoning)))
         self.retranslate()
 
     def _link(self, name: str, pressed: Callable[[], None]) -> QPushButton:

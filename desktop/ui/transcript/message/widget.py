@@ -13,7 +13,7 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QEnterEvent, QGuiApplication
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from desktop.ui.style.theme import theme
+from desktop.ui.style.theme import text_theme
 from desktop.ui.transcript import labels
 from desktop.ui.transcript.document.style import Style, mostly_chinese
 from desktop.ui.transcript.markdown.citations import cited
@@ -51,7 +51,7 @@ class MessageWidget(MessageFrame):
         self._busy = self._last = self._active = False
         self._content = Content(message.role)
         self._clipped = self._unfolded = False
-        self._style = Style(theme(), mostly_chinese(message.text))
+        self._style = Style(text_theme(), mostly_chinese(message.text))
         self.text.restyle(self._style)
         self.text.reflowed.connect(self.height_changed)
         self.text.copy_message.connect(lambda: self.chosen.emit("copy"))
@@ -126,7 +126,7 @@ class MessageWidget(MessageFrame):
         """Set colours and sizes of the current theme."""
         if self._thought is not None:
             self._thought.restyle()
-        self._style = Style(theme(), self._style.chinese)
+        self._style = Style(text_theme(), self._style.chinese)
         self.text.restyle(self._style)
         if self._actions is not None:
             self._actions.retranslate()
@@ -272,7 +272,7 @@ class MessageWidget(MessageFrame):
         self.text.show_blocks(self._content.blocks, min(first, len(self.text.blocks)))
         text = self._content.text
         if len(text) <= _LANGUAGE_DECIDED and mostly_chinese(text) != self._style.chinese:
-            self._style = Style(theme(), not self._style.chinese)
+            self._style = Style(text_theme(), not self._style.chinese)
             self.text.restyle(self._style)
 
     def _refresh(self, *, notify: bool = True) -> None:
