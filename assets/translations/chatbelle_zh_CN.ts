@@ -2327,6 +2327,65 @@
     </message>
 </context>
 <context>
+    <name>Reading</name>
+    <message>
+        <source>Text size</source>
+        <translation>文字大小</translation>
+    </message>
+    <message>
+        <source>Of the conversation; the zoom of the window comes on top.</source>
+        <translation>对话中的文字；窗口的缩放另外计算。</translation>
+    </message>
+    <message>
+        <source>Font</source>
+        <translation>字体</translation>
+    </message>
+    <message>
+        <source>Font of code</source>
+        <translation>代码字体</translation>
+    </message>
+    <message>
+        <source>Column</source>
+        <translation>栏宽</translation>
+    </message>
+    <message>
+        <source>Short lines read best; a wide column shows more of tables and code.</source>
+        <translation>短行好读；宽栏能多显示一些表格和代码。</translation>
+    </message>
+    <message>
+        <source>Smaller text</source>
+        <translation>缩小文字</translation>
+    </message>
+    <message>
+        <source>Larger text</source>
+        <translation>放大文字</translation>
+    </message>
+    <message>
+        <source>Like the system</source>
+        <translation>跟随系统</translation>
+    </message>
+    <message>
+        <source>Narrow</source>
+        <translation>窄</translation>
+    </message>
+    <message>
+        <source>Comfortable</source>
+        <translation>适中</translation>
+    </message>
+    <message>
+        <source>Wide</source>
+        <translation>宽</translation>
+    </message>
+    <message>
+        <source>Full</source>
+        <translation>占满</translation>
+    </message>
+    <message>
+        <source>Back to how it was at first</source>
+        <translation>恢复最初的样子</translation>
+    </message>
+</context>
+<context>
     <name>Serve</name>
     <message>
         <source>Serve on this computer</source>
@@ -2428,14 +2487,6 @@
         <translation>发送方式</translation>
     </message>
     <message>
-        <source>Smaller text</source>
-        <translation>缩小文字</translation>
-    </message>
-    <message>
-        <source>Larger text</source>
-        <translation>放大文字</translation>
-    </message>
-    <message>
         <source>Back to the model&apos;s own values</source>
         <translation>恢复模型自己的数值</translation>
     </message>
@@ -2466,10 +2517,6 @@
     <message>
         <source>Number of threads</source>
         <translation>线程数</translation>
-    </message>
-    <message>
-        <source>Text size</source>
-        <translation>文字大小</translation>
     </message>
     <message>
         <source>Send with</source>
@@ -3357,65 +3404,6 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Documents…</source>
         <translation>文档…</translation>
-    </message>
-</context>
-<context>
-    <name>Reading</name>
-    <message>
-        <source>Text size</source>
-        <translation>文字大小</translation>
-    </message>
-    <message>
-        <source>Of the conversation; the zoom of the window comes on top.</source>
-        <translation>对话中的文字；窗口的缩放另外计算。</translation>
-    </message>
-    <message>
-        <source>Font</source>
-        <translation>字体</translation>
-    </message>
-    <message>
-        <source>Font of code</source>
-        <translation>代码字体</translation>
-    </message>
-    <message>
-        <source>Column</source>
-        <translation>栏宽</translation>
-    </message>
-    <message>
-        <source>Short lines read best; a wide column shows more of tables and code.</source>
-        <translation>短行好读；宽栏能多显示一些表格和代码。</translation>
-    </message>
-    <message>
-        <source>Smaller text</source>
-        <translation>缩小文字</translation>
-    </message>
-    <message>
-        <source>Larger text</source>
-        <translation>放大文字</translation>
-    </message>
-    <message>
-        <source>Like the system</source>
-        <translation>跟随系统</translation>
-    </message>
-    <message>
-        <source>Narrow</source>
-        <translation>窄</translation>
-    </message>
-    <message>
-        <source>Comfortable</source>
-        <translation>适中</translation>
-    </message>
-    <message>
-        <source>Wide</source>
-        <translation>宽</translation>
-    </message>
-    <message>
-        <source>Full</source>
-        <translation>占满</translation>
-    </message>
-    <message>
-        <source>Back to how it was at first</source>
-        <translation>恢复最初的样子</translation>
     </message>
 </context>
 </TS>

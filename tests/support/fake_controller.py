@@ -278,6 +278,9 @@ class FakeController(QObject):
         self.busy = False
         self.busy_changed.emit(False)
 
+    def answer_now(self) -> None:
+        self.calls.append(("answer_now",))
+
     def regenerate(self, message_id) -> None:
         self.calls.append(("regenerate", message_id))
 
