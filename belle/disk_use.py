@@ -9,7 +9,7 @@ from typing import Literal
 
 from belle import paths
 
-Kept = Literal["conversations", "backups", "states", "models", "copies", "settings", "history", "record"]
+Kept = Literal["conversations", "backups", "states", "models", "copies", "settings", "history", "record", "crashes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ def on_disk() -> list[DiskItem]:
         "states": paths.saved_states_dir(),
         "history": paths.chat_history_file(),
         "record": paths.network_record_file(),
+        "crashes": paths.crashes_dir(),
         "settings": paths.config_dir(),
         "models": paths.models_dir(),
         "copies": paths.hub_dir(),

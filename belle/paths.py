@@ -48,6 +48,11 @@ def network_record_file() -> Path:
     return state_dir() / "network.jsonl"
 
 
+def crashes_dir() -> Path:
+    """The folder of crash reports (see `desktop.crashes`)."""
+    return state_dir() / "crashes"
+
+
 def offline_switch_file() -> Path:
     """Exists while the window's switch refuses the network (see `belle.network`)."""
     return config_dir() / "offline"

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 import belle
 import desktop.builtin_import  # noqa: F401  (after PySide6, before the rest of the window)
 from belle import paths
+from desktop.crashes.watch import CrashWatch
 from desktop.i18n import set_language
 from desktop.instance import InstanceServer, hand_over
 from desktop.settings import Settings
@@ -31,10 +32,11 @@ if TYPE_CHECKING:
 class WindowSession:
     """Everything that lives while the window is open."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, crashes: CrashWatch | None = None) -> None:
         self.window = MainWindow(None, settings)
         self.controller: ChatController | None = None
         self._settings = settings
+        self._crashes = crashes or CrashWatch()
         self._store: Store | None = None
         self._instance_server: InstanceServer | None = None
         self._backups: DailyBackups | None = None
@@ -43,10 +45,12 @@ class WindowSession:
         """Connect the window to `store` through a new controller."""
         from desktop.chat.controller import ChatController
         from desktop.chat.daily_backup import DailyBackups
+        from desktop.chat.state import Notice
 
         self._store = store
         self.controller = ChatController(store, self._settings)
         self.window.attach(self.controller)
+        self.controller.engine_died.connect(self._crashes.engine_died)
         if not store.is_read_only:  # only the owner of the store's lock is the first window
             self._instance_server = InstanceServer()
             self._instance_server.start_requested.connect(self.raise_window)
@@ -54,6 +58,9 @@ class WindowSession:
             self._instance_server.listen()
             self._backups = DailyBackups(paths.database_file(), paths.backups_dir())
             self._backups.failed.connect(self.controller.notice)
+            if self._crashes.announce():
+                actions = ("show_crashes", "delete_crashes")
+                self.controller.notice.emit(Notice("crashed", "info", {}, actions, "crashes"))
         return self.controller
 
     def raise_window(self, model: str = "") -> None:
@@ -86,11 +93,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         go_offline()
     if hand_over(model):
         return 0
+    crashes = CrashWatch()
+    crashes.start()
     application = make_application()
     settings = Settings()
     set_language(settings.language)
     themes().follow_settings(settings)
-    running = WindowSession(settings)
+    running = WindowSession(settings, crashes)
 
     def begin() -> None:
         from desktop.opening import open_store
@@ -110,6 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _end_on_signals(application)
     status = application.exec()
     running.close()
+    crashes.stop()
     return status
 
 

@@ -37,6 +37,7 @@ belle/cli            →  the ground, belle/prompts, belle/gguf, belle/models, b
                         desktop/store, desktop/chat/prompt_path.py, desktop/chat/saved_states.py,
                         desktop/chat/titles.py
 desktop/i18n         →  the ground
+desktop/crashes      →  the ground
 desktop/markup       →  the ground
 desktop/store        →  the ground
 desktop/exchange     →  the ground, belle/prompts, belle/report, desktop/documents/cited.py, desktop/markup,
@@ -50,9 +51,10 @@ desktop/library      →  the ground, belle/gguf, belle/models, belle/clients, b
                         desktop/settings.py
 desktop/ui           →  the ground, belle/prompts, belle/clients/progress.py, belle/doctor,
                         belle/engine/process/protocol.py, desktop/i18n, desktop/markup, desktop/settings.py,
-                        desktop/chat, desktop/documents/cited.py, desktop/documents/progress.py,
+                        desktop/chat, desktop/crashes, desktop/documents/cited.py, desktop/documents/progress.py,
                         desktop/exchange/words.py, desktop/library, desktop/store/records.py
-desktop              →  the ground, desktop/i18n, desktop/settings.py, desktop/store, desktop/chat, desktop/ui
+desktop              →  the ground, desktop/crashes, desktop/i18n, desktop/settings.py, desktop/store, desktop/chat,
+                        desktop/ui
 """
 """Room → what it may import: rooms, or single files of them. The longest path that fits a file is its room."""
 
@@ -87,6 +89,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "belle/cli": QT,
     "convert": (*QT, *TORCH),
     "desktop/i18n": (*TORCH, *LLAMA, "sqlite3"),
+    "desktop/crashes": (*QT, *TORCH, *LLAMA, "sqlite3"),
     "desktop/markup": (*QT, *TORCH, *LLAMA, "sqlite3"),
     "desktop/store": (*QT, *TORCH, *LLAMA),
     "desktop/exchange": (*QT, *TORCH, *LLAMA, "sqlite3"),

@@ -531,6 +531,10 @@
         <source>The installed versions are not the tested ones: {names}.</source>
         <translation>版本与测试过的不同：{names}。</translation>
     </message>
+    <message>
+        <source>Crash reports…</source>
+        <translation>崩溃报告…</translation>
+    </message>
 </context>
 <context>
     <name>Documents</name>
@@ -2158,6 +2162,22 @@
         <source>“{file}” is not a text. Attach text, Markdown, code, CSV, PDF or DOCX.</source>
         <translation>“{file}”不是文字。可以附上文本、Markdown、代码、CSV、PDF 或 DOCX。</translation>
     </message>
+    <message>
+        <source>Show</source>
+        <translation>查看</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>删除</translation>
+    </message>
+    <message>
+        <source>Something failed the last time</source>
+        <translation>上次运行时出了错</translation>
+    </message>
+    <message>
+        <source>A report was written on this computer, without your texts, and sent nowhere.</source>
+        <translation>报告只写在了这台电脑上，不含你写的内容，也没有发送到任何地方。</translation>
+    </message>
 </context>
 <context>
     <name>Offline</name>
@@ -2324,6 +2344,10 @@
     <message>
         <source>Offline · nothing leaves this computer</source>
         <translation>离线 · 没有任何内容离开这台电脑</translation>
+    </message>
+    <message>
+        <source>Reports of crashes</source>
+        <translation>崩溃报告</translation>
     </message>
 </context>
 <context>
@@ -2613,6 +2637,18 @@
     <message>
         <source>Of everything in the window.</source>
         <translation>窗口里的一切。</translation>
+    </message>
+    <message>
+        <source>Smaller text</source>
+        <translation>缩小文字</translation>
+    </message>
+    <message>
+        <source>Larger text</source>
+        <translation>放大文字</translation>
+    </message>
+    <message>
+        <source>Text size</source>
+        <translation>文字大小</translation>
     </message>
 </context>
 <context>
@@ -3404,6 +3440,45 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Documents…</source>
         <translation>文档…</translation>
+    </message>
+</context>
+<context>
+    <name>Crashes</name>
+    <message>
+        <source>Crash reports</source>
+        <translation>崩溃报告</translation>
+    </message>
+    <message>
+        <source>They are on this computer alone, and nothing sends them. They have no text of yours and no names of your files.</source>
+        <translation>报告只存在这台电脑上，不会发送到任何地方；里面没有你写的内容，也没有你的文件名。</translation>
+    </message>
+    <message>
+        <source>There are none.</source>
+        <translation>没有报告。</translation>
+    </message>
+    <message>
+        <source>Delete all</source>
+        <translation>全部删除</translation>
+    </message>
+    <message>
+        <source>Copy for a bug report</source>
+        <translation>复制，用于报告问题</translation>
+    </message>
+    <message>
+        <source>Copied</source>
+        <translation>已复制</translation>
+    </message>
+    <message>
+        <source>A fault in the window: {what}</source>
+        <translation>窗口里出了错：{what}</translation>
+    </message>
+    <message>
+        <source>The window crashed: {what}</source>
+        <translation>窗口崩溃了：{what}</translation>
+    </message>
+    <message>
+        <source>The model&apos;s process ended: {what}</source>
+        <translation>模型进程意外结束：{what}</translation>
     </message>
 </context>
 </TS>

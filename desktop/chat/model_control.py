@@ -35,6 +35,7 @@ class ModelControl(QObject):
     template_needed = Signal(str)  # file name
     templates_listed = Signal(object)  # tuple[TemplateOption, ...]
     answer_ends = Signal(str)  # status that the answer under way is stored with
+    died = Signal(str, object, str)  # kind, exit status | None, last lines of its stderr
     notice = Signal(object)  # Notice
     notice_cleared = Signal(str)  # key
 
@@ -220,9 +221,11 @@ class ModelControl(QObject):
         self.notice.emit(replace(notice, actions=(*smaller, "choose_model")))
 
     def _on_safer_mode(self, event: SaferMode) -> None:
+        self.died.emit("safer_mode", event.returncode, event.log)
         self.notice.emit(Notice("safer_mode", "info", {"log": event.log}, (), "engine"))
 
     def _on_death(self, death: Died, restarting: bool) -> None:
+        self.died.emit(death.kind, death.returncode, death.log)
         self.answer_ends.emit("interrupted")
         cause = Notice.of(death)
         details = {**cause.details, "cause": death.kind}

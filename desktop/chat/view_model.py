@@ -49,6 +49,7 @@ class ChatViewModel(QObject):
     notice_cleared = Signal(str)  # key
     template_needed = Signal(str)  # file name
     templates_listed = Signal(object)  # tuple[TemplateOption, ...]
+    engine_died = Signal(str, object, str)  # kind, exit status | None, last lines of its stderr
     edit_requested = Signal(int)  # message id: open its editor
 
     def __init__(
@@ -74,6 +75,7 @@ class ChatViewModel(QObject):
         models.template_needed.connect(self.template_needed)
         models.templates_listed.connect(self.templates_listed)
         models.answer_ends.connect(self._end_answer)
+        models.died.connect(self.engine_died)
         models.notice.connect(self.notice)
         models.notice_cleared.connect(self.notice_cleared)
 

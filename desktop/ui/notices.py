@@ -91,6 +91,8 @@ def action_label(action: str) -> str:
         "get_belle": translate("Notice", "Get BELLE-7B"),
         "retry": translate("Notice", "Try again"),
         "open_imported": translate("Notice", "Show the newest"),
+        "show_crashes": translate("Notice", "Show"),
+        "delete_crashes": translate("Notice", "Delete"),
     }.get(action, action.replace("_", " ").capitalize())
 
 
@@ -394,6 +396,10 @@ def _other() -> dict[str, tuple[str, str]]:
         "offline": (
             translate("Notice", "Refused, because the network is off"),
             translate("Notice", "Nothing was sent: {what}. The page behind “Offline” says why."),
+        ),
+        "crashed": (
+            translate("Notice", "Something failed the last time"),
+            translate("Notice", "A report was written on this computer, without your texts, and sent nowhere."),
         ),
         "deleted": (
             translate("Notice", "Deleted"),

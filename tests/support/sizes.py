@@ -18,6 +18,7 @@ from belle.errors import KnownError
 from desktop.app import make_application
 from desktop.chat.model_server import ServerState
 from desktop.chat.state import ContextUsage
+from desktop.crashes.reports import CrashReport, versions
 from desktop.documents.cited import CitedPassage
 from desktop.documents.progress import IndexProgress
 from desktop.i18n import set_language
@@ -25,6 +26,7 @@ from desktop.settings import Settings
 from desktop.ui.dialogs.about import AboutDialog
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.dialogs.context import ContextDialog
+from desktop.ui.dialogs.crashes import CrashesDialog
 from desktop.ui.dialogs.exchange import ExchangeProgress, ImportOffer
 from desktop.ui.dialogs.offline import OfflineDialog
 from desktop.ui.dialogs.serve import ServeDialog
@@ -47,6 +49,8 @@ def dialogs(settings: Settings) -> Iterator[QDialog]:
     """Every dialog of the window but the doctor's, whose content comes later, each with much to show."""
     yield AboutDialog()
     yield from library_dialogs(settings)
+    frames = tuple(f"desktop/ui/window/a_module_with_a_long_name.py:{n} a_method_with_a_long_name" for n in range(9))
+    yield CrashesDialog([CrashReport("exception", "ValueError", 5, frames, {"code": "ENOENT"}, versions())] * 6)
     yield OfflineDialog()
     for page in ("general", "reading", "answers", "model"):
         yield SettingsDialog(settings, page=page)

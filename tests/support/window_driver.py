@@ -2,26 +2,30 @@
 
 Commands, one a line: `ask TEXT` (typed into the composer, then Enter), `new` (Ctrl+N), `stop` (Escape), `search TEXT`,
 `open ID` (a conversation), `export FILE`, `action NAME` (of `desktop.ui.shortcuts`), `badge` (the page about the
-network), `close` (a dialog), `quit`.
+network), `close` (a dialog), `crash slot|thread|SIGNAL`, `banners`,
+`press KEY ACTION` (a button of a banner), `quit`.
 Events have `event` and `at` (monotonic seconds): `shown`, `ready` (with the worker's pid), `asked`, `text` (a piece of
-an answer), `answered`, `opened` (a conversation), `hits`, `dialog`, `notice`, `quit`.
+an answer), `answered`, `opened` (a conversation), `hits`, `dialog`, `notice`, `banners`, `quit`.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QSocketNotifier, Qt
+from PySide6.QtCore import QSocketNotifier, Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from belle import paths
 from desktop.app import WindowSession, make_application
+from desktop.crashes.watch import CrashWatch
 from desktop.settings import Settings
 from desktop.store import Store
 from desktop.ui.style.theme import themes
@@ -89,9 +93,26 @@ class Driver:
         elif command == "close":
             QApplication.activeModalWidget().close()
             tell("closed")
+        elif command == "crash":
+            self._crash(text)
+        elif command == "press":
+            key, action = text.split()
+            self.running.window.banners.banner(key).buttons[action].click()
+            self._tell_dialog()
+        elif command == "banners":
+            tell("banners", keys=self.running.window.banners.keys())
         elif command == "quit":
             tell("quit")
             self.running.window.close()
+
+    def _crash(self, how: str) -> None:
+        """Fail as a fault of the program would: in a slot, in a thread, or by a signal."""
+        if how == "slot":
+            QTimer.singleShot(0, _fail)
+        elif how == "thread":
+            threading.Thread(target=_fail, name="documents").start()
+        else:
+            signal.raise_signal(signal.Signals[how])
 
     def _search(self, text: str) -> None:
         side = self.running.window.sidebar
@@ -118,12 +139,18 @@ class Driver:
             tell("dialog", title=shown.windowTitle())
 
 
+def _fail() -> None:
+    Path("/home/ann/my diary.txt").read_text()
+
+
 def main() -> int:
+    crashes = CrashWatch()
+    crashes.start()
     application = make_application()
     settings = Settings()
     settings.set_value("model/threads", 1)  # others wait for each other spinning, and tests run side by side
     themes().follow_settings(settings)
-    running = WindowSession(settings)
+    running = WindowSession(settings, crashes)
     controller = running.begin(Store.open(paths.database_file()))
     driver = Driver(running)
     running.window.closed.connect(application.quit)
@@ -132,6 +159,7 @@ def main() -> int:
     tell("shown")
     status = application.exec()
     running.close()
+    crashes.stop()
     del driver
     return status
 

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
+from desktop.crashes.reports import CrashReports
 from desktop.i18n import translate
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.dialogs.doctor_labels import fact_name, problem_sentence, section_title
@@ -47,6 +48,10 @@ class DoctorDialog(Dialog):
         self.report: DoctorReport | None = None
         self._waiting = self.paragraph()
         self._report_widgets: list[QWidget] = []
+        self.crashes_button = self.add_button()
+        self._crashes = CrashReports()
+        self.crashes_button.setVisible(bool(self._crashes.all()))
+        self.crashes_button.clicked.connect(self._show_crashes)
         self.copy_button = self.add_button()
         self.copy_button.setEnabled(False)
         self.copy_button.clicked.connect(self._copy)
@@ -61,6 +66,7 @@ class DoctorDialog(Dialog):
         super().retranslate()
         self.set_heading(translate("Doctor", "Does everything work here?"))
         self._waiting.setText(translate("Doctor", "Looking at this computer …"))
+        self.crashes_button.setText(translate("Doctor", "Crash reports…"))
         self.copy_button.setText(translate("Doctor", "Copy for a bug report"))
         set_tooltip(self.copy_button, translate("Doctor", "Without names, paths or anything private"))
         if self.report is not None:
@@ -109,6 +115,14 @@ class DoctorDialog(Dialog):
         widget = self.paragraph(role)
         _set_text(widget, text, text)
         self._report_widgets.append(widget)
+
+    def _show_crashes(self) -> None:
+        from desktop.ui.dialogs.crashes import CrashesDialog
+
+        dialog = CrashesDialog(self._crashes.all(), self)
+        dialog.delete_requested.connect(self._crashes.delete)
+        dialog.delete_requested.connect(self.crashes_button.hide)
+        dialog.open()
 
     def _copy(self) -> None:
         if self.report is not None:

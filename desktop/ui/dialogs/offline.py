@@ -182,6 +182,7 @@ def _kept_title(kept: Kept) -> str:
         "states": translate("Offline", "What models have read of your conversations"),
         "history": translate("Offline", "What you typed into the chat in the terminal"),
         "record": translate("Offline", "The record of the network above"),
+        "crashes": translate("Offline", "Reports of crashes"),
         "settings": translate("Offline", "Settings"),
         "models": translate("Offline", "Models"),
         "copies": translate("Offline", "Copies of models and data for training"),

@@ -245,6 +245,10 @@ class WindowActions(QObject):
         self._controller.act(key, action)
         if action == "choose_template":
             self.dialogs.show_templates()
+        elif action == "show_crashes":
+            self.dialogs.show_crashes()
+        elif action == "delete_crashes":
+            self.dialogs.delete_crashes()
         elif action in WINDOW_ACTIONS:
             self._window.header.show_model_menu()
 

@@ -193,6 +193,21 @@ class WindowDialogs(QObject):
 
         AboutDialog(self._window).open()
 
+    def show_crashes(self) -> None:
+        """Open the list of crash reports."""
+        from desktop.crashes.reports import CrashReports
+        from desktop.ui.dialogs.crashes import CrashesDialog
+
+        dialog = CrashesDialog(CrashReports().all(), self._window)
+        dialog.delete_requested.connect(self.delete_crashes)
+        dialog.open()
+
+    def delete_crashes(self) -> None:
+        """Delete the crash reports."""
+        from desktop.crashes.reports import CrashReports
+
+        CrashReports().delete()
+
     def show_documents(self) -> None:
         """Show the folder of documents of this conversation; without one, choose it."""
         documents = self._controller.documents
