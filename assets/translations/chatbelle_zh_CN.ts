@@ -243,6 +243,45 @@
     </message>
 </context>
 <context>
+    <name>Crashes</name>
+    <message>
+        <source>Crash reports</source>
+        <translation>崩溃报告</translation>
+    </message>
+    <message>
+        <source>They are on this computer alone, and nothing sends them. They have no text of yours and no names of your files.</source>
+        <translation>报告只存在这台电脑上，不会发送到任何地方；里面没有你写的内容，也没有你的文件名。</translation>
+    </message>
+    <message>
+        <source>There are none.</source>
+        <translation>没有报告。</translation>
+    </message>
+    <message>
+        <source>Delete all</source>
+        <translation>全部删除</translation>
+    </message>
+    <message>
+        <source>Copy for a bug report</source>
+        <translation>复制，用于报告问题</translation>
+    </message>
+    <message>
+        <source>Copied</source>
+        <translation>已复制</translation>
+    </message>
+    <message>
+        <source>A fault in the window: {what}</source>
+        <translation>窗口里出了错：{what}</translation>
+    </message>
+    <message>
+        <source>The window crashed: {what}</source>
+        <translation>窗口崩溃了：{what}</translation>
+    </message>
+    <message>
+        <source>The model&apos;s process ended: {what}</source>
+        <translation>模型进程意外结束：{what}</translation>
+    </message>
+</context>
+<context>
     <name>Dialog</name>
     <message>
         <source>Close</source>
@@ -2638,18 +2677,6 @@
         <source>Of everything in the window.</source>
         <translation>窗口里的一切。</translation>
     </message>
-    <message>
-        <source>Smaller text</source>
-        <translation>缩小文字</translation>
-    </message>
-    <message>
-        <source>Larger text</source>
-        <translation>放大文字</translation>
-    </message>
-    <message>
-        <source>Text size</source>
-        <translation>文字大小</translation>
-    </message>
 </context>
 <context>
     <name>Shortcuts</name>
@@ -3440,45 +3467,6 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Documents…</source>
         <translation>文档…</translation>
-    </message>
-</context>
-<context>
-    <name>Crashes</name>
-    <message>
-        <source>Crash reports</source>
-        <translation>崩溃报告</translation>
-    </message>
-    <message>
-        <source>They are on this computer alone, and nothing sends them. They have no text of yours and no names of your files.</source>
-        <translation>报告只存在这台电脑上，不会发送到任何地方；里面没有你写的内容，也没有你的文件名。</translation>
-    </message>
-    <message>
-        <source>There are none.</source>
-        <translation>没有报告。</translation>
-    </message>
-    <message>
-        <source>Delete all</source>
-        <translation>全部删除</translation>
-    </message>
-    <message>
-        <source>Copy for a bug report</source>
-        <translation>复制，用于报告问题</translation>
-    </message>
-    <message>
-        <source>Copied</source>
-        <translation>已复制</translation>
-    </message>
-    <message>
-        <source>A fault in the window: {what}</source>
-        <translation>窗口里出了错：{what}</translation>
-    </message>
-    <message>
-        <source>The window crashed: {what}</source>
-        <translation>窗口崩溃了：{what}</translation>
-    </message>
-    <message>
-        <source>The model&apos;s process ended: {what}</source>
-        <translation>模型进程意外结束：{what}</translation>
     </message>
 </context>
 </TS>
