@@ -50,7 +50,7 @@ def dialogs(settings: Settings) -> Iterator[QDialog]:
     yield AboutDialog()
     yield from library_dialogs(settings)
     frames = tuple(f"desktop/ui/window/a_module_with_a_long_name.py:{n} a_method_with_a_long_name" for n in range(9))
-    yield CrashesDialog([CrashReport("exception", "ValueError", 5, frames, {"code": "ENOENT"}, versions())] * 6)
+    yield CrashesDialog([CrashReport("exception", "ValueError", 5, frames, {"code": "ENOENT"}, versions())] * 2)
     yield OfflineDialog()
     for page in ("general", "reading", "answers", "model"):
         yield SettingsDialog(settings, page=page)
