@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+LONG = ("AboutDialog", "CrashesDialog", "LibraryDialog", "OfflineDialog")
+"""Dialogs of so much text that they may scroll."""
+
 LAPTOP = {"x": 0, "y": 0, "width": 1366, "height": 768}
 
 
