@@ -70,6 +70,10 @@
         <source>The answer is finished: {text}</source>
         <translation>回答完了：{text}</translation>
     </message>
+    <message>
+        <source>Reader mode. Escape leads back.</source>
+        <translation>阅读模式。按 Esc 返回。</translation>
+    </message>
 </context>
 <context>
     <name>Attachments</name>
@@ -936,6 +940,10 @@
     <message>
         <source>{name} could not be loaded</source>
         <translation>{name} 没能载入</translation>
+    </message>
+    <message>
+        <source>Leave reader mode</source>
+        <translation>退出阅读模式</translation>
     </message>
 </context>
 <context>
@@ -2803,6 +2811,10 @@
     <message>
         <source>Models: get, import, delete</source>
         <translation>模型：获取、导入、删除</translation>
+    </message>
+    <message>
+        <source>Reader mode</source>
+        <translation>阅读模式</translation>
     </message>
 </context>
 <context>

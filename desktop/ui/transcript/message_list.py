@@ -76,6 +76,7 @@ class MessageList(QAbstractScrollArea):
         self._lines: dict[int, LineKind] = {}  # message id -> hairline above it
         self._busy = False
         self._waits = False  # the last question waits, such as for a model
+        self._quiet = False  # only what is read is shown, until the pointer or the focus asks for more
         self._stick = True  # the end is to stay visible
         self._own_scroll = False  # the value of the scroll bar is being set here, not by the reader
         self._last_value = 0
@@ -143,7 +144,8 @@ class MessageList(QAbstractScrollArea):
         rows = self._rows.rows
         if row.widget is not None:
             line = self._lines.get(row.message.id, "")
-            row.widget.set_position(last=row is rows[-1], line=line, busy=self._busy or self._waits)
+            last = row is rows[-1] and not self._quiet
+            row.widget.set_position(last=last, line=line, busy=self._busy or self._waits)
 
     def _measure(self, index: int) -> bool:
         """Lay out a row. Returns whether its height has changed."""

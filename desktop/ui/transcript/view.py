@@ -144,6 +144,11 @@ class TranscriptView(KeyboardMessageList):
         self._busy = busy
         self._sync(self._anchor())
 
+    def set_quiet(self, quiet: bool) -> None:
+        """Whether messages show no button until the pointer or the focus is there."""
+        self._quiet = quiet
+        self._sync(self._anchor())
+
     def set_prefill(self, percent: int | None, seconds_left: float | None) -> None:
         """Show the progress of the prefill under the last question; None when it is over."""
         anchor = self._anchor()

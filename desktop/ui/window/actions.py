@@ -23,10 +23,12 @@ from desktop.ui.window.code_saving import CodeSaving
 from desktop.ui.window.dialogs import WindowDialogs
 from desktop.ui.window.exchange_dialogs import ExchangeDialogs
 from desktop.ui.window.model_menu import fill_model_menu
+from desktop.ui.window.reader import ReaderMode
 
 if TYPE_CHECKING:
     from belle.errors import KnownError
     from desktop.chat.controller import ChatController
+    from desktop.store.records import StoredConversation
     from desktop.ui.documents.chip import DocumentsChip
     from desktop.ui.transcript import TranscriptView
     from desktop.ui.window.banner import BannerStack
@@ -54,8 +56,10 @@ class WindowActions(QObject):
         self.exchange = ExchangeDialogs(window, controller)
         self.attachments = WindowAttachments(window, controller)
         self.code_saving = CodeSaving(window, controller)
+        self.reader = ReaderMode(window)
         self._menus: dict[str, QMenu] = {}
-        self.set_can_stop(False)
+        self._can_stop = False
+        self._update_actions()
         self._connect_actions()
         self._connect_widgets()
         window.header.fill_menus(self._fill_models, self._fill_more)
@@ -70,12 +74,18 @@ class WindowActions(QObject):
 
     def set_can_stop(self, can: bool) -> None:
         """Enable Esc for the window; only while something can be stopped, because other widgets use it too."""
-        self.by_id["stop"].setEnabled(can)
+        self._can_stop = can
+        self._update_actions()
+
+    def _update_actions(self) -> None:
+        self.by_id["stop"].setEnabled(self._can_stop or self.reader.is_on)
+        for name in ("export", "print", "reader"):
+            self.by_id[name].setEnabled(self._controller.conversation is not None)
 
     # Connections
 
     def _connect_actions(self) -> None:
-        window, controller, dialogs = self._window, self._controller, self.dialogs
+        window, dialogs = self._window, self.dialogs
         handlers = {
             "new_chat": self.new_chat,
             "search": self._search,
@@ -84,8 +94,8 @@ class WindowActions(QObject):
             "rename": self._rename,
             "export": self.exchange.export_open,
             "print": self.exchange.print_open,
-            "focus_composer": window.composer.setFocus,
-            "stop": controller.stop,
+            "focus_composer": self._focus_composer,
+            "stop": self._escape,
             "regenerate": self._answer_again,
             "copy_last": self._copy_last,
             "pin_message": self._pin_message,
@@ -93,7 +103,8 @@ class WindowActions(QObject):
             "message_down": lambda: window.transcript.focus_message(1),
             "models": dialogs.show_library,
             "open_model": dialogs.open_file,
-            "sidebar": window.toggle_sidebar,
+            "sidebar": self._toggle_sidebar,
+            "reader": self.reader.toggle,
             "settings": partial(dialogs.show_settings, "general"),
             "shortcuts": dialogs.show_shortcuts,
             "zoom_in": partial(self._zoom, 1),
@@ -114,6 +125,8 @@ class WindowActions(QObject):
         side.settings_requested.connect(partial(self.dialogs.show_settings, "general"))
         side.fold_requested.connect(window.toggle_sidebar)
         window.header.sidebar_requested.connect(window.toggle_sidebar)
+        self.reader.changed.connect(self._update_actions)
+        controller.conversation_opened.connect(self._conversation_opened)
         side.model.has_failed = controller.has_failed
         side.model.typed_title = window.header.typed_title = partial(controller.typed_text, "title")
         for renaming in (side.model, window.header):
@@ -166,7 +179,30 @@ class WindowActions(QObject):
                     menu = self._menus[shortcut.group] = self._window.menuBar().addMenu(group_title(shortcut.group))
                 menu.addAction(self.by_id[shortcut.id])
 
+    # The parts of the window
+
+    def _escape(self) -> None:
+        if self.reader.is_on:
+            self.reader.leave()
+        else:
+            self._controller.stop()
+
+    def _toggle_sidebar(self) -> None:
+        if self.reader.is_on:
+            self.reader.leave()
+        else:
+            self._window.toggle_sidebar()
+
+    def _focus_composer(self) -> None:
+        self.reader.leave()
+        self._window.composer.setFocus()
+
     # Conversations and messages
+
+    def _conversation_opened(self, conversation: StoredConversation | None) -> None:
+        if conversation is None:  # nothing to read
+            self.reader.leave()
+        self._update_actions()
 
     def new_chat(self) -> None:
         """An empty conversation with the keyboard in the composer."""
@@ -192,6 +228,7 @@ class WindowActions(QObject):
         if self.exchange.takes(path):
             self.exchange.offer_import(path)
         elif is_attachable(path):
+            self.reader.leave()  # the file is shown above the composer
             self.attachments.attach([path])
         else:
             self._controller.load_model(path)
@@ -201,6 +238,7 @@ class WindowActions(QObject):
             self._window.transcript.end_edit(message_id)
 
     def _search(self) -> None:
+        self.reader.leave()
         if self._window.sidebar.isHidden():
             self._window.toggle_sidebar()
         self._window.sidebar.focus_search()
@@ -250,6 +288,7 @@ class WindowActions(QObject):
         elif action == "delete_crashes":
             self.dialogs.delete_crashes()
         elif action in WINDOW_ACTIONS:
+            self.reader.leave()
             self._window.header.show_model_menu()
 
     # Menus
@@ -282,6 +321,7 @@ class WindowActions(QObject):
         documents.triggered.connect(self.dialogs.show_documents)
         self._add_thinking(menu)
         menu.addSeparator()
+        menu.addAction(self.by_id["reader"])
         self._add_exchange(menu)
         menu.addSeparator()
         menu.addAction(self.by_id["open_model"])
@@ -303,7 +343,6 @@ class WindowActions(QObject):
 
     def _add_exchange(self, menu: QMenu) -> None:
         for name in ("export", "print"):
-            self.by_id[name].setEnabled(self._controller.conversation is not None)
             menu.addAction(self.by_id[name])
         all_chats = menu.addAction(translate("Window", "Export all chats…"))
         all_chats.triggered.connect(self.exchange.export_all)

@@ -14,7 +14,7 @@ from desktop.ui import numbers
 from desktop.ui.foreign_text import caption, set_tooltip
 from desktop.ui.offline import OfflineBadge
 from desktop.ui.shortcuts import key_text
-from desktop.ui.style.controls import ElidedLabel, IconButton, View
+from desktop.ui.style.controls import ElidedLabel, IconButton, View, set_style_property
 from desktop.ui.style.icons import icon, icon_size
 from desktop.ui.style.theme import theme
 
@@ -55,6 +55,7 @@ class Header(View):
     renamed = Signal(int, str)  # conversation, its new title
     title_typed = Signal(int, object)  # conversation, the text in the field; None: discarded
     sidebar_requested = Signal()
+    reader_left = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,6 +64,7 @@ class Header(View):
         self.typed_title: Callable[[int], str | None] = lambda _: None
         self._title = self._title_before = ""
         self._conversation_id: int | None = None
+        self._is_sidebar_shown, self._is_reader = True, False
         self._renaming = 0  # the conversation whose title is edited; another one may be opened meanwhile
         self._model: ModelState | None = None
         self.sidebar_button = IconButton("sidebar", parent=self)
@@ -85,6 +87,7 @@ class Header(View):
         self.more_button.setPopupMode(IconButton.ToolButtonPopupMode.InstantPopup)
         self.more_menu = QMenu(self.more_button)
         self.more_button.setMenu(self.more_menu)
+        self.reader_button = IconButton("x", parent=self)
         self.progress = QProgressBar(self)
         self.progress.setTextVisible(False)
         self.progress.setRange(0, 1000)
@@ -95,6 +98,8 @@ class Header(View):
         self._row.addWidget(self._title_stack, 1)
         self._row.addWidget(self.model_button)
         self._row.addWidget(self.more_button)
+        self._row.addWidget(self.reader_button)
+        self.reader_button.clicked.connect(self.reader_left)
         self.sidebar_button.clicked.connect(self.sidebar_requested)
         self.title_label.pressed.connect(self.edit_title)
         self.title_field.textEdited.connect(lambda title: self.title_typed.emit(self._renaming, title))
@@ -113,8 +118,21 @@ class Header(View):
 
     def set_sidebar_shown(self, *, shown: bool) -> None:
         """Show the sidebar button and the offline badge here while the sidebar is hidden."""
-        self.sidebar_button.setVisible(not shown)
-        self.badge.setVisible(not shown)
+        self._is_sidebar_shown = shown
+        self._arrange()
+
+    def set_reader(self, on: bool) -> None:
+        """Show the title and the offline badge alone, and the button that leads back."""
+        self._is_reader = on
+        set_style_property(self, "reader", "true" if on else "")
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self.badge.setVisible(not self._is_sidebar_shown)
+        self.sidebar_button.setVisible(not self._is_sidebar_shown and not self._is_reader)
+        for tool in (self.model_button, self.more_button):
+            tool.setVisible(not self._is_reader)
+        self.reader_button.setVisible(self._is_reader)
 
     # Title
 
@@ -194,6 +212,7 @@ class Header(View):
         self.sidebar_button.name(translate("Header", "Show the sidebar"), key_text("sidebar"))
         self.badge.retranslate()
         self.more_button.name(translate("Header", "More"))
+        self.reader_button.name(translate("Header", "Leave reader mode"), key_text("stop"))
         self.title_field.setAccessibleName(translate("Header", "Title of the conversation"))
         self.progress.setAccessibleName(translate("Header", "Loading the model"))
         self._show_title()

@@ -46,6 +46,7 @@ class WindowLayout(QMainWindow):
         self.settings = settings
         self._folded_by_hand = False
         self._narrow = False
+        self._is_reader = False
         self.setWindowIcon(QIcon(str(paths.asset("icon/chatbelle-128.png"))))
         self._build()
         themes().changed.connect(self._restyle)
@@ -162,12 +163,36 @@ class WindowLayout(QMainWindow):
         narrow = self.width() < theme().px(FOLD_WIDTH)
         if narrow != self._narrow:
             self._narrow = narrow
-            self._set_sidebar(shown=not narrow and not self._folded_by_hand)
+            if not self._is_reader:
+                self._unfold_sidebar()
         if self._banners is not None:
             self._banners.set_max_height(self._max_banner_height())
 
     def _max_banner_height(self) -> int:
         return int(self.height() * BANNER_SHARE)
+
+    @property
+    def is_reader(self) -> bool:
+        """Whether the conversation is shown alone."""
+        return self._is_reader
+
+    def set_reader(self, on: bool) -> None:
+        """Show the conversation as a quiet page, without sidebar, tools and composer; or show these again."""
+        if on == self._is_reader:
+            return
+        self._is_reader = on
+        self.header.set_reader(on)
+        self.transcript.set_quiet(on)
+        if on:
+            self._set_sidebar(shown=False)
+            self.transcript.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._foot_widget.setVisible(not on)
+        if not on:
+            self._unfold_sidebar()
+            self.composer.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _unfold_sidebar(self) -> None:
+        self._set_sidebar(shown=not self._narrow and not self._folded_by_hand)
 
     def _set_sidebar(self, *, shown: bool) -> None:
         had_focus = self.sidebar.isAncestorOf(self.focusWidget()) if self.focusWidget() else False
@@ -206,7 +231,7 @@ class WindowLayout(QMainWindow):
             self.splitter.setSizes([side, max(1, self.width() - side)])
         self._folded_by_hand = value("window/sidebar_folded", "false") in (True, "true")
         self._narrow = self.width() < theme().px(FOLD_WIDTH)
-        self._set_sidebar(shown=not self._narrow and not self._folded_by_hand)
+        self._unfold_sidebar()
 
     def remember(self) -> None:
         """Write size, position and folding into the settings."""

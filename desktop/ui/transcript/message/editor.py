@@ -107,6 +107,10 @@ class Editor(QWidget):
 
     def eventFilter(self, watched: object, event: QEvent) -> bool:
         """Esc and Ctrl/⌘+Enter in the field."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            # Esc is also a shortcut of the window; accepting this event makes Qt send the key press here instead.
+            event.setAccepted(event.key() == Qt.Key.Key_Escape)
+            return event.isAccepted()
         if watched is self._field and event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
             if event.key() == Qt.Key.Key_Escape:
                 self.cancelled.emit()
