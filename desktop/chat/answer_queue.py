@@ -266,6 +266,7 @@ class AnswerQueue(QObject):
         self.pop_notice(conversation.id)
         # Only now: if the store raises above, no answer is under way and the next question can start.
         self._answer = answer
+        self._documents.embedding.pause()
         self._knows_left_out = not conversation.left_out
         self._summarised = frozenset(prompt.summarised) if conversation.overflow == "summarise" else None
         self._checkpoint_timer.start()
@@ -310,6 +311,7 @@ class AnswerQueue(QObject):
         # Stored before anything is emitted: a slot may ask the next question, whose parent is this answer.
         self._checkpoint_timer.stop()
         self._answer = None
+        self._documents.embedding.resume()
         self._unsaved.save(answer)
         if answer.message is not None:
             self.message_updated.emit(answer.snapshot)

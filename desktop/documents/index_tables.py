@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from desktop.store.database import Database
 
-VERSION = 2
+VERSION = 3
 """Of the tables that hold what was read, and of the terms in them (`terms`, `passages`)."""
 
 # The folder of each conversation; that with conversation_id NULL is of the new one, which has no row yet.
@@ -23,6 +23,7 @@ CREATE INDEX IF NOT EXISTS document_choice_conversation ON document_choice (conv
 
 # A file whose `digest` is empty was not read to its end: it is read again. `problem` is JSON: kind, message, advice.
 # `document_terms` has no texts of its own (`content = ''`); what is removed from it must be given its terms again.
+# `signs`, `vector` and `baseline`: see `embeddings`.
 _READ = """
 CREATE TABLE document_version (version INTEGER NOT NULL) STRICT;
 CREATE TABLE document_folder (
@@ -53,8 +54,22 @@ CREATE INDEX document_passage_page ON document_passage (page, file_id) WHERE pag
 CREATE VIRTUAL TABLE document_terms USING fts5 (
     name, heading, body, content = '', tokenize = 'unicode61 remove_diacritics 0'
 );
+CREATE TABLE document_model (
+    id       INTEGER PRIMARY KEY,
+    identity TEXT NOT NULL UNIQUE,
+    baseline BLOB NOT NULL
+) STRICT;
+CREATE TABLE document_vector (
+    passage_id INTEGER PRIMARY KEY REFERENCES document_passage (id) ON DELETE CASCADE,
+    model_id   INTEGER NOT NULL REFERENCES document_model (id),
+    signs      BLOB    NOT NULL,
+    vector     BLOB    NOT NULL
+) STRICT;
 """
-_TABLES = ("document_terms", "document_passage", "document_file", "document_folder", "document_version")
+_TABLES = (
+    *("document_vector", "document_model"),
+    *("document_terms", "document_passage", "document_file", "document_folder", "document_version"),
+)
 
 
 def make_choice_table(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""How far a folder of documents has been read."""
+"""How far a folder of documents has been read, and in which ways it can be searched."""
 
 from __future__ import annotations
 
@@ -24,4 +24,21 @@ class IndexProgress:
     unreadable: int = 0
     finished: bool = False
     stopped: bool = False
+    problem: KnownError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingProgress:
+    """How many passages of a folder can be found by meaning.
+
+    Args:
+        model: title of the embedding model; empty when none is installed, and passages are found by words alone.
+        ready: passages that have a vector, of `total`.
+        problem: why no more can be made, or why the last question was searched by words alone.
+    """
+
+    folder: str
+    model: str = ""
+    ready: int = 0
+    total: int = 0
     problem: KnownError | None = None

@@ -1,7 +1,8 @@
 """Finds the passages of a folder that answer a question.
 
 Several rankings are made, and fused by the ranks of each passage in them (reciprocal rank fusion): BM25 of what the
-question asks, BM25 of it together with the question before it, which it may go on about, and the pages that it names.
+question asks, BM25 of it together with the question before it, which it may go on about, the pages that it names, and
+with an embedding model the passages that are nearest to it in meaning.
 """
 
 from __future__ import annotations
@@ -50,13 +51,16 @@ class DocumentSearch:
     def __init__(self, database: Database) -> None:
         self._db = database
 
-    def find(self, folder: str, question: str, before: Sequence[str] = ()) -> list[FoundPassage]:
+    def find(
+        self, folder: str, question: str, before: Sequence[str] = (), nearest: Sequence[int] = ()
+    ) -> list[FoundPassage]:
         """The best passages for a question, the best first; none when nothing in the folder is about it.
 
         Args:
             folder: as it was chosen.
             question: what is asked now.
             before: earlier questions of the conversation, the last one last.
+            nearest: ids of the passages that are nearest in meaning, the best first.
         """
         if not has_tables(self._db):
             return []
@@ -67,7 +71,7 @@ class DocumentSearch:
             return self._beginnings(folder)
         about = self._covering(folder, now)
         named = self._of_pages(folder, pages, about)
-        rankings = [about, named]
+        rankings = [about, named, self._with_ids(nearest)]
         if not pages:  # whoever names a page has said what is meant
             rankings.append(self._covering(folder, list(dict.fromkeys([*now, *earlier]))))
         fused = _fuse(rankings)
@@ -134,6 +138,12 @@ class DocumentSearch:
         )
         order = {found.path: rank for rank, found in reversed(list(enumerate(about)))}
         return sorted((_found(row) for row in rows), key=lambda found: order.get(found.path, len(about)))
+
+    def _with_ids(self, ids: Sequence[int]) -> list[FoundPassage]:
+        """The passages with these ids, in their order, without those that are gone."""
+        marks = ", ".join("?" * len(ids))
+        rows = self._db.rows(f"SELECT {_PASSAGE} FROM {_FROM} WHERE p.id IN ({marks})", *ids)  # noqa: S608
+        return sorted((_found(row) for row in rows), key=lambda found: ids.index(found.id))
 
     def _beginnings(self, folder: str) -> list[FoundPassage]:
         """How the documents begin: for a question about them as a whole."""

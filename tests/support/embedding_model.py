@@ -28,16 +28,15 @@ def write_embedding_model(
     """Write the GGUF at `path`.
 
     Args:
-        meanings: words (lower case) and Chinese characters; those of one row mean the same.
+        meanings: words (lower case) and Chinese characters; those of one row mean the same. At most 63 rows.
         name: `general.name`.
         pooling: what the metadata asks for.
         n_ctx: tokens that it reads.
     """
     rows = [list(meaning) for meaning in meanings]
-    random = np.random.default_rng(len(rows))
     vectors = [np.zeros(WIDTH)] * len(_SPECIAL)
-    for row in rows:
-        vectors += [random.standard_normal(WIDTH)] * len(row)
+    for row, direction in zip(rows, _directions(), strict=False):
+        vectors += [direction] * len(row)
     words = [word for row in rows for word in row]
     writer = gguf.GGUFWriter(path, "bert")
     writer.add_name(name)
@@ -69,6 +68,14 @@ def write_embedding_model(
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def _directions() -> np.ndarray:
+    """Vectors that are orthogonal to each other, and stay so when their mean is subtracted, `[WIDTH - 1, WIDTH]`."""
+    random = np.random.default_rng(1).standard_normal((WIDTH, WIDTH))
+    random[:, 0] = 1.0
+    orthogonal, _ = np.linalg.qr(random)
+    return orthogonal.T[1:]
 
 
 def _tensors(embeddings: np.ndarray, n_ctx: int) -> dict[str, np.ndarray]:

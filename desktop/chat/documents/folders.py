@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from desktop.chat.documents.embedding import FolderEmbedding
 from desktop.documents.choices import DocumentChoices
 from desktop.documents.progress import IndexProgress
 from desktop.store import Store, StoreError
@@ -46,6 +47,7 @@ class DocumentFolders(QObject):
         self._file, self._read_only = store.file, store.is_read_only
         self._database = store.database
         self._choices = DocumentChoices(self._database)
+        self.embedding = FolderEmbedding(self._file, self)
         self._last: dict[str, IndexProgress] = {}
         self._stopping = threading.Event()
         self._indexer: threading.Thread | None = None
@@ -106,6 +108,7 @@ class DocumentFolders(QObject):
     def stop(self) -> None:
         """Leave the folder that is being read where it is; `update` goes on from there."""
         self._stopping.set()
+        self.embedding.stop()
 
     def find(self, folder: str, question: str, before: Sequence[str], on_found: OnFound) -> None:
         """Search a folder; `on_found` is called later, in this thread. Where the search fails, nothing is found."""
@@ -116,11 +119,14 @@ class DocumentFolders(QObject):
         """End reading and searching."""
         self.stop()
         self.blockSignals(True)
+        self.embedding.close()
         if self._indexer is not None:
             self._indexer.join(timeout=2)
 
     def _remember(self, progress: IndexProgress) -> None:
         self._last[progress.folder] = progress
+        if progress.finished and progress.problem is None:
+            self.embedding.update(progress.folder)
 
     def _deliver(self, on_found: OnFound, passages: list[FoundPassage]) -> None:
         on_found(passages)
@@ -156,7 +162,14 @@ class DocumentFolders(QObject):
         found: list[FoundPassage] = []
         try:
             with closing(Database.beside(self._file)) as database:
-                found = DocumentSearch(database).find(folder, question, before)
+                nearest = self._nearest(database, folder, question)
+                found = DocumentSearch(database).find(folder, question, before, nearest)
         except StoreError as error:
             self.failed.emit(error)
         self._found.emit(on_found, found)
+
+    def _nearest(self, database: Database, folder: str, question: str) -> Sequence[int]:
+        """The passages that are nearest in meaning; none where their part of the index is damaged."""
+        with suppress(StoreError):
+            return self.embedding.nearest(database, folder, question)
+        return ()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
+from belle.models.registry import register
 from desktop.chat.documents.folders import DocumentFolders
 from desktop.documents import reader_process
 from desktop.store import Store, StoreError
+from tests.support.embedding_model import write_embedding_model
 
 
 @pytest.fixture
@@ -102,3 +108,93 @@ def test_reading_stops_when_the_window_closes_and_goes_on_the_next_time(
         qtbot.waitUntil(lambda: again.state(str(folder)).finished, timeout=30_000)
         assert again.state(str(folder)).total == 41
         again.close()
+
+
+# With an embedding model
+
+
+@pytest.fixture
+def synonyms(tmp_path: Path) -> Path:
+    """An embedding model in the library that knows that apples are fruit."""
+    path = write_embedding_model(tmp_path / "synonyms.gguf", [["apples", "fruit"], ["ships"]])
+    register("synonyms", path, title="Synonyms")
+    return path
+
+
+@contextmanager
+def open_folders(tmp_path: Path, parent: QObject) -> Iterator[DocumentFolders]:
+    with Store.open(tmp_path / "s" / "store.sqlite3") as store:
+        folders = DocumentFolders(store, parent)
+        yield folders
+        folders.close()
+
+
+def ask(qtbot: QtBot, folders: DocumentFolders, folder: Path, question: str) -> list[str]:
+    found: list[list[str]] = []
+    folders.find(str(folder), question, (), lambda passages: found.append([p.path for p in passages]))
+    qtbot.waitUntil(lambda: bool(found), timeout=30_000)
+    return found[0]
+
+
+def wait_until_embedded(qtbot: QtBot, folders: DocumentFolders, folder: Path, count: int) -> None:
+    def is_embedded() -> bool:
+        state = folders.embedding.state(str(folder))
+        return (state.ready, state.total) == (count, count)
+
+    qtbot.waitUntil(is_embedded, timeout=60_000)
+
+
+def test_with_an_embedding_model_the_folder_is_embedded_and_found_by_meaning(
+    qtbot: QtBot, tmp_path: Path, parent: QObject, folder: Path, synonyms: Path
+) -> None:
+    with open_folders(tmp_path, parent) as folders:
+        folders.choose(None, str(folder))
+        wait_until_embedded(qtbot, folders, folder, 1)
+        assert folders.embedding.state(str(folder)).model == "Synonyms"
+        assert ask(qtbot, folders, folder, "Which fruit?") == ["a.txt"]
+        assert ask(qtbot, folders, folder, "Which ships?") == []
+
+
+def test_without_one_words_are_searched_and_no_process_is_started(
+    qtbot: QtBot, tmp_path: Path, parent: QObject, folder: Path
+) -> None:
+    with open_folders(tmp_path, parent) as folders:
+        folders.choose(None, str(folder))
+        assert ask(qtbot, folders, folder, "Which apples?") == ["a.txt"]
+        assert ask(qtbot, folders, folder, "Which fruit?") == []
+        assert folders.embedding.state(str(folder)).model == ""
+        assert folders.embedding._worker is None
+
+
+def test_nothing_is_embedded_while_a_question_is_answered(
+    qtbot: QtBot, tmp_path: Path, parent: QObject, folder: Path, synonyms: Path
+) -> None:
+    with open_folders(tmp_path, parent) as folders:
+        folders.embedding.pause()
+        folders.choose(None, str(folder))
+        qtbot.waitUntil(lambda: folders.state(str(folder)).finished, timeout=20_000)
+        assert folders.embedding._thread is None
+        assert ask(qtbot, folders, folder, "Which apples?") == ["a.txt"]
+        folders.embedding.resume()
+        wait_until_embedded(qtbot, folders, folder, 1)
+
+
+def test_where_the_embedding_model_fails_words_are_searched_and_the_reason_is_shown(
+    qtbot: QtBot, tmp_path: Path, parent: QObject, folder: Path, synonyms: Path
+) -> None:
+    with open_folders(tmp_path, parent) as folders:
+        folders.choose(None, str(folder))
+        wait_until_embedded(qtbot, folders, folder, 1)
+        worker = folders.embedding._worker
+        assert worker is not None and worker.pid is not None
+        os.kill(worker.pid, signal.SIGSTOP)  # it hangs
+        assert ask(qtbot, folders, folder, "Which apples?") == ["a.txt"]
+        problem = folders.embedding.state(str(folder)).problem
+        assert problem is not None and problem.kind == "embedding_late"
+        os.kill(worker.pid, signal.SIGKILL)
+        qtbot.waitUntil(lambda: worker.pid is None, timeout=10_000)
+        assert ask(qtbot, folders, folder, "Which fruit?") == ["a.txt"]  # a new one has been started
+        assert folders.embedding.state(str(folder)).problem is None
+        synonyms.write_bytes(b"GGUF, but cut")  # no embedding model any more
+        worker.close()
+        assert ask(qtbot, folders, folder, "Which apples?") == ["a.txt"]
