@@ -121,6 +121,217 @@
     </message>
 </context>
 <context>
+    <name>Compare</name>
+    <message>
+        <source>Answer on the left</source>
+        <translation>左边的回答</translation>
+    </message>
+    <message>
+        <source>Answer on the right</source>
+        <translation>右边的回答</translation>
+    </message>
+    <message>
+        <source>Keep this answer</source>
+        <translation>留下这个回答</translation>
+    </message>
+    <message>
+        <source>The answer is in the chat now.</source>
+        <translation>这个回答已经放进对话了。</translation>
+    </message>
+    <message>
+        <source>Differences</source>
+        <translation>不同之处</translation>
+    </message>
+    <message>
+        <source>nothing</source>
+        <translation>没有</translation>
+    </message>
+    <message>
+        <source>The models begin.</source>
+        <translation>模型开始回答了。</translation>
+    </message>
+    <message>
+        <source>{first} {second}</source>
+        <translation>{first}{second}</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>停止</translation>
+    </message>
+    <message>
+        <source>Compare</source>
+        <translation>比较</translation>
+    </message>
+    <message>
+        <source>Compare two models</source>
+        <translation>比较两个模型</translation>
+    </message>
+    <message>
+        <source>after {n} messages</source>
+        <translation>前面有 {n} 条消息</translation>
+    </message>
+    <message>
+        <source>{question} ({before})</source>
+        <translation>{question}（{before}）</translation>
+    </message>
+    <message>
+        <source>Question: {text}</source>
+        <translation>问题：{text}</translation>
+    </message>
+    <message>
+        <source>What both models are to answer</source>
+        <translation>让两个模型回答什么</translation>
+    </message>
+    <message>
+        <source>Choice of words</source>
+        <translation>选词方式</translation>
+    </message>
+    <message>
+        <source>Likeliest words</source>
+        <translation>总选最可能的词</translation>
+    </message>
+    <message>
+        <source>As in the chat</source>
+        <translation>和对话里一样</translation>
+    </message>
+    <message>
+        <source>Order</source>
+        <translation>顺序</translation>
+    </message>
+    <message>
+        <source>At once</source>
+        <translation>同时</translation>
+    </message>
+    <message>
+        <source>One after the other</source>
+        <translation>先后</translation>
+    </message>
+    <message>
+        <source>Previous difference</source>
+        <translation>上一处不同</translation>
+    </message>
+    <message>
+        <source>Next difference</source>
+        <translation>下一处不同</translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation>导出…</translation>
+    </message>
+    <message>
+        <source>Left model</source>
+        <translation>左边的模型</translation>
+    </message>
+    <message>
+        <source>Right model</source>
+        <translation>右边的模型</translation>
+    </message>
+    <message>
+        <source>Waits until the other has ended</source>
+        <translation>等另一个模型结束</translation>
+    </message>
+    <message>
+        <source>The model is being loaded … {percent}</source>
+        <translation>正在载入模型… {percent}</translation>
+    </message>
+    <message>
+        <source>Reads the question … {percent}</source>
+        <translation>正在读问题… {percent}</translation>
+    </message>
+    <message>
+        <source>Answers …</source>
+        <translation>正在回答…</translation>
+    </message>
+    <message>
+        <source>Thinks …</source>
+        <translation>正在思考…</translation>
+    </message>
+    <message>
+        <source>{n} tokens</source>
+        <translation>{n} 个 token</translation>
+    </message>
+    <message>
+        <source>{speed} tokens/s</source>
+        <translation>{speed} token/秒</translation>
+    </message>
+    <message>
+        <source>first word after {seconds} s</source>
+        <translation>{seconds} 秒后出第一个词</translation>
+    </message>
+    <message>
+        <source>thought for {seconds} s</source>
+        <translation>思考了 {seconds} 秒</translation>
+    </message>
+    <message>
+        <source>Stopped</source>
+        <translation>已停止</translation>
+    </message>
+    <message>
+        <source>Cut off at the limit</source>
+        <translation>到达长度上限</translation>
+    </message>
+    <message>
+        <source>Both fit at once: they need {memory} of memory, and {free} are free.</source>
+        <translation>两个可以同时装下：需要 {memory} 内存，现有 {free} 空闲。</translation>
+    </message>
+    <message>
+        <source>Both at once are tight: they need {memory} of memory, and {free} are free.</source>
+        <translation>两个同时装有点紧：需要 {memory} 内存，现有 {free} 空闲。</translation>
+    </message>
+    <message>
+        <source>They do not fit at once: they need {memory} of memory, and {free} are free. One answers after the other, with the same result.</source>
+        <translation>两个不能同时装下：需要 {memory} 内存，现有 {free} 空闲。它们会先后回答，结果一样。</translation>
+    </message>
+    <message>
+        <source>No word differs.</source>
+        <translation>没有一个词不同。</translation>
+    </message>
+    <message>
+        <source>One place differs; its words are underlined.</source>
+        <translation>有一处不同，词下有线。</translation>
+    </message>
+    <message>
+        <source>{n} places differ; their words are underlined.</source>
+        <translation>有 {n} 处不同，词下有线。</translation>
+    </message>
+    <message>
+        <source>They part after {n} tokens: {left} on the left, {right} on the right.</source>
+        <translation>它们在第 {n} 个 token 之后分开：左边是{left}，右边是{right}。</translation>
+    </message>
+    <message>
+        <source>the end</source>
+        <translation>结尾</translation>
+    </message>
+    <message>
+        <source>“{word}”</source>
+        <translation>“{word}”</translation>
+    </message>
+    <message>
+        <source>{word} ({percent} sure)</source>
+        <translation>{word}（把握 {percent}）</translation>
+    </message>
+    <message>
+        <source>{word} ({percent} sure, {other} for the other)</source>
+        <translation>{word}（把握 {percent}，对另一个词 {other}）</translation>
+    </message>
+    <message>
+        <source>Differs: on the left {left}, on the right {right}.</source>
+        <translation>不同：左边是 {left}，右边是 {right}。</translation>
+    </message>
+    <message>
+        <source>.</source>
+        <translation>。</translation>
+    </message>
+    <message>
+        <source>Export the comparison</source>
+        <translation>导出这次比较</translation>
+    </message>
+    <message>
+        <source>Web page (*.html);;Markdown (*.md)</source>
+        <translation>网页 (*.html);;Markdown (*.md)</translation>
+    </message>
+</context>
+<context>
     <name>Composer</name>
     <message>
         <source>Message</source>
@@ -1546,6 +1757,10 @@
     <message>
         <source>It ended before it was done, perhaps for lack of memory. Go on, and it continues from there.</source>
         <translation>还没做完就中断了，可能是内存不够。按“继续”就会接着来。</translation>
+    </message>
+    <message>
+        <source>Compare…</source>
+        <translation>比较…</translation>
     </message>
 </context>
 <context>
@@ -3354,6 +3569,10 @@
         <source>Answer now</source>
         <translation>直接回答</translation>
     </message>
+    <message>
+        <source>Compare with another model…</source>
+        <translation>和另一个模型比较…</translation>
+    </message>
 </context>
 <context>
     <name>Welcome</name>
@@ -3479,6 +3698,10 @@ you teach the quiet roofs to sing.</source>
     <message>
         <source>Documents…</source>
         <translation>文档…</translation>
+    </message>
+    <message>
+        <source>Compare two models…</source>
+        <translation>比较两个模型…</translation>
     </message>
 </context>
 </TS>

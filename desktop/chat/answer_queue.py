@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ from belle.prompts import Message
 from desktop.chat.answer import CHECKPOINT_S, Answer
 from desktop.chat.context_gauge import ContextGauge
 from desktop.chat.model_host import ModelHost
-from desktop.chat.prompt_path import prompt_of, up_to, valid_summary, with_answer
+from desktop.chat.prompt_path import PathPrompt, prompt_of, up_to, valid_summary, with_answer
 from desktop.chat.refusals import Refusals, store_faults
 from desktop.chat.saved_states import state_name
 from desktop.chat.state import ANSWER, POLICIES, AnswerRequest, ModelState, Notice, Waiting
@@ -271,11 +272,31 @@ class AnswerQueue(QObject):
         self._summarised = frozenset(prompt.summarised) if conversation.overflow == "summarise" else None
         self._checkpoint_timer.start()
         self.state_changed.emit(conversation.id)
-        request = Generate(
+        request = replace(
+            self._request(conversation, prompt),
             id=answer.request_id,
             messages=messages,
-            sampling=self._sampling(),
             continue_last=question.continued_id is not None,
+        )
+        if folder or answer.documents:
+            self._grounding.prepare(request, folder, path, answer.message, partial(self._send, answer))
+        else:
+            self._host.generate(request)
+
+    def request_for(self, conversation: StoredConversation, question_id: int) -> Generate:
+        """What asks a question of the conversation, without an id and without passages of documents.
+
+        Raises StoreError.
+        """
+        path = up_to(self.path(conversation), question_id)
+        summaries = self._store.summaries([message.id for message in path])
+        return self._request(conversation, prompt_of(conversation, path, valid_summary(conversation, path, summaries)))
+
+    def _request(self, conversation: StoredConversation, prompt: PathPrompt) -> Generate:
+        return Generate(
+            id=0,
+            messages=prompt.messages,
+            sampling=self._sampling(),
             overflow=conversation.overflow,
             pinned=prompt.pinned,
             summary=prompt.summary,
@@ -283,10 +304,6 @@ class AnswerQueue(QObject):
             thinking=self._thinks(),
             conversation=state_name(conversation),
         )
-        if folder or answer.documents:
-            self._grounding.prepare(request, folder, path, answer.message, partial(self._send, answer))
-        else:
-            self._host.generate(request)
 
     @cached_property
     def _grounding(self) -> Grounding:

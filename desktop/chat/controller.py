@@ -7,17 +7,19 @@ conversation and the signals, `AnswerQueue` has questions answered, `ModelContro
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from desktop.chat.context_control import ContextControl
 from desktop.chat.refusals import store_faults
-from desktop.chat.state import ANSWER, AnswerRequest, ModelChoice, ModelState, Notice
+from desktop.chat.state import ANSWER, AnswerRequest, ModelChoice, ModelState, Notice, OtherAnswer
+from desktop.documents.cited import KEY
 from desktop.store import ConversationSummary, SearchHit, StoredConversation, StoredMessage
 
 # The engine's modules are imported at their first use, after the window is painted.
 if TYPE_CHECKING:
-    from belle.engine.process.protocol import Sampling
+    from belle.engine.process.protocol import Generate, Sampling
     from belle.prompts import Message
     from desktop.chat.files.attaching import Attaching
     from desktop.chat.files.exchange import Exchange
@@ -71,6 +73,10 @@ class ChatController(ContextControl):
     def own_sampling(self) -> Sampling:
         """The recommended sampling values of the model, else our defaults."""
         return self._models.own_sampling()
+
+    def sampling(self) -> Sampling:
+        """The sampling values that questions are asked with."""
+        return self._models.sampling()
 
     @cached_property
     def exchange(self) -> Exchange:
@@ -277,6 +283,48 @@ class ChatController(ContextControl):
             self._store.switch_version(self._flushed_message(message_id).id, step)
             self._show_path()
             self._emit_context_usage()
+
+    def request_for(self, message_id: int) -> tuple[StoredMessage, Generate] | None:
+        """A question of the open conversation, or that of an answer, and what asks it: with the passages of documents
+        that its answer was made from. None where the store refuses."""
+        question, request = None, None
+        with store_faults(self.notice.emit):
+            message = self._flushed_message(message_id)
+            question = message if message.role == "user" else self._flushed_message(message.parent_id or 0)
+            conversation = self._store.conversation(message.conversation_id)
+            request = self._answers.request_for(conversation, question.id)
+            documents = self._documents_of_answer(question)
+            if documents:
+                from desktop.chat.documents.grounding import with_stored_sources
+
+                request = with_stored_sources(request, documents)
+        return (question, request) if question is not None and request is not None else None
+
+    def keep_answer(self, question_id: int | None, question: str, answer: OtherAnswer) -> int | None:
+        """Store what another model answered, and show it: as a version below a stored question, or as the answer to
+        `question` in a new conversation. Returns the id of the question; None when it was not stored."""
+        kept_below: int | None = None
+        with store_faults(self.notice.emit):
+            if question_id is None:
+                title, model = self._new_conversation(question)["title"], self._models.ref
+                conversation_id = self._store.create_conversation(title=title, model=model, overflow=self.overflow).id
+                asked = self._store.add_message(conversation_id, None, "user", question)
+            else:
+                asked = self._flushed_message(question_id)
+                if self._answers.has_request(asked.conversation_id):
+                    return None
+            fields = {**asdict(answer), "stats": {**self._documents_of_answer(asked), **answer.stats}}
+            self._store.add_message(asked.conversation_id, asked.id, "assistant", **fields)
+            self.conversations_changed.emit()
+            kept_below = asked.id
+            self.open_conversation(asked.conversation_id)
+        return kept_below
+
+    def _documents_of_answer(self, question: StoredMessage) -> dict[str, Any]:
+        """What is stored of documents with the answer to a question on the path, under its key; empty without."""
+        conversation = self._store.conversation(question.conversation_id)
+        answer = next((m for m in self._answers.path(conversation) if m.parent_id == question.id), None)
+        return {name: value for name, value in answer.stats.items() if name == KEY} if answer is not None else {}
 
     # The model
 

@@ -110,3 +110,15 @@ class AnswerRequest:
     conversation_id: int
     message_id: int
     continued_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherAnswer:
+    """An answer of a model other than the present one, to be stored; the fields are those of `StoredMessage`."""
+
+    text: str
+    status: str
+    model: str
+    stats: Mapping[str, Any] = field(default_factory=dict)
+    thinking: str = ""
+    thinking_seconds: float | None = None

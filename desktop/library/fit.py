@@ -33,10 +33,14 @@ class Machine:
     observed: Observed = field(default_factory=Observed)
 
     @classmethod
-    def now(cls) -> Machine:
-        """The machine as it is now, without the model that is loaded: another one would take its place."""
+    def now(cls, *, beside_loaded: bool = False) -> Machine:
+        """The machine as it is now, without the model that is loaded: another one would take its place.
+
+        With `beside_loaded` that model stays where it is.
+        """
         disk = shutil.disk_usage(nearest_existing(paths.models_dir())).free
-        return cls(available_memory() + held_by_engines(), disk, load_observed())
+        freed = 0 if beside_loaded else held_by_engines()
+        return cls(available_memory() + freed, disk, load_observed())
 
 
 def held_by_engines() -> int:
@@ -95,6 +99,18 @@ def fit_of_entry(entry: ModelEntry, n_ctx: int, machine: Machine, *, present: in
     disk = max(0, entry.disk_bytes - present)
     speed = machine.observed.tokens_per_s(_work_of_entry(entry, shape.weight_bytes))
     return _fit(shape, min(n_ctx, entry.context_length), disk, machine, speed)
+
+
+def fit_of_pair(left: GgufHeader, right: GgufHeader, n_ctx: int, machine: Machine) -> Fit:
+    """Whether two files will run at once, each with a context of `n_ctx` tokens, or of all that it was trained for.
+
+    The weights of one file are in memory once. `tokens_per_s` is not predicted: they share the processor.
+    """
+    needs = [estimate_for(shape_of(header), min(n_ctx, header.n_ctx_train or n_ctx)) for header in (left, right)]
+    memory = sum(need.total for need in needs) - (needs[1].weights if left.path == right.path else 0)
+    result = verdict(memory, machine.memory_free)
+    limit: Limit = "" if result == "fits" else "memory"
+    return Fit(result, limit, memory, machine.memory_free, 0, machine.disk_free, n_ctx, None)
 
 
 def _fit(shape: MemoryShape, n_ctx: int, disk: int, machine: Machine, speed: float | None) -> Fit:

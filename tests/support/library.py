@@ -6,9 +6,14 @@ from collections.abc import Iterator
 
 from PySide6.QtWidgets import QDialog
 
+from belle.engine.process.protocol import Generate
+from belle.prompts import Message
+from desktop.compare.comparison import ModelComparison
 from desktop.library.entries import LibraryEntry
+from desktop.library.fit import Fit
 from desktop.library.library import Library
 from desktop.settings import Settings
+from desktop.ui.compare.dialog import CompareDialog, ComparedQuestion, ModelsToCompare
 from desktop.ui.dialogs.doctor import Examination
 from desktop.ui.library.asking import ConfirmDialog, GetDialog, SourceDialog
 from desktop.ui.library.cost import CostDialog
@@ -32,6 +37,15 @@ def library_dialogs(settings: Settings) -> Iterator[QDialog]:
     yield ConfirmDialog("Delete?", "It frees 5 GB. " * 20, "Delete", "Keep it")
     yield CostDialog(entries["starter"])
     yield ModelDetailsDialog(entries["starter"], current=True, examination=NoExamination())
+    yield compare_dialog(entries["starter"], settings)
+
+
+def compare_dialog(entry: LibraryEntry, settings: Settings) -> CompareDialog:
+    """A comparison of a model with itself, on a long question, where both do not fit."""
+    request = Generate(0, (Message("user", "Why? " * 200),))
+    fit = Fit("too_big", "memory", 12 << 30, 8 << 30, 0, 0, 4096, None)
+    models = ModelsToCompare([entry], entry.ref, entry.ref, lambda left, right: fit)
+    return CompareDialog(ModelComparison(settings), ComparedQuestion(request, "Why? " * 200, 1), models)
 
 
 def hostile_entry(text: str) -> LibraryEntry:

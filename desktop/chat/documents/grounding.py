@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject
@@ -106,3 +106,12 @@ class Grounding(QObject):
         messages[asked.place] = Message("user", self._text(asked))
         stored = {"folder": asked.folder, "sources": [source.fields for source in asked.sources]}
         asked.ready(replace(asked.request, messages=tuple(messages)), {KEY: stored})
+
+
+def with_stored_sources(request: Generate, stats: Mapping[str, object]) -> Generate:
+    """The request with the passages that an answer to its last question was made from, by what is stored with it."""
+    stored = stored_sources(stats)
+    if stored is None:
+        return request
+    *before, question = request.messages
+    return replace(request, messages=(*before, Message("user", with_sources(question.content, *stored))))

@@ -36,10 +36,12 @@ SECTIONS = ("installed", "small", "belle", "found")
 class LibraryDialog(Dialog):
     """All models. It is not modal: a download goes on while one chats, and when this window is closed.
 
-    `chosen` has what `ChatController.load_model` takes, `details_requested` a `LibraryEntry`.
+    `chosen` and `comparison_requested` have what `ChatController.load_model` takes, `details_requested` a
+    `LibraryEntry`.
     """
 
     chosen = Signal(str)
+    comparison_requested = Signal(str)
     details_requested = Signal(object)
 
     def __init__(
@@ -180,6 +182,7 @@ class LibraryDialog(Dialog):
             "pause": lambda one: self._library.stop(one.ref),
             "cancel": self._cancel,
             "use": lambda one: self.chosen.emit(one.ref),
+            "compare": lambda one: self.comparison_requested.emit(one.ref),
             "add": self._add,
             "copy": lambda one: self._library.copy_in(Path(one.ref)),
             "folder": _show_in_folder,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from desktop.library.entries import LibraryEntry
     from desktop.library.jobs import JobState
 
-ACTIONS = ("get", "pause", "cancel", "use", "add", "copy", "folder", "delete", "details")
+ACTIONS = ("get", "pause", "cancel", "use", "compare", "add", "copy", "folder", "delete", "details")
 _STEPS = 1000
 
 
@@ -115,11 +115,11 @@ class ModelLine(View):
         if self.is_running:
             return ("pause", "cancel") if entry.section in ("small", "belle") else ("cancel",)
         return {
-            "installed": (*in_use, "details", "folder", *(() if entry.is_starter else ("delete",))),
+            "installed": (*in_use, "compare", "details", "folder", *(() if entry.is_starter else ("delete",))),
             "missing": (*(("get",) if entry.download and not entry.is_starter else ()), "delete"),
             "begun": ("get", "cancel"),
             "available": ("get",),
-            "found": ("add", "copy", "details", "folder"),
+            "found": ("add", "copy", "compare", "details", "folder"),
         }[entry.status]
 
     def _show_job(self) -> None:
@@ -150,6 +150,7 @@ class ModelLine(View):
             "pause": translate("Library", "Pause"),
             "cancel": translate("Library", "Cancel"),
             "use": translate("Library", "Use"),
+            "compare": translate("Library", "Compare…"),
             "add": translate("Library", "Use it where it is"),
             "copy": translate("Library", "Copy it here"),
             "folder": translate("Library", "Show in folder"),

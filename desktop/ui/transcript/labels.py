@@ -99,6 +99,10 @@ def copy_message() -> str:
     return translate("Transcript", "Copy the whole message")
 
 
+def compare() -> str:
+    return translate("Transcript", "Compare with another model…")
+
+
 def copy_address() -> str:
     return translate("Transcript", "Copy the address")
 

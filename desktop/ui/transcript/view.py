@@ -46,6 +46,8 @@ class TranscriptView(KeyboardMessageList):
     """A `Code` that is to become a file."""
     pin_requested = Signal(int, bool)
     """Message id, and whether it is to be pinned or unpinned."""
+    compare_requested = Signal(int)
+    """Another model is to answer the question of a message, too."""
     context_requested = Signal()
     """What happens when the context is full is to be chosen."""
     summary_requested = Signal()
@@ -288,6 +290,8 @@ class TranscriptView(KeyboardMessageList):
                 self.continue_requested.emit(message_id)
             case "pin":
                 self.pin_requested.emit(message_id, not widget.message.pinned)
+            case "compare":
+                self.compare_requested.emit(message_id)
             case "context":
                 self.context_requested.emit()
             case "summary":

@@ -152,6 +152,7 @@ class WindowActions(QObject):
         transcript.answer_now_requested.connect(self._controller.answer_now)
         transcript.source_requested.connect(self.dialogs.show_passage)
         transcript.save_code_requested.connect(self.code_saving.ask)
+        transcript.compare_requested.connect(self._compare_on)
         transcript.pin_requested.connect(self._controller.set_message_pinned)
         transcript.context_requested.connect(self.dialogs.show_context)
         transcript.summary_requested.connect(self.dialogs.show_summary)
@@ -269,6 +270,14 @@ class WindowActions(QObject):
     def _copy_last(self) -> None:
         self._window.transcript.copy_last_answer()
 
+    def _compare(self) -> None:
+        """Compare two models on the last question, or on one to be typed."""
+        questions = [message.id for message in self._window.transcript.messages() if message.role == "user"]
+        self._compare_on(questions[-1] if questions else None)
+
+    def _compare_on(self, message_id: int | None) -> None:
+        self.dialogs.comparisons.compare_question(message_id)
+
     def _pin_message(self) -> None:
         self._window.transcript.pin_current()
 
@@ -319,6 +328,8 @@ class WindowActions(QObject):
         context.triggered.connect(self.dialogs.show_context)
         documents = menu.addAction(icon("folder-open", size=16), translate("Window", "Documents…"))
         documents.triggered.connect(self.dialogs.show_documents)
+        compare = menu.addAction(icon("columns", size=16), translate("Window", "Compare two models…"))
+        compare.triggered.connect(self._compare)
         self._add_thinking(menu)
         menu.addSeparator()
         menu.addAction(self.by_id["reader"])

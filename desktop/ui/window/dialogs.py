@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from desktop.settings import Settings
     from desktop.store.records import StoredMessage
     from desktop.ui.dialogs.settings import Page
+    from desktop.ui.window.comparing import ComparisonDialogs
 
 
 class WindowDialogs(QObject):
@@ -72,6 +73,13 @@ class WindowDialogs(QObject):
             application.aboutToQuit.connect(library.close)
         return library
 
+    @cached_property
+    def comparisons(self) -> ComparisonDialogs:
+        """Compares two models."""
+        from desktop.ui.window.comparing import ComparisonDialogs
+
+        return ComparisonDialogs(self._window, self._controller, self._settings, self._library.entries)
+
     def show_library(self, section: str = "installed") -> None:
         """Open the library of models at a section."""
         from desktop.ui.library.dialog import LibraryDialog
@@ -84,6 +92,7 @@ class WindowDialogs(QObject):
         )
         dialog.chosen.connect(controller.load_model)
         dialog.details_requested.connect(self._show_details)
+        dialog.comparison_requested.connect(self.comparisons.compare_model)
         controller.model_changed.connect(dialog.follow_model)
         dialog.show()
 

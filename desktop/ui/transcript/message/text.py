@@ -60,6 +60,7 @@ class MessageText(QTextBrowser):
 
     copy_message = Signal()
     pin_message = Signal()
+    compare_message = Signal()
     source_chosen = Signal(int)  # number of a passage that the answer cites
     save_code = Signal(object)  # a `Code` that is to become a file
     dragged_to = Signal(QPoint)
@@ -320,6 +321,7 @@ class MessageText(QTextBrowser):
         menu.addAction(labels.copy_message(), self.copy_message.emit)
         if not self._streaming:
             menu.addAction(labels.pin(self.pinned), self.pin_message.emit)
+            menu.addAction(labels.compare(), self.compare_message.emit)
         menu.addSeparator()
         menu.addAction(labels.select_all(), self.selectAll)
         return menu

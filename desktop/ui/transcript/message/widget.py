@@ -37,7 +37,8 @@ class MessageWidget(MessageFrame):
 
     height_changed = Signal()
     chosen = Signal(str)
-    """`copy`, `regenerate`, `pin`, `previous`, `next`, `continue`; of the hairline above it `context`, `summary`."""
+    """`copy`, `regenerate`, `pin`, `compare`, `previous`, `next`, `continue`; of the hairline above it `context`,
+    `summary`."""
     source_chosen = Signal(int)
     """The number of a passage that the answer was made from."""
     save_code = Signal(object)
@@ -56,6 +57,7 @@ class MessageWidget(MessageFrame):
         self.text.reflowed.connect(self.height_changed)
         self.text.copy_message.connect(lambda: self.chosen.emit("copy"))
         self.text.pin_message.connect(lambda: self.chosen.emit("pin"))
+        self.text.compare_message.connect(lambda: self.chosen.emit("compare"))
         self.text.source_chosen.connect(self.source_chosen)
         self.text.save_code.connect(self.save_code)
         self._make_sources(message)

@@ -73,7 +73,7 @@ def child(dialog: QDialog, name: str) -> Any:
 def test_the_lists(dialog: LibraryDialog) -> None:
     assert not dialog.isModal()
     assert list(dialog.lines) == ["starter"]
-    assert visible(dialog, "starter") == {"details", "folder"}, "in use, and comes with the program"
+    assert visible(dialog, "starter") == {"compare", "details", "folder"}, "in use, and comes with the program"
     for section in SECTIONS:
         show(dialog, section)
         assert all(line.entry.section == section for line in dialog.lines.values())
@@ -181,7 +181,7 @@ def test_a_dropped_file_is_on_the_list_and_taken_off_it(dialog: LibraryDialog, t
     point, copy, left, no = QPointF(9, 9), Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier(0)
     dialog.dropEvent(QDropEvent(point, copy, data, left, no))
     assert dialog.message.text() == "mine.gguf is on the list now."
-    assert visible(dialog, str(path)) == {"use", "details", "folder", "delete"}
+    assert visible(dialog, str(path)) == {"use", "compare", "details", "folder", "delete"}
     dialog.take(path)
     assert "here already" in dialog.message.text()
 
