@@ -53,7 +53,8 @@ desktop/compare      →  the ground, belle/engine, belle/report, desktop/chat, 
 desktop/ui           →  the ground, belle/prompts, belle/clients/progress.py, belle/doctor,
                         belle/engine/process/protocol.py, desktop/i18n, desktop/markup, desktop/settings.py,
                         desktop/chat, desktop/compare, desktop/crashes, desktop/documents/cited.py,
-                        desktop/documents/progress.py, desktop/exchange/words.py, desktop/library, desktop/store/records.py
+                        desktop/documents/progress.py, desktop/exchange/words.py, desktop/library,
+                        desktop/store/records.py
 desktop              →  the ground, desktop/crashes, desktop/i18n, desktop/settings.py, desktop/store, desktop/chat,
                         desktop/ui
 """
