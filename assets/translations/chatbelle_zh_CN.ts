@@ -2440,6 +2440,14 @@
         <source>A report was written on this computer, without your texts, and sent nowhere.</source>
         <translation>报告只写在了这台电脑上，不含你写的内容，也没有发送到任何地方。</translation>
     </message>
+    <message>
+        <source>Models and folders one by one</source>
+        <translation>模型和文件夹要一个一个来</translation>
+    </message>
+    <message>
+        <source>The documents are attached; {number} were left out. Drop each of them alone.</source>
+        <translation>文档已附上；还有 {number} 个没有处理，请逐个拖进来。</translation>
+    </message>
 </context>
 <context>
     <name>Offline</name>

@@ -186,6 +186,14 @@ class ChatController(ContextControl):
         """The text in the composer has changed; it is stored a moment later."""
         self._drafting.set_draft(conversation_id, text)
 
+    def draft_attachments(self, conversation_id: int | None) -> tuple[StoredAttachment, ...]:
+        """The files above the composer of a conversation; None means the new one."""
+        return self._read(lambda: self._drafting.attachments(conversation_id), ())
+
+    def save_draft_attachments(self, conversation_id: int | None, attachments: tuple[StoredAttachment, ...]) -> None:
+        """The files above the composer have changed; they are stored a moment later."""
+        self._drafting.set_attachments(conversation_id, attachments)
+
     def typed_text(self, what: TypedField, conversation_id: int | None) -> str | None:
         """The text typed for the title or the system prompt of a conversation and not saved; None: none."""
         return self._read(lambda: self._drafting.typed_text(what, conversation_id), None)

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QTimer
 from desktop.chat.refusals import RETRY_S, Refusals
 from desktop.store import Store, StoreError
 from desktop.store.drafts import TypedField
+from desktop.store.records import StoredAttachment
 
 DELAY_S = 0.3
 """At most this much of what was typed is lost when the process is killed."""
@@ -16,8 +17,8 @@ _WAITING_NAME = "typed"
 
 
 class Drafting(QObject):
-    """The unsaved text of every field: the composer of each conversation, its open messages, its title and its system
-    prompt. `conversation_id` None means the new conversation.
+    """What is unsaved: text and files in the composer of each conversation, its open messages, its title and its
+    system prompt. `conversation_id` None means the new conversation.
 
     `stored_id` maps the temporary id of a message to its id in the store.
     """
@@ -28,6 +29,7 @@ class Drafting(QObject):
         self._refusals = refusals
         self._stored_id = stored_id
         self._drafts: dict[int | None, str] = {}
+        self._attachments: dict[int | None, tuple[StoredAttachment, ...]] = {}
         self._edits: dict[int, str | None] = {}  # None: closed
         self._system_prompt: str | None = None
         self._typed: dict[tuple[TypedField, int | None], str | None] = {}  # None: saved, or discarded
@@ -41,6 +43,17 @@ class Drafting(QObject):
     def set_draft(self, conversation_id: int | None, text: str) -> None:
         """The text in the composer has changed."""
         self._drafts[conversation_id] = text
+        self._schedule_flush()
+
+    def attachments(self, conversation_id: int | None) -> tuple[StoredAttachment, ...]:
+        """The files above the composer. Raises StoreError."""
+        if conversation_id in self._attachments:
+            return self._attachments[conversation_id]
+        return self._store.draft_attachments(conversation_id)
+
+    def set_attachments(self, conversation_id: int | None, attachments: tuple[StoredAttachment, ...]) -> None:
+        """The files above the composer have changed."""
+        self._attachments[conversation_id] = attachments
         self._schedule_flush()
 
     def system_prompt(self) -> str:
@@ -75,8 +88,9 @@ class Drafting(QObject):
         self._schedule_flush()
 
     def clear_draft(self, conversation_id: int | None) -> None:
-        """Forget the draft: `Store.add_question` has stored it as a question and removed its row."""
+        """Forget the draft: `Store.add_question` has stored it as a question and removed its rows."""
         self._drafts.pop(conversation_id, None)
+        self._attachments.pop(conversation_id, None)
         if conversation_id is None:
             self._system_prompt = None
 
@@ -106,6 +120,9 @@ class Drafting(QObject):
         for conversation_id in list(self._drafts):
             self._store.save_draft(conversation_id, self._drafts[conversation_id])
             del self._drafts[conversation_id]
+        for conversation_id in list(self._attachments):
+            self._store.save_draft_attachments(conversation_id, self._attachments[conversation_id])
+            del self._attachments[conversation_id]
         if self._system_prompt is not None:
             self._store.save_new_system_prompt(self._system_prompt)
             self._system_prompt = None

@@ -1,4 +1,4 @@
-"""Text that a person has typed and not sent or saved: in the composer, in open messages, title and system prompt.
+"""What a person has typed and not sent or saved: in the composer, in open messages, title and system prompt.
 
 It is written while they type, without waiting for the disk: it survives a crash of the process, but not always a power
 cut. The next durable commit makes it durable too.
@@ -6,11 +6,12 @@ cut. The next durable commit makes it durable too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from desktop.store.database import Database, Row
-from desktop.store.reading import ValueReader
+from desktop.store.reading import ValueReader, attachments_in, attachments_json
+from desktop.store.records import StoredAttachment
 
 TypedField = Literal["title", "system_prompt"]
 """A text of a conversation that is typed into a field and saved with a key or a button."""
@@ -31,6 +32,28 @@ class Drafts:
     def save_draft(self, conversation_id: int | None, text: str) -> None:
         """Save the text in the composer; an empty text removes the draft."""
         self._save("text", conversation_id, text)
+
+    def draft_attachments(self, conversation_id: int | None) -> tuple[StoredAttachment, ...]:
+        """The files that are to go along with the question in the composer of a conversation."""
+        row = self._db.row(
+            "SELECT attachments FROM draft_attachments WHERE ifnull(conversation_id, 0) = ?", conversation_id or 0
+        )
+        return attachments_in(ValueReader(row).text(0)) if row else ()
+
+    def save_draft_attachments(self, conversation_id: int | None, attachments: Sequence[StoredAttachment]) -> None:
+        """Save these files; none removes them."""
+        with self._db.transaction(durable=False):
+            if attachments:
+                self._db.write(
+                    "INSERT INTO draft_attachments (conversation_id, attachments) SELECT ?1, ?2"
+                    " WHERE ?1 IS NULL OR EXISTS (SELECT 1 FROM conversation WHERE id = ?1)"
+                    " ON CONFLICT (ifnull(conversation_id, 0)) DO UPDATE SET attachments = excluded.attachments",
+                    *(conversation_id, attachments_json(attachments)),
+                )
+            else:
+                self._db.write(
+                    "DELETE FROM draft_attachments WHERE ifnull(conversation_id, 0) = ?", conversation_id or 0
+                )
 
     def new_system_prompt(self) -> str:
         """The system prompt for the new conversation."""

@@ -15,7 +15,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from belle.durable import commit_file
-from desktop.store.schema import APPLICATION_ID, VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6
+from desktop.store.schema import (
+    APPLICATION_ID,
+    VERSION_1,
+    VERSION_2,
+    VERSION_3,
+    VERSION_4,
+    VERSION_5,
+    VERSION_6,
+    VERSION_7,
+)
 from desktop.store.transactions import run_script, transaction
 
 Migration = Callable[[sqlite3.Connection], None]
@@ -49,6 +58,10 @@ def _add_attachments(connection: sqlite3.Connection) -> None:
     run_script(connection, VERSION_6)
 
 
+def _add_attachments_of_drafts(connection: sqlite3.Connection) -> None:
+    run_script(connection, VERSION_7)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     _create,
     _add_drafts_and_thinking,
@@ -56,6 +69,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     _add_origin_of_imports,
     _add_context_policies,
     _add_attachments,
+    _add_attachments_of_drafts,
 )
 
 

@@ -154,3 +154,15 @@ CREATE TRIGGER message_attachments_are_kept BEFORE UPDATE OF attachments ON mess
 WHEN new.attachments IS NOT old.attachments
 BEGIN SELECT RAISE(ABORT, 'the attachments of a message never change'); END;
 """
+
+# Files that are to go along with the question being written. A table of its own: each change of the text would rewrite
+# them, and they are long. The row with conversation_id NULL belongs to the new conversation.
+VERSION_7 = """
+CREATE TABLE draft_attachments (
+    conversation_id INTEGER REFERENCES conversation (id) ON DELETE CASCADE,
+    attachments     TEXT    NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX draft_attachments_place ON draft_attachments (ifnull(conversation_id, 0));
+CREATE INDEX draft_attachments_conversation ON draft_attachments (conversation_id);
+"""

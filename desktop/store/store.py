@@ -140,6 +140,7 @@ class Store(WholeTrees, MessageTree, Drafts, Search):
         with self._db.transaction():
             conversation_id = conversation.id if conversation else None
             self.save_draft(conversation_id, "")
+            self.save_draft_attachments(conversation_id, ())
             if conversation is None:
                 self.save_new_system_prompt("")
                 conversation = self.create_conversation(

@@ -429,6 +429,10 @@ def _other() -> dict[str, tuple[str, str]]:
             translate("Notice", "Too many files for one question"),
             translate("Notice", "{most} can go along; {number} were left out. Ask about them in another question."),
         ),
+        "dropped_one_by_one": (
+            translate("Notice", "Models and folders one by one"),
+            translate("Notice", "The documents are attached; {number} were left out. Drop each of them alone."),
+        ),
         "attach_not_text": (
             translate("Notice", "This kind of file cannot be attached"),
             translate("Notice", "“{file}” is not a text. Attach text, Markdown, code, CSV, PDF or DOCX."),

@@ -75,6 +75,10 @@ class FakeAttaching(QObject):
         super().__init__()
         self.paths: list[object] = []
 
+    def restore(self, attachment: object) -> int:
+        self.paths.append(attachment)
+        return len(self.paths)
+
     def read(self, path: object) -> int:
         self.paths.append(path)
         return len(self.paths)
@@ -139,6 +143,7 @@ class FakeController(QObject):
         self.overflow = "refuse"
         self.summary: StoredSummary | None = None
         self.drafts: dict[int | None, str] = {}
+        self.attached: dict[int | None, tuple] = {}
         self.open_edits: dict[int, str] = {}
         self.failed: set[int] = set()
         self.typed_texts: dict[tuple[str, int | None], str | None] = {}
@@ -295,6 +300,12 @@ class FakeController(QObject):
 
     def save_draft(self, conversation_id, text) -> None:
         self.drafts[conversation_id] = text
+
+    def draft_attachments(self, conversation_id) -> tuple:
+        return self.attached.get(conversation_id, ())
+
+    def save_draft_attachments(self, conversation_id, attachments) -> None:
+        self.attached[conversation_id] = attachments
 
     def has_failed(self, conversation_id) -> bool:
         return conversation_id in self.failed

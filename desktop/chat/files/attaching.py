@@ -33,13 +33,21 @@ class Attaching(QObject):
         super().__init__(parent)
         self._host = host
         self._numbers = itertools.count(_FIRST_ID)
+        self._uncounted: dict[int, StoredAttachment] = {}  # until there is a model that can count
         self.added.connect(self._count)
         host.answer_event.connect(self._on_event)
+        host.state_changed.connect(lambda _: self._count_all())
 
     def read(self, path: Path) -> int:
         """Read a file beside the window. Returns the number that it has in `added` and `counted`."""
         number = next(self._numbers)
         threading.Thread(target=self._read, args=(path, number), name="attach", daemon=True).start()
+        return number
+
+    def restore(self, attachment: StoredAttachment) -> int:
+        """Take a file that was read in an earlier run. Returns the number that it has in `counted`."""
+        number = next(self._numbers)
+        self._count(number, attachment)
         return number
 
     def _read(self, path: Path, number: int) -> None:
@@ -58,9 +66,16 @@ class Attaching(QObject):
             self.added.emit(number, StoredAttachment(path.name, size, text[:MAX_CHARACTERS], n_cut))
 
     def _count(self, number: int, attachment: StoredAttachment) -> None:
-        info = self._host.state.info
-        if info is not None and info.template is not None:
+        self._uncounted[number] = attachment
+        self._count_all()
+
+    def _count_all(self) -> None:
+        state = self._host.state
+        if state.status != "ready" or state.info is None or state.info.template is None:
+            return
+        for number, attachment in self._uncounted.items():
             self._host.count(Count(number, (Message("user", with_attachments("", (attachment,))),)))
+        self._uncounted.clear()
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Counted) and event.id >= _FIRST_ID:

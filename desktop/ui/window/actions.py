@@ -18,9 +18,10 @@ from desktop.ui.links import links
 from desktop.ui.shortcuts import TABLE, group_title, make_actions, name_actions
 from desktop.ui.style.icons import icon
 from desktop.ui.style.theme import theme, themes
-from desktop.ui.window.attachments import WindowAttachments, is_attachable
+from desktop.ui.window.attachments import WindowAttachments
 from desktop.ui.window.code_saving import CodeSaving
 from desktop.ui.window.dialogs import WindowDialogs
+from desktop.ui.window.dropping import DroppedFiles
 from desktop.ui.window.exchange_dialogs import ExchangeDialogs
 from desktop.ui.window.model_menu import fill_model_menu
 from desktop.ui.window.reader import ReaderMode
@@ -57,6 +58,7 @@ class WindowActions(QObject):
         self.attachments = WindowAttachments(window, controller)
         self.code_saving = CodeSaving(window, controller)
         self.reader = ReaderMode(window)
+        self.dropped = DroppedFiles(controller, self.exchange, self.attachments, self.reader)
         self._menus: dict[str, QMenu] = {}
         self._can_stop = False
         self._update_actions()
@@ -223,16 +225,6 @@ class WindowActions(QObject):
         if stored:
             composer.clear_text()
             self.attachments.clear(conversation.id if conversation else None)
-
-    def open_dropped(self, path: str) -> None:
-        """Offer to import a file that may hold chats; attach another one, or load it if it may be a model."""
-        if self.exchange.takes(path):
-            self.exchange.offer_import(path)
-        elif is_attachable(path):
-            self.reader.leave()  # the file is shown above the composer
-            self.attachments.attach([path])
-        else:
-            self._controller.load_model(path)
 
     def _save_edit(self, message_id: int, text: str) -> None:
         if self._controller.edit(message_id, text):

@@ -78,7 +78,7 @@ class AttachmentChip(View):
 
 
 class WindowAttachments(QObject):
-    """Which files are attached in which conversation, shown above the composer of the open one.
+    """Which files are attached in which conversation: shown above the composer of the open one, kept with its draft.
 
     Args:
         window: where the chips are shown.
@@ -92,7 +92,8 @@ class WindowAttachments(QObject):
         self._chips: dict[int | None, dict[int, AttachmentChip]] = {}
         self._conversation_of: dict[int, int | None] = {}  # of the files that are being read
         window.composer.attach_requested.connect(self.choose)
-        controller.conversation_opened.connect(lambda *_: self._show())
+        controller.conversation_opened.connect(lambda *_: self._opened())
+        self._opened()
 
     @cached_property
     def _attaching(self) -> Attaching:
@@ -137,6 +138,15 @@ class WindowAttachments(QObject):
         details = {"number": number, "most": MAX_FILES}
         self._controller.notice.emit(Notice("attach_too_many", "warn", details, (), "attachment"))
 
+    def _opened(self) -> None:
+        """Show the chips of the open conversation; the first time, those of the last run."""
+        conversation_id = self._open_id()
+        if conversation_id not in self._chips:
+            self._chips[conversation_id] = {}
+            for attachment in self._controller.draft_attachments(conversation_id):
+                self._add_chip(conversation_id, self._attaching.restore(attachment), attachment)
+        self._show()
+
     def _open_id(self) -> int | None:
         conversation = self._controller.conversation
         return conversation.id if conversation else None
@@ -146,21 +156,29 @@ class WindowAttachments(QObject):
 
     def _add(self, number: int, attachment: StoredAttachment) -> None:
         # The chat may have been left while the file was read.
-        chips = self._chips.setdefault(self._conversation_of.pop(number), {})
-        if len(chips) == MAX_FILES:  # others were added while it was read
+        conversation_id = self._conversation_of.pop(number)
+        if len(self._chips.setdefault(conversation_id, {})) == MAX_FILES:  # others were added while it was read
             self._refuse(1)
             return
+        self._add_chip(conversation_id, number, attachment)
+        self._save(conversation_id)
+        self._show()
+
+    def _add_chip(self, conversation_id: int | None, number: int, attachment: StoredAttachment) -> None:
         if self._bar is None:
             self._bar = QWidget()
             self._column = QVBoxLayout(self._bar)
             self._column.setContentsMargins(0, 0, 0, 0)
             self._window.add_above_composer(self._bar)
-        chip = chips[number] = AttachmentChip(attachment, self._bar)
+        chip = self._chips[conversation_id][number] = AttachmentChip(attachment, self._bar)
         chip.removed.connect(lambda: self._remove(number))
         # In the order in which they were chosen, whichever was read first.
         before = sum(other < number for others in self._chips.values() for other in others)
         self._column.insertWidget(before, chip)
-        self._show()
+
+    def _save(self, conversation_id: int | None) -> None:
+        chips = sorted(self._chips[conversation_id].items())
+        self._controller.save_draft_attachments(conversation_id, tuple(chip.attachment for _, chip in chips))
 
     def _count(self, number: int, tokens: int) -> None:
         for chips in self._chips.values():
@@ -172,6 +190,7 @@ class WindowAttachments(QObject):
         if chip is not None:
             chip.hide()
             chip.deleteLater()
+            self._save(self._open_id())
         self._show()
         self._window.composer.setFocus(Qt.FocusReason.OtherFocusReason)
 

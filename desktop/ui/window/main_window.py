@@ -269,17 +269,17 @@ class MainWindow(WindowLayout):
         self.controller.open_conversation(conversation_id, message_id)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Accept one local file."""
-        if _local_file(event.mimeData()) is not None:
+        """Accept local files."""
+        if self.window_actions.dropped.takes(_local_files(event.mimeData())):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Import, attach or load the dropped file."""
-        path = _local_file(event.mimeData())
-        if path is not None:
+        """Import, attach or load the dropped files."""
+        paths = _local_files(event.mimeData())
+        if self.window_actions.dropped.takes(paths):
             event.acceptProposedAction()
-            # Later: the program that the file comes from waits until this event handler returns.
-            QTimer.singleShot(0, self, lambda: self.window_actions.open_dropped(path))
+            # Later: the program that the files come from waits until this event handler returns.
+            QTimer.singleShot(0, self, lambda: self.window_actions.dropped.open(paths))
 
     def changeEvent(self, event: QEvent) -> None:
         """Show the texts in the new language."""
@@ -324,7 +324,6 @@ class MainWindow(WindowLayout):
             self.composer.set_send_key(self.settings.value(name, "enter"))
 
 
-def _local_file(data: QMimeData) -> str | None:
-    """The path, if exactly one local file is dragged."""
-    urls = [url for url in data.urls() if url.isLocalFile()]
-    return urls[0].toLocalFile() if len(urls) == 1 else None
+def _local_files(data: QMimeData) -> list[str]:
+    """The paths of the files that are dragged; without addresses of other computers."""
+    return [url.toLocalFile() for url in data.urls() if url.isLocalFile()]

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from desktop.store import Store, StoreError
+from desktop.store.records import StoredAttachment
 from tests.desktop.store.processes import line_of, python
+
+NOTES = StoredAttachment("notes.md", 20, "Rain.\n```\ncode\n```", 7)
+RAIN = StoredAttachment("雨.txt", 9, "雨")
 
 
 def test_each_conversation_has_a_draft_and_so_has_the_one_not_begun(store: Store) -> None:
@@ -57,8 +61,44 @@ def test_open_edits_are_kept_and_the_message_stays_as_it_is(store: Store) -> Non
     assert store.edits(conversation) == {question.id: "hello"}
 
 
+def test_the_files_of_a_draft_are_kept_beside_its_text_and_go_with_the_question(store: Store) -> None:
+    conversation = store.create_conversation()
+    store.save_draft_attachments(conversation.id, [NOTES, RAIN])
+    store.save_draft_attachments(None, [RAIN])
+    store.save_draft(conversation.id, "a question")
+    store.save_draft(conversation.id, "")
+    assert store.draft_attachments(conversation.id) == (NOTES, RAIN)
+    store.save_draft_attachments(conversation.id, [NOTES])
+    question = store.add_question(conversation, "What?", attachments=store.draft_attachments(conversation.id))
+    assert question.attachments == (NOTES,)
+    assert (store.draft_attachments(conversation.id), store.draft_attachments(None)) == ((), (RAIN,))
+    store.add_question(None, "And?")
+    assert store._db.rows("SELECT * FROM draft_attachments") == []
+
+
+def test_the_long_files_of_a_draft_are_not_written_again_with_each_change_of_its_text(store: Store, path: Path) -> None:
+    conversation = store.create_conversation().id
+    store.save_draft_attachments(conversation, [StoredAttachment("long.txt", 1, "x" * 200_000)])
+    store._db.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    for length in range(20):
+        store.save_draft(conversation, "word " * length)
+    assert path.with_name(f"{path.name}-wal").stat().st_size < 5 * 200_000
+
+
+@pytest.mark.parametrize("stored", ["not JSON", "{}", "[1]", '[{"name": 1}]', "[" * 5000, b"\xff"])
+def test_files_of_a_draft_that_cannot_be_read_are_none(store: Store, stored: object) -> None:
+    store.save_draft(None, "kept")
+    with store._db.transaction():
+        store._db.write("INSERT INTO draft_attachments VALUES (NULL, CAST(? AS TEXT))", stored)
+    assert (store.draft_attachments(None), store.draft(None)) == ((), "kept")
+    store.save_draft_attachments(None, [RAIN])
+    assert store.draft_attachments(None) == (RAIN,)
+
+
 def test_what_belongs_to_nothing_is_not_kept(store: Store) -> None:
     store.save_draft(99, "nowhere")
+    store.save_draft_attachments(99, [RAIN])
+    assert store._db.rows("SELECT * FROM draft_attachments") == []
     store.save_typed_text("title", 99, "nobody's")
     store.save_edit(99, "nothing")
     assert store._db.rows("SELECT * FROM draft") == store._db.rows("SELECT * FROM open_edit") == []
@@ -68,12 +108,15 @@ def test_drafts_and_edits_come_back_with_a_deleted_conversation_and_go_with_a_pu
     conversation = store.create_conversation().id
     question = store.add_message(conversation, None, "user", "helo")
     store.save_draft(conversation, "secret")
+    store.save_draft_attachments(conversation, [RAIN])
     store.save_edit(question.id, "secret too")
     store.delete_conversation(conversation)
     store.restore_conversation(conversation)
     assert (store.draft(conversation), store.edits(conversation)) == ("secret", {question.id: "secret too"})
+    assert store.draft_attachments(conversation) == (RAIN,)
     store.delete_conversation(conversation)
     store.purge_deleted(older_than_s=0)
+    assert store._db.rows("SELECT * FROM draft_attachments") == []
     assert store._db.rows("SELECT * FROM draft") == store._db.rows("SELECT * FROM open_edit") == []
 
 
@@ -111,9 +154,11 @@ def test_what_was_typed_survives_a_kill(path: Path) -> None:
 import sys, time
 from pathlib import Path
 from desktop.store import Store
+from desktop.store.records import StoredAttachment
 store = Store.open(Path(sys.argv[1]))
 question = store.add_message(store.create_conversation().id, None, "user", "helo")
 store.save_draft(None, "half a thou")
+store.save_draft_attachments(None, [StoredAttachment("a.txt", 3, "text")])
 store.save_typed_text("title", question.conversation_id, "half a ti")
 store.save_typed_text("system_prompt", None, "half a pro")
 store.save_edit(question.id, "hello")
@@ -125,6 +170,7 @@ time.sleep(600)
     with Store.open(path) as store:
         conversation = store.message(question_id).conversation_id
         assert store.draft(None) == "half a thou"
+        assert store.draft_attachments(None) == (StoredAttachment("a.txt", 3, "text"),)
         assert store.edits(conversation) == {question_id: "hello"}
         assert store.typed_text("title", conversation) == "half a ti"
         assert store.typed_text("system_prompt", None) == "half a pro"

@@ -170,6 +170,21 @@ def test_a_file_of_version_6_opens_with_its_attachments(path: Path) -> None:
         assert store.message(5).attachments == ()
 
 
+@pytest.mark.parametrize("version", range(1, 7))
+def test_an_earlier_file_gets_room_for_the_attachments_of_drafts(version: int, path: Path) -> None:
+    with Store.open(as_version_wrote_it(version, path)) as store:
+        assert store.draft_attachments(None) == store.draft_attachments(1) == ()
+        store.save_draft_attachments(1, [StoredAttachment("雨.md", 12, "Rain.", 3)])
+    with Store.open(path) as store:
+        assert store.draft_attachments(1) == (StoredAttachment("雨.md", 12, "Rain.", 3),)
+
+
+def test_a_file_of_version_7_opens_with_the_attachments_of_its_drafts(path: Path) -> None:
+    with Store.open(as_version_wrote_it(7, path)) as store:
+        assert store.draft_attachments(None) == (StoredAttachment("雪.md", 9, "Snow."),)
+        assert (store.draft_attachments(1), store.draft(1)) == ((), "还有")
+
+
 def test_a_migration_keeps_a_copy_of_the_file_as_it_was(old: Path) -> None:
     before = content(old)
     with Store.open(old, migrations=(*VERSION_1, add_note)) as store:

@@ -17,12 +17,16 @@ from desktop.ui.window.attachments import AttachmentChip
 from tests.support.person import Person
 
 
-def drop(person: Person, path: Path) -> None:
+def drop(person: Person, *paths: Path) -> bool:
+    """Whether the window takes them."""
     data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path))])
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     held = Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    QApplication.sendEvent(person.window, QDragEnterEvent(QPoint(500, 200), *held))
-    QApplication.sendEvent(person.window, QDropEvent(QPoint(500, 200), *held))
+    enter = QDragEnterEvent(QPoint(500, 200), *held)
+    QApplication.sendEvent(person.window, enter)
+    if enter.isAccepted():
+        QApplication.sendEvent(person.window, QDropEvent(QPoint(500, 200), *held))
+    return enter.isAccepted()
 
 
 def chips(person: Person) -> list[AttachmentChip]:
@@ -135,3 +139,83 @@ def test_files_that_are_still_being_read_count_as_attached(sits_down: Callable[.
         attachments.attach([str(path)])
     person.qtbot.waitUntil(lambda: person.kinds() == ["attach_too_many"], timeout=20_000)
     assert len(attachments.files()) == 5
+
+
+def names(person: Person) -> list[str]:
+    return [file.name for file in person.window.window_actions.attachments.files()]
+
+
+def text_files(folder: Path, number: int) -> list[Path]:
+    paths = [folder / f"{place}.txt" for place in range(number)]
+    for path in paths:
+        path.write_text(f"text {path.name}")
+    return paths
+
+
+def test_files_that_were_not_sent_are_there_after_a_restart_with_what_they_cost(
+    sits_down: Callable[..., Person], tmp_path: Path
+) -> None:
+    person = sits_down()
+    person.wait_ready()
+    person.ask("What is rain?")
+    person.wait_words()
+    person.stop()
+    drop(person, *text_files(tmp_path, 2))
+    person.qtbot.waitUntil(lambda: names(person) == ["0.txt", "1.txt"], timeout=20_000)
+    person.new_chat()
+    (tmp_path / "new.txt").write_text("of the new chat")
+    drop(person, tmp_path / "new.txt")
+    person.qtbot.waitUntil(lambda: names(person) == ["new.txt"], timeout=20_000)
+    for path in tmp_path.glob("*.txt"):
+        path.unlink()  # their text is in the store
+    person.leave()
+    again = sits_down()
+    again.qtbot.waitUntil(lambda: names(again) == ["new.txt"])
+    again.wait_ready()
+    again.qtbot.waitUntil(lambda: "tokens" in chips(again)[0].text(), timeout=20_000)
+    again.open_chat("What is rain")
+    assert names(again) == ["0.txt", "1.txt"]
+    chips(again)[0].remove_button.click()
+    again.ask("And this?")
+    again.wait(lambda: again.path[-2].text == "And this?" or again.path[-1].text == "And this?")
+    asked = next(message for message in again.path if message.text == "And this?")
+    assert [(file.name, file.text) for file in asked.attachments] == [("1.txt", "text 1.txt")]
+    again.stop()
+    again.leave()
+    last = sits_down()
+    last.open_chat("What is rain")
+    assert names(last) == []
+    last.new_chat()
+    assert names(last) == ["new.txt"]
+
+
+def test_several_files_are_dropped_at_once(sits_down: Callable[..., Person], tmp_path: Path) -> None:
+    person = sits_down()
+    assert drop(person, *text_files(tmp_path, 3))
+    person.qtbot.waitUntil(lambda: names(person) == ["0.txt", "1.txt", "2.txt"], timeout=20_000)
+    assert person.kinds() == []
+
+
+def test_of_many_dropped_files_the_first_are_taken_and_the_rest_is_said(
+    sits_down: Callable[..., Person], tmp_path: Path
+) -> None:
+    person = sits_down()
+    (tmp_path / "a folder").mkdir()
+    others = [tmp_path / "model.gguf", tmp_path / "a folder"]
+    assert drop(person, others[0], *text_files(tmp_path, 7), others[1])
+    person.qtbot.waitUntil(lambda: len(names(person)) == 5, timeout=20_000)
+    assert names(person) == [f"{place}.txt" for place in range(5)]
+    assert sorted(person.kinds()) == ["attach_too_many", "dropped_one_by_one"]
+    said = [banner.spoken() for key in ("attachment", "dropped") if (banner := person.window.banners.banner(key))]
+    assert "2 were left out" in said[0] and "2 were left out" in said[1]
+
+
+def test_one_bad_file_among_several_does_not_keep_the_others_away(
+    sits_down: Callable[..., Person], tmp_path: Path
+) -> None:
+    person = sits_down()
+    (tmp_path / "bad.pdf").write_text("no")
+    with person.qtbot.waitSignal(person.controller.notice, timeout=20_000):
+        drop(person, tmp_path / "bad.pdf", *text_files(tmp_path, 2))
+    person.qtbot.waitUntil(lambda: names(person) == ["0.txt", "1.txt"], timeout=20_000)
+    assert person.kinds() == ["attach_not_what_it_says"]

@@ -25,7 +25,7 @@ def test_a_file_dropped_on_the_window_is_opened(window, controller, qtbot, tmp_p
     qtbot.waitUntil(lambda: controller.calls == [("load_model", str(tmp_path / "模型.gguf"))])
 
 
-def test_two_files_or_an_address_are_not(window, controller):
+def test_two_models_or_an_address_are_not(window, controller):
     assert not drop(window, QUrl("https://example.org/model.gguf"))
     assert not drop(window, QUrl.fromLocalFile("/a.gguf"), QUrl.fromLocalFile("/b.gguf"))
     assert controller.calls == []
