@@ -984,6 +984,30 @@
         <source>Choose a folder of documents</source>
         <translation>选择文档文件夹</translation>
     </message>
+    <message>
+        <source>Questions are searched by words. With an embedding model in the library, by meaning, too.</source>
+        <translation>目前按词语查找。模型库里有向量模型时，还会按含义查找。</translation>
+    </message>
+    <message>
+        <source>Questions are searched by words alone. {model}: {problem}</source>
+        <translation>目前只按词语查找。{model}：{problem}</translation>
+    </message>
+    <message>
+        <source>Questions are searched by words, and by meaning with {model} in {ready} of {total} passages; the others are made ready while no question is answered.</source>
+        <translation>按词语查找，并用 {model} 按含义查找：{total} 个段落中已准备好 {ready} 个，其余的在不回答问题时继续准备。</translation>
+    </message>
+    <message>
+        <source>Questions are searched by words and by meaning, with {model}; all {total} passages are ready.</source>
+        <translation>用 {model} 按词语和含义查找，全部 {total} 个段落都已准备好。</translation>
+    </message>
+    <message>
+        <source>The embedding model did not answer in time</source>
+        <translation>向量模型没有及时回应</translation>
+    </message>
+    <message>
+        <source>There is too little memory for it</source>
+        <translation>内存不足，无法运行</translation>
+    </message>
 </context>
 <context>
     <name>Exchange</name>
@@ -1762,6 +1786,10 @@
         <source>Compare…</source>
         <translation>比较…</translation>
     </message>
+    <message>
+        <source>An embedding model: finds passages in folders of documents by their meaning.</source>
+        <translation>向量模型：按含义在文档文件夹中查找段落。</translation>
+    </message>
 </context>
 <context>
     <name>ModelMenu</name>
@@ -2447,6 +2475,14 @@
     <message>
         <source>The documents are attached; {number} were left out. Drop each of them alone.</source>
         <translation>文档已附上；还有 {number} 个没有处理，请逐个拖进来。</translation>
+    </message>
+    <message>
+        <source>This model does not chat</source>
+        <translation>这个模型不能聊天</translation>
+    </message>
+    <message>
+        <source>“{file}” is an embedding model. Add it in the library, and it finds passages in documents.</source>
+        <translation>“{file}”是向量模型。把它加入模型库，它就会用来查找文档中的段落。</translation>
     </message>
 </context>
 <context>

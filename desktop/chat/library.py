@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 
 from belle import paths
 from belle.engine.process.protocol import Load, Sampling
+from belle.errors import KnownError
 from belle.gguf.reader import read_header
 from belle.models import catalog, registry
 from belle.prompts import OWN_TEMPLATE, TEMPLATES
@@ -46,6 +48,8 @@ class ModelLibrary:
                 )
             )
         for model in reversed(installed.values()):
+            if _makes_embeddings(model.path):
+                continue
             status = "installed" if model.path.exists() else "missing"
             title = model.title or model.path.stem
             lines.append(ModelChoice(str(model.path), title, str(model.path), status, "file"))  # type: ignore[arg-type]
@@ -67,6 +71,11 @@ class ModelLibrary:
         resolved = catalog.resolve(ref)
         header = read_header(resolved.path)
         entry = resolved.entry
+        if header.makes_embeddings:
+            name = Path(resolved.path).name
+            message = f"{name} is an embedding model, which does not chat."
+            advice = "Add it in the library, and it finds passages in folders of documents. Choose another one to chat."
+            raise KnownError("embedding_model", message, advice, path=str(resolved.path))
         self._sampling = Sampling(**asdict(resolved.sampling)) if resolved.sampling else Sampling()
         load = Load(
             path=str(resolved.path),
@@ -94,3 +103,18 @@ class ModelLibrary:
     def sampling(self) -> Sampling:
         """The sampling values that the catalogue recommends for the model resolved last, else our defaults."""
         return self._sampling
+
+
+def _makes_embeddings(path: Path) -> bool:
+    """Whether the file is a model that is not for chatting; False for one that cannot be read."""
+    try:
+        status = path.stat()
+        return _header_says_so(path, status.st_size, status.st_mtime_ns)
+    except (KnownError, OSError):
+        return False
+
+
+@lru_cache(maxsize=256)
+def _header_says_so(path: Path, _size: int, _mtime_ns: int) -> bool:
+    # A large vocabulary takes a tenth of a second, and the menu is opened often.
+    return read_header(path).makes_embeddings

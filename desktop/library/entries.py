@@ -57,6 +57,11 @@ class LibraryEntry:
     fit: Fit | None = None
     header: GgufHeader | None = field(default=None, repr=False, compare=False)
 
+    @property
+    def makes_embeddings(self) -> bool:
+        """Whether it finds passages in folders of documents, and does not chat."""
+        return self.header is not None and self.header.makes_embeddings
+
 
 def library_entries(n_ctx: int, machine: Machine, found: tuple[FoundModel, ...] = ()) -> list[LibraryEntry]:
     """All lines, section by section. Raises KnownError("registry_damaged").
@@ -119,7 +124,7 @@ def _of_file(model: InstalledModel, n_ctx: int, machine: Machine) -> LibraryEntr
         quantization=header.quantization if header else "",
         license=header.license if header else "",
         own=in_models_folder(model.path),
-        fit=fit_of_file(header, n_ctx, machine) if header else None,
+        fit=_fit(header, n_ctx, machine),
         header=header,
     )
 
@@ -141,9 +146,14 @@ def _of_others(
                 quantization=header.quantization,
                 license=header.license,
                 program=model.program,
-                fit=fit_of_file(header, n_ctx, machine),
+                fit=_fit(header, n_ctx, machine),
                 header=header,
             )
+
+
+def _fit(header: GgufHeader | None, n_ctx: int, machine: Machine) -> Fit | None:
+    """None also for an embedding model, which never has the context of a chat."""
+    return fit_of_file(header, n_ctx, machine) if header is not None and not header.makes_embeddings else None
 
 
 def _header(path: Path | None) -> GgufHeader | None:

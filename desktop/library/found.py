@@ -24,7 +24,7 @@ from belle.gguf.reader import GgufHeader, read_header
 _OLLAMA_SERVICE = Path("/usr/share/ollama/.ollama/models")
 _OLLAMA_WEIGHTS = "application/vnd.ollama.image.model"
 _NOT_FOR_CHATS = ("clip", "bert", "nomic-bert", "jina-bert-v2", "whisper", "t5encoder")
-"""Architectures beside the models that people chat with: image encoders, embeddings, speech."""
+"""Architectures beside the models that people chat with: image encoders, rerankers, speech."""
 _MOST_FILES = 100_000
 """Of any kind, that are looked at below one folder: a link to the root of a disk must not be walked to its end."""
 
@@ -51,7 +51,7 @@ def found_models(home: Path | None = None, environ: Mapping[str, str] = os.envir
         seen.add(real)
         with suppress(KnownError, OSError):
             header = read_header(path)
-            if header.architecture not in _NOT_FOR_CHATS and header.n_layers:
+            if header.makes_embeddings or (header.architecture not in _NOT_FOR_CHATS and header.n_layers):
                 models.append(FoundModel(path, title, program, header))
     return tuple(models)
 

@@ -175,6 +175,13 @@ def _about_files() -> dict[str, tuple[str, str]]:
             translate("Notice", "This model cannot chat"),
             translate("Notice", "“{file}” is made for something else. Choose a model that generates text."),
         ),
+        "embedding_model": (
+            translate("Notice", "This model does not chat"),
+            translate(
+                "Notice",
+                "“{file}” is an embedding model. Add it in the library, and it finds passages in documents.",
+            ),
+        ),
         "split_part": (
             translate("Notice", "This is one part of a model"),
             translate("Notice", "Open its first part, “{first}”; the others are found from there."),

@@ -20,7 +20,7 @@ from desktop.chat.model_server import ServerState
 from desktop.chat.state import ContextUsage
 from desktop.crashes.reports import CrashReport, versions
 from desktop.documents.cited import CitedPassage
-from desktop.documents.progress import IndexProgress
+from desktop.documents.progress import EmbeddingProgress, IndexProgress
 from desktop.i18n import set_language
 from desktop.settings import Settings
 from desktop.ui.dialogs.about import AboutDialog
@@ -68,7 +68,11 @@ def dialogs(settings: Settings) -> Iterator[QDialog]:
     yield SystemPromptDialog("Be brief. " * 200)
     yield ImportOffer("an-export-with-quite-a-long-name-" * 6 + ".json")
     unreadable = KnownError("file_damaged", "It cannot be read.", "Get it again.")
-    yield FolderDialog(IndexProgress("/home/somebody/papers", 12, 340, 1), lambda: [("a-long-name.pdf", unreadable)])
+    yield FolderDialog(
+        IndexProgress("/home/somebody/papers", 12, 340, 1),
+        EmbeddingProgress("/home/somebody/papers", "an-embedding-model-with-a-long-name-v1.5", 120, 4500),
+        lambda: [("a-long-name.pdf", unreadable)],
+    )
     yield PassageDialog(
         CitedPassage(1, "reports/2025.pdf", "Rain fell. " * 60, page=3), "Before. " * 40, "After. " * 40
     )

@@ -13,7 +13,7 @@ from desktop.chat.documents.folders import DocumentFolders
 from desktop.chat.refusals import store_faults
 from desktop.chat.state import Notice
 from desktop.documents.cited import CitedPassage, stored_sources
-from desktop.documents.progress import IndexProgress
+from desktop.documents.progress import EmbeddingProgress, IndexProgress
 from desktop.store import StoreError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class ConversationDocuments(QObject):
 
     changed = Signal()  # the folder is another
     progress = Signal(object)  # IndexProgress of this folder
+    embedding_progress = Signal(object)  # EmbeddingProgress of this folder
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class ConversationDocuments(QObject):
         super().__init__(parent)
         self._folders, self._conversation, self._notify = folders, conversation, notify
         folders.progress.connect(self._on_progress)
+        folders.embedding.progress.connect(self._on_embedding_progress)
         folders.failed.connect(self._on_failed)
 
     @property
@@ -67,6 +69,11 @@ class ConversationDocuments(QObject):
     def state(self) -> IndexProgress:
         """How far the folder has been read."""
         return self._folders.state(self.folder)
+
+    @property
+    def embedding(self) -> EmbeddingProgress:
+        """How many of its passages can be found by meaning."""
+        return self._folders.embedding.state(self.folder)
 
     def choose(self, folder: str) -> None:
         """Give the conversation a folder, and read it; empty: take it away."""
@@ -122,3 +129,7 @@ class ConversationDocuments(QObject):
     def _on_progress(self, progress: IndexProgress) -> None:
         if progress.folder == self.folder:
             self.progress.emit(progress)
+
+    def _on_embedding_progress(self, progress: EmbeddingProgress) -> None:
+        if progress.folder == self.folder:
+            self.embedding_progress.emit(progress)

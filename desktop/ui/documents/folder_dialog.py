@@ -15,13 +15,19 @@ from desktop.ui.foreign_text import breakable
 
 if TYPE_CHECKING:
     from belle.errors import KnownError
-    from desktop.documents.progress import IndexProgress
+    from desktop.documents.progress import EmbeddingProgress, IndexProgress
 
 _MOST_LISTED = 50
 
 
 class FolderDialog(Dialog):
-    """`unreadable` gives the paths of the documents that cannot be read, each with the reason."""
+    """Shows a folder.
+
+    Args:
+        state: how far the folder has been read.
+        embedding: in which ways it can be searched.
+        unreadable: gives the paths of the documents that cannot be read, each with the reason.
+    """
 
     choose_requested = Signal()
     update_requested = Signal()
@@ -31,15 +37,17 @@ class FolderDialog(Dialog):
     def __init__(
         self,
         state: IndexProgress,
+        embedding: EmbeddingProgress,
         unreadable: Callable[[], Sequence[tuple[str, KnownError]]],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent, width=520)
         self._unreadable = unreadable
-        self._state = state
+        self._state, self._embedding = state, embedding
         self._explanation = self.paragraph()
         self.folder = self.paragraph("code")
         self.state = self.paragraph()
+        self.way = self.paragraph("small")
         self.problems_heading = self.paragraph("section")
         self.problems = self.paragraph("small")
         self.remove_button = self.add_button()
@@ -59,12 +67,22 @@ class FolderDialog(Dialog):
             self.retranslate()
             self.fit()
 
+    def show_embedding(self, embedding: EmbeddingProgress) -> None:
+        """Show in which ways the folder can be searched."""
+        had_model, self._embedding = bool(self._embedding.model), embedding
+        self._show_state()
+        if bool(embedding.model) != had_model:
+            self.fit()
+
     @property
     def _ended(self) -> bool:
         return self._state.finished or self._state.stopped
 
     def _show_state(self) -> None:
-        self.state.setText(breakable(words.progress(self._state)) if self._state.folder else "")
+        has_folder = bool(self._state.folder)
+        self.state.setText(breakable(words.progress(self._state)) if has_folder else "")
+        self.way.setText(breakable(words.way_of_searching(self._embedding)))
+        self.way.setVisible(has_folder)
 
     def _update_or_stop(self) -> None:
         (self.update_requested if self._ended else self.stop_requested).emit()

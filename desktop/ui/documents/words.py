@@ -6,11 +6,13 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from desktop.i18n import translate
+from desktop.ui import numbers
+from desktop.ui.foreign_text import shortened
 
 if TYPE_CHECKING:
     from belle.errors import KnownError
     from desktop.documents.cited import CitedPassage
-    from desktop.documents.progress import IndexProgress
+    from desktop.documents.progress import EmbeddingProgress, IndexProgress
 
 
 def folder_name(folder: str) -> str:
@@ -68,6 +70,29 @@ def _finished(state: IndexProgress) -> str:
     return template.format(count=count, unreadable=state.unreadable)
 
 
+def way_of_searching(state: EmbeddingProgress) -> str:
+    """By what passages are found: by words, and with an embedding model by meaning."""
+    if not state.model:
+        return translate(
+            "Documents", "Questions are searched by words. With an embedding model in the library, by meaning, too."
+        )
+    facts = {"model": shortened(state.model), "ready": numbers.count(state.ready), "total": numbers.count(state.total)}
+    if state.problem is not None:
+        template = translate("Documents", "Questions are searched by words alone. {model}: {problem}")
+        return template.format(**facts, problem=problem(state.problem))
+    if state.ready < state.total or not state.total:
+        template = translate(
+            "Documents",
+            "Questions are searched by words, and by meaning with {model} in {ready} of {total} passages; the others"
+            " are made ready while no question is answered.",
+        )
+    else:
+        template = translate(
+            "Documents", "Questions are searched by words and by meaning, with {model}; all {total} passages are ready."
+        )
+    return template.format(**facts)
+
+
 def problem(error: KnownError) -> str:
     """Why a folder or a document cannot be read, in a few words; the error's own sentence for what is rare."""
     texts = {
@@ -92,5 +117,8 @@ def problem(error: KnownError) -> str:
         "reader_died": translate("Documents", "Ends the program that reads it"),
         "no_permission": translate("Documents", "May not be read"),
         "file_missing": translate("Documents", "Does not exist any more"),
+        "embedding_late": translate("Documents", "The embedding model did not answer in time"),
+        "too_big_for_memory": translate("Documents", "There is too little memory for it"),
+        "out_of_memory": translate("Documents", "There is too little memory for it"),
     }
     return texts.get(error.kind, error.message)

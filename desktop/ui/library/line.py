@@ -79,7 +79,7 @@ class ModelLine(View):
             self.pill.setText(words.pill(fit))
             self.pill.setAccessibleName(f"{title}: {words.pill(fit)}")
             set_style_property(self.pill, "level", words.LEVELS[fit.verdict])
-        _show(self._description, words.here(entry.description))
+        _show(self._description, words.description(entry))
         _show(self._facts, words.facts(entry))
         _show(self._fit, words.fit_sentence(fit) if fit is not None else "")
         self._show_job()
@@ -111,7 +111,8 @@ class ModelLine(View):
         return self.job is not None and self.job.outcome == "running"
 
     def _possible(self) -> tuple[str, ...]:
-        entry, in_use = self.entry, () if self.is_current else ("use",)
+        entry = self.entry
+        in_use = () if self.is_current or entry.makes_embeddings else ("use",)
         if self.is_running:
             return ("pause", "cancel") if entry.section in ("small", "belle") else ("cancel",)
         return {

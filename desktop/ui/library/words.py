@@ -33,6 +33,13 @@ def here(texts: Mapping[str, str]) -> str:
     return texts.get("zh" if current_language() == "zh_CN" else "en", "")
 
 
+def description(entry: LibraryEntry) -> str:
+    """What the model is for."""
+    if not entry.makes_embeddings:
+        return here(entry.description)
+    return translate("Library", "An embedding model: finds passages in folders of documents by their meaning.")
+
+
 def pill(fit: Fit) -> str:
     """The verdict in a word or two."""
     return {

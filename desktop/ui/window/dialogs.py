@@ -225,8 +225,9 @@ class WindowDialogs(QObject):
             return
         from desktop.ui.documents.folder_dialog import FolderDialog
 
-        dialog = FolderDialog(documents.state, documents.unreadable, self._window)
+        dialog = FolderDialog(documents.state, documents.embedding, documents.unreadable, self._window)
         documents.progress.connect(dialog.show_state)
+        documents.embedding_progress.connect(dialog.show_embedding)
         documents.changed.connect(dialog.accept)
         dialog.update_requested.connect(documents.update)
         dialog.stop_requested.connect(documents.stop)

@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from gguf import PoolingType
 
 from desktop.library import found
 from desktop.library.contents import duplicate_of, fingerprint, full_digest
 from desktop.library.found import found_models
 from tests.belle.engine.tiny_gguf import write_random_model
+from tests.support.embedding_model import write_embedding_model
 
 
 @pytest.fixture(autouse=True)
@@ -121,3 +123,11 @@ def test_duplicates_are_recognised_by_their_content(tmp_path: Path, model: bytes
     assert duplicate_of(tmp_path / "gone", [one]) is None
     assert fingerprint(one) == fingerprint(same)
     assert full_digest(one) == full_digest(same) != full_digest(other)
+
+
+def test_an_embedding_model_of_another_program_is_offered_and_a_reranker_is_not(tmp_path: Path) -> None:
+    folder = tmp_path / ".lmstudio/models/somebody"
+    folder.mkdir(parents=True)
+    write_embedding_model(folder / "embedding.gguf", [["a"]])
+    write_embedding_model(folder / "reranker.gguf", [["a"]], pooling=PoolingType.RANK)
+    assert [one.title for one in found_models(tmp_path, {})] == ["embedding"]
