@@ -48,6 +48,14 @@ class Settings(QObject):
             self._store.setValue(name, value)
         self.changed.emit(name)
 
+    def groups(self, name: str) -> list[str]:
+        """The names of the groups inside the group `name`."""
+        self._store.beginGroup(name)
+        try:
+            return self._store.childGroups()
+        finally:
+            self._store.endGroup()
+
     @property
     def language(self) -> Language:
         """The language of the window."""

@@ -44,17 +44,19 @@ desktop/exchange     →  the ground, belle/prompts, belle/report, desktop/docum
                         desktop/store
 desktop/documents    →  the ground, desktop/store
 desktop/settings.py  →  the ground, belle/engine/process/protocol.py, desktop/i18n
+desktop/model_settings.py  →  the ground, belle/gguf, belle/engine/process/protocol.py, desktop/settings.py
 desktop/chat         →  the ground, belle/prompts, belle/gguf, belle/models, belle/engine, desktop/store,
-                        desktop/documents, desktop/i18n, desktop/exchange, desktop/settings.py
+                        desktop/documents, desktop/i18n, desktop/exchange, desktop/settings.py,
+                        desktop/model_settings.py
 desktop/library      →  the ground, belle/gguf, belle/models, belle/clients, belle/engine,
                         convert/install/folder.py, convert/install/library.py, convert/install/local.py,
-                        desktop/settings.py
+                        desktop/settings.py, desktop/model_settings.py
 desktop/compare      →  the ground, belle/engine, belle/report, desktop/chat, desktop/settings.py
 desktop/ui           →  the ground, belle/prompts, belle/clients/progress.py, belle/doctor,
                         belle/engine/process/protocol.py, desktop/i18n, desktop/markup, desktop/settings.py,
-                        desktop/chat, desktop/compare, desktop/crashes, desktop/documents/cited.py,
-                        desktop/documents/progress.py, desktop/exchange/words.py, desktop/library,
-                        desktop/store/records.py
+                        desktop/model_settings.py, desktop/chat, desktop/compare, desktop/crashes,
+                        desktop/documents/cited.py, desktop/documents/progress.py, desktop/exchange/words.py,
+                        desktop/library, desktop/store/records.py
 desktop              →  the ground, desktop/crashes, desktop/i18n, desktop/settings.py, desktop/store, desktop/chat,
                         desktop/ui
 """
@@ -97,6 +99,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "desktop/exchange": (*QT, *TORCH, *LLAMA, "sqlite3"),
     "desktop/documents": (*QT, *TORCH, *LLAMA),
     "desktop/settings.py": (*TORCH, *LLAMA, "sqlite3"),
+    "desktop/model_settings.py": (*TORCH, *LLAMA, "sqlite3"),
     "desktop/chat": (*TORCH, *LLAMA),
     "desktop/library": (*TORCH, *LLAMA, "sqlite3"),
     "desktop/compare": (*TORCH, *LLAMA, "sqlite3"),

@@ -1367,10 +1367,6 @@
         <translation>校验整个文件</translation>
     </message>
     <message>
-        <source>Context and threads…</source>
-        <translation>上下文和线程…</translation>
-    </message>
-    <message>
         <source>Prompt template…</source>
         <translation>提示模板…</translation>
     </message>
@@ -1789,6 +1785,10 @@
     <message>
         <source>An embedding model: finds passages in folders of documents by their meaning.</source>
         <translation>向量模型：按含义在文档文件夹中查找段落。</translation>
+    </message>
+    <message>
+        <source>Loading</source>
+        <translation>加载</translation>
     </message>
 </context>
 <context>
@@ -2484,6 +2484,54 @@
         <source>“{file}” is an embedding model. Add it in the library, and it finds passages in documents.</source>
         <translation>“{file}”是向量模型。把它加入模型库，它就会用来查找文档中的段落。</translation>
     </message>
+    <message>
+        <source>Keys and values stay in 16 bits</source>
+        <translation>键和值仍为 16 位</translation>
+    </message>
+    <message>
+        <source>This model&apos;s attention heads do not divide into the blocks that fewer bits need.</source>
+        <translation>此模型注意力头的大小不能划分成更少位数所需的块。</translation>
+    </message>
+    <message>
+        <source>This model keeps no keys and values that could have fewer bits.</source>
+        <translation>此模型不保存可以用更少位数的键和值。</translation>
+    </message>
+    <message>
+        <source>Fewer bits need flash attention, which is switched off for this model.</source>
+        <translation>更少的位数需要 Flash Attention，而此模型已将它关闭。</translation>
+    </message>
+    <message>
+        <source>Without flash attention</source>
+        <translation>未使用 Flash Attention</translation>
+    </message>
+    <message>
+        <source>The engine has none for this kind of model.</source>
+        <translation>引擎不支持对这类模型使用它。</translation>
+    </message>
+    <message>
+        <source>A setting of this model was refused</source>
+        <translation>此模型的一项设置无法使用</translation>
+    </message>
+    <message>
+        <source>The engine cannot load it with {asked}; it uses {taken}.</source>
+        <translation>引擎无法按 {asked} 加载，改用 {taken}。</translation>
+    </message>
+    <message>
+        <source>No layers on a graphics processor</source>
+        <translation>没有使用显卡</translation>
+    </message>
+    <message>
+        <source>The engine finds none here that it can use; the processor answers.</source>
+        <translation>引擎没有找到可用的显卡，由处理器回答。</translation>
+    </message>
+    <message>
+        <source>Fewer threads than set</source>
+        <translation>线程数少于设定</translation>
+    </message>
+    <message>
+        <source>This computer can compute with {taken} at most.</source>
+        <translation>这台电脑最多只能用 {taken} 个线程计算。</translation>
+    </message>
 </context>
 <context>
     <name>Offline</name>
@@ -2943,6 +2991,78 @@
     <message>
         <source>Of everything in the window.</source>
         <translation>窗口里的一切。</translation>
+    </message>
+    <message>
+        <source>All</source>
+        <translation>全部</translation>
+    </message>
+    <message>
+        <source>Some</source>
+        <translation>部分</translation>
+    </message>
+    <message>
+        <source>Number of layers</source>
+        <translation>层数</translation>
+    </message>
+    <message>
+        <source>{bits} bits</source>
+        <translation>{bits} 位</translation>
+    </message>
+    <message>
+        <source>On</source>
+        <translation>开</translation>
+    </message>
+    <message>
+        <source>Random</source>
+        <translation>随机</translation>
+    </message>
+    <message>
+        <source>Back to defaults</source>
+        <translation>恢复默认</translation>
+    </message>
+    <message>
+        <source>Applies when the model is loaded again.</source>
+        <translation>重新加载模型后生效。</translation>
+    </message>
+    <message>
+        <source>Load it again now</source>
+        <translation>现在重新加载</translation>
+    </message>
+    <message>
+        <source>{title}: {text}</source>
+        <translation>{title}：{text}</translation>
+    </message>
+    <message>
+        <source>Layers on the graphics processor</source>
+        <translation>放到显卡上的层数</translation>
+    </message>
+    <message>
+        <source>All of them is fastest, where its memory is large enough.</source>
+        <translation>显存足够时，全部放上去最快。</translation>
+    </message>
+    <message>
+        <source>Keys and values</source>
+        <translation>键和值</translation>
+    </message>
+    <message>
+        <source>Fewer bits take less memory for the context: 8 about half, 4 about a quarter.</source>
+        <translation>位数越少，上下文占用的内存越少：8 位约一半，4 位约四分之一。</translation>
+    </message>
+    <message>
+        <source>Flash attention</source>
+        <translation>Flash Attention</translation>
+    </message>
+    <message>
+        <source>Takes less memory for a long context. Automatic uses it where it helps or is needed.</source>
+        <translation>上下文很长时占用的内存更少。“自动”会在有用或必需时使用。</translation>
+    </message>
+    <message>
+        <source>Seed</source>
+        <translation>随机种子</translation>
+    </message>
+    <message>
+        <source>A fixed one gives the same answer to the same question.</source>
+        <translation>固定的种子对同样的问题给出同样的回答。</translation>
     </message>
 </context>
 <context>

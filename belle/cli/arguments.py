@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from belle.errors import KnownError
 from belle.path_guard import check_input, check_output, check_output_folder
@@ -100,3 +100,21 @@ def check_ranges(arguments: argparse.Namespace, ranges: Mapping[str, Range]) -> 
         elif not allowed[0] <= value <= allowed[1]:
             bound = f"at most {allowed[1]}" if value > allowed[1] else f"at least {allowed[0]}"
             raise KnownError("usage", f"{option} is {value}, and has to be {bound}.")
+
+
+def add_attention_options(parser: argparse.ArgumentParser) -> None:
+    """Declare `--kv-type` and `--flash-attention`, whose values go into the engine's `Load`."""
+    from belle.engine.process.protocol import FlashAttention, KvType
+
+    parser.add_argument(
+        "--kv-type",
+        choices=get_args(KvType),
+        default="f16",
+        help="how keys and values of the context are stored: q8_0 takes 53 %% of the memory of f16, q4_0 28 %%",
+    )
+    parser.add_argument(
+        "--flash-attention",
+        choices=get_args(FlashAttention),
+        default="auto",
+        help="auto: on a GPU, and with a quantized KV cache, which needs it",
+    )

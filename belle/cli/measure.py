@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from belle.cli.arguments import input_file, input_path, output_folder, path_or_name
 from belle.cli.terminal import Terminal
@@ -44,6 +44,8 @@ report.csv and report.json. After Ctrl-C there is a report of what was measured 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    from belle.engine.process.protocol import KvType
+
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _EPILOG
     parser.usage = (
@@ -72,6 +74,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="begin a window every N tokens and count its last N (default: windows follow each other, half counts)",
     )
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="threads (default: physical cores)")
+    parser.add_argument(
+        "--kv-type",
+        choices=get_args(KvType),
+        default="f16",
+        help="how the candidates store keys and values; the reference has f16 (with --text alone). "
+        "REF and CAND may be the same file, to learn what that costs",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with what an earlier run left in DIR")
     parser.add_argument(
         "--bits-per-byte",
@@ -131,6 +140,9 @@ def run(arguments: argparse.Namespace) -> int:
             "A text or questions, and a folder for the report are needed.",
             "Give --text FILE or --tasks FILE, and -o DIR.",
         )
+    if arguments.kv_type != "f16" and (not arguments.text or arguments.tasks or arguments.bits_per_byte):
+        message = "--kv-type is for a text that reference and candidates read in step."
+        raise KnownError("bad_option", message, "Give --text FILE, without --tasks and --bits-per-byte.")
     check_output_folder(arguments.output, [arguments.reference, *arguments.candidates])
     from belle.durable import on_full_disk
 
@@ -199,6 +211,7 @@ def _measure_text(
         only_bytes=arguments.bits_per_byte,
         resume=arguments.resume,
         threads=arguments.threads,
+        kv_type=arguments.kv_type,
     )
     measure_text(request, progress, write)
 
@@ -206,6 +219,9 @@ def _measure_text(
 def _locate_request(arguments: argparse.Namespace) -> LocateRequest | None:
     """The request of --by-layer, --suggest and --by-token, checked before anything is measured."""
     by_layer = arguments.by_layer or arguments.suggest is not None
+    if arguments.kv_type != "f16" and (by_layer or arguments.by_token):
+        message = "--kv-type has no part in where the loss of the weights is."
+        raise KnownError("bad_option", message, "Leave out --by-layer, --suggest and --by-token.")
     details = {
         "--by-layer": (arguments.by_layer_chunks, arguments.by_layer_tensors),
         "--by-token": (arguments.by_token_windows,),

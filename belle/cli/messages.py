@@ -18,6 +18,13 @@ _EN = {
         "llama.cpp crashed, probably because its extra kernels do not work on this processor; it is started again "
         "without them, which is slower."
     ),
+    "fallback": "{option} {asked} is not possible here, so {taken} is used. {reason}",
+    "fallback_head_size": "The attention heads of this model are not whole blocks of 32 values.",
+    "fallback_no_cache": "This model has no KV cache that could be stored with fewer bits.",
+    "fallback_flash_attention_off": "A quantized KV cache needs flash attention, which is off.",
+    "fallback_no_flash_attention": "llama.cpp has no flash attention for models of this kind.",
+    "fallback_no_gpu": "llama.cpp finds no GPU here that it can use.",
+    "fallback_few_cores": "This computer has no more cores.",
     "waiting_for_input": "(waiting for the text on standard input)",
     "stopped": "(stopped)",
     "length": "(cut at --max-tokens)",
@@ -134,6 +141,13 @@ _ZH = {
     "safer_mode": (
         "llama.cpp 崩溃，可能是它的附加计算内核在此处理器上无法工作；现在不用这些内核重新启动，速度会慢一些。"
     ),
+    "fallback": "{option} {asked} 在此不可用，改用 {taken}。{reason}",
+    "fallback_head_size": "此模型注意力头的大小不是 32 的整数倍。",
+    "fallback_no_cache": "此模型没有可以用更少位数存储的 KV 缓存。",
+    "fallback_flash_attention_off": "量化的 KV 缓存需要 Flash Attention，而它已关闭。",
+    "fallback_no_flash_attention": "llama.cpp 不支持对这类模型使用 Flash Attention。",
+    "fallback_no_gpu": "llama.cpp 在这台电脑上没有找到可用的 GPU。",
+    "fallback_few_cores": "这台电脑没有更多的处理器核心。",
     "waiting_for_input": "（正在等待标准输入中的文字）",
     "stopped": "（已停止）",
     "length": "（已达到 --max-tokens 上限）",

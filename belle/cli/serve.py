@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
-from dataclasses import asdict
 
 from belle import paths
-from belle.cli.arguments import path_or_name, whole
+from belle.cli.arguments import add_attention_options, path_or_name, whole
+from belle.cli.chat.model import sampling_of
+from belle.cli.fallbacks import note_fallbacks
 from belle.cli.messages import say
 from belle.cli.terminal import Terminal
-from belle.engine.process.protocol import Load, ModelInfo, Sampling
+from belle.engine.process.protocol import Load, ModelInfo
 from belle.errors import KnownError
 from belle.models.catalog import STARTER, ResolvedModel, resolve
 from belle.prompts import OWN_TEMPLATE, TEMPLATES, get_template
@@ -60,6 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ctx", type=whole(0), default=0, metavar="N", help="context length in tokens (default: 4096)")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="threads (default: adapt to the machine)")
+    add_attention_options(parser)
     parser.add_argument("--max-tokens", type=whole(1), metavar="N", help="end every answer after N tokens")
     parser.add_argument("--max-waiting", type=whole(0), default=64, metavar="N", help="requests that may wait (64)")
     parser.add_argument(
@@ -91,6 +93,8 @@ def run(arguments: argparse.Namespace) -> int:
         template=_template(arguments.template, model),
         threads=arguments.threads,
         prompt_cache=_cache_bytes(arguments.cache),
+        kv_type=arguments.kv_type,
+        flash_attention=arguments.flash_attention,
     )
     settings = ServerSettings(
         host=arguments.host,
@@ -105,6 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     def on_ready(address: str, info: ModelInfo) -> None:
         terminal.clear()
+        note_fallbacks(terminal, info)
         if info.template is None:
             terminal.note(f"{say('serve_no_template')} {info.template_problem}".rstrip())
         terminal.note(say("serve_ready", title=model.title, name=settings.model_name, address=address), style="")
@@ -114,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
     serve(
         load,
         settings,
-        Sampling(**asdict(model.sampling)) if model.sampling else Sampling(),
+        sampling_of(model),
         on_ready=on_ready,
         on_loading=lambda part: terminal.progress(say("loading", title=model.title, percent=round(part * 100))),
         on_safer_mode=lambda: terminal.note(say("safer_mode")),

@@ -13,6 +13,7 @@ from belle.engine.answer.prompt_builder import PromptBuilder
 from belle.engine.answer.session import AnswerSession
 from belle.engine.answer.state_files import StateFiles
 from belle.engine.answer.template_list import own_template, template_options
+from belle.engine.llama.attention import PLAIN, Attention, choose_attention
 from belle.engine.llama.context import Context, StopFlag
 from belle.engine.llama.cores import FreeCores, usable_cores
 from belle.engine.llama.devices import Gpu, gpus
@@ -22,7 +23,7 @@ from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
 from belle.engine.llama.threads import DECODE_PACE, PREFILL_PACE, Pace, ThreadTuner, ladder
 from belle.engine.loaded_embedder import embedded
-from belle.engine.process.protocol import Embed, Embedded, Event, Load, ModelInfo, TemplateOption
+from belle.engine.process.protocol import Embed, Embedded, Event, Fallback, Load, ModelInfo, TemplateOption
 from belle.errors import KnownError
 from belle.gguf.reader import GgufHeader, read_header
 from belle.prompts import OWN_TEMPLATE, Message, PromptTemplate, get_template
@@ -61,12 +62,19 @@ class LoadedModel:
             get_template(command.template)
         devices = gpus() if command.n_gpu_layers else []
         n_ctx = _context_length(command.n_ctx, header)
+        attention, refused = choose_attention(header, command.kv_type, command.flash_attention, on_gpu=bool(devices))
+        self._fallbacks = [*refused, *_machine_fallbacks(command, devices)]
         if command.check_memory:
-            check_fits(header, n_ctx, available=available_memory() + sum(gpu.own_memory for gpu in devices))
+            available = available_memory() + sum(gpu.own_memory for gpu in devices)
+            check_fits(header, n_ctx, available=available, attention=attention)
         self._header = header
         self._model = Model(header.path, n_gpu_layers=command.n_gpu_layers, log=log, on_progress=on_progress)
+
+        def open_context(attention: Attention) -> Context:
+            return Context(self._model, n_ctx, on_gpu=bool(devices), stop=stop, log=log, attention=attention)
+
         try:
-            self._context = Context(self._model, n_ctx, on_gpu=bool(devices), stop=stop, log=log)
+            self._context = self._open_context(open_context, attention)
         except KnownError:
             self._model.close()
             raise
@@ -145,6 +153,24 @@ class LoadedModel:
         self._context.close()
         self._model.close()
 
+    def _open_context(self, open_context: Callable[[Attention], Context], attention: Attention) -> Context:
+        """The context; a plain one, where llama.cpp refuses this attention for reasons of its own."""
+        try:
+            return open_context(attention)
+        except KnownError as error:
+            if attention.flash == "off" or error.kind != "out_of_memory":
+                raise
+            try:
+                context = open_context(PLAIN)
+            except KnownError:
+                raise error from None  # so it was the memory
+            reason = str(error.details.get("log", "")) or "llama.cpp refused it."
+            if attention.is_quantized:
+                self._fallbacks.append(Fallback("kv_type", attention.kv_type, "f16", "refused", reason))
+            else:
+                self._fallbacks.append(Fallback("flash_attention", attention.flash, "off", "refused", reason))
+            return context
+
     def _template(self, template_id: str | None) -> PromptTemplate | None:
         """The template with this id; `gguf` is the one inside the file, None the same if the file has one."""
         if template_id is not None and template_id != OWN_TEMPLATE:
@@ -170,8 +196,11 @@ class LoadedModel:
             n_ctx_train=self._model.n_ctx_train,
             template=None,
             device=" + ".join(gpu.name for gpu in devices) or "CPU",
-            kv_bytes_per_token=kv_bytes_per_token(header),
+            kv_bytes_per_token=kv_bytes_per_token(header, self._context.attention),
             license=header.license,
+            kv_type=self._context.attention.kv_type,
+            flash_attention=self._context.attention.flash,
+            fallbacks=tuple(self._fallbacks),
         )
 
 
@@ -181,9 +210,22 @@ def _context_length(wanted: int, header: GgufHeader) -> int:
     return min(wanted if wanted > 0 else _DEFAULT_N_CTX, most)
 
 
+def _machine_fallbacks(command: Load, devices: list[Gpu]) -> list[Fallback]:
+    """Of GPU layers and threads, what this machine does not have."""
+    fallbacks = []
+    if command.n_gpu_layers > 0 and not devices:
+        message = "llama.cpp finds no GPU here that it can use."
+        fallbacks.append(Fallback("n_gpu_layers", str(command.n_gpu_layers), "0", "no_gpu", message))
+    most = usable_cores()[1]
+    if command.threads is not None and command.threads > most:
+        message = f"This computer computes with {most} threads at most."
+        fallbacks.append(Fallback("threads", str(command.threads), str(most), "few_cores", message))
+    return fallbacks
+
+
 def _thread_counts(fixed: int | None, devices: list[Gpu]) -> list[int]:
-    physical, _ = usable_cores()
+    physical, logical = usable_cores()
     if fixed is not None:
-        return [max(1, fixed)]
+        return [max(1, min(fixed, logical))]
     # With a GPU the processor has little to do: a few threads are enough, and there is nothing to tune.
     return [min(physical, _GPU_HOST_THREADS)] if devices else ladder(physical)

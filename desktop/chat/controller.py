@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from desktop.chat.files.attaching import Attaching
     from desktop.chat.files.exchange import Exchange
     from desktop.chat.model_server import ModelServer
+    from desktop.model_settings import LoadSettings
     from desktop.store.drafts import TypedField
     from desktop.store.records import StoredAttachment
 
@@ -77,6 +78,10 @@ class ChatController(ContextControl):
     def sampling(self) -> Sampling:
         """The sampling values that questions are asked with."""
         return self._models.sampling()
+
+    def loaded_with(self) -> LoadSettings | None:
+        """What the present model is loaded with; None without one."""
+        return self._models.loaded_with()
 
     @cached_property
     def exchange(self) -> Exchange:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from belle import paths
+from belle.engine.answer.file_sampling import recommended_sampling
 from belle.engine.process.protocol import Load, Sampling
 from belle.errors import KnownError
 from belle.gguf.reader import read_header
@@ -15,6 +16,7 @@ from belle.prompts import OWN_TEMPLATE, TEMPLATES
 from desktop.chat.model_host import ModelToLoad
 from desktop.chat.state import ModelChoice
 from desktop.i18n import current_language
+from desktop.model_settings import ModelSettingsStore
 from desktop.settings import Settings
 
 STARTER = "starter"
@@ -25,6 +27,8 @@ class ModelLibrary:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._own = ModelSettingsStore(settings)
+        self._path: Path | None = None
         self._sampling = Sampling()
 
     def choices(self) -> list[ModelChoice]:
@@ -66,7 +70,7 @@ class ModelLibrary:
         """Find the file for a catalogue name or path and read its header. Raises KnownError.
 
         Args:
-            n_ctx: the context length, in tokens; None: the one in the settings.
+            n_ctx: the context length, in tokens; None: the one in the settings, of this model or of all.
         """
         resolved = catalog.resolve(ref)
         header = read_header(resolved.path)
@@ -76,12 +80,17 @@ class ModelLibrary:
             message = f"{name} is an embedding model, which does not chat."
             advice = "Add it in the library, and it finds passages in folders of documents. Choose another one to chat."
             raise KnownError("embedding_model", message, advice, path=str(resolved.path))
-        self._sampling = Sampling(**asdict(resolved.sampling)) if resolved.sampling else Sampling()
+        self._path = resolved.path
+        self._sampling = recommended_sampling(header, asdict(resolved.sampling) if resolved.sampling else None)
+        wanted = self._own.of(resolved.path).load_settings(self._settings)
         load = Load(
             path=str(resolved.path),
-            n_ctx=n_ctx or self._settings.n_ctx,
+            n_ctx=n_ctx or wanted.n_ctx,
+            n_gpu_layers=wanted.n_gpu_layers,
+            kv_type=wanted.kv_type,
+            flash_attention=wanted.flash_attention,
             template=resolved.template if resolved.template in (None, OWN_TEMPLATE, *TEMPLATES) else None,
-            threads=self._settings.threads,
+            threads=wanted.threads,
             state_folder=str(paths.saved_states_dir()) if self._settings.state_budget else None,
             state_budget=self._settings.state_budget,
         )
@@ -100,9 +109,22 @@ class ModelLibrary:
         if model.ref == model.load.path or template != known.get(registry.absolute(path)):
             catalog.remember_file(path, template, title=model.name)
 
-    def sampling(self) -> Sampling:
-        """The sampling values that the catalogue recommends for the model resolved last, else our defaults."""
+    def recommended_sampling(self) -> Sampling:
+        """The sampling values that are recommended for the model resolved last, else our defaults."""
         return self._sampling
+
+    def sampling(self) -> Sampling:
+        """The same, overridden by what is set for all models, and that by what is set for this one."""
+        everywhere = self._settings.sampling(self._sampling)
+        return self._own.of(self._path).sampling(everywhere) if self._path is not None else everywhere
+
+    def remember_context(self, n_ctx: int) -> None:
+        """Load the model resolved last with a context of `n_ctx` tokens from now on; all models, unless it has its
+        own."""
+        if self._path is not None and self._own.of(self._path).n_ctx is not None:
+            self._own.set(self._path, "n_ctx", n_ctx)
+        else:
+            self._settings.set_value("model/n_ctx", n_ctx)
 
 
 def _makes_embeddings(path: Path) -> bool:

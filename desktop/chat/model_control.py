@@ -6,7 +6,7 @@ the model changes.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +19,11 @@ from desktop.settings import SMALLEST_CONTEXT, Settings
 
 # What belongs to the engine is imported when it is first needed: the list of conversations is shown before that.
 if TYPE_CHECKING:
-    from belle.engine.process.protocol import Died, SaferMode, Sampling, Stats
+    from belle.engine.process.protocol import Died, Fallback, SaferMode, Sampling, Stats
     from belle.prompts import Message
     from desktop.chat.library import ModelLibrary
     from desktop.chat.model_host import EngineFactory, ModelHost, ModelToLoad
+    from desktop.model_settings import LoadSettings
 
 _TELLING_TOKENS = 32
 """Of a shorter answer the speed says little."""
@@ -45,6 +46,7 @@ class ModelControl(QObject):
         self._engine_factory = engine_factory
         self._tried_n_ctx: int | None = None  # goes into the settings if the model can be loaded with it
         self._worked_n_ctx: int | None = None  # of the last model that could be loaded
+        self._fallbacks: tuple[Fallback, ...] = ()  # those that notices are about
 
     @cached_property
     def _library(self) -> ModelLibrary:
@@ -86,11 +88,11 @@ class ModelControl(QObject):
 
     def own_sampling(self) -> Sampling:
         """The recommended sampling values of the present model, else our defaults."""
-        return self._library.sampling()
+        return self._library.recommended_sampling()
 
     def sampling(self) -> Sampling:
-        """The recommended sampling values, overridden by the person's settings."""
-        return self._settings.sampling(self.own_sampling())
+        """The recommended sampling values, overridden by the person's settings for all models and for this one."""
+        return self._library.sampling()
 
     def thinks(self) -> bool | None:
         """The person's setting for the present model; None: not set."""
@@ -131,8 +133,21 @@ class ModelControl(QObject):
         self.answer_ends.emit("stopped")
         self.notice_cleared.emit("model")
         self.notice_cleared.emit("template")
+        for fallback in self._fallbacks:
+            self.notice_cleared.emit(_key_of(fallback))
+        self._fallbacks = ()
         self.host.load(model)
         return True
+
+    def loaded_with(self) -> LoadSettings | None:
+        """What the present model was loaded with, or is being loaded with; None without one."""
+        model = self.host.current if "host" in self.__dict__ else None
+        if model is None:
+            return None
+        from desktop.model_settings import LoadSettings
+
+        load = model.load
+        return LoadSettings(load.n_ctx, load.threads, load.n_gpu_layers, load.kv_type, load.flash_attention)
 
     def reload(self) -> None:
         """Start the present model again after it has died."""
@@ -190,13 +205,17 @@ class ModelControl(QObject):
         if model is not None and state.info is not None and state.info.template is not None:
             self._remember(model)
         self.state_changed.emit(state)
+        if state.info is not None and state.info.fallbacks != self._fallbacks:
+            self._fallbacks = state.info.fallbacks
+            for fallback in self._fallbacks:
+                self.notice.emit(Notice("fallback", "info", asdict(fallback), (), _key_of(fallback)))
 
     def _remember(self, model: ModelToLoad) -> None:
         """Make a model that could be loaded the default of the next start, and add its file to the registry."""
         if model.ref != self._settings.model:
             self._settings.set_value("model/ref", model.ref)
         if self._tried_n_ctx is not None:
-            self._settings.set_value("model/n_ctx", self._tried_n_ctx)
+            self._library.remember_context(self._tried_n_ctx)
             self._tried_n_ctx = None
         self._worked_n_ctx = model.load.n_ctx
         try:
@@ -234,3 +253,7 @@ class ModelControl(QObject):
         else:
             actions = ("restart_engine", "choose_model")
             self.notice.emit(Notice("engine_gave_up", "bad", details, actions, "engine"))
+
+
+def _key_of(fallback: Fallback) -> str:
+    return f"fallback-{fallback.setting}"

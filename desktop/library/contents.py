@@ -8,42 +8,23 @@ from contextlib import suppress
 from pathlib import Path
 
 from belle.errors import KnownError
+from belle.gguf.fingerprint import fingerprint, size_of_parts
 from belle.gguf.reader import split_parts
 
-_END_BYTES = 1 << 20
 _CHUNK_BYTES = 8 << 20
-
-
-def fingerprint(path: Path) -> tuple[int, str]:
-    """Size of all parts, and a digest of the first and last mebibyte: metadata and vocabulary, and the last weights.
-
-    Raises OSError.
-    """
-    parts = split_parts(path)
-    digest = hashlib.sha256()
-    with parts[0].open("rb") as file:
-        digest.update(file.read(_END_BYTES))
-    with parts[-1].open("rb") as file:
-        file.seek(max(0, parts[-1].stat().st_size - _END_BYTES))
-        digest.update(file.read(_END_BYTES))
-    return _size(path), digest.hexdigest()
 
 
 def duplicate_of(path: Path, others: Iterable[Path]) -> Path | None:
     """The first of `others` that has the same content, or is the same file. Files that cannot be read are none."""
     try:
-        size = _size(path)
+        size = size_of_parts(path)
     except OSError:
         return None
     for other in others:
         with suppress(OSError):
-            if _size(other) == size and fingerprint(other) == fingerprint(path):
+            if size_of_parts(other) == size and fingerprint(other) == fingerprint(path):
                 return other
     return None
-
-
-def _size(path: Path) -> int:
-    return sum(part.stat().st_size for part in split_parts(path))
 
 
 def full_digest(path: Path, progress: Callable[[int, int], None] | None = None) -> str:
@@ -55,7 +36,7 @@ def full_digest(path: Path, progress: Callable[[int, int], None] | None = None) 
     digest = hashlib.sha256()
     done = 0
     try:
-        total = _size(path)
+        total = size_of_parts(path)
         for part in split_parts(path):
             with part.open("rb") as file:
                 while data := file.read(_CHUNK_BYTES):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from belle.clients.download import part_path
+from belle.engine.answer.file_sampling import recommended_sampling
+from belle.engine.process.protocol import Sampling
 from belle.errors import KnownError
 from belle.gguf.reader import GgufHeader, read_header
 from belle.models.catalog import ModelEntry, load_catalog
@@ -15,6 +17,7 @@ from belle.models.registry import InstalledModel, installed
 from convert.install.folder import ModelFolder, in_models_folder
 from desktop.library.fit import Fit, Machine, fit_of_entry, fit_of_file
 from desktop.library.found import FoundModel
+from desktop.model_settings import LoadSettings
 
 Section = Literal["installed", "belle", "small", "found"]
 Status = Literal["installed", "missing", "begun", "available", "found"]
@@ -34,6 +37,7 @@ class LibraryEntry:
         needs_llama: it can be read only with Meta's own LLaMA-1 weights.
         own: the file lies in the folder of this program's models, so that deleting it frees space.
         program: the other program whose file this is.
+        sampling: what its card or its file recommends; None of a model that is not here.
     """
 
     ref: str
@@ -56,6 +60,7 @@ class LibraryEntry:
     program: str = ""
     fit: Fit | None = None
     header: GgufHeader | None = field(default=None, repr=False, compare=False)
+    sampling: Sampling | None = field(default=None, repr=False, compare=False)
 
     @property
     def makes_embeddings(self) -> bool:
@@ -63,31 +68,35 @@ class LibraryEntry:
         return self.header is not None and self.header.makes_embeddings
 
 
-def library_entries(n_ctx: int, machine: Machine, found: tuple[FoundModel, ...] = ()) -> list[LibraryEntry]:
+Wanted = Callable[[Path | None], LoadSettings]
+"""How the model in a file will be loaded; that of None, one that is not here yet."""
+
+
+def library_entries(wanted: Wanted, machine: Machine, found: tuple[FoundModel, ...] = ()) -> list[LibraryEntry]:
     """All lines, section by section. Raises KnownError("registry_damaged").
 
     Args:
-        n_ctx: the context length that is asked for, in tokens.
+        wanted: how models will be loaded.
         machine: what is free.
         found: models of other programs.
     """
     known = {model.name: model for model in installed()}
     catalogue = [entry for entry in load_catalog() if entry.kind != "unsupported"]
-    lines = [_of_catalogue(entry, known.pop(entry.name, None), n_ctx, machine) for entry in catalogue]
-    lines += [_of_file(model, n_ctx, machine) for model in reversed(known.values())]
-    lines += _of_others(found, {line.path for line in lines}, n_ctx, machine)
+    lines = [_of_catalogue(entry, known.pop(entry.name, None), wanted, machine) for entry in catalogue]
+    lines += [_of_file(model, wanted, machine) for model in reversed(known.values())]
+    lines += _of_others(found, {line.path for line in lines}, wanted, machine)
     order = ("installed", "small", "belle", "found")
     return sorted(lines, key=lambda line: order.index(line.section))
 
 
-def _of_catalogue(entry: ModelEntry, model: InstalledModel | None, n_ctx: int, machine: Machine) -> LibraryEntry:
+def _of_catalogue(entry: ModelEntry, model: InstalledModel | None, wanted: Wanted, machine: Machine) -> LibraryEntry:
     path = model.path if model else entry.bundled_file()
     header = _header(path)
     present = _downloaded(entry) if header is None else 0
     status: Status = "installed" if header else "missing" if model else "begun" if present else "available"
     is_here = status in ("installed", "missing")
     section: Section = "installed" if is_here else "small" if entry.kind == "gguf" else "belle"
-    fit = fit_of_file(header, n_ctx, machine) if header else fit_of_entry(entry, n_ctx, machine, present=present)
+    fit = _fit(header, wanted, machine) if header else fit_of_entry(entry, wanted(None).n_ctx, machine, present=present)
     return LibraryEntry(
         entry.name,
         entry.name,
@@ -108,10 +117,11 @@ def _of_catalogue(entry: ModelEntry, model: InstalledModel | None, n_ctx: int, m
         entry.kind == "bundled",
         fit=fit,
         header=header,
+        sampling=recommended_sampling(header, asdict(entry.sampling) if entry.sampling else None) if header else None,
     )
 
 
-def _of_file(model: InstalledModel, n_ctx: int, machine: Machine) -> LibraryEntry:
+def _of_file(model: InstalledModel, wanted: Wanted, machine: Machine) -> LibraryEntry:
     header = _header(model.path)
     return LibraryEntry(
         str(model.path),
@@ -124,13 +134,14 @@ def _of_file(model: InstalledModel, n_ctx: int, machine: Machine) -> LibraryEntr
         quantization=header.quantization if header else "",
         license=header.license if header else "",
         own=in_models_folder(model.path),
-        fit=_fit(header, n_ctx, machine),
+        fit=_fit(header, wanted, machine),
         header=header,
+        sampling=recommended_sampling(header, None) if header else None,
     )
 
 
 def _of_others(
-    found: tuple[FoundModel, ...], known: set[Path | None], n_ctx: int, machine: Machine
+    found: tuple[FoundModel, ...], known: set[Path | None], wanted: Wanted, machine: Machine
 ) -> Iterator[LibraryEntry]:
     for model in found:
         if model.path not in known:
@@ -146,14 +157,17 @@ def _of_others(
                 quantization=header.quantization,
                 license=header.license,
                 program=model.program,
-                fit=_fit(header, n_ctx, machine),
+                fit=_fit(header, wanted, machine),
                 header=header,
+                sampling=recommended_sampling(header, None),
             )
 
 
-def _fit(header: GgufHeader | None, n_ctx: int, machine: Machine) -> Fit | None:
+def _fit(header: GgufHeader | None, wanted: Wanted, machine: Machine) -> Fit | None:
     """None also for an embedding model, which never has the context of a chat."""
-    return fit_of_file(header, n_ctx, machine) if header is not None and not header.makes_embeddings else None
+    if header is None or header.makes_embeddings:
+        return None
+    return fit_of_file(header, wanted(header.path), machine)
 
 
 def _header(path: Path | None) -> GgufHeader | None:

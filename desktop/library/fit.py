@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 from belle import paths
 from belle.durable import nearest_existing
-from belle.engine.llama.memory import MemoryShape, Verdict, available_memory, estimate_for, shape_of, verdict
+from belle.engine.llama.attention import choose_attention
+from belle.engine.llama.memory import MemoryNeed, Verdict, available_memory, estimate, estimate_for, verdict
 from belle.engine.llama.speed import Observed, TokenWork, load_observed, work_of
+from belle.engine.process.protocol import Fallback
 from belle.gguf.reader import GgufHeader
 from belle.models.catalog import ModelEntry
 from convert.install.library import memory_shape
+from desktop.model_settings import ALL_LAYERS, LoadSettings
 
 Limit = Literal["", "memory", "disk"]
 
@@ -26,21 +31,30 @@ _WORSE: dict[Verdict, int] = {"fits": 0, "tight": 1, "too_big": 2}
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What is free on this machine, in bytes, and how fast it is known to be."""
+    """What is free on this machine, in bytes, and how fast it is known to be.
+
+    Attributes:
+        gpu_memory: free bytes of each GPU that llama.cpp can use; 0 of one that shares the machine's memory.
+    """
 
     memory_free: int
     disk_free: int
     observed: Observed = field(default_factory=Observed)
+    gpu_memory: tuple[int, ...] = ()
 
     @classmethod
-    def now(cls, *, beside_loaded: bool = False) -> Machine:
+    def now(cls, gpu_memory: tuple[int, ...] = (), *, beside_loaded: bool = False) -> Machine:
         """The machine as it is now, without the model that is loaded: another one would take its place.
 
         With `beside_loaded` that model stays where it is.
         """
         disk = shutil.disk_usage(nearest_existing(paths.models_dir())).free
         freed = 0 if beside_loaded else held_by_engines()
-        return cls(available_memory() + freed, disk, load_observed())
+        return cls(available_memory() + freed, disk, load_observed(), gpu_memory)
+
+    def room(self, needed: int, share_on_gpu: float) -> int:
+        """Bytes that a model which needs `needed` can use, with this share of it on the GPUs."""
+        return self.memory_free + min(sum(self.gpu_memory), round(needed * share_on_gpu))
 
 
 def held_by_engines() -> int:
@@ -67,8 +81,10 @@ class Fit:
         verdict: the worse one of memory and disk.
         limit: what is short, when the verdict is not "fits".
         memory: for weights, KV cache of `n_ctx` tokens, and what is needed to compute.
+        memory_free: of the machine, and of its GPUs as far as layers go there.
         disk: for the download and what is made of it; 0 for a file that is here.
         tokens_per_s: seen, or predicted; None while nothing is known of this machine.
+        fallbacks: settings that this model cannot be loaded with.
     """
 
     verdict: Verdict
@@ -79,13 +95,45 @@ class Fit:
     disk_free: int
     n_ctx: int
     tokens_per_s: float | None
+    fallbacks: tuple[Fallback, ...] = ()
 
 
-def fit_of_file(header: GgufHeader, n_ctx: int, machine: Machine) -> Fit:
-    """Whether a file that is here will run with a context of `n_ctx` tokens, or of all that it was trained for."""
-    n_ctx = min(n_ctx, header.n_ctx_train or n_ctx)
+def fit_of_file(header: GgufHeader, wanted: LoadSettings, machine: Machine) -> Fit:
+    """Whether a file that is here will run as `wanted`, with at most the context that it was trained for."""
+    n_ctx = min(wanted.n_ctx, header.n_ctx_train or wanted.n_ctx)
+    need, fallbacks = _need(header, wanted, n_ctx, machine)
+    room = machine.room(need.total, _share_on_gpu(wanted.n_gpu_layers, header.n_layers))
     speed = machine.observed.tokens_per_s(work_of(header), header.path.name)
-    return _fit(shape_of(header), n_ctx, 0, machine, speed)
+    return replace(_fit(need.total, room, 0, machine, n_ctx=n_ctx, speed=speed), fallbacks=fallbacks)
+
+
+def fit_of_pair(left: GgufHeader, right: GgufHeader, wanted: Callable[[Path], LoadSettings], machine: Machine) -> Fit:
+    """Whether two files will run at once, each as `wanted`, with at most the context that it was trained for.
+
+    The weights of one file are in memory once. `tokens_per_s` is not predicted: they share the processor.
+    """
+    memory, longest = 0, 0
+    for header in (left, right):
+        one = wanted(header.path)
+        n_ctx = min(one.n_ctx, header.n_ctx_train or one.n_ctx)
+        need, _ = _need(header, one, n_ctx, machine)
+        memory, longest = memory + need.total, max(longest, n_ctx)
+    if left.path == right.path:
+        memory -= left.size_bytes
+    return _fit(memory, machine.room(memory, 1.0), 0, machine, n_ctx=longest, speed=None)
+
+
+def _need(
+    header: GgufHeader, wanted: LoadSettings, n_ctx: int, machine: Machine
+) -> tuple[MemoryNeed, tuple[Fallback, ...]]:
+    on_gpu = bool(machine.gpu_memory) and wanted.n_gpu_layers != 0
+    attention, fallbacks = choose_attention(header, wanted.kv_type, wanted.flash_attention, on_gpu=on_gpu)
+    return estimate(header, n_ctx, attention), fallbacks
+
+
+def _share_on_gpu(n_gpu_layers: int, n_layers: int) -> float:
+    """The part of a model's bytes that goes to the GPUs. The output matrix counts as one more layer."""
+    return 1.0 if n_gpu_layers == ALL_LAYERS else min(1.0, n_gpu_layers / (n_layers + 1))
 
 
 def fit_of_entry(entry: ModelEntry, n_ctx: int, machine: Machine, *, present: int = 0) -> Fit | None:
@@ -98,28 +146,17 @@ def fit_of_entry(entry: ModelEntry, n_ctx: int, machine: Machine, *, present: in
         return None
     disk = max(0, entry.disk_bytes - present)
     speed = machine.observed.tokens_per_s(_work_of_entry(entry, shape.weight_bytes))
-    return _fit(shape, min(n_ctx, entry.context_length), disk, machine, speed)
-
-
-def fit_of_pair(left: GgufHeader, right: GgufHeader, n_ctx: int, machine: Machine) -> Fit:
-    """Whether two files will run at once, each with a context of `n_ctx` tokens, or of all that it was trained for.
-
-    The weights of one file are in memory once. `tokens_per_s` is not predicted: they share the processor.
-    """
-    needs = [estimate_for(shape_of(header), min(n_ctx, header.n_ctx_train or n_ctx)) for header in (left, right)]
-    memory = sum(need.total for need in needs) - (needs[1].weights if left.path == right.path else 0)
-    result = verdict(memory, machine.memory_free)
-    limit: Limit = "" if result == "fits" else "memory"
-    return Fit(result, limit, memory, machine.memory_free, 0, machine.disk_free, n_ctx, None)
-
-
-def _fit(shape: MemoryShape, n_ctx: int, disk: int, machine: Machine, speed: float | None) -> Fit:
+    n_ctx = min(n_ctx, entry.context_length)
     memory = estimate_for(shape, n_ctx).total
-    by_memory = verdict(memory, machine.memory_free)
+    return _fit(memory, machine.room(memory, 1.0), disk, machine, n_ctx=n_ctx, speed=speed)
+
+
+def _fit(memory: int, room: int, disk: int, machine: Machine, *, n_ctx: int, speed: float | None) -> Fit:
+    by_memory = verdict(memory, room)
     by_disk = verdict(disk, machine.disk_free) if disk else "fits"
     worst = max(by_memory, by_disk, key=lambda one: _WORSE[one])
     limit: Limit = "" if worst == "fits" else "memory" if worst == by_memory else "disk"
-    return Fit(worst, limit, memory, machine.memory_free, disk, machine.disk_free, n_ctx, speed)
+    return Fit(worst, limit, memory, room, disk, machine.disk_free, n_ctx, speed)
 
 
 def _work_of_entry(entry: ModelEntry, weights: int) -> TokenWork:

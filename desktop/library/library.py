@@ -13,16 +13,17 @@ from PySide6.QtCore import QObject, Signal
 from belle.engine.llama.speed import load_observed, machine_speed
 from belle.engine.process.native_calls import call
 from belle.errors import KnownError
-from belle.gguf.reader import read_header
+from belle.gguf.reader import GgufHeader, read_header
 from belle.models.catalog import installed_if_readable, load_catalog, remember_file
 from convert.install import library as installed_library
 from convert.install.library import Removal
 from convert.install.local import is_adapter
 from desktop.library.contents import duplicate_of
 from desktop.library.entries import LibraryEntry, library_entries
-from desktop.library.fit import Machine
+from desktop.library.fit import Fit, Machine, fit_of_file
 from desktop.library.found import FoundModel, found_models
 from desktop.library.jobs import JobState, LibraryJob
+from desktop.model_settings import LoadSettings, ModelSettings, ModelSettingsStore
 
 if TYPE_CHECKING:
     from desktop.settings import Settings
@@ -51,6 +52,8 @@ class Library(QObject):
         self._states: dict[str, JobState] = {}
         self._discarded: set[str] = set()
         self._found: tuple[FoundModel, ...] = ()
+        self._gpu_memory: tuple[int, ...] = ()
+        self.model_settings = ModelSettingsStore(settings)
         self._is_looking = False
         self._looked.connect(self._take_found)
         self._measured.connect(self.changed)
@@ -59,7 +62,21 @@ class Library(QObject):
 
     def entries(self) -> list[LibraryEntry]:
         """The lines, with models of other programs once `look_around` has found them. Raises KnownError."""
-        return library_entries(self._settings.n_ctx, Machine.now(), self._found)
+        return library_entries(self.load_settings, Machine.now(self._gpu_memory), self._found)
+
+    @property
+    def has_gpu(self) -> bool:
+        """Whether layers can be given to a GPU; False until this machine has been looked at."""
+        return bool(self._gpu_memory)
+
+    def fit(self, header: GgufHeader) -> Fit:
+        """Whether a file that is here will run with the settings that it has now."""
+        return fit_of_file(header, self.load_settings(header.path), Machine.now(self._gpu_memory))
+
+    def load_settings(self, path: Path | None) -> LoadSettings:
+        """How the model in a file will be loaded; None: one that is not here yet."""
+        own = self.model_settings.of(path) if path is not None else ModelSettings()
+        return own.load_settings(self._settings)
 
     def look_around(self) -> None:
         """Look for models of other programs, and the first time measure this machine, beside the event loop."""
@@ -70,6 +87,8 @@ class Library(QObject):
     def _look(self) -> None:
         with suppress(RuntimeError):  # the application has ended meanwhile
             own = _own_files()
+            with suppress(KnownError):
+                self._gpu_memory = tuple(call("belle.engine.llama.devices:gpu_memory"))
             self._looked.emit(tuple(model for model in found_models() if duplicate_of(model.path, own) is None))
             observed = load_observed()
             if observed.machine is None:
@@ -171,9 +190,13 @@ class Library(QObject):
         return installed_library.plan_removal(entry.name)
 
     def remove(self, removal: Removal) -> None:
-        """Delete the model. Raises KnownError."""
+        """Delete the model, and its settings. Raises KnownError."""
+        models = [path for path in (*removal.files, removal.kept) if path is not None and path.suffix == ".gguf"]
+        staying = self.model_settings.identities(path for path in _own_files() if path not in models)
+        identities = self.model_settings.identities(models) - staying
         try:
             installed_library.remove(removal)
+            self.model_settings.drop(identities)
         finally:
             self._states.pop(removal.name, None)
             self.changed.emit()

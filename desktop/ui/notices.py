@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from desktop.i18n import translate
 from desktop.ui import numbers
+from desktop.ui.fallbacks import fallback_texts
 from desktop.ui.foreign_text import shortened
 from desktop.ui.import_summary import import_summary
 
@@ -53,6 +54,8 @@ def notice_text(notice: Notice) -> NoticeText:
         kind = "starter_not_installed"  # a Python package, not a download
     if kind == "imported":
         facts["summary"] = import_summary(notice.details)
+    if kind == "fallback":
+        kind = f"fallback_{facts['reason']}"
     if kind.startswith("attach_"):
         kind = _SAME_FOR_ATTACHMENTS.get(kind, kind)
     message = str(notice.details.get("message", ""))
@@ -128,7 +131,8 @@ def _facts(details: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _sentences() -> dict[str, tuple[str, str]]:
-    return {**_about_files(), **_about_memory(), **_about_answers(), **_about_the_store(), **_other()}
+    fallbacks = {f"fallback_{reason}": texts for reason, texts in fallback_texts().items()}
+    return {**_about_files(), **_about_memory(), **_about_answers(), **_about_the_store(), **_other(), **fallbacks}
 
 
 def _about_files() -> dict[str, tuple[str, str]]:

@@ -12,6 +12,7 @@ from belle.engine.process.protocol import (
     Done,
     Event,
     Failed,
+    Fallback,
     Generate,
     Hello,
     ListTemplates,
@@ -26,7 +27,7 @@ from belle.engine.process.protocol import (
 )
 
 
-def model_info(load: Load, template: str | None = "gguf") -> ModelInfo:
+def model_info(load: Load, template: str | None = "gguf", fallbacks: tuple[Fallback, ...] = ()) -> ModelInfo:
     return ModelInfo(
         path=load.path,
         name="Fake",
@@ -39,6 +40,7 @@ def model_info(load: Load, template: str | None = "gguf") -> ModelInfo:
         template=template,
         device="CPU",
         kv_bytes_per_token=1024,
+        fallbacks=fallbacks,
     )
 
 
@@ -49,6 +51,7 @@ class FakeEngine:
     on_event: Callable[[Event], None]
     ready_at_once: bool = True
     template: str | None = "gguf"
+    fallbacks: tuple[Fallback, ...] = ()
     commands: list[object] = field(default_factory=list)
     closed: bool = False
 
@@ -61,11 +64,11 @@ class FakeEngine:
             self.ready()
 
     def ready(self) -> None:
-        self.on_event(Ready(model_info(self.loads[-1], self.loads[-1].template or self.template)))
+        self.on_event(Ready(model_info(self.loads[-1], self.loads[-1].template or self.template, self.fallbacks)))
 
     def set_template(self, template: str) -> None:
         self.commands.append(template)
-        self.on_event(Ready(model_info(self.loads[-1], template)))
+        self.on_event(Ready(model_info(self.loads[-1], template, self.fallbacks)))
 
     def generate(self, request: Generate) -> None:
         self.commands.append(request)

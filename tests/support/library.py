@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from PySide6.QtWidgets import QDialog
 
@@ -36,7 +37,15 @@ def library_dialogs(settings: Settings) -> Iterator[QDialog]:
     yield SourceDialog(settings)
     yield ConfirmDialog("Delete?", "It frees 5 GB. " * 20, "Delete", "Keep it")
     yield CostDialog(entries["starter"])
-    yield ModelDetailsDialog(entries["starter"], current=True, examination=NoExamination())
+    wanted = library.load_settings(None)
+    yield ModelDetailsDialog(
+        entries["starter"],
+        library,
+        settings,
+        current=True,
+        loaded_with=replace(wanted, n_ctx=wanted.n_ctx // 2),
+        examination=NoExamination(),
+    )
     yield compare_dialog(entries["starter"], settings)
 
 

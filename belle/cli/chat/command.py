@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from belle import paths
-from belle.cli.arguments import input_file, path_or_name, real, whole
+from belle.cli.arguments import add_attention_options, input_file, path_or_name, real, whole
 from belle.cli.chat.answer import Answerer
 from belle.cli.chat.attachments import LONGEST_TEXT, Attachment, read_attachment
 from belle.cli.chat.conversation import ChatConversation
 from belle.cli.chat.input_history import InputHistory
-from belle.cli.chat.model import ChatModel, recommended_sampling
+from belle.cli.chat.model import ChatModel, sampling_of
 from belle.cli.chat.session import ChatSession
 from belle.cli.chat.settings import POLICIES, AnswerSettings
 from belle.cli.chat.transcript import Transcript
@@ -90,6 +90,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stop", action="append", default=[], metavar="TEXT", help="end an answer at TEXT; repeatable")
     parser.add_argument("--ctx", type=whole(0), default=0, metavar="N", help="context length in tokens (default: 4096)")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="threads (default: adapt to the machine)")
+    add_attention_options(parser)
     parser.add_argument(
         "--context-policy",
         choices=tuple(POLICIES),
@@ -114,6 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
     model = resolve(arguments.model or opened.model or STARTER)
     load = Load(str(model.path), n_ctx=arguments.ctx, template=_template(arguments.template, model))
     load = replace(load, threads=arguments.threads)
+    load = replace(load, kv_type=arguments.kv_type, flash_attention=arguments.flash_attention)
     if opened.shared is not None:
         load = _with_saved_states(load)
 
@@ -271,7 +273,7 @@ def _template(wanted: str | None, model: ResolvedModel) -> str | None:
 def _settings(arguments: argparse.Namespace, model: ResolvedModel, overflow: Overflow) -> AnswerSettings:
     names = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty", "seed")
     chosen = {name: value for name in names if (value := getattr(arguments, name)) is not None}
-    sampling: Sampling = replace(recommended_sampling(model), **chosen)
+    sampling: Sampling = replace(sampling_of(model), **chosen)
     policy = POLICIES[arguments.context_policy] if arguments.context_policy else overflow
     return AnswerSettings(sampling, arguments.max_tokens, tuple(arguments.stop), arguments.thinking, policy)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, fields, replace
 
+from belle.cli.fallbacks import note_fallbacks
 from belle.cli.messages import is_chinese, say
 from belle.cli.terminal import Terminal
+from belle.engine.answer.file_sampling import recommended_sampling
 from belle.engine.process.blocking import BlockingEngine
 from belle.engine.process.protocol import Load, ModelInfo, Sampling
 from belle.errors import KnownError
+from belle.gguf.reader import read_header
 from belle.models.catalog import ResolvedModel, remember_file, resolve
 from belle.prompts import TEMPLATES
 
@@ -55,17 +58,19 @@ class ChatModel:
 
     @property
     def sampling(self) -> Sampling:
-        """What its card recommends."""
-        return recommended_sampling(self._resolved)
+        """What its card or its file recommends."""
+        return sampling_of(self._resolved)
 
     def introduce(self, *, ask: bool) -> None:
-        """Choose its template, where its file has none, and show the notice of its licence.
+        """Choose its template, where its file has none; show which settings it could not be loaded with, and the
+        notice of its licence.
 
         Args:
             ask: whether a person can be asked.
 
         Raises KnownError("no_template").
         """
+        note_fallbacks(self._terminal, self.info)
         if self.info.template is None:
             self._choose_template(ask=ask)
         entry = self._resolved.entry
@@ -127,9 +132,9 @@ class ChatModel:
                 return int(answer)
 
 
-def recommended_sampling(model: ResolvedModel) -> Sampling:
-    """What the card of a model recommends, or the program's defaults."""
-    return Sampling(**asdict(model.sampling)) if model.sampling else Sampling()
+def sampling_of(model: ResolvedModel) -> Sampling:
+    """What the card of a model recommends, or its file, or the program's defaults. Raises KnownError."""
+    return recommended_sampling(read_header(model.path), asdict(model.sampling) if model.sampling else None)
 
 
 def sampling_for_other_model(sampling: Sampling, before: Sampling, after: Sampling) -> Sampling:

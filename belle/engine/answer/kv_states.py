@@ -186,7 +186,7 @@ class ConversationStates:
 
 def _engine_identity(model: Path, context: Context) -> str:
     """A digest of all that the bytes of a cache depend on: the model's file, the library, the layout in memory."""
-    digest = hashlib.sha256(f"{library_digest()} {context.attention} {sys.byteorder}".encode())
+    digest = hashlib.sha256(f"{library_digest()} {context.layout} {sys.byteorder}".encode())
     try:
         status = model.stat()
         digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())

@@ -12,6 +12,7 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 from numpy.typing import NDArray
 
+from belle.engine.llama.attention import PLAIN, Attention
 from belle.engine.llama.memory import N_UBATCH
 from belle.engine.llama.model import Model, not_a_chat_model
 from belle.engine.llama.native_log import NativeLog
@@ -23,10 +24,18 @@ N_BATCH = 512
 N_OUTPUTS = 16
 """Most tokens of which one call of `Context.evaluate_rows` gives the logits."""
 
-_ROUNDED_TO = 256
+GGML_KV_TYPES = {"f16": llama.GGML_TYPE_F16, "q8_0": llama.GGML_TYPE_Q8_0, "q4_0": llama.GGML_TYPE_Q4_0}
+"""ggml's numbers of the types of a KV cache."""
+
 ABORTED = 2
 """What `llama_decode` returns when the abort callback asked for an end."""
 
+_ROUNDED_TO = 256
+_FLASH = {
+    "auto": llama.LLAMA_FLASH_ATTN_TYPE_AUTO,
+    "on": llama.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+    "off": llama.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+}
 _SEQUENCE = 0
 
 
@@ -73,12 +82,22 @@ class Context:
         on_gpu: whether layers were offloaded.
         stop: interrupts evaluations.
         log: where llama.cpp writes its reasons.
+        attention: as `choose_attention` has found it possible.
 
     Raises KnownError("out_of_memory") when there is no memory for the KV cache, KnownError("not_a_chat_model") when the
     model has none.
     """
 
-    def __init__(self, model: Model, n_ctx: int, *, on_gpu: bool, stop: StopFlag, log: NativeLog) -> None:
+    def __init__(
+        self,
+        model: Model,
+        n_ctx: int,
+        *,
+        on_gpu: bool,
+        stop: StopFlag,
+        log: NativeLog,
+        attention: Attention = PLAIN,
+    ) -> None:
         params = llama.llama_context_default_params()
         # llama.cpp rounds up too, but then limits n_batch to the size before rounding.
         params.n_ctx = -(-n_ctx // _ROUNDED_TO) * _ROUNDED_TO
@@ -86,10 +105,8 @@ class Context:
         params.n_ubatch = N_BATCH if on_gpu else N_UBATCH
         # Few tokens' logits are needed: with a large vocabulary this saves hundreds of megabytes.
         params.n_outputs_max = N_OUTPUTS
-        # On a CPU flash attention is no faster, and its results depend on the number of threads, which changes at run
-        # time: the same seed would no longer give the same text.
-        attention = llama.LLAMA_FLASH_ATTN_TYPE_AUTO if on_gpu else llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        params.flash_attn_type = attention
+        params.flash_attn_type = _FLASH[attention.flash]
+        params.type_k = params.type_v = GGML_KV_TYPES[attention.kv_type]
         log.errors()
         self.handle = llama.llama_init_from_model(model.handle, params)
         if self.handle is None:
@@ -100,6 +117,7 @@ class Context:
             self.close()
             raise not_a_chat_model(model.path)
         self._on_gpu = on_gpu
+        self.attention = attention
         self._stop = stop
         self._log = log
         llama.llama_set_abort_callback(self.handle, *stop.callback)
@@ -182,9 +200,9 @@ class Context:
         return size + len(self.tokens) * ctypes.sizeof(llama.llama_token)
 
     @property
-    def attention(self) -> str:
+    def layout(self) -> str:
         """How keys and values lie in the cache: a file of one kind cannot be read as the other."""
-        return "flash" if self._on_gpu else "plain"
+        return f"{self.attention} gpu={self._on_gpu}"
 
     def save(self, path: Path) -> bool:
         """Write tokens, keys and values to `path`, in llama.cpp's own format. False when that failed."""

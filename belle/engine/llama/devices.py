@@ -44,3 +44,8 @@ def gpus() -> list[Gpu]:
             name = libggml.ggml_backend_dev_description(device).decode("utf-8", "replace")
             gpus.append(Gpu(name, 0 if shared else free.value))
     return gpus
+
+
+def gpu_memory() -> list[int]:
+    """`Gpu.own_memory` of each, for a process that asks another one: drivers may crash."""
+    return [gpu.own_memory for gpu in gpus()]

@@ -17,9 +17,10 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 from numpy.typing import NDArray
 
-from belle.engine.llama.context import ABORTED, Interrupted, StopFlag
+from belle.engine.llama.context import ABORTED, GGML_KV_TYPES, Interrupted, StopFlag
 from belle.engine.llama.model import Model
 from belle.engine.llama.native_log import NativeLog
+from belle.engine.process.protocol import KvType
 from belle.errors import KnownError
 
 Logits = NDArray[np.float32]
@@ -43,6 +44,7 @@ class ContextOptions:
         flash_attention: "auto" leaves the choice to llama.cpp, as its own tools do; on a processor the results then
             depend on the number of rows and threads.
         float32_cache: keys and values as they were computed, not rounded to float16.
+        kv_type: how keys and values are stored otherwise; a quantized type needs flash attention.
         on_node: called for each node of the graph.
         embeddings: compute the last hidden state of each token (`embeddings`) in place of logits.
         stop: interrupts evaluations.
@@ -56,6 +58,7 @@ class ContextOptions:
     threads: int = 1
     flash_attention: Literal["auto", "off"] = "off"
     float32_cache: bool = False
+    kv_type: KvType = "f16"
     on_node: NodeCallback | None = None
     embeddings: bool = False
     stop: StopFlag | None = None
@@ -234,8 +237,8 @@ class Evaluator:
         params.n_threads = params.n_threads_batch = options.threads
         if options.flash_attention == "off":
             params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        if options.float32_cache:
-            params.type_k = params.type_v = llama.GGML_TYPE_F32
+        cache_type = llama.GGML_TYPE_F32 if options.float32_cache else GGML_KV_TYPES[options.kv_type]
+        params.type_k = params.type_v = cache_type
         if options.embeddings:
             params.embeddings, params.pooling_type = True, llama.LLAMA_POOLING_TYPE_NONE
         if options.on_node is not None:

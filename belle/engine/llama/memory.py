@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from belle.engine.llama.attention import PLAIN, Attention
 from belle.errors import KnownError
 from belle.gguf.reader import GgufHeader
 from belle.units import gibibytes
@@ -20,7 +21,6 @@ Verdict = Literal["fits", "tight", "too_big"]
 N_UBATCH = 128
 """Most tokens that the worker evaluates at once on a CPU; the compute buffer grows with it."""
 
-_KV_ELEMENT_BYTES = 2  # f16
 _PROCESS_BYTES = 50 << 20  # Python and llama.cpp, measured with a model of a few hundred tokens
 _TOKEN_BYTES = 250  # of llama.cpp's tables, for each entry of the vocabulary
 _COMFORTABLE_SHARE = 0.85
@@ -37,7 +37,7 @@ class MemoryNeed:
 
     Args:
         weights: the file; it is mapped, but every token reads every byte of it.
-        kv: keys and values of the whole context, f16.
+        kv: keys and values of the whole context.
         compute: buffers for intermediate results, and the process itself with its tables of the vocabulary.
     """
 
@@ -76,28 +76,29 @@ def shape_of(header: GgufHeader) -> MemoryShape:
     )
 
 
-def kv_bytes_per_token(header: GgufHeader) -> int:
-    """Bytes of KV cache per token of context: Σ over layers of n_kv_heads × (key + value length) × 2."""
-    return header.kv_elements_per_token * _KV_ELEMENT_BYTES
+def kv_bytes_per_token(header: GgufHeader, attention: Attention = PLAIN) -> int:
+    """Bytes of KV cache per token of context: Σ over layers of n_kv_heads × (key + value length) × bytes of a value."""
+    return round(header.kv_elements_per_token * attention.element_bytes)
 
 
-def estimate(header: GgufHeader, n_ctx: int, n_ubatch: int = N_UBATCH) -> MemoryNeed:
+def estimate(header: GgufHeader, n_ctx: int, attention: Attention = PLAIN) -> MemoryNeed:
     """The memory that the model of `header` takes with a context of `n_ctx` tokens."""
-    return estimate_for(shape_of(header), n_ctx, n_ubatch)
+    return estimate_for(shape_of(header), n_ctx, attention)
 
 
-def estimate_for(shape: MemoryShape, n_ctx: int, n_ubatch: int = N_UBATCH) -> MemoryNeed:
+def estimate_for(shape: MemoryShape, n_ctx: int, attention: Attention = PLAIN) -> MemoryNeed:
     """The memory that a model takes with a context of `n_ctx` tokens.
 
-    The compute buffer holds, for `n_ubatch` tokens in f32, the activations of one layer (about 6 × n_embd, 3 × n_ff),
+    The compute buffer holds, for `N_UBATCH` tokens in f32, the activations of one layer (about 6 × n_embd, 3 × n_ff),
     the attention scores against the whole context (n_heads × n_ctx) with their mask, and the logits of the one token
-    that is sampled from.
+    that is sampled from. Flash attention has no scores, and its mask is one of f16.
     """
     activations = 6 * shape.n_embd + 3 * (shape.n_ff or 4 * shape.n_embd)  # values per token
-    scores = (shape.n_heads + 1) * n_ctx  # values per token, the mask included
-    compute = 4 * (n_ubatch * (activations + scores) + 2 * shape.n_vocab)
+    # Values per token, the mask included.
+    scores = n_ctx / 2 if attention.flash == "on" else (shape.n_heads + 1) * n_ctx
+    compute = round(4 * (N_UBATCH * (activations + scores) + 2 * shape.n_vocab))
     process = _PROCESS_BYTES + _TOKEN_BYTES * shape.n_vocab
-    kv = n_ctx * shape.kv_elements_per_token * _KV_ELEMENT_BYTES
+    kv = round(n_ctx * shape.kv_elements_per_token * attention.element_bytes)
     return MemoryNeed(shape.weight_bytes, kv, compute + process)
 
 
@@ -118,16 +119,18 @@ def verdict(needed: int, available: int) -> Verdict:
     return "fits" if needed <= available * _COMFORTABLE_SHARE else "tight"
 
 
-def check_fits(header: GgufHeader, n_ctx: int, *, available: int | None = None) -> MemoryNeed:
+def check_fits(
+    header: GgufHeader, n_ctx: int, *, available: int | None = None, attention: Attention = PLAIN
+) -> MemoryNeed:
     """The estimate for `n_ctx` tokens, if there is room for it.
 
     Raises KnownError("too_big_for_memory") with the bytes `needed`, `available`, `weights`, `kv`, and `fitting_n_ctx`:
     the largest context that would fit, 0 when none does.
     """
     available = available_memory() if available is None else available
-    need = estimate(header, n_ctx)
+    need = estimate(header, n_ctx, attention)
     if verdict(need.total, available) == "too_big":
-        smaller = largest_context(header, available)
+        smaller = largest_context(header, available, attention)
         advice = f"A context of {smaller:,} tokens would fit. " if smaller else ""
         raise KnownError(
             "too_big_for_memory",
@@ -144,7 +147,7 @@ def check_fits(header: GgufHeader, n_ctx: int, *, available: int | None = None) 
     return need
 
 
-def largest_context(header: GgufHeader, available: int | None = None) -> int:
+def largest_context(header: GgufHeader, available: int | None = None, attention: Attention = PLAIN) -> int:
     """The largest context that fits, in tokens: a power of two from 512 on, or what the model was trained for.
 
     0 when not even the smallest fits.
@@ -152,7 +155,7 @@ def largest_context(header: GgufHeader, available: int | None = None) -> int:
     available = available_memory() if available is None else available
     n_ctx, best = _SMALLEST_CONTEXT, 0
     limit = header.n_ctx_train or _SMALLEST_CONTEXT
-    while estimate(header, min(n_ctx, limit)).total <= available:
+    while estimate(header, min(n_ctx, limit), attention).total <= available:
         best = min(n_ctx, limit)
         if best == limit:
             break

@@ -25,6 +25,12 @@ Overflow = Literal["refuse", "drop_oldest", "cut_middle", "summarise"]
 """What to do when a conversation does not fit: fail (`prompt_too_long`), leave out its oldest turns, leave out the
 turns after its first, or leave out the oldest and go on with a summary of them."""
 
+KvType = Literal["f16", "q8_0", "q4_0"]
+"""How the values of the KV cache are stored: 16 bits each, or blocks of 32 with 8 or 4 bits each and a scale."""
+
+FlashAttention = Literal["auto", "on", "off"]
+"""Attention without a matrix of scores: always, never, or where it helps (on a GPU, and for a quantized KV cache)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -59,6 +65,10 @@ class Load:
         state_budget: bytes that they may take together; those not used for longest make room.
         prompt_cache: bytes of memory for the KV states of conversations that others have displaced from the context.
         embeddings_only: for `Embed` alone, on the processor: the model need not be able to chat.
+        kv_type: how keys and values are stored; a quantized cache needs flash attention.
+        flash_attention: see `FlashAttention`.
+
+    Of what this model or machine cannot do, `ModelInfo.fallbacks` says what was taken instead.
     """
 
     op: ClassVar[str] = "load"
@@ -72,6 +82,8 @@ class Load:
     state_budget: int = 4 << 30
     prompt_cache: int = 0
     embeddings_only: bool = False
+    kv_type: KvType = "f16"
+    flash_attention: FlashAttention = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +248,24 @@ class Loading:
 
 
 @dataclass(frozen=True, slots=True)
+class Fallback:
+    """A setting of `Load` that could not be taken as it was asked for.
+
+    Args:
+        setting: the field of `Load`.
+        asked, taken: its value, and the one in use.
+        reason: `head_size`, `no_cache`, `flash_attention_off`, `no_flash_attention`, `refused`, `no_gpu`, `few_cores`.
+        message: one English sentence, with what llama.cpp said where it refused.
+    """
+
+    setting: str
+    asked: str
+    taken: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """A loaded model. Sizes in bytes, context in tokens.
 
@@ -243,7 +273,8 @@ class ModelInfo:
     or one that does not work, and none was chosen: the user has to choose before anything can be generated.
     `template_problem` says why the file's own template does not work. `can_switch_thinking`: the template knows
     `Generate.thinking`. `device` is `CPU` or the GPU's name. `tool_syntax` is how the model writes calls of functions
-    (`belle.prompts.tool_calls`), "" when its template knows none.
+    (`belle.prompts.tool_calls`), "" when its template knows none. `kv_type` and `flash_attention` are those in use,
+    `fallbacks` the settings that were asked for and could not be taken.
     """
 
     path: str
@@ -261,6 +292,9 @@ class ModelInfo:
     can_switch_thinking: bool = False
     template_problem: str = ""
     tool_syntax: str = ""
+    kv_type: KvType = "f16"
+    flash_attention: FlashAttention = "off"
+    fallbacks: tuple[Fallback, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -503,7 +537,7 @@ _COMMANDS: dict[str, type[Any]] = {command.op: command for command in get_args(C
 _EVENTS: dict[str, type[Any]] = {event.event: event for event in get_args(Event)}
 # Computed once: they are used for every line that arrives.
 _FIELDS = {c: frozenset(f.name for f in dataclasses.fields(c)) for c in (*_COMMANDS.values(), *_EVENTS.values())}
-_NESTED: dict[str, Any] = {"sampling": Sampling, "model": ModelInfo, "stats": Stats}
+_NESTED: dict[str, Any] = {"sampling": Sampling, "stats": Stats}
 
 
 class ProtocolError(ValueError):
@@ -542,6 +576,8 @@ def _decode(line: bytes, tag: str, types: dict[str, type[Any]]) -> Any:
 
 
 def _value(name: str, value: Any) -> Any:
+    if name == "model":
+        return _model_info(**value)
     if name in _NESTED:
         return _NESTED[name](**value)
     if name == "messages":
@@ -552,6 +588,10 @@ def _value(name: str, value: Any) -> Any:
         return tuple(_token_logprob(**token) for token in value)
     # Every other list is one of texts or numbers.
     return tuple(value) if isinstance(value, list) else value
+
+
+def _model_info(fallbacks: list[dict[str, str]] | tuple[()] = (), **fields: Any) -> ModelInfo:
+    return ModelInfo(**fields, fallbacks=tuple(Fallback(**fallback) for fallback in fallbacks))
 
 
 def _message(tool_calls: list[dict[str, str]] | tuple[()] = (), **fields: Any) -> Message:

@@ -7,34 +7,41 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+from belle.engine.llama.attention import choose_attention
 from belle.engine.llama.cores import usable_cores
 from belle.engine.llama.evaluator import ContextOptions, Evaluator
 from belle.engine.llama.model import Model, Vocabulary
+from belle.engine.process.protocol import KvType
+from belle.errors import KnownError
 from belle.evaluation.sources.base import Rows, Speed, chunk_rows
 from belle.evaluation.sources.memory_watch import AddedMemory
 from belle.evaluation.windows import Protocol, Window
+from belle.gguf.reader import read_header
 
 _SINGLE_TOKENS = 24
 _UBATCH = 512  # llama.cpp's default
 
 
 class LlamaSource:
-    """See `LogitSource`. The cache is float16 and attention as llama.cpp chooses, as in its own perplexity tool.
+    """See `LogitSource`. Unless told otherwise, the cache is float16 and attention as llama.cpp chooses, as in its own
+    perplexity tool.
 
     Args:
         path: a GGUF whose header has been checked.
         protocol: the windows that will be read.
         threads: for evaluation; 0 for one per physical core.
+        kv_type: how keys and values are stored.
 
     Attributes:
         model: the loaded model.
         vocabulary, n_params: of the model.
 
-    Raises KnownError when llama.cpp cannot load it.
+    Raises KnownError when llama.cpp cannot load it, or cannot store its keys and values so.
     """
 
-    def __init__(self, path: Path, protocol: Protocol, *, threads: int = 0) -> None:
+    def __init__(self, path: Path, protocol: Protocol, *, threads: int = 0, kv_type: KvType = "f16") -> None:
         self.name = path.name
+        _check_kv_type(path, kv_type)
         self.speed = Speed()
         self._watch = AddedMemory()
         n_ctx = protocol.n_ctx
@@ -54,6 +61,7 @@ class LlamaSource:
                     n_outputs=self._most_rows,
                     threads=threads or usable_cores()[0],
                     flash_attention="auto",
+                    kv_type=kv_type,
                 )
             )
         self._last: Sequence[int] = ()
@@ -94,6 +102,14 @@ class LlamaSource:
     def close(self) -> None:
         """Free the memory."""
         self._evaluator.close()
+
+
+def _check_kv_type(path: Path, kv_type: KvType) -> None:
+    if kv_type != "f16":
+        _, refused = choose_attention(read_header(path), kv_type, "auto", on_gpu=False)
+        if refused:
+            message = f"The KV cache of {path.name} cannot be stored as {kv_type}. {refused[0].message}"
+            raise KnownError("bad_option", message, "Leave --kv-type out.", path=str(path))
 
 
 def text_tokens(vocabulary: Vocabulary, text: str) -> list[int]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
+from belle.engine.process.protocol import KvType
 from belle.environment import machine, versions
 from belle.errors import KnownError
 from belle.evaluation.measurement import CandidateFigures, Measurement, ModelFigures, TextFigures
@@ -24,7 +25,7 @@ class TextRequest:
     """What to measure.
 
     Attributes:
-        reference, candidates, text, protocol, resume, threads: see `PerplexityRun`.
+        reference, candidates, text, protocol, resume, threads, kv_type: see `PerplexityRun`.
         only_bytes: the models have different vocabularies: run one after the other, and compare bits per byte alone.
         folder: for the records.
         command: the command line, for the report.
@@ -39,6 +40,7 @@ class TextRequest:
     only_bytes: bool = False
     resume: bool = False
     threads: int = 0
+    kv_type: KvType = "f16"
 
 
 def measure_text(request: TextRequest, on_progress: Progress, write: Callable[[Measurement], None]) -> Measurement:
@@ -89,6 +91,7 @@ def _in_step(request: TextRequest, on_progress: Progress, finish: Callable[[_Fig
         request.folder / "tokens.records",
         resume=request.resume,
         threads=request.threads,
+        kv_type=request.kv_type,
     ) as run:
         try:
             run.run(on_progress)

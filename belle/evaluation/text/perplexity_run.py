@@ -15,6 +15,7 @@ import numpy as np
 
 from belle.engine.llama.memory import available_memory
 from belle.engine.llama.model import Vocabulary
+from belle.engine.process.protocol import KvType
 from belle.errors import KnownError
 from belle.evaluation.measurement import CandidateFigures, ModelFigures, TextFigures
 from belle.evaluation.sources.llama import LlamaSource, text_tokens, window_bos
@@ -43,6 +44,7 @@ class PerplexityRun:
         records: the file of the records per token.
         resume: continue that file.
         threads: for evaluation; 0 for one per physical core.
+        kv_type: how the candidates store keys and values; the reference has float16.
 
     Raises KnownError at once for what would make the measurement useless: "other_vocabulary", "other_tokenizer",
     "text_too_short", "too_big_for_memory", what `read_header` raises, and "load_failed".
@@ -58,6 +60,7 @@ class PerplexityRun:
         *,
         resume: bool = False,
         threads: int = 0,
+        kv_type: KvType = "f16",
     ) -> None:
         self._text, self._protocol = text, protocol
         files = [model_files(path) for path in (reference, *candidates)]
@@ -72,11 +75,11 @@ class PerplexityRun:
         _check_memory(files)
         with contextlib.ExitStack() as stack:
             sources: list[LlamaSource | TransformersSource] = []
-            for file in files:
+            for number, file in enumerate(files):
                 source = (
                     TransformersSource(file.path, threads=threads)
                     if file.is_checkpoint
-                    else LlamaSource(file.path, protocol, threads=threads)
+                    else LlamaSource(file.path, protocol, threads=threads, kv_type=kv_type if number else "f16")
                 )
                 stack.callback(source.close)
                 sources.append(source)
@@ -96,6 +99,7 @@ class PerplexityRun:
                     "n_ctx": protocol.n_ctx,
                     "stride": protocol.stride,
                     "bos": window_bos(vocabulary),
+                    **({} if kv_type == "f16" else {"kv_type": kv_type}),
                 },
                 n_candidates=len(candidates),
                 n_scored=protocol.n_scored,

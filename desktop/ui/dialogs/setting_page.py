@@ -44,6 +44,10 @@ class SettingPage(QWidget):
         for name, words in self._labels.items():
             words.set_text(*texts[name])
 
+    def set_line_visible(self, name: str, visible: bool) -> None:
+        """Show or hide a whole line."""
+        self._labels[name].set_line_visible(visible)
+
 
 class _SettingLabel(QWidget):
     """Title and explanation of one setting, which are also the accessible name and description of its control."""
@@ -66,6 +70,11 @@ class _SettingLabel(QWidget):
         self._text.setVisible(bool(text))
         self._control.setAccessibleName(title)
         self._control.setAccessibleDescription(text)
+
+    def set_line_visible(self, visible: bool) -> None:
+        """Show or hide both label and control."""
+        self.setVisible(visible)
+        self._control.setVisible(visible)
 
 
 def in_a_row(*controls: QWidget) -> QWidget:

@@ -7,17 +7,11 @@ so that the model is loaded again only once.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Literal, get_args
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import (
-    QDoubleSpinBox,
-    QHBoxLayout,
-    QPushButton,
-    QSpinBox,
-    QStackedWidget,
-    QWidget,
-)
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QWidget
 
 from belle.engine.process.protocol import Sampling
 from desktop.i18n import translate
@@ -26,23 +20,21 @@ from desktop.ui import numbers
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.dialogs.reading_page import ReadingPage
 from desktop.ui.dialogs.setting_page import SettingPage, in_a_row
+from desktop.ui.model_fields import (
+    CONTEXTS,
+    SAMPLING,
+    NumberField,
+    load_texts,
+    number_field,
+    sampling_field,
+    sampling_texts,
+)
 from desktop.ui.style.controls import Segments, label
 from desktop.ui.style.theme import theme, themes
 
 Page = Literal["general", "reading", "answers", "model"]
-CONTEXTS = (2048, 4096, 8192, 16384, 32768)
-"""Context lengths to choose from, in tokens."""
 STATE_GB = (0, 1, 4, 16)
 """Disk space for saved conversations to choose from, in gigabytes; 0 saves none."""
-
-# name, lowest, highest, step, decimals
-_SAMPLING = (
-    ("temperature", 0.0, 2.0, 0.05, 2),
-    ("top_p", 0.05, 1.0, 0.05, 2),
-    ("top_k", 0, 200, 1, 0),
-    ("min_p", 0.0, 0.5, 0.01, 2),
-    ("repeat_penalty", 1.0, 1.5, 0.01, 2),
-)
 
 
 class SettingsDialog(Dialog):
@@ -108,23 +100,12 @@ class SettingsDialog(Dialog):
         )
 
     def _answers(self) -> SettingPage:
-        self.fields: dict[str, QDoubleSpinBox | QSpinBox] = {}
+        self.fields: dict[str, NumberField] = {}
         now = self._settings.sampling(self._base)
-        for name, low, high, step, decimals in _SAMPLING:
-            field: QDoubleSpinBox | QSpinBox
-            if decimals:
-                field = QDoubleSpinBox()
-                field.setDecimals(decimals)
-                field.setRange(low, high)
-                field.setSingleStep(step)
+        for name in SAMPLING:
+            field = self.fields[name] = sampling_field(name, partial(self._settings.set_value, f"sampling/{name}"))
+            with QSignalBlocker(field):
                 field.setValue(getattr(now, name))
-            else:
-                field = QSpinBox()
-                field.setRange(int(low), int(high))
-                field.setValue(getattr(now, name))
-            field.setAlignment(Qt.AlignmentFlag.AlignRight)
-            field.valueChanged.connect(lambda v, n=name: self._settings.set_value(f"sampling/{n}", v))
-            self.fields[name] = field
         self.reset_button = QPushButton()
         self.reset_button.setProperty("kind", "link")
         self.reset_button.clicked.connect(self._reset_sampling)
@@ -136,9 +117,7 @@ class SettingsDialog(Dialog):
         self.context_choice.set_value(str(self._settings.n_ctx))
         self.context_choice.chosen.connect(lambda v: self._settings.set_value("model/n_ctx", int(v)))
         self.threads_choice = Segments(("auto", "fixed"))
-        self.threads_field = QSpinBox()
-        self.threads_field.setRange(1, max(1, os.cpu_count() or 1))
-        self.threads_field.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.threads_field = number_field(1, max(1, os.cpu_count() or 1))
         self.threads_field.setValue(self._settings.threads or max(1, (os.cpu_count() or 2) // 2))
         self.threads_choice.set_value("fixed" if self._settings.threads else "auto")
         self.threads_field.setEnabled(bool(self._settings.threads))
@@ -265,34 +244,8 @@ class SettingsDialog(Dialog):
                 translate("Settings", "Send with"),
                 translate("Settings", "Shift+Enter always begins a new line."),
             ),
-            "temperature": (
-                translate("Settings", "Temperature"),
-                translate("Settings", "Low: sober and repeatable. High: lively and less reliable."),
-            ),
-            "top_p": (
-                translate("Settings", "Top-p"),
-                translate("Settings", "Only the likeliest words that together make up this share."),
-            ),
-            "top_k": (
-                translate("Settings", "Top-k"),
-                translate("Settings", "Only this many of the likeliest words; 0 means all."),
-            ),
-            "min_p": (
-                translate("Settings", "Min-p"),
-                translate("Settings", "Leaves out words this much less likely than the best one."),
-            ),
-            "repeat_penalty": (
-                translate("Settings", "Repeat penalty"),
-                translate("Settings", "Above 1, words that were just used become less likely."),
-            ),
-            "n_ctx": (
-                translate("Settings", "Context length"),
-                translate("Settings", "How many tokens the model holds at once. More takes more memory."),
-            ),
-            "threads": (
-                translate("Settings", "Threads"),
-                translate("Settings", "Automatic follows what else this computer is doing."),
-            ),
+            **sampling_texts(),
+            **load_texts(),
             "saved": (
                 translate("Settings", "Resume at once"),
                 translate(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
     from desktop.library.entries import LibraryEntry
     from desktop.library.fit import Fit
+    from desktop.model_settings import LoadSettings
     from desktop.settings import Settings
     from desktop.ui.compare.dialog import CompareDialog, ComparedQuestion, ModelsToCompare
 
@@ -102,10 +103,16 @@ class ComparisonDialogs(QObject):
 
     def _fit_of(self, left: LibraryEntry, right: LibraryEntry) -> Fit:
         from desktop.library.fit import Machine, fit_of_pair
+        from desktop.model_settings import ModelSettingsStore
 
         assert left.header is not None  # `_models` offers no others
         assert right.header is not None
-        return fit_of_pair(left.header, right.header, self._settings.n_ctx, Machine.now(beside_loaded=True))
+        own = ModelSettingsStore(self._settings)
+
+        def wanted(path: Path) -> LoadSettings:
+            return own.of(path).load_settings(self._settings)
+
+        return fit_of_pair(left.header, right.header, wanted, Machine.now(beside_loaded=True))
 
     def _keep(self, dialog: CompareDialog, side: str) -> None:
         answer = dialog.comparison.state(side).as_answer(dialog.columns[side].model)

@@ -99,9 +99,17 @@ class WindowDialogs(QObject):
     def _show_details(self, entry: LibraryEntry) -> None:
         from desktop.ui.library.details import ModelDetailsDialog
 
-        dialog = ModelDetailsDialog(entry, self._window, current=entry.ref == self._controller.model_ref)
+        dialog = ModelDetailsDialog(
+            entry,
+            self._library,
+            self._settings,
+            self._window,
+            current=entry.ref == self._controller.model_ref,
+            loaded_with=self._controller.loaded_with(),
+        )
+        dialog.finished.connect(self._library.changed)
         dialog.templates_requested.connect(self.show_templates)
-        dialog.settings_requested.connect(lambda: self.show_settings("model"))
+        dialog.reload_requested.connect(self._controller.apply_settings)
         dialog.cost_requested.connect(lambda: self._show_cost(entry))
         dialog.open()
 

@@ -9,6 +9,7 @@ import pytest
 
 from belle.cli.main import main
 from belle.evaluation.measurement import read_measurement
+from tests.belle.engine.tiny_gguf import write_random_model
 from tests.belle.evaluation.tiny_models import TEXT, change, pair
 
 Captured = pytest.CaptureFixture[str]
@@ -118,3 +119,36 @@ def test_a_file_in_the_place_of_the_folder_is_said(tmp_path: Path, words: Path, 
     assert run(reference, candidate, "--text", words, "-o", words) == 2
     assert "is a file; a folder is written" in capsys.readouterr().err
     assert words.read_text(encoding="utf-8") == TEXT
+
+
+def mean_kl(folder: Path) -> float:
+    loss = read_measurement(folder).candidates[0].loss
+    assert loss is not None
+    return loss.kl
+
+
+def test_what_a_quantized_kv_cache_costs(tmp_path: Path, words: Path) -> None:
+    model = tmp_path / "model.gguf"
+    write_random_model(model, n_embd=64, n_layers=2)
+    options = ("--text", words, "--ctx", "64", "--chunks", "4", "--threads", "1")
+    losses = {}
+    for kv_type in ("f16", "q8_0", "q4_0"):
+        out = tmp_path / kv_type
+        assert run(model, model, *options, "-o", out, "--kv-type", kv_type) == 0
+        losses[kv_type] = mean_kl(out)
+    assert losses["f16"] < 1e-9 < losses["q8_0"] < losses["q4_0"]
+    assert run(model, model, *options, "-o", tmp_path / "q8_0", "--kv-type", "q4_0", "--resume") == 0
+    assert mean_kl(tmp_path / "q8_0") == losses["q4_0"], "nothing of another type is taken over"
+
+
+def test_a_kv_type_that_a_model_or_a_measurement_cannot_have_is_refused(
+    tmp_path: Path, words: Path, capsys: Captured
+) -> None:
+    model = tmp_path / "model.gguf"
+    write_random_model(model, n_embd=80)
+    assert run(model, model, "--text", words, "-o", tmp_path / "out", "--kv-type", "q8_0", "--ctx", "64") == 2
+    assert "40 values" in capsys.readouterr().err
+    for words_too_many in (("--bits-per-byte",), ("--by-token",), ("--tasks", words)):
+        arguments = (model, model, "--text", words, "-o", tmp_path / "out", "--kv-type", "q8_0", *words_too_many)
+        assert run(*arguments) == 2
+        assert "--kv-type" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from belle.models.registry import register
 from desktop.chat.library import ModelLibrary
 from desktop.library.entries import library_entries
 from desktop.library.fit import Machine
+from desktop.model_settings import LoadSettings
 from desktop.settings import Settings
 from desktop.ui.library.line import ModelLine
 from desktop.ui.library.words import description
@@ -37,7 +38,7 @@ def test_an_embedding_model_is_not_offered_for_chatting_and_refused(embedding_mo
 
 
 def test_the_library_says_what_an_embedding_model_is_for(qtbot: object, embedding_model: Path) -> None:
-    (entry,) = (one for one in library_entries(4096, Machine.now()) if one.name == "bge")
+    (entry,) = (one for one in library_entries(lambda _: LoadSettings(4096), Machine.now()) if one.name == "bge")
     assert entry.makes_embeddings and entry.fit is None
     assert "passages" in description(entry)
     line = ModelLine(entry)

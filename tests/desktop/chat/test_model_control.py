@@ -10,12 +10,14 @@ import pytest
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
-from belle.engine.process.protocol import Done, Failed, Generate, Sampling
+from belle.engine.process.protocol import Done, Failed, Fallback, Generate, Sampling
 from belle.models import catalog, registry
 from belle.prompts import Message
 from desktop.chat.model_control import ModelControl
 from desktop.chat.state import Notice
+from desktop.model_settings import LoadSettings, ModelSettingsStore
 from desktop.settings import SMALLEST_CONTEXT, Settings
+from desktop.ui.notices import notice_text
 from tests.belle.engine import tiny_gguf
 from tests.belle.engine.tiny_gguf import write_random_model
 from tests.support import illegal_kernels
@@ -74,6 +76,57 @@ def test_the_context_stays_between_its_ends(models: ModelControl, settings: Sett
     assert settings.n_ctx == info.n_ctx_train
     models.change_context(0.0001)
     assert settings.n_ctx == SMALLEST_CONTEXT
+
+
+def test_a_model_is_loaded_and_answers_with_the_settings_of_its_own(
+    models: ModelControl, settings: Settings, tmp_path: Path
+) -> None:
+    path, own = tmp_path / "model.gguf", ModelSettingsStore(settings)
+    write_random_model(path)
+    settings.set_value("sampling/temperature", 1.25)
+    settings.set_value("model/n_ctx", 8192)
+    for name, value in {"n_ctx": 2048, "threads": 1, "kv_type": "q8_0", "flash_attention": "on"}.items():
+        own.set(path, name, value)
+    own.set(path, "temperature", 0.5)
+    models.load(str(path))
+    assert models.loaded_with() == LoadSettings(2048, 1, -1, "q8_0", "on")
+    assert models.sampling().temperature == 0.5
+    own.set(path, "temperature", None)
+    assert models.sampling().temperature == 1.25, "at once, without loading it again"
+    models.load("starter")
+    assert models.loaded_with() == LoadSettings(8192)
+
+
+def test_more_room_for_a_model_with_a_context_of_its_own_is_for_it_alone(
+    models: ModelControl, settings: Settings, tmp_path: Path
+) -> None:
+    path, own = tmp_path / "model.gguf", ModelSettingsStore(settings)
+    write_random_model(path)
+    own.set(path, "n_ctx", 2048)
+    before = settings.n_ctx
+    models.load(str(path))
+    models.change_context(2.0)
+    assert own.of(path).n_ctx == 4096
+    assert settings.n_ctx == before
+
+
+def test_what_could_not_be_taken_is_told_once_and_no_longer_with_another_model(
+    qtbot: QtBot, settings: Settings
+) -> None:
+    engines = FakeEngines(fallbacks=(Fallback("kv_type", "q8_0", "f16", "head_size", "Its heads have 80 values."),))
+    parent = QObject()
+    models = ModelControl(settings, engines, parent)
+    told: list[Notice] = []
+    cleared: list[str] = []
+    models.notice.connect(told.append)
+    models.notice_cleared.connect(cleared.append)
+    models.start()
+    models.set_template("belle")
+    assert [(notice.kind, notice.level) for notice in told] == [("fallback", "info")]
+    assert "16 bits" in notice_text(told[0]).title
+    models.load("starter")
+    assert told[0].key in cleared
+    models.close()
 
 
 @pytest.fixture

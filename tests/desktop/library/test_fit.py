@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -13,7 +14,8 @@ from belle.engine.process.blocking import open_engine
 from belle.engine.process.protocol import Load
 from belle.gguf.reader import read_header
 from belle.models.catalog import ModelEntry, load_catalog
-from desktop.library.fit import Machine, fit_of_entry, fit_of_file, held_by_engines
+from desktop.library.fit import Machine, fit_of_entry, fit_of_file, fit_of_pair, held_by_engines
+from desktop.model_settings import LoadSettings
 
 GB = 10**9
 SPEED = MachineSpeed(dict.fromkeys(("Q4_K", "Q6_K", "Q8_0", "Q5_0", "Q4_1", "Q4_0"), 1 / (10 * GB)), 0.0)
@@ -85,15 +87,28 @@ def starter() -> Path:
 
 def test_a_file_that_is_here_is_judged_by_its_header(starter: Path) -> None:
     header = read_header(starter)
-    fit = fit_of_file(header, 100_000, ROOMY)
+    fit = fit_of_file(header, LoadSettings(100_000), ROOMY)
     assert (fit.n_ctx, fit.memory, fit.disk) == (8192, estimate(header, 8192).total, 0)
-    assert fit_of_file(header, 2048, Machine(fit.memory // 4, 0)).verdict == "too_big"
+    assert fit_of_file(header, LoadSettings(2048), Machine(fit.memory // 4, 0)).verdict == "too_big"
+
+
+def test_layers_on_a_gpu_need_none_of_the_machines_memory(starter: Path) -> None:
+    header = read_header(starter)
+    wanted = LoadSettings(4096, flash_attention="off")
+    need = estimate(header, 4096).total
+    small = Machine(need // 2, 0, gpu_memory=(4 * need,))
+    assert fit_of_file(header, wanted, small).verdict == "fits"
+    assert fit_of_file(header, replace(wanted, n_gpu_layers=0), small).verdict == "too_big"
+    half = replace(wanted, n_gpu_layers=(header.n_layers + 1) // 2)
+    assert fit_of_file(header, half, small).memory_free == pytest.approx(need, rel=0.05)
+    shared = Machine(need // 2, 0, gpu_memory=(0,))
+    assert fit_of_file(header, wanted, shared).verdict == "too_big", "its memory is the machine's"
 
 
 def test_catalogue_and_file_agree(starter: Path) -> None:
     """What is predicted before the download is what is predicted after it."""
     before = fit_of_entry(entry("starter"), 4096, ROOMY)
-    after = fit_of_file(read_header(starter), 4096, ROOMY)
+    after = fit_of_file(read_header(starter), LoadSettings(4096), ROOMY)
     assert before is not None
     assert before.memory == pytest.approx(after.memory, rel=0.01)
     assert before.tokens_per_s == pytest.approx(after.tokens_per_s, rel=0.05)
@@ -107,3 +122,15 @@ def test_the_memory_of_the_loaded_model_is_not_in_the_way_of_another(starter: Pa
         resident = psutil.Process(engine.client.pid).memory_info().rss
         assert kv_bytes < held_by_engines() - before <= resident
     assert held_by_engines() == before
+
+
+def test_two_at_once_need_what_each_is_set_to(starter: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.gguf"
+    other.write_bytes(starter.read_bytes())
+    first, second = read_header(starter), read_header(other)
+    wanted = {starter: LoadSettings(4096), other: LoadSettings(8192, kv_type="q8_0")}
+    pair = fit_of_pair(first, second, wanted.__getitem__, ROOMY)
+    alone = [fit_of_file(header, wanted[header.path], ROOMY).memory for header in (first, second)]
+    assert (pair.memory, pair.n_ctx, pair.tokens_per_s) == (sum(alone), 8192, None)
+    twice = fit_of_pair(first, first, wanted.__getitem__, ROOMY)
+    assert twice.memory == 2 * alone[0] - first.size_bytes, "one file is in memory once"

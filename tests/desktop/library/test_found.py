@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from gguf import PoolingType
 
+from belle.gguf.fingerprint import fingerprint
 from desktop.library import found
-from desktop.library.contents import duplicate_of, fingerprint, full_digest
+from desktop.library.contents import duplicate_of, full_digest
 from desktop.library.found import found_models
 from tests.belle.engine.tiny_gguf import write_random_model
 from tests.support.embedding_model import write_embedding_model

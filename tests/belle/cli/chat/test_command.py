@@ -84,6 +84,15 @@ def test_the_same_seed_gives_the_same_text_and_another_seed_another() -> None:
     assert text("2") != first
 
 
+def test_a_quantized_cache_answers_and_what_cannot_be_is_told() -> None:
+    result = chat("--model", "starter", *ASK, "--kv-type", "q8_0", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["text"].strip()
+    refused = chat("--model", "starter", *ASK, "--kv-type", "q4_0", "--flash-attention", "off", "--json")
+    assert json.loads(refused.stdout)["text"].strip()
+    assert "--kv-type q4_0 is not possible here, so f16 is used" in refused.stderr
+
+
 def test_without_json_the_answer_alone_is_on_stdout() -> None:
     as_json = json.loads(chat(*ASK, "--temperature", "0", "--json").stdout)["text"]
     result = chat(*ASK, "--temperature", "0", threads=None)

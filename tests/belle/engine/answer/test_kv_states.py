@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -293,3 +294,14 @@ def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"b.kv", "b.json", "notes.txt"}
     files.clear()
     assert {path.name for path in tmp_path.iterdir()} == {"notes.txt"}
+
+
+def test_a_state_of_another_kv_type_or_attention_is_ignored(starter: Path, folder: Path) -> None:
+    plain = load(starter, folder)
+    with open_engine(plain) as engine:
+        first = talk(engine, LONG)
+    for other in (replace(plain, kv_type="q8_0"), replace(plain, flash_attention="on")):
+        with open_engine(other) as engine:
+            assert all_read(talk(engine, LONG, first.text, "And then?"))
+        with open_engine(other) as engine:
+            assert nothing_read_but_the_end(talk(engine, LONG, first.text, "And then?"))

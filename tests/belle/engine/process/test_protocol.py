@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from belle.engine.process.protocol import (
@@ -9,9 +11,12 @@ from belle.engine.process.protocol import (
     Embed,
     Embedded,
     Event,
+    Fallback,
     Generate,
     Load,
     Logprobs,
+    ModelInfo,
+    Ready,
     Sampling,
     TokenLogprob,
     decode_command,
@@ -23,6 +28,7 @@ from belle.prompts import Message, ToolCall
 CALL = Message("assistant", "", tool_calls=(ToolCall("f", '{"a": "北京 🙂"}', "c1"), ToolCall("g", "{}")))
 COMMANDS: list[Command] = [
     Load("model.gguf", prompt_cache=1 << 30),
+    Load("model.gguf", kv_type="q4_0", flash_attention="on"),
     Generate(1, (Message("user", "hello"), CALL, Message("tool", "1", tool_call_id="c1", name="f")), tools="[{}]"),
     Generate(2, (), Sampling(presence_penalty=0.5, frequency_penalty=-0.5), prompt="go on", grammar='root ::= "a"'),
     Generate(3, (), prompt=(1, 2, 3), logprobs=5, prompt_logprobs=True),
@@ -30,7 +36,11 @@ COMMANDS: list[Command] = [
     Embed(5, (7, 8)),
 ]
 TOKEN = TokenLogprob(7, (0xE4, 0xBD), -0.25, ((7, (0xE4, 0xBD), -0.25), (9, (), float("-inf"))))
+FELL_BACK = Fallback("kv_type", "q8_0", "f16", "head_size", "Its heads have 80 values.")
+INFO = ModelInfo("m.gguf", "M", "llama", "Q4_K", 7, 4, 512, 2048, None, "CPU", 1024, fallbacks=(FELL_BACK, FELL_BACK))
 EVENTS: list[Event] = [
+    Ready(INFO),
+    Ready(replace(INFO, fallbacks=(), kv_type="q8_0", flash_attention="on")),
     Logprobs(1, (TOKEN, TokenLogprob(1, (), None)), of_prompt=True),
     Embedded(2, (0.5, -0.5), 7),
 ]

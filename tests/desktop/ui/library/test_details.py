@@ -14,8 +14,9 @@ from tests.support.library import NoExamination, QuietLibrary
 
 def test_a_file_that_cannot_be_read_can_be_checked_again(settings: Settings, qtbot: Any, tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
-    entry = replace(QuietLibrary(settings).entries()[0], path=path)
-    dialog = ModelDetailsDialog(entry, current=False, examination=NoExamination())
+    library = QuietLibrary(settings)
+    entry = replace(library.entries()[0], path=path)
+    dialog = ModelDetailsDialog(entry, library, settings, current=False, examination=NoExamination())
     qtbot.addWidget(dialog)
     dialog.digest_button.click()
     assert not dialog.digest_button.isEnabled()
