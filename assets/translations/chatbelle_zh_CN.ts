@@ -112,6 +112,10 @@
         <source>What exactly happened</source>
         <translation>到底发生了什么</translation>
     </message>
+    <message>
+        <source>Messages of ChatBELLE</source>
+        <translation>ChatBELLE 的提示</translation>
+    </message>
 </context>
 <context>
     <name>CodeFile</name>
@@ -1180,6 +1184,10 @@
         <source>Leave reader mode</source>
         <translation>退出阅读模式</translation>
     </message>
+    <message>
+        <source>This conversation</source>
+        <translation>这个对话</translation>
+    </message>
 </context>
 <context>
     <name>Import</name>
@@ -1789,6 +1797,10 @@
     <message>
         <source>Loading</source>
         <translation>加载</translation>
+    </message>
+    <message>
+        <source>Context and threads…</source>
+        <translation>上下文和线程…</translation>
     </message>
 </context>
 <context>
@@ -3329,6 +3341,10 @@
         <source>Choose what happens when the context is full</source>
         <translation>选择上下文满了以后怎么办</translation>
     </message>
+    <message>
+        <source>Status</source>
+        <translation>状态</translation>
+    </message>
 </context>
 <context>
     <name>Summary</name>
@@ -3736,6 +3752,10 @@
     <message>
         <source>Compare with another model…</source>
         <translation>和另一个模型比较…</translation>
+    </message>
+    <message>
+        <source>Messages</source>
+        <translation>消息</translation>
     </message>
 </context>
 <context>

@@ -11,6 +11,7 @@ from desktop.i18n import translate
 
 if TYPE_CHECKING:
     from desktop.chat.controller import ChatController
+    from desktop.chat.state import Waiting
     from desktop.store.records import StoredMessage
 
 _LONGEST = 400
@@ -30,7 +31,7 @@ def announce(widget: QWidget, text: str, *, urgent: bool = False) -> None:
 
 
 class AnswerAnnouncer(QObject):
-    """Announces the answers of the open conversation: once when they begin, once when they end.
+    """Announces the answers of the open conversation: once when they begin, once when they end, and what they wait for.
 
     Args:
         widget: for which is spoken; it must be visible.
@@ -41,14 +42,23 @@ class AnswerAnnouncer(QObject):
         super().__init__(widget)
         self._widget = widget
         self._busy = False
+        self._waiting: Waiting = ""
         self._last: StoredMessage | None = None
         controller.conversation_opened.connect(self._opened)
         controller.message_updated.connect(self._updated)
         controller.busy_changed.connect(self._busy_changed)
+        controller.waiting_changed.connect(self._waiting_changed)
 
     def _opened(self, *_: object) -> None:
         """Whatever `busy_changed` says next is about another conversation, where nothing begins or ends."""
-        self._busy, self._last = False, None
+        self._busy, self._last, self._waiting = False, None, ""
+
+    def _waiting_changed(self, waiting: Waiting) -> None:
+        if waiting and waiting != self._waiting:
+            from desktop.ui.transcript import labels
+
+            announce(self._widget, labels.waiting(waiting))
+        self._waiting = waiting
 
     def _updated(self, message: StoredMessage) -> None:
         if message.role == "assistant" and message.status != "streaming":

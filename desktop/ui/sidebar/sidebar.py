@@ -32,6 +32,7 @@ Search = Callable[[str], "list[SearchHit]"]
 class Sidebar(View):
     """Gets conversations from `pages` and hits from `search`; emits what the person wants."""
 
+    accessible_role = "Grouping"
     new_chat_requested = Signal()
     opened = Signal(int)
     hit_opened = Signal(int, object, str)  # conversation, message | None, the searched text
@@ -229,6 +230,7 @@ class Sidebar(View):
 
     def retranslate(self) -> None:
         """The texts in the present language."""
+        self.setAccessibleName(translate("Sidebar", "Conversations"))
         self.new_button.setText(translate("Sidebar", "New chat"))
         set_tooltip(self.new_button, key_text("new_chat"))
         self.fold_button.name(translate("Sidebar", "Hide the sidebar"), key_text("sidebar"))

@@ -18,6 +18,11 @@ def transcript_name() -> str:
     return translate("Transcript", "Conversation")
 
 
+def messages() -> str:
+    """The name of the list of messages, for screen readers."""
+    return translate("Transcript", "Messages")
+
+
 def note(status: str, stats: Mapping[str, Any]) -> str:
     """The note under an unfinished answer; empty for a finished one."""
     if stats.get("ended_by") == "context_full":

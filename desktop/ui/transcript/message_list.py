@@ -54,6 +54,8 @@ class Anchor:
 class _Page(QWidget):
     """The parent of all messages: opaque and never resized, so that Qt scrolls it by moving pixels, not by painting."""
 
+    accessible_role = "List"
+
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)

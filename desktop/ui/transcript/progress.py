@@ -20,6 +20,8 @@ HEIGHT = 40
 class ProgressLine(QWidget):
     """One line of text, and below it a thin bar during the prefill."""
 
+    accessible_role = "StaticText"
+
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._percent: int | None = None

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 class TranscriptView(KeyboardMessageList):
     """Shows the active path of a conversation. Its signals are what a person asks for."""
 
+    accessible_role = "Document"
     regenerate_requested = Signal(int)
     edit_submitted = Signal(int, str)
     edit_changed = Signal(int, object)
@@ -315,6 +316,7 @@ class TranscriptView(KeyboardMessageList):
 
     def _retranslate(self) -> None:
         self.setAccessibleName(labels.transcript_name())
+        self._page.setAccessibleName(labels.messages())
         self._to_end.name(labels.to_the_end())
         self._progress.refresh()
         for row in self._rows.rows:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from desktop.i18n import translate
 from desktop.ui import numbers
+from desktop.ui.announce import announce
 from desktop.ui.foreign_text import caption, set_tooltip, shortened
 from desktop.ui.style.controls import IconButton, View, label
 from desktop.ui.style.theme import theme
@@ -35,6 +36,7 @@ def is_attachable(path: str) -> bool:
 class AttachmentChip(View):
     """One file: its name, its size, what it costs, and a button that takes it away."""
 
+    accessible_role = "Grouping"
     removed = Signal()
 
     def __init__(self, attachment: StoredAttachment, parent: QWidget | None = None) -> None:
@@ -161,6 +163,8 @@ class WindowAttachments(QObject):
             self._refuse(1)
             return
         self._add_chip(conversation_id, number, attachment)
+        name = shortened(attachment.name)
+        announce(self._window, translate("Attachments", "Attached: {names}").format(names=name))
         self._save(conversation_id)
         self._show()
 

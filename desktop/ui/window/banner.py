@@ -78,6 +78,11 @@ class Banner(View):
         self._row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
         self.ready()
 
+    @property
+    def accessible_role(self) -> str:
+        """An alert is something that keeps a person from going on."""
+        return "Notification" if self.notice.level == "info" else "AlertMessage"
+
     def controls(self) -> list[QWidget]:
         """The buttons, in reading order."""
         return [*self.buttons.values(), self.details_button, self.close_button]
@@ -139,6 +144,7 @@ class BannerStack(QScrollArea):
     `focus_left`: the banner that had the focus was removed.
     """
 
+    accessible_role = "Grouping"
     acted = Signal(str, str)  # key, action
     cleared = Signal(str)  # key
     dismissed = Signal(str)  # key: closed by the person
@@ -199,6 +205,7 @@ class BannerStack(QScrollArea):
         """Show a notice, replacing an earlier one of the same key, and announce it to screen readers."""
         key = notice.key or notice.kind
         self.clear(key)
+        self.setAccessibleName(translate("Banner", "Messages of ChatBELLE"))
         banner = Banner(notice)
         banner.acted.connect(lambda action: self._act(key, action))
         banner.closed.connect(lambda: self._dismiss(key))

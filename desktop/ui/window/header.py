@@ -52,6 +52,7 @@ class TitleLabel(ElidedLabel):
 class Header(View):
     """The header. `fill_menus` sets who fills its menus; `typed_title` returns the unsaved title of a conversation."""
 
+    accessible_role = "ToolBar"
     renamed = Signal(int, str)  # conversation, its new title
     title_typed = Signal(int, object)  # conversation, the text in the field; None: discarded
     sidebar_requested = Signal()
@@ -211,6 +212,7 @@ class Header(View):
         """The texts in the present language."""
         self.sidebar_button.name(translate("Header", "Show the sidebar"), key_text("sidebar"))
         self.badge.retranslate()
+        self.setAccessibleName(translate("Header", "This conversation"))
         self.more_button.name(translate("Header", "More"))
         self.reader_button.name(translate("Header", "Leave reader mode"), key_text("stop"))
         self.title_field.setAccessibleName(translate("Header", "Title of the conversation"))

@@ -238,6 +238,9 @@ class MainWindow(WindowLayout):
 
     def complete(self) -> None:
         """Create what the first paint did not show: list, welcome page and, a little later, the transcript."""
+        from desktop.ui.access import install_roles
+
+        install_roles()
         self._complete = True
         self.window_actions.retranslate()
         self.sidebar.reload()

@@ -72,6 +72,8 @@ class Gauge(QAbstractButton):
 class StatusLine(View):
     """Model on the left; speed and context on the right. `gauge.clicked` asks for more about the context."""
 
+    accessible_role = "StatusBar"
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("statusline")
@@ -117,6 +119,7 @@ class StatusLine(View):
 
     def retranslate(self) -> None:
         """Set numbers and texts in the present language."""
+        self.setAccessibleName(translate("Status", "Status"))
         speed = self._tokens_per_s
         if speed is None:
             self.speed_label.setText("")

@@ -28,9 +28,11 @@ from PySide6.QtWidgets import (
 import desktop.ui
 from desktop.chat.state import Notice
 from desktop.i18n import set_language
+from desktop.store.records import StoredAttachment
 from desktop.ui.dialogs.base import Dialog
 from desktop.ui.dialogs.doctor import DoctorDialog
 from desktop.ui.style.theme import themes
+from desktop.ui.window.attachments import AttachmentChip
 from desktop.ui.window.main_window import MainWindow
 from tests.desktop.ui.test_doctor import SPOILED, Prepared
 from tests.support.sizes import dialogs as dialogs_but_doctor
@@ -276,9 +278,80 @@ def test_whatever_takes_the_keyboard_has_a_name_and_a_role(window, controller, s
                 continue
             name, role = interface.text(QAccessible.Text.Name), interface.role()
             assert name.strip(), (type(root).__name__, role, interface.object())
-            assert role not in GENERIC or interface.object() is window.transcript, (name, role)
+            assert role not in GENERIC, (name, role)
         if root is not window:
             root.hide()
+
+
+def role(widget: QWidget) -> QAccessible.Role:
+    return QAccessible.queryAccessibleInterface(widget).role()
+
+
+def test_the_conversation_is_a_document_with_a_list_of_messages(window, controller):
+    transcript = QAccessible.queryAccessibleInterface(window.transcript)
+    assert (transcript.role(), transcript.text(QAccessible.Text.Name)) == (QAccessible.Role.Document, "Conversation")
+    lists = [item for item in accessible(transcript) if item.role() == QAccessible.Role.List]
+    assert [item.text(QAccessible.Text.Name) for item in lists] == ["Messages"]
+    messages = [item for item in accessible(lists[0]) if item.role() == QAccessible.Role.ListItem]
+    assert [item.text(QAccessible.Text.Name) for item in messages] == ["You", "Answer"]
+    assert all(item.parent().object() is lists[0].object() for item in messages)
+    texts = [item for item in accessible(messages[1]) if item.role() == QAccessible.Role.StaticText]
+    assert texts[0].text(QAccessible.Text.Value).strip() == "answer"
+    controller.begin_answer("another")
+    messages = [item for item in accessible(lists[0]) if item.role() == QAccessible.Role.ListItem]
+    assert [item.text(QAccessible.Text.Name) for item in messages] == ["You", "Answer", "Answer"]
+
+
+@pytest.mark.parametrize(
+    ("level", "wanted"),
+    [
+        ("bad", QAccessible.Role.AlertMessage),
+        ("warn", QAccessible.Role.AlertMessage),
+        ("info", QAccessible.Role.Notification),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_a_banner_is_an_alert_or_a_notification_that_says_its_text(window, controller, level, wanted, language):
+    set_language(language)
+    controller.notice.emit(Notice("disk_full", level, {}, (), "disk"))
+    banner = window.banners.banner("disk")
+    interface = QAccessible.queryAccessibleInterface(banner)
+    assert role(banner) == wanted
+    assert interface.text(QAccessible.Text.Name) == banner.spoken()
+    assert role(window.banners) == QAccessible.Role.Grouping
+    assert window.banners.accessibleName()
+
+
+def test_header_and_status_line_are_what_they_are(window):
+    for part, wanted in ((window.header, QAccessible.Role.ToolBar), (window.status, QAccessible.Role.StatusBar)):
+        assert role(part) == wanted
+        assert part.accessibleName()
+
+
+def test_what_a_question_waits_for_is_announced_once(controller, spoken):
+    controller.waiting_changed.emit("loading")
+    controller.waiting_changed.emit("loading")
+    controller.waiting_changed.emit("")
+    controller.waiting_changed.emit("template")
+    assert len(spoken) == 2
+    assert "still loading" in spoken[0] and "template" in spoken[1]
+
+
+def test_what_was_copied_or_attached_is_announced(window, controller, spoken):
+    window.window_actions.by_id["copy_last"].trigger()
+    assert spoken == ["Copied"]
+    attachments = window.window_actions.attachments
+    attachments.attach(["/x/notes.md"])
+    controller.attaching.added.emit(1, StoredAttachment("notes.md", 12, "text"))
+    assert spoken[1:] == ["Attached: notes.md"]
+    (chip,) = window.findChildren(AttachmentChip)
+    assert role(chip) == QAccessible.Role.Grouping
+    assert chip.accessibleName().startswith("notes.md")
+
+
+def test_reader_mode_says_how_to_come_back(window, spoken):
+    window.window_actions.by_id["reader"].trigger()
+    assert spoken == ["Reader mode. Escape leads back."]
 
 
 def test_messages_are_read_in_their_order(window, controller):

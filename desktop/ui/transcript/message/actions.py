@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from desktop.ui.announce import announce
 from desktop.ui.foreign_text import set_tooltip
 from desktop.ui.shortcuts import key_text
 from desktop.ui.style.controls import IconButton, label
@@ -94,6 +95,7 @@ class ActionBar(QWidget):
         copy = self._buttons["copy"]
         copy.set_icon("check", "good")
         copy.name(labels.copied())
+        announce(self, labels.copied())
         self._confirmation.start()
 
     def retranslate(self) -> None:

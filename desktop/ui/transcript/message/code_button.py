@@ -9,6 +9,7 @@ from PySide6.QtCore import QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QToolButton, QWidget
 
+from desktop.ui.announce import announce
 from desktop.ui.style.icons import icon, icon_size
 from desktop.ui.style.theme import text_theme, theme
 from desktop.ui.transcript import labels
@@ -92,6 +93,7 @@ class CopyCode(CodeButton):
         QGuiApplication.clipboard().setText(self._code.text)
         self._show("check", "good", labels.copied())
         self.setAccessibleName(labels.copied())
+        announce(self, labels.copied())
         self._confirmation.start()
 
 

@@ -41,6 +41,8 @@ SIDE = 8
 class MessageFrame(QWidget):
     """The parts of a message and their layout. Most parts are made only when they are needed."""
 
+    accessible_role = "ListItem"
+
     def __init__(self, message: StoredMessage, parent: QWidget) -> None:
         super().__init__(parent)
         # When the widget grows downwards, only its new part is painted.
