@@ -6,7 +6,6 @@ embedding model ends when it has not been used for a while.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Sequence
 from contextlib import closing, suppress
@@ -187,5 +186,7 @@ def installed_model() -> EmbeddingModel | None:
 
 
 def _identity(path: Path, size: int) -> str:
+    import hashlib  # OpenSSL: 4 MB that a window without such a model does not need
+
     with path.open("rb") as file:
         return hashlib.sha256(f"{size} ".encode() + file.read(_IDENTIFYING_BYTES)).hexdigest()

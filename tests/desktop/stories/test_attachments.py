@@ -111,7 +111,7 @@ def test_a_file_belongs_to_the_chat_in_which_it_was_chosen(sits_down: Callable[.
         person.new_chat()
     assert attachments.files() == ()
     person.open_chat("What is rain")
-    assert [file.name for file in attachments.files()] == ["a.txt"]
+    person.qtbot.waitUntil(lambda: [file.name for file in attachments.files()] == ["a.txt"], timeout=20_000)
 
 
 def test_of_too_many_files_the_first_go_along_and_it_is_said(sits_down: Callable[..., Person], tmp_path: Path) -> None:
