@@ -429,7 +429,7 @@ class ChatController(ContextControl):
         if not on:
             self.server.stop()
         elif info is not None:
-            self.server.start(info.path)
+            self.server.start(info.path, self._models.loaded_with())
 
     def close(self) -> None:
         """Store the answer so far and end the engine. The store stays open; its owner closes it."""

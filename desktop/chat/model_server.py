@@ -10,13 +10,16 @@ import re
 import socket
 import sys
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal
 
 from belle import paths
 from belle.errors import KnownError
 from belle.texts import read_text, visible
+
+if TYPE_CHECKING:
+    from desktop.model_settings import LoadSettings
 
 _PORT = 8080
 _ADDRESS = re.compile(r"http://\S+/v1")
@@ -64,8 +67,9 @@ class ModelServer(QObject):
         self._output = ""
         self.state = ServerState()
 
-    def start(self, model: str) -> None:
-        """Serve a model, by its name or path. Does nothing while one is served."""
+    def start(self, model: str, loaded_with: LoadSettings | None = None) -> None:
+        """Serve a model, by its name or path, with the settings that it is loaded with here. Does nothing while one is
+        served."""
         if self._process is not None:
             return
         self._output = ""
@@ -77,7 +81,8 @@ class ModelServer(QObject):
         process.errorOccurred.connect(self._failed_to_start)
         self._set(ServerState("starting", model))
         command, *words = self._program
-        process.start(command, [*words, "serve", model, "--port", str(_free_port()), "--end-with-input"])
+        options = ["--port", str(_free_port()), "--end-with-input", *(_options(loaded_with) if loaded_with else ())]
+        process.start(command, [*words, "serve", model, *options])
 
     def stop(self) -> None:
         """End it; `off` follows."""
@@ -134,6 +139,13 @@ class ModelServer(QObject):
     def _set(self, state: ServerState) -> None:
         self.state = state
         self.changed.emit(state)
+
+
+def _options(settings: LoadSettings) -> list[str]:
+    """The options of `belle serve` for these settings."""
+    options = ["--ctx", str(settings.n_ctx), "--kv-type", settings.kv_type]
+    options += ["--flash-attention", settings.flash_attention]
+    return options if settings.threads is None else [*options, "--threads", str(settings.threads)]
 
 
 def _environment() -> QProcessEnvironment:

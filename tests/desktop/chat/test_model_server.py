@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from desktop.chat.model_server import ModelServer, ServerState
+from desktop.model_settings import LoadSettings
 
 _PATIENCE_MS = 60_000
 
@@ -48,6 +49,17 @@ def test_it_is_off_until_it_is_switched_on_and_ends_with_the_window(server, qtbo
     server.close()
     assert server.state.status == "off"
     assert psutil.wait_procs(children, timeout=10)[1] == []
+
+
+def test_it_serves_with_the_settings_of_the_model(qapp, qtbot, tmp_path):
+    words = tmp_path / "words"
+    server = ModelServer(program=(sys.executable, "-c", f"import sys; open({str(words)!r}, 'w').write(repr(sys.argv))"))
+    server.start("m.gguf", LoadSettings(2048, 2, kv_type="q8_0", flash_attention="on"))
+    qtbot.waitUntil(words.exists, timeout=_PATIENCE_MS)
+    server.close()
+    told = words.read_text()
+    for option, value in {"--ctx": "2048", "--threads": "2", "--kv-type": "q8_0", "--flash-attention": "on"}.items():
+        assert f"'{option}', '{value}'" in told
 
 
 def test_it_is_switched_off_and_on_again(server, qtbot):
